@@ -1,0 +1,50 @@
+"""GANs that give a classifier the samples it never saw enough of.
+
+``import ganaug`` is light: torch, torchvision, scikit-learn and the others are
+imported by the first use of a name that needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# public name -> module that defines it
+_HOME = {
+    "DataWarning": "ganaug.exceptions",
+    "FewSamplesWarning": "ganaug.exceptions",
+    "GANOversampler": "ganaug.oversampling",
+    "GanaugError": "ganaug.exceptions",
+    "GanaugWarning": "ganaug.exceptions",
+    "SmoothedBootstrap": "ganaug.estimators",
+    "TabularGAN": "ganaug.estimators",
+    "TrainingWarning": "ganaug.exceptions",
+    "load": "ganaug.estimators",
+}
+
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from ganaug.estimators import SmoothedBootstrap, TabularGAN, load
+    from ganaug.exceptions import (
+        DataWarning,
+        FewSamplesWarning,
+        GanaugError,
+        GanaugWarning,
+        TrainingWarning,
+    )
+    from ganaug.oversampling import GANOversampler
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ganaug' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

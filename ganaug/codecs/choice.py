@@ -1,0 +1,77 @@
+"""Columns of few levels: one indicator for each observed level and one for missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganaug.codecs.plain import Array, Plain, State
+from ganaug.exceptions import InvalidDataError
+
+__all__ = ["ChoiceModel", "check_known"]
+
+
+@dataclass(frozen=True)
+class ChoiceModel:
+    """One-hot encoding over observed level codes.
+
+    Attributes
+    ----------
+    observed : ndarray of shape (k,), dtype int64
+        Level codes that occurred, increasing. Levels that never occurred cost nothing and never come out.
+    n_levels : int
+        Levels of the column's dtype, observed or not.
+    missing : bool
+        Whether missing is a state.
+    """
+
+    observed: Array
+    n_levels: int
+    missing: bool
+
+    n_scalars = 0
+
+    @property
+    def n_states(self) -> int:
+        """Observed levels and missing."""
+        return len(self.observed) + int(self.missing)
+
+    @classmethod
+    def fit(cls, plain: Plain, n_levels: int) -> ChoiceModel:
+        """Note which levels occur."""
+        counts = np.bincount(plain.present(), minlength=n_levels)
+        return cls(np.flatnonzero(counts), n_levels, plain.missing is not None)
+
+    def encode(self, plain: Plain) -> tuple[Array, Array]:
+        """No scalars, and states (n,) int64."""
+        check_known(plain, self.missing)
+        table = np.full(self.n_levels + 1, -1, dtype=np.int64)
+        table[self.observed] = np.arange(len(self.observed))
+        table[-1] = self.n_states - 1  # code -1 is missing
+        return np.zeros((len(plain), 0), dtype=np.float32), table[plain.values]
+
+    def decode(self, scores: Array, states: Array) -> Plain:
+        """Level codes of any states in 0..n_states."""
+        codes = np.append(self.observed, -1)[states]
+        return Plain(codes, states == len(self.observed) if self.missing else None)
+
+    def summary(self) -> dict[str, Any]:
+        """Human-facing facts."""
+        return {"n_levels": len(self.observed), "missing": self.missing}
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        return {"n_levels": self.n_levels, "missing": self.missing}, {"observed": self.observed}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ChoiceModel:
+        """The model that `get_state` took apart."""
+        return cls(arrays.get("observed", np.empty(0, np.int64)), config["n_levels"], config["missing"])
+
+
+def check_known(plain: Plain, missing: bool) -> None:
+    """Refuse a missing value where training had none."""
+    if plain.missing is not None and not missing:
+        raise InvalidDataError("has missing values but had none in the data given to fit; fill or drop them")

@@ -1,0 +1,188 @@
+"""Dtypes of choices: text, categories and mixed objects become codes into a table of levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from ganaug.codecs.plain import Array, Plain, State, is_missing
+from ganaug.codecs.values import from_json, object_array, pack_values, to_json, unpack_values
+from ganaug.exceptions import InvalidDataError
+
+__all__ = ["CategoryFace", "ObjectFace", "TextFace"]
+
+
+@dataclass(frozen=True)
+class CategoryFace:
+    """pandas' category dtype. The whole dtype is kept, unused categories and order included."""
+
+    dtype: pd.CategoricalDtype
+
+    family: ClassVar[str] = "choice"
+
+    @property
+    def levels(self) -> pd.Index:
+        """The categories."""
+        return self.dtype.categories
+
+    @classmethod
+    def fit(cls, raw: Any) -> CategoryFace:
+        """The face of a column."""
+        return cls(raw.dtype)
+
+    def read(self, raw: Any) -> Plain:
+        """Codes into the levels."""
+        if isinstance(raw.dtype, pd.CategoricalDtype):
+            return _recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
+        return _recode(*_factorize(raw), self.levels)
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        return pd.Categorical.from_codes(plain.values, dtype=self.dtype)  # type: ignore[arg-type]
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        config, arrays = pack_values(self.levels)
+        return {"levels": config, "ordered": bool(self.dtype.ordered)}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> CategoryFace:
+        """The face that `get_state` took apart."""
+        levels = unpack_values(config["levels"], arrays)
+        return cls(pd.CategoricalDtype(levels, ordered=config["ordered"]))
+
+
+@dataclass(frozen=True)
+class TextFace:
+    """pandas' ``str`` and ``string``, text kept by pyarrow, and numpy's fixed-width strings."""
+
+    dtype: Any
+    levels: pd.Index
+
+    family: ClassVar[str] = "choice"
+
+    @classmethod
+    def fit(cls, raw: Any) -> TextFace:
+        """The face of a column, with the texts that occur in it."""
+        found = _factorize(raw)[1]
+        return cls(raw.dtype, pd.Index(np.sort(found.to_numpy(dtype=object)), dtype=object))
+
+    def read(self, raw: Any) -> Plain:
+        """Codes into the levels."""
+        if isinstance(raw.dtype, pd.CategoricalDtype):
+            return _recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
+        return _recode(*_factorize(raw), self.levels)
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        if isinstance(self.dtype, np.dtype):
+            return self.levels.to_numpy()[plain.values].astype(self.dtype)
+        levels = pd.array(self.levels.to_numpy(), dtype=self.dtype)
+        return levels.take(plain.values, allow_fill=True)
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        config, arrays = pack_values(self.levels)
+        return {"levels": config, "dtype": _dtype_name(self.dtype)}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TextFace:
+        """The face that `get_state` took apart."""
+        return cls(pd.api.types.pandas_dtype(config["dtype"]), unpack_values(config["levels"], arrays))
+
+
+@dataclass(frozen=True)
+class ObjectFace:
+    """An object column of text, or of scalars of several types (True, 1 and 1.0 stay apart).
+
+    ``blank`` is what stands for missing: whichever of None, NaN, NA and NaT was seen most.
+    """
+
+    levels: Array
+    blank: Any
+    typed: bool
+
+    family: ClassVar[str] = "choice"
+    dtype: ClassVar[Any] = np.dtype(object)
+
+    @classmethod
+    def fit(cls, raw: Any) -> ObjectFace:
+        """The face of a column, with the values that occur in it."""
+        raw = np.asarray(raw, dtype=object)
+        missing = np.asarray(pd.isna(raw), dtype=bool)
+        blanks = [v if v is None or v is pd.NA or v is pd.NaT else np.nan for v in raw[missing]]
+        blank = max({id(v): v for v in blanks}.values(), key=lambda b: sum(v is b for v in blanks), default=None)
+        typed = pd.api.types.infer_dtype(raw, skipna=True) != "string"
+        if not typed:
+            found = np.sort(_factorize(raw)[1].to_numpy(dtype=object))
+            return cls(found, blank, typed)
+        distinct = {(type(v), v): v for v in raw[~missing]}
+        items = sorted(distinct.values(), key=lambda v: (type(v).__name__, str(v)))
+        for value in items:
+            to_json(value)  # refuses what could not be saved
+        return cls(object_array(items), blank, typed)
+
+    def read(self, raw: Any) -> Plain:
+        """Codes into the levels."""
+        if not self.typed:
+            return _recode(*_factorize(raw), pd.Index(self.levels, dtype=object))
+        raw = np.asarray(raw, dtype=object)
+        missing = np.asarray(pd.isna(raw), dtype=bool)
+        place = {(type(v), v): i for i, v in enumerate(self.levels)}
+        codes = np.full(len(raw), -1, dtype=np.int64)
+        codes[~missing] = [place.get((type(v), v), -2) for v in raw[~missing]]
+        unseen = codes == -2
+        if unseen.any():
+            raise _unseen(list(dict.fromkeys(map(repr, raw[unseen]))))
+        return Plain(codes, is_missing(missing))
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        return object_array([*self.levels, self.blank])[plain.values]
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        config, arrays = pack_values(pd.Index(self.levels, dtype=object))
+        return {"levels": config, "blank": to_json(self.blank), "typed": self.typed}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectFace:
+        """The face that `get_state` took apart."""
+        levels = unpack_values(config["levels"], arrays).to_numpy(dtype=object)
+        blank = from_json(config["blank"])
+        return cls(levels, np.nan if isinstance(blank, float) else blank, config["typed"])
+
+
+def _factorize(raw: Any) -> tuple[Array, pd.Index]:
+    codes, levels = pd.factorize(raw)
+    return codes, pd.Index(levels)
+
+
+def _recode(codes: Array, given: pd.Index, levels: pd.Index) -> Plain:
+    """Codes into ``given`` become codes into ``levels``; only levels that occur must be known."""
+    if given is levels or (given.dtype == levels.dtype and given.equals(levels)):
+        moved = codes.astype(np.int64)
+    else:
+        table = np.append(levels.get_indexer(given), -1)
+        moved = table[codes].astype(np.int64)
+        unknown = (moved < 0) & (codes >= 0)
+        if unknown.any():
+            raise _unseen([repr(given[code]) for code in np.unique(codes[unknown])])
+    return Plain(moved, is_missing(codes < 0))
+
+
+def _unseen(values: list[str]) -> InvalidDataError:
+    shown = ", ".join(values[:5]) + (f" and {len(values) - 5} more" if len(values) > 5 else "")
+    return InvalidDataError(
+        f"has values that did not occur in the data given to fit: {shown}; drop these rows or fit again with them"
+    )
+
+
+def _dtype_name(dtype: Any) -> str:
+    # str(StringDtype) leaves the storage out, and with it the missing value
+    if isinstance(dtype, pd.StringDtype):
+        return "str" if dtype.na_value is not pd.NA else f"string[{dtype.storage}]"
+    return dtype.str if isinstance(dtype, np.dtype) else str(dtype)

@@ -1,0 +1,165 @@
+"""Columns of many levels at bounded width: frequent levels as states, the rest by nearest code.
+
+A level's code is a point in a few dimensions: what the other columns (and the
+labels) are like where it occurs, shrunken towards the whole, and how frequent it
+is. Levels that behave alike lie together, so a generator that is a little off
+the mark still names a sensible level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ganaug.codecs.choice import check_known
+from ganaug.codecs.plain import Array, Plain, State
+from ganaug.codecs.quantiles import normal_scores
+from ganaug.seeding import numpy_generator
+
+__all__ = ["ManyModel"]
+
+_TOP, _TOP_SHARE = 16, 0.005
+_DIMENSIONS = 4
+_PRIOR_ROWS = 10.0
+_MAX_CONTEXT = 48
+
+
+@dataclass(frozen=True)
+class ManyModel:
+    """States for the frequent levels, one state for all others, and a code for each level.
+
+    The states are, in this order: each frequent level, other, missing.
+
+    Attributes
+    ----------
+    observed : ndarray of shape (k,), dtype int64
+        Level codes that occurred; the ``n_top`` most frequent first.
+    codes : ndarray of shape (k, 4), dtype float32
+        The points, distinct in every dimension, each dimension normal scores.
+    """
+
+    observed: Array
+    codes: Array
+    n_top: int
+    n_levels: int
+    missing: bool
+
+    n_scalars = _DIMENSIONS
+
+    @property
+    def n_states(self) -> int:
+        """Frequent levels, other and missing."""
+        return self.n_top + 1 + int(self.missing)
+
+    @classmethod
+    def fit(
+        cls, plain: Plain, n_levels: int, context: Array, rows: Array, labels: Array | None, seed: int
+    ) -> ManyModel:
+        """Learn the codes.
+
+        Parameters
+        ----------
+        plain : Plain
+            Level codes, (n,).
+        n_levels : int
+            Levels of the column's dtype.
+        context : ndarray of shape (m, width), dtype float32
+            The other columns, encoded, of some rows.
+        rows : ndarray of shape (m,), dtype int64
+            Which rows these are.
+        labels : ndarray of shape (m,), dtype int64, or None
+            Class codes of these rows.
+        seed : int
+            For the projection and for breaking ties.
+        """
+        rng = numpy_generator(seed, "codes")
+        counts = np.bincount(plain.present(), minlength=n_levels)
+        order = np.argsort(-counts, kind="stable")
+        observed = order[: int((counts > 0).sum())]
+        n_top = int((counts[observed[:_TOP]] >= _TOP_SHARE * max(1, len(plain))).sum())
+        part = plain.take(rows)
+        features = [_mean_per_level(part, view, n_levels) for view in _views(context, labels, rng)]
+        features.append(counts.astype(np.float64))
+        codes = [_distinct_scores(feature[observed], rng) for feature in features]
+        return cls(observed, np.stack(codes, axis=1).astype(np.float32), n_top, n_levels, plain.missing is not None)
+
+    def encode(self, plain: Plain) -> tuple[Array, Array]:
+        """Codes (n, 4) float32 and states (n,) int64."""
+        check_known(plain, self.missing)
+        place = np.full(self.n_levels + 1, -1, dtype=np.int64)
+        place[self.observed] = np.arange(len(self.observed))
+        at = place[plain.values]
+        scores, states = self.codes[at], np.minimum(at, self.n_top)
+        if plain.missing is not None:
+            scores[plain.missing] = 0
+            states[plain.missing] = self.n_states - 1
+        return scores, states
+
+    def decode(self, scores: Array, states: Array) -> Plain:
+        """Level codes of any finite scores and any states in 0..n_states."""
+        at = np.minimum(states, self.n_top)
+        rest = states == self.n_top
+        if rest.any():
+            tree = cKDTree(self.codes[self.n_top :], balanced_tree=False)
+            at[rest] = self.n_top + tree.query(scores[rest])[1]
+        codes = self.observed[at]
+        if not self.missing:
+            return Plain(codes)
+        missing = states == self.n_states - 1
+        codes[missing] = -1
+        return Plain(codes, missing)
+
+    def summary(self) -> dict[str, Any]:
+        """Human-facing facts."""
+        return {"n_levels": len(self.observed), "missing": self.missing}
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        config = {"n_top": self.n_top, "n_levels": self.n_levels, "missing": self.missing}
+        return config, {"observed": self.observed, "codes": self.codes.ravel()}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ManyModel:
+        """The model that `get_state` took apart."""
+        codes = arrays["codes"].reshape(-1, _DIMENSIONS)
+        return cls(arrays["observed"], codes, config["n_top"], config["n_levels"], config["missing"])
+
+
+def _views(context: Array, labels: Array | None, rng: np.random.Generator) -> list[Array]:
+    """Three numbers per row: the label first where there is one, then random projections."""
+    out = []
+    if labels is not None and len(labels):
+        n_classes = int(labels.max()) + 1
+        weights = rng.standard_normal(n_classes) if n_classes > 2 else np.arange(n_classes, dtype=np.float64)
+        out.append(weights[labels])
+    while len(out) < _DIMENSIONS - 1:
+        row = np.zeros(len(context), dtype=np.float64)
+        # column by column: a matrix product's last bits depend on the number of threads
+        columns = rng.permutation(context.shape[1])[:_MAX_CONTEXT]
+        for column, weight in zip(columns, rng.standard_normal(len(columns)), strict=True):
+            row += weight * context[:, column]
+        out.append(row)
+    return out
+
+
+def _mean_per_level(plain: Plain, numbers: Array, n_levels: int) -> Array:
+    """Means by level, shrunken towards the mean over all rows. Memory: one number per level."""
+    codes = plain.present()
+    if plain.missing is not None:
+        numbers = numbers[~plain.missing]
+    if not len(numbers):
+        return np.zeros(n_levels)
+    sums = np.bincount(codes, weights=numbers, minlength=n_levels)
+    counts = np.bincount(codes, minlength=n_levels)
+    return np.asarray((sums + _PRIOR_ROWS * numbers.mean()) / (counts + _PRIOR_ROWS))
+
+
+def _distinct_scores(feature: Array, rng: np.random.Generator) -> Array:
+    """Normal scores of ranks; ties fall in random order, so that no two levels share a code."""
+    order = np.lexsort((rng.permutation(len(feature)), feature))
+    scores = np.empty(len(feature))
+    scores[order] = normal_scores((np.arange(len(feature)) + 0.5) / len(feature))
+    return scores

@@ -1,0 +1,219 @@
+"""Columns of numbers (dates too): one normal score, and a state for each spike and for missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.codecs.grids import Grid, float_grid, integer_step
+from ganaug.codecs.plain import Array, Plain, State
+from ganaug.codecs.quantiles import Curve
+from ganaug.exceptions import InvalidDataError
+from ganaug.seeding import numpy_generator
+
+__all__ = ["NumberModel"]
+
+_MAX_SAMPLE = 100_000
+# up to this many distinct values, each five times on average, are states rather than a curve
+_MAX_DISCRETE, _MIN_PER_VALUE = 10, 5
+_SPIKE_SHARE, _SPIKE_ROWS, _MAX_SPIKES, _SPIKE_OVER_MEDIAN = 0.05, 5, 8, 4
+_UINT_TOP = 18446744073709549568.0  # the largest float64 below 2**64
+
+
+@dataclass(frozen=True)
+class NumberModel:
+    """Encoding of a column of float64, int64 or uint64.
+
+    The states are, in this order: the curve (if any value is neither spike nor
+    missing), each spike, missing. With one state only no indicator is needed, so
+    a constant column costs no width.
+
+    Attributes
+    ----------
+    curve : Curve or None
+        Over floats, or over distances of integers from ``low``.
+    spikes : ndarray of shape (k,)
+        Increasing, in the column's own numbers, hence exact.
+    low, high : int or float
+        The range of the values on the curve.
+    step : int
+        Integers on the curve are ``low + k * step``.
+    grid : Grid or None
+        The same for floats.
+    """
+
+    curve: Curve | None
+    spikes: Array
+    missing: bool
+    low: float | int
+    high: float | int
+    step: int
+    grid: Grid | None
+    keep_range: bool
+
+    @property
+    def n_scalars(self) -> int:
+        """One if there is a curve."""
+        return int(self.curve is not None)
+
+    @property
+    def n_states(self) -> int:
+        """Curve, spikes and missing."""
+        return self.n_scalars + len(self.spikes) + int(self.missing)
+
+    @classmethod
+    def fit(
+        cls, plain: Plain, dtype: np.dtype[Any], seed: int, keep_range: bool = True, discrete: bool = False
+    ) -> NumberModel:
+        """Learn the column; ``discrete`` makes a state of every value however few the rows."""
+        values = plain.present()
+        has_missing = plain.missing is not None
+        distinct, counts = _distinct(values, seed)
+        is_spike = _spikes(distinct, counts, discrete)
+        spikes, rest, rest_counts = distinct[is_spike], distinct[~is_spike], counts[~is_spike]
+        if len(rest) == 0:
+            return cls(None, spikes, has_missing, 0, 0, 1, None, keep_range)
+        low, high = rest[0].item(), rest[-1].item()
+        if rest.dtype.kind == "f":
+            grid = float_grid(rest, dtype)
+            if grid is not None and not np.array_equal(grid.snap(values).astype(dtype), values.astype(dtype)):
+                grid = None  # the sample stood on a grid, the column does not
+            return cls(Curve.fit(rest, rest_counts), spikes, has_missing, low, high, 1, grid, keep_range)
+        deltas = rest.view(np.uint64) - rest.view(np.uint64)[0]
+        step = integer_step(deltas)
+        if step > 1 and len(values) > _MAX_SAMPLE:
+            inside = values[(values >= low) & (values <= high) & ~np.isin(values, spikes)]
+            step = integer_step(inside.view(np.uint64) - rest.view(np.uint64)[0])
+        curve = Curve.fit(deltas.astype(np.float64), rest_counts)
+        return cls(curve, spikes, has_missing, low, high, step, None, keep_range)
+
+    def encode(self, plain: Plain) -> tuple[Array, Array]:
+        """Scores (n, n_scalars) float32 and states (n,) int64.
+
+        A value that is no spike in a column without a curve takes the nearest spike's state.
+        """
+        values, n = plain.values, len(plain)
+        if plain.missing is not None and not self.missing:
+            raise InvalidDataError("has missing values but had none in the data given to fit; fill or drop them")
+        states = np.zeros(n, dtype=np.int64)
+        if len(self.spikes):
+            at = np.searchsorted(self.spikes, values).clip(0, len(self.spikes) - 1)
+            if self.curve is None:
+                left = np.maximum(at - 1, 0)
+                near = self.spikes.astype(np.float64)
+                nearer = np.abs(values - near[left]) < np.abs(near[at] - values)
+                states[:] = np.where(nearer, left, at)
+            else:
+                hit = self.spikes[at] == values
+                states[hit] = at[hit] + 1
+        scores = np.zeros((n, self.n_scalars), dtype=np.float32)
+        if self.curve is not None:
+            scores[:, 0] = self.curve.encode(self._distances(values))
+        if plain.missing is not None:
+            scores[plain.missing] = 0
+            states[plain.missing] = self.n_states - 1
+        return scores, states
+
+    def decode(self, scores: Array, states: Array) -> Plain:
+        """The column of any finite scores and any states in 0..n_states."""
+        if self.curve is None:
+            spikes = self.spikes if len(self.spikes) else np.zeros(1, dtype=self.spikes.dtype)
+            values = spikes[np.minimum(states, len(spikes) - 1)]
+        else:
+            values = self._numbers(self.curve.decode(scores[:, 0].astype(np.float64), self.keep_range))
+            if len(self.spikes):
+                spike = (states > 0) & (states <= len(self.spikes))
+                values[spike] = self.spikes[states[spike] - 1]
+        if not self.missing:
+            return Plain(values)
+        missing = states == self.n_states - 1
+        values[missing] = 0
+        return Plain(values, missing)
+
+    def _distances(self, values: Array) -> npt.NDArray[np.float64]:
+        if values.dtype.kind == "f":
+            return np.asarray(values, dtype=np.float64)
+        # unsigned differences are exact over the whole range of int64, where float64 is not
+        low = np.asarray(self.low, dtype=values.dtype).view(np.uint64)
+        out = (values.view(np.uint64) - low).astype(np.float64)
+        below = values < self.low
+        if below.any():
+            out[below] = -(low - values[below].view(np.uint64)).astype(np.float64)
+        return np.asarray(out, dtype=np.float64)
+
+    def _numbers(self, distances: npt.NDArray[np.float64]) -> Array:
+        if self.spikes.dtype.kind == "f":
+            if self.grid is not None:
+                distances = self.grid.snap(distances)
+            if self.keep_range:
+                distances = distances.clip(self.low, self.high)
+            return distances
+        dtype = self.spikes.dtype
+        steps = np.rint(distances / self.step) * self.step
+        base = np.asarray(self.low, dtype=dtype).view(np.uint64)
+        lowest, highest = self.low, self.high
+        if not self.keep_range:
+            lowest, highest = np.iinfo(dtype).min, np.iinfo(dtype).max
+        up = np.minimum(steps.clip(0, _UINT_TOP).astype(np.uint64), np.uint64(highest - int(self.low)))
+        down = np.minimum((-steps).clip(0, _UINT_TOP).astype(np.uint64), np.uint64(int(self.low) - lowest))
+        return np.ascontiguousarray(base + up - down).view(dtype)
+
+    def summary(self) -> dict[str, Any]:
+        """Human-facing facts."""
+        return {"spikes": self.spikes.tolist(), "missing": self.missing, "low": self.low, "high": self.high}
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        arrays = {} if self.curve is None else self.curve.get_state()[1]
+        config = {
+            "missing": self.missing,
+            "range": [self.low, self.high],
+            "step": self.step,
+            "grid": None if self.grid is None else self.grid.to_json(),
+            "keep_range": self.keep_range,
+            "native": self.spikes.dtype.str,
+        }
+        return config, arrays | {f"spikes_{self.spikes.dtype.kind}": self.spikes}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> NumberModel:
+        """The model that `get_state` took apart."""
+        curve = Curve.from_state({}, arrays) if "knots" in arrays else None
+        native = np.dtype(config["native"])
+        spikes = arrays.get(f"spikes_{native.kind}", np.empty(0, native))
+        grid = None if config["grid"] is None else Grid(**config["grid"])
+        low, high = config["range"]
+        return cls(curve, spikes, config["missing"], low, high, config["step"], grid, config["keep_range"])
+
+
+def _distinct(values: Array, seed: int) -> tuple[Array, Array]:
+    """Distinct values and counts, of a sample if there are many rows, but never without the extremes."""
+    n = len(values)
+    if n > _MAX_SAMPLE:
+        rows = numpy_generator(seed, "quantiles").integers(0, n, _MAX_SAMPLE)
+        distinct, counts = _runs(np.sort(np.append(values[rows], [values.min(), values.max()])))
+        # rare values of a discrete column must not be lost to sampling
+        return _runs(np.sort(values)) if len(distinct) <= 2 * _MAX_DISCRETE else (distinct, counts)
+    return _runs(np.sort(values))
+
+
+def _runs(ordered: Array) -> tuple[Array, Array]:
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    return ordered[starts], np.diff(np.append(starts, len(ordered)))
+
+
+def _spikes(distinct: Array, counts: Array, discrete: bool) -> npt.NDArray[np.bool_]:
+    """Which distinct values become states of their own."""
+    n, m = int(counts.sum()), len(distinct)
+    few = m <= _MAX_DISCRETE and n >= _MIN_PER_VALUE * m
+    if discrete or m <= 1 or few:
+        return np.ones(m, dtype=bool)
+    least = max(_SPIKE_ROWS, _SPIKE_SHARE * n, _SPIKE_OVER_MEDIAN * float(np.median(counts)))
+    chosen = np.flatnonzero(counts >= least)
+    chosen = chosen[np.argsort(-counts[chosen], kind="stable")[:_MAX_SPIKES]]
+    out = np.zeros(m, dtype=bool)
+    out[chosen] = True
+    return out

@@ -1,0 +1,47 @@
+"""What every column becomes between its dtype and its encoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Array", "Plain", "State", "is_missing"]
+
+Array = npt.NDArray[Any]
+State = tuple[dict[str, Any], dict[str, Array]]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A column without its dtype.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n,), dtype float64, int64 or uint64
+        Numbers, or codes into the levels of a choice column. Where ``missing``
+        is True a number is 0 and a code -1.
+    missing : ndarray of shape (n,), dtype bool, or None
+        None where nothing is missing.
+    """
+
+    values: Array
+    missing: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Array) -> Plain:
+        """The same column at some rows only."""
+        return Plain(self.values[rows], None if self.missing is None else self.missing[rows])
+
+    def present(self) -> Array:
+        """The values that are not missing."""
+        return self.values if self.missing is None else self.values[~self.missing]
+
+
+def is_missing(mask: Array) -> Array | None:
+    """The mask, or None where it is False throughout."""
+    return mask if mask.any() else None

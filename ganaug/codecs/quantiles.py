@@ -1,0 +1,108 @@
+"""A monotone, piecewise linear map between a column's values and normal scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr, ndtri
+
+from ganaug.codecs.plain import Array, State
+
+__all__ = ["Curve", "normal_scores"]
+
+Float64 = npt.NDArray[np.float64]
+
+# the smallest value of a column stands at this score, the largest at its negative
+_LOW = -3.0
+_EDGE = float(ndtr(_LOW))
+# beyond the observed range scores grow on, but not without bound
+_FAR = 5.0
+_KNOTS = ndtr(np.linspace(_LOW, -_LOW, 1001))
+# with this many distinct values, each repeated this often, values are steps rather than a curve
+_MAX_LEVELS, _MIN_REPEATS = 64, 4
+
+
+def normal_scores(shares: Array) -> Float64:
+    """Normal scores of shares in [0, 1], within -3 and 3."""
+    return np.asarray(ndtri(_EDGE + (1 - 2 * _EDGE) * shares), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Knots of the map, and the edges between steps where the column takes steps.
+
+    Attributes
+    ----------
+    values, scores : ndarray of shape (m,), dtype float64
+        Strictly increasing both.
+    edges : ndarray of shape (m - 1,), dtype float64, or None
+        If given, a score decodes to the knot between whose edges it lies. The
+        edges are the scores of the cumulative shares, so normal scores decode
+        to the very shares that were observed.
+    """
+
+    values: Float64
+    scores: Float64
+    edges: Float64 | None
+
+    @classmethod
+    def fit(cls, distinct: Float64, counts: Array) -> Curve:
+        """Fit to distinct values (increasing) and how often each occurs."""
+        total = counts.sum()
+        upto = np.cumsum(counts)
+        shares = (upto - 0.5 * counts) / total
+        if len(distinct) <= _MAX_LEVELS and total >= _MIN_REPEATS * len(distinct):
+            return cls(distinct, normal_scores(shares), normal_scores(upto[:-1] / total))
+        if len(distinct) > len(_KNOTS):
+            # evenly spaced in scores, not in ranks: the tails need the knots
+            pick = np.unique(np.searchsorted(upto, _KNOTS * total).clip(0, len(distinct) - 1))
+            pick[0], pick[-1] = 0, len(distinct) - 1
+            distinct, shares = distinct[pick], shares[pick]
+        return cls(distinct, normal_scores(shares), None)
+
+    def _tails(self) -> tuple[float, float]:
+        """Score per value beyond either end, taken from the outer tenth of the knots."""
+        if len(self.values) < 2:
+            return 1.0, 1.0
+        k = max(1, len(self.values) // 10)
+        with np.errstate(over="ignore"):
+            low = (self.scores[k] - self.scores[0]) / (self.values[k] - self.values[0])
+            high = (self.scores[-1] - self.scores[-1 - k]) / (self.values[-1] - self.values[-1 - k])
+        return float(low), float(high)
+
+    def encode(self, values: Float64) -> Float64:
+        """Scores of values; values outside the knots get scores up to 5 in size."""
+        out = np.interp(values, self.values, self.scores)
+        below, above = values < self.values[0], values > self.values[-1]
+        if below.any() or above.any():
+            low, high = self._tails()
+            out[below] += np.maximum(low * (values[below] - self.values[0]), -_FAR - self.scores[0])
+            out[above] += np.minimum(high * (values[above] - self.values[-1]), _FAR - self.scores[-1])
+        return np.asarray(out, dtype=np.float64)
+
+    def decode(self, scores: Float64, keep_range: bool) -> Float64:
+        """Values of scores, all between the first and the last knot if ``keep_range``."""
+        if self.edges is not None:
+            return self.values[np.searchsorted(self.edges, scores)]
+        out = np.interp(scores, self.scores, self.values)
+        if not keep_range:
+            low, high = self._tails()
+            below, above = scores < self.scores[0], scores > self.scores[-1]
+            out[below] += (np.maximum(scores[below], -_FAR) - self.scores[0]) / low
+            out[above] += (np.minimum(scores[above], _FAR) - self.scores[-1]) / high
+        return np.asarray(out, dtype=np.float64)
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        arrays: dict[str, Array] = {"knots": self.values, "scores": self.scores}
+        if self.edges is not None:
+            arrays["edges"] = self.edges
+        return {}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Curve:
+        """The curve that `get_state` took apart."""
+        return cls(arrays["knots"], arrays["scores"], arrays.get("edges"))

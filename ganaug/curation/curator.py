@@ -1,0 +1,281 @@
+"""Keep a synthetic row, or draw another.
+
+A curator is fitted to the encoded training rows and judges encoded synthetic
+ones by up to three rules. It keeps no training rows: hashes, bounds and a forest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.curation.forest import ArrayForest
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.seeding import child_seed, numpy_generator
+from ganaug.types import FloatArray, IntArray
+
+__all__ = ["RULES", "Curator", "Tally", "draw_curated"]
+
+RULES = ("copies", "outliers", "other_class")
+
+# Two rows in one cell of this width (of a normal score) in every column are copies.
+CELL = 0.02
+# Where more real rows than this repeat others, an equal row is no copy: the data has few values.
+REPEATS_ALLOWED = 0.05
+N_DIRECTIONS = 32
+# A class of fewer rows has seen too little to say what is far outside it, or what is another class.
+MIN_ROWS = 12
+ROUNDS = 8
+
+
+@dataclass
+class Tally:
+    """How many candidates were drawn and what became of them.
+
+    Attributes
+    ----------
+    drawn, kept : int
+        Candidates, and those returned.
+    rejected : dict
+        Rule to number of candidates it refused (each counts once, for the first rule).
+    taken_anyway : int
+        Refused rows that were returned all the same, because the bound on
+        drawing again was reached.
+    """
+
+    drawn: int = 0
+    kept: int = 0
+    rejected: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RULES, 0))
+    taken_anyway: int = 0
+
+    def row(self) -> dict[str, int]:
+        """As one flat row of a table."""
+        return {"drawn": self.drawn, "kept": self.kept, **self.rejected, "taken_anyway": self.taken_anyway}
+
+
+class Curator:
+    """Judge encoded rows of given conditions.
+
+    Parameters
+    ----------
+    rules : iterable of str
+        Any of "copies" (equal to a training row), "outliers" (far outside the
+        class's rows in some direction) and "other_class" (a forest gives the
+        class less than ``min_probability``).
+    min_probability : float
+        Share of the forest's class-balanced votes that the class must get.
+    margin : float
+        How far outside the class's observed range, as a share of that range, a
+        row may lie in a direction.
+    """
+
+    def __init__(self, rules: Iterable[str], min_probability: float, margin: float = 0.1) -> None:
+        self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
+        self.min_probability = min_probability
+        self.margin = margin
+        self.hashes: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self.hash_factors: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self.directions: FloatArray = np.zeros((0, 0), np.float32)
+        self.bounds: FloatArray = np.zeros((0, 2, 0), np.float32)
+        self.forest: ArrayForest | None = None
+        self.few: npt.NDArray[np.bool_] = np.zeros(0, bool)
+
+    def fit(self, x: FloatArray, y: IntArray, n_conditions: int, conditions: Sequence[int], seed: int) -> Curator:
+        """Learn what the training rows look like.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, d), float32
+            Encoded training rows.
+        y : ndarray of shape (n,), int64
+            Their conditions.
+        n_conditions : int
+        conditions : sequence of int
+            Those that will be judged.
+        seed : int
+        """
+        width = x.shape[1]
+        if "copies" in self.rules:
+            rng = numpy_generator(seed, "hash")
+            self.hash_factors = rng.integers(1, 2**63, width, dtype=np.uint64) | np.uint64(1)
+            mine = np.isin(y, conditions)
+            hashes, counts = np.unique(self._hash(x[mine]), return_counts=True)
+            repeats = 1 - len(hashes) / max(1, counts.sum())
+            self.hashes = hashes if repeats <= REPEATS_ALLOWED else hashes[:0]
+        if "outliers" in self.rules:
+            draws = numpy_generator(seed, "directions").standard_normal((width, N_DIRECTIONS))
+            self.directions = (draws / max(1.0, math.sqrt(width))).astype(np.float32)
+            self.bounds = np.full((n_conditions, 2, N_DIRECTIONS), np.inf, np.float32)
+            self.bounds[:, 0] = -np.inf
+            for condition in conditions:
+                rows = x[y == condition]
+                if len(rows) < MIN_ROWS:
+                    continue
+                along = self._project(rows)
+                low, high = along.min(0), along.max(0)
+                slack = self.margin * (high - low)
+                self.bounds[condition] = [low - slack, high + slack]
+        if "other_class" in self.rules and n_conditions > 1 and np.bincount(y, minlength=n_conditions).min() > 0:
+            self.forest = ArrayForest.fit(x, y, child_seed(seed, "forest"))
+        self.few = np.bincount(y, minlength=n_conditions) < MIN_ROWS
+        return self
+
+    def verdict(self, x: FloatArray, condition: int) -> npt.NDArray[np.int8]:
+        """Which rule refuses each row: its place in `RULES` plus one, or 0 to keep. (n, d) -> (n,)."""
+        said = np.zeros(len(x), np.int8)
+        for rule in reversed(self.rules):  # the first rule in the list has the last word
+            said[_TESTS[rule](self, x, condition)] = RULES.index(rule) + 1
+        return said
+
+    def _copies(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+        return np.isin(self._hash(x), self.hashes)
+
+    def _outliers(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+        along = self._project(x)
+        low, high = self.bounds[condition]
+        outside: npt.NDArray[np.bool_] = ((along < low) | (along > high)).any(1)
+        return outside
+
+    def _other_class(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+        if self.forest is None or self.few[condition]:
+            return np.zeros(len(x), bool)
+        refused: npt.NDArray[np.bool_] = self.forest.predict_proba(x)[:, condition] < self.min_probability
+        return refused
+
+    def _hash(self, x: FloatArray) -> npt.NDArray[np.uint64]:
+        cells = np.floor(x / CELL).astype(np.int64).view(np.uint64)
+        mixed = cells * self.hash_factors
+        mixed ^= mixed >> np.uint64(29)
+        total: npt.NDArray[np.uint64] = mixed.sum(1, dtype=np.uint64)
+        return total
+
+    def _project(self, x: FloatArray) -> FloatArray:
+        # einsum without BLAS: its result must not depend on the number of threads
+        along: FloatArray = np.einsum("nd,dk->nk", x, self.directions, optimize=False)
+        return along
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Config (JSON) and arrays."""
+        arrays = {
+            "hashes": self.hashes.view(np.int64),
+            "hash_factors": self.hash_factors.view(np.int64),
+            "directions": self.directions,
+            "bounds": self.bounds,
+            "few": self.few,
+        }
+        config: dict[str, Any] = {
+            "rules": list(self.rules),
+            "min_probability": self.min_probability,
+            "margin": self.margin,
+            "forest_depth": None,
+        }
+        if self.forest is not None:
+            config["forest_depth"] = self.forest.depth
+            arrays |= {f"forest.{name}": getattr(self.forest, name) for name in ArrayForest.ARRAYS}
+        return config, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], width: int) -> Curator:
+        """The counterpart of `get_state`, for encoded rows of ``width`` columns.
+
+        Raises
+        ------
+        InvalidDataError
+            If the arrays do not fit one another or the width.
+        """
+        self = cls(config["rules"], config["min_probability"], config["margin"])
+        self.hashes = arrays["hashes"].view(np.uint64)
+        self.hash_factors = arrays["hash_factors"].view(np.uint64)
+        self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]
+        if config["forest_depth"] is not None:
+            parts = {name: arrays[f"forest.{name}"] for name in ArrayForest.ARRAYS}
+            self.forest = ArrayForest(depth=config["forest_depth"], **parts)
+            self.forest.check(width)
+        n_directions = self.directions.shape[1]
+        fits = {
+            "hash_factors": self.hash_factors.shape in ((width,), (0,)),
+            "directions": self.directions.shape in ((width, n_directions), (0, 0)),
+            "bounds": self.bounds.shape == (len(self.bounds), 2, n_directions),
+        }
+        if not all(fits.values()):
+            raise InvalidDataError(f"arrays of the curator have the wrong shape: {[k for k, v in fits.items() if not v]}")
+        return self
+
+
+_TESTS: dict[str, Callable[[Curator, FloatArray, int], npt.NDArray[np.bool_]]] = {
+    "copies": Curator._copies,
+    "outliers": Curator._outliers,
+    "other_class": Curator._other_class,
+}
+
+
+def check_rules(curate: bool | str | Iterable[str]) -> tuple[str, ...]:
+    """The rules that a ``curate`` parameter names: True for all, False for none, or names in `RULES`.
+
+    Raises
+    ------
+    InvalidParameterError
+        Listing the valid names.
+    """
+    if isinstance(curate, bool):
+        return RULES if curate else ()
+    names = (curate,) if isinstance(curate, str) else tuple(curate) if isinstance(curate, Iterable) else (curate,)
+    unknown = [name for name in names if name not in RULES]
+    if unknown:
+        raise InvalidParameterError(
+            f"curate={curate!r} names no such rule: {unknown}; give True, False, or any of {list(RULES)}"
+        )
+    return names
+
+
+def draw_curated(
+    draw: Callable[[int, int], FloatArray], curator: Curator | None, condition: int, n: int
+) -> tuple[FloatArray, Tally]:
+    """Exactly ``n`` rows, drawn again where a rule refuses them, at most `ROUNDS` times.
+
+    Parameters
+    ----------
+    draw : callable ``(n, round) -> (n, d)``
+        Draws candidates.
+    curator : Curator or None
+        None keeps everything.
+    condition : int
+    n : int
+
+    Returns
+    -------
+    rows : ndarray of shape (n, d), float32
+        In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
+    tally : Tally
+    """
+    tally = Tally()
+    kept: list[FloatArray] = []
+    spare: list[FloatArray] = []
+    missing = n
+    for round_ in range(ROUNDS if curator is not None else 1):
+        if round_ and not missing:
+            break
+        rate = tally.kept / tally.drawn if tally.drawn else 1.0
+        rows = draw(missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * 1.2, 4 * n)), round_)
+        said = np.zeros(len(rows), np.int8) if curator is None else curator.verdict(rows, condition)
+        good = rows[said == 0][:missing]
+        kept.append(good)
+        # Another class's row is the lesser evil: a copy tells a secret, an outlier teaches nonsense.
+        spare.append(rows[said == len(RULES)])
+        spare.append(rows[(said > 0) & (said < len(RULES))])
+        tally.drawn += len(rows)
+        tally.kept += len(good)
+        for place, rule in enumerate(RULES, 1):
+            tally.rejected[rule] += int((said == place).sum())
+        missing -= len(good)
+    if missing:
+        filler = np.concatenate(spare[::2] + spare[1::2])[:missing]
+        tally.taken_anyway = len(filler)
+        tally.kept += len(filler)
+        kept.append(filler)
+    return np.concatenate(kept), tally

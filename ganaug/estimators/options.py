@@ -1,0 +1,70 @@
+"""Checks of constructor parameters, made in ``fit``, that say what would have been right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+from ganaug.exceptions import InvalidParameterError
+
+__all__ = ["choice", "integer", "number", "seconds"]
+
+_UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+
+
+def choice(name: str, value: Any, known: Iterable[str]) -> str:
+    """A name out of ``known``.
+
+    Raises
+    ------
+    InvalidParameterError
+        Listing the valid ones.
+    """
+    options = list(known)
+    if isinstance(value, str) and value in options:
+        return value
+    raise InvalidParameterError(f"{name}={value!r} is unknown; choose one of: {', '.join(map(repr, options))}")
+
+
+def integer(name: str, value: Any, low: int) -> int:
+    """A whole number of at least ``low``."""
+    if isinstance(value, Integral) and not isinstance(value, bool) and value >= low:
+        return int(value)
+    raise InvalidParameterError(f"{name}={value!r} must be an integer of at least {low}")
+
+
+def number(
+    name: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False, open_high: bool = False
+) -> float:
+    """A real number between ``low`` and ``high``."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        above = value > low if open_low else value >= low
+        below = value < high if open_high else value <= high
+        if above and below:
+            return float(value)
+    bounds = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high or high == float('inf') else ']'}"
+    raise InvalidParameterError(f"{name}={value!r} must be a number in {bounds}")
+
+
+def seconds(name: str, value: Any) -> float | None:
+    """A time limit: None, a number of seconds, or a string such as "90s", "5min" or "1.5h".
+
+    Examples
+    --------
+    >>> from ganaug.estimators.options import seconds
+    >>> seconds("max_time", "5min")
+    300.0
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*([\d.]+)\s*([a-z]+)\s*", value.lower())
+        if match and match[2] in _UNITS and match[1].count(".") <= 1 and match[1] != ".":
+            value = float(match[1]) * _UNITS[match[2]]
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf"):
+        return float(value)
+    raise InvalidParameterError(
+        f"{name}={value!r} must be None, a positive number of seconds, or a string such as '90s', '5min' or '1.5h'"
+    )

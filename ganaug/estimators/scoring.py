@@ -1,0 +1,99 @@
+"""The discriminator as a judge of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ganaug.estimators.sampling import SamplingMixin
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.threads import one_thread
+from ganaug.types import IntArray
+
+__all__ = ["ScoringMixin"]
+
+# Rows judged by one pass of the discriminator.
+JUDGED_AT_ONCE = 8192
+
+
+class ScoringMixin(SamplingMixin):
+    """``score_samples`` and ``features`` over a trained discriminator."""
+
+    condition_counts_: IntArray
+
+    def score_samples(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
+        """The discriminator's logit: how much a row looks like the training data.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Rows to judge; same columns and dtypes as in `fit`.
+        y : array-like of shape (n_samples,), optional
+            The class that each row claims to be of. None averages over the
+            classes by their training frequencies.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            Higher is more like the training data; the sign turned, an anomaly
+            score. The scale depends on the objective.
+
+        Raises
+        ------
+        InvalidDataError
+            For unseen columns, dtypes, categories or labels.
+        """
+
+        def logit(network: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
+            result: Tensor = network(x, labels).unsqueeze(1)
+            return result
+
+        return self._judged(X, y, logit)[:, 0]
+
+    def features(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
+        """The discriminator's last hidden layer, for transfer learning.
+
+        Parameters
+        ----------
+        X, y
+            As in `score_samples`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, width), float64
+        """
+        return self._judged(X, y, lambda network, x, labels: network.features(x, labels))
+
+    @torch.inference_mode()
+    def _judged(
+        self, X: Any, y: Any, of: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    ) -> npt.NDArray[np.float64]:
+        self._check_fitted()
+        rows = self.codec_.encode(X, owner=type(self).__name__)
+        if y is None:
+            weights = self.condition_counts_ / self.condition_counts_.sum()
+            claims = [(c, np.full(len(rows), c), w) for c, w in enumerate(weights) if w > 0]
+        else:
+            if self.label_codec_ is None:
+                raise InvalidParameterError("y was given, but the generator was fitted without labels")
+            codes = self.conditions_.of_codes(self.label_codec_.encode(y))
+            if len(codes) != len(rows):
+                raise InvalidDataError(f"X has {len(rows)} rows and y has {len(codes)}; they must be as many")
+            claims = [(-1, codes, 1.0)]
+        # In double precision on the CPU: a row's score must not depend on the rows beside it.
+        network = self._double_discriminator()
+        parts: list[npt.NDArray[np.float64]] = []
+        with one_thread():
+            for start in range(0, len(rows), JUDGED_AT_ONCE):
+                x = torch.from_numpy(rows[start : start + JUDGED_AT_ONCE]).double()
+                total = sum(
+                    weight * of(network, x, torch.from_numpy(labels[start : start + JUDGED_AT_ONCE]))
+                    for _, labels, weight in claims
+                )
+                parts.append(total.numpy())  # type: ignore[union-attr]
+        return np.concatenate(parts)

@@ -1,0 +1,77 @@
+"""Ctrl-C as a wish to stop soon, not as an exception in the middle of a step."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["Interrupt", "main_thread_interrupts"]
+
+
+class Interrupt:
+    """Whether Ctrl-C was pressed.
+
+    Attributes
+    ----------
+    requested : bool
+        Readable from any thread.
+    """
+
+    def __init__(self) -> None:
+        # not an Event: its lock would block for ever if a second signal came while the first one set it
+        self.requested = False
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """Handle SIGINT: the first time note it, the second time raise."""
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+@contextmanager
+def main_thread_interrupts() -> Iterator[Interrupt]:
+    """Let the first Ctrl-C ask for an end, and only the second one raise, within the block.
+
+    This holds in the main thread, and where Python's own handler was in place:
+    a handler of somebody else's is left alone, and the `Interrupt` is then never
+    set. A block within another one, in whichever thread, shares its `Interrupt`,
+    so that one Ctrl-C ends all that the outer block began.
+
+    Whoever opens the outermost block asks ``requested`` after it, too: the wish may
+    have come too late for the loop inside to see it.
+
+    Yields
+    ------
+    Interrupt
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the second Ctrl-C.
+
+    Examples
+    --------
+    >>> from ganaug.interrupts import main_thread_interrupts
+    >>> with main_thread_interrupts() as interrupt:
+    ...     interrupt.requested
+    False
+    """
+    outer = signal.getsignal(signal.SIGINT)
+    if isinstance(outer, Interrupt):
+        yield outer
+        return
+    interrupt = Interrupt()
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or outer is not signal.default_int_handler:
+        yield interrupt
+        return
+    try:
+        signal.signal(signal.SIGINT, interrupt)
+        yield interrupt
+    finally:
+        # what was installed within the block and left there was meant to stay
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, outer)

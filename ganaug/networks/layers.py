@@ -1,0 +1,47 @@
+"""Layers whose weights come from a private generator, so that building a network has no side effect."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ResidualBlock", "embedding", "linear"]
+
+
+def linear(n_in: int, n_out: int, rng: torch.Generator, gain: float = 1.0, bias: bool = True) -> nn.Linear:
+    """A linear layer with weights ``N(0, gain^2 / n_in)`` and zero bias.
+
+    Built on the meta device because `torch.nn.Linear` otherwise draws its first
+    weights from torch's global generator.
+    """
+    layer = nn.Linear(n_in, n_out, bias=bias, device="meta").to_empty(device="cpu")
+    with torch.no_grad():
+        layer.weight.normal_(0.0, gain / math.sqrt(max(n_in, 1)), generator=rng)
+        if bias:
+            layer.bias.zero_()
+    return layer
+
+
+def embedding(n_rows: int, width: int, rng: torch.Generator, scale: float = 1.0) -> nn.Parameter:
+    """A table of ``n_rows`` vectors drawn from ``N(0, scale^2)``. (n_rows, width)."""
+    return nn.Parameter(torch.empty(n_rows, width).normal_(0.0, scale, generator=rng))
+
+
+class ResidualBlock(nn.Module):
+    """``x + W2 act(W1 act(x))`` without normalisation, after the blocks of R3GAN (Huang et al. 2024).
+
+    No batch statistics: a synthetic row must depend on its own noise and class
+    alone. The second layer starts small (Zhang et al. 2019, fixup), so that a
+    deep stack starts near the identity.
+    """
+
+    def __init__(self, width: int, rng: torch.Generator, depth: int) -> None:
+        super().__init__()
+        self.first = linear(width, width, rng, gain=math.sqrt(2.0))
+        self.second = linear(width, width, rng, gain=1.0 / math.sqrt(depth))
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, width) -> (B, width)
+        hidden = self.first(nn.functional.leaky_relu(x, 0.2))
+        return x + self.second(nn.functional.leaky_relu(hidden, 0.2))

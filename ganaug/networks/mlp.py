@@ -1,0 +1,159 @@
+"""Residual perceptrons for tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganaug.networks.conditioning import CONDITIONINGS
+from ganaug.networks.layers import ResidualBlock, embedding, linear
+from ganaug.types import Block
+
+__all__ = ["Discriminator", "Generator", "Players", "mlp"]
+
+
+class OneHotHeads(nn.Module):
+    """Gumbel-softmax over all one-hot groups of the encoded row at once (Jang et al. 2017).
+
+    Groups of unequal size are padded to the widest, so that one call serves all of them.
+    """
+
+    def __init__(self, blocks: Sequence[Block], temperature: float) -> None:
+        super().__init__()
+        groups = [b for b in blocks if b.tag == "onehot"]
+        width = max((b.stop for b in blocks), default=0)
+        states = max((b.width for b in groups), default=0)
+        take = torch.full((len(groups), states), width, dtype=torch.long)
+        for row, block in enumerate(groups):
+            take[row, : block.width] = torch.arange(block.start, block.stop)
+        put = torch.zeros(width, dtype=torch.long)
+        put[take[take < width]] = torch.arange(take.numel())[(take < width).flatten()]
+        hot = torch.zeros(width, dtype=torch.bool)
+        hot[take[take < width]] = True
+        self.temperature = temperature
+        self.any = bool(groups)
+        self.register_buffer("take", take, persistent=False)
+        self.register_buffer("put", put, persistent=False)
+        self.register_buffer("hot", hot, persistent=False)
+
+    def forward(self, raw: Tensor, rng: torch.Generator) -> Tensor:  # (B, width) -> (B, width)
+        if not self.any:
+            return raw
+        padded = F.pad(raw, (0, 1), value=-1e9)[:, self.take]  # (B, groups, states)
+        noise = torch.empty_like(padded).exponential_(generator=rng).log_()
+        soft = torch.softmax((padded - noise) / self.temperature, dim=2).flatten(1)
+        return torch.where(self.hot, soft[:, self.put], raw)
+
+
+class Generator(nn.Module):
+    """Noise and a class to an encoded row. (B, latent_dim), (B,) -> (B, width)."""
+
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        n_classes: int,
+        rng: torch.Generator,
+        *,
+        width: int,
+        depth: int,
+        latent_dim: int,
+        temperature: float,
+    ) -> None:
+        super().__init__()
+        n_out = max((b.stop for b in blocks), default=0)
+        self.latent_dim = latent_dim
+        self.first = linear(latent_dim, width, rng)
+        self.classes = embedding(n_classes, width, rng)
+        self.body = nn.Sequential(*(ResidualBlock(width, rng, depth) for _ in range(depth)))
+        self.last = linear(width, n_out, rng)
+        self.heads = OneHotHeads(blocks, temperature)
+
+    def forward(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
+        hidden = self.body(self.first(z) + self.classes[labels])
+        return self.heads(self.last(F.leaky_relu(hidden, 0.2)), rng)
+
+
+class Discriminator(nn.Module):
+    """An encoded row and the class it claims to a logit. (B, width), (B,) -> (B,)."""
+
+    def __init__(
+        self,
+        n_in: int,
+        n_classes: int,
+        rng: torch.Generator,
+        *,
+        width: int,
+        depth: int,
+        conditioning: str,
+    ) -> None:
+        super().__init__()
+        self.n_classes = n_classes
+        self.head = CONDITIONINGS[conditioning](width, n_classes, rng)
+        extra = n_classes if self.head.class_is_input else 0
+        self.first = linear(n_in + extra, width, rng, gain=math.sqrt(2.0))
+        self.body = nn.Sequential(*(ResidualBlock(width, rng, depth) for _ in range(depth)))
+
+    def features(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The last hidden layer. (B, n_in), (B,) -> (B, width)."""
+        if self.head.class_is_input:
+            x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
+        return F.leaky_relu(self.body(self.first(x)), 0.2)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        logit: Tensor = self.head(self.features(x, labels), labels)
+        return logit
+
+
+class Players(NamedTuple):
+    """The two networks of a game."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+
+
+def mlp(
+    blocks: Sequence[Block],
+    n_classes: int,
+    rng: torch.Generator,
+    *,
+    conditioning: str = "projection",
+    width: int = 128,
+    depth: int = 3,
+    latent_dim: int = 64,
+    temperature: float = 0.5,
+) -> Players:
+    """Residual perceptrons for generator and discriminator.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        Layout of the encoded row.
+    n_classes : int
+        Number of conditions, at least 1.
+    rng : torch.Generator
+        Source of the initial weights, on the CPU.
+    conditioning : str
+        A name in `CONDITIONINGS`.
+    width, depth, latent_dim : int
+        Units of a layer, residual blocks of each network, dimensions of the noise.
+    temperature : float
+        Of the Gumbel-softmax; lower is nearer to true one-hot rows.
+
+    Returns
+    -------
+    Players
+        Generator and discriminator, on the CPU.
+    """
+    n_in = max((b.stop for b in blocks), default=0)
+    generator = Generator(
+        blocks, n_classes, rng, width=width, depth=depth, latent_dim=latent_dim, temperature=temperature
+    )
+    discriminator = Discriminator(
+        n_in, n_classes, rng, width=width, depth=depth, conditioning=conditioning
+    )
+    return Players(generator, discriminator)

@@ -1,0 +1,139 @@
+"""The rules of the game: what discriminator and generator each try to minimise.
+
+Every function is pure, takes logits of real samples before logits of fake
+ones, and returns one value per sample; the training loop takes the mean.
+``D`` stands for the discriminator's raw output, ``sigma`` for the logistic
+function, and ``softplus(t) = log(1 + exp(t)) = -log sigma(-t)``.
+
+To add an objective: write its pair, add one line to `OBJECTIVES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["OBJECTIVES", "PENALTIES", "Critic", "Objective"]
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+Critic = Callable[[Tensor], Tensor]
+Penalty = Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor]
+
+
+def minimax_d(real: Tensor, fake: Tensor) -> Tensor:
+    """``-log sigma(D(x)) - log(1 - sigma(D(G(z))))``; Goodfellow et al. 2014, equation 1. (B,), (B,) -> (B,)."""
+    return F.softplus(-real) + F.softplus(fake)
+
+
+def minimax_g(real: Tensor, fake: Tensor) -> Tensor:
+    """``log(1 - sigma(D(G(z))))``, the same value function; Goodfellow et al. 2014, equation 1."""
+    return -F.softplus(fake)
+
+
+def non_saturating_g(real: Tensor, fake: Tensor) -> Tensor:
+    """``-log sigma(D(G(z)))``; Goodfellow et al. 2014, end of section 3."""
+    return F.softplus(-fake)
+
+
+def least_squares_d(real: Tensor, fake: Tensor) -> Tensor:
+    """``(D(x) - 1)^2 / 2 + D(G(z))^2 / 2``; Mao et al. 2017, equation 9 (a = 0, b = c = 1)."""
+    return 0.5 * (real - 1).square() + 0.5 * fake.square()
+
+
+def least_squares_g(real: Tensor, fake: Tensor) -> Tensor:
+    """``(D(G(z)) - 1)^2 / 2``; Mao et al. 2017, equation 9."""
+    return 0.5 * (fake - 1).square()
+
+
+def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
+    """``D(G(z)) - D(x)``; Arjovsky et al. 2017, equation 3, with the sign of a loss."""
+    return fake - real
+
+
+def wasserstein_g(real: Tensor, fake: Tensor) -> Tensor:
+    """``-D(G(z))``; Arjovsky et al. 2017. Also the generator's side of the hinge objective."""
+    return -fake
+
+
+def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
+    """``max(0, 1 - D(x)) + max(0, 1 + D(G(z)))``; Lim and Ye 2017; Miyato et al. 2018, equation 16."""
+    return F.relu(1 - real) + F.relu(1 + fake)
+
+
+def relativistic_d(real: Tensor, fake: Tensor) -> Tensor:
+    """``-log sigma(D(x) - D(G(z)))``, paired; Jolicoeur-Martineau 2019; Huang et al. 2024 (R3GAN), equation 2."""
+    return F.softplus(fake - real)
+
+
+def relativistic_g(real: Tensor, fake: Tensor) -> Tensor:
+    """``-log sigma(D(G(z)) - D(x))``, the mirror image of `relativistic_d`."""
+    return F.softplus(real - fake)
+
+
+def _squared_slope(critic: Critic, points: Tensor) -> Tensor:
+    """Squared norm of the critic's gradient at each point. (B, ...) -> (B,)."""
+    points = points.detach().requires_grad_(True)
+    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return slope.flatten(1).square().sum(1)
+
+
+def r1(critic: Critic, real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:
+    """``|grad D(x)|^2 / 2`` on real samples; Mescheder et al. 2018, equation 9. (B, ...) -> (B,)."""
+    return 0.5 * _squared_slope(critic, real)
+
+
+def r1_r2(critic: Critic, real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:
+    """``|grad D(x)|^2 / 2 + |grad D(G(z))|^2 / 2``; Mescheder et al. 2018; R3GAN. (B, ...) -> (B,)."""
+    on_real, on_fake = _squared_slope(critic, torch.cat([real, fake])).chunk(2)
+    return 0.5 * (on_real + on_fake)
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:
+    """``(|grad D(x^)| - 1)^2`` on lines between real and fake; Gulrajani et al. 2017, equation 3."""
+    shape = (len(real),) + (1,) * (real.ndim - 1)
+    share = torch.rand(shape, device=real.device, dtype=real.dtype, generator=generator)
+    between = torch.lerp(fake, real, share)
+    # The root's slope is infinite at zero, where a critic that ignores its input starts.
+    return ((_squared_slope(critic, between) + 1e-12).sqrt() - 1).square()
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A pair of losses and the regularisers it needs to converge.
+
+    Attributes
+    ----------
+    discriminator, generator : callable ``(real, fake) -> (B,)``
+        Loss per sample from the logits of real and fake samples, each (B,).
+    penalties : mapping of str to float
+        Names in `PENALTIES` with their weights, added to the discriminator's loss.
+    generator_every : int
+        Discriminator steps for each step of the generator.
+    """
+
+    discriminator: Loss
+    generator: Loss
+    penalties: Mapping[str, float] = field(default_factory=dict)
+    generator_every: int = 1
+
+
+PENALTIES: dict[str, Penalty] = {
+    "r1": r1,
+    "r1_r2": r1_r2,
+    "gradient": gradient_penalty,
+}
+
+# The older objectives get a light R1 too: without it they orbit or diverge on
+# small tables (Mescheder et al. 2018 prove it for the first two).
+OBJECTIVES: dict[str, Objective] = {
+    "minimax": Objective(minimax_d, minimax_g, {"r1": 1.0}),
+    "non-saturating": Objective(minimax_d, non_saturating_g, {"r1": 1.0}),
+    "least-squares": Objective(least_squares_d, least_squares_g, {"r1": 1.0}),
+    "wasserstein": Objective(wasserstein_d, wasserstein_g, {"gradient": 10.0}),
+    "hinge": Objective(hinge_d, wasserstein_g, {"r1": 1.0}),
+    "relativistic": Objective(relativistic_d, relativistic_g, {"r1_r2": 1.0}),
+}

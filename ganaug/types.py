@@ -1,0 +1,38 @@
+"""Words that several layers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Block", "FloatArray", "IntArray", "Tag"]
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+Tag = Literal["scalar", "onehot"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of neighbouring columns of the encoded matrix that belong together.
+
+    Attributes
+    ----------
+    tag : {"scalar", "onehot"}
+        "scalar": each column is a number of roughly unit scale (a normal score).
+        "onehot": the columns are the indicator of one categorical state.
+    start, stop : int
+        The columns are ``start:stop``.
+    """
+
+    tag: Tag
+    start: int
+    stop: int
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.stop - self.start

@@ -1,0 +1,80 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+# albumentations asks the network for its newest version when it is imported, and warns where there is none.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+# Pictures are drawn without a screen.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> ModuleType:
+    """The readers of the real data sets that lie beside the checkout: ``load_tabular``, ``list_sets``, ..."""
+    path = SHARED_DATA / "load.py"
+    if not path.is_file():
+        pytest.skip(f"the shared data sets are not here ({path})")
+    spec = importlib.util.spec_from_file_location("shared_data_load", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator of this test's own."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def imbalanced() -> tuple[np.ndarray, np.ndarray]:
+    """300 rows of 6 floats that can be learnt from, 40 of them of class 1."""
+    own = np.random.default_rng(0)
+    y = np.repeat([0, 1], [260, 40])
+    X = own.normal(size=(300, 6)) + np.outer(y, [2.0, 1.0, 0.0, 0.0, -1.0, 0.0])
+    order = own.permutation(300)
+    return X[order], y[order]
+
+
+def _global_state() -> dict[str, object]:
+    import torch
+
+    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    return {
+        "Python's random state": random.getstate(),
+        "numpy's random state": (kind, keys.tobytes(), *rest),
+        "torch's random state": torch.get_rng_state().numpy().tobytes(),
+        "torch's thread count": torch.get_num_threads(),
+        "torch's inter-op thread count": torch.get_num_interop_threads(),
+        "torch's default dtype": torch.get_default_dtype(),
+        "torch's default device": torch.get_default_device(),
+        "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
+        "torch's gradient mode": torch.is_grad_enabled(),
+        "cudnn's benchmark mode": torch.backends.cudnn.benchmark,
+    }
+
+
+@pytest.fixture
+def global_state():
+    """Hold the process-wide settings; ``global_state.assert_unchanged()`` names what was touched since."""
+    before = _global_state()
+
+    def assert_unchanged() -> None:
+        now = _global_state()
+        changed = [name for name, value in before.items() if now[name] != value]
+        assert not changed, f"changed: {', '.join(changed)}"
+
+    return SimpleNamespace(assert_unchanged=assert_unchanged)

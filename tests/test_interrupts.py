@@ -1,0 +1,127 @@
+"""Ctrl-C: asked once, raised at the second, handlers put back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from ganaug.interrupts import main_thread_interrupts
+
+
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+    # a handler runs between two bytecodes of the main thread: give it one
+    for _ in range(100):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def default_handler():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_asks_and_the_second_raises():
+    reached = False
+    with pytest.raises(KeyboardInterrupt), main_thread_interrupts() as interrupt:
+        assert not interrupt.requested
+        press()
+        assert interrupt.requested
+        reached = True
+        press()
+        reached = False
+    assert reached
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_outside_the_block_all_is_as_before():
+    with main_thread_interrupts():
+        pass
+    with pytest.raises(KeyboardInterrupt):
+        press()
+
+
+def test_the_handler_comes_back_after_an_error():
+    with pytest.raises(ZeroDivisionError), main_thread_interrupts():
+        1 / 0  # noqa: B018
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_each_block_starts_afresh():
+    with main_thread_interrupts() as first:
+        press()
+    with main_thread_interrupts() as second:
+        assert first.requested and not second.requested
+
+
+def test_nested_blocks_share_the_request():
+    with main_thread_interrupts() as outer:
+        with main_thread_interrupts() as inner:
+            press()
+        assert inner is outer and outer.requested
+        # the inner block's end did not end the outer one's
+        with pytest.raises(KeyboardInterrupt):
+            press()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def run_in_thread(seen):
+    def work():
+        with main_thread_interrupts() as interrupt:
+            seen.append(interrupt)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return seen[-1]
+
+
+def test_another_thread_alone_is_never_asked():
+    interrupt = run_in_thread([])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        press()
+    assert not interrupt.requested
+
+
+def test_a_thread_within_the_block_shares_the_request():
+    with main_thread_interrupts() as outer:
+        inner = run_in_thread([])
+        press()
+        assert inner is outer and inner.requested
+
+
+def test_a_foreign_handler_is_left_alone():
+    calls = []
+
+    def handler(signum, frame):
+        calls.append(signum)
+
+    signal.signal(signal.SIGINT, handler)
+    with main_thread_interrupts() as interrupt:
+        press()
+        press()
+    assert calls == [signal.SIGINT] * 2
+    assert not interrupt.requested
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_an_ignored_signal_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with main_thread_interrupts() as interrupt:
+        press()
+    assert not interrupt.requested
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_a_handler_installed_within_the_block_stays():
+    def handler(signum, frame):
+        pass
+
+    with main_thread_interrupts():
+        signal.signal(signal.SIGINT, handler)
+    assert signal.getsignal(signal.SIGINT) is handler

@@ -1,0 +1,194 @@
+"""A module imports only from lower layers; what is heavy is imported late, what is optional in one place."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "ganaug"
+
+# From the ground up. Each line is one step: its modules may import from the steps above it in this list
+# and, if they are packages, within themselves; never from each other. Layers with an order inside take
+# several steps. A new module is listed here, and in docs/design.md.
+LAYERS = [
+    ("L0", {"exceptions", "types"}),
+    ("L0", {"seeding"}),
+    ("L1", {"augmentation", "codecs", "networks", "objectives"}),
+    ("L2", {"devices", "interrupts", "state", "threads"}),
+    ("L2", {"parallel", "training"}),
+    ("L2", {"callbacks"}),  # they watch the game; the game knows only that it is watched
+    ("L3", {"curation", "metrics"}),
+    ("L3", {"estimators"}),
+    ("L4", {"datasets", "oversampling", "selection", "transforms"}),
+    ("L5", {"experiments", "report"}),
+    ("L5", {"cli"}),
+    ("L5", {"__main__"}),
+]
+STEP = {module: step for step, (_, modules) in enumerate(LAYERS) for module in modules}
+LAYER = {module: layer for layer, modules in LAYERS for module in modules}
+
+# Imported in at most one file each, which says what to install where it is missing. The value is the
+# extra that brings it; tqdm and the image libraries are there always, but may be broken.
+OPTIONAL = {
+    "albumentations": "",
+    "cv2": "",
+    "dask": "dask",
+    "distributed": "dask",
+    "matplotlib": "plot",
+    "pyarrow": "parquet",
+    "ray": "",
+    "skops": "",
+    "tensorboard": "tensorboard",
+    "tqdm": "",
+}
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> list[tuple[int, str]]:
+    """Every import of a file, wherever it stands, as (line, full dotted name)."""
+    parts = ["ganaug", *path.relative_to(PACKAGE).with_suffix("").parts]
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([*parts[: -node.level], *([node.module] if node.module else [])])
+            base = base if node.level else str(node.module)
+            found += [(node.lineno, f"{base}.{alias.name}") for alias in node.names]
+        elif (
+            isinstance(node, ast.Call)
+            and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module"
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            found.append((node.lineno, str(node.args[0].value)))
+    return found
+
+
+def home(path: Path) -> str:
+    """The name under which a file stands in LAYERS: its top-level module or package."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def breaches(path: Path) -> list[str]:
+    own, wrong = home(path), []
+    for line, name in imports(path):
+        first, _, rest = name.partition(".")
+        if first != "ganaug":
+            continue
+        target = rest.split(".")[0]
+        where = f"{path.relative_to(PACKAGE.parent)}:{line}"
+        if target == own or target == "__version__":  # state files carry the version
+            continue
+        if target not in STEP:
+            wrong.append(f"{where} imports {name}: import a public name from the module that defines it")
+        elif STEP[target] >= STEP[own]:
+            wrong.append(
+                f"{where}: {own} ({LAYER[own]}) imports {target} ({LAYER[target]}), which is not below"
+            )
+    return wrong
+
+
+def listed_sources() -> list[Path]:
+    # ganaug/__init__.py is the facade: it names everything, and imports it only when asked.
+    return [path for path in sources() if home(path) in STEP]
+
+
+def test_every_module_stands_in_a_layer():
+    unlisted = sorted({home(path) for path in sources()} - STEP.keys() - {"__init__"})
+    assert not unlisted, (
+        f"in no layer: {', '.join(unlisted)}. Add each to LAYERS in {Path(__file__).name}, on the lowest "
+        "line that its imports allow, and to the picture in docs/design.md"
+    )
+
+
+@pytest.mark.parametrize("path", listed_sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_lower_layers(path):
+    assert not breaches(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "breach"),
+    [
+        ("objectives.py", "from ganaug.training import train", "objectives (L1) imports training (L2)"),
+        ("objectives.py", "from ganaug import networks", "objectives (L1) imports networks (L1)"),
+        ("objectives.py", "def f():\n    import ganaug.cli", "objectives (L1) imports cli (L5)"),
+        ("codecs/table.py", "from ..networks import mlp", "codecs (L1) imports networks (L1)"),
+        ("training.py", "importlib.import_module('ganaug.callbacks')", "training (L2) imports callbacks"),
+        ("state.py", "from ganaug import load", "import a public name from the module that defines it"),
+        ("codecs/table.py", "from .column import Column\nfrom ganaug.codecs import x", None),
+        ("callbacks.py", "from ganaug.training import Event\nimport ganaug.types", None),
+        ("state.py", "from ganaug import __version__", None),
+    ],
+)
+def test_the_rule_sees_every_way_to_import(tmp_path, monkeypatch, file, code, breach):
+    monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path / "ganaug")
+    path = tmp_path / "ganaug" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(code)
+    found = breaches(path)
+    assert (breach is None and not found) or (len(found) == 1 and breach in found[0])
+
+
+@pytest.mark.parametrize("package", OPTIONAL)
+def test_an_optional_package_is_imported_in_one_file_at_most(package):
+    names = {package, f"torch.utils.{package}"}  # torch.utils.tensorboard needs tensorboard
+
+    def uses(path: Path) -> bool:
+        return any(name == n or name.startswith(f"{n}.") for _, name in imports(path) for n in names)
+
+    users = [str(path.relative_to(PACKAGE)) for path in sources() if uses(path)]
+    assert len(users) <= 1, f"{package} is imported in {users}"
+
+
+def run(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_ganaug_imports_no_other_package():
+    loaded = json.loads(
+        run(
+            "import json, sys; before = set(sys.modules)\n"
+            "import ganaug; dir(ganaug); ganaug.__version__\n"
+            "print(json.dumps(sorted({m.partition('.')[0] for m in set(sys.modules) - before})))"
+        )
+    )
+    assert set(loaded) - set(sys.stdlib_module_names) == {"ganaug"}
+
+
+def test_tables_need_neither_the_image_libraries_nor_the_extras():
+    # None in sys.modules is Python's own way to make an import fail.
+    absent = ["torchvision", *(package for package in OPTIONAL if package not in {"tqdm", "pyarrow"})]
+    out = run(
+        f"import sys; sys.modules.update(dict.fromkeys({absent!r}))\n"
+        "import numpy as np\n"
+        "from ganaug import GANOversampler, TabularGAN\n"
+        "X = np.random.default_rng(0).normal(size=(60, 3)); y = np.repeat([0, 1], [30, 30])\n"
+        "gan = TabularGAN(max_steps=2, random_state=0, verbose=0).fit(X, y)\n"
+        "print(GANOversampler(generator=gan).get_params()['generator'] is gan, gan.sample(4)[0].shape)\n"
+    )
+    assert out.split("\n")[0] == "True (4, 3)"
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    import ganaug
+
+    with pytest.raises(AttributeError, match="no attribute 'GANOversmapler'"):
+        ganaug.GANOversmapler  # noqa: B018
