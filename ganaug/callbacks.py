@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.exceptions import MissingDependencyError
-from ganaug.training import Event
+from ganaug.training import Event, Game
 
 __all__ = ["BestSnapshot", "ProgressBar", "TensorBoardLogger", "stop_when_diverged", "wants_progress"]
 
@@ -59,21 +59,25 @@ class BestSnapshot:
         """Measure, and keep the snapshot if it is the best so far."""
         if not event.looks:
             return None
-        seen = self.measure(event.game.average)
-        event.record.update(seen)
-        diversity = seen.get("diversity", 1.0)
-        self._since_best += 1
-        if seen["quality"] >= self.quality:
-            self.weights = event.game.average_flat.clone()
-            self.step, self.quality, self.diversity = event.step, seen["quality"], diversity
-            self._since_best = 0
-        self._collapsed = self._collapsed + 1 if diversity < COLLAPSED_BELOW else 0
+        event.record.update(self.look(event.game))
         # The first third is left alone: an untrained generator is narrow, too.
         if self._collapsed >= COLLAPSED_LOOKS and event.step > event.max_steps / 3:
             return "mode_collapse"
         if self.patience is not None and self._since_best >= self.patience:
             return "no_improvement"
         return None
+
+    def look(self, game: Game) -> dict[str, float]:
+        """Measure the averaged generator, and remember it if it is the best so far."""
+        seen = self.measure(game.average)
+        diversity = seen.get("diversity", 1.0)
+        self._since_best += 1
+        if seen["quality"] >= self.quality:
+            self.weights = game.average_flat.clone()
+            self.step, self.quality, self.diversity = game.step, seen["quality"], diversity
+            self._since_best = 0
+        self._collapsed = self._collapsed + 1 if diversity < COLLAPSED_BELOW else 0
+        return seen
 
 
 def stop_when_diverged(event: Event) -> str | None:

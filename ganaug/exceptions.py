@@ -17,6 +17,8 @@ __all__ = [
     "InvalidTypeError",
     "MissingDependencyError",
     "ModelFileError",
+    "ModelPathError",
+    "ModelPathNotFoundError",
     "TrainingWarning",
 ]
 
@@ -39,6 +41,14 @@ class InvalidTypeError(GanaugError, TypeError):
 
 class ModelFileError(GanaugError, ValueError):
     """A model file is truncated, foreign, of a newer version, or lies about its contents."""
+
+
+class ModelPathError(OSError, ModelFileError):
+    """The operating system refused to read or write a model file; ``errno`` says why."""
+
+
+class ModelPathNotFoundError(ModelPathError, FileNotFoundError):
+    """There is no such model file, or no such folder to write it into."""
 
 
 class MissingDependencyError(GanaugError, ImportError):

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from imblearn.over_sampling.base import BaseOverSampler
-from imblearn.utils import check_sampling_strategy, check_target_type
-from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_array
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _num_samples, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from ganaug.codecs import LabelCodec
 from ganaug.estimators import SmoothedBootstrap, TabularGAN, options
+from ganaug.estimators.rows import check_rows, column_names, n_columns, n_rows, stacked
+from ganaug.estimators.strategy import new_rows
+from ganaug.estimators.targets import TargetCodec
 from ganaug.exceptions import (
     FewSamplesWarning,
     InvalidDataError,
@@ -29,8 +25,9 @@ from ganaug.exceptions import (
     TrainingWarning,
 )
 from ganaug.interrupts import main_thread_interrupts
-from ganaug.parallel import run_tasks
+from ganaug.parallel import run_tasks, side_by_side
 from ganaug.seeding import child_seed, root_seed
+from ganaug.types import IntArray
 
 __all__ = ["GANOversampler"]
 
@@ -61,7 +58,8 @@ class GANOversampler(BaseOverSampler):
         "per-class" trains one GAN for each class that needs samples, on this
         class against all others, so that the plentiful rows teach the shape of
         the data. "shared" trains one GAN on all classes: faster with many of
-        them, less attentive to each.
+        them, less attentive to each. A generator of your own is trained for
+        each class if its ``fit`` has a parameter ``focus``, else it is shared.
     min_class_size : int, default=12
         A class of fewer rows gets a `SmoothedBootstrap` instead of a GAN, and a
         `FewSamplesWarning`: on so few rows a GAN learns them by heart or not at all.
@@ -70,10 +68,11 @@ class GANOversampler(BaseOverSampler):
         ``parallel_config`` also chooses threads, dask or ray. The result does
         not depend on it.
     random_state : int, RandomState, Generator or None, default=None
-        An integer makes the result repeat on the same machine.
+        An integer makes the result repeat on the same machine. None takes the
+        generator's own, if it has one. Each class trains with a seed derived from it.
     verbose : bool or "auto", default="auto"
-        Progress bar of each training, if ``generator`` is None: "auto" shows it on a terminal and in
-        notebooks. Classes trained side by side show none.
+        Progress bars, if ``generator`` is None. "auto" shows them on a terminal
+        and in notebooks, unless classes train side by side.
 
     Attributes
     ----------
@@ -95,8 +94,6 @@ class GANOversampler(BaseOverSampler):
     Balancing moves the decision threshold and unsettles predicted
     probabilities, whoever makes the rows. Compare with class weights and with
     a moved threshold before believing that it helped.
-
-    Unlike other samplers of imbalanced-learn, ``fit`` trains.
 
     Examples
     --------
@@ -143,19 +140,15 @@ class GANOversampler(BaseOverSampler):
 
         Parameters
         ----------
-        X : DataFrame, array, sparse matrix, tensor or list of shape (n_samples, n_features)
-            Real rows. Not changed.
-        y : array-like of shape (n_samples,)
-            Labels.
+        X, y
+            As in `fit_resample`.
 
         Returns
         -------
         self
         """
-        check_classification_targets(y)
-        X, y, _ = self._check_X_y(X, y)
-        self.sampling_strategy_ = check_sampling_strategy(self.sampling_strategy, y, self._sampling_type)
-        self._train(X, y)
+        with _all_or_nothing(self):
+            self._train(X, y)
         return self
 
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -179,8 +172,9 @@ class GANOversampler(BaseOverSampler):
 
         Raises
         ------
-        InvalidParameterError, InvalidDataError, ValueError
-            Naming the parameter, column or class, and what to do.
+        InvalidParameterError, InvalidDataError, InvalidTypeError
+            Naming the parameter, column or class, and what to do. The sampler
+            is then as it was before.
 
         Warns
         -----
@@ -189,7 +183,12 @@ class GANOversampler(BaseOverSampler):
         TrainingWarning
             For each class whose training diverged, collapsed or was interrupted.
         """
-        return super().fit_resample(X, y)
+        with _all_or_nothing(self):
+            codes = self._train(X, y)
+            asked = {label: self.sampling_strategy_[label] for label in self.generators_}
+            rows, new_codes = self._draw(asked, child_seed(self._seed, "resample"))
+            self.is_synthetic_ = np.arange(len(codes) + len(new_codes)) >= len(codes)
+            return stacked([X, *rows]), self._target.decode(np.concatenate([codes, new_codes]))
 
     def sample(self, n: int | Mapping[Any, int] = 1, label: Any = None, random_state: Any = None) -> tuple[Any, Any]:
         """Draw more synthetic rows, at any ratio, without training again.
@@ -213,127 +212,108 @@ class GANOversampler(BaseOverSampler):
         InvalidParameterError
             For a label without a generator, or a negative count.
         """
-        if not hasattr(self, "generators_"):
-            raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call 'fit' or 'fit_resample'.")
+        check_is_fitted(self, "generators_")
         counts = self._asked(n, label)
         if random_state is None:
             seed = child_seed(self._seed, "sample", self._n_draws)
             self._n_draws += 1
         else:
             seed = root_seed(random_state)
-        if not counts:
-            raise InvalidParameterError("n is an empty dict; name at least one label with its count")
-        X_new, y_new = self._draw(counts, seed)
-        return X_new, self.label_codec_.decode(self.label_codec_.encode(y_new))
+        rows, codes = self._draw(counts, seed)
+        return stacked(rows), self._target.decode(codes)
 
-    # ---- what imbalanced-learn asks for ------------------------------------------------------
-
-    def _check_X_y(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[Any], bool]:
-        self._modality(X)
-        if isinstance(X, (list, tuple)):
-            X = check_array(X, dtype=None, ensure_all_finite=False)
-        if _num_samples(X) < 1:
-            raise InvalidDataError("X has 0 rows, while a minimum of 1 is required")
-        if isinstance(y, (list, tuple)):
-            y = np.asarray(y)
-        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        y = np.asarray(y)
-        if _num_samples(X) != len(y):
-            raise InvalidDataError(f"X has {_num_samples(X)} rows and y has {len(y)}; they must be as many")
-        validate_data(self, X=X, y=y, reset=True, skip_check_array=True)
-        return X, y, binarize_y
-
-    def _fit_resample(self, X: Any, y: npt.NDArray[Any]) -> tuple[Any, npt.NDArray[Any]]:
-        self._train(X, y)
-        counts = {label: int(n) for label, n in self.sampling_strategy_.items() if n > 0}
-        self.is_synthetic_ = np.arange(len(y) + sum(counts.values())) >= len(y)
-        if not counts:
-            return _copied(X), y.copy()
-        X_new, y_new = self._draw(counts, child_seed(self._seed, "resample"))
-        return _stacked(X, X_new), np.concatenate([y, y_new])
+    def _fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:  # BaseOverSampler asks for it
+        return self.fit_resample(X, y)
 
     # ---- training ----------------------------------------------------------------------------
 
-    def _modality(self, X: Any) -> type[BaseEstimator]:
-        ndim = getattr(X, "ndim", 2)
-        if self.generator is None and ndim not in MODALITIES:
-            raise InvalidDataError(
-                f"X has {ndim} dimensions; without a generator= it must have {' or '.join(map(str, MODALITIES))} "
-                "(rows and columns). Reshape your data, for example by X.reshape(len(X), -1)"
-            )
-        return MODALITIES.get(ndim, TabularGAN)
-
-    def _prototype(self, X: Any) -> Any:
-        if self.generator is None:
-            return self._modality(X)(verbose=self.verbose)
-        if not (hasattr(self.generator, "fit") and hasattr(self.generator, "sample")):
-            raise InvalidTypeError(
-                f"generator={self.generator!r} must be an estimator with fit(X, y) and sample(n, label=...), "
-                "for example TabularGAN()"
-            )
-        if isinstance(self.generator, type):
-            raise InvalidTypeError(f"generator must be an instance: write generator={self.generator.__name__}()")
-        return self.generator
-
-    def _train(self, X: Any, y: npt.NDArray[Any]) -> None:
+    def _train(self, X: Any, y: Any) -> IntArray:
+        """Set every fitted attribute but what a draw sets, and return the codes of y."""
         options.choice("scope", self.scope, SCOPES)
         smallest = options.integer("min_class_size", self.min_class_size, 2)
         prototype = self._prototype(X)
-        self._seed, self._n_draws = root_seed(self.random_state), 0
-        self.label_codec_ = LabelCodec().fit(y)
-        self.classes_ = self.label_codec_.classes_
-        rows = Counter(self.label_codec_.encode(y).tolist())
-        wanted = {
-            label: int(self.label_codec_.encode([label])[0]) for label, n in self.sampling_strategy_.items() if n > 0
-        }
-        small = {label: code for label, code in wanted.items() if rows[code] < smallest}
-        large = {label: code for label, code in wanted.items() if rows[code] >= smallest}
+        check_rows(X)
+        self._target = TargetCodec()
+        vector, codes = self._target.fit(y)
+        if n_rows(X) != len(codes):
+            raise InvalidDataError(f"X has {n_rows(X)} rows and y has {len(codes)}; they must be as many")
+        self.classes_, sizes = self._target.classes_, self._target.sizes_
+        self.sampling_strategy_ = new_rows(self.sampling_strategy, self._target, codes)
+        own_seed = getattr(prototype, "random_state", None)
+        self._seed, self._n_draws = root_seed(own_seed if self.random_state is None else self.random_state), 0
 
-        prepared = None
-        shared = self.scope == "shared"
-        if large and hasattr(prototype, "prepare"):
-            prepared = self._seeded(prototype, "data").prepare(X, y)
-        jobs = [("shared", None)] if shared and large else [(f"class {label!r}", label) for label in large]
-        tasks = [
-            (self._seeded(prototype, 0 if label is None else large[label]), X, y, prepared, label, title)
-            for title, label in jobs
-        ]
-        with main_thread_interrupts():
-            trained = run_tasks(_trained, tasks, self.n_jobs)
-        self.generators_ = dict.fromkeys(large, trained[0]) if shared and large else dict(zip(large, trained, strict=True))
-        for generator in trained:
-            if getattr(generator, "_warning", None):
-                titles = [f"class {label!r}" for label, g in self.generators_.items() if g is generator]
-                warnings.warn(f"{', '.join(titles)}: {generator._warning}", TrainingWarning, stacklevel=4)
-        for label, code in large.items():
-            if _barely_begun(self.generators_[label]):
-                self.generators_[label] = self._bootstrap(X, y, label, code)
-                warnings.warn(
-                    f"class {label!r}: the training was interrupted before it was of use; "
-                    "a smoothed bootstrap stands in for the GAN",
-                    TrainingWarning,
-                    stacklevel=4,
-                )
-        for label, code in small.items():
-            self.generators_[label] = self._bootstrap(X, y, label, code)
-            warnings.warn(
-                f"class {label!r} has {rows[code]} row{'s' * (rows[code] > 1)}, fewer than min_class_size={smallest}: "
-                "its new rows are a smoothed bootstrap of the real ones, not made by a GAN. "
-                "Collect more rows, or lower min_class_size.",
-                FewSamplesWarning,
-                stacklevel=4,
-            )
+        # Prepared even where no class needs a GAN: bad data is refused whatever the counts.
+        prepared = self._seeded(prototype, None).prepare(X, vector) if hasattr(prototype, "prepare") else None
+        wanted = [label for label, n in self.sampling_strategy_.items() if n > 0]
+        large = [label for label in wanted if sizes[label] >= smallest]
+        self.generators_ = self._trained(prototype, prepared or (X, self.classes_[codes]), large) if large else {}
+        for label in wanted:
+            if label in large and not _barely_begun(self.generators_[label]):
+                continue
+            prepared = prepared or self._seeded(SmoothedBootstrap(), None).prepare(X, vector)
+            bootstrap = self._seeded(SmoothedBootstrap(), label)
+            self.generators_[label] = bootstrap.fit_prepared(prepared, focus=label)
+            if label not in large:
+                _tell_few(label, sizes[label], smallest)
         self.generators_ = {label: self.generators_[label] for label in wanted}
+        self.n_features_in_, names = n_columns(X), column_names(X)
+        for stale in ("feature_names_in_", "is_synthetic_", "curation_"):
+            self.__dict__.pop(stale, None)
+        if names is not None:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        return codes
 
-    def _seeded(self, prototype: Any, key: int | str) -> Any:
-        """A clone of the prototype with a seed of its own, if it takes one."""
-        own = clone(prototype)
-        if "random_state" in own.get_params(deep=False):
-            own.set_params(random_state=child_seed(self._seed, "class", key) % 2**31)
+    def _trained(self, prototype: Any, data: Any, labels: list[Any]) -> dict[Any, Any]:
+        """A GAN for each label, or one for all of them."""
+        # Without a focus every training would be the same, so there is one.
+        takes_focus = hasattr(prototype, "prepare") or "focus" in inspect.signature(prototype.fit).parameters
+        if self.scope == "per-class" and takes_focus:
+            tasks = [(self._seeded(prototype, label), data, label, f"class {label!r}") for label in labels]
+        else:
+            tasks = [(self._seeded(prototype, None), data, None, "all classes")]
+        if side_by_side(len(tasks), self.n_jobs):
+            for generator, *_ in tasks:
+                if getattr(generator, "verbose", None) == "auto":
+                    generator.set_params(verbose=False)  # bars of several trainings would overwrite one another
+        with main_thread_interrupts():
+            results = run_tasks(_train_one, tasks, self.n_jobs)
+        for (_, _, label, title), generator in zip(tasks, results, strict=True):
+            _tell_trouble(title, generator)
+            if label is None:
+                return dict.fromkeys(labels, generator)
+        return dict(zip(labels, results, strict=True))
+
+    def _prototype(self, X: Any) -> Any:
+        """What is cloned and trained."""
+        given = self.generator
+        if given is None:
+            ndim = getattr(X, "ndim", 2)
+            if ndim not in MODALITIES:
+                raise InvalidDataError(
+                    f"X has {ndim} dimensions, while a table has 2, rows and columns. Reshape it, for example by "
+                    "X.reshape(len(X), -1), or give a generator= that takes it as it is"
+                )
+            return MODALITIES[ndim](verbose=self.verbose)
+        if isinstance(given, type):
+            raise InvalidTypeError(f"generator={given.__name__} is a class; write generator={given.__name__}()")
+        if not (hasattr(given, "fit") and hasattr(given, "sample")):
+            raise InvalidTypeError(
+                f"generator={given!r} must have fit(X, y) and sample(n, label=..., random_state=...), "
+                "as for example TabularGAN()"
+            )
+        return given
+
+    def _seeded(self, prototype: Any, label: Any) -> Any:
+        """A clone of the prototype with a seed of its own, if it takes one: by its label, or for all (None)."""
+        own = clone(prototype, safe=False)
+        if hasattr(own, "get_params") and "random_state" in own.get_params(deep=False):
+            own.set_params(random_state=self._child(self._seed, label))
         return own
 
-    def _bootstrap(self, X: Any, y: npt.NDArray[Any], label: Any, code: int) -> Any:
-        return self._seeded(SmoothedBootstrap(), code).fit(X, y, focus=label)
+    def _child(self, seed: int, label: Any) -> int:
+        """A seed for what belongs to a label, of the 31 bits that any library takes."""
+        code = -1 if label is None else self._target.code(label)
+        return child_seed(seed, "class", code) % 2**31
 
     # ---- drawing -----------------------------------------------------------------------------
 
@@ -341,6 +321,8 @@ class GANOversampler(BaseOverSampler):
         if isinstance(n, Mapping):
             if label is not None:
                 raise InvalidParameterError("give either a dict of counts or a label, not both")
+            if not n:
+                raise InvalidParameterError("n is an empty dict; name at least one label with its count")
             asked = dict(n)
         else:
             if label is None and len(self.generators_) != 1:
@@ -352,33 +334,44 @@ class GANOversampler(BaseOverSampler):
                     f"label={one!r} has no generator; those trained are {list(self.generators_)}. "
                     "Fit with a sampling_strategy that adds rows to this class."
                 )
-            options.integer(f"the count of class {one!r}", count, 0)
+            options.integer("n" if count is n else f"the count of class {one!r}", count, 0)
         return asked
 
-    def _draw(self, counts: Mapping[Any, int], seed: int) -> tuple[Any, npt.NDArray[Any]]:
-        """New rows and their labels, class by class."""
-        parts, labels = [], []
+    def _draw(self, counts: Mapping[Any, int], seed: int) -> tuple[list[Any], IntArray]:
+        """New rows, class by class, and their codes."""
+        parts, codes = [], [np.zeros(0, np.int64)]
         self.curation_: dict[Any, Any] = {}
         for label, n in counts.items():
             generator = self.generators_[label]
-            own_seed = child_seed(seed, "class", int(self.label_codec_.encode([label])[0])) % 2**31
-            rows, _ = generator.sample(n, label=label, random_state=own_seed)
+            rows, _ = generator.sample(n, label=label, random_state=self._child(seed, label))
+            if n_rows(rows) != n:
+                raise InvalidDataError(
+                    f"{type(generator).__name__}.sample returned {n_rows(rows)} rows of class {label!r} when asked "
+                    f"for {n}; mend the generator"
+                )
             parts.append(rows)
-            labels.append(np.full(n, label, dtype=self.classes_.dtype))
-            self.curation_ |= getattr(generator, "curation_", {})
-        stacked = parts[0]
-        for part in parts[1:]:
-            stacked = _stacked(stacked, part)
-        return stacked, np.concatenate(labels)
+            codes.append(np.full(n, self._target.code(label), np.int64))
+            if label in getattr(generator, "curation_", {}):
+                self.curation_[label] = generator.curation_[label]
+        return parts, np.concatenate(codes)
 
 
-def _trained(generator: Any, X: Any, y: Any, prepared: Any, label: Any, title: str) -> Any:
+@contextmanager
+def _all_or_nothing(sampler: GANOversampler) -> Iterator[None]:
+    """Give the sampler its earlier state back if the block raises."""
+    before = dict(vars(sampler))
+    try:
+        yield
+    except BaseException:
+        sampler.__dict__ = before
+        raise
+
+
+def _train_one(generator: Any, data: Any, focus: Any, title: str) -> Any:
     """Train one generator: for a label against the rest, or (None) for all classes."""
-    if prepared is not None:
-        return generator.fit_prepared(prepared, focus=label, title=title)
-    if label is not None and "focus" in inspect.signature(generator.fit).parameters:
-        return generator.fit(X, y, focus=label)
-    return generator.fit(X, y)
+    if hasattr(generator, "prepare"):
+        return generator.fit_prepared(data, focus=focus, title=title)
+    return generator.fit(*data) if focus is None else generator.fit(*data, focus=focus)
 
 
 def _barely_begun(generator: Any) -> bool:
@@ -387,20 +380,19 @@ def _barely_begun(generator: Any) -> bool:
     return bool(generator.n_steps_ < USABLE_SHARE * generator.max_steps)
 
 
-def _stacked(first: Any, second: Any) -> Any:
-    """Rows of two containers of one kind, with the dtypes of the first."""
-    if sparse.issparse(first):
-        return type(first)(sparse.vstack([first, second], format=first.format), dtype=first.dtype)
-    if hasattr(first, "iloc"):
-        import pandas as pd
-
-        return pd.concat([first, second], ignore_index=True).astype(first.dtypes)
-    if hasattr(first, "detach"):
-        import torch
-
-        return torch.cat([first, second])
-    return np.concatenate([first, second])
+def _tell_trouble(title: str, generator: Any) -> None:
+    said = getattr(generator, "_warning", None)
+    if _barely_begun(generator):
+        said = "the training was interrupted before it was of use; a smoothed bootstrap stands in for the GAN"
+    if said:
+        warnings.warn(f"{title}: {said}", TrainingWarning, stacklevel=5)
 
 
-def _copied(X: Any) -> Any:
-    return X.clone() if hasattr(X, "detach") else X.copy()
+def _tell_few(label: Any, rows: int, smallest: int) -> None:
+    warnings.warn(
+        f"class {label!r} has {rows} row{'s' * (rows != 1)}, fewer than min_class_size={smallest}: "
+        "its new rows are a smoothed bootstrap of the real ones, not made by a GAN. "
+        "Collect more rows, or lower min_class_size.",
+        FewSamplesWarning,
+        stacklevel=4,
+    )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
-__all__ = ["run_tasks"]
+from ganaug.exceptions import InvalidParameterError
+
+__all__ = ["run_tasks", "side_by_side"]
 
 
-def run_tasks(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], n_jobs: int | None) -> list[Any]:
+def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_jobs: int | None) -> list[Any]:
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
 
     The backend is joblib's: its default processes, or what
@@ -18,7 +21,7 @@ def run_tasks(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], n_
     ----------
     function : callable
         Picklable where the backend needs it; must depend on its arguments only.
-    tasks : iterable of tuple
+    tasks : sequence of tuple
         Arguments of each call.
     n_jobs : int or None
         As in scikit-learn: None is 1 unless a `joblib.parallel_config` says
@@ -28,8 +31,28 @@ def run_tasks(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], n_
     -------
     list
         The results.
+
+    Raises
+    ------
+    InvalidParameterError
+        If ``n_jobs`` is no number of jobs.
     """
     from sklearn.utils.parallel import Parallel, delayed
 
+    _check(n_jobs)
     results: list[Any] = Parallel(n_jobs=n_jobs)(delayed(function)(*task) for task in tasks)
     return results
+
+
+def side_by_side(n_tasks: int, n_jobs: int | None) -> bool:
+    """Whether `run_tasks` would work on several of so many tasks at the same time."""
+    import joblib
+
+    _check(n_jobs)
+    return n_tasks > 1 and joblib.effective_n_jobs(n_jobs) > 1
+
+
+def _check(n_jobs: Any) -> None:
+    if n_jobs is None or (isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool) and n_jobs != 0):
+        return
+    raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")

@@ -9,17 +9,12 @@ safetensors shuffles its keys and the same state ought to give the same bytes.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
 import math
 import os
-import secrets
-import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -29,17 +24,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from ganaug import __version__
-from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFileError
+from ganaug.exceptions import (
+    InvalidParameterError,
+    InvalidTypeError,
+    ModelFileError,
+)
+from ganaug.files import checked_path, path_error, write_whole
 
 __all__ = [
     "FORMAT_VERSION",
-    "ModelPathError",
-    "ModelPathNotFoundError",
     "State",
     "expect",
-    "pack_strings",
     "read_state",
-    "unpack_strings",
     "write_state",
 ]
 
@@ -59,14 +55,6 @@ _MAX_DOCUMENT = 50_000_000
 
 
 # OSError first: it is what takes the number and the text apart
-class ModelPathError(OSError, ModelFileError):
-    """The operating system refused to read or write a model file; ``errno`` says why."""
-
-
-class ModelPathNotFoundError(ModelPathError, FileNotFoundError):
-    """There is no such model file, or no such folder to write it into."""
-
-
 @dataclass(frozen=True)
 class State:
     """What a model file holds.
@@ -132,7 +120,7 @@ def write_state(
     >>> state.config, state.arrays["weight"].shape
     ({'width': 128}, (2, 3))
     """
-    target = _checked_path(path)
+    target = checked_path(path)
     plain = {name: _plain_array(name, array) for name, array in arrays.items()}
     document = {
         "format_version": FORMAT_VERSION,
@@ -146,9 +134,9 @@ def write_state(
     if len(text) > _MAX_DOCUMENT:
         raise InvalidParameterError(
             f"the config takes {len(text):,} characters and a model file has room for {_MAX_DOCUMENT:,}; "
-            "store its long lists as arrays (pack_strings for text)"
+            "store its long lists as arrays"
         )
-    _replace(target, to_bytes(plain, metadata={_KEY: text}))
+    write_whole(target, to_bytes(plain, metadata={_KEY: text}))
 
 
 def read_state(path: str | os.PathLike[str], kind: str | None = None) -> State:
@@ -174,7 +162,7 @@ def read_state(path: str | os.PathLike[str], kind: str | None = None) -> State:
     ModelPathNotFoundError, ModelPathError
         If there is no such file, or it cannot be read.
     """
-    source = _checked_path(path)
+    source = checked_path(path)
     _refuse_foreign(source)
     try:
         with safe_open(source, framework="numpy") as file:
@@ -186,7 +174,7 @@ def read_state(path: str | os.PathLike[str], kind: str | None = None) -> State:
             # safetensors has its own order; the table has the writer's
             arrays: dict[str, Array] = {name: file.get_tensor(name) for name in table}
     except OSError as error:
-        raise _path_error(error, f"could not read {source}") from error
+        raise path_error(error, f"could not read {source}") from error
     except (SafetensorError, TypeError, AttributeError) as error:
         _damaged(source, str(error), error)
     for name, array in arrays.items():
@@ -235,13 +223,10 @@ def expect(
     (3,)
     """
     if name not in arrays:
-        raise ModelFileError(
-            f"the model file lacks the array {name!r}; it is damaged or was altered, save it again"
-        )
+        raise ModelFileError(f"the model file lacks the array {name!r}; it is damaged or was altered, save it again")
     array = arrays[name]
     fits = shape is None or (
-        array.ndim == len(shape)
-        and all(want in (None, size) for want, size in zip(shape, array.shape, strict=True))
+        array.ndim == len(shape) and all(want in (None, size) for want, size in zip(shape, array.shape, strict=True))
     )
     if not fits:
         wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape or ()) + ")"
@@ -255,98 +240,6 @@ def expect(
             "the file is damaged or was altered, save it again"
         )
     return array
-
-
-def pack_strings(strings: Iterable[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Lay strings end to end as bytes, since a model file holds numbers only.
-
-    Parameters
-    ----------
-    strings : iterable of str
-        Of any length, empty strings and lone surrogates included.
-
-    Returns
-    -------
-    data : ndarray of uint8, shape (n_bytes,)
-        UTF-8.
-    offsets : ndarray of int64, shape (n_strings + 1,)
-        String ``i`` is ``data[offsets[i]:offsets[i + 1]]``.
-
-    Raises
-    ------
-    InvalidTypeError
-        If one of them is not a string.
-
-    Examples
-    --------
-    >>> from ganaug.state import pack_strings, unpack_strings
-    >>> unpack_strings(*pack_strings(["fraud", "", "naïve"]))
-    ['fraud', '', 'naïve']
-    """
-    pieces = []
-    for index, string in enumerate(strings):
-        if not isinstance(string, str):
-            raise InvalidTypeError(
-                f"item {index} is {string!r} ({type(string).__name__}), not a string; convert it"
-            )
-        pieces.append(string.encode("utf-8", "surrogatepass"))
-    offsets = np.zeros(len(pieces) + 1, np.int64)
-    np.cumsum([len(piece) for piece in pieces], out=offsets[1:])
-    return np.frombuffer(b"".join(pieces), np.uint8).copy(), offsets
-
-
-def unpack_strings(data: Array, offsets: Array) -> list[str]:
-    """Undo `pack_strings`.
-
-    Parameters
-    ----------
-    data : ndarray of uint8, shape (n_bytes,)
-    offsets : ndarray of int64, shape (n_strings + 1,)
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    ModelFileError
-        If the two do not fit together.
-    """
-    sound = (
-        (data.dtype == np.uint8 and data.ndim == 1)
-        and (offsets.dtype == np.int64 and offsets.ndim == 1 and offsets.size > 0)
-        and offsets[0] == 0
-        and offsets[-1] == data.size
-        # compared, not subtracted: a difference of wild offsets overflows
-        and bool((offsets[1:] >= offsets[:-1]).all())
-    )
-    if not sound:
-        raise ModelFileError(
-            "the text of the model file is damaged: its offsets do not fit its bytes; save it again"
-        )
-    raw, stops = data.tobytes(), offsets.tolist()
-    try:
-        return [raw[start:stop].decode("utf-8", "surrogatepass") for start, stop in pairwise(stops)]
-    except UnicodeDecodeError as error:
-        raise ModelFileError(f"the text of the model file is damaged: {error}; save it again") from error
-
-
-def _checked_path(path: str | os.PathLike[str]) -> Path:
-    if not isinstance(path, (str, os.PathLike)):
-        raise InvalidTypeError(f"path={path!r} is a {type(path).__name__}; give the name of a file")
-    found = Path(path)
-    if found.is_dir():
-        raise ModelPathError(
-            errno.EISDIR, f"{found} is a folder; name a file in it, such as {found / 'model.safetensors'}"
-        )
-    return found
-
-
-def _path_error(error: OSError, what: str) -> ModelPathError:
-    reason = error.strerror or str(error)
-    if isinstance(error, FileNotFoundError):
-        return ModelPathNotFoundError(error.errno or errno.ENOENT, f"{what}: {reason}")
-    return ModelPathError(error.errno or errno.EIO, f"{what}: {reason}")
 
 
 def _damaged(path: Path, reason: str, cause: Exception | None = None) -> NoReturn:
@@ -367,7 +260,7 @@ def _plain_array(name: object, array: object) -> Array:
     if array.dtype.name not in _DTYPES:
         raise InvalidTypeError(
             f"array {name!r} has dtype {array.dtype}, which a model file cannot hold; convert it to one of "
-            f"{', '.join(_DTYPES)} (pack_strings for text, .astype('int64') for datetimes)"
+            f"{', '.join(_DTYPES)} (.astype('int64') for datetimes)"
         )
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 
@@ -391,9 +284,7 @@ def _jsonable(value: Any, where: str) -> Any:
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
-                raise InvalidTypeError(
-                    f"{where} has the key {key!r}, not a string; JSON needs strings as keys"
-                )
+                raise InvalidTypeError(f"{where} has the key {key!r}, not a string; JSON needs strings as keys")
         return {str.__str__(key): _jsonable(item, f"{where}.{key}") for key, item in value.items()}
     raise InvalidTypeError(
         f"{where} is a {type(value).__name__}, not JSON; use None, bool, int, float, str, list or dict"
@@ -411,35 +302,6 @@ def _checksum(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def _replace(target: Path, data: bytes) -> None:
-    """Put ``data`` at ``target`` in one step."""
-    # through a symbolic link, or it would be replaced by a file
-    target = Path(os.path.realpath(target))
-    folder = target.parent
-    if not folder.is_dir():
-        raise ModelPathNotFoundError(
-            errno.ENOENT, f"the folder {folder} does not exist; create it, then save again"
-        )
-    # a short name of its own: the target's may be as long as the system allows
-    temporary = folder / f".ganaug-{secrets.token_hex(8)}.tmp"
-    try:
-        # not tempfile, whose files nobody else may read
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            kept = "the file that was there is as it was" if target.exists() else "nothing was written"
-            raise _path_error(error, f"could not save to {target} ({kept})") from error
-        raise
-
-
 # ---------------------------------------------------------------- reading
 
 
@@ -449,7 +311,7 @@ def _refuse_foreign(path: Path) -> None:
         with open(path, "rb") as file:
             start = file.read(9)
     except OSError as error:
-        raise _path_error(error, f"could not read {path}") from error
+        raise path_error(error, f"could not read {path}") from error
     if not start:
         _damaged(path, "it is empty")
     if start[8:9] == b"{":
@@ -496,9 +358,7 @@ def _upgraded(path: Path, document: dict[str, Any], arrays: dict[str, Array], ki
     found, config, written = document["kind"], document["config"], document["format_version"]
     for version in range(written, FORMAT_VERSION):
         if version not in _UPGRADERS:
-            raise ModelFileError(
-                f"{path} has format {written}, which ganaug {__version__} cannot read any more"
-            )
+            raise ModelFileError(f"{path} has format {written}, which ganaug {__version__} cannot read any more")
         config, arrays = _UPGRADERS[version](found, config, arrays)
     if kind is not None and found != kind:
         raise ModelFileError(

@@ -12,13 +12,16 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ganaug.augmentation import Augmentation, unchanged
+from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, Players
 from ganaug.objectives import PENALTIES, Objective
+
+Network = TypeVar("Network", bound=nn.Module)
 
 __all__ = ["Event", "Game", "Plan", "Watcher", "class_probabilities", "train"]
 
@@ -66,14 +69,14 @@ class Plan:
     max_time: float | None = None
 
 
-class Player:
+class Player(Generic[Network]):
     """A network whose parameters lie side by side in one vector, with their optimiser.
 
     One vector makes the optimiser, the average and a snapshot one operation
     each; with the small networks of a table the time goes to dispatch.
     """
 
-    def __init__(self, network: nn.Module, learning_rate: float, betas: tuple[float, float]) -> None:
+    def __init__(self, network: Network, learning_rate: float, betas: tuple[float, float]) -> None:
         self.network = network
         self.flat = nn.Parameter(flatten(network))
         self.flat.grad = torch.zeros_like(self.flat)
@@ -108,21 +111,22 @@ def flatten(network: nn.Module) -> Tensor:
 class Game:
     """Everything that changes while a game is played."""
 
-    generator: Player
-    discriminator: Player
-    average: nn.Module  # the generator with averaged weights: the one that samples
+    generator: Player[GeneratorNetwork]
+    discriminator: Player[DiscriminatorNetwork]
+    average: GeneratorNetwork  # the generator with averaged weights: the one that samples
     average_flat: Tensor
     step: int = 0
 
     @classmethod
-    def start(cls, generator: nn.Module, discriminator: nn.Module, plan: Plan) -> Game:
-        """Two networks, not yet trained, and the average of the first with itself."""
-        average = copy.deepcopy(generator).eval().requires_grad_(False)
+    def start(cls, players: Players, plan: Plan, step: int = 0) -> Game:
+        """The players at the outset, or where an earlier game left them."""
+        average = copy.deepcopy(players.generator).eval().requires_grad_(False)
         return cls(
-            Player(generator, plan.learning_rate, plan.betas),
-            Player(discriminator, plan.discriminator_learning_rate, plan.betas),
+            Player(players.generator, plan.learning_rate, plan.betas),
+            Player(players.discriminator, plan.discriminator_learning_rate, plan.betas),
             average,
             flatten(average),
+            step,
         )
 
 
@@ -209,12 +213,35 @@ def cosine_tail(progress: float, decay_from: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, tail)))
 
 
-def discriminator_step(
+def play_step(
     game: Game, objective: Objective, real: Tensor, labels: Tensor, plan: Plan, rate: float, rng: torch.Generator
 ) -> dict[str, Tensor]:
-    """Teach the discriminator to tell real from fake. Returns what the history records."""
-    with torch.no_grad():
-        fake = game.generator.network(noise(game, real, rng), labels, rng)
+    """One step of each player. Returns what the history records.
+
+    The fake samples, and the logits of the real ones, serve both players: a
+    second pass of either network for the generator's step costs a third of the
+    whole and measured no better.
+    """
+    shape = (len(real), game.generator.network.latent_dim)
+    z = torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=rng)
+    fake = game.generator.network(z, labels, rng)
+    record = discriminator_step(game, objective, real, fake.detach(), labels, plan, rate, rng)
+    if game.step % objective.generator_every == 0:
+        record |= generator_step(game, objective, record["real_logit"], fake, labels, rate)
+    return record
+
+
+def discriminator_step(
+    game: Game,
+    objective: Objective,
+    real: Tensor,
+    fake: Tensor,
+    labels: Tensor,
+    plan: Plan,
+    rate: float,
+    rng: torch.Generator,
+) -> dict[str, Tensor]:
+    """Teach the discriminator to tell real from fake."""
     network = game.discriminator.network
     twice = torch.cat([labels, labels])
     features = network.features(torch.cat([real, fake]), twice)
@@ -236,13 +263,10 @@ def discriminator_step(
 
 
 def generator_step(
-    game: Game, objective: Objective, real: Tensor, labels: Tensor, rate: float, rng: torch.Generator
+    game: Game, objective: Objective, on_real: Tensor, fake: Tensor, labels: Tensor, rate: float
 ) -> dict[str, Tensor]:
-    """Teach the generator to pass for real. Returns what the history records."""
+    """Teach the generator to pass for real."""
     network = game.discriminator.network
-    fake = game.generator.network(noise(game, real, rng), labels, rng)
-    with torch.no_grad():
-        on_real = network(real, labels)
     features = network.features(fake, labels)
     loss = objective.generator(on_real, network.head(features, labels)).mean()
     class_loss = network.head.class_loss(features, labels)
@@ -251,13 +275,7 @@ def generator_step(
     return {"generator_loss": loss.detach(), "generator_gradient_norm": gradient}
 
 
-def noise(game: Game, real: Tensor, rng: torch.Generator) -> Tensor:
-    """Standard normal noise for as many fake samples as there are real ones."""
-    shape = (len(real), game.generator.network.latent_dim)
-    return torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=rng)
-
-
-def critic(network: nn.Module, labels: Tensor) -> Callable[[Tensor], Tensor]:
+def critic(network: DiscriminatorNetwork, labels: Tensor) -> Callable[[Tensor], Tensor]:
     """The discriminator as a function of the samples alone, for as many batches as it is given."""
 
     def logits(points: Tensor) -> Tensor:
@@ -285,15 +303,16 @@ def train(
         "max_steps", "max_time", or what a watcher said.
     """
     history: list[dict[str, float]] = []
+    record: dict[str, Tensor] = {}
+    first = game.step
     batches = table.batches(plan.batch_size, rng)
     began = time.perf_counter()
     while game.step < plan.max_steps:
         seconds = time.perf_counter() - began
-        progress = max(game.step / plan.max_steps, seconds / plan.max_time if plan.max_time else 0.0)
+        done = (game.step - first) / (plan.max_steps - first)  # an earlier fit had its own schedule
+        progress = max(done, seconds / plan.max_time if plan.max_time else 0.0)
         rate = cosine_tail(progress, plan.decay_from)
-        record = discriminator_step(game, objective, *next(batches), plan, rate, rng)
-        if game.step % objective.generator_every == 0:
-            record |= generator_step(game, objective, *next(batches), rate, rng)
+        record |= play_step(game, objective, *next(batches), plan, rate, rng)
         half_life = min(plan.ema_half_life, 0.1 * (game.step + 1))
         game.average_flat.lerp_(game.generator.flat.detach(), 1 - 0.5 ** (1 / half_life))
         game.step += 1

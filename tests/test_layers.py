@@ -19,7 +19,8 @@ LAYERS = [
     ("L0", {"exceptions", "types"}),
     ("L0", {"seeding"}),
     ("L1", {"augmentation", "codecs", "networks", "objectives"}),
-    ("L2", {"devices", "interrupts", "state", "threads"}),
+    ("L2", {"devices", "files", "interrupts", "threads"}),
+    ("L2", {"state"}),
     ("L2", {"parallel", "training"}),
     ("L2", {"callbacks"}),  # they watch the game; the game knows only that it is watched
     ("L3", {"curation", "metrics"}),

@@ -17,17 +17,16 @@ from numpy.testing import assert_array_equal
 from safetensors import safe_open
 from safetensors.numpy import load, save
 
-import ganaug.state as state
-from ganaug.exceptions import GanaugError, InvalidParameterError, InvalidTypeError, ModelFileError
-from ganaug.state import (
+from ganaug import files, state
+from ganaug.exceptions import (
+    GanaugError,
+    InvalidParameterError,
+    InvalidTypeError,
+    ModelFileError,
     ModelPathError,
     ModelPathNotFoundError,
-    expect,
-    pack_strings,
-    read_state,
-    unpack_strings,
-    write_state,
 )
+from ganaug.state import expect, read_state, write_state
 
 CONFIG = {"width": 128, "names": ["a", "b"], "nested": {"rate": 0.1, "none": None, "on": True}}
 ARRAYS = {"weight": np.arange(12, dtype=np.float32).reshape(3, 4), "bias": np.array([1, 2, 3])}
@@ -212,7 +211,7 @@ def fail_with(error):
     return fail
 
 
-@pytest.mark.parametrize(("module", "function"), [(state, "open"), (os, "fsync"), (os, "replace")])
+@pytest.mark.parametrize(("module", "function"), [(files, "open"), (os, "fsync"), (os, "replace")])
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -247,9 +246,7 @@ def test_a_disk_that_is_really_full(path):
         "except OSError as error:\n    print(type(error).__name__)\n"
     )
     before = path.read_bytes()
-    output = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
-    )
+    output = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
     assert output.stdout.strip() == "ModelPathError"
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
@@ -513,36 +510,3 @@ def test_expect():
 def test_expect_names_what_is_wrong(name, shape, dtype, match):
     with pytest.raises(ModelFileError, match=match):
         expect({"w": np.zeros((3, 4), np.float32)}, name, shape, dtype)
-
-
-@pytest.mark.parametrize("strings", [[], [""], ["", ""], ["a", "", "ä€😀", "\ud800", "\x00", "x" * 1000]])
-def test_strings_there_and_back(tmp_path, strings):
-    data, offsets = pack_strings(strings)
-    assert (data.dtype, offsets.dtype, offsets.shape) == (np.uint8, np.int64, (len(strings) + 1,))
-    write_state(tmp_path / "m", "demo", {}, {"data": data, "offsets": offsets})
-    found = read_state(tmp_path / "m").arrays
-    assert unpack_strings(found["data"], found["offsets"]) == strings
-
-
-def test_only_strings_are_packed():
-    with pytest.raises(InvalidTypeError, match=r"item 1 is 3 \(int\), not a string"):
-        pack_strings(["a", 3])
-
-
-@pytest.mark.parametrize(
-    ("data", "offsets"),
-    [
-        (np.zeros(3, np.uint8), np.array([0, 2])),
-        (np.zeros(3, np.uint8), np.array([1, 3])),
-        (np.zeros(3, np.uint8), np.array([0, 5, 3])),
-        (np.zeros(3, np.uint8), np.array([0, -(2**63), 3])),
-        (np.zeros(3, np.uint8), np.array([], np.int64)),
-        (np.zeros(3, np.uint8), np.array([0.0, 3.0])),
-        (np.zeros((3, 1), np.uint8), np.array([0, 3])),
-        (np.zeros(3, np.int8), np.array([0, 3])),
-        (np.full(3, 255, np.uint8), np.array([0, 3])),
-    ],
-)
-def test_text_that_does_not_fit_its_offsets(data, offsets):
-    with pytest.raises(ModelFileError, match="text of the model file is damaged"):
-        unpack_strings(data, offsets)

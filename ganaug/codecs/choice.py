@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.codecs.plain import Array, Plain, State
-from ganaug.exceptions import InvalidDataError
+from ganaug.codecs.plain import NEVER_MISSING, Array, Plain, State
+from ganaug.exceptions import InvalidDataError, ModelFileError
 
-__all__ = ["ChoiceModel", "check_known"]
+__all__ = ["ChoiceModel", "check_known", "check_observed"]
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,18 @@ class ChoiceModel:
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ChoiceModel:
         """The model that `get_state` took apart."""
-        return cls(arrays.get("observed", np.empty(0, np.int64)), config["n_levels"], config["missing"])
+        model = cls(arrays["observed"], config["n_levels"], config["missing"])
+        check_observed(model.observed, model.n_levels)
+        return model
 
 
 def check_known(plain: Plain, missing: bool) -> None:
     """Refuse a missing value where training had none."""
     if plain.missing is not None and not missing:
-        raise InvalidDataError("has missing values but had none in the data given to fit; fill or drop them")
+        raise InvalidDataError(NEVER_MISSING)
+
+
+def check_observed(observed: Array, n_levels: int) -> None:
+    """Refuse stored level codes that point at no level."""
+    if len(observed) and not (observed.min() >= 0 and observed.max() < n_levels):
+        raise ModelFileError("a stored level code points at no level")

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from ganaug.codecs.casts import dtype_from, dtype_name
 from ganaug.codecs.plain import Array, Plain, State, is_missing
-from ganaug.codecs.values import from_json, object_array, pack_values, to_json, unpack_values
+from ganaug.codecs.values import blank_of, from_json, object_array, pack_values, to_json, unpack_values
 from ganaug.exceptions import InvalidDataError
 
 __all__ = ["CategoryFace", "ObjectFace", "TextFace"]
@@ -41,7 +42,7 @@ class CategoryFace:
 
     def write(self, plain: Plain) -> Any:
         """The column."""
-        return pd.Categorical.from_codes(plain.values, dtype=self.dtype)  # type: ignore[arg-type]
+        return pd.Categorical.from_codes(plain.values, dtype=self.dtype)
 
     def get_state(self) -> State:
         """Config and arrays."""
@@ -86,12 +87,12 @@ class TextFace:
     def get_state(self) -> State:
         """Config and arrays."""
         config, arrays = pack_values(self.levels)
-        return {"levels": config, "dtype": _dtype_name(self.dtype)}, arrays
+        return {"levels": config, "dtype": dtype_name(self.dtype)}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TextFace:
         """The face that `get_state` took apart."""
-        return cls(pd.api.types.pandas_dtype(config["dtype"]), unpack_values(config["levels"], arrays))
+        return cls(dtype_from(config["dtype"]), unpack_values(config["levels"], arrays))
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,7 @@ class ObjectFace:
         """The face of a column, with the values that occur in it."""
         raw = np.asarray(raw, dtype=object)
         missing = np.asarray(pd.isna(raw), dtype=bool)
-        blanks = [v if v is None or v is pd.NA or v is pd.NaT else np.nan for v in raw[missing]]
-        blank = max({id(v): v for v in blanks}.values(), key=lambda b: sum(v is b for v in blanks), default=None)
+        blank = blank_of(raw[missing])
         typed = pd.api.types.infer_dtype(raw, skipna=True) != "string"
         if not typed:
             found = np.sort(_factorize(raw)[1].to_numpy(dtype=object))
@@ -158,7 +158,7 @@ class ObjectFace:
 
 def _factorize(raw: Any) -> tuple[Array, pd.Index]:
     codes, levels = pd.factorize(raw)
-    return codes, pd.Index(levels)
+    return codes, pd.Index(levels, dtype=levels.dtype)  # else objects that are text become ``str``
 
 
 def _recode(codes: Array, given: pd.Index, levels: pd.Index) -> Plain:
@@ -179,10 +179,3 @@ def _unseen(values: list[str]) -> InvalidDataError:
     return InvalidDataError(
         f"has values that did not occur in the data given to fit: {shown}; drop these rows or fit again with them"
     )
-
-
-def _dtype_name(dtype: Any) -> str:
-    # str(StringDtype) leaves the storage out, and with it the missing value
-    if isinstance(dtype, pd.StringDtype):
-        return "str" if dtype.na_value is not pd.NA else f"string[{dtype.storage}]"
-    return dtype.str if isinstance(dtype, np.dtype) else str(dtype)

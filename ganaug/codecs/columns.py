@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
 
+from ganaug.codecs.casts import native_of, to_native
 from ganaug.codecs.choice import ChoiceModel
 from ganaug.codecs.dtypes import FACES, Face, face_of
-from ganaug.codecs.faces import native_of, to_native
+from ganaug.codecs.faces import ObjectNumberFace
 from ganaug.codecs.many import ManyModel
 from ganaug.codecs.number import NumberModel
 from ganaug.codecs.plain import Array, Plain, State
-from ganaug.exceptions import InvalidDataError
+from ganaug.exceptions import InvalidDataError, ModelFileError
 
 __all__ = ["MODELS", "Column", "fit_column", "read_as"]
 
@@ -47,13 +50,16 @@ class Column:
         """The column that `get_state` took apart."""
         of_face = {key.removeprefix("face_"): a for key, a in arrays.items() if key.startswith("face_")}
         (face_kind, face), (model_kind, model) = config["face"], config["model"]
-        return cls(FACES[face_kind].from_state(face, of_face), MODELS[model_kind].from_state(model, arrays))
+        column = cls(FACES[face_kind].from_state(face, of_face), MODELS[model_kind].from_state(model, arrays))
+        if column.face.family == "choice" and len(column.face.levels) != column.model.n_levels:
+            raise ModelFileError(f"a column of {column.model.n_levels} levels lists {len(column.face.levels)}")
+        return column
 
 
-def fit_column(face: Face, plain: Plain, seed: int, keep_range: bool) -> Column | None:
+def fit_column(face: Face, plain: Plain, seed: int, number: int, keep_range: bool) -> Column | None:
     """Fit one column; None if it has too many levels and must wait for the others' encoding."""
     if face.family != "choice":
-        model: Any = NumberModel.fit(plain, face.inner, seed, keep_range, face.discrete)
+        model: Any = NumberModel.fit(plain, face.inner, seed, number, keep_range, face.discrete)
         return Column(face, model)
     model = ChoiceModel.fit(plain, len(face.levels))
     return Column(face, model) if model.n_states <= _MAX_STATES else None
@@ -63,10 +69,12 @@ def read_as(face: Face, raw: Any) -> Plain:
     """Read a column given after fit, in the dtype seen in fit or one that can stand in for it."""
     if raw.dtype == face.dtype:
         return face.read(raw)
+    if isinstance(face, ObjectNumberFace) and pd.isna(raw).all():
+        return face.read(np.asarray(raw))  # no type left to tell by
     given = face_of(raw)
     if given.family != face.family:
-        raise InvalidDataError(f"has dtype {raw.dtype} but had {face.dtype} in fit; convert it back with astype")
+        message = f"has dtype {raw.dtype} but had {face.dtype} in fit; convert it back with astype"
+        raise InvalidDataError(message)
     if face.family == "real":
         return to_native(given.read(raw), native_of(face.inner))
     return face.read(raw)
-

@@ -32,7 +32,8 @@ _NUMPY_KINDS = {"f": "float", "i": "integer", "u": "integer", "b": "integer", "m
 _NUMPY_KINDS |= {"U": "text"}
 
 _MASKED_DTYPES = (
-    *(getattr(pd, f"{sign}Int{bits}Dtype".replace("SInt", "Int")) for sign in "SU" for bits in (8, 16, 32, 64)),
+    *(pd.Int8Dtype, pd.Int16Dtype, pd.Int32Dtype, pd.Int64Dtype),
+    *(pd.UInt8Dtype, pd.UInt16Dtype, pd.UInt32Dtype, pd.UInt64Dtype),
     pd.Float32Dtype,
     pd.Float64Dtype,
     pd.BooleanDtype,
@@ -75,16 +76,16 @@ def _object(raw: Any) -> Face:
             native = np.int64 if holds == "integer" else np.float64
             with np.errstate(over="raise"):
                 present.astype(native)
-            return ObjectNumberFace(np.dtype(native))
+            return ObjectNumberFace.of(raw, np.dtype(native))
         except (OverflowError, FloatingPointError):
             return ObjectFace.fit(raw)
     try:
         return ObjectFace.fit(raw)
     except TypeError as error:
-        kinds = sorted({type(v).__name__ for v in raw if getattr(v, "__hash__", None) is None or isinstance(v, tuple)})
-        detail = f"holds values of type {', '.join(kinds)}" if kinds else str(error)
+        nested = ", ".join(sorted({type(v).__name__ for v in raw if v.__hash__ is None})) or str(error)
         raise InvalidTypeError(
-            f"{detail}; the argument must be a string or a real number in each cell: spread nested values over columns"
+            f"holds nested values ({nested}); the argument must be a string or a real number in each cell, "
+            "so spread nested values over columns"
         ) from error
 
 
@@ -125,5 +126,5 @@ def face_of(raw: Any) -> Face:
 
 def _not_understood(raw: Any) -> InvalidTypeError:
     return InvalidTypeError(
-        f"has dtype {raw.dtype}, which is not understood; convert it to a number, text, category or date dtype"
+        f"has dtype {raw.dtype}, which is not understood; convert it to a number, text, category or date"
     )

@@ -11,17 +11,18 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from ganaug.codecs.casts import clip_to, dtype_from, dtype_name, native_of
 from ganaug.codecs.plain import Array, Plain, State, is_missing
-from ganaug.exceptions import InvalidDataError
+from ganaug.codecs.values import blank_of, from_json, to_json
 
-__all__ = ["FloatFace", "IntegerFace", "MaskedFace", "ObjectNumberFace", "SparseFace", "TimeFace", "native_of"]
-
-
-def native_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """float64, int64 or uint64, whichever holds the dtype exactly."""
-    if dtype.kind == "f":
-        return np.dtype(np.float64)
-    return np.dtype(np.uint64 if dtype.kind == "u" and dtype.itemsize == 8 else np.int64)
+__all__ = [
+    "FloatFace",
+    "IntegerFace",
+    "MaskedFace",
+    "ObjectNumberFace",
+    "SparseFace",
+    "TimeFace",
+]
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,12 @@ class _NumberFace:
 
     def get_state(self) -> State:
         """Config and arrays."""
-        return {"dtype": str(self.dtype)}, {}
+        return {"dtype": dtype_name(self.dtype)}, {}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Any:
         """The face that `get_state` took apart."""
-        return cls(pd.api.types.pandas_dtype(config["dtype"]))
+        return cls(dtype_from(config["dtype"]))
 
     @classmethod
     def fit(cls, raw: Any) -> Any:
@@ -70,7 +71,7 @@ class FloatFace(_NumberFace):
 
     def write(self, plain: Plain) -> Any:
         """The column."""
-        out = plain.values.astype(self.dtype)
+        out = clip_to(plain.values, self.inner).astype(self.dtype)
         if plain.missing is not None:
             out[plain.missing] = np.nan
         return out
@@ -94,7 +95,8 @@ class MaskedFace(_NumberFace):
     def read(self, raw: Any) -> Plain:
         """Numbers; NA is missing."""
         native = native_of(self.inner)
-        values = np.array(raw.to_numpy(dtype=native, na_value=native.type(0)))
+        # pyarrow fills a boolean with nothing but a boolean
+        values = np.array(raw.to_numpy(dtype=self.inner, na_value=self.inner.type(0))).astype(native)
         missing = np.array(raw.isna(), dtype=bool)
         if native.kind == "f":
             missing |= np.isnan(values)
@@ -117,8 +119,16 @@ _MASKED: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
 class ObjectNumberFace(_NumberFace):
-    """Python ints or floats in an object column; ``dtype`` is their native dtype, None is missing."""
+    """Python ints or floats in an object column; ``dtype`` is their native dtype."""
+
+    blank: Any = None
+
+    @classmethod
+    def of(cls, raw: Array, dtype: np.dtype[Any]) -> ObjectNumberFace:
+        """The face of an object column whose numbers fit the dtype."""
+        return cls(dtype, blank_of(raw[np.asarray(pd.isna(raw), dtype=bool)]))
 
     def read(self, raw: Any) -> Plain:
         """Numbers."""
@@ -130,8 +140,17 @@ class ObjectNumberFace(_NumberFace):
         """The column."""
         out = plain.values.astype(object)
         if plain.missing is not None:
-            out[plain.missing] = np.nan if self.inner.kind == "f" else None
+            out[plain.missing] = self.blank
         return out
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        return {"dtype": dtype_name(self.dtype), "blank": to_json(self.blank)}, {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectNumberFace:
+        """The face that `get_state` took apart."""
+        return cls(dtype_from(config["dtype"]), from_json(config["blank"]))
 
 
 class SparseFace(_NumberFace):
@@ -155,13 +174,13 @@ class SparseFace(_NumberFace):
 
     def get_state(self) -> State:
         """Config and arrays."""
-        return {"inner": self.inner.str, "fill": repr(self.dtype.fill_value)}, {}
+        return {"inner": self.inner.str, "fill": to_json(self.dtype.fill_value)}, {}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SparseFace:
         """The face that `get_state` took apart."""
         inner = np.dtype(config["inner"])
-        return cls(pd.SparseDtype(inner, inner.type(float(config["fill"]))))
+        return cls(pd.SparseDtype(inner, from_json(config["fill"])))
 
 
 class TimeFace(_NumberFace):
@@ -200,24 +219,3 @@ class TimeFace(_NumberFace):
         if isinstance(self.dtype, pd.DatetimeTZDtype):
             return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.dtype.tz).array
         return times
-
-
-def clip_to(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Values that a cast to the dtype cannot wrap around."""
-    if dtype.kind not in "iu":
-        return values
-    info = np.iinfo(dtype)
-    own = np.iinfo(values.dtype)
-    return values.clip(max(info.min, own.min), min(info.max, own.max))
-
-
-def to_native(plain: Plain, native: np.dtype[Any]) -> Plain:
-    """Numbers given in another dtype than in fit, where nothing is lost by it."""
-    values = plain.values
-    if values.dtype == native:
-        return plain
-    with np.errstate(invalid="ignore"):
-        out = values.astype(native)
-    if native.kind != "f" and not np.array_equal(out.astype(values.dtype), values):
-        raise InvalidDataError("has values that are not whole or too large, but held integers in fit")
-    return Plain(out, plain.missing)

@@ -30,6 +30,10 @@ class Grid:
         k = np.rint((values * unit - self.base) / self.step) * self.step + self.base
         return np.asarray(k / unit, dtype=np.float64)
 
+    def holds(self, values: Array, dtype: np.dtype[Any]) -> bool:
+        """Whether all values, in the column's own dtype, stand on the grid."""
+        return bool(np.array_equal(self.snap(values).astype(dtype), values.astype(dtype)))
+
     def to_json(self) -> dict[str, Any]:
         """The three numbers."""
         return asdict(self)

@@ -9,12 +9,13 @@ the mark still names a sensible level.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ganaug.codecs.choice import check_known
+from ganaug.codecs.choice import check_known, check_observed
 from ganaug.codecs.plain import Array, Plain, State
 from ganaug.codecs.quantiles import normal_scores
 from ganaug.seeding import numpy_generator
@@ -25,6 +26,8 @@ _TOP, _TOP_SHARE = 16, 0.005
 _DIMENSIONS = 4
 _PRIOR_ROWS = 10.0
 _MAX_CONTEXT = 48
+_NEAR_ENOUGH = 1.0
+_FAR = 10.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ class ManyModel:
     def n_states(self) -> int:
         """Frequent levels, other and missing."""
         return self.n_top + 1 + int(self.missing)
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        return cKDTree(self.codes[self.n_top :], leafsize=32, balanced_tree=False)
 
     @classmethod
     def fit(
@@ -84,7 +91,8 @@ class ManyModel:
         features = [_mean_per_level(part, view, n_levels) for view in _views(context, labels, rng)]
         features.append(counts.astype(np.float64))
         codes = [_distinct_scores(feature[observed], rng) for feature in features]
-        return cls(observed, np.stack(codes, axis=1).astype(np.float32), n_top, n_levels, plain.missing is not None)
+        points = np.stack(codes, axis=1).astype(np.float32)
+        return cls(observed, points, n_top, n_levels, plain.missing is not None)
 
     def encode(self, plain: Plain) -> tuple[Array, Array]:
         """Codes (n, 4) float32 and states (n,) int64."""
@@ -103,8 +111,9 @@ class ManyModel:
         at = np.minimum(states, self.n_top)
         rest = states == self.n_top
         if rest.any():
-            tree = cKDTree(self.codes[self.n_top :], balanced_tree=False)
-            at[rest] = self.n_top + tree.query(scores[rest])[1]
+            # an exact code has distance 0 and finds itself; for others a near level is as good as the nearest
+            points = scores[rest].clip(-_FAR, _FAR)
+            at[rest] = self.n_top + self._tree.query(points, eps=_NEAR_ENOUGH)[1]
         codes = self.observed[at]
         if not self.missing:
             return Plain(codes)
@@ -124,7 +133,8 @@ class ManyModel:
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ManyModel:
         """The model that `get_state` took apart."""
-        codes = arrays["codes"].reshape(-1, _DIMENSIONS)
+        codes = arrays["codes"].reshape(len(arrays["observed"]), _DIMENSIONS)
+        check_observed(arrays["observed"], config["n_levels"])
         return cls(arrays["observed"], codes, config["n_top"], config["n_levels"], config["missing"])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.codecs.grids import Grid, float_grid, integer_step
-from ganaug.codecs.plain import Array, Plain, State
+from ganaug.codecs.plain import NEVER_MISSING, Array, Plain, State
 from ganaug.codecs.quantiles import Curve
 from ganaug.exceptions import InvalidDataError
 from ganaug.seeding import numpy_generator
@@ -66,26 +66,29 @@ class NumberModel:
 
     @classmethod
     def fit(
-        cls, plain: Plain, dtype: np.dtype[Any], seed: int, keep_range: bool = True, discrete: bool = False
+        cls, plain: Plain, dtype: np.dtype[Any], seed: int, column: int, keep_range: bool, discrete: bool
     ) -> NumberModel:
         """Learn the column; ``discrete`` makes a state of every value however few the rows."""
         values = plain.present()
         has_missing = plain.missing is not None
-        distinct, counts = _distinct(values, seed)
+        distinct, counts = _distinct(values, seed, column)
         is_spike = _spikes(distinct, counts, discrete)
         spikes, rest, rest_counts = distinct[is_spike], distinct[~is_spike], counts[~is_spike]
         if len(rest) == 0:
             return cls(None, spikes, has_missing, 0, 0, 1, None, keep_range)
         low, high = rest[0].item(), rest[-1].item()
+        inside = values
+        if len(values) > _MAX_SAMPLE:  # a step found in the sample must hold for all
+            inside = values[(values >= low) & (values <= high) & ~np.isin(values, spikes)]
         if rest.dtype.kind == "f":
             grid = float_grid(rest, dtype)
-            if grid is not None and not np.array_equal(grid.snap(values).astype(dtype), values.astype(dtype)):
-                grid = None  # the sample stood on a grid, the column does not
-            return cls(Curve.fit(rest, rest_counts), spikes, has_missing, low, high, 1, grid, keep_range)
+            if grid is not None and len(values) > _MAX_SAMPLE and not grid.holds(inside, dtype):
+                grid = None
+            curve = Curve.fit(rest * _scale(low, high), rest_counts)
+            return cls(curve, spikes, has_missing, low, high, 1, grid, keep_range)
         deltas = rest.view(np.uint64) - rest.view(np.uint64)[0]
         step = integer_step(deltas)
         if step > 1 and len(values) > _MAX_SAMPLE:
-            inside = values[(values >= low) & (values <= high) & ~np.isin(values, spikes)]
             step = integer_step(inside.view(np.uint64) - rest.view(np.uint64)[0])
         curve = Curve.fit(deltas.astype(np.float64), rest_counts)
         return cls(curve, spikes, has_missing, low, high, step, None, keep_range)
@@ -97,7 +100,7 @@ class NumberModel:
         """
         values, n = plain.values, len(plain)
         if plain.missing is not None and not self.missing:
-            raise InvalidDataError("has missing values but had none in the data given to fit; fill or drop them")
+            raise InvalidDataError(NEVER_MISSING)
         states = np.zeros(n, dtype=np.int64)
         if len(self.spikes):
             at = np.searchsorted(self.spikes, values).clip(0, len(self.spikes) - 1)
@@ -135,7 +138,7 @@ class NumberModel:
 
     def _distances(self, values: Array) -> npt.NDArray[np.float64]:
         if values.dtype.kind == "f":
-            return np.asarray(values, dtype=np.float64)
+            return np.asarray(values * _scale(self.low, self.high), dtype=np.float64)
         # unsigned differences are exact over the whole range of int64, where float64 is not
         low = np.asarray(self.low, dtype=values.dtype).view(np.uint64)
         out = (values.view(np.uint64) - low).astype(np.float64)
@@ -146,6 +149,7 @@ class NumberModel:
 
     def _numbers(self, distances: npt.NDArray[np.float64]) -> Array:
         if self.spikes.dtype.kind == "f":
+            distances = distances / _scale(self.low, self.high)
             if self.grid is not None:
                 distances = self.grid.snap(distances)
             if self.keep_range:
@@ -169,6 +173,7 @@ class NumberModel:
         """Config and arrays."""
         arrays = {} if self.curve is None else self.curve.get_state()[1]
         config = {
+            "curve": self.curve is not None,
             "missing": self.missing,
             "range": [self.low, self.high],
             "step": self.step,
@@ -181,19 +186,24 @@ class NumberModel:
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> NumberModel:
         """The model that `get_state` took apart."""
-        curve = Curve.from_state({}, arrays) if "knots" in arrays else None
+        curve = Curve.from_state({}, arrays) if config["curve"] else None
         native = np.dtype(config["native"])
-        spikes = arrays.get(f"spikes_{native.kind}", np.empty(0, native))
+        spikes = arrays[f"spikes_{native.kind}"]
         grid = None if config["grid"] is None else Grid(**config["grid"])
         low, high = config["range"]
         return cls(curve, spikes, config["missing"], low, high, config["step"], grid, config["keep_range"])
 
 
-def _distinct(values: Array, seed: int) -> tuple[Array, Array]:
+def _scale(low: float, high: float) -> float:
+    """A power of two that keeps the range of the values from overflowing."""
+    return 1.0 if high * 0.5 - low * 0.5 < 1e307 else 0.125
+
+
+def _distinct(values: Array, seed: int, column: int) -> tuple[Array, Array]:
     """Distinct values and counts, of a sample if there are many rows, but never without the extremes."""
     n = len(values)
     if n > _MAX_SAMPLE:
-        rows = numpy_generator(seed, "quantiles").integers(0, n, _MAX_SAMPLE)
+        rows = numpy_generator(seed, "quantiles", column).integers(0, n, _MAX_SAMPLE)
         distinct, counts = _runs(np.sort(np.append(values[rows], [values.min(), values.max()])))
         # rare values of a discrete column must not be lost to sampling
         return _runs(np.sort(values)) if len(distinct) <= 2 * _MAX_DISCRETE else (distinct, counts)
@@ -211,8 +221,9 @@ def _spikes(distinct: Array, counts: Array, discrete: bool) -> npt.NDArray[np.bo
     few = m <= _MAX_DISCRETE and n >= _MIN_PER_VALUE * m
     if discrete or m <= 1 or few:
         return np.ones(m, dtype=bool)
-    least = max(_SPIKE_ROWS, _SPIKE_SHARE * n, _SPIKE_OVER_MEDIAN * float(np.median(counts)))
-    chosen = np.flatnonzero(counts >= least)
+    chosen = np.flatnonzero(counts >= max(_SPIKE_ROWS, _SPIKE_SHARE * n))
+    if len(chosen):
+        chosen = chosen[counts[chosen] >= _SPIKE_OVER_MEDIAN * np.median(counts)]
     chosen = chosen[np.argsort(-counts[chosen], kind="stable")[:_MAX_SPIKES]]
     out = np.zeros(m, dtype=bool)
     out[chosen] = True

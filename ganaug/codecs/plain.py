@@ -1,17 +1,20 @@
-"""What every column becomes between its dtype and its encoding."""
+"""What every table and every column becomes between its owner's form and its encoding."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-__all__ = ["Array", "Plain", "State", "is_missing"]
+__all__ = ["NEVER_MISSING", "Array", "Plain", "State", "Table", "is_missing"]
 
 Array = npt.NDArray[Any]
 State = tuple[dict[str, Any], dict[str, Array]]
+
+NEVER_MISSING = "has missing values but had none in the data given to fit; fill or drop them"
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,13 @@ class Plain:
 def is_missing(mask: Array) -> Array | None:
     """The mask, or None where it is False throughout."""
     return mask if mask.any() else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by number; ``names`` where the container has them."""
+
+    n_rows: int
+    n_columns: int
+    get: Callable[[int], Any]
+    names: pd.Index | None = None

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from ganaug.codecs.plain import Array, State
+from ganaug.exceptions import ModelFileError
 
 __all__ = ["Curve", "normal_scores"]
 
@@ -27,7 +28,8 @@ _MAX_LEVELS, _MIN_REPEATS = 64, 4
 
 def normal_scores(shares: Array) -> Float64:
     """Normal scores of shares in [0, 1], within -3 and 3."""
-    return np.asarray(ndtri(_EDGE + (1 - 2 * _EDGE) * shares), dtype=np.float64)
+    # to float32 and back: what is stored is exactly what was used
+    return np.asarray(ndtri(_EDGE + (1 - 2 * _EDGE) * shares).astype(np.float32), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,18 @@ class Curve:
 
     def get_state(self) -> State:
         """Config and arrays."""
-        arrays: dict[str, Array] = {"knots": self.values, "scores": self.scores}
+        single = self.values.astype(np.float32)
+        knots = single if np.array_equal(single, self.values) else self.values
+        arrays: dict[str, Array] = {"knots": knots, "scores": self.scores.astype(np.float32)}
         if self.edges is not None:
-            arrays["edges"] = self.edges
+            arrays["edges"] = self.edges.astype(np.float32)
         return {}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Curve:
         """The curve that `get_state` took apart."""
-        return cls(arrays["knots"], arrays["scores"], arrays.get("edges"))
+        edges = arrays.get("edges")
+        values, scores = (arrays[key].astype(np.float64) for key in ("knots", "scores"))
+        if not len(values) == len(scores) > 0 or (edges is not None and len(edges) != len(values) - 1):
+            raise ModelFileError("the stored knots of a column do not fit each other")
+        return cls(values, scores, None if edges is None else edges.astype(np.float64))

@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ganaug.codecs.casts import dtype_from, dtype_name
 from ganaug.codecs.plain import Array, State
 from ganaug.exceptions import InvalidTypeError, ModelFileError
 
-__all__ = ["from_json", "object_array", "pack_values", "to_json", "unpack_values"]
+__all__ = [
+    "blank_of",
+    "dtype_from",
+    "dtype_name",
+    "from_json",
+    "object_array",
+    "pack_values",
+    "to_json",
+    "unpack_values",
+]
 
 _WRITE: dict[type, tuple[str, Callable[[Any], Any]]] = {
     bool: ("bool", bool),
@@ -34,7 +46,7 @@ _WRITE: dict[type, tuple[str, Callable[[Any], Any]]] = {
     dt.date: ("date", dt.date.isoformat),
     dt.time: ("time", dt.time.isoformat),
     dt.timedelta: ("timedelta", lambda v: [v.days, v.seconds, v.microseconds]),
-    pd.Timestamp: ("Timestamp", lambda v: [v.tz_localize(None).isoformat(), v.unit, str(v.tz) if v.tz else None]),
+    pd.Timestamp: ("Timestamp", lambda v: [v.tz_localize(None).isoformat(), v.unit, v.tz and str(v.tz)]),
     pd.Timedelta: ("Timedelta", lambda v: [int(v.to_timedelta64().astype(np.int64)), v.unit]),
     pd.Interval: ("Interval", lambda v: [to_json(v.left), to_json(v.right), v.closed]),
 }
@@ -92,11 +104,19 @@ def object_array(values: Iterable[Any]) -> Array:
     """An object array of one dimension, whatever the values are (tuples too)."""
     items = list(values)
     out = np.empty(len(items), dtype=object)
-    out[:] = items if not any(isinstance(v, (tuple, np.ndarray)) for v in items) else [None] * len(items)
-    if len(items) and any(isinstance(v, (tuple, np.ndarray)) for v in items):
-        for i, value in enumerate(items):
-            out[i] = value
+    for i, value in enumerate(items):
+        out[i] = value
     return out
+
+
+def blank_of(missing: Array) -> Any:
+    """Which of None, NaN, NA and NaT stands for missing most often; None if nothing is missing."""
+    seen = Counter(_BLANKS.get(type(value), "nan") for value in missing)
+    return _BLANK_VALUES[seen.most_common(1)[0][0]] if seen else None
+
+
+_BLANKS = {type(None): "none", type(pd.NA): "na", type(pd.NaT): "nat"}
+_BLANK_VALUES = {"none": None, "na": pd.NA, "nat": pd.NaT, "nan": np.nan}
 
 
 def pack_values(values: pd.Index) -> State:
@@ -116,7 +136,7 @@ def pack_values(values: pd.Index) -> State:
     """
     dtype = values.dtype
     if isinstance(dtype, pd.IntervalDtype):
-        intervals = pd.IntervalIndex(values)
+        intervals: Any = values
         left, left_arrays = pack_values(intervals.left)
         right, right_arrays = pack_values(intervals.right)
         arrays = {f"left_{k}": a for k, a in left_arrays.items()}
@@ -134,8 +154,8 @@ def pack_values(values: pd.Index) -> State:
         encoded = [v.encode("utf-8", "surrogatepass") for v in items]
         offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
         text = np.frombuffer(b"".join(encoded), dtype=np.uint8)
-        return {"form": "text", "dtype": str(dtype)}, {"text": text, "offsets": offsets}
-    return {"form": "items", "dtype": str(dtype), "items": [to_json(v) for v in items]}, {}
+        return {"form": "text", "dtype": dtype_name(dtype)}, {"text": text, "offsets": offsets}
+    return {"form": "items", "dtype": dtype_name(dtype), "items": [to_json(v) for v in items]}, {}
 
 
 def unpack_values(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
@@ -161,8 +181,8 @@ def _zoned(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
 
 def _text(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
     data, offsets = arrays["text"].tobytes(), arrays["offsets"].tolist()
-    parts = (data[a:b].decode("utf-8", "surrogatepass") for a, b in zip(offsets, offsets[1:], strict=False))
-    return pd.Index(object_array(parts), dtype=config["dtype"])
+    parts = (data[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(offsets))
+    return pd.Index(object_array(parts), dtype=dtype_from(config["dtype"]))
 
 
 _UNPACK: dict[str, Callable[[dict[str, Any], dict[str, Array]], pd.Index]] = {
@@ -172,6 +192,6 @@ _UNPACK: dict[str, Callable[[dict[str, Any], dict[str, Array]], pd.Index]] = {
     "time": lambda config, arrays: pd.Index(arrays["values"].view(config["dtype"])),
     "array": lambda config, arrays: pd.Index(arrays["values"]),
     "items": lambda config, arrays: pd.Index(
-        object_array(from_json(item) for item in config["items"]), dtype=config["dtype"]
+        object_array(from_json(item) for item in config["items"]), dtype=dtype_from(config["dtype"])
     ),
 }

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import stdtrit
 
 from ganaug.curation.forest import ArrayForest
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
@@ -28,6 +29,9 @@ CELL = 0.02
 # Where more real rows than this repeat others, an equal row is no copy: the data has few values.
 REPEATS_ALLOWED = 0.05
 N_DIRECTIONS = 32
+# A row is an outlier beyond all rows seen in a direction and beyond what one in so many would reach
+# by chance, were the class normal: the range of 20 rows alone would refuse most real rows that it has not seen.
+BY_CHANCE = 1000
 # A class of fewer rows has seen too little to say what is far outside it, or what is another class.
 MIN_ROWS = 12
 ROUNDS = 8
@@ -40,9 +44,10 @@ class Tally:
     Attributes
     ----------
     drawn, kept : int
-        Candidates, and those returned.
+        Candidates up to the last one needed, and rows returned.
     rejected : dict
         Rule to number of candidates it refused (each counts once, for the first rule).
+        ``drawn + taken_anyway`` is ``kept`` plus all of these.
     taken_anyway : int
         Refused rows that were returned all the same, because the bound on
         drawing again was reached.
@@ -69,15 +74,11 @@ class Curator:
         class less than ``min_probability``).
     min_probability : float
         Share of the forest's class-balanced votes that the class must get.
-    margin : float
-        How far outside the class's observed range, as a share of that range, a
-        row may lie in a direction.
     """
 
-    def __init__(self, rules: Iterable[str], min_probability: float, margin: float = 0.1) -> None:
+    def __init__(self, rules: Iterable[str], min_probability: float) -> None:
         self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
         self.min_probability = min_probability
-        self.margin = margin
         self.hashes: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
         self.hash_factors: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
         self.directions: FloatArray = np.zeros((0, 0), np.float32)
@@ -116,10 +117,7 @@ class Curator:
                 rows = x[y == condition]
                 if len(rows) < MIN_ROWS:
                     continue
-                along = self._project(rows)
-                low, high = along.min(0), along.max(0)
-                slack = self.margin * (high - low)
-                self.bounds[condition] = [low - slack, high + slack]
+                self.bounds[condition] = _plausible_range(self._project(rows))
         if "other_class" in self.rules and n_conditions > 1 and np.bincount(y, minlength=n_conditions).min() > 0:
             self.forest = ArrayForest.fit(x, y, child_seed(seed, "forest"))
         self.few = np.bincount(y, minlength=n_conditions) < MIN_ROWS
@@ -171,7 +169,6 @@ class Curator:
         config: dict[str, Any] = {
             "rules": list(self.rules),
             "min_probability": self.min_probability,
-            "margin": self.margin,
             "forest_depth": None,
         }
         if self.forest is not None:
@@ -180,31 +177,44 @@ class Curator:
         return config, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], width: int) -> Curator:
-        """The counterpart of `get_state`, for encoded rows of ``width`` columns.
+    def from_state(
+        cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], width: int, n_conditions: int
+    ) -> Curator:
+        """The counterpart of `get_state`, for encoded rows of ``width`` columns and so many conditions.
 
         Raises
         ------
         InvalidDataError
-            If the arrays do not fit one another or the width.
+            If the arrays do not fit one another, the width or the conditions.
         """
-        self = cls(config["rules"], config["min_probability"], config["margin"])
+        self = cls(config["rules"], config["min_probability"])
         self.hashes = arrays["hashes"].view(np.uint64)
         self.hash_factors = arrays["hash_factors"].view(np.uint64)
         self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]
         if config["forest_depth"] is not None:
             parts = {name: arrays[f"forest.{name}"] for name in ArrayForest.ARRAYS}
             self.forest = ArrayForest(depth=config["forest_depth"], **parts)
-            self.forest.check(width)
+            self.forest.check(width, n_conditions)
         n_directions = self.directions.shape[1]
         fits = {
             "hash_factors": self.hash_factors.shape in ((width,), (0,)),
             "directions": self.directions.shape in ((width, n_directions), (0, 0)),
-            "bounds": self.bounds.shape == (len(self.bounds), 2, n_directions),
+            "bounds": self.bounds.shape in ((n_conditions, 2, n_directions), (0, 2, 0)),
+            "few": self.few.shape == (n_conditions,),
         }
         if not all(fits.values()):
-            raise InvalidDataError(f"arrays of the curator have the wrong shape: {[k for k, v in fits.items() if not v]}")
+            raise InvalidDataError(
+                f"arrays of the curator have the wrong shape: {[k for k, v in fits.items() if not v]}"
+            )
         return self
+
+
+def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest value of each column: the range seen, or a wider prediction interval. (n, k) -> (k,), (k,)."""
+    n = len(along)
+    quantile = float(stdtrit(n - 1, 1 - 0.5 / BY_CHANCE)) * math.sqrt(1 + 1 / n)
+    centre, reach = along.mean(0), quantile * along.std(0, ddof=1)
+    return np.minimum(along.min(0), centre - reach), np.maximum(along.max(0), centre + reach)
 
 
 _TESTS: dict[str, Callable[[Curator, FloatArray, int], npt.NDArray[np.bool_]]] = {
@@ -255,7 +265,8 @@ def draw_curated(
     """
     tally = Tally()
     kept: list[FloatArray] = []
-    spare: list[FloatArray] = []
+    refused: list[FloatArray] = []
+    faults: list[npt.NDArray[np.int8]] = []
     missing = n
     for round_ in range(ROUNDS if curator is not None else 1):
         if round_ and not missing:
@@ -263,19 +274,27 @@ def draw_curated(
         rate = tally.kept / tally.drawn if tally.drawn else 1.0
         rows = draw(missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * 1.2, 4 * n)), round_)
         said = np.zeros(len(rows), np.int8) if curator is None else curator.verdict(rows, condition)
-        good = rows[said == 0][:missing]
-        kept.append(good)
-        # Another class's row is the lesser evil: a copy tells a secret, an outlier teaches nonsense.
-        spare.append(rows[said == len(RULES)])
-        spare.append(rows[(said > 0) & (said < len(RULES))])
+        good = np.flatnonzero(said == 0)[:missing]
+        missing -= len(good)
+        if not missing and len(good):  # what was drawn beyond the last row needed does not count
+            rows, said = rows[: good[-1] + 1], said[: good[-1] + 1]
+        kept.append(rows[good])
         tally.drawn += len(rows)
         tally.kept += len(good)
         for place, rule in enumerate(RULES, 1):
             tally.rejected[rule] += int((said == place).sum())
-        missing -= len(good)
+        bad = _least_evil(said)[:missing]
+        refused.append(rows[bad])
+        faults.append(said[bad])
     if missing:
-        filler = np.concatenate(spare[::2] + spare[1::2])[:missing]
+        filler = np.concatenate(refused)[_least_evil(np.concatenate(faults))[:missing]]
         tally.taken_anyway = len(filler)
         tally.kept += len(filler)
         kept.append(filler)
     return np.concatenate(kept), tally
+
+
+def _least_evil(said: npt.NDArray[np.int8]) -> IntArray:
+    """Places of refused rows, another class's first: a copy tells a secret, an outlier teaches nonsense."""
+    bad = np.flatnonzero(said)
+    return bad[np.argsort(-said[bad], kind="stable")]

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 from torch import Tensor, nn
 
 from ganaug.augmentation import Augmentation
@@ -25,7 +22,9 @@ from ganaug.devices import resolve_device
 from ganaug.estimators import options
 from ganaug.estimators.fitting import history_frame, play
 from ganaug.estimators.judging import hold_out, snapshot_measure
+from ganaug.estimators.parts import saved_parts
 from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.estimators.scoring import ScoringMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, TrainingWarning
 from ganaug.networks import CONDITIONINGS, Players
 from ganaug.objectives import OBJECTIVES
@@ -51,6 +50,7 @@ class BaseGAN(ScoringMixin):
     """
 
     _architectures: ClassVar[Mapping[str, Callable[..., Players]]]
+    history_: Any
 
     # ---- fit ---------------------------------------------------------------------------------
 
@@ -150,10 +150,9 @@ class BaseGAN(ScoringMixin):
                 prepared.codec, conditions.count, torch.Generator().manual_seed(child_seed(seed, "networks"))
             )
             if self._continues():
-                self._load_weights(players)
+                self._go_on(players, conditions)
             rng = torch.Generator(device).manual_seed(child_seed(seed, "training", earlier))
-            game = Game.start(players.generator.to(device), players.discriminator.to(device), plan)
-            game.step = earlier
+            game = Game.start(Players(players.generator.to(device), players.discriminator.to(device)), plan, earlier)
             counts = np.bincount(y[train_rows], minlength=conditions.count)
             table = Table(
                 torch.from_numpy(prepared.x[train_rows]).to(device),
@@ -168,7 +167,7 @@ class BaseGAN(ScoringMixin):
                 OBJECTIVES[self.objective],
                 plan,
                 measure=snapshot_measure(
-                    prepared.x, judge_rows, asked, players.generator.latent_dim, device, child_seed(seed, "judge") % 2**32
+                    prepared.x, judge_rows, asked, players.generator.latent_dim, device, child_seed(seed, "judge")
                 ),
                 patience=settings["patience"],
                 callbacks=self.callbacks or (),
@@ -255,7 +254,8 @@ class BaseGAN(ScoringMixin):
             return players
         players = self._make_players(self.codec_, self.conditions_.count, torch.Generator().manual_seed(0))
         self._load_weights(players)
-        players = Players(*(network.to(device).eval().requires_grad_(False) for network in players))
+        for network in players:
+            network.to(device).eval().requires_grad_(False)
         self._players = (device, players)
         return players
 
@@ -263,6 +263,17 @@ class BaseGAN(ScoringMixin):
         players = self._make_players(self.codec_, self.conditions_.count, torch.Generator().manual_seed(0))
         self._load_weights(players)
         return players.discriminator.double().eval().requires_grad_(False)
+
+    def _go_on(self, players: Players, conditions: Conditions) -> None:
+        if conditions.focus != self.conditions_.focus:
+            raise InvalidParameterError("warm_start=True needs the focus of the earlier fit")
+        try:
+            self._load_weights(players)
+        except RuntimeError as error:
+            raise InvalidParameterError(
+                "warm_start=True goes on with the networks of the earlier fit, and parameters that shape them have "
+                "changed since (for example width, depth or conditioning); set them back, or warm_start=False"
+            ) from error
 
     def _load_weights(self, players: Players) -> None:
         for name, network in players._asdict().items():
@@ -281,11 +292,8 @@ class BaseGAN(ScoringMixin):
             raise InvalidTypeError("callbacks must be a list of callables that take an event")
         if not (isinstance(self.verbose, (bool, Integral)) or self.verbose == "auto"):
             raise InvalidParameterError(f"verbose={self.verbose!r} must be True, False or 'auto'")
-        root = self.random_state
-        if root is None or isinstance(root, Integral):
-            root_seed(root)
-        elif not isinstance(root, (np.random.RandomState, np.random.Generator)):
-            root_seed(root)
+        if not isinstance(self.random_state, (np.random.RandomState, np.random.Generator)):
+            root_seed(self.random_state)  # a generator would be drawn from
         return {
             "max_steps": options.integer("max_steps", self.max_steps, 1),
             "max_time": options.seconds("max_time", self.max_time),
@@ -335,8 +343,6 @@ class BaseGAN(ScoringMixin):
         frequent values), rules of curation (hashes, bounds, a forest) and
         parameters. No code and no training rows. Callbacks are left out.
         """
-        from ganaug.estimators.saving import saved_parts
-
         self._check_fitted()
         write_state(path, type(self).__name__, *saved_parts(self))
 

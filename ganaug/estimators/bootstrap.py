@@ -11,6 +11,7 @@ from ganaug.curation import Tally
 from ganaug.estimators import options
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.sampling import SamplingMixin
+from ganaug.exceptions import InvalidDataError
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.types import FloatArray
 
@@ -64,13 +65,19 @@ class SmoothedBootstrap(SamplingMixin):
         -------
         self
         """
-        seed = root_seed(self.random_state)
+        return self.fit_prepared(self.prepare(X, y), focus=focus)
+
+    def prepare(self, X: Any, y: Any = None) -> Prepared:
+        """Fit the codecs and encode the rows; see `TabularGAN.prepare`."""
         labels = None if y is None else LabelCodec().fit(y)
         codes = None if labels is None else labels.encode(y)
-        codec = TableCodec(keep_range=bool(self.keep_range)).fit(X, codes, seed=child_seed(seed, "codec"))
+        seed = child_seed(root_seed(self.random_state), "codec")
+        codec = TableCodec(keep_range=bool(self.keep_range)).fit(X, codes, seed=seed)
         x = codec.encode(X, owner=type(self).__name__)
         codes = np.zeros(len(x), np.int64) if codes is None else codes
-        return self.fit_prepared(Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_), focus=focus)
+        if len(codes) != len(x):
+            raise InvalidDataError(f"X has {len(x)} rows and y has {len(codes)}; they must be as many")
+        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> SmoothedBootstrap:
         """Remember prepared rows; see `TabularGAN.fit_prepared`."""

@@ -69,6 +69,7 @@ def play(
         because this may run in a worker whose warnings nobody sees.
     """
     best = BestSnapshot(measure, patience)
+    best.look(game)  # what there is to fall back on: the untrained generator, or the earlier fit's
     bar = ProgressBar(title) if title is not None else None
     with main_thread_interrupts() as interrupt:
 
@@ -83,6 +84,8 @@ def play(
         finally:
             if bar is not None:
                 bar.close()
+    if reason != "diverged" and "quality" not in history[-1]:  # it ended between two looks
+        history[-1].update(best.look(game))
     if best.weights is not None:
         game.average_flat.copy_(best.weights)
     advice = _ADVICE.get(reason)

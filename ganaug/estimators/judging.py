@@ -49,7 +49,12 @@ def hold_out(y: IntArray, fraction: float, rng: np.random.Generator) -> tuple[In
 
 
 def snapshot_measure(
-    x: FloatArray, judge: Sequence[IntArray], conditions: Sequence[int], latent_dim: int, device: torch.device, seed: int
+    x: FloatArray,
+    judge: Sequence[IntArray],
+    conditions: Sequence[int],
+    latent_dim: int,
+    device: torch.device,
+    seed: int,
 ) -> Callable[[nn.Module], dict[str, float]]:
     """A function that scores a generator by rows it has not seen.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -38,8 +39,8 @@ def integer(name: str, value: Any, low: int) -> int:
 def number(
     name: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False, open_high: bool = False
 ) -> float:
-    """A real number between ``low`` and ``high``."""
-    if isinstance(value, Real) and not isinstance(value, bool):
+    """A finite real number between ``low`` and ``high``."""
+    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
         above = value > low if open_low else value >= low
         below = value < high if open_high else value <= high
         if above and below:

@@ -42,6 +42,7 @@ class SamplingMixin(BaseEstimator):
         self.classes_ = conditions.classes
         self.class_counts_ = np.bincount(prepared.y, minlength=1 if self.classes_ is None else len(self.classes_))
         self.n_features_in_ = prepared.n_features
+        self.__dict__.pop("feature_names_in_", None)
         if prepared.feature_names is not None:
             self.feature_names_in_ = np.asarray(prepared.feature_names, dtype=object)
         self._seed, self._n_draws = seed, 0
@@ -75,9 +76,7 @@ class SamplingMixin(BaseEstimator):
         -----
         `curation_` afterwards tells how many candidates were drawn, and how many each rule refused.
         """
-        drawn = [
-            (code, self._drawn(code, count, seed)) for code, count, seed in self._orders(n, label, random_state)
-        ]
+        drawn = [(code, self._drawn(code, count, seed)) for code, count, seed in self._orders(n, label, random_state)]
         tallies = {}
         for code, (_, tally) in drawn:
             tallies[self._name(code)] = tally.row()

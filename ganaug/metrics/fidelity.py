@@ -24,9 +24,12 @@ def mean_distance(a: Tensor, b: Tensor | None = None) -> float:
     float
         In the units of the columns; 0 if there is no pair.
     """
+    # cdist expands |p - q|^2, which far from the origin loses its digits: move the rows there first.
+    centre = a.mean(0, keepdim=True)
     if b is not None:
-        return float(torch.cdist(a, b).mean())
+        return float(torch.cdist(a - centre, b - centre).mean())
     n = len(a)
+    a = a - centre
     return float(torch.cdist(a, a).sum()) / (n * (n - 1)) if n > 1 else 0.0
 
 
@@ -69,9 +72,7 @@ def energy_quality(real: Tensor, fake: Tensor, *, real_spread: float | None = No
     return (within + mean_distance(fake)) / (2 * across)
 
 
-def two_sample_auc(
-    real: npt.ArrayLike, fake: npt.ArrayLike, *, random_state: int = 0, n_folds: int = 3
-) -> float:
+def two_sample_auc(real: npt.ArrayLike, fake: npt.ArrayLike, *, random_state: int = 0, n_folds: int = 3) -> float:
     """Area under the ROC curve of a classifier that tells synthetic rows from real ones; lower is better.
 
     A random forest, scored on folds it was not trained on (classifier
@@ -108,9 +109,7 @@ def two_sample_auc(
     real, fake = np.asarray(real), np.asarray(fake)
     rows = np.concatenate([real, fake])
     is_real = np.r_[np.ones(len(real)), np.zeros(len(fake))]
-    forest = RandomForestClassifier(
-        100, min_samples_leaf=3, class_weight="balanced", random_state=random_state
-    )
+    forest = RandomForestClassifier(100, min_samples_leaf=3, class_weight="balanced", random_state=random_state)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
     guess = cross_val_predict(forest, rows, is_real, cv=folds, method="predict_proba")[:, 1]
     return float(roc_auc_score(is_real, guess))

@@ -6,8 +6,9 @@ To add one: write its file, add one line to the dict of its modality.
 from __future__ import annotations
 
 from ganaug.networks.conditioning import CONDITIONINGS
-from ganaug.networks.mlp import Players, mlp
+from ganaug.networks.mlp import mlp
+from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
 
-__all__ = ["CONDITIONINGS", "TABULAR_ARCHITECTURES", "Players"]
+__all__ = ["CONDITIONINGS", "TABULAR_ARCHITECTURES", "DiscriminatorNetwork", "GeneratorNetwork", "Players"]
 
 TABULAR_ARCHITECTURES = {"mlp": mlp}

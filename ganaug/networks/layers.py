@@ -14,13 +14,15 @@ def linear(n_in: int, n_out: int, rng: torch.Generator, gain: float = 1.0, bias:
     """A linear layer with weights ``N(0, gain^2 / n_in)`` and zero bias.
 
     Built on the meta device because `torch.nn.Linear` otherwise draws its first
-    weights from torch's global generator.
+    weights from torch's global generator, and in another size because it warns
+    where a table has no columns to learn.
     """
-    layer = nn.Linear(n_in, n_out, bias=bias, device="meta").to_empty(device="cpu")
-    with torch.no_grad():
-        layer.weight.normal_(0.0, gain / math.sqrt(max(n_in, 1)), generator=rng)
-        if bias:
-            layer.bias.zero_()
+    layer = nn.Linear(1, 1, bias=bias, device="meta")
+    layer.in_features, layer.out_features = n_in, n_out
+    std = gain / math.sqrt(max(n_in, 1))
+    layer.weight = nn.Parameter(torch.empty(n_out, n_in).normal_(0.0, std, generator=rng))
+    if bias:
+        layer.bias = nn.Parameter(torch.zeros(n_out))
     return layer
 
 

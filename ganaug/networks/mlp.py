@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +11,10 @@ from torch import Tensor, nn
 
 from ganaug.networks.conditioning import CONDITIONINGS
 from ganaug.networks.layers import ResidualBlock, embedding, linear
+from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
 from ganaug.types import Block
 
-__all__ = ["Discriminator", "Generator", "Players", "mlp"]
+__all__ = ["Discriminator", "Generator", "mlp"]
 
 
 class OneHotHeads(nn.Module):
@@ -22,6 +22,10 @@ class OneHotHeads(nn.Module):
 
     Groups of unequal size are padded to the widest, so that one call serves all of them.
     """
+
+    take: Tensor  # (groups, states) int64: column of each state, one past the last column where there is none
+    put: Tensor  # (width,) int64: place of each column in the padded groups
+    hot: Tensor  # (width,) bool: whether the column belongs to a group
 
     def __init__(self, blocks: Sequence[Block], temperature: float) -> None:
         super().__init__()
@@ -50,7 +54,7 @@ class OneHotHeads(nn.Module):
         return torch.where(self.hot, soft[:, self.put], raw)
 
 
-class Generator(nn.Module):
+class Generator(GeneratorNetwork):
     """Noise and a class to an encoded row. (B, latent_dim), (B,) -> (B, width)."""
 
     def __init__(
@@ -78,7 +82,7 @@ class Generator(nn.Module):
         return self.heads(self.last(F.leaky_relu(hidden, 0.2)), rng)
 
 
-class Discriminator(nn.Module):
+class Discriminator(DiscriminatorNetwork):
     """An encoded row and the class it claims to a logit. (B, width), (B,) -> (B,)."""
 
     def __init__(
@@ -103,17 +107,6 @@ class Discriminator(nn.Module):
         if self.head.class_is_input:
             x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
         return F.leaky_relu(self.body(self.first(x)), 0.2)
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        logit: Tensor = self.head(self.features(x, labels), labels)
-        return logit
-
-
-class Players(NamedTuple):
-    """The two networks of a game."""
-
-    generator: nn.Module
-    discriminator: nn.Module
 
 
 def mlp(
@@ -153,7 +146,5 @@ def mlp(
     generator = Generator(
         blocks, n_classes, rng, width=width, depth=depth, latent_dim=latent_dim, temperature=temperature
     )
-    discriminator = Discriminator(
-        n_in, n_classes, rng, width=width, depth=depth, conditioning=conditioning
-    )
+    discriminator = Discriminator(n_in, n_classes, rng, width=width, depth=depth, conditioning=conditioning)
     return Players(generator, discriminator)

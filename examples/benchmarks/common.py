@@ -1,0 +1,95 @@
+"""What the benchmark scripts share: a process of its own for each measurement, and what it ran on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / "out"
+MARK = "RESULT "  # the line of a child's output that holds its result
+
+
+def report(result):
+    """In a child: hand the result to the parent."""
+    print(MARK + json.dumps(result), flush=True)
+
+
+def measure(command, cores=1, timeout=None):
+    """Run a command on so many cores; its result, or ``{"error": ..., "output": ...}``.
+
+    Cores and threads are limited from the first import on, and nothing that ran before uses memory.
+    """
+    threads = {f"{library}_NUM_THREADS": str(cores) for library in ("OMP", "MKL", "OPENBLAS")}
+    environment = {**os.environ, **threads, "NO_ALBUMENTATIONS_UPDATE": "1"}
+    command = [*_pinned(cores), *map(str, command)]
+    try:
+        done = subprocess.run(command, env=environment, timeout=timeout, capture_output=True, text=True, check=False)
+    except subprocess.TimeoutExpired:
+        return {"error": f"not done after {timeout:.0f} s", "output": ""}
+    lines = done.stdout.splitlines()
+    for line in lines:
+        if line.startswith(MARK):
+            return json.loads(line.removeprefix(MARK))
+    said = [line for line in (*lines, *done.stderr.splitlines()) if line.strip()]
+    reason = said[-1] if said else "no output"
+    if done.returncode < 0:
+        reason = f"killed by signal {-done.returncode}" + (" (out of memory?)" if done.returncode == -9 else "")
+    return {"error": reason, "output": "\n".join(said[-40:])}
+
+
+def _pinned(cores):
+    """A child of this very script that keeps to some of the allowed cores; the last ones, as the first are busiest."""
+    if not hasattr(os, "sched_setaffinity"):  # macOS, Windows: the limit of threads has to do
+        return []
+    allowed = sorted(os.sched_getaffinity(0))[-cores:]
+    code = "import os, sys; os.sched_setaffinity(0, {%s}); os.execv(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-c", code % ", ".join(map(str, allowed))]
+
+
+def peak_memory():
+    """Bytes that this process held at most."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def machine():
+    """The processor, its cores, and the system, in one line."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        name = models[0] if models else name
+    return f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+
+
+def versions(*packages):
+    """ "Python 3.12.1, torch 2.9.0, ..."; a package that is not installed is left out."""
+    found = [f"Python {platform.python_version()}"]
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def code():
+    """A digest of ganaug's sources: results of other code are not this code's."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "ganaug").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def load_average():
+    """How many processes wanted a core over the last minute, to tell a quiet machine from a busy one."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")

@@ -1,0 +1,235 @@
+"""The two-way codec of class labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils.multiclass import type_of_target
+
+from ganaug.codecs.arrays import is_tensor
+from ganaug.codecs.casts import dtype_from, dtype_name
+from ganaug.codecs.plain import Array, State
+from ganaug.codecs.values import from_json, object_array, pack_values, to_json, unpack_values
+from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
+from ganaug.types import IntArray
+
+__all__ = ["LabelCodec"]
+
+
+class LabelCodec:
+    """Turns labels into codes ``0..n_classes`` and codes back into labels of the same container and dtype.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels that occur, sorted (in the order of the categories where y is categorical).
+
+    Examples
+    --------
+    >>> from ganaug.codecs import LabelCodec
+    >>> labels = LabelCodec().fit(["ok", "fraud", "ok"])
+    >>> labels.encode(["fraud"]), labels.decode([1, 0])
+    (array([0]), ['ok', 'fraud'])
+    """
+
+    classes_: Array
+
+    def fit(self, y: Any) -> LabelCodec:
+        """Learn the labels.
+
+        Parameters
+        ----------
+        y : ndarray, Series, Categorical, list or tensor of shape (n,)
+            Of int, bool, str, object or category dtype; floats only if whole.
+
+        Raises
+        ------
+        InvalidDataError
+            If y is empty, not 1-D, continuous or has missing values.
+        """
+        array = _open(y)
+        if len(array) == 0:
+            raise InvalidDataError("y is empty; give at least one label")
+        _check_target(array)
+        self._kind, self._dtype, self._name = _kind(y), array.dtype, getattr(y, "name", None)
+        if isinstance(array.dtype, pd.CategoricalDtype):
+            found = np.unique(array.codes)
+            self._index = array.dtype.categories[found]
+        else:
+            self._index = _sorted(pd.Index(pd.unique(array)))
+        self.classes_ = _as_array(self._index)
+        return self
+
+    def encode(self, y: Any) -> IntArray:
+        """Codes of labels.
+
+        Parameters
+        ----------
+        y : ndarray, Series, Categorical, list or tensor of shape (n,)
+            Labels seen in fit.
+
+        Returns
+        -------
+        ndarray of shape (n,), dtype int64
+            Positions in ``classes_``.
+
+        Raises
+        ------
+        InvalidDataError
+            For a label not seen in fit; it lists those that were.
+        """
+        array = _open(y)
+        given = pd.Index(array)
+        codes = self._index.get_indexer(given if given.dtype == self._index.dtype else pd.Index(_as_array(given)))
+        if (codes < 0).any():
+            unknown = list(dict.fromkeys(str(label) for label in given[codes < 0]))[:5]
+            known = [str(label) for label in self.classes_[:20]]
+            raise InvalidDataError(
+                f"unknown label(s) {', '.join(unknown)}; the labels seen in fit are {', '.join(known)}"
+            )
+        return codes.astype(np.int64)
+
+    def decode(self, codes: npt.ArrayLike) -> Any:
+        """Labels of codes, in the container and dtype of the y given to fit.
+
+        Parameters
+        ----------
+        codes : array-like of shape (n,), dtype int
+            Positions in ``classes_``.
+
+        Returns
+        -------
+        ndarray, Series, Categorical, list or tensor of shape (n,)
+            A Series has a RangeIndex and the name of the one given to fit.
+
+        Raises
+        ------
+        InvalidDataError
+            If a code is no position in ``classes_``.
+        """
+        at = np.asarray(codes, dtype=np.int64)
+        if at.ndim != 1 or (len(at) and not (at.min() >= 0 and at.max() < len(self.classes_))):
+            raise InvalidDataError(f"codes must be 1-D and lie in 0..{len(self.classes_) - 1}")
+        if isinstance(self._dtype, np.dtype):
+            values: Any = self.classes_[at].astype(self._dtype, copy=False)
+        elif isinstance(self._dtype, pd.CategoricalDtype):
+            places = self._dtype.categories.get_indexer(self._index)
+            values = pd.Categorical.from_codes(places[at], dtype=self._dtype)
+        else:
+            values = pd.array(self._index[at], dtype=self._dtype)
+        return _CLOSE[self._kind](values, self._name)
+
+    def get_state(self) -> State:
+        """Everything learnt, for `from_state`: a config that JSON can hold, and arrays."""
+        config, arrays = pack_values(self._index)
+        state: dict[str, Any] = {"version": 1, "kind": self._kind, "name": to_json(self._name), "classes": config}
+        if isinstance(self._dtype, pd.CategoricalDtype):
+            state["categories"], more = pack_values(self._dtype.categories)
+            state["ordered"] = bool(self._dtype.ordered)
+            arrays |= {f"categories_{key}": array for key, array in more.items()}
+        else:
+            state["dtype"] = dtype_name(self._dtype)
+        return state, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> LabelCodec:
+        """The codec that `get_state` took apart; raises ModelFileError if that is incomplete."""
+        codec = cls()
+        try:
+            codec._kind, codec._name = config["kind"], from_json(config["name"])
+            codec._index = unpack_values(config["classes"], arrays)
+            if "categories" in config:
+                own = {k.removeprefix("categories_"): a for k, a in arrays.items() if k.startswith("categories_")}
+                levels = unpack_values(config["categories"], own)
+                codec._dtype = pd.CategoricalDtype(levels, ordered=config["ordered"])
+            else:
+                codec._dtype = dtype_from(config["dtype"])
+        except (KeyError, TypeError) as error:
+            raise ModelFileError(f"the stored label codec cannot be read: {error!r}") from error
+        codec.classes_ = _as_array(codec._index)
+        return codec
+
+
+_CLOSE: dict[str, Any] = {
+    "array": lambda values, name: values,
+    "extension": lambda values, name: values,
+    "series": lambda values, name: pd.Series(values, name=name, dtype=values.dtype),
+    "index": lambda values, name: pd.Index(values, name=name, dtype=values.dtype),
+    "list": lambda values, name: values.tolist(),
+    "tensor": lambda values, name: _tensor(values),
+}
+
+
+def _tensor(values: Array) -> Any:
+    import torch
+
+    return torch.from_numpy(values)
+
+
+def _kind(y: Any) -> str:
+    kinds = ((pd.Series, "series"), (pd.Index, "index"), ((list, tuple), "list"))
+    named = next((name for known, name in kinds if isinstance(y, known)), None)
+    if named is not None:
+        return named
+    if isinstance(y, pd.api.extensions.ExtensionArray):
+        return "extension"
+    return "tensor" if is_tensor(y) else "array"
+
+
+def _open(y: Any) -> Any:
+    """A 1-D ndarray or ExtensionArray."""
+    if isinstance(y, pd.DataFrame):
+        y = y.to_numpy()
+    if isinstance(y, (pd.Series, pd.Index)):
+        return y.to_numpy() if isinstance(y.dtype, np.dtype) else y.array
+    if isinstance(y, pd.api.extensions.ExtensionArray):
+        return y
+    if is_tensor(y):
+        y = y.detach().cpu().numpy()
+    if isinstance(y, (list, tuple)):
+        y = _from_list(y)
+    array = np.asarray(y)
+    if array.ndim != 1:
+        raise InvalidDataError(f"y should be a 1d array, got an array of shape {array.shape} instead.")
+    return array
+
+
+def _from_list(y: Any) -> Array:
+    try:
+        array = np.asarray(y)
+    except ValueError as error:
+        raise InvalidDataError("y should be a 1d array, got rows of differing length instead.") from error
+    return object_array(y) if array.ndim == 1 and array.dtype.kind in "USO" else array
+
+
+def _check_target(array: Any) -> None:
+    if np.asarray(pd.isna(array)).any():
+        raise InvalidDataError("Input y contains NaN; drop the rows without a label")
+    if isinstance(array, np.ndarray):
+        if array.dtype.kind == "c":
+            raise InvalidDataError("Complex data not supported")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InvalidDataError("Input y contains infinity; drop these rows")
+        kind = type_of_target(array, input_name="y") if array.dtype.kind == "f" else "multiclass"
+        if kind not in ("binary", "multiclass"):
+            raise InvalidDataError(
+                f"Unknown label type: {kind}. Maybe you are trying to fit a classifier, which expects discrete "
+                "classes on a regression target with continuous values."
+            )
+
+
+def _sorted(index: pd.Index) -> pd.Index:
+    try:
+        return index.sort_values()
+    except TypeError as error:
+        kinds = ", ".join(sorted({type(label).__name__ for label in index}))
+        message = f"labels of types {kinds} cannot be sorted; make them all text or all numbers"
+        raise InvalidTypeError(message) from error
+
+
+def _as_array(index: pd.Index) -> Array:
+    values = index.to_numpy()
+    return values if values.dtype.kind != "O" or index.dtype == object else object_array(values)

@@ -1,0 +1,67 @@
+"""Where each column of a table stands in the encoded matrix: scalars first, then one-hot groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ganaug.codecs.plain import Array
+from ganaug.types import Block, FloatArray
+
+__all__ = ["Layout"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Spans of the encoded matrix.
+
+    Attributes
+    ----------
+    scalars, groups : list of (int, int)
+        For each column of the table, its scalars ``start:stop`` and its one-hot
+        group ``start:stop``, empty where it has none.
+    blocks : tuple of Block
+        All scalars as one block, then each group.
+    width : int
+        Columns in all.
+    """
+
+    scalars: list[tuple[int, int]]
+    groups: list[tuple[int, int]]
+    blocks: tuple[Block, ...]
+    width: int
+
+    @classmethod
+    def of(cls, sizes: Sequence[tuple[int, int]]) -> Layout:
+        """Lay out columns of ``(n_scalars, n_states)``; a single state needs no indicator."""
+        scalars, at = [], 0
+        for n_scalars, _ in sizes:
+            scalars.append((at, at + n_scalars))
+            at += n_scalars
+        blocks = [Block("scalar", 0, at)] if at else []
+        groups = []
+        for _, n_states in sizes:
+            size = n_states if n_states > 1 else 0
+            groups.append((at, at + size))
+            if size:
+                blocks.append(Block("onehot", at, at + size))
+            at += size
+        return cls(scalars, groups, tuple(blocks), at)
+
+    def write(self, Z: FloatArray, column: int, scores: Array, states: Array) -> None:
+        """Put one column into a matrix of zeros."""
+        a, b = self.scalars[column]
+        if b > a:
+            Z[:, a:b] = scores
+        a, b = self.groups[column]
+        if b > a:
+            Z[np.arange(len(Z)), a + states] = 1
+
+    def read(self, Z: Array, column: int) -> tuple[Array, Array]:
+        """Scores (n, n_scalars), and of each row the state whose indicator is largest, (n,) int64."""
+        a, b = self.scalars[column]
+        c, d = self.groups[column]
+        states = Z[:, c:d].argmax(axis=1) if d > c else np.zeros(len(Z), dtype=np.int64)
+        return Z[:, a:b], states

@@ -1,0 +1,164 @@
+"""A fitted GAN as config and arrays, and back: what a model file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ganaug.codecs import LabelCodec
+from ganaug.curation import Curator
+from ganaug.estimators.prepared import Conditions
+from ganaug.exceptions import ModelFileError
+from ganaug.state import expect
+from ganaug.threads import one_thread
+
+__all__ = ["restored", "saved_parts"]
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+# Fitted attributes that are plain values, with their types.
+_PLAIN: dict[str, type] = {"n_steps_": int, "best_step_": int, "stop_reason_": str, "_seed": int, "_n_draws": int}
+
+
+def saved_parts(gan: Any) -> tuple[dict[str, Any], Arrays]:
+    """Config (JSON) and arrays of a fitted GAN: no code, no training rows."""
+    codec, codec_arrays = gan.codec_.get_state()
+    labels, label_arrays = (None, {}) if gan.label_codec_ is None else gan.label_codec_.get_state()
+    curator, curator_arrays = (None, {}) if gan.curator_ is None else gan.curator_.get_state()
+    config = {
+        "parameters": _plain_parameters(gan),
+        "codec": codec,
+        "labels": labels,
+        "focus": gan.conditions_.focus,
+        "curator": curator,
+        "history": list(gan.history_.columns),
+        **{name: getattr(gan, name) for name in _PLAIN},
+    }
+    arrays = {
+        **_under("codec", codec_arrays),
+        **_under("labels", label_arrays),
+        **_under("curator", curator_arrays),
+        **_under("weights", gan.weights_),
+        **_under("history", {name: np.asarray(gan.history_[name]) for name in gan.history_.columns}),
+        "condition_counts": gan.condition_counts_,
+        "class_counts": gan.class_counts_,
+        "quality": np.array(gan.quality_, np.float64),  # an array, because JSON has no infinity
+    }
+    return config, arrays
+
+
+def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
+    """The GAN of which these are the parts.
+
+    Raises
+    ------
+    ModelFileError, or whatever the parts raise
+        If they do not fit together.
+    """
+    import pandas as pd
+
+    gan = kind(**config["parameters"])
+    gan._check_parameters()
+    gan.codec_ = type(gan._make_codec()).from_state(config["codec"], _part(arrays, "codec"))
+    labels = config["labels"]
+    gan.label_codec_ = None if labels is None else LabelCodec.from_state(labels, _part(arrays, "labels"))
+    gan.classes_ = None if gan.label_codec_ is None else gan.label_codec_.classes_
+    n_classes, focus = 1 if gan.classes_ is None else len(gan.classes_), config["focus"]
+    if focus is not None and not (gan.classes_ is not None and type(focus) is int and 0 <= focus < n_classes):
+        raise ModelFileError(f"focus={focus!r} is no class")
+    gan.conditions_ = Conditions(gan.classes_, focus)
+    gan.curator_ = None
+    if config["curator"] is not None:
+        own = _part(arrays, "curator")
+        gan.curator_ = Curator.from_state(config["curator"], own, gan.codec_.width, gan.conditions_.count)
+    gan.condition_counts_ = _counts(arrays, "condition_counts", gan.conditions_.count)
+    gan.class_counts_ = _counts(arrays, "class_counts", n_classes)
+    columns = _part(arrays, "history")
+    gan.history_ = pd.DataFrame({name: expect(columns, name, (None,)) for name in config["history"]})
+    for name, type_ in _PLAIN.items():
+        if type(config[name]) is not type_:
+            raise ModelFileError(f"{name}={config[name]!r} is no {type_.__name__}")
+        setattr(gan, name, config[name])
+    gan.quality_ = float(expect(arrays, "quality", ()))
+    gan.n_features_in_ = gan.codec_.n_features_
+    if gan.codec_.feature_names_ is not None:
+        gan.feature_names_in_ = np.asarray(gan.codec_.feature_names_, dtype=object)
+    gan._warning = None
+    gan.weights_ = _part(arrays, "weights")
+    _check_weights(gan)
+    _check_whole(gan, arrays)
+    _try(gan)
+    return gan
+
+
+def _check_weights(gan: Any) -> None:
+    """Build the networks that the config describes, and hold the file's weights against them."""
+    players = gan._make_players(gan.codec_, gan.conditions_.count, torch.Generator().manual_seed(0))
+    expected = {
+        f"{name}.{k}": tuple(v.shape)
+        for name, network in players._asdict().items()
+        for k, v in network.state_dict().items()
+    }
+    if set(expected) != set(gan.weights_):
+        odd = sorted(set(expected) ^ set(gan.weights_))
+        raise ModelFileError(f"weights missing or left over: {', '.join(odd[:5])}")
+    for name, shape in expected.items():
+        if not np.isfinite(expect(gan.weights_, name, shape, np.float32)).all():
+            raise ModelFileError(f"weights {name!r} are not finite")
+
+
+def _check_whole(gan: Any, arrays: Arrays) -> None:
+    """What was read must be what would be written: no part was cut, bent or left over."""
+    _, again = saved_parts(gan)
+    odd = sorted(set(arrays) ^ set(again))
+    odd += [k for k in arrays.keys() & again.keys() if _differ(arrays[k], again[k])]
+    if odd:
+        raise ModelFileError(f"array {odd[0]!r} does not fit the rest")
+
+
+def _differ(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return (one.dtype, one.shape, one.tobytes()) != (other.dtype, other.shape, other.tobytes())
+
+
+def _try(gan: Any) -> None:
+    """One row to and fro: what no check saw fails here, and not later in the user's hands."""
+    with one_thread():
+        row, _ = gan._drawn(gan.conditions_.sampled()[0], 1, 0)
+    gan.score_samples(gan.codec_.decode(row))
+
+
+def _counts(arrays: Arrays, name: str, n: int) -> npt.NDArray[Any]:
+    counts = expect(arrays, name, (n,), np.int64)
+    if counts.min() < 0 or counts.sum() == 0:
+        raise ModelFileError(f"{name} {counts.tolist()[:5]} count no rows")
+    return counts
+
+
+def _under(name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+    return {f"{name}/{k}": v for k, v in arrays.items()}
+
+
+def _part(arrays: Arrays, name: str) -> Arrays:
+    return {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
+
+
+def _plain_parameters(gan: Any) -> dict[str, Any]:
+    """Constructor parameters that JSON can hold; callbacks and generators of random numbers stay behind."""
+    plain = {}
+    for name, value in gan.get_params(deep=False).items():
+        if value is None or isinstance(value, (bool, str)):
+            plain[name] = value
+        elif isinstance(value, Integral):
+            plain[name] = int(value)
+        elif isinstance(value, Real):
+            plain[name] = float(value)
+        elif isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(v, str) for v in value):
+            plain[name] = sorted(value)
+    # The file is read on other machines: it runs on what is there.
+    plain["device"] = "cpu" if str(gan.device) == "cpu" else "auto"
+    return plain

@@ -1,0 +1,64 @@
+"""Rows of any container, for those who need not know what is in them: count, name, put one under the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from ganaug.exceptions import InvalidDataError, InvalidTypeError
+
+__all__ = ["check_rows", "column_names", "n_columns", "n_rows", "stacked"]
+
+
+def check_rows(X: Any) -> None:
+    """Refuse what has no rows.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidDataError
+        If X is no container of rows, or an empty one.
+    """
+    if not (getattr(X, "shape", None) or isinstance(X, (list, tuple))):
+        raise InvalidTypeError(
+            f"X is a {type(X).__name__}; give a DataFrame, an array, a sparse matrix, a tensor or a list of rows"
+        )
+    if n_rows(X) == 0:
+        raise InvalidDataError("X has 0 rows, while a minimum of 1 is required; check how they were selected")
+
+
+def n_rows(X: Any) -> int:
+    """Number of rows."""
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+
+
+def n_columns(X: Any) -> int:
+    """Number of columns."""
+    return int(X.shape[1]) if hasattr(X, "shape") else len(X[0])
+
+
+def column_names(X: Any) -> list[str] | None:
+    """Names of the columns, if all of them are strings."""
+    names = list(getattr(X, "columns", []))
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
+def stacked(parts: Sequence[Any]) -> Any:
+    """Rows of one or several containers of one kind, with the dtypes of the first; always a copy."""
+    first: Any = parts[0]
+    if hasattr(first, "todense"):
+        return type(first)(sparse.vstack(parts, format=first.format), dtype=first.dtype)
+    if isinstance(first, pd.DataFrame):
+        frames = [p if isinstance(p, pd.DataFrame) else pd.DataFrame(p, columns=first.columns) for p in parts]
+        frame = pd.concat(frames, ignore_index=True)
+        return frame if frame.dtypes.equals(first.dtypes) else frame.astype(first.dtypes)
+    if hasattr(first, "detach"):
+        import torch
+
+        return torch.cat([torch.as_tensor(part, dtype=first.dtype, device=first.device) for part in parts])
+    if isinstance(first, (list, tuple)):
+        return [row for part in parts for row in part]
+    return np.concatenate(parts).astype(first.dtype, copy=False)

@@ -1,0 +1,337 @@
+"""Each rule refuses what it is for and little else; drawing again ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import train_test_split
+
+from ganaug.codecs import TableCodec
+from ganaug.curation import RULES, Curator, Tally, draw_curated
+from ganaug.curation import forest as forest_module
+from ganaug.curation.curator import ROUNDS, check_rules
+from ganaug.curation.forest import ArrayForest
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+
+COPY, OUTLIER, OTHER = (RULES.index(rule) + 1 for rule in ("copies", "outliers", "other_class"))
+
+
+@pytest.fixture(scope="module")
+def real():
+    """Breast cancer, encoded: training rows and held-out ones with their classes."""
+    X, y = load_breast_cancer(return_X_y=True)
+    Xa, Xb, ya, yb = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+    codec = TableCodec().fit(Xa)
+    return codec.encode(Xa), ya.astype(np.int64), codec.encode(Xb), yb.astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def curator(real):
+    x, y, _, _ = real
+    return Curator(RULES, 0.25).fit(x, y, 2, [0, 1], seed=0)
+
+
+def only(rule, real, **kw):
+    x, y, _, _ = real
+    return Curator([rule], 0.25).fit(x, y, 2, [0, 1], seed=0)
+
+
+# ------------------------------------------------------------------------------------------ the rules
+
+
+def test_copies_of_training_rows_are_refused(real, curator):
+    x, y, unseen, unseen_y = real
+    for condition in (0, 1):
+        assert (curator.verdict(x[y == condition], condition) == COPY).all()
+        assert (curator.verdict(unseen[unseen_y == condition], condition) != COPY).all()
+
+
+def test_a_row_of_a_class_that_is_not_sampled_may_be_repeated(real):
+    x, y, _, _ = real
+    curator = Curator(["copies"], 0.25).fit(x, y, 2, [1], seed=0)
+    assert (curator.verdict(x[y == 1], 1) == COPY).all()
+    assert (curator.verdict(x[y == 0], 1) == 0).all()
+
+
+def test_where_real_rows_repeat_equal_rows_are_no_copies(rng):
+    few_values = rng.integers(0, 2, (300, 4)).astype(np.float32)
+    curator = Curator(["copies"], 0.25).fit(few_values, np.zeros(300, np.int64), 1, [0], seed=0)
+    assert (curator.verdict(few_values, 0) == 0).all()
+
+
+def test_rows_far_outside_are_refused(real):
+    x, y, _, _ = real
+    curator = only("outliers", real)
+    for condition in (0, 1):
+        inside = x[y == condition]
+        assert (curator.verdict(inside, condition) == 0).all()
+        centre = inside.mean(0)
+        assert (curator.verdict(centre + 5 * (inside - centre), condition) == OUTLIER).mean() > 0.9
+        assert (curator.verdict(inside + 12, condition) == OUTLIER).all()
+
+
+@pytest.mark.parametrize("n", [12, 30, 100])
+def test_a_small_class_still_lets_in_rows_that_it_has_not_seen(real, n):
+    """The range of 12 rows in 32 directions alone would shut out nine real rows in ten."""
+    x, y, unseen, unseen_y = real
+    mine = np.flatnonzero(y == 0)
+    refused = []
+    for seed in range(5):
+        rows = np.random.default_rng(seed).permutation(mine)[:n]
+        curator = Curator(["outliers"], 0.25).fit(x[rows], y[rows], 1, [0], seed=seed)
+        refused.append(curator.verdict(unseen[unseen_y == 0], 0).astype(bool).mean())
+    assert np.mean(refused) < 0.15
+
+
+def test_rows_of_another_class_are_refused(real):
+    _, _, unseen, unseen_y = real
+    curator = only("other_class", real)
+    for condition in (0, 1):
+        assert (curator.verdict(unseen[unseen_y != condition], condition) == OTHER).mean() > 0.8
+        assert (curator.verdict(unseen[unseen_y == condition], condition) == 0).mean() > 0.9
+
+
+def test_min_probability_is_how_sure_the_forest_must_be(real):
+    x, y, unseen, _ = real
+    refused = []
+    for p in (0.0, 0.25, 0.5, 0.9, 1.0):
+        curator = Curator(["other_class"], p).fit(x, y, 2, [0, 1], seed=0)
+        refused.append(int((curator.verdict(unseen, 1) == OTHER).sum()))
+    assert refused[0] == 0 and refused == sorted(refused) and len(set(refused)) == 5
+
+
+def test_all_rules_together_keep_most_real_rows(real, curator):
+    _, _, unseen, unseen_y = real
+    kept = [(curator.verdict(unseen[unseen_y == c], c) == 0).mean() for c in (0, 1)]
+    assert min(kept) > 0.85
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_can_stand_alone(real, rule):
+    x, y, _, _ = real
+    curator = only(rule, real)
+    bad = np.concatenate([x, x + 50])
+    assert set(np.unique(curator.verdict(bad, 1))) <= {0, RULES.index(rule) + 1}
+
+
+def test_the_first_rule_speaks_for_a_row_that_several_refuse(real, curator):
+    x, y, _, _ = real
+    assert (curator.verdict(x[y == 0], 1) == COPY).all()  # of the other class, too
+
+
+def test_a_class_of_a_few_rows_is_only_kept_from_copying(rng):
+    x = rng.normal(size=(205, 4)).astype(np.float32)
+    y = np.repeat([0, 1], [200, 5])
+    curator = Curator(RULES, 0.25).fit(x, y, 2, [1], seed=0)
+    assert (curator.verdict(rng.normal(size=(100, 4)).astype(np.float32) * 9, 1) == 0).all()
+    assert (curator.verdict(x[y == 1], 1) == COPY).all()
+
+
+def test_one_class_and_no_columns_are_no_trouble(rng):
+    x = rng.normal(size=(50, 3)).astype(np.float32)
+    alone = Curator(RULES, 0.25).fit(x, np.zeros(50, np.int64), 1, [0], seed=0)
+    assert alone.forest is None and (alone.verdict(x + 0.1, 0) == 0).mean() > 0.8
+    nothing = Curator(["copies", "outliers"], 0.25).fit(x[:, :0], np.zeros(50, np.int64), 1, [0], seed=0)
+    assert (nothing.verdict(np.zeros((3, 0), np.float32), 0) == 0).all()
+
+
+def test_no_rows_no_verdicts(curator, real):
+    assert curator.verdict(real[0][:0], 1).shape == (0,)
+
+
+def test_verdicts_repeat_and_do_not_depend_on_the_rows_beside(real):
+    x, y, unseen, _ = real
+    first, again = (Curator(RULES, 0.25).fit(x, y, 2, [0, 1], seed=3) for _ in range(2))
+    mixed = np.concatenate([unseen, x[:20], unseen + 3])
+    said = first.verdict(mixed, 1)
+    np.testing.assert_array_equal(said, again.verdict(mixed, 1))
+    np.testing.assert_array_equal(said, np.concatenate([first.verdict(part, 1) for part in np.array_split(mixed, 7)]))
+    np.testing.assert_array_equal(said[::-1], first.verdict(mixed[::-1], 1))
+
+
+def test_fitting_touches_no_global_generator(real, global_state):
+    x, y, _, _ = real
+    Curator(RULES, 0.25).fit(x, y, 2, [0, 1], seed=0).verdict(x, 0)
+    global_state.assert_unchanged()
+
+
+# ------------------------------------------------------------------------------------------ state
+
+
+def through_state(curator, width, n_conditions=2):
+    return Curator.from_state(*curator.get_state(), width, n_conditions)
+
+
+@pytest.mark.parametrize("rules", [RULES, ("copies",), ("outliers",), ("other_class",), ()])
+def test_state_gives_the_same_verdicts(real, rules):
+    x, y, unseen, _ = real
+    curator = Curator(rules, 0.3).fit(x, y, 2, [0, 1], seed=0)
+    restored = through_state(curator, x.shape[1])
+    mixed = np.concatenate([x[:50], unseen, unseen + 3])
+    for condition in (0, 1):
+        np.testing.assert_array_equal(curator.verdict(mixed, condition), restored.verdict(mixed, condition))
+    assert restored.rules == curator.rules and restored.min_probability == 0.3
+
+
+def test_state_holds_no_rows(real, curator):
+    x, _, _, _ = real
+    _, arrays = curator.get_state()
+    shapes = {name: array.shape for name, array in arrays.items()}
+    assert not [name for name, shape in shapes.items() if len(shape) == 2 and shape[1] == x.shape[1]], shapes
+    # hashes are one number for each row: nothing of a row can be read from them
+    assert shapes["hashes"] == (len(x),)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("hash_factors", lambda a: a[:-1]),
+        ("directions", lambda a: a[:-1]),
+        ("bounds", lambda a: a[:1]),
+        ("few", lambda a: a[:1]),
+        ("forest.left", lambda a: a + len(a)),
+        ("forest.feature", lambda a: a + 1000),
+        ("forest.feature", lambda a: -1 - a),
+        ("forest.roots", lambda a: a[:0]),
+        ("forest.threshold", lambda a: a[1:]),
+        ("forest.value", lambda a: a[:, :1]),
+    ],
+)
+def test_state_that_does_not_fit_is_refused(real, curator, name, spoil):
+    config, arrays = curator.get_state()
+    with pytest.raises(InvalidDataError, match="curator"):
+        Curator.from_state(config, arrays | {name: spoil(arrays[name])}, real[0].shape[1], 2)
+
+
+@pytest.mark.parametrize("depth", [-1, 10**9])
+def test_a_depth_that_would_never_end_is_refused(real, curator, depth):
+    config, arrays = curator.get_state()
+    with pytest.raises(InvalidDataError, match="trees"):
+        Curator.from_state(config | {"forest_depth": depth}, arrays, real[0].shape[1], 2)
+
+
+# ------------------------------------------------------------------------------------------ the forest
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_the_array_forest_is_scikit_learns(monkeypatch, rng, n_classes):
+    kept = []
+
+    class Remembering(RandomForestClassifier):
+        def fit(self, *args, **kw):
+            kept.append(super().fit(*args, **kw))
+            return self
+
+    monkeypatch.setattr("sklearn.ensemble.RandomForestClassifier", Remembering)
+    monkeypatch.setattr(forest_module, "_CHUNK", 64)  # several chunks, the last one short
+    y = rng.integers(0, n_classes, 500)
+    # half the values on a grid: many lie exactly on a threshold's neighbours
+    x = (rng.normal(size=(500, 6)) + y[:, None] * 0.3).astype(np.float32)
+    x[:, :3] = np.round(x[:, :3], 1)
+    forest = ArrayForest.fit(x, y.astype(np.int64), seed=1, n_trees=15)
+    test = np.concatenate([x, (rng.normal(size=(333, 6)) * 2).astype(np.float32), np.round(x, 1)])
+    np.testing.assert_allclose(forest.predict_proba(test), kept[0].predict_proba(test), atol=1e-6)
+    assert forest.predict_proba(test[:0]).shape == (0, n_classes)
+
+
+def test_every_value_falls_on_scikit_learns_side_of_a_threshold():
+    """Thresholds are float64 midpoints of float32 values; rounded up, one would move its upper value to the left."""
+    low = np.float32(1.0)
+    high = np.nextafter(low, np.float32(2))
+    third = np.float64(low) + (np.float64(high) - low) * np.array([0.0, 0.25, 0.5, 0.75])
+    rounded = forest_module._rounded_down(third)
+    assert (rounded == low).all() and rounded.dtype == np.float32
+
+
+def test_a_rare_class_keeps_its_rows_in_a_large_table(rng):
+    y = np.repeat([0, 1], [30_000, 150])
+    x = (rng.normal(size=(len(y), 3)) + 3 * y[:, None]).astype(np.float32)
+    rows = forest_module._thinned(y, 6000, rng)
+    assert np.bincount(y[rows]).tolist() == [3000, 150]
+    probability = ArrayForest.fit(x, y, seed=0, n_trees=10).predict_proba(x)[:, 1]
+    assert probability[y == 1].mean() > 0.9 and probability[y == 0].mean() < 0.1
+
+
+# ------------------------------------------------------------------------------------------ drawing
+
+
+class Scripted:
+    """A curator whose verdict is written in the first column."""
+
+    def verdict(self, x, condition):
+        return x[:, 0].astype(np.int8)
+
+
+class Source:
+    """Draws rows whose verdicts repeat a pattern; counts what it was asked for."""
+
+    def __init__(self, *pattern):
+        self.pattern, self.made, self.asked = pattern, 0, []
+
+    def __call__(self, n, round_):
+        assert round_ == len(self.asked)
+        self.asked.append(n)
+        serial = np.arange(self.made, self.made + n)
+        self.made += n
+        return np.stack([np.take(self.pattern, serial % len(self.pattern)), serial], axis=1).astype(np.float32)
+
+
+def balanced(tally):
+    return tally.drawn + tally.taken_anyway == tally.kept + sum(tally.rejected.values())
+
+
+def test_without_a_curator_the_first_draw_is_all():
+    source = Source(0)
+    rows, tally = draw_curated(source, None, 0, 7)
+    assert len(rows) == 7 and source.asked == [7]
+    assert tally == Tally(drawn=7, kept=7)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 100])
+@pytest.mark.parametrize("pattern", [(0,), (0, 1), (1, 0, 3, 0, 2), (3,) * 9 + (0,), (1,) * 60 + (0,), (1,), (2, 3)])
+def test_the_count_is_exact_and_the_sums_add_up(n, pattern):
+    source = Source(*pattern)
+    rows, tally = draw_curated(source, Scripted(), 0, n)
+    assert rows.shape == (n, 2) and tally.kept == n
+    assert balanced(tally)
+    assert len(set(rows[:, 1])) == n  # no row twice
+    assert tally.taken_anyway == (rows[:, 0] > 0).sum()
+    assert len(source.asked) <= ROUNDS and sum(source.asked) <= (4 * ROUNDS - 3) * n
+    assert tally.taken_anyway == 0 or len(source.asked) == ROUNDS
+
+
+def test_kept_rows_come_in_the_order_of_drawing():
+    rows, tally = draw_curated(Source(0, 1, 0, 0, 2), Scripted(), 0, 40)
+    assert (np.diff(rows[:, 1]) > 0).all() and (rows[:, 0] == 0).all()
+    assert tally.rejected["copies"] > 0 and tally.rejected["outliers"] > 0 and tally.rejected["other_class"] == 0
+
+
+def test_where_rounds_do_not_suffice_the_lesser_evil_fills_up():
+    rows, tally = draw_curated(Source(1, 2, 2, 1, 1, *[1] * 200, 3), Scripted(), 0, 20)
+    assert tally.taken_anyway == 20
+    faults = rows[:, 0].tolist()
+    assert faults == sorted(faults, reverse=True)  # other class, outliers, then copies
+    assert faults.count(3) >= 2 and faults.count(2) >= 4
+
+
+def test_a_tally_is_a_flat_row():
+    row = draw_curated(Source(0, 3), Scripted(), 0, 4)[1].row()
+    assert list(row) == ["drawn", "kept", *RULES, "taken_anyway"]
+    assert row["kept"] == 4 and row["other_class"] == 3
+
+
+# ------------------------------------------------------------------------------------------ the parameter
+
+
+def test_names_of_rules():
+    assert check_rules(True) == RULES and check_rules(False) == () and check_rules([]) == ()
+    assert check_rules("copies") == ("copies",)
+    assert check_rules(["outliers", "copies"]) == ("outliers", "copies")
+
+
+@pytest.mark.parametrize("bad", ["copy", ["copies", "novelty"], 3, None, [True]])
+def test_unknown_rules_are_named_and_the_known_ones_listed(bad):
+    with pytest.raises(InvalidParameterError, match=r"curate=.* names no such rule.*'copies', 'outliers', 'other_class'"):
+        check_rules(bad)

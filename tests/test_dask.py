@@ -1,0 +1,40 @@
+"""The way to several machines: classes trained by the workers of a dask cluster, with the very same result."""
+
+from __future__ import annotations
+
+import joblib
+import numpy as np
+import pytest
+
+from ganaug import GANOversampler, TabularGAN
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture
+def cluster():
+    # No dashboard: it would want a free port and packages of its own.
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.wait_for_workers(2)
+        yield client
+
+
+def test_two_workers_give_what_one_process_gives(cluster):
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.repeat([0, 1, 2, 3], [150, 40, 40, 20]))
+    X = rng.normal(size=(250, 5)) + y[:, None]
+
+    def resampled(**parameters):
+        generator = TabularGAN(max_steps=20, width=16, depth=1, verbose=False)
+        return GANOversampler(generator=generator, random_state=0, **parameters).fit_resample(X, y)
+
+    alone = resampled()
+    with joblib.parallel_config("dask"):
+        spread = resampled()
+    assert np.array_equal(alone[0], spread[0]) and np.array_equal(alone[1], spread[1])
+    # A worker loads ganaug to train with it, and for nothing else.
+    loaded = cluster.run(lambda: "ganaug.training" in __import__("sys").modules)
+    assert list(loaded.values()) == [True, True]

@@ -1,0 +1,193 @@
+"""The examples run, at a size that makes them quick and their figures meaningless."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
+BENCHMARKS = EXAMPLES / "benchmarks"
+SCRIPTS = sorted(path for path in BENCHMARKS.glob("*.py") if path.name != "common.py")
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Import an example as it imports itself when it is run: its own folder comes first."""
+
+    def load(path):
+        monkeypatch.syspath_prepend(str(path.parent))
+        for name in ("common", path.stem):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        return importlib.import_module(path.stem)
+
+    return load
+
+
+# ---- The demo -----------------------------------------------------------------------------------
+
+
+def test_quickstart(script, tmp_path, capfd):
+    matplotlib = pytest.importorskip("matplotlib.image")
+    quickstart = script(EXAMPLES / "quickstart.py")
+    quickstart.main(steps=20, folds=2, rows=400, n_jobs=1, out=tmp_path / "new")
+
+    shown, progress = capfd.readouterr()
+    assert "before:" in shown and "after:" in shown
+    assert "20/20" in progress  # the bar
+    for name in ("nothing", "class weights", "random oversampling", "SMOTENC", "GANOversampler", "G-mean"):
+        assert name in shown
+    assert "nan" not in shown
+
+    table = pd.read_csv(tmp_path / "new" / "thyroid_sick_balanced.csv")
+    counts = table["class"].value_counts()
+    assert counts["sick"] == counts["negative"]
+    assert table["is_synthetic"].sum() == len(table) - 400
+    picture = matplotlib.imread(tmp_path / "new" / "thyroid_sick_marginals.png")
+    assert picture.shape[:2] == (800, 1200)
+    assert picture[..., :3].std() > 0.1  # something is drawn
+
+
+def test_quickstart_without_matplotlib(script, tmp_path, monkeypatch):
+    quickstart = script(EXAMPLES / "quickstart.py")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert not quickstart.draw(pd.DataFrame(), tmp_path / "picture.png")
+
+
+def test_quickstart_concludes_from_the_figures(script, capsys):
+    quickstart = script(EXAMPLES / "quickstart.py")
+    folds = {"nothing": 0.5, "class weights": 0.9, "SMOTENC": 0.7, "GANOversampler": 0.8}
+    index = pd.MultiIndex.from_product([folds, range(3)], names=["way", "fold"])
+    quickstart.conclude(pd.DataFrame({name: np.repeat([*folds.values()], 3) for name in quickstart.METRICS}, index))
+    shown = capsys.readouterr().out
+    every = ", ".join(quickstart.METRICS)
+    assert shown.count(": class weights") == len(quickstart.METRICS)
+    assert f"against nothing: higher in every fold on {every}; lower in every fold on nothing." in shown
+    assert f"against class weights: higher in every fold on nothing; lower in every fold on {every}." in shown
+
+
+def test_data_say_whose_they_are():
+    readme = (EXAMPLES / "data" / "README.md").read_text(encoding="utf-8")
+    for path in (EXAMPLES / "data").glob("*.csv"):
+        assert f"## {path.name}" in readme
+        assert path.stat().st_size < 400_000
+    for word in ("CC BY 4.0", "Citation", "Source", "Changed"):
+        assert word in readme
+
+
+def test_data_are_what_the_readme_says():
+    table = pd.read_csv(EXAMPLES / "data" / "thyroid_sick.csv")
+    assert table.shape == (3772, 29)
+    assert table["class"].value_counts().to_dict() == {"negative": 3541, "sick": 231}
+    assert table.select_dtypes("number").shape[1] == 6
+    assert table["sex"].isna().sum() == 150
+
+
+# ---- The benchmarks -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_help(path, script, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        script(path).main(["--help"])
+    assert exit_.value.code == 0
+    assert f"python examples/benchmarks/{path.name}" in capsys.readouterr().out
+
+
+def test_a_script_starts_outside_the_checkout(tmp_path):
+    command = [sys.executable, BENCHMARKS / "datasets.py", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_measure_says_what_went_wrong(script):
+    common = script(BENCHMARKS / "common.py")
+    code = f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import common, os; "
+
+    def measure(what, **options):
+        return common.measure([sys.executable, "-c", code + what], **options)
+
+    assert measure("common.report({'cores': os.environ['OMP_NUM_THREADS']})") == {"cores": "1"}
+    assert measure("1 / 0")["error"] == "ZeroDivisionError: division by zero"
+    assert "not done" in measure("import time; time.sleep(60)", timeout=3)["error"]
+    assert "signal" in measure("os.abort()")["error"]
+
+
+def test_broken_promises_are_found(script):
+    """The check of the real tables would notice each kind of fault."""
+    from types import SimpleNamespace
+
+    datasets = script(BENCHMARKS / "datasets.py")
+    X = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": pd.Categorical(["x", "x", "y", "y"], categories=["x", "y", "z"])})
+    y = pd.Series([0, 0, 0, 1])
+    new = X.iloc[[3, 3]]
+    X_res, y_res = pd.concat([X, new], ignore_index=True), pd.Series([0, 0, 0, 1, 1, 1])
+    sampler = SimpleNamespace(is_synthetic_=np.arange(6) >= 4)
+
+    def found(rows=X_res, labels=y_res, after=X):
+        return " ".join(datasets.broken(X, y, rows, labels, sampler, after, y))
+
+    assert not found()
+    assert "counts" in found(labels=pd.Series([0, 0, 0, 1, 1, 0]))
+    assert "input was changed" in found(after=X.assign(a=0.0))
+    assert "dtypes of ['a']" in found(X_res.astype({"a": "float32"}))
+    assert "original rows" in found(X_res.iloc[::-1].reset_index(drop=True))
+    for column, value, fault in [("a", np.nan, "missing"), ("a", 9.0, "outside"), ("b", "z", "not seen")]:
+        changed = X_res.copy()
+        changed.loc[5, column] = value
+        assert fault in found(changed), fault
+
+
+def test_pages_are_written_from_results(script, tmp_path, monkeypatch):
+    datasets, speed = script(BENCHMARKS / "datasets.py"), script(BENCHMARKS / "speed.py")
+    good = {"rows": 9, "columns": 2, "classes": 2, "smallest": 3, "new": 3, "gans": 1, "fallbacks": 0}
+    good |= {"name": "one", "seconds": 1.0, "cpu": 1.0, "peak": 2**30, "imported": 2**29, "broken": []}
+    page = datasets.markdown([good], 1, "python it.py")
+    assert "All 1 sets went through." in page
+    page = datasets.markdown([good, {"name": "two", "error": "boom", "output": ""}], 1, "python it.py")
+    assert "1 of 2 sets failed." in page and "- `two`: boom" in page
+
+    theirs = {"seconds": 9e3, "cpu": 8e3, "measured": 60.0, "prepare": 5.0, "epoch": 30.0, "epochs": 300, "run": 3}
+    theirs |= {"sample": 1.0, "versions": "ctgan 1"}
+    ours = {"seconds": 10.0, "cpu": 10.0, "peak": 2**30}
+    monkeypatch.setattr(speed, "PAGE", tmp_path / "benchmarks.md")
+    (tmp_path / "benchmarks.md").write_text("# Benchmarks\n\n## Other\n\nkept\n", encoding="utf-8")
+    for seconds in (10.0, 20.0):
+        ours["seconds"] = seconds
+        speed.write(speed.markdown([{"table": "50,000 x 15 mixed", "ganaug": ours, "ctgan": theirs}], "python it.py"))
+    page = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert "kept" in page and page.count("## Speed") == 1
+    assert "2.5 h (reckoned)" in page and "450 / 800" in page
+    assert "3 of its 300 epochs were run" in page
+
+
+def test_tables_of_the_speed_test(script):
+    speed = script(BENCHMARKS / "speed.py")
+    X, y = speed.numeric_table()
+    assert X.shape == (1_000, 20) and y.sum() == 91
+    X, y = speed.mixed_table(n=2_000)
+    assert X.shape == (2_000, 15) and y.sum() == 95
+    assert len(X.select_dtypes("category").columns) == 5 and len(X.select_dtypes("datetime").columns) == 1
+    assert X.isna().any().sum() == 3
+    again, _ = speed.mixed_table(n=2_000)
+    assert again.equals(X)
+
+
+@pytest.mark.slow
+def test_a_real_table_goes_through(script, shared_data, tmp_path, monkeypatch):
+    datasets = script(BENCHMARKS / "datasets.py")
+    monkeypatch.setattr(datasets, "DONE", tmp_path / "datasets.jsonl")
+    monkeypatch.setattr(datasets, "PAGE", tmp_path / "datasets.md")
+    assert datasets.main(["--sets", "haberman", "--write"]) == 0
+    first = json.loads((tmp_path / "datasets.jsonl").read_text())
+    assert first["rows"] == 306 and not first["broken"]
+    assert "| haberman | 306 x 3 |" in (tmp_path / "datasets.md").read_text()
+    assert datasets.main(["--sets", "haberman"]) == 0  # from the lines, not again
+    assert len((tmp_path / "datasets.jsonl").read_text().splitlines()) == 1

@@ -1,0 +1,154 @@
+"""The players: shapes, one-hot groups, private randomness, rows that do not depend on one another."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES
+from ganaug.types import Block
+
+# groups that do not come in order of width, with scalars between them
+BLOCKS = [
+    Block("scalar", 0, 2), Block("onehot", 2, 5), Block("scalar", 5, 6), Block("onehot", 6, 8), Block("onehot", 8, 12),
+]  # fmt: skip
+GROUPS = [b for b in BLOCKS if b.tag == "onehot"]
+WIDTH = 12
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def players(blocks=BLOCKS, n_classes=3, seed=0, architecture="mlp", **kw):
+    return TABULAR_ARCHITECTURES[architecture](blocks, n_classes, rng(seed), **{"width": 16, "depth": 2, **kw})
+
+
+def batch(n=40, latent_dim=64, n_classes=3, seed=1):
+    source = rng(seed)
+    return torch.randn(n, latent_dim, generator=source), torch.randint(n_classes, (n,), generator=source)
+
+
+architectures = pytest.mark.parametrize("architecture", TABULAR_ARCHITECTURES)
+conditionings = pytest.mark.parametrize("conditioning", CONDITIONINGS)
+
+
+@architectures
+@conditionings
+def test_shapes(architecture, conditioning):
+    generator, discriminator = players(architecture=architecture, conditioning=conditioning, latent_dim=7)
+    z, labels = batch(latent_dim=7)
+    fake = generator(z, labels, rng())
+    assert generator.latent_dim == 7 and fake.shape == (40, WIDTH)
+    assert discriminator(fake, labels).shape == (40,)
+    features = discriminator.features(fake, labels)
+    assert features.shape == (40, 16)
+    assert torch.equal(discriminator.head(features, labels), discriminator(fake, labels))
+
+
+@architectures
+def test_every_group_is_a_distribution_and_scalars_are_free(architecture):
+    fake = players(architecture=architecture).generator(*batch(), rng()).detach()
+    for block in GROUPS:
+        group = fake[:, block.start : block.stop]
+        assert (group >= 0).all()
+        torch.testing.assert_close(group.sum(1), torch.ones(40))
+    scalars = fake[:, [0, 1, 5]]
+    assert scalars.min() < 0 and not torch.allclose(scalars.sum(1), torch.ones(40), atol=0.1)
+
+
+def test_groups_follow_their_logits():
+    """Gumbel-softmax draws a state as often as softmax says."""
+    heads = players().generator.heads
+    raw = torch.zeros(20_000, WIDTH)
+    raw[:, 3], raw[:, 7], raw[:, 11] = 2.0, 1.0, -1.0
+    hot = heads(raw, rng())
+    for block in GROUPS:
+        drawn = torch.bincount(hot[:, block.start : block.stop].argmax(1), minlength=block.width) / 20_000
+        torch.testing.assert_close(drawn, torch.softmax(raw[0, block.start : block.stop], 0), atol=0.015, rtol=0)
+
+
+@pytest.mark.parametrize("blocks", [[Block("scalar", 0, 3)], [Block("onehot", 0, 4)], []])
+def test_tables_of_one_kind_and_of_no_columns(blocks):
+    width = max((b.stop for b in blocks), default=0)
+    generator, discriminator = players(blocks)
+    z, labels = batch()
+    fake = generator(z, labels, rng())
+    assert fake.shape == (40, width) and torch.isfinite(discriminator(fake, labels)).all()
+
+
+@architectures
+def test_a_row_depends_on_its_own_noise_and_class_alone(architecture):
+    """No batch statistics: neighbours in the batch change nothing, and training mode changes nothing."""
+    generator, discriminator = players([Block("scalar", 0, 5)], architecture=architecture)
+    z, labels = batch()
+    whole = generator(z, labels, rng())
+    torch.testing.assert_close(whole[:3], generator(z[:3], labels[:3], rng()), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        discriminator(whole, labels)[5:9], discriminator(whole[5:9], labels[5:9]), rtol=1e-5, atol=1e-5
+    )
+    before = generator.train()(z, labels, rng())
+    assert torch.equal(before, generator.eval()(z, labels, rng()))
+
+
+@architectures
+@conditionings
+def test_the_class_matters_to_both_players(architecture, conditioning):
+    generator, discriminator = players(architecture=architecture, conditioning=conditioning)
+    z, _ = batch()
+    ones, twos = torch.ones(40, dtype=torch.long), torch.full((40,), 2)
+    assert not torch.allclose(generator(z, ones, rng()), generator(z, twos, rng()), atol=0.01)
+    rows = torch.randn(40, WIDTH, generator=rng(2))
+    if conditioning == "auxiliary":  # it names the class instead of being told
+        features = discriminator.features(rows, ones)
+        loss = discriminator.head.class_loss(features, ones)
+        logits = discriminator.head.classes(features)
+        torch.testing.assert_close(loss, torch.logsumexp(logits, 1) - logits[:, 1])
+    else:
+        assert not torch.allclose(discriminator(rows, ones), discriminator(rows, twos), atol=0.01)
+        assert discriminator.head.class_loss(discriminator.features(rows, ones), ones) is None
+
+
+def test_projection_is_its_equation():
+    discriminator = players(conditioning="projection").discriminator
+    rows, labels = torch.randn(9, WIDTH, generator=rng()), batch(9)[1]
+    h, head = discriminator.features(rows, labels), discriminator.head
+    expected = [head.logit.bias[0] + (head.logit.weight[0] + head.classes[y]) @ h[i] for i, y in enumerate(labels)]
+    torch.testing.assert_close(discriminator(rows, labels), torch.stack(expected))
+
+
+@architectures
+@conditionings
+def test_every_parameter_is_taught(architecture, conditioning):
+    generator, discriminator = players(architecture=architecture, conditioning=conditioning)
+    z, labels = batch(200)
+    fake = generator(z, labels, rng())
+    loss = discriminator(fake, labels).square().mean()
+    class_loss = discriminator.head.class_loss(discriminator.features(fake, labels), labels)
+    total = loss if class_loss is None else loss + class_loss.mean()
+    for network in (generator, discriminator):
+        grads = torch.autograd.grad(total, list(network.parameters()), retain_graph=True)
+        assert all(torch.isfinite(g).all() and g.abs().max() > 0 for g in grads)
+
+
+@architectures
+@conditionings
+def test_building_is_private_and_repeats(architecture, conditioning, global_state):
+    kw = {"architecture": architecture, "conditioning": conditioning}
+    one, same, other = players(**kw), players(**kw), players(seed=1, **kw)
+    for a, b, c in zip(one, same, other, strict=True):
+        state, again, changed = a.state_dict(), b.state_dict(), c.state_dict()
+        assert all(torch.equal(state[k], again[k]) for k in state)
+        assert not all(torch.equal(state[k], changed[k]) for k in state)
+    z, labels = batch()
+    assert torch.equal(one.generator(z, labels, rng()), same.generator(z, labels, rng()))
+    global_state.assert_unchanged()
+
+
+def test_untrained_activations_keep_their_scale_with_depth():
+    for depth in (1, 4, 12):
+        generator, discriminator = players(depth=depth, width=64)
+        z, labels = batch(500)
+        features = discriminator.features(torch.randn(500, WIDTH, generator=rng()), labels)
+        hidden = generator.body(generator.first(z) + generator.classes[labels])
+        assert 0.3 < features.std() < 4 and 0.5 < hidden.std() < 4, depth

@@ -1,0 +1,425 @@
+"""What `fit_resample` promises: containers, counts, the original rows, tiny classes, any generator."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import Pipeline, make_pipeline
+from scipy import sparse
+from sklearn import config_context
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN
+
+
+def gan(**parameters):
+    return TabularGAN(**{"max_steps": 3, "width": 16, "depth": 1, "verbose": False, **parameters})
+
+
+def oversampler(**parameters):
+    return GANOversampler(**{"generator": gan(), "random_state": 0, **parameters})
+
+
+def three_classes(dtype=np.float64):
+    """60 rows of "a", 30 of "b", 20 of "c"."""
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.repeat(["a", "b", "c"], [60, 30, 20]))
+    X = rng.normal(size=(110, 4)) * 10 + (y == "c")[:, None]
+    return X.astype(dtype), y
+
+
+def mixed(n=110):
+    """A column of every dtype, missing values in most of them."""
+    rng = np.random.default_rng(0)
+    pick = lambda *values: rng.choice(np.array(values, dtype=object), n)  # noqa: E731
+    frame = pd.DataFrame(
+        {
+            "float": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
+            "float32": rng.normal(size=n).astype("float32"),
+            "int": rng.integers(-5, 500, n),
+            "bool": rng.random(n) < 0.3,
+            "text": pd.Series(pick("x", "y", None), dtype="str"),
+            "object": pick("p", "q", None),
+            "category": pd.Categorical(pick("red", "green", None), categories=["red", "green", "never"]),
+            "ordered": pd.Categorical(pick("low", "high"), categories=["low", "high"], ordered=True),
+            "Int64": pd.array(pick(1, 2, 3, 40, None), dtype="Int64"),
+            "boolean": pd.array(pick(True, False, None), dtype="boolean"),
+            "date": pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 400, n), unit="D"),
+            "zone": (
+                pd.Timestamp("2024-01-01", tz="Europe/Berlin") + pd.to_timedelta(rng.integers(0, 99, n), unit="h")
+            ),
+            "sparse": pd.arrays.SparseArray(np.where(rng.random(n) < 0.8, 0.0, rng.normal(size=n)), fill_value=0.0),
+        }
+    )
+    frame.loc[::9, "date"] = pd.NaT
+    return frame, pd.Series(rng.permutation(np.repeat(["a", "b", "c"], [60, 30, 20])), name="kind")
+
+
+def dense(X):
+    return np.asarray(X.todense()) if hasattr(X, "todense") else np.asarray(X)
+
+
+# ---------------------------------------------------------------- counts
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ("auto", {"a": 60, "b": 60, "c": 60}),
+        ("not majority", {"a": 60, "b": 60, "c": 60}),
+        ("minority", {"a": 60, "b": 30, "c": 60}),
+        ("not minority", {"a": 60, "b": 60, "c": 20}),
+        ("all", {"a": 60, "b": 60, "c": 60}),
+        ({"a": 70, "c": 21}, {"a": 70, "b": 30, "c": 21}),
+        ({"b": 30}, {"a": 60, "b": 30, "c": 20}),
+        (lambda y: {"b": 2 * Counter(y)["b"]}, {"a": 60, "b": 60, "c": 20}),
+    ],
+)
+def test_every_strategy_gives_the_counts_of_imbalanced_learn(strategy, expected):
+    X, y = three_classes()
+    sampler = oversampler(sampling_strategy=strategy)
+    X_res, y_res = sampler.fit_resample(X, y)
+    assert Counter(y_res.tolist()) == expected
+    _, theirs = RandomOverSampler(sampling_strategy=strategy, random_state=0).fit_resample(X, y)
+    assert Counter(theirs.tolist()) == expected
+    assert len(X_res) == len(y_res) == len(sampler.is_synthetic_)
+    assert np.array_equal(X_res[: len(X)], X) and np.array_equal(y_res[: len(y)], y)
+    assert not sampler.is_synthetic_[: len(X)].any() and sampler.is_synthetic_[len(X) :].all()
+    needed = [label for label in "abc" if expected[label] > Counter(y.tolist())[label]]
+    assert list(sampler.generators_) == needed
+
+
+@pytest.mark.parametrize("ratio", [0.7, 1.0, 1])
+def test_a_ratio(imbalanced, ratio):
+    X, y = imbalanced
+    _, y_res = oversampler(sampling_strategy=ratio).fit_resample(X, y)
+    assert Counter(y_res.tolist()) == {0: 260, 1: int(ratio * 260)}
+
+
+def test_nothing_to_do_returns_a_copy(rng):
+    X, y = rng.normal(size=(40, 3)), np.repeat([0, 1], 20)
+    sampler = oversampler()
+    X_res, y_res = sampler.fit_resample(X, y)
+    assert np.array_equal(X_res, X) and np.array_equal(y_res, y)
+    assert not np.shares_memory(X_res, X) and not np.shares_memory(y_res, y)
+    assert sampler.generators_ == {} and not sampler.is_synthetic_.any()
+
+
+# ---------------------------------------------------------------- containers
+
+
+ARRAYS = {
+    "float64": lambda X: X,
+    "float32": lambda X: X.astype(np.float32),
+    "int64": lambda X: X.astype(np.int64),
+    "int8": lambda X: X.astype(np.int8),
+    "bool": lambda X: X > 0,
+    "fortran": np.asfortranarray,
+    "list": lambda X: X.tolist(),
+    "frame": lambda X: pd.DataFrame(X, columns=list("wxyz"), index=np.arange(len(X))[::-1]),
+    "numbered frame": lambda X: pd.DataFrame(X, columns=[3, 1, 2, "odd"]),
+    "csr matrix": sparse.csr_matrix,
+    "csc matrix": sparse.csc_matrix,
+    "csr array": sparse.csr_array,
+    "csc array": sparse.csc_array,
+    "tensor": torch.from_numpy,
+    "int tensor": lambda X: torch.from_numpy(X.astype(np.int32)),
+}
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_X_comes_back_in_its_container(kind):
+    values, y = three_classes()
+    X = ARRAYS[kind](np.where(values > 5, 0, values))
+    before = pickle.dumps(X)
+    X_res, _ = oversampler().fit_resample(X, y)
+    assert type(X_res) is type(X)
+    assert pickle.dumps(X) == before
+    assert dense(X_res).shape == (180, 4) and dense(X_res).dtype == dense(X).dtype
+    assert np.array_equal(dense(X_res)[:110], dense(X))
+    if "frame" in kind:
+        assert X_res.columns.equals(X.columns) and X_res.index.equals(pd.RangeIndex(180))
+        pd.testing.assert_frame_equal(X_res[:110], X.reset_index(drop=True))
+    if sparse.issparse(X):
+        assert X_res.format == X.format
+
+
+def test_a_mixed_frame_keeps_its_dtypes_and_gains_no_category_and_no_missing_value():
+    X, y = mixed()
+    before, y_before = X.copy(deep=True), y.copy(deep=True)
+    sampler = oversampler()
+    X_res, y_res = sampler.fit_resample(X, y)
+    pd.testing.assert_frame_equal(X, before)
+    pd.testing.assert_series_equal(y, y_before)
+    pd.testing.assert_series_equal(X_res.dtypes, X.dtypes)
+    pd.testing.assert_frame_equal(X_res[: len(X)], X)
+    pd.testing.assert_series_equal(y_res[: len(y)], y)
+    new = X_res[len(X) :]
+    for name in X:
+        if not X[name].isna().any():
+            assert not new[name].isna().any(), name
+        if name in ("text", "object", "category", "ordered", "boolean", "bool"):
+            assert set(new[name].dropna()) <= set(X[name].dropna()), name
+    assert sampler.feature_names_in_.tolist() == list(X) and sampler.n_features_in_ == X.shape[1]
+    assert list(sampler.get_feature_names_out()) == list(X)
+    drawn, labels = sampler.sample({"c": 3, "b": 2})
+    pd.testing.assert_series_equal(drawn.dtypes, X.dtypes)
+    pd.testing.assert_series_equal(labels, pd.Series(list("cccbb"), name="kind"))
+
+
+TARGETS = {
+    "list": lambda codes: codes.tolist(),
+    "int32": lambda codes: codes.astype(np.int32),
+    "bool array": lambda codes: codes == 1,
+    "float array": lambda codes: codes.astype(float),
+    "text array": lambda codes: np.array(["no", "yes"])[codes],
+    "object array": lambda codes: np.array(["no", "yes"], dtype=object)[codes],
+    "text list": lambda codes: np.array(["no", "yes"])[codes].tolist(),
+    "category": lambda codes: pd.Series(pd.Categorical.from_codes(codes, ["zoo", "ant", "never"]), name="t"),
+    "str": lambda codes: pd.Series(np.array(["no", "yes"])[codes], dtype="str", name="t"),
+    "bool": lambda codes: pd.Series(codes == 1, name="t"),
+    "Int64": lambda codes: pd.Series(codes, dtype="Int64", name="t"),
+    "boolean": lambda codes: pd.Series(codes == 1, dtype="boolean"),
+    "categorical": lambda codes: pd.Categorical.from_codes(codes, ["zoo", "ant"]),
+    "frame": lambda codes: pd.DataFrame({"t": codes}),
+    "text frame": lambda codes: pd.DataFrame({"t": np.array(["no", "yes"], dtype=object)[codes]}),
+    "tensor": torch.from_numpy,
+    "one-vs-all": lambda codes: np.eye(2, dtype=int)[codes],
+    "one-vs-all frame": lambda codes: pd.DataFrame(np.eye(2, dtype=int)[codes], columns=["no", "yes"]),
+    "one-vs-all list": lambda codes: np.eye(2, dtype=int)[codes].tolist(),
+    "one-vs-all of three": lambda codes: np.eye(3, dtype=bool)[codes * 2],
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("ratio", ["auto", 0.5])
+def test_y_comes_back_in_its_container(imbalanced, kind, ratio):
+    X, codes = imbalanced
+    y = TARGETS[kind](codes)
+    sampler = oversampler(sampling_strategy=ratio)
+    _, y_res = sampler.fit_resample(X, y)
+    assert np.array_equal(np.asarray(y), np.asarray(TARGETS[kind](codes)))
+    assert type(y_res) is type(y)
+    expected = TARGETS[kind](np.concatenate([codes, np.ones(220 if ratio == "auto" else 90, np.int64)]))
+    if isinstance(y, pd.Series):
+        pd.testing.assert_series_equal(y_res, expected)
+    elif isinstance(y, pd.DataFrame):
+        pd.testing.assert_frame_equal(y_res, expected)
+    elif isinstance(y, list):
+        assert y_res == expected and type(y_res[0]) is type(y[0])
+    else:
+        assert y_res.dtype == expected.dtype and np.array_equal(np.asarray(y_res), np.asarray(expected))
+    _, y_new = sampler.sample(2)
+    assert type(y_new) is type(y) and len(y_new) == 2
+
+
+def test_a_column_of_labels(imbalanced):
+    X, y = imbalanced
+    _, y_res = oversampler().fit_resample(X, y[:, None])
+    assert y_res.shape == (520,)
+
+
+def test_a_generator_of_the_class_keeps_the_container_of_y(imbalanced):
+    X, y = imbalanced
+    sampler = oversampler().fit(X, pd.Series(y, name="t"))
+    _, drawn = sampler.generators_[1].sample(2, label=1)
+    pd.testing.assert_series_equal(drawn, pd.Series([1, 1], name="t"))
+
+
+def test_read_only_input(imbalanced):
+    X, y = (a.copy() for a in imbalanced)
+    X.flags.writeable = y.flags.writeable = False
+    for given in (X, pd.DataFrame(X, copy=False)):
+        oversampler().fit_resample(given, y)
+
+
+# ---------------------------------------------------------------- tiny classes
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 10])
+@pytest.mark.parametrize("scope", ["per-class", "shared"])
+def test_a_tiny_class_gets_a_bootstrap_and_a_warning(rows, scope):
+    X, y = mixed()
+    keep = np.flatnonzero(y != "c").tolist() + np.flatnonzero(y == "c")[:rows].tolist()
+    X, y = X.iloc[keep], y.iloc[keep]
+    sampler = oversampler(scope=scope)
+    with pytest.warns(FewSamplesWarning) as caught:
+        X_res, y_res = sampler.fit_resample(X, y)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    said = str(caught[0].message)
+    assert f"class 'c' has {rows} row{'' if rows == 1 else 's'}, fewer than min_class_size=12" in said
+    assert "smoothed bootstrap" in said
+    assert Counter(y_res) == {"a": 60, "b": 60, "c": 60}
+    assert isinstance(sampler.generators_["c"], SmoothedBootstrap)
+    assert isinstance(sampler.generators_["b"], TabularGAN)
+    new, real = X_res[y_res == "c"][rows:], X[y == "c"]
+    assert set(new["text"].dropna()) <= set(real["text"].dropna())
+    assert set(new["ordered"]) <= set(real["ordered"])
+    pd.testing.assert_series_equal(X_res.dtypes, X.dtypes)
+
+
+def test_twenty_rows_are_enough_and_min_class_size_moves_the_border():
+    X, y = three_classes()
+    assert isinstance(oversampler().fit(X, y).generators_["c"], TabularGAN)
+    with pytest.warns(FewSamplesWarning, match="class 'c' has 20 rows, fewer than min_class_size=21"):
+        sampler = oversampler(min_class_size=21).fit(X, y)
+    assert isinstance(sampler.generators_["c"], SmoothedBootstrap)
+
+
+def test_only_tiny_classes(rng):
+    X, y = rng.normal(size=(5, 2)), np.array([0, 0, 0, 1, 1])
+    with pytest.warns(FewSamplesWarning):
+        _, y_res = oversampler().fit_resample(X, y)
+    assert Counter(y_res.tolist()) == {0: 3, 1: 3}
+
+
+# ---------------------------------------------------------------- scope and generators
+
+
+def test_shared_is_one_gan():
+    X, y = three_classes()
+    sampler = oversampler(scope="shared")
+    _, y_res = sampler.fit_resample(X, y)
+    assert sampler.generators_["b"] is sampler.generators_["c"]
+    assert Counter(y_res.tolist()) == {"a": 60, "b": 60, "c": 60}
+    assert set(sampler.curation_) == {"b", "c"}
+
+
+class Repeater:
+    """The least that a generator needs: no scikit-learn in it."""
+
+    trainings = 0
+
+    def fit(self, X, y):
+        type(self).trainings += 1
+        self.X, self.y = np.asarray(X), y
+        return self
+
+    def sample(self, n, label, random_state):
+        assert isinstance(random_state, int) and random_state < 2**31
+        return np.repeat(self.X[self.y == label][:1], n, axis=0), np.full(n, label)
+
+
+@pytest.mark.parametrize("kind", ["float64", "frame", "csr matrix", "tensor", "list"])
+def test_any_object_with_fit_and_sample(kind):
+    X, y = three_classes()
+    X = ARRAYS[kind](X)
+    Repeater.trainings = 0
+    generator = Repeater()
+    if kind == "csr matrix":
+        generator.fit = lambda X, y: Repeater.fit(generator, X.toarray(), y) and generator
+        generator.__deepcopy__ = lambda memo: generator
+    sampler = GANOversampler(generator=generator, random_state=0)
+    X_res, y_res = sampler.fit_resample(X, y)
+    assert type(X_res) is type(X) and Counter(y_res.tolist()) == {"a": 60, "b": 60, "c": 60}
+    assert Repeater.trainings == 1  # without a focus, two trainings would be the same
+    if kind != "csr matrix":
+        assert not hasattr(generator, "X")  # a copy was trained
+
+
+def test_a_generator_with_a_focus_is_trained_for_each_class():
+    class Focused(Repeater):
+        def fit(self, X, y, focus=None):
+            self.focus = focus
+            return super().fit(X, y)
+
+    X, y = three_classes()
+    sampler = GANOversampler(generator=Focused(), random_state=0).fit(X, y)
+    assert {label: g.focus for label, g in sampler.generators_.items()} == {"b": "b", "c": "c"}
+    shared = GANOversampler(generator=Focused(), scope="shared", random_state=0).fit(X, y)
+    assert shared.generators_["b"].focus is None
+
+
+def test_images_with_a_generator_that_takes_them(rng):
+    X, y = rng.random((40, 2, 5, 5)), np.repeat([0, 1], [25, 15])
+    X_res, y_res = GANOversampler(generator=Repeater(), random_state=0).fit_resample(X, y)
+    assert X_res.shape == (50, 2, 5, 5) and Counter(y_res.tolist()) == {0: 25, 1: 25}
+
+
+def test_the_generator_given_stays_as_it_was(imbalanced):
+    generator = gan(random_state=5)
+    oversampler(generator=generator).fit_resample(*imbalanced)
+    assert vars(generator) == generator.get_params(deep=False)
+
+
+def test_the_seed_of_the_generator_counts_where_the_sampler_has_none(imbalanced):
+    drawn = [oversampler(generator=gan(random_state=5), random_state=None).fit_resample(*imbalanced)[0] for _ in "ab"]
+    assert np.array_equal(*drawn)
+
+
+# ---------------------------------------------------------------- sample
+
+
+def test_sample_goes_on_and_repeats():
+    X, y = three_classes()
+    sampler = oversampler().fit(X, y)
+    copy = pickle.loads(pickle.dumps(sampler))
+    first, labels = sampler.sample(5, label="b")
+    second, _ = sampler.sample(5, label="b")
+    assert labels.tolist() == ["b"] * 5
+    assert not np.array_equal(first, second)
+    assert np.array_equal(first, copy.sample(5, label="b")[0])
+    assert np.array_equal(second, copy.sample(5, label="b")[0])
+    seeded = sampler.sample({"c": 4, "b": 3}, random_state=9)
+    again = copy.sample({"c": 4, "b": 3}, random_state=9)
+    assert np.array_equal(seeded[0], again[0]) and seeded[1].tolist() == ["c"] * 4 + ["b"] * 3
+    assert sampler.curation_["c"]["kept"] == 4
+    empty, no_labels = sampler.sample(0, label="b")
+    assert empty.shape == (0, 4) and len(no_labels) == 0
+
+
+def test_one_generator_needs_no_label(imbalanced):
+    sampler = oversampler().fit(*imbalanced)
+    assert sampler.sample()[0].shape == (1, 6)
+
+
+def test_fit_after_fit_resample_forgets_the_mask(imbalanced):
+    sampler = oversampler()
+    sampler.fit_resample(pd.DataFrame(imbalanced[0], columns=list("abcdef")), imbalanced[1])
+    assert sampler.is_synthetic_.sum() == 220
+    sampler.fit(*imbalanced)
+    assert not hasattr(sampler, "is_synthetic_") and not hasattr(sampler, "feature_names_in_")
+
+
+# ---------------------------------------------------------------- pipelines
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_a_pipeline_under_grid_search_in_two_processes(imbalanced, routing):
+    X, y = imbalanced
+    with config_context(enable_metadata_routing=routing):
+        pipeline = Pipeline([("scale", StandardScaler()), ("gan", oversampler()), ("tree", DecisionTreeClassifier())])
+        grid = {"gan__sampling_strategy": [0.5, 1.0], "gan__generator__max_steps": [2, 3]}
+        search = GridSearchCV(pipeline, grid, n_jobs=2, cv=2, error_score="raise").fit(X, y)
+    assert set(search.best_params_) == set(grid)
+    assert search.predict(X).shape == (300,)
+
+
+def test_a_pipeline_that_remembers(imbalanced, tmp_path):
+    X, y = imbalanced
+    seen = []
+    for _ in range(2):
+        pipeline = make_pipeline(oversampler(), LogisticRegression(), memory=str(tmp_path)).fit(X, y)
+        seen.append(pipeline.predict_proba(X))
+        assert pipeline[0].is_synthetic_.sum() == 220 and pipeline[0].sample(2)[0].shape == (2, 6)
+    assert np.array_equal(*seen)
+    Repeater.trainings = 0
+    for _ in range(2):
+        make_pipeline(oversampler(generator=Repeater()), LogisticRegression(), memory=str(tmp_path)).fit(X, y)
+    assert Repeater.trainings == 1
+
+
+def test_no_warning_in_daily_use(imbalanced):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        oversampler(generator=gan(max_steps=20)).fit_resample(pd.DataFrame(imbalanced[0]), imbalanced[1])
