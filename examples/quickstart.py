@@ -92,7 +92,7 @@ def compare(X, y, oversampler, folds, n_jobs=2):
     smote = SMOTENC(categorical, random_state=0)
     classifiers = {
         "LogisticRegression": LogisticRegression(max_iter=2000),
-        "RandomForest": RandomForestClassifier(200, random_state=0),
+        "RandomForest": RandomForestClassifier(random_state=0),
     }
     ways = {  # name -> steps that resample, class_weight
         "nothing": ([], None),

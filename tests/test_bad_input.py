@@ -65,6 +65,7 @@ DATA = {
     "a dict in a column": (changed(X, "kind", "p").assign(kind=[{}] * N), y, ["'kind'"]),
     "complex numbers": (np.ones((N, 2)) * 1j, y, ["omplex"]),
     "a column twice": (X.set_axis(["age", "age", "kind"], axis=1), y, ["'age'", "more than once"]),
+    "ragged y": (X, [["fine"]] * (N - 1) + [["fine", "fraud"]], ["y", "differ"]),
     "y in three dimensions": (X, np.zeros((N, 2, 2), int), ["y", "shape"]),
 }
 ONLY_OVERSAMPLER = {
@@ -422,8 +423,8 @@ def altered(saved, tmp_path, alter):
 
 LIES = {
     "missing": lambda a: None,
-    "shorter": lambda a: a[:-1] if a.size else np.zeros((*a.shape, 1), a.dtype),
-    "longer": lambda a: np.concatenate([a, a[-1:]]) if a.size else np.zeros((1, *a.shape), a.dtype),
+    "shorter": lambda a: a[:-1] if a.size else np.zeros(1, a.dtype),
+    "longer": lambda a: np.concatenate([a, a[-1:]]) if a.size else np.zeros(1, a.dtype),
     "another axis": lambda a: a[None],
     "another dtype": lambda a: a.astype(np.float64 if a.dtype.kind != "f" or a.itemsize < 8 else np.float32),
 }
@@ -482,14 +483,11 @@ def test_parameters_that_do_not_fit_the_weights(saved, tmp_path):
     def focus(config, arrays):
         config["focus"] = 7
 
-    def no_features(config, arrays):
-        config["n_features"] = 99
-
-    def names(config, arrays):
-        config["feature_names"] = ["a"]
-
     def seed(config, arrays):
-        config["seed"] = "x"
+        config["_seed"] = "x"
+
+    def step(config, arrays):
+        config["n_steps_"] = None
 
     def counts(config, arrays):
         arrays["class_counts"] = np.array([-1, -2])
@@ -499,7 +497,7 @@ def test_parameters_that_do_not_fit_the_weights(saved, tmp_path):
 
     believed, said = [], {}
     for alter in (
-        width, unknown, objective, device, nan, wrong_dtype, huge, negative, lost, focus, no_features, names, seed,
+        width, unknown, objective, device, nan, wrong_dtype, huge, negative, lost, focus, seed, step,
         counts, history,
     ):  # fmt: skip
         path = altered(saved, tmp_path, alter)

@@ -110,7 +110,7 @@ def test_all_rules_together_keep_most_real_rows(real, curator):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_can_stand_alone(real, rule):
-    x, y, _, _ = real
+    x, _, _, _ = real
     curator = only(rule, real)
     bad = np.concatenate([x, x + 50])
     assert set(np.unique(curator.verdict(bad, 1))) <= {0, RULES.index(rule) + 1}
@@ -133,7 +133,7 @@ def test_one_class_and_no_columns_are_no_trouble(rng):
     x = rng.normal(size=(50, 3)).astype(np.float32)
     alone = Curator(RULES, 0.25).fit(x, np.zeros(50, np.int64), 1, [0], seed=0)
     assert alone.forest is None and (alone.verdict(x + 0.1, 0) == 0).mean() > 0.8
-    nothing = Curator(["copies", "outliers"], 0.25).fit(x[:, :0], np.zeros(50, np.int64), 1, [0], seed=0)
+    nothing = Curator(RULES, 0.25).fit(x[:, :0], np.arange(50) % 2, 2, [0, 1], seed=0)
     assert (nothing.verdict(np.zeros((3, 0), np.float32), 0) == 0).all()
 
 
@@ -333,5 +333,7 @@ def test_names_of_rules():
 
 @pytest.mark.parametrize("bad", ["copy", ["copies", "novelty"], 3, None, [True]])
 def test_unknown_rules_are_named_and_the_known_ones_listed(bad):
-    with pytest.raises(InvalidParameterError, match=r"curate=.* names no such rule.*'copies', 'outliers', 'other_class'"):
+    with pytest.raises(
+        InvalidParameterError, match=r"curate=.* names no such rule.*'copies', 'outliers', 'other_class'"
+    ):
         check_rules(bad)

@@ -21,7 +21,7 @@ from ganaug.metrics import energy_quality, two_sample_auc
 from ganaug.networks import CONDITIONINGS
 from ganaug.objectives import OBJECTIVES
 
-STEPS = 200
+STEPS = 300
 
 
 @dataclasses.dataclass
@@ -33,8 +33,8 @@ class Learnt:
     right_class: float  # samples that a classifier of real rows gives the class that was asked for
 
     def well(self) -> bool:
-        # Untrained: 0.99, 0.78 to 0.91, 0.1 to 0.5. Trained: 0.58 to 0.78, 0.994 to 1, 0.9 to 1.
-        return self.auc < 0.88 and self.energy > 0.98 and self.right_class > 0.8
+        # Untrained: 0.99, 0.78 to 0.91, 0.1 to 0.5. Trained: 0.65 to 0.81, 0.993 to 1, 0.88 to 1.
+        return self.auc < 0.86 and self.energy > 0.98 and self.right_class > 0.8
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,8 @@ def data():
 
 def learn(data, **parameters) -> Learnt:
     X, unseen, y, unseen_y, classifier = data
-    gan = TabularGAN(**{"max_steps": STEPS, "curate": False, "random_state": 0, "verbose": False, **parameters})
+    small = {"max_steps": STEPS, "width": 64, "depth": 2, "curate": False, "random_state": 0, "verbose": False}
+    gan = TabularGAN(**small | parameters)
     gan.fit(X, y)
     fake, asked = gan.sample({label: int((unseen_y == label).sum()) for label in (0, 1)}, random_state=0)
     of_real, of_fake = gan.codec_.encode(unseen), gan.codec_.encode(fake)
@@ -88,14 +89,11 @@ def test_a_wrong_sign_is_seen_not_to_learn(data, monkeypatch, objective, side):
     monkeypatch.setitem(OBJECTIVES, objective, broken(objective, side))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingWarning)  # some of them diverge, and may say so
-        learnt = learn(data, objective=objective, max_steps=STEPS // 2)
+        learnt = learn(data, objective=objective, max_steps=STEPS // 3)
     assert not learnt.well() and learnt.auc > 0.92, learnt
 
 
-def test_a_discriminator_blind_to_the_class_is_seen_not_to_learn_it(data, monkeypatch):
-    class Blind(CONDITIONINGS["concat"]):
-        class_is_input = False
-
-    monkeypatch.setitem(CONDITIONINGS, "blind", Blind)
-    learnt = learn(data, conditioning="blind")
-    assert learnt.right_class < 0.75 and not learnt.well(), learnt
+def test_labels_that_mean_nothing_are_seen_not_to_be_learnt(data):
+    X, unseen, y, unseen_y, classifier = data
+    learnt = learn((X, unseen, np.random.default_rng(0).permutation(y), unseen_y, classifier))
+    assert learnt.right_class < 0.7 and not learnt.well(), learnt

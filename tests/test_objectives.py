@@ -68,7 +68,9 @@ def test_both_losses_are_their_equations(name):
 @names
 def test_the_discriminator_wants_real_up_and_fake_down(name):
     # around zero, where no loss is flat and least squares is between its targets
-    real, fake = (torch.linspace(a, b, 9, dtype=torch.float64, requires_grad=True) for a, b in ((0.9, -0.9), (0.1, 0.9)))
+    real, fake = (
+        torch.linspace(a, b, 9, dtype=torch.float64, requires_grad=True) for a, b in ((0.9, -0.9), (0.1, 0.9))
+    )
     loss = OBJECTIVES[name].discriminator(real, fake).sum()
     up, down = torch.autograd.grad(loss, (real, fake))
     assert (up < 0).all() and (down > 0).all()

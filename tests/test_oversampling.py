@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import warnings
 from collections import Counter
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN
+from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN, TrainingWarning
 
 
 def gan(**parameters):
@@ -198,6 +200,7 @@ TARGETS = {
     "one-vs-all frame": lambda codes: pd.DataFrame(np.eye(2, dtype=int)[codes], columns=["no", "yes"]),
     "one-vs-all list": lambda codes: np.eye(2, dtype=int)[codes].tolist(),
     "one-vs-all of three": lambda codes: np.eye(3, dtype=bool)[codes * 2],
+    "one-vs-all tensor": lambda codes: torch.eye(2, dtype=torch.int64)[torch.from_numpy(codes)],
 }
 
 
@@ -355,6 +358,26 @@ def test_the_generator_given_stays_as_it_was(imbalanced):
 def test_the_seed_of_the_generator_counts_where_the_sampler_has_none(imbalanced):
     drawn = [oversampler(generator=gan(random_state=5), random_state=None).fit_resample(*imbalanced)[0] for _ in "ab"]
     assert np.array_equal(*drawn)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_ctrl_c_ends_every_training_and_the_bootstrap_stands_in(n_jobs):
+    pressed = []
+
+    def press(event):
+        if not pressed:
+            pressed.append(event.step)
+            signal.raise_signal(signal.SIGINT)
+
+    X, y = three_classes()
+    sampler = oversampler(generator=gan(max_steps=60, callbacks=[press]), n_jobs=n_jobs)
+    with joblib.parallel_config("threading"), pytest.warns(TrainingWarning) as caught:
+        _, y_res = sampler.fit_resample(X, y)
+    assert Counter(y_res.tolist()) == {"a": 60, "b": 60, "c": 60}
+    assert {type(g) for g in sampler.generators_.values()} == {SmoothedBootstrap}
+    said = sorted(str(w.message) for w in caught)
+    assert [text[:9] for text in said] == ["class 'b'", "class 'c'"] and "smoothed bootstrap" in said[0]
+    assert {w.filename for w in caught} == {__file__}
 
 
 # ---------------------------------------------------------------- sample

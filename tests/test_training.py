@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -52,7 +53,9 @@ def drawn(weights, counts, n=200, size=64, augment=None):
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     labels = labels[torch.randperm(len(labels), generator=rng(5))]
     rows = torch.arange(len(labels), dtype=torch.float32)[:, None]
-    source = Table(rows, labels, torch.tensor(weights), **({"augment": augment} if augment else {})).batches(size, rng())
+    source = Table(rows, labels, torch.tensor(weights), **({"augment": augment} if augment else {})).batches(
+        size, rng()
+    )
     xs, ys = zip(*(next(source) for _ in range(n)), strict=True)
     return labels, torch.cat(xs)[:, 0], torch.cat(ys)
 
@@ -228,7 +231,7 @@ def test_the_generator_moves_less_often_if_the_objective_says_so():
     slow = dataclasses.replace(OBJECTIVES["hinge"], generator_every=3)
     game = Game.start(players(), PLAN)
     train(game, table(), slow, PLAN, [watch], rng())
-    changes = [not torch.equal(a, b) for a, b in zip(moved, moved[1:], strict=False)]
+    changes = [not torch.equal(a, b) for a, b in itertools.pairwise(moved)]
     assert changes == [(step % 3) == 0 for step in range(1, 12)]
 
 

@@ -310,6 +310,7 @@ def main(arguments=None):
         small = table == "1,000 x 20 numeric"  # all epochs are a minute here
         epochs = 10**6 if options.all_epochs or small else options.epochs
         results.append(compare(table, epochs, not options.no_ctgan))
+        TIMES.write_text(json.dumps(results, indent=1), encoding="utf-8")
         print(
             "; ".join(f"{h}: {cell}" for h, cell in zip(HEADINGS, cells(results[-1]), strict=True) if cell), flush=True
         )
@@ -317,7 +318,6 @@ def main(arguments=None):
             if "error" in results[-1].get(side, {}):
                 print(results[-1][side]["output"])
     print("\n".join(remarks(results)))
-    TIMES.write_text(json.dumps(results, indent=1), encoding="utf-8")
     if options.write:
         asked = shlex.join(["python", "examples/benchmarks/speed.py", *(arguments or sys.argv[1:])])
         write(markdown(results, asked))

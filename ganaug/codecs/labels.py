@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from ganaug.codecs.arrays import is_tensor
 from ganaug.codecs.casts import dtype_from, dtype_name
+from ganaug.codecs.pickling import PickledByState
 from ganaug.codecs.plain import Array, State
 from ganaug.codecs.values import from_json, object_array, pack_values, to_json, unpack_values
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
@@ -19,7 +20,7 @@ from ganaug.types import IntArray
 __all__ = ["LabelCodec"]
 
 
-class LabelCodec:
+class LabelCodec(PickledByState):
     """Turns labels into codes ``0..n_classes`` and codes back into labels of the same container and dtype.
 
     Attributes

@@ -15,6 +15,7 @@ from ganaug.codecs.dtypes import face_of
 from ganaug.codecs.fitting import fit_columns
 from ganaug.codecs.layout import Layout
 from ganaug.codecs.packing import pack_arrays, unpack_arrays
+from ganaug.codecs.pickling import PickledByState
 from ganaug.codecs.plain import Array, State
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.types import Block, FloatArray
@@ -24,7 +25,7 @@ __all__ = ["TableCodec"]
 _VERSION = 1
 
 
-class TableCodec:
+class TableCodec(PickledByState):
     """Turns a table into a float32 matrix and any float matrix back into such a table.
 
     What comes back has the container, the columns, their order and their dtypes

@@ -36,6 +36,18 @@ BY_CHANCE = 1000
 MIN_ROWS = 12
 ROUNDS = 8
 
+# What a saved curator is made of: axes and dtype of each array.
+_ARRAYS = {
+    "hashes": (1, "int64"),
+    "hash_factors": (1, "int64"),
+    "directions": (2, "float32"),
+    "bounds": (3, "float32"),
+    "few": (1, "bool"),
+    "forest.value": (2, "float32"),
+    "forest.threshold": (1, "float32"),
+    **dict.fromkeys(("forest.feature", "forest.left", "forest.right", "forest.roots"), (1, "int32")),
+}
+
 
 @dataclass
 class Tally:
@@ -103,10 +115,10 @@ class Curator:
         width = x.shape[1]
         if "copies" in self.rules:
             rng = numpy_generator(seed, "hash")
-            self.hash_factors = rng.integers(1, 2**63, width, dtype=np.uint64) | np.uint64(1)
+            self.hash_factors = rng.integers(1, 2**63, (width,), dtype=np.uint64) | np.uint64(1)
             mine = np.isin(y, conditions)
-            hashes, counts = np.unique(self._hash(x[mine]), return_counts=True)
-            repeats = 1 - len(hashes) / max(1, counts.sum())
+            hashes = np.unique(self._hash(x[mine]))
+            repeats = 1 - len(hashes) / max(1, mine.sum())
             self.hashes = hashes if repeats <= REPEATS_ALLOWED else hashes[:0]
         if "outliers" in self.rules:
             draws = numpy_generator(seed, "directions").standard_normal((width, N_DIRECTIONS))
@@ -118,9 +130,10 @@ class Curator:
                 if len(rows) < MIN_ROWS:
                     continue
                 self.bounds[condition] = _plausible_range(self._project(rows))
-        if "other_class" in self.rules and n_conditions > 1 and np.bincount(y, minlength=n_conditions).min() > 0:
+        counts = np.bincount(y, minlength=n_conditions)
+        self.few = counts < MIN_ROWS
+        if "other_class" in self.rules and n_conditions > 1 and counts.min() > 0 and width > 0:
             self.forest = ArrayForest.fit(x, y, child_seed(seed, "forest"))
-        self.few = np.bincount(y, minlength=n_conditions) < MIN_ROWS
         return self
 
     def verdict(self, x: FloatArray, condition: int) -> npt.NDArray[np.int8]:
@@ -159,7 +172,7 @@ class Curator:
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Config (JSON) and arrays."""
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "hashes": self.hashes.view(np.int64),
             "hash_factors": self.hash_factors.view(np.int64),
             "directions": self.directions,
@@ -188,6 +201,9 @@ class Curator:
             If the arrays do not fit one another, the width or the conditions.
         """
         self = cls(config["rules"], config["min_probability"])
+        odd = [k for k, a in arrays.items() if k in _ARRAYS and (a.ndim, a.dtype.name) != _ARRAYS[k]]
+        if odd:
+            raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
         self.hashes = arrays["hashes"].view(np.uint64)
         self.hash_factors = arrays["hash_factors"].view(np.uint64)
         self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]

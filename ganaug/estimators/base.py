@@ -317,7 +317,7 @@ class BaseGAN(ScoringMixin):
             betas=(0.0, 0.99),
             decay_from=0.5,
             ema_half_life=min(200.0, steps / 8),
-            penalty_every=2,
+            penalty_every=4,
             penalty_scale=settings["penalty"],
             log_every=max(1, steps // 60),
             look_every=max(1, steps // 60) * 3,
@@ -349,7 +349,16 @@ class BaseGAN(ScoringMixin):
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_players", None)  # built again from weights_
+        if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it
+            state["history_"] = {name: np.asarray(column) for name, column in state["history_"].items()}
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        import pandas as pd
+
+        if "history_" in state:
+            state = {**state, "history_": pd.DataFrame(state["history_"])}
+        super().__setstate__(state)
 
     @abstractmethod
     def _make_codec(self) -> Any:

@@ -31,7 +31,7 @@ def choice(name: str, value: Any, known: Iterable[str]) -> str:
 
 def integer(name: str, value: Any, low: int) -> int:
     """A whole number of at least ``low``."""
-    if isinstance(value, Integral) and not isinstance(value, bool) and value >= low:
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= low:
         return int(value)
     raise InvalidParameterError(f"{name}={value!r} must be an integer of at least {low}")
 
@@ -41,10 +41,11 @@ def number(
 ) -> float:
     """A finite real number between ``low`` and ``high``."""
     if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
-        above = value > low if open_low else value >= low
-        below = value < high if open_high else value <= high
+        given = float(value)
+        above = given > low if open_low else given >= low
+        below = given < high if open_high else given <= high
         if above and below:
-            return float(value)
+            return given
     bounds = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high or high == float('inf') else ']'}"
     raise InvalidParameterError(f"{name}={value!r} must be a number in {bounds}")
 
@@ -64,7 +65,7 @@ def seconds(name: str, value: Any) -> float | None:
         match = re.fullmatch(r"\s*([\d.]+)\s*([a-z]+)\s*", value.lower())
         if match and match[2] in _UNITS and match[1].count(".") <= 1 and match[1] != ".":
             value = float(match[1]) * _UNITS[match[2]]
-    if isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf"):
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf:
         return float(value)
     raise InvalidParameterError(
         f"{name}={value!r} must be None, a positive number of seconds, or a string such as '90s', '5min' or '1.5h'"

@@ -79,7 +79,8 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     gan.condition_counts_ = _counts(arrays, "condition_counts", gan.conditions_.count)
     gan.class_counts_ = _counts(arrays, "class_counts", n_classes)
     columns = _part(arrays, "history")
-    gan.history_ = pd.DataFrame({name: expect(columns, name, (None,)) for name in config["history"]})
+    dtypes = {"step": np.int64}
+    gan.history_ = pd.DataFrame({k: expect(columns, k, (None,), dtypes.get(k, np.float64)) for k in config["history"]})
     for name, type_ in _PLAIN.items():
         if type(config[name]) is not type_:
             raise ModelFileError(f"{name}={config[name]!r} is no {type_.__name__}")
@@ -91,7 +92,7 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     gan._warning = None
     gan.weights_ = _part(arrays, "weights")
     _check_weights(gan)
-    _check_whole(gan, arrays)
+    _check_whole(gan, arrays, config["history"])
     _try(gan)
     return gan
 
@@ -112,9 +113,11 @@ def _check_weights(gan: Any) -> None:
             raise ModelFileError(f"weights {name!r} are not finite")
 
 
-def _check_whole(gan: Any, arrays: Arrays) -> None:
+def _check_whole(gan: Any, arrays: Arrays, history: list[str]) -> None:
     """What was read must be what would be written: no part was cut, bent or left over."""
-    _, again = saved_parts(gan)
+    config, again = saved_parts(gan)
+    if config["history"] != history:
+        raise ModelFileError("the history names a column twice")
     odd = sorted(set(arrays) ^ set(again))
     odd += [k for k in arrays.keys() & again.keys() if _differ(arrays[k], again[k])]
     if odd:
@@ -149,7 +152,7 @@ def _part(arrays: Arrays, name: str) -> Arrays:
 
 def _plain_parameters(gan: Any) -> dict[str, Any]:
     """Constructor parameters that JSON can hold; callbacks and generators of random numbers stay behind."""
-    plain = {}
+    plain: dict[str, Any] = {}
     for name, value in gan.get_params(deep=False).items():
         if value is None or isinstance(value, (bool, str)):
             plain[name] = value

@@ -100,7 +100,7 @@ class Conditions:
             return code
         if code != self.focus:
             raise InvalidDataError(
-                f"this generator was trained for class {self.classes[self.focus]!r} against the rest "
-                f"and cannot sample class {self.classes[code]!r}; fit it without focus, or use the generator of that class"
+                f"this generator was trained for class {self.classes[self.focus]!r} against the rest and cannot "
+                f"sample class {self.classes[code]!r}; fit it without focus, or use the generator of that class"
             )
         return 1

@@ -74,7 +74,8 @@ class SamplingMixin(BaseEstimator):
 
         Notes
         -----
-        `curation_` afterwards tells how many candidates were drawn, and how many each rule refused.
+        `curation_` afterwards tells how many candidates of each label ("all" without labels) were drawn, and how
+        many each rule refused.
         """
         drawn = [(code, self._drawn(code, count, seed)) for code, count, seed in self._orders(n, label, random_state)]
         tallies = {}
@@ -163,7 +164,10 @@ class SamplingMixin(BaseEstimator):
         return code
 
     def _name(self, code: int) -> Any:
-        return None if self.classes_ is None else self.classes_[code]
+        if self.classes_ is None:
+            return "all"
+        label = self.classes_[code]
+        return label.item() if isinstance(label, (np.number, np.bool_, np.str_)) else label
 
     def _labels(self, codes: IntArray) -> Any:
         return None if self.label_codec_ is None else self.label_codec_.decode(codes)
@@ -182,7 +186,7 @@ class SamplingMixin(BaseEstimator):
 
 
 def _count(value: Any, label: Any) -> int:
-    if isinstance(value, Integral) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0:
         return int(value)
     what = "n" if label is None else f"the count of class {label!r}"
     raise InvalidParameterError(f"{what} is {value!r}; it must be an integer of at least 0")

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.networks import DiscriminatorNetwork
 from ganaug.threads import one_thread
 from ganaug.types import IntArray
 
@@ -49,7 +50,7 @@ class ScoringMixin(SamplingMixin):
             For unseen columns, dtypes, categories or labels.
         """
 
-        def logit(network: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
+        def logit(network: DiscriminatorNetwork, x: Tensor, labels: Tensor) -> Tensor:
             result: Tensor = network(x, labels).unsqueeze(1)
             return result
 
@@ -71,7 +72,7 @@ class ScoringMixin(SamplingMixin):
 
     @torch.inference_mode()
     def _judged(
-        self, X: Any, y: Any, of: Callable[[nn.Module, Tensor, Tensor], Tensor]
+        self, X: Any, y: Any, of: Callable[[DiscriminatorNetwork, Tensor, Tensor], Tensor]
     ) -> npt.NDArray[np.float64]:
         self._check_fitted()
         rows = self.codec_.encode(X, owner=type(self).__name__)
@@ -95,5 +96,5 @@ class ScoringMixin(SamplingMixin):
                     weight * of(network, x, torch.from_numpy(labels[start : start + JUDGED_AT_ONCE]))
                     for _, labels, weight in claims
                 )
-                parts.append(total.numpy())  # type: ignore[union-attr]
+                parts.append(total.numpy())
         return np.concatenate(parts)

@@ -53,9 +53,9 @@ class TargetCodec:
         """
         if y is None:
             raise InvalidDataError("GANOversampler requires y to be passed, but the target y is None; give the labels")
-        self._columns = y.columns if isinstance(y, pd.DataFrame) else None
-        self._n_columns, self._as_list = 0, isinstance(y, list)
-        self._dtype: np.dtype[Any] = np.dtype(np.int64)
+        self._columns = list(y.columns) if isinstance(y, pd.DataFrame) else None
+        self._n_columns, self._dtype = 0, "int64"
+        self._kind = "list" if isinstance(y, list) else "tensor" if hasattr(y, "detach") else "array"
         vector = self._vector(y)
         self._labels = LabelCodec().fit(vector)
         self.classes_ = self._labels.classes_
@@ -69,14 +69,17 @@ class TargetCodec:
         return list(self.sizes_).index(label)
 
     def _vector(self, y: Any) -> Any:
-        if hasattr(y, "todense"):
-            y = np.asarray(y.todense())
-        if np.ndim(y) != 2:
+        nested = isinstance(y, (list, tuple)) and len(y) > 0 and isinstance(y[0], (list, tuple, np.ndarray))
+        if not nested and getattr(y, "ndim", 1) != 2:
             return y
-        matrix = y.detach().cpu().numpy() if hasattr(y, "detach") else y
-        if matrix.shape[1] == 1 if hasattr(matrix, "shape") else len(matrix[0]) == 1:
-            return matrix.iloc[:, 0] if self._columns is not None else np.asarray(matrix)[:, 0]
-        matrix = np.asarray(matrix)
+        if hasattr(y, "todense"):
+            y = y.todense()
+        try:
+            matrix = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+        except ValueError as error:
+            raise InvalidDataError("the rows of y differ in length; give one label for each row") from error
+        if matrix.ndim == 2 and matrix.shape[1] == 1:
+            return y.iloc[:, 0] if isinstance(y, pd.DataFrame) else matrix[:, 0]
         if not np.isin(matrix, (0, 1)).all() or (matrix.sum(1) > 1).any():
             raise InvalidDataError(
                 f"y of shape {matrix.shape} is not one-vs-all: a row may hold a single 1 and zeros beside it. "
@@ -85,7 +88,7 @@ class TargetCodec:
         if (matrix.sum(1) == 0).any():
             row = int(np.argmin(matrix.sum(1)))
             raise InvalidDataError(f"row {row} of the one-vs-all y names no class; drop it or give it a 1")
-        self._n_columns, self._dtype = matrix.shape[1], matrix.dtype
+        self._n_columns, self._dtype = matrix.shape[1], matrix.dtype.str
         return matrix.argmax(1)
 
     def decode(self, codes: IntArray) -> Any:
@@ -93,10 +96,15 @@ class TargetCodec:
         y = self._labels.decode(codes)
         if self._n_columns:
             y = np.eye(self._n_columns, dtype=self._dtype)[y]
-            if self._as_list:
+            if self._kind == "list":
                 return y.tolist()
+            if self._kind == "tensor":
+                import torch
+
+                return torch.from_numpy(y)
         if self._columns is not None:
             frame = pd.DataFrame(y)
-            frame.columns = self._columns
+            if list(frame.columns) != self._columns:
+                frame.columns = pd.Index(self._columns)
             return frame
         return y

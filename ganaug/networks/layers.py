@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["ResidualBlock", "embedding", "linear"]
@@ -42,8 +43,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int, rng: torch.Generator, depth: int) -> None:
         super().__init__()
         self.first = linear(width, width, rng, gain=math.sqrt(2.0))
-        self.second = linear(width, width, rng, gain=1.0 / math.sqrt(depth))
+        self.second = linear(width, width, rng, gain=1.0 / math.sqrt(depth), bias=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, width) -> (B, width)
-        hidden = self.first(nn.functional.leaky_relu(x, 0.2))
-        return x + self.second(nn.functional.leaky_relu(hidden, 0.2))
+        hidden = self.first(F.leaky_relu(x, 0.2))
+        # one call for the product and the sum
+        return torch.addmm(x, F.leaky_relu(hidden, 0.2, inplace=True), self.second.weight.t())
