@@ -264,7 +264,7 @@ def test_without_labels(imbalanced):
     model = gan().fit(X)
     rows, labels = model.sample(12)
     assert rows.shape == (12, 6) and labels is None
-    assert model.classes_ is None and list(model.curation_) == [None]
+    assert model.classes_ is None and list(model.curation_) == ["all"]
     assert model.score_samples(X).shape == (300,)
     for call in (lambda: model.sample(3, label=1), lambda: model.sample({1: 3})):
         with pytest.raises(InvalidParameterError, match="fitted without labels"):

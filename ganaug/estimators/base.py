@@ -46,7 +46,7 @@ DRAWN_AT_ONCE = 8192
 class BaseGAN(ScoringMixin):
     """Estimator around one game; see `TabularGAN` for the parameters.
 
-    A modality implements `_make_codec`, `_make_players` and `_augmentation`.
+    A modality implements `_make_codec`, `_design`, `_make_players` and `_augmentation`.
     """
 
     _architectures: ClassVar[Mapping[str, Callable[..., Players]]]
@@ -137,7 +137,8 @@ class BaseGAN(ScoringMixin):
         self
         """
         settings = self._check_parameters()
-        seed = root_seed(self.random_state)
+        # a fit that goes on keeps its held-out rows
+        seed = self._seed if self._continues() else root_seed(self.random_state)
         device: torch.device = settings["device"]
         conditions = Conditions.of(prepared.labels, focus)
         y = conditions.of_codes(prepared.y)
@@ -146,8 +147,9 @@ class BaseGAN(ScoringMixin):
 
         train_rows, judge_rows = hold_out(y, settings["validation_fraction"], numpy_generator(seed, "hold out"))
         with one_thread():
+            design = self._design()
             players = self._make_players(
-                prepared.codec, conditions.count, torch.Generator().manual_seed(child_seed(seed, "networks"))
+                prepared.codec, conditions.count, torch.Generator().manual_seed(child_seed(seed, "networks")), **design
             )
             if self._continues():
                 self._go_on(players, conditions)
@@ -179,6 +181,7 @@ class BaseGAN(ScoringMixin):
                 curator = Curator(settings["curate"], settings["min_probability"])
                 curator.fit(prepared.x, y, conditions.count, asked, child_seed(seed, "curator"))
         self._keep(prepared, conditions, counts_of(y, conditions.count), game, played, curator, seed)
+        self.design_ = design
         return self
 
     def _keep(
@@ -252,28 +255,32 @@ class BaseGAN(ScoringMixin):
         if cached is not None and cached[0] == device:
             players: Players = cached[1]
             return players
-        players = self._make_players(self.codec_, self.conditions_.count, torch.Generator().manual_seed(0))
-        self._load_weights(players)
+        players = self._rebuilt()
         for network in players:
             network.to(device).eval().requires_grad_(False)
         self._players = (device, players)
         return players
 
-    def _double_discriminator(self) -> nn.Module:
-        players = self._make_players(self.codec_, self.conditions_.count, torch.Generator().manual_seed(0))
+    def _rebuilt(self) -> Players:
+        # from the design of the fit: the parameters may have been set anew since
+        rng = torch.Generator().manual_seed(0)
+        players = self._make_players(self.codec_, self.conditions_.count, rng, **self.design_)
         self._load_weights(players)
-        return players.discriminator.double().eval().requires_grad_(False)
+        return players
+
+    def _double_discriminator(self) -> nn.Module:
+        return self._rebuilt().discriminator.double().eval().requires_grad_(False)
 
     def _go_on(self, players: Players, conditions: Conditions) -> None:
         if conditions.focus != self.conditions_.focus:
             raise InvalidParameterError("warm_start=True needs the focus of the earlier fit")
-        try:
-            self._load_weights(players)
-        except RuntimeError as error:
+        changed = [name for name, value in self._design().items() if value != self.design_[name]]
+        if changed:
             raise InvalidParameterError(
-                "warm_start=True goes on with the networks of the earlier fit, and parameters that shape them have "
-                "changed since (for example width, depth or conditioning); set them back, or warm_start=False"
-            ) from error
+                f"warm_start=True goes on with the networks of the earlier fit, but {', '.join(changed)} changed since; "
+                "set it back, or warm_start=False"
+            )
+        self._load_weights(players)
 
     def _load_weights(self, players: Players) -> None:
         for name, network in players._asdict().items():
@@ -365,7 +372,11 @@ class BaseGAN(ScoringMixin):
         """A codec, not yet fitted."""
 
     @abstractmethod
-    def _make_players(self, codec: Any, n_conditions: int, rng: torch.Generator) -> Players:
+    def _design(self) -> dict[str, Any]:
+        """The parameters that shape the networks, as `_make_players` takes them."""
+
+    @abstractmethod
+    def _make_players(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
         """Fresh networks on the CPU."""
 
     @abstractmethod

@@ -34,6 +34,7 @@ def saved_parts(gan: Any) -> tuple[dict[str, Any], Arrays]:
         "parameters": _plain_parameters(gan),
         "codec": codec,
         "labels": labels,
+        "design": gan.design_,
         "focus": gan.conditions_.focus,
         "curator": curator,
         "history": list(gan.history_.columns),
@@ -64,6 +65,7 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
 
     gan = kind(**config["parameters"])
     gan._check_parameters()
+    gan.design_ = _checked_design(kind, config)
     gan.codec_ = type(gan._make_codec()).from_state(config["codec"], _part(arrays, "codec"))
     labels = config["labels"]
     gan.label_codec_ = None if labels is None else LabelCodec.from_state(labels, _part(arrays, "labels"))
@@ -97,9 +99,19 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     return gan
 
 
+def _checked_design(kind: type[Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The shape of the networks, held to the same bounds as the parameters of that name."""
+    probe = kind(**{**config["parameters"], **config["design"]})
+    probe._check_parameters()
+    design: dict[str, Any] = probe._design()
+    if design != config["design"]:
+        raise ModelFileError(f"design {config['design']} lacks {sorted(design)}")
+    return design
+
+
 def _check_weights(gan: Any) -> None:
     """Build the networks that the config describes, and hold the file's weights against them."""
-    players = gan._make_players(gan.codec_, gan.conditions_.count, torch.Generator().manual_seed(0))
+    players = gan._make_players(gan.codec_, gan.conditions_.count, torch.Generator().manual_seed(0), **gan.design_)
     expected = {
         f"{name}.{k}": tuple(v.shape)
         for name, network in players._asdict().items()

@@ -190,16 +190,19 @@ class TabularGAN(BaseGAN):
     def _make_codec(self) -> TableCodec:
         return TableCodec(keep_range=bool(self.keep_range))
 
-    def _make_players(self, codec: TableCodec, n_conditions: int, rng: torch.Generator) -> Players:
-        return TABULAR_ARCHITECTURES[self.architecture](
-            codec.blocks,
-            n_conditions,
-            rng,
-            conditioning=self.conditioning,
-            width=self.width,
-            depth=self.depth,
-            latent_dim=self.latent_dim,
-        )
+    def _design(self) -> dict[str, Any]:
+        return {
+            "architecture": self.architecture,
+            "conditioning": self.conditioning,
+            "width": self.width,
+            "depth": self.depth,
+            "latent_dim": self.latent_dim,
+        }
+
+    def _make_players(
+        self, codec: TableCodec, n_conditions: int, rng: torch.Generator, *, architecture: str, **design: Any
+    ) -> Players:
+        return TABULAR_ARCHITECTURES[architecture](codec.blocks, n_conditions, rng, **design)
 
     def _augmentation(self, codec: TableCodec, counts: IntArray, device: torch.device) -> Augmentation:
         scale = self.jitter * np.maximum(counts, 1) ** -0.2
