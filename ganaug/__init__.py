@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 # public name -> module that defines it
 _HOME = {
+    "AugmentedClassifier": "ganaug.selection",
     "DataWarning": "ganaug.exceptions",
     "FewSamplesWarning": "ganaug.exceptions",
     "GANOversampler": "ganaug.oversampling",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         TrainingWarning,
     )
     from ganaug.oversampling import GANOversampler
+    from ganaug.selection import AugmentedClassifier
 
 
 def __getattr__(name: str) -> Any:

@@ -70,30 +70,52 @@ class Plan:
 
 
 class Player(Generic[Network]):
-    """A network whose parameters lie side by side in one vector, with their optimiser.
+    """A network whose parameters lie side by side in one vector, with the state of their optimiser.
 
-    One vector makes the optimiser, the average and a snapshot one operation
-    each; with the small networks of a table the time goes to dispatch.
+    One vector makes a step of Adam, the average and a snapshot a few operations
+    each; with the small networks of a table the time goes to dispatch. Adam is
+    written out for the same reason: importing `torch.optim` takes 1.7 s and 150
+    MB in each worker process, because it brings torch's compiler.
     """
 
     def __init__(self, network: Network, learning_rate: float, betas: tuple[float, float]) -> None:
         self.network = network
-        self.flat = nn.Parameter(flatten(network))
-        self.flat.grad = torch.zeros_like(self.flat)
+        self.flat = flatten(network)
         self.parameters = list(network.parameters())
-        self.learning_rate = learning_rate
-        fused = self.flat.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.Adam([self.flat], lr=learning_rate, betas=betas, eps=1e-8, fused=fused)
+        self.gradient = torch.zeros_like(self.flat)
+        self.mean = torch.zeros_like(self.flat)
+        self.square = torch.zeros_like(self.flat)
+        self.learning_rate, self.betas, self.steps = learning_rate, betas, 0
+        self.rate = learning_rate
 
     def descend(self, loss: Tensor, rate: float) -> Tensor:
-        """One step down the gradient of ``loss``; returns the gradient (a view, valid until the next step)."""
+        """One step of Adam down the gradient of ``loss``; returns the gradient (valid until the next step)."""
         grads = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
-        gradient = self.flat.grad
-        assert gradient is not None
-        torch.cat([g.reshape(-1) for g in grads], out=gradient)
-        self.optimizer.param_groups[0]["lr"] = self.learning_rate * rate
-        self.optimizer.step()
-        return gradient
+        torch.cat([g.reshape(-1) for g in grads], out=self.gradient)
+        self.rate = self.learning_rate * rate
+        adam(self.flat, self.gradient, self.mean, self.square, self.steps, self.rate, self.betas)
+        self.steps += 1
+        return self.gradient
+
+
+@torch.no_grad()
+def adam(
+    weights: Tensor,
+    gradient: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    steps: int,
+    rate: float,
+    betas: tuple[float, float],
+    eps: float = 1e-8,
+) -> None:
+    """One step of Adam in place, after ``steps`` earlier ones; Kingma and Ba 2015, algorithm 1. All (n,)."""
+    fade_mean, fade_square = betas
+    mean.lerp_(gradient, 1 - fade_mean)
+    square.mul_(fade_square).addcmul_(gradient, gradient, value=1 - fade_square)
+    bias_mean, bias_square = (1 - fade ** (steps + 1) for fade in betas)
+    scale = (square / bias_square).sqrt_().add_(eps)
+    weights.addcdiv_(mean, scale, value=-rate / bias_mean)
 
 
 def flatten(network: nn.Module) -> Tensor:
@@ -314,7 +336,7 @@ def train(
         rate = cosine_tail(progress, plan.decay_from)
         record |= play_step(game, objective, *next(batches), plan, rate, rng)
         half_life = min(plan.ema_half_life, 0.1 * (game.step + 1))
-        game.average_flat.lerp_(game.generator.flat.detach(), 1 - 0.5 ** (1 / half_life))
+        game.average_flat.lerp_(game.generator.flat, 1 - 0.5 ** (1 / half_life))
         game.step += 1
         out_of_time = plan.max_time is not None and seconds >= plan.max_time
         last = out_of_time or game.step == plan.max_steps

@@ -36,9 +36,7 @@ def test_devices_that_are_there(machine, device):
     assert resolve_device(device) == torch.device(device)
 
 
-@pytest.mark.parametrize(
-    "device", ["cuda", "cuda:2", "mps", "gpu", "", "cuda:x", "meta", "CPU", torch.device("cuda")]
-)
+@pytest.mark.parametrize("device", ["cuda", "cuda:2", "mps", "gpu", "", "cuda:x", "meta", "CPU", torch.device("cuda")])
 def test_an_absent_device_is_named_with_those_there(machine, device):
     machine(cuda=0)
     with pytest.raises(InvalidParameterError) as caught:

@@ -149,10 +149,10 @@ def test_pages_are_written_from_results(script, tmp_path, monkeypatch):
     datasets, speed = script(BENCHMARKS / "datasets.py"), script(BENCHMARKS / "speed.py")
     good = {"rows": 9, "columns": 2, "classes": 2, "smallest": 3, "new": 3, "gans": 1, "fallbacks": 0}
     good |= {"name": "one", "seconds": 1.0, "cpu": 1.0, "peak": 2**30, "imported": 2**29, "broken": []}
-    page = datasets.markdown([good], 1, "python it.py")
-    assert "All 1 sets went through." in page
-    page = datasets.markdown([good, {"name": "two", "error": "boom", "output": ""}], 1, "python it.py")
-    assert "1 of 2 sets failed." in page and "- `two`: boom" in page
+    page = datasets.markdown([good], 1, "python it.py", 1)
+    assert "Every tabular and gene set" in page and "All 1 sets went through." in page
+    page = datasets.markdown([good, {"name": "two", "error": "boom", "output": ""}], 1, "python it.py", 9)
+    assert "2 of the 9" in page and "1 of 2 sets failed." in page and "- `two`: boom" in page
 
     theirs = {"seconds": 9e3, "cpu": 8e3, "measured": 60.0, "prepare": 5.0, "epoch": 30.0, "epochs": 300, "run": 3}
     theirs |= {"sample": 1.0, "versions": "ctgan 1"}

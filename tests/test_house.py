@@ -237,9 +237,7 @@ def test_public_classes_and_functions_show_parameters_and_an_example(name):
     doc = inspect.getdoc(value) or ""
     parameters = [p for p in inspect.signature(value).parameters if p not in {"self", "args", "kwargs"}]
     said = _section(doc, "Parameters")
-    missing = [
-        p for p in parameters if not re.search(rf"^(\*{{0,2}}\w+, )*{p}(, \w+)* *(:|$)", said, re.MULTILINE)
-    ]
+    missing = [p for p in parameters if not re.search(rf"^(\*{{0,2}}\w+, )*{p}(, \w+)* *(:|$)", said, re.MULTILINE)]
     assert not missing, f"ganaug.{name}: not under Parameters: {', '.join(missing)}"
     assert ">>> " in _section(doc, "Examples"), f"ganaug.{name} shows no example"
 

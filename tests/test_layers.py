@@ -92,9 +92,7 @@ def breaches(path: Path) -> list[str]:
         if target not in STEP:
             wrong.append(f"{where} imports {name}: import a public name from the module that defines it")
         elif STEP[target] >= STEP[own]:
-            wrong.append(
-                f"{where}: {own} ({LAYER[own]}) imports {target} ({LAYER[target]}), which is not below"
-            )
+            wrong.append(f"{where}: {own} ({LAYER[own]}) imports {target} ({LAYER[target]}), which is not below")
     return wrong
 
 

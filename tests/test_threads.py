@@ -80,9 +80,7 @@ def test_another_thread_keeps_its_own(two_threads):
 
 def test_blas_of_numpy_is_left_alone():
     def blas():
-        return [
-            (lib["filepath"], lib["num_threads"]) for lib in threadpool_info() if lib["user_api"] == "blas"
-        ]
+        return [(lib["filepath"], lib["num_threads"]) for lib in threadpool_info() if lib["user_api"] == "blas"]
 
     before = blas()
     with one_thread():

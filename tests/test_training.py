@@ -156,7 +156,7 @@ def test_the_average_is_its_recursion():
     states, kept = [], []
 
     def watch(event):
-        states.append(event.game.generator.flat.detach().clone())
+        states.append(event.game.generator.flat.clone())
         kept.append(event.game.average_flat.clone())
 
     start = flatten(players().generator).clone()
@@ -177,7 +177,7 @@ def test_the_average_is_the_network_that_samples():
 
 def test_the_learning_rate_follows_its_schedule():
     rates = []
-    play(plan(max_steps=10), [lambda e: rates.append(e.game.generator.optimizer.param_groups[0]["lr"])])
+    play(plan(max_steps=10), [lambda e: rates.append(e.game.generator.rate)])
     expected = [1e-2 * (1 if k <= 5 else 0.5 * (1 + math.cos(math.pi * (k - 5) / 5))) for k in range(10)]
     np.testing.assert_allclose(rates, expected)
 
@@ -185,9 +185,7 @@ def test_the_learning_rate_follows_its_schedule():
 def test_a_later_fit_has_a_schedule_of_its_own():
     """Not the end of one long schedule, where nothing would be learnt any more."""
     rates = []
-    game, _, _ = play(
-        plan(max_steps=110), [lambda e: rates.append(e.game.generator.optimizer.param_groups[0]["lr"])], step=100
-    )
+    game, _, _ = play(plan(max_steps=110), [lambda e: rates.append(e.game.generator.rate)], step=100)
     assert game.step == 110 and len(rates) == 10
     assert rates[0] == 1e-2 and rates[-1] < 1e-2 / 5
 
@@ -201,7 +199,7 @@ def test_cosine_tail():
 
 def test_the_clock_ends_it_and_the_schedule_follows_the_clock():
     rates = []
-    watch = lambda e: rates.append(e.game.generator.optimizer.param_groups[0]["lr"])  # noqa: E731
+    watch = lambda e: rates.append(e.game.generator.rate)  # noqa: E731
     game, history, reason = play(plan(max_steps=10**6, max_time=0.3, log_every=10**5), [watch])
     assert reason == "max_time" and game.step < 10**5
     assert [row["step"] for row in history] == [game.step]  # an unplanned end is logged and looked at
@@ -226,7 +224,7 @@ def test_the_generator_moves_less_often_if_the_objective_says_so():
     moved = []
 
     def watch(event):
-        moved.append(event.game.generator.flat.detach().clone())
+        moved.append(event.game.generator.flat.clone())
 
     slow = dataclasses.replace(OBJECTIVES["hinge"], generator_every=3)
     game = Game.start(players(), PLAN)

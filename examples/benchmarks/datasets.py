@@ -178,8 +178,11 @@ def show(line):
         print("    " + line["output"].replace("\n", "\n    "))
 
 
-def markdown(lines, cores, command):
+def markdown(lines, cores, command, known):
     """The page: what was promised, whether it was kept, and what it took."""
+    which = (
+        "Every tabular and gene set" if len(lines) == known else f"{len(lines)} of the {known} tabular and gene sets"
+    )
     failed = [line for line in lines if failure(line)]
     good = [line for line in lines if not failure(line)]
     verdict = f"All {len(good)} sets went through." if not failed else f"{len(failed)} of {len(lines)} sets failed."
@@ -190,7 +193,7 @@ def markdown(lines, cores, command):
     failures = "".join(f"\n- `{line['name']}`: {failure(line)}" for line in failed)
     return f"""# Real tables
 
-Every tabular and gene set of `../shared/data` through `GANOversampler(random_state=0).fit_resample(X, y)` with default
+{which} of `../shared/data` through `GANOversampler(random_state=0).fit_resample(X, y)` with default
 settings, each in a process of its own. {verdict}{failures}
 
 Checked for each: as many rows of every class as of the largest; the same container, columns and dtypes; the original
@@ -219,7 +222,7 @@ def main(arguments=None):
     parser.add_argument("--threads", type=int, default=1, help="cores and threads for each set (default: 1)")
     parser.add_argument("--timeout", type=float, default=3600, help="seconds for each set (default: 3600)")
     parser.add_argument("--fresh", action="store_true", help="forget the sets that are finished")
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help="write docs/datasets.md")
     parser.add_argument("--one", help=argparse.SUPPRESS)  # the child
     options = parser.parse_args(arguments)
     if options.one:
@@ -250,7 +253,7 @@ def main(arguments=None):
     print(f"{len(lines) - len(failed)} of {len(lines)} went through." + f" Not: {', '.join(failed)}" * bool(failed))
     if options.write:
         asked = " ".join(["python examples/benchmarks/datasets.py", *(arguments or sys.argv[1:])])
-        PAGE.write_text(markdown(lines, options.threads, asked), encoding="utf-8")
+        PAGE.write_text(markdown(lines, options.threads, asked, len(known)), encoding="utf-8")
         print(f"Wrote {PAGE}")
     return 1 if failed else 0
 

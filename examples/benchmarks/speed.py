@@ -293,7 +293,7 @@ def main(arguments=None):
     parser.add_argument("--epochs", type=int, default=3, help="epochs of CTGAN to time on a large table (default: 3)")
     parser.add_argument("--all-epochs", action="store_true", help="run all of CTGAN's epochs on each table; hours")
     parser.add_argument("--no-ctgan", action="store_true", help="time ganaug only; installs nothing")
-    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     parser.add_argument("--ganaug", help=argparse.SUPPRESS)  # the children
     parser.add_argument("--ctgan", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

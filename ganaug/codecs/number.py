@@ -84,13 +84,13 @@ class NumberModel:
             grid = float_grid(rest, dtype)
             if grid is not None and len(values) > _MAX_SAMPLE and not grid.holds(inside, dtype):
                 grid = None
-            curve = Curve.fit(rest * _scale(low, high), rest_counts)
+            curve = Curve.fit(rest * _scale(low, high), rest_counts, keep_range)
             return cls(curve, spikes, has_missing, low, high, 1, grid, keep_range)
         deltas = rest.view(np.uint64) - rest.view(np.uint64)[0]
         step = integer_step(deltas)
         if step > 1 and len(values) > _MAX_SAMPLE:
             step = integer_step(inside.view(np.uint64) - rest.view(np.uint64)[0])
-        curve = Curve.fit(deltas.astype(np.float64), rest_counts)
+        curve = Curve.fit(deltas.astype(np.float64), rest_counts, keep_range)
         return cls(curve, spikes, has_missing, low, high, step, None, keep_range)
 
     def encode(self, plain: Plain) -> tuple[Array, Array]:

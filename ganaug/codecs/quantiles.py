@@ -22,8 +22,9 @@ _EDGE = float(ndtr(_LOW))
 # beyond the observed range scores grow on, but not without bound
 _FAR = 5.0
 _KNOTS = ndtr(np.linspace(_LOW, -_LOW, 1001))
-# with this many distinct values, each repeated this often, values are steps rather than a curve
-_MAX_LEVELS, _MIN_REPEATS = 64, 4
+# with this many distinct values, each repeated this often, values are steps rather than a curve;
+# up to the first number even where values may leave the range seen
+_FEW_LEVELS, _MAX_LEVELS, _MIN_REPEATS = 64, len(_KNOTS), 4
 
 
 def normal_scores(shares: Array) -> Float64:
@@ -51,12 +52,13 @@ class Curve:
     edges: Float64 | None
 
     @classmethod
-    def fit(cls, distinct: Float64, counts: Array) -> Curve:
+    def fit(cls, distinct: Float64, counts: Array, keep_range: bool = True) -> Curve:
         """Fit to distinct values (increasing) and how often each occurs."""
         total = counts.sum()
         upto = np.cumsum(counts)
         shares = (upto - 0.5 * counts) / total
-        if len(distinct) <= _MAX_LEVELS and total >= _MIN_REPEATS * len(distinct):
+        most = _MAX_LEVELS if keep_range else _FEW_LEVELS
+        if len(distinct) <= most and total >= _MIN_REPEATS * len(distinct):
             return cls(distinct, normal_scores(shares), normal_scores(upto[:-1] / total))
         if len(distinct) > len(_KNOTS):
             # evenly spaced in scores, not in ranks: the tails need the knots

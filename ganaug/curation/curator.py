@@ -28,6 +28,8 @@ RULES = ("copies", "outliers", "other_class")
 CELL = 0.02
 # Where more real rows than this repeat others, an equal row is no copy: the data has few values.
 REPEATS_ALLOWED = 0.05
+# Up to this width a row must also be plausible column by column.
+MAX_AXES = 256
 N_DIRECTIONS = 32
 # A row is an outlier beyond all rows seen in a direction and beyond what one in so many would reach
 # by chance, were the class normal: the range of 20 rows alone would refuse most real rows that it has not seen.
@@ -121,9 +123,8 @@ class Curator:
             repeats = 1 - len(hashes) / max(1, mine.sum())
             self.hashes = hashes if repeats <= REPEATS_ALLOWED else hashes[:0]
         if "outliers" in self.rules:
-            draws = numpy_generator(seed, "directions").standard_normal((width, N_DIRECTIONS))
-            self.directions = (draws / max(1.0, math.sqrt(width))).astype(np.float32)
-            self.bounds = np.full((n_conditions, 2, N_DIRECTIONS), np.inf, np.float32)
+            self.directions = _directions(x, numpy_generator(seed, "directions"))
+            self.bounds = np.full((n_conditions, 2, self.directions.shape[1]), np.inf, np.float32)
             self.bounds[:, 0] = -np.inf
             for condition in conditions:
                 rows = x[y == condition]
@@ -223,6 +224,14 @@ class Curator:
                 f"arrays of the curator have the wrong shape: {[k for k, v in fits.items() if not v]}"
             )
         return self
+
+
+def _directions(x: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Random directions and, for a table that is not too wide, each column of numbers. (n, d) -> (d, k)."""
+    width = x.shape[1]
+    draws = rng.standard_normal((width, N_DIRECTIONS)) / max(1.0, math.sqrt(width))
+    numbers = [j for j in range(width) if ((x[:, j] != 0) & (x[:, j] != 1)).any()] if width <= MAX_AXES else []
+    return np.concatenate([np.eye(width)[:, numbers], draws], axis=1).astype(np.float32)
 
 
 def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:

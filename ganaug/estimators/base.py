@@ -143,7 +143,7 @@ class BaseGAN(ScoringMixin):
         conditions = Conditions.of(prepared.labels, focus)
         y = conditions.of_codes(prepared.y)
         earlier = self.n_steps_ if self._continues() else 0
-        plan = self._plan(settings, earlier)
+        plan = self._plan(settings, earlier, prepared.x.shape[1])
 
         train_rows, judge_rows = hold_out(y, settings["validation_fraction"], numpy_generator(seed, "hold out"))
         with one_thread():
@@ -277,8 +277,8 @@ class BaseGAN(ScoringMixin):
         changed = [name for name, value in self._design().items() if value != self.design_[name]]
         if changed:
             raise InvalidParameterError(
-                f"warm_start=True goes on with the networks of the earlier fit, but {', '.join(changed)} changed since; "
-                "set it back, or warm_start=False"
+                f"warm_start=True goes on with the networks of the earlier fit, but {', '.join(changed)} "
+                "changed since; set it back, or warm_start=False"
             )
         self._load_weights(players)
 
@@ -314,7 +314,7 @@ class BaseGAN(ScoringMixin):
             "device": resolve_device(self.device),
         }
 
-    def _plan(self, settings: dict[str, Any], earlier: int) -> Plan:
+    def _plan(self, settings: dict[str, Any], earlier: int, width: int) -> Plan:
         steps = settings["max_steps"]
         return Plan(
             max_steps=earlier + steps,
@@ -325,7 +325,7 @@ class BaseGAN(ScoringMixin):
             decay_from=0.5,
             ema_half_life=min(200.0, steps / 8),
             penalty_every=4,
-            penalty_scale=settings["penalty"],
+            penalty_scale=self._penalty_scale(width),
             log_every=max(1, steps // 60),
             look_every=max(1, steps // 60) * 3,
             max_time=settings["max_time"],
@@ -370,6 +370,10 @@ class BaseGAN(ScoringMixin):
     @abstractmethod
     def _make_codec(self) -> Any:
         """A codec, not yet fitted."""
+
+    @abstractmethod
+    def _penalty_scale(self, width: int) -> float:
+        """Factor on the objective's penalties for encoded samples of so many columns."""
 
     @abstractmethod
     def _design(self) -> dict[str, Any]:

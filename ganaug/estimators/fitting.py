@@ -20,11 +20,11 @@ __all__ = ["Played", "play"]
 _ADVICE = {
     "diverged": (
         "the training diverged at step {step}; the generator of step {best} was kept. "
-        "Lower learning_rate, raise penalty, or choose objective='relativistic'."
+        "Lower learning_rate or raise penalty; objective='relativistic' is the steadiest."
     ),
     "mode_collapse": (
         "the generator collapsed to a few modes (diversity {diversity:.2f} of the real rows' 1); the one of step "
-        "{best} was kept. Raise penalty, lower learning_rate, or choose objective='relativistic'."
+        "{best} was kept. Raise penalty or lower learning_rate; objective='relativistic' is the steadiest."
     ),
     "interrupted": "interrupted at step {step}; the best generator so far, that of step {best}, was kept.",
 }

@@ -18,6 +18,9 @@ from ganaug.types import IntArray
 
 __all__ = ["TabularGAN"]
 
+# Encoded columns up to which the penalty is taken as it is.
+WIDTH_OF_ONE_PENALTY = 64
+
 
 class TabularGAN(BaseGAN):
     """Class-conditional GAN for tables of numbers, categories, dates and missing values.
@@ -32,7 +35,7 @@ class TabularGAN(BaseGAN):
         Residual perceptrons.
     conditioning : {"projection", "concat", "auxiliary"}
         How the discriminator learns the class.
-    max_steps : int, default=1500
+    max_steps : int, default=1000
         Steps of training. The cost grows with the steps and not with the rows.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
@@ -41,7 +44,7 @@ class TabularGAN(BaseGAN):
         Real rows for each step.
     learning_rate : float, default=1e-3
         Of both networks; falls to zero over the second half of the steps.
-    width, depth : int, default=128 and 3
+    width, depth : int, default=128 and 2
         Units of a layer, and residual blocks of each network.
     latent_dim : int, default=64
         Dimensions of the noise that becomes a row.
@@ -128,12 +131,12 @@ class TabularGAN(BaseGAN):
         objective: str = "relativistic",
         architecture: str = "mlp",
         conditioning: str = "projection",
-        max_steps: int = 1500,
+        max_steps: int = 1000,
         max_time: float | str | None = None,
         batch_size: int = 128,
         learning_rate: float = 1e-3,
         width: int = 128,
-        depth: int = 3,
+        depth: int = 2,
         latent_dim: int = 64,
         penalty: float = 1.0,
         class_power: float = 0.0,
@@ -187,6 +190,11 @@ class TabularGAN(BaseGAN):
         options.number("jitter", self.jitter, 0)
         return super()._check_parameters()
 
+    def _penalty_scale(self, width: int) -> float:
+        # Rows of many columns lie far apart, so that a critic with slopes too small for the penalty
+        # still tells them all from each other: the squared slope at a given logit falls with the width.
+        return float(self.penalty) * max(1.0, width / WIDTH_OF_ONE_PENALTY)
+
     def _make_codec(self) -> TableCodec:
         return TableCodec(keep_range=bool(self.keep_range))
 
@@ -199,10 +207,9 @@ class TabularGAN(BaseGAN):
             "latent_dim": self.latent_dim,
         }
 
-    def _make_players(
-        self, codec: TableCodec, n_conditions: int, rng: torch.Generator, *, architecture: str, **design: Any
-    ) -> Players:
-        return TABULAR_ARCHITECTURES[architecture](codec.blocks, n_conditions, rng, **design)
+    def _make_players(self, codec: TableCodec, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
+        build = TABULAR_ARCHITECTURES[design.pop("architecture")]
+        return build(codec.blocks, n_conditions, rng, **design)
 
     def _augmentation(self, codec: TableCodec, counts: IntArray, device: torch.device) -> Augmentation:
         scale = self.jitter * np.maximum(counts, 1) ** -0.2

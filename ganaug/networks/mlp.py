@@ -116,7 +116,7 @@ def mlp(
     *,
     conditioning: str = "projection",
     width: int = 128,
-    depth: int = 3,
+    depth: int = 2,
     latent_dim: int = 64,
     temperature: float = 0.5,
 ) -> Players:

@@ -1,0 +1,110 @@
+"""Finished cells on disk: one JSON file each, under a name that says everything the result depends on."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import json
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ganaug.files import write_whole
+
+__all__ = ["cell_path", "data_digest", "described", "read_cell", "write_cell"]
+
+# Raised when the same settings would give other figures: files of an earlier protocol are then left unread.
+PROTOCOL = 1
+PACKAGE = Path(__file__).resolve().parents[1]
+NOT_THE_METHOD = {"experiments", "report", "cli.py", "__main__.py"}
+
+Row = dict[str, Any]
+
+
+def cell_path(folder: Path, dataset: str, oversampler: str, repeat: int, fold: int, settings: Any) -> Path:
+    """Where the cell with these settings is, or would be."""
+    text = json.dumps([PROTOCOL, dataset, oversampler, repeat, fold, settings], sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()[:20]
+    names = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", name)[:40] for name in (dataset, oversampler))
+    return folder / f"{names}-{repeat}-{fold}-{key}.json"
+
+
+def read_cell(path: Path) -> list[Row] | None:
+    """The rows of a finished cell, or None: not there, or not readable, so to be done again."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return [{name: math.nan if value is None else value for name, value in row.items()} for row in rows]
+
+
+def write_cell(path: Path, rows: list[Row]) -> None:
+    """Write a finished cell, whole or not at all."""
+    plain = [{name: None if _is_nan(value) else value for name, value in row.items()} for row in rows]
+    write_whole(path, json.dumps({"rows": plain}, indent=1, allow_nan=False).encode())
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def data_digest(*tables: Any) -> str:
+    """A digest of values, columns and dtypes; equal data has equal digests, in any process."""
+    digest = hashlib.sha256()
+    for table in tables:
+        if isinstance(table, np.ndarray) and table.dtype != object:
+            digest.update(f"{table.dtype} {table.shape}".encode())
+            digest.update(np.ascontiguousarray(table).tobytes())
+            continue
+        frame = pd.DataFrame(table)
+        digest.update(repr([[str(c), str(frame[c].dtype)] for c in frame] if frame.columns.is_unique else 0).encode())
+        digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return digest.hexdigest()[:20]
+
+
+def described(value: Any) -> Any:
+    """Anything as what JSON can hold: estimators as class, version and parameters, arrays as digests."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return repr(value)
+    if isinstance(value, (np.ndarray, pd.DataFrame, pd.Series)):
+        return data_digest(value)
+    if isinstance(value, dict):
+        return [[described(k), described(v)] for k, v in value.items()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [described(one) for one in value]
+    if inspect.isroutine(value) or inspect.isclass(value):
+        return _origin(value)
+    parameters = value.get_params(deep=False) if hasattr(value, "get_params") else getattr(value, "__dict__", {})
+    return [_origin(type(value)), {str(name): described(one) for name, one in sorted(parameters.items())}]
+
+
+def _origin(thing: Any) -> str:
+    """Name and version of a class or function; where there is no version, a digest of its source."""
+    module = getattr(thing, "__module__", None) or ""
+    name = f"{module}.{getattr(thing, '__qualname__', repr(thing))}"
+    root, _, rest = module.partition(".")
+    if root == PACKAGE.name:
+        return name if rest.split(".")[0] in NOT_THE_METHOD else f"{name} {_method_digest()}"
+    version = getattr(sys.modules.get(root), "__version__", None)
+    if version is None:
+        try:
+            version = hashlib.sha256(inspect.getsource(thing).encode()).hexdigest()[:12]
+        except (OSError, TypeError):
+            version = ""
+    return f"{name} {version}"
+
+
+@functools.cache
+def _method_digest() -> str:
+    """Of ganaug's own sources, but for those that only look at the results."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.relative_to(PACKAGE).parts[0] not in NOT_THE_METHOD:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,186 @@
+"""Which blend helps, by more than noise: held-out scores, their errors, the rule, the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.utils import _safe_indexing
+
+from ganaug.parallel import run_tasks
+from ganaug.seeding import numpy_generator
+from ganaug.selection.blends import Blend
+from ganaug.selection.finishing import Finish, fit_finish
+from ganaug.selection.folds import Fold
+from ganaug.selection.metric import Metric
+from ganaug.selection.responses import Responses, joined
+from ganaug.types import IntArray
+
+__all__ = ["Judge", "best_blend", "evidence", "out_of_fold"]
+
+Floats = npt.NDArray[np.float64]
+
+RESAMPLES = 64
+# Of a normal distribution, this share lies below one standard error.
+ONE_ERROR = 0.8413
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How answers are judged.
+
+    Attributes
+    ----------
+    metric : Metric
+    calibration : str or None
+    threshold_metric : Metric or None
+        What is done to the answers before they are judged, see `fit_finish`.
+    """
+
+    metric: Metric
+    calibration: str | None
+    threshold_metric: Metric | None
+
+    def finish(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> Finish | None:
+        """Learn from held-out rows what is to be done to answers, if anything."""
+        if self.calibration is None and self.threshold_metric is None:
+            return None
+        return fit_finish(responses, X, y, self.calibration, self.threshold_metric)
+
+    def scores(
+        self, folds: Sequence[Fold], X: Any, y: npt.NDArray[Any], seed: int, n_jobs: int | None
+    ) -> tuple[Floats, Floats]:
+        """Every blend's score on each fold: as it is, and with the rows drawn anew.
+
+        Calibration and threshold are learnt from the other folds, so that what
+        is judged is what new rows would meet.
+
+        Returns
+        -------
+        as_is : ndarray of shape (n_folds, n_blends)
+        resampled : ndarray of shape (n_folds, RESAMPLES, n_blends)
+        """
+        tested = np.unique(np.concatenate([fold.rows for fold in folds]))
+        tasks = [(self, fold, _others(folds, fold), X, y, tested, seed, RESAMPLES) for fold in folds]
+        as_is, resampled = zip(*run_tasks(_score_fold, tasks, n_jobs), strict=True)
+        return np.stack(as_is), np.stack(resampled)
+
+
+def out_of_fold(folds: Sequence[Fold], blend: int) -> tuple[IntArray, Responses]:
+    """The rows held out in any fold, and what one blend's classifiers said of them."""
+    return np.concatenate([fold.rows for fold in folds]), joined([fold.answers[blend] for fold in folds])
+
+
+def _others(folds: Sequence[Fold], own: Fold) -> list[Fold]:
+    """What the other folds said of rows that are not among this one's; everything if there is nothing else."""
+    rest = [(fold.rows, np.flatnonzero(~np.isin(fold.rows, own.rows)), fold.answers) for fold in folds]
+    others = [Fold(rows[keep], [said.take(keep) for said in answers]) for rows, keep, answers in rest if len(keep)]
+    return others or list(folds)
+
+
+def _score_fold(
+    judge: Judge,
+    fold: Fold,
+    others: Sequence[Fold],
+    X: Any,
+    y: npt.NDArray[Any],
+    tested: IntArray,
+    seed: int,
+    n_resamples: int,
+) -> tuple[Floats, Floats]:
+    answers = []
+    for blend, said in enumerate(fold.answers):
+        rows, elsewhere = out_of_fold(others, blend)
+        finish = judge.finish(elsewhere, _safe_indexing(X, rows), y[rows])
+        answers.append(finish(said) if finish else said)
+    X_test, y_test = _safe_indexing(X, fold.rows), y[fold.rows]
+    as_is = np.array([judge.metric(said, X_test, y_test) for said in answers])
+    resampled = np.empty((n_resamples, len(answers)))
+    for i in range(n_resamples):
+        picked = np.repeat(np.arange(len(y_test)), _times(y, tested, seed, i)[fold.rows])
+        # a fold that lost a class keeps its own rows of it: most metrics are undefined without
+        lost = ~np.isin(y_test, y_test[picked])
+        picked = np.concatenate([picked, np.flatnonzero(lost)])
+        X_picked, y_picked = _safe_indexing(X_test, picked), y_test[picked]
+        resampled[i] = [judge.metric(said.take(picked), X_picked, y_picked) for said in answers]
+    return as_is, resampled
+
+
+def _times(y: npt.NDArray[Any], tested: IntArray, seed: int, i: int) -> IntArray:
+    """How often each row is drawn in resample i, with replacement within each class; alike in every fold."""
+    rng = numpy_generator(seed, "resample", i)
+    times = np.zeros(len(y), dtype=np.int64)
+    for label in np.unique(y[tested]):
+        rows = tested[y[tested] == label]
+        times[rows] = np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows))
+    return times
+
+
+def evidence(blends: Sequence[Blend], as_is: Floats, resampled: Floats, rarest: int) -> pd.DataFrame:
+    """One row for each blend: its score, its gain over none, and what they are worth.
+
+    With f folds, R resamples, and d the differences to none, fold by fold::
+
+        score      = mean over folds
+        gain       = mean(d)
+        gain_error = max( sd over resamples of the mean of d * sqrt(m / (m - 1)),   m rows in the rarest class
+                          sd over folds of d / sqrt(f) )
+        needed     = c * gain_error
+        c          = max(1, 84 % quantile over resamples of the greatest (gain* - gain) / sd of any blend)
+
+    Resampling the rows within each class is steady even with three folds, and
+    sees that few rare rows decide; the folds see that classifiers and
+    oversamplers differ from training to training. The larger of the two is the
+    error. ``c`` makes up for taking the best of several: by luck alone, one of
+    them exceeds what it needs as rarely as a single one exceeds one error.
+
+    Parameters
+    ----------
+    as_is : ndarray of shape (n_folds, n_blends)
+    resampled : ndarray of shape (n_folds, n_resamples, n_blends)
+    rarest : int
+        Rows of the smallest class.
+    """
+    drawn = resampled.mean(0)
+    gains, drawn_gains = as_is - as_is[:, :1], drawn - drawn[:, :1]
+    small = np.sqrt(rarest / max(1, rarest - 1))
+    by_rows = drawn_gains.std(0, ddof=1) * small
+    errors = np.maximum(by_rows, _error_of_mean(gains))
+    luck = (drawn_gains - drawn_gains.mean(0))[:, by_rows > 0] / by_rows[by_rows > 0]
+    c = max(1.0, float(np.quantile(luck.max(1), ONE_ERROR))) if luck.size else 1.0
+    return pd.DataFrame(
+        {
+            "share": [blend.share for blend in blends],
+            "weight": [blend.weight for blend in blends],
+            "class_weight": [blend.class_weight or "" for blend in blends],
+            "score": as_is.mean(0),
+            "score_error": np.maximum(drawn.std(0, ddof=1) * small, _error_of_mean(as_is)),
+            "gain": gains.mean(0),
+            "gain_error": errors,
+            "needed": c * errors,
+        }
+    )
+
+
+def best_blend(table: pd.DataFrame) -> int:
+    """The place of the blend whose gain exceeds what it needs by most; 0, which is none, if no gain does.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ganaug.selection.judging import best_blend
+    >>> best_blend(pd.DataFrame({"gain": [0.0, 0.04, 0.05], "needed": [0.0, 0.01, 0.03]}))
+    1
+    """
+    sure = (table["gain"] - table["needed"]).to_numpy()
+    best = int(np.nanargmax(sure))
+    return best if sure[best] > 0 else 0
+
+
+def _error_of_mean(scores: Floats) -> Floats:
+    folds = len(scores)
+    return scores.std(0, ddof=1) / np.sqrt(folds) if folds > 1 else np.zeros(scores.shape[1])
