@@ -25,6 +25,9 @@ _HOME = {
     "load": "ganaug.estimators",
 }
 
+# public as modules: ganaug.experiments.compare(...)
+_MODULES = {"experiments"}
+
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"ganaug.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'ganaug' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)
@@ -49,4 +54,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

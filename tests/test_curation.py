@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
+from sklearn.tree import DecisionTreeClassifier
 
 from ganaug.codecs import TableCodec
 from ganaug.curation import RULES, Curator, Tally, draw_curated
@@ -219,12 +219,12 @@ def test_a_depth_that_would_never_end_is_refused(real, curator, depth):
 def test_the_array_forest_is_scikit_learns(monkeypatch, rng, n_classes):
     kept = []
 
-    class Remembering(RandomForestClassifier):
+    class Remembering(DecisionTreeClassifier):
         def fit(self, *args, **kw):
             kept.append(super().fit(*args, **kw))
             return self
 
-    monkeypatch.setattr("sklearn.ensemble.RandomForestClassifier", Remembering)
+    monkeypatch.setattr("sklearn.tree.DecisionTreeClassifier", Remembering)
     monkeypatch.setattr(forest_module, "_CHUNK", 64)  # several chunks, the last one short
     y = rng.integers(0, n_classes, 500)
     # half the values on a grid: many lie exactly on a threshold's neighbours
@@ -232,7 +232,9 @@ def test_the_array_forest_is_scikit_learns(monkeypatch, rng, n_classes):
     x[:, :3] = np.round(x[:, :3], 1)
     forest = ArrayForest.fit(x, y.astype(np.int64), seed=1, n_trees=15)
     test = np.concatenate([x, (rng.normal(size=(333, 6)) * 2).astype(np.float32), np.round(x, 1)])
-    np.testing.assert_allclose(forest.predict_proba(test), kept[0].predict_proba(test), atol=1e-6)
+    expected = np.mean([tree.predict_proba(test) for tree in kept], axis=0)
+    assert len(kept) == 15
+    np.testing.assert_allclose(forest.predict_proba(test), expected, atol=1e-6)
     assert forest.predict_proba(test[:0]).shape == (0, n_classes)
 
 
@@ -245,13 +247,34 @@ def test_every_value_falls_on_scikit_learns_side_of_a_threshold():
     assert (rounded == low).all() and rounded.dtype == np.float32
 
 
-def test_a_rare_class_keeps_its_rows_in_a_large_table(rng):
-    y = np.repeat([0, 1], [30_000, 150])
+def test_each_tree_sees_as_many_rows_of_every_class(monkeypatch, rng):
+    seen = []
+
+    class Remembering(DecisionTreeClassifier):
+        def fit(self, x, y):
+            seen.append(np.bincount(y).tolist())
+            return super().fit(x, y)
+
+    monkeypatch.setattr("sklearn.tree.DecisionTreeClassifier", Remembering)
+    y = np.repeat([0, 1, 2], [30_000, 150, 5000])
     x = (rng.normal(size=(len(y), 3)) + 3 * y[:, None]).astype(np.float32)
-    rows = forest_module._thinned(y, 6000, rng)
-    assert np.bincount(y[rows]).tolist() == [3000, 150]
-    probability = ArrayForest.fit(x, y, seed=0, n_trees=10).predict_proba(x)[:, 1]
-    assert probability[y == 1].mean() > 0.9 and probability[y == 0].mean() < 0.1
+    forest = ArrayForest.fit(x, y, seed=0, n_trees=10)
+    assert seen == [[150, 150, 150]] * 10
+    assert forest.predict_proba(x)[y == 1, 1].mean() > 0.8
+    ArrayForest.fit(x, y, seed=0, n_trees=1, max_rows=300)
+    assert seen[-1] == [100, 100, 100]
+    ArrayForest.fit(x[29_997:30_100], y[29_997:30_100], seed=0, n_trees=1)
+    assert seen[-1] == [20, 20]
+
+
+@pytest.mark.parametrize(("n", "at_most"), [(12, 0.4), (30, 0.2), (100, 0.15)])
+def test_unseen_rows_of_a_rare_overlapping_class_are_mostly_kept(rng, n, at_most):
+    def rows(count, shift):
+        return (rng.normal(size=(count, 5)) + shift).astype(np.float32)
+
+    x, y = np.concatenate([rows(1000, 0.0), rows(n, 0.7)]), np.repeat([0, 1], [1000, n])
+    curator = Curator(["other_class"], 0.25).fit(x, y, 2, [1], seed=0)
+    assert (curator.verdict(rows(2000, 0.7), 1) > 0).mean() < at_most
 
 
 # ------------------------------------------------------------------------------------------ drawing

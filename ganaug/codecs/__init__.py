@@ -2,5 +2,6 @@
 
 from ganaug.codecs.labels import LabelCodec
 from ganaug.codecs.table import TableCodec
+from ganaug.codecs.wide import WideTableCodec
 
-__all__ = ["LabelCodec", "TableCodec"]
+__all__ = ["LabelCodec", "TableCodec", "WideTableCodec"]

@@ -14,6 +14,8 @@ from ganaug.types import FloatArray, IntArray
 __all__ = ["ArrayForest"]
 
 _CHUNK = 8192
+# A tree draws at least so many rows of each class, with repetition: fewer make a stump.
+LEAST_ROWS = 20
 
 
 class ArrayForest:
@@ -52,7 +54,11 @@ class ArrayForest:
     def fit(
         cls, x: FloatArray, y: IntArray, seed: int, *, n_trees: int = 40, max_depth: int = 12, max_rows: int = 6000
     ) -> ArrayForest:
-        """Fit to encoded rows, every class weighing the same.
+        """Fit to encoded rows; each tree sees as many rows of every class as the smallest one has.
+
+        A forest that only weighs classes equally gives most unseen rows of a
+        rare class to the plentiful one, whose rows fill its leaves; a balanced
+        sample for each tree (Chen, Liaw and Breiman 2004) does not.
 
         Parameters
         ----------
@@ -61,25 +67,25 @@ class ArrayForest:
             Classes ``0..k-1``, each with a row.
         seed : int
         n_trees, max_depth, max_rows : int
-            Size of the forest, and about how many rows teach it; bounds on time and
-            memory. A plentiful class is thinned out, a rare one stays whole.
+            Size of the forest, and the most rows that a tree sees; bounds on time and memory.
         """
-        from sklearn.ensemble import RandomForestClassifier
+        from sklearn.tree import DecisionTreeClassifier
 
-        rows = _thinned(y, max_rows, numpy_generator(seed, "rows"))
-        forest = RandomForestClassifier(
-            n_trees,
-            max_depth=max_depth,
-            min_samples_leaf=2,
-            class_weight="balanced",
-            random_state=seed % 2**32,
-            n_jobs=1,
-        ).fit(x[rows], y[rows])
+        of_class = [np.flatnonzero(y == c) for c in range(int(y.max()) + 1)]
+        smallest = min(map(len, of_class))
+        size = min(max(smallest, LEAST_ROWS), max(1, max_rows // len(of_class)))
+        trees = []
+        for place in range(n_trees):
+            rng = numpy_generator(seed, "tree", place)
+            rows = np.concatenate([rng.choice(members, size) for members in of_class])
+            tree = DecisionTreeClassifier(
+                max_features="sqrt", max_depth=max_depth, min_samples_leaf=2, random_state=int(rng.integers(2**31))
+            )
+            trees.append(tree.fit(x[rows], y[rows]).tree_)
         parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in cls.ARRAYS}
         start = 0
         depth = 0
-        for member in forest.estimators_:
-            tree = member.tree_
+        for tree in trees:
             own = np.arange(tree.node_count)
             leaf = tree.children_left < 0
             parts["feature"].append(np.where(leaf, 0, tree.feature))
@@ -136,12 +142,6 @@ class ArrayForest:
                 right = seen > self.threshold.take(node, mode="clip")
                 node = children.take(2 * node + right, mode="clip")
             total += self.value.take(node, axis=0, mode="clip")
-
-
-def _thinned(y: IntArray, max_rows: int, rng: np.random.Generator) -> IntArray:
-    """At most an even share of ``max_rows`` rows of each class (but 200), in order."""
-    each = max(200, max_rows // (int(y.max()) + 1))
-    return np.sort(np.concatenate([rng.permutation(np.flatnonzero(y == c))[:each] for c in np.unique(y)]))
 
 
 def _rounded_down(threshold: npt.NDArray[np.float64]) -> FloatArray:

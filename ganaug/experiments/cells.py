@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from ganaug.exceptions import GanaugWarning, InvalidDataError
 from ganaug.experiments.cache import write_cell
 from ganaug.experiments.classifiers import fit_classifier, preprocessing, seeded
-from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
+from ganaug.experiments.scores import Predictions, best_threshold, scored
 from ganaug.experiments.tables import as_frame, rows_of
 from ganaug.interrupts import Interrupt, main_thread_interrupts
 from ganaug.seeding import child_seed
@@ -188,13 +188,13 @@ def _judge(
     if cell.resamples and mode == "synthetic" and not data.is_synthetic.any():
         raise InvalidDataError("the sampler made no rows that can be told from the real ones")
     classifier, labels, rows = seeded(prototype, seed), data.labels[data.parts[mode]], rows_of(data.X, test)
-    if isinstance(classifier, Pipeline):  # it prepares the table itself
-        X_train, X_test = rows_of(data.rows, data.parts[mode]), rows
-    else:
-        fitted, X_train = data.matrices(mode)
-        X_test = fitted.transform(as_frame(rows))
-    started = time.perf_counter()
     with _noted() as notes:
+        if isinstance(classifier, Pipeline):  # it prepares the table itself
+            X_train, X_test = rows_of(data.rows, data.parts[mode]), rows
+        else:
+            fitted, X_train = data.matrices(mode)
+            X_test = fitted.transform(as_frame(rows))
+        started = time.perf_counter()
         note = fit_classifier(classifier, X_train, labels, cell.sampler == CLASS_WEIGHT)
         seconds = time.perf_counter() - started
         found = _predicted(classifier, X_test, np.searchsorted(classes, data.y[test]), classes, positive)

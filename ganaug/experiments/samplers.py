@@ -66,8 +66,8 @@ class NeighborSampler(BaseEstimator):
 
     References
     ----------
-    N. Chawla et al., SMOTE, JAIR 16 (2002), SMOTENC and SMOTEN (there called SMOTE-N) included. H. Han et al., Borderline-SMOTE,
-    ICIC (2005). H. He et al., ADASYN, IJCNN (2008).
+    N. Chawla et al., SMOTE, JAIR 16 (2002), with SMOTE-NC and SMOTE-N. H. Han et al.,
+    Borderline-SMOTE, ICIC (2005). H. He et al., ADASYN, IJCNN (2008).
 
     Examples
     --------
@@ -119,7 +119,7 @@ class NeighborSampler(BaseEstimator):
         elif not table.n_numbers:
             maker = SMOTEN(k_neighbors=k, **common)
         else:
-            maker = SMOTENC(range(table.n_numbers, matrix.shape[1]), k_neighbors=k, **common)
+            maker = SMOTENC(list(range(table.n_numbers, matrix.shape[1])), k_neighbors=k, **common)
         made, labels = maker.fit_resample(matrix, y)
         if not (labels[len(y) :] == label).all():
             raise AssertionError("rows of another class were made")
@@ -136,12 +136,16 @@ class _Table:
         self.columns, self.dtypes, self.is_number = frame.columns, list(frame.dtypes), is_number
         numbers = as_numbers(frame.loc[:, is_number])
         observed = ~np.isnan(numbers)
-        self.middle = np.array([np.median(v[o]) if o.any() else 0.0 for v, o in zip(numbers.T, observed.T, strict=True)])
+        self.middle = np.array(
+            [np.median(v[o]) if o.any() else 0.0 for v, o in zip(numbers.T, observed.T, strict=True)]
+        )
         numbers = np.where(observed, numbers, self.middle)
         self.spread = numbers.std(axis=0)
         self.spread[self.spread == 0] = 1.0
         self.numbers = (numbers - self.middle) / self.spread
-        found = [pd.factorize(frame.iloc[:, i], use_na_sentinel=False) for i in np.flatnonzero(~is_number)]
+        categories = frame.loc[:, ~is_number]
+        columns = [categories.iloc[:, i] for i in range(self.n_categories)]
+        found = [pd.factorize(column, use_na_sentinel=False) for column in columns]
         self.levels = [levels for _, levels in found]
         self.codes = np.column_stack([c for c, _ in found]).astype(float) if found else np.zeros((self.n_rows, 0))
         widths = [np.eye(len(levels))[codes] for codes, levels in found]

@@ -49,7 +49,7 @@ class Predictions:
 
 
 def average_precision(p: Predictions) -> float:
-    """AP = sum_i (R_i - R_{i-1}) P_i over the thresholds, in [0, 1]; of more classes, the mean of one against the rest."""
+    """AP = sum_i (R_i - R_{i-1}) P_i over thresholds i, in [0, 1]; of more classes, the mean of one against rest."""
     return _one_against_rest(p, average_precision_score)
 
 
@@ -154,13 +154,13 @@ def calibration_error(happened: npt.ArrayLike, probability: npt.ArrayLike, n_bin
     >>> from ganaug.experiments import calibration_error
     >>> calibration_error([True, False, False, False], [0.25, 0.25, 0.25, 0.25])
     0.0
-    >>> calibration_error([True, True], [0.9, 0.8])  # |1 - 0.9| / 2 + |1 - 0.8| / 2
+    >>> round(calibration_error([True, True], [0.9, 0.8]), 3)  # |1 - 0.9| / 2 + |1 - 0.8| / 2
     0.15
     """
     happened, probability = np.asarray(happened, float), np.asarray(probability, float)
     bins = np.clip(np.ceil(probability * n_bins).astype(int) - 1, 0, n_bins - 1)
     gaps = np.bincount(bins, happened - probability, minlength=n_bins)
-    return round(float(np.abs(gaps).sum() / len(happened)), 12)
+    return float(np.abs(gaps).sum() / len(happened))
 
 
 def best_threshold(positive: npt.NDArray[np.bool_], ranking: Floats) -> float:

@@ -78,7 +78,7 @@ def candidates(blend: Any, weighs: bool) -> tuple[list[Blend], bool]:
         given = [Blend(0.0, 1.0, "balanced")] if weighs else []
         given += [Blend(share, weight) for share in SHARES for weight in weights]
     elif isinstance(blend, (Real, Blend)):
-        return [NONE, _checked(blend, weighs)], True
+        return list(dict.fromkeys([NONE, _checked(blend, weighs)])), True
     elif isinstance(blend, Iterable):
         given = [
             one
@@ -93,9 +93,8 @@ def candidates(blend: Any, weighs: bool) -> tuple[list[Blend], bool]:
             raise InvalidParameterError("blend is empty; give 'auto', or at least one share in [0, 1]")
     else:
         raise InvalidParameterError(f"blend={blend!r} must be 'auto', a share in [0, 1], a Blend, or a list of them")
-    # without rows their weight means nothing: every share of 0 is none
-    known = [one if one.share else one._replace(weight=1.0) for one in given]
-    return list(dict.fromkeys([NONE, *known])), False
+    # shares of 0 are none, at any weight
+    return list(dict.fromkeys([NONE, *(one if one.share else one._replace(weight=1.0) for one in given)])), False
 
 
 def _checked(item: Any, weighs: bool) -> Blend:
@@ -106,7 +105,7 @@ def _checked(item: Any, weighs: bool) -> Blend:
         options.choice("blend: class_weight", one.class_weight, ["balanced"])
     if not weighs and (one.weight != 1 or one.class_weight is not None):
         raise InvalidParameterError(f"blend={one!r} needs an estimator whose fit has a parameter sample_weight")
-    return one
+    return one if one.share else one._replace(weight=1.0)
 
 
 @dataclass(frozen=True)

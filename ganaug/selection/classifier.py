@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d, get_tags, indexable
+from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
-from ganaug.estimators import options
-from ganaug.estimators.rows import check_rows
-from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.interrupts import main_thread_interrupts
-from ganaug.oversampling import GANOversampler
+from ganaug.exceptions import InvalidDataError
 from ganaug.seeding import child_seed, root_seed
+from ganaug.selection import checks
 from ganaug.selection.blends import Blend, Pool, candidates, pooled
-from ganaug.selection.finishing import CALIBRATIONS, Finish
-from ganaug.selection.folds import fitted, held_out, seeded, splits
-from ganaug.selection.judging import Judge, best_blend, evidence, out_of_fold
-from ganaug.selection.metric import Metric
+from ganaug.selection.choosing import choose
+from ganaug.selection.finishing import Finish
+from ganaug.selection.folds import fitted, seeded
 from ganaug.selection.responses import record
-from ganaug.selection.verdict import judged, unjudged
-from ganaug.types import IntArray
 
 __all__ = ["AugmentedClassifier"]
 
@@ -40,7 +30,7 @@ def _can(method: str) -> Any:
     def check(self: AugmentedClassifier) -> bool:
         if method == "predict_proba" and self.calibrate is not False:
             return True
-        getattr(getattr(self, "estimator_", None) or self._prototype(), method)
+        getattr(getattr(self, "estimator_", None) or checks.classifier(self.estimator), method)
         return True
 
     return available_if(check)
@@ -120,8 +110,8 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     the oversampler for each fold and at most one more, and of the classifier
     one for each blend and fold.
 
-    A class with a single row leaves nothing to hold out: no synthetic row is
-    used, no threshold moved, and the verdict says so.
+    A class with a single row leaves nothing to hold out: nothing is judged, no
+    synthetic row used, no threshold moved, and the verdict says so.
 
     Examples
     --------
@@ -142,6 +132,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     evidence_: pd.DataFrame
     verdict_: str
     threshold_: float | None
+    _finish: Finish | None
 
     def __init__(
         self,
@@ -170,8 +161,11 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        own = get_tags(self._prototype())
-        tags.input_tags, tags.classifier_tags = own.input_tags, own.classifier_tags
+        own = get_tags(checks.classifier(self.estimator))
+        tags.input_tags = own.input_tags
+        if own.classifier_tags is not None:  # a regressor is refused by fit, not by a look at it
+            tags.classifier_tags.multi_class = own.classifier_tags.multi_class
+            tags.classifier_tags.poor_score = own.classifier_tags.poor_score
         return tags
 
     def fit(self, X: Any, y: Any) -> AugmentedClassifier:
@@ -193,37 +187,37 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         InvalidParameterError, InvalidDataError, InvalidTypeError
             Naming the parameter. Errors of the estimator come as they are.
         """
-        estimator, oversampler = self._prototype(), self._sampler()
+        estimator, oversampler = checks.classifier(self.estimator), checks.sampler(self.oversampler, self.verbose)
         blends, fixed = candidates(self.blend, has_fit_parameter(estimator, "sample_weight"))
-        calibration = self._calibration()
-        X, labels = self._checked(X, y)
-        classes, codes = np.unique(labels, return_inverse=True)
-        sizes: IntArray = np.bincount(codes)
+        X, labels = checks.data(X, y)
+        validate_data(self, X, skip_check_array=True)
         seed = root_seed(self.random_state)
-        metric = Metric("scoring", self.scoring, classes, sizes)
-        asked = fixed and calibration is None and self.threshold is False
-        why = self._no_judgement(classes, sizes, asked)
-        parts = [] if why else splits(self.cv, X, labels, sizes, seed)
-        chosen, finish = len(blends) - 1 if fixed and len(classes) > 1 else 0, None
-        if parts:
-            table, chosen, finish = self._judged(
-                estimator, oversampler, blends, fixed, X, labels, parts, metric, calibration, sizes, seed
-            )
-            verdict = judged(table, blends, chosen, fixed, metric.name)
-        else:
-            table, verdict = _no_evidence(blends), unjudged(blends[chosen], why)
-        table["chosen"] = np.arange(len(blends)) == chosen
-
-        pool, sampler = Pool(X, labels, len(labels), np.zeros(0)), None
-        if blends[chosen].share > 0:
-            sampler = seeded(oversampler, child_seed(seed, "all"))
-            pool = pooled(sampler, X, labels, child_seed(seed, "all"))
-        self.estimator_ = fitted(estimator, pool, blends[chosen], child_seed(seed, "all"))
+        choice = choose(
+            estimator,
+            oversampler,
+            blends,
+            X,
+            labels,
+            fixed=fixed,
+            scoring=self.scoring,
+            cv=self.cv,
+            threshold=self.threshold,
+            calibration=checks.calibration(self.calibrate),
+            seed=seed,
+            n_jobs=self.n_jobs,
+        )
+        blend, sampler, seed = blends[choice.place], None, child_seed(seed, "all")
+        pool = Pool(X, labels, len(labels), np.zeros(0))
+        if blend.share > 0:
+            sampler = seeded(oversampler, seed)
+            pool = pooled(sampler, X, labels, seed)
+        self.estimator_ = fitted(estimator, pool, blend, seed)
         self.oversampler_ = sampler
-        self.classes_, self.n_splits_ = classes, len(parts)
-        self.blend_, self.evidence_, self.verdict_ = blends[chosen], table, verdict
-        self._finish: Finish | None = finish
-        self.threshold_ = None if finish is None else finish.threshold
+        self.classes_ = np.unique(labels)
+        self.blend_, self.n_splits_ = blend, choice.n_splits
+        self.evidence_, self.verdict_ = choice.evidence, choice.verdict
+        self._finish = choice.finish
+        self.threshold_ = None if choice.finish is None else choice.finish.threshold
         return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
@@ -247,106 +241,10 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         """Decisions of the fitted estimator: neither calibrated nor moved by the threshold."""
         return np.asarray(self.estimator_.decision_function(self._rows(X)))
 
-    # ---- choosing ----------------------------------------------------------------------------
-
-    def _judged(
-        self,
-        estimator: Any,
-        oversampler: Any,
-        blends: list[Blend],
-        fixed: bool,
-        X: Any,
-        y: npt.NDArray[Any],
-        parts: list[tuple[IntArray, IntArray]],
-        metric: Metric,
-        calibration: str | None,
-        sizes: IntArray,
-        seed: int,
-    ) -> tuple[pd.DataFrame, int, Finish | None]:
-        """Evidence, the place of the chosen blend, and what its answers need."""
-        with warnings.catch_warnings(), main_thread_interrupts() as interrupt:
-            # A fold has fewer rows than the whole: what is true of the whole is said when all rows are trained on.
-            for told in (FewSamplesWarning, DataWarning, UndefinedMetricWarning):
-                warnings.simplefilter("ignore", told)
-            folds = held_out(estimator, oversampler, blends, X, y, parts, seed, self.n_jobs)
-            if interrupt.requested:
-                raise KeyboardInterrupt
-            rows, bare = out_of_fold(folds, 0)
-            judge = Judge(metric, calibration, self._threshold_metric(metric, bare, X, y, rows, sizes))
-            table = evidence(blends, *judge.scores(folds, X, y, seed, self.n_jobs), int(sizes.min()))
-            chosen = len(blends) - 1 if fixed else best_blend(table)
-            rows, said = out_of_fold(folds, chosen)
-            return table, chosen, judge.finish(said, _safe_indexing(X, rows), y[rows])
-
-    def _threshold_metric(
-        self, metric: Metric, bare: Any, X: Any, y: npt.NDArray[Any], rows: IntArray, sizes: IntArray
-    ) -> Metric | None:
-        if self.threshold is False:
-            return None
-        if not isinstance(self.threshold, str) or self.threshold != "tune":
-            return Metric("threshold", self.threshold, bare.classes, sizes)
-        if metric.sees_labels(bare, _safe_indexing(X, rows), y[rows]):
-            return metric
-        return Metric("threshold", "balanced_accuracy", bare.classes, sizes)
-
-    def _no_judgement(self, classes: npt.NDArray[Any], sizes: IntArray, asked: bool) -> str:
-        """Why nothing can or need be judged; empty if it can."""
-        if len(classes) > 2 and self.threshold is not False:
-            raise InvalidParameterError(
-                f"threshold={self.threshold!r} needs two classes, and y has {len(classes)}; leave it False"
-            )
-        if len(classes) == 1:
-            return f"y has one class only ({classes[0]!r}), so there is nothing to balance"
-        if asked:
-            return "as asked; nothing was judged"
-        if sizes.min() < 2:
-            label = classes[int(sizes.argmin())]
-            return f"class {str(label)!r} has 1 row, so that no fold can hold one out; nothing was judged"
-        return ""
-
-    # ---- parameters and data -----------------------------------------------------------------
-
-    def _prototype(self) -> Any:
-        if isinstance(self.estimator, type):
-            name = self.estimator.__name__
-            raise InvalidTypeError(f"estimator={name} is a class; write estimator={name}()")
-        return HistGradientBoostingClassifier() if self.estimator is None else self.estimator
-
-    def _sampler(self) -> Any:
-        given = self.oversampler
-        if given is None:
-            return GANOversampler(verbose=self.verbose)
-        if isinstance(given, type) or not hasattr(given, "fit_resample"):
-            raise InvalidTypeError(
-                f"oversampler={given!r} must be a sampler with fit_resample, such as GANOversampler()"
-            )
-        return given
-
-    def _calibration(self) -> str | None:
-        if isinstance(self.calibrate, (bool, np.bool_)):
-            return "sigmoid" if self.calibrate else None
-        return options.choice("calibrate", self.calibrate, CALIBRATIONS)
-
-    def _checked(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
-        """Rows as they are, but indexable, and labels as a vector."""
-        if y is None:
-            raise InvalidDataError("AugmentedClassifier requires y to be passed, but the target y is None")
-        if not hasattr(X, "shape"):
-            X = np.asarray(X)
-        check_rows(X)
-        assert_all_finite(y, input_name="y")
-        labels = column_or_1d(y, warn=True)
-        check_classification_targets(labels)
-        X, labels = indexable(X, labels)
-        validate_data(self, X, skip_check_array=True)
-        return X, labels
-
     def _rows(self, X: Any) -> Any:
         check_is_fitted(self, "estimator_")
+        if len(getattr(X, "shape", (0, 0))) == 1:
+            raise InvalidDataError(
+                "X has 1 dimension. Reshape your data: X.reshape(1, -1) is a single row, X.reshape(-1, 1) a column"
+            )
         return validate_data(self, X, reset=False, skip_check_array=True)
-
-
-def _no_evidence(blends: list[Blend]) -> pd.DataFrame:
-    table = evidence(blends, np.full((1, len(blends)), np.nan), np.full((1, 2, len(blends)), np.nan), 1)
-    table["gain"] = np.nan
-    return table

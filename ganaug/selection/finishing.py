@@ -19,6 +19,7 @@ from ganaug.selection.responses import Responses
 __all__ = ["CALIBRATIONS", "Finish", "Sigmoid", "fit_finish"]
 
 Floats = npt.NDArray[np.float64]
+Map = Callable[[Floats], Floats]  # scores to probabilities
 
 # Thresholds tried; more of them follow the chance of the rows at hand.
 THRESHOLDS = 50
@@ -63,14 +64,17 @@ def fit_sigmoid(s: Floats, hit: npt.NDArray[np.bool_]) -> Sigmoid:
     return Sigmoid(float(slope / scale), float(intercept - slope * centre / scale))
 
 
-def fit_isotonic(s: Floats, hit: npt.NDArray[np.bool_]) -> Callable[[Floats], Floats]:
+def fit_isotonic(s: Floats, hit: npt.NDArray[np.bool_]) -> Map:
     """The most likely non-decreasing steps; they tie what they cannot tell apart."""
     steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(s, hit.astype(float))
-    predict: Callable[[Floats], Floats] = steps.predict
+    predict: Map = steps.predict
     return predict
 
 
-CALIBRATIONS = {"sigmoid": fit_sigmoid, "isotonic": fit_isotonic}
+CALIBRATIONS: dict[str, Callable[[Floats, npt.NDArray[np.bool_]], Map]] = {
+    "sigmoid": fit_sigmoid,
+    "isotonic": fit_isotonic,
+}
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Finish:
     """
 
     n_rows: int
-    maps: tuple[Callable[[Floats], Floats], ...] = ()
+    maps: tuple[Map, ...] = ()
     threshold: float | None = None
 
     def __call__(self, responses: Responses) -> Responses:
@@ -102,9 +106,8 @@ class Finish:
                 p = np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
             responses = replace(responses, probabilities=p, labels=responses.classes[p.argmax(1)])
         if self.threshold is not None:
-            margin = responses.margin
-            assert margin is not None  # fit_finish has refused such a classifier
-            responses = replace(responses, labels=responses.classes[(margin >= self.threshold).astype(int)])
+            above = np.asarray(responses.margin) >= self.threshold
+            responses = replace(responses, labels=responses.classes[above.astype(int)])
         return responses
 
 
@@ -134,7 +137,7 @@ def fit_finish(
     if calibration:
         positives = responses.classes[1:] if len(responses.classes) == 2 else responses.classes
         scores = _scores(responses, len(y))
-        fit: Callable[..., Callable[[Floats], Floats]] = CALIBRATIONS[calibration]
+        fit = CALIBRATIONS[calibration]
         finish = replace(finish, maps=tuple(fit(s, y == c) for s, c in zip(scores, positives, strict=True)))
     if metric:
         finish = replace(finish, threshold=_best_threshold(finish(responses), X, y, metric))

@@ -63,9 +63,7 @@ def splits(cv: Any, X: Any, y: npt.NDArray[Any], sizes: IntArray, seed: int) -> 
     except (TypeError, ValueError) as error:
         raise InvalidParameterError(f"cv={cv!r} cannot split these rows: {error}") from error
     if not found or any(len(np.unique(y[train])) < len(sizes) or not len(test) for train, test in found):
-        raise InvalidParameterError(
-            f"cv={cv!r} must hold every class in each training part, and rows in each test part"
-        )
+        raise InvalidParameterError("cv: every training part must hold every class, and every test part a row")
     return found
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.utils import _safe_indexing
 
+from ganaug.exceptions import InvalidParameterError
 from ganaug.parallel import run_tasks
 from ganaug.seeding import numpy_generator
 from ganaug.selection.blends import Blend
@@ -20,7 +21,7 @@ from ganaug.selection.metric import Metric
 from ganaug.selection.responses import Responses, joined
 from ganaug.types import IntArray
 
-__all__ = ["Judge", "best_blend", "evidence", "out_of_fold"]
+__all__ = ["Judge", "best_blend", "evidence", "no_evidence", "out_of_fold"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -99,6 +100,11 @@ def _score_fold(
         answers.append(finish(said) if finish else said)
     X_test, y_test = _safe_indexing(X, fold.rows), y[fold.rows]
     as_is = np.array([judge.metric(said, X_test, y_test) for said in answers])
+    if not np.isfinite(as_is).all():
+        raise InvalidParameterError(
+            f"scoring={judge.metric.scoring!r} is {as_is[~np.isfinite(as_is)][0]} on an inner fold with the classes "
+            f"{np.unique(y_test).tolist()}; it may need every class in each test part of cv"
+        )
     resampled = np.empty((n_resamples, len(answers)))
     for i in range(n_resamples):
         picked = np.repeat(np.arange(len(y_test)), _times(y, tested, seed, i)[fold.rows])
@@ -107,7 +113,7 @@ def _score_fold(
         picked = np.concatenate([picked, np.flatnonzero(lost)])
         X_picked, y_picked = _safe_indexing(X_test, picked), y_test[picked]
         resampled[i] = [judge.metric(said.take(picked), X_picked, y_picked) for said in answers]
-    return as_is, resampled
+    return as_is, np.where(np.isfinite(resampled), resampled, as_is)
 
 
 def _times(y: npt.NDArray[Any], tested: IntArray, seed: int, i: int) -> IntArray:
@@ -152,18 +158,21 @@ def evidence(blends: Sequence[Blend], as_is: Floats, resampled: Floats, rarest: 
     errors = np.maximum(by_rows, _error_of_mean(gains))
     luck = (drawn_gains - drawn_gains.mean(0))[:, by_rows > 0] / by_rows[by_rows > 0]
     c = max(1.0, float(np.quantile(luck.max(1), ONE_ERROR))) if luck.size else 1.0
-    return pd.DataFrame(
-        {
-            "share": [blend.share for blend in blends],
-            "weight": [blend.weight for blend in blends],
-            "class_weight": [blend.class_weight or "" for blend in blends],
-            "score": as_is.mean(0),
-            "score_error": np.maximum(drawn.std(0, ddof=1) * small, _error_of_mean(as_is)),
-            "gain": gains.mean(0),
-            "gain_error": errors,
-            "needed": c * errors,
-        }
-    )
+    numbers = {
+        "score": as_is.mean(0),
+        "score_error": np.maximum(drawn.std(0, ddof=1) * small, _error_of_mean(as_is)),
+        "gain": gains.mean(0),
+        "gain_error": errors,
+        "needed": c * errors,
+    }
+    return no_evidence(blends).assign(**numbers)
+
+
+def no_evidence(blends: Sequence[Blend]) -> pd.DataFrame:
+    """The table of `evidence` where nothing was judged."""
+    table = pd.DataFrame({"share": [b.share for b in blends], "weight": [b.weight for b in blends]})
+    table["class_weight"] = [b.class_weight or "" for b in blends]
+    return table.assign(**dict.fromkeys(["score", "score_error", "gain", "gain_error", "needed"], np.nan))
 
 
 def best_blend(table: pd.DataFrame) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,9 +82,6 @@ class Metric:
     def sees_labels(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
         first, second = (
-            self(
-                Responses(responses.classes, np.full(len(y), label), responses.probabilities, responses.decisions), X, y
-            )
-            for label in responses.classes[:2]
+            self(replace(responses, labels=np.full(len(y), label)), X, y) for label in responses.classes[:2]
         )
         return first != second

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 
 from ganaug.exceptions import InvalidParameterError
 
@@ -79,9 +80,14 @@ def joined(parts: Sequence[Responses]) -> Responses:
     return Responses(
         first.classes,
         np.concatenate([part.labels for part in parts]),
-        None if first.probabilities is None else np.concatenate([part.probabilities for part in parts]),  # type: ignore[misc]
-        None if first.decisions is None else np.concatenate([part.decisions for part in parts]),  # type: ignore[misc]
+        _stacked([part.probabilities for part in parts]),
+        _stacked([part.decisions for part in parts]),
     )
+
+
+def _stacked(arrays: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if len(present) == len(arrays) else None
 
 
 class Recorded(ClassifierMixin, BaseEstimator):
@@ -90,12 +96,17 @@ class Recorded(ClassifierMixin, BaseEstimator):
     def __init__(self, responses: Responses) -> None:
         self.responses = responses
         self.classes_ = responses.classes
-        # as instance attributes: a scorer looks whether the method is there
-        if responses.probabilities is not None:
-            self.predict_proba = lambda X: responses.probabilities
-        if responses.decisions is not None:
-            self.decision_function = lambda X: responses.decisions
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The recorded labels, whatever X."""
         return self.responses.labels
+
+    @available_if(lambda self: self.responses.probabilities is not None)
+    def predict_proba(self, X: Any) -> Any:
+        """The recorded probabilities, whatever X."""
+        return self.responses.probabilities
+
+    @available_if(lambda self: self.responses.decisions is not None)
+    def decision_function(self, X: Any) -> Any:
+        """The recorded decisions, whatever X."""
+        return self.responses.decisions

@@ -1,0 +1,66 @@
+"""Parameters and data of an `AugmentedClassifier`, checked; rows are left as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.utils import assert_all_finite, column_or_1d, indexable
+from sklearn.utils.multiclass import check_classification_targets
+
+from ganaug.estimators import options
+from ganaug.estimators.rows import check_rows
+from ganaug.exceptions import InvalidDataError, InvalidTypeError
+from ganaug.oversampling import GANOversampler
+from ganaug.selection.finishing import CALIBRATIONS
+
+__all__ = ["calibration", "classifier", "data", "sampler"]
+
+
+def classifier(given: Any) -> Any:
+    """What is cloned and trained."""
+    if isinstance(given, type):
+        raise InvalidTypeError(f"estimator={given.__name__} is a class; write estimator={given.__name__}()")
+    if given is None:
+        return HistGradientBoostingClassifier()
+    if not (hasattr(given, "fit") and hasattr(given, "predict")):
+        raise InvalidTypeError(f"estimator={given!r} must be a classifier, with fit and predict")
+    return given
+
+
+def sampler(given: Any, verbose: bool | str) -> Any:
+    """What makes the rows."""
+    if given is None:
+        return GANOversampler(verbose=verbose)
+    if isinstance(given, type) or not hasattr(given, "fit_resample"):
+        raise InvalidTypeError(f"oversampler={given!r} must be a sampler with fit_resample, such as GANOversampler()")
+    return given
+
+
+def calibration(given: Any) -> str | None:
+    """Name of a calibration, or None."""
+    if isinstance(given, (bool, np.bool_)):
+        return "sigmoid" if given else None
+    return options.choice("calibrate", given, CALIBRATIONS)
+
+
+def data(X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
+    """Rows as they are, but indexable, and labels as a vector.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError, ValueError
+        If X holds no rows, or y no label for each of them.
+    """
+    if y is None:
+        raise InvalidDataError("AugmentedClassifier requires y to be passed, but the target y is None; give the labels")
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    check_rows(X)
+    assert_all_finite(y, input_name="y")
+    labels = column_or_1d(y, warn=True)
+    check_classification_targets(labels)
+    X, labels = indexable(X, labels)
+    return X, labels

@@ -1,0 +1,89 @@
+"""Tables of thousands of numbers, whose generator sees factors."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ganaug.codecs import TableCodec, WideTableCodec
+from ganaug.codecs.factors import Factors
+from ganaug.exceptions import InvalidDataError, ModelFileError
+
+
+@pytest.fixture
+def wide(rng):
+    """80 rows of 700 columns that hang together by five factors, and one category."""
+    loads = rng.normal(size=(5, 700))
+    frame = pd.DataFrame(rng.normal(size=(80, 5)) @ loads + 0.5 * rng.normal(size=(80, 700)))
+    frame.columns = [f"gene{j}" for j in range(700)]
+    frame["tissue"] = pd.Categorical(rng.choice(["lung", "skin"], 80))
+    return frame
+
+
+def test_few_columns_are_encoded_as_ever(wide):
+    narrow = wide.iloc[:, -20:]
+    plain, codec = TableCodec().fit(narrow), WideTableCodec().fit(narrow)
+    assert codec.factors is None and codec.blocks == plain.blocks
+    assert_array_equal(codec.encode(narrow), plain.encode(narrow))
+
+
+def test_many_columns_become_factors(wide):
+    codec = WideTableCodec().fit(wide, seed=3)
+    assert codec.factors.count == 40  # half the rows
+    assert codec.width == 42 and [b.tag for b in codec.blocks] == ["scalar", "onehot"]
+    encoded = codec.encode(wide)
+    assert encoded.shape == (80, 42) and encoded.dtype == np.float32
+    assert_allclose(encoded[:, :40].std(0, ddof=1), 1, rtol=1e-3)
+    back = codec.decode(encoded)
+    assert list(back.columns) == list(wide.columns) and (back.dtypes == wide.dtypes).all()
+    assert_array_equal(back["tissue"], wide["tissue"])
+    genes = wide.columns[:700]
+    # the five factors come through, the columns keep their spread and their own noise
+    assert np.mean([np.corrcoef(back[g], wide[g])[0, 1] for g in genes]) > 0.9
+    assert_allclose(back[genes].std(), wide[genes].std(), rtol=0.5)
+    assert ((back[genes] >= wide[genes].min()) & (back[genes] <= wide[genes].max())).all().all()
+    assert back[genes].equals(codec.decode(encoded)[genes])
+
+
+def test_components_against_the_singular_values(rng):
+    z = rng.normal(size=(60, 300)).astype(np.float32)
+    factors = Factors.fit(z, seed=0)
+    centred = z - z.mean(0, dtype=np.float64)
+    _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+    assert_allclose(factors.scale, singular[:30] / np.sqrt(59), rtol=1e-4)
+    assert_allclose(np.abs((directions[:30] * factors.basis.T).sum(1)), 1, rtol=1e-4)
+    assert_allclose(
+        factors.encode(z),
+        centred @ directions[:30].T / factors.scale * np.sign((directions[:30] * factors.basis.T).sum(1)),
+        atol=1e-3,
+    )
+
+
+def test_noise_is_a_function_of_the_row_alone(wide):
+    codec = WideTableCodec().fit(wide, seed=3)
+    encoded = codec.encode(wide)
+    assert not codec.decode(encoded).equals(WideTableCodec().fit(wide, seed=4).decode(encoded))
+    shifted = encoded + np.float32(1e-3)
+    assert not codec.decode(encoded).equals(codec.decode(shifted))
+
+
+def test_state_there_and_back(wide):
+    codec = WideTableCodec().fit(wide, seed=3)
+    config, arrays = codec.get_state()
+    again = WideTableCodec.from_state(json.loads(json.dumps(config)), arrays)
+    encoded = codec.encode(wide)
+    assert_array_equal(again.encode(wide), encoded)
+    assert again.decode(encoded).equals(codec.decode(encoded))
+    arrays["factors.basis"] = arrays["factors.basis"][:-1]
+    with pytest.raises(ModelFileError, match="do not fit its columns"):
+        WideTableCodec.from_state(config, arrays)
+
+
+def test_an_array_of_the_wrong_width(wide):
+    codec = WideTableCodec().fit(wide, seed=3)
+    with pytest.raises(InvalidDataError, match=r"give \(n, 42\)"):
+        codec.decode(np.zeros((2, 43)))

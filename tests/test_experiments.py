@@ -1,0 +1,554 @@
+"""Comparisons: what is computed once, what is recorded, and that the statistics are the published ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import RandomOverSampler
+from scipy import stats
+from sklearn.base import BaseEstimator
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+import ganaug
+from ganaug.exceptions import FewSamplesWarning, InvalidParameterError, InvalidTypeError, MissingDependencyError
+from ganaug.experiments import Comparison, NeighborSampler, calibration_error, compare, plots, statistics, to_markdown
+from ganaug.experiments.cache import data_digest, described
+from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
+
+JUDGES = {"lr": LogisticRegression(), "tree": DecisionTreeClassifier()}
+SAMPLERS = {"none": None, "class weights": "class_weight", "random": RandomOverSampler(), "SMOTE": NeighborSampler()}
+
+
+@pytest.fixture
+def numbers():
+    return make_classification(n_samples=150, weights=[0.85], flip_y=0.05, random_state=0)
+
+
+@pytest.fixture
+def mixed():
+    """Every kind of column, with missing values; three classes, one of two rows."""
+    rng = np.random.default_rng(0)
+    n = 120
+    X = pd.DataFrame({"x": rng.normal(size=n), "count": rng.integers(0, 9, n), "flag": rng.random(n) < 0.5})
+    X["colour"] = pd.Categorical(rng.choice(["red", "blue", None], n), categories=["red", "blue", "never"])
+    X["word"] = rng.choice(["a", "b", "c"], n)
+    X["nullable"] = pd.array(rng.integers(0, 5, n), dtype="Int64")
+    X["when"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 1000, n), unit="h")
+    X.loc[:9, "x"] = np.nan
+    X.loc[5:14, "nullable"] = pd.NA
+    X.loc[3:7, "when"] = pd.NaT
+    return X, pd.Series(np.repeat(["many", "few", "two"], [88, 30, 2]))
+
+
+class Counting(RandomOverSampler):
+    """Says on disk that it was called, and with which rows: workers share no memory."""
+
+    def __init__(self, log=None, random_state=None):
+        super().__init__(random_state=random_state)
+        self.log = log
+
+    def fit_resample(self, X, y):
+        seen = np.asarray(X)[:, 0].tolist()
+        with open(self.log, "a", encoding="utf-8") as file:
+            file.write(json.dumps(seen) + "\n")
+        return super().fit_resample(X, y)
+
+    def calls(self):
+        with open(self.log, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+
+class Broken(BaseEstimator):
+    def fit_resample(self, X, y):
+        raise RuntimeError("no rows today")
+
+
+class Warns(RandomOverSampler):
+    def fit_resample(self, X, y):
+        warnings.warn("a tiny class", FewSamplesWarning, stacklevel=2)
+        warnings.warn("of no interest", UserWarning, stacklevel=2)
+        return super().fit_resample(X, y)
+
+
+class Interrupted(RandomOverSampler):
+    def fit_resample(self, X, y):
+        os.kill(os.getpid(), signal.SIGINT)
+        return super().fit_resample(X, y)
+
+
+def figures(found):
+    return found.results.drop(columns=["seconds_resample", "seconds_fit"])
+
+
+# ---- Runs ----------------------------------------------------------------------------------------
+
+
+def test_every_combination_is_a_row(numbers):
+    found = compare({"a": numbers, "b": lambda: numbers}, SAMPLERS, JUDGES, n_splits=2)
+    results = found.results
+    assert len(results) == 2 * 4 * 2 * 2 * 2
+    assert not found.failures.size
+    assert results[list(METRICS)].notna().all().all()
+    assert results.groupby(["dataset", "oversampler", "classifier"]).size().eq(4).all()
+    assert results["rows_train"][results["oversampler"] == "none"].eq(75).all()
+    assert (results["seconds_resample"][results["oversampler"] == "SMOTE"] > 0).all()
+    assert "2 datasets, 4 oversamplers, 2 classifiers" in repr(found)
+    # the sets are the same, their folds are not
+    assert results["roc_auc"][:8].tolist() != results["roc_auc"][32:40].tolist()
+
+
+def test_module_is_reached_through_the_package():
+    assert ganaug.experiments.compare is compare
+    assert "experiments" in dir(ganaug)
+
+
+def test_a_second_run_computes_nothing_and_an_interrupted_one_goes_on(numbers, tmp_path):
+    sampler = Counting(str(tmp_path / "log"))
+    cache = tmp_path / "cells"
+    settings = {"metrics": ["roc_auc"], "n_repeats": 1, "cache": cache}
+    first = compare({"a": numbers}, {"none": None, "s": sampler}, JUDGES, **settings)
+    assert len(sampler.calls()) == 3 and len(list(cache.iterdir())) == 6
+    again = compare({"a": numbers}, {"none": None, "s": sampler}, JUDGES, **settings)
+    assert len(sampler.calls()) == 3
+    pd.testing.assert_frame_equal(first.results, again.results)
+
+    lost, torn, *_ = sorted(cache.glob("a-s-*"))
+    lost.unlink()
+    torn.write_text(torn.read_text()[:50])
+    look = compare({"a": numbers}, {"none": None, "s": sampler}, JUDGES, finished_only=True, **settings)
+    assert len(look.results) == 8 and len(sampler.calls()) == 3
+    whole = compare({"a": numbers}, {"none": None, "s": sampler}, JUDGES, **settings)
+    assert len(sampler.calls()) == 5
+    pd.testing.assert_frame_equal(figures(first), figures(whole))
+
+
+@pytest.mark.parametrize("change", ["data", "sampler", "classifier", "seed"])
+def test_what_changes_the_figures_is_computed_anew(numbers, tmp_path, change):
+    sampler = Counting(str(tmp_path / "log"))
+    settings = {"metrics": ["f1"], "n_repeats": 1, "n_splits": 2, "cache": tmp_path / "cells"}
+    X, y = numbers
+    compare({"a": (X, y)}, {"s": sampler}, {"tree": DecisionTreeClassifier()}, **settings)
+    if change == "data":
+        X = X + 1
+    elif change == "sampler":
+        sampler = Counting(sampler.log, random_state=3)
+    elif change == "seed":
+        settings["random_state"] = 1
+    depth = 2 if change == "classifier" else None
+    compare({"a": (X, y)}, {"s": sampler}, {"tree": DecisionTreeClassifier(max_depth=depth)}, **settings)
+    assert len(sampler.calls()) == 4
+
+
+def test_failures_are_rows(numbers, tmp_path):
+    def gone():
+        raise FileNotFoundError("no such table")
+
+    X, y = numbers
+    sets = {"good": numbers, "gone": gone, "one class": (X, 0 * y), "lists": (X.tolist(), y)}
+    samplers = {"none": None, "broken": Broken()}
+    found = compare(sets, samplers, JUDGES, metrics=["f1"], n_repeats=1, cache=tmp_path / "new" / "cells")
+    assert len(found.results) == 4 * 2 * 3 * 2
+    errors = found.failures.groupby("dataset")["error"].unique().map(list)
+    assert errors["good"] == ["RuntimeError: no rows today"]
+    assert errors["gone"] == ["FileNotFoundError: no such table"]
+    assert "single class" in errors["one class"][0] and "DataFrame" in errors["lists"][0]
+    assert found.failures["f1"].isna().all()
+    assert found.summary()["failed", "rows"].to_dict() == {"none": 18, "broken": 24}
+    assert found.ranks("f1").mean().to_dict() == {"none": 1.0, "broken": 2.0}
+    assert found.wilcoxon("f1").loc["broken", ["n", "missing"]].tolist() == [0, 2]
+
+
+def test_a_classifier_that_fails_leaves_the_others(numbers):
+    judges = {"lr": LogisticRegression(), "broken": LogisticRegression(C=-1)}
+    found = compare({"a": numbers}, {"none": None}, judges, metrics=["f1"], n_repeats=1)
+    assert set(found.failures["classifier"]) == {"broken"} and len(found.failures) == 3
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_the_figures_do_not_depend_on_the_number_of_jobs(numbers, backend):
+    sets, settings = {"a": numbers}, {"metrics": ["log_loss", "f1"], "n_splits": 2, "n_repeats": 1}
+    one = compare(sets, SAMPLERS, JUDGES, **settings)
+    with joblib.parallel_config(backend):
+        two = compare(sets, SAMPLERS, JUDGES, n_jobs=2, **settings)
+    pd.testing.assert_frame_equal(figures(one), figures(two), check_exact=True)
+    # nor on what else is compared
+    alone = compare(sets, {"SMOTE": NeighborSampler()}, {"tree": DecisionTreeClassifier()}, **settings)
+    part = one.select(oversampler="SMOTE", classifier="tree")
+    pd.testing.assert_frame_equal(figures(alone), figures(part), check_exact=True)
+
+
+def test_no_test_row_reaches_a_sampler(numbers, tmp_path):
+    X, y = numbers
+    X = np.column_stack([np.arange(len(X)), X])  # the row's number
+    sampler = Counting(str(tmp_path / "log"))
+    compare({"a": (X, y)}, {"s": sampler}, {"tree": DecisionTreeClassifier()}, n_repeats=1)
+    calls = sampler.calls()
+    assert len(calls) == 6
+    for outer, inner in zip(calls[::2], calls[1::2], strict=True):
+        assert len(outer) == len(set(outer)) == 100
+        assert set(inner) < set(outer) and len(inner) == 75  # the quarter that tunes the threshold stays out
+    seen = [set(range(150)) - set(map(int, outer)) for outer in calls[::2]]
+    assert set.union(*seen) == set(range(150)) and sum(map(len, seen)) == 150
+
+
+def test_global_state_is_left_alone(numbers, global_state):
+    compare({"a": numbers}, SAMPLERS, JUDGES, n_splits=2, n_repeats=1)
+    global_state.assert_unchanged()
+
+
+def test_ctrl_c_ends_the_run_and_stores_no_unfinished_cell(numbers, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        compare({"a": numbers}, {"none": None, "s": Interrupted()}, JUDGES, metrics=["f1"], cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_bar_is_shown_if_asked(numbers, capfd):
+    compare({"a": numbers}, {"none": None}, {"lr": LogisticRegression()}, n_splits=2, n_repeats=1, verbose=True)
+    assert "2/2" in capfd.readouterr().err
+
+
+def test_what_ganaug_warns_of_is_noted(numbers):
+    found = compare({"a": numbers}, {"s": Warns()}, JUDGES, metrics=["f1"], n_splits=2, n_repeats=1)
+    assert set(found.results["note"]) == {"FewSamplesWarning: a tiny class"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        ({"datasets": {}}, InvalidParameterError, "datasets is empty"),
+        ({"oversamplers": {"s": RandomOverSampler}}, InvalidTypeError, "instance"),
+        ({"oversamplers": {"s": "smote"}}, InvalidTypeError, "class_weight"),
+        ({"classifiers": {"c": 3}}, InvalidTypeError, "classifier"),
+        ({"metrics": ["auc"]}, InvalidParameterError, "roc_auc"),
+        ({"train_on": "real"}, InvalidParameterError, "synthetic"),
+        ({"n_splits": 1}, InvalidParameterError, "n_splits=1"),
+        ({"n_jobs": 0}, InvalidParameterError, "n_jobs"),
+        ({"finished_only": True}, InvalidParameterError, "cache"),
+    ],
+)
+def test_bad_parameters_are_refused(numbers, settings, error, said):
+    with pytest.raises(error, match=said):
+        compare(**({"datasets": {"a": numbers}, "oversamplers": SAMPLERS, "classifiers": JUDGES} | settings))
+
+
+# ---- Tables, class weights, modes ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["smote", "borderline", "adasyn"])
+@pytest.mark.parametrize("kinds", ["all", "numbers", "categories"])
+def test_neighbours_of_any_table(mixed, method, kinds):
+    X, y = mixed
+    X = {"all": X, "numbers": X[["count", "x"]], "categories": X[["colour", "word", "flag"]]}[kinds]
+    before = X.copy()
+    X_res, y_res = NeighborSampler(method, random_state=0).fit_resample(X, y)
+    pd.testing.assert_frame_equal(X, before)
+    pd.testing.assert_frame_equal(X_res.iloc[: len(X)], X)
+    assert (X_res.dtypes == X.dtypes).all() and len(y_res) == len(X_res)
+    counts = pd.Series(y_res[len(X) :]).value_counts()
+    if method == "smote":
+        assert counts.to_dict() == {"two": 86, "few": 58}
+    new = X_res.iloc[len(X) :]
+    for name in set(X) & {"count", "x", "nullable", "when"}:
+        assert new[name].dropna().between(X[name].min(), X[name].max()).all()
+    for name in set(X) & {"colour", "word", "flag"}:
+        assert set(new[name].dropna()) <= set(X[name].dropna())
+    again, _ = NeighborSampler(method, random_state=0).fit_resample(X, y)
+    pd.testing.assert_frame_equal(X_res, again)
+
+
+def test_neighbours_of_a_single_row_are_itself():
+    X, y = np.arange(12.0).reshape(6, 2), np.array([0, 0, 0, 0, 0, 1])
+    X_res, y_res = NeighborSampler().fit_resample(X, y)
+    assert isinstance(X_res, np.ndarray) and (X_res[6:] == X[5]).all() and y_res.tolist()[6:] == [1] * 4
+    with pytest.raises(InvalidParameterError, match="smote"):
+        NeighborSampler("svm").fit_resample(X, y)
+
+
+def test_plain_smote_on_numbers():
+    """On columns of equal spread it is imbalanced-learn's."""
+    X, y = make_classification(n_samples=80, weights=[0.8], random_state=0)
+    X = (X - np.median(X, axis=0)) / X.std(axis=0)
+    ours, _ = NeighborSampler(random_state=0).fit_resample(X, y)
+    few = X[y == 1]
+    gaps = ours[80:, None, :] - few[None, :, :]
+    on_a_line = []
+    for row in gaps:  # each new row lies between two real ones of its class
+        along = few[:, None, :] - few[None, :, :]
+        inside = np.linalg.norm(row[:, None] - 0, axis=2) + np.linalg.norm(row[None, :] - 0, axis=2)
+        on_a_line.append((inside - np.linalg.norm(along, axis=2) < 1e-9).any())
+    assert all(on_a_line)
+
+
+def test_more_classes_and_every_kind_of_column(mixed):
+    found = compare({"m": mixed}, SAMPLERS, JUDGES, n_repeats=1)
+    assert not found.failures.size, found.failures["error"].unique()
+    results = found.results
+    assert results.drop(columns="f1_tuned").notna().all().all()
+    assert results["f1_tuned"].isna().all()  # two classes only
+    assert ("f1_tuned", "mean") not in found.summary()
+
+
+def test_class_weights_where_a_classifier_takes_them(numbers):
+    judges = {
+        "lr": LogisticRegression(),
+        "pipe": make_pipeline(StandardScaler(), LogisticRegression()),
+        "bayes": make_pipeline(StandardScaler(), GaussianNB()),
+        "kNN": KNeighborsClassifier(),
+    }
+    found = compare({"a": numbers}, {"none": None, "w": "class_weight"}, judges, metrics=["log_loss"], n_repeats=1)
+    values = found.values("log_loss")
+    changed = (values["none"] != values["w"]).groupby("classifier").all()
+    assert changed.to_dict() == {"lr": True, "pipe": True, "bayes": True, "kNN": False}
+    assert values.loc[("a", "lr")].equals(values.loc[("a", "pipe")])
+    notes = found.select(oversampler="w").results.groupby("classifier")["note"].first()
+    assert notes["kNN"].startswith("not applicable: KNeighborsClassifier") and not notes["lr"]
+
+
+def test_training_on_synthetic_rows_alone(numbers):
+    modes = ["both", "synthetic"]
+    found = compare({"a": numbers}, SAMPLERS, JUDGES, metrics=["roc_auc"], n_repeats=1, train_on=modes)
+    y = numbers[1]
+    few, many = round((y == 1).sum() * 2 / 3), round((y == 0).sum() * 2 / 3)
+    rows = found.results.groupby(["oversampler", "train_on"])["rows_train"].mean()
+    assert abs(rows["SMOTE", "both"] - 2 * many) < 1.5
+    assert abs(rows["SMOTE", "synthetic"] - (2 * many - few)) < 2.5
+    assert rows["none", "synthetic"] == rows["none", "both"] == 100
+    with pytest.raises(InvalidParameterError, match=r"select\(train_on"):
+        found.summary()
+    alone = found.select(train_on="synthetic")
+    both = found.select(train_on="both")
+    assert alone.values("roc_auc")["none"].equals(both.values("roc_auc")["none"])
+    assert not alone.values("roc_auc")["SMOTE"].equals(both.values("roc_auc")["SMOTE"])
+
+
+def test_classifiers_without_probabilities(numbers):
+    found = compare({"a": numbers}, {"none": None}, {"ridge": RidgeClassifier()}, n_repeats=1)
+    missing = set(found.results[list(METRICS)].columns[found.results[list(METRICS)].isna().any()])
+    assert missing == {"log_loss", "calibration_error"} and not found.failures.size
+
+
+# ---- Metrics -------------------------------------------------------------------------------------
+
+
+def test_metrics_are_scikit_learns(rng):
+    truth = rng.integers(0, 2, 200)
+    score = np.clip(0.5 * truth + 0.5 * rng.random(200), 0.001, 0.999).round(2)
+    proba = np.column_stack([1 - score, score])
+    predicted = proba.argmax(axis=1)
+    found = scored(Predictions(truth, predicted, proba, proba, 1, 0.6), tuple(METRICS))
+    recalls = [(predicted[truth == k] == k).mean() for k in (0, 1)]
+    assert found["average_precision"] == pytest.approx(average_precision_score(truth, score))
+    assert found["roc_auc"] == pytest.approx(roc_auc_score(truth, score))
+    assert found["log_loss"] == pytest.approx(log_loss(truth, proba))
+    assert found["f1"] == pytest.approx(f1_score(truth, predicted))
+    assert found["f1_tuned"] == pytest.approx(f1_score(truth, score >= 0.6))
+    assert found["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+    assert found["g_mean"] == pytest.approx(np.sqrt(recalls[0] * recalls[1]))
+
+
+def test_metrics_of_more_classes(rng):
+    truth = rng.integers(0, 3, 300)
+    proba = rng.dirichlet(np.ones(3), 300) * 0.5 + 0.5 * np.eye(3)[rng.integers(0, 3, 300)]
+    predicted = proba.argmax(axis=1)
+    found = scored(Predictions(truth, predicted, proba, proba, None), tuple(METRICS))
+    assert found["roc_auc"] == pytest.approx(roc_auc_score(truth, proba, multi_class="ovr"))
+    assert found["average_precision"] == pytest.approx(average_precision_score(truth, proba))
+    assert found["f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
+    recalls = np.array([(predicted[truth == k] == k).mean() for k in range(3)])
+    assert found["g_mean"] == pytest.approx(recalls.prod() ** (1 / 3))
+    assert np.isnan(found["f1_tuned"])
+
+
+def test_calibration_error_in_closed_form():
+    # bins (0.2, 0.267] and (0.733, 0.8]: 4 rows of which 1 happened, 6 of which 6 did
+    happened = [1, 0, 0, 0, 1, 1, 1, 1, 1, 1]
+    probability = [0.22, 0.22, 0.26, 0.26, *[0.75] * 6]
+    expected = 0.4 * abs(0.25 - 0.24) + 0.6 * abs(1 - 0.75)
+    assert calibration_error(happened, probability) == pytest.approx(expected)
+    assert calibration_error([0, 1], [0.0, 1.0]) == 0
+    assert calibration_error([1, 0], [0.0, 1.0]) == 1
+    assert calibration_error([1, 0], [0.3, 0.7], n_bins=1) == pytest.approx(0)
+
+
+def test_the_threshold_is_the_best_one(rng):
+    for _ in range(20):
+        positive = rng.random(60) < 0.3
+        score = (rng.random(60) + 0.5 * positive).round(1)  # with ties
+        found = f1_score(positive, score >= best_threshold(positive, score))
+        assert found == pytest.approx(max(f1_score(positive, score >= t) for t in np.unique(score)))
+    assert np.isnan(best_threshold(np.zeros(3, bool), np.arange(3.0)))
+
+
+# ---- Statistics ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def comparison(rng):
+    """3 sets, 2 classifiers, 4 oversamplers; AUC by hand, loss at random."""
+    auc = {"none": 0.7, "A": 0.8, "B": 0.8, "C": 0.6}
+    rows = [
+        {"dataset": d, "oversampler": o, "classifier": c, "train_on": "both", "repeat": 0, "fold": f}
+        | {"roc_auc": auc[o] + (0.2 if (d, o) == ("z", "C") else 0.0), "log_loss": rng.random()}
+        | {"seconds_resample": 1.0, "seconds_fit": 2.0, "error": ""}
+        for d in "zxy"
+        for o in auc
+        for c in ("lr", "tree")
+        for f in range(3)
+    ]
+    return Comparison(rows)
+
+
+def test_ranks_share_ties_and_follow_the_direction(comparison):
+    ranks = comparison.ranks("roc_auc")
+    assert list(ranks.columns) == ["none", "A", "B", "C"] and len(ranks) == 6
+    assert ranks.loc[("x", "lr")].tolist() == [3.0, 1.5, 1.5, 4.0]
+    assert ranks.loc[("z", "tree")].tolist() == [4.0, 2.0, 2.0, 2.0]
+    assert list(comparison.ranks("roc_auc", unit="dataset").index) == ["z", "x", "y"]
+    loss = comparison.values("log_loss")
+    assert (comparison.ranks("log_loss").to_numpy() == stats.rankdata(loss, axis=1)).all()
+    summary = comparison.summary()
+    assert summary["roc_auc", "rank"].to_dict() == {"none": 10 / 3, "A": 5 / 3, "B": 5 / 3, "C": 10 / 3}
+    assert summary["seconds", "fit"].eq(2).all()
+
+
+def test_friedman_is_scipys(comparison):
+    for metric in ("roc_auc", "log_loss"):
+        values = comparison.values(metric)
+        theirs = stats.friedmanchisquare(*values.to_numpy().T.round(9))
+        ours = comparison.friedman(metric)
+        assert ours["chi2"] == pytest.approx(theirs.statistic) and ours["p"] == pytest.approx(theirs.pvalue)
+    ours = comparison.friedman("log_loss")
+    chi2 = ours["chi2"]
+    assert ours["F"] == pytest.approx(5 * chi2 / (6 * 3 - chi2))
+    equal = pd.DataFrame(np.full((4, 3), 2.0), columns=list("abc"))
+    assert statistics.friedman(equal)["p"] == 1
+    with pytest.raises(InvalidParameterError, match="3 oversamplers"):
+        statistics.friedman(equal[["a", "b"]])
+
+
+def test_nemenyi_is_demsars():
+    ranks = pd.DataFrame(np.tile([1.0, 2.0, 3.0], (10, 1)), columns=list("abc"))
+    found = statistics.nemenyi(ranks)
+    assert found["q"] == pytest.approx(2.343, abs=1e-3)
+    assert found["critical_difference"] == pytest.approx(2.343 * np.sqrt(3 * 4 / 60), abs=1e-3)
+    assert statistics.nemenyi(ranks, 0.1)["q"] == pytest.approx(2.052, abs=1e-3)
+    # two means exactly the critical difference apart have p = alpha
+    q, unit = found["q"], np.sqrt(3 * 4 / 60)
+    assert found["p_values"].loc["a", "b"] == pytest.approx(stats.studentized_range.sf(np.sqrt(2) / unit, 3, np.inf))
+    assert (1 / unit < q) == (found["p_values"].loc["a", "b"] > 0.05)
+    # Demsar (2006), section 3.2.2: k = 4, N = 14 gives 1.25
+    demsar = statistics.nemenyi(pd.DataFrame(np.tile([1.0, 2.0, 3.0, 4.0], (14, 1))))
+    assert demsar["critical_difference"] == pytest.approx(1.25, abs=5e-3)
+
+
+def test_holm_by_hand():
+    assert statistics.holm([0.01, 0.02, 0.03, 0.5]).tolist() == pytest.approx([0.04, 0.06, 0.06, 0.5])
+    assert statistics.holm([0.6, 0.5]).tolist() == [1.0, 1.0]
+    corrected = statistics.holm([np.nan, 0.02, 0.03])
+    assert np.isnan(corrected[0]) and corrected[1:].tolist() == [0.04, 0.04]
+
+
+def test_wilcoxon_against_a_baseline(comparison):
+    found = comparison.wilcoxon("log_loss", "A")
+    values = comparison.values("log_loss")
+    for name in ("none", "B", "C"):
+        difference = values[name] - values["A"]
+        assert found.loc[name, "difference"] == pytest.approx(difference.mean())
+        assert found.loc[name, "p"] == pytest.approx(stats.wilcoxon(difference).pvalue)
+        assert found.loc[name, "wins"] == (difference < 0).sum()  # a lower loss is better
+    assert found["p_holm"].tolist() == statistics.holm(found["p"]).tolist()
+    auc = comparison.wilcoxon("roc_auc", "A")
+    assert auc.loc["B", ["wins", "ties", "losses"]].tolist() == [0, 6, 0] and auc.loc["B", "p"] == 1
+    assert auc.loc["C", "difference"] == pytest.approx(-0.4 / 3)
+    assert comparison.by_classifier("roc_auc", "A").loc["lr", "C"] == pytest.approx(-0.4 / 3)
+    assert comparison.by_dataset("roc_auc", "A")["C"].tolist() == pytest.approx([0.0, -0.2, -0.2])
+    with pytest.raises(InvalidParameterError, match="choose from none, A, B, C"):
+        comparison.wilcoxon("roc_auc", "nothing")
+    with pytest.raises(InvalidParameterError, match="roc_auc"):
+        comparison.ranks("auc")
+
+
+def test_a_failed_fold_ranks_last_and_makes_no_difference(comparison):
+    results = comparison.results.copy()
+    lost = results.index[(results["dataset"] == "x") & (results["oversampler"] == "A")][0]
+    results.loc[lost, ["roc_auc", "error"]] = [np.nan, "boom"]
+    found = Comparison(results)
+    assert found.ranks("roc_auc").loc[("x", "lr")].tolist() == [2.0, 4.0, 1.0, 3.0]
+    assert found.wilcoxon("roc_auc").loc["A", ["n", "missing"]].tolist() == [5, 1]
+    assert found.ranks("roc_auc", unit="dataset").loc["x", "A"] == 4
+    assert found.summary()["failed", "rows"].sum() == 1
+
+
+# ---- Pictures and tables -------------------------------------------------------------------------
+
+
+def test_pictures_are_drawn_into_axes(comparison, tmp_path):
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    own = Figure().subplots()
+    assert comparison.plot_critical_difference("roc_auc", ax=own) is own
+    words = " ".join(text.get_text() for text in own.texts)
+    assert all(name in words for name in ("none", "A (1.67)", "B (1.67)", "C", "critical difference"))
+    heat = comparison.plot_differences("roc_auc", "C", baseline="A")
+    assert heat.images[0].get_array().shape == (3, 2)
+    assert heat.images[0].get_array()[0, 0] == pytest.approx(0.0)
+    cost = comparison.plot_cost("log_loss")
+    assert len(cost.collections[0].get_offsets()) == 4
+    for ax in (own, heat, cost):
+        ax.figure.savefig(tmp_path / "picture.png", dpi=40)
+    with pytest.raises(InvalidParameterError, match="must be one of"):
+        comparison.plot_differences("roc_auc", "D")
+
+
+def test_cliques_are_the_longest_runs():
+    assert plots.cliques(np.array([1.0, 1.5, 2.4, 4.0]), 1.0) == [(0, 1), (1, 2)]
+    assert plots.cliques(np.array([1.0, 3.0]), 1.0) == []
+    assert plots.cliques(np.array([1.0, 1.2, 1.4]), 1.0) == [(0, 2)]
+
+
+def test_without_matplotlib_it_says_what_to_install(comparison, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingDependencyError, match=r"ganaug\[plot\]"):
+        comparison.plot_cost("roc_auc")
+
+
+def test_markdown(comparison):
+    text = to_markdown(comparison.summary().round(3))
+    assert text.splitlines()[0].startswith("| oversampler | roc_auc mean | roc_auc rank |")
+    assert "| 0.80 |" not in text and "| 0.800 |" in text
+    tests = to_markdown(comparison.wilcoxon("roc_auc"))
+    assert tests.startswith("| against none | difference |")
+    assert to_markdown(pd.DataFrame({"a|b": ["x|y"], "v": [np.nan]})).endswith("| x\\|y |  |")
+
+
+# ---- Keys of the cache ---------------------------------------------------------------------------
+
+
+def test_digests_follow_values_and_not_addresses(mixed):
+    X, y = mixed
+    assert data_digest(X, y) == data_digest(X.copy(), y.copy())
+    assert data_digest(X, y) != data_digest(X.assign(x=X["x"] * 2), y)
+    assert data_digest(X) != data_digest(X.rename(columns={"x": "z"}))
+    assert data_digest(X) != data_digest(X.astype({"count": "int32"}))
+    array = np.arange(6.0)
+    assert data_digest(array.reshape(2, 3)) != data_digest(array.reshape(3, 2))
+    pipe = make_pipeline(StandardScaler(), LogisticRegression())
+    assert described(pipe) == described(make_pipeline(StandardScaler(), LogisticRegression()))
+    assert described(pipe) != described(make_pipeline(StandardScaler(), LogisticRegression(C=2)))
+    assert json.dumps(described({"f": len, "a": [1, array], "c": Counting, "s": Broken()}))

@@ -1,0 +1,472 @@
+"""AugmentedClassifier: one fit a fold, none unless it helps, thresholds, calibration, and the evidence."""
+
+from __future__ import annotations
+
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import RandomOverSampler
+from scipy import sparse
+from sklearn.base import BaseEstimator, clone
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import make_blobs
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score, make_scorer
+from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from ganaug import AugmentedClassifier, GanaugError, GANOversampler, TabularGAN
+from ganaug.selection import Blend, judging
+from ganaug.selection.blends import blended, candidates, pooled
+from ganaug.selection.finishing import fit_finish
+from ganaug.selection.judging import best_blend, evidence
+from ganaug.selection.metric import Metric
+from ganaug.selection.responses import Responses
+
+
+@pytest.fixture(autouse=True)
+def _few_resamples(monkeypatch, request):
+    monkeypatch.setattr(judging, "RESAMPLES", 2 if "check" in request.fixturenames else 12)
+
+
+class Fake(BaseEstimator):
+    """Balances two classes by rows of class 1 around ``centre``; counts its fits."""
+
+    fits: list[int] = []  # noqa: RUF012
+
+    def __init__(self, centre=0.0, spread=1.0, ordered=False, random_state=None):
+        self.centre = centre
+        self.spread = spread
+        self.ordered = ordered
+        self.random_state = random_state
+
+    def fit_resample(self, X, y):
+        Fake.fits.append(len(y))
+        rng = np.random.default_rng(self.random_state)
+        n = int((y == 0).sum() - (y == 1).sum())
+        new = self.centre + self.spread * rng.normal(size=(n, X.shape[1]))
+        if self.ordered:
+            new = np.sort(new, axis=0)
+        return np.vstack([X, new]), np.concatenate([y, np.ones(n, y.dtype)])
+
+
+@pytest.fixture
+def fits():
+    Fake.fits.clear()
+    return Fake.fits
+
+
+def rows(n=400, rare=0.1, shift=1.0, seed=0, d=2):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < rare).astype(int)
+    return rng.normal(size=(n, d)) + shift * y[:, None], y
+
+
+def model(estimator=None, oversampler=None, **parameters):
+    estimator = LogisticRegression() if estimator is None else estimator
+    oversampler = Fake(1.0) if oversampler is None else oversampler
+    return AugmentedClassifier(estimator, oversampler, **{"random_state": 0, "cv": 2, **parameters})
+
+
+def tiny_gan():
+    return GANOversampler(generator=TabularGAN(max_steps=3, width=16, depth=1, verbose=False))
+
+
+# ---- what scikit-learn asks for -----------------------------------------------------------------
+
+
+@parametrize_with_checks(
+    [
+        AugmentedClassifier(
+            DecisionTreeClassifier(), RandomOverSampler(), blend=[Blend(1.0)], scoring="accuracy", cv=2, random_state=0
+        )
+    ]
+)
+def test_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("oversampler", [None, "gan"])
+def test_defaults_and_clone(oversampler):
+    estimator = AugmentedClassifier(oversampler=tiny_gan() if oversampler else None)
+    assert clone(estimator).get_params().keys() == estimator.get_params().keys()
+    assert set(vars(estimator)) == set(estimator.get_params(deep=False))
+    assert repr(AugmentedClassifier()) == "AugmentedClassifier()"
+
+
+# ---- one fit, several blends --------------------------------------------------------------------
+
+
+def test_the_oversampler_is_fitted_once_in_each_fold(fits):
+    X, y = rows()
+    fitted = model(blend="auto", cv=3).fit(X, y)
+    assert len(fitted.evidence_) == 8  # none, class weights, three shares at two weights
+    used = fitted.blend_.share > 0
+    assert len(fits) == 3 + used and max(fits[:3]) < len(y)
+    assert (fitted.oversampler_ is not None) == used
+
+
+def test_an_order_is_carried_out_without_folds(fits):
+    X, y = rows()
+    fitted = model(blend=0.5).fit(X, y)
+    assert fits == [400] and fitted.blend_ == Blend(0.5) and fitted.n_splits_ == 0
+    assert fitted.evidence_["score"].isna().all() and fitted.evidence_["chosen"].tolist() == [False, True]
+    assert fitted.verdict_ == "0.5 of full balance: as asked, and nothing was judged."
+    assert model(blend=0).fit(X, y).verdict_.startswith("None: as asked")
+    assert len(fits) == 1
+    assert model(blend=1.0, calibrate=True).fit(X, y).n_splits_ == 2
+    assert len(fits) == 1 + 3
+
+
+def test_blends_are_nested_and_fair():
+    X, y = rows()
+    pool = pooled(Fake(ordered=True, random_state=0), X, y, seed=0)
+    some = {share: blended(pool, Blend(share))[0][len(y) :] for share in (0.25, 0.5, 1.0)}
+    new = len(some[1.0])
+    assert [len(part) for part in some.values()] == [round(new * share) for share in some]
+    for small, large in [(0.25, 0.5), (0.5, 1.0)]:
+        assert {tuple(row) for row in some[small]} < {tuple(row) for row in some[large]}
+    assert abs(some[0.25].mean() - some[1.0].mean()) < 0.3  # not the first, smallest ones
+    kept, _, weights = blended(pool, Blend(0.0))
+    assert np.array_equal(kept, X) and weights is None
+    assert set(blended(pool, Blend(0.5, 0.5))[2][len(y) :]) == {0.5}
+    _, labels, weights = blended(pool, Blend(0.0, 1.0, "balanced"))
+    assert weights[labels == 1].sum() == pytest.approx(weights[labels == 0].sum())
+
+
+def test_weights_only_where_the_estimator_takes_them():
+    X, y = rows(200)
+    auto = model(KNeighborsClassifier()).fit(X, y).evidence_
+    assert auto["share"].tolist() == [0, 0.25, 0.5, 1] and set(auto["weight"]) == {1}
+    assert len(candidates([0.3, 0.6], weighs=True)[0]) == 5
+    assert candidates([0, Blend(0.5, 0.2)], weighs=True) == ([Blend(0.0), Blend(0.5, 0.2)], False)
+    piped = model(make_pipeline(StandardScaler(), LogisticRegression())).fit(X, y)
+    assert set(piped.evidence_["weight"]) == {1}
+
+
+def test_a_blend_trains_on_the_weights():
+    X, y = rows()
+    half = model(blend=Blend(1.0, 0.5)).fit(X, y)
+    X_all, y_all = half.oversampler_.fit_resample(X, y)
+    by_hand = LogisticRegression().fit(X_all, y_all, sample_weight=np.where(np.arange(len(y_all)) < 400, 1, 0.5))
+    np.testing.assert_allclose(half.estimator_.coef_, by_hand.coef_, rtol=1e-2)
+
+
+# ---- the choice ---------------------------------------------------------------------------------
+
+
+def test_noise_keeps_none_and_is_the_bare_classifier(fits):
+    X, y = rows(300, rare=0.3, shift=0.0)
+    fitted = model(DecisionTreeClassifier(max_depth=3, random_state=0), Fake(centre=-3.0), cv=3).fit(X, y)
+    assert fitted.blend_ == (0.0, 1.0, None) and fitted.oversampler_ is None and len(fits) == 3
+    assert fitted.verdict_.startswith("None: no blend beat the bare classifier's average precision (")
+    bare = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y)
+    assert np.array_equal(bare.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_garbage_is_refused():
+    X, y = rows(400, shift=2.0)
+    fitted = model(GaussianNB(), Fake(centre=-5.0, spread=4.0), blend=[0.5, 1.0]).fit(X, y)
+    assert fitted.blend_.share == 0
+
+
+def test_help_is_taken():
+    # a few rare rows, and a sampler that knows where they are from
+    X, y = rows(600, rare=0.03, shift=1.5, d=8)
+    fitted = model(KNeighborsClassifier(), Fake(centre=1.5), scoring="balanced_accuracy", cv=3).fit(X, y)
+    table = fitted.evidence_.loc[fitted.evidence_["chosen"]].iloc[0]
+    assert fitted.blend_.share > 0 and table["share"] == fitted.blend_.share
+    assert table["gain"] > table["needed"] >= table["gain_error"] > 0
+    assert fitted.verdict_ == (
+        f"{'Full balance' if fitted.blend_.share == 1 else f'{fitted.blend_.share:g} of full balance'}: balanced "
+        f"accuracy {table['score']:.3f} +- {table['score_error']:.3f} against {table['score'] - table['gain']:.3f} "
+        f"without synthetic rows (gain {table['gain']:.3f}, standard error {table['gain_error']:.3f})."
+    )
+    X_new, y_new = rows(2000, rare=0.03, shift=1.5, seed=1, d=8)
+    bare = KNeighborsClassifier().fit(X, y)
+    assert balanced_accuracy_score(y_new, fitted.predict(X_new)) > balanced_accuracy_score(y_new, bare.predict(X_new))
+
+
+def test_evidence():
+    X, y = rows(200)
+    table = model(blend=[0.5]).fit(X, y).evidence_
+    numbers = ["score", "score_error", "gain", "gain_error", "needed"]
+    assert list(table) == ["share", "weight", "class_weight", *numbers, "chosen"]
+    assert table[numbers].notna().all(axis=None) and table["chosen"].sum() == 1
+    assert (table.loc[0, ["gain", "gain_error", "needed"]] == 0).all()
+    np.testing.assert_allclose(table["gain"], table["score"] - table.loc[0, "score"])
+
+
+def test_the_rule():
+    blends = [Blend(0.0), Blend(0.5), Blend(1.0)]
+    rng = np.random.default_rng(0)
+    folds = np.array([[0.5, 0.53, 0.9], [0.5, 0.53, 0.2], [0.5, 0.53, 0.7]])  # steady, and better on average but not
+    drawn = folds[:, None, :] + 0.01 * rng.normal(size=(3, 50, 3))
+    table = evidence(blends, folds, drawn, rarest=40)
+    assert table["gain"].tolist() == pytest.approx([0, 0.03, 0.1])
+    assert table["gain_error"][2] == pytest.approx(folds[:, 2].std(ddof=1) / 3**0.5)  # the folds disagree
+    # where they agree by luck, the rows say how far it reaches
+    assert table["gain_error"][1] == pytest.approx(
+        (drawn[..., 1] - drawn[..., 0]).mean(0).std(ddof=1) * (40 / 39) ** 0.5
+    )
+    assert (table["needed"] >= table["gain_error"]).all() and best_blend(table) == 1
+    assert evidence(blends, folds, drawn, rarest=2)["gain_error"][1] > 1.3 * table["gain_error"][1]
+    assert best_blend(evidence(blends, folds[:, [0, 0, 0]], drawn[:, :, [0, 0, 0]], rarest=9)) == 0
+
+
+def test_repeated_folds_and_any_splitter():
+    X, y = rows(200)
+    cv = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
+    assert model(blend=[1.0], cv=cv, calibrate=True).fit(X, y).n_splits_ == 4
+    parts = list(cv.split(X, y))[:1]
+    assert model(blend=[1.0], cv=parts, threshold="tune", scoring="f1").fit(X, y).n_splits_ == 1
+
+
+# ---- few rows, one class ------------------------------------------------------------------------
+
+
+def test_few_rows_make_fewer_folds():
+    X, y = rows(60, rare=0.0)
+    y[:2] = 1
+    assert model(cv=5).fit(X, y).n_splits_ == 2
+    y[1] = 0
+    alone = model(cv=5, threshold="tune", calibrate=True).fit(X, y)
+    assert alone.blend_.share == 0 and alone.n_splits_ == 0 and alone.threshold_ is None
+    assert alone.verdict_ == "None: class 1 has 1 row, so that no fold can hold one out, and nothing was judged."
+    assert alone.predict_proba(X).shape == (60, 2)
+
+
+def test_one_class():
+    X, _ = rows(40)
+    one = model(DecisionTreeClassifier()).fit(X, np.ones(40, int))
+    assert one.predict(X).tolist() == [1] * 40 and "one class only" in one.verdict_
+
+
+def test_nothing_to_add():
+    X, y = make_blobs(60, centers=2, cluster_std=4.0, random_state=0)
+    fitted = model(oversampler=RandomOverSampler(), blend=[0.5, 1.0]).fit(X, y)
+    assert fitted.blend_.share == 0 and "may be balanced already" in fitted.verdict_
+
+
+# ---- threshold and calibration ------------------------------------------------------------------
+
+
+def expected_calibration_error(y, p, bins=10):
+    place = np.minimum((p * bins).astype(int), bins - 1)
+    return sum(abs(y[place == b].mean() - p[place == b].mean()) * (place == b).mean() for b in np.unique(place))
+
+
+@pytest.mark.parametrize("calibrate", [True, "isotonic"])
+def test_calibration_undoes_balancing(calibrate):
+    X, y = rows(3000, rare=0.08, shift=1.0)
+    X, X_new, y, y_new = train_test_split(X, y, random_state=0, stratify=y)
+    raw = model(blend=1.0).fit(X, y)
+    mended = model(blend=1.0, calibrate=calibrate).fit(X, y)
+    errors = [expected_calibration_error(y_new, m.predict_proba(X_new)[:, 1]) for m in (raw, mended)]
+    assert errors[0] > 0.1 and errors[1] < 0.04
+    p, q = raw.predict_proba(X_new)[:, 1], mended.predict_proba(X_new)[:, 1]
+    np.testing.assert_allclose(mended.predict_proba(X_new).sum(1), 1)
+    assert (np.diff(q[np.argsort(p)]) >= 0).all()
+    if calibrate is True:
+        assert np.array_equal(np.argsort(p), np.argsort(q))
+    assert np.array_equal(mended.predict(X_new), (q > 0.5).astype(int))
+
+
+def test_calibration_of_several_classes():
+    X, kind = make_blobs([300, 60, 30], centers=[[0, 0], [2, 0], [0, 2]], cluster_std=1.2, random_state=0)
+    y = np.array(["a", "b", "c"])[kind]
+    raw = model(oversampler=RandomOverSampler(), blend=1.0, cv=3).fit(X, y)
+    mended = clone(raw).set_params(calibrate=True).fit(X, y)
+    p = mended.predict_proba(X)
+    np.testing.assert_allclose(p.sum(1), 1)
+    shares = np.array([300, 60, 30]) / 390
+    assert abs(p.mean(0) - shares).max() < 0.03 < abs(raw.predict_proba(X).mean(0) - shares).max()
+
+
+def test_decisions_become_probabilities():
+    X, y = rows()
+    assert not hasattr(model(LinearSVC(), blend=0), "predict_proba")
+    fitted = model(LinearSVC(), blend=0, calibrate=True).fit(X, y)
+    p = fitted.predict_proba(X)
+    assert abs(p[:, 1].mean() - y.mean()) < 0.03
+    assert (np.diff(p[np.argsort(fitted.decision_function(X)), 1]) >= 0).all()
+
+
+def test_threshold_is_tuned_for_the_metric():
+    X, y = rows(2000, rare=0.08)
+    X_new, y_new = rows(4000, rare=0.08, seed=1)
+    bare = model(blend=0).fit(X, y)
+    moved = model(blend=0, threshold="tune", scoring="balanced_accuracy").fit(X, y)
+    assert bare.threshold_ is None and moved.threshold_ == pytest.approx(0.08, abs=0.05)
+    assert np.array_equal(moved.predict(X), (moved.predict_proba(X)[:, 1] >= moved.threshold_).astype(int))
+    better = [balanced_accuracy_score(y_new, m.predict(X_new)) for m in (moved, bare)]
+    assert better[0] > better[1] + 0.1
+    # a metric that sees no labels leaves the threshold to balanced accuracy, or to the one named
+    assert model(blend=0, threshold="tune").fit(X, y).threshold_ == moved.threshold_
+    assert model(blend=0, threshold="f1").fit(X, y).threshold_ > moved.threshold_
+    svm = model(LinearSVC(), blend=0, threshold="tune").fit(X, y)
+    assert svm.threshold_ < 0 and svm.predict(X).mean() > 0.1
+
+
+def test_threshold_makes_balancing_unnecessary():
+    X, y = rows(600, rare=0.1)
+    plain, tuned = (
+        model(scoring="balanced_accuracy", blend=[1.0], cv=3, threshold=threshold).fit(X, y)
+        for threshold in (False, "tune")
+    )
+    assert plain.evidence_["gain"].max() > 0.1
+    assert abs(tuned.evidence_["gain"]).max() < 0.05 < 0.1 < tuned.evidence_["score"][0] - plain.evidence_["score"][0]
+
+
+def test_threshold_among_equal_scores_is_the_middle():
+    y = np.repeat([0, 1], [6, 4])
+    p = np.repeat([0.1, 0.3], [6, 4])
+    said = Responses(np.array([0, 1]), y * 0, np.column_stack([1 - p, p]), None)
+    metric = Metric("threshold", "f1", said.classes, np.array([6, 4]))
+    finish = fit_finish(said, y, y, None, metric)
+    assert finish.threshold == pytest.approx(0.2) and np.array_equal(finish(said).labels, y)
+
+
+# ---- labels, containers -------------------------------------------------------------------------
+
+
+def test_the_rarer_class_is_the_positive_one():
+    X, y = rows(300)
+    words = np.array(["normal", "fraud"])[y]  # fraud comes first in the alphabet
+    sampler = RandomOverSampler()
+    numbers = model(oversampler=sampler, blend=[1.0]).fit(X, y)
+    named = model(oversampler=sampler, blend=[1.0]).fit(X, words)
+    assert named.evidence_["score"][0] == pytest.approx(numbers.evidence_["score"][0], abs=0.05)
+    assert set(named.predict(X)) <= {"fraud", "normal"}
+    assert model(oversampler=sampler, blend=1.0, threshold="f1").fit(X, words).predict(X).dtype == words.dtype
+
+
+def mixed(n=160):
+    rng = np.random.default_rng(0)
+    y = pd.Series((rng.random(n) < 0.25).astype(int), index=np.arange(n) + 7)
+    X = pd.DataFrame(
+        {
+            "number": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n) + y),
+            "kind": pd.Categorical(rng.choice(["a", "b", None], n)),
+            "count": rng.integers(0, 9, n),
+        },
+        index=y.index,
+    )
+    return X, y
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_frames_reach_the_estimator_as_they_are(native, global_state):
+    X, y = mixed()
+    before = X.copy()
+    if native:
+        estimator = HistGradientBoostingClassifier(max_iter=3)
+    else:
+        encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+        estimator = make_pipeline(encode, DecisionTreeClassifier())
+    fitted = model(estimator, tiny_gan(), blend=[1.0], threshold="f1").fit(X, y)
+    assert fitted.feature_names_in_.tolist() == ["number", "kind", "count"] and fitted.n_features_in_ == 3
+    assert fitted.predict(X).shape == (160,)
+    pd.testing.assert_frame_equal(X, before)
+    global_state.assert_unchanged()
+
+
+def test_sparse():
+    X, y = rows(100, rare=0.3)
+    X = sparse.coo_matrix(np.where(X > 0.5, X, 0))
+    fitted = model(oversampler=RandomOverSampler(), blend=[0.5], calibrate=True).fit(X, y)
+    assert fitted.predict_proba(X.tocsr()).shape == (100, 2)
+
+
+def test_a_gan():
+    X, y = rows(150, rare=0.3)
+    fitted = model(oversampler=tiny_gan(), blend=1.0).fit(X, y)
+    assert fitted.oversampler_.is_synthetic_.sum() == (y == 0).sum() - (y == 1).sum()
+
+
+# ---- repeatable ---------------------------------------------------------------------------------
+
+
+def test_repeatable_whatever_n_jobs(global_state):
+    X, y = rows(150, rare=0.25)
+    own = model(DecisionTreeClassifier(max_features=1), tiny_gan(), blend=[0.5, 1.0], calibrate=True)
+    first = own.fit(X, y)
+    with joblib.parallel_config("threading"):
+        second = clone(own).set_params(n_jobs=2).fit(X, y)
+    pd.testing.assert_frame_equal(first.evidence_, second.evidence_)
+    third = pickle.loads(pickle.dumps(second))
+    assert np.array_equal(first.predict_proba(X), third.predict_proba(X))
+    assert not clone(own).set_params(random_state=1).fit(X, y).evidence_.equals(first.evidence_)
+    global_state.assert_unchanged()
+
+
+def test_seeds_given_are_kept():
+    X, y = rows(100)
+    fitted = model(DecisionTreeClassifier(random_state=7), Fake(random_state=8), blend=1.0).fit(X, y)
+    assert (fitted.estimator_.random_state, fitted.oversampler_.random_state) == (7, 8)
+
+
+# ---- errors -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"scoring": "precison"}, "scoring: 'precison' is not a valid scoring"),
+        ({"scoring": balanced_accuracy_score}, "scoring: .*make_scorer"),
+        ({"scoring": 3}, "scoring=3"),
+        ({"scoring": lambda estimator, X, y: "much"}, "scoring=.*cannot judge"),
+        ({"scoring": lambda estimator, X, y: np.nan}, "is nan on an inner fold"),
+        ({"threshold": "f11"}, "threshold: 'f11'"),
+        ({"threshold": True}, "threshold=True"),
+        ({"calibrate": "plat"}, "calibrate='plat'"),
+        ({"blend": "best"}, "blend='best'"),
+        ({"blend": 1.5}, "blend=1.5"),
+        ({"blend": [0.5, -1]}, "blend=-1"),
+        ({"blend": []}, "blend is empty"),
+        ({"blend": None}, "blend=None"),
+        ({"blend": True}, "blend=True"),
+        ({"blend": Blend(0.5, 0.0)}, "weight=0.0"),
+        ({"blend": Blend(0.5, 0.5), "estimator": KNeighborsClassifier()}, "sample_weight"),
+        ({"cv": 1}, "cv=1"),
+        ({"cv": "many"}, "cv='many'"),
+        ({"cv": [(np.flatnonzero(rows(60, rare=0.3)[1] == 0), np.arange(5))]}, "cv: every training part"),
+        ({"oversampler": RandomOverSampler}, "oversampler="),
+        ({"estimator": LogisticRegression}, r"write estimator=LogisticRegression\(\)"),
+        ({"estimator": "forest"}, "estimator='forest'"),
+        ({"n_jobs": 0}, "n_jobs=0"),
+        ({"random_state": -1}, "random_state=-1"),
+    ],
+)
+def test_errors_name_the_parameter(parameters, said):
+    X, y = rows(60, rare=0.3)
+    with pytest.raises(GanaugError, match=said):
+        model(**{"blend": [1.0], **parameters}).fit(X, y)
+
+
+def test_more_errors():
+    X, kind = make_blobs(60, centers=3, random_state=0)
+    with pytest.raises(GanaugError, match="two classes"):
+        model(threshold="tune").fit(X, kind)
+    with pytest.raises(GanaugError, match="scoring='roc_auc' cannot judge this classifier on 3 classes"):
+        model(oversampler=RandomOverSampler(), scoring="roc_auc").fit(X, kind)
+    with pytest.raises(GanaugError, match="must return the rows it was given"):
+        model(oversampler=Shuffling(), blend=1.0).fit(*rows(60))
+    scorer = make_scorer(balanced_accuracy_score)
+    assert "score" in model(oversampler=RandomOverSampler(), scoring=scorer, blend=[1.0]).fit(X, kind).verdict_
+
+
+class Shuffling(Fake):
+    def fit_resample(self, X, y):
+        X, y = super().fit_resample(X, y)
+        return X[::-1], y[::-1]
