@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import re
 import signal
 import sys
 import warnings
+from pathlib import Path
+from types import SimpleNamespace
 
+import imblearn
 import joblib
 import numpy as np
 import pandas as pd
@@ -16,6 +21,7 @@ from imblearn.over_sampling import RandomOverSampler
 from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.datasets import make_classification
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
 from sklearn.naive_bayes import GaussianNB
@@ -336,6 +342,14 @@ def test_training_on_synthetic_rows_alone(numbers):
     assert not alone.values("roc_auc")["SMOTE"].equals(both.values("roc_auc")["SMOTE"])
 
 
+def test_labels_that_look_like_numbers(numbers):
+    X, y = numbers
+    texts = pd.Series(y + 1).astype(str).astype("category")
+    judges = {"forest": RandomForestClassifier(3)}
+    found = compare({"a": (X, texts)}, {"w": "class_weight"}, judges, metrics=["f1"], n_splits=2, n_repeats=1)
+    assert not found.failures.size
+
+
 def test_classifiers_without_probabilities(numbers):
     found = compare({"a": numbers}, {"none": None}, {"ridge": RidgeClassifier()}, n_repeats=1)
     missing = set(found.results[list(METRICS)].columns[found.results[list(METRICS)].isna().any()])
@@ -551,4 +565,57 @@ def test_digests_follow_values_and_not_addresses(mixed):
     pipe = make_pipeline(StandardScaler(), LogisticRegression())
     assert described(pipe) == described(make_pipeline(StandardScaler(), LogisticRegression()))
     assert described(pipe) != described(make_pipeline(StandardScaler(), LogisticRegression(C=2)))
+    assert described(RandomOverSampler())[0].endswith(imblearn.__version__)
+    # what comes from ganaug is known by its sources, without those that cannot change what it makes
+    parts = {thing.__name__: described(thing)[-12:] for thing in (ganaug.GANOversampler, ganaug.TabularGAN)}
+    assert parts["GANOversampler"] == parts["TabularGAN"] != described(NeighborSampler)[-12:]
     assert json.dumps(described({"f": len, "a": [1, array], "c": Counting, "s": Broken()}))
+
+
+# ---- The benchmark -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    folder = Path(__file__).resolve().parents[1] / "examples" / "benchmarks"
+    monkeypatch.syspath_prepend(str(folder))
+    for name in ("common", "datasets", "compare"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return importlib.import_module("compare")
+
+
+def test_the_page_is_written_from_results(benchmark, monkeypatch, tmp_path, rng):
+    pytest.importorskip("matplotlib")
+    gain = {"none": 0, "class weights": 0.01, "random": 0.01, "SMOTE": 0.02, "ADASYN": 0.015, "GANOversampler": 0.04}
+    rows = [
+        {"dataset": d, "oversampler": o, "classifier": c, "train_on": mode, "repeat": 0, "fold": f}
+        | {m: 0.5 + gain[o] + 0.02 * rng.random() for m in METRICS}
+        | {"seconds_resample": 1.0, "seconds_fit": 2.0, "error": "", "note": ""}
+        for d in ("one", "two", "three", "half")
+        for o in gain
+        for c in benchmark.classifiers()
+        for mode in ("both", "synthetic")
+        for f in range(3)
+    ]
+    rows = [row for row in rows if (row["dataset"], row["oversampler"]) != ("half", "GANOversampler")]
+    options = SimpleNamespace(sets=["one", "two", "three", "half"], repeats=1, train_on=["both", "synthetic"], jobs=2)
+    options.rows = 100
+    found, left_out = benchmark.complete(Comparison(rows), options)
+    assert left_out == ["half"] and found.results["dataset"].nunique() == 3
+    monkeypatch.setattr(benchmark, "IMAGES", tmp_path / "images")
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0]}), pd.Series([0, 0, 1])
+    monkeypatch.setattr(benchmark, "load", lambda name, rows: table)
+    text = benchmark.page(found, left_out, options, "python it.py")
+    assert "- reached: best mean rank on AUC: 1.00" in text and "Not finished, and not in the figures: half." in text
+    assert "## Trained on synthetic rows alone" in text and "| three | 3 | 1 (0) | 2 | 1 |" in text
+    for name in re.findall(r"\(images/(.*?)\)", text):
+        assert (tmp_path / "images" / name).stat().st_size > 1000
+
+
+def test_large_sets_are_drawn_down_and_keep_their_classes(benchmark, shared_data, monkeypatch):
+    monkeypatch.setattr(benchmark, "reader", lambda: shared_data)
+    X, y = benchmark.load("mammography", 1_000)
+    whole = shared_data.load_tabular("mammography")[1].mean()
+    assert 1_000 <= len(X) == len(y) < 1_010 and y.sum() == 30 and whole * 1_000 < 30
+    assert len(benchmark.set_names()) == 43
+    assert benchmark.load("mammography", 1_000)[0].equals(X)

@@ -25,7 +25,8 @@ LAYERS = [
     ("L2", {"callbacks"}),  # they watch the game; the game knows only that it is watched
     ("L3", {"curation", "metrics"}),
     ("L3", {"estimators"}),
-    ("L4", {"datasets", "oversampling", "selection", "transforms"}),
+    ("L4", {"datasets", "oversampling", "transforms"}),
+    ("L4", {"selection"}),
     ("L5", {"experiments", "report"}),
     ("L5", {"cli"}),
     ("L5", {"__main__"}),

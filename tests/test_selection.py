@@ -24,11 +24,12 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from threadpoolctl import threadpool_limits
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler, TabularGAN
 from ganaug.selection import Blend, judging
 from ganaug.selection.blends import blended, candidates, pooled
-from ganaug.selection.finishing import fit_finish
+from ganaug.selection.finishing import fit_finish, fit_sigmoid
 from ganaug.selection.judging import best_blend, evidence
 from ganaug.selection.metric import Metric
 from ganaug.selection.responses import Responses
@@ -282,6 +283,22 @@ def test_calibration_undoes_balancing(calibrate):
     assert np.array_equal(mended.predict(X_new), (q > 0.5).astype(int))
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_sigmoid_is_the_most_likely_one(turned):
+    rng = np.random.default_rng(0)
+    s = 1000 + 50 * rng.normal(size=4000)
+    hit = rng.random(4000) < 1 / (1 + np.exp(-(0.04 * (s - 1000) - 2)))
+    found = fit_sigmoid(-s if turned else s, hit)
+    if turned:  # a ranking that is wrong is flattened, not turned round
+        assert 0 < found.slope < 1e-4 and found(-s).mean() == pytest.approx(hit.mean(), abs=1e-3)
+    else:
+        assert found.slope == pytest.approx(0.04, abs=0.004)
+        assert found.intercept + 1000 * found.slope == pytest.approx(-2, abs=0.15)
+    apart = fit_sigmoid(np.repeat([0.0, 1.0], 20), np.repeat([False, True], 20))
+    assert apart(np.array([0.0, 1.0])) == pytest.approx([1 / 22, 21 / 22], abs=1e-3)
+    assert fit_sigmoid(np.zeros(10), np.arange(10) < 3)(np.zeros(1))[0] == pytest.approx(0.35, abs=0.1)
+
+
 def test_calibration_of_several_classes():
     X, kind = make_blobs([300, 60, 30], centers=[[0, 0], [2, 0], [0, 2]], cluster_std=1.2, random_state=0)
     y = np.array(["a", "b", "c"])[kind]
@@ -311,6 +328,7 @@ def test_threshold_is_tuned_for_the_metric():
     assert np.array_equal(moved.predict(X), (moved.predict_proba(X)[:, 1] >= moved.threshold_).astype(int))
     better = [balanced_accuracy_score(y_new, m.predict(X_new)) for m in (moved, bare)]
     assert better[0] > better[1] + 0.1
+    assert abs(moved.evidence_["score"][0] - better[0]) < 0.05 and better[1] + 0.1 < moved.evidence_["score"][0]
     # a metric that sees no labels leaves the threshold to balanced accuracy, or to the one named
     assert model(blend=0, threshold="tune").fit(X, y).threshold_ == moved.threshold_
     assert model(blend=0, threshold="f1").fit(X, y).threshold_ > moved.threshold_
@@ -374,7 +392,8 @@ def test_frames_reach_the_estimator_as_they_are(native, global_state):
     else:
         encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
         estimator = make_pipeline(encode, DecisionTreeClassifier())
-    fitted = model(estimator, tiny_gan(), blend=[1.0], threshold="f1").fit(X, y)
+    with threadpool_limits(1):  # on a busy machine, boosting's threads wait for one another
+        fitted = model(estimator, tiny_gan(), blend=[Blend(1.0)], threshold="f1").fit(X, y)
     assert fitted.feature_names_in_.tolist() == ["number", "kind", "count"] and fitted.n_features_in_ == 3
     assert fitted.predict(X).shape == (160,)
     pd.testing.assert_frame_equal(X, before)

@@ -2,13 +2,14 @@
 
     python examples/benchmarks/compare.py --write
 
-43 sets, 5 classifiers, 3 folds x 2 repeats; training on real and new rows, and on new rows alone. A finished cell (an
-oversampler on one fold of a set) is a file of out/compare, and a later call goes on from there; cells of GANOversampler
-count as long as ganaug's code is the same. ``--write-only`` writes the page from what is finished, at any time.
+43 sets, 5 classifiers, 3 folds x 2 repeats; training on real and new rows, and on new rows alone. A finished cell
+(an oversampler on one fold of a set) is a file of out/compare, and a later call goes on from there; cells of
+GANOversampler count as long as ganaug's code is the same. ``--write-only`` writes the page from what is finished.
 
 Sets: all tabular ones but those that share rows or patients with another one that is here (SHARED below). One of more
-than 3,000 rows is drawn down to about as many: each class in proportion, but at least 30 rows of it, or all that it has.
-Sets of more than two classes stay so: F1 is then macro, AUC and average precision the mean of one class against the rest.
+than 3,000 rows is drawn down to about as many: each class in proportion, but at least 30 rows of it, or all that it
+has. Sets of more than two classes stay so: F1 is then macro, AUC and average precision the mean of one class against
+the rest.
 """
 
 from __future__ import annotations
@@ -16,12 +17,9 @@ from __future__ import annotations
 import argparse
 import datetime
 import functools
-import os
+import shlex
 import sys
 import time
-
-for _library in ("OMP", "MKL", "OPENBLAS"):  # before numpy is there: each cell has one core
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
@@ -222,10 +220,10 @@ def page(found, left_out, options, command):
     failures["first"] = failures["first"].str.replace("\n", " ").str[:120]
     parts = [
         "# Comparison",
-        f"The default `GANOversampler` beside six ways to treat imbalance: {len(names)} tabular sets of `../shared/data`, "
-        f"{found.results['classifier'].nunique()} classifiers, 3 folds x {options.repeats} repeats. Only training folds are "
-        "resampled; a cell is the mean over the folds of one set and classifier. How it is measured stands in "
-        "[experiments.md](experiments.md); which sets, and how large ones are drawn down, in the script.",
+        f"The default `GANOversampler` beside six ways to treat imbalance, on {len(names)} tabular sets of "
+        f"`../shared/data`, with {found.results['classifier'].nunique()} classifiers, 3 folds x {options.repeats} "
+        "repeats. Only training folds are resampled; a cell is the mean over the folds of one set and classifier. How "
+        "it is measured stands in [experiments.md](experiments.md); how large sets are drawn down, in the script.",
         f"```bash\n{command}\n```",
         f"{datetime.date.today().isoformat()}, {options.jobs or 1} cells at a time on: {machine()}.\n"
         f"{versions('ganaug', 'torch', 'scikit-learn', 'imbalanced-learn', 'pandas', 'numpy')}.",
@@ -240,8 +238,8 @@ def page(found, left_out, options, command):
         alone = found.select(train_on="synthetic")
         parts += [
             "## Trained on synthetic rows alone",
-            "Each class that got new rows is represented by those only (by copies of real rows after random oversampling); "
-            "nothing and class weights train on the real rows, for comparison.",
+            "Each class that got new rows is represented by those only (by copies of real rows after random "
+            "oversampling); nothing and class weights train on the real rows, for comparison.",
             rank_table(alone),
             f"{OURS} minus SMOTE:",
             against(alone, "SMOTE"),
@@ -269,6 +267,8 @@ def main(arguments=None):
     if unknown:
         parser.error(f"unknown sets {sorted(unknown)}; those known are {', '.join(known)}")
     options.sets = options.sets or known
+    if options.oversamplers and (options.write or options.write_only):
+        parser.error("the page is about all oversamplers: leave out --oversamplers, or --write")
     if load_average() > 0.5 and not options.write_only:
         print(f"The machine is busy (load {load_average():.1f}): the seconds will be too many.")
 
@@ -283,7 +283,7 @@ def main(arguments=None):
         print(f"\ntrain_on={mode}, mean ranks:\n{summary.xs('rank', axis=1, level=1).round(2).to_string()}")
         print(f"means:\n{summary.xs('mean', axis=1, level=1).round(3).to_string()}")
     if options.write or options.write_only:
-        asked = " ".join(["python examples/benchmarks/compare.py", *(arguments or sys.argv[1:])])
+        asked = shlex.join(["python", "examples/benchmarks/compare.py", *(arguments or sys.argv[1:])])
         PAGE.write_text(page(found, left_out, options, asked), encoding="utf-8")
         print(f"Wrote {PAGE}")
     return 0

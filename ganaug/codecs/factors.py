@@ -68,7 +68,8 @@ class Factors:
         # each factor took a degree of freedom from the residual
         freedom = (n - 1) / max(1, n - 1 - len(order))
         residual = np.sqrt(np.maximum(total - explained, 0.0) * freedom)
-        return cls(*(a.astype(np.float32) for a in (mean, basis, scale, residual)), seed)
+        mean, basis, scale, residual = (a.astype(np.float32) for a in (mean, basis, scale, residual))
+        return cls(mean, basis, scale, residual, seed)
 
     @property
     def count(self) -> int:

@@ -16,8 +16,8 @@ __all__ = ["Curve", "normal_scores"]
 
 Float64 = npt.NDArray[np.float64]
 
-# the smallest value of a column stands at this score, the largest at its negative
-_LOW = -3.0
+# no score of a value seen is below this, or above its negative; nearer to 0, extremes would be drawn too often
+_LOW = -4.0
 _EDGE = float(ndtr(_LOW))
 # beyond the observed range scores grow on, but not without bound
 _FAR = 5.0
@@ -28,7 +28,7 @@ _FEW_LEVELS, _MAX_LEVELS, _MIN_REPEATS = 64, len(_KNOTS), 4
 
 
 def normal_scores(shares: Array) -> Float64:
-    """Normal scores of shares in [0, 1], within -3 and 3."""
+    """Normal scores of shares in [0, 1], within -4 and 4."""
     # to float32 and back: what is stored is exactly what was used
     return np.asarray(ndtri(_EDGE + (1 - 2 * _EDGE) * shares).astype(np.float32), dtype=np.float64)
 

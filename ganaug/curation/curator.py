@@ -31,9 +31,10 @@ REPEATS_ALLOWED = 0.05
 # Up to this width a row must also be plausible column by column.
 MAX_AXES = 256
 N_DIRECTIONS = 32
-# A row is an outlier beyond all rows seen in a direction and beyond what one in so many would reach
-# by chance, were the class normal: the range of 20 rows alone would refuse most real rows that it has not seen.
-BY_CHANCE = 1000
+# A row is an outlier beyond all rows seen in a direction and beyond what, over all directions together, this
+# share of rows would reach by chance, were the class normal: the range of 20 rows alone would refuse most real
+# rows that it has not seen.
+BY_CHANCE = 0.1
 # A class of fewer rows has seen too little to say what is far outside it, or what is another class.
 MIN_ROWS = 12
 ROUNDS = 8
@@ -236,8 +237,8 @@ def _directions(x: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Lowest and highest value of each column: the range seen, or a wider prediction interval. (n, k) -> (k,), (k,)."""
-    n = len(along)
-    quantile = float(stdtrit(n - 1, 1 - 0.5 / BY_CHANCE)) * math.sqrt(1 + 1 / n)
+    n, k = along.shape
+    quantile = float(stdtrit(n - 1, 1 - 0.5 * BY_CHANCE / k)) * math.sqrt(1 + 1 / n)
     centre, reach = along.mean(0), quantile * along.std(0, ddof=1)
     return np.minimum(along.min(0), centre - reach), np.maximum(along.max(0), centre + reach)
 

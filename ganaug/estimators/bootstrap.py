@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.codecs import LabelCodec, WideTableCodec
+from ganaug.codecs import CompactTableCodec, LabelCodec
 from ganaug.curation import Tally
 from ganaug.estimators import options
 from ganaug.estimators.prepared import Conditions, Prepared
@@ -72,7 +72,7 @@ class SmoothedBootstrap(SamplingMixin):
         labels = None if y is None else LabelCodec().fit(y)
         codes = None if labels is None else labels.encode(y)
         seed = child_seed(root_seed(self.random_state), "codec")
-        codec = WideTableCodec(keep_range=bool(self.keep_range)).fit(X, codes, seed=seed)
+        codec = CompactTableCodec(keep_range=bool(self.keep_range)).fit(X, codes, seed=seed)
         x = codec.encode(X, owner=type(self).__name__)
         codes = np.zeros(len(x), np.int64) if codes is None else codes
         if len(codes) != len(x):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ganaug.augmentation import Augmentation, jitter
-from ganaug.codecs import WideTableCodec
+from ganaug.codecs import CompactTableCodec
 from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
@@ -195,8 +195,8 @@ class TabularGAN(BaseGAN):
         # still tells them all from each other: the squared slope at a given logit falls with the width.
         return float(self.penalty) * max(1.0, width / WIDTH_OF_ONE_PENALTY)
 
-    def _make_codec(self) -> WideTableCodec:
-        return WideTableCodec(keep_range=bool(self.keep_range))
+    def _make_codec(self) -> CompactTableCodec:
+        return CompactTableCodec(keep_range=bool(self.keep_range))
 
     def _design(self) -> dict[str, Any]:
         return {
@@ -207,10 +207,12 @@ class TabularGAN(BaseGAN):
             "latent_dim": self.latent_dim,
         }
 
-    def _make_players(self, codec: WideTableCodec, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
+    def _make_players(
+        self, codec: CompactTableCodec, n_conditions: int, rng: torch.Generator, **design: Any
+    ) -> Players:
         build = TABULAR_ARCHITECTURES[design.pop("architecture")]
         return build(codec.blocks, n_conditions, rng, **design)
 
-    def _augmentation(self, codec: WideTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
+    def _augmentation(self, codec: CompactTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
         scale = self.jitter * np.maximum(counts, 1) ** -0.2
         return jitter(codec.blocks, torch.tensor(scale, dtype=torch.float32, device=device))

@@ -22,7 +22,10 @@ __all__ = ["cell_path", "data_digest", "described", "read_cell", "write_cell"]
 # Raised when the same settings would give other figures: files of an earlier protocol are then left unread.
 PROTOCOL = 1
 PACKAGE = Path(__file__).resolve().parents[1]
-NOT_THE_METHOD = {"experiments", "report", "cli.py", "__main__.py"}
+# Sources of ganaug on which no figure depends: what looks at results (PROTOCOL stands for it), names, the command line.
+LOOKING = {"experiments", "report", "cli", "__init__", "__main__"}
+# Sources on which those of a sampler do not depend, because no lower layer imports them.
+ASIDE = LOOKING | {"datasets", "selection", "transforms"}
 
 Row = dict[str, Any]
 
@@ -90,7 +93,8 @@ def _origin(thing: Any) -> str:
     name = f"{module}.{getattr(thing, '__qualname__', repr(thing))}"
     root, _, rest = module.partition(".")
     if root == PACKAGE.name:
-        return name if rest.split(".")[0] in NOT_THE_METHOD else f"{name} {_method_digest()}"
+        home = rest.split(".")[0]
+        return name if home in LOOKING else f"{name} {_sources(aside=home in ASIDE)}"
     version = getattr(sys.modules.get(root), "__version__", None)
     if version is None:
         try:
@@ -101,10 +105,10 @@ def _origin(thing: Any) -> str:
 
 
 @functools.cache
-def _method_digest() -> str:
-    """Of ganaug's own sources, but for those that only look at the results."""
+def _sources(aside: bool) -> str:
+    """A digest of ganaug's own sources, with or without those that stand aside."""
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.relative_to(PACKAGE).parts[0] not in NOT_THE_METHOD:
+        if path.relative_to(PACKAGE).with_suffix("").parts[0] not in (LOOKING if aside else ASIDE):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -187,7 +187,10 @@ def _judge(
 ) -> tuple[Predictions, Row]:
     if cell.resamples and mode == "synthetic" and not data.is_synthetic.any():
         raise InvalidDataError("the sampler made no rows that can be told from the real ones")
-    classifier, labels, rows = seeded(prototype, seed), data.labels[data.parts[mode]], rows_of(data.X, test)
+    classifier, rows = seeded(prototype, seed), rows_of(data.X, test)
+    # labels that are no numbers become 0 to K - 1: scikit-learn's forests take texts "1", "2" for numbers when weighted
+    known = classes if np.issubdtype(classes.dtype, np.number) else np.arange(len(classes))
+    labels = known[np.searchsorted(classes, data.labels[data.parts[mode]])]
     with _noted() as notes:
         if isinstance(classifier, Pipeline):  # it prepares the table itself
             X_train, X_test = rows_of(data.rows, data.parts[mode]), rows
@@ -197,7 +200,7 @@ def _judge(
         started = time.perf_counter()
         note = fit_classifier(classifier, X_train, labels, cell.sampler == CLASS_WEIGHT)
         seconds = time.perf_counter() - started
-        found = _predicted(classifier, X_test, np.searchsorted(classes, data.y[test]), classes, positive)
+        found = _predicted(classifier, X_test, np.searchsorted(classes, data.y[test]), known, positive)
     note = "; ".join(filter(None, [note, *notes]))
     return found, {"seconds_fit": seconds, "rows_train": len(labels), "note": note}
 

@@ -111,6 +111,8 @@ def _loaded(source: Any) -> tuple[Any, np.ndarray]:
         raise InvalidDataError(f"X has {len(frame)} rows and y has {len(codes)}")
     if pd.isna(codes).any():
         raise InvalidDataError("y has missing values")
+    if codes.dtype == object and pd.api.types.infer_dtype(codes) in {"integer", "boolean"}:
+        codes = np.array(codes.tolist())
     if len(np.unique(codes)) < 2:
         raise InvalidDataError("y has a single class")
     return X if isinstance(X, np.ndarray) and X.dtype != object else frame.reset_index(drop=True), codes

@@ -101,6 +101,7 @@ def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: 
     for name in scores.index:
         ax.annotate(str(name), (cost[name], scores[name]), xytext=(4, 4), textcoords="offset points", fontsize=8)
     ax.set_xscale("log")
+    ax.margins(x=0.3, y=0.1)  # room for the names
     ax.set_xlabel("seconds of resampling and fitting, mean")
     ax.set_ylabel(f"{metric}, mean over cells")
     ax.grid(alpha=0.3)

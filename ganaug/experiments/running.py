@@ -62,7 +62,8 @@ def compare(
         classifier. Default: `default_oversamplers`.
     classifiers : dict of str to classifier, optional
         Each is put behind imputation, scaling and one-hot encoding, fitted on
-        the resampled training rows. A ``Pipeline`` is taken as it is. Default:
+        the resampled training rows. A ``Pipeline`` is taken as it is. Labels
+        that are no numbers reach it as 0 to K - 1, in sorted order. Default:
         `default_classifiers`.
     metrics : sequence of str, optional
         Of "average_precision", "roc_auc", "balanced_accuracy", "f1", "g_mean",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,6 @@ from ganaug.selection.finishing import Finish
 from ganaug.selection.folds import held_out, splits
 from ganaug.selection.judging import Judge, best_blend, evidence, no_evidence, out_of_fold
 from ganaug.selection.metric import Metric
-from ganaug.selection.responses import Responses
 from ganaug.selection.verdict import judged, unjudged
 from ganaug.types import IntArray
 
@@ -97,23 +97,17 @@ def choose(
         folds = held_out(estimator, oversampler, blends, X, y, parts, seed, n_jobs)
         if interrupt.requested:
             raise KeyboardInterrupt
+        rows, said = out_of_fold(folds, 0)
+        sees_labels = threshold is not False and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
         if threshold == "tune":
-            rows, said = out_of_fold(folds, 0)
-            tuned = _metric_of_labels(metric, said, _safe_indexing(X, rows), y[rows], sizes)
-        judge = Judge(metric, calibration, tuned)
+            tuned = metric if sees_labels else Metric("threshold", "balanced_accuracy", classes, sizes)
+        judge = Judge(metric, calibration, tuned if sees_labels else None)
         table = evidence(blends, *judge.scores(folds, X, y, seed, n_jobs), int(sizes.min()))
         place = place if fixed else best_blend(table)
         rows, said = out_of_fold(folds, place)
-        finish = judge.finish(said, _safe_indexing(X, rows), y[rows])
+        finish = replace(judge, threshold_metric=tuned).finish(said, _safe_indexing(X, rows), y[rows])
     verdict = judged(table, blends, place, fixed, metric.name)
     return Choice(place, _marked(table, place), verdict, finish, len(parts))
-
-
-def _metric_of_labels(metric: Metric, said: Responses, X: Any, y: npt.NDArray[Any], sizes: IntArray) -> Metric:
-    """What a threshold is tuned for: the metric itself if it looks at labels."""
-    if metric.sees_labels(said, X, y):
-        return metric
-    return Metric("threshold", "balanced_accuracy", said.classes, sizes)
 
 
 def _unjudged_because(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
@@ -23,8 +22,9 @@ Map = Callable[[Floats], Floats]  # scores to probabilities
 
 # Thresholds tried; more of them follow the chance of the rows at hand.
 THRESHOLDS = 50
-# The slope stays above it, so that a calibration never turns a ranking round.
+# In units of the scores' spread. The slope stays above it, so that a calibration never turns a ranking round.
 FLATTEST = 1e-3
+NEWTON_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,32 @@ def fit_sigmoid(s: Floats, hit: npt.NDArray[np.bool_]) -> Sigmoid:
     positive, negative = int(hit.sum()), int((~hit).sum())
     target = np.where(hit, (positive + 1) / (positive + 2), 1 / (negative + 2))
     centre, scale = float(s.mean()), float(s.std()) or 1.0
-    u = (s - centre) / scale
-
-    def loss(parameters: Floats) -> tuple[float, Floats]:
-        z = parameters[0] * u + parameters[1]
-        residual = expit(z) - target
-        return float(np.mean(np.logaddexp(0, z) - target * z)), np.array([np.mean(residual * u), np.mean(residual)])
-
-    start = np.array([1.0, logit(target.mean())])
-    slope, intercept = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(FLATTEST, None), (None, None)]).x
+    u, one = (s - centre) / scale, np.ones(len(s))
+    slope, intercept = _most_likely(np.column_stack([u, one]), target, 0 * u)
+    if slope < FLATTEST:
+        slope, intercept = FLATTEST, _most_likely(one[:, None], target, FLATTEST * u)[0]
     return Sigmoid(float(slope / scale), float(intercept - slope * centre / scale))
+
+
+def _most_likely(A: Floats, target: Floats, offset: Floats) -> Floats:
+    """Of p = expit(A theta + offset), the theta with the least cross entropy; Newton's method, never uphill."""
+
+    def loss(theta: Floats) -> float:
+        z = A @ theta + offset
+        return float(np.mean(np.logaddexp(0, z) - target * z))
+
+    theta = np.zeros(A.shape[1])
+    now = loss(theta)
+    for _ in range(NEWTON_STEPS):
+        p = expit(A @ theta + offset)
+        curvature = (A * (p * (1 - p))[:, None]).T @ A + 1e-9 * len(A) * np.eye(len(theta))
+        step = np.linalg.solve(curvature, A.T @ (p - target))
+        while (then := loss(theta - step)) > now:
+            step = step / 2
+        theta, gained, now = theta - step, now - then, then
+        if gained < 1e-12:
+            break
+    return theta
 
 
 def fit_isotonic(s: Floats, hit: npt.NDArray[np.bool_]) -> Map:

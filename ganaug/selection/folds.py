@@ -15,7 +15,7 @@ from sklearn.utils import _safe_indexing
 
 from ganaug.estimators import options
 from ganaug.exceptions import InvalidParameterError
-from ganaug.parallel import run_tasks
+from ganaug.parallel import run_tasks, side_by_side
 from ganaug.seeding import child_seed
 from ganaug.selection.blends import NONE, Blend, Pool, blended, pooled
 from ganaug.selection.responses import Responses, record
@@ -89,6 +89,11 @@ def held_out(
     -------
     list of Fold
     """
+    if side_by_side(len(parts), n_jobs):
+        bars = [
+            name for name, value in oversampler.get_params().items() if name.endswith("verbose") and value == "auto"
+        ]
+        oversampler = clone(oversampler).set_params(**dict.fromkeys(bars, False))  # they would overwrite one another
     tasks = [
         (estimator, oversampler, blends, X, y, train, test, child_seed(seed, "fold", i))
         for i, (train, test) in enumerate(parts)

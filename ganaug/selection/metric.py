@@ -81,7 +81,6 @@ class Metric:
 
     def sees_labels(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
-        first, second = (
-            self(replace(responses, labels=np.full(len(y), label)), X, y) for label in responses.classes[:2]
-        )
-        return first != second
+        first, second = responses.classes[:2]
+        wrong = np.where(y == first, second, first)
+        return self(replace(responses, labels=y), X, y) != self(replace(responses, labels=wrong), X, y)

@@ -1,4 +1,4 @@
-"""The codec of tables with any number of columns: thousands of numbers become factors."""
+"""The encoding that networks learn: no more columns than the table has facts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.codecs.factors import Factors
+from ganaug.codecs.joints import Joints
 from ganaug.codecs.pickling import PickledByState
 from ganaug.codecs.plain import Array, State
 from ganaug.codecs.table import TableCodec
@@ -15,11 +16,14 @@ from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.seeding import child_seed
 from ganaug.types import Block, FloatArray
 
-__all__ = ["WideTableCodec"]
+__all__ = ["CompactTableCodec"]
 
 
-class WideTableCodec(PickledByState):
-    """A `TableCodec` whose numbers, where there are very many, are reduced to factors.
+class CompactTableCodec(PickledByState):
+    """A `TableCodec` whose encoded matrix is made compact.
+
+    Categories and missing values that determine one another become one group
+    of states; more than ``most_numbers`` columns of numbers become factors.
 
     Parameters
     ----------
@@ -34,6 +38,8 @@ class WideTableCodec(PickledByState):
     ----------
     table : TableCodec
         What encodes each column.
+    joints : Joints
+        Its one-hot groups, joined.
     factors : Factors or None
         None where the table is not wide.
     """
@@ -42,14 +48,14 @@ class WideTableCodec(PickledByState):
         self.keep_range = keep_range
         self.most_numbers = most_numbers
 
-    def fit(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> WideTableCodec:
-        """Learn the columns, and the factors if there are many; see `TableCodec.fit`."""
+    def fit(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> CompactTableCodec:
+        """Learn the columns and what can be made compact; see `TableCodec.fit`."""
         self.table = TableCodec(self.keep_range).fit(X, y, seed)
+        rows = self.table.encode(X)
+        self.joints = Joints.fit(rows, self.table.blocks)
         self.factors: Factors | None = None
-        if self._n_scalars > self.most_numbers:
-            rows = self.table.encode(X)
-            if len(rows) > 1:
-                self.factors = Factors.fit(rows[:, : self._n_scalars], child_seed(seed, "factors"))
+        if self._n_scalars > self.most_numbers and len(rows) > 1:
+            self.factors = Factors.fit(rows[:, : self._n_scalars], child_seed(seed, "factors"))
         self._learnt()
         return self
 
@@ -61,36 +67,45 @@ class WideTableCodec(PickledByState):
         return sum(block.width for block in self.table.blocks if block.tag == "scalar")
 
     @property
+    def _n_numbers(self) -> int:
+        return self._n_scalars if self.factors is None else self.factors.count
+
+    @property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks of the encoded matrix, covering ``0..width`` in order."""
-        if self.factors is None:
-            return self.table.blocks
-        shift = self.factors.count - self._n_scalars
-        groups = (Block(b.tag, b.start + shift, b.stop + shift) for b in self.table.blocks if b.tag == "onehot")
-        return (Block("scalar", 0, self.factors.count), *groups)
+        at = self._n_numbers
+        blocks = [Block("scalar", 0, at)] if at else []
+        for width in self.joints.widths:
+            blocks.append(Block("onehot", at, at + width))
+            at += width
+        return tuple(blocks)
 
     @property
     def width(self) -> int:
         """Columns of the encoded matrix."""
-        return self.table.width + (0 if self.factors is None else self.factors.count - self._n_scalars)
+        return self._n_numbers + sum(self.joints.widths)
 
-    def encode(self, X: Any, owner: str = "WideTableCodec") -> FloatArray:
+    def encode(self, X: Any, owner: str = "CompactTableCodec") -> FloatArray:
         """Encode a table; see `TableCodec.encode`. (n, d) -> (n, width), float32."""
         rows = self.table.encode(X, owner=owner)
-        if self.factors is None:
+        if self.factors is None and self.joints.trivial:
             return rows
-        k = self._n_scalars
-        return np.concatenate([self.factors.encode(rows[:, :k]), rows[:, k:]], axis=1)
+        numbers = rows[:, : self._n_scalars]
+        if self.factors is not None:
+            numbers = self.factors.encode(numbers)
+        return np.concatenate([numbers, self.joints.encode(rows)], axis=1)
 
     def decode(self, Z: npt.ArrayLike) -> Any:
         """Decode any finite numbers of shape (n, width); see `TableCodec.decode`."""
-        if self.factors is None:
-            return self.table.decode(Z)
         matrix = np.asarray(Z, np.float32)
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise InvalidDataError(f"cannot decode an array of shape {matrix.shape}; give (n, {self.width})")
-        k = self.factors.count
-        return self.table.decode(np.concatenate([self.factors.decode(matrix[:, :k]), matrix[:, k:]], axis=1))
+        if self.factors is None and self.joints.trivial:
+            return self.table.decode(matrix)
+        numbers, hot = matrix[:, : self._n_numbers], matrix[:, self._n_numbers :]
+        if self.factors is not None:
+            numbers = self.factors.decode(numbers)
+        return self.table.decode(np.concatenate([numbers, self.joints.decode(hot)], axis=1))
 
     def column_summary(self) -> list[dict[str, Any]]:
         """One dict for each column; see `TableCodec.column_summary`."""
@@ -99,12 +114,16 @@ class WideTableCodec(PickledByState):
     def get_state(self) -> State:
         """Config (JSON) and arrays; no training row is among them."""
         config, arrays = self.table.get_state()
-        wide = {"most_numbers": self.most_numbers, "seed": None if self.factors is None else self.factors.seed}
+        compact = {
+            "most_numbers": self.most_numbers,
+            "joints": self.joints.get_state(),
+            "seed": None if self.factors is None else self.factors.seed,
+        }
         own = {} if self.factors is None else self.factors.get_state()
-        return {"table": config, "wide": wide}, {**arrays, **own}
+        return {"table": config, "compact": compact}, {**arrays, **own}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> WideTableCodec:
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> CompactTableCodec:
         """The codec that `get_state` took apart.
 
         Raises
@@ -115,11 +134,13 @@ class WideTableCodec(PickledByState):
         try:
             own = {k: v for k, v in arrays.items() if k.startswith("factors.")}
             table = TableCodec.from_state(config["table"], {k: v for k, v in arrays.items() if k not in own})
-            codec = cls(table.keep_range, config["wide"]["most_numbers"])
+            compact = config["compact"]
+            codec = cls(table.keep_range, compact["most_numbers"])
             codec.table, codec.factors = table, None
-            if config["wide"]["seed"] is not None:
-                codec.factors = Factors.from_state(config["wide"]["seed"], own, codec._n_scalars)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ModelFileError(f"the stored codec of a table cannot be read: {error!r}") from error
+            codec.joints = Joints.from_state(compact["joints"], table.blocks)
+            if compact["seed"] is not None:
+                codec.factors = Factors.from_state(compact["seed"], own, codec._n_scalars)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ModelFileError(f"the stored codec of a table cannot be read: {error}") from error
         codec._learnt()
         return codec

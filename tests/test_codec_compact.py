@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ganaug.codecs import TableCodec, WideTableCodec
+from ganaug.codecs import CompactTableCodec, TableCodec
 from ganaug.codecs.factors import Factors
 from ganaug.exceptions import InvalidDataError, ModelFileError
 
@@ -26,13 +26,13 @@ def wide(rng):
 
 def test_few_columns_are_encoded_as_ever(wide):
     narrow = wide.iloc[:, -20:]
-    plain, codec = TableCodec().fit(narrow), WideTableCodec().fit(narrow)
+    plain, codec = TableCodec().fit(narrow), CompactTableCodec().fit(narrow)
     assert codec.factors is None and codec.blocks == plain.blocks
     assert_array_equal(codec.encode(narrow), plain.encode(narrow))
 
 
 def test_many_columns_become_factors(wide):
-    codec = WideTableCodec().fit(wide, seed=3)
+    codec = CompactTableCodec().fit(wide, seed=3)
     assert codec.factors.count == 40  # half the rows
     assert codec.width == 42 and [b.tag for b in codec.blocks] == ["scalar", "onehot"]
     encoded = codec.encode(wide)
@@ -64,26 +64,80 @@ def test_components_against_the_singular_values(rng):
 
 
 def test_noise_is_a_function_of_the_row_alone(wide):
-    codec = WideTableCodec().fit(wide, seed=3)
+    codec = CompactTableCodec().fit(wide, seed=3)
     encoded = codec.encode(wide)
-    assert not codec.decode(encoded).equals(WideTableCodec().fit(wide, seed=4).decode(encoded))
+    assert not codec.decode(encoded).equals(CompactTableCodec().fit(wide, seed=4).decode(encoded))
     shifted = encoded + np.float32(1e-3)
     assert not codec.decode(encoded).equals(codec.decode(shifted))
 
 
 def test_state_there_and_back(wide):
-    codec = WideTableCodec().fit(wide, seed=3)
+    codec = CompactTableCodec().fit(wide, seed=3)
     config, arrays = codec.get_state()
-    again = WideTableCodec.from_state(json.loads(json.dumps(config)), arrays)
+    again = CompactTableCodec.from_state(json.loads(json.dumps(config)), arrays)
     encoded = codec.encode(wide)
     assert_array_equal(again.encode(wide), encoded)
     assert again.decode(encoded).equals(codec.decode(encoded))
     arrays["factors.basis"] = arrays["factors.basis"][:-1]
     with pytest.raises(ModelFileError, match="do not fit its columns"):
-        WideTableCodec.from_state(config, arrays)
+        CompactTableCodec.from_state(config, arrays)
 
 
 def test_an_array_of_the_wrong_width(wide):
-    codec = WideTableCodec().fit(wide, seed=3)
+    codec = CompactTableCodec().fit(wide, seed=3)
     with pytest.raises(InvalidDataError, match=r"give \(n, 42\)"):
         codec.decode(np.zeros((2, 43)))
+
+
+# ------------------------------------------------------------------------------------------ joints
+
+
+@pytest.fixture
+def told_twice(rng):
+    """A value that is there where a flag says so, a code with its name, and a free category."""
+    n = 200
+    measured = rng.random(n) < 0.9
+    code = rng.integers(0, 4, n)
+    return pd.DataFrame(
+        {
+            "measured": np.where(measured, "t", "f"),
+            "value": np.where(measured, rng.normal(size=n), np.nan),
+            "free": rng.choice(["x", "y", "z"], n),
+            "code": pd.Categorical(code),
+            "name": np.array(["north", "east", "south", "west"])[code],
+        }
+    )
+
+
+def test_what_determines_one_another_is_one_group(told_twice, rng):
+    codec = CompactTableCodec().fit(told_twice)
+    assert sorted(joint.members for joint in codec.joints.joints if len(joint.members) > 1) == [(0, 1), (3, 4)]
+    assert codec.width == 1 + 2 + 3 + 4 and codec.table.width == 1 + 2 + 2 + 3 + 4 + 4
+    pd.testing.assert_frame_equal(codec.decode(codec.encode(told_twice)), told_twice)
+    garbage = codec.decode(rng.normal(size=(500, codec.width)))
+    assert ((garbage["measured"] == "t") == garbage["value"].notna()).all()
+    names = told_twice.drop_duplicates(["code", "name"]).set_index("code")["name"]
+    assert (garbage["code"].map(names).astype(str) == garbage["name"]).all()
+
+
+def test_an_unseen_combination_is_read_as_the_nearest(told_twice):
+    codec = CompactTableCodec().fit(told_twice)
+    odd = told_twice.head(3).assign(measured="f", value=1.0)
+    back = codec.decode(codec.encode(odd))
+    assert ((back["measured"] == "t") == back["value"].notna()).all()
+
+
+def test_few_rows_join_nothing(told_twice):
+    assert CompactTableCodec().fit(told_twice.head(40)).joints.trivial
+
+
+def test_joints_are_saved(told_twice):
+    codec = CompactTableCodec().fit(told_twice)
+    config, arrays = codec.get_state()
+    config = json.loads(json.dumps(config))
+    again = CompactTableCodec.from_state(config, arrays)
+    assert again.blocks == codec.blocks
+    assert_array_equal(again.encode(told_twice), codec.encode(told_twice))
+    config["compact"]["joints"][0][0] = [0, 99]
+    with pytest.raises(ModelFileError, match="joint groups do not fit"):
+        CompactTableCodec.from_state(config, arrays)
