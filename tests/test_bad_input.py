@@ -452,7 +452,7 @@ def test_every_array_that_lies_about_its_shape_is_refused(saved, tmp_path, how):
 
 def test_parameters_that_do_not_fit_the_weights(saved, tmp_path):
     def width(config, arrays):
-        config["parameters"]["width"] = 9
+        config["design"]["width"] = 9
 
     def unknown(config, arrays):
         config["parameters"]["extra"] = 1
@@ -472,7 +472,7 @@ def test_parameters_that_do_not_fit_the_weights(saved, tmp_path):
         arrays[name] = arrays[name].astype(np.float64)
 
     def huge(config, arrays):
-        config["parameters"]["width"] = 10**9
+        config["design"]["width"] = 10**9
 
     def negative(config, arrays):
         config["parameters"]["depth"] = -1

@@ -170,7 +170,7 @@ def compare(names: list[str]) -> None:
     print("seconds a fit\n", pd.Series({n: t["seconds"].mean() for n, t in tables.items()}).round(1).to_string())
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -181,7 +181,7 @@ def main() -> None:
     one.add_argument("--jobs", type=int, default=2)
     many = commands.add_parser("compare", help="settings that were scored")
     many.add_argument("names", nargs="+")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if args.command == "run":
         run(args.kind, args.name or args.kind, json.loads(args.setting), args.jobs)
     else:

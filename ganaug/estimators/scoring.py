@@ -42,7 +42,8 @@ class ScoringMixin(SamplingMixin):
         -------
         ndarray of shape (n_samples,), float64
             Higher is more like the training data; the sign turned, an anomaly
-            score. The scale depends on the objective.
+            score. The scale depends on the objective. It tells how real a row
+            is, not which class it is of: compare rows, not claims.
 
         Raises
         ------

@@ -63,12 +63,13 @@ class TabularGAN(BaseGAN):
     patience : int or None, default=None
         Looks (20 in a whole training) without improvement after which to stop.
     curate : bool or list of str, default=True
-        Rules that refuse a sample, which is then drawn again: "copies" of a
-        training row, "outliers" far outside the class's rows, and rows that a
-        forest assigns to an "other_class". True is all, False none.
-    min_probability : float, default=0.25
+        Rules that refuse a sample, which is then drawn again: "copies" equal to
+        a training row in every column, "outliers" far outside the class's rows,
+        and rows that a forest assigns to an "other_class". True is all, False none.
+    min_probability : float, default=0.5
         Class-balanced probability that the forest of "other_class" must give
-        to the row's own class.
+        to the row's own class. Less keeps more of the rows where classes
+        overlap: more recall, less precision.
     keep_range : bool, default=True
         Whether numbers and dates stay within the range seen in training.
     callbacks : list of callable, optional
@@ -92,15 +93,15 @@ class TabularGAN(BaseGAN):
         One row for each logged step: losses, gradient norms, mean logits, and
         "quality" and "diversity" where samples were looked at.
     n_steps_, best_step_ : int
-        Steps done, and the step of the snapshot that was kept.
+        Steps done, and the step of the snapshot that was kept (0: none was better than the start).
     quality_ : float
         Energy quality of the kept snapshot on held-out rows; 1 is perfect.
     stop_reason_ : str
         "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
         "mode_collapse", or what a callback said.
     curation_ : dict
-        After ``sample``: for each label the candidates drawn and kept, and
-        those that each rule refused.
+        After ``sample``: for each label ("all" without labels) the candidates
+        drawn and kept, and those that each rule refused.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -144,7 +145,7 @@ class TabularGAN(BaseGAN):
         validation_fraction: float = 0.2,
         patience: int | None = None,
         curate: bool | str | Iterable[str] = True,
-        min_probability: float = 0.25,
+        min_probability: float = 0.5,
         keep_range: bool = True,
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
