@@ -14,24 +14,31 @@ __version__ = "0.1.0"
 # public name -> module that defines it
 _HOME = {
     "AugmentedClassifier": "ganaug.selection",
+    "BlendedDataset": "ganaug.datasets",
     "DataWarning": "ganaug.exceptions",
     "FewSamplesWarning": "ganaug.exceptions",
     "GANOversampler": "ganaug.oversampling",
     "GanaugError": "ganaug.exceptions",
     "GanaugWarning": "ganaug.exceptions",
+    "ImageGAN": "ganaug.estimators",
+    "ImageTranslator": "ganaug.estimators",
+    "SeriesGAN": "ganaug.estimators",
     "SmoothedBootstrap": "ganaug.estimators",
+    "SyntheticDataset": "ganaug.datasets",
     "TabularGAN": "ganaug.estimators",
     "TrainingWarning": "ganaug.exceptions",
+    "balance": "ganaug.datasets",
     "load": "ganaug.estimators",
 }
 
 # public as modules: ganaug.experiments.compare(...)
-_MODULES = {"experiments"}
+_MODULES = {"experiments", "metrics", "transforms"}
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 
 if TYPE_CHECKING:
-    from ganaug.estimators import SmoothedBootstrap, TabularGAN, load
+    from ganaug.datasets import BlendedDataset, SyntheticDataset, balance
+    from ganaug.estimators import ImageGAN, ImageTranslator, SeriesGAN, SmoothedBootstrap, TabularGAN, load
     from ganaug.exceptions import (
         DataWarning,
         FewSamplesWarning,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ganaug.exceptions import MissingDependencyError
 from ganaug.training import Event, Game
 
-__all__ = ["BestSnapshot", "ProgressBar", "TensorBoardLogger", "stop_when_diverged", "wants_progress"]
+__all__ = ["BestSnapshot", "ProgressBar", "TensorBoardLogger", "say", "stop_when_diverged", "wants_progress"]
 
 # Fake samples this close together, relative to real ones, are one mode drawn again and again.
 COLLAPSED_BELOW = 0.35
@@ -122,6 +122,11 @@ def wants_progress(verbose: bool | int | str) -> bool:
     if verbose != "auto":
         return bool(verbose)
     return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+def say(text: str) -> None:
+    """A line on standard error, where the progress bar is."""
+    sys.stderr.write(f"{text}\n")
 
 
 class TensorBoardLogger:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,17 +12,12 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from ganaug.estimators import SmoothedBootstrap, TabularGAN, options
-from ganaug.estimators.rows import check_rows, column_names, n_columns, n_rows, stacked
+from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, options
+from ganaug.estimators.rows import check_rows, column_names, modality_of, n_columns, n_rows, stacked
 from ganaug.estimators.strategy import new_rows
 from ganaug.estimators.targets import TargetCodec
-from ganaug.exceptions import (
-    FewSamplesWarning,
-    InvalidDataError,
-    InvalidParameterError,
-    InvalidTypeError,
-    TrainingWarning,
-)
+from ganaug.estimators.tasks import barely_begun, tell_few, tell_trouble, train_one
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.parallel import run_tasks, side_by_side
 from ganaug.seeding import child_seed, root_seed
@@ -33,11 +27,8 @@ __all__ = ["GANOversampler"]
 
 SCOPES = ("per-class", "shared")
 
-# Number of dimensions of X -> estimator that is trained when none is given.
-MODALITIES: dict[int, type[BaseEstimator]] = {2: TabularGAN}
-
-# An interrupted training that got less far than this made no generator worth having.
-USABLE_SHARE = 0.2
+# What X holds -> estimator that is trained when none is given.
+MODALITIES: dict[str, type[BaseEstimator]] = {"table": TabularGAN, "image": ImageGAN, "series": SeriesGAN}
 
 
 class GANOversampler(BaseOverSampler):
@@ -53,13 +44,15 @@ class GANOversampler(BaseOverSampler):
     generator : estimator, optional
         What is cloned and trained: a `TabularGAN` with other parameters, or
         anything with ``fit(X, y)`` and ``sample(n, label=..., random_state=...)
-        -> (X, y)``. None is ``TabularGAN()``.
+        -> (X, y)``. None goes by the data: `TabularGAN` for 2-D, `ImageGAN` for 3-D uint8 (n, H, W)
+        and 4-D, `SeriesGAN` for other 3-D (n, channels, length) and for 5-D.
     scope : {"per-class", "shared"}, default="per-class"
         "per-class" trains one GAN for each class that needs samples, on this
         class against all others, so that the plentiful rows teach the shape of
         the data. "shared" trains one GAN on all classes: faster with many of
         them, less attentive to each. A generator of your own is trained for
-        each class if its ``fit`` has a parameter ``focus``, else it is shared.
+        each class if its ``fit`` has a parameter ``focus``, else it is shared. A generator
+        that has a ``scope`` itself is trained by that: `ImageGAN` and `SeriesGAN` are shared unless told otherwise.
     min_class_size : int, default=12
         A class of fewer rows gets a `SmoothedBootstrap` instead of a GAN, and a
         `FewSamplesWarning`: on so few rows a GAN learns them by heart or not at all.
@@ -156,8 +149,8 @@ class GANOversampler(BaseOverSampler):
 
         Parameters
         ----------
-        X : DataFrame, array, sparse matrix, tensor or list of shape (n_samples, n_features)
-            Real rows. Not changed.
+        X : DataFrame, array, sparse matrix, tensor or list of shape (n_samples, n_features) or (n_samples, ...)
+            Real rows, images or series. Not changed.
         y : array-like of shape (n_samples,)
             Labels, or a one-vs-all indicator matrix of shape (n_samples, n_classes).
 
@@ -248,13 +241,13 @@ class GANOversampler(BaseOverSampler):
         large = [label for label in wanted if sizes[label] >= smallest]
         self.generators_ = self._trained(prototype, prepared or (X, self.classes_[codes]), large) if large else {}
         for label in wanted:
-            if label in large and not _barely_begun(self.generators_[label]):
+            if label in large and not barely_begun(self.generators_[label]):
                 continue
             prepared = prepared or self._seeded(SmoothedBootstrap(), None).prepare(X, vector)
             bootstrap = self._seeded(SmoothedBootstrap(), label)
             self.generators_[label] = bootstrap.fit_prepared(prepared, focus=label)
             if label not in large:
-                _tell_few(label, sizes[label], smallest)
+                tell_few(label, sizes[label], smallest)
         self.generators_ = {label: self.generators_[label] for label in wanted}
         self.n_features_in_, names = n_columns(X), column_names(X)
         for stale in ("feature_names_in_", "is_synthetic_", "curation_"):
@@ -267,7 +260,8 @@ class GANOversampler(BaseOverSampler):
         """A GAN for each label, or one for all of them."""
         # Without a focus every training would be the same, so there is one.
         takes_focus = hasattr(prototype, "prepare") or "focus" in inspect.signature(prototype.fit).parameters
-        if self.scope == "per-class" and takes_focus:
+        scope = getattr(prototype, "scope", self.scope)  # the generator knows best what its data needs
+        if scope == "per-class" and takes_focus:
             tasks = [(self._seeded(prototype, label), data, label, f"class {label!r}") for label in labels]
         else:
             tasks = [(self._seeded(prototype, None), data, None, "all classes")]
@@ -276,9 +270,9 @@ class GANOversampler(BaseOverSampler):
                 if getattr(generator, "verbose", None) == "auto":
                     generator.set_params(verbose=False)  # bars of several trainings would overwrite one another
         with main_thread_interrupts():
-            results = run_tasks(_train_one, tasks, self.n_jobs)
+            results = run_tasks(train_one, tasks, self.n_jobs)
         for (_, _, label, title), generator in zip(tasks, results, strict=True):
-            _tell_trouble(title, generator)
+            tell_trouble(title, generator)
             if label is None:
                 return dict.fromkeys(labels, generator)
         return dict(zip(labels, results, strict=True))
@@ -287,13 +281,7 @@ class GANOversampler(BaseOverSampler):
         """What is cloned and trained."""
         given = self.generator
         if given is None:
-            ndim = getattr(X, "ndim", 2)
-            if ndim not in MODALITIES:
-                raise InvalidDataError(
-                    f"X has {ndim} dimensions, while a table has 2, rows and columns. Reshape it, for example by "
-                    "X.reshape(len(X), -1), or give a generator= that takes it as it is"
-                )
-            return MODALITIES[ndim](verbose=self.verbose)
+            return MODALITIES[modality_of(X)](verbose=self.verbose)
         if isinstance(given, type):
             raise InvalidTypeError(f"generator={given.__name__} is a class; write generator={given.__name__}()")
         if not (hasattr(given, "fit") and hasattr(given, "sample")):
@@ -365,34 +353,3 @@ def _all_or_nothing(sampler: GANOversampler) -> Iterator[None]:
     except BaseException:
         sampler.__dict__ = before
         raise
-
-
-def _train_one(generator: Any, data: Any, focus: Any, title: str) -> Any:
-    """Train one generator: for a label against the rest, or (None) for all classes."""
-    if hasattr(generator, "prepare"):
-        return generator.fit_prepared(data, focus=focus, title=title)
-    return generator.fit(*data) if focus is None else generator.fit(*data, focus=focus)
-
-
-def _barely_begun(generator: Any) -> bool:
-    if getattr(generator, "stop_reason_", None) != "interrupted":
-        return False
-    return bool(generator.n_steps_ < USABLE_SHARE * generator.max_steps)
-
-
-def _tell_trouble(title: str, generator: Any) -> None:
-    said = getattr(generator, "_warning", None)
-    if _barely_begun(generator):
-        said = "the training was interrupted before it was of use; a smoothed bootstrap stands in for the GAN"
-    if said:
-        warnings.warn(f"{title}: {said}", TrainingWarning, stacklevel=5)
-
-
-def _tell_few(label: Any, rows: int, smallest: int) -> None:
-    warnings.warn(
-        f"class {label!r} has {rows} row{'s' * (rows != 1)}, fewer than min_class_size={smallest}: "
-        "its new rows are a smoothed bootstrap of the real ones, not made by a GAN. "
-        "Collect more rows, or lower min_class_size.",
-        FewSamplesWarning,
-        stacklevel=4,
-    )

@@ -1,8 +1,8 @@
 """The game: one loop for every modality, objective and architecture.
 
 The loop knows tensors. What varies reaches it as functions and numbers: the
-objective's pair of losses and penalties, the augmentation of real samples, and
-the watchers that decide when to look, what to keep and when to stop.
+objective's pair of losses and penalties, the augmentation of samples, the
+precision, and the watchers that decide when to look, what to keep and when to stop.
 """
 
 from __future__ import annotations
@@ -10,20 +10,40 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ganaug.augmentation import Augmentation, unchanged
+from ganaug.augmentation import Pipe
+from ganaug.batches import Table, class_probabilities
+from ganaug.descent import Player, flatten
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, Players
-from ganaug.objectives import PENALTIES, Objective
+from ganaug.objectives import PENALTIES, Objective, slope_of
+from ganaug.precision import Precision, full
+from ganaug.threads import Team, alone
 
-Network = TypeVar("Network", bound=nn.Module)
+__all__ = [
+    "Course",
+    "Event",
+    "Game",
+    "Pipe",
+    "Plan",
+    "Player",
+    "Table",
+    "Watcher",
+    "class_probabilities",
+    "flatten",
+    "play_step",
+    "train",
+]
 
-__all__ = ["Event", "Game", "Plan", "Watcher", "class_probabilities", "train"]
+
+def direct(x: Tensor, progress: float, rng: torch.Generator) -> Tensor:
+    """The samples as they are."""
+    return x
 
 
 @dataclass(frozen=True)
@@ -53,6 +73,15 @@ class Plan:
         Steps between rows of the history, and between looks at the samples.
     max_time : float or None
         Seconds after which the training ends. The schedule then follows the clock.
+    pipe : callable ``(samples, progress, rng) -> samples``
+        What real and fake samples alike pass through on their way to the
+        discriminator; differentiable. Penalties are taken on the samples before it.
+    precision : callable
+        Opened around passes of the trunks; logits, losses and penalties are in full precision.
+    parts : int
+        Into which a batch is split. The result depends on it a little, and not on who works on which.
+    team : callable ``(function, parts) -> list``
+        Who works on the parts.
     """
 
     max_steps: int
@@ -67,66 +96,10 @@ class Plan:
     log_every: int
     look_every: int
     max_time: float | None = None
-
-
-class Player(Generic[Network]):
-    """A network whose parameters lie side by side in one vector, with the state of their optimiser.
-
-    One vector makes a step of Adam, the average and a snapshot a few operations
-    each; with the small networks of a table the time goes to dispatch. Adam is
-    written out for the same reason: importing `torch.optim` takes 1.7 s and 150
-    MB in each worker process, because it brings torch's compiler.
-    """
-
-    def __init__(self, network: Network, learning_rate: float, betas: tuple[float, float]) -> None:
-        self.network = network
-        self.flat = flatten(network)
-        self.parameters = list(network.parameters())
-        self.gradient = torch.zeros_like(self.flat)
-        self.mean = torch.zeros_like(self.flat)
-        self.square = torch.zeros_like(self.flat)
-        self.learning_rate, self.betas, self.steps = learning_rate, betas, 0
-        self.rate = learning_rate
-
-    def descend(self, loss: Tensor, rate: float) -> Tensor:
-        """One step of Adam down the gradient of ``loss``; returns the gradient (valid until the next step)."""
-        grads = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
-        torch.cat([g.reshape(-1) for g in grads], out=self.gradient)
-        self.rate = self.learning_rate * rate
-        adam(self.flat, self.gradient, self.mean, self.square, self.steps, self.rate, self.betas)
-        self.steps += 1
-        return self.gradient
-
-
-@torch.no_grad()
-def adam(
-    weights: Tensor,
-    gradient: Tensor,
-    mean: Tensor,
-    square: Tensor,
-    steps: int,
-    rate: float,
-    betas: tuple[float, float],
-    eps: float = 1e-8,
-) -> None:
-    """One step of Adam in place, after ``steps`` earlier ones; Kingma and Ba 2015, algorithm 1. All (n,)."""
-    fade_mean, fade_square = betas
-    mean.lerp_(gradient, 1 - fade_mean)
-    square.mul_(fade_square).addcmul_(gradient, gradient, value=1 - fade_square)
-    bias_mean, bias_square = (1 - fade ** (steps + 1) for fade in betas)
-    scale = (square / bias_square).sqrt_().add_(eps)
-    weights.addcdiv_(mean, scale, value=-rate / bias_mean)
-
-
-def flatten(network: nn.Module) -> Tensor:
-    """Move all parameters into one vector, of which they become views. Returns the vector."""
-    parameters = list(network.parameters())
-    flat = torch.cat([p.detach().reshape(-1) for p in parameters])
-    start = 0
-    for p in parameters:
-        p.data = flat[start : start + p.numel()].view_as(p)
-        start += p.numel()
-    return flat
+    pipe: Pipe = direct
+    precision: Precision = full
+    parts: int = 1
+    team: Team = alone
 
 
 @dataclass
@@ -185,58 +158,51 @@ class Watcher(Protocol):
         """Look at the training."""
 
 
-@dataclass
-class Table:
-    """The real samples on the training device, and how often each class is drawn."""
-
-    x: Tensor  # (n, ...)
-    labels: Tensor  # (n,) int64
-    class_weights: Tensor  # (n_classes,) float, sums to 1
-    augment: Augmentation = unchanged
-    order: Tensor = field(init=False)
-    starts: Tensor = field(init=False)
-    counts: Tensor = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.order = torch.argsort(self.labels, stable=True)
-        self.counts = torch.bincount(self.labels, minlength=len(self.class_weights))
-        self.starts = torch.cumsum(self.counts, 0) - self.counts
-
-    def batches(self, size: int, rng: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Endless batches ``(x, labels)``: a class by its weight, then one of its rows evenly."""
-        ahead = 64  # drawing for many steps at once costs no more than for one
-        while True:
-            labels = torch.multinomial(self.class_weights, ahead * size, replacement=True, generator=rng)
-            share = torch.rand(ahead * size, device=labels.device, generator=rng, dtype=torch.float64)
-            rows = self.order[self.starts[labels] + (share * self.counts[labels]).long()]
-            for now, now_rows in zip(labels.split(size), rows.split(size), strict=True):
-                yield self.augment(self.x[now_rows], now, rng), now
-
-
-def class_probabilities(counts: Sequence[int], power: float) -> list[float]:
-    """How often each class is drawn: proportional to ``count ** power``.
-
-    ``power=0`` draws the classes evenly, ``power=1`` as often as they occur.
-    A class without rows is never drawn.
-
-    Examples
-    --------
-    >>> from ganaug.training import class_probabilities
-    >>> class_probabilities([90, 10], power=0)
-    [0.5, 0.5]
-    """
-    weights = [float(n) ** power if n else 0.0 for n in counts]
-    return [w / sum(weights) for w in weights]
-
-
 def cosine_tail(progress: float, decay_from: float) -> float:
     """1 until ``decay_from``, then a half cosine down to 0 at ``progress = 1``."""
     tail = max(0.0, progress - decay_from) / max(1e-9, 1.0 - decay_from)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, tail)))
 
 
+@dataclass
+class Part:
+    """Some samples of a batch, that are worked on by themselves.
+
+    Attributes
+    ----------
+    share : float
+        Of the batch.
+    rng : torch.Generator
+        For all that is random about these samples.
+    fake, on_real : Tensor
+        What the discriminator's step leaves for the generator's: the fake samples, and the logits of the real ones.
+    """
+
+    real: Tensor
+    labels: Tensor
+    share: float
+    rng: torch.Generator
+    fake: Tensor = field(init=False)
+    on_real: Tensor = field(init=False)
+
+
+def parted(real: Tensor, labels: Tensor, parts: int, rng: torch.Generator) -> list[Part]:
+    """A batch in so many parts. Each has random numbers of its own, so that it matters not which comes first."""
+    if parts == 1:
+        return [Part(real, labels, 1.0, rng)]
+    seeds = torch.empty(parts, dtype=torch.int64).random_(generator=rng).tolist()
+    cut = zip(real.tensor_split(parts), labels.tensor_split(parts), seeds, strict=True)
+    return [Part(x, y, len(x) / len(real), torch.Generator().manual_seed(seed)) for x, y, seed in cut]
+
+
 def play_step(
-    game: Game, objective: Objective, real: Tensor, labels: Tensor, plan: Plan, rate: float, rng: torch.Generator
+    game: Game,
+    objective: Objective,
+    real: Tensor,
+    labels: Tensor,
+    plan: Plan,
+    progress: float,
+    rng: torch.Generator,
 ) -> dict[str, Tensor]:
     """One step of each player. Returns what the history records.
 
@@ -244,67 +210,119 @@ def play_step(
     second pass of either network for the generator's step costs a third of the
     whole and measured no better.
     """
-    shape = (len(real), game.generator.network.latent_dim)
-    z = torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=rng)
-    fake = game.generator.network(z, labels, rng)
-    record = discriminator_step(game, objective, real, fake.detach(), labels, plan, rate, rng)
+    rate = cosine_tail(progress, plan.decay_from)
+    parts = parted(real, labels, plan.parts, rng)
+    results = plan.team(lambda part: discriminator_slope(game, objective, part, plan, progress), parts)
+    record, gradient = together(results, parts)
+    record["discriminator_gradient_norm"] = game.discriminator.follow(gradient, rate)
     if game.step % objective.generator_every == 0:
-        record |= generator_step(game, objective, record["real_logit"], fake, labels, rate)
+        results = plan.team(lambda part: generator_slope(game, objective, part, plan, progress), parts)
+        more, gradient = together(results, parts)
+        record |= more
+        record["generator_gradient_norm"] = game.generator.follow(gradient, rate)
     return record
 
 
-def discriminator_step(
-    game: Game,
-    objective: Objective,
-    real: Tensor,
-    fake: Tensor,
-    labels: Tensor,
-    plan: Plan,
-    rate: float,
-    rng: torch.Generator,
-) -> dict[str, Tensor]:
-    """Teach the discriminator to tell real from fake."""
-    network = game.discriminator.network
-    twice = torch.cat([labels, labels])
-    features = network.features(torch.cat([real, fake]), twice)
+def together(results: list[tuple[dict[str, Tensor], Tensor]], parts: list[Part]) -> tuple[dict[str, Tensor], Tensor]:
+    """Records and gradients of the parts of a batch as those of the whole, always added in the same order."""
+    if len(results) == 1:
+        return results[0]
+    gradient = results[0][1] * parts[0].share
+    for part, (_, own) in zip(parts[1:], results[1:], strict=True):
+        gradient.add_(own, alpha=part.share)
+    return {k: torch.cat([own[k].reshape(-1) for own, _ in results]) for k in results[0][0]}, gradient
+
+
+def discriminator_slope(
+    game: Game, objective: Objective, part: Part, plan: Plan, progress: float
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Where the discriminator goes to tell real from fake better: what is recorded, and its gradient."""
+    network, real, labels, rng = game.discriminator.network, part.real, part.labels, part.rng
+    shape = (len(real), game.generator.network.latent_dim)
+    z = torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=rng)
+    with plan.precision():
+        fake = game.generator.network(z, labels, rng)
+    part.fake = fake.to(real.dtype)
+    fake, twice = part.fake.detach(), torch.cat([labels, labels])
+    features = trunk(network, plan.pipe(torch.cat([real, fake]), progress, rng), twice, plan)
     on_real, on_fake = network.head(features, twice).chunk(2)
+    part.on_real = on_real.detach()
     loss = objective.discriminator(on_real, on_fake).mean()
     class_loss = network.head.class_loss(features, twice)
     total = loss if class_loss is None else loss + class_loss.mean()
     if game.step % plan.penalty_every == 0:
+        critic = Critic(network, labels, plan.pipe, progress, rng)
         for name, weight in objective.penalties.items():
-            penalty = PENALTIES[name](critic(network, labels), real, fake, rng)
+            penalty = PENALTIES[name](critic, real, fake, rng)
             total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
-    gradient = game.discriminator.descend(total, rate)
-    return {
-        "discriminator_loss": loss.detach(),
-        "real_logit": on_real.detach(),
-        "fake_logit": on_fake.detach(),
-        "discriminator_gradient_norm": gradient,
-    }
+    record = {"discriminator_loss": loss.detach(), "real_logit": part.on_real, "fake_logit": on_fake.detach()}
+    return record, game.discriminator.slope(total)
 
 
-def generator_step(
-    game: Game, objective: Objective, on_real: Tensor, fake: Tensor, labels: Tensor, rate: float
-) -> dict[str, Tensor]:
-    """Teach the generator to pass for real."""
-    network = game.discriminator.network
-    features = network.features(fake, labels)
-    loss = objective.generator(on_real, network.head(features, labels)).mean()
-    class_loss = network.head.class_loss(features, labels)
-    total = loss if class_loss is None else loss + class_loss.mean()
-    gradient = game.generator.descend(total, rate)
-    return {"generator_loss": loss.detach(), "generator_gradient_norm": gradient}
-
-
-def critic(network: DiscriminatorNetwork, labels: Tensor) -> Callable[[Tensor], Tensor]:
+@dataclass(frozen=True)
+class Critic:
     """The discriminator as a function of the samples alone, for as many batches as it is given."""
 
-    def logits(points: Tensor) -> Tensor:
-        result: Tensor = network(points, labels.repeat(len(points) // len(labels)))
-        return result
+    network: DiscriminatorNetwork
+    labels: Tensor
+    pipe: Pipe
+    progress: float
+    rng: torch.Generator
 
-    return logits
+    def __call__(self, points: Tensor) -> Tensor:
+        """Logits. (k * B, ...) -> (k * B,)."""
+        logits: Tensor = self.network(self.pipe(points, self.progress, self.rng), self._labels(points))
+        return logits
+
+    def slope(self, points: Tensor) -> Tensor:
+        """Their gradient with respect to the samples: the network's own where nothing stands before it."""
+        if self.pipe is direct:
+            return self.network.slope(points, self._labels(points))
+        return slope_of(self, points)
+
+    def _labels(self, points: Tensor) -> Tensor:
+        return self.labels.repeat(len(points) // len(self.labels))
+
+
+def generator_slope(
+    game: Game, objective: Objective, part: Part, plan: Plan, progress: float
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Where the generator goes to pass for real better: what is recorded, and its gradient."""
+    network, labels = game.discriminator.network, part.labels
+    features = trunk(network, plan.pipe(part.fake, progress, part.rng), labels, plan)
+    loss = objective.generator(part.on_real, network.head(features, labels)).mean()
+    class_loss = network.head.class_loss(features, labels)
+    total = loss if class_loss is None else loss + class_loss.mean()
+    return {"generator_loss": loss.detach()}, game.generator.slope(total)
+
+
+def trunk(network: DiscriminatorNetwork, x: Tensor, labels: Tensor, plan: Plan) -> Tensor:
+    """The discriminator's features, computed in the plan's precision. (B, ...), (B,) -> (B, width)."""
+    with plan.precision():
+        features = network.features(x, labels)
+    return features.to(x.dtype)
+
+
+@dataclass
+class Course:
+    """How far a training has come, beside its players.
+
+    Attributes
+    ----------
+    first : int
+        The step at which it began: an earlier fit had its own schedule.
+    seconds : float
+        That it took before this sitting.
+    history : list of dict
+        One row per logged step.
+    record : dict
+        What the latest step recorded; of a player that moves less often, its latest.
+    """
+
+    first: int
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    record: dict[str, Tensor] = field(default_factory=dict)
 
 
 def train(
@@ -314,8 +332,18 @@ def train(
     plan: Plan,
     watchers: Sequence[Watcher],
     rng: torch.Generator,
+    course: Course | None = None,
+    at_rest: Callable[[Course], None] | None = None,
 ) -> tuple[list[dict[str, float]], str]:
     """Play until a watcher stops it or the steps are used up.
+
+    Parameters
+    ----------
+    course : Course, optional
+        Of a training that goes on where it was broken off.
+    at_rest : callable, optional
+        Called where game, course and ``rng`` are all that is needed to go on:
+        every ``table.ahead`` steps.
 
     Returns
     -------
@@ -324,30 +352,31 @@ def train(
     stop_reason : str
         "max_steps", "max_time", or what a watcher said.
     """
-    history: list[dict[str, float]] = []
-    record: dict[str, Tensor] = {}
-    first = game.step
+    course = course or Course(game.step)
+    history, first = course.history, course.first
     batches = table.batches(plan.batch_size, rng)
-    began = time.perf_counter()
+    began = time.perf_counter() - course.seconds
     while game.step < plan.max_steps:
         seconds = time.perf_counter() - began
-        done = (game.step - first) / (plan.max_steps - first)  # an earlier fit had its own schedule
+        done = (game.step - first) / (plan.max_steps - first)
         progress = max(done, seconds / plan.max_time if plan.max_time else 0.0)
-        rate = cosine_tail(progress, plan.decay_from)
-        record |= play_step(game, objective, *next(batches), plan, rate, rng)
+        course.record |= play_step(game, objective, *next(batches), plan, progress, rng)
         half_life = min(plan.ema_half_life, 0.1 * (game.step + 1))
         game.average_flat.lerp_(game.generator.flat, 1 - 0.5 ** (1 / half_life))
         game.step += 1
         out_of_time = plan.max_time is not None and seconds >= plan.max_time
         last = out_of_time or game.step == plan.max_steps
         if last or game.step % plan.log_every == 0:
-            history.append(summary(game.step, record))
+            history.append(summary(game.step, course.record))
             looks = last or game.step % plan.look_every == 0
             event = Event(game.step, plan.max_steps, seconds, history[-1], game, looks)
             said = [watch(event) for watch in watchers]
             reason = next((r for r in said if r), "max_time" if out_of_time else None)
             if reason:
                 return history, reason
+        if at_rest is not None and (game.step - first) % table.ahead == 0:
+            course.seconds = time.perf_counter() - began
+            at_rest(course)
     return history, "max_steps"
 
 

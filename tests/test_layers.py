@@ -17,12 +17,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ganaug"
 # several steps. A new module is listed here, and in docs/design.md.
 LAYERS = [
     ("L0", {"exceptions", "types"}),
-    ("L0", {"seeding"}),
+    ("L0", {"arrow", "seeding"}),
     ("L1", {"augmentation", "codecs", "networks", "objectives"}),
-    ("L2", {"devices", "files", "interrupts", "threads"}),
+    ("L2", {"batches", "descent", "devices", "files", "interrupts", "precision", "threads"}),
     ("L2", {"state"}),
     ("L2", {"parallel", "training"}),
-    ("L2", {"callbacks"}),  # they watch the game; the game knows only that it is watched
+    ("L2", {"callbacks", "cycle"}),  # they watch the game; the game knows only that it is watched
+    ("L2", {"checkpoints"}),
     ("L3", {"curation", "metrics"}),
     ("L3", {"estimators"}),
     ("L4", {"datasets", "oversampling", "transforms"}),

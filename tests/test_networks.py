@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES
+from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.types import Block
 
 # groups that do not come in order of width, with scalars between them
@@ -152,3 +152,20 @@ def test_untrained_activations_keep_their_scale_with_depth():
         features = discriminator.features(torch.randn(500, WIDTH, generator=rng()), labels)
         hidden = generator.body(generator.first(z) + generator.classes[labels])
         assert 0.3 < features.std() < 4 and 0.5 < hidden.std() < 4, depth
+
+
+@architectures
+@conditionings
+def test_the_slope_in_closed_form_is_autograds(architecture, conditioning):
+    """So is its derivative with respect to the weights, which the penalty needs."""
+    network = players(architecture=architecture, conditioning=conditioning).discriminator.double()
+    x, labels = torch.randn(30, WIDTH, generator=rng(2), dtype=torch.float64), torch.arange(30) % 3
+    known, found = network.slope(x, labels), DiscriminatorNetwork.slope(network, x, labels)
+    torch.testing.assert_close(known, found)
+    weights = list(network.parameters())
+    for one, other in zip(
+        torch.autograd.grad(known.square().sum(), weights, materialize_grads=True),
+        torch.autograd.grad(found.square().sum(), weights, materialize_grads=True),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganaug.arrow import arrow
 from ganaug.codecs.plain import Array, Plain
-from ganaug.exceptions import InvalidDataError, MissingDependencyError, ModelFileError
+from ganaug.exceptions import InvalidDataError, ModelFileError
 
 __all__ = ["clip_to", "dtype_from", "dtype_name", "native_of", "to_native"]
 
@@ -38,12 +39,7 @@ def dtype_from(name: str) -> Any:
 
 
 def _arrow_dtype(name: str) -> Any:
-    try:
-        import pyarrow
-    except ImportError as error:
-        message = "the columns that this codec learnt are kept by pyarrow; pip install pyarrow"
-        raise MissingDependencyError(message) from error
-    return pd.ArrowDtype(pyarrow.type_for_alias(name))
+    return pd.ArrowDtype(arrow("the columns that this codec learnt need").type_for_alias(name))
 
 
 def native_of(dtype: np.dtype[Any]) -> np.dtype[Any]:

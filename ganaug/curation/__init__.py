@@ -1,5 +1,7 @@
 """Which synthetic rows are kept."""
 
 from ganaug.curation.curator import RULES, Curator, Tally, draw_curated
+from ganaug.curation.judge import Judge
+from ganaug.curation.looks import LooksCurator
 
-__all__ = ["RULES", "Curator", "Tally", "draw_curated"]
+__all__ = ["RULES", "Curator", "Judge", "LooksCurator", "Tally", "draw_curated"]

@@ -4,52 +4,49 @@ from __future__ import annotations
 
 import os
 import warnings
-from abc import abstractmethod
-from collections.abc import Callable, Mapping
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from ganaug.augmentation import Augmentation
 from ganaug.callbacks import wants_progress
+from ganaug.checkpoints import Checkpoint, digest
 from ganaug.codecs import LabelCodec
-from ganaug.curation import Curator, Tally, draw_curated
+from ganaug.curation import Tally, draw_curated
 from ganaug.curation.curator import check_rules
 from ganaug.devices import resolve_device
 from ganaug.estimators import options
 from ganaug.estimators.fitting import history_frame, play
-from ganaug.estimators.judging import hold_out, snapshot_measure
-from ganaug.estimators.parts import saved_parts
+from ganaug.estimators.judging import hold_out
+from ganaug.estimators.parts import plain_parameters, saved_parts
 from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.estimators.rebuilding import RebuildingMixin
 from ganaug.estimators.scoring import ScoringMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, TrainingWarning
+from ganaug.files import checked_path
 from ganaug.networks import CONDITIONINGS, Players
 from ganaug.objectives import OBJECTIVES
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.state import write_state
-from ganaug.threads import one_thread
-from ganaug.training import Game, Plan, Table, class_probabilities
-from ganaug.types import FloatArray, IntArray
+from ganaug.training import Game, Table, class_probabilities
+from ganaug.types import IntArray
 
 __all__ = ["BaseGAN"]
 
-Request = Mapping[Any, int]
-Samples = tuple[Any, Any]
+# What says how a training runs, and not what comes of it: a checkpoint may be gone on with under other values.
+_NO_MATTER = {
+    "callbacks", "checkpoint", "checkpoint_every", "curate", "device", "min_probability", "random_state", "scope",
+    "verbose",
+}  # fmt: skip
 
-# Rows made by one pass of the generator: enough to fill a core, little enough for any memory.
-DRAWN_AT_ONCE = 8192
 
-
-class BaseGAN(ScoringMixin):
+class BaseGAN(RebuildingMixin, ScoringMixin):
     """Estimator around one game; see `TabularGAN` for the parameters.
 
-    A modality implements `_make_codec`, `_design`, `_make_players` and `_augmentation`.
+    A modality implements the abstract hooks of `Modality`.
     """
 
-    _architectures: ClassVar[Mapping[str, Callable[..., Players]]]
     history_: Any
 
     # ---- fit ---------------------------------------------------------------------------------
@@ -100,6 +97,7 @@ class BaseGAN(ScoringMixin):
         Prepared
         """
         self._check_parameters()
+        X, y = self._resolved(X, y)
         seed = root_seed(self.random_state)
         if self._continues():
             codec, labels = self.codec_, self.label_codec_
@@ -137,52 +135,84 @@ class BaseGAN(ScoringMixin):
         self
         """
         settings = self._check_parameters()
-        # a fit that goes on keeps its held-out rows
-        seed = self._seed if self._continues() else root_seed(self.random_state)
         device: torch.device = settings["device"]
         conditions = Conditions.of(prepared.labels, focus)
         y = conditions.of_codes(prepared.y)
         earlier = self.n_steps_ if self._continues() else 0
-        plan = self._plan(settings, earlier, prepared.x.shape[1])
-
-        train_rows, judge_rows = hold_out(y, settings["validation_fraction"], numpy_generator(seed, "hold out"))
-        with one_thread():
-            design = self._design()
+        with self._computing(), self._team(device) as work:
+            checkpoint = self._checkpoint(prepared, y, conditions, device)
+            seed = self._seed_of_fit() if checkpoint is None else checkpoint.seed
+            known = None if checkpoint is None else checkpoint.design
+            design, plan = self._designed(settings, prepared, conditions.count, earlier, device, work, known)
+            if checkpoint is not None:
+                checkpoint.design = design
+            train_rows, judge_rows = hold_out(y, settings["validation_fraction"], numpy_generator(seed, "hold out"))
             players = self._make_players(
                 prepared.codec, conditions.count, torch.Generator().manual_seed(child_seed(seed, "networks")), **design
             )
             if self._continues():
-                self._go_on(players, conditions)
+                self._go_on(players, conditions, design)
             rng = torch.Generator(device).manual_seed(child_seed(seed, "training", earlier))
-            game = Game.start(Players(players.generator.to(device), players.discriminator.to(device)), plan, earlier)
+            placed = Players(self._placed(players.generator, device), self._placed(players.discriminator, device))
+            game = Game.start(placed, plan, earlier)
             counts = np.bincount(y[train_rows], minlength=conditions.count)
             table = Table(
                 torch.from_numpy(prepared.x[train_rows]).to(device),
                 torch.from_numpy(y[train_rows]).to(device),
                 torch.tensor(class_probabilities(counts.tolist(), settings["class_power"]), device=device),
                 self._augmentation(prepared.codec, counts, device),
+                self._loads(prepared.codec),
+                self._ahead,
             )
             asked = [conditions.of_label_code(code) for code in conditions.sampled()]
+            curator = self._curator(
+                settings, prepared, y, train_rows, judge_rows, conditions, plan, earlier, child_seed(seed, "curator")
+            )
             played = play(
                 game,
                 table,
                 OBJECTIVES[self.objective],
                 plan,
-                measure=snapshot_measure(
-                    prepared.x, judge_rows, asked, players.generator.latent_dim, device, child_seed(seed, "judge")
+                measure=self._measure(
+                    prepared,
+                    judge_rows,
+                    asked,
+                    curator,
+                    players.generator.latent_dim,
+                    device,
+                    child_seed(seed, "judge"),
                 ),
                 patience=settings["patience"],
                 callbacks=self.callbacks or (),
                 title=(title or type(self).__name__) if wants_progress(self.verbose) else None,
                 rng=rng,
+                checkpoint=checkpoint,
             )
-            curator = None
-            if settings["curate"]:
-                curator = Curator(settings["curate"], settings["min_probability"])
-                curator.fit(prepared.x, y, conditions.count, asked, child_seed(seed, "curator"))
         self._keep(prepared, conditions, counts_of(y, conditions.count), game, played, curator, seed)
         self.design_ = design
         return self
+
+    def _seed_of_fit(self) -> int:
+        # a fit that goes on keeps its held-out rows
+        return self._seed if self._continues() else root_seed(self.random_state)
+
+    def _checkpoint(
+        self, prepared: Prepared, y: IntArray, conditions: Conditions, device: torch.device
+    ) -> Checkpoint | None:
+        """The file in which the training is kept while it runs, with what an earlier run left in it."""
+        path = getattr(self, "checkpoint", None)
+        if path is None:
+            return None
+        settings = {k: v for k, v in plain_parameters(self).items() if k not in _NO_MATTER}
+        settings |= {"device": device.type, "focus": conditions.focus}
+        if isinstance(self.random_state, Integral):
+            settings["random_state"] = int(self.random_state)
+        earlier = list(self.weights_.values()) if self._continues() else []
+        target = checked_path(path)
+        if conditions.focus is not None:  # each class has a training and a file of its own
+            target = target.with_name(f"{target.stem}.class-{conditions.focus}{target.suffix}")
+        every = options.interval("checkpoint_every", getattr(self, "checkpoint_every", "60s"))
+        return Checkpoint(target, every, settings, digest(prepared.x, y, *earlier), self._seed_of_fit())
 
     def _keep(
         self,
@@ -191,7 +221,7 @@ class BaseGAN(ScoringMixin):
         counts: IntArray,
         game: Game,
         played: Any,
-        curator: Curator | None,
+        curator: Any,
         seed: int,
     ) -> None:
         before = self.history_ if self._continues() else None
@@ -206,86 +236,43 @@ class BaseGAN(ScoringMixin):
         self.n_steps_, self.stop_reason_ = played.n_steps, played.stop_reason
         self.best_step_, self.quality_ = played.best_step, played.quality
         self.curator_ = curator
-        self.weights_ = {f"generator.{k}": numpy_of(v) for k, v in game.average.state_dict().items()}
-        network = game.discriminator.network
-        self.weights_ |= {f"discriminator.{k}": numpy_of(v) for k, v in network.state_dict().items()}
+        self._keep_weights(game)
         self._warning = played.warning
-        self.__dict__.pop("_players", None)
 
     def _continues(self) -> bool:
         return bool(self.warm_start) and hasattr(self, "weights_")
 
     # ---- draw --------------------------------------------------------------------------------
 
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[FloatArray, Tally]:
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
         """Exactly n encoded samples of a label, curated."""
         condition = self.conditions_.of_label_code(code)
         device = resolve_device(self.device)
 
-        def candidates(count: int, round_: int) -> FloatArray:
+        def candidates(count: int, round_: int) -> Any:
             rows = self._generate(condition, count, child_seed(seed, "round", round_), device)
-            if self.curator_ is None:
-                return rows
-            # Judged as it will be seen: rounded, snapped, with its real categories.
-            canonical: FloatArray = self.codec_.encode(self.codec_.decode(rows))
-            return canonical
+            # Judged as it will be seen.
+            return rows if self.curator_ is None else self._as_seen(self.codec_, rows)
 
         if n == 0:
             return self._empty(), Tally()
-        with one_thread():
+        with self._computing():
             return draw_curated(candidates, self.curator_, condition, n)
 
-    @torch.inference_mode()
-    def _generate(self, condition: int, n: int, seed: int, device: torch.device) -> FloatArray:
+    def _generate(self, condition: int, n: int, seed: int, device: torch.device) -> Any:
         generator = self._networks(device).generator
-        parts = []
-        for start in range(0, n, DRAWN_AT_ONCE):
-            size = min(DRAWN_AT_ONCE, n - start)
+        most = self._at_once(self.codec_)
+
+        @torch.inference_mode()
+        def part(start: int) -> Any:
+            size = min(most, n - start)
             rng = torch.Generator(device).manual_seed(child_seed(seed, start))
             z = torch.empty(size, generator.latent_dim, device=device).normal_(generator=rng)
             labels = torch.full((size,), condition, dtype=torch.long, device=device)
-            parts.append(generator(z, labels, rng).cpu().numpy())
-        return np.concatenate(parts)
+            return self._stored(self.codec_, generator(z, labels, rng).cpu().numpy())
 
-    # ---- networks ----------------------------------------------------------------------------
-
-    def _networks(self, device: torch.device) -> Players:
-        """The players, rebuilt from the weights; built once for each process and device."""
-        cached = self.__dict__.get("_players")
-        if cached is not None and cached[0] == device:
-            players: Players = cached[1]
-            return players
-        players = self._rebuilt()
-        for network in players:
-            network.to(device).eval().requires_grad_(False)
-        self._players = (device, players)
-        return players
-
-    def _rebuilt(self) -> Players:
-        # from the design of the fit: the parameters may have been set anew since
-        rng = torch.Generator().manual_seed(0)
-        players = self._make_players(self.codec_, self.conditions_.count, rng, **self.design_)
-        self._load_weights(players)
-        return players
-
-    def _double_discriminator(self) -> nn.Module:
-        return self._rebuilt().discriminator.double().eval().requires_grad_(False)
-
-    def _go_on(self, players: Players, conditions: Conditions) -> None:
-        if conditions.focus != self.conditions_.focus:
-            raise InvalidParameterError("warm_start=True needs the focus of the earlier fit")
-        changed = [name for name, value in self._design().items() if value != self.design_[name]]
-        if changed:
-            raise InvalidParameterError(
-                f"warm_start=True goes on with the networks of the earlier fit, but {', '.join(changed)} "
-                "changed since; set it back, or warm_start=False"
-            )
-        self._load_weights(players)
-
-    def _load_weights(self, players: Players) -> None:
-        for name, network in players._asdict().items():
-            own = {k.removeprefix(f"{name}."): v for k, v in self.weights_.items() if k.startswith(f"{name}.")}
-            network.load_state_dict({k: torch.tensor(v) for k, v in own.items()})
+        with self._team(device) as work:
+            return np.concatenate(work(part, range(0, n, most)))
 
     # ---- parameters and state ----------------------------------------------------------------
 
@@ -302,7 +289,7 @@ class BaseGAN(ScoringMixin):
         if not isinstance(self.random_state, (np.random.RandomState, np.random.Generator)):
             root_seed(self.random_state)  # a generator would be drawn from
         return {
-            "max_steps": options.integer("max_steps", self.max_steps, 1),
+            "max_steps": None if self.max_steps is None else options.integer("max_steps", self.max_steps, 1),
             "max_time": options.seconds("max_time", self.max_time),
             "learning_rate": options.number("learning_rate", self.learning_rate, 0, open_low=True),
             "penalty": options.number("penalty", self.penalty, 0),
@@ -313,23 +300,6 @@ class BaseGAN(ScoringMixin):
             "min_probability": options.number("min_probability", self.min_probability, 0, 1),
             "device": resolve_device(self.device),
         }
-
-    def _plan(self, settings: dict[str, Any], earlier: int, width: int) -> Plan:
-        steps = settings["max_steps"]
-        return Plan(
-            max_steps=earlier + steps,
-            batch_size=self.batch_size,
-            learning_rate=settings["learning_rate"],
-            discriminator_learning_rate=settings["learning_rate"],
-            betas=(0.0, 0.99),
-            decay_from=0.5,
-            ema_half_life=min(200.0, steps / 8),
-            penalty_every=4,
-            penalty_scale=self._penalty_scale(width),
-            log_every=max(1, steps // 60),
-            look_every=max(1, steps // 60) * 3,
-            max_time=settings["max_time"],
-        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
@@ -367,33 +337,7 @@ class BaseGAN(ScoringMixin):
             state = {**state, "history_": pd.DataFrame(state["history_"])}
         super().__setstate__(state)
 
-    @abstractmethod
-    def _make_codec(self) -> Any:
-        """A codec, not yet fitted."""
-
-    @abstractmethod
-    def _penalty_scale(self, width: int) -> float:
-        """Factor on the objective's penalties for encoded samples of so many columns."""
-
-    @abstractmethod
-    def _design(self) -> dict[str, Any]:
-        """The parameters that shape the networks, as `_make_players` takes them."""
-
-    @abstractmethod
-    def _make_players(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
-        """Fresh networks on the CPU."""
-
-    @abstractmethod
-    def _augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:
-        """What happens to real samples before the discriminator sees them."""
-
 
 def counts_of(y: IntArray, n: int) -> IntArray:
     """Rows of each condition."""
     return np.bincount(y, minlength=n).astype(np.int64)
-
-
-def numpy_of(tensor: Tensor) -> FloatArray:
-    """An array of its own, on the CPU."""
-    array: FloatArray = tensor.detach().cpu().numpy().copy()
-    return array

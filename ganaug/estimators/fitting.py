@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from ganaug.callbacks import BestSnapshot, ProgressBar, stop_when_diverged
+from ganaug.checkpoints import Checkpoint
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.objectives import Objective
-from ganaug.training import Event, Game, Plan, Table, Watcher, train
+from ganaug.training import Course, Event, Game, Plan, Table, Watcher, train
 
 __all__ = ["Played", "play"]
 
@@ -53,6 +54,7 @@ def play(
     callbacks: Iterable[Watcher],
     title: str | None,
     rng: torch.Generator,
+    checkpoint: Checkpoint | None = None,
 ) -> Played:
     """Train, watch, and leave the best averaged generator in ``game.average``.
 
@@ -60,6 +62,8 @@ def play(
     ----------
     title : str or None
         Title of the progress bar; None shows none.
+    checkpoint : Checkpoint, optional
+        Where the training is kept while it runs, and may be gone on with.
 
     Returns
     -------
@@ -69,18 +73,24 @@ def play(
         because this may run in a worker whose warnings nobody sees.
     """
     best = BestSnapshot(measure, patience)
-    best.look(game)  # what there is to fall back on: the untrained generator, or the earlier fit's
+    course = None if checkpoint is None else checkpoint.restore(game, best, rng)
+    if course is None:
+        best.look(game)  # what there is to fall back on: the untrained generator, or the earlier fit's
     bar = ProgressBar(title) if title is not None else None
     with main_thread_interrupts() as interrupt:
 
         def stop_when_interrupted(event: Event) -> str | None:
             return "interrupted" if interrupt.requested else None
 
+        def at_rest(course: Course) -> None:
+            if checkpoint is not None:
+                checkpoint.save(game, course, best, rng, now=interrupt.requested)
+
         # Divergence is looked for first: nothing of a diverged network should be measured.
         guards: Sequence[Watcher] = [stop_when_diverged, best, stop_when_interrupted]
         shown: list[Watcher] = [*callbacks, *([bar] if bar else [])]
         try:
-            history, reason = train(game, table, objective, plan, [*guards, *shown], rng)
+            history, reason = train(game, table, objective, plan, [*guards, *shown], rng, course, at_rest)
         finally:
             if bar is not None:
                 bar.close()
@@ -88,6 +98,8 @@ def play(
         history[-1].update(best.look(game))
     if best.weights is not None:
         game.average_flat.copy_(best.weights)
+    if checkpoint is not None and reason != "interrupted":  # that one may be gone on with
+        checkpoint.finish()
     advice = _ADVICE.get(reason)
     warning = advice and advice.format(step=game.step, best=best.step, diversity=best.diversity)
     return Played(history, reason, game.step, best.step, best.quality, warning)

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ganaug.batches import Load, as_stored
+from ganaug.curation import Judge
+from ganaug.curation.looks import shrunk
 from ganaug.metrics.fidelity import energy_quality, mean_distance
 from ganaug.types import FloatArray, IntArray
 
-__all__ = ["hold_out", "snapshot_measure"]
+__all__ = ["hold_out", "looks", "snapshot_measure"]
 
 # Below so many rows a class trains on all of them and is judged by them too: a
 # fifth of 60 rows judges worse than it would have taught.
@@ -55,6 +58,11 @@ def snapshot_measure(
     latent_dim: int,
     device: torch.device,
     seed: int,
+    *,
+    load: Load = as_stored,
+    face: Callable[[Tensor], Tensor] = as_stored,
+    n_fake: int = JUDGED_ROWS,
+    at_once: int = JUDGED_ROWS,
 ) -> Callable[[nn.Module], dict[str, float]]:
     """A function that scores a generator by rows it has not seen.
 
@@ -62,6 +70,15 @@ def snapshot_measure(
     samples against the rows to judge by, "diversity" the smallest ratio of the
     spread of fake samples to that of real ones. Every snapshot gets the same
     noise, so that differences come from the weights.
+
+    Parameters
+    ----------
+    load : callable
+        From encoded samples to floats.
+    face : callable
+        From these to rows, the distances between which are compared. (B, ...) -> (B, d).
+    n_fake, at_once : int
+        Samples to make for each condition, and in one pass of the networks.
     """
     rng = torch.Generator().manual_seed(seed)
     cases = []
@@ -69,9 +86,11 @@ def snapshot_measure(
         rows = judge[condition]
         if len(rows) < 2:
             continue
-        real = torch.from_numpy(x[rows]).to(device)
-        z = torch.randn(JUDGED_ROWS, latent_dim, generator=rng).to(device)
-        labels = torch.full((JUDGED_ROWS,), condition, dtype=torch.long, device=device)
+        with torch.inference_mode():
+            stored = torch.from_numpy(x[rows]).split(at_once)
+            real = torch.cat([face(load(part.to(device))) for part in stored])
+        z = torch.randn(n_fake, latent_dim, generator=rng).to(device)
+        labels = torch.full((n_fake,), condition, dtype=torch.long, device=device)
         cases.append((real, mean_distance(real), z, labels))
 
     @torch.inference_mode()
@@ -79,7 +98,8 @@ def snapshot_measure(
         heads = torch.Generator(device).manual_seed(seed)
         qualities, diversities = [1.0][:0], [1.0][:0]
         for real, spread, z, labels in cases:
-            fake = generator(z, labels, heads)
+            passes = zip(z.split(at_once), labels.split(at_once), strict=True)
+            fake = torch.cat([face(generator(noise, claimed, heads)) for noise, claimed in passes])
             qualities.append(energy_quality(real, fake, real_spread=spread))
             diversities.append(mean_distance(fake) / spread if spread > 0 else 1.0)
         if not qualities:
@@ -87,3 +107,25 @@ def snapshot_measure(
         return {"quality": float(np.mean(qualities)), "diversity": min(diversities)}
 
     return measure
+
+
+# Cells a side of the small versions of samples that are compared value by value.
+SMALL = 8
+
+
+@torch.inference_mode()
+def looks(judge: Judge, some: Tensor) -> Callable[[Tensor], Tensor]:
+    """A face for images and series: what a judge sees in them, and beside it a small version, weighing as much.
+
+    ``some`` real samples (n, C, *spatial) give the weights.
+    """
+
+    def parts(samples: Tensor) -> tuple[Tensor, Tensor]:
+        return judge.features(samples), shrunk(samples, SMALL).flatten(1)
+
+    scales = [part.var(0).sum().sqrt() + 1e-9 for part in parts(some)]
+
+    def face(samples: Tensor) -> Tensor:  # (B, C, *spatial) -> (B, d)
+        return torch.cat([part / scale for part, scale in zip(parts(samples), scales, strict=True)], dim=1)
+
+    return face

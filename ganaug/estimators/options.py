@@ -10,7 +10,7 @@ from typing import Any
 
 from ganaug.exceptions import InvalidParameterError
 
-__all__ = ["choice", "integer", "number", "seconds"]
+__all__ = ["choice", "integer", "interval", "number", "seconds"]
 
 _UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
@@ -70,3 +70,17 @@ def seconds(name: str, value: Any) -> float | None:
     raise InvalidParameterError(
         f"{name}={value!r} must be None, a positive number of seconds, or a string such as '90s', '5min' or '1.5h'"
     )
+
+
+def interval(name: str, value: Any) -> int | float:
+    """How often something is done: after so many steps (an integer), or a time ("60s"), in seconds (a float).
+
+    Examples
+    --------
+    >>> from ganaug.estimators.options import interval
+    >>> interval("checkpoint_every", 500), interval("checkpoint_every", "2min")
+    (500, 120.0)
+    """
+    if isinstance(value, str):
+        return float(seconds(name, value) or 0)
+    return integer(name, value, 1)

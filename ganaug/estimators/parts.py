@@ -11,13 +11,11 @@ import numpy.typing as npt
 import torch
 
 from ganaug.codecs import LabelCodec
-from ganaug.curation import Curator
 from ganaug.estimators.prepared import Conditions
 from ganaug.exceptions import ModelFileError
 from ganaug.state import expect
-from ganaug.threads import one_thread
 
-__all__ = ["restored", "saved_parts"]
+__all__ = ["plain_parameters", "restored", "saved_parts"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -31,7 +29,7 @@ def saved_parts(gan: Any) -> tuple[dict[str, Any], Arrays]:
     labels, label_arrays = (None, {}) if gan.label_codec_ is None else gan.label_codec_.get_state()
     curator, curator_arrays = (None, {}) if gan.curator_ is None else gan.curator_.get_state()
     config = {
-        "parameters": _plain_parameters(gan),
+        "parameters": plain_parameters(gan),
         "codec": codec,
         "labels": labels,
         "design": gan.design_,
@@ -77,7 +75,7 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     gan.curator_ = None
     if config["curator"] is not None:
         own = _part(arrays, "curator")
-        gan.curator_ = Curator.from_state(config["curator"], own, gan.codec_.width, gan.conditions_.count)
+        gan.curator_ = gan._curator_of(config["curator"], own, gan.codec_, gan.conditions_.count)
     gan.condition_counts_ = _counts(arrays, "condition_counts", gan.conditions_.count)
     gan.class_counts_ = _counts(arrays, "class_counts", n_classes)
     columns = _part(arrays, "history")
@@ -142,7 +140,7 @@ def _differ(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
 
 def _try(gan: Any) -> None:
     """One row to and fro: what no check saw fails here, and not later in the user's hands."""
-    with one_thread():
+    with gan._computing():
         row, _ = gan._drawn(gan.conditions_.sampled()[0], 1, 0)
     gan.score_samples(gan.codec_.decode(row))
 
@@ -162,7 +160,7 @@ def _part(arrays: Arrays, name: str) -> Arrays:
     return {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
 
 
-def _plain_parameters(gan: Any) -> dict[str, Any]:
+def plain_parameters(gan: Any) -> dict[str, Any]:
     """Constructor parameters that JSON can hold; callbacks and generators of random numbers stay behind."""
     plain: dict[str, Any] = {}
     for name, value in gan.get_params(deep=False).items():

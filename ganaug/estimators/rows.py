@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import sparse
 
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 
-__all__ = ["check_rows", "column_names", "n_columns", "n_rows", "stacked"]
+__all__ = ["check_rows", "column_names", "modality_of", "n_columns", "n_rows", "stacked"]
 
 
 def check_rows(X: Any) -> None:
@@ -36,8 +37,30 @@ def n_rows(X: Any) -> int:
 
 
 def n_columns(X: Any) -> int:
-    """Number of columns."""
-    return int(X.shape[1]) if hasattr(X, "shape") else len(X[0])
+    """Number of columns, or of values of an image or series."""
+    return prod(int(size) for size in X.shape[1:]) if hasattr(X, "shape") else len(X[0])
+
+
+def modality_of(X: Any) -> str:
+    """What X holds: "table", "image" or "series" (volumes too).
+
+    Raises
+    ------
+    InvalidDataError
+        If it has another number of dimensions than any of these.
+    """
+    ndim = getattr(X, "ndim", 2)
+    if ndim == 3:
+        return "image" if str(X.dtype).endswith("uint8") else "series"
+    if ndim not in _MODALITIES:
+        raise InvalidDataError(
+            f"X has {ndim} dimensions; a table has 2, series (n, channels, length) or grey uint8 images (n, H, W) 3, "
+            "images with channels 4, volumes (n, C, D, H, W) 5. Reshape it, or give a generator= that takes it as it is"
+        )
+    return _MODALITIES[ndim]
+
+
+_MODALITIES = {2: "table", 4: "image", 5: "series"}
 
 
 def column_names(X: Any) -> list[str] | None:

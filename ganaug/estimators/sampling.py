@@ -16,7 +16,7 @@ from ganaug.estimators import options
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.exceptions import InvalidParameterError
 from ganaug.seeding import child_seed, numpy_generator, root_seed
-from ganaug.types import FloatArray, IntArray
+from ganaug.types import IntArray
 
 __all__ = ["SamplingMixin"]
 
@@ -32,8 +32,14 @@ class SamplingMixin(BaseEstimator):
     conditions_: Conditions
 
     @abstractmethod
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[FloatArray, Tally]:
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
         """Exactly n encoded samples of a label code, and what became of the candidates."""
+
+    def _nothing(self, codec: Any) -> Any:
+        """No encoded samples at all."""
+        if hasattr(codec, "from_network"):
+            return codec.from_network(np.zeros((0, *codec.shape), np.float32))
+        return np.zeros((0, codec.width), np.float32)
 
     def _keep_codecs(self, prepared: Prepared, conditions: Conditions, seed: int) -> None:
         """What sampling needs to know of the data, and the start of the stream of samples."""
@@ -172,8 +178,8 @@ class SamplingMixin(BaseEstimator):
     def _labels(self, codes: IntArray) -> Any:
         return None if self.label_codec_ is None else self.label_codec_.decode(codes)
 
-    def _empty(self) -> FloatArray:
-        return np.zeros((0, self.codec_.width), np.float32)
+    def _empty(self) -> Any:
+        return self._nothing(self.codec_)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "conditions_"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from ganaug.estimators.base import BaseGAN
+from ganaug.estimators.images import ImageGAN
 from ganaug.estimators.parts import restored
+from ganaug.estimators.series import SeriesGAN
 from ganaug.estimators.tabular import TabularGAN
 from ganaug.exceptions import GanaugError, ModelFileError
 from ganaug.state import read_state
@@ -13,7 +15,7 @@ from ganaug.state import read_state
 __all__ = ["load"]
 
 # kind in the file -> estimator; to make a new estimator loadable, add one line
-_KINDS: dict[str, type[BaseGAN]] = {"TabularGAN": TabularGAN}
+_KINDS: dict[str, type[BaseGAN]] = {"ImageGAN": ImageGAN, "SeriesGAN": SeriesGAN, "TabularGAN": TabularGAN}
 
 
 def load(path: str | os.PathLike[str]) -> BaseGAN:

@@ -10,19 +10,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganaug.estimators.modality import Modality
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.networks import DiscriminatorNetwork
-from ganaug.threads import one_thread
 from ganaug.types import IntArray
 
 __all__ = ["ScoringMixin"]
 
-# Rows judged by one pass of the discriminator.
-JUDGED_AT_ONCE = 8192
 
-
-class ScoringMixin(SamplingMixin):
+class ScoringMixin(Modality, SamplingMixin):
     """``score_samples`` and ``features`` over a trained discriminator."""
 
     condition_counts_: IntArray
@@ -51,8 +48,8 @@ class ScoringMixin(SamplingMixin):
             For unseen columns, dtypes, categories or labels.
         """
 
-        def logit(network: DiscriminatorNetwork, x: Tensor, labels: Tensor) -> Tensor:
-            result: Tensor = network(x, labels).unsqueeze(1)
+        def logit(network: DiscriminatorNetwork, features: Tensor, labels: Tensor) -> Tensor:
+            result: Tensor = network.head(features, labels).unsqueeze(1)
             return result
 
         return self._judged(X, y, logit)[:, 0]
@@ -69,9 +66,8 @@ class ScoringMixin(SamplingMixin):
         -------
         ndarray of shape (n_samples, width), float64
         """
-        return self._judged(X, y, lambda network, x, labels: network.features(x, labels))
+        return self._judged(X, y, lambda network, features, labels: features)
 
-    @torch.inference_mode()
     def _judged(
         self, X: Any, y: Any, of: Callable[[DiscriminatorNetwork, Tensor, Tensor], Tensor]
     ) -> npt.NDArray[np.float64]:
@@ -88,14 +84,18 @@ class ScoringMixin(SamplingMixin):
                 raise InvalidDataError(f"X has {len(rows)} rows and y has {len(codes)}; they must be as many")
             claims = [(-1, codes, 1.0)]
         # In double precision on the CPU: a row's score must not depend on the rows beside it.
-        network = self._double_discriminator()
-        parts: list[npt.NDArray[np.float64]] = []
-        with one_thread():
-            for start in range(0, len(rows), JUDGED_AT_ONCE):
-                x = torch.from_numpy(rows[start : start + JUDGED_AT_ONCE]).double()
-                total = sum(
-                    weight * of(network, x, torch.from_numpy(labels[start : start + JUDGED_AT_ONCE]))
-                    for _, labels, weight in claims
-                )
-                parts.append(total.numpy())
-        return np.concatenate(parts)
+        network, load, most = self._double_discriminator(), self._loads(self.codec_), self._at_once(self.codec_)
+
+        @torch.inference_mode()
+        def part(start: int) -> npt.NDArray[np.float64]:
+            x = load(torch.from_numpy(rows[start : start + most])).double()
+            features, total = None, torch.zeros(())
+            for _, labels, weight in claims:
+                claimed = torch.from_numpy(labels[start : start + most])
+                if features is None or network.head.class_is_input:  # else the trunk sees no class
+                    features = network.features(x, claimed)
+                total = total + weight * of(network, features, claimed)
+            return total.numpy()
+
+        with self._computing(), self._team(torch.device("cpu")) as work:
+            return np.concatenate(work(part, range(0, len(rows), most)))

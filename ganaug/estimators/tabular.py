@@ -13,7 +13,7 @@ from ganaug.codecs import CompactTableCodec
 from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
-from ganaug.training import Watcher
+from ganaug.training import Plan, Watcher
 from ganaug.types import IntArray
 
 __all__ = ["TabularGAN"]
@@ -185,16 +185,31 @@ class TabularGAN(BaseGAN):
         return tags
 
     def _check_parameters(self) -> dict[str, Any]:
+        options.integer("max_steps", self.max_steps, 1)
         options.integer("width", self.width, 1)
         options.integer("depth", self.depth, 1)
         options.integer("latent_dim", self.latent_dim, 1)
         options.number("jitter", self.jitter, 0)
         return super()._check_parameters()
 
-    def _penalty_scale(self, width: int) -> float:
-        # Rows of many columns lie far apart, so that a critic with slopes too small for the penalty
-        # still tells them all from each other: the squared slope at a given logit falls with the width.
-        return float(self.penalty) * max(1.0, width / WIDTH_OF_ONE_PENALTY)
+    def _plan(self, settings: dict[str, Any], codec: CompactTableCodec, earlier: int) -> Plan:
+        steps = settings["max_steps"]
+        return Plan(
+            max_steps=earlier + steps,
+            batch_size=self.batch_size,
+            learning_rate=settings["learning_rate"],
+            discriminator_learning_rate=settings["learning_rate"],
+            betas=(0.0, 0.99),
+            decay_from=0.5,
+            ema_half_life=min(200.0, steps / 8),
+            penalty_every=4,
+            # Rows of many columns lie far apart, so that a critic with slopes too small for the penalty
+            # still tells them all from each other: the squared slope at a given logit falls with the width.
+            penalty_scale=settings["penalty"] * max(1.0, codec.width / WIDTH_OF_ONE_PENALTY),
+            log_every=max(1, steps // 60),
+            look_every=max(1, steps // 60) * 3,
+            max_time=settings["max_time"],
+        )
 
     def _make_codec(self) -> CompactTableCodec:
         return CompactTableCodec(keep_range=bool(self.keep_range))

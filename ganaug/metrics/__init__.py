@@ -1,5 +1,50 @@
-"""Measures of synthetic samples. Each is a function; real samples come before fake ones."""
+"""Measures of synthetic samples: fidelity, diversity, privacy, utility. Real samples come before fake ones."""
 
+from ganaug.metrics.columns import ks_distance, missing_rate_difference, total_variation
+from ganaug.metrics.dependence import contingency_distance, correlation_distance, correlation_ratio
+from ganaug.metrics.diagnosis import Finding, diagnose
+from ganaug.metrics.distances import frechet_distance, kernel_distance
+from ganaug.metrics.diversity import coverage, density, distinct_neighbours, precision, recall
+from ganaug.metrics.evaluation import evaluate
+from ganaug.metrics.features import as_features
 from ganaug.metrics.fidelity import energy_quality, mean_distance, two_sample_auc
+from ganaug.metrics.privacy import (
+    Copies,
+    authenticity,
+    closest_record_ratio,
+    membership_auc,
+    near_copies,
+    neighbour_distance_ratio,
+)
+from ganaug.metrics.registry import METRICS, Metric
 
-__all__ = ["energy_quality", "mean_distance", "two_sample_auc"]
+__all__ = [
+    "METRICS",
+    "Copies",
+    "Finding",
+    "Metric",
+    "as_features",
+    "authenticity",
+    "closest_record_ratio",
+    "contingency_distance",
+    "correlation_distance",
+    "correlation_ratio",
+    "coverage",
+    "density",
+    "diagnose",
+    "distinct_neighbours",
+    "energy_quality",
+    "evaluate",
+    "frechet_distance",
+    "kernel_distance",
+    "ks_distance",
+    "mean_distance",
+    "membership_auc",
+    "missing_rate_difference",
+    "near_copies",
+    "neighbour_distance_ratio",
+    "precision",
+    "recall",
+    "total_variation",
+    "two_sample_auc",
+]

@@ -50,7 +50,7 @@ def energy_quality(real: Tensor, fake: Tensor, *, real_spread: float | None = No
     Returns
     -------
     float
-        1 where the samples have one distribution (a little more by chance,
+        In [0, 1], without units: 1 where the samples have one distribution (a little more by chance,
         as the estimate is unbiased), 0 where they have nothing in common.
 
     References
@@ -92,7 +92,8 @@ def two_sample_auc(real: npt.ArrayLike, fake: npt.ArrayLike, *, random_state: in
     Returns
     -------
     float
-        0.5 where the forest cannot tell, 1.0 where it always can.
+        In [0, 1], a probability: 0.5 where the forest cannot tell, 1.0 where it always can. Its standard error
+        is about ``0.29 sqrt(1/n + 1/m)``: with 50 rows each, 0.6 is still chance.
 
     Examples
     --------
@@ -102,14 +103,23 @@ def two_sample_auc(real: npt.ArrayLike, fake: npt.ArrayLike, *, random_state: in
     >>> two_sample_auc(rng.normal(size=(90, 2)), 9 + rng.normal(size=(90, 2)))
     1.0
     """
-    from sklearn.ensemble import RandomForestClassifier
     from sklearn.metrics import roc_auc_score
+
+    guess = held_out_scores(real, fake, random_state=random_state, n_folds=n_folds)
+    return float(roc_auc_score(np.arange(len(guess)) < len(np.asarray(real)), guess))
+
+
+def held_out_scores(
+    real: npt.ArrayLike, fake: npt.ArrayLike, *, random_state: int = 0, n_folds: int = 3, n_trees: int = 100
+) -> npt.NDArray[np.float64]:
+    """What `two_sample_auc` ranks: probability of being real, of the real rows and then of the fake ones. (n + m,)."""
+    from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     real, fake = np.asarray(real), np.asarray(fake)
     rows = np.concatenate([real, fake])
     is_real = np.r_[np.ones(len(real)), np.zeros(len(fake))]
-    forest = RandomForestClassifier(100, min_samples_leaf=3, class_weight="balanced", random_state=random_state)
+    forest = RandomForestClassifier(n_trees, min_samples_leaf=3, class_weight="balanced", random_state=random_state)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
-    guess = cross_val_predict(forest, rows, is_real, cv=folds, method="predict_proba")[:, 1]
-    return float(roc_auc_score(is_real, guess))
+    scores: npt.NDArray[np.float64] = cross_val_predict(forest, rows, is_real, cv=folds, method="predict_proba")[:, 1]
+    return scores

@@ -6,9 +6,20 @@ To add one: write its file, add one line to the dict of its modality.
 from __future__ import annotations
 
 from ganaug.networks.conditioning import CONDITIONINGS
+from ganaug.networks.dcgan import dcgan
 from ganaug.networks.mlp import mlp
 from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
+from ganaug.networks.residual import residual
+from ganaug.networks.style import style
 
-__all__ = ["CONDITIONINGS", "TABULAR_ARCHITECTURES", "DiscriminatorNetwork", "GeneratorNetwork", "Players"]
+__all__ = [
+    "CONDITIONINGS",
+    "IMAGE_ARCHITECTURES",
+    "TABULAR_ARCHITECTURES",
+    "DiscriminatorNetwork",
+    "GeneratorNetwork",
+    "Players",
+]
 
 TABULAR_ARCHITECTURES = {"mlp": mlp}
+IMAGE_ARCHITECTURES = {"dcgan": dcgan, "residual": residual, "style": style}  # series and volumes too

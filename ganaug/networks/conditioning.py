@@ -30,6 +30,10 @@ class Concat(nn.Module):
         logit: Tensor = self.logit(features).squeeze(1)
         return logit
 
+    def slope(self, labels: Tensor) -> Tensor:
+        """The gradient of the logit with respect to the features, which it is linear in. (B,) -> (B, width)."""
+        return self.logit.weight.expand(len(labels), -1)
+
     def class_loss(self, features: Tensor, labels: Tensor) -> Tensor | None:
         """Nothing: the logit alone carries the class."""
         return None
@@ -45,7 +49,10 @@ class Projection(Concat):
         self.classes = embedding(n_classes, width, rng, scale=1 / math.sqrt(width))
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        return super().forward(features, labels) + (self.classes[labels] * features).sum(1)
+        return super().forward(features, labels) + (F.embedding(labels, self.classes) * features).sum(1)
+
+    def slope(self, labels: Tensor) -> Tensor:
+        return self.logit.weight + F.embedding(labels, self.classes)
 
 
 class Auxiliary(Concat):

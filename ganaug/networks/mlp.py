@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganaug.networks.conditioning import CONDITIONINGS
-from ganaug.networks.layers import ResidualBlock, embedding, linear
+from ganaug.networks.layers import ResidualBlock, bent, embedding, linear
 from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
 from ganaug.types import Block
 
@@ -78,7 +78,7 @@ class Generator(GeneratorNetwork):
         self.heads = OneHotHeads(blocks, temperature)
 
     def forward(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
-        hidden = self.body(self.first(z) + self.classes[labels])
+        hidden = self.body(self.first(z) + F.embedding(labels, self.classes))
         return self.heads(self.last(F.leaky_relu(hidden, 0.2)), rng)
 
 
@@ -107,6 +107,23 @@ class Discriminator(DiscriminatorNetwork):
         if self.head.class_is_input:
             x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
         return F.leaky_relu(self.body(self.first(x)), 0.2)
+
+    def slope(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The gradient of the logit in closed form: between its bends the network is linear.
+
+        Autograd's second derivative goes back through the forward pass too, where nothing but zeros flows.
+        """
+        n_in = x.shape[1]
+        if self.head.class_is_input:
+            x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
+        with torch.no_grad():
+            inputs = [self.first(x)]
+            for block in self.body:
+                inputs.append(block(inputs[-1]))
+        slope = bent(self.head.slope(labels), inputs.pop())
+        for block, at in zip(reversed(self.body), reversed(inputs), strict=True):
+            slope = block.slope(slope, at)
+        return slope @ self.first.weight[:, :n_in]
 
 
 def mlp(

@@ -31,6 +31,12 @@ class DiscriminatorNetwork(nn.Module):
         """The last hidden layer. (B, ...), (B,) -> (B, width)."""
         raise TypeError(f"{type(self).__name__} has no features")
 
+    def slope(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The gradient of the logit with respect to the sample, itself differentiable. (B, ...), (B,) -> (B, ...)."""
+        x = x.detach().requires_grad_(True)
+        (slope,) = torch.autograd.grad(self(x, labels).sum(), x, create_graph=True)
+        return slope
+
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:  # (B, ...), (B,) -> (B,)
         logit: Tensor = self.head(self.features(x, labels), labels)
         return logit

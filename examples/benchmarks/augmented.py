@@ -1,0 +1,225 @@
+"""`AugmentedClassifier` beside the bare classifier, class weights and SMOTE, on the metric it is asked to maximise.
+
+    python examples/benchmarks/augmented.py --write
+
+Two-class sets of ../shared/data drawn down to about 1,500 rows, the five classifiers of compare.py, 3 outer folds. Three
+metrics, each asked for by itself (``scoring=``); with ``--tuned``, those that look at labels also with
+``threshold="tune"``, which doubles the time. A finished (set, fold) is a file of out/augmented, and a later call goes
+on from there.
+
+The inner folds of ``AugmentedClassifier`` are the same whatever it maximises, so the script trains them once for all
+metrics: it remembers the oversampler's rows and the classifiers' answers, which by their seeds would come out the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import functools
+import json
+import shlex
+import sys
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+from common import OUT, ROOT, machine
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import StratifiedKFold
+
+PAGE = ROOT / "docs" / "augmented_classifier.md"
+SETS = [
+    "ecoli", "haberman", "yeast_me2", "german_credit", "oil", "vowel0", "winequality_red_4", "abalone",
+    "solar_flare_m0", "thyroid_sick", "us_crime", "wilt", "mammography", "satimage", "car_eval_34", "telco_churn",
+    "cleveland_0_vs_4", "hepatitis", "poker_8_9_vs_6", "ozone_level",
+]  # fmt: skip
+METRICS = ["average_precision", "balanced_accuracy", "f1"]
+OF_LABELS = {"balanced_accuracy", "f1"}
+OURS, TUNED = "AugmentedClassifier", "AugmentedClassifier, threshold tuned"
+
+
+class Prepared(ClassifierMixin, BaseEstimator):
+    """A classifier behind imputation, scaling and one-hot encoding, that takes weights where its classifier does."""
+
+    def __init__(self, classifier=None):
+        self.classifier = classifier
+
+    def fit(self, X, y, sample_weight=None):
+        from ganaug.experiments.classifiers import preprocessing
+        from ganaug.experiments.tables import as_frame
+
+        frame = as_frame(X)
+        self.preparation_ = preprocessing(frame).fit(frame)
+        self.classifier_ = clone(self.classifier)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self.classifier_.fit(self.preparation_.transform(frame), y, **weights)
+        self.classes_ = self.classifier_.classes_
+        return self
+
+    def predict(self, X):
+        return self.classifier_.predict(self._matrix(X))
+
+    def predict_proba(self, X):
+        return self.classifier_.predict_proba(self._matrix(X))
+
+    def _matrix(self, X):
+        from ganaug.experiments.tables import as_frame
+
+        return self.preparation_.transform(as_frame(X))
+
+
+class Unweighted(Prepared):
+    """The same for a classifier that knows no weights (kNN)."""
+
+    def fit(self, X, y):
+        return super().fit(X, y)
+
+
+class Memory:
+    """Remembers, within one training fold, what seeds alone decide."""
+
+    def __init__(self):
+        self.known, self.judge = {}, ""
+
+    def pooled(self, function, oversampler, X, y, seed):
+        return self._once(("pool", seed, len(y)), lambda: function(oversampler, X, y, seed))
+
+    def held_out(self, function, *arguments):
+        return self._once(("held out", self.judge), lambda: function(*arguments))
+
+    def fitted(self, function, estimator, pool, blend, seed):
+        return self._once(("fitted", self.judge, blend, seed), lambda: function(estimator, pool, blend, seed))
+
+    def _once(self, key, make):
+        if key not in self.known:
+            self.known[key] = make()
+        return self.known[key]
+
+    def take_over(self):
+        """Stand before the functions of `ganaug.selection` that train."""
+        from ganaug.selection import choosing, classifier, folds
+
+        for module, name in [(folds, "pooled"), (classifier, "pooled"), (choosing, "held_out"), (classifier, "fitted")]:
+            original = getattr(module, name)
+            if isinstance(original, functools.partial):  # an earlier fold's memory stands there
+                original = original.args[0]
+            setattr(module, name, functools.partial(getattr(self, name), original))
+
+
+def one_fold(name, fold, rows, tuned):
+    """Every score of a set's fold."""
+    from compare import classifiers, load
+
+    from ganaug import AugmentedClassifier
+    from ganaug.experiments import NeighborSampler
+
+    X, y = load(name, rows)
+    y = np.asarray(y).astype(int)
+    train, test = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, y))[fold]
+    X_train, X_test = (X.iloc[part].reset_index(drop=True) for part in (train, test))
+    y_train, y_test = y[train], y[test]
+    memory = Memory()
+    memory.take_over()
+    X_smote, y_smote = NeighborSampler("smote", random_state=fold).fit_resample(X_train, y_train)
+    found = []
+
+    def score(judge, arm, metric, model):
+        value = float(get_scorer(metric)(model, X_test, y_test))
+        found.append({"set": name, "fold": fold, "classifier": judge, "arm": arm, "metric": metric, "score": value})
+
+    for judge, classifier in classifiers().items():
+        if "random_state" in classifier.get_params():
+            classifier.set_params(random_state=fold)
+        kind = Unweighted if judge == "kNN" else Prepared
+        bare = kind(classifier)
+        memory.judge = judge
+        weighted = kind(classifier)
+        if "class_weight" in classifier.get_params():
+            weighted = kind(clone(classifier).set_params(class_weight="balanced"))
+        arms = {
+            "bare": clone(bare).fit(X_train, y_train),
+            "class weights": weighted.fit(X_train, y_train),
+            "SMOTE": clone(bare).fit(X_smote, y_smote),
+        }
+        for metric in METRICS:
+            for arm, model in arms.items():
+                score(judge, arm, metric, model)
+            common = {"scoring": metric, "random_state": fold, "verbose": False}
+            model = AugmentedClassifier(bare, **common).fit(X_train, y_train)
+            score(judge, OURS, metric, model)
+            found[-1] |= {"share": model.blend_.share, "class_weight": model.blend_.class_weight or ""}
+            if tuned and metric in OF_LABELS:
+                score(judge, TUNED, metric, AugmentedClassifier(bare, threshold="tune", **common).fit(X_train, y_train))
+    return found
+
+
+def table_of(results):
+    """Means and mean ranks per metric, and our worst set."""
+    from ganaug.experiments import to_markdown
+
+    parts = []
+    for metric in METRICS:
+        one = results[results["metric"] == metric]
+        cells = one.pivot_table(index=["set", "classifier"], columns="arm", values="score")
+        arms = [a for a in ("bare", "class weights", "SMOTE", OURS, TUNED) if a in cells]
+        cells = cells[arms]
+        ranks = cells.rank(axis=1, ascending=False).mean()
+        losses = (cells.sub(cells["bare"], axis=0)).groupby("set").mean()
+        table = pd.DataFrame(
+            {"mean": cells.mean(), "mean rank": ranks, "minus bare": cells.mean() - cells["bare"].mean()}
+        )
+        table["worst set"] = losses.min()
+        table["which"] = losses.idxmin().where(losses.min() < 0, "")
+        parts.append(f"## {metric.replace('_', ' ')}\n\n{to_markdown(table, 4)}")
+    chosen = results[results["arm"] == OURS]
+    kinds = pd.Series(
+        np.select([chosen["share"] > 0, chosen["class_weight"] != ""], ["synthetic rows", "class weights"], "nothing")
+    )
+    counts = pd.crosstab(chosen["metric"].to_numpy(), kinds)
+    return "\n\n".join([*parts, f"What it chose, times:\n\n{to_markdown(counts, 0)}"])
+
+
+def main(arguments=None):
+    """Run and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", metavar="NAME", default=SETS, help="two-class sets of ../shared/data")
+    parser.add_argument("--rows", type=int, default=1_500, help="most rows of a set (default: 1500)")
+    parser.add_argument("--cache", default=OUT / "augmented", type=type(OUT), help="default: out/augmented")
+    parser.add_argument("--tuned", action="store_true", help="with a tuned threshold too")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    options = parser.parse_args(arguments)
+    options.cache.mkdir(parents=True, exist_ok=True)
+    from ganaug.files import write_whole
+
+    rows = []
+    for name in options.sets:
+        for fold in range(3):
+            path = options.cache / f"{name}-{fold}-{options.rows}{'-tuned' * options.tuned}.json"
+            if not path.exists():
+                began = time.perf_counter()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    found = one_fold(name, fold, options.rows, options.tuned)
+                write_whole(path, json.dumps(found).encode())
+                print(f"{name}, fold {fold}: {time.perf_counter() - began:.0f} s", flush=True)
+            rows += json.loads(path.read_text())
+    results = pd.DataFrame(rows)
+    text = table_of(results)
+    print(text)
+    if options.write:
+        asked = shlex.join(["python", "examples/benchmarks/augmented.py", *(arguments or sys.argv[1:])])
+        head = (
+            f"# AugmentedClassifier\n\n{__doc__.splitlines()[0]} {len(options.sets)} two-class sets of "
+            f"`../shared/data` at most {options.rows} rows, five classifiers, 3 outer folds; a cell is the mean over "
+            "the folds of one set and classifier. *worst set*: the lowest mean over classifiers of a set's difference "
+            f"to the bare classifier.\n\n```bash\n{asked}\n```\n\n{datetime.date.today().isoformat()}, {machine()}."
+        )
+        PAGE.write_text(f"{head}\n\n{text}\n", encoding="utf-8")
+        print(f"Wrote {PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""How long one step of a tabular training takes, against its arithmetic alone.
+
+    python examples/benchmarks/step.py
+
+Counts the matrix products of the step (a quarter of the steps have a penalty and more of them), times each shape by
+itself as a plain `torch.mm` into memory that is there already, and divides the step by their sum. All on one core and
+in one process, the products timed between the steps, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import statistics
+import sys
+import time
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+PRODUCTS = ("mm", "addmm")
+
+
+class Products(TorchDispatchMode):
+    """Counts matrix products by their shape, and all operations."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes, self.operations = collections.Counter(), 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        self.operations += 1
+        if function._overloadpacket.__name__ in PRODUCTS:
+            left, right = arguments[-2:]
+            self.shapes[left.shape[0], left.shape[1], right.shape[1]] += 1
+        return function(*arguments, **(options or {}))
+
+
+def game(rows, columns, batch_size, width, depth):
+    """Everything that a step of ``TabularGAN`` on such a table needs."""
+    from ganaug import TabularGAN
+    from ganaug.estimators.base import BaseGAN
+    from ganaug.networks import TABULAR_ARCHITECTURES
+    from ganaug.objectives import OBJECTIVES
+    from ganaug.training import Game, Table
+    from ganaug.types import Block
+
+    rng = torch.Generator().manual_seed(0)
+    blocks = [Block("scalar", 0, columns)]
+    players = TABULAR_ARCHITECTURES["mlp"](blocks, 2, rng, width=width, depth=depth)
+    gan = TabularGAN(batch_size=batch_size)
+    plan = BaseGAN._plan(gan, gan._check_parameters(), 0, columns)
+    labels = torch.arange(rows) % 2
+    table = Table(torch.randn(rows, columns, generator=rng), labels, torch.tensor([0.5, 0.5]))
+    return Game.start(players, plan), table, OBJECTIVES[gan.objective], plan, rng
+
+
+def product_seconds(shape, repeats=40):
+    """Of one matrix product of this shape, (m, k) times (k, n): the fastest of some."""
+    m, k, n = shape
+    left, right, out = torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        for _ in range(repeats):
+            torch.mm(left, right, out=out)
+        best = min(best, (time.perf_counter() - began) / repeats)
+    return best
+
+
+def measure(steps, **sizes):
+    """Seconds of steps and of their products, with and without the penalty."""
+    from ganaug.threads import one_thread
+    from ganaug.training import play_step
+
+    with one_thread():
+        one, table, objective, plan, rng = game(**sizes)
+        batches = table.batches(plan.batch_size, rng)
+        kinds = {}
+        for number in range(2 * plan.penalty_every):  # the first steps warm up and are counted, not timed
+            with Products() as counted:
+                play_step(one, objective, *next(batches), plan, 1.0, rng)
+            kinds[number % plan.penalty_every == 0] = counted
+            one.step += 1
+        seconds = {kind: [] for kind in kinds}
+        alone = {kind: [] for kind in kinds}
+        for _ in range(8):
+            for _ in range(steps // 8):
+                kind = one.step % plan.penalty_every == 0
+                began = time.perf_counter()
+                play_step(one, objective, *next(batches), plan, 1.0, rng)
+                half_life = plan.ema_half_life
+                one.average_flat.lerp_(one.generator.flat, 1 - 0.5 ** (1 / half_life))
+                seconds[kind].append(time.perf_counter() - began)
+                one.step += 1
+            each = {shape: product_seconds(shape) for counted in kinds.values() for shape in counted.shapes}
+            for kind, counted in kinds.items():
+                alone[kind].append(sum(each[shape] * count for shape, count in counted.shapes.items()))
+    share = 1 / plan.penalty_every
+
+    def mean(values, best):
+        return share * best(values[True]) + (1 - share) * best(values[False])
+
+    operations = mean({kind: [counted.operations] for kind, counted in kinds.items()}, min)
+    products = mean({k: [sum(c.shapes.values())] for k, c in kinds.items()}, min)
+    gflop = mean({k: [sum(2e-9 * np.prod(s) * n for s, n in c.shapes.items())] for k, c in kinds.items()}, min)
+    # the tenth of the steps that was disturbed least, as the products are the fastest of some
+    step = mean(seconds, lambda values: float(np.quantile(values, 0.1)))
+    return {
+        "step": step,
+        "median": mean(seconds, statistics.median),
+        "products": mean(alone, min),
+        "number": products,
+        "operations": operations,
+        "gflop": gflop,
+    }
+
+
+def main(arguments=None):
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=800, help="timed for each setting (default: 800)")
+    parser.add_argument("--batch-size", type=int, nargs="+", default=None, help="default: TabularGAN's own, and 128")
+    options = parser.parse_args(arguments)
+    from ganaug import TabularGAN
+
+    gan = TabularGAN()
+    sizes = options.batch_size or sorted({gan.batch_size, 128})
+    head = "| batch | encoded columns | operations | products | GFLOP | step, ms | products alone, ms | ratio |"
+    print(head + "\n" + "| ---: " * 8 + "|")
+    for batch_size in sizes:
+        for columns in (20, 60):
+            found = measure(
+                options.steps,
+                rows=2_000,
+                columns=columns,
+                batch_size=batch_size,
+                width=gan.width,
+                depth=gan.depth,
+            )
+            print(
+                f"| {batch_size} | {columns} | {found['operations']:.0f} | {found['number']:.0f} "
+                f"| {found['gflop']:.3f} | {1e3 * found['step']:.2f} | {1e3 * found['products']:.2f} "
+                f"| {found['step'] / found['products']:.2f} |",
+                flush=True,
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""``ganaug fit``: train a GAN and save it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from ganaug.cli import options
+from ganaug.cli.faults import Fault, Usage
+from ganaug.cli.messages import tell, verbosity
+from ganaug.cli.outputs import check_output
+
+HELP = "train a GAN on a table or a folder of images, and save it for 'ganaug sample'"
+EXAMPLE = """examples:
+  ganaug fit train.csv --target fraud --output fraud.safetensors
+  ganaug fit train.csv --target kind --class rare --output rare.safetensors
+  ganaug fit photos/ --output photos.safetensors"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.set_defaults(run=run)
+    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file, or a folder with a folder for each class")
+    options.target(parser, required=False)
+    options.output(parser, "the model file, for example fraud.safetensors: numbers and words, no code, no rows")
+    parser.add_argument("--class", dest="focus", metavar="LABEL", help="learn this class against the rest, only")
+    options.training(parser)
+    options.image_size(parser)
+    options.reading(parser)
+    options.general(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read, train, save."""
+    from ganaug.cli import tables
+    from ganaug.cli.training import is_folder, save_model
+
+    if args.output.lower().endswith((*tables.TEXT, *tables.PARQUET)):
+        raise Usage(f"{args.output}: a model is no table; name it, for example, model.safetensors")
+    # a folder of images is not harmed by a model in it
+    check_output(args.output, [] if is_folder(args.data) else [args.data], force=args.force)
+    if is_folder(args.data):
+        from ganaug.cli.image_folders import fit_folder
+
+        fit_folder(args)
+        return
+    from ganaug.estimators import TabularGAN
+
+    if args.focus is not None and args.target is None:
+        raise Usage("--class needs --target, the column of the labels")
+    table = tables.read_table(args.data, args)
+    X, y = (table.frame, None) if args.target is None else tables.split(table, args.target)
+    focus = None if args.focus is None else tables.label_of(args.focus, [] if y is None else y.unique(), args.target)
+    seed = options.seed_of(args)
+    parameters = options.training_parameters(args, TabularGAN)
+    gan = TabularGAN(**parameters, random_state=seed, verbose=verbosity(args)).fit(X, y, focus=focus)
+    if gan.stop_reason_ == "interrupted":  # a handler of somebody else's was asked
+        raise Fault("the training was interrupted", args.data)
+    save_model(gan, args.output, {"layout": replace(table.layout, target=args.target).get_state()})
+    quality = f"quality {gan.quality_:.3f} (1 is perfect)"
+    tell(args, f"{args.output}: {gan.n_steps_} steps, {quality}, ended by {gan.stop_reason_}; seed {seed}")

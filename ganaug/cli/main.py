@@ -1,0 +1,141 @@
+"""From words to commands, and from what went wrong to one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+from ganaug import __version__
+from ganaug.cli import compare, fit, report, resample, sample
+from ganaug.cli.faults import Usage
+from ganaug.cli.messages import one_line, said_warnings
+from ganaug.cli.options import Parser
+from ganaug.exceptions import GanaugError
+
+__all__ = ["main"]
+
+OK, FAILED, MISUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+# name -> module with HELP, EXAMPLE, add_arguments(parser) and run(args)
+COMMANDS: dict[str, Any] = {
+    "resample": resample,
+    "fit": fit,
+    "sample": sample,
+    "report": report,
+    "compare": compare,
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    top = Parser(
+        prog="ganaug",
+        description="Gives a classifier the rows it never saw enough of: GANs for imbalanced tables and images.",
+        epilog="'ganaug COMMAND --help' lists the options of a command.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"ganaug {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    for name, module in COMMANDS.items():
+        own = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=f"{module.HELP[:1].upper()}{module.HELP[1:]}.",
+            epilog=module.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(own)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after ``ganaug``; those of this process by default.
+
+    Returns
+    -------
+    int
+        0 if all went well, 1 if not, 2 if the command was misused, 130 after Ctrl-C.
+
+    Examples
+    --------
+    >>> from ganaug.cli import main
+    >>> main(["resample", "no.csv", "--target", "y", "--output", "new.csv"])
+    1
+    """
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as end:  # argparse has said why
+        return end.code if isinstance(end.code, int) else MISUSED
+    try:
+        with _raising_signals(), said_warnings(args.quiet, args.verbose):
+            args.run(args)
+    except (KeyboardInterrupt, SystemExit, Exception) as error:
+        if args.debug:
+            traceback.print_exc()
+        said, code = _explained(error, args)
+        with suppress(OSError):
+            print(f"ganaug: {said}", file=sys.stderr)
+        return code
+    return OK
+
+
+def _explained(error: BaseException, args: argparse.Namespace) -> tuple[str, int]:
+    """What went wrong in one line, and the exit code."""
+    kinds: list[tuple[Any, Callable[[Any], str], int]] = [
+        (KeyboardInterrupt, lambda _: "interrupted", INTERRUPTED),
+        (_Terminated, lambda _: "terminated", TERMINATED),
+        (Usage, str, MISUSED),
+        (GanaugError, str, FAILED),
+        (MemoryError, lambda _: "out of memory", FAILED),
+        (OSError, lambda e: f"{e.filename}: {e.strerror}" if e.filename else str(e), FAILED),
+        (BaseException, lambda e: f"unexpected {type(e).__name__}: {e} (--debug shows where)", FAILED),
+    ]
+    said, code = next((words(error), code) for kind, words, code in kinds if isinstance(error, kind))
+    return one_line(said), code
+
+
+class _Terminated(SystemExit):
+    """The process was asked to end."""
+
+
+@contextmanager
+def _raising_signals() -> Iterator[None]:
+    """Ctrl-C and a request to end raise at once, so that no half output is left behind.
+
+    A handler of its own for Ctrl-C: beside Python's, the estimators would take the first
+    one as a wish to stop training early and go on with what there is.
+    """
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def terminate(signum: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    ours = {signal.SIGINT: interrupt, signal.SIGTERM: terminate}
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    defaults = (signal.default_int_handler, signal.SIG_DFL)
+    before = {number: signal.getsignal(number) for number in ours}
+    mine = {number: handler for number, handler in ours.items() if before[number] in defaults}  # not what is ignored
+    try:
+        for number, handler in mine.items():
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number in mine:
+            signal.signal(number, before[number])

@@ -1,0 +1,60 @@
+"""What is said while a command works: on standard error, a line each, and nothing unless somebody looks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+from ganaug.exceptions import GanaugWarning
+
+__all__ = ["one_line", "progress", "said_warnings", "tell", "verbosity"]
+
+
+def one_line(text: object) -> str:
+    """A text of several lines as one."""
+    return " ".join(str(text).split())
+
+
+def tell(args: argparse.Namespace, text: str) -> None:
+    """Say what was done, if somebody looks or asked for it."""
+    if not args.quiet and (args.verbose or sys.stderr.isatty()):
+        print(f"ganaug: {text}", file=sys.stderr)
+
+
+def verbosity(args: argparse.Namespace) -> bool | str:
+    """The ``verbose`` of estimators: progress bars on a terminal, and none if they are not wanted."""
+    return False if args.quiet else "auto"
+
+
+@contextmanager
+def said_warnings(quiet: bool, everything: bool) -> Iterator[None]:
+    """Within the block a warning of ganaug is one line, and those of other libraries are kept back."""
+
+    def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+        if not quiet and (everything or issubclass(category, GanaugWarning)):
+            print(f"ganaug: warning: {one_line(message)}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def progress(args: argparse.Namespace, title: str, total: int) -> Iterator[Any]:
+    """A function that moves a bar to a number of rows."""
+    from ganaug.callbacks import ProgressBar, wants_progress
+
+    if not wants_progress(verbosity(args)):
+        yield lambda n: None
+        return
+    bar = ProgressBar(title)
+    try:
+        yield lambda n: bar(cast(Any, SimpleNamespace(step=n, max_steps=total, record={})))
+    finally:
+        bar.close()

@@ -1,0 +1,176 @@
+"""Options that several commands share. Nothing here imports what is slow to import."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ganaug.cli.faults import Usage, did_you_mean
+
+__all__ = [
+    "Parser",
+    "count",
+    "counts",
+    "general",
+    "image_size",
+    "named",
+    "output",
+    "reading",
+    "seed_of",
+    "target",
+    "training",
+    "training_parameters",
+]
+
+SEEDS = 2**31
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        self.exit(2, f"{self.prog}: {message} ('{self.prog} --help' lists the options)\n")
+
+
+def count(least: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number of at least ``least``."""
+
+    def whole(text: str) -> int:
+        try:
+            value = int(text.replace("_", ""))
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+        return value
+
+    return whole
+
+
+def counts(text: str) -> dict[str, int]:
+    """The type of an option that is a JSON object of label to number of rows."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"""{text!r} is no JSON object such as '{{"fraud": 500}}'""") from error
+    if not isinstance(found, dict) or not found:
+        raise argparse.ArgumentTypeError(f"""{text!r} is no JSON object such as '{{"fraud": 500}}'""")
+    for label, n in found.items():
+        if not isinstance(n, int) or isinstance(n, bool) or n < 0:
+            raise argparse.ArgumentTypeError(f"the count of class {label!r} is {n!r}; give a whole number")
+    return found
+
+
+def target(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """The column of the labels."""
+    parser.add_argument(
+        *("--target", "-t"),
+        required=False,
+        metavar="COLUMN",
+        help="the column of the labels" + ("" if required else " (without it: no classes)"),
+    )
+
+
+def reading(parser: argparse.ArgumentParser) -> None:
+    """How CSV files are read."""
+    group = parser.add_argument_group("reading CSV (found out unless given)")
+    group.add_argument("--delimiter", type=_delimiter, metavar="CHAR", help="between fields; 'tab' for a tab")
+    group.add_argument("--encoding", metavar="NAME", help="for example utf-8, utf-16, latin-1, cp1252")
+    group.add_argument("--decimal", choices=[".", ","], help="before the decimals of a number")
+
+
+def _delimiter(text: str) -> str:
+    found = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}.get(text, text)
+    if len(found) != 1 or found in '"\r\n':
+        raise argparse.ArgumentTypeError(f"{text!r} is no single character")
+    return found
+
+
+def output(parser: argparse.ArgumentParser, what: str) -> None:
+    """Where the result goes."""
+    parser.add_argument("--output", "-o", required=True, metavar="FILE", help=what)
+    parser.add_argument("--force", "-f", action="store_true", help="replace FILE if it is there already")
+
+
+def general(parser: argparse.ArgumentParser, seeded: bool = True) -> None:
+    """What every command takes."""
+    group = parser.add_argument_group("general")
+    if seeded:
+        group.add_argument(
+            *("--seed", "-s"), type=count(0), metavar="N", help="the same seed, the same result; otherwise a new one"
+        )
+    group.add_argument("--quiet", "-q", action="store_true", help="say nothing but what went wrong")
+    group.add_argument("--verbose", "-v", action="store_true", help="say how files were read and what was done")
+    group.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+
+
+def training(parser: argparse.ArgumentParser) -> None:
+    """How the GAN is trained."""
+    group = parser.add_argument_group("training")
+    group.add_argument("--max-steps", type=count(1), metavar="N", help="steps of training")
+    group.add_argument("--max-time", metavar="TIME", help="end each training after so long, for example 90s or 5min")
+    group.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps; fastest by default")
+    group.add_argument(
+        "--set",
+        dest="settings",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other parameter of the GAN, for example objective=hinge or width=64; may be repeated",
+    )
+
+
+def image_size(parser: argparse.ArgumentParser) -> None:
+    """What images are resized to."""
+    parser.add_argument(
+        "--image-size", type=_size, metavar="HxW", help="resize images, for example 64x64; needed if they differ"
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and (width or height).isdecimal() and int(height) and int(width or height)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 64x64")
+    return int(height), int(width or height)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name.replace("-", "_"), json.loads(value)
+    except ValueError:
+        return name.replace("-", "_"), value
+
+
+def training_parameters(args: argparse.Namespace, kind: Any) -> dict[str, Any]:
+    """Constructor parameters of a GAN class, those only that were given."""
+    known = sorted(set(kind().get_params(deep=False)) - {"callbacks", "random_state", "verbose", "warm_start"})
+    found = dict(args.settings)
+    for name in found:
+        if name not in known:
+            raise Usage(f"--set {name}: {kind.__name__} has no such parameter{did_you_mean(name, known)}")
+    given = {"max_steps": args.max_steps, "max_time": args.max_time, "device": args.device}
+    return {**{name: value for name, value in given.items() if value is not None and name in known}, **found}
+
+
+def seed_of(args: argparse.Namespace) -> int:
+    """The seed given, or a new one, which can be told."""
+    return secrets.randbelow(SEEDS) if args.seed is None else int(args.seed)
+
+
+def named(what: str, given: str | None, known: dict[str, Any]) -> dict[str, Any]:
+    """Those of ``known`` whose names stand in a list with commas; all without a list."""
+    if given is None:
+        return known
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise Usage(f"--{what} {given!r}: unknown {unknown}; choose from {', '.join(known)}")
+    return {name: known[name] for name in names}

@@ -1,0 +1,167 @@
+"""Tables in Parquet: the types of Arrow in pandas' words, and back; written a row group at a time."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ganaug.arrow import arrow
+from ganaug.cli.dialects import Dialect
+from ganaug.cli.faults import Fault, system_fault
+from ganaug.cli.formats import Format, format_of
+from ganaug.cli.layout import Layout
+
+__all__ = ["ParquetTable", "ParquetWriter"]
+
+_NEEDS = "Parquet files need"
+_ROWS = 131_072  # of a row group
+
+
+class ParquetTable:
+    """A table read from a Parquet file; attributes as those of `CsvTable`."""
+
+    def __init__(self, path: str) -> None:
+        pa = arrow(_NEEDS)
+        self.path = path
+        try:
+            with open(path, "rb") as file:
+                self.rows = pa.parquet.ParquetFile(file).read()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise Fault(f"is no Parquet file that can be read: {error}", path) from error
+        except OSError as error:
+            raise system_fault(error, path) from error
+        names = self.rows.column_names
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise Fault("occurs twice", path, column=twice[0])
+        if not self.rows.num_rows:
+            raise Fault("has no rows", path)
+        columns = [
+            self._read(name, column, field.type)
+            for name, column, field in zip(names, self.rows.columns, self.rows.schema, strict=True)
+        ]
+        self.frame = pd.DataFrame(dict(enumerate(columns)))
+        self.frame.columns = pd.Index(names)
+        formats = {name: format_of(self.frame[name]) for name in names}
+        packed = base64.b64encode(self.rows.schema.serialize().to_pybytes()).decode()
+        self.layout = Layout(formats, Dialect(), schema=packed)
+
+    def line(self, row: int) -> int | None:
+        """Rows of Parquet have no lines."""
+        return None
+
+    def _read(self, name: str, column: Any, kind: Any) -> pd.Series[Any]:
+        known = next((read for fits, read in _readers() if fits(kind)), None)
+        if known is None:
+            raise Fault(f"holds {kind}, which cannot be learnt from; drop or convert it", self.path, column=name)
+        values: pd.Series[Any] = known(column).rename(None)
+        if values.dtype.kind == "f" and bool(np.isinf(values.to_numpy()).any()):
+            row = int(np.isinf(values.to_numpy()).argmax())
+            raise Fault(f"row {row + 1} is infinite; make it null", self.path, column=name)
+        return values
+
+
+def _readers() -> Iterator[tuple[Callable[[Any], bool], Callable[[Any], pd.Series[Any]]]]:
+    """Which types of Arrow are read by what."""
+    pa = arrow(_NEEDS)
+    types = pa.types
+
+    def texts(column: Any) -> pd.Series[Any]:
+        values = column.to_pandas()
+        return values if column.null_count < len(column) else values.astype(object)
+
+    yield types.is_integer, lambda column: _nullable(column, column.type)
+    yield types.is_boolean, lambda column: _nullable(column, column.type)
+    yield types.is_floating, lambda column: column.to_pandas()
+    yield types.is_decimal, lambda column: column.cast(pa.float64()).to_pandas()
+    yield types.is_date, lambda column: column.cast(pa.timestamp("s")).to_pandas()
+    yield types.is_timestamp, lambda column: column.to_pandas()
+    yield lambda kind: types.is_string(kind) or types.is_large_string(kind), texts
+    yield (
+        lambda kind: types.is_dictionary(kind) and types.is_string(kind.value_type),
+        lambda column: column.to_pandas(),
+    )
+    yield types.is_null, lambda column: pd.Series(np.full(len(column), np.nan))
+
+
+def _nullable(column: Any, kind: Any) -> pd.Series[Any]:
+    """Integers and booleans, which stay what they are where some are missing."""
+    plain = kind.to_pandas_dtype()
+    if not column.null_count:
+        return column.to_pandas()
+    name = "boolean" if np.dtype(plain).kind == "b" else np.dtype(plain).name.replace("i", "I").replace("u", "U")
+    dtype: Any = pd.api.types.pandas_dtype(name)
+    return pd.Series(dtype.__from_arrow__(column))
+
+
+class ParquetWriter:
+    """Writes a table in Parquet, chunk by chunk; parameters as those of `CsvWriter`."""
+
+    def __init__(self, path: Path, shown: str, layout: Layout, mark: str | None) -> None:
+        self._pa = pa = arrow(_NEEDS)
+        self._shown, self._mark = shown, mark
+        self._schema = _schema(layout, shown)
+        if mark:
+            self._schema = self._schema.append(pa.field(mark, pa.bool_()))
+        self._writer = pa.parquet.ParquetWriter(path, self._schema)
+
+    def write_real(self, table: Any) -> None:
+        """All rows of a table; of a Parquet file as they stand there."""
+        if not isinstance(table, ParquetTable):
+            self.write(table.frame, synthetic=False)
+            return
+        columns = list(table.rows.columns)
+        if self._mark:
+            columns.append(self._marks(table.rows.num_rows, False))
+        rows = self._pa.table(columns, schema=self._schema)
+        self._writer.write_table(rows, row_group_size=_ROWS)
+
+    def write(self, frame: pd.DataFrame, synthetic: bool = True) -> None:
+        """Rows of a DataFrame with the columns of the layout."""
+        columns = [self._column(frame[field.name], field) for field in self._schema if field.name != self._mark]
+        if self._mark:
+            columns.append(self._marks(len(frame), synthetic))
+        self._writer.write_table(self._pa.table(columns, schema=self._schema), row_group_size=_ROWS)
+
+    def _marks(self, n: int, synthetic: bool) -> Any:
+        return self._pa.array(np.full(n, synthetic))
+
+    def _column(self, values: pd.Series[Any], field: Any) -> Any:
+        pa, kind = self._pa, field.type
+        if pa.types.is_dictionary(kind):
+            plain = pa.array(values.astype(object), kind.value_type, from_pandas=True)
+            return plain.dictionary_encode().cast(kind)
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return pa.array(values.astype(object), kind, from_pandas=True)
+        # unsafe: a day is cut out of a time, a decimal rounded; the values are on the column's grid
+        return pa.array(values, from_pandas=True).cast(kind, safe=False)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()
+
+
+def _schema(layout: Layout, path: str) -> Any:
+    """The types of the columns: as in the Parquet file that they come from, else by what they hold."""
+    pa = arrow(_NEEDS)
+    if layout.schema is not None:
+        try:
+            schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(layout.schema)))
+        except (pa.ArrowInvalid, ValueError, OSError) as error:
+            raise Fault(f"the stored types of the columns cannot be read: {error}", path) from error
+        # pandas' own remarks speak of an index that there is not any more
+        kept = {key: value for key, value in (schema.metadata or {}).items() if key != b"pandas"}
+        return schema.with_metadata(kept or None)
+    return pa.schema([pa.field(name, _type(form)) for name, form in layout.formats.items()])
+
+
+def _type(form: Format) -> Any:
+    pa = arrow(_NEEDS)
+    moment = pa.timestamp("us", tz="UTC" if form.suffix else None)
+    types = {"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(), "text": pa.string()}
+    return types.get(form.kind, moment if "%H" in form.pattern else pa.date32())

@@ -1,0 +1,81 @@
+"""``ganaug report``: whether synthetic rows are good, and whether they copy real ones."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib import import_module
+from typing import Any
+
+from ganaug.cli import options
+from ganaug.cli.faults import Fault, Usage, did_you_mean
+from ganaug.cli.messages import tell
+from ganaug.cli.outputs import check_output, whole_file
+
+HELP = "judge synthetic rows beside the real ones: a page in HTML, or figures in JSON"
+EXAMPLE = """examples:
+  ganaug report train.csv new.csv --target fraud --output report.html
+  ganaug report train.csv balanced.csv --mark-column synthetic --target fraud --output report.html
+  ganaug report train.csv fraud.safetensors --target fraud --output report.json"""
+
+MODELS = (".safetensors", ".ganaug")
+_SYNTHETIC = {"1", "true", "yes"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.set_defaults(run=run)
+    parser.add_argument("data", metavar="REAL", help="a CSV or Parquet file of real rows")
+    parser.add_argument("samples", metavar="SYNTHETIC", help="a file of synthetic rows, or a model that makes them")
+    options.target(parser)
+    options.output(parser, "where to write: .html or .json")
+    parser.add_argument("--mark-column", metavar="NAME", help="of SYNTHETIC only the rows in which this column is 1")
+    options.reading(parser)
+    options.general(parser, seeded=False)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read, judge, write."""
+    from ganaug.cli import tables
+
+    if args.target is None:
+        raise Usage("--target is missing: name the column of the labels")
+    if not args.output.lower().endswith((".html", ".htm", ".json")):
+        raise Usage(f"{args.output}: the suffix says how to write it; give .html or .json")
+    check_output(args.output, [args.data, args.samples], force=args.force)
+    table = tables.read_table(args.data, args)
+    X, y = tables.split(table, args.target)
+    samples = _samples(args, table, list(X.columns))
+
+    found = import_module("ganaug.report").quality_report(samples, X, y)
+    with whole_file(args.output) as temporary:
+        if args.output.lower().endswith(".json"):
+            temporary.write_text(json.dumps(found.to_dict(), indent=1, default=_plain) + "\n", encoding="utf-8")
+        else:
+            found.to_html(temporary)
+    tell(args, f"{args.output}: written")
+
+
+def _samples(args: argparse.Namespace, table: Any, columns: list[str]) -> Any:
+    """A model, or rows and labels with the columns of the real ones."""
+    from ganaug.cli import tables
+    from ganaug.cli.training import load_model
+
+    if args.samples.lower().endswith(MODELS):
+        return load_model(args.samples)[0]
+    other = tables.read_table(args.samples, args, table.layout)
+    for name in (*columns, args.target, *([args.mark_column] if args.mark_column else [])):
+        if name not in other.frame.columns:
+            raise Fault(f"no column {name!r}{did_you_mean(name, other.frame.columns)}", args.samples)
+    frame, y = tables.split(other, args.target, n_classes=1)
+    if args.mark_column:
+        marks = frame[args.mark_column].astype(str).str.lower().isin(_SYNTHETIC)
+        if not marks.any():
+            raise Fault("marks no row as synthetic", args.samples, column=args.mark_column)
+        frame, y = frame[marks].reset_index(drop=True), y[marks].reset_index(drop=True)
+    return frame[columns], y
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: numpy's numbers and arrays."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)

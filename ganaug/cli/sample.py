@@ -1,0 +1,111 @@
+"""``ganaug sample``: any number of rows from a saved GAN, in constant memory."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from ganaug.cli import options
+from ganaug.cli.faults import Usage
+from ganaug.cli.messages import progress, tell
+from ganaug.cli.outputs import check_output
+
+HELP = "draw synthetic rows or images from a saved GAN"
+EXAMPLE = """examples:
+  ganaug sample fraud.safetensors -n 100000 --output new.parquet
+  ganaug sample fraud.safetensors -n 500 --label fraud --output new.csv
+  ganaug sample kinds.safetensors --counts '{"rare": 500, "rarer": 200}' --output new.csv"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.set_defaults(run=run)
+    parser.add_argument("model", metavar="MODEL", help="a file that 'ganaug fit', or save() in Python, wrote")
+    parser.add_argument("-n", "--rows", type=options.count(0), metavar="N", help="how many")
+    parser.add_argument("--label", metavar="LABEL", help="all of this class (otherwise as often as in training)")
+    parser.add_argument(
+        "--counts", type=options.counts, metavar="JSON", help="a JSON object of class to number of rows"
+    )
+    options.output(parser, "where to write; its suffix says how: .csv, .csv.gz, .tsv, .parquet (images: a new folder)")
+    parser.add_argument(
+        *("--chunk-size", "--rows-at-once"),
+        type=options.count(1),
+        default=65536,
+        metavar="N",
+        help="rows made at a time: what bounds the memory (default 65536)",
+    )
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1, mps; fastest by default")
+    options.general(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Load, draw, write."""
+    if (args.rows is None) == (args.counts is None):
+        raise Usage("give either -n N or --counts JSON")
+    if args.counts is not None and args.label is not None:
+        raise Usage("give either --label or --counts, not both")
+    from ganaug.cli import tables
+    from ganaug.cli.training import load_model
+
+    as_table = args.output.lower().endswith((*tables.TEXT, *tables.PARQUET))
+    check_output(args.output, [args.model], force=args.force, folder=not as_table)
+    gan, notes = load_model(args.model)
+    if args.device:
+        gan.set_params(device=args.device)
+    n, label, seed = args.rows, None, options.seed_of(args)
+    if args.counts is not None:
+        n = {tables.label_of(text, _labels(gan), None): count for text, count in args.counts.items()}
+    if args.label is not None:
+        label = tables.label_of(args.label, _labels(gan), None)
+    total = sum(n.values()) if isinstance(n, dict) else n
+    shape = getattr(gan.codec_, "shape", None)  # tables have none
+    if shape is None:
+        tables.check_suffix(args.output)
+        chunks = gan.iter_samples(n, label, chunk_size=args.chunk_size, random_state=seed)
+        _write_table(args, gan, notes, chunks, total)
+    else:
+        from ganaug.cli.image_folders import sample_folder
+
+        sample_folder(args, gan, n, label, seed, total)
+    tell(args, f"{args.output}: {total} synthetic; seed {seed}")
+
+
+def _labels(gan: Any) -> Any:
+    if gan.classes_ is None:
+        raise Usage("the model was trained without classes; leave --label and --counts out")
+    return gan.classes_
+
+
+def _write_table(args: argparse.Namespace, gan: Any, notes: dict[str, Any], chunks: Iterator[Any], total: int) -> None:
+    from ganaug.cli import tables
+    from ganaug.cli.layout import Layout
+    from ganaug.cli.training import layout_of
+
+    layout = layout_of(notes, args.model)
+    if layout is None:
+        example = _frame(*gan.sample(1, random_state=0))
+        layout = Layout.of_frame(example, None if gan.classes_ is None else example.columns[-1])
+    done = 0
+    with tables.opened_writer(args.output, layout) as writer, progress(args, "sample", total) as move:
+        for X, y in chunks:
+            frame = _frame(X, y, layout.target)
+            writer.write(frame)
+            done += len(frame)
+            move(done)
+
+
+def _frame(X: Any, y: Any, target: str | None = None) -> Any:
+    """Rows and labels as one table, whatever container the model was trained on."""
+    import numpy as np
+    import pandas as pd
+
+    rows = X.toarray() if hasattr(X, "toarray") else X
+    frame = rows.copy() if isinstance(rows, pd.DataFrame) else pd.DataFrame(np.asarray(rows))
+    frame.columns = pd.Index([f"x{name}" if isinstance(name, int) else str(name) for name in frame.columns])
+    if y is not None:
+        name = target or str(getattr(y, "name", None) or "y")
+        while target is None and name in frame.columns:
+            name += "_"
+        frame[name] = np.asarray(y) if not isinstance(y, pd.Series) else y.to_numpy()
+    return frame

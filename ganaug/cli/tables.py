@@ -1,0 +1,126 @@
+"""Tables by the suffix of their file: read, taken apart into rows and labels, written."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ganaug.cli.csv_files import CsvTable, CsvWriter
+from ganaug.cli.faults import Fault, Usage, did_you_mean
+from ganaug.cli.layout import Layout
+from ganaug.cli.messages import tell
+from ganaug.cli.outputs import whole_file
+from ganaug.cli.parquet_files import ParquetTable, ParquetWriter
+
+__all__ = ["check_suffix", "label_of", "opened_writer", "read_table", "split"]
+
+Table = CsvTable | ParquetTable
+
+PARQUET = (".parquet", ".pq")
+TEXT = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")  # .tsv and .tab: with tabs
+_WRITERS: dict[str, Any] = {**dict.fromkeys(PARQUET, ParquetWriter), **dict.fromkeys(TEXT, CsvWriter)}
+
+
+def _ends(path: str, suffixes: tuple[str, ...]) -> bool:
+    return path.lower().endswith(suffixes)
+
+
+def check_suffix(path: str) -> None:
+    """Refuse an output of which it is not known how to write it."""
+    if not _ends(path, (*PARQUET, *TEXT)):
+        raise Usage(f"{path}: the suffix says how to write it; give .csv, .csv.gz, .tsv or .parquet")
+
+
+def read_table(path: str, args: argparse.Namespace, like: Layout | None = None) -> Table:
+    """The table in a file, CSV unless its suffix says Parquet.
+
+    Raises
+    ------
+    Fault
+        Naming file, line and column.
+    """
+    if os.path.isdir(path):
+        raise Fault("is a folder; name a file", path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise Fault("is no ordinary file, and cannot be read twice; save it to one", path)
+    if _ends(path, PARQUET):
+        table: Table = ParquetTable(path)
+    else:
+        table = CsvTable(path, args.encoding, args.delimiter, args.decimal, like)
+    if args.verbose:
+        tell(args, _described(table))
+    return table
+
+
+def _described(table: Table) -> str:
+    kinds: dict[str, list[str]] = {}
+    for name, form in table.layout.formats.items():
+        kinds.setdefault(form.kind, []).append(name)
+    dialect = table.layout.dialect
+    written = "Parquet" if table.layout.schema else f"{dialect.encoding}, fields end at {dialect.delimiter!r}"
+    columns = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
+    return f"{table.path}: {len(table.frame)} rows ({written}), columns read as {columns}"
+
+
+def split(table: Table, target: str, n_classes: int = 2) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Rows without the labels, and the labels.
+
+    Raises
+    ------
+    Fault
+        If there is no such column, no other one, a label is missing, or there are too few classes.
+    """
+    frame, path = table.frame, table.path
+    if target not in frame.columns:
+        raise Fault(f"no column {target!r}{did_you_mean(target, frame.columns)}", path)
+    if frame.shape[1] < 2:
+        raise Fault(f"has no column beside {target!r}; is the delimiter right? --delimiter sets it", path)
+    y = frame[target].rename(target)
+    lost = np.flatnonzero(y.isna().to_numpy())
+    if len(lost):
+        rows = f"{len(lost)} row{'s have' if len(lost) > 1 else ' has'} no label; fill or drop them"
+        raise Fault(rows, path, table.line(int(lost[0])), target)
+    if isinstance(y.dtype, pd.CategoricalDtype):
+        y = y.astype(y.cat.categories.dtype)
+    if y.nunique() < n_classes:
+        raise Fault(f"holds one class only, {y.iloc[0]!s}, in all {len(y)} rows", path, column=target)
+    return frame.drop(columns=target), y
+
+
+def label_of(text: str, labels: Any, column: str | None = None) -> Any:
+    """The label that a word of the command line means.
+
+    Raises
+    ------
+    Usage
+        If there is none such.
+    """
+    known = {str(label): label for label in pd.Index(labels).tolist()}
+    numbers = {str(int(label)): label for label in known.values() if isinstance(label, float)}  # 1 for 1.0
+    truths = {str(label).lower(): label for label in known.values() if isinstance(label, bool)}
+    found = {**numbers, **truths, **known}
+    if text not in found:
+        where = f" in column {column!r}" if column else ""
+        raise Usage(f"no class {text!r}{where}{did_you_mean(text, known)}")
+    return found[text]
+
+
+@contextmanager
+def opened_writer(path: str, layout: Layout, mark: str | None = None) -> Iterator[Any]:
+    """A writer of a table that is there, whole, when the block has ended well, and not at all if it has not."""
+    suffix = next(one for one in sorted(_WRITERS, key=len, reverse=True) if path.lower().endswith(one))
+    with whole_file(path) as temporary:
+        writer = _WRITERS[suffix](temporary, path, layout, mark)
+        try:
+            yield writer
+        except BaseException:
+            with suppress(OSError, ValueError):  # the first fault is the one to tell
+                writer.close()
+            raise
+        writer.close()

@@ -1,0 +1,328 @@
+"""The two-way codec of images."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.codecs.axes import LAYOUTS, SIDES, find_layout, from_nchw, to_nchw
+from ganaug.codecs.pickling import PickledByState
+from ganaug.codecs.plain import Array, State
+from ganaug.codecs.stacks import CHUNK, Stack, diverged, open_stack, plain_array, refuse_not_finite, stored
+from ganaug.exceptions import InvalidDataError, ModelFileError
+
+__all__ = ["ImageCodec"]
+
+_VERSION = 1
+_FARTHEST = 1e6  # encoded; what lies so far out of the range seen in fit is all the same
+
+
+class ImageCodec(PickledByState):
+    """Turns images into (n, C, H, W) and back into the container, layout, dtype and range they had.
+
+    Each channel is mapped linearly from the smallest and largest value seen in
+    ``fit`` to [-1, 1]. Images of 8 bits stay bytes until a batch of them goes to
+    a network (`to_network`), because as floats they would take four times the memory.
+
+    Parameters
+    ----------
+    layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
+        Of the images. "auto" takes 3-D for grey (n, H, W), and in 4-D the last or the second axis for the
+        channels, whichever leaves sides of at least 8 pixels; if both do, the one that has at most half as many
+        entries as the sides. What remains unclear is an error that asks for this parameter.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (C, H, W).
+    width, n_features_ : int
+        Their product.
+    feature_names_ : None
+        Pixels have no names.
+    bounded : bool
+        True: networks see values within [-1, 1], so a generator may end in tanh.
+
+    Notes
+    -----
+    Sides may have 8 to 256 pixels. A channel that is constant decodes to its constant. Integers beyond
+    16 bits, and float64, keep the 24 bits of a float32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.codecs.images import ImageCodec
+    >>> X = np.random.default_rng(0).integers(0, 256, size=(5, 12, 16, 3), dtype=np.uint8)
+    >>> codec = ImageCodec().fit(X)
+    >>> codec.encode(X).shape, codec.shape
+    ((5, 3, 12, 16), (3, 12, 16))
+    >>> np.array_equal(codec.decode(codec.encode(X)), X)
+    True
+    """
+
+    bounded = True
+    feature_names_ = None
+
+    def __init__(self, layout: str = "auto") -> None:
+        self.layout = layout
+
+    def fit(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> ImageCodec:
+        """Learn the layout, the dtype and the range of each channel.
+
+        Parameters
+        ----------
+        X : ndarray, tensor, or list of arrays, tensors or PIL images of equal size
+            Of shape (n, H, W), (n, H, W, C) or (n, C, H, W); booleans, integers or floats of any range. A list
+            is stacked, and decoding gives an ndarray (a tensor if it held tensors). Never changed.
+        codes, seed
+            Not used; other codecs have them.
+
+        Returns
+        -------
+        ImageCodec
+            Itself.
+
+        Raises
+        ------
+        InvalidDataError
+            If there is no image, a side is too short or long, the layout is unclear, or a value is NaN or
+            infinite; it names the image.
+        InvalidTypeError
+            If X holds no images, or a dtype that is no number.
+        """
+        array, stack = open_stack(X, "images")
+        layout = find_layout(array.shape, self.layout)
+        images = to_nchw(array, layout)  # (n, C, H, W)
+        refuse_not_finite(array, _not_finite)
+        channels = range(images.shape[1])
+        low = np.array([images[:, c].min() for c in channels], np.float64)
+        high = np.array([images[:, c].max() for c in channels], np.float64)
+        return self._set(stack, layout, (len(channels), *map(int, images.shape[2:])), low, high)
+
+    def _set(self, stack: Stack, layout: str, shape: tuple[int, ...], low: Array, high: Array) -> ImageCodec:
+        self._stack, self._layout, self.shape, self._low, self._high = stack, layout, shape, low, high
+        self._middle, self._half = (low + high) / 2, (high - low) / 2
+        self.width = self.n_features_ = prod(shape)
+        self._constants: dict[Any, Any] = {}
+        return self
+
+    @property
+    def _bytes(self) -> bool:
+        """Whether encoded images are bytes."""
+        return np.dtype(self._stack.numpy) in (np.uint8, np.bool_)
+
+    def encode(self, X: Any, owner: str = "ImageCodec") -> Array:
+        """Encode images.
+
+        Parameters
+        ----------
+        X : images
+            Of the shape, layout and kind of dtype seen in `fit`, in any container.
+        owner : str, default="ImageCodec"
+            The estimator that error messages speak of.
+
+        Returns
+        -------
+        ndarray of shape (n, C, H, W)
+            Images fitted as uint8 or bool: uint8, their own values. Others: float32, in [-1, 1] where the values
+            lie in the range seen in fit. C-contiguous and never a view of X.
+
+        Raises
+        ------
+        InvalidDataError
+            If shape, layout or dtype differ from those in fit, or a value is NaN or infinite; it says how.
+        """
+        array, stack = open_stack(X, "images")
+        self._check_shape(array.shape, owner)
+        self._check_dtype(array, stack, owner)
+        refuse_not_finite(array, _not_finite)
+        images = to_nchw(array, self._layout)
+        out = np.empty(images.shape, np.uint8 if self._bytes else np.float32)
+        if self._bytes:
+            out[...] = images
+            return out
+        # a constant channel is 0, whatever it holds now
+        half = np.where(self._half > 0, self._half, np.inf)[:, None, None]
+        for at in range(0, len(images), CHUNK):
+            with np.errstate(over="ignore"):
+                scaled = (images[at : at + CHUNK].astype(np.float64) - self._middle[:, None, None]) / half
+            out[at : at + CHUNK] = scaled.clip(-_FARTHEST, _FARTHEST)
+        return out
+
+    def _check_shape(self, shape: tuple[int, ...], owner: str) -> None:
+        expected = from_nchw(np.empty((1, *self.shape), np.bool_), self._layout).shape[1:]
+        if shape[1:] == expected and len(shape) > 1:
+            return
+        wanted = ", ".join(map(str, expected))
+        hint = ""
+        if len(shape) == 4 and sorted(shape[1:]) == sorted(self.shape):
+            hint = f"; the channels stand elsewhere, transpose X to {self._layout}"
+        raise InvalidDataError(
+            f"X has shape {shape}, but {owner} was fitted on images of shape (n, {wanted}), layout {self._layout}{hint}"
+        )
+
+    def _check_dtype(self, array: Array, stack: Stack, owner: str) -> None:
+        seen = self._stack
+        if stack.family != seen.family:
+            raise InvalidDataError(
+                f"X has dtype {stack.name} ({stack.family}), but {owner} was fitted on {seen.name} ({seen.family}) "
+                f"images; give them the same dtype and range of values ({self._low.min():g} to {self._high.max():g})"
+            )
+        if seen.family != "integer" or stack.numpy == seen.numpy:
+            return
+        bounds = np.iinfo(seen.numpy)
+        narrower = stack.numpy.itemsize < seen.numpy.itemsize  # full scale means another number there
+        if narrower or (array.size and not (bounds.min <= array.min() and array.max() <= bounds.max)):
+            raise InvalidDataError(
+                f"X has dtype {stack.name}, but {owner} was fitted on {seen.name} images; rescale X to {seen.name}"
+            )
+
+    def to_network(self, samples: Any) -> Any:
+        """A batch of encoded images as a network sees them.
+
+        Parameters
+        ----------
+        samples : tensor of shape (B, C, H, W), on any device
+            As `encode` gives them: uint8 or float32.
+
+        Returns
+        -------
+        tensor of shape (B, C, H, W), dtype float32
+            In [-1, 1] where the values lie in the range seen in fit.
+        """
+        import torch
+
+        if samples.dtype != torch.uint8:
+            return samples.float()
+        # kept for each device: a transfer for every batch would stall a GPU and cannot be captured in a graph
+        key = str(samples.device)
+        if key not in self._constants:
+            inverse = np.divide(1, self._half, out=np.zeros_like(self._half), where=self._half > 0)
+            pair = np.stack([inverse, -self._middle * inverse])[:, None, :, None, None]
+            self._constants[key] = torch.from_numpy(pair.astype(np.float32)).to(samples.device)
+        slope, offset = self._constants[key]
+        return samples.float() * slope + offset
+
+    def from_network(self, samples: Any) -> Array:
+        """What a network made, as `decode` takes it.
+
+        Parameters
+        ----------
+        samples : ndarray or tensor of shape (n, C, H, W), floats
+            Values beyond [-1, 1] are clipped.
+
+        Returns
+        -------
+        ndarray of shape (n, C, H, W)
+            uint8 where `encode` gives that, else float32.
+
+        Raises
+        ------
+        InvalidDataError
+            If a number is not finite.
+        """
+        array = self._shaped(samples)
+        if not self._bytes:
+            return array.astype(np.float32).clip(-1, 1)
+        out = np.empty(array.shape, np.uint8)
+        for at in range(0, len(array), CHUNK):
+            out[at : at + CHUNK] = np.rint(self._values(array[at : at + CHUNK]))
+        return out
+
+    def decode(self, samples: Any) -> Any:
+        """Images from what `encode` or `from_network` give, or from floats of a network.
+
+        Parameters
+        ----------
+        samples : ndarray or tensor of shape (n, C, H, W) or (n, C * H * W)
+            Of any number of images. uint8 is taken for values of pixels if the images were of 8 bits; floats are
+            taken for [-1, 1] and clipped.
+
+        Returns
+        -------
+        ndarray or tensor
+            In the container, layout and dtype given to fit, no value beyond the range seen there in its channel;
+            integers are rounded. A tensor is on the CPU.
+
+        Raises
+        ------
+        InvalidDataError
+            If the shape is wrong or a number is not finite.
+        """
+        array = self._shaped(samples)
+        as_pixels = self._bytes and array.dtype == np.uint8
+        if as_pixels:
+            low, high = self._low.astype(np.uint8)[:, None, None], self._high.astype(np.uint8)[:, None, None]
+            pixels = from_nchw(array.clip(low, high), self._layout).astype(self._stack.numpy, order="C")
+            return self._stack.close(pixels)
+        out = np.empty(from_nchw(array, self._layout).shape, self._stack.numpy)
+        for at in range(0, len(array), CHUNK):
+            values = self._values(array[at : at + CHUNK])
+            out[at : at + CHUNK] = from_nchw(self._stack.cast(values), self._layout)
+        return self._stack.close(out)
+
+    def _values(self, chunk: Array) -> Array:
+        """Pixel values of floats in [-1, 1]."""
+        # 24 bits are plenty for 8, and take half the time
+        dtype = np.float32 if self._bytes else np.float64
+        ends = (self._middle, self._half, self._low, self._high)
+        middle, half, low, high = (end.astype(dtype)[:, None, None] for end in ends)
+        values = chunk.astype(dtype).clip(-1, 1)
+        values *= half
+        values += middle
+        return values.clip(low, high, out=values)
+
+    def _shaped(self, samples: Any) -> Array:
+        array = plain_array(samples)
+        if array.ndim == 2 and array.shape[1] == self.width:
+            array = array.reshape(-1, *self.shape)
+        if array.shape[1:] != self.shape or array.dtype.kind not in "biuf":
+            wanted = ", ".join(map(str, self.shape))
+            raise InvalidDataError(
+                f"cannot decode {array.dtype} of shape {array.shape}; give numbers of shape (n, {wanted})"
+            )
+        refuse_not_finite(array, diverged)
+        return array
+
+    def get_state(self) -> State:
+        """Everything learnt, for `from_state`: a config that JSON can hold, and arrays. No training image."""
+        config = {
+            "version": _VERSION,
+            "asked": self.layout,
+            "layout": self._layout,
+            "shape": list(self.shape),
+            **self._stack.get_state(),
+        }
+        return config, {"low": self._low, "high": self._high}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ImageCodec:
+        """The codec that `get_state` took apart.
+
+        Raises
+        ------
+        ModelFileError
+            If the state is of a newer version, incomplete, or does not fit together.
+        """
+        try:
+            if config["version"] > _VERSION:
+                raise ModelFileError("this image codec was written by a newer version of ganaug; upgrade ganaug")
+            shape, layout, asked = config["shape"], config["layout"], config["asked"]
+            whole = isinstance(shape, list) and len(shape) == 3 and all(type(side) is int for side in shape)
+            if not whole or shape[0] < 1 or not all(SIDES[0] <= side <= SIDES[1] for side in shape[1:]):
+                raise ModelFileError(f"stored shape {shape!r} is none of images")
+            if layout not in LAYOUTS or asked not in ("auto", layout) or (layout == "NHW" and shape[0] != 1):
+                raise ModelFileError(f"stored layout {layout!r} (asked for: {asked!r}) does not fit shape {shape}")
+            stack = Stack.from_state(config)
+        except (KeyError, TypeError) as error:
+            raise ModelFileError(f"the stored image codec cannot be read: {error!r}") from error
+        low, high = (stored(arrays, name, (shape[0],)) for name in ("low", "high"))
+        if not (low <= high).all() or (stack.cast(np.stack([low, high])) != np.stack([low, high])).any():
+            raise ModelFileError(f"the stored range of pixels is none of dtype {stack.name}")
+        return cls(asked)._set(stack, layout, tuple(shape), low, high)
+
+
+def _not_finite(index: tuple[int, ...], what: str) -> str:
+    return f"Input X contains {what}: image {index[0]} at {index[1:]}; drop the image or fill in its pixels"

@@ -1,0 +1,217 @@
+"""Keep a synthetic image or series, or draw another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganaug.batches import Load
+from ganaug.curation.curator import MIN_ROWS, RULES, Curator
+from ganaug.curation.judge import WIDTH, Judge
+from ganaug.exceptions import InvalidDataError
+from ganaug.seeding import child_seed
+from ganaug.types import FloatArray, IntArray
+
+__all__ = ["LooksCurator"]
+
+# A sample is a copy if it is nearer to a training sample than this share of the usual distance between neighbours.
+COPY_DISTANCE = 0.25
+# Distances are compared along so many random directions, of samples averaged to at most `MOST_CELLS` a side.
+N_DIRECTIONS = 64
+MOST_CELLS = {1: 256, 2: 32, 3: 16}
+# Samples of a class from which the usual distance between neighbours is taken.
+MOST_NEIGHBOURS = 1000
+# Unseen samples of a class that the rule against other classes may refuse, at most.
+MOST_REFUSED = 0.1
+
+_ARRAYS = {"sketches": (2, "float32"), "of_class": (1, "int64"), "reach": (1, "float32"), "bar": (1, "float32")}
+
+
+class LooksCurator:
+    """Judge encoded samples of given conditions by how they look to a `Judge`.
+
+    Parameters
+    ----------
+    rules : iterable of str
+        Any of "copies" (much nearer to a training sample than its neighbours are), "outliers" (far outside the
+        class's samples in some direction of the judge's features) and "other_class" (the judge gives the class
+        less than ``min_probability``).
+    min_probability : float
+        Class-balanced probability that the class must get; less where the judge gives less to every tenth
+        real sample of that class which it has not learnt from.
+    judge : Judge
+    load : callable
+        From encoded samples to the judge's floats.
+    seed : int
+        Of the random directions.
+    """
+
+    def __init__(self, rules: Iterable[str], min_probability: float, judge: Judge, load: Load, seed: int) -> None:
+        self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
+        self.min_probability = min_probability
+        self.judge, self.load, self.seed = judge, load, seed
+        self.sketches: FloatArray = np.zeros((0, N_DIRECTIONS), np.float32)
+        self.of_class: IntArray = np.zeros(0, np.int64)
+        n = judge.n_classes
+        self.reach: FloatArray = np.zeros(n, np.float32)  # distances below this are those of copies
+        self.bar: FloatArray = np.zeros(n, np.float32)  # probabilities below this are those of other classes
+        self.outside = Curator(("outliers",) if "outliers" in self.rules else (), 0.0)
+        self._directions: Tensor | None = None
+
+    def fit(
+        self, x: npt.NDArray[Any], y: IntArray, conditions: Sequence[int], judged: Sequence[IntArray]
+    ) -> LooksCurator:
+        """Learn what the training samples look like.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, C, *spatial)
+            Encoded samples.
+        y : ndarray of shape (n,), int64
+            Their conditions.
+        conditions : sequence of int
+            Those that will be judged.
+        judged : sequence of ndarray of int64
+            Rows of each condition that the judge has not learnt from, if there are any.
+        """
+        if "copies" in self.rules:
+            mine = np.flatnonzero(np.isin(y, conditions))
+            self.sketches, self.of_class = self._sketched(x[mine]), y[mine]
+            for condition in conditions:
+                self.reach[condition] = COPY_DISTANCE * _usual_distance(self.sketches[self.of_class == condition])
+        if "outliers" in self.rules:
+            features, _ = self.judge.seen(x, self.load)
+            self.outside.fit(features, y, self.judge.n_classes, conditions, child_seed(self.seed, "outliers"))
+        if "other_class" in self.rules and self.judge.n_classes > 1:
+            for condition in conditions:
+                if (y == condition).sum() < MIN_ROWS:
+                    continue
+                _, shares = self.judge.seen(x[judged[condition]], self.load)
+                low = np.quantile(shares[:, condition], MOST_REFUSED) if len(shares) >= MIN_ROWS else 0.0
+                self.bar[condition] = min(self.min_probability, float(low))
+        return self
+
+    def verdict(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.int8]:
+        """Which rule refuses each sample: its place in `RULES` plus one, or 0 to keep. (n, ...) -> (n,)."""
+        said = np.zeros(len(x), np.int8)
+        if not self.rules:
+            return said
+        features, shares = self.judge.seen(x, self.load)
+        tests: dict[str, npt.NDArray[np.bool_]] = {
+            "other_class": shares[:, condition] < self.bar[condition],
+            "outliers": self.outside.verdict(features, condition) > 0,
+            "copies": self._copies(x, condition),
+        }
+        for rule, refused in tests.items():  # the last one has the last word
+            if rule in self.rules:
+                said[refused] = RULES.index(rule) + 1
+        return said
+
+    def _copies(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.bool_]:
+        own = self.sketches[self.of_class == condition]
+        if not len(own) or self.reach[condition] == 0:
+            return np.zeros(len(x), bool)
+        return _nearest(self._sketched(x), own) < self.reach[condition]
+
+    @torch.inference_mode()
+    def _sketched(self, x: npt.NDArray[Any]) -> FloatArray:
+        """Small versions of the samples along random directions. (n, C, *spatial) -> (n, N_DIRECTIONS)."""
+        parts = [np.zeros((0, N_DIRECTIONS), np.float32)]
+        for start in range(0, len(x), 1024):
+            small = shrunk(self.load(torch.from_numpy(x[start : start + 1024]))).flatten(1)
+            if self._directions is None:
+                rng = torch.Generator().manual_seed(child_seed(self.seed, "directions"))
+                shape = (small.shape[1], N_DIRECTIONS)
+                self._directions = torch.empty(shape).normal_(generator=rng) / N_DIRECTIONS**0.5
+            parts.append((small @ self._directions).numpy())
+        return np.concatenate(parts)
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Config (JSON) and arrays."""
+        outside, bounds = self.outside.get_state()
+        config = {
+            "rules": list(self.rules),
+            "min_probability": self.min_probability,
+            "seed": self.seed,
+            "at_once": self.judge.at_once,
+            "outside": outside,
+        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {f"outside.{k}": v for k, v in bounds.items()}
+        return config, arrays | {f"judge.{k}": v for k, v in self.judge.get_state().items()}
+
+    @classmethod
+    def from_state(
+        cls,
+        config: dict[str, Any],
+        arrays: dict[str, npt.NDArray[Any]],
+        shape: Sequence[int],
+        n_conditions: int,
+        load: Load,
+    ) -> LooksCurator:
+        """The counterpart of `get_state`.
+
+        Raises
+        ------
+        InvalidDataError, RuntimeError
+            If the arrays do not fit one another, the shape or the conditions.
+        """
+        odd = [k for k, form in _ARRAYS.items() if (arrays[k].ndim, arrays[k].dtype.name) != form]
+        if odd:
+            raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
+
+        def of(name: str) -> dict[str, npt.NDArray[Any]]:
+            return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
+
+        judge = Judge.from_state(of("judge"), n_conditions, shape, config["at_once"])
+        self = cls(config["rules"], config["min_probability"], judge, load, config["seed"])
+        for name in _ARRAYS:
+            setattr(self, name, arrays[name])
+        self.outside = Curator.from_state(config["outside"], of("outside"), WIDTH, n_conditions)
+        fits = {
+            "sketches": self.sketches.shape == (len(self.of_class), N_DIRECTIONS),
+            "of_class": not len(self.of_class) or 0 <= self.of_class.min() <= self.of_class.max() < n_conditions,
+            "reach": self.reach.shape == (n_conditions,),
+            "bar": self.bar.shape == (n_conditions,),
+        }
+        if not all(fits.values()):
+            raise InvalidDataError(f"arrays of the curator do not fit: {[k for k, v in fits.items() if not v]}")
+        return self
+
+
+_POOL: dict[int, Any] = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
+
+
+def shrunk(x: Tensor, most: int | None = None) -> Tensor:
+    """Samples averaged to at most so many cells a side. (B, C, *spatial) -> (B, C, *smaller)."""
+    dims = x.ndim - 2
+    limit = MOST_CELLS[dims] if most is None else most
+    size = [min(n, limit) for n in x.shape[2:]]
+    result: Tensor = x if size == list(x.shape[2:]) else _POOL[dims](x, size)
+    return result
+
+
+def _usual_distance(rows: FloatArray) -> float:
+    """Median distance of a row to its nearest neighbour; 0 if there is none."""
+    if len(rows) < 2:
+        return 0.0
+    some = rows[:: max(1, len(rows) // MOST_NEIGHBOURS)]
+    return float(np.median(_nearest(some, rows, second=True)))
+
+
+def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> npt.NDArray[np.float64]:
+    """Distance of each row to the nearest (or second nearest: the first is itself) of the others."""
+    parts = [np.zeros(0)]
+    b = torch.from_numpy(others)
+    for start in range(0, len(rows), 512):
+        a = torch.from_numpy(rows[start : start + 512])
+        # not by expanding the square, which loses what is near
+        distances = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+        parts.append(distances.kthvalue(2, dim=1).values.double().numpy() if second else distances.amin(1).numpy())
+    return np.concatenate(parts)

@@ -1,0 +1,9 @@
+"""Map-style datasets of torch and torchvision: synthetic items, and real ones with synthetic ones after them."""
+
+from ganaug.datasets.balancing import balance
+from ganaug.datasets.batches import ShareBatchSampler
+from ganaug.datasets.blended import BlendedDataset
+from ganaug.datasets.schedules import SCHEDULES
+from ganaug.datasets.synthetic import SyntheticDataset
+
+__all__ = ["SCHEDULES", "BlendedDataset", "ShareBatchSampler", "SyntheticDataset", "balance"]

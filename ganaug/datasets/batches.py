@@ -1,0 +1,135 @@
+"""Batches with a fixed share of synthetic items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import BatchSampler, SequentialSampler
+
+from ganaug.datasets.blended import BlendedDataset
+from ganaug.estimators import options
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+from ganaug.seeding import numpy_generator, root_seed
+from ganaug.types import IntArray
+
+__all__ = ["ShareBatchSampler"]
+
+
+class ShareBatchSampler(BatchSampler):
+    """Batches of a `BlendedDataset`, each with the same share of synthetic items.
+
+    An epoch draws every real item once, in random order. Synthetic items are
+    drawn without replacement until all were drawn, then all over again.
+
+    Parameters
+    ----------
+    dataset : BlendedDataset
+    batch_size : int
+        Items of a batch, real and synthetic together.
+    share : float, default=None
+        The synthetic share of each batch, in [0, 1); rounded to whole items, and
+        at least one item is real. None is the share that the dataset has in this epoch.
+    seed : int, default=0
+        Of the order.
+    drop_last : bool, default=False
+        Whether a last batch with fewer real items is left out; otherwise it has fewer synthetic ones too.
+    num_replicas, rank : int, default=1 and 0
+        With several processes, each takes every ``num_replicas``-th batch, beginning with its ``rank``; all take as
+        many, for which up to ``num_replicas - 1`` batches are left out.
+
+    Raises
+    ------
+    InvalidParameterError, InvalidTypeError
+        If ``dataset`` is no BlendedDataset, or a number is out of its range.
+
+    Notes
+    -----
+    Each epoch has an order of its own: an iteration goes on to the next epoch
+    unless `set_epoch` says which one it is. Everything happens in the main process, so workers may persist.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from torch.utils.data import DataLoader, TensorDataset
+    >>> from ganaug import BlendedDataset, SmoothedBootstrap
+    >>> from ganaug.datasets import ShareBatchSampler
+    >>> X, y = torch.zeros(40, 3), torch.arange(40) // 30
+    >>> train = BlendedDataset(TensorDataset(X, y), SmoothedBootstrap(random_state=0).fit(X, y))
+    >>> loader = DataLoader(train, batch_sampler=ShareBatchSampler(train, batch_size=10, share=0.2))
+    >>> [int(train.is_synthetic[batch].sum()) for batch in loader.batch_sampler]
+    [2, 2, 2, 2, 2]
+    """
+
+    def __init__(
+        self,
+        dataset: BlendedDataset,
+        batch_size: int,
+        share: float | None = None,
+        seed: int = 0,
+        drop_last: bool = False,
+        num_replicas: int = 1,
+        rank: int = 0,
+    ) -> None:
+        if not isinstance(dataset, BlendedDataset):
+            raise InvalidTypeError(
+                f"dataset is a {type(dataset).__name__}; give a BlendedDataset, which knows which items are synthetic"
+            )
+        options.integer("batch_size", batch_size, 1)
+        super().__init__(SequentialSampler(dataset), int(batch_size), bool(drop_last))
+        self.dataset = dataset
+        self.share = None if share is None else options.number("share", share, 0, 1, open_high=True)
+        self.seed = root_seed(seed)
+        self.num_replicas = options.integer("num_replicas", num_replicas, 1)
+        self.rank = options.integer("rank", rank, 0)
+        if self.rank >= self.num_replicas:
+            raise InvalidParameterError(f"rank={rank} must be less than num_replicas={num_replicas}")
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next iteration is; the dataset has a `set_epoch` of its own.
+
+        Parameters
+        ----------
+        epoch : int
+            From 0 on.
+        """
+        self.epoch = options.integer("epoch", epoch, 0)
+
+    def __len__(self) -> int:
+        n_real, per_batch = self.dataset.n_real, self.batch_size - self._synthetic()
+        batches = n_real // per_batch if self.drop_last else -(-n_real // per_batch)
+        return batches // self.num_replicas
+
+    def __iter__(self) -> Iterator[list[int]]:
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        own, made = self.dataset.n_real, len(self.dataset) - self.dataset.n_real
+        synthetic = self._synthetic()
+        per_batch = self.batch_size - synthetic
+        real = numpy_generator(self.seed, "epoch", epoch, "real").permutation(own)
+        batches = len(self) * self.num_replicas
+        drawn = own + _endless(made, batches * synthetic, numpy_generator(self.seed, "epoch", epoch, "synthetic"))
+        mixing = numpy_generator(self.seed, "epoch", epoch, "mixing")
+        for number in range(batches):
+            mine = real[number * per_batch : (number + 1) * per_batch]
+            fewer = round(synthetic * len(mine) / per_batch)
+            beside = drawn[number * synthetic : number * synthetic + fewer]
+            batch = mixing.permutation(np.concatenate([mine, beside]))
+            if number % self.num_replicas == self.rank:
+                yield batch.tolist()
+
+    def _synthetic(self) -> int:
+        """Synthetic items of a full batch."""
+        total = len(self.dataset)
+        made = total - self.dataset.n_real
+        if made == 0:
+            return 0
+        share = made / total if self.share is None else self.share
+        return min(round(share * self.batch_size), self.batch_size - 1)
+
+
+def _endless(n: int, length: int, rng: np.random.Generator) -> IntArray:
+    """So many numbers below n: one permutation after another."""
+    rounds = [rng.permutation(n) for _ in range(-(-length // n))] if n else []
+    return np.concatenate([*rounds, np.zeros(0, np.int64)])[:length].astype(np.int64)

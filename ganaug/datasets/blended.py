@@ -1,0 +1,364 @@
+"""Real items first and unchanged, then as many synthetic ones as each class lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import index as as_index
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torchvision.datasets import VisionDataset
+
+from ganaug.codecs.targets_of import class_names_of, resolve_targets
+from ganaug.datasets.drawing import Source
+from ganaug.datasets.fitting_in import check_beside, fit_in, label_like
+from ganaug.datasets.probing import look_at
+from ganaug.datasets.schedules import Schedule, schedule_of
+from ganaug.datasets.synthetic import SyntheticDataset
+from ganaug.estimators import options
+from ganaug.estimators.strategy import new_rows
+from ganaug.estimators.targets import TargetCodec
+from ganaug.exceptions import InvalidParameterError
+from ganaug.types import FloatArray
+
+__all__ = ["BlendedDataset"]
+
+Array = npt.NDArray[Any]
+
+
+class BlendedDataset(VisionDataset[Any]):
+    """A real dataset with synthetic items of its rare classes after it.
+
+    The real items come first, exactly as the real dataset hands them out. The
+    synthetic ones follow, made to stand in a batch with them: they are given to
+    the real dataset's own ``transform`` as what it is given there (a PIL image, a
+    tensor, an array), and hold their labels as real items do.
+
+    Works over any map-style dataset of (sample, label) items: `ImageFolder`, `MNIST` and its
+    likes, `Subset`, `ConcatDataset`, `StackDataset`, `TensorDataset`, and your own.
+
+    Parameters
+    ----------
+    real : map-style dataset
+        Its items are (sample, label) tuples, lists or dicts. Not changed.
+    generator : fitted generator, or dict of label to fitted generator
+        As in `SyntheticDataset`. Its labels are the real dataset's targets, or the names of its classes.
+    sampling_strategy : float, str, dict or callable, default="auto"
+        How many synthetic items, exactly as in imbalanced-learn and `GANOversampler`: "auto" brings every
+        class to the size of the largest; a dict gives the wanted total of each
+        class, by target or by name.
+    transform : callable, None or "auto", default="auto"
+        What synthetic samples go through. "auto" is the transform of the real
+        dataset (or none if the generator learnt from transformed samples). Real items have had theirs.
+    target_transform : callable, default=None
+        What synthetic labels go through, after the real dataset's own.
+    seed : int, default=0
+        Of the synthetic items: each is a pure function of it and its index.
+    targets : array-like of shape (n,), default=None
+        The labels of the real items. None finds them in ``.targets``, ``.labels``, ``._labels`` or ``.samples``,
+        and reads the items only if they are nowhere else.
+    weight : float, default=None
+        The loss weight of a synthetic item; a real one has 1.
+    return_weight : bool, default=None
+        Whether items are (sample, label, weight), the weight as a float32 tensor. None: if a ``weight`` is given.
+    schedule : {"constant", "linear", "cosine", "stop"} or callable, default=None
+        The share of the synthetic items that are in the dataset, by epoch. "linear"
+        and "cosine" fall from 1 to 0 at ``schedule_epochs``, "stop" is 1 until then; a
+        function takes the epoch and returns a share in [0, 1]. The
+        classes keep their proportions. None is "constant".
+    schedule_epochs : int, default=None
+        The epoch from which on a schedule's share is 0.
+    pool, cache_dir, layout, refresh_every, block_size
+        As in `SyntheticDataset`.
+
+    Attributes
+    ----------
+    targets : ndarray of shape (len(self),)
+        Labels of all items of this epoch.
+    is_synthetic : ndarray of shape (len(self),), bool
+    weights : ndarray of shape (len(self),), float32
+        Loss weights.
+    classes : list of str
+        Names of the classes.
+    class_to_idx : dict of str to int
+        Name to target; where targets are text, to the place in ``classes``.
+    counts : dict of label to int
+        Synthetic items of each class, at a share of 1.
+    generator
+        As given; None in the copies that workers have.
+    n_real : int
+        Real items; those from here on are synthetic.
+    epoch : int
+    synthetic : SyntheticDataset
+        Where the synthetic samples come from, class by class.
+
+    Raises
+    ------
+    InvalidParameterError, InvalidDataError, InvalidTypeError
+        If the generator is not fitted, has not learnt a class that needs items,
+        or makes samples of other channels, sizes or types; if labels are missing; if
+        ``sampling_strategy`` cannot be met. The message says what to do.
+    ModelPathError
+        If the pool cannot be written, for example because the disk is full.
+
+    Notes
+    -----
+    Where the length changes with the epoch, a sampler that counted before (`DistributedSampler`,
+    `WeightedRandomSampler`) must be made anew after `set_epoch`; a DataLoader's own shuffling and
+    `ShareBatchSampler` count again by themselves.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch.utils.data import DataLoader, TensorDataset
+    >>> from ganaug import BlendedDataset, SmoothedBootstrap
+    >>> X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    >>> y = torch.arange(40) // 30
+    >>> generator = SmoothedBootstrap(random_state=0).fit(X, y)
+    >>> train = BlendedDataset(TensorDataset(X, y), generator)
+    >>> len(train), train.counts, int(train.is_synthetic.sum())
+    (60, {1: 20}, 20)
+    >>> samples, labels = next(iter(DataLoader(train, batch_size=60, shuffle=True)))
+    >>> samples.shape, labels.float().mean()
+    (torch.Size([60, 3]), tensor(0.5000))
+    """
+
+    def __init__(
+        self,
+        real: Any,
+        generator: Any,
+        sampling_strategy: Any = "auto",
+        transform: Any = "auto",
+        target_transform: Callable[[Any], Any] | None = None,
+        seed: int = 0,
+        *,
+        targets: Any = None,
+        weight: float | None = None,
+        return_weight: bool | None = None,
+        schedule: str | Schedule | None = None,
+        schedule_epochs: int | None = None,
+        pool: bool = True,
+        cache_dir: Any = None,
+        layout: str = "auto",
+        refresh_every: int | None = None,
+        block_size: int = 64,
+    ) -> None:
+        super().__init__(None, target_transform=target_transform)
+        self.real, self.generator = real, generator
+        self._schedule: Schedule | None = schedule_of(schedule, schedule_epochs)
+        self.weight = 1.0 if weight is None else options.number("weight", weight, 0)
+        self._weighs = weight is not None if return_weight is None else bool(return_weight)
+        labels = resolve_targets(real, targets)
+        self.n_real = len(labels)
+        self._name_classes(labels)
+        self.counts = self._wanted(labels, sampling_strategy)
+        self.synthetic = SyntheticDataset(
+            generator,
+            self._asked(Source(generator)),
+            seed=seed,
+            pool=pool,
+            cache_dir=cache_dir,
+            layout=layout,
+            refresh_every=refresh_every,
+            block_size=block_size,
+        )
+        owner = np.repeat(np.arange(len(self.counts)), list(self.counts.values()))
+        self._order = _interleaved(list(self.counts.values()))
+        self._owner = owner[self._order]
+        added = pd.Index(list(self.counts)).to_numpy() if self.counts else labels[:0]
+        self._targets: Array = np.concatenate([labels, added.astype(labels.dtype)[self._owner]])
+        self._labels = list(self.counts)
+        if len(self._order):
+            self._fit_in(transform)
+        self._weight_of = torch.tensor(1.0), torch.tensor(self.weight)
+        self.epoch = 0
+        self._active = len(self._order)
+        self.set_epoch(0)
+
+    def __len__(self) -> int:
+        return self.n_real + self._active
+
+    def __getitem__(self, index: int) -> Any:
+        """An item: the real dataset's own, or a synthetic one like it.
+
+        Parameters
+        ----------
+        index : int
+            Negative numbers count from the end.
+        """
+        index = self._in_range(as_index(index))
+        item = self.real[index] if index < self.n_real else self._made([index])[0]
+        return self._weighed(item, index) if self._weighs else item
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Several items at once; the real dataset's own ``__getitems__`` is used where it has one."""
+        n, length = self.n_real, len(self)
+        if indices and not (min(indices) >= 0 and max(indices) < length):
+            indices = [self._in_range(index) for index in indices]
+        real = [index for index in indices if index < n]
+        several = getattr(self.real, "__getitems__", None)
+        found = iter(several(real) if callable(several) and real else [self.real[index] for index in real])
+        made = iter(self._made([index for index in indices if index >= n]))
+        items = [next(found) if index < n else next(made) for index in indices]
+        return [self._weighed(item, at) for item, at in zip(items, indices, strict=True)] if self._weighs else items
+
+    def set_epoch(self, epoch: int) -> None:
+        """Tell the epoch that begins: the schedule sets the share of synthetic items, ``refresh_every`` renews them.
+
+        To be called between epochs, in the main process, before the loader is
+        iterated over. Workers that persist need not be started anew.
+
+        Parameters
+        ----------
+        epoch : int
+            From 0 on.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the schedule's share is outside [0, 1], or in a copy made by pickling.
+        """
+        epoch = options.integer("epoch", epoch, 0)
+        if self._schedule is None:
+            raise InvalidParameterError("this BlendedDataset is a copy for a worker; set the epoch in the main process")
+        share = options.number(f"the schedule's share in epoch {epoch}", self._schedule(epoch), 0, 1)
+        self.synthetic.set_epoch(epoch)
+        self._active = round(share * len(self._order))
+        self.epoch = epoch
+
+    @property
+    def targets(self) -> Array:
+        """Labels of all items of this epoch."""
+        return self._targets[: len(self)]
+
+    @property
+    def is_synthetic(self) -> npt.NDArray[np.bool_]:
+        """Which items are synthetic."""
+        return np.arange(len(self)) >= self.n_real
+
+    @property
+    def weights(self) -> FloatArray:
+        """Loss weights of the items."""
+        return np.where(self.is_synthetic, self.weight, 1.0).astype(np.float32)
+
+    def sample_weights(
+        self, class_balanced: bool = True, synthetic_share: float | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Weights for `torch.utils.data.WeightedRandomSampler`.
+
+        Parameters
+        ----------
+        class_balanced : bool, default=True
+            Whether every class is drawn equally often, else every item.
+        synthetic_share : float, default=None
+            The share of synthetic items among those drawn, in [0, 1]. None leaves it as it comes.
+
+        Returns
+        -------
+        ndarray of shape (len(self),)
+            They sum to 1.
+        """
+        weights = np.ones(len(self))
+        if class_balanced:
+            codes, _ = pd.factorize(self.targets)
+            weights = 1.0 / np.bincount(codes)[codes]
+        if synthetic_share is not None:
+            share = options.number("synthetic_share", synthetic_share, 0, 1)
+            synthetic = self.is_synthetic
+            if share > 0 and not synthetic.any():
+                raise InvalidParameterError(f"synthetic_share={share:g}, but there are no synthetic items")
+            for mine, part in ((synthetic, share), (~synthetic, 1 - share)):
+                weights[mine] *= part / max(weights[mine].sum(), np.finfo(float).tiny)
+        return weights / weights.sum()
+
+    # ---- items -------------------------------------------------------------------------------
+
+    def _made(self, indices: list[int]) -> list[Any]:
+        """Synthetic items."""
+        if not indices:
+            return []
+        at = np.array(indices) - self.n_real
+        labels = [self._labels[owner] for owner in self._owner[at].tolist()]
+        if self.target_transform is not None:
+            labels = [self.target_transform(label) for label in labels]
+        return self._build(self.synthetic.samples(self._order[at]), labels)
+
+    def _in_range(self, index: int) -> int:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range: the dataset has {len(self)} items")
+        return index if index >= 0 else index + len(self)
+
+    def _weighed(self, item: Any, index: int) -> Any:
+        weight = self._weight_of[index >= self.n_real]
+        if isinstance(item, Mapping):
+            return {**item, "weight": weight}
+        return (*item, weight)
+
+    def _fit_in(self, transform: Any) -> None:
+        """Make synthetic items like real ones, and see that they are."""
+        look = look_at(self.real)
+        fit_in(self.synthetic, look, transform)
+        self.transform = self.synthetic.transform
+        self._build = look.build
+        if self.target_transform is None:
+            self._labels = [label_like(look.label, label) for label in self.counts]
+        check_beside(self.real, self.synthetic.samples([0])[0], look)
+
+    # ---- classes -----------------------------------------------------------------------------
+
+    def _name_classes(self, labels: Array) -> None:
+        names = class_names_of(self.real)
+        found = pd.Index(labels).unique().tolist()
+        coded = names is not None and all(isinstance(x, int) and 0 <= x < len(names) for x in found)
+        self._names: dict[Any, str] = dict(enumerate(names)) if coded and names else {}
+        order = sorted(found, key=lambda label: (str(type(label)), label))
+        self.classes = list(self._names.values()) or [str(label) for label in order]
+        self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
+        if not self._names and all(isinstance(label, int) for label in order):
+            self.class_to_idx = {str(label): label for label in order}
+
+    def _wanted(self, labels: Array, strategy: Any) -> dict[Any, int]:
+        """New items of each class that needs some."""
+        target = TargetCodec()
+        _, codes = target.fit(labels)
+        if isinstance(strategy, Mapping):
+            by_name = {name: label for label, name in self._names.items()}
+            strategy = {
+                by_name.get(label, label) if label not in target.sizes_ else label: n for label, n in strategy.items()
+            }
+        return {label: n for label, n in new_rows(strategy, target, codes).items() if n}
+
+    def _asked(self, source: Source) -> dict[Any, int]:
+        """The counts by the generator's own labels, which may be the names of the classes."""
+        asked, missing = {}, []
+        for label, n in self.counts.items():
+            own = label if source.can_make(label) else self._names.get(label)
+            if not source.can_make(own):
+                missing.append(label)
+            asked[own] = n
+        if missing:
+            listed = ", ".join(f"{x!r}" + (f" ({self._names[x]})" if x in self._names else "") for x in missing)
+            raise InvalidParameterError(
+                f"{source.name} cannot make class {listed}, of which sampling_strategy asks for items; the classes "
+                f"that it learnt are {source.known()}. Fit it on these data, give a dict of label to generator, or "
+                "leave the class out with a dict as sampling_strategy"
+            )
+        return asked
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a schedule may be a lambda, a generator large: workers need neither
+        return {**vars(self), "_schedule": None, "generator": None}
+
+    def extra_repr(self) -> str:
+        """What VisionDataset's repr shows beside the length."""
+        counts = ", ".join(f"{label!r}: {n}" for label, n in self.counts.items())
+        return f"Real: {self.n_real} of {type(self.real).__name__}\nSynthetic: {self._active} of {{{counts}}}"
+
+
+def _interleaved(counts: list[int]) -> npt.NDArray[np.int64]:
+    """An order of items that stand class by class, in which the first k hold the classes in their proportions."""
+    place = np.concatenate([(np.arange(n) + 0.5) / n for n in counts if n] or [np.zeros(0)])
+    return np.argsort(place, kind="stable")

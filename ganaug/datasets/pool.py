@@ -1,0 +1,109 @@
+"""A pool: one array in one file, written whole by the main process, mapped into memory by every worker."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.exceptions import ModelPathError
+from ganaug.files import path_error
+
+__all__ = ["PoolFile", "write_pool"]
+
+Array = npt.NDArray[Any]
+
+# Left free on a disk, so that other programs go on.
+SPARE = 2**20
+
+
+class PoolFile:
+    """A pool on disk; it is opened when first read, and pickles as its path.
+
+    Parameters
+    ----------
+    path : Path
+        An array in numpy's format.
+    temporary : bool
+        Whether the file goes with this object. Pickled and forked copies leave it alone.
+    """
+
+    def __init__(self, path: Path, *, temporary: bool = False) -> None:
+        self.path = path
+        self._array: Array | None = None
+        if temporary:
+            weakref.finalize(self, _remove, path, os.getpid())
+
+    @property
+    def array(self) -> Array:
+        """The samples, read-only; pages come from the disk when they are touched."""
+        if self._array is None:
+            # a plain view: indexing a memmap costs several times as much
+            self._array = np.asarray(np.load(self.path, mmap_mode="r"))
+        return self._array
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_array": None}
+
+
+def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: Iterable[Array]) -> None:
+    """Write an array that is made part by part; ``path`` appears when it is whole.
+
+    Parameters
+    ----------
+    path : Path
+        In a folder that exists.
+    shape, dtype
+        Of the whole array.
+    parts : iterable of ndarray
+        Its rows, in order; each is made after the one before it was written.
+
+    Raises
+    ------
+    ModelPathError
+        If the disk is full, or the folder cannot be written to; ``errno`` says why. Nothing is left behind.
+    """
+    folder, needed = path.parent, math.prod(shape) * dtype.itemsize
+    what = f"the pool of {shape[0]} synthetic items ({needed / 1e6:.1f} MB) could not be written to {folder}"
+    advice = "free some space, give another folder as cache_dir=, or ask for fewer items; nothing was left behind"
+    temporary: Path | None = None
+    try:
+        if shutil.disk_usage(folder).free < needed + SPARE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        # Written, not mapped: a full disk kills a process that writes to a map.
+        handle, name = tempfile.mkstemp(prefix=".ganaug-", suffix=".tmp", dir=folder)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+            )
+            for part in parts:
+                _write(file, np.ascontiguousarray(part, dtype))
+        os.replace(temporary, path)
+    except BaseException as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        if isinstance(error, OSError) and not isinstance(error, ModelPathError):
+            raise path_error(error, f"{what} ({advice})") from error
+        raise
+
+
+def _write(file: Any, part: Array) -> None:
+    file.write(part.data)
+
+
+def _remove(path: Path, owner: int) -> None:
+    if os.getpid() == owner:  # a forked worker holds a copy of what removes the file
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,197 @@
+"""A class-conditional GAN for images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from ganaug.codecs.images import ImageCodec
+from ganaug.estimators.convolutional import ConvolutionalGAN
+from ganaug.training import Watcher
+
+__all__ = ["ImageGAN"]
+
+
+class ImageGAN(ConvolutionalGAN):
+    """Class-conditional GAN for images: grey, RGB or any number of channels, from 8 to 256 pixels a side.
+
+    Parameters
+    ----------
+    objective : {"relativistic", "non-saturating", "minimax", "least-squares", "wasserstein", "hinge"}
+        What the two networks play for. The default, paired relativistic logits
+        with R1 and R2 penalties (Huang et al. 2024), holds every mode of the data.
+    architecture : {"residual", "dcgan", "style"}
+        "residual": blocks without normalisation after R3GAN. "dcgan": plain
+        strided convolutions (Radford et al. 2016). "style": mapping network,
+        modulated convolutions and noise after StyleGAN2 (Karras et al. 2020).
+    conditioning : {"projection", "concat", "auxiliary"}
+        How the discriminator learns the class.
+    max_steps : int or None, default=None
+        Steps of training. None is 2000, or as many as ``max_time`` allows.
+    max_time : float, str or None, default=None
+        Seconds, or for example "5min". The training plans its own width and
+        steps for it, says so if ``verbose``, and ends with what it has. A
+        result that the clock has cut short does not repeat.
+    batch_size : int, default=64
+        Real images for each step.
+    learning_rate : float, default=1e-3
+        Of both networks; falls to zero over the second half of the steps.
+    channels : int or None, default=None
+        Feature maps at full resolution, where nearly all the time goes. None
+        goes by the number of pixels: 16 at 28 x 28, 8 at 128 x 128.
+    max_channels : int, default=128
+        The most feature maps anywhere; they double where the resolution halves.
+    latent_dim : int, default=64
+        Dimensions of the noise that becomes an image.
+    penalty : float, default=1.0
+        Factor on the objective's gradient penalties. More is steadier and blurs.
+    penalty_every : int, default=4
+        A penalty is taken every so many steps, times as much.
+    augment : "auto", list of str, or None, default="auto"
+        Changes that real and synthetic images alike pass through before they are judged, so that few
+        images are not learnt by heart (Zhao et al. 2020): names in `ganaug.augmentation.POLICIES`. They
+        fade out before the end. "auto" is translation and cutout. Mirror images ("flip") are not among
+        them, because they change what digits, text and many organs are.
+    layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
+        Of the images given.
+    scope : {"shared", "per-class"}, default="shared"
+        What `GANOversampler` and `balance` train: one GAN on all classes, from which the rare
+        ones learn what images look like, or one for each class that needs images, on this class against the rest.
+    class_power : float, default=0.0
+        Classes are drawn in proportion to ``images ** class_power``: 0 draws them
+        evenly, 1 as often as they occur.
+    validation_fraction : float, default=0.1
+        Share of each class with at least 100 images that is held out (at most 400
+        images) to choose the best snapshot. Smaller classes are judged by the
+        images that they train on.
+    patience : int or None, default=None
+        Looks (20 in a whole training) without improvement after which to stop.
+    curate : bool or list of str, default=True
+        Rules that refuse an image, which is then drawn again: "copies", much nearer to a
+        training image than those are to each other; "outliers"; and images that a small classifier, trained
+        beside the GAN, takes for an "other_class". True is all, False none.
+    min_probability : float, default=0.3
+        Class-balanced probability that the classifier of "other_class" must give
+        to the image's own class; less for classes of which it recognises less.
+    checkpoint : str, path or None, default=None
+        A file in which the training is kept while it runs. If it is killed, the same ``fit`` on the same data
+        goes on from there, on a CPU to the same result bit for bit. It is removed at the end.
+    checkpoint_every : int or str, default="60s"
+        Steps, or a time such as "60s", between two writes of it.
+    callbacks : list of callable, optional
+        Each is called with an `Event` at every logged step; a string that it
+        returns ends the training and becomes `stop_reason_`.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more.
+    random_state : int, RandomState, Generator or None, default=None
+        An integer makes fit and samples repeat, on any number of cores.
+    device : str, default="auto"
+        "auto" (CUDA, then MPS, then CPU), or a device of torch.
+    verbose : bool or "auto", default="auto"
+        Progress bar: "auto" shows it on a terminal and in notebooks.
+
+    Attributes
+    ----------
+    classes_ : ndarray or None
+        Labels.
+    class_counts_ : ndarray of shape (n_classes,)
+        Images of each.
+    history_ : DataFrame
+        One row for each logged step: losses, gradient norms, mean logits, and
+        "quality" and "diversity" where samples were looked at.
+    n_steps_, best_step_ : int
+        Steps done, and the step of the snapshot that was kept (0: none was better than the start).
+    quality_ : float
+        Energy quality of the kept snapshot on held-out images; 1 is perfect.
+    stop_reason_ : str
+        "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
+        "mode_collapse", or what a callback said.
+    curation_ : dict
+        After ``sample``: for each label ("all" without labels) the candidates
+        drawn and kept, and those that each rule refused.
+    n_features_in_ : int
+        Values of an image.
+
+    References
+    ----------
+    Huang et al. (2024), The GAN is dead; long live the GAN! Miyato and Koyama (2018), cGANs with
+    Projection Discriminator. Zhao et al. (2020), Differentiable Augmentation for Data-Efficient GAN Training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import ImageGAN
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.integers(0, 256, size=(60, 8, 8), dtype=np.uint8)
+    >>> y = np.where(np.arange(60) < 20, "defect", "fine")
+    >>> gan = ImageGAN(max_steps=2, batch_size=8, channels=2, max_channels=4, random_state=0).fit(X, y)
+    >>> X_new, y_new = gan.sample(5, label="defect")
+    >>> X_new.shape, X_new.dtype, set(y_new.tolist())
+    ((5, 8, 8), dtype('uint8'), {'defect'})
+    """
+
+    _policy: ClassVar = ("translation", "cutout")
+
+    def __init__(
+        self,
+        *,
+        objective: str = "relativistic",
+        architecture: str = "residual",
+        conditioning: str = "projection",
+        max_steps: int | None = None,
+        max_time: float | str | None = None,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        channels: int | None = None,
+        max_channels: int = 128,
+        latent_dim: int = 64,
+        penalty: float = 1.0,
+        penalty_every: int = 4,
+        augment: Any = "auto",
+        layout: str = "auto",
+        scope: str = "shared",
+        class_power: float = 0.0,
+        validation_fraction: float = 0.1,
+        patience: int | None = None,
+        curate: bool | str | Iterable[str] = True,
+        min_probability: float = 0.3,
+        checkpoint: Any = None,
+        checkpoint_every: int | str = "60s",
+        callbacks: list[Watcher] | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        device: str = "auto",
+        verbose: bool | str = "auto",
+    ) -> None:
+        super().__init__(
+            objective=objective,
+            architecture=architecture,
+            conditioning=conditioning,
+            max_steps=max_steps,
+            max_time=max_time,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            channels=channels,
+            max_channels=max_channels,
+            latent_dim=latent_dim,
+            penalty=penalty,
+            penalty_every=penalty_every,
+            augment=augment,
+            scope=scope,
+            class_power=class_power,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            curate=curate,
+            min_probability=min_probability,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            random_state=random_state,
+            device=device,
+            verbose=verbose,
+        )
+        self.layout = layout
+
+    def _make_codec(self) -> ImageCodec:
+        return ImageCodec(self.layout)

@@ -1,0 +1,112 @@
+"""A class-conditional GAN for series, volumes and short videos."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ganaug.codecs.series import SeriesCodec
+from ganaug.estimators.convolutional import ConvolutionalGAN
+from ganaug.exceptions import InvalidParameterError
+from ganaug.networks import IMAGE_ARCHITECTURES
+
+__all__ = ["SeriesGAN"]
+
+
+class SeriesGAN(ConvolutionalGAN):
+    """Class-conditional GAN for series (n, channels, length), and for volumes or short videos (n, C, D, H, W).
+
+    The networks of `ImageGAN` with convolutions in one dimension, or three. Series may have any length from 8
+    on; each channel's amplitude is restored. A DataFrame with a column for each step is taken, too.
+
+    Parameters
+    ----------
+    objective : {"relativistic", "non-saturating", "minimax", "least-squares", "wasserstein", "hinge"}
+        What the two networks play for; see `ImageGAN`.
+    architecture : {"residual", "dcgan"}
+        Residual blocks without normalisation, or plain strided convolutions.
+    conditioning : {"projection", "concat", "auxiliary"}
+        How the discriminator learns the class.
+    max_steps : int or None, default=None
+        Steps of training. None is 2000, or as many as ``max_time`` allows.
+    max_time : float, str or None, default=None
+        Seconds, or for example "5min". The training plans its own width and
+        steps for it, says so if ``verbose``, and ends with what it has. A
+        result that the clock has cut short does not repeat.
+    batch_size : int, default=64
+        Real samples for each step.
+    learning_rate : float, default=1e-3
+        Of both networks; falls to zero over the second half of the steps.
+    channels : int or None, default=None
+        Feature maps at full resolution. None goes by the size: 32 for up to 400 steps.
+    max_channels : int, default=128
+        The most feature maps anywhere; they double where the resolution halves.
+    latent_dim : int, default=64
+        Dimensions of the noise that becomes a sample.
+    penalty : float, default=1.0
+        Factor on the objective's gradient penalties. More is steadier and smoother.
+    penalty_every : int, default=4
+        A penalty is taken every so many steps, times as much.
+    augment : "auto", list of str, or None, default="auto"
+        Changes that real and synthetic samples alike pass through before they are judged: names in
+        `ganaug.augmentation.POLICIES`; they fade out before the end. "auto" is shift and scale.
+    scope : {"shared", "per-class"}, default="shared"
+        What `GANOversampler` and `balance` train: one GAN on all classes, or one for each
+        class that needs samples, on this class against the rest.
+    class_power : float, default=0.0
+        Classes are drawn in proportion to ``samples ** class_power``: 0 draws them
+        evenly, 1 as often as they occur.
+    validation_fraction : float, default=0.1
+        Share of each class with at least 100 samples that is held out (at most 400)
+        to choose the best snapshot. Smaller classes are judged by what they train on.
+    patience : int or None, default=None
+        Looks (20 in a whole training) without improvement after which to stop.
+    curate : bool or list of str, default=True
+        Rules that refuse a sample, which is then drawn again: "copies", "outliers", "other_class"; see `ImageGAN`.
+    min_probability : float, default=0.3
+        Class-balanced probability that the classifier of "other_class" must give
+        to the sample's own class; less for classes of which it recognises less.
+    checkpoint : str, path or None, default=None
+        A file in which the training is kept while it runs; see `ImageGAN`.
+    checkpoint_every : int or str, default="60s"
+        Steps, or a time such as "60s", between two writes of it.
+    callbacks : list of callable, optional
+        Each is called with an `Event` at every logged step; a string that it
+        returns ends the training and becomes `stop_reason_`.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more.
+    random_state : int, RandomState, Generator or None, default=None
+        An integer makes fit and samples repeat, on any number of cores.
+    device : str, default="auto"
+        "auto" (CUDA, then MPS, then CPU), or a device of torch.
+    verbose : bool or "auto", default="auto"
+        Progress bar: "auto" shows it on a terminal and in notebooks.
+
+    Attributes
+    ----------
+    classes_, class_counts_, history_, n_steps_, best_step_, quality_, stop_reason_, curation_, n_features_in_
+        As in `ImageGAN`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import SeriesGAN
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(60, 2, 24)).cumsum(axis=2)
+    >>> y = np.where(np.arange(60) < 20, "arrhythmia", "sinus")
+    >>> gan = SeriesGAN(max_steps=2, batch_size=8, channels=2, max_channels=4, random_state=0).fit(X, y)
+    >>> X_new, y_new = gan.sample(5, label="arrhythmia")
+    >>> X_new.shape
+    (5, 2, 24)
+    """
+
+    _architectures: ClassVar = {name: IMAGE_ARCHITECTURES[name] for name in ("residual", "dcgan")}
+    _policy: ClassVar = ("translation", "scale")
+
+    def _make_codec(self) -> SeriesCodec:
+        return SeriesCodec()
+
+    def _check_parameters(self) -> dict[str, Any]:
+        settings = super()._check_parameters()
+        if isinstance(self.augment, (list, tuple)) and set(self.augment) & {"color", "flip"}:
+            raise InvalidParameterError(f"augment={self.augment!r}: color and flip are for images")
+        return settings

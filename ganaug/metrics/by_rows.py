@@ -1,0 +1,184 @@
+"""Metrics of whole rows, as functions of a `Comparison`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ganaug.exceptions import InvalidDataError
+from ganaug.metrics import diversity, fidelity, privacy
+from ganaug.metrics.comparison import SHARE, Comparison, Rows, at_most
+from ganaug.metrics.distances import compared_by_kernel, compared_by_moments
+from ganaug.metrics.neighbours import nearest, pairwise_rows
+from ganaug.metrics.resampling import Estimate, Floats, estimate, mean_estimate
+from ganaug.seeding import numpy_generator
+
+__all__ = [
+    "authentic", "closest_record", "copies", "coverage", "density", "distinct", "frechet", "kernel", "membership",
+    "neighbour_ratio", "precision", "recall", "two_sample",
+]  # fmt: skip
+
+CLASSIFIED_ROWS, KERNEL_ROWS, PRIVACY_ROWS = 1500, 1500, 2000
+# Wider features are reduced to the real rows' principal components before covariances are compared.
+MAX_MOMENTS, REDUCED = 256, 64
+N_DISTINCT = 3
+N_TREES = 50
+
+
+def _some(c: Comparison, most: int) -> tuple[Rows, Rows]:
+    rng = numpy_generator(c.seed, "some")
+    return at_most(c.real, most, rng), at_most(c.synthetic, most, rng)
+
+
+def two_sample(c: Comparison) -> Estimate:
+    """`two_sample_auc` on features."""
+    real, fake = _some(c, CLASSIFIED_ROWS)
+    n = len(real)
+    scores = fidelity.held_out_scores(real.features, fake.features, random_state=c.seed % 2**32, n_trees=N_TREES)
+
+    def auc(w_real: Floats, w_fake: Floats) -> float:
+        return privacy.weighted_auc(scores[:n], scores[n:], w_real, w_fake)
+
+    return estimate(auc, (n, len(fake)), **c.options())
+
+
+def frechet(c: Comparison) -> Estimate:
+    """`frechet_distance` of the features."""
+    real, fake, remark = c.real.features, c.synthetic.features, ""
+    if real.shape[1] > MAX_MOMENTS:
+        from sklearn.decomposition import PCA
+
+        pca = PCA(min(REDUCED, *real.shape), svd_solver="randomized", random_state=c.seed % 2**32).fit(real)
+        remark = f"on the {pca.n_components_} largest principal components of {real.shape[1]} features"
+        real, fake = pca.transform(real), pca.transform(fake)
+    return estimate(compared_by_moments(real, fake), c.sizes, **c.options((0.0, np.inf), remark=remark))
+
+
+def kernel(c: Comparison) -> Estimate:
+    """`kernel_distance` of the features."""
+    real, fake = _some(c, KERNEL_ROWS)
+    compared = compared_by_kernel(real.features, fake.features)
+    return estimate(compared, (len(real), len(fake)), **c.options((-np.inf, np.inf)))
+
+
+# ------------------------------------------------------------------------------------------ diversity
+
+
+def _around(c: Comparison) -> diversity.Surroundings:
+    def make() -> diversity.Surroundings:
+        real, fake = _some(c, pairwise_rows(c.real.features.shape[1]))
+        return diversity.surroundings(real.features, fake.features)
+
+    return c.once("around", make)
+
+
+def _mean_of(part: str, bounds: tuple[float, float] = SHARE) -> Callable[[Comparison], Estimate]:
+    def measure(c: Comparison) -> Estimate:
+        around = _around(c)
+        return mean_estimate(getattr(around, part), **c.options(bounds, remark=f"k = {around.k}"))
+
+    return measure
+
+
+def distinct(c: Comparison) -> Estimate:
+    """`distinct_neighbours`, against the held-out rows or, without any, one half of the real rows against the other."""
+    most = pairwise_rows(c.real.features.shape[1])
+    values = []
+    for split in range(N_DISTINCT):
+        rng = numpy_generator(c.seed, "distinct", split)
+        real = at_most(c.real, most, rng).features
+        if c.unseen is not None and len(c.unseen) >= 2:
+            unseen = at_most(c.unseen, most, rng).features
+        else:
+            order = rng.permutation(len(real))
+            real, unseen = real[order[: len(real) // 2]], real[order[len(real) // 2 :]]
+        fake, n_hit = c.synthetic.features, min(len(c.synthetic), len(unseen))
+        values.append(diversity.distinct_neighbours(real, fake, unseen, random_state=int(rng.integers(2**32))))
+    value, spread = float(np.mean(values)), float(np.std(values))
+    remark = f"where {n_hit} rows are looked up"
+    if c.n_resamples == 0:
+        return Estimate(value, remark=remark)
+    return Estimate(value, max(0.0, min(values) - spread), max(values) + spread, remark=remark)
+
+
+precision, recall, coverage = (_mean_of(part) for part in ("inside", "reached", "visited"))
+density = _mean_of("crowd", (0.0, np.inf))
+
+
+# ------------------------------------------------------------------------------------------ privacy
+
+
+def _looked_at(c: Comparison) -> Rows:
+    return c.once("looked at", lambda: at_most(c.synthetic, PRIVACY_ROWS, numpy_generator(c.seed, "privacy")))
+
+
+def _closest(c: Comparison) -> privacy.Closest:
+    return c.once("closest", lambda: privacy.closest(c.train.features, _looked_at(c).features))
+
+
+def closest_record(c: Comparison) -> Estimate:
+    """`closest_record_ratio`; the interval is over the synthetic rows."""
+    mine = _closest(c).distance
+    rng = numpy_generator(c.seed, "unseen")
+    if c.unseen is not None and len(c.unseen) >= 2:
+        theirs = nearest(at_most(c.unseen, PRIVACY_ROWS, rng).features, c.train.features, 1)[0][:, 0]
+    else:
+        few = at_most(c.train, PRIVACY_ROWS, rng).features
+        theirs = privacy.closest(c.train.features, few).own  # each row's nearest is itself or an equal one
+    order, middle = np.argsort(mine, kind="stable"), float(np.median(theirs))
+
+    def ratio(weights: Floats) -> float:
+        if middle == 0:  # as in `closest_record_ratio`
+            return float(weights @ mine / theirs.mean()) if theirs.any() else 1.0
+        reached = np.cumsum(weights[order])
+        around = [mine[order[np.searchsorted(reached, 0.5 + off)]] for off in (-1e-9, 1e-9)]
+        return float(np.mean(around)) / middle
+
+    details = {"median": float(np.median(mine)), "median_of_unseen": middle}
+    return estimate(ratio, (len(mine),), **c.options((0.0, np.inf), details=details))
+
+
+def neighbour_ratio(c: Comparison) -> Estimate:
+    """`neighbour_distance_ratio`."""
+    return mean_estimate(_closest(c).ratio, **c.options())
+
+
+def copies(c: Comparison) -> Estimate:
+    """Share of rows that `near_copies` lists, and the list by row numbers as given."""
+    found, looked = _closest(c), _looked_at(c)
+    rows = np.flatnonzero(found.near)
+    rows = rows[np.argsort(found.distance[rows], kind="stable")]
+    pairs = [
+        {
+            "synthetic": int(looked.number[j]),
+            "real": int(c.train.number[found.row[j]]),
+            "distance": float(found.distance[j]),
+        }
+        for j in rows
+    ]
+    looked_up = (
+        f"{len(looked)} of {len(c.synthetic)} synthetic rows looked at" if len(looked) < len(c.synthetic) else ""
+    )
+    options = c.options(details={"rows": pairs, "looked_at": len(looked)}, remark=looked_up)
+    return mean_estimate(found.near.astype(float), **options)
+
+
+def authentic(c: Comparison) -> Estimate:
+    """`authenticity`."""
+    return mean_estimate(privacy.authentic(_closest(c)), **c.options())
+
+
+def membership(c: Comparison) -> Estimate:
+    """`membership_auc` of as many training rows as there are unseen ones."""
+    if c.unseen is None:
+        raise InvalidDataError("membership_auc needs held-out rows: give X_holdout")
+    rng = numpy_generator(c.seed, "membership")
+    unseen = at_most(c.unseen, PRIVACY_ROWS, rng)
+    members = at_most(c.train, max(len(unseen), 50), rng)
+    near, far = (-nearest(rows.features, c.offered.features, 1)[0][:, 0] for rows in (members, unseen))
+
+    def auc(w_members: Floats, w_unseen: Floats) -> float:
+        return privacy.weighted_auc(near, far, w_members, w_unseen)
+
+    return estimate(auc, (len(members), len(unseen)), **c.options(floor=0.5))

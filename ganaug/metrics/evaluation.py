@@ -1,0 +1,221 @@
+"""`evaluate`: every metric that the data allows, as plain numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ganaug.exceptions import InvalidParameterError
+from ganaug.metrics.comparison import Comparison
+from ganaug.metrics.reading import read_comparison
+from ganaug.metrics.registry import FAMILIES, METRICS, NEEDS, Metric
+from ganaug.metrics.resampling import Estimate
+from ganaug.seeding import root_seed
+
+__all__ = ["evaluate"]
+
+# Splits of the real rows into two halves whose mean is the floor: of all rows, and of each class.
+SPLITS, CLASS_SPLITS = 3, 1
+LEAST_CLASS_ROWS = 400
+
+
+def evaluate(
+    X_real: Any,
+    X_syn: Any,
+    y_real: Any = None,
+    y_syn: Any = None,
+    X_holdout: Any = None,
+    y_holdout: Any = None,
+    metrics: str | Sequence[str] = "all",
+    random_state: int | np.random.RandomState | np.random.Generator | None = 0,
+    *,
+    kind: str = "auto",
+    features: Callable[[Any], Any] | None = None,
+    classifier: Any = None,
+    max_rows: int = 5000,
+    n_resamples: int = 100,
+) -> dict[str, dict[str, Any]]:
+    """Compare synthetic rows with real ones.
+
+    Parameters
+    ----------
+    X_real : table, images or series of n rows
+        What the generator was trained on; see `as_features`.
+    X_syn : the same with m rows
+        What it made.
+    y_real : array-like of shape (n,), optional
+        Classes. Samples are then compared in equal shares of classes, and class by class.
+    y_syn : array-like of shape (m,), optional
+        Needed with ``y_real``; classes that it lacks are left out, but for utility.
+    X_holdout : the same with u rows, optional
+        Real rows that the generator did not see; membership and utility need them.
+    y_holdout : array-like of shape (u,), optional
+    metrics : "all" or list of str, default="all"
+        Names in `METRICS`, or of families: "fidelity", "diversity", "privacy", "utility". "all" takes
+        those that the data allows.
+    random_state : int, RandomState, Generator or None, default=0
+        The same integer gives the same numbers.
+    kind : {"auto", "table", "image", "series"}, default="auto"
+    features : callable, optional
+        From rows to an array (rows, columns) in which distances are meant; see `as_features`.
+    classifier : scikit-learn classifier, optional
+        For utility, on features. By default a random forest for tables, logistic regression otherwise.
+    max_rows : int, default=5000
+        Rows of each sample that a metric takes, drawn at random; pairwise ones take fewer of wide features.
+        Near copies are looked for among up to 50,000 training rows, for 2,000 synthetic ones.
+    n_resamples : int, default=100
+        For the intervals, which hold 95 %; 0 gives none (NaN).
+
+    Returns
+    -------
+    dict of str to dict
+        Metric to "value", "low", "high", "floor" (what real rows get against real rows: two halves of them, three
+        times over), "n_real", "n_synthetic", "enough" (whether these are rows enough to judge by), "direction",
+        "family", "note" (in words), "details" (columns, row numbers of copies) and "by_class" (label to
+        the same). All are numbers, text, lists and dicts.
+
+    Raises
+    ------
+    InvalidParameterError
+        For an unknown metric, or one that needs what was not given.
+    InvalidDataError
+        Where the samples do not fit one another.
+
+    Notes
+    -----
+    Where there are labels, real or synthetic rows are left out until both have the classes in the same shares; of a
+    rare class few rows then remain, and its own entry in "by_class", from all its rows, says more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.metrics import evaluate
+    >>> rng = np.random.default_rng(0)
+    >>> real, fake = rng.normal(size=(200, 2)), rng.normal(size=(200, 2))
+    >>> result = evaluate(real, fake, metrics=["ks_distance", "coverage"])
+    >>> result["ks_distance"]["value"] < 0.2, result["coverage"]["value"] > 0.9
+    (True, True)
+    """
+    chosen, demanded = _chosen(metrics)
+    for name, number, least in (("max_rows", max_rows, 20), ("n_resamples", n_resamples, 0)):
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least:
+            raise InvalidParameterError(f"{name}={number!r} is not an integer of at least {least}")
+    whole = read_comparison(
+        {"real": X_real, "synthetic": X_syn, "holdout": X_holdout},
+        {"real": y_real, "synthetic": y_syn, "holdout": y_holdout if X_holdout is not None else None},
+        kind=kind,
+        features=features,
+        classifier=classifier,
+        seed=root_seed(random_state),
+        n_resamples=int(n_resamples),
+        max_rows=int(max_rows),
+    )
+    parts = _parts(whole, max_rows)
+    halves = {code: _halves(part, SPLITS if part is whole else CLASS_SPLITS) for code, part in parts.items()}
+    results = {}
+    for name in chosen:
+        metric = METRICS[name]
+        lacking = _lacking(metric, whole)
+        if lacking and demanded:
+            raise InvalidParameterError(f"{name} needs {' and '.join(lacking)}")
+        if not lacking:
+            results[name] = _measured(metric, parts, halves, whole.labels)
+    return results
+
+
+def _chosen(metrics: str | Sequence[str]) -> tuple[list[str], bool]:
+    """Names in the registry's order, and whether they were asked for by name."""
+    asked = [metrics] if isinstance(metrics, str) else list(metrics)
+    known = {"all", *FAMILIES, *METRICS}
+    strange = [name for name in asked if name not in known]
+    if strange or not asked:
+        raise InvalidParameterError(f"metrics={metrics!r} has no metric {strange}; choose from {sorted(known)}")
+    named = [name for name in METRICS if name in asked]
+    if named:
+        demanded = len(named) == len(set(asked))
+        return [n for n in METRICS if n in asked or METRICS[n].family in asked or "all" in asked], demanded
+    return [name for name in METRICS if METRICS[name].family in asked or "all" in asked], False
+
+
+def _parts(whole: Comparison, max_rows: int) -> dict[int | None, Comparison]:
+    """The whole under None, and each generated class under its code."""
+    if whole.offered.y is None:
+        return {None: whole}
+    codes = np.unique(whole.offered.y).tolist()
+    if len(codes) == 1:
+        return {None: whole, codes[0]: whole}
+    most = max(LEAST_CLASS_ROWS, max_rows // len(codes))
+    return {None: whole, **{code: whole.of_class(code, most) for code in codes}}
+
+
+def _halves(part: Comparison, n_splits: int) -> list[Comparison]:
+    return [part.halves(split) for split in range(n_splits)] if len(part.real) >= 4 else []
+
+
+def _lacking(metric: Metric, part: Comparison) -> list[str]:
+    return [text for has, text in (NEEDS[need] for need in metric.needs) if not has(part)]
+
+
+def _measured(
+    metric: Metric,
+    parts: dict[int | None, Comparison],
+    halves: dict[int | None, list[Comparison]],
+    labels: tuple[Any, ...],
+) -> dict[str, Any]:
+    """The entry of one metric, with its classes."""
+    whole = parts[None]
+    found = _estimate(metric, whole)
+    entry = _entry(metric, whole, found, _floor(metric, found, halves[None]))
+    by_class = {labels[code]: _entry(metric, whole, each, each.floor) for code, each in found.by_class.items()}
+    for code, part in parts.items():
+        if code is None or found.by_class or _lacking(metric, part):
+            continue
+        if part is whole:
+            by_class[labels[code]] = dict(entry)
+            continue
+        own = _estimate(metric, part)
+        by_class[labels[code]] = _entry(metric, part, own, _floor(metric, own, halves[code]))
+    return entry | {"by_class": by_class}
+
+
+def _estimate(metric: Metric, part: Comparison) -> Estimate:
+    if min(part.sizes) < metric.least:
+        return Estimate(float("nan"), remark=f"needs {metric.least} rows on either side")
+    return metric.measure(part)
+
+
+def _floor(metric: Metric, found: Estimate, halves: list[Comparison]) -> float | None:
+    if found.floor is not None or math.isnan(found.value):
+        return found.floor
+    values = [metric.measure(half).value for half in halves if min(half.sizes) >= metric.least]
+    return float(np.mean(values)) if values else None
+
+
+def _entry(metric: Metric, part: Comparison, found: Estimate, floor: float | None) -> dict[str, Any]:
+    n_real, n_synthetic = part.sizes
+    n_judged = found.details.get("n_test", min(n_real, n_synthetic))
+    enough = n_judged >= metric.rows
+    return {
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "floor": float("nan") if floor is None else floor,
+        "n_real": n_real,
+        "n_synthetic": n_synthetic,
+        "enough": enough,
+        "direction": metric.direction,
+        "family": metric.family,
+        "note": _note(metric, n_real, n_synthetic, found, enough),
+        "details": found.details,
+    }
+
+
+def _note(metric: Metric, n_real: int, n_synthetic: int, found: Estimate, enough: bool) -> str:
+    judged = f"judged by {n_real:,} real and {n_synthetic:,} synthetic rows"
+    if "n_test" in found.details:
+        judged = f"judged by {found.details['n_test']:,} held-out rows"
+    weak = "" if enough else f", which cannot support much: {metric.rows} or more can"
+    return "; ".join(text for text in (judged + weak, found.remark) if text)

@@ -1,0 +1,286 @@
+"""Rows as vectors that Euclidean distances compare well, whatever they are: tables, images, series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.codecs.arrays import is_tensor
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.metrics.resampling import Floats
+from ganaug.metrics.tables import MAX_LEVELS, ColumnKind, TableReader
+
+__all__ = ["KINDS", "FeatureMap", "as_features", "feature_map", "kind_of", "n_rows", "take_rows"]
+
+# Images are averaged to so many pixels a side (series to so many points), and these to so many components.
+PIXELS, POINTS, COMPONENTS = 16, 64, 64
+FIT_ROWS = 5000
+_CHUNK = 512
+
+
+class FeatureMap(Protocol):
+    """Fitted to real rows, it makes features of any rows."""
+
+    def fit(self, X: Any) -> Any:
+        """Learn scales from real rows."""
+
+    def transform(self, X: Any) -> Floats:
+        """Rows of X to (n, d), float64."""
+
+
+class TableMap:
+    """Numbers of unit spread, categories one-hot.
+
+    A number is centred at the real rows' median, divided by their interquartile range (their standard deviation if
+    that is 0), pressed by arcsinh, which leaves the middle as it is and makes logarithms of the tails, and
+    divided by the standard deviation of what results. A missing number is the median and, where real rows miss
+    some, a column tells it. Two rows that differ in a category are sqrt(2) apart, as two rows of independent numbers
+    are on average; levels beyond the 20 most frequent are one level.
+    """
+
+    def __init__(self) -> None:
+        self.reader = TableReader()
+
+    def fit(self, X: Any) -> TableMap:
+        """Learn kinds, levels and scales."""
+        columns = self.reader.fit(X).read(X)
+        self._scales = [
+            _scale(values) if kind.kind == "number" else () for kind, values in zip(self.columns, columns, strict=True)
+        ]
+        return self
+
+    @property
+    def columns(self) -> tuple[ColumnKind, ...]:
+        """Names and kinds."""
+        return self.reader.columns
+
+    def transform(self, X: Any) -> Floats:
+        """Read, scale and set side by side."""
+        return self.of_columns(self.reader.read(X))
+
+    def of_columns(self, columns: list[npt.NDArray[Any]]) -> Floats:
+        """The features of columns that were read already."""
+        parts = [
+            _scaled(values, *scale) if kind.kind == "number" else _one_hot(values, kind)
+            for kind, values, scale in zip(self.columns, columns, self._scales, strict=True)
+        ]
+        return np.concatenate(parts, axis=1)
+
+
+class PixelMap:
+    """Averages over patches, then principal components of the real rows' averages, divided by their spread."""
+
+    def __init__(self, kind: str) -> None:
+        self._size = POINTS if kind == "series" else PIXELS
+        self._kind = kind
+
+    def fit(self, X: Any) -> PixelMap:
+        """Learn the components. Of at most `FIT_ROWS` rows, evenly taken."""
+        from sklearn.decomposition import PCA
+
+        X = _array(X)
+        few = X[:: -(-len(X) // FIT_ROWS)] if len(X) else X
+        pooled = self._pooled(few)
+        n_components = min(COMPONENTS, *pooled.shape)
+        self._pca = PCA(n_components, svd_solver="full").fit(pooled)
+        spread = float(np.sqrt(self._pca.explained_variance_.sum()))
+        self._spread = spread if spread > 0 else 1.0
+        return self
+
+    def transform(self, X: Any) -> Floats:
+        """Average, project, divide."""
+        made: Floats = self._pca.transform(self._pooled(_array(X))) / self._spread
+        return made
+
+    def _pooled(self, X: npt.NDArray[Any]) -> Floats:
+        parts = [self._pool(X[start : start + _CHUNK]) for start in range(0, len(X), _CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros((0, 1))
+
+    def _pool(self, X: npt.NDArray[Any]) -> Floats:
+        out = X.astype(np.float64)
+        for axis in _spatial(X.shape, self._kind):
+            out = _averaged(out, axis, self._size)
+        return out.reshape(len(X), -1)
+
+
+class GivenMap:
+    """Features made by a function of the caller's."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def fit(self, X: Any) -> GivenMap:
+        """Nothing to learn."""
+        return self
+
+    def transform(self, X: Any) -> Floats:
+        """Call it."""
+        made = self._function(X)
+        made = np.asarray(made.detach().cpu() if is_tensor(made) else made, dtype=np.float64)
+        if made.ndim != 2 or len(made) != n_rows(X) or not np.isfinite(made).all():
+            raise InvalidParameterError(
+                f"features= gave an array of shape {made.shape} for {n_rows(X)} rows; it must give finite numbers "
+                "of shape (rows, columns)"
+            )
+        return made
+
+
+KINDS: dict[str, Callable[[], Any]] = {
+    "table": TableMap,
+    "image": lambda: PixelMap("image"),
+    "series": lambda: PixelMap("series"),
+}
+
+
+def as_features(
+    X_real: Any,
+    X_syn: Any,
+    kind: str = "auto",
+    features: Callable[[Any], Any] | None = None,
+) -> tuple[Floats, Floats]:
+    """Real and synthetic rows as vectors that Euclidean distances compare well.
+
+    All that is learnt (scales, levels, components) is learnt from the real rows.
+
+    Parameters
+    ----------
+    X_real : table, images or series
+        DataFrame, array, sparse matrix, tensor or list of rows (n, d), with categories, dates and missing
+        values; images (n, H, W), (n, H, W, C) or (n, C, H, W); series (n, C, L).
+    X_syn : the same with m rows
+    kind : {"auto", "table", "image", "series"}, default="auto"
+        "auto" goes by the number of axes: 2 a table; 3 series, or images if of 8-bit integers; more images.
+    features : callable, optional
+        From rows to an array of shape (rows, columns), such as the ``features`` method of a fitted GAN. Its
+        result is taken as it is.
+
+    Returns
+    -------
+    real : ndarray of shape (n, k), float64
+        Of a table: one column of unit spread for each number; one for each level of a category, one for
+        any other value and one for missing. Of images and series: up to 64 principal components of averages over
+        16 x 16 patches or 64 stretches.
+    synthetic : ndarray of shape (m, k), float64
+
+    Raises
+    ------
+    InvalidParameterError
+        For an unknown kind, or features of a wrong shape.
+    InvalidDataError
+        Where shapes or columns of both differ.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ganaug.metrics import as_features
+    >>> real = pd.DataFrame({"amount": [1.0, 2.0, 3.0], "kind": ["a", "b", "a"]})
+    >>> [made.shape for made in as_features(real, real[:2])]
+    [(3, 5), (2, 5)]
+    """
+    made = feature_map(X_real, kind, features).fit(X_real)
+    check_alike(X_real, X_syn)
+    return made.transform(X_real), made.transform(X_syn)
+
+
+def feature_map(X: Any, kind: str = "auto", features: Callable[[Any], Any] | None = None) -> Any:
+    """The map for rows like these, not fitted yet."""
+    if features is not None:
+        if not callable(features):
+            raise InvalidParameterError(f"features={features!r} cannot be called; give a function of rows, or None")
+        return GivenMap(features)
+    return KINDS[kind_of(X, kind)]()
+
+
+def kind_of(X: Any, kind: str = "auto") -> str:
+    """One of `KINDS`: the one asked for, or the one that X looks like."""
+    if kind != "auto":
+        if kind not in KINDS:
+            raise InvalidParameterError(
+                f"kind={kind!r} is unknown; choose one of 'auto', {', '.join(map(repr, KINDS))}"
+            )
+        return kind
+    axes = len(getattr(X, "shape", (0, 0)))
+    if axes == 3:
+        return "image" if str(X.dtype).endswith("uint8") else "series"
+    return "image" if axes > 3 else "table"
+
+
+def check_alike(X: Any, other: Any, name: str = "X_syn") -> None:
+    """Refuse samples of other shapes than the real ones. Tables are compared when they are read."""
+    shape, given = (tuple(getattr(a, "shape", (0, 0))) for a in (X, other))
+    if len(shape) != len(given) or (len(shape) > 2 and shape[1:] != given[1:]):
+        raise InvalidDataError(f"{name} has shape {given}, and the real rows have {shape}; they differ beyond the rows")
+
+
+def n_rows(X: Any) -> int:
+    """Number of rows."""
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+
+
+def take_rows(X: Any, rows: npt.NDArray[np.intp]) -> Any:
+    """Some rows, in the same container."""
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if isinstance(X, (list, tuple)):
+        return [X[i] for i in rows]
+    if hasattr(X, "tocsr"):
+        return X.tocsr()[rows]
+    return X[rows]
+
+
+def _array(X: Any) -> npt.NDArray[Any]:
+    made = np.asarray(X.detach().cpu() if is_tensor(X) else X)
+    if made.ndim < 2 or made.dtype.kind not in "fiub":
+        raise InvalidDataError(f"images and series are arrays of numbers, not {made.dtype} of shape {made.shape}")
+    if not np.isfinite(made).all():
+        raise InvalidDataError("images and series must be finite; replace NaN and infinity")
+    return made
+
+
+def _spatial(shape: tuple[int, ...], kind: str) -> list[int]:
+    """Axes to average over: not the rows, not the channels."""
+    axes = list(range(1, len(shape)))
+    if kind == "series":
+        return axes[-1:]
+    if len(shape) > 3:
+        axes.remove(axes[-1] if shape[-1] in (1, 3, 4) else axes[0])
+    return axes
+
+
+def _averaged(X: Floats, axis: int, size: int) -> Floats:
+    length = X.shape[axis]
+    if length <= size:
+        return X
+    starts = np.arange(size) * length // size
+    widths = np.diff(np.append(starts, length)).reshape([-1 if a == axis else 1 for a in range(X.ndim)])
+    averaged: Floats = np.add.reduceat(X, starts, axis=axis) / widths
+    return averaged
+
+
+def _scale(values: Floats) -> tuple[float, float, float, bool]:
+    """Median, range, spread after pressing, and whether some are missing."""
+    present = values[~np.isnan(values)]
+    missing = len(present) < len(values)
+    if len(present) == 0:
+        return 0.0, 1.0, 1.0, missing
+    low, centre, high = (float(q) for q in np.quantile(present, [0.25, 0.5, 0.75]))
+    reach = high - low if high > low else float(present.std())
+    reach = reach if np.isfinite(reach) and reach > 0 else 1.0
+    spread = float(np.arcsinh((present - centre) / reach).std())
+    return centre, reach, spread if spread > 1e-12 else 1.0, missing
+
+
+def _scaled(values: Floats, centre: float, reach: float, spread: float, missing: bool) -> Floats:
+    absent = np.isnan(values)
+    pressed = np.arcsinh((np.where(absent, centre, values) - centre) / reach) / spread
+    return np.column_stack([pressed, absent.astype(float)]) if missing else pressed[:, None]
+
+
+def _one_hot(codes: npt.NDArray[np.int64], kind: ColumnKind) -> Floats:
+    n_levels = 0 if kind.levels is None else len(kind.levels)
+    width = min(n_levels, MAX_LEVELS) + 2  # beyond the most frequent or unseen; missing
+    hot: Floats = np.eye(width)[np.where(codes < 0, width - 1, np.minimum(codes, width - 2))]
+    return hot

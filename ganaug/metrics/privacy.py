@@ -1,0 +1,283 @@
+"""Whether synthetic rows give away the rows that the generator was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from ganaug.metrics.neighbours import nearest
+from ganaug.metrics.resampling import Floats
+
+__all__ = [
+    "NEAR",
+    "Closest",
+    "Copies",
+    "authenticity",
+    "closest",
+    "closest_record_ratio",
+    "membership_auc",
+    "near_copies",
+    "neighbour_distance_ratio",
+    "weighted_auc",
+]
+
+# A synthetic row is a near copy of a real one if the real row's nearest other real row is ten times as far.
+NEAR = 0.1
+
+
+@dataclass(frozen=True)
+class Closest:
+    """Each synthetic row and the training row closest to it.
+
+    Attributes
+    ----------
+    distance : (m,) float
+    row : (m,) int
+        Of the training row.
+    second : (m,) float
+        Distance to the second closest; inf if there is one row only.
+    own : (m,) float
+        How far that closest training row is from its own nearest other one.
+    """
+
+    distance: Floats
+    row: npt.NDArray[np.intp]
+    second: Floats
+    own: Floats
+
+    @property
+    def ratio(self) -> Floats:
+        """Closest over second closest distance; 1 where both are 0: an equal pair gives nobody away."""
+        second = np.where(self.second > 0, self.second, 1)
+        return np.where(self.second > 0, self.distance / second, 1.0)
+
+    @property
+    def near(self) -> npt.NDArray[np.bool_]:
+        """Which synthetic rows are near copies. Of a real row that has an equal, none is."""
+        near: npt.NDArray[np.bool_] = (self.distance <= NEAR * self.own) & (self.own > 0)
+        return near
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Near copies by row number.
+
+    Attributes
+    ----------
+    synthetic, real : (c,) int
+        Row numbers of each pair, the closest first.
+    distance : (c,) float
+        Between them.
+    """
+
+    synthetic: npt.NDArray[np.intp]
+    real: npt.NDArray[np.intp]
+    distance: Floats
+
+
+def closest(train: npt.ArrayLike, fake: npt.ArrayLike) -> Closest:
+    """What the functions of this module are made of, in one pass. (n, d), (m, d)."""
+    train, fake = np.asarray(train, float), np.asarray(fake, float)
+    distances, places = nearest(fake, train, 2)
+    second = distances[:, 1] if distances.shape[1] > 1 else np.full(len(fake), np.inf)
+    hit, back = np.unique(places[:, 0], return_inverse=True)
+    # The nearest other row of those that were hit only: the first or, where the first is itself, the second.
+    own, own_places = nearest(train[hit], train, 2)
+    other = np.where(own_places == hit[:, None], np.inf, own).min(1)
+    other = np.where(np.isfinite(other), other, 0.0)  # the only training row has no other
+    return Closest(distances[:, 0], places[:, 0], second, other[back])
+
+
+def near_copies(train: npt.ArrayLike, fake: npt.ArrayLike) -> Copies:
+    """The synthetic rows that all but repeat a training row; fewer are better.
+
+    Row j copies its closest training row r if |f_j - r| <= 0.1 min_{r' != r} |r' - r|: ten times closer than any
+    other real row. Where a real row has an equal, no row counts as its copy: the data has few values.
+
+    Parameters
+    ----------
+    train : array-like of shape (n, d)
+        Features of the training rows.
+    fake : array-like of shape (m, d)
+
+    Returns
+    -------
+    Copies
+        Row numbers into both, the closest pair first. Each row is judged on its own; with under 20 training
+        rows the rows next to one another are far apart and more pairs count.
+
+    References
+    ----------
+    The local distance ratio of Alaa et al. (2022), arXiv:2102.08921, with a stricter threshold.
+
+    Examples
+    --------
+    >>> from ganaug.metrics import near_copies
+    >>> near_copies([[0.0], [1.0], [2.0]], [[0.5], [2.001]]).synthetic.tolist()
+    [1]
+    """
+    found = closest(train, fake)
+    rows = np.flatnonzero(found.near)
+    rows = rows[np.argsort(found.distance[rows], kind="stable")]
+    return Copies(rows, found.row[rows], found.distance[rows])
+
+
+def closest_record_ratio(train: npt.ArrayLike, fake: npt.ArrayLike, unseen: npt.ArrayLike | None = None) -> float:
+    """Distance to the closest training record (DCR), against that of unseen real rows; higher is safer.
+
+    median_j min_i |f_j - r_i| / median_u min_i |h_u - r_i| with h the unseen rows; means where a median is 0.
+
+    Parameters
+    ----------
+    train : array-like of shape (n, d)
+        Features of the training rows.
+    fake : array-like of shape (m, d)
+    unseen : array-like of shape (u, d), optional
+        Real rows that were held out. None compares with the distance of each training row to its nearest other.
+
+    Returns
+    -------
+    float
+        A ratio of distances, in [0, inf): 1 is as far from the training rows as unseen real rows are, 0 is
+        copies. Much above 1 the rows are no longer like the real ones. Under 30 rows it says little.
+
+    References
+    ----------
+    Zhao et al. (2021), CTAB-GAN, arXiv:2102.08369, there without the comparison.
+
+    Examples
+    --------
+    >>> from ganaug.metrics import closest_record_ratio
+    >>> closest_record_ratio([[0.0], [4.0]], [[0.25], [4.25]], [[1.0], [3.0]])
+    0.25
+    """
+    train, fake = np.asarray(train, float), np.asarray(fake, float)
+    mine = nearest(fake, train, 1)[0][:, 0]
+    if unseen is None:
+        theirs = nearest(train, train, 1, itself=True)[0][:, 0]
+    else:
+        theirs = nearest(np.asarray(unseen, float), train, 1)[0][:, 0]
+    return ratio_of_middles(mine, theirs)
+
+
+def ratio_of_middles(mine: Floats, theirs: Floats) -> float:
+    """Ratio of medians, or of means where the lower median is 0 (most rows have an equal); 1 if nothing differs."""
+    for middle in (np.median, np.mean):
+        if middle(theirs) > 0:
+            return float(middle(mine) / middle(theirs))
+    return 1.0
+
+
+def neighbour_distance_ratio(train: npt.ArrayLike, fake: npt.ArrayLike) -> float:
+    """Nearest-neighbour distance ratio (NNDR); higher is safer.
+
+    mean_j |f_j - r_(1)| / |f_j - r_(2)| with r_(1), r_(2) the closest and second closest training rows.
+
+    Parameters
+    ----------
+    train : array-like of shape (n, d)
+        Features of the training rows.
+    fake : array-like of shape (m, d)
+
+    Returns
+    -------
+    float
+        A ratio of distances, in [0, 1]: near 1 no single training row stands out, near 0 each synthetic row
+        has one of its own. Compare it with what unseen real rows get. Under 30 rows it says little.
+
+    References
+    ----------
+    Zhao et al. (2021), CTAB-GAN, arXiv:2102.08369.
+
+    Examples
+    --------
+    >>> from ganaug.metrics import neighbour_distance_ratio
+    >>> neighbour_distance_ratio([[0.0], [4.0]], [[1.0], [2.0]])
+    0.6666666666666666
+    """
+    return float(closest(train, fake).ratio.mean())
+
+
+def authenticity(train: npt.ArrayLike, fake: npt.ArrayLike) -> float:
+    """Share of synthetic rows that are no noisy copies of a training row; higher is better.
+
+    mean_j [|f_j - r| > min_{r' != r} |r' - r|] with r the training row closest to f_j.
+
+    Parameters
+    ----------
+    train : array-like of shape (n, d)
+        Features of the training rows.
+    fake : array-like of shape (m, d)
+
+    Returns
+    -------
+    float
+        A share of rows, in [0, 1]: unseen real rows get about 0.5 to 0.7, copies 0. Where real rows have
+        equals, equal rows count as no copies. Under 30 rows it says little.
+
+    References
+    ----------
+    Alaa et al. (2022), arXiv:2102.08921, section 3.3.
+
+    Examples
+    --------
+    >>> from ganaug.metrics import authenticity
+    >>> authenticity([[0.0], [1.0], [3.0]], [[0.1], [4.5], [7.0]])
+    0.3333333333333333
+    """
+    found = closest(train, fake)
+    return float(authentic(found).mean())
+
+
+def authentic(found: Closest) -> Floats:
+    """1 for each synthetic row that is no noisy copy, else 0."""
+    return ((found.distance > found.own) | (found.own == 0)).astype(float)
+
+
+def membership_auc(train: npt.ArrayLike, unseen: npt.ArrayLike, fake: npt.ArrayLike) -> float:
+    """How well an attacker tells training rows from unseen ones by the synthetic rows; lower is better.
+
+    P(d(r) < d(h)) + 1/2 P(d(r) = d(h)), the AUC, with d the distance to the closest synthetic row, r a training row and
+    h an unseen one.
+
+    Parameters
+    ----------
+    train : array-like of shape (n, d)
+        Features of the training rows (members).
+    unseen : array-like of shape (u, d)
+        Features of real rows that were held out.
+    fake : array-like of shape (m, d)
+
+    Returns
+    -------
+    float
+        A probability, in [0, 1]: 0.5 is a coin, 1 gives every member away. Its standard error is about
+        ``0.29 sqrt(1/n + 1/u)``: with 50 rows each, 0.6 is still chance.
+
+    References
+    ----------
+    Chen et al. (2020), GAN-Leaks, arXiv:1909.03935, the attack on a full black box.
+
+    Examples
+    --------
+    >>> from ganaug.metrics import membership_auc
+    >>> membership_auc([[0.0], [1.0]], [[0.4], [1.6]], [[0.1], [1.1]])
+    1.0
+    """
+    rows = np.asarray(fake, float)
+    scores = [-nearest(np.asarray(a, float), rows, 1)[0][:, 0] for a in (train, unseen)]
+    ranks = rankdata(np.concatenate(scores))
+    n, u = map(len, scores)
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * u))
+
+
+def weighted_auc(positive: Floats, negative: Floats, w_positive: Floats, w_negative: Floats) -> float:
+    """P(positive > negative) + 1/2 P(equal) over rows of given weights."""
+    order = np.argsort(negative, kind="stable")
+    below = np.concatenate([[0.0], np.cumsum(w_negative[order])])
+    left = below[np.searchsorted(negative[order], positive, "left")]
+    right = below[np.searchsorted(negative[order], positive, "right")]
+    return float(w_positive @ (left + right) / 2 / (w_positive.sum() * w_negative.sum()))

@@ -1,0 +1,196 @@
+"""Strided convolutions up and down, in one, two or three dimensions (DCGAN; Radford et al. 2016)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganaug.networks.conditioning import CONDITIONINGS
+from ganaug.networks.convolutions import LEAKY_GAIN, Convolution, activate, fast_layout, flat, grid, per_map
+from ganaug.networks.layers import embedding, linear
+from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
+from ganaug.networks.pyramid import Level, pyramid
+
+__all__ = ["Discriminator", "Generator", "dcgan"]
+
+_TRANSPOSED: dict[int, Any] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+
+
+def strided(low: Sequence[int], high: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Kernel, stride and padding between two sizes: 4 and 2 where an axis is halved (rounding up), else 3 and 1."""
+    halved = [m < n for m, n in zip(low, high, strict=True)]
+    return {
+        "kernel": tuple(4 if h else 3 for h in halved),
+        "stride": tuple(2 if h else 1 for h in halved),
+        "padding": tuple(1 + n % 2 if h else 1 for h, n in zip(halved, high, strict=True)),
+    }
+
+
+class Up(nn.Module):
+    """A transposed convolution from one size to the next. (B, n_in, *low) -> (B, n_out, *high)."""
+
+    def __init__(
+        self, n_in: int, n_out: int, low: Sequence[int], high: Sequence[int], rng: torch.Generator, gain: float
+    ) -> None:
+        super().__init__()
+        how = strided(low, high)
+        self.stride, self.padding = how["stride"], how["padding"]
+        self.missing = tuple(n % 2 if m < n else 0 for m, n in zip(low, high, strict=True))
+        taps = n_in * math.prod(how["kernel"]) / math.prod(self.stride)  # that meet in one cell
+        weight = torch.empty(n_in, n_out, *how["kernel"]).normal_(0.0, gain / math.sqrt(taps), generator=rng)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        up = _TRANSPOSED[len(self.stride)]
+        result: Tensor = up(x, self.weight, self.bias, self.stride, self.padding, self.missing)
+        return result
+
+
+def pixel_norm(x: Tensor) -> Tensor:
+    """Every cell's features scaled to a mean square of 1 (Karras et al. 2018, section 4.2). (B, C, ...), same."""
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+
+class Generator(GeneratorNetwork):
+    """Noise and a class to a sample. (B, latent_dim), (B,) -> (B, C, *spatial).
+
+    Where the paper has batch normalisation, each cell's features are normalised on
+    their own. Batch statistics would tie a sample to its neighbours in the batch, and
+    the running ones, which stand in for them when sampling, are buffers: the averaged generator,
+    whose weights no batch has ever met, would sample with another network's statistics.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        levels: Sequence[Level],
+        n_classes: int,
+        rng: torch.Generator,
+        *,
+        latent_dim: int,
+        bounded: bool,
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.bounded, self.base = latent_dim, bounded, levels[0].size
+        self.classes = embedding(n_classes, latent_dim, rng)
+        self.first = linear(2 * latent_dim, levels[0].channels * math.prod(self.base), rng)
+        widths = [*(level.channels for level in levels[:-1]), shape[0]]
+        self.ups = nn.ModuleList(
+            Up(widths[i], widths[i + 1], levels[i].size, levels[i + 1].size, rng, math.sqrt(2.0))
+            for i in range(len(levels) - 1)
+        )
+
+    def forward(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
+        x = grid(self.first(torch.cat([z, self.classes[labels]], dim=1)), self.base)
+        for up in self.ups:
+            x = up(pixel_norm(x).relu_())
+        return torch.tanh(x) if self.bounded else x
+
+
+class Discriminator(DiscriminatorNetwork):
+    """A sample and the class it claims to a logit. (B, C, *spatial), (B,) -> (B,).
+
+    Without the paper's batch normalisation: a penalty on the slope at each sample
+    has no meaning where samples mix (Gulrajani et al. 2017, section 4).
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        levels: Sequence[Level],
+        n_classes: int,
+        rng: torch.Generator,
+        *,
+        conditioning: str,
+        width: int,
+    ) -> None:
+        super().__init__()
+        dims = len(shape) - 1
+        self.head = CONDITIONINGS[conditioning](width, n_classes, rng)
+        down = levels[::-1]
+        widths = [shape[0], *(level.channels for level in down[1:])]
+        self.classes = embedding(n_classes, widths[1], rng) if self.head.class_is_input else None
+        self.downs = nn.ModuleList()
+        for i, (high, low) in enumerate(itertools.pairwise(down)):
+            how = strided(low.size, high.size)
+            self.downs.append(
+                Convolution(
+                    widths[i], widths[i + 1], how["kernel"], rng, dims,
+                    gain=LEAKY_GAIN, stride=how["stride"], padding=how["padding"],
+                )
+            )  # fmt: skip
+        self.last = linear(widths[-1] * math.prod(levels[0].size), width, rng, gain=LEAKY_GAIN)
+
+    def features(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The last hidden layer. (B, C, *spatial), (B,) -> (B, width)."""
+        x = self.downs[0](fast_layout(x))
+        if self.classes is not None:
+            x = x + per_map(self.classes[labels], x)  # constant planes of the class, without making them
+        for down in self.downs[1:]:
+            x = down(activate(x))
+        return activate(self.last(flat(activate(x))))
+
+
+def dcgan(
+    shape: Sequence[int],
+    n_classes: int,
+    rng: torch.Generator,
+    *,
+    conditioning: str = "projection",
+    channels: int = 16,
+    max_channels: int = 128,
+    latent_dim: int = 64,
+    bounded: bool = True,
+) -> Players:
+    """Plain strided convolutions with kernels of 4, conditional, without batch normalisation.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of a sample: channels, then 1, 2 or 3 spatial sizes, of any length.
+    n_classes : int
+        Number of conditions, at least 1.
+    rng : torch.Generator
+        Source of the initial weights, on the CPU.
+    conditioning : str, default="projection"
+        A name in `CONDITIONINGS`.
+    channels, max_channels : int, default=16 and 128
+        Half as many feature maps as there are at half the resolution, and the most
+        there are; they double at each halving. At full resolution there is only the sample itself.
+    latent_dim : int, default=64
+        Dimensions of the noise.
+    bounded : bool, default=True
+        Whether samples pass a tanh, for data in [-1, 1].
+
+    Returns
+    -------
+    Players
+        Generator and discriminator, on the CPU.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the shape or the widths cannot work.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ganaug.networks import IMAGE_ARCHITECTURES
+    >>> generator, _ = IMAGE_ARCHITECTURES["dcgan"]((2, 187), 3, torch.Generator().manual_seed(0))
+    >>> generator(torch.zeros(1, 64), torch.tensor([2]), torch.Generator()).shape
+    torch.Size([1, 2, 187])
+    """
+    levels = pyramid(shape, channels, max_channels)
+    if len(levels) == 1:
+        levels = levels * 2  # too small to be halved: one convolution at its only size
+    return Players(
+        Generator(shape, levels, n_classes, rng, latent_dim=latent_dim, bounded=bounded),
+        Discriminator(shape, levels, n_classes, rng, conditioning=conditioning, width=max_channels),
+    )

@@ -1,0 +1,43 @@
+"""Transforms that put synthetic images where a training reads its own.
+
+`SyntheticBlend` and `SyntheticMixUp` take whole batches, as torchvision's MixUp
+and CutMix do; `SyntheticSwap` and `SyntheticMix` are albumentations transforms
+of one item. All of them draw from a `SamplePool` of images made beforehand.
+
+``import ganaug.transforms`` imports neither torchvision nor albumentations.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# public name -> module that defines it
+_HOME = {
+    "SamplePool": "ganaug.transforms.pool",
+    "SyntheticBlend": "ganaug.transforms.batches",
+    "SyntheticMix": "ganaug.transforms.albumentations",
+    "SyntheticMixUp": "ganaug.transforms.batches",
+    "SyntheticSwap": "ganaug.transforms.albumentations",
+    "seed_worker": "ganaug.transforms.workers",
+}
+
+__all__ = ["SamplePool", "SyntheticBlend", "SyntheticMix", "SyntheticMixUp", "SyntheticSwap", "seed_worker"]
+
+if TYPE_CHECKING:
+    from ganaug.transforms.albumentations import SyntheticMix, SyntheticSwap
+    from ganaug.transforms.batches import SyntheticBlend, SyntheticMixUp
+    from ganaug.transforms.pool import SamplePool
+    from ganaug.transforms.workers import seed_worker
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'ganaug.transforms' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

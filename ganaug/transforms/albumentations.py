@@ -1,0 +1,343 @@
+"""Albumentations transforms of one item. The only file here that imports albumentations.
+
+Four hooks of its 2.0 are used and nothing else: ``get_params_dependent_on_data``,
+``apply``, ``should_apply`` and ``get_transform_init_args_names``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
+from ganaug.seeding import child_seed
+from ganaug.transforms.bytes_of import fitted_to
+from ganaug.transforms.checks import integer, number
+from ganaug.transforms.classes import ClassNames
+from ganaug.transforms.pool import SamplePool
+from ganaug.transforms.sources import pool_at
+from ganaug.transforms.workers import worker_seed
+
+__all__ = ["SyntheticMix", "SyntheticSwap"]
+
+_QUIET = "NO_ALBUMENTATIONS_UPDATE"
+# What says where in an image something is: it would be wrong for the synthetic image in its place.
+_TIED = ("mask", "masks", "bboxes", "keypoints")
+
+
+def _imported() -> Any:
+    """albumentations, imported without asking the network for its newest version.
+
+    It does so in every process that imports it, each worker included, waits up
+    to two seconds where there is no network, and then warns. Nobody who imports ganaug asked for that. The
+    variable that prevents it is set for the duration of the import only,
+    and not at all if the user has set it to something.
+    """
+    ours = _QUIET not in os.environ and "albumentations" not in sys.modules
+    if ours:
+        os.environ[_QUIET] = "1"
+    try:
+        import albumentations
+    except Exception as error:  # a broken OpenCV or pydantic beneath it raises all sorts
+        raise MissingDependencyError(
+            f"SyntheticSwap and SyntheticMix need albumentations, which could not be imported ({error}): "
+            "pip install 'albumentations>=2.0,<3'"
+        ) from error
+    finally:
+        if ours:
+            os.environ.pop(_QUIET, None)
+    if not hasattr(albumentations, "ImageOnlyTransform") or albumentations.__version__.startswith(("0.", "1.")):
+        raise MissingDependencyError(
+            f"SyntheticSwap and SyntheticMix need albumentations 2, found {albumentations.__version__}: "
+            "pip install 'albumentations>=2.0,<3'"
+        )
+    return albumentations
+
+
+_ImageOnlyTransform: Any = _imported().ImageOnlyTransform
+
+
+# No InitSchema: with one, albumentations turns an error in a parameter into a warning and takes the default.
+class _FromFile(_ImageOnlyTransform):
+    """What both transforms share."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        class_key: str,
+        classes: Sequence[Any] | None,
+        missing: str,
+        resize: bool,
+        pool_size: int,
+        pool_seed: int,
+        p: float,
+    ) -> None:
+        super().__init__(p=number("p", p, 0, 1))
+        if not isinstance(path, (str, os.PathLike)):
+            raise InvalidTypeError(
+                f"path is a {type(path).__name__}; give the path of a saved generator (generator.save(path)) or of a "
+                "saved pool (SamplePool.generate(generator).save(path)): a transform that A.to_dict can write "
+                "down, and a worker can open, holds no generator"
+            )
+        if not isinstance(class_key, str) or class_key in {"image", "images", *_TIED}:
+            raise InvalidParameterError(
+                f"class_key={class_key!r} must name what holds the class: transform(image=..., label=...)"
+            )
+        names = ClassNames(classes, missing)
+        # every argument under its own name: that is how albumentations serialises
+        self.path = os.fspath(path)
+        self.class_key = class_key
+        self.classes = names.classes
+        self.missing = missing
+        self.resize = bool(resize)
+        self.pool_size = integer("pool_size", pool_size, 1)
+        self.pool_seed = integer("pool_seed", pool_seed, 0)
+        self._names = names
+        self._known: SamplePool | None = None
+
+    def preload(self) -> SamplePool:
+        """Open or draw the pool now, in this process; forked workers then share it.
+
+        Called again, it looks whether the file has changed since.
+
+        Returns
+        -------
+        SamplePool
+        """
+        pool = pool_at(self.path, self.pool_size, self.pool_seed)
+        if pool is not self._known:
+            self._names.check(pool)
+            self._known = pool
+        return pool
+
+    # ---- albumentations' protocol ---------------------------------------------------------------
+
+    @property
+    def targets(self) -> dict[str, Callable[..., Any]]:
+        """The targets: an image, or several of the same class."""
+        return {"image": self.apply, "images": self.apply_to_images}
+
+    @property
+    def available_keys(self) -> set[str]:
+        """The keys that ``A.Compose(strict=True)`` lets pass."""
+        # Not targets_as_params, which would do this too: ReplayCompose warns of everything that has some.
+        return {*super().available_keys, self.class_key}
+
+    def should_apply(self, force_apply: bool = False) -> bool:
+        """Whether this item is touched; decided by this worker's own stream."""
+        if force_apply or self.p in {0.0, 1.0}:
+            return force_apply or self.p == 1.0
+        return self._own_random().random() < self.p
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """What ReplayCompose keeps: the row of the pool, -1 for an image that stays real."""
+        tied = [key for key in _TIED if data.get(key) is not None]
+        if tied:
+            raise InvalidDataError(
+                f"{type(self).__name__} puts a whole image in the place of another, and {', '.join(tied)} "
+                "would not fit it any more"
+            )
+        if data.get(self.class_key) is None:
+            raise InvalidDataError(
+                f"{type(self).__name__} needs the class of the image: transform(image=image, {self.class_key}=...)"
+            )
+        pool = self._known or self.preload()
+        code = self._names.code(data[self.class_key], pool)
+        rng = self._own_random()
+        return {"synthetic": -1 if code < 0 else pool.row(code, rng.random()), **self._extra(rng)}
+
+    def apply(self, img: npt.NDArray[Any], synthetic: int, **params: Any) -> npt.NDArray[Any]:
+        """The image, replaced by or mixed with a row of the pool."""
+        if synthetic < 0:
+            return img
+        pool = self._known or self.preload()
+        if synthetic >= len(pool):
+            raise InvalidDataError(f"{self.path} has {len(pool)} images and number {synthetic} was to be replayed")
+        made = self._made(img, self._matched(pool.take(np.array([synthetic])), img), params)
+        return np.ascontiguousarray(made)
+
+    # ---- own ------------------------------------------------------------------------------------
+
+    def _extra(self, rng: random.Random) -> dict[str, Any]:
+        return {}
+
+    def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
+        raise NotImplementedError
+
+    def _own_random(self) -> random.Random:
+        """A stream for one decision, of this worker and epoch.
+
+        Forked workers all hold the same ``py_random``, and again in each epoch.
+        """
+        drawn = int(self.py_random.getrandbits(62))
+        own = worker_seed()
+        return random.Random(drawn if own is None else child_seed(own, drawn))
+
+    def _matched(self, images: npt.NDArray[np.uint8], img: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """One image of the pool (1, C, H, W) in the shape and dtype of the item."""
+        if img.ndim not in (2, 3):
+            raise InvalidDataError(f"the image has shape {img.shape}; it must be (H, W) or (H, W, C)")
+        height, width = img.shape[:2]
+        made = fitted_to(images, (1 if img.ndim == 2 else img.shape[2], height, width), self.resize)[0]
+        made = np.moveaxis(made, 0, -1).reshape(img.shape)
+        if img.dtype == np.uint8:
+            return made
+        if img.dtype.kind != "f":
+            raise InvalidTypeError(f"the image is {img.dtype}; it must be uint8 or a float in [0, 1]")
+        if img.size and (img.min() < -0.01 or img.max() > 1.01):
+            raise InvalidDataError(
+                f"the image is a float from {img.min():.3g} to {img.max():.3g}, not in [0, 1]; "
+                f"put {type(self).__name__} before A.Normalize"
+            )
+        return (made.astype(np.float32) / 255).astype(img.dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a spawned worker opens the file itself
+        return {**self.__dict__, "_known": None}
+
+
+class SyntheticSwap(_FromFile):
+    """Swap an image for a synthetic one of its class.
+
+    ``transform(image=image, label=3)``, alone or in ``A.Compose``. Serialisable: ``A.to_dict``,
+    ``A.from_dict``, ``A.save`` and ``A.ReplayCompose``, whose record holds a number of an image, not the image.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Of a saved pool (`SamplePool.save`; mapped, so that workers share it: the
+        better choice), or of a saved generator (`ImageGAN.save`), which makes
+        ``pool_size`` images of each class at the first use in each process. Call `preload` before
+        a DataLoader forks, or every worker makes them anew in every epoch.
+    class_key : str, default="label"
+        The argument of the call that holds the item's class.
+    classes : sequence, optional
+        ``dataset.classes``: what the labels 0, 1, ... stand for, if the
+        generator was trained on names.
+    missing : {"error", "keep"}, default="error"
+        What happens to a class of which there are no images: an error, or the image stays real.
+    resize : bool, default=False
+        Whether a synthetic image of another size is resized or an error.
+    pool_size : int, default=256
+        Images of each class, if ``path`` is that of a generator.
+    pool_seed : int, default=0
+        For drawing those.
+    p : float, default=0.5
+        Probability of a swap. Choose it by validation, 0 among the candidates.
+
+    Raises
+    ------
+    InvalidParameterError, InvalidTypeError, InvalidDataError, ModelFileError
+        For a generator instead of its path, an unknown class, another size,
+        other channels, a missing file.
+
+    Notes
+    -----
+    Images are uint8 or floats in [0, 1], (H, W) or (H, W, C): put it first, before
+    ``A.Normalize``, with ``A.Resize`` before it if needed.
+
+    All randomness comes from the pipeline's own (``A.Compose(seed=)``), and in
+    a DataLoader's worker from the worker's seed too. So workers and epochs differ, though
+    albumentations 2.0.8 gives them all the same stream, and repeat if the
+    loader has a seeded ``generator=``. For the other transforms of the
+    pipeline use ``DataLoader(..., worker_init_fn=ganaug.transforms.seed_worker)``.
+
+    ``A.from_dict`` knows the class once it was imported: ``from ganaug.transforms import SyntheticSwap``.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import albumentations as A
+    >>> import numpy as np
+    >>> from ganaug.transforms import SamplePool, SyntheticSwap
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "synthetic.pool")
+    ...     _ = SamplePool(np.full((2, 3, 8, 8), 9, np.uint8), [0, 1]).save(path)
+    ...     transform = A.Compose([SyntheticSwap(path, p=1.0), A.HorizontalFlip()], seed=0)
+    ...     out = transform(image=np.zeros((8, 8, 3), np.uint8), label=1)
+    >>> int(out["image"].max()), out["label"]
+    (9, 1)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        class_key: str = "label",
+        classes: Sequence[Any] | None = None,
+        missing: str = "error",
+        resize: bool = False,
+        pool_size: int = 256,
+        pool_seed: int = 0,
+        p: float = 0.5,
+    ) -> None:
+        super().__init__(path, class_key, classes, missing, resize, pool_size, pool_seed, p)
+
+    def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
+        return synthetic
+
+
+class SyntheticMix(_FromFile):
+    """Mix an image with a synthetic one of its class: ``w * real + (1 - w) * synthetic``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        As in `SyntheticSwap`.
+    alpha : float, default=0.4
+        ``w`` is drawn from Beta(alpha, alpha), as in mixup; both images are of
+        one class, so the label stays.
+    class_key, classes, missing, resize, pool_size, pool_seed
+        As in `SyntheticSwap`.
+    p : float, default=0.5
+        Probability of a mixture.
+
+    Raises
+    ------
+    InvalidParameterError, InvalidTypeError, InvalidDataError, ModelFileError
+        As `SyntheticSwap`.
+
+    References
+    ----------
+    Zhang, Cisse, Dauphin, Lopez-Paz: mixup: Beyond Empirical Risk Minimization. ICLR 2018.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from ganaug.transforms import SamplePool, SyntheticMix
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "synthetic.pool")
+    ...     _ = SamplePool(np.full((2, 1, 8, 8), 200, np.uint8), ["cat", "dog"]).save(path)
+    ...     out = SyntheticMix(path, alpha=1.0, p=1.0)(image=np.zeros((8, 8), np.uint8), label="dog")
+    >>> out["image"].shape, bool(out["image"].max() <= 200)
+    ((8, 8), True)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        alpha: float = 0.4,
+        class_key: str = "label",
+        classes: Sequence[Any] | None = None,
+        missing: str = "error",
+        resize: bool = False,
+        pool_size: int = 256,
+        pool_seed: int = 0,
+        p: float = 0.5,
+    ) -> None:
+        super().__init__(path, class_key, classes, missing, resize, pool_size, pool_seed, p)
+        self.alpha = number("alpha", alpha, 0, open_low=True)
+
+    def _extra(self, rng: random.Random) -> dict[str, Any]:
+        return {"weight": rng.betavariate(self.alpha, self.alpha)}
+
+    def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
+        weight = params["weight"]
+        mixed = weight * real.astype(np.float32) + (1 - weight) * synthetic.astype(np.float32)
+        return (mixed if real.dtype.kind == "f" else np.rint(mixed)).astype(real.dtype)

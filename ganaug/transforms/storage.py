@@ -1,0 +1,90 @@
+"""The file of a pool: two arrays in numpy's format, labels first, images after, the latter mapped."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+
+from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathNotFoundError
+from ganaug.files import checked_path, path_error
+from ganaug.transforms.bytes_of import ByteImages
+from ganaug.types import IntArray
+
+__all__ = ["is_pool_file", "read_pool", "write_pool"]
+
+MAGIC = b"\x93NUMPY"
+
+# Written with one call: a few megabytes, so that a mapped pool of any size can be copied.
+_ROWS_AT_ONCE = 256
+
+
+def is_pool_file(path: Path) -> bool:
+    """Whether a file starts as a pool does, and not as a saved generator."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise path_error(error, f"could not read {path}") from error
+
+
+def write_pool(path: str | os.PathLike[str], images: ByteImages, labels: Sequence[Any], order: IntArray) -> Path:
+    """Write ``images[order]`` and their labels in one step; returns the file's absolute path."""
+    target = Path(os.path.realpath(checked_path(path)))
+    if not target.parent.is_dir():
+        raise ModelPathNotFoundError(errno.ENOENT, f"the folder {target.parent} does not exist; create it first")
+    kinds = {type(label) for label in labels}
+    if len(kinds) != 1 or not kinds <= {bool, int, str}:
+        raise InvalidTypeError(
+            f"a file of a pool has labels of one kind, integers, strings or booleans; got "
+            f"{', '.join(sorted(kind.__name__ for kind in kinds))}"
+        )
+    temporary = target.parent / f".ganaug-{secrets.token_hex(8)}.tmp"
+    try:
+        # Written, not mapped: a full disk is then an error, where a mapped file would kill the process.
+        with open(temporary, "xb") as file:
+            npy.write_array(file, np.array(labels), allow_pickle=False)
+            shape = (len(order), *images.shape[1:])
+            npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            for start in range(0, len(order), _ROWS_AT_ONCE):
+                file.write(images[order[start : start + _ROWS_AT_ONCE]].tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            kept = "the file that was there is as it was" if target.exists() else "nothing was written"
+            raise path_error(error, f"could not write the pool to {target} ({kept})") from error
+        raise
+    return target
+
+
+def read_pool(path: str | os.PathLike[str]) -> tuple[Path, ByteImages, npt.NDArray[Any]]:
+    """The file's absolute path, its images, mapped and read-only, and their labels."""
+    found = Path(os.path.realpath(checked_path(path)))
+    if not is_pool_file(found):
+        raise ModelFileError(f"{found} is no pool of images; SamplePool.generate(generator).save(path) makes one")
+    try:
+        with open(found, "rb") as file:
+            labels = npy.read_array(file, allow_pickle=False)
+            npy.read_magic(file)
+            shape, _, dtype = npy.read_array_header_1_0(file)
+            start = file.tell()
+        if dtype != np.uint8 or labels.shape != shape[:1] or len(shape) != 4:
+            raise ValueError(f"its arrays are {labels.dtype} {labels.shape} and {dtype} {shape}")
+        images = np.memmap(found, dtype=np.uint8, mode="r", offset=start, shape=shape)
+    except OSError as error:
+        raise path_error(error, f"could not read {found}") from error
+    except (ValueError, EOFError) as error:
+        raise ModelFileError(f"{found} is no pool of images, or was cut short; write it again: {error}") from error
+    return found, images, labels

@@ -1,0 +1,526 @@
+"""The command line: every command on real files, with bad input, and interrupted; a whole output or none."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+from ganaug import GANOversampler, TabularGAN
+from ganaug.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+THYROID = ROOT / "examples" / "data" / "thyroid_sick.csv"
+QUICK = ["--max-steps", "3", "--set", "curate=false", "--seed", "0"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def train(here):
+    """120 rows with everything that a CSV file can hold, 30 of them of the rare class."""
+    rng = np.random.default_rng(0)
+    lines = ["id;amount;when;n;note;fraud"]
+    for i in range(120):
+        n = "" if i % 7 == 0 else str(int(rng.integers(0, 9)))
+        day = f"{int(rng.integers(1, 29)):02d}.{int(rng.integers(1, 13)):02d}.2024"
+        note = ["grün", "blau; hell", ""][i % 3]
+        amount = f"{rng.normal(100, 20):.2f}".replace(".", ",")
+        quoted = f'"{note}"' if ";" in note else note
+        lines.append(f"{i % 40:05d};{amount};{day};{n};{quoted};{'yes' if i % 4 == 0 else 'no'}")
+    path = here / "train.csv"
+    path.write_bytes(("\r\n".join(lines) + "\r\n").encode("cp1252"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model of the same kind of table, trained once."""
+    folder = tmp_path_factory.mktemp("model")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=60).round(2), "b": rng.integers(0, 5, 60), "y": ["u", "v", "v"] * 20})
+    frame.to_csv(folder / "t.csv", index=False)
+    path = folder / "model.safetensors"
+    assert main(["fit", str(folder / "t.csv"), "-t", "y", "-o", str(path), *QUICK]) == 0
+    return path
+
+
+def left(folder, *names):
+    """What lies in a folder, beside the names."""
+    return sorted(path.name for path in folder.iterdir() if path.name not in names)
+
+
+# ---- the words -------------------------------------------------------------------------------------
+
+
+def run(*words, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "ganaug", *map(str, words)], capture_output=True, text=True, timeout=120, **options
+    )
+
+
+def test_version_and_help_import_nothing_heavy():
+    code = (
+        "import sys; from ganaug.cli import main; code = main(['resample', '--help']);"
+        "print(code, sorted({'torch', 'pandas', 'numpy', 'sklearn', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "0 []"
+    import ganaug
+
+    assert run("--version").stdout == f"ganaug {ganaug.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["resample", "fit", "sample", "report", "compare"])
+def test_every_command_shows_an_example(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert f"ganaug {command} " in capsys.readouterr().out.split("examples:")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "required: COMMAND"),
+        (["resampel"], "invalid choice: 'resampel'"),
+        (["resample", "t.csv", "-t", "y"], "required: --output/-o"),
+        (["resample", "t.csv", "-o", "o.csv"], "--target is missing"),
+        (["resample", "t.csv", "-t", "y", "-o", "o.xlsx"], "o.xlsx: the suffix says how to write it"),
+        (["resample", "t.csv", "-t", "y", "-o", "o.csv", "--strategy", "most"], "'most' is none of auto"),
+        (["resample", "t.csv", "-t", "y", "-o", "o.csv", "--strategy", '{"a": "b"}'], "the count of class 'a' is 'b'"),
+        (["resample", "t.csv", "-t", "y", "-o", "o.csv", "--seed", "-1"], "'-1' is no whole number"),
+        (["resample", "t.csv", "-t", "y", "-o", "o.csv", "--set", "width"], "'width' is not NAME=VALUE"),
+        (["resample", "t.csv", "-t", "y", "-o", "o.csv", "--delimiter", "ab"], "'ab' is no single character"),
+        (["fit", "t.csv", "-o", "m.csv"], "a model is no table"),
+        (["fit", "t.csv", "-o", "m.safetensors", "--class", "x"], "--class needs --target"),
+        (["sample", "m.safetensors", "-o", "o.csv"], "give either -n N or --counts JSON"),
+        (["sample", "m.safetensors", "-o", "o.csv", "--counts", "{}"], "is no JSON object"),
+        (["report", "t.csv", "s.csv", "-t", "y", "-o", "r.pdf"], "give .html or .json"),
+        (["compare", "t.csv", "-t", "y", "-o", "r.html"], "give .md or .csv"),
+        (["compare", "t.csv", "-t", "y", "-o", "r.md", "--splits", "1"], "'1' is no whole number of at least 2"),
+    ],
+)
+def test_misuse_is_code_2_and_one_line(here, capsys, words, said):
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.startswith("ganaug") and err.count("\n") == 1
+    assert not left(here)
+
+
+# ---- resample --------------------------------------------------------------------------------------
+
+
+def test_resample_keeps_the_real_rows_and_the_way_they_are_written(train, capsys):
+    before = train.read_bytes()
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", "out.csv", *QUICK]) == 0
+    assert capsys.readouterr() == ("", "")  # quiet, as nobody looks
+    after = Path("out.csv").read_bytes()
+    assert train.read_bytes() == before and after.startswith(before)
+    new = after[len(before) :].decode("cp1252").split("\r\n")[:-1]
+    assert len(new) == 60
+    for row in new:
+        key, amount, day, n, note, fraud = row.replace("blau; hell", "blau").split(";")
+        assert len(key) == 5 and key.isdecimal()
+        assert len(amount.partition(",")[2]) == 2
+        assert pd.to_datetime(day, format="%d.%m.%Y").year == 2024
+        assert n == "" or n.isdecimal()
+        assert note in ("grün", '"blau"', "") and fraud == "yes"
+    assert not left(train.parent, "train.csv", "out.csv")
+
+
+def test_resample_does_what_the_library_does(here):
+    words = ["resample", str(THYROID), "-t", "class", "-o", "out.csv", "--strategy", "0.1", "--max-steps", "5"]
+    assert main([*words, "--seed", "7", "--device", "cpu"]) == 0
+    got = pd.read_csv("out.csv")
+    assert (got["class"] == "sick").sum() == 354
+    from ganaug.cli.csv_files import CsvTable
+
+    frame = CsvTable(str(THYROID)).frame
+    sampler = GANOversampler(sampling_strategy=0.1, generator=TabularGAN(max_steps=5, verbose=False), random_state=7)
+    X, _ = sampler.fit_resample(frame.drop(columns="class"), frame["class"])
+    X.to_csv("library.csv", index=False)
+    pd.testing.assert_frame_equal(got.drop(columns="class"), pd.read_csv("library.csv"))
+
+
+def test_resample_marks_counts_and_saves(train, capsys):
+    pq = pytest.importorskip("pyarrow.parquet")
+    words = ["resample", "train.csv", "-t", "fraud", "-o", "out.parquet", "--strategy", '{"yes": 50}']
+    assert main([*words, "--mark-column", "new", "--save", "yes.safetensors", "--verbose", *QUICK]) == 0
+    err = capsys.readouterr().err
+    assert 'out.parquet: 140 rows, 20 of them synthetic {"yes": 20}; seed 0' in err
+    assert "cp1252, fields end at ';'" in err and "date: when" in err
+    rows = pq.read_table("out.parquet").to_pandas()
+    assert rows["new"].tolist() == [False] * 120 + [True] * 20
+    assert set(rows["fraud"][120:]) == {"yes"} and rows["id"].str.len().eq(5).all()
+    assert main(["sample", "yes.safetensors", "-n", "3", "--label", "yes", "-o", "more.csv"]) == 0
+    assert Path("more.csv").read_bytes().startswith(b"id;amount;when;n;note;fraud\r\n")
+
+
+def test_several_classes_at_a_time(here):
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], [40, 20, 14])
+    pd.DataFrame({"a": rng.normal(size=74), "b": rng.normal(size=74), "y": y}).to_csv("t.csv", index=False)
+    for jobs, name in (("1", "one.csv"), ("2", "two.csv")):
+        with joblib.parallel_config("threading"):  # processes of its own would import torch, which takes long
+            assert main(["resample", "t.csv", "-t", "y", "-o", name, "--jobs", jobs, *QUICK]) == 0
+    assert Path("one.csv").read_bytes() == Path("two.csv").read_bytes()
+    assert pd.read_csv("one.csv")["y"].value_counts().tolist() == [40, 40, 40]
+    words = ["resample", "t.csv", "-t", "y", "-o", "three.csv", "--save", "m.safetensors", *QUICK]
+    assert main(words) == 1  # two GANs and one file
+    assert not Path("m.safetensors").exists() and len(pd.read_csv("three.csv")) == 120
+    assert main([*words, "--shared", "--force"]) == 0
+    assert Path("m.safetensors").exists()
+
+
+def test_few_rows_are_a_warning_of_one_line(here, capsys):
+    pd.DataFrame({"a": range(30), "y": [0] * 25 + [1] * 5}).to_csv("t.csv", index=False)
+    assert main(["resample", "t.csv", "-t", "y", "-o", "o.csv", *QUICK]) == 0
+    err = capsys.readouterr().err.splitlines()
+    assert any(line.startswith("ganaug: warning: class 1 has 5 rows") for line in err)
+    assert main(["resample", "t.csv", "-t", "y", "-o", "o.csv", "--force", "--quiet", *QUICK]) == 0
+    assert capsys.readouterr().err == ""
+
+
+# ---- fit and sample --------------------------------------------------------------------------------
+
+
+def test_sample_writes_what_was_asked_for(model, here):
+    assert main(["sample", str(model), "--counts", '{"v": 3, "u": 2}', "-o", "a.csv", "--seed", "1"]) == 0
+    rows = pd.read_csv("a.csv")
+    assert rows.columns.tolist() == ["a", "b", "y"] and rows["y"].tolist() == ["v"] * 3 + ["u"] * 2
+    assert rows["b"].dtype == np.int64 and (rows["a"].round(2) == rows["a"]).all()
+    assert main(["sample", str(model), "--counts", '{"v": 3, "u": 2}', "-o", "b.csv", "--seed", "1"]) == 0
+    assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+    assert main(["sample", str(model), "-n", "0", "-o", "c.csv"]) == 0
+    assert Path("c.csv").read_text() == "a,b,y\n"
+
+
+def test_sample_streams_row_groups(model, here):
+    pq = pytest.importorskip("pyarrow.parquet")
+    words = ["sample", str(model), "-n", "1000", "--label", "u", "--chunk-size", "300", "--seed", "1"]
+    assert main([*words, "-o", "a.parquet"]) == 0 and main([*words, "-o", "a.csv"]) == 0
+    file = pq.ParquetFile("a.parquet")
+    assert [file.metadata.row_group(i).num_rows for i in range(4)] == [300, 300, 300, 100]
+    rows = file.read().to_pandas()
+    pd.testing.assert_frame_equal(rows, pd.read_csv("a.csv"), check_dtype=False)
+    file.close()
+
+
+def test_sample_never_holds_more_than_a_chunk(model, here, monkeypatch):
+    """However many rows: what is handed to the writer is one chunk, and it is dropped before the next is made."""
+    alive = []
+
+    def endless(self, n, label=None, *, chunk_size, random_state=None):
+        import weakref
+
+        for _ in range(n // chunk_size):
+            frame = pd.DataFrame({"a": np.zeros(chunk_size), "b": np.zeros(chunk_size, np.int64)})
+            alive.append(weakref.ref(frame))
+            yield frame, pd.Series(["u"] * chunk_size)
+            del frame
+            assert sum(ref() is not None for ref in alive) <= 1
+
+    monkeypatch.setattr(TabularGAN, "iter_samples", endless)
+    assert main(["sample", str(model), "-n", "50000", "--chunk-size", "1000", "-o", "a.csv"]) == 0
+    assert len(alive) == 50 and len(pd.read_csv("a.csv")) == 50000
+
+
+def test_a_model_that_python_saved(here):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    TabularGAN(max_steps=2, random_state=0).fit(X).save("plain.safetensors")
+    TabularGAN(max_steps=2, random_state=0).fit(X, [0, 1] * 20).save("labels.safetensors")
+    assert main(["sample", "plain.safetensors", "-n", "4", "-o", "a.csv"]) == 0
+    assert pd.read_csv("a.csv").columns.tolist() == ["x0", "x1"]
+    assert main(["sample", "labels.safetensors", "-n", "4", "--label", "1", "-o", "b.csv"]) == 0
+    assert pd.read_csv("b.csv")["y"].tolist() == [1] * 4
+
+
+def test_fit_without_labels_and_of_one_class(train, capsys):
+    assert main(["fit", "train.csv", "-o", "all.safetensors", *QUICK]) == 0
+    assert main(["sample", "all.safetensors", "-n", "2", "-o", "a.csv"]) == 0
+    assert Path("a.csv").read_text("cp1252").splitlines()[0] == "id;amount;when;n;note;fraud"
+    assert main(["fit", "train.csv", "-t", "fraud", "--class", "yes", "-o", "yes.safetensors", *QUICK]) == 0
+    assert main(["sample", "yes.safetensors", "-n", "2", "-o", "b.csv"]) == 0
+    assert pd.read_csv("b.csv", sep=";", encoding="cp1252")["fraud"].tolist() == ["yes"] * 2
+    assert main(["sample", "yes.safetensors", "-n", "2", "--label", "no", "-o", "c.csv"]) == 1
+    assert main(["sample", "yes.safetensors", "-n", "2", "--label", "yess", "-o", "c.csv"]) == 2
+    assert "no class 'yess'; did you mean 'yes'?" in capsys.readouterr().err
+    assert main(["sample", "all.safetensors", "-n", "2", "--label", "yes", "-o", "c.csv"]) == 2
+    assert not Path("c.csv").exists()
+
+
+def test_a_damaged_model(model, here, capsys):
+    Path("m.safetensors").write_bytes(model.read_bytes()[:-50])
+    assert main(["sample", "m.safetensors", "-n", "2", "-o", "a.csv"]) == 1
+    assert main(["sample", "none.safetensors", "-n", "2", "-o", "a.csv"]) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 2 and "m.safetensors" in err[0] and "none.safetensors" in err[1]
+    assert left(here) == ["m.safetensors"]
+
+
+# ---- report and compare ----------------------------------------------------------------------------
+
+
+class _Report:
+    def __init__(self, samples, X, y):
+        self.samples, self.X, self.y = samples, X, y
+
+    def to_html(self, path):
+        Path(path).write_text(f"<p>{len(self.samples[1])}", encoding="utf-8")
+
+    def to_dict(self):
+        return {"rows": np.int64(len(self.X)), "columns": np.array(self.X.columns)}
+
+
+@pytest.fixture
+def reports(monkeypatch):
+    made = []
+    module = ModuleType("ganaug.report")
+    module.quality_report = lambda *given: made.append(_Report(*given)) or made[-1]
+    monkeypatch.setitem(sys.modules, "ganaug.report", module)
+    return made
+
+
+def test_report_of_marked_rows(train, reports):
+    words = ["resample", "train.csv", "-t", "fraud", "-o", "out.csv", "--mark-column", "new", *QUICK]
+    assert main(words) == 0
+    words = ["report", "train.csv", "out.csv", "-t", "fraud", "--mark-column", "new"]
+    assert main([*words, "-o", "r.html"]) == 0 and main([*words, "-o", "r.json"]) == 0
+    assert Path("r.html").read_text() == "<p>60"
+    assert json.loads(Path("r.json").read_text()) == {"rows": 120, "columns": ["id", "amount", "when", "n", "note"]}
+    X, y = reports[0].samples
+    assert X.columns.equals(reports[0].X.columns) and set(y) == {"yes"}
+    assert X["when"].dtype.kind == "M" and str(X["n"].dtype) == str(reports[0].X["n"].dtype)
+
+
+def test_report_of_a_model(model, here, reports):
+    assert main(["report", str(model.parent / "t.csv"), str(model), "-t", "y", "-o", "r.json"]) == 0
+    assert isinstance(reports[0].samples, TabularGAN)
+
+
+def test_report_names_what_does_not_fit(train, reports, capsys):
+    Path("s.csv").write_text("id;amout;when;n;note;fraud\n1;2;;4;5;6\n")
+    Path("t.csv").write_text("id;amount;when;n;note;fraud\n1;x;;;5;6\n")
+    Path("m.csv").write_text("id;amount;when;n;note;fraud;new\n1;2;;;5;6;0\n")
+    for name, said in (
+        ("s.csv", "ganaug: s.csv: no column 'amount'; did you mean 'amout'?"),
+        ("t.csv", "ganaug: t.csv: line 2, column 'amount': 'x' is no number, as all others are"),
+        ("m.csv", "ganaug: m.csv: column 'new': marks no row as synthetic"),
+    ):
+        more = ["--mark-column", "new"] if name == "m.csv" else []
+        assert main(["report", "train.csv", name, "-t", "fraud", "-o", "r.html", *more]) == 1
+        assert capsys.readouterr().err == said + "\n"
+    assert not Path("r.html").exists()
+
+
+def test_compare(train, capsys):
+    words = ["compare", "train.csv", "-t", "fraud", "--oversamplers", "none,SMOTE,GANOversampler", *QUICK]
+    words += ["--classifiers", "decision tree", "--metrics", "roc_auc", "--splits", "2", "--cache", "cells"]
+    assert main([*words, "-o", "r.csv"]) == 0
+    results = pd.read_csv("r.csv")
+    assert len(results) == 6 and results["error"].isna().all()
+    assert results["dataset"].unique().tolist() == ["train.csv"]
+    assert len(left(train.parent / "cells")) == 6
+    started = time.perf_counter()
+    assert main([*words, "-o", "r.md"]) == 0
+    assert time.perf_counter() - started < 2  # from the cache
+    assert "| GANOversampler |" in Path("r.md").read_text()
+    assert main([*words, "--classifiers", "tree", "-o", "x.md"]) == 2
+    assert "--classifiers 'tree': unknown ['tree']; choose from logistic regression" in capsys.readouterr().err
+
+
+# ---- bad input -------------------------------------------------------------------------------------
+
+ROWS = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(30))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("age,target\n" + ROWS, "no column 'y'; there are 'age', 'target'"),
+        ("", "is empty"),
+        ("a,y\n", "has a header and no rows"),
+        ("a,y\n" + ROWS + "1,a,2\n", "line 32 has 3 fields, the header 2"),
+        ("a,y\n" + ROWS + "1,\n2,\n", "line 32, column 'y': 2 rows have no label; fill or drop them"),
+        ("a,y\n1,a\n2,a\n", "column 'y': holds one class only, a, in all 2 rows"),
+        ("y\na\nb\n", "has no column beside 'y'"),
+        ("a,y\n" + "".join(f"{i},{i / 7}\n" for i in range(30)), "continuous"),
+        (b"a,y\n\xc3\xa9,a\n\xe9,b\n", "line 3: mixed encodings"),
+    ],
+)
+@pytest.mark.parametrize("command", ["resample", "fit", "compare"])
+def test_bad_tables(here, capsys, command, content, said):
+    Path("t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    output = {"resample": "o.csv", "fit": "o.safetensors", "compare": "o.md"}[command]
+    quick = ["--oversamplers", "none", "--classifiers", "decision tree"] if command == "compare" else []
+    code = main([command, "t.csv", "-t", "y", "-o", output, *quick, *QUICK])
+    err = capsys.readouterr().err
+    if command == "compare" and said == "continuous":
+        assert code == 1 or Path(output).exists()
+        return
+    assert code == 1 and said in err and err.count("\n") == 1
+    assert err.startswith("ganaug: t.csv: ") or said == "continuous"
+    assert left(here) == ["t.csv"]
+
+
+def test_names_of_columns_and_classes_are_put_right(train, capsys):
+    assert main(["resample", "train.csv", "-t", "Frud", "-o", "o.csv"]) == 1
+    assert capsys.readouterr().err == "ganaug: train.csv: no column 'Frud'; did you mean 'fraud'?\n"
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--strategy", '{"yse": 80}']) == 2
+    assert "no class 'yse' in column 'fraud'; did you mean 'yes'?" in capsys.readouterr().err
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--set", "objectiv=hinge"]) == 2
+    assert "TabularGAN has no such parameter; did you mean 'objective'?" in capsys.readouterr().err
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--set", "objective=hinges"]) == 1
+    assert "'hinges'" in capsys.readouterr().err
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--mark-column", "n"]) == 2
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--strategy", '{"yes": 3}']) == 1
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--device", "tpu"]) == 1
+    assert left(train.parent) == ["train.csv"]
+
+
+@pytest.mark.parametrize("way", ["same", "dots", "symlink", "hardlink"])
+def test_the_input_is_never_the_output(train, way, capsys):
+    before = train.read_bytes()
+    if way == "symlink":
+        os.symlink("train.csv", "other.csv")
+    if way == "hardlink":
+        os.link("train.csv", "other.csv")
+    output = {"same": "train.csv", "dots": f"../{train.parent.name}/train.csv"}.get(way, "other.csv")
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", output, "--force", *QUICK]) == 2
+    assert "the output is the input train.csv; name another file" in capsys.readouterr().err
+    assert train.read_bytes() == before
+
+
+def test_outputs_that_cannot_be(train, capsys):
+    def refused(output, *more):
+        assert main(["resample", "train.csv", "-t", "fraud", "-o", output, *more, *QUICK]) == 1
+        return capsys.readouterr().err
+
+    Path("there.csv").write_text("before")
+    assert refused("there.csv") == "ganaug: there.csv: is there already; --force replaces it\n"
+    os.chmod("there.csv", 0o444)
+    assert refused("there.csv", "--force") == "ganaug: there.csv: is read-only\n"
+    Path("folder.csv").mkdir()
+    assert refused("folder.csv") == "ganaug: folder.csv: is a folder; name a file in it\n"
+    assert refused("no/o.csv") == "ganaug: no/o.csv: the folder no does not exist; create it first\n"
+    assert "/proc/o.csv: " in refused("/proc/o.csv")
+    assert main(["resample", "folder.csv", "-o", "new", *QUICK]) == 1  # a folder without images
+    assert main(["resample", "nowhere.csv", "-t", "y", "-o", "o.csv"]) == 1
+    assert capsys.readouterr().err.endswith("ganaug: nowhere.csv: No such file or directory\n")
+    assert main(["report", "folder.csv", "train.csv", "-t", "y", "-o", "o.html"]) == 1
+    assert capsys.readouterr().err == "ganaug: folder.csv: is a folder; name a file\n"
+    assert Path("there.csv").read_text() == "before" and left(train.parent) == ["folder.csv", "there.csv", "train.csv"]
+
+
+def test_force_replaces_and_keeps_the_mode(train):
+    Path("o.csv").write_text("before")
+    os.chmod("o.csv", 0o640)
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--force", *QUICK]) == 0
+    assert Path("o.csv").stat().st_mode & 0o777 == 0o640 and Path("o.csv").read_bytes().startswith(train.read_bytes())
+
+
+@pytest.mark.parametrize("output", ["o.csv", "o.parquet"])
+def test_a_disk_that_fills_up(model, here, monkeypatch, capsys, output):
+    from ganaug.cli import csv_files, parquet_files
+
+    def full(self, frame, synthetic=True):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(csv_files.CsvWriter, "write", full)
+    monkeypatch.setattr(parquet_files.ParquetWriter, "write", full)
+    assert main(["sample", str(model), "-n", "10", "-o", output]) == 1
+    assert capsys.readouterr().err == f"ganaug: {output}: No space left on device; nothing was written\n"
+    assert not left(here)
+
+
+@pytest.mark.parametrize("output", ["o.csv", "o.csv.gz", "o.parquet"])
+def test_a_system_that_refuses_to_write_on(model, here, capsys, output):
+    """The real thing: the system ends the file in the middle, through every buffer on the way."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, before[1]))
+        code = main(["sample", str(model), "-n", "5000", "-o", output])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    err = capsys.readouterr().err
+    assert code == 1 and err.startswith(f"ganaug: {output}: ") and "; nothing was written" in err
+    assert "File too large" in err and err.count("\n") == 1 and not left(here)
+
+
+def test_devices_are_left_alone(model, here, capsys):
+    os.symlink("/dev/null", "o.csv")
+    assert main(["sample", str(model), "-n", "10", "-o", "o.csv", "--force"]) == 1
+    assert "is no ordinary file" in capsys.readouterr().err
+
+
+def test_an_unforeseen_error_is_one_line_too(train, monkeypatch, capsys):
+    monkeypatch.setattr(GANOversampler, "fit_resample", lambda *_: 1 // 0)
+    words = ["resample", "train.csv", "-t", "fraud", "-o", "o.csv"]
+    assert main(words) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("ganaug: unexpected ZeroDivisionError: ") and "--debug" in err and err.count("\n") == 1
+    assert main([*words, "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+# ---- interrupted -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def default_handlers():
+    before = {number: signal.signal(number, how) for number, how in HANDLERS.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("output", ["o.csv", "o.parquet"])
+def test_a_signal_in_the_middle_of_writing(model, here, monkeypatch, capsys, default_handlers, number, code, output):
+    whole = TabularGAN.iter_samples
+
+    def pressed(self, *given, **named):
+        for i, chunk in enumerate(whole(self, *given, **named)):
+            if i == 3:
+                os.kill(os.getpid(), number)
+            yield chunk
+
+    Path(output).write_text("before")
+    monkeypatch.setattr(TabularGAN, "iter_samples", pressed)
+    assert main(["sample", str(model), "-n", "100", "--chunk-size", "10", "-o", output, "--force"]) == code
+    assert capsys.readouterr().err == f"ganaug: {'interrupted' if code == 130 else 'terminated'}\n"
+    assert left(here) == [output] and Path(output).read_text() == "before"
+    assert {n: signal.getsignal(n) for n in HANDLERS} == HANDLERS
+
+
+def test_ctrl_c_while_it_trains(train):
+    """In a process of its own, as a user does it."""
+    words = ["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--max-steps", "1000000", "--verbose"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ganaug", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr is not None
+    assert "120 rows" in process.stderr.readline()  # it has read the table, and goes on to train
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and err.splitlines()[-1] == "ganaug: interrupted"
+    assert "Traceback" not in err and left(train.parent) == ["train.csv"]
