@@ -144,13 +144,15 @@ def test_resample_keeps_the_real_rows_and_the_way_they_are_written(train, capsys
 
 def test_resample_does_what_the_library_does(here):
     words = ["resample", str(THYROID), "-t", "class", "-o", "out.csv", "--strategy", "0.1", "--max-steps", "5"]
+    words += ["--set", "width=16", "--set", "depth=1"]
     assert main([*words, "--seed", "7", "--device", "cpu"]) == 0
     got = pd.read_csv("out.csv")
     assert (got["class"] == "sick").sum() == 354
     from ganaug.cli.csv_files import CsvTable
 
     frame = CsvTable(str(THYROID)).frame
-    sampler = GANOversampler(sampling_strategy=0.1, generator=TabularGAN(max_steps=5, verbose=False), random_state=7)
+    gan = TabularGAN(max_steps=5, width=16, depth=1, verbose=False)
+    sampler = GANOversampler(sampling_strategy=0.1, generator=gan, random_state=7)
     X, _ = sampler.fit_resample(frame.drop(columns="class"), frame["class"])
     X.to_csv("library.csv", index=False)
     pd.testing.assert_frame_equal(got.drop(columns="class"), pd.read_csv("library.csv"))

@@ -83,7 +83,7 @@ def test_style():
 def test_tensors_datasets_and_folders(tmp_path):
     X, y = images()
     tensor, codes = torch.from_numpy(X)[:, None], torch.from_numpy((y == "few").astype(np.int64))
-    new, labels = gan().fit(tensor, codes).sample(4, label=1)
+    new, _ = gan().fit(tensor, codes).sample(4, label=1)
     assert isinstance(new, torch.Tensor) and new.shape == (4, 1, 8, 8) and new.dtype == torch.uint8
     whole = TensorDataset(tensor, codes)
     from_dataset = gan().fit(whole)
@@ -329,7 +329,7 @@ def test_rules_refuse_copies_and_other_classes():
     judge = Judge.fit(x, codes, 2, codec.shape, load=codec.to_network, steps=40, at_once=16, seed=0)
     _, shares = judge.seen(x, codec.to_network)
     assert (shares.argmax(1) == codes).mean() > 0.95
-    rules = LooksCurator(("copies", "other_class"), 0.3, judge, codec.to_network, seed=0)
+    rules = LooksCurator(("copies", "other_class"), 0.3, judge, codec, seed=0)
     rules.fit(x, codes, [0, 1], [np.arange(40), np.arange(40, 60)])
     assert (rules.verdict(x[:5], 0) == 1).all()  # copies
     noisy = np.clip(x[:5].astype(int) + 2, 0, 255).astype(np.uint8)
@@ -380,7 +380,7 @@ def test_a_class_of_three_images_gets_moved_copies():
     X, y = images()
     keep = np.r_[:40, 40:43]
     with pytest.warns(FewSamplesWarning, match="class 'few' has 3 rows"):
-        X_res, y_res = GANOversampler(generator=gan(), random_state=0).fit_resample(X[keep], y[keep])
+        X_res, _ = GANOversampler(generator=gan(), random_state=0).fit_resample(X[keep], y[keep])
     new = X_res[43:]
     assert new.shape == (37, 8, 8) and new.dtype == np.uint8 and len(np.unique(new, axis=0)) > 10
     apart = np.abs(new[:, None].astype(float) - X[None, 40:43]).mean((2, 3)).min(1)

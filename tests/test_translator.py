@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import warnings
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -187,7 +189,7 @@ def test_the_classes_are_the_most_frequent_and_the_rarest(hardly):
         ({"target": "bright"}, None, ("dark", "bright")),
         ({}, "bright", ("dark", "bright")),
         ({"source": "bright"}, "dark", ("bright", "dark")),
-        ({"source": "dusk"}, None, ("dusk", "bright")),
+        ({"source": "dusk"}, None, ("dusk", "bright")),  # the rarest of the others
         ({}, "dark", ("bright", "dark")),  # the most frequent of the others
     ],
 )
@@ -195,8 +197,6 @@ def test_the_classes_can_be_named(parameters, focus, pair):
     X, y = night_and_day(20, 12)
     X, y = np.concatenate([X, X[:5] + 60]), np.concatenate([y, ["dusk"] * 5])
     own = translator(max_steps=1, batch_size=2, **parameters)
-    if pair == ("dusk", "bright"):  # the rarest but for the source
-        pair = ("dusk", "bright")
     own.fit(X, y, focus=focus)
     assert (own.source_, own.target_) == pair
     assert set(own.sample(2)[1].tolist()) == {pair[1]}
@@ -218,7 +218,7 @@ def test_samples_are_like_those_of_every_generator(fitted):
 
 def test_no_two_samples_come_from_one_image_before_all_were_used(hardly):
     sources = hardly._sources
-    order = [image.tobytes() for image, _ in zip(wandering(sources, np.random.default_rng(0)), range(20))]
+    order = [image.tobytes() for image in islice(wandering(sources, np.random.default_rng(0)), 20)]
     assert sorted(order) == sorted(image.tobytes() for image in sources)
 
 
@@ -468,8 +468,6 @@ def test_t_shirts_become_shirts(shared_data):
 
     unseen = np.concatenate([np.flatnonzero(y == 0)[1500:], shirts[100:]])
     judge = MLPClassifier((64,), max_iter=15, random_state=0, tol=0, n_iter_no_change=15)
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it has not converged, and need not
         judge.fit(flat(X[unseen]), y[unseen])

@@ -2,8 +2,8 @@
 
     python examples/benchmarks/augmented.py --write
 
-Two-class sets of ../shared/data drawn down to about 1,500 rows, the five classifiers of compare.py, 3 outer folds. Three
-metrics, each asked for by itself (``scoring=``); with ``--tuned``, those that look at labels also with
+Two-class sets of ../shared/data drawn down to about 1,500 rows, the five classifiers of compare.py, 3 outer folds.
+Three metrics, each asked for by itself (``scoring=``); with ``--tuned``, those that look at labels also with
 ``threshold="tune"``, which doubles the time. A finished (set, fold) is a file of out/augmented, and a later call goes
 on from there.
 

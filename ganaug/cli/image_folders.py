@@ -8,7 +8,6 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,9 @@ def sample_folder(args: argparse.Namespace, gan: Any, n: Any, label: Any, seed: 
 
 
 def _gan() -> Any:
-    return import_module("ganaug.estimators").ImageGAN
+    from ganaug.estimators import ImageGAN
+
+    return ImageGAN
 
 
 def _read(args: argparse.Namespace) -> tuple[Any, Any]:

@@ -38,6 +38,8 @@ BY_CHANCE = 0.1
 # A class of fewer rows has seen too little to say what is far outside it, or what is another class.
 MIN_ROWS = 12
 ROUNDS = 8
+# Rows judged together: so many stay in the processor's cache.
+JUDGED_AT_ONCE = 2048
 
 # What a saved curator is made of: axes and dtype of each array.
 _ARRAYS = {
@@ -141,8 +143,13 @@ class Curator:
     def verdict(self, x: FloatArray, condition: int) -> npt.NDArray[np.int8]:
         """Which rule refuses each row: its place in `RULES` plus one, or 0 to keep. (n, d) -> (n,)."""
         said = np.zeros(len(x), np.int8)
-        for rule in reversed(self.rules):  # the first rule in the list has the last word
-            said[_TESTS[rule](self, x, condition)] = RULES.index(rule) + 1
+        for start in range(0, len(x), JUDGED_AT_ONCE):
+            part, own = x[start : start + JUDGED_AT_ONCE], said[start : start + JUDGED_AT_ONCE]
+            left = np.arange(len(part))  # the dearest rule is the last one, and sees what the others let pass
+            for rule in self.rules:
+                refused = _TESTS[rule](self, part[left], condition)
+                own[left[refused]] = RULES.index(rule) + 1
+                left = left[~refused]
         return said
 
     def _copies(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
@@ -157,8 +164,7 @@ class Curator:
     def _other_class(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
         if self.forest is None or self.few[condition]:
             return np.zeros(len(x), bool)
-        refused: npt.NDArray[np.bool_] = self.forest.predict_proba(x)[:, condition] < self.min_probability
-        return refused
+        return ~self.forest.gives(x, condition, self.min_probability)
 
     def _hash(self, x: FloatArray) -> npt.NDArray[np.uint64]:
         cells = np.floor(x / CELL).astype(np.int64).view(np.uint64)

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganaug.batches import Load
 from ganaug.curation.curator import MIN_ROWS, RULES, Curator
 from ganaug.curation.judge import WIDTH, Judge
 from ganaug.exceptions import InvalidDataError
@@ -46,16 +45,16 @@ class LooksCurator:
         Class-balanced probability that the class must get; less where the judge gives less to every tenth
         real sample of that class which it has not learnt from.
     judge : Judge
-    load : callable
-        From encoded samples to the judge's floats.
+    codec : ImageCodec or SeriesCodec
+        Whose `to_network` makes the judge's floats of encoded samples.
     seed : int
         Of the random directions.
     """
 
-    def __init__(self, rules: Iterable[str], min_probability: float, judge: Judge, load: Load, seed: int) -> None:
+    def __init__(self, rules: Iterable[str], min_probability: float, judge: Judge, codec: Any, seed: int) -> None:
         self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
         self.min_probability = min_probability
-        self.judge, self.load, self.seed = judge, load, seed
+        self.judge, self.codec, self.seed = judge, codec, seed
         self.sketches: FloatArray = np.zeros((0, N_DIRECTIONS), np.float32)
         self.of_class: IntArray = np.zeros(0, np.int64)
         n = judge.n_classes
@@ -86,13 +85,13 @@ class LooksCurator:
             for condition in conditions:
                 self.reach[condition] = COPY_DISTANCE * _usual_distance(self.sketches[self.of_class == condition])
         if "outliers" in self.rules:
-            features, _ = self.judge.seen(x, self.load)
+            features, _ = self.judge.seen(x, self.codec.to_network)
             self.outside.fit(features, y, self.judge.n_classes, conditions, child_seed(self.seed, "outliers"))
         if "other_class" in self.rules and self.judge.n_classes > 1:
             for condition in conditions:
                 if (y == condition).sum() < MIN_ROWS:
                     continue
-                _, shares = self.judge.seen(x[judged[condition]], self.load)
+                _, shares = self.judge.seen(x[judged[condition]], self.codec.to_network)
                 low = np.quantile(shares[:, condition], MOST_REFUSED) if len(shares) >= MIN_ROWS else 0.0
                 self.bar[condition] = min(self.min_probability, float(low))
         return self
@@ -102,7 +101,7 @@ class LooksCurator:
         said = np.zeros(len(x), np.int8)
         if not self.rules:
             return said
-        features, shares = self.judge.seen(x, self.load)
+        features, shares = self.judge.seen(x, self.codec.to_network)
         tests: dict[str, npt.NDArray[np.bool_]] = {
             "other_class": shares[:, condition] < self.bar[condition],
             "outliers": self.outside.verdict(features, condition) > 0,
@@ -124,7 +123,7 @@ class LooksCurator:
         """Small versions of the samples along random directions. (n, C, *spatial) -> (n, N_DIRECTIONS)."""
         parts = [np.zeros((0, N_DIRECTIONS), np.float32)]
         for start in range(0, len(x), 1024):
-            small = shrunk(self.load(torch.from_numpy(x[start : start + 1024]))).flatten(1)
+            small = shrunk(self.codec.to_network(torch.from_numpy(x[start : start + 1024]))).flatten(1)
             if self._directions is None:
                 rng = torch.Generator().manual_seed(child_seed(self.seed, "directions"))
                 shape = (small.shape[1], N_DIRECTIONS)
@@ -151,16 +150,15 @@ class LooksCurator:
         cls,
         config: dict[str, Any],
         arrays: dict[str, npt.NDArray[Any]],
-        shape: Sequence[int],
+        codec: Any,
         n_conditions: int,
-        load: Load,
     ) -> LooksCurator:
         """The counterpart of `get_state`.
 
         Raises
         ------
         InvalidDataError, RuntimeError
-            If the arrays do not fit one another, the shape or the conditions.
+            If the arrays do not fit one another, the codec or the conditions.
         """
         odd = [k for k, form in _ARRAYS.items() if (arrays[k].ndim, arrays[k].dtype.name) != form]
         if odd:
@@ -169,8 +167,8 @@ class LooksCurator:
         def of(name: str) -> dict[str, npt.NDArray[Any]]:
             return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
 
-        judge = Judge.from_state(of("judge"), n_conditions, shape, config["at_once"])
-        self = cls(config["rules"], config["min_probability"], judge, load, config["seed"])
+        judge = Judge.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
+        self = cls(config["rules"], config["min_probability"], judge, codec, config["seed"])
         for name in _ARRAYS:
             setattr(self, name, arrays[name])
         self.outside = Curator.from_state(config["outside"], of("outside"), WIDTH, n_conditions)
@@ -183,6 +181,13 @@ class LooksCurator:
         if not all(fits.values()):
             raise InvalidDataError(f"arrays of the curator do not fit: {[k for k, v in fits.items() if not v]}")
         return self
+
+    def __getstate__(self) -> dict[str, Any]:  # no networks in a pickle: arrays of numpy age better
+        config, arrays = self.get_state()
+        return {"config": config, "arrays": arrays, "codec": self.codec, "n_conditions": self.judge.n_classes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(vars(type(self).from_state(**state)))
 
 
 _POOL: dict[int, Any] = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}

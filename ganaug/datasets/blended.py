@@ -175,11 +175,12 @@ class BlendedDataset(VisionDataset[Any]):
             self._fit_in(transform)
         self._weight_of = torch.tensor(1.0), torch.tensor(self.weight)
         self.epoch = 0
-        self._active = len(self._order)
+        # in shared memory, so that workers that persist see it change
+        self._active = torch.zeros(1, dtype=torch.int64).share_memory_()
         self.set_epoch(0)
 
     def __len__(self) -> int:
-        return self.n_real + self._active
+        return self.n_real + int(self._active)
 
     def __getitem__(self, index: int) -> Any:
         """An item: the real dataset's own, or a synthetic one like it.
@@ -226,7 +227,7 @@ class BlendedDataset(VisionDataset[Any]):
             raise InvalidParameterError("this BlendedDataset is a copy for a worker; set the epoch in the main process")
         share = options.number(f"the schedule's share in epoch {epoch}", self._schedule(epoch), 0, 1)
         self.synthetic.set_epoch(epoch)
-        self._active = round(share * len(self._order))
+        self._active.fill_(round(share * len(self._order)))
         self.epoch = epoch
 
     @property
@@ -355,7 +356,7 @@ class BlendedDataset(VisionDataset[Any]):
     def extra_repr(self) -> str:
         """What VisionDataset's repr shows beside the length."""
         counts = ", ".join(f"{label!r}: {n}" for label, n in self.counts.items())
-        return f"Real: {self.n_real} of {type(self.real).__name__}\nSynthetic: {self._active} of {{{counts}}}"
+        return f"Real: {self.n_real} of {type(self.real).__name__}\nSynthetic: {int(self._active)} of {{{counts}}}"
 
 
 def _interleaved(counts: list[int]) -> npt.NDArray[np.int64]:

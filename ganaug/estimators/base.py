@@ -269,7 +269,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             rng = torch.Generator(device).manual_seed(child_seed(seed, start))
             z = torch.empty(size, generator.latent_dim, device=device).normal_(generator=rng)
             labels = torch.full((size,), condition, dtype=torch.long, device=device)
-            return self._stored(self.codec_, generator(z, labels, rng).cpu().numpy())
+            return self._stored(self.codec_, generator.draw(z, labels, rng).cpu().numpy())
 
         with self._team(device) as work:
             return np.concatenate(work(part, range(0, n, most)))

@@ -266,9 +266,7 @@ class ConvolutionalGAN(BaseGAN):
             at_once=self._at_once(codec),
             seed=child_seed(seed, "judge"),
         )
-        curator = LooksCurator(
-            settings["curate"], settings["min_probability"], look, codec.to_network, child_seed(seed, "sketch")
-        )
+        curator = LooksCurator(settings["curate"], settings["min_probability"], look, codec, child_seed(seed, "sketch"))
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
         unseen = [np.setdiff1d(rows, train) for rows in judge]
         return curator.fit(prepared.x, y, asked, unseen)
@@ -276,7 +274,7 @@ class ConvolutionalGAN(BaseGAN):
     def _curator_of(
         self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int
     ) -> LooksCurator:
-        return LooksCurator.from_state(config, arrays, codec.shape, n_conditions, codec.to_network)
+        return LooksCurator.from_state(config, arrays, codec, n_conditions)
 
     def _measure(
         self,

@@ -19,7 +19,7 @@ __all__ = [
     "neighbour_ratio", "precision", "recall", "two_sample",
 ]  # fmt: skip
 
-CLASSIFIED_ROWS, KERNEL_ROWS, PRIVACY_ROWS = 1500, 1500, 2000
+CLASSIFIED_ROWS, KERNEL_ROWS, PRIVACY_ROWS = 1000, 1000, 1500
 # Wider features are reduced to the real rows' principal components before covariances are compared.
 MAX_MOMENTS, REDUCED = 256, 64
 N_DISTINCT = 3

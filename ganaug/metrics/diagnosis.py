@@ -11,14 +11,14 @@ __all__ = ["RULES", "SEVERITIES", "VERDICTS", "Finding", "diagnose"]
 Severity = Literal["good", "warn", "bad"]
 SEVERITIES: tuple[Severity, ...] = ("bad", "warn", "good")
 # Topics that name what became of a generator; the first finding is the first of these that holds.
-VERDICTS = ("collapse", "untrained", "copying", "dependence", "marginals", "good")
+VERDICTS = ("collapse", "untrained", "copying", "dependence", "marginals", "unlike", "good")
 
 # What a bad verdict brings about by itself, and is therefore not said beside it.
 FOLLOWS = {
-    "collapse": ("dependence", "marginals", "told apart", "missing"),
-    "untrained": ("dependence", "marginals", "told apart", "missing"),
-    "dependence": ("told apart",),
-    "marginals": ("told apart",),
+    "collapse": ("dependence", "marginals", "unlike", "told apart", "missing"),
+    "untrained": ("dependence", "marginals", "unlike", "told apart", "missing"),
+    "dependence": ("unlike", "told apart"),
+    "marginals": ("unlike", "told apart"),
 }
 
 # Where the thresholds come from: five cases (a bootstrap of unseen rows; two rows per class repeated; training rows
@@ -33,6 +33,8 @@ THIN_COVERAGE = 0.7
 # Untrained: rows lie where no real row lies (0 to 0.25 of the floor; columns shuffled 0 to 0.6) and the columns are
 # wrong each on its own (0.14 to 0.39 above the floor; shuffled -0.1).
 STRANGE_PRECISION, STRANGE_COVERAGE, STRANGE_COLUMNS = 0.4, 0.4, 0.08
+# Strange, but no reason was found: the interval's upper end.
+UNLIKE_WARN, UNLIKE_BAD = 0.75, 0.5
 # Columns: Kolmogorov-Smirnov or total-variation distance above the floor.
 COLUMNS_WARN, COLUMNS_BAD = 0.08, 0.2
 # Copying: rows ten times nearer to a training row than any other real row is; or few rows that are no noisy copies
@@ -113,7 +115,7 @@ def diagnose(results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     list of Finding
         The verdict first, one of: "collapse" (a few samples over and over), "untrained" (unlike real rows in
         every way), "copying" (training rows repeated), "dependence" (columns right, but not together),
-        "marginals" (single columns off), "good"; several may hold. Then the rest, the worst first, but for what
+        "marginals" (single columns off), "unlike" (rows where no real row lies, for none of these reasons), "good"; several may hold. Then the rest, the worst first, but for what
         the verdict brings about. Where the whole shows nothing bad, classes with rows enough are judged one by one.
 
     Examples
@@ -247,6 +249,19 @@ def _marginals(facts: _Facts) -> Finding | None:
     return Finding("bad" if off > COLUMNS_BAD else "warn", "marginals", text, advice)
 
 
+def _unlike(facts: _Facts) -> Finding | None:
+    inside = facts.of_floor("precision", "high")
+    inside = facts.of_floor("precision") if inside != inside else inside
+    if not inside < UNLIKE_WARN:
+        return None
+    text = (
+        f"Many samples are unlike any real row: {facts.get('precision'):.0%} of them lie where real rows lie "
+        f"(of real rows {facts.get('precision', 'floor'):.0%})."
+    )
+    advice = "Train for more steps, or refuse rows far outside (curate=True)."
+    return Finding("bad" if inside < UNLIKE_BAD else "warn", "unlike", text, advice)
+
+
 def _told_apart(facts: _Facts) -> Finding | None:
     auc = facts.get("two_sample_auc")
     if not auc > TOLD_APART:
@@ -339,6 +354,7 @@ RULES: tuple[Callable[[_Facts], Finding | None], ...] = (
     _copying,
     _dependence,
     _marginals,
+    _unlike,
     _told_apart,
     _missing,
     _membership,

@@ -18,7 +18,7 @@ from ganaug.seeding import root_seed
 __all__ = ["evaluate"]
 
 # Splits of the real rows into two halves whose mean is the floor: of all rows, and of each class.
-SPLITS, CLASS_SPLITS = 3, 1
+SPLITS, CLASS_SPLITS = 2, 1
 LEAST_CLASS_ROWS = 400
 
 
@@ -65,15 +65,15 @@ def evaluate(
         For utility, on features. By default a random forest for tables, logistic regression otherwise.
     max_rows : int, default=5000
         Rows of each sample that a metric takes, drawn at random; pairwise ones take fewer of wide features.
-        Near copies are looked for among up to 50,000 training rows, for 2,000 synthetic ones.
+        Near copies are looked for among up to 50,000 training rows, for 1,500 synthetic ones.
     n_resamples : int, default=100
         For the intervals, which hold 95 %; 0 gives none (NaN).
 
     Returns
     -------
     dict of str to dict
-        Metric to "value", "low", "high", "floor" (what real rows get against real rows: two halves of them, three
-        times over), "n_real", "n_synthetic", "enough" (whether these are rows enough to judge by), "direction",
+        Metric to "value", "low", "high", "floor" (what real rows get against real rows: two halves of them,
+        twice), "n_real", "n_synthetic", "enough" (whether these are rows enough to judge by), "direction",
         "family", "note" (in words), "details" (columns, row numbers of copies) and "by_class" (label to
         the same). All are numbers, text, lists and dicts.
 

@@ -17,7 +17,7 @@ from ganaug.seeding import numpy_generator
 __all__ = ["augmentation_gain", "average_precision", "default_classifier", "tstr"]
 
 Codes = npt.NDArray[np.intp]
-TAUGHT_ROWS = 10_000
+TAUGHT_ROWS = 5000
 
 
 def default_classifier(tables: bool, seed: int) -> Any:

@@ -48,10 +48,15 @@ class OneHotHeads(nn.Module):
     def forward(self, raw: Tensor, rng: torch.Generator) -> Tensor:  # (B, width) -> (B, width)
         if not self.any:
             return raw
-        padded = F.pad(raw, (0, 1), value=-1e9)[:, self.take]  # (B, groups, states)
-        noise = torch.empty_like(padded).exponential_(generator=rng).log_()
-        soft = torch.softmax((padded - noise) / self.temperature, dim=2).flatten(1)
+        padded = F.pad(self.perturbed(raw, rng), (0, 1), value=-1e9)[:, self.take]  # (B, groups, states)
+        soft = torch.softmax(padded / self.temperature, dim=2).flatten(1)
         return torch.where(self.hot, soft[:, self.put], raw)
+
+    def perturbed(self, raw: Tensor, rng: torch.Generator) -> Tensor:
+        """Logits plus Gumbel noise: the largest of a group is a draw from its softmax. (B, width) -> (B, width)."""
+        # the logarithm of an exponential variable, made faster than by `exponential_`
+        noise = torch.rand(raw.shape, generator=rng, device=raw.device, dtype=raw.dtype).clamp_(min=2**-25)
+        return raw - noise.log_().neg_().log_() * self.hot
 
 
 class Generator(GeneratorNetwork):
@@ -78,8 +83,17 @@ class Generator(GeneratorNetwork):
         self.heads = OneHotHeads(blocks, temperature)
 
     def forward(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
+        return self.heads(self._raw(z, labels), rng)
+
+    def draw(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
+        """Rows whose groups hold logits: the largest counts, as in decoding. (B, latent_dim), (B,) -> (B, width)."""
+        raw = self._raw(z, labels)
+        return self.heads.perturbed(raw, rng) if self.heads.any else raw
+
+    def _raw(self, z: Tensor, labels: Tensor) -> Tensor:
         hidden = self.body(self.first(z) + F.embedding(labels, self.classes))
-        return self.heads(self.last(F.leaky_relu(hidden, 0.2)), rng)
+        result: Tensor = self.last(F.leaky_relu(hidden, 0.2))
+        return result
 
 
 class Discriminator(DiscriminatorNetwork):
@@ -116,12 +130,13 @@ class Discriminator(DiscriminatorNetwork):
         n_in = x.shape[1]
         if self.head.class_is_input:
             x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
+        blocks = [block for block in self.body if isinstance(block, ResidualBlock)]
         with torch.no_grad():
             inputs = [self.first(x)]
-            for block in self.body:
+            for block in blocks:
                 inputs.append(block(inputs[-1]))
         slope = bent(self.head.slope(labels), inputs.pop())
-        for block, at in zip(reversed(self.body), reversed(inputs), strict=True):
+        for block, at in zip(reversed(blocks), reversed(inputs), strict=True):
             slope = block.slope(slope, at)
         return slope @ self.first.weight[:, :n_in]
 

@@ -2,18 +2,22 @@
 
     python tests/data/make_golden.py
 
-A file that has been committed is never written again: that it keeps loading, and keeps sampling what it did, is
-what `tests/test_saving.py` holds. A new format gets files of its own beside it.
+    python tests/data/make_golden.py --samples    # a version draws other rows from the same models: say so in CHANGELOG
+
+A model file that has been committed is never written again: that it keeps loading, scoring and sampling is what
+`tests/test_saving.py` holds. A new format gets files of its own beside it.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+import ganaug
 from ganaug import TabularGAN
 from ganaug.state import FORMAT_VERSION
 
@@ -58,6 +62,11 @@ def recorded(gan: TabularGAN) -> dict[str, object]:
 
 if __name__ == "__main__":
     path = HERE / f"golden_v{FORMAT_VERSION}.safetensors"
+    if sys.argv[1:] == ["--samples"]:
+        for path in HERE.glob("golden_v*.safetensors"):
+            found = recorded(ganaug.load(path))
+            path.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        raise SystemExit
     if path.exists():
         raise SystemExit(f"{path.name} is there and stays as it is")
     gan = TabularGAN(

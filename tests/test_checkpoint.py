@@ -1,0 +1,199 @@
+"""A training that is killed goes on to the same result, bit for bit; another training is refused its file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ganaug import GANOversampler, ImageGAN, SeriesGAN
+from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathError
+from ganaug.state import read_state
+
+
+class Killed(Exception):
+    pass
+
+
+def killer(step):
+    def kill(event):
+        if event.step == step:
+            raise Killed
+
+    return kill
+
+
+def gan(path=None, kind=ImageGAN, **parameters):
+    small = {"max_steps": 50, "batch_size": 64, "channels": 2, "max_channels": 4, "latent_dim": 4}
+    return kind(
+        **{**small, "verbose": False, "random_state": 0, "checkpoint": path, "checkpoint_every": 16, **parameters}
+    )
+
+
+def images():
+    """Nearly grey ones, so that a generator of 50 steps is no more alike in its samples than they are."""
+    X = np.random.default_rng(0).integers(110, 145, size=(60, 8, 8), dtype=np.uint8)
+    X[0, 0, :2] = 0, 255
+    return X, np.repeat([0, 1], [40, 20])
+
+
+def series():
+    X, y = images()
+    return X.reshape(60, 2, 32).astype(np.float32), y
+
+
+def assert_same(one, other):
+    assert one.weights_.keys() == other.weights_.keys()
+    assert all(np.array_equal(one.weights_[k], other.weights_[k]) for k in one.weights_)
+    pd.testing.assert_frame_equal(one.history_, other.history_, check_exact=True)
+    assert (one.best_step_, one.quality_, one.n_steps_) == (other.best_step_, other.quality_, other.n_steps_)
+    assert np.array_equal(one.sample(9)[0], other.sample(9)[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "parameters"),
+    [
+        (ImageGAN, images, {}),
+        (ImageGAN, images, {"objective": "wasserstein", "architecture": "dcgan", "conditioning": "auxiliary"}),
+        (ImageGAN, images, {"architecture": "style", "curate": False}),
+        (SeriesGAN, series, {}),
+    ],
+)
+def test_killed_twice_and_gone_on_with(tmp_path, kind, data, parameters):
+    path = tmp_path / "run.ckpt"
+    straight = gan(kind=kind, **parameters).fit(*data())
+    for step in (20, 45):
+        with pytest.raises(Killed):
+            gan(path, kind, callbacks=[killer(step)], **parameters).fit(*data())
+        assert read_state(path).config["step"] == {20: 16, 45: 32}[step]
+    resumed = gan(path, kind, **parameters).fit(*data())
+    assert_same(resumed, straight)
+    assert not path.exists() and list(tmp_path.iterdir()) == []
+
+
+def test_keeping_a_checkpoint_changes_nothing(tmp_path):
+    assert_same(gan(tmp_path / "c", max_steps=20).fit(*images()), gan(max_steps=20).fit(*images()))
+
+
+def test_a_process_that_is_killed(tmp_path):
+    """Not an exception, which unwinds: the end of the process in the middle of a step."""
+    path = tmp_path / "run.ckpt"
+    program = (
+        "import os, sys; sys.path.insert(0, 'tests')\n"
+        "import test_checkpoint as t\n"
+        f"t.gan({str(path)!r}, callbacks=[lambda e: os._exit(9) if e.step == 40 else None]).fit(*t.images())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], timeout=300, check=False)
+    assert done.returncode == 9 and path.exists()
+    assert_same(gan(path).fit(*images()), gan().fit(*images()))
+
+
+def test_a_seed_that_was_not_given_is_kept(tmp_path):
+    """Without random_state the second run takes the first one's seed."""
+    path = tmp_path / "c"
+    with pytest.raises(Killed):
+        gan(path, random_state=None, callbacks=[killer(20)]).fit(*images())
+    seed = read_state(path).config["seed"]
+    own = gan(path, random_state=None).fit(*images())
+    assert own._seed == seed
+
+
+@pytest.fixture
+def left(tmp_path):
+    path = tmp_path / "left"
+    with pytest.raises(Killed):
+        gan(path, callbacks=[killer(20)]).fit(*images())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"learning_rate": 0.1}, r"learning_rate=0\.001 \(now 0\.1\)"),
+        ({"random_state": 1}, r"random_state=0 \(now 1\)"),
+        ({"max_steps": 60}, r"max_steps=50 \(now 60\)"),
+        ({"channels": 3}, r"channels=2 \(now 3\)"),
+    ],
+)
+def test_other_settings_are_refused_the_file(left, change, words):
+    before = left.read_bytes()
+    with pytest.raises(InvalidParameterError, match=words):
+        gan(left, **change).fit(*images())
+    assert left.read_bytes() == before
+
+
+def test_other_data_is_refused_the_file(left):
+    X, y = images()
+    with pytest.raises(InvalidParameterError, match="other data; to go on"):
+        gan(left).fit(X[::-1], y)
+    with pytest.raises(InvalidParameterError, match="other data; to go on"):
+        gan(left).fit(X, y[::-1])
+
+
+def test_what_does_not_matter_may_change(left):
+    own = gan(left, verbose=False, callbacks=[lambda event: None], checkpoint_every="9s").fit(*images())
+    assert own.n_steps_ == 50
+
+
+def test_a_broken_or_foreign_file_is_refused(left, tmp_path):
+    data = left.read_bytes()
+    left.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelFileError):
+        gan(left).fit(*images())
+    gan(max_steps=1).fit(*images()).save(left)
+    with pytest.raises(ModelFileError, match="holds a 'ImageGAN'"):
+        gan(left).fit(*images())
+    with pytest.raises(ModelPathError):
+        gan(tmp_path).fit(*images())
+
+
+def test_no_training_data_in_the_file(left):
+    X, _ = images()
+    text = left.read_bytes()
+    assert not any(x.tobytes() in text or (x / 255).astype(np.float32).tobytes() in text for x in X)
+
+
+def test_interrupted_is_not_finished(tmp_path):
+    """After Ctrl-C the best so far is kept, and the file too."""
+    path = tmp_path / "c"
+    import signal
+
+    def press(event):
+        if event.step == 20:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.warns(UserWarning, match="interrupted at step"):
+        own = gan(path, callbacks=[press]).fit(*images())
+    assert own.stop_reason_ == "interrupted" and path.exists()
+    assert_same(gan(path).fit(*images()), gan().fit(*images()))
+
+
+def test_each_class_has_a_file_of_its_own(tmp_path):
+    X, y = images()
+    y = np.where(np.arange(60) % 3 == 0, 2, y)
+    seen = []
+
+    def watch(event):
+        seen.append(sorted(p.name for p in tmp_path.iterdir()))
+
+    own = gan(tmp_path / "run.ckpt", scope="per-class", max_steps=20, callbacks=[watch], checkpoint_every=16)
+    GANOversampler(generator=own, random_state=0).fit(X, y)
+    assert {name for names in seen for name in names} == {"run.class-1.ckpt", "run.class-2.ckpt"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_goes_on_from_an_earlier_fit(tmp_path):
+    path = tmp_path / "c"
+    X, y = images()
+
+    def twice(where, *callbacks):
+        own = gan(max_steps=20).fit(X, y)
+        return own.set_params(warm_start=True, checkpoint=where, max_steps=40, callbacks=list(callbacks)).fit(X, y)
+
+    with pytest.raises(Killed):
+        twice(path, killer(45))
+    assert read_state(path).config["step"] == 36
+    assert_same(twice(path), twice(None))
