@@ -269,6 +269,14 @@ def test_a_temporary_pool_goes_with_its_dataset():
         late[0]
 
 
+def test_another_process_does_not_remove_the_pool():
+    data = SyntheticDataset(FakeGAN(), {1: 3})
+    child = multiprocessing.get_context("fork").Process(target=data._pool[1].finalizer)
+    child.start()
+    child.join()
+    assert child.exitcode == 0 and data.pool_path.exists()
+
+
 def test_a_pool_in_a_folder_stays_and_is_used_again(tmp_path):
     def made(**options):
         generator = FakeGAN()

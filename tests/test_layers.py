@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ganaug"
 # several steps. A new module is listed here, and in docs/design.md.
 LAYERS = [
     ("L0", {"exceptions", "types"}),
-    ("L0", {"arrow", "seeding"}),
+    ("L0", {"arrow", "drawing", "seeding"}),
     ("L1", {"augmentation", "codecs", "networks", "objectives"}),
     ("L2", {"batches", "descent", "devices", "files", "interrupts", "precision", "threads"}),
     ("L2", {"state"}),
@@ -27,8 +27,9 @@ LAYERS = [
     ("L3", {"curation", "metrics"}),
     ("L3", {"estimators"}),
     ("L4", {"datasets", "oversampling", "transforms"}),
-    ("L4", {"selection"}),
-    ("L5", {"experiments", "report"}),
+    ("L4", {"selection", "summaries"}),
+    ("L5", {"experiments", "plots"}),
+    ("L5", {"report"}),
     ("L5", {"cli"}),
     ("L5", {"__main__"}),
 ]
@@ -48,6 +49,7 @@ OPTIONAL = {
     "skops": "",
     "tensorboard": "tensorboard",
     "tqdm": "",
+    "umap": "",
 }
 
 

@@ -22,9 +22,16 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFile
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.state import read_state, write_state
-from ganaug.threads import alone, team
+from ganaug.threads import alone, one_thread, team
 
 BRIGHTER = 120
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """What does not go through the estimator runs on one thread too: several wait for one another on a busy machine."""
+    with one_thread():
+        yield
 
 
 def squares(n, rng):

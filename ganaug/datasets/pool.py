@@ -41,8 +41,7 @@ class PoolFile:
     def __init__(self, path: Path, *, temporary: bool = False) -> None:
         self.path = path
         self._array: Array | None = None
-        if temporary:
-            weakref.finalize(self, _remove, path, os.getpid())
+        self.finalizer = weakref.finalize(self, _remove, path, os.getpid()) if temporary else None
 
     @property
     def array(self) -> Array:
@@ -53,7 +52,7 @@ class PoolFile:
         return self._array
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_array": None}
+        return {"path": self.path, "_array": None, "finalizer": None}
 
 
 def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: Iterable[Array]) -> None:

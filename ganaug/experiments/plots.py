@@ -1,4 +1,4 @@
-"""The pictures: what `Comparison` found, drawn. The only file here that knows of matplotlib."""
+"""The pictures: what `Comparison` found, drawn."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.exceptions import MissingDependencyError
+from ganaug.drawing import axes_or_new
 
-__all__ = ["critical_difference", "heat_map", "score_against_cost"]
-
-
-def _axes(ax: Any, width: float, height: float) -> Any:
-    """The axes given, or those of a new figure, in inches."""
-    if ax is not None:
-        return ax
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingDependencyError("pictures need matplotlib: pip install 'ganaug[plot]'") from error
-    return Figure(figsize=(width, height), layout="constrained").subplots()
+__all__ = ["arm_bars", "critical_difference", "heat_map", "sample_page", "score_against_cost"]
 
 
 def critical_difference(found: dict[str, Any], title: str, ax: Any = None) -> Any:
@@ -43,7 +32,7 @@ def critical_difference(found: dict[str, Any], title: str, ax: Any = None) -> An
     means, cd = found["mean_ranks"], found["critical_difference"]
     k = len(means)
     half, groups = (k + 1) // 2, cliques(means.to_numpy(), cd)
-    ax = _axes(ax, 7.0, 1.2 + 0.25 * (half + len(groups)))
+    ax = axes_or_new(ax, 7.0, 1.2 + 0.25 * (half + len(groups)))
     ax.axis("off")
     ax.set_title(f"{title}: mean rank over {found['N']} blocks (1 is best)", fontsize=10)
     ax.set_xlim(1 - 0.35 * (k - 1), k + 0.35 * (k - 1))
@@ -79,7 +68,7 @@ def cliques(ranks: np.ndarray, cd: float) -> list[tuple[int, int]]:
 def heat_map(table: pd.DataFrame, title: str, higher_is_better: bool, ax: Any = None) -> Any:
     """Differences as colours, blue where they are for the better; parameters as in `critical_difference`."""
     rows, columns = table.shape
-    ax = _axes(ax, 2.5 + 0.9 * columns, 1.2 + 0.22 * rows)
+    ax = axes_or_new(ax, 2.5 + 0.9 * columns, 1.2 + 0.22 * rows)
     values = table.to_numpy(float)
     # the few largest would leave the others without colour
     limit = float(np.nanquantile(np.abs(values), 0.95)) if np.isfinite(values).any() else 0.0
@@ -95,7 +84,7 @@ def heat_map(table: pd.DataFrame, title: str, higher_is_better: bool, ax: Any = 
 
 def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: str, ax: Any = None) -> Any:
     """A point for each oversampler: seconds (logarithmic) across, score up; parameters as in `critical_difference`."""
-    ax = _axes(ax, 6.0, 4.0)
+    ax = axes_or_new(ax, 6.0, 4.0)
     cost = seconds.reindex(scores.index).clip(lower=1e-4)
     ax.scatter(cost, scores, color="tab:blue")
     for name in scores.index:
@@ -106,3 +95,73 @@ def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: 
     ax.set_ylabel(f"{metric}, mean over cells")
     ax.grid(alpha=0.3)
     return ax
+
+
+def arm_bars(table: pd.DataFrame, kinds: list[str], title: str, ax: Any = None) -> Any:
+    """A bar for each arm with its interval, coloured by kind; parameters as in `critical_difference`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row for each arm, from the top down; columns "mean" and "interval" (half of it, or NaN).
+    kinds : list of {"baseline", "blend", "synthetic"}
+        Of the rows.
+    """
+    colours = {"baseline": "tab:gray", "blend": "tab:blue", "synthetic": "tab:orange"}
+    ax = _axes(ax, 7.0, 1.0 + 0.28 * len(table))
+    places = -np.arange(len(table))
+    ax.barh(places, table["mean"], xerr=table["interval"].fillna(0), color=[colours[k] for k in kinds], ecolor="black")
+    ax.set_yticks(places, [str(name) for name in table.index], fontsize=8)
+    known = table["mean"].dropna()
+    if len(known):
+        low, high = float(known.min()), float(known.max())
+        margin = max(0.02, 0.3 * (high - low))
+        ax.set_xlim(max(0.0, low - margin), min(1.0, high + margin))
+    ax.set_title(title, fontsize=10)
+    ax.grid(axis="x", alpha=0.3)
+    return ax
+
+
+def sample_page(classes: dict[str, tuple[Any, Any]], title: str, kind: str = "image", ax: Any = None) -> Any:
+    """For each class a row of real samples and, below it, one of synthetic ones; parameters as in `critical_difference`.
+
+    Parameters
+    ----------
+    classes : dict of label to (real, synthetic)
+        Arrays of images (n, H, W), (n, H, W, C) or (n, C, H, W), or of series (n, channels, length).
+    kind : {"image", "series"}
+    """
+    rows = [samples for pair in classes.values() for samples in pair]
+    width = max(len(samples) for samples in rows)
+    ax = _axes(ax, 1.5 + 0.6 * width, 0.6 + 0.6 * len(rows))
+    low = min(float(samples.min()) for samples in rows if len(samples))
+    high = max(float(samples.max()) for samples in rows if len(samples))
+    for row, samples in enumerate(rows):
+        for column, sample in enumerate(samples):
+            _DRAWN[kind](ax, (np.asarray(sample, float) - low) / ((high - low) or 1.0), column, row)
+    names = [f"{label}, {what}" for label in classes for what in ("real", "synthetic")]
+    ax.set_yticks(np.arange(len(rows)) + 0.5, names, fontsize=7)
+    ax.set_xticks([])
+    ax.set_xlim(0, width)
+    ax.set_ylim(len(rows), 0)
+    ax.hlines(np.arange(2, len(rows), 2), 0, width, color="black", linewidth=0.7)
+    ax.set_title(title, fontsize=10)
+    return ax
+
+
+def _draw_image(ax: Any, image: np.ndarray, column: int, row: int) -> None:
+    """An image of values in [0, 1] in its unit square."""
+    if image.ndim == 3 and image.shape[0] in (1, 3) and image.shape[2] not in (1, 3):
+        image = np.moveaxis(image, 0, 2)
+    flat = image if image.ndim == 2 else image if image.shape[2] == 3 else image.mean(2)
+    ax.imshow(flat, cmap="gray", vmin=0, vmax=1, extent=(column, column + 0.96, row + 0.98, row + 0.02), aspect="auto")
+
+
+def _draw_series(ax: Any, series: np.ndarray, column: int, row: int) -> None:
+    """A series of values in [0, 1] in its unit square, a line for each channel."""
+    series = np.atleast_2d(series)
+    across = column + 0.05 + 0.9 * np.linspace(0, 1, series.shape[1])
+    ax.plot(across, row + 0.95 - 0.9 * series.T, linewidth=0.6)
+
+
+_DRAWN = {"image": _draw_image, "series": _draw_series}

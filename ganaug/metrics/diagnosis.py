@@ -115,8 +115,9 @@ def diagnose(results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     list of Finding
         The verdict first, one of: "collapse" (a few samples over and over), "untrained" (unlike real rows in
         every way), "copying" (training rows repeated), "dependence" (columns right, but not together),
-        "marginals" (single columns off), "unlike" (rows where no real row lies, for none of these reasons), "good"; several may hold. Then the rest, the worst first, but for what
-        the verdict brings about. Where the whole shows nothing bad, classes with rows enough are judged one by one.
+        "marginals" (single columns off), "unlike" (rows where no real row lies, for none of these reasons),
+        "good"; several may hold. Then the rest, the worst first, but for what the verdict brings about. Where
+        the whole shows nothing bad, classes with rows enough are judged one by one.
 
     Examples
     --------

@@ -41,9 +41,11 @@ def nearest(queries: Floats, rows: Floats, k: int, *, itself: bool = False) -> t
         return np.full((len(queries), max(k, 0)), np.inf), np.zeros((len(queries), max(k, 0)), np.intp)
     from sklearn.neighbors import NearestNeighbors
 
-    finder = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rows)
-    places = finder.kneighbors(None if itself else queries, return_distance=False)
-    # The search expands |a - b|^2 and loses the digits of small distances: those found are computed anew.
+    # The search expands |a - b|^2, which far from the origin loses its digits: move the rows there first.
+    centre = rows.mean(0)
+    finder = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rows - centre)
+    places = finder.kneighbors(None if itself else queries - centre, return_distance=False)
+    # Those found are computed anew, for the expansion loses the digits of small distances.
     exact = np.empty(places.shape)
     for start in range(0, len(queries), _CHUNK):
         part = slice(start, start + _CHUNK)

@@ -1,0 +1,231 @@
+"""One classifier, trained as an arm says. The only thing that differs between arms is what its fields say.
+
+Every arm takes the same number of steps of the same batch size, from the same first weights, at the same learning
+rates: as many as ``epochs`` passes over the real items take. An arm with more items sees each of them less often.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganaug.augmentation import POLICIES, Pipe, diff_augment
+from ganaug.descent import Player
+from ganaug.estimators import options
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.experiments.pixels.arms import Arm
+from ganaug.experiments.pixels.makers import Material
+from ganaug.experiments.pixels.networks import SmallCNN
+from ganaug.networks.convolutions import fast_layout
+from ganaug.seeding import child_seed, numpy_generator
+from ganaug.types import FloatArray, IntArray
+
+__all__ = ["SAMPLERS", "Schedule", "augmentation", "features_of", "logits_of", "train"]
+
+# Of the effective number of items, (1 - beta) / (1 - beta^n); as Cao et al. (2019) have it.
+BETA = 0.9999
+# Share of the steps in which the learning rate rises to its height; it then falls along a cosine to 0.
+WARM_UP = 0.05
+# Batches whose items are drawn at once.
+AHEAD = 64
+AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast every arm trains.
+
+    Attributes
+    ----------
+    epochs : int, default=20
+        Passes over the real items that would take as many steps.
+    batch_size : int, default=64
+    learning_rate : float, default=2e-3
+        Of Adam, at its height.
+    width : int, default=32
+        Of `SmallCNN`.
+    device : str, default="cpu"
+        Figures repeat on a CPU; on a GPU nearly.
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    width: int = 32
+    device: str = "cpu"
+
+    def checked(self) -> Schedule:
+        """Itself, if it can work."""
+        for name, least in (("epochs", 1), ("batch_size", 2), ("width", 1)):
+            options.integer(name, getattr(self, name), least)
+        options.number("learning_rate", self.learning_rate, 0, open_low=True)
+        return self
+
+    def steps(self, n_real: int) -> int:
+        """Steps of a training on so many real items."""
+        return max(1, math.ceil(n_real / self.batch_size)) * self.epochs
+
+
+def augmentation(names: Sequence[str]) -> Pipe:
+    """Standard augmentation: each of the changes named, to every item of every batch.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of `ganaug.augmentation.POLICIES`: "translation" moves by up to an eighth of each side, as cropping
+        after padding does; "flip" mirrors left and right, which digits, text and organs do not bear.
+    """
+    if isinstance(names, str) or not set(names) <= set(POLICIES):
+        raise InvalidParameterError(f"augment={names!r} must be a list of names out of {', '.join(sorted(POLICIES))}")
+    return diff_augment(list(names), probability=1.0, ramp=0.0, fade=(1.0, 1.0))
+
+
+# ---- Which items make a batch --------------------------------------------------------------------
+
+
+def _shuffled(codes: IntArray, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """Every item once, then every item once again; a batch may reach over the end."""
+    left = np.zeros(0, np.int64)
+    while True:
+        while len(left) < size:
+            left = np.concatenate([left, rng.permutation(len(codes))])
+        yield left[:size]
+        left = left[size:]
+
+
+def _balanced(codes: IntArray, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """Each class with the same probability, then one of its items."""
+    weights = 1.0 / np.bincount(codes)[codes]
+    while True:
+        yield from rng.choice(len(codes), (AHEAD, size), p=weights / weights.sum())
+
+
+SAMPLERS: dict[str, Callable[[IntArray, int, np.random.Generator], Iterator[IntArray]]] = {
+    "shuffled": _shuffled,
+    "balanced": _balanced,
+}
+
+
+class _Phase:
+    """What is drawn from, until synthetic items leave or after."""
+
+    def __init__(self, rows: IntArray, material: Material, arm: Arm, sampler: str, size: int, seed: int) -> None:
+        codes = material.codes[rows]
+        if not len(rows):
+            raise InvalidDataError("there is nothing to train on")
+        counts = np.bincount(codes, minlength=material.n_classes)
+        prior = torch.from_numpy(np.log(np.maximum(counts, 1) / len(rows))).float()
+        self.offset = arm.adjust * prior
+        effective = (1 - BETA) / (1 - BETA ** np.maximum(counts, 1))
+        self.class_weights = torch.from_numpy(effective / effective.mean()).float()
+        self._rows, self._batches = rows, SAMPLERS[sampler](codes, size, numpy_generator(seed, "batches"))
+
+    def batch(self) -> IntArray:
+        """Places of the next items."""
+        return self._rows[next(self._batches)]
+
+
+def _phases(material: Material, arm: Arm, size: int, seed: int) -> tuple[_Phase, _Phase]:
+    everything = np.arange(len(material.codes))
+    first = _Phase(everything, material, arm, arm.sampler, size, child_seed(seed, "first"))
+    if arm.synthetic_until == 1:
+        return first, first
+    real = np.flatnonzero(~material.synthetic)
+    return first, _Phase(real, material, arm, arm.late_sampler, size, child_seed(seed, "last"))
+
+
+# ---- The training --------------------------------------------------------------------------------
+
+
+def train(material: Material, arm: Arm, schedule: Schedule, pipe: Pipe, steps: int, seed: int) -> SmallCNN:
+    """Train a classifier.
+
+    Parameters
+    ----------
+    material : Material
+    arm : Arm
+    schedule : Schedule
+    pipe : callable
+        Of `augmentation`.
+    steps : int
+    seed : int
+        The first weights depend on nothing else.
+
+    Returns
+    -------
+    SmallCNN
+        In evaluation mode.
+    """
+    device = torch.device(schedule.device)
+    dims = material.x.ndim - 2
+    rng = torch.Generator().manual_seed(child_seed(seed, "weights"))
+    network = SmallCNN(material.x.shape[1], material.n_classes, dims, rng, schedule.width).to(device)
+    if dims == 2:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    player = Player(network.train(), schedule.learning_rate, (0.9, 0.999))
+    first, last = _phases(material, arm, schedule.batch_size, child_seed(seed, "batches"))
+    draws, chance = numpy_generator(seed, "mixup"), torch.Generator(device).manual_seed(child_seed(seed, "augment"))
+    labels, weights = torch.from_numpy(material.codes), torch.from_numpy(np.where(material.synthetic, arm.weight, 1.0))
+    for step in range(steps):
+        progress = step / steps
+        phase = last if progress >= arm.synthetic_until else first
+        rows = torch.from_numpy(phase.batch())
+        x, y, weight = (part[rows].to(device) for part in (material.x, labels, weights.float()))
+        x = pipe(x, 0.5, chance) if arm.augment else x
+        offset = phase.offset.to(device)
+        importance = phase.class_weights.to(device) if progress >= arm.reweight_from else torch.ones_like(offset)
+        share, partner = _mixed(arm.mixup, len(y), draws)
+        if share < 1:
+            x = share * x + (1 - share) * x[partner.to(device)]
+        logits = network(fast_layout(x)) + offset
+        loss = share * _loss(logits, y, weight * importance[y])
+        if share < 1:
+            y, weight = y[partner], weight[partner]
+            loss = loss + (1 - share) * _loss(logits, y, weight * importance[y])
+        player.descend(loss, _rate(progress))
+    return network.eval()
+
+
+def _loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:  # (B, K), (B,), (B,) -> ()
+    """Weighted mean of the cross-entropies."""
+    losses = F.cross_entropy(logits, y, reduction="none")
+    return (weight * losses).sum() / weight.sum().clamp_min(1e-12)
+
+
+def _mixed(alpha: float, size: int, rng: np.random.Generator) -> tuple[float, Tensor]:
+    """lambda ~ Beta(alpha, alpha) and whom each item is mixed with; 1 and nobody without Mixup."""
+    if not alpha:
+        return 1.0, torch.zeros(0, dtype=torch.long)
+    return float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(size))
+
+
+def _rate(progress: float) -> float:
+    """Share of the learning rate's height."""
+    return min(1.0, (progress + 0.002) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * progress))
+
+
+# ---- What it says --------------------------------------------------------------------------------
+
+
+def logits_of(network: SmallCNN, x: Tensor) -> FloatArray:
+    """(n, C, *spatial) -> (n, K)."""
+    return _in_parts(network, x, network.forward)
+
+
+def features_of(network: SmallCNN, x: Tensor) -> FloatArray:
+    """What the last layer sees. (n, C, *spatial) -> (n, 4 width)."""
+    return _in_parts(network, x, network.features)
+
+
+@torch.inference_mode()
+def _in_parts(network: SmallCNN, x: Tensor, function: Callable[[Tensor], Tensor]) -> FloatArray:
+    device = next(network.parameters()).device
+    parts = [function(fast_layout(part.to(device))).cpu().numpy() for part in x.split(AT_ONCE)]
+    found: FloatArray = np.concatenate(parts)
+    return found

@@ -1,0 +1,130 @@
+"""The report in words: one paragraph, and how far its figures can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganaug.metrics import Finding
+
+__all__ = ["NAMES", "TOO_FEW", "advice_for_class", "name_list", "summary", "trust"]
+
+# What the samples are called.
+NAMES = {"table": "rows", "image": "images", "series": "series"}
+# Below so many real samples nothing can be said of a class; below the second, little.
+TOO_FEW, FEW, ENOUGH = 12, 50, 100
+MOST_NAMED = 5
+
+_OPENINGS = {
+    "good": "look good: no test found anything wrong with them",
+    "collapse": "have collapsed: a few samples are repeated over and over, and most of the real data has no counterpart",
+    "untrained": "do not look like the real ones in any way, as those of an untrained generator",
+    "copying": "copy the training {things}: most of them are training {things} with a little noise",
+    "dependence": "have the right values column by column, but the columns do not belong together as in the real ones",
+    "marginals": "differ from the real ones in single columns",
+}
+_MILD = {
+    "collapse": "are usable with care: parts of the real data are missing among them",
+    "copying": "are mostly new, but some copy training {things}",
+    "dependence": "are usable with care: part of the dependence between columns is lost",
+    "marginals": "are close to the real ones, but some single columns are off",
+}
+_WORRIES = "pass the tests of the whole, with something to look at: {what}"
+_UTILITY = {
+    "good": "A classifier gains from them, or has nothing left to gain.",
+    "warn": "Whether a classifier gains from them is not clear.",
+    "bad": "Adding them to the training data makes a classifier worse.",
+    "none": (
+        "Whether they help a classifier was not tested, because that needs labels and real {things} which the "
+        "generator did not see (X_holdout, y_holdout)."
+    ),
+    "unsure": "There were too few held-out {things} to tell whether a classifier gains from them.",
+}
+_PRIVACY = {
+    "good": "No sign was found that they give training {things} away.",
+    "warn": "Some may give training {things} away: look at the copies before you share them.",
+    "bad": "Do not share them: training {things} can be read off them.",
+}
+
+
+def summary(
+    kind: str, n_synthetic: int, findings: Sequence[Finding], lights: Mapping[str, str], classes: Sequence[Mapping[str, Any]]
+) -> str:
+    """One paragraph for somebody who never trained a GAN."""
+    things = NAMES[kind]
+    first = findings[0]
+    mild = first.severity == "warn" and first.topic in _MILD
+    opening = (_MILD if mild else _OPENINGS).get(first.topic, _WORRIES)
+    sentences = [f"The {n_synthetic:,} synthetic {things} {opening.format(things=things, what=first.text[:1].lower() + first.text[1:].rstrip('.'))}."]
+    others = [f for f in findings[1:] if f.severity == "bad" and f.topic in _OPENINGS and f.topic != first.topic]
+    sentences += [f"They also {_OPENINGS[f.topic].format(things=things)}." for f in others]
+    if first.topic != "copying" and lights["privacy"] in _PRIVACY:
+        sentences.append(_PRIVACY[lights["privacy"]].format(things=things))
+    sentences.append(_UTILITY[lights["utility"]].format(things=things))
+    small = [c for c in classes if c["n_real"] < FEW]
+    if small:
+        worst = min(small, key=lambda c: c["n_real"])
+        more = f", and {len(small) - 1} more {'class is' if len(small) == 2 else 'classes are'} small" if len(small) > 1 else ""
+        sentences.append(
+            f"Class `{worst['label']}` has {worst['n_real']} real {things}{more}: figures about {'them' if more else 'it'} are rough."
+        )
+    return " ".join(sentences)
+
+
+def advice_for_class(kind: str, label: str, n_real: int) -> str:
+    """How far the figures of a class can be trusted, and what to do; empty if there are samples enough."""
+    things = NAMES[kind]
+    has = f"class `{label}` has {n_real} {things}"
+    if n_real < TOO_FEW:
+        return (
+            f"{has}: a GAN learns so few by heart or not at all, and no figure about them can be trusted. Collect more, "
+            "join it with a related class, or give it a larger class weight; below 12 GANOversampler uses a smoothed "
+            "bootstrap instead of a GAN."
+        )
+    if n_real < FEW:
+        return (
+            f"{has}: read the intervals and look at the samples themselves. Hold real {things} out, and believe a gain "
+            "only if it shows in several folds (AugmentedClassifier)."
+        )
+    if n_real < ENOUGH:
+        return f"{has}: enough to see a collapse or copies, too few for small differences."
+    return ""
+
+
+def name_list(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMED])
+    return shown + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+
+
+def trust(kind: str, data: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What a reader must know to believe the figures as far as they go, and no further."""
+    things = NAMES[kind]
+    said = [
+        "Each figure has an interval that holds 95 % of what other draws of as many samples would have given, and a "
+        f"floor: what real {things} get against real {things}. A figure near its floor is as good as it can be."
+    ]
+    weak = [name for name, entry in results.items() if not entry["enough"]]
+    if weak:
+        said.append(
+            f"{len(weak)} of {len(results)} measures had too few {things} to judge by; they are marked, and can "
+            "only show what is very wrong."
+        )
+    by_size: dict[str, list[str]] = {"too few": [], "few": []}
+    for c in data["classes"]:
+        if c["n_real"] < FEW:
+            by_size["too few" if c["n_real"] < TOO_FEW else "few"].append(c["label"])
+    if by_size["too few"]:
+        said.append(f"Under {TOO_FEW} real {things}, about which nothing can be measured: {name_list(by_size['too few'])}.")
+    if by_size["few"]:
+        said.append(f"Under {FEW} real {things}, of which the intervals are wide: {name_list(by_size['few'])}.")
+    if not data["n_holdout"]:
+        said.append(
+            f"No held-out {things} were given. An attack on who was in the training data, and the gain of a classifier, "
+            "can only be measured with X_holdout and y_holdout."
+        )
+    said.append(
+        "The samples are one draw from the generator; another draw, or another training with another seed, gives "
+        "somewhat other figures."
+    )
+    return said

@@ -1,0 +1,184 @@
+"""Columns one by one: how often which values, real beside synthetic, together and class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ganaug.metrics.resampling import Floats
+from ganaug.metrics.tables import ColumnKind
+from ganaug.summaries.sides import Places, Side, Sides
+
+__all__ = ["BINS", "MOST_LEVELS", "column_summaries", "number_text", "span"]
+
+BINS = 24
+# A column of numbers with so few values is shown value by value; of categories so many levels, then "other".
+MOST_LEVELS = 12
+MOST_TEXT = 60
+OTHER, MISSING = "(other)", "(missing)"
+
+
+@dataclass(frozen=True)
+class _Binned:
+    """Where each row of a column falls; the bin after the last one is for missing values."""
+
+    levels: list[str] | None
+    edges: list[float] | None
+    places: tuple[Places, Places]  # real, synthetic
+
+    @property
+    def n_bins(self) -> int:
+        return len(self.levels) if self.levels is not None else len(self.edges or [0]) - 1
+
+
+def column_summaries(sides: Sides, places: Sequence[int] | None = None, *, by_class: bool = True) -> list[dict[str, Any]]:
+    """What the values of each column are.
+
+    Parameters
+    ----------
+    sides : Sides
+        Of tables.
+    places : sequence of int, optional
+        Of the columns; all by default.
+    by_class : bool, default=True
+        Whether to count class by class as well.
+
+    Returns
+    -------
+    list of dict
+        "name"; "kind" ("number", "date" or "category"); "levels" (list of str) or "edges" (of bins; the first and
+        the last bin also hold what lies beyond); "real" and "synthetic" (shares of the values that are there, the
+        classes weighted alike); "missing" (shares, real and synthetic); "middle" (text: medians, or the most
+        frequent levels); "low" and "high" (text); and "by_class" (for each class [counts of real rows, of
+        synthetic rows], missing ones last; empty without classes).
+    """
+    chosen = range(len(sides.columns)) if places is None else places
+    return [_summary(sides, j, by_class and len(sides.labels) > 1) for j in chosen]
+
+
+def _summary(sides: Sides, j: int, by_class: bool) -> dict[str, Any]:
+    column = sides.columns[j]
+    values = sides.real.columns[j], sides.synthetic.columns[j]
+    date = column.name in sides.dates
+    binned = _binned(column, *values, date)
+    shares, missing, counts = [], [], []
+    for side, where in zip((sides.real, sides.synthetic), binned.places, strict=True):
+        weighted = np.bincount(where, side.weights, minlength=binned.n_bins + 1)
+        there = weighted[:-1].sum()
+        shares.append([round(float(share), 5) for share in weighted[:-1] / (there if there > 0 else 1)])
+        missing.append(round(float(weighted[-1]), 5))
+        counts.append(_by_class(where, side.y, binned.n_bins + 1, sides.n_classes))
+    return {
+        "name": column.name,
+        "kind": "date" if date else column.kind,
+        "levels": binned.levels,
+        "edges": binned.edges,
+        "real": shares[0],
+        "synthetic": shares[1],
+        "missing": missing,
+        "middle": [_middle(column, side, v, date) for side, v in zip((sides.real, sides.synthetic), values, strict=True)],
+        "low": "" if binned.edges is None else number_text(_round(binned.edges[0], date), date),
+        "high": "" if binned.edges is None else number_text(_round(binned.edges[-1], date), date),
+        "by_class": [[counts[0][k], counts[1][k]] for k in range(sides.n_classes)] if by_class else [],
+    }
+
+
+def _by_class(places: Places, codes: Places, n_bins: int, n_classes: int) -> list[list[int]]:
+    flat = np.bincount(codes * n_bins + places, minlength=n_classes * n_bins)
+    counts: list[list[int]] = flat.reshape(n_classes, n_bins).tolist()
+    return counts
+
+
+def _binned(column: ColumnKind, real: npt.NDArray[Any], fake: npt.NDArray[Any], date: bool) -> _Binned:
+    if column.kind == "category":
+        return _binned_levels(column, real, fake)
+    present = real[~np.isnan(real)], fake[~np.isnan(fake)]
+    values = np.unique(present[0])
+    if not date and 0 < len(values) <= MOST_LEVELS and np.isin(present[1], values).all():
+        texts = [number_text(value, date) for value in values]
+        if len(set(texts)) == len(texts):
+            places = [np.where(np.isnan(v), len(values), np.searchsorted(values, v)) for v in (real, fake)]
+            return _Binned(texts, None, (places[0].astype(np.intp), places[1].astype(np.intp)))
+    edges = _edges(*present)
+
+    def where(v: Floats) -> Places:
+        inside = np.clip(np.searchsorted(edges, np.nan_to_num(v), side="right") - 1, 0, len(edges) - 2)
+        return np.where(np.isnan(v), len(edges) - 1, inside).astype(np.intp)
+
+    return _Binned(None, [float(f"{edge:.8g}") for edge in edges], (where(real), where(fake)))
+
+
+def _edges(real: Floats, fake: Floats) -> Floats:
+    """Of equal bins; whole numbers get bins of a whole width, or some bins would hold more of them than others."""
+    low, high = span(real, fake)
+    width = (high - low) / BINS
+    if len(real) and (real == np.rint(real)).all() and width < 100:
+        width = float(np.ceil((high - low + 1) / BINS))
+        low = float(np.floor(low)) - 0.5
+        return low + width * np.arange(int(np.ceil((high - low + 0.5) / width)) + 1)
+    return np.linspace(low, high, BINS + 1)
+
+
+def _binned_levels(column: ColumnKind, real: Places, fake: Places) -> _Binned:
+    known = [] if column.levels is None else [_text(level) for level in column.levels]
+    n = len(known) if len(known) <= MOST_LEVELS + 1 else MOST_LEVELS
+    other = n < len(known) or bool((fake >= len(known)).any())
+    levels = known[:n] + ([OTHER] if other else [])
+
+    def where(codes: Places) -> Places:
+        return np.where(codes < 0, len(levels), np.minimum(codes, n)).astype(np.intp)
+
+    return _Binned(levels, None, (where(real), where(fake)))
+
+
+def span(real: Floats, fake: Floats) -> tuple[float, float]:
+    """From where to where to draw: nearly all real values, and synthetic ones up to half as far beyond."""
+    if len(real) == 0:
+        real = fake if len(fake) else np.zeros(1)
+    low, high = (float(q) for q in np.quantile(real, [0.005, 0.995]))
+    reach = 0.5 * (high - low)
+    if len(fake):
+        fake_low, fake_high = (float(q) for q in np.quantile(fake, [0.005, 0.995]))
+        low, high = min(low, max(fake_low, low - reach)), max(high, min(fake_high, high + reach))
+    if not high > low:
+        around = abs(low) * 0.05 or 0.5
+        low, high = low - around, high + around
+    return low, high
+
+
+def _middle(column: ColumnKind, side: Side, values: npt.NDArray[Any], date: bool) -> str:
+    there = values >= 0 if column.kind == "category" else ~np.isnan(values)
+    if not (side.weights * there).any():
+        return MISSING
+    values, weights = values[there], side.weights[there]
+    if column.kind == "category":
+        shares = np.bincount(values, weights)
+        levels = [] if column.levels is None else list(column.levels)
+        top = int(shares.argmax())
+        return f"{_text(levels[top]) if top < len(levels) else OTHER} {shares[top] / weights.sum():.0%}"
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return number_text(float(values[order][np.searchsorted(reached, 0.5 * reached[-1])]), date)
+
+
+def _round(value: float, date: bool) -> float:
+    return value if date else float(f"{value:.4g}")
+
+
+def number_text(value: float, date: bool = False) -> str:
+    """A number in at most four digits or so, a date as a date."""
+    if date:
+        return str((pd.Timestamp(0) + pd.Timedelta(seconds=value)).date())
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}"
+    return f"{value:.4g}"
+
+
+def _text(level: Any) -> str:
+    text = str(level)
+    return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
