@@ -29,10 +29,11 @@ _HOME = {
     "TrainingWarning": "ganaug.exceptions",
     "balance": "ganaug.datasets",
     "load": "ganaug.estimators",
+    "quality_report": "ganaug.report",
 }
 
 # public as modules: ganaug.experiments.compare(...)
-_MODULES = {"experiments", "metrics", "transforms"}
+_MODULES = {"experiments", "metrics", "plots", "transforms"}
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         TrainingWarning,
     )
     from ganaug.oversampling import GANOversampler
+    from ganaug.report import quality_report
     from ganaug.selection import AugmentedClassifier
 
 

@@ -36,6 +36,8 @@ class BestSnapshot:
         (mean distance among fake samples over that among real ones; 1 is right).
     patience : int or None
         Looks without improvement after which the training ends; None never ends it.
+    untrained : int
+        Steps up to which a narrow generator is not collapsed, but untrained.
 
     Attributes
     ----------
@@ -45,8 +47,11 @@ class BestSnapshot:
         Where it was and what was measured there.
     """
 
-    def __init__(self, measure: Callable[[nn.Module], dict[str, float]], patience: int | None = None) -> None:
+    def __init__(
+        self, measure: Callable[[nn.Module], dict[str, float]], patience: int | None = None, untrained: int = 0
+    ) -> None:
         self.measure = measure
+        self.untrained = untrained
         self.patience = patience
         self.weights: Tensor | None = None
         self.step = 0
@@ -61,7 +66,7 @@ class BestSnapshot:
             return None
         event.record.update(self.look(event.game))
         # The first third is left alone: an untrained generator is narrow, too.
-        if self._collapsed >= COLLAPSED_LOOKS and event.step > event.max_steps / 3:
+        if self._collapsed >= COLLAPSED_LOOKS and event.step > max(event.max_steps / 3, self.untrained):
             return "mode_collapse"
         if self.patience is not None and self._since_best >= self.patience:
             return "no_improvement"

@@ -23,6 +23,7 @@ from ganaug.descent import Player, flatten
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, Players
 from ganaug.objectives import PENALTIES, Objective, slope_of
 from ganaug.precision import Precision, full
+from ganaug.ranks import ALONE, Ranks
 from ganaug.threads import Team, alone
 
 __all__ = [
@@ -82,6 +83,8 @@ class Plan:
         Into which a batch is split. The result depends on it a little, and not on who works on which.
     team : callable ``(function, parts) -> list``
         Who works on the parts.
+    ranks : Ranks
+        The processes that share the parts.
     """
 
     max_steps: int
@@ -100,6 +103,7 @@ class Plan:
     precision: Precision = full
     parts: int = 1
     team: Team = alone
+    ranks: Ranks = ALONE
 
 
 @dataclass
@@ -211,21 +215,21 @@ def play_step(
     whole and measured no better.
     """
     rate = cosine_tail(progress, plan.decay_from)
-    parts = parted(real, labels, plan.parts, rng)
+    parts = plan.ranks.parts(parted(real, labels, plan.parts, rng))
     results = plan.team(lambda part: discriminator_slope(game, objective, part, plan, progress), parts)
     record, gradient = together(results, parts)
-    record["discriminator_gradient_norm"] = game.discriminator.follow(gradient, rate)
+    record["discriminator_gradient_norm"] = game.discriminator.follow(plan.ranks.summed(gradient), rate)
     if game.step % objective.generator_every == 0:
         results = plan.team(lambda part: generator_slope(game, objective, part, plan, progress), parts)
         more, gradient = together(results, parts)
         record |= more
-        record["generator_gradient_norm"] = game.generator.follow(gradient, rate)
+        record["generator_gradient_norm"] = game.generator.follow(plan.ranks.summed(gradient), rate)
     return record
 
 
 def together(results: list[tuple[dict[str, Tensor], Tensor]], parts: list[Part]) -> tuple[dict[str, Tensor], Tensor]:
     """Records and gradients of the parts of a batch as those of the whole, always added in the same order."""
-    if len(results) == 1:
+    if len(results) == 1 and parts[0].share == 1.0:
         return results[0]
     gradient = results[0][1] * parts[0].share
     for part, (_, own) in zip(parts[1:], results[1:], strict=True):
@@ -354,10 +358,10 @@ def train(
     """
     course = course or Course(game.step)
     history, first = course.history, course.first
-    batches = table.batches(plan.batch_size, rng)
+    batches, device = table.batches(plan.batch_size, rng), game.average_flat.device
     began = time.perf_counter() - course.seconds
     while game.step < plan.max_steps:
-        seconds = time.perf_counter() - began
+        seconds = plan.ranks.first(time.perf_counter() - began, device)
         done = (game.step - first) / (plan.max_steps - first)
         progress = max(done, seconds / plan.max_time if plan.max_time else 0.0)
         course.record |= play_step(game, objective, *next(batches), plan, progress, rng)
@@ -367,11 +371,11 @@ def train(
         out_of_time = plan.max_time is not None and seconds >= plan.max_time
         last = out_of_time or game.step == plan.max_steps
         if last or game.step % plan.log_every == 0:
-            history.append(summary(game.step, course.record))
+            history.append(plan.ranks.averaged(summary(game.step, course.record), device))
             looks = last or game.step % plan.look_every == 0
             event = Event(game.step, plan.max_steps, seconds, history[-1], game, looks)
             said = [watch(event) for watch in watchers]
-            reason = next((r for r in said if r), "max_time" if out_of_time else None)
+            reason = plan.ranks.agreed(next((r for r in said if r), "max_time" if out_of_time else None))
             if reason:
                 return history, reason
         if at_rest is not None and (game.step - first) % table.ahead == 0:

@@ -360,3 +360,20 @@ def test_unknown_rules_are_named_and_the_known_ones_listed(bad):
         InvalidParameterError, match=r"curate=.* names no such rule.*'copies', 'outliers', 'other_class'"
     ):
         check_rules(bad)
+
+
+def test_where_classes_lie_apart_a_row_must_be_as_much_of_its_class_as_real_ones_are():
+    """And where they overlap, half the votes is enough."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [1000, 60])
+
+    def table(shift):
+        return np.concatenate([rng.normal(size=(1000, 4)), rng.normal(shift, 0.5, (60, 4))]).astype(np.float32)
+
+    apart, mixed = (Curator(["other_class"], "auto").fit(table(shift), y, 2, [1], seed=0) for shift in (3.0, 0.3))
+    assert apart.least[1] > 0.8 > 0.7 > mixed.least[1] >= 0.5
+    between = rng.normal(1.9, 0.4, (300, 4)).astype(np.float32)
+    fixed = Curator(["other_class"], 0.5).fit(table(3.0), y, 2, [1], seed=0)
+    assert (apart.verdict(between, 1) > 0).mean() > (fixed.verdict(between, 1) > 0).mean() + 0.1
+    own = rng.normal(3.0, 0.5, (500, 4)).astype(np.float32)
+    assert (apart.verdict(own, 1) > 0).mean() < 0.45

@@ -395,3 +395,31 @@ def test_n_jobs_does_not_matter():
         for n in (None, 2)
     )
     assert np.array_equal(one, two)
+
+
+# ---------------------------------------------------------------- learning
+
+
+@pytest.mark.slow
+def test_it_learns_fashion(shared_data):
+    """Ten classes at 14 x 14 pixels, the rarest of 20 images: a classifier of real images knows the samples."""
+    from sklearn.linear_model import LogisticRegression
+
+    X, y, X_test, y_test = shared_data.load_images("fashion_mnist")
+    sizes = [2000, 1000, 500, 375, 250, 175, 100, 50, 30, 20]
+    keep = np.concatenate([np.flatnonzero(y == c)[:n] for c, n in enumerate(sizes)])
+
+    def small(images):
+        return (images.reshape(len(images), 14, 2, 14, 2).mean((2, 4)) + 0.5).astype(np.uint8)
+
+    own = ImageGAN(max_steps=400, channels=16, max_channels=64, random_state=0, verbose=False).fit(
+        small(X[keep]), y[keep]
+    )
+    assert own.stop_reason_ == "max_steps" and own.quality_ > 0.95
+    new, labels = own.sample(dict.fromkeys(range(10), 100), random_state=0)
+    judge = LogisticRegression(max_iter=300).fit(small(X_test).reshape(-1, 196) / 255, y_test)
+    said = judge.predict(new.reshape(-1, 196) / 255) == labels
+    assert said.mean() > 0.7 and min(said[labels == c].mean() for c in range(10)) > 0.25
+    # a classifier that has seen synthetic images only knows real ones
+    student = LogisticRegression(max_iter=300).fit(new.reshape(-1, 196) / 255, labels)
+    assert student.score(small(X_test[:2000]).reshape(-1, 196) / 255, y_test[:2000]) > 0.5

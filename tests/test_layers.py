@@ -19,7 +19,7 @@ LAYERS = [
     ("L0", {"exceptions", "types"}),
     ("L0", {"arrow", "drawing", "seeding"}),
     ("L1", {"augmentation", "codecs", "networks", "objectives"}),
-    ("L2", {"batches", "descent", "devices", "files", "interrupts", "precision", "threads"}),
+    ("L2", {"batches", "descent", "devices", "files", "interrupts", "precision", "ranks", "threads"}),
     ("L2", {"state"}),
     ("L2", {"parallel", "training"}),
     ("L2", {"callbacks", "cycle"}),  # they watch the game; the game knows only that it is watched

@@ -38,6 +38,9 @@ BY_CHANCE = 0.1
 # A class of fewer rows has seen too little to say what is far outside it, or what is another class.
 MIN_ROWS = 12
 ROUNDS = 8
+# Where the classes lie apart, half the votes is little: a row is then asked for as much as this share of the class's
+# own unseen rows stay below, but never for all of the votes.
+AUTO, HALF, REFUSED_OF_REAL, SURE = "auto", 0.5, 0.25, 0.95
 # Rows judged together: so many stay in the processor's cache.
 JUDGED_AT_ONCE = 2048
 
@@ -48,6 +51,7 @@ _ARRAYS = {
     "directions": (2, "float32"),
     "bounds": (3, "float32"),
     "few": (1, "bool"),
+    "least": (1, "float32"),
     "forest.value": (2, "float32"),
     "forest.threshold": (1, "float32"),
     **dict.fromkeys(("forest.feature", "forest.left", "forest.right", "forest.roots"), (1, "int32")),
@@ -89,11 +93,12 @@ class Curator:
         Any of "copies" (equal to a training row), "outliers" (far outside the
         class's rows in some direction) and "other_class" (a forest gives the
         class less than ``min_probability``).
-    min_probability : float
-        Share of the forest's class-balanced votes that the class must get.
+    min_probability : float or "auto"
+        Share of the forest's class-balanced votes that the class must get. "auto" is half of them, or more where the
+        classes lie apart: what a quarter of the class's own rows stay below, judged by trees that never saw them.
     """
 
-    def __init__(self, rules: Iterable[str], min_probability: float) -> None:
+    def __init__(self, rules: Iterable[str], min_probability: float | str) -> None:
         self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
         self.min_probability = min_probability
         self.hashes: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
@@ -102,6 +107,7 @@ class Curator:
         self.bounds: FloatArray = np.zeros((0, 2, 0), np.float32)
         self.forest: ArrayForest | None = None
         self.few: npt.NDArray[np.bool_] = np.zeros(0, bool)
+        self.least: FloatArray = np.zeros(0, np.float32)
 
     def fit(self, x: FloatArray, y: IntArray, n_conditions: int, conditions: Sequence[int], seed: int) -> Curator:
         """Learn what the training rows look like.
@@ -138,6 +144,7 @@ class Curator:
         self.few = counts < MIN_ROWS
         if "other_class" in self.rules and n_conditions > 1 and counts.min() > 0 and width > 0:
             self.forest = ArrayForest.fit(x, y, child_seed(seed, "forest"))
+            self.least = np.array([self._at_least(votes) for votes in self.forest.unseen], np.float32)
         return self
 
     def verdict(self, x: FloatArray, condition: int) -> npt.NDArray[np.int8]:
@@ -164,7 +171,13 @@ class Curator:
     def _other_class(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
         if self.forest is None or self.few[condition]:
             return np.zeros(len(x), bool)
-        return ~self.forest.gives(x, condition, self.min_probability)
+        return ~self.forest.gives(x, condition, float(self.least[condition]))
+
+    def _at_least(self, votes: npt.NDArray[np.float64]) -> float:
+        """What a row of a class must get, from what rows of the class got whose trees never saw them."""
+        if self.min_probability != AUTO:
+            return float(self.min_probability)
+        return max(HALF, min(SURE, float(np.quantile(votes, REFUSED_OF_REAL)))) if len(votes) >= MIN_ROWS else HALF
 
     def _hash(self, x: FloatArray) -> npt.NDArray[np.uint64]:
         cells = np.floor(x / CELL).astype(np.int64).view(np.uint64)
@@ -192,6 +205,8 @@ class Curator:
             "min_probability": self.min_probability,
             "forest_depth": None,
         }
+        if self.min_probability == AUTO and len(self.least):
+            arrays["least"] = self.least
         if self.forest is not None:
             config["forest_depth"] = self.forest.depth
             arrays |= {f"forest.{name}": getattr(self.forest, name) for name in ArrayForest.ARRAYS}
@@ -216,6 +231,9 @@ class Curator:
         self.hash_factors = arrays["hash_factors"].view(np.uint64)
         self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]
         if config["forest_depth"] is not None:
+            one = config["min_probability"]  # for all classes, unless each has its own
+            self.least = arrays["least"] if one == AUTO else np.full(n_conditions, one, np.float32)
+        if config["forest_depth"] is not None:
             parts = {name: arrays[f"forest.{name}"] for name in ArrayForest.ARRAYS}
             self.forest = ArrayForest(depth=config["forest_depth"], **parts)
             self.forest.check(width, n_conditions)
@@ -225,6 +243,8 @@ class Curator:
             "directions": self.directions.shape in ((width, n_directions), (0, 0)),
             "bounds": self.bounds.shape in ((n_conditions, 2, n_directions), (0, 2, 0)),
             "few": self.few.shape == (n_conditions,),
+            "least": self.least.shape in ((n_conditions,), (0,))
+            and bool(((self.least >= 0) & (self.least <= 1)).all()),
         }
         if not all(fits.values()):
             raise InvalidDataError(

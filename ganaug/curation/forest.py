@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +21,8 @@ _CHUNK = 2048
 _ASKED_EVERY = 4
 # A tree draws at least so many rows of each class, with repetition: fewer make a stump.
 LEAST_ROWS = 20
+# Rows of a class whose votes are recorded.
+MOST_WATCHED = 500
 
 
 class ArrayForest:
@@ -36,7 +40,15 @@ class ArrayForest:
         First node of each tree.
     depth : int
         Of the deepest tree.
+
+    Attributes
+    ----------
+    unseen : list of ndarray
+        After ``fit``, for each class: what share of the votes some of its rows get for it, from the trees that did
+        not draw them. Not saved.
     """
+
+    unseen: Sequence[npt.NDArray[np.float64]] = ()
 
     ARRAYS = ("feature", "left", "right", "threshold", "value", "roots")
 
@@ -78,6 +90,8 @@ class ArrayForest:
         smallest = min(map(len, of_class))
         size = min(max(smallest, LEAST_ROWS), max(1, max_rows // len(of_class)))
         trees = []
+        watched = [members[:: math.ceil(len(members) / MOST_WATCHED)] for members in of_class]
+        votes, asked = [np.zeros(len(members)) for members in watched], [np.zeros(len(members)) for members in watched]
         for place in range(n_trees):
             rng = numpy_generator(seed, "tree", place)
             rows = np.concatenate([rng.choice(members, size) for members in of_class])
@@ -85,6 +99,11 @@ class ArrayForest:
                 max_features="sqrt", max_depth=max_depth, min_samples_leaf=2, random_state=int(rng.integers(2**31))
             )
             trees.append(tree.fit(x[rows], y[rows]).tree_)
+            for c, members in enumerate(watched):
+                unseen = ~np.isin(members, rows)
+                if unseen.any():
+                    votes[c][unseen] += tree.predict_proba(x[members[unseen]])[:, c]
+                    asked[c] += unseen
         parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in cls.ARRAYS}
         start = 0
         depth = 0
@@ -102,7 +121,9 @@ class ArrayForest:
             depth = max(depth, tree.max_depth)
         dtypes = {"threshold": np.float32, "value": np.float32}
         arrays = {k: np.concatenate(v).astype(dtypes.get(k, np.int32)) for k, v in parts.items()}
-        return cls(depth=int(depth), **arrays)
+        forest = cls(depth=int(depth), **arrays)
+        forest.unseen = [v[n > 0] / n[n > 0] for v, n in zip(votes, asked, strict=True)]
+        return forest
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in (*self.ARRAYS, "depth")}  # and not what is made of them

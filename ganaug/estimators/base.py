@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -57,9 +58,10 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         Parameters
         ----------
         X : DataFrame, array, sparse matrix or tensor of shape (n_samples, n_features)
-            Real rows. Not changed.
+            Real rows. Not changed. Images and series: (n_samples, ...), or a list, a torch Dataset, or the path of
+            a folder of class folders.
         y : array-like of shape (n_samples,), optional
-            Labels. None trains without classes.
+            Labels. None trains without classes, unless X holds them itself.
         focus : label, optional
             Condition on this class against all others together, instead of on
             every class. Only this class can be sampled then.
@@ -135,15 +137,16 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         self
         """
         settings = self._check_parameters()
-        device: torch.device = settings["device"]
+        ranks, device = self._ranks(settings["device"])
         conditions = Conditions.of(prepared.labels, focus)
         y = conditions.of_codes(prepared.y)
         earlier = self.n_steps_ if self._continues() else 0
         with self._computing(), self._team(device) as work:
             checkpoint = self._checkpoint(prepared, y, conditions, device)
-            seed = self._seed_of_fit() if checkpoint is None else checkpoint.seed
+            seed = ranks.seed(self._seed_of_fit() if checkpoint is None else checkpoint.seed, device)
             known = None if checkpoint is None else checkpoint.design
             design, plan = self._designed(settings, prepared, conditions.count, earlier, device, work, known)
+            plan = replace(plan, ranks=ranks, parts=-(-plan.parts // ranks.count) * ranks.count)
             if checkpoint is not None:
                 checkpoint.design = design
             train_rows, judge_rows = hold_out(y, settings["validation_fraction"], numpy_generator(seed, "hold out"))
@@ -187,6 +190,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
                 title=(title or type(self).__name__) if wants_progress(self.verbose) else None,
                 rng=rng,
                 checkpoint=checkpoint,
+                untrained=self._untrained,
             )
         self._keep(prepared, conditions, counts_of(y, conditions.count), game, played, curator, seed)
         self.design_ = design
@@ -297,9 +301,12 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             "validation_fraction": options.number("validation_fraction", self.validation_fraction, 0, 0.5),
             "patience": None if self.patience is None else options.integer("patience", self.patience, 1),
             "curate": check_rules(self.curate),
-            "min_probability": options.number("min_probability", self.min_probability, 0, 1),
+            "min_probability": self._least_probability(),
             "device": resolve_device(self.device),
         }
+
+    def _least_probability(self) -> float | str:
+        return options.number("min_probability", self.min_probability, 0, 1)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.

@@ -26,6 +26,7 @@ from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.networks import IMAGE_ARCHITECTURES, Players
 from ganaug.objectives import OBJECTIVES
 from ganaug.precision import fastest
+from ganaug.ranks import Ranks, together_with
 from ganaug.seeding import child_seed
 from ganaug.threads import Team, machine_threads, team
 from ganaug.training import Plan, Watcher, direct
@@ -55,6 +56,7 @@ class ConvolutionalGAN(BaseGAN):
 
     _architectures: ClassVar = IMAGE_ARCHITECTURES
     _ahead: ClassVar[int] = 16
+    _untrained: ClassVar[int] = 400
     # Changes that real and synthetic samples alike pass through before they are judged.
     _policy: ClassVar[Sequence[str]]
 
@@ -161,13 +163,17 @@ class ConvolutionalGAN(BaseGAN):
         return build(codec.shape, n_conditions, rng, bounded=codec.bounded, **design)
 
     def _placed(self, network: Placed, device: torch.device) -> Placed:
+        flat = max(p.ndim for p in network.parameters()) == 4
         # kernels that lie channel by channel make images lie so, which convolutions like
-        return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network.to(device, memory_format=torch.channels_last if flat else None)  # type: ignore[call-overload]
 
     # ---- training ----------------------------------------------------------------------------
 
     def _team(self, device: torch.device) -> AbstractContextManager[Team]:
         return team(machine_threads() if device.type == "cpu" else 1)
+
+    def _ranks(self, device: torch.device) -> tuple[Ranks, torch.device]:
+        return together_with(device)
 
     def _designed(
         self,

@@ -55,6 +55,7 @@ def play(
     title: str | None,
     rng: torch.Generator,
     checkpoint: Checkpoint | None = None,
+    untrained: int = 0,
 ) -> Played:
     """Train, watch, and leave the best averaged generator in ``game.average``.
 
@@ -64,6 +65,8 @@ def play(
         Title of the progress bar; None shows none.
     checkpoint : Checkpoint, optional
         Where the training is kept while it runs, and may be gone on with.
+    untrained : int
+        Steps up to which a narrow generator is not collapsed, but untrained.
 
     Returns
     -------
@@ -72,18 +75,18 @@ def play(
         collapsed or was interrupted. It is text and not a warning raised here,
         because this may run in a worker whose warnings nobody sees.
     """
-    best = BestSnapshot(measure, patience)
+    best = BestSnapshot(measure, patience, untrained)
     course = None if checkpoint is None else checkpoint.restore(game, best, rng)
     if course is None:
         best.look(game)  # what there is to fall back on: the untrained generator, or the earlier fit's
-    bar = ProgressBar(title) if title is not None else None
+    bar = ProgressBar(title) if title is not None and plan.ranks.own == 0 else None
     with main_thread_interrupts() as interrupt:
 
         def stop_when_interrupted(event: Event) -> str | None:
             return "interrupted" if interrupt.requested else None
 
         def at_rest(course: Course) -> None:
-            if checkpoint is not None:
+            if checkpoint is not None and plan.ranks.own == 0:
                 checkpoint.save(game, course, best, rng, now=interrupt.requested)
 
         # Divergence is looked for first: nothing of a diverged network should be measured.
@@ -98,7 +101,7 @@ def play(
         history[-1].update(best.look(game))
     if best.weights is not None:
         game.average_flat.copy_(best.weights)
-    if checkpoint is not None and reason != "interrupted":  # that one may be gone on with
+    if checkpoint is not None and plan.ranks.own == 0 and reason != "interrupted":  # that one may be gone on with
         checkpoint.finish()
     advice = _ADVICE.get(reason)
     warning = advice and advice.format(step=game.step, best=best.step, diversity=best.diversity)

@@ -16,6 +16,7 @@ from ganaug.curation import Curator
 from ganaug.estimators.judging import snapshot_measure
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.networks import Players
+from ganaug.ranks import Ranks
 from ganaug.threads import Team, alone, one_thread
 from ganaug.training import Plan
 from ganaug.types import FloatArray, IntArray
@@ -32,6 +33,8 @@ class Modality:
     _architectures: ClassVar[Mapping[str, Callable[..., Players]]]
     # Steps for which rows are drawn at once; a checkpoint falls on a multiple of them.
     _ahead: ClassVar[int] = 64
+    # Steps up to which a generator whose samples are all alike is no reason to stop.
+    _untrained: ClassVar[int] = 0
 
     @abstractmethod
     def _make_codec(self) -> Any:
@@ -48,6 +51,10 @@ class Modality:
     @abstractmethod
     def _augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:
         """What happens to real samples before the discriminator sees them."""
+
+    def _ranks(self, device: torch.device) -> tuple[Ranks, torch.device]:
+        """The processes that train together, and the device of this one."""
+        return Ranks(), device
 
     def _resolved(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Samples and labels out of whatever holds both."""

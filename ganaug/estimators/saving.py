@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from ganaug.estimators.base import BaseGAN
+from ganaug.estimators import parts, translation_state
 from ganaug.estimators.images import ImageGAN
-from ganaug.estimators.parts import restored
 from ganaug.estimators.series import SeriesGAN
 from ganaug.estimators.tabular import TabularGAN
+from ganaug.estimators.translator import ImageTranslator
 from ganaug.exceptions import GanaugError, ModelFileError
 from ganaug.state import read_state
 
 __all__ = ["load"]
 
-# kind in the file -> estimator; to make a new estimator loadable, add one line
-_KINDS: dict[str, type[BaseGAN]] = {"ImageGAN": ImageGAN, "SeriesGAN": SeriesGAN, "TabularGAN": TabularGAN}
+# kind in the file -> what makes an estimator of its parts; to make a new one loadable, add one line
+_KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
+    "ImageGAN": partial(parts.restored, ImageGAN),
+    "ImageTranslator": partial(translation_state.restored, ImageTranslator),
+    "SeriesGAN": partial(parts.restored, SeriesGAN),
+    "TabularGAN": partial(parts.restored, TabularGAN),
+}
 
 
-def load(path: str | os.PathLike[str]) -> BaseGAN:
+def load(path: str | os.PathLike[str]) -> Any:
     """Read an estimator that its ``save`` wrote.
 
     Parameters
@@ -28,7 +36,7 @@ def load(path: str | os.PathLike[str]) -> BaseGAN:
 
     Returns
     -------
-    BaseGAN
+    estimator
         Of the class that was saved; samples and scores as the original did.
 
     Raises
@@ -54,7 +62,7 @@ def load(path: str | os.PathLike[str]) -> BaseGAN:
     if state.kind not in _KINDS:
         raise ModelFileError(f"{os.fspath(path)} holds a {state.kind!r}; this version knows {sorted(_KINDS)}")
     try:
-        gan: BaseGAN = restored(_KINDS[state.kind], state.config, state.arrays)
+        gan = _KINDS[state.kind](state.config, state.arrays)
     except GanaugError as error:
         raise ModelFileError(f"{os.fspath(path)} is damaged or was altered, save it again: {error}") from error
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, OverflowError) as error:

@@ -10,6 +10,7 @@ import torch
 
 from ganaug.augmentation import Augmentation, jitter
 from ganaug.codecs import CompactTableCodec
+from ganaug.curation.curator import AUTO
 from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
@@ -66,10 +67,11 @@ class TabularGAN(BaseGAN):
         Rules that refuse a sample, which is then drawn again: "copies" equal to
         a training row in every column, "outliers" far outside the class's rows,
         and rows that a forest assigns to an "other_class". True is all, False none.
-    min_probability : float, default=0.5
+    min_probability : float or "auto", default="auto"
         Class-balanced probability that the forest of "other_class" must give
-        to the row's own class. Less keeps more of the rows where classes
-        overlap: more recall, less precision.
+        to the row's own class. "auto" is 0.5, or more where the classes lie apart: what a quarter of the class's
+        real rows stay below, each judged by trees that never saw it. Less keeps more of
+        the rows where classes overlap: more recall, less precision.
     keep_range : bool, default=True
         Whether numbers and dates stay within the range seen in training.
     callbacks : list of callable, optional
@@ -145,7 +147,7 @@ class TabularGAN(BaseGAN):
         validation_fraction: float = 0.2,
         patience: int | None = None,
         curate: bool | str | Iterable[str] = True,
-        min_probability: float = 0.5,
+        min_probability: float | str = "auto",
         keep_range: bool = True,
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
@@ -191,6 +193,9 @@ class TabularGAN(BaseGAN):
         options.integer("latent_dim", self.latent_dim, 1)
         options.number("jitter", self.jitter, 0)
         return super()._check_parameters()
+
+    def _least_probability(self) -> float | str:
+        return AUTO if self.min_probability == AUTO else super()._least_probability()
 
     def _plan(self, settings: dict[str, Any], codec: CompactTableCodec, earlier: int) -> Plan:
         steps = settings["max_steps"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ganaug.drawing import axes_or_new
 
-__all__ = ["arm_bars", "critical_difference", "heat_map", "sample_page", "score_against_cost"]
+__all__ = ["arm_intervals", "critical_difference", "heat_map", "sample_page", "score_against_cost"]
 
 
 def critical_difference(found: dict[str, Any], title: str, ax: Any = None) -> Any:
@@ -97,8 +97,8 @@ def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: 
     return ax
 
 
-def arm_bars(table: pd.DataFrame, kinds: list[str], title: str, ax: Any = None) -> Any:
-    """A bar for each arm with its interval, coloured by kind; parameters as in `critical_difference`.
+def arm_intervals(table: pd.DataFrame, kinds: list[str], title: str, ax: Any = None) -> Any:
+    """A point for each arm with its interval, coloured by kind; parameters as in `critical_difference`.
 
     Parameters
     ----------
@@ -108,22 +108,18 @@ def arm_bars(table: pd.DataFrame, kinds: list[str], title: str, ax: Any = None) 
         Of the rows.
     """
     colours = {"baseline": "tab:gray", "blend": "tab:blue", "synthetic": "tab:orange"}
-    ax = _axes(ax, 7.0, 1.0 + 0.28 * len(table))
+    ax = axes_or_new(ax, 7.0, 1.0 + 0.28 * len(table))
     places = -np.arange(len(table))
-    ax.barh(places, table["mean"], xerr=table["interval"].fillna(0), color=[colours[k] for k in kinds], ecolor="black")
+    for place, kind, mean, width in zip(places, kinds, table["mean"], table["interval"].fillna(0), strict=True):
+        ax.errorbar(mean, place, xerr=width, fmt="o", color=colours[kind], capsize=3)
     ax.set_yticks(places, [str(name) for name in table.index], fontsize=8)
-    known = table["mean"].dropna()
-    if len(known):
-        low, high = float(known.min()), float(known.max())
-        margin = max(0.02, 0.3 * (high - low))
-        ax.set_xlim(max(0.0, low - margin), min(1.0, high + margin))
     ax.set_title(title, fontsize=10)
     ax.grid(axis="x", alpha=0.3)
     return ax
 
 
 def sample_page(classes: dict[str, tuple[Any, Any]], title: str, kind: str = "image", ax: Any = None) -> Any:
-    """For each class a row of real samples and, below it, one of synthetic ones; parameters as in `critical_difference`.
+    """For each class a row of real samples and one of synthetic ones; parameters as in `critical_difference`.
 
     Parameters
     ----------
@@ -133,7 +129,7 @@ def sample_page(classes: dict[str, tuple[Any, Any]], title: str, kind: str = "im
     """
     rows = [samples for pair in classes.values() for samples in pair]
     width = max(len(samples) for samples in rows)
-    ax = _axes(ax, 1.5 + 0.6 * width, 0.6 + 0.6 * len(rows))
+    ax = axes_or_new(ax, 1.5 + 0.6 * width, 0.6 + 0.6 * len(rows))
     low = min(float(samples.min()) for samples in rows if len(samples))
     high = max(float(samples.max()) for samples in rows if len(samples))
     for row, samples in enumerate(rows):

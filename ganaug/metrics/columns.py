@@ -121,7 +121,7 @@ def compared_numbers(real: Floats, fake: Floats) -> Compared:
         if a.sum() == 0 or b.sum() == 0:
             return float(a.sum() != b.sum())
         steps = np.concatenate([a / a.sum(), -b / b.sum()])[order]
-        return float(np.abs(np.cumsum(steps)[ends]).max())
+        return min(1.0, float(np.abs(np.cumsum(steps)[ends]).max()))
 
     return distance
 
@@ -134,6 +134,6 @@ def compared_codes(real: npt.NDArray[np.int64], fake: npt.NDArray[np.int64]) -> 
         a, b = (np.bincount(c + 1, w, n_levels + 1)[1:] for c, w in ((real, w_real), (fake, w_fake)))
         if a.sum() == 0 or b.sum() == 0:
             return float(a.sum() != b.sum())
-        return float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
+        return min(1.0, float(np.abs(a / a.sum() - b / b.sum()).sum() / 2))
 
     return distance

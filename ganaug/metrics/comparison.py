@@ -152,7 +152,8 @@ class Comparison:
         places = self._some(self.places("category"))
         names = [self.kinds[j].name for j in places]
         real, fake = ([np.minimum(rows.columns[j], MAX_LEVELS) for j in places] for rows in (self.real, self.synthetic))
-        if self.real.y is not None and self.synthetic.y is not None and len(np.unique(self.real.y)) > 1:
+        several = len(self.labels) > 1 and self.offered.y is not None and len(np.unique(self.offered.y)) > 1
+        if several and self.real.y is not None and self.synthetic.y is not None:
             names, real, fake = [*names, "(class)"], [*real, self.real.y], [*fake, self.synthetic.y]
         return names, real, fake
 

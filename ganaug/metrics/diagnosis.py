@@ -117,7 +117,7 @@ def diagnose(results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
         every way), "copying" (training rows repeated), "dependence" (columns right, but not together),
         "marginals" (single columns off), "unlike" (rows where no real row lies, for none of these reasons),
         "good"; several may hold. Then the rest, the worst first, but for what the verdict brings about. Where
-        the whole shows nothing bad, classes with rows enough are judged one by one.
+        the whole is not to blame, classes with rows enough are judged one by one.
 
     Examples
     --------
@@ -130,8 +130,9 @@ def diagnose(results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     'dependence'
     """
     found = [finding for rule in RULES if (finding := rule(_Facts(results))) is not None]
-    if not any(finding.severity == "bad" and finding.topic in VERDICTS for finding in found):
-        found += _of_classes(results)
+    if not {finding.topic for finding in found if finding.severity == "bad"} & FOLLOWS.keys():
+        told = {finding.topic for finding in found if finding.topic in VERDICTS}
+        found += [finding for finding in _of_classes(results) if finding.topic not in told]
     follows = {topic for cause in found if cause.severity == "bad" for topic in FOLLOWS.get(cause.topic, ())}
     found = [finding for finding in found if finding.topic not in follows]
     if not any(finding.severity == "bad" or finding.topic in VERDICTS for finding in found):

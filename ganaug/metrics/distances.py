@@ -103,8 +103,11 @@ def compared_by_kernel(real: Floats, fake: Floats) -> Compared:
     np.fill_diagonal(within_f, 0)
 
     def distance(w_real: Floats, w_fake: Floats) -> float:
-        of_real = w_real @ within_r @ w_real / (1 - (w_real**2).sum())
-        of_fake = w_fake @ within_f @ w_fake / (1 - (w_fake**2).sum())
+        pairs_r, pairs_f = 1 - (w_real**2).sum(), 1 - (w_fake**2).sum()
+        if min(pairs_r, pairs_f) <= 1e-12:
+            return float("nan")
+        of_real = w_real @ within_r @ w_real / pairs_r
+        of_fake = w_fake @ within_f @ w_fake / pairs_f
         return float(of_real + of_fake - 2 * w_real @ across @ w_fake)
 
     return distance

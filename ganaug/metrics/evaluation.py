@@ -208,14 +208,14 @@ def _entry(metric: Metric, part: Comparison, found: Estimate, floor: float | Non
         "enough": enough,
         "direction": metric.direction,
         "family": metric.family,
-        "note": _note(metric, n_real, n_synthetic, found, enough),
+        "note": _note(metric, part, found, enough),
         "details": found.details,
     }
 
 
-def _note(metric: Metric, n_real: int, n_synthetic: int, found: Estimate, enough: bool) -> str:
-    judged = f"judged by {n_real:,} real and {n_synthetic:,} synthetic rows"
+def _note(metric: Metric, part: Comparison, found: Estimate, enough: bool) -> str:
+    judged, how = f"judged by {len(part.real):,} real and {len(part.synthetic):,} synthetic rows", part.remark
     if "n_test" in found.details:
-        judged = f"judged by {found.details['n_test']:,} held-out rows"
+        judged, how = f"judged by {found.details['n_test']:,} held-out rows", ""
     weak = "" if enough else f", which cannot support much: {metric.rows} or more can"
-    return "; ".join(text for text in (judged + weak, found.remark) if text)
+    return "; ".join(text for text in (judged + weak, how, found.remark) if text)

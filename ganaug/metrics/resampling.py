@@ -90,6 +90,9 @@ def estimate(
         return Estimate(value, **more)
     rng = numpy_generator(seed, "resampling")
     draws = np.array([statistic(*(_weights(rng, n) for n in sizes)) for _ in range(n_resamples)])
+    draws = draws[np.isfinite(draws)]  # nothing can be said of a draw that is one row over and over
+    if len(draws) < 2:
+        return Estimate(value, **more)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(draws, [tail, 1 - tail]) - draws.mean() + value
     return Estimate(value, float(max(low, bounds[0])), float(min(high, bounds[1])), **more)

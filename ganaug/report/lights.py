@@ -16,7 +16,7 @@ LIGHTS = ("none", "good", "unsure", "warn", "bad")
 QUESTIONS = {
     "fidelity": "Do they look like real ones?",
     "diversity": "Are all kinds of real ones among them?",
-    "privacy": "Are they no copies of real ones?",
+    "privacy": "Are they free of copies of real ones?",
     "utility": "Does a classifier learn from them?",
 }
 # What a finding is about.
@@ -70,8 +70,8 @@ def thresholds() -> dict[str, dict[str, str]]:
     return {
         "fidelity": {
             "warn": (
-                f"single columns differ by more than {d.COLUMNS_WARN:.2f} above what two halves of the real rows differ "
-                f"by; under {d.KEPT_WARN:.0%} of the dependence between columns is left; a random forest tells "
+                f"single columns differ by more than {d.COLUMNS_WARN:.2f} above what two halves of the real rows "
+                f"differ by; under {d.KEPT_WARN:.0%} of the dependence between columns is left; a random forest tells "
                 f"synthetic from real rows with an AUC above {d.TOLD_APART:.2f}; values are missing "
                 f"{d.MISSING_WARN:.0%} more or less often"
             ),
@@ -83,8 +83,8 @@ def thresholds() -> dict[str, dict[str, str]]:
         "diversity": {
             "warn": f"the samples cover under {d.THIN_COVERAGE:.0%} of the real rows that real rows cover",
             "bad": (
-                f"the samples' nearest real rows are under {d.COLLAPSED_NEIGHBOURS:.0%} as many different ones as those "
-                f"of unseen real rows, and under {d.COLLAPSED_RECALL:.0%} of what real rows reach is reached"
+                f"the samples' nearest real rows are under {d.COLLAPSED_NEIGHBOURS:.0%} as many different ones as "
+                f"those of unseen real rows, and under {d.COLLAPSED_RECALL:.0%} of what real rows reach is reached"
             ),
         },
         "privacy": {
@@ -93,8 +93,8 @@ def thresholds() -> dict[str, dict[str, str]]:
                 f"row is; or an attacker tells who was in the training data with an AUC above {d.MEMBERSHIP_WARN:.2f}"
             ),
             "bad": (
-                f"over {d.COPIES_BAD:.0%} are; or under {d.AUTHENTIC_BAD:.0%} of what real rows get are more than noisy "
-                f"copies; or the attacker's AUC is above {d.MEMBERSHIP_BAD:.2f}"
+                f"over {d.COPIES_BAD:.0%} are; or under {d.AUTHENTIC_BAD:.0%} of what real rows get are more than "
+                f"noisy copies; or the attacker's AUC is above {d.MEMBERSHIP_BAD:.2f}"
             ),
         },
         "utility": {

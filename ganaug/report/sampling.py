@@ -88,7 +88,7 @@ def draw(source: Any, y: Any, kind: str, n_samples: Any, seed: int) -> Drawn:
 
 def _checked(n_samples: Any) -> int | dict[Any, int] | None:
     counts = n_samples.values() if isinstance(n_samples, Mapping) else [2 if n_samples is None else n_samples]
-    if not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in counts) or not counts:
+    if not all(isinstance(n, Integral) and not isinstance(n, bool) and int(n) > 0 for n in counts) or not counts:
         raise InvalidParameterError(f"n_samples={n_samples!r} must be a positive integer, or a dict of label to such")
     return dict(n_samples) if isinstance(n_samples, Mapping) else None if n_samples is None else int(n_samples)
 
@@ -103,7 +103,8 @@ def _drawn(generator: Any, y: Any, n_samples: Any, most: int, seed: int) -> Draw
         return Drawn(X, labels if y is not None else None, generator, _curation(generator))
     counts = pd.Series(np.asarray(y)).astype(object).value_counts()
     wanted = n_samples if isinstance(n_samples, dict) else _planned(_labels(generator, counts), counts, n_samples, most)
-    parts, labels, curation = [], [], {}
+    parts, labels = [], []
+    curation: dict[str, dict[str, int]] = {}
     for label, n in wanted.items():
         X, own = _pair(generator.sample(n, label=label, **_seeded(takes, seed, label_text(label))))
         if n_rows(X) != n or own is None:
@@ -121,7 +122,8 @@ def _labels(generator: Any, counts: Any) -> list[Any]:
     """Labels that can be sampled, in the order of `classes_`."""
     if hasattr(generator, "generators_"):
         return list(generator.generators_)
-    conditions, classes = getattr(generator, "conditions_", None), getattr(generator, "classes_", None)
+    conditions: Any = getattr(generator, "conditions_", None)
+    classes = getattr(generator, "classes_", None)
     if classes is None:
         known = list(counts.index)
         return sorted(known, key=str)

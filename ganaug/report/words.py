@@ -17,7 +17,7 @@ MOST_NAMED = 5
 
 _OPENINGS = {
     "good": "look good: no test found anything wrong with them",
-    "collapse": "have collapsed: a few samples are repeated over and over, and most of the real data has no counterpart",
+    "collapse": "have collapsed: a few samples are repeated over and over, and most real ones have no counterpart",
     "untrained": "do not look like the real ones in any way, as those of an untrained generator",
     "copying": "copy the training {things}: most of them are training {things} with a little noise",
     "dependence": "have the right values column by column, but the columns do not belong together as in the real ones",
@@ -48,25 +48,31 @@ _PRIVACY = {
 
 
 def summary(
-    kind: str, n_synthetic: int, findings: Sequence[Finding], lights: Mapping[str, str], classes: Sequence[Mapping[str, Any]]
+    kind: str,
+    n_synthetic: int,
+    findings: Sequence[Finding],
+    lights: Mapping[str, str],
+    classes: Sequence[Mapping[str, Any]],
 ) -> str:
     """One paragraph for somebody who never trained a GAN."""
-    things = NAMES[kind]
-    first = findings[0]
+    things, first = NAMES[kind], findings[0]
     mild = first.severity == "warn" and first.topic in _MILD
     opening = (_MILD if mild else _OPENINGS).get(first.topic, _WORRIES)
-    sentences = [f"The {n_synthetic:,} synthetic {things} {opening.format(things=things, what=first.text[:1].lower() + first.text[1:].rstrip('.'))}."]
-    others = [f for f in findings[1:] if f.severity == "bad" and f.topic in _OPENINGS and f.topic != first.topic]
-    sentences += [f"They also {_OPENINGS[f.topic].format(things=things)}." for f in others]
+    what = first.text[:1].lower() + first.text[1:].rstrip(".")
+    sentences = [f"The {n_synthetic:,} synthetic {things} {opening.format(things=things, what=what)}."]
+    others = {f.topic for f in findings[1:] if f.severity == "bad" and f.topic in _OPENINGS} - {first.topic}
+    sentences += [f"They also {text.format(things=things)}." for topic, text in _OPENINGS.items() if topic in others]
     if first.topic != "copying" and lights["privacy"] in _PRIVACY:
         sentences.append(_PRIVACY[lights["privacy"]].format(things=things))
     sentences.append(_UTILITY[lights["utility"]].format(things=things))
-    small = [c for c in classes if c["n_real"] < FEW]
+    small = sorted((c for c in classes if c["n_real"] < FEW), key=lambda c: c["n_real"])
     if small:
-        worst = min(small, key=lambda c: c["n_real"])
-        more = f", and {len(small) - 1} more {'class is' if len(small) == 2 else 'classes are'} small" if len(small) > 1 else ""
+        more = {0: "", 1: ", and another class has few, too"}.get(
+            len(small) - 1, f", and {len(small) - 1} more have few"
+        )
+        about = "it is" if len(small) == 1 else "them is"
         sentences.append(
-            f"Class `{worst['label']}` has {worst['n_real']} real {things}{more}: figures about {'them' if more else 'it'} are rough."
+            f"Class `{small[0]['label']}` has {small[0]['n_real']} real {things}{more}: what is said of {about} rough."
         )
     return " ".join(sentences)
 
@@ -77,8 +83,8 @@ def advice_for_class(kind: str, label: str, n_real: int) -> str:
     has = f"class `{label}` has {n_real} {things}"
     if n_real < TOO_FEW:
         return (
-            f"{has}: a GAN learns so few by heart or not at all, and no figure about them can be trusted. Collect more, "
-            "join it with a related class, or give it a larger class weight; below 12 GANOversampler uses a smoothed "
+            f"{has}: a GAN learns so few by heart or not at all, and no figure about them can be trusted. "
+            "Collect more, join it with a related class, or give it a larger class weight; below 12 GANOversampler uses a smoothed "
             "bootstrap instead of a GAN."
         )
     if n_real < FEW:
@@ -101,7 +107,7 @@ def trust(kind: str, data: Mapping[str, Any], results: Mapping[str, Mapping[str,
     """What a reader must know to believe the figures as far as they go, and no further."""
     things = NAMES[kind]
     said = [
-        "Each figure has an interval that holds 95 % of what other draws of as many samples would have given, and a "
+        "Each figure has an interval that holds 95% of what other draws of as many samples would have given, and a "
         f"floor: what real {things} get against real {things}. A figure near its floor is as good as it can be."
     ]
     weak = [name for name, entry in results.items() if not entry["enough"]]
@@ -115,13 +121,15 @@ def trust(kind: str, data: Mapping[str, Any], results: Mapping[str, Mapping[str,
         if c["n_real"] < FEW:
             by_size["too few" if c["n_real"] < TOO_FEW else "few"].append(c["label"])
     if by_size["too few"]:
-        said.append(f"Under {TOO_FEW} real {things}, about which nothing can be measured: {name_list(by_size['too few'])}.")
+        said.append(
+            f"Under {TOO_FEW} real {things}, about which nothing can be measured: {name_list(by_size['too few'])}."
+        )
     if by_size["few"]:
         said.append(f"Under {FEW} real {things}, of which the intervals are wide: {name_list(by_size['few'])}.")
     if not data["n_holdout"]:
         said.append(
-            f"No held-out {things} were given. An attack on who was in the training data, and the gain of a classifier, "
-            "can only be measured with X_holdout and y_holdout."
+            f"No held-out {things} were given. An attack on who was in the training data, and the gain of a "
+            "classifier, can only be measured with X_holdout and y_holdout."
         )
     said.append(
         "The samples are one draw from the generator; another draw, or another training with another seed, gives "

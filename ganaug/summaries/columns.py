@@ -14,7 +14,7 @@ from ganaug.metrics.resampling import Floats
 from ganaug.metrics.tables import ColumnKind
 from ganaug.summaries.sides import Places, Side, Sides
 
-__all__ = ["BINS", "MOST_LEVELS", "column_summaries", "number_text", "span"]
+__all__ = ["BINS", "MOST_LEVELS", "column_summaries", "number_text", "span", "whole"]
 
 BINS = 24
 # A column of numbers with so few values is shown value by value; of categories so many levels, then "other".
@@ -30,13 +30,16 @@ class _Binned:
     levels: list[str] | None
     edges: list[float] | None
     places: tuple[Places, Places]  # real, synthetic
+    ends: tuple[str, str] = ("", "")  # the first and the last value that is shown
 
     @property
     def n_bins(self) -> int:
         return len(self.levels) if self.levels is not None else len(self.edges or [0]) - 1
 
 
-def column_summaries(sides: Sides, places: Sequence[int] | None = None, *, by_class: bool = True) -> list[dict[str, Any]]:
+def column_summaries(
+    sides: Sides, places: Sequence[int] | None = None, *, by_class: bool = True
+) -> list[dict[str, Any]]:
     """What the values of each column are.
 
     Parameters
@@ -81,9 +84,11 @@ def _summary(sides: Sides, j: int, by_class: bool) -> dict[str, Any]:
         "real": shares[0],
         "synthetic": shares[1],
         "missing": missing,
-        "middle": [_middle(column, side, v, date) for side, v in zip((sides.real, sides.synthetic), values, strict=True)],
-        "low": "" if binned.edges is None else number_text(_round(binned.edges[0], date), date),
-        "high": "" if binned.edges is None else number_text(_round(binned.edges[-1], date), date),
+        "middle": [
+            _middle(column, side, v, date) for side, v in zip((sides.real, sides.synthetic), values, strict=True)
+        ],
+        "low": binned.ends[0],
+        "high": binned.ends[1],
         "by_class": [[counts[0][k], counts[1][k]] for k in range(sides.n_classes)] if by_class else [],
     }
 
@@ -110,18 +115,19 @@ def _binned(column: ColumnKind, real: npt.NDArray[Any], fake: npt.NDArray[Any], 
         inside = np.clip(np.searchsorted(edges, np.nan_to_num(v), side="right") - 1, 0, len(edges) - 2)
         return np.where(np.isnan(v), len(edges) - 1, inside).astype(np.intp)
 
-    return _Binned(None, [float(f"{edge:.8g}") for edge in edges], (where(real), where(fake)))
+    low, high = (number_text(_round(bound, date), date) for bound in span(*present))
+    return _Binned(None, [float(f"{edge:.8g}") for edge in edges], (where(real), where(fake)), (low, high))
 
 
 def _edges(real: Floats, fake: Floats) -> Floats:
     """Of equal bins; whole numbers get bins of a whole width, or some bins would hold more of them than others."""
     low, high = span(real, fake)
     width = (high - low) / BINS
-    if len(real) and (real == np.rint(real)).all() and width < 100:
+    if whole(real) and width < 100:
         width = float(np.ceil((high - low + 1) / BINS))
-        low = float(np.floor(low)) - 0.5
-        return low + width * np.arange(int(np.ceil((high - low + 0.5) / width)) + 1)
-    return np.linspace(low, high, BINS + 1)
+        n_bins = int(np.ceil((high - low + 1) / width))
+        return np.linspace(low - 0.5, low - 0.5 + width * n_bins, n_bins + 1, dtype=np.float64)
+    return np.linspace(low, high, BINS + 1, dtype=np.float64)
 
 
 def _binned_levels(column: ColumnKind, real: Places, fake: Places) -> _Binned:
@@ -145,10 +151,17 @@ def span(real: Floats, fake: Floats) -> tuple[float, float]:
     if len(fake):
         fake_low, fake_high = (float(q) for q in np.quantile(fake, [0.005, 0.995]))
         low, high = min(low, max(fake_low, low - reach)), max(high, min(fake_high, high + reach))
+    if whole(real):
+        low, high = float(np.floor(low)), float(np.ceil(high))
     if not high > low:
         around = abs(low) * 0.05 or 0.5
         low, high = low - around, high + around
     return low, high
+
+
+def whole(values: Floats) -> bool:
+    """Whether all that are there are whole numbers."""
+    return bool(len(values)) and bool((values == np.rint(values)).all())
 
 
 def _middle(column: ColumnKind, side: Side, values: npt.NDArray[Any], date: bool) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ganaug.metrics import dependence
 from ganaug.metrics.resampling import Floats, uniform
 from ganaug.seeding import numpy_generator
-from ganaug.summaries.columns import MOST_LEVELS, OTHER, number_text, span
+from ganaug.summaries.columns import MOST_LEVELS, OTHER, number_text, span, whole
 from ganaug.summaries.sides import Side, Sides
 
 __all__ = ["correlation_maps", "pair_summaries"]
@@ -21,6 +21,8 @@ MOST_COLUMNS, MOST_ROWS = 40, 3000
 MAPPED_COLUMNS = 30
 POINTS = 250
 SHOWN_LEVELS = 8
+# Points of whole numbers with so few values would hide one another.
+FEW_STEPS = 40
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 Pair = tuple[int, int]
@@ -46,8 +48,8 @@ def pair_summaries(
     list of dict
         "kind", "first", "second", "why" ("came out worst" or "strongest"), "strength" (real, synthetic), and
 
-        - of "points" (two numbers; the strength is Spearman's): "x" and "y" (ranges), "real" and "synthetic" (two
-          lists of coordinates each);
+        - of "points" (two numbers; the strength is Spearman's): "x" and "y" (dicts of "low", "high", "text", and
+          "step": 1 for few whole numbers, else 0), "real" and "synthetic" (two lists of coordinates each);
         - of "boxes" (a category and a number; the correlation ratio): "levels", "y", "real" and "synthetic"
           (for each level the 5, 25, 50, 75 and 95 % quantiles of the number, or None);
         - of "shares" (two categories; Cramer's V): "levels" (of both), "real" and "synthetic" (matrices of shares).
@@ -202,6 +204,8 @@ def _points(sides: Sides, pair: Pair, parts: tuple[_Part, _Part]) -> dict[str, A
         for side in both
     ]
     axes = {name: _range(bounds, sides, j) for name, bounds, j in zip("xy", (x, y), pair, strict=True)}
+    for axis, name in enumerate("xy"):
+        axes[name]["step"] = int(whole(both[0][axis]) and axes[name]["high"] - axes[name]["low"] <= FEW_STEPS)
     return {**axes, "real": drawn[0], "synthetic": drawn[1]}
 
 
@@ -247,8 +251,6 @@ def _range(bounds: tuple[float, float], sides: Sides, j: int) -> dict[str, Any]:
 
 def _short(values: Floats) -> list[float]:
     return [float(f"{value:.5g}") for value in values]
-
-
 
 
 _Strengths = Callable[[Sides, Sequence[int], tuple[_Part, _Part]], Strengths]

@@ -124,8 +124,8 @@ def read_sides(X: Any, y: Any, X_syn: Any, y_syn: Any, *, seed: int = 0, most: i
         features = made.of_columns(columns) if isinstance(made, TableMap) else made.transform(rows)
         own = all_codes[number]
         sides.append(Side(rows, columns, features, own, number, _weights(own, shares)))
-    columns = made.columns if isinstance(made, TableMap) else ()
-    return Sides(kind, sides[0], sides[1], columns, _dates(X), labels)
+    kinds = made.columns if isinstance(made, TableMap) else ()
+    return Sides(kind, sides[0], sides[1], kinds, _dates(X), labels)
 
 
 def _taken(X: Any, most: int, seed: int, name: str) -> tuple[Any, Places]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.estimators import options
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 
 __all__ = ["ARMS", "SERIES_ARMS", "Arm", "chosen_arms"]
 
@@ -74,26 +74,23 @@ class Arm:
         return self != plain
 
 
-_AUGMENTED = {"augment": True}
-_MIXUP_DRW = {"mixup": 1.0, "reweight_from": 0.8, "augment": True}
-
 # For pictures. The order is that of the tables; the first is what everything is compared with.
 ARMS: dict[str, Arm] = {
     "nothing": Arm(),
     "weighted sampler": Arm(sampler="balanced"),
-    "augmentation": Arm(**_AUGMENTED),
-    "weighted sampler + augmentation": Arm(sampler="balanced", **_AUGMENTED),
-    "logit adjustment + augmentation": Arm(adjust=1.0, **_AUGMENTED),
-    "Mixup-DRW + augmentation": Arm(**_MIXUP_DRW),
-    "SMOTE + augmentation": Arm(share=1.0, maker="smote", **_AUGMENTED),
-    "blend 0.25 + augmentation": Arm(share=0.25, **_AUGMENTED),
-    "blend 0.5 + augmentation": Arm(share=0.5, **_AUGMENTED),
-    "blend 1 + augmentation": Arm(share=1.0, **_AUGMENTED),
-    "blend 0.5 + weighted sampler + augmentation": Arm(share=0.5, sampler="balanced", **_AUGMENTED),
-    "blend 0.5 + logit adjustment + augmentation": Arm(share=0.5, adjust=1.0, **_AUGMENTED),
-    "blend 0.5 + Mixup-DRW + augmentation": Arm(share=0.5, **_MIXUP_DRW),
-    "blend 1 until 0.7, then weighted sampler + augmentation": Arm(share=1.0, synthetic_until=0.7, **_AUGMENTED),
-    "synthetic only + augmentation": Arm(share=1.0, real=False, **_AUGMENTED),
+    "augmentation": Arm(augment=True),
+    "weighted sampler + augmentation": Arm(sampler="balanced", augment=True),
+    "logit adjustment + augmentation": Arm(adjust=1.0, augment=True),
+    "Mixup-DRW + augmentation": Arm(mixup=1.0, reweight_from=0.8, augment=True),
+    "SMOTE + augmentation": Arm(share=1.0, maker="smote", augment=True),
+    "blend 0.25 + augmentation": Arm(share=0.25, augment=True),
+    "blend 0.5 + augmentation": Arm(share=0.5, augment=True),
+    "blend 1 + augmentation": Arm(share=1.0, augment=True),
+    "blend 0.5 + weighted sampler + augmentation": Arm(share=0.5, sampler="balanced", augment=True),
+    "blend 0.5 + logit adjustment + augmentation": Arm(share=0.5, adjust=1.0, augment=True),
+    "blend 0.5 + Mixup-DRW + augmentation": Arm(share=0.5, mixup=1.0, reweight_from=0.8, augment=True),
+    "blend 1 until 0.7, then weighted sampler + augmentation": Arm(share=1.0, synthetic_until=0.7, augment=True),
+    "synthetic only + augmentation": Arm(share=1.0, real=False, augment=True),
 }
 
 # For series. Augmentation is left out: what it may do to a signal is not known in general.

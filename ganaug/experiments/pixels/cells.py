@@ -67,7 +67,10 @@ class ArmCell(_Cell):
         note, seconds = "", {"seconds_generator": float("nan"), "seconds_sample": float("nan")}
         if self.pool is not None:
             stored = read_pool(self.pool)
-            note, seconds = stored.note, {"seconds_generator": stored.seconds_fit, "seconds_sample": stored.seconds_sample}
+            note, seconds = (
+                stored.note,
+                {"seconds_generator": stored.seconds_fit, "seconds_sample": stored.seconds_sample},
+            )
             needed = wanted(split.counts, self.arm)
             rows = np.concatenate([np.flatnonzero(stored.codes == code)[:n] for code, n in enumerate(needed)])
             pool = reader(stored.X[rows]), stored.codes[rows]
@@ -78,7 +81,11 @@ class ArmCell(_Cell):
             predicted = JUDGES[judge](made, self.arm, x_test, self.judging)
             spent = time.perf_counter() - began
             scores = self._scores(split, predicted)
-            found.append(self.row(judge, seconds_fit=spent, n_synthetic=int(made.synthetic.sum()), note=note, **scores, **seconds))
+            found.append(
+                self.row(
+                    judge, seconds_fit=spent, n_synthetic=int(made.synthetic.sum()), note=note, **scores, **seconds
+                )
+            )
         return found
 
     def _scores(self, split: Split, predicted: Any) -> Row:
@@ -93,7 +100,9 @@ class ArmCell(_Cell):
         """One row of the results."""
         own: Row = {"dataset": self.dataset, "seed": self.seed, "classifier": judge, "generator": self.generator}
         own |= {"arm": self.name, "kind": _kind(self.arm)}
-        own |= dict.fromkeys([*SCORES, "rare_recall", "seconds_fit", "seconds_generator", "seconds_sample"], float("nan"))
+        own |= dict.fromkeys(
+            [*SCORES, "rare_recall", "seconds_fit", "seconds_generator", "seconds_sample"], float("nan")
+        )
         own |= {"n_real": 0, "n_synthetic": 0, "steps": self.judging.schedule.steps(self.judging.n_real)}
         return own | {"recalls": [], "labels": [], "counts": [], "error": "", "note": ""} | found
 

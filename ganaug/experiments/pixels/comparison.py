@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -60,7 +60,9 @@ class ImageComparison:
     ['better']
     """
 
-    def __init__(self, rows: Sequence[dict[str, Any]], samples: dict[Any, Any] | None = None, kind: str = "image") -> None:
+    def __init__(
+        self, rows: Sequence[dict[str, Any]], samples: dict[Any, Any] | None = None, kind: str = "image"
+    ) -> None:
         base = {"classifier": "cnn", "generator": "", "error": "", "note": "", "kind": "baseline"}
         mine = [base | row for row in rows if row.get("table", "results") == "results"]
         self.results = pd.DataFrame([{k: v for k, v in row.items() if k not in ("table", *LISTS)} for row in mine])
@@ -68,7 +70,9 @@ class ImageComparison:
         each = [
             {key: row.get(key) for key in keys} | {"label": label, "count": count, "accuracy": value}
             for row in mine
-            for label, count, value in zip(*(row.get(name, []) for name in ("labels", "counts", "recalls")), strict=True)
+            for label, count, value in zip(
+                *(row.get(name, []) for name in ("labels", "counts", "recalls")), strict=True
+            )
         ]
         self.per_class = pd.DataFrame(each, columns=[*keys, "label", "count", "accuracy"])
         others = [row for row in rows if row.get("table") == "quality"]
@@ -103,7 +107,7 @@ class ImageComparison:
     # ---- figures -----------------------------------------------------------------------------
 
     def values(self, metric: str = "acsa") -> pd.DataFrame:
-        """A row for each data set, classifier and seed, a column for each arm (with its generator, if there are several)."""
+        """A row for each data set, classifier and seed, a column for each arm (and generator, if there are several)."""
         if metric not in self.results:
             raise InvalidParameterError(f"there is no metric {metric!r}; choose from {', '.join(self.metrics)}")
         named = self.results.assign(arm=self._names())
@@ -135,11 +139,13 @@ class ImageComparison:
             return pd.concat({name: self.summary(name) for name in self.metrics}, axis=1)
         long = self.values(metric).stack(future_stack=True)
         groups = long.groupby(level=["dataset", "classifier", "arm"], sort=False)
-        there = self.results.assign(arm=self._names()).groupby(["dataset", "classifier", "arm"], sort=False).size().index
+        there = (
+            self.results.assign(arm=self._names()).groupby(["dataset", "classifier", "arm"], sort=False).size().index
+        )
         table = groups.agg(
             mean="mean", interval=lambda values: half_width(values.dropna()), seeds=lambda values: values.notna().sum()
         )
-        return table.reindex(there)
+        return cast(pd.DataFrame, table).reindex(there)
 
     def against(self, baseline: str, metric: str = "acsa") -> pd.DataFrame:
         """Each arm minus one, seed by seed: mean difference, half its interval, seeds in which it is higher."""
@@ -172,7 +178,12 @@ class ImageComparison:
             blend, other = str(blends.idxmax()), str(others.idxmax())
             d = (part[blend] - part[other]).dropna()
             width = half_width(d)
-            row: dict[str, Any] = {"blend": blend, "blend_mean": means[blend], "other": other, "other_mean": means[other]}
+            row: dict[str, Any] = {
+                "blend": blend,
+                "blend_mean": means[blend],
+                "other": other,
+                "other_mean": means[other],
+            }
             rows[key] = row | {"difference": d.mean(), "interval": width, "verdict": _verdict(float(d.mean()), width)}
         index = pd.MultiIndex.from_tuples(rows, names=["dataset", "classifier"])
         return pd.DataFrame(list(rows.values()), index=index)
@@ -194,7 +205,8 @@ class ImageComparison:
         means = self.summary(metric)["mean"]
         kinds = dict(zip(self._names(), self.results["kind"], strict=True))
         rows = {}
-        for (dataset, classifier, arm), value in means.items():
+        for key, value in means.items():
+            dataset, classifier, arm = cast(tuple[str, str, str], key)
             if kinds[arm] == SYNTHETIC and (dataset, classifier, reference) in means.index:
                 real = means[dataset, classifier, reference]
                 rows[dataset, classifier, arm] = {"synthetic": value, "real": real, "ratio": value / real}
@@ -227,21 +239,25 @@ class ImageComparison:
     # ---- pictures ----------------------------------------------------------------------------
 
     def plot(self, dataset: str, metric: str = "acsa", *, classifier: str = "cnn", ax: Any = None) -> Any:
-        """A bar for each arm, with its interval. Returns the axes."""
+        """A point for each arm, with its interval. Returns the axes."""
         from ganaug.experiments import plots
 
         table = self.select(dataset=dataset, classifier=classifier).summary(metric).droplevel(["dataset", "classifier"])
         kinds = dict(zip(self._names(), self.results["kind"], strict=True))
-        return plots.arm_bars(table, [kinds[arm] for arm in table.index], f"{dataset}: {metric}", ax)
+        return plots.arm_intervals(table, [kinds[arm] for arm in table.index], f"{dataset}: {metric}", ax)
 
-    def plot_samples(self, dataset: str, generator: str | None = None, seed: int | None = None, *, ax: Any = None) -> Any:
+    def plot_samples(
+        self, dataset: str, generator: str | None = None, seed: int | None = None, *, ax: Any = None
+    ) -> Any:
         """A row of real and a row of synthetic samples of each class. Returns the axes."""
         from ganaug.experiments import plots
 
         for (name, number, maker), classes in self.samples.items():
             if name == dataset and generator in (None, maker) and seed in (None, number):
                 return plots.sample_page(classes, f"{dataset}: {maker}", self.kind, ax)
-        raise InvalidParameterError(f"there are no samples of dataset={dataset!r}, generator={generator!r}, seed={seed!r}")
+        raise InvalidParameterError(
+            f"there are no samples of dataset={dataset!r}, generator={generator!r}, seed={seed!r}"
+        )
 
 
 def _verdict(difference: float, width: float) -> str:

@@ -67,7 +67,7 @@ def by_features(material: Material, arm: Arm, x_test: Tensor, judging: Judging) 
 
 
 def series_features(x: Tensor) -> npt.NDArray[np.float64]:
-    """Level, spread, extremes, quartiles, mean step and spectrum of each channel. (n, C, length) -> (n, C * 16)."""
+    """Level, spread, extremes, quartiles, steps, spectrum of each channel. (n, C, length) -> (n, C * 16) at most."""
     values = x.double().numpy()
     quartiles = np.quantile(values, [0.25, 0.5, 0.75], axis=2)
     steps = np.abs(np.diff(values, axis=2)).mean(2)

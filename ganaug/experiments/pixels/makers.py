@@ -47,7 +47,9 @@ def wanted(counts: IntArray, arm: Arm) -> IntArray:
     return np.rint(arm.share * lacking).astype(np.int64)
 
 
-def material(x: Tensor, codes: IntArray, arm: Arm, pool: tuple[Tensor, IntArray] | None, n_classes: int, seed: int) -> Material:
+def material(
+    x: Tensor, codes: IntArray, arm: Arm, pool: tuple[Tensor, IntArray] | None, n_classes: int, seed: int
+) -> Material:
     """Real samples, if the arm wants them, then synthetic ones."""
     asked = wanted(np.bincount(codes, minlength=n_classes).astype(np.int64), arm)
     new, owners = MAKERS[arm.maker](x, codes, asked, pool, seed) if asked.any() else (x[:0], codes[:0])

@@ -82,8 +82,12 @@ class Plan:
     @property
     def n_cells(self) -> int:
         """Finished or not."""
-        times = sum(len(self.generators) if arm.uses_generator else 1 for arm in self.arms.values())
+        arms = [arm for arm in self.arms.values() if self._judges(arm)]
+        times = sum(len(self.generators) if arm.uses_generator else 1 for arm in arms)
         return len(self.datasets) * len(self.seeds) * (times + self.quality * len(self.generators))
+
+    def _judges(self, arm: Arm) -> tuple[str, ...]:
+        return tuple(judge for judge in self.judges if applies(judge, arm))
 
     def turns(self, folder: Path, done: dict[Place, list[Row]]) -> Iterator[Turn]:
         """One split after the other; finished cells, and those of a data set that cannot be read, go into ``done``."""
@@ -135,7 +139,9 @@ class Plan:
             }
 
         for number, (title, arm) in enumerate(self.arms.items()):
-            judges = tuple(judge for judge in self.judges if applies(judge, arm))
+            judges = self._judges(arm)
+            if not judges:
+                continue
             needs = arm.uses_generator and (split is None or wanted(split.counts, arm).any())
             for turn, generator in enumerate(self.generators if arm.uses_generator else [GENERATOR_LESS]):
                 parts = common(generator, title, described(arm))

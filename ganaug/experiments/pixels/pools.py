@@ -46,7 +46,7 @@ class SampledPool(NamedTuple):
 
 
 def fill_pool(generator: Any, split: Split, seed: int, path: Path) -> None:
-    """Fit a clone on the training samples, save it beside ``path`` if it can be saved, and write its samples to ``path``.
+    """Fit a clone on the training samples, save it beside ``path`` if it can be, and write its samples to ``path``.
 
     A model that an earlier, interrupted run saved is sampled as it is, and a
     training that was killed goes on from its checkpoint, if the generator keeps one.
@@ -90,10 +90,14 @@ def sampled(generator: Any, split: Split, seed: int, model: Path | None = None) 
         fitted, seconds_fit = _fitted(generator, split, seed, model)
         began = time.perf_counter()
         n = int(split.counts.max())
-        parts = [_of_class(fitted, label, n, child_seed(seed, "sample", code)) for code, label in enumerate(split.labels)]
+        parts = [
+            _of_class(fitted, label, n, child_seed(seed, "sample", code)) for code, label in enumerate(split.labels)
+        ]
     X = np.concatenate(parts)
     if X.shape[1:] != split.X_train.shape[1:]:
-        raise InvalidDataError(f"the generator makes samples {X.shape[1:]}, and real ones are {split.X_train.shape[1:]}")
+        raise InvalidDataError(
+            f"the generator makes samples {X.shape[1:]}, and real ones are {split.X_train.shape[1:]}"
+        )
     note = "; ".join(dict.fromkeys(str(w.message)[:300] for w in caught if issubclass(w.category, GanaugWarning)))
     codes = np.repeat(np.arange(len(parts)), n)
     return SampledPool(X, codes, seconds_fit, time.perf_counter() - began, note)

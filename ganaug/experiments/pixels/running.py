@@ -84,8 +84,8 @@ def compare_images(
         Arms at the same time, as in joblib, each on one core. Generators are fitted one after the other.
     cache : path, optional
         A folder, made if it is not there, for models, synthetic samples and finished cells; an interrupted run goes on
-        from it. Files are named by data, parameters and seeds and, for what comes from a generator of ganaug, its source
-        code.
+        from it. Files are named by data, parameters and seeds and, for what comes from a generator of ganaug, its
+        source code.
     finished_only : bool, default=False
         Compute nothing and return what ``cache`` holds.
     verbose : bool or "auto", default="auto"
@@ -236,7 +236,9 @@ def _plan(
 # ---- The run -------------------------------------------------------------------------------------
 
 
-def _carried_out(plan: Plan, cache: Any, finished_only: bool, n_jobs: int | None, verbose: bool | str) -> ImageComparison:
+def _carried_out(
+    plan: Plan, cache: Any, finished_only: bool, n_jobs: int | None, verbose: bool | str
+) -> ImageComparison:
     side_by_side(2, n_jobs)  # refuses what is no number of jobs
     if finished_only and cache is None:
         raise InvalidParameterError("finished_only=True needs the cache= in which the finished cells are")
@@ -247,7 +249,7 @@ def _carried_out(plan: Plan, cache: Any, finished_only: bool, n_jobs: int | None
         folder.mkdir(parents=True, exist_ok=True)
         if bar is not None:
             stack.callback(bar.close)
-        shown = {}
+        shown: dict[Any, Any] = {}
         for turn in plan.turns(folder, done):
             if not finished_only:
                 _work(turn, done, n_jobs, lambda: _show(bar, len(done), plan.n_cells))

@@ -104,7 +104,9 @@ def read_split(given: Any) -> Split:
         If it is no such four, the lengths differ, or the test set lacks a class.
     """
     if not isinstance(given, (tuple, list)) or len(given) != 4:
-        raise InvalidDataError("a data set is a tuple (X_train, y_train, X_test, y_test), or a function of a seed to one")
+        raise InvalidDataError(
+            "a data set is a tuple (X_train, y_train, X_test, y_test), or a function of a seed to one"
+        )
     X_train, y_train, X_test, y_test = (np.asarray(part) for part in given)
     for name, X, y in (("train", X_train, y_train), ("test", X_test, y_test)):
         if len(X) != len(y):

@@ -24,7 +24,9 @@ def _shares(truth: npt.ArrayLike, predicted: npt.ArrayLike, n_classes: int) -> F
     np.add.at(counts, (np.asarray(truth), np.asarray(predicted)), 1)
     sizes = counts.sum(1)
     if not sizes.all():
-        raise InvalidDataError(f"there is no test item of the class at place {int(sizes.argmin())}; every class needs one")
+        raise InvalidDataError(
+            f"there is no test item of the class at place {int(sizes.argmin())}; every class needs one"
+        )
     shares: Floats = counts / sizes[:, None]
     return shares
 

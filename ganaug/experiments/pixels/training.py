@@ -167,7 +167,7 @@ def train(material: Material, arm: Arm, schedule: Schedule, pipe: Pipe, steps: i
     rng = torch.Generator().manual_seed(child_seed(seed, "weights"))
     network = SmallCNN(material.x.shape[1], material.n_classes, dims, rng, schedule.width).to(device)
     if dims == 2:
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to(memory_format=torch.channels_last)
     player = Player(network.train(), schedule.learning_rate, (0.9, 0.999))
     first, last = _phases(material, arm, schedule.batch_size, child_seed(seed, "batches"))
     draws, chance = numpy_generator(seed, "mixup"), torch.Generator(device).manual_seed(child_seed(seed, "augment"))
@@ -199,7 +199,7 @@ def _loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:  # (B, K), (B,),
 
 
 def _mixed(alpha: float, size: int, rng: np.random.Generator) -> tuple[float, Tensor]:
-    """lambda ~ Beta(alpha, alpha) and whom each item is mixed with; 1 and nobody without Mixup."""
+    """Lambda ~ Beta(alpha, alpha) and whom each item is mixed with; 1 and nobody without Mixup."""
     if not alpha:
         return 1.0, torch.zeros(0, dtype=torch.long)
     return float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(size))

@@ -1,0 +1,317 @@
+"""From samples to the dict that every view of a report draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ganaug import __version__
+from ganaug.callbacks import say, wants_progress
+from ganaug.codecs.sources import resolve_samples
+from ganaug.exceptions import InvalidParameterError
+from ganaug.metrics import Finding, diagnose, evaluate
+from ganaug.metrics.features import kind_of, n_rows
+from ganaug.metrics.registry import METRICS
+from ganaug.report import words
+from ganaug.report.lights import QUESTIONS, column_light, thresholds, traffic_lights
+from ganaug.report.quality import QualityReport
+from ganaug.report.sampling import Drawn, draw
+from ganaug.report.training import curation_rows, generator_facts, histories
+from ganaug.seeding import root_seed
+from ganaug.summaries import (
+    Sides,
+    column_summaries,
+    correlation_maps,
+    embedding,
+    label_text,
+    neighbours,
+    pair_summaries,
+    read_sides,
+)
+
+__all__ = ["quality_report"]
+
+FORMAT = 1
+# Rows of each side that a metric takes, and draws for an interval: a minute is what a look may cost.
+MAX_ROWS, RESAMPLES = 2500, 60
+# Of more columns the worst are shown; all distances are in the metrics.
+MOST_COLUMNS = 300
+MOST_COPIES = 200
+WORST_OF_CLASS = 6
+CLASSES_WITH_ADVICE = 8
+Results = dict[str, dict[str, Any]]
+
+
+def quality_report(
+    generator_or_samples: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    X_holdout: Any = None,
+    y_holdout: Any = None,
+    n_samples: Any = None,
+    random_state: int | np.random.RandomState | np.random.Generator | None = 0,
+    title: str | None = None,
+    verbose: bool | str = "auto",
+) -> QualityReport:
+    """Say whether synthetic samples are good, whether they copy real ones, whether they help, and what to do.
+
+    Parameters
+    ----------
+    generator_or_samples : fitted generator, samples, or (samples, labels)
+        A `TabularGAN`, `ImageGAN`, `SeriesGAN`, `GANOversampler` or anything with ``sample(n, label=...,
+        random_state=...) -> (X, y)``; or what one made: ``X_syn``, or the pair ``(X_syn, y_syn)``.
+    X : table, images or series of n rows
+        The real samples that the generator was trained on. Not changed.
+    y : array-like of shape (n,), optional
+        Their classes. The report then speaks of each class.
+    X_holdout : the same of u rows, optional
+        Real samples that the generator did not see: needed to tell whether a classifier gains, and whether an
+        attacker can tell who was in the training data.
+    y_holdout : array-like of shape (u,), optional
+    n_samples : int or dict of label to int, optional
+        How many to draw from a generator, in all or of each class. By default as many as there are real ones, at most
+        4,000 rows, 2,000 series or 1,500 images, and some 200 of each class at least.
+    random_state : int, RandomState, Generator or None, default=0
+        The same integer gives the same report.
+    title : str, optional
+        Stands on top.
+    verbose : bool or "auto", default="auto"
+        Says what is being done on standard error; "auto" on a terminal and in notebooks.
+
+    Returns
+    -------
+    QualityReport
+        `str` of it are words; `to_dict`, `to_frame`, `to_html` and `plot` are the rest.
+
+    Raises
+    ------
+    InvalidParameterError, InvalidDataError, InvalidTypeError
+        Where the samples do not fit the real ones, or are none.
+
+    Notes
+    -----
+    The metrics are those of `ganaug.metrics.evaluate` on at most 2,500 rows of each side (near copies are looked for
+    among 50,000 training rows), with 60 resamples for the intervals; the words are those of
+    `ganaug.metrics.diagnose`. 50,000 rows of 15 columns take under a minute on two cores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import quality_report
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(200, 3)), np.repeat(["no", "yes"], 100)
+    >>> copies = X[:150] + 1e-6
+    >>> report = quality_report((copies, y[:150]), X, y, verbose=False)
+    >>> report.findings[0].topic, report.lights["privacy"]
+    ('copying', 'bad')
+    >>> len(report.to_dict()["copies"]) > 100
+    True
+    """
+    if title is not None and not isinstance(title, str):
+        raise InvalidParameterError(f"title={title!r} is no text")
+    tell = say if wants_progress(verbose) else _silent
+    X, y = _resolved(X, y)
+    X_holdout, y_holdout = _resolved(X_holdout, y_holdout)
+    seed = root_seed(random_state)
+    drawn = draw(generator_or_samples, y, kind_of(X), n_samples, seed)
+    tell(f"quality_report: comparing {n_rows(drawn.X):,} synthetic {words.NAMES[kind_of(X)]} with {n_rows(X):,} real")
+    labels = (y, drawn.y) if drawn.y is not None and y is not None else (None, None)
+    holdout_labels = y_holdout if labels[0] is not None else None
+    results = evaluate(
+        X,
+        drawn.X,
+        labels[0],
+        labels[1],
+        X_holdout,
+        holdout_labels,
+        random_state=seed,
+        max_rows=MAX_ROWS,
+        n_resamples=RESAMPLES,
+    )
+    tell("quality_report: putting together what is shown")
+    sides = read_sides(X, labels[0], drawn.X, labels[1], seed=seed)
+    data = _counted((X, drawn.X, X_holdout), (labels[0], labels[1], holdout_labels))
+    content = _content(results, sides, drawn, data, seed, title)
+    return QualityReport(_plain(content))
+
+
+def _silent(text: str) -> None:
+    """Say nothing."""
+
+
+def _resolved(X: Any, y: Any) -> tuple[Any, Any]:
+    """Arrays of what torch and torchvision call data sets; anything else as it is."""
+    if X is None or hasattr(X, "shape") or isinstance(X, (list, tuple)):
+        return X, y
+    X, y, *_ = resolve_samples(X, y)
+    return X, y
+
+
+def _counted(samples: tuple[Any, Any, Any], labels: tuple[Any, Any, Any]) -> dict[str, Any]:
+    """Samples of each side (real, synthetic, held out), in all and of each class."""
+    sides = ("n_real", "n_synthetic", "n_holdout")
+    counts = dict(zip(sides, map(_counts, labels), strict=True))
+    X = samples[0]
+    return {
+        **{side: 0 if one is None else n_rows(one) for side, one in zip(sides, samples, strict=True)},
+        "shape": [int(size) for size in X.shape[1:]] if hasattr(X, "shape") else [len(X[0])],
+        "classes": [
+            {"label": label, **{side: counts[side].get(label, 0) for side in sides}} for label in counts["n_real"]
+        ],
+    }
+
+
+def _counts(labels: Any) -> dict[str, int]:
+    if labels is None:
+        return {}
+    values = pd.Series(np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)).astype(object)
+    counts = values.value_counts()
+    try:
+        counts = counts.sort_index()
+    except TypeError:
+        counts = counts.loc[sorted(counts.index, key=str)]
+    return {label_text(label): int(n) for label, n in counts.items()}
+
+
+def _content(
+    results: Results, sides: Sides, drawn: Drawn, data: dict[str, Any], seed: int, title: str | None
+) -> dict[str, Any]:
+    findings = _with_classes(sides.kind, diagnose(results), data)
+    lights, rules = traffic_lights(results, findings), thresholds()
+    metrics = {
+        name: {**entry, "by_class": {label_text(k): each for k, each in entry["by_class"].items()}, **_about(name)}
+        for name, entry in results.items()
+    }
+    made = [c for c in data["classes"] if c["n_synthetic"]]
+    copies = results["near_copies"]["details"].get("rows", []) if "near_copies" in results else []
+    is_table = sides.kind == "table"
+    worst = results.get("correlation_distance", {}).get("details", {}).get("pairs", [])[:3]
+    return {
+        "format": FORMAT,
+        "ganaug": __version__,
+        "title": title or _title(sides.kind, drawn),
+        "kind": sides.kind,
+        "verdict": findings[0].topic,
+        "summary": words.summary(sides.kind, data["n_synthetic"], findings, lights, made),
+        "lights": {
+            name: {"light": light, "question": QUESTIONS[name], "amber": rules[name]["warn"], "red": rules[name]["bad"]}
+            for name, light in lights.items()
+        },
+        "findings": [asdict(finding) for finding in findings],
+        "trust": [*([drawn.note] if drawn.note else []), *words.trust(sides.kind, {**data, "classes": made}, results)],
+        "data": data,
+        "metrics": metrics,
+        "classes": [_class_section(c, sides.kind, metrics) for c in made],
+        "columns": _columns(sides, metrics) if is_table else [],
+        "pairs": pair_summaries(sides, wanted=[(p["first"], p["second"]) for p in worst], seed=seed)
+        if is_table
+        else [],
+        "correlations": correlation_maps(sides) if is_table else {},
+        "embedding": {**embedding(sides, seed=seed), "labels": sides.labels},
+        "neighbours": neighbours(sides, [row["synthetic"] for row in copies], seed=seed),
+        "copies": {"rows": copies[:MOST_COPIES], "count": len(copies), **_looked_at(results)},
+        "histories": histories(drawn.generator),
+        "curation": curation_rows(drawn.curation),
+        "generator": generator_facts(drawn.generator),
+    }
+
+
+def _title(kind: str, drawn: Drawn) -> str:
+    made = f" of {type(drawn.generator).__name__}" if drawn.generator is not None else ""
+    return f"Synthetic {words.NAMES[kind]}{made} beside real ones"
+
+
+def _with_classes(kind: str, findings: list[Finding], data: Mapping[str, Any]) -> list[Finding]:
+    """Small classes one by one, with what to do, in place of the list of them that `diagnose` gives."""
+    small = sorted((c for c in data["classes"] if c["n_real"] < words.FEW), key=lambda c: c["n_real"])
+    if not small:
+        return findings
+    kept = [f for f in findings if "cannot be judged on their own" not in f.text]
+    for c in small[:CLASSES_WITH_ADVICE]:
+        text, _, advice = words.advice_for_class(kind, c["label"], c["n_real"]).partition(": ")
+        kept.append(Finding("warn", "few rows", f"{text[0].upper()}{text[1:]}.", f"{advice[0].upper()}{advice[1:]}"))
+    rest = [c["label"] for c in small[CLASSES_WITH_ADVICE:]]
+    if rest:
+        text = f"So small are {words.name_list(rest)}, too."
+        kept.append(Finding("warn", "few rows", text, "Join related classes, or collect more."))
+    return kept
+
+
+def _about(name: str) -> dict[str, Any]:
+    metric = METRICS[name]
+    return {"units": metric.units, "source": metric.source, "range": list(metric.range), "rows_needed": metric.rows}
+
+
+def _class_section(counts: Mapping[str, Any], kind: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Of one class: what its own samples say, as far as there are enough."""
+    label = counts["label"]
+    own = {name: entry["by_class"][label] for name, entry in metrics.items() if label in entry["by_class"]}
+    judged = {name: entry for name, entry in own.items() if entry["enough"]}
+    findings = diagnose(judged) if judged else []
+    distances, floors = _distances(own)
+    order = sorted(distances, key=lambda name: floors[name] - distances[name])
+    return {
+        **counts,
+        "lights": traffic_lights(own, findings),
+        "findings": [asdict(finding) for finding in findings],
+        "advice": words.advice_for_class(kind, label, counts["n_real"]),
+        "worst_columns": order[:WORST_OF_CLASS],
+    }
+
+
+def _distances(entries: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, float], dict[str, float]]:
+    """Column to its distance, and to the floor of that distance."""
+    distances: dict[str, float] = {}
+    floors: dict[str, float] = {}
+    for metric in ("ks_distance", "total_variation"):
+        entry = entries.get(metric, {})
+        floor = entry.get("floor")
+        for name, value in entry.get("details", {}).get("columns", {}).items():
+            distances[name] = value
+            floors[name] = floor if isinstance(floor, float) and math.isfinite(floor) else 0.0
+    return distances, floors
+
+
+def _columns(sides: Sides, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    distances, floors = _distances(metrics)
+    by_class = [_distances(_of_class(metrics, label))[0] for label in sides.labels]
+    over = {name: distances.get(name, 0.0) - floors.get(name, 0.0) for name in (c.name for c in sides.columns)}
+    order = sorted(range(len(sides.columns)), key=lambda j: (-over[sides.columns[j].name], j))
+    shown = sorted(order[:MOST_COLUMNS])
+    summaries = column_summaries(sides, shown)
+    for summary in summaries:
+        name = summary["name"]
+        summary["distance"] = distances.get(name)
+        summary["light"] = column_light(distances.get(name), floors.get(name))
+        summary["by_class_distance"] = [found.get(name) for found in by_class] if summary["by_class"] else []
+    return summaries
+
+
+def _of_class(metrics: Mapping[str, Any], label: str) -> dict[str, Any]:
+    return {name: entry["by_class"][label] for name, entry in metrics.items() if label in entry["by_class"]}
+
+
+def _looked_at(results: Results) -> dict[str, int]:
+    found = results.get("near_copies", {}).get("details", {})
+    return {"looked_at": int(found.get("looked_at", 0))}
+
+
+def _plain(value: Any) -> Any:
+    """The same in what JSON knows: finite numbers, text, lists, dicts, None."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, (bool, int, str, type(None))) else str(value)

@@ -1,0 +1,172 @@
+"""The report as an object: a dict, and ways to look at it."""
+
+from __future__ import annotations
+
+import copy
+import html
+import os
+from typing import TYPE_CHECKING, Any
+
+from ganaug.files import checked_path, write_whole
+from ganaug.metrics import Finding
+from ganaug.report.lights import QUESTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["QualityReport"]
+
+_MARKS = {"good": "ok", "warn": "look", "bad": "PROBLEM", "unsure": "too few to say", "none": "not measured"}
+_VALUES = (
+    "value", "low", "high", "floor", "direction", "family", "n_real", "n_synthetic", "enough", "note",
+)  # fmt: skip
+
+
+class QualityReport:
+    """What `quality_report` found. Printed, it says so in words; in a notebook it is a page.
+
+    Parameters
+    ----------
+    content : dict
+        As `to_dict` returns it.
+
+    Attributes
+    ----------
+    summary : str
+        One paragraph in plain words.
+    lights : dict
+        "fidelity", "diversity", "privacy" and "utility" to "good", "warn", "bad", "unsure" (too few rows) or "none"
+        (not measured).
+    findings : list of Finding
+        What was found, the verdict first, each with what to do about it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import quality_report
+    >>> rng = np.random.default_rng(0)
+    >>> report = quality_report(rng.normal(size=(80, 2)), rng.normal(size=(100, 2)), verbose=False)
+    >>> report.lights["privacy"], report.findings[0].topic
+    ('good', 'good')
+    """
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self._content = content
+
+    @property
+    def summary(self) -> str:
+        """One paragraph in plain words."""
+        return str(self._content["summary"])
+
+    @property
+    def lights(self) -> dict[str, str]:
+        """Family of measures to its traffic light."""
+        return {name: light["light"] for name, light in self._content["lights"].items()}
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found, the verdict first."""
+        return [Finding(**finding) for finding in self._content["findings"]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as dicts, lists, text, numbers and None: what `json.dumps` takes.
+
+        Returns
+        -------
+        dict
+            "title", "kind", "summary", "lights", "findings", "trust" (text), "data" (counts and classes), "metrics",
+            "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories",
+            "curation" and "generator". A copy.
+        """
+        return copy.deepcopy(self._content)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The figures as a table.
+
+        Returns
+        -------
+        DataFrame
+            One row for each metric over all samples (no class) and one for each class: "metric", "class", "value",
+            "low", "high" (95%), "floor" (real against real), "direction", "family", "n_real", "n_synthetic",
+            "enough", "note".
+        """
+        import pandas as pd
+
+        rows = []
+        for name, entry in self._content["metrics"].items():
+            for label, one in [(None, entry), *entry["by_class"].items()]:
+                rows.append({"metric": name, "class": label, **{key: one[key] for key in _VALUES}})
+        frame = pd.DataFrame(rows, columns=["metric", "class", *_VALUES])
+        numbers = ["value", "low", "high", "floor"]
+        return frame.assign(**{name: frame[name].astype(float) for name in numbers})
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Write the report as one page that needs nothing else, and no network.
+
+        Parameters
+        ----------
+        path : str or path-like, optional
+            The file; written whole or not at all. None writes nothing.
+
+        Returns
+        -------
+        str
+            The page.
+
+        Raises
+        ------
+        ModelPathError
+            If it cannot be written there.
+
+        Notes
+        -----
+        The page shows real samples beside synthetic ones. Do not pass it on where real ones must stay private.
+        """
+        from ganaug.report.page import page
+
+        made = page(self._content)
+        if path is not None:
+            write_whole(checked_path(path), made.encode("utf-8"))
+        return made
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw an overview with matplotlib: the map, the worst column, the measures, and the classes or the training.
+
+        Parameters
+        ----------
+        ax : sequence of 4 axes, optional
+            By default those of a new figure, which is not registered with pyplot.
+
+        Returns
+        -------
+        ndarray of axes, shape (2, 2)
+
+        Raises
+        ------
+        MissingDependencyError
+            Without matplotlib.
+        """
+        from ganaug.plots.overview import overview
+
+        return overview(self._content, ax)
+
+    def _repr_html_(self) -> str:
+        # A document of its own: neither side's styles and scripts reach the other.
+        return (
+            f'<iframe title="{html.escape(self._content["title"])}" sandbox="allow-scripts allow-modals" '
+            'style="width:100%;height:720px;border:0;border-radius:8px" '
+            f'srcdoc="{html.escape(self.to_html())}"></iframe>'
+        )
+
+    def __str__(self) -> str:
+        lines = [self._content["title"], "", self.summary, ""]
+        lines += [f"{QUESTIONS[name]:42} {_MARKS[light]}" for name, light in self.lights.items()]
+        lines.append("")
+        for finding in self.findings:
+            lines.append(f"[{_MARKS[finding.severity]}] {finding.text}")
+            lines += [f"    {finding.advice}"] if finding.advice else []
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        lights = ", ".join(f"{name}={light!r}" for name, light in self.lights.items())
+        return f"<QualityReport {self._content['title']!r}: {lights}>"
