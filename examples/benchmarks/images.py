@@ -219,7 +219,7 @@ def parser_of(text, sets, default, page_path, cache, epochs, width, steps):
     parser.add_argument("--quick", action="store_true", help="do not measure the samples' quality")
     parser.add_argument("--jobs", type=int, default=None, help="arms at a time (default: 1)")
     parser.add_argument("--cache", type=type(OUT), default=cache, help=f"folder (default: {cache.relative_to(ROOT)})")
-    parser.add_argument("--write", action="store_true", help=f"write {page_path.relative_to(ROOT)} and its pictures")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{page_path.name} and its pictures")
     parser.add_argument("--write-only", action="store_true", help="write it from what is finished; run nothing")
     return parser
 

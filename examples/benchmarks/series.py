@@ -69,8 +69,8 @@ def write_page(found, asked):
         "same: ACSA is balanced accuracy, `rare_recall` the mean accuracy on classes with at most a tenth of the "
         "largest one's training series. Mean over the seeds ± half of Student's 95 % interval. *cnn*: five "
         "one-dimensional convolutions, the same number of steps for every arm. *features*: logistic regression on "
-        "level, spread, quartiles, steps and spectrum of each channel. *Weights*: a weighted sampler for the network, class weights "
-        "for the regression. SMOTE interpolates raw series. Splits stand in the script."
+        "level, spread, quartiles, steps and spectrum of each channel. *Weights*: a weighted sampler for the "
+        "network, class weights for the regression. SMOTE interpolates raw series. Splits stand in the script."
     )
     PAGE.write_text(page(found, "Series: does it help?", intro, asked, REFERENCE, "series"), encoding="utf-8")
     return PAGE

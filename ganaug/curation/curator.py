@@ -40,7 +40,7 @@ MIN_ROWS = 12
 ROUNDS = 8
 # Where the classes lie apart, half the votes is little: a row is then asked for as much as this share of the class's
 # own unseen rows stay below, but never for all of the votes.
-AUTO, HALF, REFUSED_OF_REAL, SURE = "auto", 0.5, 0.25, 0.95
+AUTO, HALF, REFUSED_OF_REAL, SURE = "auto", 0.5, 0.1, 0.95
 # Rows judged together: so many stay in the processor's cache.
 JUDGED_AT_ONCE = 2048
 
@@ -95,7 +95,7 @@ class Curator:
         class less than ``min_probability``).
     min_probability : float or "auto"
         Share of the forest's class-balanced votes that the class must get. "auto" is half of them, or more where the
-        classes lie apart: what a quarter of the class's own rows stay below, judged by trees that never saw them.
+        classes lie apart: what a tenth of the class's own rows stay below, judged by trees that never saw them.
     """
 
     def __init__(self, rules: Iterable[str], min_probability: float | str) -> None:

@@ -69,7 +69,7 @@ class TabularGAN(BaseGAN):
         and rows that a forest assigns to an "other_class". True is all, False none.
     min_probability : float or "auto", default="auto"
         Class-balanced probability that the forest of "other_class" must give
-        to the row's own class. "auto" is 0.5, or more where the classes lie apart: what a quarter of the class's
+        to the row's own class. "auto" is 0.5, or more where the classes lie apart: what a tenth of the class's
         real rows stay below, each judged by trees that never saw it. Less keeps more of
         the rows where classes overlap: more recall, less precision.
     keep_range : bool, default=True

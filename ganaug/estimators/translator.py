@@ -368,12 +368,6 @@ class ImageTranslator(TranslationSampling):
         self._check_fitted()
         write_state(path, type(self).__name__, *translation_state.saved_parts(self))
 
-    @classmethod
-    def _restored(cls, config: dict[str, Any], arrays: dict[str, Any]) -> ImageTranslator:
-        """What `ganaug.load` calls."""
-        translator: ImageTranslator = translation_state.restored(cls, config, arrays)
-        return translator
-
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_translators", None)  # built again from weights_

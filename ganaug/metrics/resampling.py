@@ -77,7 +77,7 @@ def estimate(
     n_resamples : int
         0 gives no interval.
     bounds : (float, float)
-        The interval is cut to them.
+        Of the statistic; the interval is cut to them.
     **more
         Of `Estimate`.
 
@@ -85,7 +85,7 @@ def estimate(
     -------
     Estimate
     """
-    value = float(statistic(*map(uniform, sizes)))
+    value = float(np.clip(statistic(*map(uniform, sizes)), *bounds))  # weights add up to one but for rounding
     if n_resamples < 2 or min(sizes) < 2:
         return Estimate(value, **more)
     rng = numpy_generator(seed, "resampling")
