@@ -56,7 +56,7 @@ DATA = {
     "no columns": (X[[]], y, ["0 feature(s)"]),
     "fewer labels": (X, y[:-1], ["X has 40 rows", "y has 39"]),
     "more labels": (X, np.append(y, "fine"), ["X has 40 rows", "y has 41"]),
-    "three dimensions": (np.zeros((N, 3, 2)), y, ["dim", "2"]),
+    "six dimensions": (np.zeros((N, 3, 2, 2, 2, 2)), y, ["dim", "6"]),
     "a series": (X["age"], y, ["table"]),
     "text": ("abc", y, ["str", "DataFrame"]),
     "nothing": (None, y, ["NoneType", "DataFrame"]),

@@ -18,7 +18,7 @@ import torch
 
 from ganaug import TabularGAN
 from ganaug.callbacks import BestSnapshot, ProgressBar, TensorBoardLogger, finite, stop_when_diverged, wants_progress
-from ganaug.estimators import base as base_module
+from ganaug.estimators import modality as modality_module
 from ganaug.exceptions import MissingDependencyError, TrainingWarning
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
@@ -145,7 +145,7 @@ def test_the_generator_that_samples_is_the_best_one(data):
 
 
 def test_patience_ends_a_fit(data, monkeypatch):
-    monkeypatch.setattr(base_module, "snapshot_measure", lambda *a, **k: measured(0.5, *[0.1] * 50))
+    monkeypatch.setattr(modality_module, "snapshot_measure", lambda *a, **k: measured(0.5, *[0.1] * 50))
     fitted = gan(patience=3).fit(*data)
     assert fitted.stop_reason_ == "no_improvement" and fitted.n_steps_ == 9  # a look every 3 steps
     assert fitted.best_step_ == 0 and fitted.quality_ == 0.5

@@ -245,6 +245,13 @@ def test_what_comes_back_does_as_the_original_did(fitted, tmp_path, way):
     assert again.curation_ == original.curation_ and again.history_.equals(original.history_)
 
 
+@pytest.mark.parametrize("curate", [False, "copies"])
+def test_few_rules_come_back(tmp_path, curate):
+    own = gan(curate=curate).fit(*images())
+    assert np.array_equal(by_file(own, tmp_path).sample(5, random_state=0)[0], own.sample(5, random_state=0)[0])
+    assert np.array_equal(copy.deepcopy(own).sample(5)[0], own.sample(5)[0])
+
+
 def test_a_clone_is_not_fitted(fitted):
     assert clone(fitted).get_params() == fitted.get_params() and not hasattr(clone(fitted), "weights_")
 
@@ -314,6 +321,22 @@ def test_time_plans_the_width_and_the_steps(capsys):
     assert own.stop_reason_ == "max_time" and own.design_["channels"] in (4, 8, 16, 32)
     said = capsys.readouterr().err
     assert "ImageGAN: 1 x 8 x 8, 2 classes" in said and "steps of 8 samples in 1 s" in said
+
+
+def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):
+    import ganaug.estimators.base as base
+
+    plans = []
+    play = base.play
+    monkeypatch.setattr(base, "play", lambda game, table, objective, plan, **k: plans.append(plan) or play(
+        game, table, objective, plan, **k))  # fmt: skip
+    X, y = images()
+    for steps, augment in ((2, "auto"), (2, ["cutout"]), (2, None)):
+        gan(max_steps=steps, augment=augment).fit(X, y)
+    batch, rng = torch.ones(32, 1, 8, 8), torch.Generator().manual_seed(0)
+    assert [bool((plan.pipe(batch, 0.5, rng) != batch).any()) for plan in plans] == [False, True, False]
+    own = gan(augment="auto")
+    assert (own._pipe(101)(batch, 0.5, rng) != batch).any() and own._pipe(99)(batch, 0.5, rng) is batch
 
 
 # ---------------------------------------------------------------- curation

@@ -12,6 +12,7 @@ from sklearn.datasets import load_breast_cancer
 
 from ganaug import TabularGAN
 from ganaug.estimators import base as base_module
+from ganaug.estimators import modality as modality_module
 from ganaug.estimators.judging import HOLD_OUT_FROM, JUDGED_ROWS, hold_out, snapshot_measure
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
 
@@ -152,7 +153,7 @@ def test_fit_and_sample_touch_nothing_global(table, global_state):
 
 def test_large_draws_do_not_depend_on_the_rows_per_pass(table, monkeypatch):
     """Rows come in passes; a pass is a pass whatever comes after it."""
-    monkeypatch.setattr(base_module, "DRAWN_AT_ONCE", 16)
+    monkeypatch.setattr(modality_module, "AT_ONCE", 16)
     model = gan(curate=False).fit(*table)
     few, many = (model.sample(n, "fine", random_state=0)[0] for n in (32, 50))
     pd.testing.assert_frame_equal(few, many.iloc[:32])

@@ -614,10 +614,10 @@ def script(monkeypatch):
 def test_the_image_script_writes_its_page(script, shared_data, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
     images = script("images")
-    for name, (source, counts, _) in images.SETS.items():
+    for name, (source, counts, *_) in images.SETS.items():
         y = shared_data.load_images(source)[1]
         assert (np.bincount(y) >= counts).all(), name
-    monkeypatch.setitem(images.SETS, "usps", ("usps", [30, 20, 20, 15, 15, 12, 12, 12, 6, 6], ("translation",)))
+    monkeypatch.setitem(images.SETS, "usps", ("usps", [30, 20, 20, 15, 15, 12, 12, 12, 6, 6], ("translation",), 1))
     monkeypatch.setattr(images, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(images, "IMAGES", tmp_path / "images")
     asked = [

@@ -462,7 +462,7 @@ def test_a_training_ends_early_where_it_should():
 
 @pytest.mark.slow
 def test_t_shirts_become_shirts(shared_data):
-    """100 shirts, all T-shirts of the set: what an independent classifier says of translations of unseen T-shirts."""
+    """1500 T-shirts, 100 shirts: what a classifier trained on others says of samples, and of T-shirts as they are."""
     from sklearn.neural_network import MLPClassifier
 
     X, y, X_test, y_test = shared_data.load_images("fashion_mnist")
@@ -473,7 +473,7 @@ def test_t_shirts_become_shirts(shared_data):
     def flat(images):
         return images.reshape(len(images), -1) / 255.0
 
-    unseen = np.concatenate([np.flatnonzero(y == 0)[1500:], shirts[100:]])
+    unseen = np.concatenate([np.flatnonzero(y == 0)[1500:], shirts[100:600]])  # 500 of each
     judge = MLPClassifier((64,), max_iter=15, random_state=0, tol=0, n_iter_no_change=15)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it has not converged, and need not
@@ -481,5 +481,5 @@ def test_t_shirts_become_shirts(shared_data):
     T = X_test[y_test == 0][:300]
     before = (judge.predict(flat(T)) == 6).mean()
     after = (judge.predict(flat(own.sample(300)[0])) == 6).mean()
-    assert before < 0.25 and after > 0.6, (before, after)
+    assert before < 0.3 and after > before + 0.4, (before, after)
     assert own.history_["cycle_loss"].iloc[-1] < 0.25

@@ -34,14 +34,14 @@ from datasets import reader
 PAGE, IMAGES = ROOT / "docs" / "image_comparison.md", ROOT / "docs" / "images"
 TAIL = [2000, 1000, 500, 375, 250, 175, 100, 50, 30, 20]
 MOVED, MIRRORED = ("translation",), ("translation", "flip")
-# name -> (set, images of each class, standard augmentation)
+# name -> (set, images of each class, standard augmentation, epochs: 1,000 to 2,000 steps of 64 images)
 SETS = {
-    "fashion_mnist": ("fashion_mnist", TAIL, MIRRORED),
-    "cifar10": ("cifar10", [n // 4 for n in TAIL], MIRRORED),
-    "usps": ("usps", [round(1194 * n / 2000) for n in TAIL], MOVED),
-    "usps_20": ("usps", [max(20, round(1194 * n / 2000)) for n in TAIL], MOVED),
-    "pneumoniamnist": ("pneumoniamnist", [20, 2000], MOVED),
-    "fashion_mnist_full": ("fashion_mnist", [2000] * 10, MIRRORED),
+    "fashion_mnist": ("fashion_mnist", TAIL, MIRRORED, 20),
+    "cifar10": ("cifar10", [n // 4 for n in TAIL], MIRRORED, 60),
+    "usps": ("usps", [round(1194 * n / 2000) for n in TAIL], MOVED, 40),
+    "usps_20": ("usps", [max(20, round(1194 * n / 2000)) for n in TAIL], MOVED, 40),
+    "pneumoniamnist": ("pneumoniamnist", [20, 2000], MOVED, 40),
+    "fashion_mnist_full": ("fashion_mnist", [2000] * 10, MIRRORED, 6),
 }
 # balanced sets have nothing to blend: synthetic images alone against real ones
 BALANCED = ["augmentation", "synthetic only + augmentation"]
@@ -52,7 +52,7 @@ QUALITIES = ["frechet_distance", "kernel_distance", "precision", "recall", "dens
 def split(name, seed):
     from ganaug.experiments import long_tailed
 
-    source, counts, _ = SETS[name]
+    source, counts, *_ = SETS[name]
     X, y, X_test, y_test = reader().load_images(source)
     return (*long_tailed(X, y, counts, seed), X_test, y_test)
 
@@ -69,7 +69,7 @@ def run(options, name, finished_only=False):
         {"ImageGAN": ImageGAN(**limits, verbose=False)},
         arms,
         seeds=options.seeds,
-        epochs=options.epochs,
+        epochs=options.epochs or SETS[name][3],
         width=options.width,
         augment=SETS[name][2],
         quality=not options.quick,
@@ -88,7 +88,8 @@ def verdicts(found):
     for name, part in found.items():
         for (_, judge), row in part.best("acsa").iterrows():
             text = f"{row['blend']} {row['blend_mean']:.3f}, {row['other']} {row['other_mean']:.3f}"
-            gain = f"{row['difference']:+.3f} ± {row['interval']:.3f}"
+            width = "" if pd.isna(row["interval"]) else f" ± {row['interval']:.3f}"
+            gain = f"{row['difference']:+.3f}{width}"
             sign = "reached" if row["verdict"] == "better" else "**not reached**"
             lines.append(f"- {sign} on {name} ({judge}): {text}; difference {gain}, {row['verdict']}")
     return "\n".join(lines) or "Nothing yet."
@@ -104,7 +105,7 @@ def alone(found, reference):
 
 
 def quality_table(part):
-    """Mean over seeds of each measure, over all classes, beside the real-against-real floor."""
+    """Mean over seeds of each measure, over all classes and for the rarest, beside the real-against-real floor."""
     from ganaug.experiments import to_markdown
 
     table = part.quality
@@ -112,8 +113,11 @@ def quality_table(part):
         return ""
     whole = table[table["label"] == ""]
     means = whole.groupby("metric")[["value", "floor", "n_real", "n_synthetic"]].mean()
-    rare = table[table["label"] != ""].sort_values("n_real").groupby("metric").first()[["label", "value", "floor"]]
-    means[["rarest class", "its value", "its floor"]] = rare
+    sizes = part.per_class.groupby("label")["count"].min()
+    if len(sizes):
+        rare = table[table["label"] == sizes.idxmin()].groupby("metric")[["value", "floor"]].mean()
+        means[[f"class {sizes.idxmin()}", "its floor"]] = rare
+    means[["n_real", "n_synthetic"]] = means[["n_real", "n_synthetic"]].astype(int)
     return to_markdown(means.reindex([name for name in QUALITIES if name in means.index]))
 
 
@@ -212,7 +216,9 @@ def parser_of(text, sets, default, page_path, cache, epochs, width, steps):
     parser.add_argument("--sets", nargs="+", choices=list(sets), default=default, metavar="NAME", help=f"of {[*sets]}")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--arms", nargs="+", default=None, metavar="NAME", help="only these (default: all)")
-    parser.add_argument("--epochs", type=int, default=epochs, help=f"of every classifier (default: {epochs})")
+    parser.add_argument(
+        "--epochs", type=int, default=epochs, help=f"of every classifier (default: {epochs or 'by set'})"
+    )
     parser.add_argument("--width", type=int, default=width, help=f"of every classifier (default: {width})")
     parser.add_argument("--steps", type=int, default=steps, help=f"of every GAN (default: {steps})")
     parser.add_argument("--minutes", type=float, default=None, help="of every GAN, instead of steps")
@@ -225,7 +231,7 @@ def parser_of(text, sets, default, page_path, cache, epochs, width, steps):
 
 
 def main(arguments=None):
-    parser = parser_of(__doc__, SETS, list(SETS), PAGE, OUT / "images", epochs=20, width=32, steps=2000)
+    parser = parser_of(__doc__, SETS, list(SETS), PAGE, OUT / "images", epochs=None, width=32, steps=2000)
     options = parser.parse_args(arguments)
     return carry_out(options, arguments, "images.py", run, write_page)
 

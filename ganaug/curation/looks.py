@@ -60,7 +60,7 @@ class LooksCurator:
         n = judge.n_classes
         self.reach: FloatArray = np.zeros(n, np.float32)  # distances below this are those of copies
         self.bar: FloatArray = np.zeros(n, np.float32)  # probabilities below this are those of other classes
-        self.outside = Curator(("outliers",) if "outliers" in self.rules else (), 0.0)
+        self.outside: Curator | None = None  # the rule against outliers, once fitted
         self._directions: Tensor | None = None
 
     def fit(
@@ -86,6 +86,7 @@ class LooksCurator:
                 self.reach[condition] = COPY_DISTANCE * _usual_distance(self.sketches[self.of_class == condition])
         if "outliers" in self.rules:
             features, _ = self.judge.seen(x, self.codec.to_network)
+            self.outside = Curator(("outliers",), 0.0)
             self.outside.fit(features, y, self.judge.n_classes, conditions, child_seed(self.seed, "outliers"))
         if "other_class" in self.rules and self.judge.n_classes > 1:
             for condition in conditions:
@@ -104,7 +105,9 @@ class LooksCurator:
         features, shares = self.judge.seen(x, self.codec.to_network)
         tests: dict[str, npt.NDArray[np.bool_]] = {
             "other_class": shares[:, condition] < self.bar[condition],
-            "outliers": self.outside.verdict(features, condition) > 0,
+            "outliers": np.zeros(len(x), bool)
+            if self.outside is None
+            else self.outside.verdict(features, condition) > 0,
             "copies": self._copies(x, condition),
         }
         for rule, refused in tests.items():  # the last one has the last word
@@ -133,7 +136,7 @@ class LooksCurator:
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Config (JSON) and arrays."""
-        outside, bounds = self.outside.get_state()
+        outside, bounds = (None, {}) if self.outside is None else self.outside.get_state()
         config = {
             "rules": list(self.rules),
             "min_probability": self.min_probability,
@@ -171,7 +174,8 @@ class LooksCurator:
         self = cls(config["rules"], config["min_probability"], judge, codec, config["seed"])
         for name in _ARRAYS:
             setattr(self, name, arrays[name])
-        self.outside = Curator.from_state(config["outside"], of("outside"), WIDTH, n_conditions)
+        if config["outside"] is not None:
+            self.outside = Curator.from_state(config["outside"], of("outside"), WIDTH, n_conditions)
         fits = {
             "sketches": self.sketches.shape == (len(self.of_class), N_DIRECTIONS),
             "of_class": not len(self.of_class) or 0 <= self.of_class.min() <= self.of_class.max() < n_conditions,

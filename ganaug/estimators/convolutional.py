@@ -43,6 +43,8 @@ PART = 32
 # Steps without a limit on time or steps.
 STEPS = 2000
 MOST_STEPS = 1_000_000_000
+# Draws of each real sample from which augmentation pays: below it costs more than learning by heart would.
+REPEATS = 100
 # Of the network that judges samples.
 JUDGE_STEPS = 300
 # Samples of all classes together, and at least of each, that a snapshot is judged by.
@@ -125,7 +127,7 @@ class ConvolutionalGAN(BaseGAN):
         options.integer("penalty_every", self.penalty_every, 1)
         options.choice("scope", self.scope, SCOPES)
         options.interval("checkpoint_every", self.checkpoint_every)
-        self._pipe()
+        self._pipe(0)
         return super()._check_parameters()
 
     # ---- samples -----------------------------------------------------------------------------
@@ -190,7 +192,7 @@ class ConvolutionalGAN(BaseGAN):
         design = dict(known) if known is not None else self._design()
         if known is None and design["channels"] is None:
             design["channels"] = self.design_["channels"] if self._continues() else preset_channels(shape)
-        plan = self._numbers(settings, steps or STEPS, device, work)
+        plan = self._numbers(settings, len(prepared.y), steps or STEPS, device, work)
         if seconds is not None and steps is None:
             rng = torch.Generator().manual_seed(0)
             spent = self._make_players(prepared.codec, n_conditions, rng, **design)
@@ -199,7 +201,7 @@ class ConvolutionalGAN(BaseGAN):
             fixed = known is not None or self.channels is not None or self._continues()
             found = within(seconds, per_step, design["channels"], fixed=fixed)
             design["channels"] = found.channels
-            plan = replace(self._numbers(settings, found.steps, device, work), max_steps=MOST_STEPS)
+            plan = replace(self._numbers(settings, len(prepared.y), found.steps, device, work), max_steps=MOST_STEPS)
             steps = found.steps
         if wants_progress(self.verbose):
             say(self._expectation(shape, n_conditions, design, steps or STEPS, seconds))
@@ -218,7 +220,7 @@ class ConvolutionalGAN(BaseGAN):
             f"wide; about {steps:,} steps of {self.batch_size} samples{limit}"
         )
 
-    def _numbers(self, settings: dict[str, Any], steps: int, device: torch.device, work: Team) -> Plan:
+    def _numbers(self, settings: dict[str, Any], n_samples: int, steps: int, device: torch.device, work: Team) -> Plan:
         batch = int(self.batch_size)
         return Plan(
             max_steps=steps,
@@ -233,7 +235,7 @@ class ConvolutionalGAN(BaseGAN):
             log_every=max(1, steps // 60),
             look_every=max(1, steps // 60) * 3,
             max_time=settings["max_time"],
-            pipe=self._pipe(),
+            pipe=self._pipe(steps * batch / n_samples),
             precision=fastest(device),
             parts=max(1, batch // PART) if device.type == "cpu" else 1,
             team=work,
@@ -242,10 +244,11 @@ class ConvolutionalGAN(BaseGAN):
     def _augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:
         return unchanged
 
-    def _pipe(self) -> Pipe:
-        if self.augment is None or self.augment is False:
-            return direct
-        return diff_augment(self._policy if self.augment == "auto" else self.augment)
+    def _pipe(self, repeats: float) -> Pipe:
+        """What samples pass through where each real one is drawn so many times on average."""
+        if self.augment == "auto":
+            return diff_augment(self._policy) if repeats > REPEATS else direct
+        return direct if self.augment is None or self.augment is False else diff_augment(self.augment)
 
     # ---- what judges the samples -------------------------------------------------------------
 

@@ -50,8 +50,9 @@ class ImageGAN(ConvolutionalGAN):
     augment : "auto", list of str, or None, default="auto"
         Changes that real and synthetic images alike pass through before they are judged, so that few
         images are not learnt by heart (Zhao et al. 2020): names in `ganaug.augmentation.POLICIES`. They
-        fade out before the end. "auto" is translation and cutout. Mirror images ("flip") are not among
-        them, because they change what digits, text and many organs are.
+        fade out before the end. "auto" is translation and cutout if each image is drawn more than 100 times on
+        average, else nothing: in shorter trainings it costs more than it saves. Mirror images ("flip") are
+        not among them, because they change what digits, text and many organs are.
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
         Of the images given.
     scope : {"shared", "per-class"}, default="shared"

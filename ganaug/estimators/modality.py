@@ -27,6 +27,10 @@ Placed = TypeVar("Placed", bound=nn.Module)
 Measure = Callable[[nn.Module], dict[str, float]]
 
 
+# Rows in one pass of a network: enough to fill a core, little enough for any memory.
+AT_ONCE = 8192
+
+
 class Modality:
     """The hooks that `BaseGAN` calls. The first five make a modality; the others have defaults."""
 
@@ -102,8 +106,8 @@ class Modality:
         return codec.encode(codec.decode(rows))
 
     def _at_once(self, codec: Any) -> int:
-        """Samples in one pass of a network: enough to fill a core, little enough for any memory."""
-        return 8192
+        """Samples in one pass of a network."""
+        return AT_ONCE
 
     def _measure(
         self,

@@ -48,7 +48,8 @@ class SeriesGAN(ConvolutionalGAN):
         A penalty is taken every so many steps, times as much.
     augment : "auto", list of str, or None, default="auto"
         Changes that real and synthetic samples alike pass through before they are judged: names in
-        `ganaug.augmentation.POLICIES`; they fade out before the end. "auto" is shift and scale.
+        `ganaug.augmentation.POLICIES`; they fade out before the end. "auto" is shift and scale if each sample
+        is drawn more than 100 times on average, else nothing.
     scope : {"shared", "per-class"}, default="shared"
         What `GANOversampler` and `balance` train: one GAN on all classes, or one for each
         class that needs samples, on this class against the rest.

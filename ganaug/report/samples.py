@@ -20,8 +20,8 @@ def samples(content: Content) -> str:
     things = NAMES[content["kind"]]
     lead = (
         f"Synthetic {things}, each beside the real one that is nearest to it. They should be alike as two real "
-        "ones are alike, and not the same. The ratio is the distance between them, relative to that from the real one to its "
-        "own nearest other one: at 0.1 and below it is called a near copy."
+        "ones are alike, and not the same. The ratio is the distance between them, relative to that from the real "
+        "one to its own nearest other one: at 0.1 and below it is called a near copy."
     )
     return (
         f'<div class="stack">{heading("Samples and copies", lead)}{_SHOWN[content["kind"]](content)}'

@@ -84,8 +84,8 @@ def advice_for_class(kind: str, label: str, n_real: int) -> str:
     if n_real < TOO_FEW:
         return (
             f"{has}: a GAN learns so few by heart or not at all, and no figure about them can be trusted. "
-            "Collect more, join it with a related class, or give it a larger class weight; below 12 GANOversampler uses a smoothed "
-            "bootstrap instead of a GAN."
+            "Collect more, join it with a related class, or give it a larger weight; below 12 GANOversampler uses "
+            "a smoothed bootstrap instead of a GAN."
         )
     if n_real < FEW:
         return (
