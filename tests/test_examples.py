@@ -90,6 +90,28 @@ def test_data_are_what_the_readme_says():
     assert table["sex"].isna().sum() == 150
 
 
+# ---- Images and series --------------------------------------------------------------------------
+
+SHORT = {
+    "image_folder": (["--steps", "2", "--workers", "0"], "340 real pictures and 260 synthetic ones"),
+    "series": (["--steps", "2"], "balanced by SeriesGAN"),
+    "translation": (["--steps", "2"], "with translations"),
+    "albumentations_blend": (["--steps", "2", "--workers", "0"], "pictures were swapped or changed"),
+}
+
+
+def test_every_example_is_tried():
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {"quickstart", *SHORT}
+
+
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")  # two steps teach nothing
+@pytest.mark.parametrize("name", SHORT)
+def test_example(name, script, capsys):
+    arguments, said = SHORT[name]
+    script(EXAMPLES / f"{name}.py").main(arguments)
+    assert said in capsys.readouterr().out
+
+
 # ---- The benchmarks -----------------------------------------------------------------------------
 
 

@@ -196,7 +196,7 @@ def test_columns_are_counted_rightly(report, mixed):
 
 
 def test_a_small_class_is_named_with_its_rows_and_what_to_do(report):
-    small = [f for f in report.findings if "`u2r` has 11 rows" in f.text]
+    small = [f for f in report.findings if "Class `u2r` has 11 rows" in f.text]
     assert len(small) == 1 and "smoothed bootstrap" in small[0].advice
     section = next(c for c in report.to_dict()["classes"] if c["label"] == "u2r")
     assert "11 rows" in section["advice"]

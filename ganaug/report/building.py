@@ -43,7 +43,6 @@ MAX_ROWS, RESAMPLES = 2500, 60
 MOST_COLUMNS = 300
 MOST_COPIES = 200
 WORST_OF_CLASS = 6
-CLASSES_WITH_ADVICE = 8
 Results = dict[str, dict[str, Any]]
 
 
@@ -228,19 +227,11 @@ def _title(kind: str, drawn: Drawn) -> str:
 
 
 def _with_classes(kind: str, findings: list[Finding], data: Mapping[str, Any]) -> list[Finding]:
-    """Small classes one by one, with what to do, in place of the list of them that `diagnose` gives."""
-    small = sorted((c for c in data["classes"] if c["n_real"] < words.FEW), key=lambda c: c["n_real"])
-    if not small:
-        return findings
-    kept = [f for f in findings if "cannot be judged on their own" not in f.text]
-    for c in small[:CLASSES_WITH_ADVICE]:
-        text, _, advice = words.advice_for_class(kind, c["label"], c["n_real"]).partition(": ")
-        kept.append(Finding("warn", "few rows", f"{text[0].upper()}{text[1:]}.", f"{advice[0].upper()}{advice[1:]}"))
-    rest = [c["label"] for c in small[CLASSES_WITH_ADVICE:]]
-    if rest:
-        text = f"So small are {words.name_list(rest)}, too."
-        kept.append(Finding("warn", "few rows", text, "Join related classes, or collect more."))
-    return kept
+    """Small classes with what to do, in place of the list of them that `diagnose` gives."""
+    small = words.small_classes(kind, [c for c in data["classes"] if c["n_synthetic"]])
+    if small:
+        findings = [f for f in findings if "cannot be judged on their own" not in f.text]
+    return findings + small
 
 
 def _about(name: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def _class(content: Content, i: int, c: Mapping[str, Any], of_column: dict[str, 
     )
     drawn = f'{legend("bars")}<ul class="grid columns">{charts}</ul>'
     off = f'<p class="sub">Columns that are furthest off in this class</p>{drawn}' if charts else ""
-    advice = f"<p>{prose(c['advice'][0].upper() + c['advice'][1:])}</p>" if c["advice"] else ""
+    advice = f"<p>{prose(c['advice'])}</p>" if c["advice"] else ""
     entries = {
         name: {**entry["by_class"][label], "family": entry["family"]}
         for name, entry in content["metrics"].items()

@@ -16,7 +16,8 @@ Content = Mapping[str, Any]
 def overview(content: Content) -> str:
     """Summary, lights, findings, map, and how far to trust it."""
     said = [finding["severity"] for finding in content["findings"]]
-    verdict = "bad" if "bad" in said else said[0]
+    lights = [content["lights"][name]["light"] for name in ("fidelity", "diversity", "privacy")]
+    verdict = "bad" if "bad" in said else "warn" if "warn" in lights else said[0]
     cards = "".join(
         f'<div class="card question"><span class="small soft name">{esc(name)}</span><b>{esc(one["question"])}</b>'
         f"{light(one['light'])}</div>"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ganaug.metrics import Finding
 
-__all__ = ["NAMES", "TOO_FEW", "advice_for_class", "name_list", "summary", "trust"]
+__all__ = ["NAMES", "TOO_FEW", "advice_for_class", "name_list", "small_classes", "summary", "trust"]
 
 # What the samples are called.
 NAMES = {"table": "rows", "image": "images", "series": "series"}
@@ -29,7 +29,9 @@ _MILD = {
     "dependence": "are usable with care: part of the dependence between columns is lost",
     "marginals": "are close to the real ones, but some single columns are off",
 }
-_WORRIES = "pass the tests of the whole, with something to look at: {what}"
+# Not verdicts, but enough not to call the samples good without more.
+DOUBTS = ("told apart", "missing", "membership")
+_WORRIES = "look good on the whole, but {what}"
 _UTILITY = {
     "good": "A classifier gains from them, or has nothing left to gain.",
     "warn": "Whether a classifier gains from them is not clear.",
@@ -56,8 +58,10 @@ def summary(
 ) -> str:
     """One paragraph for somebody who never trained a GAN."""
     things, first = NAMES[kind], findings[0]
-    mild = first.severity == "warn" and first.topic in _MILD
-    opening = (_MILD if mild else _OPENINGS).get(first.topic, _WORRIES)
+    doubts = [f for f in findings if f.severity == "warn" and f.topic in DOUBTS]
+    opening = (_MILD if first.severity == "warn" else _OPENINGS).get(first.topic, _WORRIES)
+    if first.severity == "good" and doubts:
+        first, opening = doubts[0], _WORRIES
     what = first.text[:1].lower() + first.text[1:].rstrip(".")
     sentences = [f"The {n_synthetic:,} synthetic {things} {opening.format(things=things, what=what)}."]
     others = {f.topic for f in findings[1:] if f.severity == "bad" and f.topic in _OPENINGS} - {first.topic}
@@ -77,24 +81,47 @@ def summary(
     return " ".join(sentences)
 
 
+_ADVICE = {
+    "too few": (
+        "A GAN learns so few by heart or not at all, and no figure about them can be trusted. Collect more, join the "
+        "class with a related one, or give it a larger weight; below 12 GANOversampler uses a smoothed bootstrap "
+        "instead of a GAN."
+    ),
+    "few": (
+        "Read the intervals and look at the samples themselves. Hold real {things} out, and believe a gain only if it "
+        "shows in several folds (AugmentedClassifier)."
+    ),
+}
+
+
 def advice_for_class(kind: str, label: str, n_real: int) -> str:
     """How far the figures of a class can be trusted, and what to do; empty if there are samples enough."""
     things = NAMES[kind]
-    has = f"class `{label}` has {n_real} {things}"
-    if n_real < TOO_FEW:
-        return (
-            f"{has}: a GAN learns so few by heart or not at all, and no figure about them can be trusted. "
-            "Collect more, join it with a related class, or give it a larger weight; below 12 GANOversampler uses "
-            "a smoothed bootstrap instead of a GAN."
-        )
+    has = f"Class `{label}` has {n_real} {things}"
     if n_real < FEW:
-        return (
-            f"{has}: read the intervals and look at the samples themselves. Hold real {things} out, and believe a gain "
-            "only if it shows in several folds (AugmentedClassifier)."
+        return f"{has}. {_ADVICE[_size(n_real)].format(things=things)}"
+    return f"{has}: enough to see a collapse or copies, too few for small differences." if n_real < ENOUGH else ""
+
+
+def small_classes(kind: str, classes: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Findings on the classes that have few real samples: one on those with far too few, one on the others."""
+    found = []
+    for size, advice in _ADVICE.items():
+        group = sorted(
+            (c for c in classes if c["n_real"] < FEW and _size(c["n_real"]) == size), key=lambda c: c["n_real"]
         )
-    if n_real < ENOUGH:
-        return f"{has}: enough to see a collapse or copies, too few for small differences."
-    return ""
+        if not group:
+            continue
+        names = [f"`{c['label']}` has {c['n_real']}" for c in group[:MOST_NAMED]]
+        names[0] += f" {NAMES[kind]}"
+        more = f", and {len(group) - len(names)} more have few" if len(group) > len(names) else ""
+        text = f"{'Class' if len(group) == 1 else 'Classes:'} {', '.join(names)}{more}."
+        found.append(Finding("warn", "few rows", text, advice.format(things=NAMES[kind])))
+    return found
+
+
+def _size(n_real: int) -> str:
+    return "too few" if n_real < TOO_FEW else "few"
 
 
 def name_list(names: Sequence[str]) -> str:
@@ -116,16 +143,12 @@ def trust(kind: str, data: Mapping[str, Any], results: Mapping[str, Mapping[str,
             f"{len(weak)} of {len(results)} measures had too few {things} to judge by; they are marked, and can "
             "only show what is very wrong."
         )
-    by_size: dict[str, list[str]] = {"too few": [], "few": []}
-    for c in data["classes"]:
-        if c["n_real"] < FEW:
-            by_size["too few" if c["n_real"] < TOO_FEW else "few"].append(c["label"])
-    if by_size["too few"]:
+    few = [c["label"] for c in data["classes"] if c["n_real"] < FEW]
+    if few:
         said.append(
-            f"Under {TOO_FEW} real {things}, about which nothing can be measured: {name_list(by_size['too few'])}."
+            f"Of classes with under {FEW} real {things} the intervals are wide, with under {TOO_FEW} nothing can be "
+            f"measured: {name_list(few)}."
         )
-    if by_size["few"]:
-        said.append(f"Under {FEW} real {things}, of which the intervals are wide: {name_list(by_size['few'])}.")
     if not data["n_holdout"]:
         said.append(
             f"No held-out {things} were given. An attack on who was in the training data, and the gain of a "
