@@ -152,8 +152,9 @@ def targets(found):
     summary = found.summary()
     for metric in RANKED:
         ranks = summary[metric, "rank"].sort_values()
-        others = ranks.drop(OURS)
+        others = ranks.drop([OURS, "none"])
         text = f"{ranks[OURS]:.2f}, and the best other one, {others.index[0]}, {others.iloc[0]:.2f}"
+        text += f" (nothing at all: {ranks['none']:.2f})"
         say(ranks[OURS] < others.iloc[0], f"best mean rank on {NAMES[metric]}: {text}")
     for metric, wanted in TARGETS.items():
         line = found.wilcoxon(metric, "SMOTE").loc[OURS]

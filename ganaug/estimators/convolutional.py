@@ -73,7 +73,7 @@ class ConvolutionalGAN(BaseGAN):
         batch_size: int = 64,
         learning_rate: float = 1e-3,
         channels: int | None = None,
-        max_channels: int = 128,
+        max_channels: int = 64,
         latent_dim: int = 64,
         penalty: float = 1.0,
         penalty_every: int = 4,

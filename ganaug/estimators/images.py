@@ -39,7 +39,7 @@ class ImageGAN(ConvolutionalGAN):
     channels : int or None, default=None
         Feature maps at full resolution, where nearly all the time goes. None
         goes by the number of pixels: 16 at 28 x 28, 8 at 128 x 128.
-    max_channels : int, default=128
+    max_channels : int, default=64
         The most feature maps anywhere; they double where the resolution halves.
     latent_dim : int, default=64
         Dimensions of the noise that becomes an image.
@@ -144,7 +144,7 @@ class ImageGAN(ConvolutionalGAN):
         batch_size: int = 64,
         learning_rate: float = 1e-3,
         channels: int | None = None,
-        max_channels: int = 128,
+        max_channels: int = 64,
         latent_dim: int = 64,
         penalty: float = 1.0,
         penalty_every: int = 4,

@@ -38,7 +38,7 @@ class SeriesGAN(ConvolutionalGAN):
         Of both networks; falls to zero over the second half of the steps.
     channels : int or None, default=None
         Feature maps at full resolution. None goes by the size: 32 for up to 400 steps.
-    max_channels : int, default=128
+    max_channels : int, default=64
         The most feature maps anywhere; they double where the resolution halves.
     latent_dim : int, default=64
         Dimensions of the noise that becomes a sample.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ganaug.callbacks import say, wants_progress
 from ganaug.codecs.sources import resolve_samples
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import Finding, diagnose, evaluate
+from ganaug.metrics.diagnosis import CLASS_RULES
 from ganaug.metrics.features import kind_of, n_rows
 from ganaug.metrics.registry import METRICS
 from ganaug.report import words
@@ -244,7 +245,7 @@ def _class_section(counts: Mapping[str, Any], kind: str, metrics: Mapping[str, A
     label = counts["label"]
     own = {name: entry["by_class"][label] for name, entry in metrics.items() if label in entry["by_class"]}
     judged = {name: entry for name, entry in own.items() if entry["enough"]}
-    findings = diagnose(judged) if judged else []
+    findings = [_milder(finding) for finding in diagnose(judged)] if judged else []
     distances, floors = _distances(own)
     order = sorted(distances, key=lambda name: floors[name] - distances[name])
     return {
@@ -254,6 +255,12 @@ def _class_section(counts: Mapping[str, Any], kind: str, metrics: Mapping[str, A
         "advice": words.advice_for_class(kind, label, counts["n_real"]),
         "worst_columns": order[:WORST_OF_CLASS],
     }
+
+
+def _milder(finding: Finding) -> Finding:
+    """What the thresholds of whole tables say of one class is a hint, but for what `diagnose` judges class by class."""
+    mild = finding.severity == "bad" and finding.topic not in CLASS_RULES
+    return replace(finding, severity="warn") if mild else finding
 
 
 def _distances(entries: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, float], dict[str, float]]:

@@ -27,10 +27,11 @@ def overview(content: Content) -> str:
     return (
         f'<div class="stack"><div class="card verdict"><span class="badge {verdict}">{icon(verdict)}</span>'
         f'<div><h2 class="hidden-text">Summary</h2><p>{prose(content["summary"])}</p></div></div>'
-        f'<div class="grid four">{cards}</div><div class="grid two"><div class="grid">'
+        f'<div class="grid four">{cards}</div><div class="grid two">'
         f'<div class="card"><h2>What was found, and what to do</h2>{found(content["findings"])}</div>'
-        f'<div class="card"><h2>How far to trust these figures</h2><ul class="plain small">{trust}</ul></div></div>'
-        f"{_map_card(content)}</div></div>"
+        f'<div class="grid">{_map_card(content)}'
+        f'<div class="card"><h2>How far to trust these figures</h2><ul class="plain small">{trust}</ul></div>'
+        "</div></div></div>"
     )
 
 

@@ -12,7 +12,13 @@ __all__ = ["samples", "training"]
 
 Content = Mapping[str, Any]
 
-_CHARTED = 4  # groups of curves, as in page.js
+# Charts of a history, in the order of GROUPS in page.js, and how the names of their curves end.
+_CURVES = {
+    "Losses": ("_loss",),
+    "Logits": ("_logit",),
+    "Quality": ("quality", "diversity", "_auc"),
+    "Gradient norms": ("_norm",),
+}
 
 
 def samples(content: Content) -> str:
@@ -147,12 +153,12 @@ def _ends(generator: Mapping[str, Any]) -> str:
 
 
 def _histories(content: Content) -> str:
-    groups = (("_loss",), ("_logit",), ("quality", "diversity", "_auc"), ("_norm",))
     charts = "".join(
-        f'<div class="card"><h3>{esc(history["title"] or "History")}</h3>{chart("history", i, g, tall=True)}</div>'
+        f'<div class="card"><h3>{esc(" of ".join(filter(None, (title, history["title"]))))}</h3>'
+        f"{chart('history', i, g, tall=True)}</div>"
         for i, history in enumerate(content["histories"])
-        for g in range(_CHARTED)
-        if any(name.endswith(groups[g]) for name in history["curves"])
+        for g, (title, endings) in enumerate(_CURVES.items())
+        if any(name.endswith(endings) for name in history["curves"])
     )
     return f'<div class="grid pairs">{charts}</div>' if charts else ""
 

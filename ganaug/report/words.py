@@ -22,12 +22,14 @@ _OPENINGS = {
     "copying": "copy the training {things}: most of them are training {things} with a little noise",
     "dependence": "have the right values column by column, but the columns do not belong together as in the real ones",
     "marginals": "differ from the real ones in single columns",
+    "unlike": "are mostly unlike any real one",
 }
 _MILD = {
     "collapse": "are usable with care: parts of the real data are missing among them",
     "copying": "are mostly new, but some copy training {things}",
     "dependence": "are usable with care: part of the dependence between columns is lost",
     "marginals": "are close to the real ones, but some single columns are off",
+    "unlike": "are usable with care: many are unlike any real one",
 }
 # Not verdicts, but enough not to call the samples good without more.
 DOUBTS = ("told apart", "missing", "membership")
