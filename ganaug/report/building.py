@@ -232,7 +232,8 @@ def _with_classes(kind: str, findings: list[Finding], data: Mapping[str, Any]) -
     small = words.small_classes(kind, [c for c in data["classes"] if c["n_synthetic"]])
     if small:
         findings = [f for f in findings if "cannot be judged on their own" not in f.text]
-    return findings + small
+    last = max((i for i, f in enumerate(findings) if f.severity != "good" or i == 0), default=0)
+    return [*findings[: last + 1], *small, *findings[last + 1 :]]
 
 
 def _about(name: str) -> dict[str, Any]:

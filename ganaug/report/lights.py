@@ -74,12 +74,12 @@ def thresholds() -> dict[str, dict[str, str]]:
                 f"single columns differ by more than {d.COLUMNS_WARN:.2f} above what two halves of the real rows "
                 f"differ by; under {d.KEPT_WARN:.0%} of the dependence between columns is left; a random forest tells "
                 f"synthetic from real rows with an AUC above {d.TOLD_APART:.2f}; values are missing "
-                f"{d.MISSING_WARN:.0%} more or less often; or of the share of real rows that lie where other real rows lie "
+                f"{d.MISSING_WARN:.0%} more or less often; or of the share of real rows that lie where real rows lie "
                 f"the samples reach under {d.UNLIKE_WARN:.0%}"
             ),
             "bad": (
                 f"single columns differ by more than {d.COLUMNS_BAD:.2f} above chance; under {d.KEPT_BAD:.0%} of the "
-                f"dependence is left; or of the share of real rows that lie where other real rows lie the samples reach "
+                f"dependence is left; or of the share of real rows that lie where real rows lie the samples reach "
                 f"under {d.UNLIKE_BAD:.0%}"
             ),
         },

@@ -35,7 +35,8 @@ _MILD = {
 DOUBTS = ("told apart", "missing", "membership")
 _WORRIES = "look good on the whole, but {what}"
 _UTILITY = {
-    "good": "A classifier gains from them, or has nothing left to gain.",
+    "good": "A classifier that is given them as well gets better.",
+    "enough": "A classifier has nothing to gain from them: the real {things} alone are enough.",
     "warn": "Whether a classifier gains from them is not clear.",
     "bad": "Adding them to the training data makes a classifier worse.",
     "none": (
@@ -70,7 +71,8 @@ def summary(
     sentences += [f"They also {text.format(things=things)}." for topic, text in _OPENINGS.items() if topic in others]
     if first.topic != "copying" and lights["privacy"] in _PRIVACY:
         sentences.append(_PRIVACY[lights["privacy"]].format(things=things))
-    sentences.append(_UTILITY[lights["utility"]].format(things=things))
+    enough = any(f.topic == "utility" and "nothing to gain" in f.text for f in findings)
+    sentences.append(_UTILITY["enough" if enough else lights["utility"]].format(things=things))
     small = sorted((c for c in classes if c["n_real"] < FEW), key=lambda c: c["n_real"])
     if small:
         more = {0: "", 1: ", and another class has few, too"}.get(
