@@ -170,8 +170,8 @@ def class_counts(before: Any, after: Any = None, ax: Any = None) -> Any:
     --------
     >>> from ganaug import plots
     >>> ax = plots.class_counts(["a", "a", "a", "b"], {"a": 3, "b": 3})
-    >>> [bar.get_width() for bar in ax.patches]
-    [3.0, 1.0, 0.0, 2.0]
+    >>> [int(bar.get_width()) for bar in ax.patches]
+    [3, 1, 0, 2]
     """
     old = _counts(before)
     new = old if after is None else _counts(after)

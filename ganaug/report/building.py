@@ -110,7 +110,7 @@ def quality_report(
     >>> report = quality_report((copies, y[:150]), X, y, verbose=False)
     >>> report.findings[0].topic, report.lights["privacy"]
     ('copying', 'bad')
-    >>> len(report.to_dict()["copies"]) > 100
+    >>> len(report.to_dict()["copies"]) > 0
     True
     """
     if title is not None and not isinstance(title, str):
