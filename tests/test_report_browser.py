@@ -125,9 +125,9 @@ def test_the_filter_the_class_and_the_order(visit, path):
     assert shown(page, "#column-list > li") == 4, "age, amount, balance, and that of the script"
     page.fill("#column-filter", "amount")
     assert page.inner_text("#column-count") == "1 of 6 columns"
-    before = page.inner_html('#column-list [data-column="1"] svg')
+    before = page.inner_html('#column-list [data-column="1"] .chart svg')
     page.select_option("#column-class", label="yes")
-    changed = "before => document.querySelector('#column-list [data-column=\"1\"] svg')?.innerHTML !== before"
+    changed = "before => document.querySelector('#column-list [data-column=\"1\"] .chart svg')?.innerHTML !== before"
     page.wait_for_function(changed, arg=before)
     page.fill("#column-filter", "")
     page.select_option("#column-order", "given")
