@@ -7,6 +7,7 @@ import io
 import json
 import re
 import sys
+import types
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -238,6 +239,40 @@ def test_neighbours_are_the_nearest_and_copies_are_listed(quick):
     for sample in samples:
         distances = np.linalg.norm(features[0] - features[1][sample["synthetic_row"]], axis=1)
         assert sample["real_row"] == distances.argmin()
+
+
+def test_copies_are_shown_however_many_rows_there_are(monkeypatch, quick):
+    from ganaug.summaries import sides
+
+    monkeypatch.setitem(sides.read_sides.__kwdefaults__, "most", 40)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    fake = np.vstack([rng.normal(size=(60, 3)), X[[7, 150]] + 1e-7])
+    content = quality_report(fake, X, verbose=False).to_dict()
+    assert {(s["synthetic_row"], s["real_row"]) for s in content["neighbours"]["samples"] if s["copy"]} == {
+        (60, 7),
+        (61, 150),
+    }
+
+
+def test_umap_draws_the_map_where_it_is_installed(monkeypatch, quick):
+    class UMAP:
+        def __init__(self, **options):
+            assert isinstance(options["random_state"], int)
+
+        def fit(self, X):
+            self.embedding_ = X[:, :2] * 2
+            return self
+
+        def transform(self, X):
+            return X[:, :2] * 2
+
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=UMAP))
+    rng = np.random.default_rng(0)
+    report = quality_report(rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), verbose=False)
+    found = report.to_dict()["embedding"]
+    assert found["method"] == "UMAP" and found["explained"] is None and len(found["synthetic"][0]) == 40
+    assert "Made by UMAP" in report.to_html()
 
 
 def test_the_same_seed_gives_the_same_page(mixed, quick):

@@ -135,7 +135,9 @@ def quality_report(
         n_resamples=RESAMPLES,
     )
     tell("quality_report: putting together what is shown")
-    sides = read_sides(X, labels[0], drawn.X, labels[1], seed=seed)
+    copies = _copies(results)[:MOST_COPIES]
+    keep = [row["real"] for row in copies], [row["synthetic"] for row in copies]
+    sides = read_sides(X, labels[0], drawn.X, labels[1], seed=seed, keep=keep)
     data = _counted((X, drawn.X, X_holdout), (labels[0], labels[1], holdout_labels))
     content = _content(results, sides, drawn, data, seed, title)
     return QualityReport(_plain(content))
@@ -189,7 +191,7 @@ def _content(
         for name, entry in results.items()
     }
     made = [c for c in data["classes"] if c["n_synthetic"]]
-    copies = results["near_copies"]["details"].get("rows", []) if "near_copies" in results else []
+    copies = _copies(results)
     is_table = sides.kind == "table"
     worst = results.get("correlation_distance", {}).get("details", {}).get("pairs", [])[:3]
     return {
@@ -215,7 +217,11 @@ def _content(
         "correlations": correlation_maps(sides) if is_table else {},
         "embedding": {**embedding(sides, seed=seed), "labels": sides.labels},
         "neighbours": neighbours(sides, [row["synthetic"] for row in copies], seed=seed),
-        "copies": {"rows": copies[:MOST_COPIES], "count": len(copies), **_looked_at(results)},
+        "copies": {
+            "rows": copies[:MOST_COPIES],
+            "count": len(copies),
+            "looked_at": int(results["near_copies"]["details"].get("looked_at", 0)),
+        },
         "histories": histories(drawn.generator),
         "curation": curation_rows(drawn.curation),
         "generator": generator_facts(drawn.generator),
@@ -296,9 +302,10 @@ def _of_class(metrics: Mapping[str, Any], label: str) -> dict[str, Any]:
     return {name: entry["by_class"][label] for name, entry in metrics.items() if label in entry["by_class"]}
 
 
-def _looked_at(results: Results) -> dict[str, int]:
-    found = results.get("near_copies", {}).get("details", {})
-    return {"looked_at": int(found.get("looked_at", 0))}
+def _copies(results: Results) -> list[dict[str, Any]]:
+    """Pairs of row numbers with their distances, the closest first."""
+    found: list[dict[str, Any]] = results["near_copies"]["details"].get("rows", [])
+    return found
 
 
 def _plain(value: Any) -> Any:

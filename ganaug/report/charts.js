@@ -70,8 +70,8 @@ function levelBars(levels, real, synthetic, label) {
   return made;
 }
 
-// The same for the same point each time: no chance is needed, only that neighbours go different ways.
-const aside = (i, step) => step * (((i * 0.61803) % 1) - 0.5) * 0.7;
+// The same for the same point each time: no chance is needed, only steps that fill a square evenly (Roberts 2018, R2).
+const aside = (i, step, ratio) => step * (((i * ratio) % 1) - 0.5) * 0.7;
 
 function marks(group, xs, ys, x, y, isReal, faded) {
   let crosses = "", faint = "";
@@ -94,7 +94,7 @@ function pointsChart(pair) {
     made.append(text(left, 11, `${side}, ρ = ${pair.strength[which].toFixed(2)}`, { class: "name" }));
     made.append(el("rect", { class: "axis", x: left, y: 18, width: panel, height: bottom - 18, rx: 3 }));
     const group = el("g", {});
-    const [xs, ys] = ["x", "y"].map((axis, at) => pair[side][at].map((v, i) => v + aside(at ? i * 7 + 3 : i, pair[axis].step)));
+    const [xs, ys] = ["x", "y"].map((axis, at) => pair[side][at].map((v, i) => v + aside(i, pair[axis].step, at ? 0.56984 : 0.754878)));
     marks(group, xs, ys, x, y, side === "real");
     made.append(group, text(left, bottom + 13, pair.x.text[0]), text(left + panel, bottom + 13, pair.x.text[1], { "text-anchor": "end" }));
   });

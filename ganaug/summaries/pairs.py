@@ -203,9 +203,12 @@ def _points(sides: Sides, pair: Pair, parts: tuple[_Part, _Part]) -> dict[str, A
         [_short(np.clip(values[:POINTS], *bounds)) for values, bounds in zip(side, (x, y), strict=True)]
         for side in both
     ]
-    axes = {name: _range(bounds, sides, j) for name, bounds, j in zip("xy", (x, y), pair, strict=True)}
-    for axis, name in enumerate("xy"):
-        axes[name]["step"] = int(whole(both[0][axis]) and axes[name]["high"] - axes[name]["low"] <= FEW_STEPS)
+    axes = {}
+    for axis, (name, bounds, j) in enumerate(zip("xy", (x, y), pair, strict=True)):
+        stepped = whole(both[0][axis]) and bounds[1] - bounds[0] <= FEW_STEPS
+        # a constant has a range around it, which the steps give it, too
+        ends = (float(np.ceil(bounds[0])), float(np.floor(bounds[1]))) if stepped else bounds
+        axes[name] = {**_range(ends, sides, j), "step": int(stepped)}
     return {**axes, "real": drawn[0], "synthetic": drawn[1]}
 
 

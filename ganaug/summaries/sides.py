@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from ganaug.seeding import numpy_generator
 __all__ = ["MOST_SHOWN", "Places", "Side", "Sides", "label_text", "read_sides"]
 
 Places = npt.NDArray[np.intp]
+Kept = tuple[Sequence[int], Sequence[int]]
 
 # Rows of a side that anything shown is taken from.
 MOST_SHOWN = 20_000
@@ -93,7 +95,9 @@ def label_text(label: Any) -> str:
     return str(label.item() if isinstance(label, np.generic) else label)
 
 
-def read_sides(X: Any, y: Any, X_syn: Any, y_syn: Any, *, seed: int = 0, most: int = MOST_SHOWN) -> Sides:
+def read_sides(
+    X: Any, y: Any, X_syn: Any, y_syn: Any, *, seed: int = 0, most: int = MOST_SHOWN, keep: Kept = ((), ())
+) -> Sides:
     """Read real rows and synthetic ones.
 
     Parameters
@@ -104,6 +108,8 @@ def read_sides(X: Any, y: Any, X_syn: Any, y_syn: Any, *, seed: int = 0, most: i
         Classes are known where both are given.
     seed : int
         For the rows taken where there are more than ``most``.
+    keep : (sequence of int, sequence of int)
+        Row numbers, real and synthetic, that are taken in any case.
 
     Raises
     ------
@@ -114,8 +120,8 @@ def read_sides(X: Any, y: Any, X_syn: Any, y_syn: Any, *, seed: int = 0, most: i
     check_alike(X, X_syn)
     labels, codes, codes_syn = _codes(X, y, X_syn, y_syn)
     made = feature_map(X, kind)
-    real, numbers = _taken(X, most, seed, "real")
-    synthetic, numbers_syn = _taken(X_syn, most, seed, "synthetic")
+    real, numbers = _taken(X, most, seed, "real", keep[0])
+    synthetic, numbers_syn = _taken(X_syn, most, seed, "synthetic", keep[1])
     made.fit(real)
     sides = []
     shares = _shares(codes, codes_syn, max(1, len(labels)))
@@ -128,13 +134,14 @@ def read_sides(X: Any, y: Any, X_syn: Any, y_syn: Any, *, seed: int = 0, most: i
     return Sides(kind, sides[0], sides[1], kinds, _dates(X), labels)
 
 
-def _taken(X: Any, most: int, seed: int, name: str) -> tuple[Any, Places]:
+def _taken(X: Any, most: int, seed: int, name: str, keep: Sequence[int]) -> tuple[Any, Places]:
     n = n_rows(X)
     if n < 2:
         raise InvalidDataError(f"there are {n} {name} rows; two are needed to show anything")
     if n <= most:
         return X, np.arange(n)
-    places = np.sort(numpy_generator(seed, "shown", name).choice(n, most, replace=False))
+    drawn = numpy_generator(seed, "shown", name).choice(n, most, replace=False)
+    places = np.union1d(drawn, np.asarray(keep, np.intp))
     return take_rows(X, places), places
 
 
