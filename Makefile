@@ -10,9 +10,10 @@ PYTEST_ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ganaug-installed
+DOCS_STAMP := $(VENV)/.ganaug-docs-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format format-check lint types doctest clean distclean
+.PHONY: help install demo test test-slow check format format-check lint types doctest docs clean distclean
 # `make -j check` would mix the outputs of tools that are fast enough one after the other.
 .NOTPARALLEL:
 
@@ -46,6 +47,18 @@ types: $(STAMP)
 doctest: $(STAMP)
 	$(PY) -m pytest --doctest-modules ganaug
 
+# A fault of the gallery, a broken reference or a warning ends it, after all of them have been told. The reference
+# pages are generated anew, because a name that is gone would leave its page behind.
+docs: $(DOCS_STAMP)  ## build the documentation into docs/_build/html (runs the gallery: minutes)
+	rm -rf docs/api/generated
+	OMP_NUM_THREADS=1 $(PY) -m sphinx -b html -W --keep-going -n -q docs docs/_build/html
+	$(PY) tools/check_links.py docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+$(DOCS_STAMP): $(STAMP)
+	$(PY) -m pip install --disable-pip-version-check --quiet -c constraints.txt --group docs
+	@touch $@
+
 install: $(STAMP)  ## only make .venv and install
 
 # The stamp is the last thing written, after the pair torch/torchvision was seen to work, so an
@@ -75,7 +88,7 @@ $(STAMP): pyproject.toml constraints.txt tools/check_install.py
 	@touch $@
 
 clean:  ## remove caches and build outputs
-	rm -rf build dist out .pytest_cache .ruff_cache .mypy_cache
+	rm -rf build dist out .pytest_cache .ruff_cache .mypy_cache docs/_build docs/gallery docs/api/generated
 	find ganaug tests examples tools -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean  ## also remove .venv: the next command installs afresh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 BENCHMARKS = EXAMPLES / "benchmarks"
+GALLERY = sorted((EXAMPLES / "gallery").glob("*.py"))
 SCRIPTS = sorted(path for path in BENCHMARKS.glob("*.py") if path.name != "common.py")
 
 
@@ -74,12 +76,15 @@ def test_quickstart_concludes_from_the_figures(script, capsys):
 
 
 def test_data_say_whose_they_are():
-    readme = (EXAMPLES / "data" / "README.md").read_text(encoding="utf-8")
-    for path in (EXAMPLES / "data").glob("*.csv"):
-        assert f"## {path.name}" in readme
-        assert path.stat().st_size < 400_000
-    for word in ("CC BY 4.0", "Citation", "Source", "Changed"):
-        assert word in readme
+    parts = (EXAMPLES / "data" / "README.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    said = dict(part.split("\n", 1) for part in parts)
+    files = [path for path in (EXAMPLES / "data").iterdir() if path.name != "README.md"]
+    assert {path.name for path in files} == set(said)
+    assert sum(path.stat().st_size for path in files) < 3_000_000
+    for name, text in said.items():
+        for word in ("**Source**", "**Licence**", "**Citation**", "**Taken from**", "**Changed**"):
+            assert word in text, f"{name}: {word}"
+    assert said["thyroid_sick.csv"].count("CC BY 4.0") == 1
 
 
 def test_data_are_what_the_readme_says():
@@ -88,6 +93,37 @@ def test_data_are_what_the_readme_says():
     assert table["class"].value_counts().to_dict() == {"negative": 3541, "sick": 231}
     assert table.select_dtypes("number").shape[1] == 6
     assert table["sex"].isna().sum() == 150
+
+    table = pd.read_csv(EXAMPLES / "data" / "card_fraud.csv.gz")
+    assert table.shape == (5000, 31)
+    assert table["fraud"].sum() == 492
+    with np.load(EXAMPLES / "data" / "fashion_mnist.npz") as arrays:
+        assert len(arrays["X_train"]) + len(arrays["X_test"]) == 1150
+        names, counts = np.unique(arrays["y_train"], return_counts=True)
+    assert dict(zip(names, counts, strict=True)) == {"T-shirt/top": 300, "Trouser": 150, "Shirt": 150, "Sneaker": 150}
+    with np.load(EXAMPLES / "data" / "smartphone_motion.npz") as arrays:
+        assert len(arrays["X_train"]) + len(arrays["X_test"]) == 482
+        assert arrays["X_train"].shape[1:] == (3, 128)
+        assert arrays["X_train"].dtype == np.int16
+
+
+# ---- The gallery: `make docs` runs it ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.name)
+def test_gallery_needs_nothing_but_the_project(path):
+    text = path.read_text(encoding="utf-8")
+    compile(text, str(path), "exec")
+    assert re.match(r'"""\n(.+)\n(=+)\n', text), "sphinx-gallery wants a title"
+    assert "shared/" not in text
+    assert "fetch_" not in text
+    for name in re.findall(r'DATA / "([^"]+)"', text):
+        assert (EXAMPLES / "data" / name).is_file()
+    assert "plt.subplots" in text, "it must look at what it made"
+
+
+def test_gallery_covers_what_it_should():
+    assert len(GALLERY) >= 10
 
 
 # ---- Images and series --------------------------------------------------------------------------

@@ -18,7 +18,7 @@ def to_markdown(frame: pd.DataFrame, digits: int = 3, *, bold: str | None = None
     frame : DataFrame
         Column names of several levels are joined by a space.
     digits : int, default=3
-        Of floats. A column named "p", or beginning with "p_", shows two significant ones.
+        Of floats. A column named "p", or beginning with ``p_``, shows two significant ones.
     bold : {"max", "min"}, optional
         Which value of every column is set in bold.
 
