@@ -144,9 +144,15 @@ def _moved(app, relative_path, parent, content):
     content[0] = content[0].replace("](docs/", "](")
 
 
+def _pages(app, docname, source):
+    """On GitHub a link leads to an example's script; here to its page."""
+    source[0] = re.sub(r"\]\((?:\.\./)+examples/gallery/(\w+)\.py\)", r"](/gallery/\1.rst)", source[0])
+
+
 def setup(app):
     """Connect what stands above."""
     app.connect("autodoc-skip-member", _from_elsewhere)
     app.connect("autodoc-process-docstring", _bars, priority=900)  # after numpydoc
     app.connect("missing-reference", _public)
     app.connect("include-read", _moved)
+    app.connect("source-read", _pages)

@@ -2,8 +2,8 @@
 Choosing the blend
 ==================
 
-How many synthetic rows does *this* classifier want on *this* table? `AugmentedClassifier` tries several shares, none
-among them, by inner cross-validation with one GAN for each fold, and takes what gains more than noise.
+How many synthetic rows does *this* classifier want on *this* table, and for what? `AugmentedClassifier` tries several
+shares, none among them, by inner cross-validation with one GAN for each fold, and takes what gains more than noise.
 """
 
 from pathlib import Path
@@ -11,15 +11,14 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, balanced_accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from ganaug import AugmentedClassifier, GANOversampler, plots
+from ganaug import AugmentedClassifier, GANOversampler, TabularGAN, plots
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -28,53 +27,54 @@ X, y = table.drop(columns="class"), table["class"]
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=0.5, stratify=y, random_state=0)
 
 numbers, texts = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")
-linear = make_pipeline(
+bare = make_pipeline(
     make_column_transformer(
         (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
         (OneHotEncoder(handle_unknown="ignore"), texts),
     ),
     LogisticRegression(max_iter=2000),
 )
-boosted = make_pipeline(
-    make_column_transformer(
-        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), texts), remainder="passthrough"
-    ),
-    HistGradientBoostingClassifier(random_state=0),
-)
 
 # %%
-# Three trainings of the GAN for each classifier, one for each inner fold, and one more where a share is chosen.
+# The same classifier is asked two questions: what raises its average precision, which does not move with the decision
+# threshold, and what raises its balanced accuracy, which does. 500 steps in place of 1,000, and two inner folds in
+# place of three, keep this page quick.
 
+oversampler = GANOversampler(generator=TabularGAN(max_steps=500, verbose=False))
 fitted = {}
-for name, estimator in {"logistic regression": linear, "gradient boosting": boosted}.items():
-    model = AugmentedClassifier(estimator, GANOversampler(verbose=False), threshold="tune", random_state=0)
-    fitted[name] = model.fit(X_train, y_train)
-    print(f"{name}: {model.verdict_}")
+for scoring in ("average_precision", "balanced_accuracy"):
+    model = AugmentedClassifier(bare, oversampler, scoring=scoring, cv=2, random_state=0)
+    fitted[scoring] = model.fit(X_train, y_train)
+    print(f"{scoring}: {model.verdict_}")
 
 # %%
 # The evidence: what each share gained over none on held-out real rows, with its standard error.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-for ax, (name, model) in zip(axes, fitted.items(), strict=True):
+for ax, model in zip(axes, fitted.values(), strict=True):
     plots.blend_curve(model, ax=ax)
-    ax.set_title(f"{name}: {model.blend_.share:g} of full balance", fontsize=10)
 
 # %%
-fitted["logistic regression"].evidence_.round(3)
+fitted["balanced_accuracy"].evidence_.round(3)
 
 # %%
-# And on rows that nobody has seen yet, beside the bare classifier. The tuned threshold accounts for most of what
-# balanced accuracy gains.
+# If the second question is answered by "yes" and the first by "no", a moved threshold was all that was needed, and it
+# needs no rows. ``threshold="tune"`` moves it while the blends are judged, so that nothing is left to gain by it:
+
+tuned = AugmentedClassifier(bare, oversampler, scoring="balanced_accuracy", threshold="tune", cv=2, random_state=0).fit(
+    X_train, y_train
+)
+print(tuned.verdict_)
+
+# %%
+# All of them on rows that nobody has seen yet.
 
 found = {}
-for name, (bare, model) in {
-    name: (estimator.fit(X_train, y_train), fitted[name])
-    for name, estimator in {"logistic regression": linear, "gradient boosting": boosted}.items()
-}.items():
-    for kind, one in {"bare": bare, "AugmentedClassifier": model}.items():
-        sick = list(one.classes_).index("sick")
-        found[name, kind] = {
-            "average precision": average_precision_score(y_test == "sick", one.predict_proba(X_test)[:, sick]),
-            "balanced accuracy": balanced_accuracy_score(y_test, one.predict(X_test)),
-        }
+models = {"bare": bare.fit(X_train, y_train), **fitted, "balanced_accuracy, tuned threshold": tuned}
+for name, model in models.items():
+    sick = list(model.classes_).index("sick")
+    found[name] = {
+        "average precision": average_precision_score(y_test == "sick", model.predict_proba(X_test)[:, sick]),
+        "balanced accuracy": balanced_accuracy_score(y_test, model.predict(X_test)),
+    }
 pd.DataFrame(found).T.round(3)
