@@ -209,13 +209,15 @@ def test_smote_lies_between_neighbours_of_the_class():
 
 
 def test_samplers():
-    codes = np.repeat([0, 1], [90, 10])
-    batches = SAMPLERS["shuffled"](codes, 30, np.random.default_rng(0))
+    codes, synthetic = np.repeat([0, 1], [90, 10]), np.arange(100) >= 92
+    batches = SAMPLERS["shuffled"](codes, synthetic, 30, np.random.default_rng(0))
     two_epochs = np.concatenate([next(batches) for _ in range(20)])
     assert (np.bincount(two_epochs[:100]) == 1).all() and (np.bincount(two_epochs[:600]) == 6).all()
-    batches = SAMPLERS["balanced"](codes, 30, np.random.default_rng(0))
-    drawn = codes[np.concatenate([next(batches) for _ in range(100)])]
-    assert abs(drawn.mean() - 0.5) < 0.05
+    for name, made in (("balanced", 0.4), ("halves", 0.25)):
+        batches = SAMPLERS[name](codes, synthetic, 30, np.random.default_rng(0))
+        drawn = np.concatenate([next(batches) for _ in range(100)])
+        assert abs(codes[drawn].mean() - 0.5) < 0.05
+        assert abs(synthetic[drawn].mean() - made) < 0.05
 
 
 def spied(monkeypatch, arm, synthetic, steps=10):

@@ -24,8 +24,9 @@ class Arm:
         Who makes them.
     augment : bool, default=False
         Whether batches pass through the data set's standard augmentation.
-    sampler : {"shuffled", "balanced"}, default="shuffled"
-        Every item once in an epoch, or each class equally often (torch's WeightedRandomSampler with weights 1 / n).
+    sampler : {"shuffled", "balanced", "halves"}, default="shuffled"
+        Every item once in an epoch; each class equally often (torch's WeightedRandomSampler with weights 1 / n); or
+        each class equally often, and of a class that has synthetic items these half of the time.
     adjust : float, default=0.0
         tau of logit adjustment: tau log(n_c / n) is added to the logits in
         training (Menon et al. 2021, equation 10), n_c counting what is trained on, synthetic items too.
@@ -90,6 +91,10 @@ ARMS: dict[str, Arm] = {
     "blend 0.5 + logit adjustment + augmentation": Arm(share=0.5, adjust=1.0, augment=True),
     "blend 0.5 + Mixup-DRW + augmentation": Arm(share=0.5, mixup=1.0, reweight_from=0.8, augment=True),
     "blend 1 until 0.7, then weighted sampler + augmentation": Arm(share=1.0, synthetic_until=0.7, augment=True),
+    "blend 1 by halves + augmentation": Arm(share=1.0, sampler="halves", augment=True),
+    "blend 1 by halves until 0.7, then weighted sampler + augmentation": Arm(
+        share=1.0, sampler="halves", synthetic_until=0.7, augment=True
+    ),
     "synthetic only + augmentation": Arm(share=1.0, real=False, augment=True),
 }
 

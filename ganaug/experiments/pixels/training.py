@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -35,6 +36,8 @@ WARM_UP = 0.05
 # Batches whose items are drawn at once.
 AHEAD = 64
 AT_ONCE = 512
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def augmentation(names: Sequence[str]) -> Pipe:
 # ---- Which items make a batch --------------------------------------------------------------------
 
 
-def _shuffled(codes: IntArray, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
+def _shuffled(codes: IntArray, synthetic: Mask, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
     """Every item once, then every item once again; a batch may reach over the end."""
     left = np.zeros(0, np.int64)
     while True:
@@ -99,16 +102,30 @@ def _shuffled(codes: IntArray, size: int, rng: np.random.Generator) -> Iterator[
         left = left[size:]
 
 
-def _balanced(codes: IntArray, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
+def _balanced(codes: IntArray, synthetic: Mask, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
     """Each class with the same probability, then one of its items."""
-    weights = 1.0 / np.bincount(codes)[codes]
+    yield from _drawn(1.0 / np.bincount(codes)[codes], size, rng)
+
+
+def _halved(codes: IntArray, synthetic: Mask, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """Each class with the same probability, then real or synthetic by a coin, then one of these.
+
+    A thousand synthetic items would otherwise drown the twenty real ones of their class.
+    """
+    half = 2 * codes + synthetic
+    sides = np.bincount(codes[np.unique(half, return_index=True)[1]])
+    yield from _drawn(1.0 / (np.bincount(half)[half] * sides[codes]), size, rng)
+
+
+def _drawn(weights: npt.NDArray[np.float64], size: int, rng: np.random.Generator) -> Iterator[IntArray]:
     while True:
-        yield from rng.choice(len(codes), (AHEAD, size), p=weights / weights.sum())
+        yield from rng.choice(len(weights), (AHEAD, size), p=weights / weights.sum())
 
 
-SAMPLERS: dict[str, Callable[[IntArray, int, np.random.Generator], Iterator[IntArray]]] = {
+SAMPLERS: dict[str, Callable[[IntArray, Mask, int, np.random.Generator], Iterator[IntArray]]] = {
     "shuffled": _shuffled,
     "balanced": _balanced,
+    "halves": _halved,
 }
 
 
@@ -124,7 +141,8 @@ class _Phase:
         self.offset = arm.adjust * prior
         effective = (1 - BETA) / (1 - BETA ** np.maximum(counts, 1))
         self.class_weights = torch.from_numpy(effective / effective.mean()).float()
-        self._rows, self._batches = rows, SAMPLERS[sampler](codes, size, numpy_generator(seed, "batches"))
+        rng = numpy_generator(seed, "batches")
+        self._rows, self._batches = rows, SAMPLERS[sampler](codes, material.synthetic[rows], size, rng)
 
     def batch(self) -> IntArray:
         """Places of the next items."""
