@@ -32,7 +32,14 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 root_doc = "index"
-exclude_patterns = ["_build", "_templates", "gallery/*.md5", "gallery/*.ipynb", "gallery/*.py"]
+exclude_patterns = [
+    "_build",
+    "_templates",
+    "sg_execution_times.rst",
+    "gallery/*.md5",
+    "gallery/*.ipynb",
+    "gallery/*.py",
+]
 templates_path = ["_templates"]
 # What stands in `single backticks` in a docstring is a name.
 default_role = "py:obj"
@@ -52,8 +59,15 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "inherited-members": True}
 numpydoc_show_class_members = False  # the template lists them, without what scikit-learn adds
 numpydoc_class_members_toctree = False
-# What else stands in backticks: parameters, attributes, and what other libraries define.
-nitpick_ignore_regex = [("py:obj", r"(?!ganaug\.)[a-z].*"), ("py:class", r"(?!ganaug\.).*")]
+# What else stands in backticks: parameters, attributes, what other libraries define, and insides that a docstring names
+# for those who read the code.
+nitpick_ignore_regex = [
+    ("py:class", r"(?!ganaug\.).*"),
+    ("py:obj", r"(?!ganaug\.)[a-z].*"),
+    ("py:obj", r"(ImageFolder|MNIST|Subset|(Concat|Stack|Tensor)Dataset|(Distributed|WeightedRandom)Sampler|SMOTE)"),
+    ("py:obj", r"ganaug\.(codecs|experiments\.statistics|selection\.judging|summaries)\..*"),
+    ("py:obj", r"(Estimate|NEEDS|VERDICTS)"),
+]
 
 # ---- The gallery
 
@@ -62,7 +76,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
-    "min_reported_time": 0,
+    "write_computation_times": False,
     "download_all_examples": False,
     "remove_config_comments": True,
     "abort_on_example_error": False,  # all faults in one run; each fails the build
@@ -121,6 +135,11 @@ def _homes():
     for module in ("experiments", "plots", "transforms", "metrics", "datasets"):
         names = __import__(f"ganaug.{module}", fromlist=["__all__"]).__all__
         homes |= {short: f"ganaug.{module}.{short}" for short in names}
+    homes |= {
+        "Blend": "ganaug.selection.Blend",
+        "Event": "ganaug.training.Event",
+        "POLICIES": "ganaug.augmentation.POLICIES",
+    }
     return homes | {short: f"ganaug.{short}" for short in ganaug.__all__}
 
 
@@ -137,13 +156,6 @@ def _public(app, env, node, contnode):
     return None
 
 
-def _moved(app, relative_path, parent, content):
-    """CHANGELOG and CONTRIBUTING stand at the top of the repository, and their pages here."""
-    for old, new in {"](CHANGELOG.md)": "](changelog.rst)", "](CONTRIBUTING.md)": "](contributing.rst)"}.items():
-        content[0] = content[0].replace(old, new)
-    content[0] = content[0].replace("](docs/", "](")
-
-
 def _pages(app, docname, source):
     """On GitHub a link leads to an example's script; here to its page."""
     source[0] = re.sub(r"\]\((?:\.\./)+examples/gallery/(\w+)\.py\)", r"](/gallery/\1.rst)", source[0])
@@ -154,5 +166,4 @@ def setup(app):
     app.connect("autodoc-skip-member", _from_elsewhere)
     app.connect("autodoc-process-docstring", _bars, priority=900)  # after numpydoc
     app.connect("missing-reference", _public)
-    app.connect("include-read", _moved)
     app.connect("source-read", _pages)

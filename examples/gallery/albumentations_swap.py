@@ -26,7 +26,7 @@ digits = load_digits()
 images, labels = (digits.images * 15.9).astype("uint8")[:500], digits.target[:500]
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "digits.ganaug"
-ImageGAN(max_steps=300, random_state=0, verbose=False).fit(images, labels).save(path)
+ImageGAN(max_steps=250, random_state=0, verbose=False).fit(images, labels).save(path)
 print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 # %%

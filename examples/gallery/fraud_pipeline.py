@@ -42,8 +42,10 @@ figure, axes = plt.subplots(2, 3, figsize=(10, 5), layout="constrained")
 plots.marginals(frauds, made, columns=["V4", "V10", "V11", "V12", "V14", "V17"], ax=axes.ravel())
 
 # %%
-# Each column on its own may be right while they do not belong together. Below the diagonal are real frauds, above it
-# synthetic ones: the upper triangle should be the mirror image of the lower one.
+# The shapes are roughly right, from 99 rows; at the lower ends of ``V10`` and ``V14`` synthetic values pile up that are
+# rarer among the real ones. Each column on its own may be right while they do not belong together: below the diagonal
+# are real frauds, above it synthetic ones, and the upper triangle should be the mirror image of the lower one. It
+# follows the real one loosely.
 
 figure, axes = plt.subplots(4, 4, figsize=(8, 7.5), layout="constrained")
 plots.pairs(frauds, made, columns=["V4", "V10", "V14", "V17"], ax=axes.ravel())

@@ -34,7 +34,8 @@ made, labels = X_res[sampler.is_synthetic_], y_res[sampler.is_synthetic_]
 print({label: int((labels == label).sum()) for label in RARE}, sampler.curation_)
 
 # %%
-# Real movements in the first two lines, synthetic ones in the last two.
+# Real movements in the first two lines, synthetic ones in the last two. The shapes are right, and the synthetic ones
+# are rougher than the real ones: a network or a feature that looks at roughness can tell them apart.
 
 figure, axes = plt.subplots(4, 4, figsize=(11, 7), sharex=True, sharey=True, layout="constrained")
 for line, (kind, rows, of) in enumerate((("real", X, y), ("synthetic", made, labels))):

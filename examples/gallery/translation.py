@@ -35,7 +35,8 @@ fitted = sampler.generators_["Shirt"]
 print(sampler.curation_["Shirt"])
 
 # %%
-# T-shirts that the translator never saw, and below each its translation. Some get sleeves, some stay what they were.
+# T-shirts that the translator never saw, and below each its translation. Some get sleeves, blurred ones after
+# so short a training, and some stay what they were.
 
 unseen = X_test[y_test == "T-shirt/top"][:16]
 figure, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
