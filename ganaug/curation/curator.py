@@ -337,7 +337,8 @@ def draw_curated(
         if round_ and not missing:
             break
         rate = tally.kept / tally.drawn if tally.drawn else 1.0
-        rows = draw(missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * 1.2, 4 * n)), round_)
+        spare = min(1.2, 1 + 3 / math.sqrt(max(1, missing)))
+        rows = draw(missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * spare, 4 * n)), round_)
         said = np.zeros(len(rows), np.int8) if curator is None else curator.verdict(rows, condition)
         good = np.flatnonzero(said == 0)[:missing]
         missing -= len(good)
