@@ -57,6 +57,10 @@ class ChoiceModel:
         codes = np.append(self.observed, -1)[states]
         return Plain(codes, states == len(self.observed) if self.missing else None)
 
+    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+        """The encoding of what they decode to: themselves."""
+        return scores, states
+
     def summary(self) -> dict[str, Any]:
         """Human-facing facts."""
         return {"n_levels": len(self.observed), "missing": self.missing}

@@ -23,6 +23,7 @@ class CategoryFace:
     dtype: pd.CategoricalDtype
 
     family: ClassVar[str] = "choice"
+    exact: ClassVar[bool] = True
 
     @property
     def levels(self) -> pd.Index:
@@ -64,6 +65,7 @@ class TextFace:
     levels: pd.Index
 
     family: ClassVar[str] = "choice"
+    exact: ClassVar[bool] = True
 
     @classmethod
     def fit(cls, raw: Any) -> TextFace:
@@ -107,6 +109,7 @@ class ObjectFace:
     typed: bool
 
     family: ClassVar[str] = "choice"
+    exact: ClassVar[bool] = True
     dtype: ClassVar[Any] = np.dtype(object)
 
     @classmethod

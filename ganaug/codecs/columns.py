@@ -38,6 +38,14 @@ class Column:
         """Name of the model."""
         return _MODEL_NAMES[type(self.model)]
 
+    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+        """The encoding of what they decode to: rounded as the dtype and the data are."""
+        if self.face.exact:
+            seen: tuple[Array, Array] = self.model.as_seen(scores, states)
+            return seen
+        again: tuple[Array, Array] = self.model.encode(self.face.read(self.face.write(self.model.decode(scores, states))))
+        return again
+
     def get_state(self) -> State:
         """Config and arrays; those of the face are under ``face_``."""
         face, face_arrays = self.face.get_state()

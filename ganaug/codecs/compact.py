@@ -107,6 +107,16 @@ class CompactTableCodec(PickledByState):
             numbers = self.factors.decode(numbers)
         return self.table.decode(np.concatenate([numbers, self.joints.decode(hot)], axis=1))
 
+    def as_seen(self, Z: FloatArray) -> FloatArray:
+        """What `encode` makes of what `decode` makes of a matrix; see `TableCodec.as_seen`."""
+        if self.factors is not None:
+            return self.encode(self.decode(Z))
+        if self.joints.trivial:
+            return self.table.as_seen(Z)
+        numbers, hot = Z[:, : self._n_numbers], Z[:, self._n_numbers :]
+        rows = self.table.as_seen(np.concatenate([numbers, self.joints.decode(hot)], axis=1))
+        return np.concatenate([rows[:, : self._n_scalars], self.joints.encode(rows)], axis=1)
+
     def column_summary(self) -> list[dict[str, Any]]:
         """One dict for each column; see `TableCodec.column_summary`."""
         return self.table.column_summary()

@@ -34,6 +34,11 @@ class _NumberFace:
     family: ClassVar[str] = "real"
 
     @property
+    def exact(self) -> bool:
+        """Whether every plain column comes back as it was written."""
+        return False
+
+    @property
     def inner(self) -> np.dtype[Any]:
         """The numpy dtype that says how fine the numbers are."""
         return np.dtype(getattr(self.dtype, "numpy_dtype", self.dtype))
@@ -61,6 +66,11 @@ class _NumberFace:
 class FloatFace(_NumberFace):
     """float16, float32, float64, long double (at float64's precision). NaN is missing."""
 
+    @property
+    def exact(self) -> bool:
+        """Not in single precision."""
+        return self.dtype == np.dtype(np.float64)
+
     def read(self, raw: Any) -> Plain:
         """Floats; infinities are refused."""
         values = np.array(raw, dtype=np.float64)
@@ -79,6 +89,11 @@ class FloatFace(_NumberFace):
 
 class IntegerFace(_NumberFace):
     """Integers of any size, and bool."""
+
+    @property
+    def exact(self) -> bool:
+        """Where nothing can be too large."""
+        return self.dtype == native_of(self.inner)
 
     def read(self, raw: Any) -> Plain:
         """Integers."""
@@ -185,6 +200,11 @@ class SparseFace(_NumberFace):
 
 class TimeFace(_NumberFace):
     """datetime64 (with a time zone or none) and timedelta64 of any unit. NaT is missing."""
+
+    @property
+    def exact(self) -> bool:
+        """Counts are counts."""
+        return True
 
     @property
     def family(self) -> str:  # type: ignore[override]

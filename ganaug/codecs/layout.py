@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganaug.codecs.plain import Array
-from ganaug.types import Block, FloatArray
+from ganaug.types import Block, FloatArray, IntArray
 
-__all__ = ["Layout"]
+__all__ = ["Layout", "largest"]
+
+_MANY_ROWS, _AT_ONCE = 256, 8192
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,28 @@ class Layout:
             Z[:, a:b] = scores
         a, b = self.groups[column]
         if b > a:
-            Z[np.arange(len(Z)), a + states] = 1
+            Z.reshape(-1)[np.arange(a, Z.size, self.width) + states] = 1
 
     def read(self, Z: Array, column: int) -> tuple[Array, Array]:
         """Scores (n, n_scalars), and of each row the state whose indicator is largest, (n,) int64."""
         a, b = self.scalars[column]
         c, d = self.groups[column]
-        states = Z[:, c:d].argmax(axis=1) if d > c else np.zeros(len(Z), dtype=np.int64)
+        states = largest(Z[:, c:d]) if d > c else np.zeros(len(Z), dtype=np.int64)
         return Z[:, a:b], states
+
+
+def largest(group: Array) -> IntArray:
+    """The column with the largest number of each row, the first of equals. (n, k) -> (n,), int64.
+
+    In many short rows numpy's argmax is slow; it is a maximum down the columns, and a comparison with each of them.
+    """
+    if len(group) < _MANY_ROWS:
+        return group.argmax(axis=1)
+    places = np.empty(len(group), np.int64)
+    for start in range(0, len(group), _AT_ONCE):
+        columns = np.ascontiguousarray(group[start : start + _AT_ONCE].T)
+        top, place = columns.max(axis=0), np.zeros(columns.shape[1], np.uint16)
+        for k in range(len(columns) - 1, -1, -1):
+            np.copyto(place, k, where=columns[k] == top)
+        places[start : start + _AT_ONCE] = place
+    return places

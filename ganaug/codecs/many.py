@@ -61,6 +61,13 @@ class ManyModel:
     def _tree(self) -> cKDTree:
         return cKDTree(self.codes[self.n_top :], leafsize=32, balanced_tree=False)
 
+    @cached_property
+    def _by_first(self) -> tuple[Array, Array]:
+        """The same in the order of their first dimension, in which they are distinct: for exact codes."""
+        first = self.codes[self.n_top :, 0]
+        order = np.argsort(first, kind="stable")
+        return order, first[order]
+
     @classmethod
     def fit(
         cls, plain: Plain, n_levels: int, context: Array, rows: Array, labels: Array | None, seed: int
@@ -112,14 +119,26 @@ class ManyModel:
         rest = states == self.n_top
         if rest.any():
             # an exact code has distance 0 and finds itself; for others a near level is as good as the nearest
-            points = scores[rest].clip(-_FAR, _FAR)
-            at[rest] = self.n_top + self._tree.query(points, eps=_NEAR_ENOUGH)[1]
+            at[rest] = self.n_top + self._nearest(scores[rest])
         codes = self.observed[at]
         if not self.missing:
             return Plain(codes)
         missing = states == self.n_states - 1
         codes[missing] = -1
         return Plain(codes, missing)
+
+    def _nearest(self, points: Array) -> Array:
+        """Places among the levels that are not frequent. (n, 4) -> (n,)."""
+        order, first = self._by_first
+        near = order.take(np.searchsorted(first, points[:, 0]), mode="clip")
+        exact = (self.codes[self.n_top :].take(near, axis=0) == points).all(1)
+        if not exact.all():
+            near[~exact] = self._tree.query(points[~exact].clip(-_FAR, _FAR), eps=_NEAR_ENOUGH)[1]
+        return near
+
+    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+        """The encoding of what they decode to."""
+        return self.encode(self.decode(scores, states))
 
     def summary(self) -> dict[str, Any]:
         """Human-facing facts."""

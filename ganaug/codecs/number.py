@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,27 @@ class NumberModel:
         missing = states == self.n_states - 1
         values[missing] = 0
         return Plain(values, missing)
+
+    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+        """The encoding of what they decode to, which needs no decoding where numbers are not rounded."""
+        curve = self.curve
+        if curve is None:
+            return scores, states
+        rounded = curve.edges is None and (self.grid is not None or self.spikes.dtype.kind != "f")
+        if rounded or not self.keep_range:
+            return self.encode(self.decode(scores, states))
+        seen = curve.as_seen(scores[:, 0].astype(np.float64))
+        special = states > 0
+        if special.any():
+            seen[special] = self._special[states[special] - 1]
+        return seen.astype(np.float32)[:, None], states
+
+    @cached_property
+    def _special(self) -> npt.NDArray[np.float64]:
+        """Scores of rows in the states of the spikes, and of a missing value."""
+        if self.curve is None or not len(self.spikes):
+            return np.zeros(1)
+        return np.append(self.curve.encode(self._distances(self.spikes)), 0.0)
 
     def _distances(self, values: Array) -> npt.NDArray[np.float64]:
         if values.dtype.kind == "f":

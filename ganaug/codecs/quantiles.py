@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from ganaug.codecs.places import Places
 from ganaug.codecs.plain import Array, State
 from ganaug.exceptions import ModelFileError
 
@@ -79,7 +81,7 @@ class Curve:
 
     def encode(self, values: Float64) -> Float64:
         """Scores of values; values outside the knots get scores up to 5 in size."""
-        out = np.interp(values, self.values, self.scores)
+        out = self._from_values.interpolated(values, self.scores)
         below, above = values < self.values[0], values > self.values[-1]
         if below.any() or above.any():
             low, high = self._tails()
@@ -90,14 +92,29 @@ class Curve:
     def decode(self, scores: Float64, keep_range: bool) -> Float64:
         """Values of scores, all between the first and the last knot if ``keep_range``."""
         if self.edges is not None:
-            return self.values[np.searchsorted(self.edges, scores)]
-        out = np.interp(scores, self.scores, self.values)
+            return self.values.take(self._from_scores.below(scores))
+        out = self._from_scores.interpolated(scores, self.values)
         if not keep_range:
             low, high = self._tails()
             below, above = scores < self.scores[0], scores > self.scores[-1]
             out[below] += (np.maximum(scores[below], -_FAR) - self.scores[0]) / low
             out[above] += (np.minimum(scores[above], _FAR) - self.scores[-1]) / high
         return np.asarray(out, dtype=np.float64)
+
+    def as_seen(self, scores: Float64) -> Float64:
+        """What the values of scores would be encoded as, where each is within the range seen."""
+        if self.edges is not None:
+            return self.scores.take(self._from_scores.below(scores))
+        return scores.clip(self.scores[0], self.scores[-1])
+
+    @cached_property
+    def _from_values(self) -> Places:
+        return Places(self.values)
+
+    @cached_property
+    def _from_scores(self) -> Places:
+        """Of the edges, where the column takes steps; a single step has none."""
+        return Places(self.scores if self.edges is None or not len(self.edges) else self.edges)
 
     def get_state(self) -> State:
         """Config and arrays."""

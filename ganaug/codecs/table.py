@@ -23,6 +23,8 @@ from ganaug.types import Block, FloatArray
 __all__ = ["TableCodec"]
 
 _VERSION = 1
+# Rows that are worked on together: what is made of them stays in the processor's cache.
+_AT_ONCE = 8192
 
 
 class TableCodec(PickledByState):
@@ -185,13 +187,28 @@ class TableCodec(PickledByState):
         matrix = np.asarray(Z)
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise InvalidDataError(f"cannot decode an array of shape {matrix.shape}; give (n, {self.width})")
-        if not np.isfinite(matrix).all():
-            raise InvalidDataError("cannot decode NaN or infinity; the generator that made them has diverged")
+        _check_finite(matrix)
         columns = []
         for j, column in enumerate(self._columns):
             scores, states = self._layout.read(matrix, j)
             columns.append(column.face.write(column.model.decode(scores, states)))
         return self._container.close(columns, len(matrix))
+
+    def as_seen(self, Z: FloatArray) -> FloatArray:
+        """What `encode` makes of what `decode` makes of a matrix, without making the table. (n, width) -> (n, width).
+
+        Raises
+        ------
+        InvalidDataError
+            If a number is not finite.
+        """
+        _check_finite(Z)
+        seen = np.zeros_like(Z, dtype=np.float32, order="C")
+        for start in range(0, len(Z), _AT_ONCE):
+            part, own = Z[start : start + _AT_ONCE], seen[start : start + _AT_ONCE]
+            for j, column in enumerate(self._columns):
+                self._layout.write(own, j, *column.as_seen(*self._layout.read(part, j)))
+        return seen
 
     def column_summary(self) -> list[dict[str, Any]]:
         """One dict for each column: name, dtype, kind, n_scalars, n_states and the kind's own facts."""
@@ -249,3 +266,8 @@ class TableCodec(PickledByState):
             raise ModelFileError(f"the stored table codec cannot be read: {error!r}") from error
         codec._set(kind, container, columns, getattr(container, "columns", None))
         return codec
+
+
+def _check_finite(matrix: Array) -> None:
+    if not np.isfinite(matrix).all():
+        raise InvalidDataError("cannot decode NaN or infinity; the generator that made them has diverged")

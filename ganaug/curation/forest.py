@@ -16,8 +16,9 @@ from ganaug.types import FloatArray, IntArray
 
 __all__ = ["ArrayForest"]
 
-_CHUNK = 2048
-# Trees between two looks at which rows are decided.
+# Rows that are walked together: so many stay in the processor's cache.
+_CHUNK = 4096
+# Trees that are walked together, between two looks at which rows are decided.
 _ASKED_EVERY = 4
 # A tree draws at least so many rows of each class, with repetition: fewer make a stump.
 LEAST_ROWS = 20
@@ -153,83 +154,72 @@ class ArrayForest:
         """Class probabilities. (n, d) -> (n, n_classes), float32."""
         total = np.zeros((len(x), self.value.shape[1]))
         for start in range(0, len(x), _CHUNK):
-            part = np.ascontiguousarray(x[start : start + _CHUNK])
-            for tree in self._trees:
-                total[start : start + _CHUNK] += self.value.take(tree.leaves(part), axis=0, mode="clip")
+            part = _Part(x[start : start + _CHUNK])
+            for first in range(0, len(self.roots), _ASKED_EVERY):
+                for leaves in self._leaves(part, first):
+                    total[start : start + _CHUNK] += self.value.take(leaves, axis=0, mode="wrap")
         return (total / len(self.roots)).astype(np.float32)
 
     def gives(self, x: FloatArray, of_class: int, share: float) -> npt.NDArray[np.bool_]:
         """Whether a class gets at least this share of the votes. (n, d) -> (n,).
 
-        The same as asking `predict_proba`, in half the time: a row is followed
+        The same as asking `predict_proba`, in two thirds of the time: a row is followed
         through no more trees once those left cannot change its answer.
         """
         enough, votes, n_trees = np.zeros(len(x), bool), self.value[:, of_class].copy(), len(self.roots)
         for start in range(0, len(x), _CHUNK):
-            part, open_ = np.ascontiguousarray(x[start : start + _CHUNK]), np.arange(start, min(start + _CHUNK, len(x)))
-            total = np.zeros(len(part))
-            for place, tree in enumerate(self._trees, 1):
-                total += votes.take(tree.leaves(part), mode="clip")
-                if place % _ASKED_EVERY and place < n_trees:
-                    continue
+            part = _Part(x[start : start + _CHUNK])
+            total = np.zeros(len(part.rows))
+            for first in range(0, n_trees, _ASKED_EVERY):
+                for leaves in self._leaves(part, first):
+                    total += votes.take(leaves, mode="wrap")
+                asked = min(first + _ASKED_EVERY, n_trees)
                 reached = (total / n_trees).astype(np.float32) >= share
-                enough[open_[reached]] = True
+                enough[start + part.rows[reached]] = True
                 # a little room, for sums that round otherwise
-                stay = ~reached & (total + (n_trees - place) > n_trees * share - 1e-3)
-                open_, total, part = open_[stay], total[stay], part[stay]
-                if not len(open_):
+                stay = ~reached & (total + (n_trees - asked) > n_trees * share - 1e-3)
+                if not stay.all():
+                    part.rows, total = part.rows[stay], total[stay]
+                if not len(total):
                     break
         return enough
 
-    @cached_property
-    def _feature(self) -> npt.NDArray[np.int64]:
-        return self.feature.astype(np.int64)
+    def _leaves(self, part: _Part, first: int) -> npt.NDArray[np.int64]:
+        """Where the rows of a part end in some trees, from the ``first`` on. -> (trees, rows).
 
-    @cached_property
-    def _children(self) -> npt.NDArray[np.int64]:
-        return np.stack([self.left, self.right], axis=1).ravel().astype(np.int64)
-
-    @cached_property
-    def _trees(self) -> list[_Tree]:
-        ends = np.append(self.roots[1:], len(self.feature)) if (np.diff(self.roots) > 0).all() else None
-        trees = []
-        for place, root in enumerate(self.roots):
-            depth = self.depth if ends is None else self._depth(int(root), int(ends[place]))
-            trees.append(_Tree(self, int(root), depth))
-        return trees
-
-    def _depth(self, root: int, end: int) -> int:
-        """Of one tree, whose nodes are ``root`` to ``end``; that of the deepest one if they are not."""
-        nodes = np.array([root])
-        for depth in range(self.depth):
-            children = np.concatenate([self.left[nodes], self.right[nodes]])
-            nodes = np.unique(children[~np.isin(children, nodes)])
-            if not len(nodes) or nodes.min() < root or nodes.max() >= end:
-                return depth if not len(nodes) else self.depth
-        return self.depth
-
-
-class _Tree:
-    """One tree, ready to be walked: its nodes stay in the cache.
-
-    `take` on flat arrays is four times as fast as indexing in two dimensions.
-    What `ArrayForest.check` saw needs no bounds checked ("clip").
-    """
-
-    def __init__(self, forest: ArrayForest, root: int, depth: int) -> None:
-        self.root, self.depth, self.threshold = root, depth, forest.threshold
-        self.feature = forest._feature
-        self.children = forest._children
-
-    def leaves(self, x: FloatArray) -> npt.NDArray[np.int64]:
-        """The node where each row ends. (n, d), contiguous -> (n,)."""
-        cells, first_cell = x.ravel(), np.arange(len(x)) * x.shape[1]
-        node = np.full(len(x), self.root, np.int64)
+        Several trees and thousands of rows at once, for the calls to numpy cost as much as what they do;
+        `take` on flat arrays is four times as fast as indexing in two dimensions. What `ArrayForest.check` saw needs
+        no bounds checked: "wrap" never wraps here, and is the fastest mode.
+        """
+        feature, threshold, children = self._slots
+        roots = 2 * self.roots[first : first + _ASKED_EVERY].astype(np.int64)
+        slot, row, offset = np.repeat(roots, len(part.rows)), np.tile(part.rows, len(roots)), feature * part.n
+        at, seen, bound = np.empty_like(slot), np.empty(len(slot), np.float32), np.empty(len(slot), np.float32)
+        right = np.empty(len(slot), bool)
         for _ in range(self.depth):
-            seen = cells.take(first_cell + self.feature.take(node, mode="clip"), mode="clip")
-            right = seen > self.threshold.take(node, mode="clip")
-            node = self.children.take(2 * node + right, mode="clip")
-        return node
+            offset.take(slot, mode="wrap", out=at)
+            at += row
+            part.cells.take(at, mode="wrap", out=seen)
+            threshold.take(slot, mode="wrap", out=bound)
+            slot += np.greater(seen, bound, out=right)
+            children.take(slot, mode="wrap", out=at)
+            slot, at = at, slot
+        return (slot >> 1).reshape(len(roots), -1)
+
+    @cached_property
+    def _slots(self) -> tuple[npt.NDArray[np.int64], FloatArray, npt.NDArray[np.int64]]:
+        """Split column, threshold, and the slots of the children: two slots for each node, one for each way out."""
+        children = 2 * np.stack([self.left, self.right], axis=1).ravel().astype(np.int64)
+        return np.repeat(self.feature.astype(np.int64), 2), np.repeat(self.threshold, 2), children
+
+
+class _Part:
+    """Rows that are judged together, and which of them are still open."""
+
+    def __init__(self, x: FloatArray) -> None:
+        self.n = len(x)
+        self.cells = np.ascontiguousarray(x.T).ravel()  # column by column: near the root all rows look at one column
+        self.rows = np.arange(self.n)
 
 
 def _rounded_down(threshold: npt.NDArray[np.float64]) -> FloatArray:

@@ -254,9 +254,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         device = resolve_device(self.device)
 
         def candidates(count: int, round_: int) -> Any:
-            rows = self._generate(condition, count, child_seed(seed, "round", round_), device)
-            # Judged as it will be seen.
-            return rows if self.curator_ is None else self._as_seen(self.codec_, rows)
+            return self._generate(condition, count, child_seed(seed, "round", round_), device)
 
         if n == 0:
             return self._empty(), Tally()
@@ -273,7 +271,9 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             rng = torch.Generator(device).manual_seed(child_seed(seed, start))
             z = torch.empty(size, generator.latent_dim, device=device).normal_(generator=rng)
             labels = torch.full((size,), condition, dtype=torch.long, device=device)
-            return self._stored(self.codec_, generator.draw(z, labels, rng).cpu().numpy())
+            rows = self._stored(self.codec_, generator.draw(z, labels, rng).cpu().numpy())
+            # Judged as it will be seen.
+            return rows if self.curator_ is None else self._as_seen(self.codec_, rows)
 
         with self._team(device) as work:
             return np.concatenate(work(part, range(0, n, most)))

@@ -103,7 +103,7 @@ class Modality:
 
     def _as_seen(self, codec: Any, rows: Any) -> Any:
         """Encoded samples as they will be once decoded: rounded, snapped, with their real categories."""
-        return codec.encode(codec.decode(rows))
+        return codec.as_seen(rows)
 
     def _at_once(self, codec: Any) -> int:
         """Samples in one pass of a network."""

@@ -90,7 +90,7 @@ class SamplingMixin(BaseEstimator):
         self.curation_ = tallies
         rows = [x for _, (x, _) in drawn]
         codes = np.concatenate([np.full(len(x), code) for code, (x, _) in drawn] or [np.zeros(0)]).astype(np.int64)
-        encoded = np.concatenate(rows) if rows else self._empty()
+        encoded = self._empty() if not rows else rows[0] if len(rows) == 1 else np.concatenate(rows)
         return self.codec_.decode(encoded), self._labels(codes)
 
     def iter_samples(

@@ -16,6 +16,8 @@ from ganaug.types import Block
 
 __all__ = ["Discriminator", "Generator", "mlp"]
 
+ROWS_IN_CACHE = 1024
+
 
 class OneHotHeads(nn.Module):
     """Gumbel-softmax over all one-hot groups of the encoded row at once (Jang et al. 2017).
@@ -87,7 +89,10 @@ class Generator(GeneratorNetwork):
 
     def draw(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
         """Rows whose groups hold logits: the largest counts, as in decoding. (B, latent_dim), (B,) -> (B, width)."""
-        raw = self._raw(z, labels)
+        # on a CPU some rows at a time: what the layers hand on stays in the processor's cache
+        at_once = ROWS_IN_CACHE if z.device.type == "cpu" else max(1, len(z))
+        parts = zip(z.split(at_once), labels.split(at_once), strict=True)
+        raw = torch.cat([self._raw(own, own_labels) for own, own_labels in parts])
         return self.heads.perturbed(raw, rng) if self.heads.any else raw
 
     def _raw(self, z: Tensor, labels: Tensor) -> Tensor:
