@@ -98,7 +98,7 @@ html_static_path = ["_static"]
 html_css_files = ["ganaug.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"changelog": [], "quick_start": []}
+html_sidebars = {"gans": [], "quick_start": []}  # without pages beneath them
 html_theme_options = {
     "navigation_with_keys": False,
     "show_prev_next": True,

@@ -12,12 +12,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-BUILT = {"_build", "gallery", "generated"}  # written by `make docs`
+NO_PAGES = {"_build", "_templates", "gallery", "generated"}  # written by `make docs`, or how it writes
 
 
 def _sources(suffix):
     paths = DOCS.rglob(f"*{suffix}")
-    return sorted(path for path in paths if not BUILT & set(path.relative_to(DOCS).parts[:-1]))
+    return sorted(path for path in paths if not NO_PAGES & set(path.relative_to(DOCS).parts[:-1]))
 
 
 def _reference():

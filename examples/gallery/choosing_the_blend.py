@@ -18,9 +18,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+import ganaug
 from ganaug import AugmentedClassifier, GANOversampler, TabularGAN, plots
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
 table = pd.read_csv(DATA / "thyroid_sick.csv")
 X, y = table.drop(columns="class"), table["class"]

@@ -13,9 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from distributed import Client, LocalCluster
 
+import ganaug
 from ganaug import GANOversampler, TabularGAN, plots
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
 # %%
 # A table of four movements, two of them rare: mean, spread and extremes of three channels of acceleration.

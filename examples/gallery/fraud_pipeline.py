@@ -16,9 +16,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_validate
 from sklearn.preprocessing import StandardScaler
 
+import ganaug
 from ganaug import GANOversampler, plots
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
 table = pd.read_csv(DATA / "card_fraud.csv.gz")
 # A fifth of the frauds: the whole table has more of them than fraud has in the world.

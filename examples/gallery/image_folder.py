@@ -18,9 +18,10 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
+import ganaug
 from ganaug import BlendedDataset, ImageGAN, plots
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 COUNTS = {"Shirt": 150, "Sneaker": 30, "T-shirt/top": 150, "Trouser": 150}
 
 folder = tempfile.TemporaryDirectory()

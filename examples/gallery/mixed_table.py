@@ -11,9 +11,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
+import ganaug
 from ganaug import GANOversampler, plots
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
 table = pd.read_csv(DATA / "thyroid_sick.csv")
 X, y = table.drop(columns="class"), table["class"]

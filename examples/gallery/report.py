@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
+import ganaug
 from ganaug import TabularGAN, quality_report
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
 table = pd.read_csv(DATA / "thyroid_sick.csv")
 X, y = table.drop(columns="class"), table["class"]

@@ -16,7 +16,7 @@ import pandas as pd
 import ganaug
 from ganaug import TabularGAN, plots
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
 table = pd.read_csv(DATA / "card_fraud.csv.gz")
 X, y = table.drop(columns=["fraud", "Time"]), table["fraud"]

@@ -13,9 +13,10 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
+import ganaug
 from ganaug import GANOversampler, SeriesGAN, plots
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 RARE = ["sit to stand", "stand to sit"]
 
 with np.load(DATA / "smartphone_motion.npz") as arrays:

@@ -16,10 +16,11 @@ from sklearn.model_selection import TunedThresholdClassifierCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import ganaug
 from ganaug import AugmentedClassifier, GANOversampler, TabularGAN
 from ganaug.experiments import calibration_error
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
 table = pd.read_csv(DATA / "card_fraud.csv.gz")
 table = pd.concat([table[table["fraud"] == 0], table[table["fraud"] == 1].iloc[::3]])

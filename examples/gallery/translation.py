@@ -13,9 +13,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_score, recall_score
 
+import ganaug
 from ganaug import GANOversampler, ImageTranslator, plots
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
 with np.load(DATA / "fashion_mnist.npz") as arrays:
     X, y, X_test, y_test = (arrays[name] for name in ("X_train", "y_train", "X_test", "y_test"))

@@ -16,10 +16,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+import ganaug
 from ganaug import GANOversampler
 from ganaug.experiments import NeighborSampler, compare, long_tailed
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 METRICS = ["average_precision", "balanced_accuracy", "log_loss"]
 
 # %%
