@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial.distance import pdist
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -396,13 +397,30 @@ def test_images_good_collapsed_and_copying(digits):
     assert told["unlike"].severity == "bad"
 
 
-@pytest.mark.parametrize("shape", [(9, 11), (9, 11, 3), (3, 9, 11), (1, 40, 37)])
-def test_layouts_of_images(rng, shape):
+@pytest.mark.parametrize(("shape", "width"), [((9, 11), 99), ((9, 11, 3), 297), ((3, 9, 11), 297), ((40, 37), 257)])
+def test_layouts_of_images(rng, shape, width):
     real = rng.integers(0, 255, (30, *shape)).astype(np.uint8)
     a, b = as_features(real, real[:7])
-    assert a.shape == (30, 30) and b.shape[0] == 7
+    assert a.shape == (30, width) and b.shape == (7, width)
     np.testing.assert_allclose(a[:7], b, atol=1e-9)
-    assert (a**2).sum(1).mean() == pytest.approx(29 / 30, abs=1e-9)  # unit spread in all
+    assert (a**2).sum(1).mean() == pytest.approx(1, abs=1e-9)  # unit spread in all
+
+
+def test_what_averages_leave_out_is_a_feature(rng):
+    smooth = np.repeat(rng.normal(size=(20, 64)), 4, axis=1)
+    fine = smooth + np.tile([0.5, -0.5], 128)
+    a, b = as_features(smooth[:, None], fine[:, None], kind="series")
+    np.testing.assert_allclose(a[:, :-1], b[:, :-1], atol=1e-9)
+    spread = np.sqrt(smooth.reshape(20, 64, 4)[:, :, 0].var(0).sum())
+    np.testing.assert_allclose(b[:, -1] - a[:, -1], 0.5 * 8 / spread, rtol=1e-6)
+
+
+def test_many_averages_are_mixed_and_keep_their_distances(rng):
+    images = rng.normal(size=(25, 3, 16, 16))
+    mixed, _ = as_features(images, images, kind="image")
+    flat = images.reshape(25, -1)
+    assert mixed.shape == (25, 512)
+    np.testing.assert_allclose(pdist(mixed), pdist(flat) / np.sqrt(flat.var(0).sum()), rtol=0.15)
 
 
 def test_channels_first_and_last_are_one_image(rng):

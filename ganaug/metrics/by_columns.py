@@ -62,14 +62,34 @@ def _missing(column: npt.NDArray[Any]) -> Floats:
 # ------------------------------------------------------------------------------------------ dependence
 
 
-def _kept(real: Floats, fake: Floats) -> float:
-    """Slope through the origin of the synthetic dependences on the real ones: 1 all kept, 0 all lost."""
-    strength = float((real**2).sum())
-    return float((real * fake).sum() / strength) if strength > 1e-12 else 1.0
+# What is left of the dependences: weights of real rows, weights of synthetic ones -> (share kept, strength).
+Kept = Callable[[Floats, Floats], tuple[float, float]]
 
 
-def _strength(real: Floats) -> float:
-    return float(np.sqrt((real**2).mean())) if real.size else 0.0
+def _kept_of(kept: Kept, c: Comparison, n_resamples: int | None = None) -> dict[str, float]:
+    """How much of the real dependences the synthetic rows keep, with its interval, and how strong those are."""
+    value, strength = kept(*map(uniform, c.sizes))
+    options = c.options((-np.inf, np.inf)) | ({} if n_resamples is None else {"n_resamples": n_resamples})
+    found = estimate(lambda *weights: kept(*weights)[0], c.sizes, **options)
+    return {"kept": value, "kept_low": found.low, "kept_high": found.high, "strength": strength}
+
+
+def _slope(real: Floats, fake: Floats, noise: float | Floats) -> tuple[float, float]:
+    """Slope through the origin of the synthetic dependences on the real ones, and these' root mean square.
+
+    1 is all kept, 0 all lost. ``noise`` is the variance that chance alone gives the real ones: it would count as
+    dependence that no generator can keep.
+    """
+    if real.size == 0:
+        return 1.0, 0.0
+    power = float((real**2 - noise).mean())
+    return (float((real * fake).mean() / power) if power > 1e-12 else 1.0), float(np.sqrt(max(0.0, power)))
+
+
+def _slope_of_squares(real: Floats, fake: Floats) -> tuple[float, float]:
+    """The same of squares without what chance makes of them, which is 0 on average where there is no dependence."""
+    slope, _ = _slope(real, fake, 0.0)
+    return float(np.sqrt(max(0.0, slope))), float(np.sqrt(max(0.0, real.mean()))) if real.size else 0.0
 
 
 def correlation(c: Comparison) -> Estimate:
@@ -77,17 +97,22 @@ def correlation(c: Comparison) -> Estimate:
     places, real, fake = c.paired_numbers()
     real, fake = dependence.ranks(real), dependence.ranks(fake)
     pairs = dependence.upper(len(places))
+    present = (~np.isnan(real)).astype(float)
+    noise = 1 / np.maximum(1.0, (present.T @ present)[pairs] - 1)
+
+    def both(w_real: Floats, w_fake: Floats) -> tuple[Floats, Floats]:
+        one, two = dependence.correlations(real, w_real), dependence.correlations(fake, w_fake)
+        return one[pairs], two[pairs]
 
     def distance(w_real: Floats, w_fake: Floats) -> float:
-        one, two = dependence.correlations(real, w_real), dependence.correlations(fake, w_fake)
-        return float(np.abs(one[pairs] - two[pairs]).mean())
+        one, two = both(w_real, w_fake)
+        return float(np.abs(one - two).mean())
 
-    one, two = (dependence.correlations(X, uniform(len(X)))[pairs] for X in (real, fake))
+    one, two = both(*map(uniform, c.sizes))
     worst = np.argsort(-np.abs(one - two), kind="stable")[:10]
     named = [(c.kinds[places[pairs[0][i]]].name, c.kinds[places[pairs[1][i]]].name, one[i], two[i]) for i in worst]
     details = {
-        "kept": _kept(one, two),
-        "strength": _strength(one),
+        **_kept_of(lambda *weights: _slope(*both(*weights), noise), c),
         "pairs": [{"first": a, "second": b, "real": float(r), "synthetic": float(s)} for a, b, r, s in named],
     }
     return estimate(distance, c.sizes, **c.options((0.0, 2.0), details=details))
@@ -97,20 +122,24 @@ def contingency(c: Comparison) -> Estimate:
     """`contingency_distance` of the category columns and the class."""
     names, real, fake = c.paired_categories()
     first, second = dependence.upper(len(names))
-    compared, one, two = [], [], []
+    levels = [int(max(a.max(), b.max())) + 2 for a, b in zip(real, fake, strict=True)]
+    pairs, compared = [], []
     for i, j in zip(first, second, strict=True):
         joint = dependence.joint_codes(np.append(real[i], fake[i]), np.append(real[j], fake[j]))
         parts = joint[: len(c.real)], joint[len(c.real) :]
         compared.append(compared_codes(*parts))
-        levels = [int(max(real[k].max(), fake[k].max())) + 2 for k in (i, j)]
-        one.append(dependence.association(parts[0], uniform(len(c.real)), *levels))
-        two.append(dependence.association(parts[1], uniform(len(c.synthetic)), *levels))
+        pairs.append((*parts, (levels[i], levels[j])))
 
     def mean(w_real: Floats, w_fake: Floats) -> float:
         return float(np.mean([d(w_real, w_fake) for d in compared]))
 
-    details = {"kept": _kept(np.array(one), np.array(two)), "strength": _strength(np.array(one))}
-    return estimate(mean, c.sizes, **c.options(details=details))
+    def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:
+        one = [dependence.squared_association(a, w_real, *sizes) for a, _, sizes in pairs]
+        two = [dependence.squared_association(b, w_fake, *sizes) for _, b, sizes in pairs]
+        return _slope_of_squares(np.array(one), np.array(two))
+
+    # tables of counts, pair by pair, are slow: no interval
+    return estimate(mean, c.sizes, **c.options(details=_kept_of(kept, c, n_resamples=0)))
 
 
 def mixed(c: Comparison) -> Estimate:
@@ -126,7 +155,8 @@ def mixed(c: Comparison) -> Estimate:
         one = dependence.correlation_ratios(real_codes, real, w_real)
         return float(np.abs(one - dependence.correlation_ratios(fake_codes, fake, w_fake)).mean())
 
-    one = dependence.correlation_ratios(real_codes, real, uniform(len(real)))
-    two = dependence.correlation_ratios(fake_codes, fake, uniform(len(fake)))
-    details = {"kept": _kept(one, two), "strength": _strength(one)}
-    return estimate(distance, c.sizes, **c.options(details=details))
+    def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:
+        one = dependence.squared_ratios(real_codes, real, w_real)
+        return _slope_of_squares(one.ravel(), dependence.squared_ratios(fake_codes, fake, w_fake).ravel())
+
+    return estimate(distance, c.sizes, **c.options(details=_kept_of(kept, c)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.metrics import diversity, fidelity, privacy
 from ganaug.metrics.comparison import SHARE, Comparison, Rows, at_most
 from ganaug.metrics.distances import compared_by_kernel, compared_by_moments
-from ganaug.metrics.neighbours import nearest, pairwise_rows
+from ganaug.metrics.neighbours import nearest, pairwise_rows, radii
 from ganaug.metrics.resampling import Estimate, Floats, estimate, mean_estimate
 from ganaug.seeding import numpy_generator
 
@@ -21,8 +22,8 @@ __all__ = [
 
 CLASSIFIED_ROWS, KERNEL_ROWS, PRIVACY_ROWS = 1000, 1000, 1500
 # Wider features are reduced to the real rows' principal components before covariances are compared.
-MAX_MOMENTS, REDUCED = 256, 64
-N_DISTINCT = 3
+MAX_MOMENTS, REDUCED = 128, 64
+N_DISTINCT, SPACED_ROWS = 3, 1000
 N_TREES = 50
 
 
@@ -82,12 +83,17 @@ def _mean_of(part: str, bounds: tuple[float, float] = SHARE) -> Callable[[Compar
 
 
 def distinct(c: Comparison) -> Estimate:
-    """`distinct_neighbours`, against the held-out rows or, without any, one half of the real rows against the other."""
+    """`distinct_neighbours`, against the held-out rows or, without any, one half of the real rows against the other.
+
+    Beside it the spacing of the synthetic rows: their mean distance to the nearest other one over that of as many real
+    rows. Where a few samples are repeated it is small; where rows are thrown anywhere it is above 1.
+    """
     most = pairwise_rows(c.real.features.shape[1])
-    values = []
+    values, spacings = [], []
     for split in range(N_DISTINCT):
         rng = numpy_generator(c.seed, "distinct", split)
         real = at_most(c.real, most, rng).features
+        spacings.append(_spacing(real, c.synthetic.features, rng))
         if c.unseen is not None and len(c.unseen) >= 2:
             unseen = at_most(c.unseen, most, rng).features
         else:
@@ -96,10 +102,19 @@ def distinct(c: Comparison) -> Estimate:
         fake, n_hit = c.synthetic.features, min(len(c.synthetic), len(unseen))
         values.append(diversity.distinct_neighbours(real, fake, unseen, random_state=int(rng.integers(2**32))))
     value, spread = float(np.mean(values)), float(np.std(values))
-    remark = f"where {n_hit} rows are looked up"
+    more: dict[str, Any] = {
+        "remark": f"where {n_hit} rows are looked up",
+        "details": {"spacing": float(np.mean(spacings))},
+    }
     if c.n_resamples == 0:
-        return Estimate(value, remark=remark)
-    return Estimate(value, max(0.0, min(values) - spread), max(values) + spread, remark=remark)
+        return Estimate(value, **more)
+    return Estimate(value, max(0.0, min(values) - spread), max(values) + spread, **more)
+
+
+def _spacing(real: Floats, fake: Floats, rng: np.random.Generator) -> float:
+    n = min(len(real), len(fake), SPACED_ROWS)
+    apart = [float(radii(rows[rng.choice(len(rows), n, replace=False)], 1).mean()) for rows in (real, fake)]
+    return apart[1] / apart[0] if apart[0] > 0 else 1.0
 
 
 precision, recall, coverage = (_mean_of(part) for part in ("inside", "reached", "visited"))
@@ -117,15 +132,29 @@ def _closest(c: Comparison) -> privacy.Closest:
     return c.once("closest", lambda: privacy.closest(c.train.features, _looked_at(c).features))
 
 
+def _others(c: Comparison) -> privacy.Closest:
+    """Of training rows, each as if it had been held out: of halves of them, half as many would be anyone's copy."""
+
+    def make() -> privacy.Closest:
+        n = len(c.train)
+        rows = numpy_generator(c.seed, "others").choice(n, min(n, PRIVACY_ROWS), replace=False)
+        return privacy.closest_others(c.train.features, rows)
+
+    return c.once("others", make)
+
+
+def _of_others(c: Comparison, value: Callable[[privacy.Closest], Floats]) -> float | None:
+    return float(value(_others(c)).mean()) if len(c.train) > 2 else None
+
+
 def closest_record(c: Comparison) -> Estimate:
     """`closest_record_ratio`; the interval is over the synthetic rows."""
     mine = _closest(c).distance
-    rng = numpy_generator(c.seed, "unseen")
     if c.unseen is not None and len(c.unseen) >= 2:
-        theirs = nearest(at_most(c.unseen, PRIVACY_ROWS, rng).features, c.train.features, 1)[0][:, 0]
+        unseen = at_most(c.unseen, PRIVACY_ROWS, numpy_generator(c.seed, "unseen"))
+        theirs = nearest(unseen.features, c.train.features, 1)[0][:, 0]
     else:
-        few = at_most(c.train, PRIVACY_ROWS, rng).features
-        theirs = privacy.closest(c.train.features, few).own  # each row's nearest is itself or an equal one
+        theirs = _others(c).distance
     order, middle = np.argsort(mine, kind="stable"), float(np.median(theirs))
 
     def ratio(weights: Floats) -> float:
@@ -141,7 +170,7 @@ def closest_record(c: Comparison) -> Estimate:
 
 def neighbour_ratio(c: Comparison) -> Estimate:
     """`neighbour_distance_ratio`."""
-    return mean_estimate(_closest(c).ratio, **c.options())
+    return mean_estimate(_closest(c).ratio, **c.options(floor=_of_others(c, lambda found: found.ratio)))
 
 
 def copies(c: Comparison) -> Estimate:
@@ -160,13 +189,14 @@ def copies(c: Comparison) -> Estimate:
     looked_up = (
         f"{len(looked)} of {len(c.synthetic)} synthetic rows looked at" if len(looked) < len(c.synthetic) else ""
     )
-    options = c.options(details={"rows": pairs, "looked_at": len(looked)}, remark=looked_up)
+    details, floor = {"rows": pairs, "looked_at": len(looked)}, _of_others(c, lambda others: others.near)
+    options = c.options(details=details, remark=looked_up, floor=floor)
     return mean_estimate(found.near.astype(float), **options)
 
 
 def authentic(c: Comparison) -> Estimate:
     """`authenticity`."""
-    return mean_estimate(privacy.authentic(_closest(c)), **c.options())
+    return mean_estimate(privacy.authentic(_closest(c)), **c.options(floor=_of_others(c, privacy.authentic)))
 
 
 def membership(c: Comparison) -> Estimate:

@@ -20,6 +20,8 @@ __all__ = [
     "correlations",
     "joint_codes",
     "ranks",
+    "squared_association",
+    "squared_ratios",
     "upper",
 ]
 
@@ -175,6 +177,33 @@ def correlation_ratios(categories: Sequence[Codes], X: Floats, weights: Floats) 
         between = (sums**2 / np.where(counts > 0, counts, 1)).sum(0)
         out[place] = np.sqrt(np.clip(between / np.where(total > 1e-300, total, 1), 0, 1))
     return out
+
+
+def squared_ratios(categories: Sequence[Codes], X: Floats, weights: Floats) -> Floats:
+    """Squares of `correlation_ratios` without what chance adds: 0 on average without dependence. -> (c, d).
+
+    epsilon^2 = eta^2 - (1 - eta^2) (k - 1)/(n - k), k levels and n rows (Kelley 1935, PNAS 21).
+    """
+    eta2 = correlation_ratios(categories, X, weights) ** 2
+    n = (~np.isnan(X)).sum(0)  # (d,)
+    k = np.array([len(np.unique(codes)) for codes in categories])[:, None]  # (c, 1)
+    made: Floats = eta2 - (1 - eta2) * (k - 1) / np.maximum(1, n - k)
+    return made
+
+
+def squared_association(codes: Codes, weights: Floats, n_first: int, n_second: int) -> float:
+    """Square of `association` without what chance adds: 0 on average without dependence.
+
+    (phi^2 - (r - 1)(s - 1)/(n - 1)) / (min(r, s) - 1), r and s levels and n rows (Bergsma 2013, J. Korean Stat.
+    Soc. 42).
+    """
+    found = np.unique(codes)
+    r, s = len(np.unique(found // n_second)), len(np.unique(found % n_second))
+    smaller = min(r, s) - 1
+    if smaller < 1:
+        return 0.0
+    phi2 = association(codes, weights, n_first, n_second) ** 2 * smaller
+    return float((phi2 - (r - 1) * (s - 1) / max(1, len(codes) - 1)) / smaller)
 
 
 def association(codes: Codes, weights: Floats, n_first: int, n_second: int) -> float:

@@ -73,9 +73,9 @@ def evaluate(
     -------
     dict of str to dict
         Metric to "value", "low", "high", "floor" (what real rows get against real rows: two halves of them,
-        twice), "n_real", "n_synthetic", "enough" (whether these are rows enough to judge by), "direction",
-        "family", "note" (in words), "details" (columns, row numbers of copies) and "by_class" (label to
-        the same). All are numbers, text, lists and dicts.
+        twice; about copies each row against all others), "n_real", "n_synthetic", "enough" (whether these are rows
+        enough to judge by), "direction", "family", "note" (in words), "details" (columns, row numbers of copies) and
+        "by_class" (label to the same). All are numbers, text, lists and dicts.
 
     Raises
     ------

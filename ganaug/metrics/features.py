@@ -12,11 +12,12 @@ from ganaug.codecs.arrays import is_tensor
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.metrics.resampling import Floats
 from ganaug.metrics.tables import MAX_LEVELS, ColumnKind, TableReader
+from ganaug.seeding import numpy_generator
 
 __all__ = ["KINDS", "FeatureMap", "as_features", "feature_map", "kind_of", "n_rows", "take_rows"]
 
-# Images are averaged to so many pixels a side (series to so many points), and these to so many components.
-PIXELS, POINTS, COMPONENTS = 16, 64, 64
+# Images are averaged to so many pixels a side (series to so many points); more of them in all are mixed to so many.
+PIXELS, POINTS, MIXTURES = 16, 64, 512
 FIT_ROWS = 5000
 _CHUNK = 512
 
@@ -71,39 +72,51 @@ class TableMap:
 
 
 class PixelMap:
-    """Averages over patches, then principal components of the real rows' averages, divided by their spread."""
+    """Averages over patches and how much they leave out, divided by the spread of the real rows' averages.
+
+    No components are fitted: noise in a space that was fitted to the real rows looks like one of them, and the real
+    rows look nearer to one another than unseen ones to them. Very many averages are mixed by a random projection
+    instead, which keeps distances but for some 6 % (Johnson and Lindenstrauss 1984).
+    """
 
     def __init__(self, kind: str) -> None:
         self._size = POINTS if kind == "series" else PIXELS
         self._kind = kind
 
     def fit(self, X: Any) -> PixelMap:
-        """Learn the components. Of at most `FIT_ROWS` rows, evenly taken."""
-        from sklearn.decomposition import PCA
-
+        """Learn centre and spread. Of at most `FIT_ROWS` rows, evenly taken."""
         X = _array(X)
-        few = X[:: -(-len(X) // FIT_ROWS)] if len(X) else X
-        pooled = self._pooled(few)
-        n_components = min(COMPONENTS, *pooled.shape)
-        self._pca = PCA(n_components, svd_solver="full").fit(pooled)
-        spread = float(np.sqrt(self._pca.explained_variance_.sum()))
+        pooled = self._pooled(X[:: -(-len(X) // FIT_ROWS)] if len(X) else X)
+        self._centre = pooled.mean(0)
+        spread = float(np.sqrt(((pooled - self._centre) ** 2).sum(1).mean()))
         self._spread = spread if spread > 0 else 1.0
+        width = pooled.shape[1]
+        self._mixed = None
+        if width > MIXTURES:
+            self._mixed = numpy_generator(0, "mixtures").normal(size=(width, MIXTURES)) / np.sqrt(MIXTURES)
         return self
 
     def transform(self, X: Any) -> Floats:
-        """Average, project, divide."""
-        made: Floats = self._pca.transform(self._pooled(_array(X))) / self._spread
-        return made
+        """Average, mix, divide."""
+        made = (self._pooled(_array(X)) - self._centre) / self._spread
+        return made if self._mixed is None else made @ self._mixed
 
     def _pooled(self, X: npt.NDArray[Any]) -> Floats:
         parts = [self._pool(X[start : start + _CHUNK]) for start in range(0, len(X), _CHUNK)]
         return np.concatenate(parts) if parts else np.zeros((0, 1))
 
     def _pool(self, X: npt.NDArray[Any]) -> Floats:
-        out = X.astype(np.float64)
-        for axis in _spatial(X.shape, self._kind):
-            out = _averaged(out, axis, self._size)
-        return out.reshape(len(X), -1)
+        averages = whole = _channels_last(X.astype(np.float64), self._kind)
+        axes = range(1, whole.ndim - 1)
+        for axis in axes:
+            averages = _averaged(averages, axis, self._size)
+        made = averages.reshape(len(X), -1)
+        if averages.shape == whole.shape:
+            return made
+        for axis in axes:
+            averages = np.repeat(averages, _widths(whole.shape[axis], self._size), axis)
+        left = np.mean((whole - averages).reshape(len(X), -1) ** 2, 1)
+        return np.column_stack([made, np.sqrt(left * made.shape[1])])  # as much as if it were in the averages
 
 
 class GivenMap:
@@ -161,8 +174,8 @@ def as_features(
     -------
     real : ndarray of shape (n, k), float64
         Of a table: one column of unit spread for each number; one for each level of a category, one for
-        any other value and one for missing. Of images and series: up to 64 principal components of averages over
-        16 x 16 patches or 64 stretches.
+        any other value and one for missing. Of images and series: averages over 16 x 16 patches or 64 stretches,
+        and how much detail these leave out; more than 512 of them are mixed by a random projection.
     synthetic : ndarray of shape (m, k), float64
 
     Raises
@@ -240,24 +253,24 @@ def _array(X: Any) -> npt.NDArray[Any]:
     return made
 
 
-def _spatial(shape: tuple[int, ...], kind: str) -> list[int]:
-    """Axes to average over: not the rows, not the channels."""
-    axes = list(range(1, len(shape)))
-    if kind == "series":
-        return axes[-1:]
-    if len(shape) > 3:
-        axes.remove(axes[-1] if shape[-1] in (1, 3, 4) else axes[0])
-    return axes
+def _channels_last(X: Floats, kind: str) -> Floats:
+    """Of any layout: rows, then what is averaged over, then channels. (n, ...) -> (n, ..., c)."""
+    if X.ndim == 2 or (X.ndim == 3 and kind != "series"):
+        return X[..., None]
+    return X if kind != "series" and X.shape[-1] in (1, 3, 4) else np.moveaxis(X, 1, -1)
 
 
 def _averaged(X: Floats, axis: int, size: int) -> Floats:
-    length = X.shape[axis]
-    if length <= size:
-        return X
-    starts = np.arange(size) * length // size
-    widths = np.diff(np.append(starts, length)).reshape([-1 if a == axis else 1 for a in range(X.ndim)])
-    averaged: Floats = np.add.reduceat(X, starts, axis=axis) / widths
+    widths = _widths(X.shape[axis], size)
+    each = widths.reshape([-1 if a == axis else 1 for a in range(X.ndim)])
+    averaged: Floats = np.add.reduceat(X, np.cumsum(widths) - widths, axis=axis) / each
     return averaged
+
+
+def _widths(length: int, size: int) -> npt.NDArray[np.intp]:
+    """Of at most ``size`` stretches, as even as can be, that make up a length."""
+    size = min(size, length)
+    return np.diff(np.arange(size + 1) * length // size)
 
 
 def _scale(values: Floats) -> tuple[float, float, float, bool]:

@@ -17,6 +17,7 @@ __all__ = [
     "Copies",
     "authenticity",
     "closest",
+    "closest_others",
     "closest_record_ratio",
     "membership_auc",
     "near_copies",
@@ -81,14 +82,33 @@ class Copies:
 def closest(train: npt.ArrayLike, fake: npt.ArrayLike) -> Closest:
     """What the functions of this module are made of, in one pass. (n, d), (m, d)."""
     train, fake = np.asarray(train, float), np.asarray(fake, float)
-    distances, places = nearest(fake, train, 2)
-    second = distances[:, 1] if distances.shape[1] > 1 else np.full(len(fake), np.inf)
+    return _closest(train, fake, np.full(len(fake), -1))
+
+
+def closest_others(train: npt.ArrayLike, rows: npt.NDArray[np.intp]) -> Closest:
+    """The same for some of the training rows, as if each had been held out: what real rows get. (n, d), (m,)."""
+    train = np.asarray(train, float)
+    return _closest(train, train[rows], rows)
+
+
+def _closest(train: Floats, queries: Floats, out: npt.NDArray[np.intp]) -> Closest:
+    """For each query the closest training rows, were its row ``out`` not among them."""
+    distances, places = _without(*nearest(queries, train, 3), out)
+    second = distances[:, 1] if distances.shape[1] > 1 else np.full(len(queries), np.inf)
     hit, back = np.unique(places[:, 0], return_inverse=True)
-    # The nearest other row of those that were hit only: the first or, where the first is itself, the second.
-    own, own_places = nearest(train[hit], train, 2)
-    other = np.where(own_places == hit[:, None], np.inf, own).min(1)
-    other = np.where(np.isfinite(other), other, 0.0)  # the only training row has no other
-    return Closest(distances[:, 0], places[:, 0], second, other[back])
+    around, who = nearest(train[hit], train, 3)  # of those that were hit only
+    own, _ = _without(*_without(around[back], who[back], places[:, 0]), out)
+    other = np.where(np.isfinite(own[:, 0]), own[:, 0], 0.0)  # the only training row has no other
+    return Closest(distances[:, 0], places[:, 0], second, other)
+
+
+def _without(
+    distances: Floats, places: npt.NDArray[np.intp], out: npt.NDArray[np.intp]
+) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Neighbours but for one; the nearest first, those that are left out last, at no distance. (m, k), (m, k), (m,)."""
+    far = np.where(places == out[:, None], np.inf, distances)
+    order = np.argsort(far, axis=1, kind="stable")
+    return np.take_along_axis(far, order, 1), np.take_along_axis(places, order, 1)
 
 
 def near_copies(train: npt.ArrayLike, fake: npt.ArrayLike) -> Copies:

@@ -87,7 +87,8 @@ def thresholds() -> dict[str, dict[str, str]]:
             "warn": f"the samples cover under {d.THIN_COVERAGE:.0%} of the real rows that real rows cover",
             "bad": (
                 f"the samples' nearest real rows are under {d.COLLAPSED_NEIGHBOURS:.0%} as many different ones as "
-                f"those of unseen real rows, and under {d.COLLAPSED_RECALL:.0%} of what real rows reach is reached"
+                f"those of unseen real rows, and they lie under {d.COLLAPSED_SPACING:.0%} as far from one another as "
+                "real rows do"
             ),
         },
         "privacy": {
