@@ -38,9 +38,9 @@ BY_CHANCE = 0.1
 # A class of fewer rows has seen too little to say what is far outside it, or what is another class.
 MIN_ROWS = 12
 ROUNDS = 8
-# Where the classes lie apart, half the votes is little: a row is then asked for as much as this share of the class's
-# own unseen rows stay below, but never for all of the votes.
-AUTO, HALF, REFUSED_OF_REAL, SURE = "auto", 0.5, 0.1, 0.95
+# Where the classes lie apart, that share of the votes is little: a row is then asked for as much as this share of the
+# class's own unseen rows stay below, but never for all of the votes. docs/method.md tells what else was tried.
+AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
 # More than a projection can change by being rounded otherwise.
 NEAR = 1e-3
 # Rows judged together: so many stay in the processor's cache.
@@ -96,8 +96,8 @@ class Curator:
         class's rows in some direction) and "other_class" (a forest gives the
         class less than ``min_probability``).
     min_probability : float or "auto"
-        Share of the forest's class-balanced votes that the class must get. "auto" is half of them, or more where the
-        classes lie apart: what a tenth of the class's own rows stay below, judged by trees that never saw them.
+        Share of the forest's class-balanced votes that the class must get. "auto" is 0.6 of them, or more where the
+        classes lie apart: what a quarter of the class's own rows stay below, judged by trees that never saw them.
     """
 
     def __init__(self, rules: Iterable[str], min_probability: float | str) -> None:
@@ -188,7 +188,7 @@ class Curator:
         """What a row of a class must get, from what rows of the class got whose trees never saw them."""
         if self.min_probability != AUTO:
             return float(self.min_probability)
-        return max(HALF, min(SURE, float(np.quantile(votes, REFUSED_OF_REAL)))) if len(votes) >= MIN_ROWS else HALF
+        return max(ENOUGH, min(SURE, float(np.quantile(votes, REFUSED_OF_REAL)))) if len(votes) >= MIN_ROWS else ENOUGH
 
     def _hash(self, x: FloatArray) -> npt.NDArray[np.uint64]:
         total = np.zeros(len(x), np.uint64)

@@ -13,6 +13,7 @@ from ganaug.codecs.images import ImageCodec
 from ganaug.codecs.series import SeriesCodec
 from ganaug.curation import Tally
 from ganaug.estimators import options
+from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rows import modality_of
 from ganaug.estimators.sampling import SamplingMixin
@@ -28,16 +29,16 @@ class SmoothedBootstrap(SamplingMixin):
 
     Works from one row on. Categories and missing values are those of the drawn
     row, numbers stay within the range of all rows, so nothing is invented but
-    small differences. The kernel's width is Silverman's,
-    ``bandwidth * (4 / (d + 2)) ** (1 / (d + 4)) * n ** (-1 / (d + 4))`` times the
-    class's spread (Silverman 1986; Menardi and Torelli 2014 use it against
-    imbalance); a class of one row borrows the spread of all rows. Images and series are instead moved by up
-    to a sixteenth of each side, their edges repeated, and get a tenth of that noise.
+    small differences. The kernel has the class's covariance and Silverman's width,
+    ``bandwidth * (4 / (d + 2)) ** (1 / (d + 4)) * n ** (-1 / (d + 4))`` standard deviations
+    (Silverman 1986; Menardi and Torelli 2014 use one against
+    imbalance); a class of one row borrows the covariance of all rows. Images and series are instead moved by up
+    to a sixteenth of each side, their edges repeated, and get noise of a twentieth of their spread.
 
     Parameters
     ----------
-    bandwidth : float, default=0.5
-        Factor on the kernel's width; 0 draws exact copies.
+    bandwidth : float, default=1.0
+        Factor on the kernel's width; 0 draws copies (of images and series, moved ones).
     keep_range : bool, default=True
         Whether numbers and dates stay within the range seen in ``fit``.
     random_state : int, RandomState, Generator or None, default=None
@@ -54,7 +55,7 @@ class SmoothedBootstrap(SamplingMixin):
     (3, 2)
     """
 
-    def __init__(self, *, bandwidth: float = 0.5, keep_range: bool = True, random_state: Any = None) -> None:
+    def __init__(self, *, bandwidth: float = 1.0, keep_range: bool = True, random_state: Any = None) -> None:
         self.bandwidth = bandwidth
         self.keep_range = keep_range
         self.random_state = random_state
@@ -91,33 +92,31 @@ class SmoothedBootstrap(SamplingMixin):
         conditions = Conditions.of(prepared.labels, focus)
         y = conditions.of_codes(prepared.y)
         codec, x = prepared.codec, prepared.x
-        is_table = hasattr(codec, "blocks")
-        floats = x if is_table else codec.to_network(torch.from_numpy(x)).numpy()
-        scalar = np.ones(x.shape[1:], bool)
-        for block in codec.blocks if is_table else ():
-            scalar[block.start : block.stop] = block.tag == "scalar"
-        d = max(1, int(scalar.sum()))
-        spread_of_all = floats.std(0)
-        self.rows_: list[FloatArray] = []
-        self.kernels_: list[FloatArray] = []
-        for condition in range(conditions.count):
-            rows = floats[y == condition]
-            spread = rows.std(0) if len(rows) > 1 else spread_of_all
-            factor = (4 / ((d + 2) * max(1, len(rows)))) ** (1 / (d + 4)) if is_table else NOISE
-            self.rows_.append(x[y == condition])
-            self.kernels_.append((bandwidth * factor * spread * scalar).astype(np.float32))
+        self.rows_: list[FloatArray] = [x[y == condition] for condition in range(conditions.count)]
+        self.kernel_, self.spreads_ = None, []
+        if hasattr(codec, "blocks"):
+            asked = [conditions.of_label_code(code) for code in conditions.sampled()]
+            self.kernel_ = ClassKernel.fit(x, y, asked, codec.blocks, bandwidth)
+        else:
+            floats = codec.to_network(torch.from_numpy(x)).numpy()
+            for condition in range(conditions.count):
+                own = floats[y == condition]
+                self.spreads_.append((bandwidth * NOISE * (own if len(own) > 1 else floats).std(0)).astype(np.float32))
         self._keep_codecs(prepared, conditions, root_seed(self.random_state))
         return self
 
     def _drawn(self, code: int, n: int, seed: int) -> tuple[FloatArray, Tally]:
         condition = self.conditions_.of_label_code(code)
-        rows, kernel = self.rows_[condition], self.kernels_[condition]
+        rows = self.rows_[condition]
         rng = numpy_generator(seed)
         drawn = rows[rng.integers(len(rows), size=n)] if n else rows[:0]
-        if not hasattr(self.codec_, "blocks"):
+        if self.kernel_ is not None:
+            drawn = self.kernel_.smeared(drawn, condition, torch.Generator().manual_seed(child_seed(seed, "kernel")))
+        if self.spreads_:
             drawn = _moved(self.codec_.to_network(torch.from_numpy(drawn)).numpy(), rng)
-        drawn = drawn + kernel * rng.standard_normal(drawn.shape, dtype=np.float32)
-        return (drawn if hasattr(self.codec_, "blocks") else self.codec_.from_network(drawn)), Tally(drawn=n, kept=n)
+            drawn = drawn + self.spreads_[condition] * rng.standard_normal(drawn.shape, dtype=np.float32)
+            drawn = self.codec_.from_network(drawn)
+        return drawn, Tally(drawn=n, kept=n)
 
 
 def _moved(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -132,8 +131,8 @@ def _moved(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
     return samples
 
 
-# What images and series are moved by, as a share of a side; their noise, as a share of a table's.
-MOVE, NOISE = 1 / 16, 0.1
+# What images and series are moved by, as a share of a side; their noise, as a share of their spread.
+MOVE, NOISE = 1 / 16, 0.05
 
 # What the rows are -> a codec for them, not yet fitted.
 _CODECS: dict[str, Callable[[bool], Any]] = {

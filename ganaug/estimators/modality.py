@@ -141,6 +141,13 @@ class Modality:
         curator = Curator(settings["curate"], settings["min_probability"])
         return curator.fit(prepared.x, y, conditions.count, asked, seed)
 
+    def _beside(self) -> dict[str, Any]:
+        """Arrays of a fitted estimator beside those that all modalities have; they are saved."""
+        return {}
+
+    def _take_beside(self, arrays: dict[str, Any]) -> None:
+        """The counterpart of `_beside`, of a saved model."""
+
     def _curator_of(self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int) -> Any:
         """The curator of a saved model."""
         return Curator.from_state(config, arrays, codec.width, n_conditions)

@@ -43,6 +43,7 @@ def saved_parts(gan: Any) -> tuple[dict[str, Any], Arrays]:
         **_under("labels", label_arrays),
         **_under("curator", curator_arrays),
         **_under("weights", gan.weights_),
+        **_under("beside", gan._beside()),
         **_under("history", {name: np.asarray(gan.history_[name]) for name in gan.history_.columns}),
         "condition_counts": gan.condition_counts_,
         "class_counts": gan.class_counts_,
@@ -91,6 +92,7 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
         gan.feature_names_in_ = np.asarray(gan.codec_.feature_names_, dtype=object)
     gan._warning = None
     gan.weights_ = _part(arrays, "weights")
+    gan._take_beside(_part(arrays, "beside"))
     _check_weights(gan)
     _check_whole(gan, arrays, config["history"])
     _try(gan)

@@ -18,6 +18,9 @@ from ganaug.types import IntArray
 
 __all__ = ["ScoringMixin"]
 
+# Decimals of a score that no order of adding changes.
+DIGITS = 9
+
 
 class ScoringMixin(Modality, SamplingMixin):
     """``score_samples`` and ``features`` over a trained discriminator."""
@@ -83,7 +86,8 @@ class ScoringMixin(Modality, SamplingMixin):
             if len(codes) != len(rows):
                 raise InvalidDataError(f"X has {len(rows)} rows and y has {len(codes)}; they must be as many")
             claims = [(-1, codes, 1.0)]
-        # In double precision on the CPU: a row's score must not depend on the rows beside it.
+        # In double precision on the CPU, and rounded: a row's score must not depend on the rows beside it,
+        # whose number decides in which order a matrix product adds.
         network, load, most = self._double_discriminator(), self._loads(self.codec_), self._at_once(self.codec_)
 
         @torch.inference_mode()
@@ -95,7 +99,7 @@ class ScoringMixin(Modality, SamplingMixin):
                 if features is None or network.head.class_is_input:  # else the trunk sees no class
                     features = network.features(x, claimed)
                 total = total + weight * of(network, features, claimed)
-            return total.numpy()
+            return total.numpy().round(DIGITS)
 
         with self._computing(), self._team(torch.device("cpu")) as work:
             return np.concatenate(work(part, range(0, len(rows), most)))

@@ -13,7 +13,10 @@ from ganaug.codecs import CompactTableCodec
 from ganaug.curation.curator import AUTO
 from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
+from ganaug.estimators.kernels import ClassKernel
+from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
+from ganaug.seeding import child_seed
 from ganaug.training import Plan, Watcher
 from ganaug.types import IntArray
 
@@ -57,6 +60,10 @@ class TabularGAN(BaseGAN):
     jitter : float, default=0.3
         Noise on the numbers of real rows of a class of n rows:
         ``jitter * n ** -0.2`` in units of a normal score.
+    smoothing : float, default=0.5
+        Noise on the numbers of synthetic rows, shaped like the class: a Gaussian kernel with
+        its covariance, this factor times as wide as Silverman's rule says. From few rows a GAN learns
+        clusters that are too tight; 0 leaves them so.
     validation_fraction : float, default=0.2
         Share of each class with at least 100 rows that is held out (at most 400
         rows) to choose the best snapshot. Smaller classes are judged by the
@@ -69,7 +76,7 @@ class TabularGAN(BaseGAN):
         and rows that a forest assigns to an "other_class". True is all, False none.
     min_probability : float or "auto", default="auto"
         Class-balanced probability that the forest of "other_class" must give
-        to the row's own class. "auto" is 0.5, or more where the classes lie apart: what a tenth of the class's
+        to the row's own class. "auto" is 0.6, or more where the classes lie apart: what a quarter of the class's
         real rows stay below, each judged by trees that never saw it. Less keeps more of
         the rows where classes overlap: more recall, less precision.
     keep_range : bool, default=True
@@ -144,6 +151,7 @@ class TabularGAN(BaseGAN):
         penalty: float = 1.0,
         class_power: float = 0.0,
         jitter: float = 0.3,
+        smoothing: float = 0.5,
         validation_fraction: float = 0.2,
         patience: int | None = None,
         curate: bool | str | Iterable[str] = True,
@@ -168,6 +176,7 @@ class TabularGAN(BaseGAN):
         self.penalty = penalty
         self.class_power = class_power
         self.jitter = jitter
+        self.smoothing = smoothing
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.curate = curate
@@ -192,6 +201,7 @@ class TabularGAN(BaseGAN):
         options.integer("depth", self.depth, 1)
         options.integer("latent_dim", self.latent_dim, 1)
         options.number("jitter", self.jitter, 0)
+        options.number("smoothing", self.smoothing, 0)
         return super()._check_parameters()
 
     def _least_probability(self) -> float | str:
@@ -237,3 +247,24 @@ class TabularGAN(BaseGAN):
     def _augmentation(self, codec: CompactTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
         scale = self.jitter * np.maximum(counts, 1) ** -0.2
         return jitter(codec.blocks, torch.tensor(scale, dtype=torch.float32, device=device))
+
+    def _keep(self, prepared: Prepared, conditions: Conditions, *rest: Any) -> None:
+        super()._keep(prepared, conditions, *rest)
+        asked = [conditions.of_label_code(code) for code in conditions.sampled()]
+        y, blocks = conditions.of_codes(prepared.y), prepared.codec.blocks
+        self.kernel_ = ClassKernel.fit(prepared.x, y, asked, blocks, float(self.smoothing))
+
+    def _generate(self, condition: int, n: int, seed: int, device: torch.device) -> Any:
+        rows = super()._generate(condition, n, seed, device)
+        kernel = getattr(self, "kernel_", None)  # a pickle of an earlier version has none
+        if kernel is None:
+            return rows
+        return kernel.smeared(rows, condition, torch.Generator().manual_seed(child_seed(seed, "kernel")))
+
+    def _beside(self) -> dict[str, Any]:
+        kernel = getattr(self, "kernel_", None)
+        return {} if kernel is None else kernel.arrays()
+
+    def _take_beside(self, arrays: dict[str, Any]) -> None:
+        asked = [self.conditions_.of_label_code(code) for code in self.conditions_.sampled()]
+        self.kernel_ = ClassKernel.of_arrays(arrays, self.codec_.blocks, asked) if arrays else None
