@@ -86,6 +86,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "capture_repr": ("_repr_html_", "__repr__"),
+    "ignore_repr_types": r"matplotlib|numpy\.ndarray",  # axes, which are drawn
     "matplotlib_animations": False,
     "reset_modules": ("matplotlib",),
 }

@@ -52,8 +52,9 @@ for scoring in ("average_precision", "balanced_accuracy"):
 # The evidence: what each share gained over none on held-out real rows, with its standard error.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-for ax, model in zip(axes, fitted.values(), strict=True):
+for ax, (scoring, model) in zip(axes, fitted.items(), strict=True):
     plots.blend_curve(model, ax=ax)
+    ax.set_title(scoring.replace("_", " "))
 
 # %%
 fitted["balanced_accuracy"].evidence_.round(3)

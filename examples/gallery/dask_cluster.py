@@ -11,6 +11,7 @@ from pathlib import Path
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from distributed import Client, LocalCluster
 
 import ganaug
@@ -24,6 +25,7 @@ DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 with np.load(DATA / "smartphone_motion.npz") as arrays:
     signals, y = arrays["X_train"] / 1000, arrays["y_train"]
 X = np.concatenate([signals.mean(2), signals.std(2), signals.min(2), signals.max(2)], axis=1)
+X = pd.DataFrame(X, columns=[f"{what} of {axis}" for what in ("mean", "spread", "least", "most") for axis in "xyz"])
 print(X.shape, {str(label): int((y == label).sum()) for label in np.unique(y)})
 
 # %%
@@ -42,7 +44,7 @@ with (
 # The same without a cluster.
 
 X_alone, y_alone = sampler.fit_resample(X, y)
-assert np.array_equal(X_res, X_alone)
+assert X_res.equals(X_alone)
 assert np.array_equal(y_res, y_alone)
 print("equal to the last digit")
 
@@ -51,9 +53,8 @@ figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 plots.class_counts(y, y_res, ax=ax)
 
 # %%
-# Standing up, in four of the twelve columns: standard deviation (3) and maximum (9) of the vertical axis, and the same
-# of the second axis.
+# Standing up, in four of the twelve columns: the real movements below the diagonal, the synthetic ones above it.
 
 new = sampler.is_synthetic_ & (y_res == "sit to stand")
 figure, axes = plt.subplots(4, 4, figsize=(8, 7.5), layout="constrained")
-plots.pairs(X[y == "sit to stand"], X_res[new], columns=[3, 9, 4, 10], ax=axes.ravel())
+plots.pairs(X[y == "sit to stand"], X_res[new], columns=["spread of x", "most of x", "spread of y", "most of y"], ax=axes.ravel())

@@ -43,10 +43,9 @@ figure, axes = plt.subplots(2, 3, figsize=(10, 5), layout="constrained")
 plots.marginals(frauds, made, columns=["V4", "V10", "V11", "V12", "V14", "V17"], ax=axes.ravel())
 
 # %%
-# The shapes are roughly right, from 99 rows; at the lower ends of ``V10`` and ``V14`` synthetic values pile up that are
-# rarer among the real ones. Each column on its own may be right while they do not belong together: below the diagonal
-# are real frauds, above it synthetic ones, and the upper triangle should be the mirror image of the lower one. It
-# follows the real one loosely.
+# Look at the ends of the columns, where frauds are rare even among frauds. Each column on its own may be right while
+# they do not belong together: below the diagonal are real frauds, above it synthetic ones, and the upper triangle should
+# be the mirror image of the lower one.
 
 figure, axes = plt.subplots(4, 4, figsize=(8, 7.5), layout="constrained")
 plots.pairs(frauds, made, columns=["V4", "V10", "V14", "V17"], ax=axes.ravel())
