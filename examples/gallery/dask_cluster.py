@@ -57,4 +57,5 @@ plots.class_counts(y, y_res, ax=ax)
 
 new = sampler.is_synthetic_ & (y_res == "sit to stand")
 figure, axes = plt.subplots(4, 4, figsize=(8, 7.5), layout="constrained")
-plots.pairs(X[y == "sit to stand"], X_res[new], columns=["spread of x", "most of x", "spread of y", "most of y"], ax=axes.ravel())
+columns = ["spread of x", "most of x", "spread of y", "most of y"]
+plots.pairs(X[y == "sit to stand"], X_res[new], columns=columns, ax=axes.ravel())

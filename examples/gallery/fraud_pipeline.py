@@ -44,8 +44,8 @@ plots.marginals(frauds, made, columns=["V4", "V10", "V11", "V12", "V14", "V17"],
 
 # %%
 # Look at the ends of the columns, where frauds are rare even among frauds. Each column on its own may be right while
-# they do not belong together: below the diagonal are real frauds, above it synthetic ones, and the upper triangle should
-# be the mirror image of the lower one.
+# they do not belong together: below the diagonal are real frauds, above it synthetic ones, and the upper triangle
+# should be the mirror image of the lower one.
 
 figure, axes = plt.subplots(4, 4, figsize=(8, 7.5), layout="constrained")
 plots.pairs(frauds, made, columns=["V4", "V10", "V14", "V17"], ax=axes.ravel())
