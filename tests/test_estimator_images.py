@@ -14,7 +14,7 @@ from sklearn.base import clone
 from torch.utils.data import Subset, TensorDataset
 
 import ganaug
-from ganaug import FewSamplesWarning, GANOversampler, ImageGAN
+from ganaug import FewSamplesWarning, GANOversampler, ImageGAN, balance
 from ganaug.estimators.planning import preset_channels, within
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.state import read_state
@@ -420,11 +420,24 @@ def test_n_jobs_does_not_matter():
     assert np.array_equal(one, two)
 
 
+def test_a_class_of_one_image():
+    X, y = images()
+    X, y = X[:41], y[:41]
+    new, labels = gan(curate=True).fit(X, y).sample(3, label="few")
+    assert new.shape == (3, 8, 8) and labels.tolist() == ["few"] * 3
+    with pytest.warns(FewSamplesWarning, match="class 'few' has 1 row"):
+        X_res, _ = GANOversampler(generator=gan(), random_state=0).fit_resample(X, y)
+    assert np.array_equal(X_res[:41], X) and len(X_res) == 80
+    items = TensorDataset(torch.from_numpy(X)[:, None], torch.from_numpy((y == "few").astype(int)))
+    assert len(balance(items, gan())) == 80
+
+
 # ---------------------------------------------------------------- learning
 
 
 @pytest.mark.slow
-def test_it_learns_fashion(shared_data):
+@pytest.mark.parametrize("architecture", ["residual", "dcgan", "style"])
+def test_it_learns_fashion(shared_data, architecture):
     """Ten classes at 14 x 14 pixels, the rarest of 20 images: a classifier of real images knows the samples."""
     from sklearn.linear_model import LogisticRegression
 
@@ -435,9 +448,10 @@ def test_it_learns_fashion(shared_data):
     def small(images):
         return (images.reshape(len(images), 14, 2, 14, 2).mean((2, 4)) + 0.5).astype(np.uint8)
 
-    own = ImageGAN(max_steps=400, channels=16, max_channels=64, random_state=0, verbose=False).fit(
-        small(X[keep]), y[keep]
+    own = ImageGAN(
+        architecture=architecture, max_steps=400, channels=16, max_channels=64, random_state=0, verbose=False
     )
+    own.fit(small(X[keep]), y[keep])
     assert own.stop_reason_ == "max_steps" and own.quality_ > 0.95
     new, labels = own.sample(dict.fromkeys(range(10), 100), random_state=0)
     judge = LogisticRegression(max_iter=300).fit(small(X_test).reshape(-1, 196) / 255, y_test)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from common import ROOT, load_average, machine, measure, report, versions
 
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = ROOT / "docs" / "image_speed.md"
 START, END = "<!-- loader -->", "<!-- end of loader -->"
 LIMIT = 0.05  # of the time of an epoch
 GROWTH = 0.02  # of memory between the fifth epoch and the last
@@ -184,12 +184,12 @@ def markdown(times, memories, command, items):
     return "\n".join(lines)
 
 
-def write(section):
+def write(section, start=START, end=END):
     """Put the section into the page, in the place of an earlier one."""
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Benchmarks\n"
-    block = f"{START}\n{section}\n{END}\n"
-    if START in page:
-        page = re.sub(f"{START}.*?{END}\n", lambda _: block, page, flags=re.DOTALL)
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Images: speed\n"
+    block = f"{start}\n{section}\n{end}\n"
+    if start in page:
+        page = re.sub(f"{start}.*?{end}\n", lambda _: block, page, flags=re.DOTALL)
     else:
         page = f"{page.rstrip()}\n\n{block}"
     PAGE.write_text(page, encoding="utf-8")
@@ -201,7 +201,7 @@ def main(arguments=None):
     parser.add_argument("--rounds", type=int, default=11, help="epochs of each dataset (default: 11)")
     parser.add_argument("--epochs", type=int, default=50, help="epochs over which memory is watched (default: 50)")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2], help="(default: 0 2)")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="write docs/image_speed.md")
     parser.add_argument("--time", nargs=2, help=argparse.SUPPRESS)  # the children
     parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

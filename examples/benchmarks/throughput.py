@@ -21,9 +21,9 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
-from common import ROOT, machine, measure, report, versions
+from common import machine, measure, report, versions
+from loader import PAGE, write
 
-PAGE = ROOT / "docs" / "image_speed.md"
 LEAST = 0.8  # of the bare loop's images a second
 TRAINING = 2000  # steps, of which only the first are made
 SIZES = {"28 x 28 x 1": (1, 28, 28), "32 x 32 x 3": (3, 32, 32)}
@@ -140,7 +140,7 @@ def share(result):
 
 def markdown(results, command, batch_size):
     lines = [
-        "# Images: speed of a training",
+        "## A training of ImageGAN",
         "",
         f"Images a second in a training of `ImageGAN` with batches of {batch_size}, against a bare loop over the same "
         "networks with the same losses, penalties, optimiser and average; both in turn on one core, in seconds of the "
@@ -156,7 +156,7 @@ def markdown(results, command, batch_size):
         fit, bare = (statistics.median(result[name]) for name in ("fit", "bare"))
         lines.append(f"| {architecture} | {size} | {fit:.0f} | {bare:.0f} | {share(result):.0%} |")
     today = datetime.date.today().isoformat()
-    return "\n".join([*lines, "", f"`{command}`, {today}, {machine()}; {versions('torch', 'numpy')}.", ""])
+    return "\n".join([*lines, "", f"`{command}`, {today}, {machine()}; {versions('torch', 'numpy')}."])
 
 
 def main(arguments=None):
@@ -180,7 +180,7 @@ def main(arguments=None):
     text = markdown(results, shlex.join(["python", "examples/benchmarks/throughput.py", *words]), options.batch_size)
     print(text)
     if options.write:
-        PAGE.write_text(text, encoding="utf-8")
+        write(text, "<!-- throughput -->", "<!-- end of throughput -->")
     fine = all("error" not in result and share(result) >= LEAST for result in results.values())
     print("Within the limit." if fine else "Beyond the limit.")
     return 0 if fine else 1
