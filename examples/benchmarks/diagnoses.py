@@ -33,14 +33,13 @@ SHARED = ROOT.parent / "shared" / "data"
 MOST, LEAST_OF_CLASS = 500, 4
 
 MENDED_ON = """
-abalone adult coil_2000 ecoli_multi haberman hepatitis horse_colic ionosphere letter_img mammography mushroom oil
-optical_digits ozone_level phoneme poker_8_9_vs_6 telco_churn thyroid_sick vowel0 wilt winequality_red_4 yeast_ml8
-yeast_multi
+abalone adult car_eval_34 cleveland_0_vs_4 coil_2000 ecoli_multi haberman hepatitis horse_colic ionosphere letter_img
+mammography mushroom oil optical_digits ozone_level phoneme poker_8_9_vs_6 telco_churn thyroid_sick vowel0 wilt
+winequality_red_4 yeast_ml8 yeast_multi
 """
 HELD_OUT = """
-ann_thyroid car_eval_34 census_income_kdd cleveland_0_vs_4 cover creditcard_fraud glass led7digit_1 new_thyroid
-nsl_kdd online_shoppers page_blocks reuters_corn satimage shuttle sick_euthyroid solar_flare_m0 spambase splice
-us_crime wine_quality
+ann_thyroid census_income_kdd cover creditcard_fraud glass led7digit_1 new_thyroid nsl_kdd online_shoppers page_blocks
+reuters_corn satimage shuttle sick_euthyroid solar_flare_m0 spambase splice us_crime wine_quality
 """
 IMAGES, SERIES = "usps cifar10 fashion_mnist pneumoniamnist", "ecg200 ecg5000 hapt medical_images"
 GROUPS = {

@@ -62,6 +62,8 @@ def _missing(column: npt.NDArray[Any]) -> Floats:
 # ------------------------------------------------------------------------------------------ dependence
 
 
+# Tables of counts are made pair by pair, which is slow: of many pairs no interval is needed, either.
+MOST_TABLES = 3000
 # What is left of the dependences: weights of real rows, weights of synthetic ones -> (share kept, strength).
 Kept = Callable[[Floats, Floats], tuple[float, float]]
 
@@ -138,8 +140,8 @@ def contingency(c: Comparison) -> Estimate:
         two = [dependence.squared_association(b, w_fake, *sizes) for _, b, sizes in pairs]
         return _slope_of_squares(np.array(one), np.array(two))
 
-    # tables of counts, pair by pair, are slow: no interval
-    return estimate(mean, c.sizes, **c.options(details=_kept_of(kept, c, n_resamples=0)))
+    few = min(c.n_resamples, MOST_TABLES // max(1, len(pairs)))
+    return estimate(mean, c.sizes, **c.options(details=_kept_of(kept, c, n_resamples=few)))
 
 
 def mixed(c: Comparison) -> Estimate:

@@ -147,6 +147,16 @@ def _of_others(c: Comparison, value: Callable[[privacy.Closest], Floats]) -> flo
     return float(value(_others(c)).mean()) if len(c.train) > 2 else None
 
 
+def _by_chance(c: Comparison) -> float:
+    """Share of near copies among rows whose columns are drawn one by one: where columns have few values, many meet."""
+    rng = numpy_generator(c.seed, "chance")
+    rows = c.train.features
+    drawn = [rng.integers(len(rows), size=min(len(rows), PRIVACY_ROWS)) for _ in c.widths]
+    ends = np.cumsum(c.widths)
+    parts = [rows[places, end - width : end] for places, end, width in zip(drawn, ends, c.widths, strict=True)]
+    return float(privacy.closest(rows, np.concatenate(parts, axis=1)).near.mean())
+
+
 def closest_record(c: Comparison) -> Estimate:
     """`closest_record_ratio`; the interval is over the synthetic rows."""
     mine = _closest(c).distance
@@ -190,6 +200,8 @@ def copies(c: Comparison) -> Estimate:
         f"{len(looked)} of {len(c.synthetic)} synthetic rows looked at" if len(looked) < len(c.synthetic) else ""
     )
     details, floor = {"rows": pairs, "looked_at": len(looked)}, _of_others(c, lambda others: others.near)
+    if c.widths and floor is not None and found.near.mean() > floor:
+        floor = max(floor, _by_chance(c))
     options = c.options(details=details, remark=looked_up, floor=floor)
     return mean_estimate(found.near.astype(float), **options)
 

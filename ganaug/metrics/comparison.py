@@ -75,6 +75,8 @@ class Comparison:
         All synthetic rows, in the shares in which they were given.
     kinds : tuple of ColumnKind
         Empty but for tables.
+    widths : tuple of int
+        Of a table, how many features each column makes, where that is known.
     labels : tuple
         Class code to label; empty without classes.
     classifier : object or None
@@ -93,6 +95,7 @@ class Comparison:
     test: Rows | None
     offered: Rows
     kinds: tuple[ColumnKind, ...]
+    widths: tuple[int, ...]
     labels: tuple[Any, ...]
     classifier: Any
     seed: int

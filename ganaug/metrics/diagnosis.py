@@ -224,7 +224,8 @@ def _surely_over(facts: _Facts, metric: str) -> float:
 def _copying(facts: _Facts) -> Finding | None:
     over, authentic = _surely_over(facts, "near_copies"), facts.of_floor("authenticity", "high")
     authentic = facts.of_floor("authenticity") if authentic != authentic else authentic
-    if not (over > COPIES_WARN or authentic < AUTHENTIC_BAD):
+    noisy = authentic < AUTHENTIC_BAD and facts.over_floor("authenticity") < -COPIES_BAD
+    if not (over > COPIES_WARN or noisy):
         return None
     text = (
         f"The samples copy training rows: {facts.get('near_copies'):.0%} are ten times nearer to a training row than "
@@ -235,7 +236,7 @@ def _copying(facts: _Facts) -> Finding | None:
         "Do not publish them. Refuse copies when sampling (curate=True), train for fewer steps, hold rows out "
         "(validation_fraction), or use more training rows; near_copies lists the row numbers."
     )
-    return Finding("bad" if over > COPIES_BAD or authentic < AUTHENTIC_BAD else "warn", "copying", text, advice)
+    return Finding("bad" if over > COPIES_BAD or noisy else "warn", "copying", text, advice)
 
 
 def _membership(facts: _Facts) -> Finding | None:

@@ -62,6 +62,14 @@ class TableMap:
         """Read, scale and set side by side."""
         return self.of_columns(self.reader.read(X))
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How many features each column makes."""
+        return tuple(
+            1 + scale[-1] if kind.kind == "number" else _n_hot(kind)
+            for kind, scale in zip(self.columns, self._scales, strict=True)
+        )
+
     def of_columns(self, columns: list[npt.NDArray[Any]]) -> Floats:
         """The features of columns that were read already."""
         parts = [
@@ -293,7 +301,11 @@ def _scaled(values: Floats, centre: float, reach: float, spread: float, missing:
 
 
 def _one_hot(codes: npt.NDArray[np.int64], kind: ColumnKind) -> Floats:
-    n_levels = 0 if kind.levels is None else len(kind.levels)
-    width = min(n_levels, MAX_LEVELS) + 2  # beyond the most frequent or unseen; missing
+    width = _n_hot(kind)
     hot: Floats = np.eye(width)[np.where(codes < 0, width - 1, np.minimum(codes, width - 2))]
     return hot
+
+
+def _n_hot(kind: ColumnKind) -> int:
+    n_levels = 0 if kind.levels is None else len(kind.levels)
+    return min(n_levels, MAX_LEVELS) + 2  # beyond the most frequent or unseen; missing

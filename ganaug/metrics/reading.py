@@ -69,6 +69,7 @@ def read_comparison(
     return _compared(
         read,
         kinds=reader.columns if reader is not None else (),
+        widths=made.widths if isinstance(made, TableMap) else (),
         labels=classes,
         classifier=classifier,
         seed=seed,
