@@ -43,9 +43,9 @@ figure, axes = plt.subplots(2, 3, figsize=(10, 5), layout="constrained")
 plots.marginals(frauds, made, columns=["V4", "V10", "V11", "V12", "V14", "V17"], ax=axes.ravel())
 
 # %%
-# Look at the ends of the columns, where frauds are rare even among frauds. Each column on its own may be right while
-# they do not belong together: below the diagonal are real frauds, above it synthetic ones, and the upper triangle
-# should be the mirror image of the lower one.
+# Look at the ends of the columns: synthetic values pile up where real frauds are few. Nor is it enough that each column
+# is right on its own. Below the diagonal are real frauds, above it synthetic ones; the upper triangle should be the
+# mirror image of the lower one, and is so only loosely. Not all of these rows are plausible frauds.
 
 figure, axes = plt.subplots(4, 4, figsize=(8, 7.5), layout="constrained")
 plots.pairs(frauds, made, columns=["V4", "V10", "V14", "V17"], ax=axes.ravel())

@@ -35,18 +35,19 @@ for label, n in COUNTS.items():
 
 # %%
 # A dataset of torchvision, as in any training. ``ImageGAN`` takes it as it is, and learns all classes together, so that
-# the sneakers borrow from the others what an edge and a surface look like. 250 steps of narrow networks keep this page
+# the sneakers borrow from the others what an edge and a surface look like. 400 steps of narrow networks keep this page
 # quick; leave the parameters out, or give ``max_time="10min"``, for real work.
 
 to_tensor = v2.Compose([v2.Grayscale(), v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True)])
 real = ImageFolder(folder.name, transform=to_tensor)
-gan = ImageGAN(max_steps=250, channels=8, max_channels=32, random_state=0, verbose=False).fit(real)
+gan = ImageGAN(max_steps=400, channels=8, max_channels=32, random_state=0, verbose=False).fit(real)
 
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 plots.history(gan, curves=["quality", "diversity"], ax=ax)
 
 # %%
-# The losses of a GAN say little. Look at what it makes: in the first line sneakers of the folder, then synthetic ones.
+# The losses of a GAN say little, and ``quality`` is near 1 long before the pictures are. Look at what it makes: in the
+# first line sneakers of the folder, then synthetic ones. Silhouettes come first, texture much later.
 
 sneakers = images[labels == "Sneaker"][:8]
 made, _ = gan.sample(16, label=real.class_to_idx["Sneaker"], random_state=0)
