@@ -44,9 +44,8 @@ figure, axes = plt.subplots(3, 3, figsize=(10, 7), layout="constrained")
 plots.marginals(sick, made, columns=columns, ax=axes.ravel())
 
 # %%
-# The bulk is right. The few sick with a high ``T3`` or ``TT4`` have hardly any synthetic counterparts: they look healthy
-# to the forest that refuses rows of another class. ``TabularGAN(min_probability=0.3)`` would keep more of them, at the
-# price of precision.
+# The bulk is right. The few sick with a high ``T3`` or ``TT4`` have hardly any synthetic counterparts, perhaps because
+# they look healthy to the forest that refuses rows of another class; a smaller ``min_probability`` makes it refuse fewer.
 #
 # How often a value is missing, and whether values are missing together: a laboratory value that was not measured is
 # missing exactly where the flag beside it says so.
