@@ -45,7 +45,7 @@ plots.marginals(sick, made, columns=columns, ax=axes.ravel())
 
 # %%
 # The bulk is right. The few sick with a high ``T3`` or ``TT4`` have hardly any synthetic counterparts, perhaps because
-# they look healthy to the forest that refuses rows of another class; a smaller ``min_probability`` makes it refuse fewer.
+# they look healthy to the forest that refuses rows of another class; a smaller ``min_probability`` refuses fewer.
 #
 # How often a value is missing, and whether values are missing together: a laboratory value that was not measured is
 # missing exactly where the flag beside it says so.
