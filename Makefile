@@ -48,10 +48,11 @@ doctest: $(STAMP)
 	$(PY) -m pytest --doctest-modules ganaug
 
 # A fault of the gallery, a broken reference or a warning ends it, after all of them have been told. The reference
-# pages are generated anew, because a name that is gone would leave its page behind.
+# pages are generated anew, because a name that is gone would leave its page behind. An example runs again when it was
+# edited; after a change of the package, `make clean` makes all of them run.
 docs: $(DOCS_STAMP)  ## build the documentation into docs/_build/html (runs the gallery: minutes)
 	rm -rf docs/api/generated
-	OMP_NUM_THREADS=1 $(PY) -m sphinx -b html -W --keep-going -n -q docs docs/_build/html
+	OMP_NUM_THREADS=1 $(PY) -m sphinx -b html -W --keep-going -n docs docs/_build/html
 	$(PY) tools/check_links.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 
