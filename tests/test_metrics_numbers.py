@@ -18,6 +18,7 @@ from ganaug.metrics import (
     correlation_ratio,
     coverage,
     density,
+    diagnose,
     distinct_neighbours,
     evaluate,
     frechet_distance,
@@ -32,9 +33,16 @@ from ganaug.metrics import (
     total_variation,
     two_sample_auc,
 )
-from ganaug.metrics.dependence import association, correlation_ratios, joint_codes, ranks
+from ganaug.metrics.dependence import (
+    association,
+    correlation_ratios,
+    joint_codes,
+    ranks,
+    squared_association,
+    squared_ratios,
+)
 from ganaug.metrics.neighbours import nearest, neighbours_for
-from ganaug.metrics.privacy import weighted_auc
+from ganaug.metrics.privacy import closest, closest_others, weighted_auc
 from ganaug.metrics.resampling import estimate, mean_estimate, uniform
 from ganaug.metrics.utility import average_precision
 
@@ -125,6 +133,18 @@ def test_correlation_ratios_of_weights_are_those_of_repeated_rows(rng):
     weighted = correlation_ratios([codes], X, times / times.sum())
     repeated = correlation_ratios([codes.repeat(times)], X.repeat(times, 0), uniform(times.sum()))
     np.testing.assert_allclose(weighted, repeated, rtol=1e-9)
+
+
+def test_squared_dependences_are_zero_on_average_where_there_is_none(rng):
+    n = 60
+    associations, ratios = [], []
+    for _ in range(300):
+        a, b = rng.integers(0, 4, n), rng.integers(0, 3, n)
+        associations.append(squared_association(joint_codes(a, b), uniform(n), 5, 4))
+        ratios.append(squared_ratios([a], rng.normal(size=(n, 1)), uniform(n))[0, 0])
+    assert abs(np.mean(associations)) < 0.006 and abs(np.mean(ratios)) < 0.01
+    assert squared_association(joint_codes(a, a), uniform(n), 5, 5) == pytest.approx(1 - 3 / (n - 1), **EXACT)
+    assert squared_ratios([a], a[:, None].astype(float), uniform(n))[0, 0] == pytest.approx(1, **EXACT)
 
 
 def test_association_is_scipys_cramer(rng):
@@ -261,6 +281,29 @@ def test_privacy_is_brute_force(pair, rng):
     assert sorted(zip(found.synthetic.tolist(), found.real.tolist(), strict=True)) == copies
     assert {(47 + i, i) for i in range(5)} <= set(copies)
     assert (np.diff(found.distance) >= 0).all()
+
+
+def test_real_rows_are_looked_at_as_if_held_out(rng):
+    train = rng.integers(0, 4, (40, 3)).astype(float)  # with equals
+    rows = np.arange(3, 40, 4)
+    found = closest_others(train, rows)
+    for place, row in enumerate(rows):
+        without = closest(np.delete(train, row, 0), train[[row]])
+        assert found.distance[place] == pytest.approx(without.distance[0], **EXACT)
+        assert found.second[place] == pytest.approx(without.second[0], **EXACT)
+    assert (found.row != rows).all()
+
+
+def test_rows_of_few_values_meet_by_chance(rng):
+    """Of all combinations of few values half were trained on: rows drawn column by column repeat many of them."""
+    grid = np.stack(np.meshgrid(*[range(4)] * 4), -1).reshape(-1, 4)
+    names = list("abcd")
+    real = pd.DataFrame(grid[rng.permutation(len(grid))[:128]], columns=names).astype(str)
+    drawn = pd.DataFrame(rng.integers(0, 4, (200, 4)), columns=names).astype(str)
+    entry = evaluate(real, drawn, metrics=["near_copies"], n_resamples=0)["near_copies"]
+    assert 0.3 < entry["value"] < 0.7 and entry["floor"] == pytest.approx(entry["value"], abs=0.12)
+    for fake, topic in ((drawn, "good"), (real, "copying")):
+        assert diagnose(evaluate(real, fake, metrics="privacy", n_resamples=0))[0].topic == topic
 
 
 def test_rows_that_real_data_repeats_are_no_copies():

@@ -20,7 +20,7 @@ __all__ = [
     "neighbour_ratio", "precision", "recall", "two_sample",
 ]  # fmt: skip
 
-CLASSIFIED_ROWS, KERNEL_ROWS, PRIVACY_ROWS = 1000, 1000, 1500
+CLASSIFIED_ROWS, KERNEL_ROWS, PRIVACY_ROWS, FLOOR_ROWS = 1000, 1000, 1500, 500
 # Wider features are reduced to the real rows' principal components before covariances are compared.
 MAX_MOMENTS, REDUCED = 128, 64
 N_DISTINCT, SPACED_ROWS = 3, 1000
@@ -137,7 +137,7 @@ def _others(c: Comparison) -> privacy.Closest:
 
     def make() -> privacy.Closest:
         n = len(c.train)
-        rows = numpy_generator(c.seed, "others").choice(n, min(n, PRIVACY_ROWS), replace=False)
+        rows = numpy_generator(c.seed, "others").choice(n, min(n, FLOOR_ROWS), replace=False)
         return privacy.closest_others(c.train.features, rows)
 
     return c.once("others", make)
@@ -151,7 +151,7 @@ def _by_chance(c: Comparison) -> float:
     """Share of near copies among rows whose columns are drawn one by one: where columns have few values, many meet."""
     rng = numpy_generator(c.seed, "chance")
     rows = c.train.features
-    drawn = [rng.integers(len(rows), size=min(len(rows), PRIVACY_ROWS)) for _ in c.widths]
+    drawn = [rng.integers(len(rows), size=min(len(rows), FLOOR_ROWS)) for _ in c.widths]
     ends = np.cumsum(c.widths)
     parts = [rows[places, end - width : end] for places, end, width in zip(drawn, ends, c.widths, strict=True)]
     return float(privacy.closest(rows, np.concatenate(parts, axis=1)).near.mean())

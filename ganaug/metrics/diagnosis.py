@@ -39,7 +39,7 @@ UNLIKE_WARN, UNLIKE_BAD = 0.75, 0.5
 COLUMNS_WARN, COLUMNS_BAD = 0.08, 0.2
 # Copying: rows ten times nearer to a training row than any other real row is, and that by more than chance; or few
 # rows that are no noisy copies (0 of the floor; unseen rows 0.9 and more).
-COPIES_WARN, COPIES_BAD = 0.02, 0.1
+COPIES_WARN, COPIES_BAD, FLOOR_ROWS = 0.02, 0.1, 500
 AUTHENTIC_BAD = 0.4
 # An attacker's AUC, where its interval is above a half (copies 0.79 to 0.87; others up to 0.6).
 MEMBERSHIP_WARN, MEMBERSHIP_BAD = 0.6, 0.7
@@ -213,7 +213,7 @@ def _untrained(facts: _Facts) -> Finding | None:
 def _surely_over(facts: _Facts, metric: str) -> float:
     """How much a share is over its floor; 0 where two standard errors of the difference may be chance."""
     share, floor = facts.get(metric), facts.get(metric, "floor")
-    n, m = facts.get(metric, "n_real"), facts.get(metric, "looked_at")
+    n, m = min(facts.get(metric, "n_real"), FLOOR_ROWS), facts.get(metric, "looked_at")
     if not floor >= 0:
         return facts.over_floor(metric)
     seen = (floor * n + 1) / (n + 2)  # none among few is not none at all

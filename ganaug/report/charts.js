@@ -57,7 +57,7 @@ function histogram(column, real, synthetic, label) {
 
 function levelBars(levels, real, synthetic, label) {
   const longest = Math.min(17, Math.max(...levels.map((level) => level.length)));
-  const row = 21, width = 300, left = 14 + 6 * longest, room = width - left - 44, height = levels.length * row + 4;
+  const row = 21, width = 300, left = 14 + 6 * longest, room = width - left - 84, height = levels.length * row + 4;
   const top = Math.max(...real, ...synthetic) || 1, made = picture(width, height, label);
   levels.forEach((level, i) => {
     const y = i * row + 3, long = (share) => fixed(Math.max(0, (share / top) * room));
@@ -65,7 +65,7 @@ function levelBars(levels, real, synthetic, label) {
     made.append(el("g", {}, el("title", {}, `${level}: real ${percent(real[i])}, synthetic ${percent(synthetic[i])}`),
       el("rect", { class: "b-real", x: left, y, width: long(real[i]), height: 7 }),
       el("rect", { class: "b-syn", "stroke-width": 1.2, x: left, y: y + 8.5, width: long(synthetic[i]), height: 6 })));
-    made.append(text(left + Math.max(long(real[i]), long(synthetic[i])) + 6, y + 11, percent(real[i])));
+    made.append(text(left + Math.max(long(real[i]), long(synthetic[i])) + 6, y + 11, `${percent(real[i])} / ${percent(synthetic[i])}`));
   });
   return made;
 }

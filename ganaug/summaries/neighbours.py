@@ -49,9 +49,8 @@ def neighbours(
     """
     rng = numpy_generator(seed, "neighbours")
     at = _chosen(sides, copies, n_samples, rng)
-    found = [_nearest(sides, place) for place in at]
+    real_at, ratios = _nearest(sides, at)
     columns = [c.name for c in sides.columns[:MOST_COLUMNS]]
-    real_at = np.array([place for place, _ in found], np.intp)
     shown = _SHOWN[sides.kind]
     fake, real = shown(sides, sides.synthetic.X, at), shown(sides, sides.real.X, real_at)
     samples = [
@@ -64,7 +63,7 @@ def neighbours(
             "synthetic": one,
             "real": other,
         }
-        for place, (real_place, ratio), one, other in zip(at, found, fake, real, strict=True)
+        for place, real_place, ratio, one, other in zip(at, real_at, ratios, fake, real, strict=True)
     ]
     return {"columns": columns, "samples": samples}
 
@@ -82,14 +81,14 @@ def _chosen(sides: Sides, copies: Sequence[int], n_samples: int, rng: np.random.
     return np.array(order, np.intp)
 
 
-def _nearest(sides: Sides, place: int) -> tuple[int, float | None]:
-    """Place of the nearest real sample, and how near: relative to that one's own nearest other."""
+def _nearest(sides: Sides, places: Places) -> tuple[Places, list[float | None]]:
+    """Places of the nearest real samples, and how near: relative to how far these are from their own nearest others."""
     features = sides.real.features
-    query = sides.synthetic.features[place : place + 1]
-    distance, found = nearest(query, features, 1)
-    own, _ = nearest(features[found[0]], features, 2)
-    other = float(own[0, -1]) if own.shape[1] > 1 else 0.0
-    return int(found[0, 0]), float(distance[0, 0]) / other if other > 0 else None
+    distances, found = nearest(sides.synthetic.features[places], features, 1)
+    own, _ = nearest(features[found[:, 0]], features, 2)  # each is its own nearest, or has an equal
+    others = own[:, -1] if own.shape[1] > 1 else np.zeros(len(places))
+    ratios = zip(distances[:, 0].tolist(), others.tolist(), strict=True)
+    return found[:, 0], [distance / other if other > 0 else None for distance, other in ratios]
 
 
 # ------------------------------------------------------------------------------------------ what is shown
