@@ -17,7 +17,8 @@ NO_PAGES = {"_build", "_templates", "gallery", "generated"}  # written by `make 
 
 def _sources(suffix):
     paths = DOCS.rglob(f"*{suffix}")
-    return sorted(path for path in paths if not NO_PAGES & set(path.relative_to(DOCS).parts[:-1]))
+    paths = [path for path in paths if not NO_PAGES & set(path.relative_to(DOCS).parts[:-1])]
+    return sorted(path for path in paths if path.name != "sg_execution_times.rst")
 
 
 def _reference():
