@@ -26,9 +26,9 @@ FOLLOWS = {
 # noise; columns shuffled; uniform noise) and GANs of one step on the 27 tables that examples/benchmarks/diagnoses.py
 # names, and are tested on the others there (docs/diagnoses.md). "Of the floor" is relative to what real rows get.
 
-# Collapse: few real rows are anyone's neighbour (0.01 to 0.28; a bootstrap 0.65), and rows lie close to one another
-# (0 to 0.45 of real rows' spacing; all other cases 0.86 and more, noise above 1).
-COLLAPSED_NEIGHBOURS, COLLAPSED_SPACING = 0.5, 0.6
+# Collapse: rows lie close to one another (0 to 0.45 of real rows' spacing; all other cases 0.86 and more, a bootstrap
+# 0.4), and few real rows are anyone's neighbour (their share, times the spacing, is up to 0.03; of a bootstrap 0.26).
+COLLAPSED_SPACING, COLLAPSED_NEIGHBOURS = 0.6, 0.15
 # On the way there: real rows reached or covered.
 THIN_COVERAGE = 0.7
 # Untrained: the columns are wrong each on its own, by so much above the floor, and rows lie where no real row lies.
@@ -158,10 +158,8 @@ def _worst_first(found: list[Finding]) -> list[Finding]:
 
 
 def _repeats(facts: _Facts) -> bool:
-    return (
-        facts.get("distinct_neighbours") < COLLAPSED_NEIGHBOURS
-        and facts.get("distinct_neighbours", "spacing") < COLLAPSED_SPACING
-    )
+    neighbours, spacing = facts.get("distinct_neighbours"), facts.get("distinct_neighbours", "spacing")
+    return spacing < COLLAPSED_SPACING and neighbours * spacing < COLLAPSED_NEIGHBOURS
 
 
 def _learnt_nothing(facts: _Facts) -> bool:
@@ -180,7 +178,8 @@ def _collapse(facts: _Facts) -> Finding | None:
         neighbours = facts.get("distinct_neighbours")
         text = (
             f"Mode collapse: the generator repeats a few samples. Its rows have {neighbours:.0%} as many different "
-            f"nearest real rows as unseen real rows have, and cover {facts.get('coverage'):.0%} of the real rows."
+            f"nearest real rows as unseen real rows have, and lie {facts.get('distinct_neighbours', 'spacing'):.0%} as "
+            f"far from one another as real rows do; they cover {facts.get('coverage'):.0%} of the real rows."
         )
         advice = (
             "Train with objective='relativistic' or 'wasserstein' and a larger penalty, a larger batch_size, or fewer "

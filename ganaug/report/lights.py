@@ -86,9 +86,9 @@ def thresholds() -> dict[str, dict[str, str]]:
         "diversity": {
             "warn": f"the samples cover under {d.THIN_COVERAGE:.0%} of the real rows that real rows cover",
             "bad": (
-                f"the samples' nearest real rows are under {d.COLLAPSED_NEIGHBOURS:.0%} as many different ones as "
-                f"those of unseen real rows, and they lie under {d.COLLAPSED_SPACING:.0%} as far from one another as "
-                "real rows do"
+                f"the samples lie under {d.COLLAPSED_SPACING:.0%} as far from one another as real rows do; and their "
+                f"nearest real rows are so few different ones, of those that unseen real rows have, that the product "
+                f"of both shares is under {d.COLLAPSED_NEIGHBOURS:.0%}"
             ),
         },
         "privacy": {
