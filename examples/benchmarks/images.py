@@ -15,8 +15,8 @@ Sets, with the training images of each class:
 - pneumoniamnist: 2000 with pneumonia, 20 normal
 - fashion_mnist_full: all 20,000, to see how far synthetic images alone carry a classifier
 
-The classifier is 16 maps wide and trains for as many steps as a small machine can bear; on Fashion-MNIST twice as many
-raise the best arm without synthetic images by a hundredth or so. ``--width 32`` and ``--epochs`` ask for more.
+The classifier is 16 maps wide and trains for as many steps as a small machine can bear, which is not until nothing more
+is to be gained (docs/image_log.md). ``--width 32`` and ``--epochs`` ask for more.
 
 With ``--steps`` (the default) the GANs repeat; with ``--minutes`` they train by the clock, and don't.
 """
@@ -224,6 +224,8 @@ def write_page(found, asked):
         "one `ImageGAN` fitted to the same training images. `g_mean` is the root of the product of recalls (GAMO), "
         "`g_mean_ovr` the mean of one-against-rest √(TPR·TNR) (DeepSMOTE). Sets and splits stand in the script."
     )
+    left = [name for name in SETS if name not in found]
+    intro += f" Not run yet: {', '.join(left)}." if left else ""
     PAGE.write_text(page(found, "Images: does it help?", intro, asked, REFERENCE, "images"), encoding="utf-8")
     return PAGE
 
