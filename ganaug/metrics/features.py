@@ -48,7 +48,7 @@ class TableMap:
     def fit(self, X: Any) -> TableMap:
         """Learn kinds, levels and scales."""
         columns = self.reader.fit(X).read(X)
-        self._scales = [
+        self._scales: list[tuple[Any, ...]] = [
             _scale(values) if kind.kind == "number" else () for kind, values in zip(self.columns, columns, strict=True)
         ]
         return self
