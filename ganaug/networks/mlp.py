@@ -42,7 +42,7 @@ class OneHotHeads(nn.Module):
         hot = torch.zeros(width, dtype=torch.bool)
         hot[take[take < width]] = True
         self.temperature = temperature
-        self.any = bool(groups)
+        self.any, self.begin = bool(groups), min((b.start for b in groups), default=width)
         self.register_buffer("take", take, persistent=False)
         self.register_buffer("put", put, persistent=False)
         self.register_buffer("hot", hot, persistent=False)
@@ -59,6 +59,13 @@ class OneHotHeads(nn.Module):
         # the logarithm of an exponential variable, made faster than by `exponential_`
         noise = torch.rand(raw.shape, generator=rng, device=raw.device, dtype=raw.dtype).clamp_(min=2**-25)
         return raw - noise.log_().neg_().log_() * self.hot
+
+    def perturbed_(self, raw: Tensor, rng: torch.Generator) -> Tensor:
+        """The same in place, and nothing done for columns before the first group."""
+        noise = torch.rand(raw.shape, generator=rng, device=raw.device, dtype=raw.dtype)[:, self.begin :]
+        noise = noise.clamp(min=2**-25).log_().neg_().log_()
+        raw[:, self.begin :] -= noise * self.hot[self.begin :]
+        return raw
 
 
 class Generator(GeneratorNetwork):
@@ -93,7 +100,7 @@ class Generator(GeneratorNetwork):
         at_once = ROWS_IN_CACHE if z.device.type == "cpu" else max(1, len(z))
         parts = zip(z.split(at_once), labels.split(at_once), strict=True)
         raw = torch.cat([self._raw(own, own_labels) for own, own_labels in parts])
-        return self.heads.perturbed(raw, rng) if self.heads.any else raw
+        return self.heads.perturbed_(raw, rng) if self.heads.any else raw
 
     def _raw(self, z: Tensor, labels: Tensor) -> Tensor:
         hidden = self.body(self.first(z) + F.embedding(labels, self.classes))
