@@ -18,7 +18,7 @@ from ganaug.curation import RULES, Curator
 from ganaug.curation.forest import ArrayForest
 
 sys.path.insert(0, str(Path(__file__).parent / "data"))
-import make_golden  # noqa: E402
+import make_golden
 
 KNOTS = {
     "even": np.linspace(-4, 4, 1001),
