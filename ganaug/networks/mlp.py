@@ -81,7 +81,8 @@ class Trunk:
         """In the order in which `passes` takes them."""
         first = self.first.weight
         if not self._weights or self._weights[0] is not first:  # on some devices a move makes new parameters
-            self._weights = [first, self.first.bias, *(weight for block in self.body for weight in block.weights)]
+            blocks = (block for block in self.body if isinstance(block, ResidualBlock))
+            self._weights = [first, self.first.bias, *(weight for block in blocks for weight in block.weights)]
         return self._weights
 
 

@@ -135,7 +135,7 @@ class _Slope(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, slope: Tensor, result: Tensor, kept: list[Tensor], *weights: Tensor) -> Tensor:
         slope = bent(slope, result)
-        passed = []
+        passed: list[Tensor] = []
         for first, second, outer, inner in _blocks(kept, weights):
             within = bent(slope @ second, inner)
             passed += (slope, within)
