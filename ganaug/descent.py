@@ -26,6 +26,7 @@ class Player(Generic[Network]):
         self.network = network
         self.flat = flatten(network)
         self.parameters = list(network.parameters())
+        self._plain = not any(channels_last(p) for p in self.parameters)
         self.mean = torch.zeros_like(self.flat)
         self.square = torch.zeros_like(self.flat)
         self.learning_rate, self.betas, self.steps = learning_rate, betas, 0
@@ -38,7 +39,9 @@ class Player(Generic[Network]):
     def slope(self, loss: Tensor) -> Tensor:
         """The gradient of ``loss`` in one vector."""
         grads = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
-        return torch.cat([in_order(g, p).reshape(-1) for g, p in zip(grads, self.parameters, strict=True)])
+        if not self._plain:
+            grads = tuple(in_order(g, p) for g, p in zip(grads, self.parameters, strict=True))
+        return torch.cat([g.reshape(-1) for g in grads])
 
     def follow(self, gradient: Tensor, rate: float) -> Tensor:
         """One step of Adam down a gradient, which is returned."""

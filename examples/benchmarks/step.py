@@ -2,9 +2,10 @@
 
     python examples/benchmarks/step.py
 
-Counts the matrix products of the step (a quarter of the steps have a penalty and more of them), times each shape by
-itself as a plain `torch.mm` into memory that is there already, and divides the step by their sum. All on one core and
-in one process, the products timed between the steps, so that a busy machine slows both.
+Counts the matrix products of the step (a quarter of the steps have a penalty and more of them), runs them by
+themselves as plain `torch.mm` into memory that is there already, after each step, and divides the one time by the
+other. All on one core; the seconds are those of the processor, and both are taken from the least disturbed tenth, so
+that a busy machine slows both alike.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import collections
 import statistics
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-PRODUCTS = ("mm", "addmm")
+PRODUCTS = ("mm", "addmm", "addmm_")
 
 
 class Products(TorchDispatchMode):
@@ -40,7 +42,6 @@ class Products(TorchDispatchMode):
 def game(rows, columns, batch_size, width, depth):
     """Everything that a step of ``TabularGAN`` on such a table needs."""
     from ganaug import TabularGAN
-    from ganaug.estimators.base import BaseGAN
     from ganaug.networks import TABULAR_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
     from ganaug.training import Game, Table
@@ -50,23 +51,30 @@ def game(rows, columns, batch_size, width, depth):
     blocks = [Block("scalar", 0, columns)]
     players = TABULAR_ARCHITECTURES["mlp"](blocks, 2, rng, width=width, depth=depth)
     gan = TabularGAN(batch_size=batch_size)
-    plan = BaseGAN._plan(gan, gan._check_parameters(), 0, columns)
+    plan = gan._plan(gan._check_parameters(), SimpleNamespace(width=columns), 0)
     labels = torch.arange(rows) % 2
     table = Table(torch.randn(rows, columns, generator=rng), labels, torch.tensor([0.5, 0.5]))
     return Game.start(players, plan), table, OBJECTIVES[gan.objective], plan, rng
 
 
-def product_seconds(shape, repeats=40):
-    """Of one matrix product of this shape, (m, k) times (k, n): the fastest of some."""
-    m, k, n = shape
-    left, right, out = torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)
-    best = float("inf")
-    for _ in range(5):
-        began = time.perf_counter()
-        for _ in range(repeats):
+def products(shapes):
+    """All products of a step, one after the other, into memory that is there already; a function."""
+    operands = [
+        (torch.randn(m, k), torch.randn(k, n), torch.empty(m, n))
+        for (m, k, n), count in shapes.items()
+        for _ in range(count)
+    ]
+
+    def multiply():
+        for left, right, out in operands:
             torch.mm(left, right, out=out)
-        best = min(best, (time.perf_counter() - began) / repeats)
-    return best
+
+    return multiply
+
+
+def undisturbed(values):
+    """What a tenth of the steps stayed below: those that other processes disturbed least."""
+    return float(np.quantile(values, 0.1))
 
 
 def measure(steps, **sizes):
@@ -85,33 +93,30 @@ def measure(steps, **sizes):
             one.step += 1
         seconds = {kind: [] for kind in kinds}
         alone = {kind: [] for kind in kinds}
-        for _ in range(8):
-            for _ in range(steps // 8):
-                kind = one.step % plan.penalty_every == 0
-                began = time.perf_counter()
-                play_step(one, objective, *next(batches), plan, 1.0, rng)
-                half_life = plan.ema_half_life
-                one.average_flat.lerp_(one.generator.flat, 1 - 0.5 ** (1 / half_life))
-                seconds[kind].append(time.perf_counter() - began)
-                one.step += 1
-            each = {shape: product_seconds(shape) for counted in kinds.values() for shape in counted.shapes}
-            for kind, counted in kinds.items():
-                alone[kind].append(sum(each[shape] * count for shape, count in counted.shapes.items()))
+        multiply = {kind: products(counted.shapes) for kind, counted in kinds.items()}
+        for _ in range(steps):
+            kind = one.step % plan.penalty_every == 0
+            began = time.process_time()
+            play_step(one, objective, *next(batches), plan, 1.0, rng)
+            one.average_flat.lerp_(one.generator.flat, 1 - 0.5 ** (1 / plan.ema_half_life))
+            between = time.process_time()
+            multiply[kind]()
+            seconds[kind].append(between - began)
+            alone[kind].append(time.process_time() - between)
+            one.step += 1
     share = 1 / plan.penalty_every
 
     def mean(values, best):
         return share * best(values[True]) + (1 - share) * best(values[False])
 
     operations = mean({kind: [counted.operations] for kind, counted in kinds.items()}, min)
-    products = mean({k: [sum(c.shapes.values())] for k, c in kinds.items()}, min)
+    number = mean({k: [sum(c.shapes.values())] for k, c in kinds.items()}, min)
     gflop = mean({k: [sum(2e-9 * np.prod(s) * n for s, n in c.shapes.items())] for k, c in kinds.items()}, min)
-    # the tenth of the steps that was disturbed least, as the products are the fastest of some
-    step = mean(seconds, lambda values: float(np.quantile(values, 0.1)))
     return {
-        "step": step,
-        "median": mean(seconds, statistics.median),
-        "products": mean(alone, min),
-        "number": products,
+        "step": mean(seconds, undisturbed),
+        "median": mean(seconds, statistics.median) / mean(alone, statistics.median),
+        "products": mean(alone, undisturbed),
+        "number": number,
         "operations": operations,
         "gflop": gflop,
     }

@@ -43,7 +43,9 @@ class Column:
         if self.face.exact:
             seen: tuple[Array, Array] = self.model.as_seen(scores, states)
             return seen
-        again: tuple[Array, Array] = self.model.encode(self.face.read(self.face.write(self.model.decode(scores, states))))
+        again: tuple[Array, Array] = self.model.encode(
+            self.face.read(self.face.write(self.model.decode(scores, states)))
+        )
         return again
 
     def get_state(self) -> State:

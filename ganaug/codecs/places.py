@@ -40,7 +40,7 @@ class Places:
     def __init__(self, knots: Float64) -> None:
         self.knots, self.low = knots, float(knots[0])
         span = float(knots[-1]) - self.low
-        self.most = len(knots)
+        self.most = _MOST_IN_BUCKET + 1
         if not (0 < span < np.inf and np.isfinite(_BUCKETS / span)):
             return
         self.scale = _BUCKETS / span
@@ -64,7 +64,10 @@ class Places:
         """`numpy.interp` of values at the knots. (n,), (m,) -> (n,)."""
         if self.most > _MOST_IN_BUCKET or len(numbers) < max(_FEW_NUMBERS, len(values)):
             return np.asarray(np.interp(numbers, self.knots, values), np.float64)
-        slopes = np.append(np.diff(values) / np.diff(self.knots), 0.0)  # and no further than the last knot
+        with np.errstate(over="ignore", divide="ignore"):
+            slopes = np.append(np.diff(values) / np.diff(self.knots), 0.0)  # and no further than the last knot
+        if not np.isfinite(slopes).all():  # knots that lie too close
+            return np.asarray(np.interp(numbers, self.knots, values), np.float64)
         out = np.empty(len(numbers), np.float64)
         for start in range(0, len(numbers), _AT_ONCE):
             part = numbers[start : start + _AT_ONCE].clip(self.knots[0], self.knots[-1])
@@ -78,8 +81,9 @@ class Places:
 
     def _count(self, numbers: Float64, compare: np.ufunc) -> IntArray:
         """How many knots are less than each number, or less or equal."""
-        bucket = numbers - self.low
-        bucket *= self.scale
+        with np.errstate(over="ignore"):
+            bucket = numbers - self.low
+            bucket *= self.scale
         at = self.first.take(bucket.clip(0, _BUCKETS, out=bucket).astype(np.int64), mode="wrap")
         for _ in range(self.most):
             at += compare(self.after.take(at, mode="wrap"), numbers)

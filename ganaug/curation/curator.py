@@ -44,7 +44,7 @@ AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
 # More than a projection can change by being rounded otherwise.
 NEAR = 1e-3
 # Rows judged together: so many stay in the processor's cache.
-JUDGED_AT_ONCE = 8192
+JUDGED_AT_ONCE, HASHED_AT_ONCE = 8192, 512
 
 # What a saved curator is made of: axes and dtype of each array.
 _ARRAYS = {
@@ -154,11 +154,13 @@ class Curator:
         said = np.zeros(len(x), np.int8)
         for start in range(0, len(x), JUDGED_AT_ONCE):
             part, own = x[start : start + JUDGED_AT_ONCE], said[start : start + JUDGED_AT_ONCE]
-            left = np.arange(len(part))  # the dearest rule is the last one, and sees what the others let pass
+            left = np.arange(len(part))  # the dearest rule is the last one, and need not see what the others refuse
             for rule in self.rules:
                 refused = _TESTS[rule](self, part, condition)
-                if refused.any():
-                    own[left[refused]] = RULES.index(rule) + 1
+                own[left[refused]] = np.where(own[left[refused]], own[left[refused]], RULES.index(rule) + 1)
+                if 8 * np.count_nonzero(refused) > len(
+                    part
+                ):  # to judge a few rows twice is cheaper than to copy all others
                     left, part = left[~refused], part[~refused]
         return said
 
@@ -191,12 +193,13 @@ class Curator:
         return max(ENOUGH, min(SURE, float(np.quantile(votes, REFUSED_OF_REAL)))) if len(votes) >= MIN_ROWS else ENOUGH
 
     def _hash(self, x: FloatArray) -> npt.NDArray[np.uint64]:
-        total = np.zeros(len(x), np.uint64)
-        for values, factor in zip(x.T, self.hash_factors, strict=True):  # a column at a time: it stays in the cache
-            mixed = np.floor(values / CELL).astype(np.int64).view(np.uint64)
-            mixed *= factor
+        total = np.empty(len(x), np.uint64)
+        for start in range(0, len(x), HASHED_AT_ONCE):
+            cells = x[start : start + HASHED_AT_ONCE] / CELL
+            mixed = np.floor(cells, out=cells).astype(np.int64).view(np.uint64)
+            mixed *= self.hash_factors
             mixed ^= mixed >> np.uint64(29)
-            total += mixed
+            mixed.sum(1, out=total[start : start + HASHED_AT_ONCE])
         return total
 
     def _project(self, x: FloatArray) -> FloatArray:

@@ -167,6 +167,7 @@ class ArrayForest:
         through no more trees once those left cannot change its answer.
         """
         enough, votes, n_trees = np.zeros(len(x), bool), self.value[:, of_class].copy(), len(self.roots)
+        least = n_trees * min(share, 1 - share) - 1  # fewer trees cannot decide
         for start in range(0, len(x), _CHUNK):
             part = _Part(x[start : start + _CHUNK])
             total = np.zeros(len(part.rows))
@@ -174,6 +175,8 @@ class ArrayForest:
                 for leaves in self._leaves(part, first):
                     total += votes.take(leaves, mode="wrap")
                 asked = min(first + _ASKED_EVERY, n_trees)
+                if asked < least:
+                    continue
                 reached = (total / n_trees).astype(np.float32) >= share
                 enough[start + part.rows[reached]] = True
                 # a little room, for sums that round otherwise

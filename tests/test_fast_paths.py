@@ -1,0 +1,265 @@
+"""What is computed in a quicker way is what the plain way gives."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ganaug.codecs import TableCodec
+from ganaug.codecs.compact import CompactTableCodec
+from ganaug.codecs.layout import largest
+from ganaug.codecs.many import ManyModel
+from ganaug.codecs.places import Places
+from ganaug.curation import RULES, Curator
+from ganaug.curation.forest import ArrayForest
+from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, passes
+from ganaug.types import Block
+
+sys.path.insert(0, str(Path(__file__).parent / "data"))
+import make_golden
+
+KNOTS = {
+    "even": np.linspace(-4, 4, 1001),
+    "normal scores": np.sort(np.random.default_rng(0).normal(size=700)),
+    "skewed": np.sort(np.random.default_rng(0).lognormal(sigma=3, size=900)),
+    "two": np.array([0.0, 1.0]),
+    "one": np.array([3.0]),
+    "near": np.concatenate([[0.0], np.nextafter(1.0, 2) - np.arange(3)[::-1] * 1e-15, [1e6]]),
+    "tiny": np.array([0.0, 5e-324, 1e-300]),
+    "vast": np.array([-1e308, 0.0, 1e308]),
+}
+
+
+# ------------------------------------------------------------------------------------------ codecs
+
+
+@pytest.mark.parametrize("knots", KNOTS.values(), ids=KNOTS)
+@pytest.mark.filterwarnings("ignore:overflow encountered")  # of numpy.interp itself, where the span is infinite
+def test_places_are_those_of_bisection(knots):
+    rng = np.random.default_rng(1)
+    span = max(min(knots[-1] - knots[0], 1e300), 1e-12)
+    beside = [np.nextafter(knots, s * np.inf) for s in (-1, 1)]
+    between = rng.uniform(knots[0] / 2 - 0.1 * span, knots[-1] / 2 + 0.6 * span, 20_000)
+    numbers = rng.permutation(np.concatenate([knots, *beside, between, [-1e300, 1e300]]))
+    places = Places(knots)
+    np.testing.assert_array_equal(places.below(numbers), np.searchsorted(knots, numbers))
+    np.testing.assert_array_equal(places.below(numbers[:7]), np.searchsorted(knots, numbers[:7]))
+    values = np.sort(rng.normal(size=len(knots)))
+    np.testing.assert_allclose(
+        places.interpolated(numbers, values), np.interp(numbers, knots, values), rtol=1e-13, atol=1e-13
+    )
+    np.testing.assert_array_equal(places.interpolated(np.repeat(knots, 300), values), np.repeat(values, 300))
+
+
+def test_repeated_knots_are_counted_one_by_one():
+    knots = np.repeat(np.linspace(0, 1, 200), 2)
+    numbers = np.random.default_rng(0).permutation(np.tile(np.linspace(-0.1, 1.1, 777), 3))
+    np.testing.assert_array_equal(Places(knots).below(numbers), np.searchsorted(knots, numbers))
+
+
+@pytest.mark.parametrize("width", [1, 2, 17, 300])
+@pytest.mark.parametrize("n", [0, 3, 9000])
+def test_the_first_of_the_largest(n, width):
+    group = np.random.default_rng(0).integers(-3, 4, (n, width)).astype(np.float32)  # many equal ones
+    np.testing.assert_array_equal(largest(group), group.argmax(1))
+
+
+def kinds():
+    """The golden table, and dtypes that round or stand for themselves in other ways."""
+    X, y = make_golden.table()
+    rng, n = np.random.default_rng(0), len(X)
+    more = {
+        "single": rng.normal(size=n).astype(np.float32),
+        "small": rng.integers(0, 100, n).astype(np.int8),
+        "unsigned": rng.integers(0, 2**63, n).astype(np.uint64) * 2,
+        "cents": rng.lognormal(size=n).round(2),
+        "steps": rng.integers(0, 20, n) * 0.5,
+        "zoned": pd.Timestamp("2024-01-01", tz="Europe/Berlin") + pd.to_timedelta(rng.integers(0, 10**6, n), unit="s"),
+        "lasting": pd.to_timedelta(np.where(rng.random(n) < 0.1, None, rng.integers(0, 999, n)), unit="h"),
+        "mixed": np.array([[1, "a", True, None, 2.5][k] for k in rng.integers(0, 5, n)], dtype=object),
+        "constant": 7,
+        "never": np.nan,
+        "once in a while": np.where(rng.random(n) < 0.5, np.nan, 3.0),
+        "text": pd.array(rng.choice(["x", "y", None], n), dtype="string"),
+    }
+    return X.assign(**more), y
+
+
+@pytest.mark.parametrize("keep_range", [True, False])
+@pytest.mark.parametrize("codec", [TableCodec, CompactTableCodec])
+@pytest.mark.parametrize("n", [5, 3000])
+def test_rows_as_seen_are_rows_decoded_and_encoded_again(codec, keep_range, n):
+    X, _ = kinds()
+    codec = codec(keep_range=keep_range).fit(X)
+    rng = np.random.default_rng(0)
+    rows = 1.5 * rng.normal(size=(n, codec.width)).astype(np.float32)
+    rows[: n // 3] = codec.encode(X)[rng.integers(0, len(X), n // 3)]
+    expected = codec.encode(codec.decode(rows))
+    seen = codec.as_seen(rows)
+    assert seen.dtype == np.float32 and seen.flags.c_contiguous
+    np.testing.assert_allclose(seen, expected, rtol=1e-5, atol=1e-5)
+    pd.testing.assert_frame_equal(codec.decode(seen), codec.decode(expected), rtol=1e-4)
+
+
+def test_an_exact_code_finds_its_level_without_the_tree(monkeypatch):
+    X, _ = make_golden.table()
+    codec = TableCodec().fit(X)
+    rows = codec.encode(X)
+    monkeypatch.setattr(ManyModel, "_tree", property(lambda self: pytest.fail("asked the tree")))
+    pd.testing.assert_series_equal(codec.decode(rows)["shop"], X["shop"])
+
+
+# ------------------------------------------------------------------------------------------ curation
+
+
+def forest_and_rows(n_trees=10):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 800)
+    x = (rng.normal(size=(800, 7)) + y[:, None] * 0.5).astype(np.float32)
+    x[:, 4:] = x[:, 4:] > 0
+    return ArrayForest.fit(x, y.astype(np.int64), seed=0, n_trees=n_trees), x
+
+
+def by_hand(forest, x):
+    """Each row down each tree, one node after the other."""
+    total = np.zeros((len(x), forest.value.shape[1]))
+    for i, row in enumerate(x):
+        for root in forest.roots:
+            node = root
+            while forest.left[node] != node:
+                side = forest.left if row[forest.feature[node]] <= forest.threshold[node] else forest.right
+                node = side[node]
+            total[i] += forest.value[node]
+    return (total / len(forest.roots)).astype(np.float32)
+
+
+@pytest.mark.parametrize("n_trees", [1, 6, 10])
+def test_the_walk_over_several_trees_is_the_walk_by_hand(n_trees):
+    forest, x = forest_and_rows(n_trees)
+    np.testing.assert_array_equal(forest.predict_proba(x), by_hand(forest, x))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.6, 0.9, 1.0])
+def test_whether_a_class_gets_its_share_is_what_all_votes_say(share):
+    forest, x = forest_and_rows(23)
+    for c in (0, 1):
+        np.testing.assert_array_equal(forest.gives(x, c, share), forest.predict_proba(x)[:, c] >= share)
+
+
+def test_rows_on_a_bound_are_no_outliers_however_a_projection_is_rounded():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 40)).astype(np.float32)
+    curator = Curator(["outliers"], 0.5).fit(x, np.zeros(400, np.int64), 1, [0], seed=0)
+    along = curator._project(x)
+    curator.bounds[0] = along.min(0), along.max(0)  # so that each extreme row lies on one
+    assert (curator.verdict(x, 0) == 0).all()
+    curator.bounds[0, 1] = np.nextafter(curator.bounds[0, 1], -np.inf)
+    refused = np.unique(along.argmax(0))
+    np.testing.assert_array_equal(np.flatnonzero(curator.verdict(x, 0)), refused)
+
+
+def test_the_first_rule_that_refuses_a_row_is_named_whether_or_not_it_is_taken_out():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000, 3)).astype(np.float32)
+    curator = Curator(RULES, 0.5).fit(x, (x[:, 0] > 0).astype(np.int64), 2, [0, 1], seed=0)
+    alone = {}
+    test = np.concatenate([x[:100], x + 0.1, x[:50] + 20]).astype(np.float32)
+    for place, rule in enumerate(RULES, 1):
+        whole = Curator([rule], 0.5)
+        whole.__dict__.update({k: v for k, v in curator.__dict__.items() if k != "rules"})
+        alone[place] = whole.verdict(test, 1) > 0
+    expected = np.select([alone[1], alone[2], alone[3]], [1, 2, 3], 0)
+    np.testing.assert_array_equal(curator.verdict(test, 1), expected)
+
+
+# ------------------------------------------------------------------------------------------ networks
+
+
+def by_layers(x, shift, weights):
+    """A residual perceptron as autograd would have it."""
+    first, bias, *rest = weights
+    x = F.linear(x, first, bias) + shift
+    for w1, b1, w2 in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        x = x + F.linear(F.leaky_relu(F.linear(F.leaky_relu(x, 0.2), w1, b1), 0.2), w2)
+    return F.leaky_relu(x, 0.2)
+
+
+def arguments(depth, dtype=torch.float64, n=30, n_in=5, width=16):
+    rng = torch.Generator().manual_seed(depth)
+    shapes = [(n, n_in), (n, width), (width, n_in), (width,), *[(width, width), (width,), (width, width)] * depth]
+    x, shift, *weights = (torch.randn(s, generator=rng, dtype=dtype) / s[-1] ** 0.5 for s in shapes)
+    return [t.requires_grad_() for t in (x, shift, *weights)], torch.randn(n, width, generator=rng, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_a_pass_written_out_has_the_gradients_of_autograd(depth, dtype):
+    (x, shift, *weights), slope = arguments(depth, dtype)
+    known, found = by_layers(x, shift, weights), passes.features(x, shift, weights)
+    torch.testing.assert_close(found, known)
+    for wanted in ([x], [shift], weights, [x, shift, *weights]):
+        one, other = (torch.autograd.grad(out, wanted, slope, retain_graph=True) for out in (known, found))
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(passes.features(x, shift, weights), known)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_the_gradient_in_the_input_has_gradients_in_turn(depth):
+    """In the weights, and in the gradient at the features: whether autograd asks for it, or `passes.slope`."""
+    (x, shift, *weights), slope = arguments(depth)
+    slope.requires_grad_()
+    (known,) = torch.autograd.grad(by_layers(x, shift, weights), x, slope, create_graph=True)
+    (found,) = torch.autograd.grad(passes.features(x, shift, weights), x, slope, create_graph=True)
+    closed = passes.slope(slope, x, shift, weights)
+    ways = (known, found, closed)
+    torch.testing.assert_close(found, known)
+    torch.testing.assert_close(closed, known)
+    one, *others = (torch.autograd.grad(way.square().sum(), [slope, *weights], materialize_grads=True) for way in ways)
+    for other in others:
+        torch.testing.assert_close(other, one)
+
+
+def test_a_gradient_in_the_weights_says_that_it_has_none_in_turn():
+    (x, shift, *weights), slope = arguments(2)
+    grads = torch.autograd.grad(passes.features(x, shift, weights), weights, slope, create_graph=True)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        torch.autograd.grad(grads[0].sum(), weights)
+
+
+def test_a_trunk_finds_the_weights_that_its_network_has():
+    network = TABULAR_ARCHITECTURES["mlp"]([Block("scalar", 0, 3)], 2, torch.Generator().manual_seed(0), width=8)
+    own = network.discriminator
+    names = ["first.weight", "first.bias"]
+    for block in range(2):
+        names += [f"body.{block}.first.weight", f"body.{block}.first.bias", f"body.{block}.second.weight"]
+
+    def holds(one):
+        parameters = dict(one.named_parameters())
+        assert all(w is parameters[n] for n, w in zip(names, one.trunk.weights, strict=True))
+
+    holds(own)
+    holds(copy.deepcopy(own))
+    holds(own.double())
+    own.first.weight = torch.nn.Parameter(torch.zeros(8, 3))
+    holds(own)
+
+
+@pytest.mark.parametrize("n_classes", [2, 16, 17])
+def test_a_projection_is_the_same_for_few_classes_and_many(n_classes):
+    head = CONDITIONINGS["projection"](8, n_classes, torch.Generator().manual_seed(0)).double()
+    features = torch.randn(40, 8, dtype=torch.float64, requires_grad=True)
+    labels = torch.arange(40) % n_classes
+    vectors = head.logit.weight + head.classes[labels]
+    known, found = (vectors * features).sum(1) + head.logit.bias, head(features, labels)
+    torch.testing.assert_close(found, known)
+    wanted = [features, *head.parameters()]
+    one, other = (torch.autograd.grad(out.sin().sum(), wanted) for out in (known, found))
+    torch.testing.assert_close(other, one)
