@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-import torch.nn.functional as F
 
 from ganaug.codecs import TableCodec
 from ganaug.codecs.compact import CompactTableCodec
@@ -19,8 +16,6 @@ from ganaug.codecs.many import ManyModel
 from ganaug.codecs.places import Places
 from ganaug.curation import RULES, Curator
 from ganaug.curation.forest import ArrayForest
-from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, passes
-from ganaug.types import Block
 
 sys.path.insert(0, str(Path(__file__).parent / "data"))
 import make_golden
@@ -177,89 +172,3 @@ def test_the_first_rule_that_refuses_a_row_is_named_whether_or_not_it_is_taken_o
         alone[place] = whole.verdict(test, 1) > 0
     expected = np.select([alone[1], alone[2], alone[3]], [1, 2, 3], 0)
     np.testing.assert_array_equal(curator.verdict(test, 1), expected)
-
-
-# ------------------------------------------------------------------------------------------ networks
-
-
-def by_layers(x, shift, weights):
-    """A residual perceptron as autograd would have it."""
-    first, bias, *rest = weights
-    x = F.linear(x, first, bias) + shift
-    for w1, b1, w2 in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
-        x = x + F.linear(F.leaky_relu(F.linear(F.leaky_relu(x, 0.2), w1, b1), 0.2), w2)
-    return F.leaky_relu(x, 0.2)
-
-
-def arguments(depth, dtype=torch.float64, n=30, n_in=5, width=16):
-    rng = torch.Generator().manual_seed(depth)
-    shapes = [(n, n_in), (n, width), (width, n_in), (width,), *[(width, width), (width,), (width, width)] * depth]
-    x, shift, *weights = (torch.randn(s, generator=rng, dtype=dtype) / s[-1] ** 0.5 for s in shapes)
-    return [t.requires_grad_() for t in (x, shift, *weights)], torch.randn(n, width, generator=rng, dtype=dtype)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("depth", [1, 2, 4])
-def test_a_pass_written_out_has_the_gradients_of_autograd(depth, dtype):
-    (x, shift, *weights), slope = arguments(depth, dtype)
-    known, found = by_layers(x, shift, weights), passes.features(x, shift, weights)
-    torch.testing.assert_close(found, known)
-    for wanted in ([x], [shift], weights, [x, shift, *weights]):
-        one, other = (torch.autograd.grad(out, wanted, slope, retain_graph=True) for out in (known, found))
-        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-5)
-    with torch.no_grad():
-        torch.testing.assert_close(passes.features(x, shift, weights), known)
-
-
-@pytest.mark.parametrize("depth", [1, 2, 4])
-def test_the_gradient_in_the_input_has_gradients_in_turn(depth):
-    """In the weights, and in the gradient at the features: whether autograd asks for it, or `passes.slope`."""
-    (x, shift, *weights), slope = arguments(depth)
-    slope.requires_grad_()
-    (known,) = torch.autograd.grad(by_layers(x, shift, weights), x, slope, create_graph=True)
-    (found,) = torch.autograd.grad(passes.features(x, shift, weights), x, slope, create_graph=True)
-    closed = passes.slope(slope, x, shift, weights)
-    ways = (known, found, closed)
-    torch.testing.assert_close(found, known)
-    torch.testing.assert_close(closed, known)
-    one, *others = (torch.autograd.grad(way.square().sum(), [slope, *weights], materialize_grads=True) for way in ways)
-    for other in others:
-        torch.testing.assert_close(other, one)
-
-
-def test_a_gradient_in_the_weights_says_that_it_has_none_in_turn():
-    (x, shift, *weights), slope = arguments(2)
-    grads = torch.autograd.grad(passes.features(x, shift, weights), weights, slope, create_graph=True)
-    with pytest.raises(RuntimeError, match="does not require grad"):
-        torch.autograd.grad(grads[0].sum(), weights)
-
-
-def test_a_trunk_finds_the_weights_that_its_network_has():
-    network = TABULAR_ARCHITECTURES["mlp"]([Block("scalar", 0, 3)], 2, torch.Generator().manual_seed(0), width=8)
-    own = network.discriminator
-    names = ["first.weight", "first.bias"]
-    for block in range(2):
-        names += [f"body.{block}.first.weight", f"body.{block}.first.bias", f"body.{block}.second.weight"]
-
-    def holds(one):
-        parameters = dict(one.named_parameters())
-        assert all(w is parameters[n] for n, w in zip(names, one.trunk.weights, strict=True))
-
-    holds(own)
-    holds(copy.deepcopy(own))
-    holds(own.double())
-    own.first.weight = torch.nn.Parameter(torch.zeros(8, 3))
-    holds(own)
-
-
-@pytest.mark.parametrize("n_classes", [2, 16, 17])
-def test_a_projection_is_the_same_for_few_classes_and_many(n_classes):
-    head = CONDITIONINGS["projection"](8, n_classes, torch.Generator().manual_seed(0)).double()
-    features = torch.randn(40, 8, dtype=torch.float64, requires_grad=True)
-    labels = torch.arange(40) % n_classes
-    vectors = head.logit.weight + head.classes[labels]
-    known, found = (vectors * features).sum(1) + head.logit.bias, head(features, labels)
-    torch.testing.assert_close(found, known)
-    wanted = [features, *head.parameters()]
-    one, other = (torch.autograd.grad(out.sin().sum(), wanted) for out in (known, found))
-    torch.testing.assert_close(other, one)

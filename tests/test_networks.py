@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, DiscriminatorNetwork, passes
+from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.types import Block
 
 # groups that do not come in order of width, with scalars between them
@@ -150,7 +150,7 @@ def test_untrained_activations_keep_their_scale_with_depth():
         generator, discriminator = players(depth=depth, width=64)
         z, labels = batch(500)
         features = discriminator.features(torch.randn(500, WIDTH, generator=rng()), labels)
-        hidden = passes.features(z, generator.classes[labels], generator.trunk.weights)
+        hidden = generator.body(generator.first(z) + generator.classes[labels])
         assert 0.3 < features.std() < 4 and 0.5 < hidden.std() < 4, depth
 
 

@@ -16,9 +16,6 @@ from ganaug.networks.layers import embedding, linear
 
 __all__ = ["CONDITIONINGS", "Auxiliary", "Concat", "Projection"]
 
-# Up to so many, a logit for each is cheaper than a vector for each row.
-FEW_CLASSES = 16
-
 
 class Concat(nn.Module):
     """The class, one-hot, joins the trunk's input (Mirza and Osindero 2014)."""
@@ -52,11 +49,7 @@ class Projection(Concat):
         self.classes = embedding(n_classes, width, rng, scale=1 / math.sqrt(width))
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        if len(self.classes) > FEW_CLASSES:
-            return super().forward(features, labels) + (F.embedding(labels, self.classes) * features).sum(1)
-        # the logits of all classes in one product: their vectors, row by row, would be as large as the features
-        of_each = torch.addmm(self.logit.bias, features, (self.classes + self.logit.weight).t())
-        return of_each.gather(1, labels.unsqueeze(1)).squeeze(1)
+        return super().forward(features, labels) + (F.embedding(labels, self.classes) * features).sum(1)
 
     def slope(self, labels: Tensor) -> Tensor:
         return self.logit.weight + F.embedding(labels, self.classes)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ResidualBlock", "embedding", "linear"]
+__all__ = ["ResidualBlock", "bent", "embedding", "linear"]
 
 
 def linear(n_in: int, n_out: int, rng: torch.Generator, gain: float = 1.0, bias: bool = True) -> nn.Linear:
@@ -31,8 +32,14 @@ def embedding(n_rows: int, width: int, rng: torch.Generator, scale: float = 1.0)
     return nn.Parameter(torch.empty(n_rows, width).normal_(0.0, scale, generator=rng))
 
 
+def bent(slope: Tensor, x: Tensor) -> Tensor:
+    """``slope * act'(x)`` for the leaky ReLU, differentiable in ``slope``. (B, width), (B, width) -> (B, width)."""
+    result: Tensor = torch.ops.aten.leaky_relu_backward(slope, x, 0.2, False)
+    return result
+
+
 class ResidualBlock(nn.Module):
-    """The weights of ``x + W2 act(W1 act(x))``, without normalisation, after R3GAN (Huang et al. 2024); see `passes`.
+    """``x + W2 act(W1 act(x))`` without normalisation, after the blocks of R3GAN (Huang et al. 2024).
 
     No batch statistics: a synthetic row must depend on its own noise and class
     alone. The second layer starts small (Zhang et al. 2019, fixup), so that a
@@ -44,7 +51,13 @@ class ResidualBlock(nn.Module):
         self.first = linear(width, width, rng, gain=math.sqrt(2.0))
         self.second = linear(width, width, rng, gain=1.0 / math.sqrt(depth), bias=False)
 
-    @property
-    def weights(self) -> tuple[Tensor, Tensor, Tensor]:
-        """In the order in which `passes` takes them."""
-        return self.first.weight, self.first.bias, self.second.weight
+    def forward(self, x: Tensor) -> Tensor:  # (B, width) -> (B, width)
+        hidden = self.first(F.leaky_relu(x, 0.2))
+        # one call for the product and the sum
+        return torch.addmm(x, F.leaky_relu(hidden, 0.2, inplace=True), self.second.weight.t())
+
+    def slope(self, slope: Tensor, x: Tensor) -> Tensor:
+        """The gradient at the input ``x`` for a gradient at the output. (B, width), (B, width) -> (B, width)."""
+        with torch.no_grad():
+            hidden = self.first(F.leaky_relu(x, 0.2))
+        return slope + bent(bent(slope @ self.second.weight, hidden) @ self.first.weight, x)

@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganaug.networks import passes
 from ganaug.networks.conditioning import CONDITIONINGS
-from ganaug.networks.layers import ResidualBlock, embedding, linear
+from ganaug.networks.layers import ResidualBlock, bent, embedding, linear
 from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
 from ganaug.types import Block
 
@@ -69,23 +68,6 @@ class OneHotHeads(nn.Module):
         return raw
 
 
-class Trunk:
-    """A first layer and blocks, whose weights are looked up once: a module takes its time to find each of them."""
-
-    def __init__(self, first: nn.Linear, body: nn.ModuleList) -> None:
-        self.first, self.body = first, body
-        self._weights: list[Tensor] = []
-
-    @property
-    def weights(self) -> list[Tensor]:
-        """In the order in which `passes` takes them."""
-        first = self.first.weight
-        if not self._weights or self._weights[0] is not first:  # on some devices a move makes new parameters
-            blocks = (block for block in self.body if isinstance(block, ResidualBlock))
-            self._weights = [first, self.first.bias, *(weight for block in blocks for weight in block.weights)]
-        return self._weights
-
-
 class Generator(GeneratorNetwork):
     """Noise and a class to an encoded row. (B, latent_dim), (B,) -> (B, width)."""
 
@@ -105,8 +87,7 @@ class Generator(GeneratorNetwork):
         self.latent_dim = latent_dim
         self.first = linear(latent_dim, width, rng)
         self.classes = embedding(n_classes, width, rng)
-        self.body = nn.ModuleList(ResidualBlock(width, rng, depth) for _ in range(depth))
-        self.trunk = Trunk(self.first, self.body)
+        self.body = nn.Sequential(*(ResidualBlock(width, rng, depth) for _ in range(depth)))
         self.last = linear(width, n_out, rng)
         self.heads = OneHotHeads(blocks, temperature)
 
@@ -122,8 +103,8 @@ class Generator(GeneratorNetwork):
         return self.heads.perturbed_(raw, rng) if self.heads.any else raw
 
     def _raw(self, z: Tensor, labels: Tensor) -> Tensor:
-        hidden = passes.features(z, F.embedding(labels, self.classes), self.trunk.weights)
-        result: Tensor = self.last(hidden)
+        hidden = self.body(self.first(z) + F.embedding(labels, self.classes))
+        result: Tensor = self.last(F.leaky_relu(hidden, 0.2))
         return result
 
 
@@ -145,25 +126,31 @@ class Discriminator(DiscriminatorNetwork):
         self.head = CONDITIONINGS[conditioning](width, n_classes, rng)
         extra = n_classes if self.head.class_is_input else 0
         self.first = linear(n_in + extra, width, rng, gain=math.sqrt(2.0))
-        self.body = nn.ModuleList(ResidualBlock(width, rng, depth) for _ in range(depth))
-        self.trunk = Trunk(self.first, self.body)
+        self.body = nn.Sequential(*(ResidualBlock(width, rng, depth) for _ in range(depth)))
 
     def features(self, x: Tensor, labels: Tensor) -> Tensor:
         """The last hidden layer. (B, n_in), (B,) -> (B, width)."""
-        return passes.features(self._input(x, labels), None, self.trunk.weights)
+        if self.head.class_is_input:
+            x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
+        return F.leaky_relu(self.body(self.first(x)), 0.2)
 
     def slope(self, x: Tensor, labels: Tensor) -> Tensor:
         """The gradient of the logit in closed form: between its bends the network is linear.
 
         Autograd's second derivative goes back through the forward pass too, where nothing but zeros flows.
         """
-        weights = self.trunk.weights
-        return passes.slope(self.head.slope(labels), self._input(x, labels), None, weights)[:, : x.shape[1]]
-
-    def _input(self, x: Tensor, labels: Tensor) -> Tensor:
-        if not self.head.class_is_input:
-            return x
-        return torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
+        n_in = x.shape[1]
+        if self.head.class_is_input:
+            x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
+        blocks = [block for block in self.body if isinstance(block, ResidualBlock)]
+        with torch.no_grad():
+            inputs = [self.first(x)]
+            for block in blocks:
+                inputs.append(block(inputs[-1]))
+        slope = bent(self.head.slope(labels), inputs.pop())
+        for block, at in zip(reversed(blocks), reversed(inputs), strict=True):
+            slope = block.slope(slope, at)
+        return slope @ self.first.weight[:, :n_in]
 
 
 def mlp(
