@@ -199,7 +199,7 @@ def copies(c: Comparison) -> Estimate:
     looked_up = (
         f"{len(looked)} of {len(c.synthetic)} synthetic rows looked at" if len(looked) < len(c.synthetic) else ""
     )
-    details, floor = {"rows": pairs, "looked_at": len(looked)}, _of_others(c, lambda others: others.near)
+    details, floor = {"rows": pairs, "looked_at": len(looked)}, _of_others(c, lambda found: found.near.astype(float))
     if c.widths and floor is not None and found.near.mean() > floor:
         floor = max(floor, _by_chance(c))
     options = c.options(details=details, remark=looked_up, floor=floor)
