@@ -225,8 +225,8 @@ def page(found, left_out, options, command):
         f"`../shared/data`, with {found.results['classifier'].nunique()} classifiers, 3 folds x {options.repeats} "
         "repeats. Only training folds are resampled; a cell is the mean over the folds of one set and classifier. How "
         "it is measured stands in [experiments.md](experiments.md); how large sets are drawn down, in the script.\n"
-        "The defaults were chosen on most of these sets, on folds of another split ([method.md](method.md)), so a set that "
-        "had no part in\nit may gain less.",
+        "The defaults were chosen on most of these sets, on folds of another split ([method.md](method.md)), so a set "
+        "that had no part in\nit may gain less.",
         f"```bash\n{command}\n```",
         f"{datetime.date.today().isoformat()}, {options.jobs or 1} cells at a time on: {machine()}.\n"
         f"{versions('ganaug', 'torch', 'scikit-learn', 'imbalanced-learn', 'pandas', 'numpy')}.",
