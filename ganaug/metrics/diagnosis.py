@@ -27,7 +27,7 @@ FOLLOWS = {
 # names, and are tested on the others there (docs/diagnoses.md). "Of the floor" is relative to what real rows get.
 
 # Collapse: rows lie close to one another (0 to 0.45 of real rows' spacing; all other cases 0.86 and more, a bootstrap
-# 0.4), and few real rows are anyone's neighbour (their share times the spacing: 0.03 at most; few rows drawn again 0.1).
+# 0.4), and few real rows are anyone's neighbour (their share times the spacing: 0.03 at most; few rows redrawn 0.1).
 COLLAPSED_SPACING, COLLAPSED_NEIGHBOURS = 0.6, 0.06
 # On the way there: real rows reached or covered.
 THIN_COVERAGE = 0.7
