@@ -110,7 +110,7 @@ def left(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"learning_rate": 0.1}, r"learning_rate=0\.001 \(now 0\.1\)"),
+        ({"learning_rate": 0.1}, r"learning_rate=0\.002 \(now 0\.1\)"),
         ({"random_state": 1}, r"random_state=0 \(now 1\)"),
         ({"max_steps": 60}, r"max_steps=50 \(now 60\)"),
         ({"channels": 3}, r"channels=2 \(now 3\)"),

@@ -71,7 +71,7 @@ class ConvolutionalGAN(BaseGAN):
         max_steps: int | None = None,
         max_time: float | str | None = None,
         batch_size: int = 64,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         channels: int | None = None,
         max_channels: int = 64,
         latent_dim: int = 64,

@@ -34,7 +34,7 @@ class ImageGAN(ConvolutionalGAN):
         result that the clock has cut short does not repeat.
     batch_size : int, default=64
         Real images for each step.
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=2e-3
         Of both networks; falls to zero over the second half of the steps.
     channels : int or None, default=None
         Feature maps at full resolution, where nearly all the time goes. None
@@ -142,7 +142,7 @@ class ImageGAN(ConvolutionalGAN):
         max_steps: int | None = None,
         max_time: float | str | None = None,
         batch_size: int = 64,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         channels: int | None = None,
         max_channels: int = 64,
         latent_dim: int = 64,

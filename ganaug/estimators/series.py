@@ -34,7 +34,7 @@ class SeriesGAN(ConvolutionalGAN):
         result that the clock has cut short does not repeat.
     batch_size : int, default=64
         Real samples for each step.
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=2e-3
         Of both networks; falls to zero over the second half of the steps.
     channels : int or None, default=None
         Feature maps at full resolution. None goes by the size: 32 for up to 400 steps.
