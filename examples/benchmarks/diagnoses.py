@@ -218,12 +218,12 @@ def page(found):
     )
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", metavar="NAME", default=[n for names in GROUPS.values() for n in names])
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
     parser.add_argument("--again", action="store_true", help=f"forget what {CACHE.relative_to(ROOT)} holds")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     for aside in ASIDE:
         METRICS.pop(aside)
     found = {} if args.again or not CACHE.exists() else json.loads(CACHE.read_text())

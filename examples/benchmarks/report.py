@@ -37,12 +37,12 @@ def timed(words, folder):
     return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--samples", type=int, nargs="+", default=[100_000, 5_000_000], help="rows to sample")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.relative_to(ROOT)}")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     lines = ["| command | seconds | CPU seconds | peak GiB |", "| --- | ---: | ---: | ---: |"]
     with tempfile.TemporaryDirectory() as folder:
         X, y = mixed_table(args.rows)

@@ -17,12 +17,12 @@ FOLDER = ROOT / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-def main():
-    from playwright.sync_api import sync_playwright
-
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("page", type=Path)
-    address = parser.parse_args().page.resolve().as_uri()
+    address = parser.parse_args(arguments).page.resolve().as_uri()
+    from playwright.sync_api import sync_playwright
+
     OUT.mkdir(exist_ok=True)
     with sync_playwright() as driver:
         path = next(filter(None, map(shutil.which, BROWSERS)))
