@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -167,8 +168,9 @@ class _FromFile(_ImageOnlyTransform):
     def _extra(self, rng: random.Random) -> dict[str, Any]:
         return {}
 
+    @abstractmethod
     def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
-        raise NotImplementedError
+        """What comes out, of an item's image and a synthetic one of its shape."""
 
     def _own_random(self) -> random.Random:
         """A stream for one decision, of this worker and epoch.

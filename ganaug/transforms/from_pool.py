@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -147,11 +148,13 @@ class FromPool(v2.Transform):
 
     # ---- drawing --------------------------------------------------------------------------------
 
+    @abstractmethod
     def _drawn(self, labels: Tensor, rng: np.random.Generator) -> dict[str, Any]:
-        raise NotImplementedError
+        """What is random about a batch with these labels."""
 
+    @abstractmethod
     def _made(self, real: Tensor, synthetic: Tensor, params: dict[str, Any]) -> Tensor:
-        raise NotImplementedError
+        """What takes the place of the real images, of these and of synthetic ones."""
 
     def _codes(self, labels: Tensor) -> IntArray:
         """The pool's class of each label; -1 for those that stay real."""
