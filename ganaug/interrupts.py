@@ -4,31 +4,66 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Interrupt", "main_thread_interrupts"]
+__all__ = ["InsistentInterrupt", "Interrupt", "main_thread_interrupts"]
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed.
-
-    Attributes
-    ----------
-    requested : bool
-        Readable from any thread.
-    """
+    """Whether Ctrl-C was pressed."""
 
     def __init__(self) -> None:
         # not an Event: its lock would block for ever if a second signal came while the first one set it
-        self.requested = False
+        self._came: int | None = None
+
+    @property
+    def requested(self) -> bool:
+        """Whether it was; readable from any thread."""
+        return self._came is not None
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Handle SIGINT: the first time note it, the second time raise."""
-        if self.requested:
+        if self._came is not None:
             raise KeyboardInterrupt
-        self.requested = True
+        self._came = signum
+
+
+class InsistentInterrupt(Interrupt):
+    """A signal raises at once, and again wherever the main thread asks whether it came.
+
+    Raised within a destructor or a callback from C it would be lost, for Python drops it there.
+
+    Parameters
+    ----------
+    errors : dict of int to exception type
+        What each signal raises.
+
+    Examples
+    --------
+    >>> import signal
+    >>> from ganaug.interrupts import InsistentInterrupt
+    >>> interrupt = InsistentInterrupt({signal.SIGINT: KeyboardInterrupt})
+    >>> interrupt.requested
+    False
+    """
+
+    def __init__(self, errors: Mapping[int, type[BaseException]]) -> None:
+        super().__init__()
+        self._errors = errors
+
+    @property
+    def requested(self) -> bool:
+        """False, or whether it came in a thread that is not the main one; the main one learns it by the error."""
+        if self._came is not None and threading.current_thread() is threading.main_thread():
+            raise self._errors[self._came]
+        return self._came is not None
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        self._came = signum
+        raise self._errors[signum]
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -511,6 +513,38 @@ def test_a_signal_in_the_middle_of_writing(model, here, monkeypatch, capsys, def
     assert capsys.readouterr().err == f"ganaug: {'interrupted' if code == 130 else 'terminated'}\n"
     assert left(here) == [output] and Path(output).read_text() == "before"
     assert {n: signal.getsignal(n) for n in HANDLERS} == HANDLERS
+
+
+class Swallower:
+    """Python drops what is raised in a destructor."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __del__(self):
+        os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("where", ["estimators.fitting.train", "estimators.TabularGAN.sample"])
+def test_a_signal_that_python_drops(train, monkeypatch, capsys, default_handlers, number, code, where):
+    """In training, and after all training is done."""
+    lost = []
+    module, _, name = where.rpartition(".")
+    whole = getattr(pkgutil.resolve_name(f"ganaug.{module}"), name)
+
+    def pressed(*given, **named):
+        Swallower(number)
+        gc.collect()
+        return whole(*given, **named)
+
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    monkeypatch.setattr(f"ganaug.{where}", pressed)
+    before = left(train.parent)
+    assert main(["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--max-steps", "20"]) == code
+    assert len(lost) == 1
+    assert f"ganaug: {'interrupted' if code == 130 else 'terminated'}" in capsys.readouterr().err
+    assert left(train.parent) == before
 
 
 def test_ctrl_c_while_it_trains(train):

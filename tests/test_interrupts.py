@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
 import threading
 
 import pytest
 
-from ganaug.interrupts import main_thread_interrupts
+from ganaug.interrupts import InsistentInterrupt, main_thread_interrupts
 
 
 def press():
@@ -69,19 +71,21 @@ def test_nested_blocks_share_the_request():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def run_in_thread(seen):
-    def work():
-        with main_thread_interrupts() as interrupt:
-            seen.append(interrupt)
-
-    thread = threading.Thread(target=work)
+def in_thread(function):
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(function()))
     thread.start()
     thread.join()
-    return seen[-1]
+    return seen[0]
+
+
+def block():
+    with main_thread_interrupts() as interrupt:
+        return interrupt
 
 
 def test_another_thread_alone_is_never_asked():
-    interrupt = run_in_thread([])
+    interrupt = in_thread(block)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     with pytest.raises(KeyboardInterrupt):
         press()
@@ -90,7 +94,7 @@ def test_another_thread_alone_is_never_asked():
 
 def test_a_thread_within_the_block_shares_the_request():
     with main_thread_interrupts() as outer:
-        inner = run_in_thread([])
+        inner = in_thread(block)
         press()
         assert inner is outer and inner.requested
 
@@ -125,3 +129,32 @@ def test_a_handler_installed_within_the_block_stays():
     with main_thread_interrupts():
         signal.signal(signal.SIGINT, handler)
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+class Swallower:
+    """Its destructor is where the signal strikes: Python drops what is raised there."""
+
+    def __del__(self):
+        press()
+
+
+def test_what_python_drops_is_raised_when_somebody_asks(monkeypatch):
+    lost = []
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    signal.signal(signal.SIGINT, InsistentInterrupt({signal.SIGINT: KeyboardInterrupt}))
+    with main_thread_interrupts() as interrupt:
+        assert not interrupt.requested
+        Swallower()
+        gc.collect()
+        assert [one.exc_type for one in lost] == [KeyboardInterrupt]
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.requested  # noqa: B018
+        assert in_thread(lambda: interrupt.requested)  # which must not die of it
+
+
+def test_an_insistent_one_raises_what_belongs_to_the_signal():
+    interrupt = InsistentInterrupt({signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SystemExit})
+    with pytest.raises(SystemExit):
+        interrupt(signal.SIGTERM, None)
+    with pytest.raises(SystemExit):
+        interrupt.requested  # noqa: B018

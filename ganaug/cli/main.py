@@ -9,7 +9,6 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import FrameType
 from typing import Any
 
 from ganaug import __version__
@@ -18,6 +17,7 @@ from ganaug.cli.faults import Usage
 from ganaug.cli.messages import one_line, said_warnings
 from ganaug.cli.options import Parser
 from ganaug.exceptions import GanaugError
+from ganaug.interrupts import InsistentInterrupt
 
 __all__ = ["main"]
 
@@ -116,25 +116,21 @@ def _raising_signals() -> Iterator[None]:
     """Ctrl-C and a request to end raise at once, so that no half output is left behind.
 
     A handler of its own for Ctrl-C: beside Python's, the estimators would take the first
-    one as a wish to stop training early and go on with what there is.
+    one as a wish to stop training early and go on with what there is. What it raises may
+    get lost, so the loops ask for it, as they do in Python, and so does `whole_file`.
     """
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    def terminate(signum: int, frame: FrameType | None) -> None:
-        raise _Terminated
-
-    ours = {signal.SIGINT: interrupt, signal.SIGTERM: terminate}
+    errors: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    defaults = (signal.default_int_handler, signal.SIG_DFL)
-    before = {number: signal.getsignal(number) for number in ours}
-    mine = {number: handler for number, handler in ours.items() if before[number] in defaults}  # not what is ignored
+    interrupt = InsistentInterrupt(errors)
+    before = {number: signal.getsignal(number) for number in errors}
+    mine = [
+        number for number in errors if before[number] in (signal.default_int_handler, signal.SIG_DFL)
+    ]  # not ignored
     try:
-        for number, handler in mine.items():
-            signal.signal(number, handler)
+        for number in mine:
+            signal.signal(number, interrupt)
         yield
     finally:
         for number in mine:

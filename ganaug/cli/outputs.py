@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganaug.cli.faults import Fault, Usage, system_fault
+from ganaug.interrupts import main_thread_interrupts
 
 __all__ = ["check_output", "whole_file", "whole_folder"]
 
@@ -79,6 +80,7 @@ def whole_file(path: str) -> Iterator[Path]:
             os.fsync(file.fileno())
         if target.exists():
             shutil.copymode(target, temporary)
+        _last_call()
         os.replace(temporary, target)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -97,12 +99,20 @@ def whole_folder(path: str) -> Iterator[Path]:
     try:
         temporary.mkdir()
         yield temporary
+        _last_call()
         os.rename(temporary, target)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError):
             raise system_fault(error, path, "; nothing was written") from error
         raise
+
+
+def _last_call() -> None:
+    """Raise what a signal raised earlier, if that got lost on the way."""
+    with main_thread_interrupts() as interrupt:
+        if interrupt.requested:
+            raise KeyboardInterrupt
 
 
 def _temporary(target: Path) -> Path:
