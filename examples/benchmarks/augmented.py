@@ -9,6 +9,9 @@ on from there.
 
 The inner folds of ``AugmentedClassifier`` are the same whatever it maximises, so the script trains them once for all
 metrics: it remembers the oversampler's rows and the classifiers' answers, which by their seeds would come out the same.
+
+Of every blend it keeps the evidence from the inner folds and the score on the outer test fold. So the page can also say
+what stricter and laxer rules than the library's would have chosen, and what the best choice in hindsight would be.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ SETS = [
 ]  # fmt: skip
 METRICS = ["average_precision", "balanced_accuracy", "f1"]
 OF_LABELS = {"balanced_accuracy", "f1"}
+STRICTNESS = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
 OURS, TUNED = "AugmentedClassifier", "AugmentedClassifier, threshold tuned"
 
 
@@ -150,9 +154,58 @@ def one_fold(name, fold, rows, tuned):
             model = AugmentedClassifier(bare, **common).fit(X_train, y_train)
             score(judge, OURS, metric, model)
             found[-1] |= {"share": model.blend_.share, "class_weight": model.blend_.class_weight or ""}
+            blends = model.evidence_.drop(columns="chosen")
+            blends["test"] = [
+                float(get_scorer(metric)(one.fit(X_train, y_train), X_test, y_test))
+                for one in (AugmentedClassifier(bare, blend=blend, **common) for blend in blends_of(blends))
+            ]
+            found[-1]["blends"] = blends.to_dict("records")
             if tuned and metric in OF_LABELS:
                 score(judge, TUNED, metric, AugmentedClassifier(bare, threshold="tune", **common).fit(X_train, y_train))
     return found
+
+
+def blends_of(evidence):
+    """The blends that a table of evidence is about."""
+    from ganaug.selection import Blend
+
+    columns = evidence[["share", "weight", "class_weight"]]
+    return [Blend(share, weight, balanced or None) for share, weight, balanced in columns.itertuples(index=False)]
+
+
+def stricter(evidence, c):
+    """The place of the blend that the rule would choose, were ``c`` times as much needed."""
+    from ganaug.selection.judging import best_blend
+
+    return best_blend(evidence.assign(needed=c * evidence["needed"]))
+
+
+def rules_of(results):
+    """Gain on the test folds over the bare classifier under other rules than the library's."""
+    from ganaug.experiments import to_markdown
+
+    ours = results[results["arm"] == OURS]
+    parts = []
+    for metric in METRICS:
+        one = ours[ours["metric"] == metric]
+        rows = {}
+        for title, rule in {
+            **{f"{c:g} times what it needs": functools.partial(stricter, c=c) for c in STRICTNESS},
+            "the best in hindsight": lambda table: int(table["test"].argmax()),
+        }.items():
+            tables = [pd.DataFrame(blends) for blends in one["blends"]]
+            places = [rule(table) for table in tables]
+            gains = [table["test"][place] - table["test"][0] for table, place in zip(tables, places, strict=True)]
+            losses = pd.Series(gains).groupby(one["set"].to_numpy()).mean()
+            rows[title] = {
+                "chose something": float(np.mean(np.array(places) > 0)),
+                "minus bare": float(np.mean(gains)),
+                "worst set": losses.min(),
+                "which": losses.idxmin() if losses.min() < 0 else "",
+                "sets that lose more than 0.005": int((losses < -0.005).sum()),
+            }
+        parts.append(f"{metric.replace('_', ' ').capitalize()}:\n\n{to_markdown(pd.DataFrame(rows).T, 4)}")
+    return "\n\n".join(["## Stricter and laxer rules", *parts])
 
 
 def table_of(results):
@@ -178,7 +231,7 @@ def table_of(results):
         np.select([chosen["share"] > 0, chosen["class_weight"] != ""], ["synthetic rows", "class weights"], "nothing")
     )
     counts = pd.crosstab(chosen["metric"].to_numpy(), kinds)
-    return "\n\n".join([*parts, f"What it chose, times:\n\n{to_markdown(counts, 0)}"])
+    return "\n\n".join([*parts, f"What it chose, times:\n\n{to_markdown(counts, 0)}", rules_of(results)])
 
 
 def main(arguments=None):
