@@ -18,10 +18,11 @@ import pytest
 from PIL import Image
 
 from ganaug import GanaugError, SmoothedBootstrap, quality_report
-from ganaug.metrics import evaluate
+from ganaug.metrics import Finding, evaluate
 from ganaug.report import QualityReport, building
 from ganaug.report.lights import LIGHTS, column_light, thresholds
 from ganaug.report.page import embedded
+from ganaug.report.words import summary
 
 SHARED = Path("/work/shared/data")
 EVIL = "</script><script>alert(1)</script>\"'&\u2028`"
@@ -541,3 +542,13 @@ def test_the_report_needs_no_matplotlib(monkeypatch, quick):
 
 def test_a_report_is_its_dict(report):
     assert QualityReport(json.loads(json.dumps(report.to_dict()))).to_html() == report.to_html()
+
+
+@pytest.mark.parametrize(("topic", "said"), [("utility", 0), ("marginals", 1)])
+def test_harm_is_said_once(topic, said):
+    text = "Adding the samples to the real rows harms this classifier: AUC 0.71 instead of 0.80."
+    first = Finding("bad", topic, text)
+    harm = [] if topic == "utility" else [Finding("bad", "utility", text)]
+    written = summary("table", 50, [first, *harm], {"privacy": "good", "utility": "bad"}, [])
+    assert written.count("makes a classifier worse") == said
+    assert written.count("harms this classifier") == 1 - said

@@ -71,8 +71,9 @@ def summary(
     sentences += [f"They also {text.format(things=things)}." for topic, text in _OPENINGS.items() if topic in others]
     if first.topic != "copying" and lights["privacy"] in _PRIVACY:
         sentences.append(_PRIVACY[lights["privacy"]].format(things=things))
-    enough = any(f.topic == "utility" and "nothing to gain" in f.text for f in findings)
-    sentences.append(_UTILITY["enough" if enough else lights["utility"]].format(things=things))
+    if first.topic != "utility":  # else it is said already
+        enough = any(f.topic == "utility" and "nothing to gain" in f.text for f in findings)
+        sentences.append(_UTILITY["enough" if enough else lights["utility"]].format(things=things))
     small = sorted((c for c in classes if c["n_real"] < FEW), key=lambda c: c["n_real"])
     if small:
         more = {0: "", 1: ", and another class has few, too"}.get(
