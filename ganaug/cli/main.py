@@ -98,7 +98,7 @@ def _explained(error: BaseException, args: argparse.Namespace) -> tuple[str, int
         (KeyboardInterrupt, lambda _: "interrupted", INTERRUPTED),
         (_Terminated, lambda _: "terminated", TERMINATED),
         (Usage, str, MISUSED),
-        (GanaugError, str, FAILED),
+        (GanaugError, lambda e: getattr(e, "strerror", None) or str(e), FAILED),
         (MemoryError, lambda _: "out of memory", FAILED),
         (OSError, lambda e: f"{e.filename}: {e.strerror}" if e.filename else str(e), FAILED),
         (BaseException, lambda e: f"unexpected {type(e).__name__}: {e} (--debug shows where)", FAILED),
