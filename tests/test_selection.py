@@ -30,7 +30,7 @@ from ganaug import AugmentedClassifier, GanaugError, GANOversampler, TabularGAN
 from ganaug.selection import Blend, judging
 from ganaug.selection.blends import blended, candidates, pooled
 from ganaug.selection.finishing import fit_finish, fit_sigmoid
-from ganaug.selection.judging import best_blend, evidence
+from ganaug.selection.judging import EXPECTED, UNEXPECTED, best_blend, evidence
 from ganaug.selection.metric import Metric
 from ganaug.selection.responses import Responses
 
@@ -187,7 +187,7 @@ def test_help_is_taken():
     fitted = model(KNeighborsClassifier(), Fake(centre=1.5), scoring="balanced_accuracy", cv=3).fit(X, y)
     table = fitted.evidence_.loc[fitted.evidence_["chosen"]].iloc[0]
     assert fitted.blend_.share > 0 and table["share"] == fitted.blend_.share
-    assert table["gain"] > table["needed"] >= table["gain_error"] > 0
+    assert table["gain"] > table["needed"] >= EXPECTED * table["gain_error"] > 0
     assert fitted.verdict_ == (
         f"{'Full balance' if fitted.blend_.share == 1 else f'{fitted.blend_.share:g} of full balance'}: balanced "
         f"accuracy {table['score']:.3f} +- {table['score_error']:.3f} against {table['score'] - table['gain']:.3f} "
@@ -223,6 +223,24 @@ def test_the_rule():
     assert (table["needed"] >= table["gain_error"]).all() and best_blend(table) == 1
     assert evidence(blends, folds, drawn, rarest=2)["gain_error"][1] > 1.3 * table["gain_error"][1]
     assert best_blend(evidence(blends, folds[:, [0, 0, 0]], drawn[:, :, [0, 0, 0]], rarest=9)) == 0
+    strict = evidence(blends, folds, drawn, rarest=40, demand=1.5)
+    np.testing.assert_allclose(strict["needed"], 1.5 * table["needed"])
+
+
+@pytest.mark.parametrize(
+    ("scoring", "threshold", "demand"),
+    [
+        ("balanced_accuracy", False, EXPECTED),
+        ("average_precision", False, UNEXPECTED),
+        ("neg_log_loss", False, UNEXPECTED),
+        ("balanced_accuracy", "tune", UNEXPECTED),  # the threshold has moved the decisions
+    ],
+)
+def test_more_is_asked_where_no_gain_is_expected(scoring, threshold, demand):
+    X, y = rows(200)
+    table = model(blend=[0.5], scoring=scoring, threshold=threshold).fit(X, y).evidence_
+    # a single blend: c is near 1
+    assert demand <= table["needed"][1] / table["gain_error"][1] < 1.35 * demand
 
 
 def test_repeated_folds_and_any_splitter():

@@ -18,7 +18,7 @@ from ganaug.interrupts import main_thread_interrupts
 from ganaug.selection.blends import Blend
 from ganaug.selection.finishing import Finish
 from ganaug.selection.folds import held_out, splits
-from ganaug.selection.judging import Judge, best_blend, evidence, no_evidence, out_of_fold
+from ganaug.selection.judging import EXPECTED, UNEXPECTED, Judge, best_blend, evidence, no_evidence, out_of_fold
 from ganaug.selection.metric import Metric
 from ganaug.selection.verdict import judged, unjudged
 from ganaug.types import IntArray
@@ -102,7 +102,9 @@ def choose(
         if threshold == "tune":
             tuned = metric if sees_labels else Metric("threshold", "balanced_accuracy", classes, sizes)
         judge = Judge(metric, calibration, tuned if sees_labels else None)
-        table = evidence(blends, *judge.scores(folds, X, y, seed, n_jobs), int(sizes.min()))
+        moves_decisions = threshold is False and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
+        demand = EXPECTED if moves_decisions else UNEXPECTED
+        table = evidence(blends, *judge.scores(folds, X, y, seed, n_jobs), int(sizes.min()), demand)
         place = place if fixed else best_blend(table)
         rows, said = out_of_fold(folds, place)
         finish = replace(judge, threshold_metric=tuned).finish(said, _safe_indexing(X, rows), y[rows])

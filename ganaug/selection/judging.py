@@ -21,13 +21,17 @@ from ganaug.selection.metric import Metric
 from ganaug.selection.responses import Responses, joined
 from ganaug.types import IntArray
 
-__all__ = ["Judge", "best_blend", "evidence", "no_evidence", "out_of_fold"]
+__all__ = ["EXPECTED", "UNEXPECTED", "Judge", "best_blend", "evidence", "no_evidence", "out_of_fold"]
 
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 64
 # Of a normal distribution, this share lies below one standard error.
 ONE_ERROR = 0.8413
+# How many errors a gain must exceed: where balancing should help, for it moves decisions towards the rare classes, and
+# where it should not, for the best ranking is the same at any balance. docs/augmented_classifier.md says what other
+# numbers would choose.
+EXPECTED, UNEXPECTED = 0.5, 1.5
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,9 @@ def _times(y: npt.NDArray[Any], tested: IntArray, seed: int, i: int) -> IntArray
     return times
 
 
-def evidence(blends: Sequence[Blend], as_is: Floats, resampled: Floats, rarest: int) -> pd.DataFrame:
+def evidence(
+    blends: Sequence[Blend], as_is: Floats, resampled: Floats, rarest: int, demand: float = 1.0
+) -> pd.DataFrame:
     """One row for each blend: its score, its gain over none, and what they are worth.
 
     With f folds, R resamples, and d the differences to none, fold by fold::
@@ -135,7 +141,7 @@ def evidence(blends: Sequence[Blend], as_is: Floats, resampled: Floats, rarest: 
         gain       = mean(d)
         gain_error = max( sd over resamples of the mean of d * sqrt(m / (m - 1)),   m rows in the rarest class
                           sd over folds of d / sqrt(f) )
-        needed     = c * gain_error
+        needed     = demand * c * gain_error
         c          = max(1, 84 % quantile over resamples of the greatest (gain* - gain) / sd of any blend)
 
     Resampling the rows within each class is steady even with three folds, and
@@ -150,6 +156,8 @@ def evidence(blends: Sequence[Blend], as_is: Floats, resampled: Floats, rarest: 
     resampled : ndarray of shape (n_folds, n_resamples, n_blends)
     rarest : int
         Rows of the smallest class.
+    demand : float, default=1.0
+        See `EXPECTED`.
     """
     drawn = resampled.mean(0)
     gains, drawn_gains = as_is - as_is[:, :1], drawn - drawn[:, :1]
@@ -163,7 +171,7 @@ def evidence(blends: Sequence[Blend], as_is: Floats, resampled: Floats, rarest: 
         "score_error": np.maximum(drawn.std(0, ddof=1) * small, _error_of_mean(as_is)),
         "gain": gains.mean(0),
         "gain_error": errors,
-        "needed": c * errors,
+        "needed": demand * c * errors,
     }
     return no_evidence(blends).assign(**numbers)
 
