@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import torch.nn.functional as F
 
 from ganaug.codecs import TableCodec
 from ganaug.codecs.compact import CompactTableCodec
@@ -16,6 +18,8 @@ from ganaug.codecs.many import ManyModel
 from ganaug.codecs.places import Places
 from ganaug.curation import RULES, Curator
 from ganaug.curation.forest import ArrayForest
+from ganaug.networks import TABULAR_ARCHITECTURES, products
+from ganaug.types import Block
 
 sys.path.insert(0, str(Path(__file__).parent / "data"))
 import make_golden
@@ -109,6 +113,25 @@ def test_an_exact_code_finds_its_level_without_the_tree(monkeypatch):
     rows = codec.encode(X)
     monkeypatch.setattr(ManyModel, "_tree", property(lambda self: pytest.fail("asked the tree")))
     pd.testing.assert_series_equal(codec.decode(rows)["shop"], X["shop"])
+
+
+# ------------------------------------------------------------------------------------------ networks
+
+
+@pytest.mark.parametrize("onednn", [products._ONEDNN, None], ids=["oneDNN", "torch"])
+@pytest.mark.parametrize("n", [1, 5000])
+def test_rows_that_are_drawn_are_those_of_the_layers(monkeypatch, onednn, n):
+    monkeypatch.setattr(products, "_ONEDNN", onednn)
+    blocks = (Block("scalar", 0, 3), Block("onehot", 3, 6), Block("onehot", 6, 8))
+    rng = torch.Generator().manual_seed(0)
+    gan = TABULAR_ARCHITECTURES["mlp"](blocks, 2, rng, width=32, depth=2, latent_dim=8).generator
+    z, labels = torch.randn(n, 8, generator=rng), torch.arange(n) % 2
+    with torch.inference_mode():
+        hidden = gan.body(gan.first(z) + F.embedding(labels, gan.classes))
+        raw = gan.last(F.leaky_relu(hidden, 0.2))
+        expected = gan.heads.perturbed(raw, torch.Generator().manual_seed(1))
+        drawn = gan.draw(z, labels, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(drawn, expected)
 
 
 # ------------------------------------------------------------------------------------------ curation
