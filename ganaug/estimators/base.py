@@ -272,7 +272,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             z = torch.empty(size, generator.latent_dim, device=device).normal_(generator=rng)
             labels = torch.full((size,), condition, dtype=torch.long, device=device)
             rows = self._stored(self.codec_, generator.draw(z, labels, rng).cpu().numpy())
-            # Judged as it will be seen.
+            rows = self._smoothed(rows, condition, child_seed(seed, "kernel", start))
+            # Judged as it will be seen: after all that changes it.
             return rows if self.curator_ is None else self._as_seen(self.codec_, rows)
 
         with self._team(device) as work:
