@@ -334,14 +334,14 @@ def check_rules(curate: bool | str | Iterable[str]) -> tuple[str, ...]:
 
 
 def draw_curated(
-    draw: Callable[[int, int], FloatArray], curator: Curator | None, condition: int, n: int
+    draw: Callable[[int, int], Iterable[FloatArray]], curator: Curator | None, condition: int, n: int
 ) -> tuple[FloatArray, Tally]:
     """Exactly ``n`` rows, drawn again where a rule refuses them, at most `ROUNDS` times.
 
     Parameters
     ----------
-    draw : callable ``(n, round) -> (n, d)``
-        Draws candidates.
+    draw : callable ``(n, round) -> iterable of (m, d)``
+        Draws candidates, in parts of as many as it likes. Each is judged before the next one is drawn.
     curator : Curator or None
         None keeps everything.
     condition : int
@@ -353,8 +353,7 @@ def draw_curated(
         In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
     tally : Tally
     """
-    tally = Tally()
-    kept: list[FloatArray] = []
+    tally, rows = Tally(), np.zeros((0, 0), np.float32)
     refused: list[FloatArray] = []
     faults: list[npt.NDArray[np.int8]] = []
     missing = n
@@ -363,26 +362,33 @@ def draw_curated(
             break
         rate = tally.kept / tally.drawn if tally.drawn else 1.0
         spare = min(1.2, 1 + 3 / math.sqrt(max(1, missing)))
-        rows = draw(missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * spare, 4 * n)), round_)
-        said = np.zeros(len(rows), np.int8) if curator is None else curator.verdict(rows, condition)
-        good = np.flatnonzero(said == 0)[:missing]
-        missing -= len(good)
-        if not missing and len(good):  # what was drawn beyond the last row needed does not count
-            rows, said = rows[: good[-1] + 1], said[: good[-1] + 1]
-        kept.append(rows[good])
-        tally.drawn += len(rows)
-        tally.kept += len(good)
-        for place, rule in enumerate(RULES, 1):
-            tally.rejected[rule] += int((said == place).sum())
-        bad = _least_evil(said)[:missing]
-        refused.append(rows[bad])
-        faults.append(said[bad])
+        count = missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * spare, 4 * n))
+        for part in draw(count, round_):
+            if not tally.drawn:
+                rows = np.empty((n, *part.shape[1:]), part.dtype)
+            said = np.zeros(len(part), np.int8) if curator is None else curator.verdict(part, condition)
+            good = np.flatnonzero(said == 0)[:missing]
+            missing -= len(good)
+            if not missing and len(good):  # what was drawn beyond the last row needed does not count
+                said = said[: good[-1] + 1]
+            part.take(good, axis=0, out=rows[tally.kept : tally.kept + len(good)], mode="clip")
+            tally.drawn += len(said)
+            tally.kept += len(good)
+            for place, rule in enumerate(RULES, 1):
+                tally.rejected[rule] += int((said == place).sum())
+            bad = _least_evil(said)[:missing]
+            refused.append(part[bad])
+            faults.append(said[bad])
+            if not missing:
+                break
+        pool, found = np.concatenate(refused), np.concatenate(faults)
+        best = _least_evil(found)[:missing]  # no more of them than could be needed
+        refused, faults = [pool[best]], [found[best]]
     if missing:
-        filler = np.concatenate(refused)[_least_evil(np.concatenate(faults))[:missing]]
-        tally.taken_anyway = len(filler)
-        tally.kept += len(filler)
-        kept.append(filler)
-    return np.concatenate(kept), tally
+        rows[tally.kept :] = refused[0]
+        tally.taken_anyway = missing
+        tally.kept = n
+    return rows, tally
 
 
 def _least_evil(said: npt.NDArray[np.int8]) -> IntArray:

@@ -68,7 +68,7 @@ class ArrayForest:
 
     @classmethod
     def fit(
-        cls, x: FloatArray, y: IntArray, seed: int, *, n_trees: int = 40, max_depth: int = 12, max_rows: int = 6000
+        cls, x: FloatArray, y: IntArray, seed: int, *, n_trees: int = 40, max_depth: int = 9, max_rows: int = 6000
     ) -> ArrayForest:
         """Fit to encoded rows; each tree sees as many rows of every class as the smallest one has.
 
