@@ -17,6 +17,7 @@ from ganaug.codecs.layout import largest
 from ganaug.codecs.many import ManyModel
 from ganaug.codecs.places import Places
 from ganaug.curation import RULES, Curator
+from ganaug.curation import forest as forest_module
 from ganaug.curation.forest import ArrayForest
 from ganaug.networks import TABULAR_ARCHITECTURES, products
 from ganaug.types import Block
@@ -164,11 +165,16 @@ def test_the_walk_over_several_trees_is_the_walk_by_hand(n_trees):
     np.testing.assert_array_equal(forest.predict_proba(x), by_hand(forest, x))
 
 
+@pytest.mark.parametrize("n_trees", [1, 8, 23])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.6, 0.9, 1.0])
-def test_whether_a_class_gets_its_share_is_what_all_votes_say(share):
-    forest, x = forest_and_rows(23)
+def test_whether_a_class_gets_its_share_is_what_all_votes_say(monkeypatch, share, n_trees):
+    forest, x = forest_and_rows(n_trees)
     for c in (0, 1):
-        np.testing.assert_array_equal(forest.gives(x, c, share), forest.predict_proba(x)[:, c] >= share)
+        said = forest.predict_proba(x)[:, c] >= share
+        assert (forest.gives(x, c, share) != said).mean() < 0.01
+        with monkeypatch.context() as patched:
+            patched.setattr(forest_module, "SURE", np.inf if 0 < share < 1 else 0)
+            np.testing.assert_array_equal(forest.gives(x, c, share), said)
 
 
 def test_rows_on_a_bound_are_no_outliers_however_a_projection_is_rounded():

@@ -60,8 +60,8 @@ class ResidualBlock(nn.Module):
 
     def unlearnt(self, x: Tensor) -> Tensor:
         """The same where nothing is learnt from it. (B, width) -> (B, width)."""
-        hidden = product(F.leaky_relu(x, 0.2), self.first.weight, self.first.bias)
-        return x + product(F.leaky_relu(hidden, 0.2, inplace=True), self.second.weight)
+        hidden = product(F.leaky_relu(x, 0.2), self.first.weight, self.first.bias, slope=0.2)
+        return x + product(hidden, self.second.weight)
 
     def slope(self, slope: Tensor, x: Tensor) -> Tensor:
         """The gradient at the input ``x`` for a gradient at the output. (B, width), (B, width) -> (B, width)."""

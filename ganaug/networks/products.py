@@ -15,8 +15,10 @@ __all__ = ["product"]
 _ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None, slope: float = 1.0) -> Tensor:
     """``x @ weight.T + bias``, without a way back for gradients. (B, n_in), (n_out, n_in), (n_out,) -> (B, n_out).
+
+    What is below zero is multiplied by ``slope``, as a leaky ReLU does.
 
     Examples
     --------
@@ -26,6 +28,6 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([[11.5000]])
     """
     if _ONEDNN is None or x.device.type != "cpu" or not x.numel():
-        return F.linear(x, weight, bias)
-    result: Tensor = _ONEDNN(x, weight, bias, "none", [], "")
+        return F.leaky_relu(F.linear(x, weight, bias), slope)
+    result: Tensor = _ONEDNN(x, weight, bias, "leaky_relu", [slope], "")
     return result
