@@ -287,8 +287,8 @@ class Curator:
 
 def _beyond(along: FloatArray, low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
     """Which rows leave the bounds in some direction. (k, n), (k,), (k,) -> (n,)."""
-    outside: npt.NDArray[np.bool_] = ((along < low[:, None]) | (along > high[:, None])).any(0)
-    return outside
+    outside = (along < low[:, None]) | (along > high[:, None])
+    return np.asarray(outside.any(0))
 
 
 def _directions(x: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -353,7 +353,7 @@ def draw_curated(
         In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
     tally : Tally
     """
-    tally, rows = Tally(), np.zeros((0, 0), np.float32)
+    tally, rows = Tally(), np.zeros(0, np.float32)  # as many and as large as the first part's, once it is here
     refused: list[FloatArray] = []
     faults: list[npt.NDArray[np.int8]] = []
     missing = n

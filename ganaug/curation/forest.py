@@ -70,7 +70,7 @@ class ArrayForest:
 
     @classmethod
     def fit(
-        cls, x: FloatArray, y: IntArray, seed: int, *, n_trees: int = 40, max_depth: int = 9, max_rows: int = 6000
+        cls, x: FloatArray, y: IntArray, seed: int, *, n_trees: int = 40, max_depth: int = 12, max_rows: int = 6000
     ) -> ArrayForest:
         """Fit to encoded rows; each tree sees as many rows of every class as the smallest one has.
 
@@ -165,8 +165,8 @@ class ArrayForest:
     def gives(self, x: FloatArray, of_class: int, share: float) -> npt.NDArray[np.bool_]:
         """Whether a class gets at least this share of the votes. (n, d) -> (n,).
 
-        What `predict_proba` says, in half the time: a row is followed through no more trees once those left cannot
-        change its answer, or hardly would (it is another for a few rows in ten thousand).
+        What `predict_proba` says, in two thirds of the time: a row is followed through no more trees once those left
+        cannot change its answer, or hardly would (it is another for two rows in a thousand).
         """
         enough, votes, n_trees = np.zeros(len(x), bool), self.value[:, of_class].copy(), len(self.roots)
         for start in range(0, len(x), _CHUNK):
