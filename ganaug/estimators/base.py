@@ -31,7 +31,7 @@ from ganaug.networks import CONDITIONINGS, Players
 from ganaug.objectives import OBJECTIVES
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.state import write_state
-from ganaug.threads import alone, machine_threads
+from ganaug.threads import Team, alone, machine_threads
 from ganaug.training import Game, Table, class_probabilities
 from ganaug.types import IntArray
 
@@ -258,14 +258,14 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         device = resolve_device(self.device)
 
         def candidates(count: int, round_: int) -> Iterator[Any]:
-            return self._generate(condition, count, child_seed(seed, "round", round_), device)
+            return self._generate(condition, count, child_seed(seed, "round", round_), device, work)
 
         if n == 0:
             return self._empty(), Tally()
-        with self._computing():
+        with self._computing(), self._team(device) as work:
             return draw_curated(candidates, self.curator_, condition, n)
 
-    def _generate(self, condition: int, n: int, seed: int, device: torch.device) -> Iterator[Any]:
+    def _generate(self, condition: int, n: int, seed: int, device: torch.device, work: Team) -> Iterator[Any]:
         """Some samples at a time: what they are made of is in memory once, and still in the processor's cache."""
         generator = self._networks(device).generator
         most = self._at_once(self.codec_)
@@ -281,10 +281,9 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             # Judged as it will be seen: after all that changes it.
             return rows if self.curator_ is None else self._as_seen(self.codec_, rows)
 
-        with self._team(device) as work:
-            at_once = most if work is alone else most * EACH * machine_threads()
-            for start in range(0, n, at_once):
-                yield from work(part, range(start, min(n, start + at_once), most))
+        at_once = most if work is alone else most * EACH * machine_threads()
+        for start in range(0, n, at_once):
+            yield from work(part, range(start, min(n, start + at_once), most))
 
     # ---- parameters and state ----------------------------------------------------------------
 
