@@ -196,9 +196,9 @@ def test_copies_without_end_still_give_the_count(monkeypatch):
     encoded = model.codec_.encode(X)
     asked = []
 
-    def copying(condition, n, seed, device):
+    def copying(condition, n, seed, device, work):
         asked.append(n)
-        return encoded[np.arange(n) % 30]
+        yield encoded[np.arange(n) % 30]
 
     monkeypatch.setattr(model, "_generate", copying)
     rows, _ = model.sample(25)

@@ -99,3 +99,16 @@ def test_a_bootstrap_keeps_a_functional_relation():
     X = np.column_stack([a, -a])
     new, _ = SmoothedBootstrap(random_state=0).fit(X).sample(200)
     assert np.corrcoef(new.T)[0, 1] < -0.98 and len(np.unique(new[:, 0])) > 100
+
+
+def test_a_smeared_row_is_judged_as_it_will_be_seen():
+    """Numbers of few decimals: what is smeared lies beside every training row, and is rounded to some of them."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(600, 2))
+    X = np.stack([3 * z[:, 0] + 20, 4 * z[:, 1], 5 * (z.sum(1) + 0.5 * rng.normal(size=600))], axis=1).round()
+    y = (z[:, 0] + rng.normal(size=600) > 1.8).astype(int)
+    gan = TabularGAN(max_steps=60, random_state=0, verbose=False).fit(X, y, focus=1)
+    new, _ = gan.sample(1000, random_state=0)
+    real = set(map(tuple, X[y == 1]))
+    assert gan.kernel_ is not None and gan.curation_[1]["copies"] > 0
+    assert not any(tuple(row) in real for row in new)

@@ -12,7 +12,7 @@ from ganaug.types import Block, FloatArray, IntArray
 
 __all__ = ["Layout", "largest"]
 
-_MANY_ROWS, _AT_ONCE = 256, 8192
+_MANY_ROWS, _MOST_COLUMNS, _AT_ONCE = 256, 255, 8192
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,15 @@ class Layout:
 def largest(group: Array) -> IntArray:
     """The column with the largest number of each row, the first of equals. (n, k) -> (n,), int64.
 
-    In many short rows numpy's argmax is slow; it is a maximum down the columns, and a comparison with each of them.
+    In many short rows numpy's argmax is slow; down the columns it is a maximum, a comparison and another maximum.
     """
-    if len(group) < _MANY_ROWS:
+    n, width = group.shape
+    if n < _MANY_ROWS or width > _MOST_COLUMNS:
         return group.argmax(axis=1)
-    places = np.empty(len(group), np.int64)
-    for start in range(0, len(group), _AT_ONCE):
+    places, from_end = np.empty(n, np.int64), np.arange(width, 0, -1, dtype=np.uint8)[:, None]
+    for start in range(0, n, _AT_ONCE):
         columns = np.ascontiguousarray(group[start : start + _AT_ONCE].T)
-        top, place = columns.max(axis=0), np.zeros(columns.shape[1], np.uint16)
-        for k in range(len(columns) - 1, -1, -1):
-            np.copyto(place, k, where=columns[k] == top)
-        places[start : start + _AT_ONCE] = place
+        largest_first = (columns == columns.max(axis=0)).view(np.uint8)
+        largest_first *= from_end
+        np.subtract(width, largest_first.max(axis=0), out=places[start : start + _AT_ONCE], casting="unsafe")
     return places

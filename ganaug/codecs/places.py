@@ -13,7 +13,7 @@ Float64 = npt.NDArray[np.float64]
 
 _BUCKETS = 4096
 # With so many knots in one bucket (they lie very unevenly) or so few numbers, bisection is as fast.
-_MOST_IN_BUCKET, _FEW_NUMBERS = 8, 256
+_MOST_IN_BUCKET, _FEW_NUMBERS = 24, 256
 # Numbers looked up together: what is made of them stays in the processor's cache.
 _AT_ONCE = 8192
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
 NEAR = 1e-3
 # Rows judged together: so many stay in the processor's cache.
 JUDGED_AT_ONCE, HASHED_AT_ONCE = 8192, 512
+_ALL_BUT_16 = np.uint64(48)
 
 # What a saved curator is made of: axes and dtype of each array.
 _ARRAYS = {
@@ -133,6 +135,7 @@ class Curator:
             hashes = np.unique(self._hash(x[mine]))
             repeats = 1 - len(hashes) / max(1, mine.sum())
             self.hashes = hashes if repeats <= REPEATS_ALLOWED else hashes[:0]
+            self.__dict__.pop("_beginnings", None)
         if "outliers" in self.rules:
             self.directions = _directions(x, numpy_generator(seed, "directions"))
             self.bounds = np.full((n_conditions, 2, self.directions.shape[1]), np.inf, np.float32)
@@ -168,17 +171,20 @@ class Curator:
         if not len(self.hashes):
             return np.zeros(len(x), bool)
         own = self._hash(x)
-        same: npt.NDArray[np.bool_] = self.hashes.take(np.searchsorted(self.hashes, own), mode="clip") == own
+        # few begin like a known one: only those are worth a bisection
+        same: npt.NDArray[np.bool_] = self._beginnings.take((own >> _ALL_BUT_16).view(np.int64), mode="wrap")
+        like = np.flatnonzero(same)
+        same[like] = self.hashes.take(np.searchsorted(self.hashes, own[like]), mode="clip") == own[like]
         return same
 
     def _outliers(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
         low, high = self.bounds[condition]
-        # BLAS is ten times as fast, and rounds otherwise: those near a bound or beyond it are looked at again
-        along = x @ self.directions
-        outside: npt.NDArray[np.bool_] = ((along < low + NEAR) | (along > high - NEAR)).any(1)
+        # BLAS is ten times as fast, and rounds otherwise: those near a bound are looked at again
+        along = self.directions.T @ x.T
+        outside = _beyond(along, low + NEAR, high - NEAR)
         near = np.flatnonzero(outside)
-        along = self._project(x[near])
-        outside[near] = ((along < low) | (along > high)).any(1)
+        near = near[~_beyond(along[:, near], low - NEAR, high + NEAR)]
+        outside[near] = _beyond(self._project(x[near]).T, low, high)
         return outside
 
     def _other_class(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
@@ -191,6 +197,13 @@ class Curator:
         if self.min_probability != AUTO:
             return float(self.min_probability)
         return max(ENOUGH, min(SURE, float(np.quantile(votes, REFUSED_OF_REAL)))) if len(votes) >= MIN_ROWS else ENOUGH
+
+    @cached_property
+    def _beginnings(self) -> npt.NDArray[np.bool_]:
+        """For each beginning of 16 bits, whether a known hash has it."""
+        has = np.zeros(2**16, bool)
+        has[self.hashes >> _ALL_BUT_16] = True
+        return has
 
     def _hash(self, x: FloatArray) -> npt.NDArray[np.uint64]:
         total = np.empty(len(x), np.uint64)
@@ -206,6 +219,9 @@ class Curator:
         # einsum without BLAS: its result must not depend on the number of threads
         along: FloatArray = np.einsum("nd,dk->nk", x, self.directions, optimize=False)
         return along
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_beginnings"}  # made of the hashes
 
     def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Config (JSON) and arrays."""
@@ -269,6 +285,12 @@ class Curator:
         return self
 
 
+def _beyond(along: FloatArray, low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which rows leave the bounds in some direction. (k, n), (k,), (k,) -> (n,)."""
+    outside = (along < low[:, None]) | (along > high[:, None])
+    return np.asarray(outside.any(0))
+
+
 def _directions(x: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Random directions and, for a table that is not too wide, each column of numbers. (n, d) -> (d, k)."""
     width = x.shape[1]
@@ -312,14 +334,14 @@ def check_rules(curate: bool | str | Iterable[str]) -> tuple[str, ...]:
 
 
 def draw_curated(
-    draw: Callable[[int, int], FloatArray], curator: Curator | None, condition: int, n: int
+    draw: Callable[[int, int], Iterable[FloatArray]], curator: Curator | None, condition: int, n: int
 ) -> tuple[FloatArray, Tally]:
     """Exactly ``n`` rows, drawn again where a rule refuses them, at most `ROUNDS` times.
 
     Parameters
     ----------
-    draw : callable ``(n, round) -> (n, d)``
-        Draws candidates.
+    draw : callable ``(n, round) -> iterable of (m, d)``
+        Draws candidates, in parts of as many as it likes. Each is judged before the next one is drawn.
     curator : Curator or None
         None keeps everything.
     condition : int
@@ -331,8 +353,7 @@ def draw_curated(
         In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
     tally : Tally
     """
-    tally = Tally()
-    kept: list[FloatArray] = []
+    tally, rows = Tally(), np.zeros(0, np.float32)  # as many and as large as the first part's, once it is here
     refused: list[FloatArray] = []
     faults: list[npt.NDArray[np.int8]] = []
     missing = n
@@ -341,26 +362,33 @@ def draw_curated(
             break
         rate = tally.kept / tally.drawn if tally.drawn else 1.0
         spare = min(1.2, 1 + 3 / math.sqrt(max(1, missing)))
-        rows = draw(missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * spare, 4 * n)), round_)
-        said = np.zeros(len(rows), np.int8) if curator is None else curator.verdict(rows, condition)
-        good = np.flatnonzero(said == 0)[:missing]
-        missing -= len(good)
-        if not missing and len(good):  # what was drawn beyond the last row needed does not count
-            rows, said = rows[: good[-1] + 1], said[: good[-1] + 1]
-        kept.append(rows[good])
-        tally.drawn += len(rows)
-        tally.kept += len(good)
-        for place, rule in enumerate(RULES, 1):
-            tally.rejected[rule] += int((said == place).sum())
-        bad = _least_evil(said)[:missing]
-        refused.append(rows[bad])
-        faults.append(said[bad])
+        count = missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * spare, 4 * n))
+        for part in draw(count, round_):
+            if not tally.drawn:
+                rows = np.empty((n, *part.shape[1:]), part.dtype)
+            said = np.zeros(len(part), np.int8) if curator is None else curator.verdict(part, condition)
+            good = np.flatnonzero(said == 0)[:missing]
+            missing -= len(good)
+            if not missing and len(good):  # what was drawn beyond the last row needed does not count
+                said = said[: good[-1] + 1]
+            part.take(good, axis=0, out=rows[tally.kept : tally.kept + len(good)], mode="clip")
+            tally.drawn += len(said)
+            tally.kept += len(good)
+            for place, rule in enumerate(RULES, 1):
+                tally.rejected[rule] += int((said == place).sum())
+            bad = _least_evil(said)[:missing]
+            refused.append(part[bad])
+            faults.append(said[bad])
+            if not missing:
+                break
+        pool, found = np.concatenate(refused), np.concatenate(faults)
+        best = _least_evil(found)[:missing]  # no more of them than could be needed
+        refused, faults = [pool[best]], [found[best]]
     if missing:
-        filler = np.concatenate(refused)[_least_evil(np.concatenate(faults))[:missing]]
-        tally.taken_anyway = len(filler)
-        tally.kept += len(filler)
-        kept.append(filler)
-    return np.concatenate(kept), tally
+        rows[tally.kept :] = refused[0]
+        tally.taken_anyway = missing
+        tally.kept = n
+    return rows, tally
 
 
 def _least_evil(said: npt.NDArray[np.int8]) -> IntArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -30,11 +31,14 @@ from ganaug.networks import CONDITIONINGS, Players
 from ganaug.objectives import OBJECTIVES
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.state import write_state
+from ganaug.threads import Team, alone, machine_threads
 from ganaug.training import Game, Table, class_probabilities
 from ganaug.types import IntArray
 
 __all__ = ["BaseGAN"]
 
+# Parts for each thread of a team that are drawn before the first of them is judged.
+EACH = 4
 # What says how a training runs, and not what comes of it: a checkpoint may be gone on with under other values.
 _NO_MATTER = {
     "callbacks", "checkpoint", "checkpoint_every", "curate", "device", "min_probability", "random_state", "scope",
@@ -253,15 +257,16 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         condition = self.conditions_.of_label_code(code)
         device = resolve_device(self.device)
 
-        def candidates(count: int, round_: int) -> Any:
-            return self._generate(condition, count, child_seed(seed, "round", round_), device)
+        def candidates(count: int, round_: int) -> Iterator[Any]:
+            return self._generate(condition, count, child_seed(seed, "round", round_), device, work)
 
         if n == 0:
             return self._empty(), Tally()
-        with self._computing():
+        with self._computing(), self._team(device) as work:
             return draw_curated(candidates, self.curator_, condition, n)
 
-    def _generate(self, condition: int, n: int, seed: int, device: torch.device) -> Any:
+    def _generate(self, condition: int, n: int, seed: int, device: torch.device, work: Team) -> Iterator[Any]:
+        """Some samples at a time: what they are made of is in memory once, and still in the processor's cache."""
         generator = self._networks(device).generator
         most = self._at_once(self.codec_)
 
@@ -272,11 +277,13 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             z = torch.empty(size, generator.latent_dim, device=device).normal_(generator=rng)
             labels = torch.full((size,), condition, dtype=torch.long, device=device)
             rows = self._stored(self.codec_, generator.draw(z, labels, rng).cpu().numpy())
-            # Judged as it will be seen.
+            rows = self._smoothed(rows, condition, child_seed(seed, "kernel", start))
+            # Judged as it will be seen: after all that changes it.
             return rows if self.curator_ is None else self._as_seen(self.codec_, rows)
 
-        with self._team(device) as work:
-            return np.concatenate(work(part, range(0, n, most)))
+        at_once = most if work is alone else most * EACH * machine_threads()
+        for start in range(0, n, at_once):
+            yield from work(part, range(start, min(n, start + at_once), most))
 
     # ---- parameters and state ----------------------------------------------------------------
 

@@ -101,6 +101,10 @@ class Modality:
         """From what the generator made to encoded samples as they are stored."""
         return samples
 
+    def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
+        """Encoded samples in the place of those that the generator drew, as the class would have them."""
+        return rows
+
     def _as_seen(self, codec: Any, rows: Any) -> Any:
         """Encoded samples as they will be once decoded: rounded, snapped, with their real categories."""
         return codec.as_seen(rows)

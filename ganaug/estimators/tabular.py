@@ -16,7 +16,6 @@ from ganaug.estimators.base import BaseGAN
 from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
-from ganaug.seeding import child_seed
 from ganaug.training import Plan, Watcher
 from ganaug.types import IntArray
 
@@ -254,12 +253,9 @@ class TabularGAN(BaseGAN):
         y, blocks = conditions.of_codes(prepared.y), prepared.codec.blocks
         self.kernel_ = ClassKernel.fit(prepared.x, y, asked, blocks, float(self.smoothing))
 
-    def _generate(self, condition: int, n: int, seed: int, device: torch.device) -> Any:
-        rows = super()._generate(condition, n, seed, device)
+    def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
         kernel = getattr(self, "kernel_", None)  # a pickle of an earlier version has none
-        if kernel is None:
-            return rows
-        return kernel.smeared(rows, condition, torch.Generator().manual_seed(child_seed(seed, "kernel")))
+        return rows if kernel is None else kernel.smeared(rows, condition, torch.Generator().manual_seed(seed))
 
     def _beside(self) -> dict[str, Any]:
         kernel = getattr(self, "kernel_", None)

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganaug.networks.products import product
+
 __all__ = ["ResidualBlock", "bent", "embedding", "linear"]
 
 
@@ -55,6 +57,11 @@ class ResidualBlock(nn.Module):
         hidden = self.first(F.leaky_relu(x, 0.2))
         # one call for the product and the sum
         return torch.addmm(x, F.leaky_relu(hidden, 0.2, inplace=True), self.second.weight.t())
+
+    def unlearnt(self, x: Tensor) -> Tensor:
+        """The same where nothing is learnt from it. (B, width) -> (B, width)."""
+        hidden = product(F.leaky_relu(x, 0.2), self.first.weight, self.first.bias, slope=0.2)
+        return x + product(hidden, self.second.weight)
 
     def slope(self, slope: Tensor, x: Tensor) -> Tensor:
         """The gradient at the input ``x`` for a gradient at the output. (B, width), (B, width) -> (B, width)."""
