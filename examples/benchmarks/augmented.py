@@ -224,8 +224,8 @@ def rules_of(results):
             }
         parts.append(f"{metric.replace('_', ' ').capitalize()}:\n\n{to_markdown(pd.DataFrame(rows).T, 4)}")
     text = (
-        "By how many errors must a gain exceed noise? The library asks for {expected} under balanced accuracy and F1, and "
-        "for {unexpected} under average precision (`docs/choosing_the_blend.md`). Under others, on the same fits:"
+        "How many errors must a gain exceed? The library asks for {expected} under balanced accuracy and F1, and for "
+        "{unexpected} under average precision (`docs/choosing_the_blend.md`). Under others, on the same fits:"
     )
     asked = {"expected": demand_of("f1"), "unexpected": demand_of("average_precision")}
     return "\n\n".join(["## Stricter and laxer rules", text.format(**asked), *parts])
