@@ -40,7 +40,7 @@ SETS = [
 ]  # fmt: skip
 METRICS = ["average_precision", "balanced_accuracy", "f1"]
 OF_LABELS = {"balanced_accuracy", "f1"}
-STRICTNESS = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
+STRICTNESS = [0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0]
 OURS, TUNED = "AugmentedClassifier", "AugmentedClassifier, threshold tuned"
 
 
