@@ -23,8 +23,8 @@ SHORTEST, LONGEST = 8, 32
 REACH = 3
 # Real or synthetic series of a class that are looked at, and values of them.
 MOST, FEWEST, VALUES = 1024, 32, 4_000_000
-# Series of all classes that a class's own are mixed with.
-PRIOR = 4
+# Series of all classes that count beside a class's own.
+PRIOR = 2
 
 
 class NoiseFloor:
@@ -33,7 +33,7 @@ class NoiseFloor:
     A generator of few inputs makes smooth signals: noise that is new at each step is more than it can hold. The floor
     of a spectrum tells noise from structure: pieces of all series are taken, and of each frequency's power the median
     over them, since noise is always there and a burst or a heart beat is not; of the real ones' floor above
-    the synthetic ones' what is wider than a pure tone. A class of n series counts n, all classes together `PRIOR`.
+    the synthetic ones' what is wider than a pure tone. A class of few series is taken to be a little as all are.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ class NoiseFloor:
         """
         counts = np.bincount(y)
         most = max(1, min(max(FEWEST, MOST // len(counts)), VALUES // x[0].size))
-        lacking = np.zeros((len(counts), x.shape[1], _window(x.shape[-1]) // 2 + 1))
-        for condition in np.flatnonzero(counts).tolist():
-            own = np.flatnonzero(y == condition)[:: -(-counts[condition] // most)]
-            lacking[condition] = _floor(x[own]) - _floor(drawn(condition, most))
-        common = np.average(lacking, axis=0, weights=counts)
-        weights = counts[list(conditions), None, None]
-        mixed = (weights * lacking[list(conditions)] + PRIOR * common) / (weights + PRIOR)
-        floors = np.stack([_opened(power) for power in mixed]).astype(np.float32)
+        real = np.zeros((len(counts), x.shape[1], _window(x.shape[-1]) // 2 + 1))
+        for condition in np.flatnonzero(counts):
+            real[condition] = _floor(x[np.flatnonzero(y == condition)[:: -(-counts[condition] // most)]])
+        everyones = np.average(real, axis=0, weights=counts)
+        floors = np.zeros((len(conditions), *everyones.shape), np.float32)
+        for place, condition in enumerate(conditions):
+            own = _between(real[condition], everyones, PRIOR / (counts[condition] + PRIOR))
+            floors[place] = _opened(own - _floor(drawn(condition, most)))
         return cls(np.asarray(conditions, np.int64), floors) if floors.any() else None
 
     def added(self, rows: FloatArray, condition: int, rng: np.random.Generator) -> FloatArray:
@@ -142,6 +142,14 @@ def _floor(series: FloatArray) -> Floats:
     return floors
 
 
+def _between(own: Floats, everyones: Floats, share: float) -> Floats:
+    """The geometric mean of two powers, because a quiet class stays quiet beside one a hundred times as loud."""
+    tiny = np.finfo(np.float64).tiny
+    logarithms = (1 - share) * np.log(np.maximum(own, tiny)) + share * np.log(np.maximum(everyones, tiny))
+    mean: Floats = np.exp(logarithms)
+    return mean
+
+
 def _basis(window: int) -> npt.NDArray[np.complex128]:
     """From a piece to its spectrum without level and slope; white noise has its variance at each frequency."""
     line = np.vander(np.linspace(-1, 1, window), 2)
@@ -151,7 +159,7 @@ def _basis(window: int) -> npt.NDArray[np.complex128]:
     return basis / np.maximum(scale, 1e-9)
 
 
-def _opened(lacking: Floats) -> FloatArray | Floats:
+def _opened(lacking: Floats) -> Floats:
     """What is lacking over more than a tone's width of frequencies, and nowhere less than nothing. (C, bins)."""
     ends = np.pad(lacking, ((0, 0), (1, 1)), mode="edge")
     smooth = np.maximum((ends[:, :-2] + 2 * ends[:, 1:-1] + ends[:, 2:]) / 4, 0)
