@@ -73,11 +73,12 @@ class NoiseFloor:
         NoiseFloor or None
             None where nothing is lacking.
         """
-        counts = np.bincount(y)
+        counts = np.bincount(y).tolist()
         most = max(1, min(max(FEWEST, MOST // len(counts)), VALUES // x[0].size))
         real = np.zeros((len(counts), x.shape[1], _window(x.shape[-1]) // 2 + 1))
-        for condition in np.flatnonzero(counts):
-            real[condition] = _floor(x[np.flatnonzero(y == condition)[:: -(-counts[condition] // most)]])
+        for condition, count in enumerate(counts):
+            if count:
+                real[condition] = _floor(x[np.flatnonzero(y == condition)[:: -(-count // most)]])
         everyones = np.average(real, axis=0, weights=counts)
         floors = np.zeros((len(conditions), *everyones.shape), np.float32)
         for place, condition in enumerate(conditions):
