@@ -32,7 +32,7 @@ from ganaug.experiments import (
 )
 from ganaug.experiments.pixels import training
 from ganaug.experiments.pixels.judges import applies, series_features
-from ganaug.experiments.pixels.makers import Material, material, smote, wanted
+from ganaug.experiments.pixels.makers import Material, material, smote, wanted, wanted
 from ganaug.experiments.pixels.networks import SmallCNN
 from ganaug.experiments.pixels.samples import read_split, seen
 from ganaug.experiments.pixels.scores import half_width, rare_classes, recalls
@@ -218,6 +218,20 @@ def test_samplers():
         drawn = np.concatenate([next(batches) for _ in range(100)])
         assert abs(codes[drawn].mean() - 0.5) < 0.05
         assert abs(synthetic[drawn].mean() - made) < 0.05
+    batches = SAMPLERS["sources"](codes, synthetic, 30, np.random.default_rng(0))
+    drawn = [next(batches) for _ in range(46)]
+    assert {int(synthetic[batch].sum()) for batch in drawn} == {15}
+    times = np.bincount(np.concatenate(drawn))
+    assert set(times[:92]) <= {7, 8} and set(times[92:]) <= {86, 87}  # 690 draws of 92, and 690 of 8
+    only = SAMPLERS["sources"](codes[:92], synthetic[:92], 30, np.random.default_rng(0))
+    assert len(next(only)) == 30
+
+
+def test_synthetic_items_of_every_class():
+    counts = np.array([90, 10, 5])
+    assert wanted(counts, Arm(share=0.5)).tolist() == [0, 40, 42]
+    assert wanted(counts, Arm(share=0.5, every_class=True)).tolist() == [45, 45, 45]
+    assert wanted(counts, Arm(share=1.0, real=False)).tolist() == [90, 90, 90]
 
 
 def spied(monkeypatch, arm, synthetic, steps=10):
@@ -257,8 +271,12 @@ def test_synthetic_items_leave_when_they_are_told_to(monkeypatch):
 
 def test_losses_of_the_arms(monkeypatch):
     synthetic = np.arange(40) >= 36
-    made = spied(monkeypatch, Arm(adjust=1.0), synthetic, 2)
+    made = spied(monkeypatch, Arm(adjust=1.0), np.zeros(40, bool), 2)
     assert torch.allclose(made["logits"][0][0], torch.tensor([0.75, 0.25]).log())  # the network says 0
+    made = spied(monkeypatch, Arm(adjust=1.0, sampler="sources"), synthetic, 2)
+    own = (made["x"][0][:, 0, 0, 0] >= 36).long()  # each item meets the odds of its own source
+    assert own.sum() == 8
+    assert torch.allclose(made["logits"][0], torch.tensor([[30 / 36, 6 / 36], [1 / 4, 1.0]]).log()[own])
     made = spied(monkeypatch, Arm(share=1.0, weight=0.5), synthetic, 4)
     weights = torch.cat(made["weight"])
     assert set(weights.tolist()) == {0.5, 1.0}

@@ -1,4 +1,4 @@
-"""Does it help on images? A small network trained in 12 ways on long-tailed image sets of ../shared/data.
+"""Does it help on images? A small network trained in 13 ways on long-tailed image sets of ../shared/data.
 
     python examples/benchmarks/images.py --write
 
@@ -53,12 +53,14 @@ ASKED = [
     "weighted sampler + augmentation",
     "logit adjustment + augmentation",
     "Mixup-DRW + augmentation",
+    "Mixup + weighted sampler + augmentation",
     "SMOTE + augmentation",
     "blend 0.5 + augmentation",
-    "blend 0.5 + logit adjustment + augmentation",
-    "blend 0.5 + Mixup-DRW + augmentation",
-    "blend 1 by halves + augmentation",
-    "blend 1 by halves until 0.7, then weighted sampler + augmentation",
+    "blend 1 + augmentation",
+    "half synthetic + weighted sampler + augmentation",
+    "half synthetic until 0.7, then weighted sampler + augmentation",
+    "half synthetic + logit adjustment + augmentation",
+    "half synthetic + Mixup + weighted sampler + augmentation",
     "synthetic only + augmentation",
 ]
 # balanced sets have nothing to blend: synthetic images alone against real ones

@@ -51,7 +51,7 @@ def run(options, name, finished_only=False):
     limits = {"max_time": f"{options.minutes}min"} if options.minutes else {"max_steps": options.steps}
     return compare_series(
         {name: functools.partial(SETS[name])},
-        {"SeriesGAN": SeriesGAN(**limits, verbose=False)},
+        {"SeriesGAN": SeriesGAN(**limits, noise_floor=not options.no_noise_floor, verbose=False)},
         options.arms,
         seeds=options.seeds,
         epochs=options.epochs,
@@ -78,6 +78,7 @@ def write_page(found, asked):
 
 def main(arguments=None):
     parser = parser_of(__doc__, SETS, list(SETS), PAGE, OUT / "series", epochs=30, width=16, steps=2000)
+    parser.add_argument("--no-noise-floor", action="store_true", help="leave the synthetic series without noise")
     options = parser.parse_args(arguments)
     return carry_out(options, arguments, "series.py", run, write_page)
 

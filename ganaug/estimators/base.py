@@ -41,8 +41,8 @@ __all__ = ["BaseGAN"]
 EACH = 4
 # What says how a training runs, and not what comes of it: a checkpoint may be gone on with under other values.
 _NO_MATTER = {
-    "callbacks", "checkpoint", "checkpoint_every", "curate", "device", "min_probability", "random_state", "scope",
-    "verbose",
+    "callbacks", "checkpoint", "checkpoint_every", "curate", "device", "min_probability", "noise_floor",
+    "random_state", "scope", "verbose",
 }  # fmt: skip
 
 
@@ -196,8 +196,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
                 checkpoint=checkpoint,
                 untrained=self._untrained,
             )
-        self._keep(prepared, conditions, counts_of(y, conditions.count), game, played, curator, seed)
         self.design_ = design
+        self._keep(prepared, conditions, counts_of(y, conditions.count), game, played, curator, seed)
         return self
 
     def _seed_of_fit(self) -> int:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
+
 from ganaug.codecs.series import SeriesCodec
+from ganaug.devices import resolve_device
 from ganaug.estimators.convolutional import ConvolutionalGAN
+from ganaug.estimators.noise import NoiseFloor
+from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.exceptions import InvalidParameterError
 from ganaug.networks import IMAGE_ARCHITECTURES
+from ganaug.seeding import child_seed, numpy_generator
+from ganaug.training import Game, Watcher
+from ganaug.types import FloatArray, IntArray
 
 __all__ = ["SeriesGAN"]
 
@@ -50,6 +60,11 @@ class SeriesGAN(ConvolutionalGAN):
         Changes that real and synthetic samples alike pass through before they are judged: names in
         `ganaug.augmentation.POLICIES`; they fade out before the end. "auto" is shift and scale if each sample
         is drawn more than 100 times on average, else nothing.
+    noise_floor : bool, default=True
+        Whether series get the noise back that the networks leave out: noise that is new at each step, as every sensor
+        has it, is more than they can hold, and a classifier tells signals without it from real ones. How much of it
+        each class and channel lacks, and at which frequencies, is measured after the training; what is clean
+        stays clean. Not for volumes.
     scope : {"shared", "per-class"}, default="shared"
         What `GANOversampler` and `balance` train: one GAN on all classes, or one for each
         class that needs samples, on this class against the rest.
@@ -103,11 +118,111 @@ class SeriesGAN(ConvolutionalGAN):
     _architectures: ClassVar = {name: IMAGE_ARCHITECTURES[name] for name in ("residual", "dcgan")}
     _policy: ClassVar = ("translation", "scale")
 
+    def __init__(
+        self,
+        *,
+        objective: str = "relativistic",
+        architecture: str = "residual",
+        conditioning: str = "projection",
+        max_steps: int | None = None,
+        max_time: float | str | None = None,
+        batch_size: int = 64,
+        learning_rate: float = 2e-3,
+        channels: int | None = None,
+        max_channels: int = 64,
+        latent_dim: int = 64,
+        penalty: float = 1.0,
+        penalty_every: int = 4,
+        augment: Any = "auto",
+        noise_floor: bool = True,
+        scope: str = "shared",
+        class_power: float = 0.0,
+        validation_fraction: float = 0.1,
+        patience: int | None = None,
+        curate: bool | str | Iterable[str] = True,
+        min_probability: float = 0.3,
+        checkpoint: Any = None,
+        checkpoint_every: int | str = "60s",
+        callbacks: list[Watcher] | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        device: str = "auto",
+        verbose: bool | str = "auto",
+    ) -> None:
+        super().__init__(
+            objective=objective,
+            architecture=architecture,
+            conditioning=conditioning,
+            max_steps=max_steps,
+            max_time=max_time,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            channels=channels,
+            max_channels=max_channels,
+            latent_dim=latent_dim,
+            penalty=penalty,
+            penalty_every=penalty_every,
+            augment=augment,
+            scope=scope,
+            class_power=class_power,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            curate=curate,
+            min_probability=min_probability,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            random_state=random_state,
+            device=device,
+            verbose=verbose,
+        )
+        self.noise_floor = noise_floor
+
     def _make_codec(self) -> SeriesCodec:
         return SeriesCodec()
 
     def _check_parameters(self) -> dict[str, Any]:
         settings = super()._check_parameters()
+        if not isinstance(self.noise_floor, (bool, np.bool_)):
+            raise InvalidParameterError(f"noise_floor={self.noise_floor!r} must be True or False")
         if isinstance(self.augment, (list, tuple)) and set(self.augment) & {"color", "flip"}:
             raise InvalidParameterError(f"augment={self.augment!r}: color and flip are for images")
         return settings
+
+    def _keep(
+        self,
+        prepared: Prepared,
+        conditions: Conditions,
+        counts: IntArray,
+        game: Game,
+        played: Any,
+        curator: Any,
+        seed: int,
+    ) -> None:
+        super()._keep(prepared, conditions, counts, game, played, curator, seed)
+        self.noise_ = None
+        if not self.noise_floor or prepared.x.ndim != 3:
+            return
+        device = resolve_device(self.device)
+
+        def drawn(condition: int, n: int) -> FloatArray:
+            own: FloatArray = self._generate(condition, n, child_seed(seed, "noise floor", condition), device)
+            return own
+
+        asked = [conditions.of_label_code(code) for code in conditions.sampled()]
+        with self._computing():
+            self.noise_ = NoiseFloor.fit(prepared.x, conditions.of_codes(prepared.y), asked, drawn)
+
+    def _generate(self, condition: int, n: int, seed: int, device: torch.device) -> Any:
+        rows = super()._generate(condition, n, seed, device)
+        noise = getattr(self, "noise_", None)  # a pickle of an earlier version has none
+        return rows if noise is None else noise.added(rows, condition, numpy_generator(seed, "noise"))
+
+    def _beside(self) -> dict[str, Any]:
+        noise = getattr(self, "noise_", None)
+        return {} if noise is None else noise.arrays()
+
+    def _take_beside(self, arrays: dict[str, Any]) -> None:
+        asked = [self.conditions_.of_label_code(code) for code in self.conditions_.sampled()]
+        self.noise_ = NoiseFloor.of_arrays(arrays, self.codec_.shape, asked) if arrays else None

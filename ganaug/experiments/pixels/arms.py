@@ -24,12 +24,13 @@ class Arm:
         Who makes them.
     augment : bool, default=False
         Whether batches pass through the data set's standard augmentation.
-    sampler : {"shuffled", "balanced", "halves"}, default="shuffled"
-        Every item once in an epoch; each class equally often (torch's WeightedRandomSampler with weights 1 / n); or
-        each class equally often, and of a class that has synthetic items these half of the time.
+    sampler : {"shuffled", "balanced", "halves", "sources"}, default="shuffled"
+        Every item once in an epoch; each class equally often (torch's WeightedRandomSampler with weights 1 / n);
+        each class equally often, and of a class that has synthetic items these half of the time; or half of a batch
+        real and half synthetic, of each every item once before it comes again.
     adjust : float, default=0.0
-        tau of logit adjustment: tau log(n_c / n) is added to the logits in
-        training (Menon et al. 2021, equation 10), n_c counting what is trained on, synthetic items too.
+        tau of logit adjustment: tau log(n_c / n) is added to the logits in training (Menon et al. 2021, equation 10).
+        n counts items of the same source: real ones meet the odds among real ones, synthetic ones those among these.
     mixup : float, default=0.0
         alpha of Mixup (Zhang et al. 2018), lambda drawn from Beta(alpha, alpha) for each batch; 0 is none.
     reweight_from : float, default=1.0
@@ -47,6 +48,7 @@ class Arm:
     """
 
     share: float = 0.0
+    every_class: bool = False
     maker: str = "generator"
     augment: bool = False
     sampler: str = "shuffled"
@@ -71,8 +73,8 @@ class Arm:
     @property
     def needs_loop(self) -> bool:
         """Whether it can only be carried out by training batch after batch."""
-        plain = Arm(share=self.share, maker=self.maker, sampler=self.sampler, weight=self.weight, real=self.real)
-        return self != plain
+        rows = {name: getattr(self, name) for name in ("share", "every_class", "maker", "sampler", "weight", "real")}
+        return self != Arm(**rows)
 
 
 # For pictures. The order is that of the tables; the first is what everything is compared with.
@@ -83,6 +85,7 @@ ARMS: dict[str, Arm] = {
     "weighted sampler + augmentation": Arm(sampler="balanced", augment=True),
     "logit adjustment + augmentation": Arm(adjust=1.0, augment=True),
     "Mixup-DRW + augmentation": Arm(mixup=1.0, reweight_from=0.8, augment=True),
+    "Mixup + weighted sampler + augmentation": Arm(mixup=1.0, sampler="balanced", augment=True),
     "SMOTE + augmentation": Arm(share=1.0, maker="smote", augment=True),
     "blend 0.25 + augmentation": Arm(share=0.25, augment=True),
     "blend 0.5 + augmentation": Arm(share=0.5, augment=True),
@@ -91,9 +94,17 @@ ARMS: dict[str, Arm] = {
     "blend 0.5 + logit adjustment + augmentation": Arm(share=0.5, adjust=1.0, augment=True),
     "blend 0.5 + Mixup-DRW + augmentation": Arm(share=0.5, mixup=1.0, reweight_from=0.8, augment=True),
     "blend 1 until 0.7, then weighted sampler + augmentation": Arm(share=1.0, synthetic_until=0.7, augment=True),
-    "blend 1 by halves + augmentation": Arm(share=1.0, sampler="halves", augment=True),
-    "blend 1 by halves until 0.7, then weighted sampler + augmentation": Arm(
-        share=1.0, sampler="halves", synthetic_until=0.7, augment=True
+    "half synthetic + weighted sampler + augmentation": Arm(
+        share=1.0, every_class=True, sampler="halves", augment=True
+    ),
+    "half synthetic until 0.7, then weighted sampler + augmentation": Arm(
+        share=1.0, every_class=True, sampler="halves", synthetic_until=0.7, augment=True
+    ),
+    "half synthetic + logit adjustment + augmentation": Arm(
+        share=1.0, every_class=True, sampler="sources", adjust=1.0, augment=True
+    ),
+    "half synthetic + Mixup + weighted sampler + augmentation": Arm(
+        share=1.0, every_class=True, sampler="halves", mixup=1.0, augment=True
     ),
     "synthetic only + augmentation": Arm(share=1.0, real=False, augment=True),
 }
@@ -110,6 +121,7 @@ SERIES_ARMS: dict[str, Arm] = {
     "blend 0.5 + weights": Arm(share=0.5, sampler="balanced"),
     "blend 0.5 + logit adjustment": Arm(share=0.5, adjust=1.0),
     "blend 1 until 0.7, then weights": Arm(share=1.0, synthetic_until=0.7),
+    "half synthetic + weights": Arm(share=1.0, every_class=True, sampler="halves"),
     "synthetic only": Arm(share=1.0, real=False),
 }
 

@@ -38,10 +38,10 @@ CANDIDATES: dict[str, list[str]] = {
         "augmentation",
         "weighted sampler + augmentation",
         "logit adjustment + augmentation",
-        "blend 0.25 + augmentation",
         "blend 0.5 + augmentation",
         "blend 1 + augmentation",
-        "blend 0.5 + logit adjustment + augmentation",
+        "half synthetic + weighted sampler + augmentation",
+        "half synthetic + logit adjustment + augmentation",
     ],
     "series": ["nothing", "weights", "blend 0.25", "blend 0.5", "blend 1", "blend 0.5 + weights"],
 }

@@ -43,7 +43,7 @@ Maker = Callable[[Tensor, IntArray, IntArray, "tuple[Tensor, IntArray] | None", 
 
 def wanted(counts: IntArray, arm: Arm) -> IntArray:
     """Synthetic samples of each class. (K,) -> (K,)."""
-    lacking = counts.max() - counts if arm.real else np.full_like(counts, counts.max())
+    lacking = counts.max() - counts if arm.real and not arm.every_class else np.full_like(counts, counts.max())
     return np.rint(arm.share * lacking).astype(np.int64)
 
 

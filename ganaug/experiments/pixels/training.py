@@ -117,6 +117,15 @@ def _halved(codes: IntArray, synthetic: Mask, size: int, rng: np.random.Generato
     yield from _drawn(1.0 / (np.bincount(half)[half] * sides[codes]), size, rng)
 
 
+def _by_source(codes: IntArray, synthetic: Mask, size: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """Half a batch of real items and half of synthetic ones, each of them shuffled; all of one kind if there is one."""
+    sides = [rows for rows in (np.flatnonzero(~synthetic), np.flatnonzero(synthetic)) if len(rows)]
+    sizes = [size] if len(sides) == 1 else [size - size // 2, size // 2]
+    streams = [_shuffled(codes[rows], synthetic[rows], n, rng) for rows, n in zip(sides, sizes, strict=True)]
+    while True:
+        yield np.concatenate([rows[next(stream)] for rows, stream in zip(sides, streams, strict=True)])
+
+
 def _drawn(weights: npt.NDArray[np.float64], size: int, rng: np.random.Generator) -> Iterator[IntArray]:
     while True:
         yield from rng.choice(len(weights), (AHEAD, size), p=weights / weights.sum())
@@ -126,6 +135,7 @@ SAMPLERS: dict[str, Callable[[IntArray, Mask, int, np.random.Generator], Iterato
     "shuffled": _shuffled,
     "balanced": _balanced,
     "halves": _halved,
+    "sources": _by_source,
 }
 
 
@@ -137,8 +147,8 @@ class _Phase:
         if not len(rows):
             raise InvalidDataError("there is nothing to train on")
         counts = np.bincount(codes, minlength=material.n_classes)
-        prior = torch.from_numpy(np.log(np.maximum(counts, 1) / len(rows))).float()
-        self.offset = arm.adjust * prior
+        sides = [codes[material.synthetic[rows] == side] for side in (False, True)]
+        self.offset = arm.adjust * torch.stack([_log_prior(side, material.n_classes) for side in sides])  # (2, K)
         effective = (1 - BETA) / (1 - BETA ** np.maximum(counts, 1))
         self.class_weights = torch.from_numpy(effective / effective.mean()).float()
         rng = numpy_generator(seed, "batches")
@@ -147,6 +157,12 @@ class _Phase:
     def batch(self) -> IntArray:
         """Places of the next items."""
         return self._rows[next(self._batches)]
+
+
+def _log_prior(codes: IntArray, n_classes: int) -> Tensor:
+    """Log share of each class, one item at least. (n,) -> (K,)."""
+    counts = np.maximum(np.bincount(codes, minlength=n_classes), 1)
+    return torch.from_numpy(np.log(counts / max(1, len(codes)))).float()
 
 
 def _phases(material: Material, arm: Arm, size: int, seed: int) -> tuple[_Phase, _Phase]:
@@ -189,18 +205,20 @@ def train(material: Material, arm: Arm, schedule: Schedule, pipe: Pipe, steps: i
     player = Player(network.train(), schedule.learning_rate, (0.9, 0.999))
     first, last = _phases(material, arm, schedule.batch_size, child_seed(seed, "batches"))
     draws, chance = numpy_generator(seed, "mixup"), torch.Generator(device).manual_seed(child_seed(seed, "augment"))
-    labels, weights = torch.from_numpy(material.codes), torch.from_numpy(np.where(material.synthetic, arm.weight, 1.0))
+    labels, source = torch.from_numpy(material.codes), torch.from_numpy(material.synthetic).long()
+    weights = torch.from_numpy(np.where(material.synthetic, arm.weight, 1.0)).float()
     for step in range(steps):
         progress = step / steps
         phase = last if progress >= arm.synthetic_until else first
         rows = torch.from_numpy(phase.batch())
-        x, y, weight = (part[rows].to(device) for part in (material.x, labels, weights.float()))
+        x, y, weight = (part[rows].to(device) for part in (material.x, labels, weights))
         x = pipe(x, 0.5, chance) if arm.augment else x
-        offset = phase.offset.to(device)
-        importance = phase.class_weights.to(device) if progress >= arm.reweight_from else torch.ones_like(offset)
+        offset = phase.offset[source[rows]].to(device)
+        importance = phase.class_weights if progress >= arm.reweight_from else torch.ones(material.n_classes)
+        importance = importance.to(device)
         share, partner = _mixed(arm.mixup, len(y), draws)
         if share < 1:
-            x = share * x + (1 - share) * x[partner.to(device)]
+            x, offset = (share * part + (1 - share) * part[partner.to(device)] for part in (x, offset))
         logits = network(fast_layout(x)) + offset
         loss = share * _loss(logits, y, weight * importance[y])
         if share < 1:
