@@ -32,7 +32,7 @@ from ganaug.experiments import (
 )
 from ganaug.experiments.pixels import training
 from ganaug.experiments.pixels.judges import applies, series_features
-from ganaug.experiments.pixels.makers import Material, material, smote, wanted, wanted
+from ganaug.experiments.pixels.makers import Material, material, smote, wanted
 from ganaug.experiments.pixels.networks import SmallCNN
 from ganaug.experiments.pixels.samples import read_split, seen
 from ganaug.experiments.pixels.scores import half_width, rare_classes, recalls

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 
 from ganaug.codecs.series import SeriesCodec
 from ganaug.devices import resolve_device
@@ -16,6 +15,7 @@ from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.exceptions import InvalidParameterError
 from ganaug.networks import IMAGE_ARCHITECTURES
 from ganaug.seeding import child_seed, numpy_generator
+from ganaug.threads import alone
 from ganaug.training import Game, Watcher
 from ganaug.types import FloatArray, IntArray
 
@@ -207,15 +207,14 @@ class SeriesGAN(ConvolutionalGAN):
         device = resolve_device(self.device)
 
         def drawn(condition: int, n: int) -> FloatArray:
-            own: FloatArray = self._generate(condition, n, child_seed(seed, "noise floor", condition), device)
-            return own
+            own = child_seed(seed, "noise floor", condition)
+            return np.concatenate(list(self._generate(condition, n, own, device, alone)))
 
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
         with self._computing():
             self.noise_ = NoiseFloor.fit(prepared.x, conditions.of_codes(prepared.y), asked, drawn)
 
-    def _generate(self, condition: int, n: int, seed: int, device: torch.device) -> Any:
-        rows = super()._generate(condition, n, seed, device)
+    def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
         noise = getattr(self, "noise_", None)  # a pickle of an earlier version has none
         return rows if noise is None else noise.added(rows, condition, numpy_generator(seed, "noise"))
 
