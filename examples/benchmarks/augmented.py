@@ -40,6 +40,7 @@ SETS = [
 ]  # fmt: skip
 METRICS = ["average_precision", "balanced_accuracy", "f1"]
 OF_LABELS = {"balanced_accuracy", "f1"}
+LOSS = 0.01  # of the metric asked for, that no set may lose
 STRICTNESS = [0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0]
 OURS, TUNED = "AugmentedClassifier", "AugmentedClassifier, threshold tuned"
 
@@ -232,10 +233,10 @@ def rules_of(results):
 
 
 def table_of(results):
-    """Means and mean ranks per metric, and our worst set."""
+    """What was reached; means and mean ranks per metric, and our worst set."""
     from ganaug.experiments import to_markdown
 
-    parts = []
+    parts, said = [], []
     for metric in METRICS:
         one = results[results["metric"] == metric]
         cells = one.pivot_table(index=["set", "classifier"], columns="arm", values="score")
@@ -249,10 +250,19 @@ def table_of(results):
         table["worst set"] = losses.min()
         table["which"] = losses.idxmin().where(losses.min() < 0, "")
         parts.append(f"## {metric.replace('_', ' ')}\n\n{to_markdown(table, 4)}")
+        others = table.drop(index=[OURS, TUNED], errors="ignore")["mean rank"]
+        first, kept = table["mean rank"][OURS] < others.min(), table["worst set"][OURS] >= -LOSS
+        said.append(
+            f"- {metric.replace('_', ' ')}: {'' if first else 'not '}the best mean rank; "
+            f"{'on no set' if kept else 'on ' + table['which'][OURS]} more than {LOSS} below the bare classifier "
+            f"(the worst: {table['worst set'][OURS]:+.4f})"
+        )
     ours = results[results["arm"] == OURS]
     kinds = np.select([ours["share"] > 0, ours["class_weight"] != ""], ["synthetic rows", "class weights"], "nothing")
     counts = pd.crosstab(ours["metric"].to_numpy(), kinds, rownames=["metric"], colnames=[""])
-    return "\n\n".join([*parts, f"What it chose, times:\n\n{to_markdown(counts, 0)}", rules_of(results)])
+    return "\n\n".join(
+        ["\n".join(said), *parts, f"What it chose, times:\n\n{to_markdown(counts, 0)}", rules_of(results)]
+    )
 
 
 def main(arguments=None):
