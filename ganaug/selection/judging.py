@@ -31,7 +31,7 @@ ONE_ERROR = 0.8413
 # How many errors a gain must exceed: where balancing should help, for it moves decisions towards the rare classes, and
 # where it should not, for the best ranking is the same at any balance. docs/augmented_classifier.md says what other
 # numbers would choose.
-EXPECTED, UNEXPECTED = 0.75, 1.5
+EXPECTED, UNEXPECTED = 1.0, 1.5
 
 
 @dataclass(frozen=True)
