@@ -224,8 +224,9 @@ def write_page(found, asked):
         "the seeds ± half of Student's 95 % interval. All arms take the same number of steps, so one with more images "
         "sees each of them less often. *Blend 0.5*: half of the synthetic images that full balance would take, from "
         "one `ImageGAN` fitted to the same training images. *Half synthetic*: as many synthetic images of every class, "
-        "and half of each batch is synthetic; with logit adjustment, each by the frequencies of its own source. `g_mean` is the root of the product of recalls (GAMO), "
-        "`g_mean_ovr` the mean of one-against-rest √(TPR·TNR) (DeepSMOTE). Sets and splits stand in the script."
+        "and half of each batch is synthetic; with logit adjustment, each by the frequencies of its own source. "
+        "`g_mean` is the root of the product of recalls (GAMO), `g_mean_ovr` the mean of one-against-rest √(TPR·TNR) "
+        "(DeepSMOTE). Sets and splits stand in the script."
     )
     left = [name for name in SETS if name not in found]
     intro += f" Not run yet: {', '.join(left)}." if left else ""
