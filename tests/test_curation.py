@@ -11,7 +11,8 @@ from sklearn.tree import DecisionTreeClassifier
 from ganaug.codecs import TableCodec
 from ganaug.curation import RULES, Curator, Tally, draw_curated
 from ganaug.curation import forest as forest_module
-from ganaug.curation.curator import ROUNDS, check_rules
+from ganaug.curation.curator import check_rules
+from ganaug.curation.drawing import ROUNDS
 from ganaug.curation.forest import ArrayForest
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 

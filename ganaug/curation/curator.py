@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +20,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.seeding import child_seed, numpy_generator
 from ganaug.types import FloatArray, IntArray
 
-__all__ = ["RULES", "Curator", "Tally", "draw_curated"]
+__all__ = ["AUTO", "MIN_ROWS", "RULES", "Curator", "check_rules"]
 
 RULES = ("copies", "outliers", "other_class")
 
@@ -38,7 +37,6 @@ N_DIRECTIONS = 32
 BY_CHANCE = 0.1
 # A class of fewer rows has seen too little to say what is far outside it, or what is another class.
 MIN_ROWS = 12
-ROUNDS = 8
 # Where the classes lie apart, that share of the votes is little: a row is then asked for as much as this share of the
 # class's own unseen rows stay below, but never for all of the votes. docs/method.md tells what else was tried.
 AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
@@ -60,32 +58,6 @@ _ARRAYS = {
     "forest.threshold": (1, "float32"),
     **dict.fromkeys(("forest.feature", "forest.left", "forest.right", "forest.roots"), (1, "int32")),
 }
-
-
-@dataclass
-class Tally:
-    """How many candidates were drawn and what became of them.
-
-    Attributes
-    ----------
-    drawn, kept : int
-        Candidates up to the last one needed, and rows returned.
-    rejected : dict
-        Rule to number of candidates it refused (each counts once, for the first rule).
-        ``drawn + taken_anyway`` is ``kept`` plus all of these.
-    taken_anyway : int
-        Refused rows that were returned all the same, because the bound on
-        drawing again was reached.
-    """
-
-    drawn: int = 0
-    kept: int = 0
-    rejected: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RULES, 0))
-    taken_anyway: int = 0
-
-    def row(self) -> dict[str, int]:
-        """As one flat row of a table."""
-        return {"drawn": self.drawn, "kept": self.kept, **self.rejected, "taken_anyway": self.taken_anyway}
 
 
 class Curator:
@@ -331,67 +303,3 @@ def check_rules(curate: bool | str | Iterable[str]) -> tuple[str, ...]:
             f"curate={curate!r} names no such rule: {unknown}; give True, False, or any of {list(RULES)}"
         )
     return names
-
-
-def draw_curated(
-    draw: Callable[[int, int], Iterable[FloatArray]], curator: Curator | None, condition: int, n: int
-) -> tuple[FloatArray, Tally]:
-    """Exactly ``n`` rows, drawn again where a rule refuses them, at most `ROUNDS` times.
-
-    Parameters
-    ----------
-    draw : callable ``(n, round) -> iterable of (m, d)``
-        Draws candidates, in parts of as many as it likes. Each is judged before the next one is drawn.
-    curator : Curator or None
-        None keeps everything.
-    condition : int
-    n : int
-
-    Returns
-    -------
-    rows : ndarray of shape (n, d), float32
-        In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
-    tally : Tally
-    """
-    tally, rows = Tally(), np.zeros(0, np.float32)  # as many and as large as the first part's, once it is here
-    refused: list[FloatArray] = []
-    faults: list[npt.NDArray[np.int8]] = []
-    missing = n
-    for round_ in range(ROUNDS if curator is not None else 1):
-        if round_ and not missing:
-            break
-        rate = tally.kept / tally.drawn if tally.drawn else 1.0
-        spare = min(1.2, 1 + 3 / math.sqrt(max(1, missing)))
-        count = missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * spare, 4 * n))
-        for part in draw(count, round_):
-            if not tally.drawn:
-                rows = np.empty((n, *part.shape[1:]), part.dtype)
-            said = np.zeros(len(part), np.int8) if curator is None else curator.verdict(part, condition)
-            good = np.flatnonzero(said == 0)[:missing]
-            missing -= len(good)
-            if not missing and len(good):  # what was drawn beyond the last row needed does not count
-                said = said[: good[-1] + 1]
-            part.take(good, axis=0, out=rows[tally.kept : tally.kept + len(good)], mode="clip")
-            tally.drawn += len(said)
-            tally.kept += len(good)
-            for place, rule in enumerate(RULES, 1):
-                tally.rejected[rule] += int((said == place).sum())
-            bad = _least_evil(said)[:missing]
-            refused.append(part[bad])
-            faults.append(said[bad])
-            if not missing:
-                break
-        pool, found = np.concatenate(refused), np.concatenate(faults)
-        best = _least_evil(found)[:missing]  # no more of them than could be needed
-        refused, faults = [pool[best]], [found[best]]
-    if missing:
-        rows[tally.kept :] = refused[0]
-        tally.taken_anyway = missing
-        tally.kept = n
-    return rows, tally
-
-
-def _least_evil(said: npt.NDArray[np.int8]) -> IntArray:
-    """Places of refused rows, another class's first: a copy tells a secret, an outlier teaches nonsense."""
-    bad = np.flatnonzero(said)
-    return bad[np.argsort(-said[bad], kind="stable")]
