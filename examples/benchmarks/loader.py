@@ -126,6 +126,8 @@ def watch_memory(items, workers, epochs):
 
     blended = BlendedDataset(pictures(items // 2, 1), Noise(), {1: items // 2 + 1}, refresh_every=1)
     loader, memory = loader_of(blended, workers, persistent_workers=workers > 0), []
+    # else a worker's first full collection copies all pages that hold Python objects: once, with any dataset
+    gc.freeze()
     for number in range(epochs):
         blended.set_epoch(number)
         epoch(loader)
