@@ -125,9 +125,8 @@ def _raising_signals() -> Iterator[None]:
         return
     interrupt = InsistentInterrupt(errors)
     before = {number: signal.getsignal(number) for number in errors}
-    mine = [
-        number for number in errors if before[number] in (signal.default_int_handler, signal.SIG_DFL)
-    ]  # not ignored
+    defaults = (signal.default_int_handler, signal.SIG_DFL)
+    mine = [number for number in errors if before[number] in defaults]  # not what is ignored
     try:
         for number in mine:
             signal.signal(number, interrupt)

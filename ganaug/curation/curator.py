@@ -133,9 +133,8 @@ class Curator:
             for rule in self.rules:
                 refused = _TESTS[rule](self, part, condition)
                 own[left[refused]] = np.where(own[left[refused]], own[left[refused]], RULES.index(rule) + 1)
-                if 8 * np.count_nonzero(refused) > len(
-                    part
-                ):  # to judge a few rows twice is cheaper than to copy all others
+                # to judge a few rows twice is cheaper than to copy all others
+                if 8 * np.count_nonzero(refused) > len(part):
                     left, part = left[~refused], part[~refused]
         return said
 
