@@ -16,6 +16,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ganaug.codecs.choice import check_known, check_observed
+from ganaug.codecs.places import Places
 from ganaug.codecs.plain import Array, Plain, State
 from ganaug.codecs.quantiles import normal_scores
 from ganaug.seeding import numpy_generator
@@ -62,11 +63,11 @@ class ManyModel:
         return cKDTree(self.codes[self.n_top :], leafsize=32, balanced_tree=False)
 
     @cached_property
-    def _by_first(self) -> tuple[Array, Array]:
+    def _by_first(self) -> tuple[Array, Places]:
         """The same in the order of their first dimension, in which they are distinct: for exact codes."""
         first = self.codes[self.n_top :, 0]
         order = np.argsort(first, kind="stable")
-        return order, first[order]
+        return order, Places(first[order].astype(np.float64))
 
     @classmethod
     def fit(
@@ -130,7 +131,7 @@ class ManyModel:
     def _nearest(self, points: Array) -> Array:
         """Places among the levels that are not frequent. (n, 4) -> (n,)."""
         order, first = self._by_first
-        near = order.take(np.searchsorted(first, points[:, 0]), mode="clip")
+        near = order.take(first.below(points[:, 0].astype(np.float64)), mode="clip")
         exact = (self.codes[self.n_top :].take(near, axis=0) == points).all(1)
         if not exact.all():
             near[~exact] = self._tree.query(points[~exact].clip(-_FAR, _FAR), eps=_NEAR_ENOUGH)[1]

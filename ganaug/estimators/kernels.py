@@ -94,10 +94,15 @@ class ClassKernel:
         with one_thread():
             moved = (noise @ torch.from_numpy(self.roots[place])).numpy()
         centre = self.centres[place]
-        moved += rows[:, self.columns] - centre
+        first, d = int(self.columns[0]), len(self.columns)
+        # a slice, where the columns lie side by side: several times as fast as a list of them
+        side_by_side = self.columns[-1] - first == d - 1
+        columns = slice(first, first + d) if side_by_side else self.columns
+        moved += rows[:, columns] - centre
         moved /= np.sqrt(1 + self.widths[place] ** 2)
+        moved += centre
         smeared = rows.copy()
-        smeared[:, self.columns] = moved + centre
+        smeared[:, columns] = moved
         return smeared
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:

@@ -106,7 +106,10 @@ class Generator(GeneratorNetwork):
         return torch.cat([self.heads.perturbed_(self._raw(own, own_labels), rng) for own, own_labels in parts])
 
     def _raw(self, z: Tensor, labels: Tensor) -> Tensor:
-        hidden = product(z, self.first.weight, self.first.bias) + F.embedding(labels, self.classes)
+        if len(labels) and bool((labels == labels[0]).all()):  # a pass over the layer saved
+            hidden = product(z, self.first.weight, self.first.bias + self.classes[labels[0]])
+        else:
+            hidden = product(z, self.first.weight, self.first.bias) + F.embedding(labels, self.classes)
         for block in self.body:
             assert isinstance(block, ResidualBlock)
             hidden = block.unlearnt(hidden)
