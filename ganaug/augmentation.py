@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from ganaug.exceptions import InvalidParameterError
 from ganaug.types import Block
 
-__all__ = ["POLICIES", "Augmentation", "Pipe", "diff_augment", "jitter", "unchanged"]
+__all__ = ["POLICIES", "Augmentation", "DiffAugment", "Pipe", "diff_augment", "direct", "jitter", "unchanged"]
 
 Augmentation = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 Pipe = Callable[[Tensor, float, torch.Generator], Tensor]  # (samples, progress in [0, 1], rng) -> samples
@@ -159,13 +160,46 @@ POLICIES: dict[str, Policy] = {
 }
 
 
+def direct(x: Tensor, progress: float, rng: torch.Generator) -> Tensor:
+    """The samples as they are."""
+    return x
+
+
+@dataclass(frozen=True)
+class DiffAugment:
+    """Random changes whose probability goes up and down in the course of a training; see `diff_augment`."""
+
+    changes: tuple[Policy, ...]
+    probability: float
+    ramp: float
+    fade: tuple[float, float]
+
+    def __call__(self, x: Tensor, progress: float, rng: torch.Generator) -> Tensor:
+        """Samples as the discriminator sees them."""
+        now = self.strength(progress)
+        return self.changed(x, now, rng) if now else x
+
+    def strength(self, progress: float) -> float:
+        """How probable each change is at a point of the training."""
+        begins, ends = self.fade
+        rising = progress / self.ramp if progress < self.ramp else 1.0
+        falling = (ends - progress) / (ends - begins) if progress > begins and ends > begins else 1.0
+        return 0.0 if progress >= ends < 1 else self.probability * max(0.0, min(rising, falling))
+
+    def changed(self, x: Tensor, strength: float | Tensor, rng: torch.Generator) -> Tensor:
+        """Each change to each sample with a probability, which may be a tensor of no dimensions."""
+        for change, row in zip(self.changes, _uniform(x, len(self.changes), rng), strict=True):
+            x = change(x, row < strength, rng)
+        return x
+
+
 def diff_augment(
     policy: Sequence[str] = ("translation", "cutout"),
     *,
     probability: float = 0.7,
     ramp: float = 0.2,
     fade: tuple[float, float] = (0.75, 0.9),
-) -> Pipe:
+) -> DiffAugment:
     """Random changes to what the discriminator sees, real and fake alike (DiffAugment; Zhao et al. 2020).
 
     With a few hundred images a discriminator learns them by heart. If it never
@@ -217,16 +251,4 @@ def diff_augment(
         raise InvalidParameterError(f"probability={probability} must lie between 0 and 1")
     if not 0 <= ramp <= fade[0] <= fade[1] <= 1:
         raise InvalidParameterError(f"ramp={ramp} and fade={fade} must follow one another between 0 and 1")
-    changes = [POLICIES[name] for name in policy]
-
-    def pipe(x: Tensor, progress: float, rng: torch.Generator) -> Tensor:
-        rising = progress / ramp if progress < ramp else 1.0
-        falling = (fade[1] - progress) / (fade[1] - fade[0]) if progress > fade[0] and fade[1] > fade[0] else 1.0
-        now = 0.0 if progress >= fade[1] < 1 else probability * max(0.0, min(rising, falling))
-        if now == 0:
-            return x
-        for change, row in zip(changes, _uniform(x, len(changes), rng), strict=True):
-            x = change(x, row < now, rng)
-        return x
-
-    return pipe
+    return DiffAugment(tuple(POLICIES[name] for name in policy), probability, ramp, fade)

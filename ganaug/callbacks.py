@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.exceptions import MissingDependencyError
-from ganaug.training import Event, Game
+from ganaug.game import Game
+from ganaug.training import Event
 
 __all__ = ["BestSnapshot", "ProgressBar", "TensorBoardLogger", "say", "stop_when_diverged", "wants_progress"]
 

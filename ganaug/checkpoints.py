@@ -19,8 +19,9 @@ from torch import Tensor
 from ganaug.callbacks import BestSnapshot
 from ganaug.exceptions import InvalidParameterError
 from ganaug.files import checked_path
+from ganaug.game import Game
 from ganaug.state import State, expect, read_state, write_state
-from ganaug.training import Course, Game
+from ganaug.training import Course
 
 __all__ = ["Checkpoint", "digest"]
 

@@ -19,10 +19,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ganaug.augmentation import Pipe
+from ganaug.descent import Player, flatten
+from ganaug.game import Game
 from ganaug.networks.translation import Judges, Translators
 from ganaug.objectives import PENALTIES, Objective
 from ganaug.threads import Team
-from ganaug.training import Event, Game, Pipe, Player, Watcher, cosine_tail, flatten, summary
+from ganaug.training import Event, Watcher, cosine_tail, summary
 
 __all__ = ["CycleGame", "CyclePlan", "ImagePool", "play_cycle", "shifted"]
 

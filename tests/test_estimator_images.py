@@ -165,9 +165,10 @@ def test_the_same_on_any_number_of_cores(monkeypatch):
 
 def test_parts_add_up_to_the_batch():
     """The gradient of a batch in parts is that of the whole: same data, same noise."""
+    from ganaug.game import Game, Plan
     from ganaug.networks import IMAGE_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.training import Game, Plan, parted, together
+    from ganaug.slopes import parted, together
 
     rng = torch.Generator().manual_seed(0)
     players = IMAGE_ARCHITECTURES["residual"]((1, 8, 8), 2, rng, channels=2, max_channels=4, latent_dim=4)

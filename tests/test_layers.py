@@ -21,7 +21,10 @@ LAYERS = [
     ("L1", {"augmentation", "codecs", "networks", "objectives"}),
     ("L2", {"batches", "descent", "devices", "files", "interrupts", "precision", "ranks", "threads"}),
     ("L2", {"state"}),
-    ("L2", {"parallel", "training"}),
+    ("L2", {"game", "parallel"}),
+    ("L2", {"slopes"}),
+    ("L2", {"replay"}),
+    ("L2", {"training"}),
     ("L2", {"callbacks", "cycle"}),  # they watch the game; the game knows only that it is watched
     ("L2", {"checkpoints"}),
     ("L3", {"curation", "metrics"}),

@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 
 from ganaug.exceptions import InvalidParameterError
+from ganaug.game import Game, Plan
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES
 from ganaug.networks.convolutions import Convolution, activate, convolve
 from ganaug.networks.pyramid import pyramid
 from ganaug.networks.resampling import enlarge, shrink
 from ganaug.objectives import OBJECTIVES
-from ganaug.training import Game, Plan, play_step
+from ganaug.training import play_step
 
 SHAPES = [
     (1, 8, 8), (3, 28, 28), (2, 20, 36), (1, 31, 50), (1, 8, 65), (4, 15, 9), (1, 5, 6),

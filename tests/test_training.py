@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from ganaug.batches import Table, class_probabilities
+from ganaug.descent import flatten
+from ganaug.game import Game, Plan
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
-from ganaug.training import Game, Plan, Table, class_probabilities, cosine_tail, flatten, train
+from ganaug.training import cosine_tail, train
 from ganaug.types import Block
 
 PLAN = Plan(

@@ -86,13 +86,14 @@ def run(options, name, finished_only=False):
     arms = BALANCED if len(set(SETS[name][1])) == 1 else options.arms or ASKED
     return compare_images(
         {name: functools.partial(split, name)},
-        {"ImageGAN": ImageGAN(**limits, verbose=False)},
+        {"ImageGAN": ImageGAN(**limits, device=options.device, verbose=False)},
         arms,
         seeds=options.seeds,
         epochs=options.epochs or SETS[name][3],
         width=options.width,
         augment=SETS[name][2],
         quality=not options.quick,
+        device=options.device,
         n_jobs=options.jobs,
         cache=options.cache,
         finished_only=finished_only,
@@ -246,6 +247,7 @@ def parser_of(text, sets, default, page_path, cache, epochs, width, steps):
     parser.add_argument("--width", type=int, default=width, help=f"of every classifier (default: {width})")
     parser.add_argument("--steps", type=int, default=steps, help=f"of every GAN (default: {steps})")
     parser.add_argument("--minutes", type=float, default=None, help="of every GAN, instead of steps")
+    parser.add_argument("--device", default="cpu", help="of GANs and classifiers (default: cpu, on which they repeat)")
     parser.add_argument("--quick", action="store_true", help="do not measure the samples' quality")
     parser.add_argument("--jobs", type=int, default=None, help="arms at a time (default: 1)")
     parser.add_argument("--cache", type=type(OUT), default=cache, help=f"folder (default: {cache.relative_to(ROOT)})")

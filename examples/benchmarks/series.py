@@ -51,12 +51,17 @@ def run(options, name, finished_only=False):
     limits = {"max_time": f"{options.minutes}min"} if options.minutes else {"max_steps": options.steps}
     return compare_series(
         {name: functools.partial(SETS[name])},
-        {"SeriesGAN": SeriesGAN(**limits, noise_floor=not options.no_noise_floor, verbose=False)},
+        {
+            "SeriesGAN": SeriesGAN(
+                **limits, noise_floor=not options.no_noise_floor, device=options.device, verbose=False
+            )
+        },
         options.arms,
         seeds=options.seeds,
         epochs=options.epochs,
         width=options.width,
         quality=not options.quick,
+        device=options.device,
         n_jobs=options.jobs,
         cache=options.cache,
         finished_only=finished_only,

@@ -42,9 +42,10 @@ class Products(TorchDispatchMode):
 def game(rows, columns, batch_size, width, depth):
     """Everything that a step of ``TabularGAN`` on such a table needs."""
     from ganaug import TabularGAN
+    from ganaug.batches import Table
+    from ganaug.game import Game
     from ganaug.networks import TABULAR_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.training import Game, Table
     from ganaug.types import Block
 
     rng = torch.Generator().manual_seed(0)

@@ -19,6 +19,7 @@ from ganaug.types import FloatArray, IntArray
 
 __all__ = ["Judge"]
 
+CPU = torch.device("cpu")
 BATCH = 64
 # Width at full resolution: a quarter of the cost of a small generator.
 CHANNELS = 8
@@ -56,6 +57,7 @@ class Judge:
         steps: int,
         at_once: int,
         seed: int,
+        device: torch.device = CPU,
     ) -> Judge:
         """Learn to name the class.
 
@@ -75,13 +77,16 @@ class Judge:
         at_once : int
             Samples in one pass, later.
         seed : int
+        device : torch.device
+            Where it learns and judges.
         """
-        network = _network(n_classes, shape, child_seed(seed, "network"))
-        rng = torch.Generator().manual_seed(child_seed(seed, "training"))
+        network = _network(n_classes, shape, child_seed(seed, "network")).to(device)
+        rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
         counts = np.bincount(y, minlength=n_classes)
         if (counts > 0).sum() > 1:
             present = torch.from_numpy(counts > 0).double()
-            table = Table(torch.from_numpy(x), torch.from_numpy(y), present / present.sum(), load=load)
+            weights = (present / present.sum()).to(device)
+            table = Table(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=load)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             player = Player(network, 2e-3, (0.9, 0.99))
             batches = table.batches(BATCH, rng)
@@ -92,10 +97,11 @@ class Judge:
                 assert loss is not None
                 player.descend(loss.mean(), 1 - step / steps)
         judge = cls(network, shape)
-        judge.at_once = at_once
+        judge.at_once, judge.device = at_once, device
         return judge
 
     at_once = 256
+    device = CPU
 
     def features(self, samples: Tensor) -> Tensor:
         """The last hidden layer. (B, C, *spatial) -> (B, `WIDTH`), wherever the samples are."""
@@ -106,12 +112,11 @@ class Judge:
     @torch.inference_mode()
     def seen(self, x: npt.NDArray[Any], load: Load) -> tuple[FloatArray, FloatArray]:
         """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
-        self.network.to("cpu")
         features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
         for start in range(0, len(x), self.at_once):
-            now = self.features(load(torch.from_numpy(x[start : start + self.at_once])))
-            features.append(now.numpy())
-            shares.append(self._classes(now).softmax(1).numpy())
+            now = self.features(load(torch.from_numpy(x[start : start + self.at_once]).to(self.device)))
+            features.append(now.cpu().numpy())
+            shares.append(self._classes(now).softmax(1).cpu().numpy())
         return np.concatenate(features), np.concatenate(shares)
 
     @property

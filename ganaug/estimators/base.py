@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganaug.batches import Table, class_probabilities
 from ganaug.callbacks import wants_progress
 from ganaug.checkpoints import Checkpoint, digest
 from ganaug.codecs import LabelCodec
@@ -27,12 +28,13 @@ from ganaug.estimators.rebuilding import RebuildingMixin
 from ganaug.estimators.scoring import ScoringMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, TrainingWarning
 from ganaug.files import checked_path
+from ganaug.game import Game
 from ganaug.networks import CONDITIONINGS, Players
 from ganaug.objectives import OBJECTIVES
+from ganaug.replay import can_be_replayed
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.state import write_state
 from ganaug.threads import Team, alone, machine_threads
-from ganaug.training import Game, Table, class_probabilities
 from ganaug.types import IntArray
 
 __all__ = ["BaseGAN"]
@@ -151,6 +153,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             known = None if checkpoint is None else checkpoint.design
             design, plan = self._designed(settings, prepared, conditions.count, earlier, device, work, known)
             plan = replace(plan, ranks=ranks, parts=-(-plan.parts // ranks.count) * ranks.count)
+            plan = replace(plan, replays=can_be_replayed(plan, device))
             if checkpoint is not None:
                 checkpoint.design = design
             train_rows, judge_rows = hold_out(y, settings["validation_fraction"], numpy_generator(seed, "hold out"))

@@ -12,24 +12,26 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from ganaug.augmentation import Augmentation, Pipe, diff_augment, unchanged
+from ganaug.augmentation import Augmentation, Pipe, diff_augment, direct, unchanged
 from ganaug.batches import Load
 from ganaug.callbacks import say, wants_progress
 from ganaug.codecs.sources import resolve_samples
-from ganaug.curation import Judge, LooksCurator
+from ganaug.curation import Judge, LooksCurator, Tally
+from ganaug.devices import resolve_device
 from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
 from ganaug.estimators.judging import looks, snapshot_measure
 from ganaug.estimators.modality import Measure, Placed
 from ganaug.estimators.planning import preset_channels, seconds_per_step, within
 from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.game import Plan
 from ganaug.networks import IMAGE_ARCHITECTURES, Players
 from ganaug.objectives import OBJECTIVES
 from ganaug.precision import fastest
 from ganaug.ranks import Ranks, together_with
 from ganaug.seeding import child_seed
 from ganaug.threads import Team, machine_threads, team
-from ganaug.training import Plan, Watcher, direct
+from ganaug.training import Watcher
 from ganaug.types import FloatArray, IntArray
 
 __all__ = ["SCOPES", "ConvolutionalGAN"]
@@ -169,6 +171,11 @@ class ConvolutionalGAN(BaseGAN):
         # kernels that lie channel by channel make images lie so, which convolutions like
         return network.to(device, memory_format=torch.channels_last if flat else None)  # type: ignore[call-overload]
 
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
+        if self.curator_ is not None:  # it judges where the samples are made
+            self.curator_.judge.device = resolve_device(self.device)
+        return super()._drawn(code, n, seed)
+
     # ---- training ----------------------------------------------------------------------------
 
     def _team(self, device: torch.device) -> AbstractContextManager[Team]:
@@ -274,6 +281,7 @@ class ConvolutionalGAN(BaseGAN):
             steps=min(JUDGE_STEPS, max(5, steps // 5)),
             at_once=self._at_once(codec),
             seed=child_seed(seed, "judge"),
+            device=self._ranks(settings["device"])[1],
         )
         curator = LooksCurator(settings["curate"], settings["min_probability"], look, codec, child_seed(seed, "sketch"))
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]

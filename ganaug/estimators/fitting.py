@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from ganaug.batches import Table
 from ganaug.callbacks import BestSnapshot, ProgressBar, stop_when_diverged
 from ganaug.checkpoints import Checkpoint
+from ganaug.game import Game, Plan
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.objectives import Objective
-from ganaug.training import Course, Event, Game, Plan, Table, Watcher, train
+from ganaug.training import Course, Event, Watcher, train
 
 __all__ = ["Played", "play"]
 

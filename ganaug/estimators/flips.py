@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganaug.cycle import shifted
+from ganaug.descent import Player
 from ganaug.exceptions import ModelFileError
 from ganaug.networks.translation import PatchDiscriminator, patch_halvings
 from ganaug.seeding import child_seed
 from ganaug.state import expect
-from ganaug.training import Player, cosine_tail
+from ganaug.training import cosine_tail
 from ganaug.types import FloatArray
 
 __all__ = ["FlipCheck"]

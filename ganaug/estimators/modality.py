@@ -15,10 +15,10 @@ from ganaug.batches import Load, as_stored
 from ganaug.curation import Curator
 from ganaug.estimators.judging import snapshot_measure
 from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.game import Plan
 from ganaug.networks import Players
 from ganaug.ranks import Ranks
 from ganaug.threads import Team, alone, one_thread
-from ganaug.training import Plan
 from ganaug.types import FloatArray, IntArray
 
 __all__ = ["Modality"]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from ganaug.estimators.modality import Modality
 from ganaug.estimators.prepared import Conditions
 from ganaug.exceptions import InvalidParameterError
+from ganaug.game import Game
 from ganaug.networks import Players
-from ganaug.training import Game
 from ganaug.types import FloatArray
 
 __all__ = ["RebuildingMixin"]

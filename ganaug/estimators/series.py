@@ -13,10 +13,11 @@ from ganaug.estimators.convolutional import ConvolutionalGAN
 from ganaug.estimators.noise import NoiseFloor
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.exceptions import InvalidParameterError
+from ganaug.game import Game
 from ganaug.networks import IMAGE_ARCHITECTURES
 from ganaug.seeding import child_seed, numpy_generator
 from ganaug.threads import alone
-from ganaug.training import Game, Watcher
+from ganaug.training import Watcher
 from ganaug.types import FloatArray, IntArray
 
 __all__ = ["SeriesGAN"]

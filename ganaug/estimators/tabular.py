@@ -15,8 +15,9 @@ from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
 from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.game import Plan
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
-from ganaug.training import Plan, Watcher
+from ganaug.training import Watcher
 from ganaug.types import IntArray
 
 __all__ = ["TabularGAN"]

@@ -24,6 +24,7 @@ from ganaug.experiments.pixels.arms import Arm
 from ganaug.experiments.pixels.makers import Material
 from ganaug.experiments.pixels.networks import SmallCNN
 from ganaug.networks.convolutions import fast_layout
+from ganaug.replay import Deck, Tape
 from ganaug.seeding import child_seed, numpy_generator
 from ganaug.types import FloatArray, IntArray
 
@@ -142,15 +143,25 @@ SAMPLERS: dict[str, Callable[[IntArray, Mask, int, np.random.Generator], Iterato
 class _Phase:
     """What is drawn from, until synthetic items leave or after."""
 
-    def __init__(self, rows: IntArray, material: Material, arm: Arm, sampler: str, size: int, seed: int) -> None:
+    def __init__(
+        self,
+        rows: IntArray,
+        material: Material,
+        arm: Arm,
+        sampler: str,
+        size: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
         codes = material.codes[rows]
         if not len(rows):
             raise InvalidDataError("there is nothing to train on")
         counts = np.bincount(codes, minlength=material.n_classes)
         sides = [codes[material.synthetic[rows] == side] for side in (False, True)]
-        self.offset = arm.adjust * torch.stack([_log_prior(side, material.n_classes) for side in sides])  # (2, K)
+        priors = torch.stack([_log_prior(side, material.n_classes) for side in sides])
+        self.offset = (arm.adjust * priors).to(device)  # (2, K)
         effective = (1 - BETA) / (1 - BETA ** np.maximum(counts, 1))
-        self.class_weights = torch.from_numpy(effective / effective.mean()).float()
+        self.class_weights = torch.from_numpy(effective / effective.mean()).float().to(device)
         rng = numpy_generator(seed, "batches")
         self._rows, self._batches = rows, SAMPLERS[sampler](codes, material.synthetic[rows], size, rng)
 
@@ -165,13 +176,13 @@ def _log_prior(codes: IntArray, n_classes: int) -> Tensor:
     return torch.from_numpy(np.log(counts / max(1, len(codes)))).float()
 
 
-def _phases(material: Material, arm: Arm, size: int, seed: int) -> tuple[_Phase, _Phase]:
+def _phases(material: Material, arm: Arm, size: int, seed: int, device: torch.device) -> tuple[_Phase, _Phase]:
     everything = np.arange(len(material.codes))
-    first = _Phase(everything, material, arm, arm.sampler, size, child_seed(seed, "first"))
+    first = _Phase(everything, material, arm, arm.sampler, size, child_seed(seed, "first"), device)
     if arm.synthetic_until == 1:
         return first, first
     real = np.flatnonzero(~material.synthetic)
-    return first, _Phase(real, material, arm, arm.late_sampler, size, child_seed(seed, "last"))
+    return first, _Phase(real, material, arm, arm.late_sampler, size, child_seed(seed, "last"), device)
 
 
 # ---- The training --------------------------------------------------------------------------------
@@ -203,29 +214,64 @@ def train(material: Material, arm: Arm, schedule: Schedule, pipe: Pipe, steps: i
     if dims == 2:
         network = network.to(memory_format=torch.channels_last)
     player = Player(network.train(), schedule.learning_rate, (0.9, 0.999))
-    first, last = _phases(material, arm, schedule.batch_size, child_seed(seed, "batches"))
+    first, last = _phases(material, arm, schedule.batch_size, child_seed(seed, "batches"), device)
     draws, chance = numpy_generator(seed, "mixup"), torch.Generator(device).manual_seed(child_seed(seed, "augment"))
-    labels, source = torch.from_numpy(material.codes), torch.from_numpy(material.synthetic).long()
-    weights = torch.from_numpy(np.where(material.synthetic, arm.weight, 1.0)).float()
+    slopes = _Slopes(network, player, material, arm, pipe, chance, device)
     for step in range(steps):
         progress = step / steps
         phase = last if progress >= arm.synthetic_until else first
         rows = torch.from_numpy(phase.batch())
-        x, y, weight = (part[rows].to(device) for part in (material.x, labels, weights))
-        x = pipe(x, 0.5, chance) if arm.augment else x
-        offset = phase.offset[source[rows]].to(device)
-        importance = phase.class_weights if progress >= arm.reweight_from else torch.ones(material.n_classes)
-        importance = importance.to(device)
-        share, partner = _mixed(arm.mixup, len(y), draws)
-        if share < 1:
-            x, offset = (share * part + (1 - share) * part[partner.to(device)] for part in (x, offset))
-        logits = network(fast_layout(x)) + offset
-        loss = share * _loss(logits, y, weight * importance[y])
-        if share < 1:
-            y, weight = y[partner], weight[partner]
-            loss = loss + (1 - share) * _loss(logits, y, weight * importance[y])
-        player.descend(loss, _rate(progress))
+        slope = slopes.of(phase, progress >= arm.reweight_from, rows, *_mixed(arm.mixup, len(rows), draws))
+        player.follow(slope, _rate(progress))
     return network.eval()
+
+
+class _Slopes:
+    """Gradients of the loss of a batch; on a GPU replayed, once for each phase."""
+
+    def __init__(
+        self,
+        network: SmallCNN,
+        player: Player[SmallCNN],
+        material: Material,
+        arm: Arm,
+        pipe: Pipe,
+        chance: torch.Generator,
+        device: torch.device,
+    ) -> None:
+        self.network, self.player, self.arm, self.pipe, self.chance = network, player, arm, pipe, chance
+        weights = torch.from_numpy(np.where(material.synthetic, arm.weight, 1.0)).float()
+        source = torch.from_numpy(material.synthetic).long()
+        parts = (material.x, torch.from_numpy(material.codes), source, weights)
+        self.x, self.labels, self.source, self.weights = (part.to(device) for part in parts)
+        self.device, self._deck = device, Deck(device) if device.type == "cuda" else None
+        self._tapes: dict[tuple[_Phase, bool], Tape[Tensor]] = {}
+
+    def of(self, phase: _Phase, reweighted: bool, rows: Tensor, shares: Tensor, partner: Tensor) -> Tensor:
+        """Of the items in these rows, each mixed with its partner by these two shares, if there are any."""
+        if self._deck is None:
+            return self._slope(phase, reweighted, rows, shares, partner)
+        given = (rows, shares, partner)
+        if (phase, reweighted) not in self._tapes:
+            own = [part.to(self.device, copy=True) for part in given]
+            self._tapes[phase, reweighted] = Tape(
+                lambda: self._slope(phase, reweighted, *own), own, self.chance, self._deck
+            )
+        return self._tapes[phase, reweighted](*given)
+
+    def _slope(self, phase: _Phase, reweighted: bool, rows: Tensor, shares: Tensor, partner: Tensor) -> Tensor:
+        x, y, weight = self.x[rows], self.labels[rows], self.weights[rows]
+        x = self.pipe(x, 0.5, self.chance) if self.arm.augment else x
+        offset = phase.offset[self.source[rows]]
+        importance = phase.class_weights if reweighted else torch.ones_like(phase.class_weights)
+        if not len(partner):
+            return self.player.slope(_loss(self.network(fast_layout(x)) + offset, y, weight * importance[y]))
+        share, other = shares
+        x, offset = (share * part + other * part[partner] for part in (x, offset))
+        logits = self.network(fast_layout(x)) + offset
+        loss = share * _loss(logits, y, weight * importance[y])
+        y, weight = y[partner], weight[partner]
+        return self.player.slope(loss + other * _loss(logits, y, weight * importance[y]))
 
 
 def _loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:  # (B, K), (B,), (B,) -> ()
@@ -234,11 +280,12 @@ def _loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:  # (B, K), (B,),
     return (weight * losses).sum() / weight.sum().clamp_min(1e-12)
 
 
-def _mixed(alpha: float, size: int, rng: np.random.Generator) -> tuple[float, Tensor]:
-    """Lambda ~ Beta(alpha, alpha) and whom each item is mixed with; 1 and nobody without Mixup."""
+def _mixed(alpha: float, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Lambda ~ Beta(alpha, alpha) and what is left of 1, and whom each item is mixed with; nobody without Mixup."""
     if not alpha:
-        return 1.0, torch.zeros(0, dtype=torch.long)
-    return float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(size))
+        return torch.ones(2), torch.zeros(0, dtype=torch.long)
+    share = float(rng.beta(alpha, alpha))
+    return torch.tensor([share, 1 - share]), torch.from_numpy(rng.permutation(size))
 
 
 def _rate(progress: float) -> float:
