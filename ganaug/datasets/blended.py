@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torchvision.datasets import VisionDataset
 
 from ganaug.codecs.targets_of import class_names_of, resolve_targets
 from ganaug.datasets.drawing import Source
@@ -18,6 +17,7 @@ from ganaug.datasets.fitting_in import check_beside, fit_in, label_like
 from ganaug.datasets.probing import look_at
 from ganaug.datasets.schedules import Schedule, schedule_of
 from ganaug.datasets.synthetic import SyntheticDataset
+from ganaug.datasets.vision import ItemDataset
 from ganaug.estimators import options
 from ganaug.estimators.strategy import new_rows
 from ganaug.estimators.targets import TargetCodec
@@ -29,7 +29,7 @@ __all__ = ["BlendedDataset"]
 Array = npt.NDArray[Any]
 
 
-class BlendedDataset(VisionDataset[Any]):
+class BlendedDataset(ItemDataset):
     """A real dataset with synthetic items of its rare classes after it.
 
     The real items come first, exactly as the real dataset hands them out. The

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torchvision.datasets import VisionDataset
 
 from ganaug.datasets.drawing import Piece, Source, pieces_of
 from ganaug.datasets.faces import Face, default_face, stored_form
 from ganaug.datasets.pool import PoolFile, write_pool
+from ganaug.datasets.vision import ItemDataset
 from ganaug.estimators import options
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.files import path_error
@@ -33,7 +33,7 @@ Array = npt.NDArray[Any]
 KEPT_BYTES = 2**28
 
 
-class SyntheticDataset(VisionDataset[Any]):
+class SyntheticDataset(ItemDataset):
     """A map-style dataset of a generator's samples, as torchvision's datasets are.
 
     Item *i* is a pure function of ``(seed, i)``: it is the same for every number
