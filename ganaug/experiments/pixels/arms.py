@@ -106,8 +106,16 @@ ARMS: dict[str, Arm] = {
     "half synthetic + Mixup + weighted sampler + augmentation": Arm(
         share=1.0, every_class=True, sampler="halves", mixup=1.0, augment=True
     ),
+    "half synthetic until 0.7, then logit adjustment + augmentation": Arm(
+        share=1.0, every_class=True, sampler="sources", adjust=1.0, synthetic_until=0.7, late_sampler="shuffled",
+        augment=True,
+    ),
+    "half synthetic + Mixup until 0.8, then Mixup-DRW + augmentation": Arm(
+        share=1.0, every_class=True, sampler="halves", mixup=1.0, synthetic_until=0.8, late_sampler="shuffled",
+        reweight_from=0.8, augment=True,
+    ),
     "synthetic only + augmentation": Arm(share=1.0, real=False, augment=True),
-}
+}  # fmt: skip
 
 # For series. Augmentation is left out: what it may do to a signal is not known in general.
 SERIES_ARMS: dict[str, Arm] = {
