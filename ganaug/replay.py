@@ -6,7 +6,9 @@ GPU to carry out. A CUDA graph asks for all of them at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -76,7 +78,7 @@ class Tape(Generic[Result]):
     def __call__(self, *values: Tensor) -> Result:
         """The result for inputs of these values."""
         for own, value in zip(self.inputs, values, strict=True):
-            own.copy_(value)
+            own.data.copy_(value)  # not as a change that autograd would hold against what was recorded
         self.calls += 1
         if self._graph is None:
             ripe = self.calls > UNRECORDED if self.after is None else self.after._graph is not None
@@ -99,12 +101,25 @@ class Tape(Generic[Result]):
         graph, deck = torch.cuda.CUDAGraph(), self.deck
         graph.register_generator_state(self.rng)
         with (
+            _uncollected(),
             torch.cuda.device(deck.device),
             # other threads may use the GPU meanwhile
             torch.cuda.graph(graph, pool=deck.pool, stream=deck.stream, capture_error_mode="thread_local"),
         ):
             self._result = self.function()
         return graph
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage is collected: memory of the GPU that was given back now would spoil a recording."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def can_be_replayed(plan: Plan, device: torch.device) -> bool:
@@ -153,15 +168,10 @@ class Replayed:
 
     def _blank(self, game: Game, objective: Objective, like: Part) -> tuple[Tape[Slope], Tape[Slope]]:
         own = Part(torch.empty_like(like.real), torch.empty_like(like.labels), like.share, like.rng)
-        first = Tape(
-            lambda: discriminator_slope(game, objective, own, self._held, 0.0),
-            (own.real, own.labels),
-            own.rng,
-            self._deck,
-        )
-        second = Tape(
-            lambda: generator_slope(game, objective, own, self._held, 0.0), (), own.rng, self._deck, after=first
-        )
+        held, deck = self._held, self._deck  # and not oneself: a circle would hold the GPU's memory for long
+        inputs = (own.real, own.labels)
+        first = Tape(lambda: discriminator_slope(game, objective, own, held, 0.0), inputs, own.rng, deck)
+        second = Tape(lambda: generator_slope(game, objective, own, held, 0.0), (), own.rng, deck, after=first)
         return first, second
 
 

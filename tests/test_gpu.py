@@ -19,7 +19,7 @@ from ganaug.networks import IMAGE_ARCHITECTURES, TABULAR_ARCHITECTURES
 from ganaug.networks.players import Players
 from ganaug.objectives import OBJECTIVES
 from ganaug.precision import fastest
-from ganaug.replay import UNRECORDED, Replayed, can_be_replayed
+from ganaug.replay import UNRECORDED, Deck, Replayed, Tape, can_be_replayed
 from ganaug.slopes import parted
 from ganaug.training import train
 from ganaug.types import Block
@@ -28,11 +28,9 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is 
 
 GPU = torch.device("cuda")
 PLAN = Plan(
-    max_steps=40, batch_size=16, learning_rate=1e-3, discriminator_learning_rate=1e-3, betas=(0.0, 0.99),
+    max_steps=24, batch_size=1024, learning_rate=1e-3, discriminator_learning_rate=1e-3, betas=(0.0, 0.99),
     decay_from=0.5, ema_half_life=5.0, penalty_every=4, penalty_scale=1.0, log_every=1, look_every=3,
 )  # fmt: skip
-# Sums of the same numbers, in the order that a kernel happens to take.
-NEAR = {"rtol": 0.02, "atol": 2e-3}
 
 
 def plan(**kw):
@@ -63,28 +61,27 @@ def rows():
 
 
 def played(players, x, the_plan, objective="relativistic"):
-    """The history of a training, and the weights of both players."""
+    """The history of a training, and how far the weights of both players went."""
     labels = torch.arange(len(x), device=GPU) % 2
     game = Game.start(players, the_plan)
+    before = game.generator.flat.clone(), game.discriminator.flat.clone()
     table = Table(x, labels, torch.tensor([0.5, 0.5], device=GPU))
     history, _ = train(game, table, OBJECTIVES[objective], the_plan, [], rng(2))
-    return history, game.generator.flat.clone(), game.discriminator.flat.clone()
+    return history, game.generator.flat - before[0], game.discriminator.flat - before[1]
 
 
 def alike(make, the_plan, objective="relativistic"):
-    """A training that is replayed is the one that is not."""
+    """A training that is replayed goes where one goes that is not; batches are so large that noise matters little."""
     assert can_be_replayed(the_plan, GPU) and the_plan.max_steps > 4 * UNRECORDED + 8
     plain = played(*make(), the_plan, objective)
-    replayed = played(*make(), plan_of(the_plan), objective)
+    replayed = played(*make(), dataclasses.replace(the_plan, replays=True), objective)
     for one, other in zip(plain[0], replayed[0], strict=True):
         for name in one:
-            assert other[name] == pytest.approx(one[name], rel=NEAR["rtol"], abs=NEAR["atol"]), (one["step"], name)
+            near = pytest.approx(one[name], rel=0.25 if name.endswith("_norm") else 0.1, abs=0.05)
+            assert other[name] == near, (one["step"], name)
     for one, other in zip(plain[1:], replayed[1:], strict=True):
-        torch.testing.assert_close(other, one, **NEAR)
-
-
-def plan_of(the_plan):
-    return dataclasses.replace(the_plan, replays=True)
+        assert torch.nn.functional.cosine_similarity(one, other, dim=0) > 0.9
+        assert float(other.norm() / one.norm()) == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize("architecture", IMAGE_ARCHITECTURES)
@@ -127,6 +124,32 @@ def test_changes_come_and_go():
         replayed.discriminator(game, OBJECTIVES["relativistic"], part, replayed.plan, progress)
         last = bool(seen[-1])  # of a recording, what it wrote there this time
         assert last == (progress not in (0.0, 0.9))
+
+
+def test_a_tape_is_its_function():
+    deck, x, y = Deck(GPU), torch.zeros(1000, device=GPU), torch.ones(1, device=GPU)
+    tape = Tape(lambda: (2 * x + y, torch.empty_like(x).normal_(generator=own)), (x, y), own := rng(5), deck)
+    noises = []
+    for turn in range(UNRECORDED + 5):
+        doubled, noise = tape(torch.full((1000,), float(turn)), torch.tensor([0.5]))
+        assert torch.equal(doubled, torch.full_like(x, 2 * turn + 0.5))
+        noises.append(noise.clone())
+    noises.append(torch.empty_like(x).normal_(generator=own))  # who draws from it later sees other numbers, too
+    together = torch.stack(noises)
+    assert abs(together.mean()) < 0.05 and abs(together.std() - 1) < 0.05
+    correlation = torch.corrcoef(together) - torch.eye(len(noises), device=GPU)
+    assert correlation.abs().max() < 0.2
+
+
+def test_a_recording_survives_garbage():
+    """Graphs that nobody needs any more are given back while others are recorded."""
+    for _ in range(8):
+        played(*rows(), plan(replays=True, batch_size=16))
+        circle = [Tape(lambda: torch.ones(2, device=GPU), (), rng(), Deck(GPU)) for _ in range(20)]
+        for tape in circle:
+            for _ in range(UNRECORDED + 1):
+                tape()
+        circle.append(circle)
 
 
 def test_in_half_precision():

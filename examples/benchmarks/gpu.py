@@ -17,13 +17,14 @@ import statistics
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from common import machine, versions
 from loader import PAGE, write
 
-TRAINING, FEWEST = 2000, 200  # steps of a whole training, and of those that are made
+TRAINING, FEWEST = 2000, 120  # steps of a whole training, and of those that are made
 SIDES = (32, 64, 128)
 # name -> settings: what a processor trains too, and what only a GPU would
 DESIGNS = {
@@ -149,6 +150,7 @@ def main(arguments=None):
     if not torch.cuda.is_available():
         print("There is no GPU.")
         return 1
+    words = sys.argv[1:] if arguments is None else arguments
     limit, lines = peak(), []
     for side in options.sides:
         for name, settings in DESIGNS.items():
@@ -158,11 +160,9 @@ def main(arguments=None):
             cells += [f"{rate / plain:.1f}", f"{count * rate / limit:.1%}"]
             lines.append("| " + " | ".join(cells) + " |")
             print(lines[-1], flush=True)
-    words = sys.argv[1:] if arguments is None else arguments
-    text = markdown(lines, limit, shlex.join(["python", "examples/benchmarks/gpu.py", *words]))
-    if options.to:
-        with open(options.to, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
+            text = markdown(lines, limit, shlex.join(["python", "examples/benchmarks/gpu.py", *words]))
+            if options.to:
+                Path(options.to).write_text(text + "\n", encoding="utf-8")
     if options.write:
         write(text, "<!-- gpu -->", "<!-- end of gpu -->")
     return 0

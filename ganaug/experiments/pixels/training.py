@@ -216,18 +216,19 @@ def train(material: Material, arm: Arm, schedule: Schedule, pipe: Pipe, steps: i
     player = Player(network.train(), schedule.learning_rate, (0.9, 0.999))
     first, last = _phases(material, arm, schedule.batch_size, child_seed(seed, "batches"), device)
     draws, chance = numpy_generator(seed, "mixup"), torch.Generator(device).manual_seed(child_seed(seed, "augment"))
-    slopes = _Slopes(network, player, material, arm, pipe, chance, device)
+    items = _Items(network, player, material, arm, pipe, chance, device)
+    source = _Replayed(items, device) if device.type == "cuda" else items
     for step in range(steps):
         progress = step / steps
         phase = last if progress >= arm.synthetic_until else first
         rows = torch.from_numpy(phase.batch())
-        slope = slopes.of(phase, progress >= arm.reweight_from, rows, *_mixed(arm.mixup, len(rows), draws))
+        slope = source.slope(phase, progress >= arm.reweight_from, rows, *_mixed(arm.mixup, len(rows), draws))
         player.follow(slope, _rate(progress))
     return network.eval()
 
 
-class _Slopes:
-    """Gradients of the loss of a batch; on a GPU replayed, once for each phase."""
+class _Items:
+    """What the loss of a batch is worked out from: all items, and the network that is to tell them apart."""
 
     def __init__(
         self,
@@ -244,22 +245,9 @@ class _Slopes:
         source = torch.from_numpy(material.synthetic).long()
         parts = (material.x, torch.from_numpy(material.codes), source, weights)
         self.x, self.labels, self.source, self.weights = (part.to(device) for part in parts)
-        self.device, self._deck = device, Deck(device) if device.type == "cuda" else None
-        self._tapes: dict[tuple[_Phase, bool], Tape[Tensor]] = {}
 
-    def of(self, phase: _Phase, reweighted: bool, rows: Tensor, shares: Tensor, partner: Tensor) -> Tensor:
-        """Of the items in these rows, each mixed with its partner by these two shares, if there are any."""
-        if self._deck is None:
-            return self._slope(phase, reweighted, rows, shares, partner)
-        given = (rows, shares, partner)
-        if (phase, reweighted) not in self._tapes:
-            own = [part.to(self.device, copy=True) for part in given]
-            self._tapes[phase, reweighted] = Tape(
-                lambda: self._slope(phase, reweighted, *own), own, self.chance, self._deck
-            )
-        return self._tapes[phase, reweighted](*given)
-
-    def _slope(self, phase: _Phase, reweighted: bool, rows: Tensor, shares: Tensor, partner: Tensor) -> Tensor:
+    def slope(self, phase: _Phase, reweighted: bool, rows: Tensor, shares: Tensor, partner: Tensor) -> Tensor:
+        """The gradient over the items in these rows, each mixed with its partner by these two shares, if it has one."""
         x, y, weight = self.x[rows], self.labels[rows], self.weights[rows]
         x = self.pipe(x, 0.5, self.chance) if self.arm.augment else x
         offset = phase.offset[self.source[rows]]
@@ -272,6 +260,23 @@ class _Slopes:
         loss = share * _loss(logits, y, weight * importance[y])
         y, weight = y[partner], weight[partner]
         return self.player.slope(loss + other * _loss(logits, y, weight * importance[y]))
+
+
+class _Replayed:
+    """The gradients of `_Items` on a GPU: recorded once for each phase, and replayed."""
+
+    def __init__(self, items: _Items, device: torch.device) -> None:
+        self.items, self.device, self.deck = items, device, Deck(device)
+        self.tapes: dict[tuple[_Phase, bool], Tape[Tensor]] = {}
+
+    def slope(self, phase: _Phase, reweighted: bool, *given: Tensor) -> Tensor:
+        """See `_Items.slope`."""
+        if (phase, reweighted) not in self.tapes:
+            items, own = self.items, [part.to(self.device, copy=True) for part in given]
+            self.tapes[phase, reweighted] = Tape(
+                lambda: items.slope(phase, reweighted, *own), own, items.chance, self.deck
+            )
+        return self.tapes[phase, reweighted](*given)
 
 
 def _loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:  # (B, K), (B,), (B,) -> ()
