@@ -107,6 +107,8 @@ class Tape(Generic[Result]):
             torch.cuda.graph(graph, pool=deck.pool, stream=deck.stream, capture_error_mode="thread_local"),
         ):
             self._result = self.function()
+        # a recording begins with writing into the generator's memory, which may not have happened yet
+        torch.cuda.current_stream(deck.device).wait_stream(deck.stream)
         return graph
 
 
@@ -160,11 +162,14 @@ class Replayed:
             self._tapes[kind] = self._blank(game, objective, part)
         if isinstance(plan.pipe, DiffAugment):
             self._strength.fill_(plan.pipe.strength(progress))
-        return self._tapes[kind][0](part.real, part.labels)
+        record, gradient = self._tapes[kind][0](part.real, part.labels)
+        return dict(record), gradient  # the loop adds to it
 
     def generator(self, game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
         """See `generator_slope`; it goes on from what the discriminator's step left in memory."""
-        return self._tapes[game.step % plan.penalty_every == 0][1]()
+        record, gradient = self._tapes[game.step % plan.penalty_every == 0][1]()
+        # they may be looked at after a step in which the generator stays, and the discriminator works in this memory
+        return {name: value.clone() for name, value in record.items()}, gradient.clone()
 
     def _blank(self, game: Game, objective: Objective, like: Part) -> tuple[Tape[Slope], Tape[Slope]]:
         own = Part(torch.empty_like(like.real), torch.empty_like(like.labels), like.share, like.rng)
