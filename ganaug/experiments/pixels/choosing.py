@@ -32,16 +32,18 @@ __all__ = ["BlendChoice", "choose_blend"]
 
 Floats = npt.NDArray[np.float64]
 
-# kind -> the arms that are tried unless others are given: what costs nothing, then what costs a generator
+# kind -> the arms that are tried unless others are given: what costs nothing, then what costs a generator. Of
+# pictures, those that were best on some set of docs/image_comparison_gpu.md, and their relatives.
 CANDIDATES: dict[str, list[str]] = {
     "image": [
         "augmentation",
         "weighted sampler + augmentation",
         "logit adjustment + augmentation",
-        "blend 0.5 + augmentation",
-        "blend 1 + augmentation",
+        "Mixup-DRW + augmentation",
         "half synthetic + weighted sampler + augmentation",
         "half synthetic + logit adjustment + augmentation",
+        "half synthetic until 0.7, then logit adjustment + augmentation",
+        "half synthetic + Mixup until 0.8, then Mixup-DRW + augmentation",
     ],
     "series": ["nothing", "weights", "blend 0.25", "blend 0.5", "blend 1", "blend 0.5 + weights"],
 }
@@ -95,6 +97,7 @@ def choose_blend(
     learning_rate: float = 2e-3,
     width: int = 32,
     augment: Any = ("translation",),
+    device: str = "cpu",
     n_jobs: int | None = None,
     random_state: Any = None,
 ) -> BlendChoice:
@@ -126,6 +129,8 @@ def choose_blend(
     width : int, default=32
     augment : list of str, default=("translation",)
         As in `compare_images`.
+    device : str, default="cpu"
+        Of the networks that are trained in the arms' ways. The generator has its own.
     n_jobs : int, optional
         Arms at the same time.
     random_state : int, RandomState, Generator or None, default=None
@@ -160,7 +165,7 @@ def choose_blend(
         raise InvalidParameterError("arms: give at least one without synthetic samples, and none without real ones")
     if not (hasattr(generator, "fit") and hasattr(generator, "sample")):
         raise InvalidParameterError(f"generator={generator!r} must be an estimator with fit and sample")
-    schedule = Schedule(epochs, batch_size, learning_rate, width).checked()
+    schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
     augmentation(augment)
     samples, labels = _arrays(X, y)
     seed = root_seed(random_state)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ganaug.augmentation import POLICIES, Pipe, diff_augment
 from ganaug.descent import Player
+from ganaug.devices import resolve_device
 from ganaug.estimators import options
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.experiments.pixels.arms import Arm
@@ -55,7 +56,7 @@ class Schedule:
     width : int, default=32
         Of `SmallCNN`.
     device : str, default="cpu"
-        Figures repeat on a CPU; on a GPU nearly.
+        Figures repeat on a CPU; on a GPU nearly. "auto" takes the fastest there is.
     """
 
     epochs: int = 20
@@ -69,7 +70,7 @@ class Schedule:
         for name, least in (("epochs", 1), ("batch_size", 2), ("width", 1)):
             options.integer(name, getattr(self, name), least)
         options.number("learning_rate", self.learning_rate, 0, open_low=True)
-        return self
+        return replace(self, device=str(resolve_device(self.device)))
 
     def steps(self, n_real: int) -> int:
         """Steps of a training on so many real items."""
