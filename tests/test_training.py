@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from ganaug import replay
+from ganaug.augmentation import diff_augment, direct
 from ganaug.batches import Table, class_probabilities
 from ganaug.descent import flatten
 from ganaug.game import Game, Plan
@@ -277,3 +279,37 @@ def test_history_is_of_the_step_that_it_names():
     for row in history:
         assert row["discriminator_loss"] == pytest.approx(row["fake_logit"] - row["real_logit"], abs=1e-5)
     assert history[0]["generator_gradient_norm"] > 0
+
+
+# ------------------------------------------------------------------------------------------ replayed steps
+
+
+class TapeOfMemory:
+    """What a recording does, without a GPU: from the second call on the result lies where that of the first lay."""
+
+    def __init__(self, function, inputs, rng, deck, after=None):
+        self.function, self.inputs, self.result = function, inputs, None
+
+    def __call__(self, *values):
+        for own, value in zip(self.inputs, values, strict=True):
+            own.data.copy_(value)
+        record, gradient = self.function()
+        if self.result is None:
+            self.result = record, gradient
+        for name, value in record.items():
+            self.result[0][name].data.copy_(value)
+        self.result[1].copy_(gradient)
+        return self.result
+
+
+@pytest.mark.parametrize("objective", ["relativistic", "wasserstein"])
+@pytest.mark.parametrize("pipe", ["direct", "changes"])
+def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, objective, pipe):
+    """Here to the bit; `test_gpu.py` has the recordings themselves."""
+    monkeypatch.setattr(replay, "Tape", TapeOfMemory)
+    monkeypatch.setattr(replay, "Deck", lambda device: None)
+    pipes = {"direct": direct, "changes": diff_augment(["scale"], ramp=0.0, fade=(1.0, 1.0))}
+    own = plan(max_steps=11, penalty_every=4, pipe=pipes[pipe])
+    plain, there = (play(dataclasses.replace(own, replays=how), objective=objective) for how in (False, True))
+    assert there[1] == plain[1]
+    assert torch.equal(there[0].average_flat, plain[0].average_flat)
