@@ -187,7 +187,7 @@ def by_the_rule(results):
         blends = pd.DataFrame(results.at[row, "blends"])
         own = blends.iloc[chosen(blends, demand_of(results.at[row, "metric"]))]
         for name, value in {"score": own["test"], "share": own["share"], "class_weight": own["class_weight"]}.items():
-            results.at[row, name] = value
+            results.loc[row, name] = value
     return results
 
 
