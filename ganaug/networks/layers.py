@@ -61,7 +61,7 @@ class ResidualBlock(nn.Module):
     def unlearnt(self, x: Tensor) -> Tensor:
         """The same where nothing is learnt from it. (B, width) -> (B, width)."""
         hidden = product(F.leaky_relu(x, 0.2), self.first.weight, self.first.bias, slope=0.2)
-        return x + product(hidden, self.second.weight)
+        return product(hidden, self.second.weight, plus=x)
 
     def slope(self, slope: Tensor, x: Tensor) -> Tensor:
         """The gradient at the input ``x`` for a gradient at the output. (B, width), (B, width) -> (B, width)."""

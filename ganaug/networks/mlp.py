@@ -44,6 +44,7 @@ class OneHotHeads(nn.Module):
         hot[take[take < width]] = True
         self.temperature = temperature
         self.any, self.begin = bool(groups), min((b.start for b in groups), default=width)
+        self.only_hot = bool(hot[self.begin :].all())  # no column of numbers lies between the groups
         self.register_buffer("take", take, persistent=False)
         self.register_buffer("put", put, persistent=False)
         self.register_buffer("hot", hot, persistent=False)
@@ -67,7 +68,7 @@ class OneHotHeads(nn.Module):
             return raw
         noise = torch.rand(raw.shape, generator=rng, device=raw.device, dtype=raw.dtype)[:, self.begin :]
         noise = noise.clamp(min=2**-25).log_().neg_().log_()
-        raw[:, self.begin :] -= noise.mul_(self.hot[self.begin :])
+        raw[:, self.begin :] -= noise if self.only_hot else noise.mul_(self.hot[self.begin :])
         return raw
 
 
