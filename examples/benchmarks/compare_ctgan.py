@@ -5,7 +5,7 @@
 CTGAN runs in an environment of its own (speed.py makes it), as it asks for pandas below 3 and is under the Business
 Source License. It learns the whole training fold with the label as a discrete column and is then asked, by its own
 conditional sampling, for rows of each class that is short of them; of what it returns, rows of another label are
-dropped and asked for again. Folds, classifiers and stored cells are those of compare.py, repeat 0. Small sets, because
+dropped and asked for again. Folds, classifiers and stored cells are those of compare.py. Small sets, because
 its time grows with the rows: about a minute for each thousand.
 """
 
@@ -129,6 +129,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", metavar="NAME", default=SETS, help="of ../shared/data")
     parser.add_argument("--rows", type=int, default=3_000, help="most rows of a set; as in compare.py (default: 3000)")
+    parser.add_argument("--repeats", type=int, default=2, help="of the 3 folds (default: 2)")
     parser.add_argument("--cache", default=OUT / "compare", help="folder of the finished cells (default: out/compare)")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -147,7 +148,7 @@ def main(arguments=None):
         samplers,
         classifiers(),
         metrics=[name for name in METRICS if name != "f1_tuned"],
-        n_repeats=1,
+        n_repeats=options.repeats,
         train_on=["both", "synthetic"],
         cache=options.cache,
     )
@@ -162,8 +163,8 @@ def main(arguments=None):
         parts = [
             "# Beside CTGAN",
             f"The samplers of [comparison.md](comparison.md) and CTGAN at its defaults on {len(options.sets)} small "
-            f"sets of `../shared/data`: {', '.join(options.sets)}. 3 folds, once; five classifiers. How CTGAN is "
-            "run stands in the script.",
+            f"sets of `../shared/data`: {', '.join(options.sets)}. 3 folds x "
+            f"{options.repeats} repeats; five classifiers. How CTGAN is run stands in the script.",
             f"```bash\n{shlex.join(['python', 'examples/benchmarks/compare_ctgan.py', *(arguments or sys.argv[1:])])}"
             "\n```",
             f"{datetime.date.today().isoformat()}, {machine()}.",
