@@ -313,3 +313,16 @@ def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, 
     plain, there = (play(dataclasses.replace(own, replays=how), objective=objective) for how in (False, True))
     assert there[1] == plain[1]
     assert torch.equal(there[0].average_flat, plain[0].average_flat)
+
+
+@pytest.mark.parametrize("shape", [(8, 1, 3, 3), (8, 4, 3, 3), (8, 4, 1, 1), (1, 1, 1, 1)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_kernels_lie_in_the_vector_as_they_lay_before(shape, layout):
+    """Strides of one channel or cell mean nothing to the values, but torch chooses its convolutions by them."""
+    network = torch.nn.Module()
+    network.weight = torch.nn.Parameter(torch.arange(float(math.prod(shape))).view(shape))
+    network = network.to(memory_format=layout)
+    before, strides = network.weight.detach().clone(), network.weight.stride()
+    flat = flatten(network)
+    assert torch.equal(network.weight, before) and network.weight.stride() == strides
+    assert network.weight.data_ptr() == flat.data_ptr()

@@ -205,6 +205,7 @@ class ConvolutionalGAN(BaseGAN):
             spent = self._make_players(prepared.codec, n_conditions, rng, **design)
             placed = Players(self._placed(spent.generator, device), self._placed(spent.discriminator, device))
             per_step = seconds_per_step(placed, OBJECTIVES[self.objective], plan, shape)
+            per_step = self._ranks(device)[0].first(per_step, device)  # all processes build the same networks
             fixed = known is not None or self.channels is not None or self._continues()
             found = within(seconds, per_step, design["channels"], fixed=fixed)
             design["channels"] = found.channels
