@@ -547,6 +547,20 @@ def test_a_signal_that_python_drops(train, monkeypatch, capsys, default_handlers
     assert left(train.parent) == before
 
 
+def test_ctrl_c_while_a_text_is_carried_out(tmp_path):
+    """Python counts it as unhandled, whoever catches it; most often it strikes where a dataclass is imported."""
+    program = """
+import signal, sys
+from ganaug.cli import main, resample
+resample.run = lambda args: exec("signal.raise_signal(signal.SIGINT)", {"signal": signal})
+sys.exit(main(["resample", "a.csv", "-t", "y", "-o", "b.csv"]))
+"""
+    (tmp_path / "program.py").write_text(program)
+    # as `python -m ganaug`: only a module's end is judged by it
+    done = subprocess.run([sys.executable, "-m", "program"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (130, "ganaug: interrupted\n")
+
+
 def test_ctrl_c_while_it_trains(train):
     """In a process of its own, as a user does it."""
     words = ["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--max-steps", "1000000", "--verbose"]

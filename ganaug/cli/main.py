@@ -86,10 +86,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.debug:
             traceback.print_exc()
         said, code = _explained(error, args)
+        _handled()
         with suppress(OSError):
             print(f"ganaug: {said}", file=sys.stderr)
         return code
     return OK
+
+
+def _handled() -> None:
+    """Make Python forget a Ctrl-C that was caught.
+
+    One that struck in `exec` of a text, by which dataclasses are made when they are imported, counts as unhandled for
+    good, and `python -m ganaug` would end by the signal, not with its exit code. The next `exec` of a text begins anew.
+    """
+    exec("")  # noqa: S102  nothing is carried out
 
 
 def _explained(error: BaseException, args: argparse.Namespace) -> tuple[str, int]:
