@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections import namedtuple
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -96,10 +97,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _handled() -> None:
     """Make Python forget a Ctrl-C that was caught.
 
-    One that struck in `exec` of a text, by which dataclasses are made when they are imported, counts as unhandled for
-    good, and `python -m ganaug` would end by the signal, not with its exit code. The next `exec` of a text begins anew.
+    One that struck while a dataclass or a named tuple was being made, as in many an import, counts as unhandled for
+    good, and `python -m ganaug` would end by the signal, not with its exit code. Making another begins anew.
     """
-    exec("")  # noqa: S102  nothing is carried out
+    namedtuple("Forgotten", "")
 
 
 def _explained(error: BaseException, args: argparse.Namespace) -> tuple[str, int]:
