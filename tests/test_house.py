@@ -14,7 +14,7 @@ import ganaug
 
 PACKAGE = Path(ganaug.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-MAX_LINES = 400
+MAX_LINES = 700
 
 # Allowed in one file for a reason: {(file, name): reason}.
 ALLOWED: dict[tuple[str, str], str] = {}
