@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -353,6 +353,29 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         if "history_" in state:
             state = {**state, "history_": pd.DataFrame(state["history_"])}
         super().__setstate__(state)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a fitted estimator of this class that `save` wrote; `ganaug.load` reads any class.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        estimator
+            Samples and scores as the original did.
+
+        Raises
+        ------
+        ModelFileError
+            As `ganaug.load`; also if the file holds an estimator of another class.
+        """
+        from ganaug.estimators.saving import load_as  # saving imports the estimators
+
+        return load_as(cls, path)
 
 
 def counts_of(y: IntArray, n: int) -> IntArray:

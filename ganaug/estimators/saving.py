@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ganaug.estimators import parts, translation_state
 from ganaug.estimators.images import ImageGAN
@@ -15,7 +15,9 @@ from ganaug.estimators.translator import ImageTranslator
 from ganaug.exceptions import GanaugError, ModelFileError
 from ganaug.state import read_state
 
-__all__ = ["load"]
+__all__ = ["load", "load_as"]
+
+T = TypeVar("T")
 
 # kind in the file -> what makes an estimator of its parts; to make a new one loadable, add one line
 _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
@@ -70,3 +72,20 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"{os.fspath(path)} is damaged or was altered, save it again: its parts do not fit together ({error})"
         ) from error
     return gan
+
+
+def load_as(kind: type[T], path: str | os.PathLike[str]) -> T:
+    """Read an estimator of one class; what the ``load`` of each class does.
+
+    Raises
+    ------
+    ModelFileError
+        As `load`; also if the file holds an estimator of another class.
+    """
+    found = load(path)
+    if not isinstance(found, kind):
+        held = type(found).__name__
+        raise ModelFileError(
+            f"{os.fspath(path)} holds a fitted {held}, not a {kind.__name__}; read it with {held}.load or ganaug.load"
+        )
+    return found
