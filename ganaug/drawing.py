@@ -56,7 +56,7 @@ def _shown_axes() -> type[Any]:
     return ShownAxes
 
 
-class AxesArray(np.ndarray):  # type: ignore[type-arg]
+class AxesArray(np.ndarray):
     """An object array of axes of one figure, which a notebook shows as a picture.
 
     Indexing and iteration give the axes, as with the array that `matplotlib.pyplot.subplots` returns.
