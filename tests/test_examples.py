@@ -235,7 +235,7 @@ def test_pages_are_written_from_results(script, tmp_path, monkeypatch):
     good = {"rows": 9, "columns": 2, "classes": 2, "smallest": 3, "new": 3, "gans": 1, "fallbacks": 0}
     good |= {"name": "one", "seconds": 1.0, "cpu": 1.0, "peak": 2**30, "imported": 2**29, "broken": []}
     page = datasets.markdown([good], 1, "python it.py", 1)
-    assert "Every tabular and gene set" in page and "All 1 sets went through." in page
+    assert "Tables and gene sets" in page and "All 1 sets went through." in page
     page = datasets.markdown([good, {"name": "two", "error": "boom", "output": ""}], 1, "python it.py", 9)
     assert "2 of the 9" in page and "1 of 2 sets failed." in page and "- `two`: boom" in page
 
