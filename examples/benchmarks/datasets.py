@@ -180,7 +180,7 @@ def show(line):
 
 def markdown(lines, cores, command, known):
     """The page: what was promised, whether it was kept, and what it took."""
-    which = "Tables and gene sets" if len(lines) == known else f"{len(lines)} of {known} tables and gene sets"
+    which = "Tables and gene sets" if len(lines) == known else f"{len(lines)} of the {known} tables and gene sets"
     failed = [line for line in lines if failure(line)]
     good = [line for line in lines if not failure(line)]
     verdict = f"All {len(good)} sets went through." if not failed else f"{len(failed)} of {len(lines)} sets failed."
