@@ -7,7 +7,6 @@ import errno
 import math
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import ModelPathError
-from ganaug.files import path_error
+from ganaug.files import path_error, replacing
 
 __all__ = ["PoolFile", "write_pool"]
 
@@ -75,27 +74,20 @@ def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: 
     folder, needed = path.parent, math.prod(shape) * dtype.itemsize
     what = f"the pool of {shape[0]} synthetic items ({needed / 1e6:.1f} MB) could not be written to {folder}"
     advice = "free some space, give another folder as cache_dir=, or ask for fewer items; nothing was left behind"
-    temporary: Path | None = None
     try:
         if shutil.disk_usage(folder).free < needed + SPARE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         # Written, not mapped: a full disk kills a process that writes to a map.
-        handle, name = tempfile.mkstemp(prefix=".ganaug-", suffix=".tmp", dir=folder)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
+        with replacing(path) as temporary, open(temporary, "xb") as file:
             np.lib.format.write_array_header_1_0(
                 file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
             )
             for part in parts:
                 _write(file, np.ascontiguousarray(part, dtype))
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        if isinstance(error, OSError) and not isinstance(error, ModelPathError):
-            raise path_error(error, f"{what} ({advice})") from error
-        raise
+    except ModelPathError:
+        raise  # of the samples' own making
+    except OSError as error:
+        raise path_error(error, f"{what} ({advice})") from error
 
 
 def _write(file: Any, part: Array) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from ganaug.datasets.pool import PoolFile, write_pool
 from ganaug.datasets.vision import ItemDataset
 from ganaug.estimators import options
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.files import path_error
+from ganaug.files import path_error, remove_leftovers, temporary_beside
 from ganaug.seeding import child_seed, root_seed
 from ganaug.types import IntArray
 
@@ -314,7 +313,9 @@ class SyntheticDataset(ItemDataset):
     def _place(self, cache_dir: Any) -> tuple[Path, str]:
         """The folder of the pool, and the start of its file's name."""
         if cache_dir is None:
-            return Path(tempfile.gettempdir()), f"ganaug-pool-{secrets.token_hex(8)}"
+            own = temporary_beside(Path(tempfile.gettempdir()) / "pool", ".pool")
+            remove_leftovers(own.parent)
+            return own.parent, own.name
         folder = Path(cache_dir)
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathNotFoundError
-from ganaug.files import checked_path, path_error
+from ganaug.files import checked_path, path_error, replacing
 from ganaug.transforms.bytes_of import ByteImages
 from ganaug.types import IntArray
 
@@ -47,25 +45,17 @@ def write_pool(path: str | os.PathLike[str], images: ByteImages, labels: Sequenc
             f"a file of a pool has labels of one kind, integers, strings or booleans; got "
             f"{', '.join(sorted(kind.__name__ for kind in kinds))}"
         )
-    temporary = target.parent / f".ganaug-{secrets.token_hex(8)}.tmp"
     try:
         # Written, not mapped: a full disk is then an error, where a mapped file would kill the process.
-        with open(temporary, "xb") as file:
+        with replacing(target) as temporary, open(temporary, "xb") as file:
             npy.write_array(file, np.array(labels), allow_pickle=False)
             shape = (len(order), *images.shape[1:])
             npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for start in range(0, len(order), _ROWS_AT_ONCE):
                 file.write(images[order[start : start + _ROWS_AT_ONCE]].tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            kept = "the file that was there is as it was" if target.exists() else "nothing was written"
-            raise path_error(error, f"could not write the pool to {target} ({kept})") from error
-        raise
+    except OSError as error:
+        kept = "the file that was there is as it was" if target.exists() else "nothing was written"
+        raise path_error(error, f"could not write the pool to {target} ({kept})") from error
     return target
 
 
