@@ -78,7 +78,7 @@ def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: 
         if shutil.disk_usage(folder).free < needed + SPARE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         # Written, not mapped: a full disk kills a process that writes to a map.
-        with replacing(path) as temporary, open(temporary, "xb") as file:
+        with replacing(path) as temporary, open(temporary, "xb", opener=_private) as file:
             np.lib.format.write_array_header_1_0(
                 file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
             )
@@ -88,6 +88,11 @@ def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: 
         raise  # of the samples' own making
     except OSError as error:
         raise path_error(error, f"{what} ({advice})") from error
+
+
+def _private(name: str, flags: int) -> int:
+    """Open a file that nobody else may read: the folder may be everybody's."""
+    return os.open(name, flags, 0o600)
 
 
 def _write(file: Any, part: Array) -> None:
