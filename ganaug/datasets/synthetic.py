@@ -22,6 +22,7 @@ from ganaug.estimators import options
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.files import path_error, remove_leftovers, temporary_beside
 from ganaug.seeding import child_seed, root_seed
+from ganaug.surroundings import own_surroundings
 from ganaug.types import IntArray
 
 __all__ = ["SyntheticDataset"]
@@ -281,6 +282,7 @@ class SyntheticDataset(ItemDataset):
             self._kept.popitem(last=False)
         return rows
 
+    @own_surroundings
     def _drawn(self, piece: Piece, generation: int) -> Array:
         if self._source is None:
             raise InvalidParameterError(
@@ -297,6 +299,7 @@ class SyntheticDataset(ItemDataset):
             )
         return samples
 
+    @own_surroundings
     def _stored_form(self, label: Any, n: int, seed: int) -> tuple[Array, bool]:
         assert self._source is not None
         return stored_form(self._source.draw(label, n, seed), self._layout, self._source.shape_of(label))

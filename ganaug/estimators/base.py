@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from numbers import Integral
@@ -34,6 +33,7 @@ from ganaug.objectives import OBJECTIVES
 from ganaug.replay import can_be_replayed
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.state import write_state
+from ganaug.surroundings import own_surroundings, warn
 from ganaug.threads import Team, alone, machine_threads
 from ganaug.types import IntArray
 
@@ -58,6 +58,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
 
     # ---- fit ---------------------------------------------------------------------------------
 
+    @own_surroundings
     def fit(self, X: Any, y: Any = None, *, focus: Any = None) -> BaseGAN:
         """Train generator and discriminator.
 
@@ -89,9 +90,10 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         self._check_parameters()
         self.fit_prepared(self.prepare(X, y), focus=focus)
         if self._warning:
-            warnings.warn(self._warning, TrainingWarning, stacklevel=2)
+            warn(self._warning, TrainingWarning)
         return self
 
+    @own_surroundings
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Fit the codecs and encode the samples, which several trainings can then share.
 
@@ -126,6 +128,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             raise InvalidDataError(f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least 2 rows")
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
+    @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> BaseGAN:
         """Train on prepared data. What `fit` does after encoding; raises no warnings.
 
@@ -166,10 +169,11 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             placed = Players(self._placed(players.generator, device), self._placed(players.discriminator, device))
             game = Game.start(placed, plan, earlier)
             counts = np.bincount(y[train_rows], minlength=conditions.count)
+            shares = class_probabilities(counts.tolist(), settings["class_power"])
             table = Table(
                 torch.from_numpy(prepared.x[train_rows]).to(device),
                 torch.from_numpy(y[train_rows]).to(device),
-                torch.tensor(class_probabilities(counts.tolist(), settings["class_power"]), device=device),
+                torch.tensor(shares, dtype=torch.float32, device=device),
                 self._augmentation(prepared.codec, counts, device),
                 self._loads(prepared.codec),
                 self._ahead,
@@ -277,7 +281,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         def part(start: int) -> Any:
             size = min(most, n - start)
             rng = torch.Generator(device).manual_seed(child_seed(seed, start))
-            z = torch.empty(size, generator.latent_dim, device=device).normal_(generator=rng)
+            z = torch.empty(size, generator.latent_dim, dtype=torch.float32, device=device).normal_(generator=rng)
             labels = torch.full((size,), condition, dtype=torch.long, device=device)
             rows = self._stored(self.codec_, generator.draw(z, labels, rng).cpu().numpy())
             rows = self._smoothed(rows, condition, child_seed(seed, "kernel", start))
@@ -318,6 +322,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
     def _least_probability(self) -> float | str:
         return options.number("min_probability", self.min_probability, 0, 1)
 
+    @own_surroundings
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
 

@@ -14,6 +14,7 @@ from ganaug.estimators.tabular import TabularGAN
 from ganaug.estimators.translator import ImageTranslator
 from ganaug.exceptions import GanaugError, ModelFileError
 from ganaug.state import read_state
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["load"]
 
@@ -26,6 +27,7 @@ _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
 }
 
 
+@own_surroundings
 def load(path: str | os.PathLike[str]) -> Any:
     """Read an estimator that its ``save`` wrote.
 

@@ -26,10 +26,12 @@ from ganaug.experiments.pixels.samples import Split
 from ganaug.experiments.pixels.training import SAMPLERS, Schedule, augmentation
 from ganaug.parallel import side_by_side
 from ganaug.seeding import root_seed
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["compare_images", "compare_series"]
 
 
+@own_surroundings
 def compare_images(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,
@@ -124,6 +126,7 @@ def compare_images(
     return _carried_out(plan, cache, finished_only, n_jobs, verbose)
 
 
+@own_surroundings
 def compare_series(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,
