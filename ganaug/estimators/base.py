@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -25,8 +26,8 @@ from ganaug.estimators.parts import plain_parameters, saved_parts
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rebuilding import RebuildingMixin
 from ganaug.estimators.scoring import ScoringMixin
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, TrainingWarning
-from ganaug.files import checked_path
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
+from ganaug.files import check_writable, checked_path
 from ganaug.game import Game
 from ganaug.networks import CONDITIONINGS, Players
 from ganaug.objectives import OBJECTIVES
@@ -107,6 +108,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         Prepared
         """
         self._check_parameters()
+        if getattr(self, "checkpoint", None) is not None:  # told now, and not when it is to be written
+            check_writable(checked_path(self.checkpoint))
         X, y = self._resolved(X, y)
         seed = root_seed(self.random_state)
         if self._continues():
@@ -154,6 +157,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             checkpoint = self._checkpoint(prepared, y, conditions, device)
             seed = ranks.seed(self._seed_of_fit() if checkpoint is None else checkpoint.seed, device)
             known = None if checkpoint is None else checkpoint.design
+            if checkpoint is not None:
+                checkpoint.check_design(partial(self._players_of, prepared.codec, conditions.count))
             design, plan = self._designed(settings, prepared, conditions.count, earlier, device, work, known)
             plan = replace(plan, ranks=ranks, parts=-(-plan.parts // ranks.count) * ranks.count)
             plan = replace(plan, replays=can_be_replayed(plan, device))
@@ -206,6 +211,12 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         self.design_ = design
         self._keep(prepared, conditions, counts_of(y, conditions.count), game, played, curator, seed)
         return self
+
+    def _players_of(self, codec: Any, n_conditions: int, design: dict[str, Any]) -> Players:
+        """Networks of a design that a file describes."""
+        if set(design) != set(self._design()):
+            raise ModelFileError(f"its design names {sorted(design)}")
+        return self._make_players(codec, n_conditions, torch.Generator().manual_seed(0), **design)
 
     def _seed_of_fit(self) -> int:
         # a fit that goes on keeps its held-out rows

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numpy as np
+
+from ganaug.allowance import allowance
 from ganaug.estimators import parts, translation_state
 from ganaug.estimators.images import ImageGAN
 from ganaug.estimators.series import SeriesGAN
@@ -64,11 +67,29 @@ def load(path: str | os.PathLike[str]) -> Any:
     if state.kind not in _KINDS:
         raise ModelFileError(f"{os.fspath(path)} holds a {state.kind!r}; this version knows {sorted(_KINDS)}")
     try:
-        gan = _KINDS[state.kind](state.config, state.arrays)
+        with allowance(state.arrays.values()):
+            found = _KINDS[state.kind](state.config, state.arrays)
+        _try(found)
     except GanaugError as error:
         raise ModelFileError(f"{os.fspath(path)} is damaged or was altered, save it again: {error}") from error
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
+    except Exception as error:  # whatever altered values lead to
         raise ModelFileError(
             f"{os.fspath(path)} is damaged or was altered, save it again: its parts do not fit together ({error})"
         ) from error
-    return gan
+    return found
+
+
+def _try(found: Any) -> None:
+    """Its labels and one sample to and fro: what no check saw fails here, and not later in the user's hands."""
+    labels, codec = found.label_codec_, found.codec_
+    if labels is not None:
+        codes = np.arange(len(labels.classes_))
+        if not np.array_equal(labels.encode(labels.decode(codes)), codes):
+            raise ModelFileError("its labels do not come back as they went in")
+    if isinstance(found, ImageTranslator):
+        one = codec.from_network(np.zeros((1, *codec.shape), np.float32))
+        found.translate(codec.decode(one))
+        return
+    with found._computing():
+        row, _ = found._drawn(found.conditions_.sampled()[0], 1, 0)
+    found.score_samples(codec.decode(row))
