@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any, Self
@@ -33,6 +32,7 @@ from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.seeding import child_seed, root_seed
 from ganaug.state import write_state
+from ganaug.surroundings import own_surroundings, warn
 from ganaug.threads import Team, one_thread
 from ganaug.training import Watcher
 
@@ -192,6 +192,7 @@ class ImageTranslator(TranslationSampling):
 
     # ---- fit ---------------------------------------------------------------------------------
 
+    @own_surroundings
     def fit(self, X: Any, y: Any = None, focus: Any = None) -> ImageTranslator:
         """Train the translators and the check.
 
@@ -221,9 +222,10 @@ class ImageTranslator(TranslationSampling):
         """
         self.fit_prepared(self.prepare(X, y), focus=focus)
         if self._warning:
-            warnings.warn(self._warning, TrainingWarning, stacklevel=2)
+            warn(self._warning, TrainingWarning)
         return self
 
+    @own_surroundings
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Read images and labels, which the translators of several classes can then share.
 
@@ -248,6 +250,7 @@ class ImageTranslator(TranslationSampling):
             raise InvalidDataError(f"X has {len(x)} images and y has {len(codes)} labels; they must be as many")
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
+    @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> ImageTranslator:
         """Train on prepared images. What `fit` does after reading them; raises no warnings.
 
@@ -347,6 +350,7 @@ class ImageTranslator(TranslationSampling):
 
     # ---- state -------------------------------------------------------------------------------
 
+    @own_surroundings
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
 
@@ -411,5 +415,6 @@ def _batches(
 ) -> Iterator[Tensor]:
     """Endless batches of stored images of one class, as the networks see them."""
     labels = torch.zeros(len(images), dtype=torch.long, device=device)
-    table = Table(torch.from_numpy(images).to(device), labels, torch.ones(1, device=device), load=load)
+    alone = torch.ones(1, dtype=torch.float32, device=device)
+    table = Table(torch.from_numpy(images).to(device), labels, alone, load=load)
     return (x for x, _ in table.batches(size, rng))

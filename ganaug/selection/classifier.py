@@ -21,6 +21,7 @@ from ganaug.selection.finishing import Finish
 from ganaug.selection.folds import fitted, of_kept_rows, seeded
 from ganaug.selection.responses import record
 from ganaug.selection.weighting import Weighting, checked_weights
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["AugmentedClassifier"]
 
@@ -171,6 +172,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             tags.classifier_tags.poor_score = own.classifier_tags.poor_score
         return tags
 
+    @own_surroundings
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> AugmentedClassifier:
         """Judge the blends, choose one, and train on all rows with it.
 
@@ -240,6 +242,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         self.threshold_ = None if choice.finish is None else choice.finish.threshold
         return self
 
+    @own_surroundings
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Labels of rows, by the tuned threshold or calibrated probabilities if there are any."""
         X = self._rows(X)
@@ -248,6 +251,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         return self._finish(record(self.estimator_, X)).labels
 
     @_can("predict_proba")
+    @own_surroundings
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:
         """Probabilities of the classes, in the order of ``classes_``; calibrated if it was asked for."""
         X = self._rows(X)
@@ -257,6 +261,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(found)
 
     @_can("decision_function")
+    @own_surroundings
     def decision_function(self, X: Any) -> npt.NDArray[Any]:
         """Decisions of the fitted estimator: neither calibrated nor moved by the threshold."""
         return np.asarray(self.estimator_.decision_function(self._rows(X)))
