@@ -78,8 +78,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise ModelFileError(
             f"{os.fspath(path)} is damaged or was altered, save it again: its parts do not fit together ({error})"
         ) from error
-<<<<<<< HEAD
-    return gan
+    return found
 
 
 def load_as(kind: type[T], path: str | os.PathLike[str]) -> T:
@@ -97,8 +96,6 @@ def load_as(kind: type[T], path: str | os.PathLike[str]) -> T:
             f"{os.fspath(path)} holds a fitted {held}, not a {kind.__name__}; read it with {held}.load or ganaug.load"
         )
     return found
-=======
-    return found
 
 
 def _try(found: Any) -> None:
@@ -115,4 +112,3 @@ def _try(found: Any) -> None:
     with found._computing():
         row, _ = found._drawn(found.conditions_.sampled()[0], 1, 0)
     found.score_samples(codec.decode(row))
->>>>>>> files
