@@ -195,6 +195,13 @@ def list_folder(path: str | os.PathLike[str]) -> ImageFiles:
     if not folders:
         what = "images without labels" if loose else "no images"
         raise InvalidDataError(f"{root} holds {what}; give a folder that has one folder of images for each class")
+    for folder in folders:
+        try:
+            folder.name.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidDataError(
+                f"the class folder {folder.name!r} of {root} has a name that is no text (UTF-8); rename it"
+            ) from error
     classes = {folder.name: _images_in(folder, around, left_out) for folder in folders}
     bare = [name for name, files in classes.items() if not files]
     if bare:

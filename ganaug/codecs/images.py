@@ -18,7 +18,7 @@ from ganaug.exceptions import InvalidDataError, ModelFileError
 
 __all__ = ["ImageCodec"]
 
-# The second has the cores of ranges with outliers; where there are none the first is written, which older versions read.
+# The second has knots for ranges with outliers; without outliers the first is written, which older versions read.
 _VERSIONS = (1, 2)
 
 
@@ -27,8 +27,8 @@ class ImageCodec(PickledByState):
 
     Each channel is mapped linearly from the smallest and largest value seen in
     ``fit`` to [-1, 1]; outliers of images that are not of 8 bits are squeezed, so that a hot pixel does not leave
-    all others without contrast (`ganaug.codecs.pixels.PixelScale`). Images of 8 bits stay bytes until a batch of them goes to
-    a network (`to_network`), because as floats they would take four times the memory.
+    all others without contrast (`ganaug.codecs.pixels.PixelScale`). Images of 8 bits stay bytes until a batch of
+    them goes to a network (`to_network`), because as floats they would take four times the memory.
 
     Parameters
     ----------
@@ -168,11 +168,11 @@ class ImageCodec(PickledByState):
         )
 
     def _check_dtype(self, array: Array, stack: Stack, owner: str) -> None:
-        seen = self._stack
+        seen, scale = self._stack, self._scale
         if stack.family != seen.family:
             raise InvalidDataError(
                 f"X has dtype {stack.name} ({stack.family}), but {owner} was fitted on {seen.name} ({seen.family}) "
-                f"images; give them the same dtype and range of values ({self._scale.low.min():g} to {self._scale.high.max():g})"
+                f"images; give them the same dtype and range of values ({scale.low.min():g} to {scale.high.max():g})"
             )
         if seen.family != "integer" or stack.numpy == seen.numpy:
             return
@@ -288,7 +288,7 @@ class ImageCodec(PickledByState):
     def get_state(self) -> State:
         """Everything learnt, for `from_state`: a config that JSON can hold, and arrays. No training image."""
         config = {
-            "version": _VERSIONS[self._scale.robust],
+            "version": _VERSIONS[bool(self._scale.tailed.any())],
             "asked": self.layout,
             "layout": self._layout,
             "shape": list(self.shape),

@@ -18,6 +18,7 @@ __all__ = [
     "PictureKind",
     "array_picture",
     "bands_of",
+    "check_picture_file",
     "file_format",
     "is_picture",
     "kind_of_picture",
@@ -246,6 +247,22 @@ def picture_bytes(array: Array, mode: str, profile: bytes | None = None) -> byte
     file = io.BytesIO()
     array_picture(array, mode).save(file, format=kind, **({} if profile is None else {"icc_profile": profile}))
     return file.getvalue()
+
+
+def check_picture_file(array: Array, mode: str, profile: bytes | None = None) -> None:
+    """Refuse an image that would be another one when it was written and read again.
+
+    Raises
+    ------
+    InvalidDataError, OSError
+        It says what comes back.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture_bytes(array, mode, profile))) as image:
+        again, found = picture_array(image)
+    if found != mode or not np.array_equal(again.reshape(array.shape), array.astype(again.dtype)):
+        raise InvalidDataError(f"what is read again has mode {found}, and other pixels or channels")
 
 
 def resized(image: Any, size: tuple[int, int]) -> Any:

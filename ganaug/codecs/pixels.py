@@ -13,11 +13,12 @@ from ganaug.exceptions import ModelFileError
 
 __all__ = ["PixelScale"]
 
-_OUTSIDE = 0.005  # share of the values at each end that may be outliers
+_SHARES = (5e-5, 5e-4, 5e-3)  # of the values beyond a knot; beyond the last one is the core
+_ROOM = 0.25  # half cores; what each knot of a tail adds to it at most
 _MOST = 1_000_000  # values of a channel that quantiles are taken from
-_KNEE = 0.1  # widths; how far beyond the core values count before their logarithm does
-_LONGEST = 1.0  # a tail is given at most as much room as half of the core
 _FARTHEST = 1e6  # encoded; what lies so far out of the range seen in fit is all the same
+_CORE = (len(_SHARES), len(_SHARES) + 1)  # places of its ends among the knots
+_KNOTS = 2 * len(_SHARES) + 2
 
 
 @dataclass(frozen=True)
@@ -26,23 +27,23 @@ class PixelScale:
 
     A channel is mapped linearly from its smallest and largest value to [-1, 1], unless few values lie so far out
     that the others would have little of it: a hot pixel, a mark for "no data". The core of a channel is where 99 %
-    of its values lie. Where the range reaches beyond the core by more than the core's width, values in the
-    core stay linear and those beyond it count by their logarithm, :math:`u = \pm (1 + g \log(1 + (|v| - 1) / k))`,
-    in units of half the core from its middle, with :math:`k = 0.1` and :math:`g = k`, or less where the tail would
-    be longer than 1. It can be undone, so that nothing is cut off, and has no jump in its slope where :math:`g = k`.
+    of its values lie. Where the range reaches beyond the core by more than the core's width, only the core is
+    linear, and the range beyond it is given room by how often values lie there: in units of half the core from its
+    middle, the quantiles beyond which 0.05 %, 0.005 % and none of the values lie are at most 1.25, 1.5 and 1.75, with
+    the logarithm in between. So a generator that goes a little beyond the core makes values that occur, and not
+    those of a hot pixel. It can be undone, so nothing is cut off.
 
     Attributes
     ----------
     low, high : ndarray of shape (C,), float64
         Of all values.
-    core_low, core_high : ndarray of shape (C,), float64
-        The same as ``low`` and ``high`` where a channel is mapped linearly.
+    knots : ndarray of shape (C, 8), float64
+        Quantiles, ``low`` and ``high`` at the ends.
     """
 
     low: Array
     high: Array
-    core_low: Array
-    core_high: Array
+    knots: Array
 
     @classmethod
     def fit(cls, images: Array, *, robust: bool) -> PixelScale:
@@ -50,34 +51,29 @@ class PixelScale:
         channels = range(images.shape[1])
         low = np.array([images[:, c].min() for c in channels], np.float64)
         high = np.array([images[:, c].max() for c in channels], np.float64)
-        core_low, core_high = low.copy(), high.copy()
+        knots = _linear(low, high)
         if robust:
             step = max(1, -(-images[:, 0].size // _MOST))  # images are drawn evenly, and each of them wholly
             for c in channels:
                 values = images[::step, c].astype(np.float64).ravel()
-                first, last = np.quantile(values, [_OUTSIDE, 1 - _OUTSIDE])
-                if last > first and max(high[c] - last, first - low[c]) > last - first:
-                    core_low[c], core_high[c] = first, last
-        return cls(low, high, core_low, core_high)
-
-    @property
-    def robust(self) -> bool:
-        """Whether any channel has outliers."""
-        return bool(self._tailed.any())
+                knots[c, 1:-1] = np.quantile(values, [*_SHARES, *(1 - share for share in reversed(_SHARES))])
+        return cls(low, high, knots)
 
     @cached_property
-    def _tailed(self) -> Array:
-        return (self.core_low > self.low) | (self.core_high < self.high)
+    def tailed(self) -> Array:
+        """Which channels have outliers. (C,)"""
+        first, last = (self.knots[:, place] for place in _CORE)
+        return (last > first) & (np.maximum(self.high - last, first - self.low) > last - first)
 
     @cached_property
     def middle(self) -> Array:
-        """Of the whole range."""
+        """Of the whole range. (C,)"""
         middle: Array = (self.low + self.high) / 2
         return middle
 
     @cached_property
     def half(self) -> Array:
-        """Half the width of the whole range."""
+        """Half the width of the whole range. (C,)"""
         half: Array = (self.high - self.low) / 2
         return half
 
@@ -87,11 +83,8 @@ class PixelScale:
         half = np.where(self.half > 0, self.half, np.inf)[:, None, None]
         with np.errstate(over="ignore"):
             unit: Array = (images.astype(np.float64) - self.middle[:, None, None]) / half
-        for c in np.flatnonzero(self._tailed):
-            centre, scale, gain, middle, width = self._bent(int(c))
-            with np.errstate(over="ignore"):
-                u = (images[:, c].astype(np.float64) - centre) / scale
-            unit[:, c] = (_squeezed(u, gain) - middle) / width
+        for c, bend in self._bends.items():
+            unit[:, c] = bend.encode(images[:, c].astype(np.float64))
         return unit.clip(-_FARTHEST, _FARTHEST, out=unit)
 
     def decode(self, unit: Array) -> Array:
@@ -99,52 +92,74 @@ class PixelScale:
         ends = (self.middle, self.half, self.low, self.high)
         middle, half, low, high = (end.astype(unit.dtype)[:, None, None] for end in ends)
         values = unit.clip(-1, 1)
-        tailed = {int(c): values[:, c].astype(np.float64) for c in np.flatnonzero(self._tailed)}
+        bent = {c: bend.decode(values[:, c].astype(np.float64)) for c, bend in self._bends.items()}
         values *= half
         values += middle
-        for c, own in tailed.items():
-            centre, scale, gain, between, width = self._bent(c)
-            values[:, c] = centre + scale * _stretched(own * width + between, gain)
+        for c, own in bent.items():
+            values[:, c] = own
         return values.clip(low, high, out=values)
 
-    def _bent(self, c: int) -> tuple[float, float, float, float, float]:
-        """Centre and scale of the core; gain of the tails; middle and half of the range that results."""
-        centre = (self.core_low[c] + self.core_high[c]) / 2
-        scale = (self.core_high[c] - self.core_low[c]) / 2
-        ends = np.array([(self.low[c] - centre) / scale, (self.high[c] - centre) / scale])
-        gain = min(_KNEE, _LONGEST / float(np.log1p((np.abs(ends).max() - 1) / _KNEE)))
-        first, last = _squeezed(ends, gain)
-        return centre, scale, gain, (first + last) / 2, (last - first) / 2
+    @cached_property
+    def _bends(self) -> dict[int, _Bend]:
+        return {int(c): _Bend(self.knots[c]) for c in np.flatnonzero(self.tailed)}
 
     def get_state(self) -> dict[str, Array]:
-        """Arrays: the cores only where there are outliers."""
+        """Arrays: the knots only where there are outliers."""
         state = {"low": self.low, "high": self.high}
-        return {**state, "core_low": self.core_low, "core_high": self.core_high} if self.robust else state
+        return {**state, "knots": self.knots} if self.tailed.any() else state
 
     @classmethod
     def from_state(cls, arrays: dict[str, Array], channels: int, *, robust: bool) -> PixelScale:
         """What `get_state` took apart; raises ModelFileError if it does not fit together."""
         low, high = (stored(arrays, name, (channels,)) for name in ("low", "high"))
-        core_low, core_high = low, high
-        if robust:
-            core_low, core_high = (stored(arrays, name, (channels,)) for name in ("core_low", "core_high"))
-        scale = cls(low, high, core_low, core_high)
-        flat = scale._tailed & ~(core_low < core_high)
-        if not ((low <= core_low) & (core_low <= core_high) & (core_high <= high)).all() or flat.any():
+        knots = stored(arrays, "knots", (channels, _KNOTS)) if robust else _linear(low, high)
+        fits = (knots[:, 0] == low).all() and (knots[:, -1] == high).all() and (np.diff(knots, axis=1) >= 0).all()
+        scale = cls(low, high, knots)
+        if not fits or scale.tailed.any() != robust:
             raise ModelFileError("the stored ranges of pixels do not fit together")
         return scale
 
 
-def _squeezed(u: Array, gain: float) -> Array:
-    size = np.abs(u)
-    tail = 1 + gain * np.log1p(np.maximum(np.minimum(size, 1e300) - 1, 0) / _KNEE)
-    squeezed: Array = np.where(size > 1, np.sign(u) * tail, u)
-    return squeezed
+def _linear(low: Array, high: Array) -> Array:
+    half = _KNOTS // 2
+    return np.concatenate([np.repeat(low[:, None], half, axis=1), np.repeat(high[:, None], half, axis=1)], axis=1)
 
 
-def _stretched(t: Array, gain: float) -> Array:
-    size = np.abs(t)
-    with np.errstate(over="ignore"):  # infinity is clipped
-        tail = 1 + _KNEE * np.expm1(np.maximum(size - 1, 0) / gain)
-    stretched: Array = np.where(size > 1, np.sign(t) * tail, t)
-    return stretched
+class _Bend:
+    """The map of a channel with outliers: linear in the core, by the logarithm beyond it."""
+
+    def __init__(self, knots: Array) -> None:
+        first, last = (float(knots[place]) for place in _CORE)
+        self._centre, self._scale = (first + last) / 2, (last - first) / 2
+        u = (knots - self._centre) / self._scale
+        # of the tails below and above the core: the logarithms of distances from its middle, and the room of each
+        self._tails = {sign: _tail(side) for sign, side in ((-1, -u[_CORE[0] :: -1]), (1, u[_CORE[1] :]))}
+        lowest, highest = -self._tails[-1][1][-1], self._tails[1][1][-1]
+        self._middle, self._half = (lowest + highest) / 2, (highest - lowest) / 2
+
+    def encode(self, values: Array) -> Array:
+        """Pixels -> [-1, 1]."""
+        with np.errstate(over="ignore"):
+            u: Array = (values - self._centre) / self._scale
+        for sign, (logs, room) in self._tails.items():
+            outside = sign * u > 1
+            far = np.log(np.minimum(sign * u[outside], 1e300))
+            # what was not seen in fit goes on as the last piece does
+            u[outside] = sign * (np.interp(far, logs, room) + _ROOM * np.maximum(far - logs[-1], 0))
+        return (u - self._middle) / self._half
+
+    def decode(self, unit: Array) -> Array:
+        """[-1, 1] -> pixels."""
+        u: Array = unit * self._half + self._middle
+        for sign, (logs, room) in self._tails.items():
+            outside = sign * u > 1
+            u[outside] = sign * np.exp(np.interp(sign * u[outside], room, logs))
+        return self._centre + self._scale * u
+
+
+def _tail(distances: Array) -> tuple[Array, Array]:
+    """Knots from the end of the core (1) outwards, each of them once: their logarithms, and where they are put."""
+    distances = np.maximum(distances, 1.0)
+    room = np.minimum(distances, 1 + _ROOM * np.arange(len(distances)))
+    new = np.concatenate([[True], np.diff(distances) > 1e-9 * distances[1:]])
+    return np.log(distances[new]), room[new]
