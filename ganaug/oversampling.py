@@ -289,8 +289,8 @@ class GANOversampler(BaseOverSampler):
             if modality == "series" and len(X.shape) == 3 and looks_like_image(*X.shape[1:]):
                 warnings.warn(
                     f"X of shape {tuple(X.shape)} and dtype {X.dtype} is taken for series (n, channels, length), and "
-                    "SeriesGAN is trained; if it holds grey images (n, H, W), give generator=ImageGAN(), and if it does "
-                    "not, generator=SeriesGAN() says so",
+                    "SeriesGAN is trained; if it holds grey images (n, H, W), give generator=ImageGAN(), and if not, "
+                    "generator=SeriesGAN()",
                     DataWarning,
                     stacklevel=4,
                 )

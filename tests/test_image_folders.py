@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import socket
 import struct
@@ -665,7 +664,9 @@ def test_what_balance_picks(monkeypatch, shape, name, told):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         assert type(balance(data).generator).__name__ == name
-    assert [("series (channels, length), and SeriesGAN is trained" in str(one.message)) for one in said] == [True] * told
+    assert [("series (channels, length), and SeriesGAN is trained" in str(one.message)) for one in said] == [
+        True
+    ] * told
 
 
 @pytest.mark.parametrize("mode", [*RED, "La", "RGBa", "RGBX"])
@@ -743,8 +744,8 @@ def test_outliers_leave_the_rest_its_contrast(rng, name):
     spoil(X)
     codec = ImageCodec().fit(X)
     Z = codec.encode(X)
-    assert -1 <= Z.min() and Z.max() <= 1
-    kept = Z[:, 0][X == good]
+    assert Z.min() >= -1 and Z.max() <= 1
+    kept = Z[:, 0][good == X]
     assert np.quantile(kept, 0.99) - np.quantile(kept, 0.01) > 0.9  # by the range alone: 0.00 to 0.02
     for back in (codec.decode(Z), codec.decode(codec.from_network(codec.to_network(torch.from_numpy(Z))))):
         np.testing.assert_allclose(back, X, rtol=1e-4, atol=0 if np.dtype(dtype).kind in "iu" else 0.01)
@@ -819,19 +820,19 @@ def test_altered_knots_and_modes_are_refused(rng, change):
 
 
 def test_a_hot_pixel_does_not_spoil_the_classes():
-    """Bars that stand and bars that lie, 16 bits, one pixel of 25,600 at the end of the range."""
+    """Bars that stand and bars that lie, 16 bits, one pixel of 6,400 at the end of the range."""
     rng = np.random.default_rng(0)
     y = (np.arange(100) < 30).astype(int)
-    bar = np.abs(np.arange(16) - 7.5) < 3
-    X = np.where(y[:, None, None] == 1, bar[None, :, None], bar[None, None]) * 500.0 + 400
-    X = (X + rng.normal(0, 30, X.shape)).round().astype(np.uint16)
+    inside = np.abs(np.arange(8) - 3.5) < 2
+    bars = np.where(y[:, None, None] == 1, inside[None, :, None], inside[None, None])
+    X = (400 + 500 * bars + rng.normal(0, 30, bars.shape)).round().astype(np.uint16)
     X[50, 4, 4] = 65_535
-    gan = ImageGAN(max_steps=60, batch_size=16, channels=4, max_channels=8, curate=False, random_state=0).fit(X, y)
+    gan = ImageGAN(max_steps=25, batch_size=16, channels=4, max_channels=8, curate=False, random_state=0).fit(X, y)
     made, labels = gan.sample({0: 40, 1: 40}, random_state=1)
-    # the bright bar of the own class against that of the other
-    logs = np.log1p(made.astype(float))
-    upright = logs[:, :4, 5:11].mean((1, 2)) - logs[:, 5:11, :4].mean((1, 2))
-    assert ((upright < 0) == (labels == 1)).mean() > 0.9
+    lying, upright = (
+        np.median(made[:, cells], axis=1) for cells in (np.outer(inside, ~inside), np.outer(~inside, inside))
+    )
+    assert ((lying > upright) == (labels == 1)).mean() > 0.9  # by the range alone: 0.21
 
 
 def test_files_need_no_torch(tmp_path):

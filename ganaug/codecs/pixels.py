@@ -14,7 +14,7 @@ from ganaug.exceptions import ModelFileError
 __all__ = ["PixelScale"]
 
 _SHARES = (5e-5, 5e-4, 5e-3)  # of the values beyond a knot; beyond the last one is the core
-_ROOM = 0.25  # half cores; what each knot of a tail adds to it at most
+_ROOM = 0.1  # half cores; what each knot of a tail adds to it at most
 _MOST = 1_000_000  # values of a channel that quantiles are taken from
 _FARTHEST = 1e6  # encoded; what lies so far out of the range seen in fit is all the same
 _CORE = (len(_SHARES), len(_SHARES) + 1)  # places of its ends among the knots
@@ -29,7 +29,7 @@ class PixelScale:
     that the others would have little of it: a hot pixel, a mark for "no data". The core of a channel is where 99 %
     of its values lie. Where the range reaches beyond the core by more than the core's width, only the core is
     linear, and the range beyond it is given room by how often values lie there: in units of half the core from its
-    middle, the quantiles beyond which 0.05 %, 0.005 % and none of the values lie are at most 1.25, 1.5 and 1.75, with
+    middle, the quantiles beyond which 0.05 %, 0.005 % and none of the values lie are at most 1.1, 1.2 and 1.3, with
     the logarithm in between. So a generator that goes a little beyond the core makes values that occur, and not
     those of a hot pixel. It can be undone, so nothing is cut off.
 
@@ -61,19 +61,19 @@ class PixelScale:
 
     @cached_property
     def tailed(self) -> Array:
-        """Which channels have outliers. (C,)"""
+        """Which channels have outliers, of shape (C,)."""
         first, last = (self.knots[:, place] for place in _CORE)
         return (last > first) & (np.maximum(self.high - last, first - self.low) > last - first)
 
     @cached_property
     def middle(self) -> Array:
-        """Of the whole range. (C,)"""
+        """Of the whole range, of shape (C,)."""
         middle: Array = (self.low + self.high) / 2
         return middle
 
     @cached_property
     def half(self) -> Array:
-        """Half the width of the whole range. (C,)"""
+        """Half the width of the whole range, of shape (C,)."""
         half: Array = (self.high - self.low) / 2
         return half
 

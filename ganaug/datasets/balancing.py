@@ -164,9 +164,9 @@ def _check_mode(look: Look, transform: Any) -> None:
     made = made if look.transform is None else look.transform(made)
     if not same_kind(look.sample, made, sizes=False) or _shape(look.sample)[:1] != _shape(made)[:1]:
         raise InvalidDataError(
-            f"the dataset's images are of mode {mode} (a palette), whose indices mean nothing side by side; synthetic "
-            f"ones are {made.mode if isinstance(made, Image.Image) else _PALETTES[mode]}, and the dataset's items would "
-            f'be {described(look.sample)} beside {described(made)}. Let its transform begin with image.convert("RGB")'
+            f"the dataset's images are of mode {mode} (a palette), whose indices mean nothing side by side, and "
+            f"synthetic ones are {_PALETTES[mode]}: {described(made)} beside {described(look.sample)}. Let the dataset's "
+            'transform begin with image.convert("RGB")'
         )
 
 
