@@ -219,7 +219,8 @@ def _images_in(folder: Path, around: set[tuple[int, int]], left_out: dict[str, l
     found: list[Path] = []
     seen = set(around)
     # first what lies here, then what links lead to: a folder that is reached both ways is known by its own place
-    places, links = [folder], []
+    places: list[Path] = [folder]
+    links: list[Path] = []
     while places or links:
         folder = places.pop() if places else links.pop(0)
         if _identity(folder) in seen:

@@ -148,7 +148,7 @@ def _is_doubtful(raw: Any) -> bool:
     """Whether a sample may as well be an image as a series. Of 8 bits it is an image: series are floats."""
     if isinstance(raw, Image.Image) or getattr(raw, "ndim", 0) != 2:
         return False
-    return _dtype(raw) != "uint8" and looks_like_image(*raw.shape, most=_DOUBTFUL)
+    return _dtype(raw) != "uint8" and looks_like_image(raw.shape[0], raw.shape[1], _DOUBTFUL)
 
 
 def _dtype(raw: Any) -> str:
@@ -165,8 +165,8 @@ def _check_mode(look: Look, transform: Any) -> None:
     if not same_kind(look.sample, made, sizes=False) or _shape(look.sample)[:1] != _shape(made)[:1]:
         raise InvalidDataError(
             f"the dataset's images are of mode {mode} (a palette), whose indices mean nothing side by side, and "
-            f"synthetic ones are {_PALETTES[mode]}: {described(made)} beside {described(look.sample)}. Let the dataset's "
-            'transform begin with image.convert("RGB")'
+            f"synthetic ones are {_PALETTES[mode]}: {described(made)} beside {described(look.sample)}. Let the "
+            'dataset\'s transform begin with image.convert("RGB")'
         )
 
 
