@@ -368,6 +368,21 @@ def test_models_whose_images_no_file_holds(here, capsys, shape):
     assert not Path("out").exists()
 
 
+def test_labels_that_no_folder_can_have_and_modes_that_do_not_fit(here, capsys):
+    from ganaug.cli.training import save_model
+
+    X = np.random.default_rng(0).integers(0, 256, (26, 8, 8), dtype=np.uint8)
+    gan = ImageGAN(max_steps=2, channels=2, batch_size=4, random_state=0).fit(X, ["x" * 400] * 13 + ["a/b"] * 13)
+    gan.save("m")
+    err = run(capsys, "sample", "m", "-n", 4, "-o", "out", code=1)
+    assert "can have no folder there: File name too long; nothing was written" in err and not Path("out").exists()
+    err = run(capsys, "sample", "m", "-n", 4, "--label", "a/b", "-o", "out")  # the rest works
+    assert os.listdir("out") == ["a_b"] and "class 'a/b' are in the folder 'a_b'" in err
+    for i, mode in enumerate(["CMYK", "nonsense", ["L"], 3]):
+        save_model(gan, f"m{i}", {"mode": mode})
+        assert "does not fit images of 1 channel(s)" in run(capsys, "sample", f"m{i}", "-n", 4, "-o", "no", code=1)
+
+
 @pytest.mark.parametrize(("dtype", "mode"), [("uint16", "I;16"), ("float32", "F"), ("int16", "I"), ("bool", "1")])
 def test_grey_models_of_every_dtype(here, capsys, dtype, mode):
     X = (np.random.default_rng(0).random((12, 8, 9)) * 2 + 0.4).astype(dtype)

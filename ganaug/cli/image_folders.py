@@ -185,6 +185,10 @@ def _writer_of(codec: Any, notes: dict[str, Any], model: str) -> Writer:
     """How the images of a saved model are written, tried on one of them before any is drawn."""
     example = codec.decode(np.zeros((1, *codec.shape), np.float32))
     mode = notes.get("mode", codec.mode)
+    if mode is not None and (not isinstance(mode, str) or bands_of(mode) != codec.shape[0]):
+        raise Fault(
+            f"its mode {mode!r} does not fit images of {codec.shape[0]} channel(s); save the model again", model
+        )
     try:
         if mode is None:
             pixels = to_nchw(np.asarray(example), codec.layout_)[0]
@@ -227,6 +231,10 @@ def _make_folders(folder: Path, names: Iterable[str], shown: str) -> dict[str, P
                 f"the class {name!r} would share a folder with another one on this file system; rename one of them, "
                 "or write to another file system",
                 shown,
+            ) from error
+        except OSError as error:
+            raise Fault(
+                f"the class {name!r} can have no folder there: {error.strerror}; nothing was written", shown
             ) from error
         places[name] = folder / name
     return places
