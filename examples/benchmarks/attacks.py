@@ -4,8 +4,8 @@
 
 A default generator is trained on a third of a data set (members); another third were not in it, and the rest is what
 an attacker knows of the population. The attacks know the library's code, and every record that they ask about.
-Tables are trained with the defaults; images and series for fewer steps, unless `--full` is given. `--write before` writes
-the figures of an earlier version (run with its code on the path) into the part of the page kept for them.
+Tables are trained with the defaults; images and series for fewer steps, unless `--full` is given. `--write before` writes the
+figures of an earlier version (run with its code on the path) into the part of the page kept for them.
 """
 
 from __future__ import annotations
@@ -628,8 +628,8 @@ def markdown(results, resampling, command, seconds):
     lines += [
         "",
         "Membership: AUC of an attacker who knows of half of the people and asks about the others (0.5 is a coin), "
-        "with the interval of 95 %. *Traces* is all that is held but the networks; *everything* is traces, networks and as "
-        "many samples as there are members.",
+        "with the interval of 95 %. *Traces* is all that is held but the networks; *everything* is traces, networks "
+        "and as many samples as there are members.",
         "",
         "| data | held | traces | everything | samples alone | `score_samples` alone | strongest single |",
         "|---|---|---|---|---|---|---|",
