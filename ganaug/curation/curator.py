@@ -169,6 +169,11 @@ class Curator:
             return float(self.min_probability)
         return max(ENOUGH, min(SURE, float(np.quantile(votes, REFUSED_OF_REAL)))) if len(votes) >= MIN_ROWS else ENOUGH
 
+    @property
+    def holds_samples(self) -> bool:
+        """Whether there is a trace of every training row: its hash."""
+        return len(self.hashes) > 0
+
     @cached_property
     def _beginnings(self) -> npt.NDArray[np.bool_]:
         """For each beginning of 16 bits, whether a known hash has it."""

@@ -115,6 +115,11 @@ class LooksCurator:
                 said[refused] = RULES.index(rule) + 1
         return said
 
+    @property
+    def holds_samples(self) -> bool:
+        """Whether there is a trace of every training sample: its sketch."""
+        return len(self.sketches) > 0
+
     def _copies(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.bool_]:
         own = self.sketches[self.of_class == condition]
         if not len(own) or self.reach[condition] == 0:

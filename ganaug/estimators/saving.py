@@ -15,7 +15,7 @@ from ganaug.estimators.translator import ImageTranslator
 from ganaug.exceptions import GanaugError, ModelFileError
 from ganaug.state import read_state
 
-__all__ = ["load"]
+__all__ = ["load", "read"]
 
 # kind in the file -> what makes an estimator of its parts; to make a new one loadable, add one line
 _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
@@ -58,6 +58,11 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> bool(np.array_equal(gan.sample(9, random_state=1)[0], again.sample(9, random_state=1)[0]))
     True
     """
+    return read(path)[0]
+
+
+def read(path: str | os.PathLike[str]) -> tuple[Any, int]:
+    """The estimator in a file, without a warning, and the format in which the file was written."""
     state = read_state(path)
     if state.kind not in _KINDS:
         raise ModelFileError(f"{os.fspath(path)} holds a {state.kind!r}; this version knows {sorted(_KINDS)}")
@@ -69,4 +74,4 @@ def load(path: str | os.PathLike[str]) -> Any:
         raise ModelFileError(
             f"{os.fspath(path)} is damaged or was altered, save it again: its parts do not fit together ({error})"
         ) from error
-    return gan
+    return gan, state.format_version
