@@ -84,7 +84,7 @@ def traces(model: Any) -> dict[str, Any]:
             found["training_rows"] += sum(map(len, generator.rows_))
         if isinstance(generator, BaseGAN):
             found["copies_check"] |= is_path and _checks_copies(generator.curator_)
-            found["trained_discriminator"] |= is_path and getattr(generator, "as_trained_", True)
+            found["trained_discriminator"] |= is_path and generator._discriminator == "stored"
     found["exact_columns"] = sorted(set(found["exact_columns"]))
     found["findings"] = [sentence for sentence in map(lambda say: say(found), _SENTENCES) if sentence]
     return found
