@@ -88,7 +88,9 @@ class ClassKernel:
         return cls(columns, np.asarray(conditions, np.int64), centres, roots, widths)
 
     def smeared(self, rows: FloatArray, condition: int, rng: torch.Generator) -> FloatArray:
-        """Other rows in the place of these. (n, width) -> (n, width)."""
+        """Other rows in the place of these, of a class that has a kernel. (n, width) -> (n, width)."""
+        if condition not in self.conditions:
+            return rows
         place = int(np.flatnonzero(self.conditions == condition)[0])
         noise = torch.empty((len(rows), len(self.columns))).normal_(generator=rng)
         with one_thread():

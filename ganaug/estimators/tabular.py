@@ -11,12 +11,16 @@ import torch
 from ganaug.augmentation import Augmentation, jitter
 from ganaug.codecs import CompactTableCodec
 from ganaug.curation.curator import AUTO
+from ganaug.devices import resolve_device
 from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
+from ganaug.estimators.distilling import Corrupt, broken_rows
 from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.game import Plan
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
+from ganaug.seeding import child_seed
+from ganaug.threads import alone
 from ganaug.training import Watcher
 from ganaug.types import IntArray
 
@@ -24,6 +28,8 @@ __all__ = ["TabularGAN"]
 
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
+# Synthetic rows of all classes, and at least of each, on which the forest that curates is distilled.
+CANDIDATES, FEWEST_CANDIDATES = 6000, 200
 
 
 class TabularGAN(BaseGAN):
@@ -244,6 +250,9 @@ class TabularGAN(BaseGAN):
         build = TABULAR_ARCHITECTURES[design.pop("architecture")]
         return build(codec.blocks, n_conditions, rng, **design)
 
+    def _corruption(self, codec: CompactTableCodec) -> Corrupt:
+        return broken_rows(codec.blocks)
+
     def _augmentation(self, codec: CompactTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
         scale = self.jitter * np.maximum(counts, 1) ** -0.2
         return jitter(codec.blocks, torch.tensor(scale, dtype=torch.float32, device=device))
@@ -253,6 +262,14 @@ class TabularGAN(BaseGAN):
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
         y, blocks = conditions.of_codes(prepared.y), prepared.codec.blocks
         self.kernel_ = ClassKernel.fit(prepared.x, y, asked, blocks, float(self.smoothing))
+        if self.curator_ is not None and self.curator_.forest is not None:
+            device, count = resolve_device(self.device), max(FEWEST_CANDIDATES, CANDIDATES // conditions.count)
+            with self._computing():
+                candidates = [
+                    np.concatenate(list(self._generate(c, count, child_seed(self._seed, "forest", c), device, alone)))
+                    for c in range(conditions.count)
+                ]
+                self.curator_.distil(candidates, child_seed(self._seed, "forest"))
 
     def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
         kernel = getattr(self, "kernel_", None)  # a pickle of an earlier version has none
