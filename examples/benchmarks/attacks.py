@@ -4,8 +4,8 @@
 
 A default generator is trained on a third of a data set (members); another third were not in it, and the rest is what
 an attacker knows of the population. The attacks know the library's code, and every record that they ask about.
-Tables are trained with the defaults; images and series for fewer steps, unless `--full` is given. `--write before` writes the
-figures of an earlier version (run with its code on the path) into the part of the page kept for them.
+Tables are trained with the defaults; images and series for fewer steps, unless `--full` is given. `--write before`
+writes the figures of an earlier version (run with its code on the path) into the part of the page kept for them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ import numpy as np
 import pandas as pd
 import reconstruction
 import torch
-from common import ROOT, machine, versions
-from reconstruction import DATA, auc
+from common import ROOT, grey_images, machine, mixed_table, numeric_table, series, small_images, versions
+from reconstruction import auc
 from scipy.spatial import cKDTree
 from scipy.stats import gaussian_kde, rankdata
 
@@ -313,6 +313,26 @@ def on_a_bound(reached, x):
     return int(found.sum())
 
 
+def from_kernels(reached):
+    """Numbers of encoded rows read off the means and covariances of classes of one and two rows: (m, columns).
+
+    The mean of one row is the row. Two rows lie to both sides of their mean, along all that they vary.
+    """
+    counts = [a for k, a in reached.arrays.items() if "condition_counts" in k]
+    rows = []
+    for kernel in (
+        k.removesuffix("centres") for k in reached.arrays if k.endswith(("beside/centres", "kernel_/centres"))
+    ):
+        conditions, centres, roots, widths = (
+            reached.arrays[kernel + name] for name in ("conditions", "centres", "roots", "widths")
+        )
+        for condition, centre, root, width in zip(conditions, centres, roots, widths, strict=True):
+            values, vectors = np.linalg.eigh(root.astype(float) / max(float(width), 1e-9))
+            apart = vectors[:, -1] * values[-1] / 2**0.5
+            rows += {1: [centre], 2: [centre - apart, centre + apart]}.get(int(counts[0][condition]), [])
+    return np.array(rows, float).reshape(len(rows), -1)
+
+
 def forests(model):
     """The forests that a model holds."""
     return [one for one in (getattr(c, "forest", None) for c in curators(model)) if one is not None]
@@ -459,54 +479,6 @@ def _resampled(fold, member, n, rng):
 
 
 # ---- The data ----------------------------------------------------------------------------------------
-
-
-def thirds(X, y, most, seed=0):
-    """Members, others and the population that an attacker knows: three pairs (X, y) without a row in common."""
-    rows = numpy_generator(seed, "thirds").permutation(len(X))[: 3 * most]
-    each = len(rows) // 3
-    parts = rows[:each], rows[each : 2 * each], rows[2 * each : 3 * each]
-    take = [(X.iloc[p].reset_index(drop=True) if hasattr(X, "iloc") else X[p], np.asarray(y)[p]) for p in parts]
-    if hasattr(X, "iloc"):  # a value that no member has tells who is none: nobody needs a file for that
-        known = {c: set(take[0][0][c]) for c in X if not pd.api.types.is_numeric_dtype(X[c])}
-        for i in (1, 2):
-            fine = np.all([take[i][0][c].isin(values) for c, values in known.items()] or [np.ones(each, bool)], axis=0)
-            take[i] = take[i][0][fine].reset_index(drop=True), take[i][1][fine]
-    return take
-
-
-def numeric_table(most):
-    frame = pd.read_csv(DATA / "card_fraud.csv.gz")
-    rows = np.concatenate([np.flatnonzero(frame["fraud"] == 1), np.flatnonzero(frame["fraud"] == 0)[: 3 * most]])
-    frame = frame.iloc[rows].drop_duplicates(["V4", "V14", "V17", "Amount"])
-    return thirds(frame[["V4", "V14", "V17", "Amount"]], frame["fraud"], most)
-
-
-def mixed_table(most):
-    frame = pd.read_csv(DATA / "thyroid_sick.csv").dropna(subset=["age", "sex", "TSH", "FTI"])
-    frame = frame.drop_duplicates(["age", "sex", "TSH", "FTI"])
-    sick = frame["class"] == "sick"
-    frame = pd.concat([frame[sick], frame[~sick].iloc[: 3 * most]])
-    return thirds(frame[["age", "sex", "TSH", "FTI"]], frame["class"], most)
-
-
-def small_images(most):
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    return thirds((digits.images * 15).astype(np.uint8), digits.target, most)
-
-
-def grey_images(most):
-    with np.load(DATA / "fashion_mnist.npz") as file:
-        X, y = (np.concatenate([file[f"{name}_train"], file[f"{name}_test"]]) for name in "Xy")
-    return thirds(X, y, most)
-
-
-def series(most):
-    with np.load(DATA / "smartphone_motion.npz") as file:
-        X, y = (np.concatenate([file[f"{name}_train"], file[f"{name}_test"]]) for name in "Xy")
-    return thirds(X[:, :1, ::2].astype(np.float32), y, most)
 
 
 KINDS = {  # name -> (data, most members, parameters that bound the time unless --full is given)

@@ -14,13 +14,12 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from common import ROOT
+from common import DATA
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
 from ganaug.seeding import numpy_generator
 
-DATA = ROOT / "examples" / "data"
 # The lines with most points.
 MOST_LINES = 1500
 COLUMNS = {2: ["V4", "V14"], 3: ["V4", "V14", "V17"], 28: [f"V{i}" for i in range(1, 29)]}
