@@ -1,4 +1,4 @@
-"""Attacks succeed on what leaks, or they would prove nothing; they fail on what this version saves, pickles and copies."""
+"""Attacks succeed on what leaks, or they would prove nothing; on what this version gives out they fail."""
 
 from __future__ import annotations
 
