@@ -74,7 +74,10 @@ def draw_curated(
     tally : Tally
     """
     unchecked = curator is not None and curator.copies_unchecked
-    tally, rows = Tally(copies_unchecked=unchecked), np.zeros(0, np.float32)  # as many and as large as the first part's, once it is here
+    tally, rows = (
+        Tally(copies_unchecked=unchecked),
+        np.zeros(0, np.float32),
+    )  # as many and as large as the first part's, once it is here
     refused: list[FloatArray] = []
     faults: list[npt.NDArray[np.int8]] = []
     missing = n
