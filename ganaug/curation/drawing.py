@@ -73,7 +73,7 @@ def draw_curated(
         In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
     tally : Tally
     """
-    unchecked = curator is not None and curator.copies_unchecked
+    unchecked = getattr(curator, "copies_unchecked", False)
     tally, rows = (
         Tally(copies_unchecked=unchecked),
         np.zeros(0, np.float32),

@@ -92,7 +92,9 @@ class TabularGAN(BaseGAN):
         returns ends the training and becomes `stop_reason_`.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the earlier fit's weights and encoding,
-        for ``max_steps`` more.
+        for ``max_steps`` more. After loading or copying the discriminator is
+        that of `score_samples`, which has to learn again what it knew of the
+        training data.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat on the same machine.
     device : str, default="auto"
@@ -116,7 +118,10 @@ class TabularGAN(BaseGAN):
         "mode_collapse", or what a callback said.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
-        drawn and kept, and those that each rule refused.
+        drawn and kept, and those that each rule refused. ``"copies": None``
+        says that copies were not looked for, because the model was loaded or
+        copied: what they are compared with stays in the process that fitted,
+        unless ``save(..., keep_copies_check=True)`` was asked for.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
