@@ -44,7 +44,8 @@ class Checkpoint:
 
     It holds the networks, the state of their optimisers, the average, the best
     snapshot, the generator of random numbers and the history, no sample of
-    the data; it is written whole or not at all, and removed at the end.
+    the data, but the discriminator that sees them and tells them from others;
+    it is written whole or not at all, and removed at the end.
 
     Parameters
     ----------

@@ -333,7 +333,10 @@ def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
     n, k = along.shape
     quantile = float(stdtrit(n - 1, 1 - 0.5 * BY_CHANCE / k)) * math.sqrt(1 + 1 / n)
     centre, spread = along.mean(0, dtype=np.float64), along.std(0, ddof=1, dtype=np.float64)
-    low, high = np.minimum(along.min(0), centre - quantile * spread), np.maximum(along.max(0), centre + quantile * spread)
+    low, high = (
+        np.minimum(along.min(0), centre - quantile * spread),
+        np.maximum(along.max(0), centre + quantile * spread),
+    )
     step = np.exp2(np.floor(np.log2(BOUND_STEP * np.maximum(spread, 2.0**-20))))
     return (np.ceil(low / step - 1) * step).astype(np.float32), (np.floor(high / step + 1) * step).astype(np.float32)
 

@@ -73,8 +73,11 @@ def draw_curated(
         In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
     tally : Tally
     """
-    unchecked = curator is not None and curator.copies_unchecked
-    tally, rows = Tally(copies_unchecked=unchecked), np.zeros(0, np.float32)  # as many and as large as the first part's, once it is here
+    unchecked = getattr(curator, "copies_unchecked", False)
+    tally, rows = (
+        Tally(copies_unchecked=unchecked),
+        np.zeros(0, np.float32),
+    )  # as many and as large as the first part's, once it is here
     refused: list[FloatArray] = []
     faults: list[npt.NDArray[np.int8]] = []
     missing = n

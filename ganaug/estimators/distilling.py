@@ -28,7 +28,7 @@ __all__ = ["Corrupt", "broken_rows", "broken_samples", "numpy_of", "second_discr
 Corrupt = Callable[[Tensor, torch.Generator], Tensor]
 
 # Steps, as a share of the game's and at most; samples of each kind in a step, and in all.
-SHARE, STEPS, BATCH, SAMPLES = 0.2, 200, 128, 8192
+SHARE, STEPS, BATCH, SAMPLES = 0.15, 150, 128, 8192
 RATE, BETAS = 2e-3, (0.9, 0.99)
 
 

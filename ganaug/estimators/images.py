@@ -76,14 +76,17 @@ class ImageGAN(ConvolutionalGAN):
         to the image's own class; less for classes of which it recognises less.
     checkpoint : str, path or None, default=None
         A file in which the training is kept while it runs. If it is killed, the same ``fit`` on the same data
-        goes on from there, on a CPU to the same result bit for bit. It is removed at the end.
+        goes on from there, on a CPU to the same result bit for bit. It holds no image, but the discriminator that sees
+        them and tells them from others: keep it where the data may be. It is removed at the end, whatever ended the
+        training but an interruption, after which it can go on.
     checkpoint_every : int or str, default="60s"
         Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional
         Each is called with an `Event` at every logged step; a string that it
         returns ends the training and becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more.
+        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more. After loading or copying the
+        discriminator is that of `score_samples`, which has to learn again what it knew of the training data.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat, on any number of cores.
     device : str, default="auto"
@@ -109,7 +112,10 @@ class ImageGAN(ConvolutionalGAN):
         "mode_collapse", or what a callback said.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
-        drawn and kept, and those that each rule refused.
+        drawn and kept, and those that each rule refused. ``"copies": None``
+        says that copies were not looked for, because the model was loaded or
+        copied: what they are compared with stays in the process that fitted,
+        unless ``save(..., keep_copies_check=True)`` was asked for.
     n_features_in_ : int
         Values of an image.
 

@@ -92,7 +92,9 @@ class TabularGAN(BaseGAN):
         returns ends the training and becomes `stop_reason_`.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the earlier fit's weights and encoding,
-        for ``max_steps`` more.
+        for ``max_steps`` more. After loading or copying the discriminator is
+        that of `score_samples`, which has to learn again what it knew of the
+        training data.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat on the same machine.
     device : str, default="auto"
@@ -116,7 +118,10 @@ class TabularGAN(BaseGAN):
         "mode_collapse", or what a callback said.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
-        drawn and kept, and those that each rule refused.
+        drawn and kept, and those that each rule refused. ``"copies": None``
+        says that copies were not looked for, because the model was loaded or
+        copied: what they are compared with stays in the process that fitted,
+        unless ``save(..., keep_copies_check=True)`` was asked for.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -259,17 +264,27 @@ class TabularGAN(BaseGAN):
 
     def _keep(self, prepared: Prepared, conditions: Conditions, *rest: Any) -> None:
         super()._keep(prepared, conditions, *rest)
+        # What sampling needs beside the generator is taken from its own rows, which tell no more than they do.
+        self.kernel_ = None
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        y, blocks = conditions.of_codes(prepared.y), prepared.codec.blocks
-        self.kernel_ = ClassKernel.fit(prepared.x, y, asked, blocks, float(self.smoothing))
+        blocks, sizes = prepared.codec.blocks, self.condition_counts_[asked].tolist()
+        if self.smoothing > 0:
+            rows, of = self._candidates(asked, max(FEWEST_CANDIDATES, CANDIDATES // len(asked)), "kernel")
+            self.kernel_ = ClassKernel.fit(np.concatenate(rows), of, asked, blocks, float(self.smoothing), sizes)
         if self.curator_ is not None and self.curator_.forest is not None:
-            device, count = resolve_device(self.device), max(FEWEST_CANDIDATES, CANDIDATES // conditions.count)
-            with self._computing():
-                candidates = [
-                    np.concatenate(list(self._generate(c, count, child_seed(self._seed, "forest", c), device, alone)))
-                    for c in range(conditions.count)
-                ]
-                self.curator_.distil(candidates, child_seed(self._seed, "forest"))
+            every = range(conditions.count)
+            rows, _ = self._candidates(every, max(FEWEST_CANDIDATES, CANDIDATES // len(every)), "forest")
+            self.curator_.distil(rows, child_seed(self._seed, "forest"))
+
+    def _candidates(self, conditions: Iterable[int], n: int, purpose: str) -> tuple[list[Any], IntArray]:
+        """Rows of each condition before any is refused, and the condition of each."""
+        device, conditions = resolve_device(self.device), list(conditions)
+        with self._computing():
+            rows = [
+                np.concatenate(list(self._generate(c, n, child_seed(self._seed, purpose, c), device, alone)))
+                for c in conditions
+            ]
+        return rows, np.repeat(np.array(conditions, np.int64), n)
 
     def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
         kernel = getattr(self, "kernel_", None)  # a pickle of an earlier version has none

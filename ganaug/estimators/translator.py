@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
+from multiprocessing.context import get_spawning_popen
 from numbers import Integral
 from typing import Any
 
@@ -115,9 +116,10 @@ class ImageTranslator(TranslationSampling):
     Notes
     -----
     **Source images.** Sampling starts from real images of the source class. The fitted estimator keeps them in memory
-    (bytes, for 8-bit images) and takes them along when it is copied or pickled, so that it samples like any other
-    generator. `save` does not write them, because a saved model holds no training data: after `ganaug.load`, hand
-    some over with `set_sources`, the same or others, before `sample`; `translate` needs none.
+    (bytes, for 8-bit images). `save`, pickles and deep copies do not hold them, because a model that leaves its process
+    holds no training data: hand some over with ``set_sources(X)``, the same or others of the source class, before
+    `sample` (of a fitted over-sampler: ``sampler.generators_[label].set_sources(X)``); `translate` needs none. The
+    weights do tell something of the target's images: they were trained to leave those as they are.
 
     Each image is translated once before any is translated again; from then on they are shifted by up to a tenth of
     their sides first, so that samples differ.
@@ -369,6 +371,13 @@ class ImageTranslator(TranslationSampling):
         write_state(path, type(self).__name__, *translation_state.saved_parts(self))
 
     def __getstate__(self) -> dict[str, Any]:
+        state = self._whole_state()
+        if "_sources" in state and get_spawning_popen() is None:  # but for a process that this one starts
+            state["_sources"] = None
+        return state
+
+    def _whole_state(self) -> dict[str, Any]:
+        """The state with what a pickle leaves out; see `ganaug.estimators.transport`."""
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_translators", None)  # built again from weights_
         if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it

@@ -46,7 +46,7 @@ class Drawn:
     X: Any
     y: Any = None
     generator: Any = None
-    curation: dict[str, dict[str, int]] = field(default_factory=dict)
+    curation: dict[str, dict[str, int | None]] = field(default_factory=dict)
     note: str = ""
     traces: dict[str, Any] = field(default_factory=dict)
 
@@ -115,7 +115,7 @@ def _drawn(generator: Any, y: Any, n_samples: Any, most: int, seed: int) -> Draw
     counts = pd.Series(np.asarray(y)).astype(object).value_counts()
     wanted = n_samples if isinstance(n_samples, dict) else _planned(_labels(generator, counts), counts, n_samples, most)
     parts, labels = [], []
-    curation: dict[str, dict[str, int]] = {}
+    curation: dict[str, dict[str, int | None]] = {}
     for label, n in wanted.items():
         X, own = _pair(generator.sample(n, label=label, **_seeded(takes, seed, label_text(label))))
         if n_rows(X) != n or own is None:
@@ -164,5 +164,5 @@ def _pair(made: Any) -> tuple[Any, Any]:
     return made if isinstance(made, tuple) and len(made) == 2 else (made, None)
 
 
-def _curation(generator: Any) -> dict[str, dict[str, int]]:
+def _curation(generator: Any) -> dict[str, dict[str, int | None]]:
     return {label_text(label): dict(row) for label, row in getattr(generator, "curation_", {}).items()}
