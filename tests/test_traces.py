@@ -126,9 +126,12 @@ def test_a_codec_keeps_no_value_of_a_fine_column(column, n):
     once = pd.Series(values).value_counts().pipe(lambda counts: counts.index[counts < 4])
     low = float(codec.column_summary()[0]["low"])
     kept = np.array(list(numbers_in(codec.get_state())))
-    for forms in (kept, kept + low, kept / 100):  # as they are, as distances, as whole cents
-        same = np.isclose(forms[:, None], np.asarray(once)[None], rtol=1e-12, atol=0).any(1)
-        assert not (same & (forms != 0)).any(), forms[same]
+    if X[column].dtype.kind in "iM":  # knots are distances from the lower bound
+        kept = np.concatenate([kept, kept + low])
+    same = np.isclose(kept[:, None], np.asarray(once)[None], rtol=1e-12, atol=0).any(1)
+    assert not (same & (np.abs(kept) > 2)).any(), kept[same]
+    grid = codec.table._columns[0].model.grid
+    assert grid is None or grid.base < grid.step  # and not the smallest value
     knots = codec.table._columns[0].model.curve.values
     assert len(knots) <= max(4, min(259, n // 4 + 2))
 
@@ -147,9 +150,11 @@ def test_bounds_are_inside_and_near(n):
         assert max(low - values.min(), values.max() - high) <= np.ptp(values) / 128
         assert ((values < low) | (values > high)).sum() <= 2 + 2 * (n // 2000)
     decoded = codec.decode(codec.encode(X))
-    for name in ("cents", "amount", "kind", "when"):
-        same = decoded[name] == X[name]
-        assert (~same).sum() <= 2 + 2 * (n // 2000)
+    for name in ("cents", "kind"):
+        assert (decoded[name] != X[name]).sum() <= 2 + 2 * (n // 2000)
+    for name in ("normal", "skewed", "amount", "single", "heavy"):
+        off = np.abs(decoded[name] - X[name]) / np.ptp(X[name])
+        assert (off > 1e-6).sum() <= 2 + 2 * (n // 2000)
 
 
 @pytest.mark.parametrize(
@@ -289,9 +294,14 @@ def test_the_number_of_jobs_changes_nothing(scope):
     assert copied.curation_[1]["copies"] is None
 
 
-@pytest.mark.parametrize("what", FITS)
+@pytest.mark.parametrize("what", ["numbers", "images", "series"])
 def test_a_process_that_is_started_gets_all_there_is(fitted, what):
-    data = SyntheticDataset(fitted[what], {1: 10}, pool=False)
+    if what == "numbers":
+        X, y = table()
+        gan = TabularGAN(width=16, depth=1, **SMALL).fit(X[["normal", "heavy"]].to_numpy(), y)
+    else:
+        gan = fitted[what]
+    data = SyntheticDataset(gan, {1: 10}, pool=False)
     set_spawning_popen(object())  # what multiprocessing sets while it sends arguments to a new process
     try:
         sent = pickle.dumps(data)
@@ -318,7 +328,7 @@ def halves():
     order = np.random.default_rng(0).permutation(600)
     members, others = order[:300], order[300:]
     X = X.drop(columns=["when", "single"])
-    gan = TabularGAN(max_steps=300, width=64, random_state=0, verbose=False).fit(X.iloc[members], y[members])
+    gan = TabularGAN(max_steps=500, random_state=0, verbose=False).fit(X.iloc[members], y[members])
     return gan, X.iloc[members], X.iloc[others], y[members], y[others]
 
 

@@ -62,7 +62,7 @@ class ConvolutionalGAN(BaseGAN):
     _architectures: ClassVar = IMAGE_ARCHITECTURES
     _ahead: ClassVar[int] = 16
     _untrained: ClassVar[int] = 400
-    _second: ClassVar = {"share": 0.1, "steps": 150, "batch": 32, "samples": 512}
+    _second: ClassVar = {"share": 0.15, "steps": 200, "batch": 32, "samples": 512}
     # Changes that real and synthetic samples alike pass through before they are judged.
     _policy: ClassVar[Sequence[str]]
 
