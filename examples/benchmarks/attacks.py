@@ -240,12 +240,15 @@ def _meeting(factor, wanted, blocks, cells, width):
     left, right = _hash(halves[0], factor), _hash(halves[1], factor) - nothing
     order = np.argsort(right)
     right = right[order]
+    begins, shift = np.zeros(2**24, bool), np.uint64(40)  # few sums begin like one of the other half
+    begins[right >> shift] = True
     rows = []
     for value in wanted:
         rest = value - left
-        at = np.searchsorted(right, rest).clip(0, len(right) - 1)
-        fits = np.flatnonzero(right[at] == rest)
-        rows += list(halves[0][fits] + halves[1][order[at[fits]]])
+        likely = np.flatnonzero(begins[rest >> shift])
+        at = np.searchsorted(right, rest[likely]).clip(0, len(right) - 1)
+        fits = right[at] == rest[likely]
+        rows += list(halves[0][likely[fits]] + halves[1][order[at[fits]]])
     return [np.array(rows)] if rows else []
 
 
@@ -370,8 +373,8 @@ def file_scores(reached, X, y, x, codes):
     """
     scores = {}
     for curator in curators(reached.model)[:1]:
-        rules = copy.copy(curator)
-        rules.rules = ("copies",)
+        rules = object.__new__(type(curator))  # a copy would lack what the attack is after
+        rules.__dict__.update(vars(curator), rules=("copies",))
         scores["copies rule"] = np.zeros(len(x))
         for code in np.unique(codes):
             scores["copies rule"][codes == code] = rules.verdict(x[codes == code], int(code)) == 1
@@ -406,7 +409,9 @@ def _sketches(reached, x):
 
     with torch.inference_mode():
         small = looks.shrunk(reached.model.codec_.to_network(torch.from_numpy(x))).flatten(1).double().numpy()
-    stored = {k: a for k, a in reached.arrays.items() if a.ndim == 2 and a.dtype.kind == "f" and "sketch" in k}
+    stored = {
+        k: a for k, a in reached.arrays.items() if a.size and a.ndim == 2 and a.dtype.kind == "f" and "sketch" in k
+    }
     for a in stored.values():
         for directions in _drawn_directions(reached, small.shape[1], a.shape[1]):
             yield -np.log(cKDTree(a).query(small @ directions)[0] + 1e-9)
@@ -484,9 +489,9 @@ def _resampled(fold, member, n, rng):
 KINDS = {  # name -> (data, most members, parameters that bound the time unless --full is given)
     "numeric table (4 columns)": (numeric_table, 500, {}),
     "mixed table (3 numbers, a category)": (mixed_table, 500, {}),
-    "images of 8 x 8": (small_images, 599, {"max_steps": 500}),
-    "images of 28 x 28": (grey_images, 380, {"max_steps": 200}),
-    "series of 64 steps": (series, 160, {"max_steps": 500}),
+    "images of 8 x 8": (small_images, 500, {"max_steps": 400}),
+    "images of 28 x 28": (grey_images, 380, {"max_steps": 100}),
+    "series of 64 steps": (series, 160, {"max_steps": 300}),
 }
 
 
