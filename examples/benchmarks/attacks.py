@@ -296,10 +296,13 @@ def knots_stated(reached, X, others):
     return max(shares, key=lambda pair: pair[0] - pair[1], default=(0.0, 0.0))
 
 
-def extremes_stated(reached, X):
-    """How many of the lowest and highest values of the fine columns stand in the file, and how many there are."""
-    ends = np.array([end for column in fine_columns(X) for end in (column.min(), column.max())])
-    return int(stated(reached, ends).sum()), len(ends)
+def extremes_stated(reached, X, others):
+    """How many of the lowest and highest values of the fine columns stand in the file, of others', and how many are."""
+    found = [
+        stated(reached, np.array([end for column in columns for end in (column.min(), column.max())]))
+        for columns in (fine_columns(X), fine_columns(X, others))
+    ]
+    return int(found[0].sum()), int(found[1].sum()), len(found[0])
 
 
 def on_a_bound(reached, x):
@@ -553,7 +556,7 @@ def attack(reached, members, others, reference, synthetic):
         rows = enumerated(reached, model.codec_.blocks, scores_of_columns(model.codec_))
         figures["enumerated"] = hits(rows, x[member], CELL), hits(rows, x[~member], CELL)
         figures["stated"] = knots_stated(reached, members[0], others[0])
-        figures["extremes"] = extremes_stated(reached, members[0])
+        figures["extremes"] = extremes_stated(reached, members[0], others[0])
         numbers = [c for b in model.codec_.blocks if b.tag == "scalar" for c in range(b.start, b.stop)]
         for forest in forests(model)[:1]:
             pinned = (boxed(forest, x, numbers) <= 0.05).all(1)
@@ -599,7 +602,7 @@ def markdown(results, resampling, command, seconds):
         lines.append(
             f"| {name} | {held} | {r['members']} | {r['bytes']} | {' | '.join(pairs)} | "
             f"{'-' if stated_ is None else f'{stated_[0]:.0%} ({stated_[1]:.0%})'} | "
-            f"{'-' if ends is None else f'{ends[0]} of {ends[1]}'} | {_pair(r['on a bound'])} | "
+            f"{'-' if ends is None else f'{ends[0]} ({ends[1]}) of {ends[2]}'} | {_pair(r['on a bound'])} | "
             f"{_pair(r.get('pinned by leaves'))} |"
         )
     lines += [
