@@ -471,7 +471,7 @@ def combined(scores, member, seed=0, n_resamples=200):
         fold[rng.permutation(group)[::2]] = 1
     said = np.zeros(len(member))
     for half in (0, 1):
-        ranks = QuantileTransformer(n_quantiles=50).fit(matrix[fold != half])
+        ranks = QuantileTransformer(n_quantiles=min(50, len(member) // 4)).fit(matrix[fold != half])
         both = [np.column_stack([part, ranks.transform(part)]) for part in (matrix[fold != half], matrix[fold == half])]
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
         said[fold == half] = rankdata(model.fit(both[0], member[fold != half]).decision_function(both[1]))
