@@ -110,7 +110,7 @@ def numbers_in(thing):
     elif isinstance(thing, (list, tuple)):
         for value in thing:
             yield from numbers_in(value)
-    elif isinstance(thing, np.ndarray):
+    elif isinstance(thing, np.ndarray) and thing.dtype.kind == "f":  # counts and places are no values
         yield from thing.ravel().astype(np.float64).tolist()
     elif isinstance(thing, (int, float)) and not isinstance(thing, bool):
         yield float(thing)
@@ -155,6 +155,37 @@ def test_bounds_are_inside_and_near(n):
     for name in ("normal", "skewed", "amount", "single", "heavy"):
         off = np.abs(decoded[name] - X[name]) / np.ptp(X[name])
         assert (off > 1e-6).sum() <= 2 + 2 * (n // 2000)
+
+
+def mixed_values(kind):
+    """Values that many rows share, and some that only one has."""
+    rng = np.random.default_rng(0)
+    return {
+        "prices": np.append(rng.choice(rng.random(50) * 100, 850), rng.random(150) * 1000),
+        "counts with a tail": np.append(rng.poisson(5, 950), rng.integers(60, 5000, 50)),
+        "a few amounts": np.append(np.repeat([10.0, 20.0, 50.0], 60), [123.456789, 37.123]),
+        "round amounts": np.append(rng.integers(0, 30, 990) * 100, rng.integers(0, 100_000, 10)),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["prices", "counts with a tail", "a few amounts", "round amounts"])
+def test_of_mixed_values_those_that_are_shared_are_kept(kind):
+    values = mixed_values(kind)
+    frame = pd.DataFrame({"x": values})
+    codec = TabularGAN()._make_codec().fit(frame)
+    counts = pd.Series(values).value_counts()
+    shared, single = counts.index[counts >= 4], counts.index[counts < 4]
+    kept = np.array(list(numbers_in(codec.get_state())))
+    low = float(codec.column_summary()[0]["low"])
+    for forms in (kept, kept + low if values.dtype.kind == "i" else kept):
+        same = np.isclose(forms[:, None], np.asarray(single, float)[None], rtol=1e-12, atol=0).any(1)
+        assert not (same & (np.abs(forms) > 256)).any()
+    back = codec.decode(codec.encode(frame))["x"]
+    is_shared = frame["x"].isin(shared)
+    np.testing.assert_allclose(back[is_shared], values[is_shared])
+    made = codec.decode(np.random.default_rng(1).normal(size=(4000, codec.width)))["x"]
+    assert abs(np.mean(made.isin(shared)) - is_shared.mean()) < 0.03 or codec.blocks[0].tag != "scalar"
+    assert values.min() <= made.min() and made.max() <= values.max()
 
 
 @pytest.mark.parametrize(
