@@ -116,7 +116,7 @@ def inner(values):
     """Which values are certainly within the bounds that a model keeps: all but the few smallest and largest."""
     values = np.asarray(values, dtype=np.float64)
     ordered = np.sort(values[~np.isnan(values)])
-    few = min(3 + len(values) // 2000, (len(ordered) - 1) // 2)  # a value of four rows is kept
+    few = min(3 + len(values) // 2000, len(ordered) - 1)  # a value of four rows is kept
     return ~((values < ordered[few]) | (values > ordered[-1 - few]))
 
 

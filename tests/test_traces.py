@@ -110,7 +110,7 @@ def numbers_in(thing):
     elif isinstance(thing, (list, tuple)):
         for value in thing:
             yield from numbers_in(value)
-    elif isinstance(thing, np.ndarray):
+    elif isinstance(thing, np.ndarray) and thing.dtype.kind == "f":  # counts and places are no values
         yield from thing.ravel().astype(np.float64).tolist()
     elif isinstance(thing, (int, float)) and not isinstance(thing, bool):
         yield float(thing)
@@ -157,6 +157,37 @@ def test_bounds_are_inside_and_near(n):
         assert (off > 1e-6).sum() <= 2 + 2 * (n // 2000)
 
 
+def mixed_values(kind):
+    """Values that many rows share, and some that only one has."""
+    rng = np.random.default_rng(0)
+    return {
+        "prices": np.append(rng.choice(rng.random(50) * 100, 850), rng.random(150) * 1000),
+        "counts with a tail": np.append(rng.poisson(5, 950), rng.integers(60, 5000, 50)),
+        "a few amounts": np.append(np.repeat([10.0, 20.0, 50.0], 60), [123.456789, 37.123]),
+        "round amounts": np.append(rng.integers(0, 30, 990) * 100, rng.integers(0, 100_000, 10)),
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["prices", "counts with a tail", "a few amounts", "round amounts"])
+def test_of_mixed_values_those_that_are_shared_are_kept(kind):
+    values = mixed_values(kind)
+    frame = pd.DataFrame({"x": values})
+    codec = TabularGAN()._make_codec().fit(frame)
+    counts = pd.Series(values).value_counts()
+    shared, single = counts.index[counts >= 4], counts.index[counts < 4]
+    kept = np.array(list(numbers_in(codec.get_state())))
+    low = float(codec.column_summary()[0]["low"])
+    for forms in (kept, kept + low if values.dtype.kind == "i" else kept):
+        same = np.isclose(forms[:, None], np.asarray(single, float)[None], rtol=1e-12, atol=0).any(1)
+        assert not (same & (np.abs(forms) > 256)).any()
+    back = codec.decode(codec.encode(frame))["x"]
+    is_shared = frame["x"].isin(shared)
+    np.testing.assert_allclose(back[is_shared], values[is_shared])
+    made = codec.decode(np.random.default_rng(1).normal(size=(4000, codec.width)))["x"]
+    assert abs(np.mean(made.isin(shared)) - is_shared.mean()) < 0.03 or codec.blocks[0].tag != "scalar"
+    assert values.min() <= made.min() and made.max() <= values.max()
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -194,7 +225,11 @@ def test_nothing_that_leaves_holds_hashes_sketches_or_the_trained_discriminator(
 
 
 def test_what_is_pickled_holds_no_training_sample_in_any_form(fitted):
-    for what, samples in {"table": table()[0][["normal", "heavy"]], "images": images()[0], "series": series()[0]}.items():
+    for what, samples in {
+        "table": table()[0][["normal", "heavy"]],
+        "images": images()[0],
+        "series": series()[0],
+    }.items():
         rows = samples.to_numpy() if what == "table" else samples
         encoded = fitted[what].codec_.encode(table()[0] if what == "table" else samples)
         for data in (pickle.dumps(fitted[what]), pickle.dumps({"nested": [fitted[what]]})):
@@ -333,7 +368,7 @@ def halves():
 
 
 def test_scores_do_not_tell_training_rows_from_others(halves):
-    gan, X, unseen, y, _ = halves
+    gan, X, unseen, _, _ = halves
     trained = gan._rebuilt().discriminator.eval()
     logits = []
     for rows in (X, unseen):
@@ -367,15 +402,15 @@ def test_a_class_of_fewer_rows_than_columns_is_not_told_by_its_kernel():
     y = np.repeat([0, 1], [120, 20])
     gan = TabularGAN(width=16, depth=1, **SMALL).fit(X, y)
     place = int(np.flatnonzero(gan.kernel_.conditions == 1)[0])
-    root, centre = gan.kernel_.roots[place].astype(np.float64), gan.kernel_.centres[place]
+    root = gan.kernel_.roots[place].astype(np.float64)
     inverse = np.linalg.pinv(root @ root, rcond=1e-6, hermitian=True)
-    off = [-np.einsum("nd,de,ne->n", rows, inverse, rows) for rows in
-           (gan.codec_.encode(part)[:, gan.kernel_.columns] - centre for part in (X[y == 1], unseen))]  # fmt: skip
-    assert auc(*off) < 0.7
-    basis = np.linalg.svd(root)[0]
-    left_over = [-np.abs(rows @ basis[:, 20:]).sum(1) for rows in
-                 (gan.codec_.encode(part)[:, gan.kernel_.columns] - centre for part in (X[y == 1], unseen))]  # fmt: skip
-    assert auc(*left_over) < 0.7
+    outside = np.linalg.svd(root)[0][:, 20:]  # where 20 rows would have no variance at all
+    far, left_over = [], []
+    for part in (X[y == 1], unseen):
+        rows = gan.codec_.encode(part)[:, gan.kernel_.columns] - gan.kernel_.centres[place]
+        far.append(-np.einsum("nd,de,ne->n", rows, inverse, rows))
+        left_over.append(-np.abs(rows @ outside).sum(1))
+    assert auc(*far) < 0.7 and auc(*left_over) < 0.7
 
 
 def test_the_code_of_a_level_of_one_row_does_not_tell_its_label():

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ganaug.codecs.plain import Array
 
-__all__ = ["inward", "inward_whole", "is_shared", "simple_between"]
+__all__ = ["inward", "inward_whole", "is_coarse", "is_shared", "simple_between"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -76,13 +76,18 @@ def inward_whole(distinct: Array, counts: Array, step: int) -> tuple[int, int]:
     """The same for whole numbers ``distinct[0] + k * step``, of any integer dtype; the bounds are such numbers too."""
     first, last = int(distinct[0]), int(distinct[-1])
     span, shared = last - first, is_shared(counts)
-    if span <= COARSE * step:
+    if is_coarse(distinct, step):
         return first, last
     cut = distinct[: _last_cut(counts) + 1].tolist()
     low = first if shared[0] else _inward_int(cut, step, span)
     cut = [-value for value in distinct[: -_last_cut(counts[::-1]) - 2 : -1].tolist()]
     high = last if shared[-1] else -_inward_int(cut, step, span)
     return (low, high) if low < high else (first, last)
+
+
+def is_coarse(distinct: Array, step: int) -> bool:
+    """Whether whole numbers, of this distance and in increasing order, can only be a few hundred."""
+    return int(distinct[-1]) - int(distinct[0]) <= COARSE * step
 
 
 def _inward_int(values: list[int], step: int, span: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.codecs.bounds import inward, inward_whole
+from ganaug.codecs.bounds import inward, inward_whole, is_coarse, is_shared
 from ganaug.codecs.grids import Grid, float_grid, integer_step
 from ganaug.codecs.plain import NEVER_MISSING, Array, Plain, State
 from ganaug.codecs.quantiles import Curve
@@ -78,6 +78,9 @@ class NumberModel:
         has_missing = plain.missing is not None
         distinct, counts = _distinct(values, seed, column)
         is_spike = _spikes(distinct, counts, discrete)
+        if is_spike.all() and not discrete and is_shared(counts).any() and not _is_coarse(distinct, dtype):
+            # of a few values some are single rows' own: they count for the nearest of the others
+            distinct, counts, is_spike = (part[is_shared(counts)] for part in (distinct, counts, is_spike))
         spikes, rest, rest_counts = distinct[is_spike], distinct[~is_spike], counts[~is_spike]
         if len(rest) == 0:
             return cls(None, spikes, has_missing, 0, 0, 1, None, keep_range)
@@ -90,8 +93,8 @@ class NumberModel:
             grid = float_grid(rest, dtype)
             if grid is not None and len(values) > _MAX_SAMPLE and not grid.holds(inside, dtype):
                 grid = None
-            if not steps:
-                low, high = _inward_floats(rest, rest_counts, grid)
+            coarse = grid is not None and is_coarse(grid.whole(rest[[0, -1]]), grid.step)
+            low, high = _inward_floats(rest, rest_counts, grid)
             distances = rest * _scale(low, high)
         else:
             deltas = rest.view(np.uint64) - rest.view(np.uint64)[0]
@@ -99,11 +102,14 @@ class NumberModel:
             if step > 1 and len(values) > _MAX_SAMPLE:
                 step = integer_step(inside.view(np.uint64) - rest.view(np.uint64)[0])
             grid = None
-            if not steps:
-                low, high = inward_whole(rest, rest_counts, step)
+            coarse = is_coarse(rest, step)
+            low, high = inward_whole(rest, rest_counts, step)
             distances = _distances_from(low, rest)
         ends = [low * _scale(low, high), high * _scale(low, high)] if rest.dtype.kind == "f" else [0, high - low]
-        curve = Curve.steps(distances, rest_counts) if steps else Curve.fit(distances, rest_counts, *map(float, ends))
+        if steps:
+            curve = Curve.steps(distances, rest_counts, coarse)
+        else:
+            curve = Curve.fit(distances, rest_counts, *map(float, ends))
         return cls(curve, spikes, has_missing, low, high, step, grid, keep_range)
 
     def encode(self, plain: Plain) -> tuple[Array, Array]:
@@ -239,6 +245,14 @@ def _distances_from(low: float, values: Array) -> npt.NDArray[np.float64]:
     if below.any():
         out[below] = -(base - values[below].view(np.uint64)).astype(np.float64)
     return np.asarray(out, dtype=np.float64)
+
+
+def _is_coarse(distinct: Array, dtype: np.dtype[Any]) -> bool:
+    """Whether values stand on a grid of a few hundred points."""
+    if distinct.dtype.kind == "f":
+        grid = float_grid(distinct, dtype)
+        return grid is not None and is_coarse(grid.whole(distinct[[0, -1]]), grid.step)
+    return is_coarse(distinct, integer_step(distinct.view(np.uint64) - distinct.view(np.uint64)[0]))
 
 
 def _inward_floats(distinct: Array, counts: Array, grid: Grid | None) -> tuple[float, float]:

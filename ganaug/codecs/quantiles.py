@@ -64,8 +64,10 @@ class Curve:
         return bool(len(counts) <= most and counts.sum() >= _MIN_REPEATS * len(counts))
 
     @classmethod
-    def steps(cls, distinct: Float64, counts: Array) -> Curve:
-        """Fit to distinct values (increasing), each repeated; all of them are kept."""
+    def steps(cls, distinct: Float64, counts: Array, coarse: bool) -> Curve:
+        """Fit to distinct values (increasing) that repeat; all are kept if ``coarse``, else those that rows share."""
+        if not coarse:
+            distinct, counts = _pooled(distinct, counts)
         total, upto = counts.sum(), np.cumsum(counts)
         return cls(distinct, normal_scores((upto - 0.5 * counts) / total), normal_scores(upto[:-1] / total))
 
@@ -177,3 +179,39 @@ def _boundaries(total: int) -> npt.NDArray[np.int64]:
             last = rows
     left = np.array(half, np.int64)
     return np.concatenate([left, total - left[::-1]])
+
+
+def _pooled(distinct: Float64, counts: Array) -> tuple[Float64, Array]:
+    """Levels and counts with each run of rare levels as a few numbers between them, of several rows each."""
+    shared = is_shared(counts)
+    if shared.all() or not shared.any():
+        return distinct, counts
+    values: list[float] = []
+    sizes: list[int] = []
+    run: list[int] = []  # rare levels since the last shared one
+    for place in range(len(distinct) + 1):
+        ends = place == len(distinct)
+        if not ends and not shared[place]:
+            run.append(place)
+            continue
+        left_over = 0
+        if run:
+            rows = int(counts[run].sum())
+            groups = rows // _ROWS_A_KNOT
+            upto = np.cumsum(counts[run])
+            for members in np.split(np.array(run), np.searchsorted(upto, rows * np.arange(1, groups) / max(1, groups))):
+                if groups and len(members) > 1:
+                    middle = members[len(members) // 2 - 1], members[len(members) // 2]
+                    gap = distinct[middle[1]] - distinct[middle[0]]
+                    ends_of = distinct[[middle[0]]] + gap / 4, distinct[[middle[0]]] + 3 * gap / 4
+                    values.append(float(simple_between(*ends_of)[0]))
+                    sizes.append(int(counts[members].sum()))
+                else:
+                    left_over += int(counts[members].sum())
+        if not ends:
+            values.append(float(distinct[place]))
+            sizes.append(int(counts[place]))
+        if left_over:
+            sizes[-1] += left_over
+        run = []
+    return np.array(values), np.array(sizes)

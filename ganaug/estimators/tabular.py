@@ -29,7 +29,7 @@ __all__ = ["TabularGAN"]
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
 # Synthetic rows of all classes, and at least of each, on which the forest that curates is distilled.
-CANDIDATES, FEWEST_CANDIDATES = 6000, 200
+CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
 
 class TabularGAN(BaseGAN):

@@ -22,10 +22,10 @@ from ganaug.codecs.sources import resolve_samples
 from ganaug.cycle import CycleGame, CyclePlan, shifted
 from ganaug.devices import resolve_device
 from ganaug.estimators import options, translation_state
+from ganaug.estimators.distilling import numpy_of
 from ganaug.estimators.fitting import history_frame
 from ganaug.estimators.flips import FlipCheck
 from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.estimators.distilling import numpy_of
 from ganaug.estimators.translation_classes import two_classes
 from ganaug.estimators.translation_drawing import TranslationSampling, side_by_side
 from ganaug.estimators.translation_playing import judged, play
