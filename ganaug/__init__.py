@@ -26,6 +26,7 @@ _HOME = {
     "SmoothedBootstrap": "ganaug.estimators",
     "SyntheticDataset": "ganaug.datasets",
     "TabularGAN": "ganaug.estimators",
+    "TraceWarning": "ganaug.exceptions",
     "TrainingWarning": "ganaug.exceptions",
     "balance": "ganaug.datasets",
     "load": "ganaug.estimators",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         FewSamplesWarning,
         GanaugError,
         GanaugWarning,
+        TraceWarning,
         TrainingWarning,
     )
     from ganaug.oversampling import GANOversampler
