@@ -2,6 +2,7 @@
 
 from ganaug.rules.base_rule import Rule
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
+from ganaug.rules.find import find_rules
 from ganaug.rules.kinds import (
     Bound,
     Custom,
@@ -32,5 +33,6 @@ __all__ = [
     "Sum",
     "Within",
     "as_rule",
+    "find_rules",
     "rule_from_json",
 ]

@@ -83,9 +83,10 @@ class Precision:
             return values
         with np.errstate(divide="ignore", invalid="ignore"):
             power = 10.0 ** (np.floor(np.log10(np.abs(values))) - self.digits + 1)
-        power = np.where(np.isfinite(power) & (power > 0), power, 1.0)
-        # dividing by a power of ten gives the float that the decimal number would be parsed as
-        return np.where(power < 1, np.rint(values / power) / np.rint(1 / power), np.rint(values / power) * power)
+            power = np.where(np.isfinite(power) & (power > 1e-300), power, 1.0)
+            whole = np.rint(values / power)
+            # dividing by a power of ten gives the float that the decimal number would be parsed as
+            return np.where(power < 1, whole / np.rint(1 / power), whole * power)
 
     def whole(self, values: Floats) -> Ints:
         """The same as counts of the dtype's unit, exactly."""
