@@ -76,7 +76,7 @@ class Equation(Rule):
 
     def fitting_units(self, view: TableView) -> tuple[tuple[float, float], ...]:
         """Half a last digit of the target alone, or of the inputs as well where that is needed."""
-        precisions = [view.column(name).precision for name in self.columns]
+        precisions = [view.column(name).usual for name in self.columns]
         tight = (precisions[0].unit, *((0.0, p.epsilon) for p in precisions[1:]))
         target, inputs = self._values(view)
         known = np.isfinite(target) & np.logical_and.reduce([np.isfinite(values) for values in inputs])

@@ -28,14 +28,14 @@ _SURE_EQUATION_ROWS = 100
 _MOST_STATES = 50
 
 
-def find_rules(X: Any, *, max_time: float = 2.0, random_state: Any = 0, max_rows: int = MAX_ROWS) -> Rules:
+def find_rules(X: Any, *, max_time: float = 1.0, random_state: Any = 0, max_rows: int = MAX_ROWS) -> Rules:
     """Find the rules that the rows of a table keep.
 
     Parameters
     ----------
     X : DataFrame, ndarray, sparse matrix, tensor or list of rows, of shape (n, d)
         Without the labels. Never changed.
-    max_time : float, default=2.0
+    max_time : float, default=1.0
         Seconds of work on one core. They are counted in operations and not measured, so that the same table gives
         the same rules everywhere; what there was no work left for stands in ``skipped`` of the result.
     random_state : int, RandomState, Generator or None, default=0
@@ -83,7 +83,7 @@ def find_rules(X: Any, *, max_time: float = 2.0, random_state: Any = 0, max_rows
     sample = _rows(view, max_rows, seed)
     found = _find(_rows(sample, SEARCH_ROWS, seed), work, seed)
     rules = _confirmed(found, sample, view)
-    return Rules(rules, _grids(sample), work.skipped)
+    return Rules(_without_echoes(rules), _grids(sample), work.skipped)
 
 
 def _rows(view: TableView, most: int, seed: int) -> TableView:
@@ -185,6 +185,16 @@ def _confirmed(found: list[Rule], sample: TableView, view: TableView) -> list[Ru
             rule = rule._with(certain=False)
         kept.append(rule)
     return kept
+
+
+def _without_echoes(rules: list[Rule]) -> list[Rule]:
+    """Without orders that an equation explains, but for the rows that break them."""
+    inside = [set(rule.columns) for rule in rules if isinstance(rule, Equation)]
+    return [
+        rule
+        for rule in rules
+        if not (isinstance(rule, Order) and rule.exceptions and any(set(rule.columns) <= names for names in inside))
+    ]
 
 
 def _grids(view: TableView) -> list[Grid]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Numbers:
         columns = [view.column(name) for name in names]
         columns = [c for c in columns if not c.is_choice and c.exact | c.is_time and len(c.distinct) > 1]
         values = np.stack([c.number for c in columns], axis=1) if columns else np.zeros((view.n_rows, 0))
-        units = np.array([c.precision.unit for c in columns]).reshape(-1, 2)
+        units = np.array([c.usual.unit for c in columns]).reshape(-1, 2)
         return cls(columns, values, units[:, 0], units[:, 1])
 
     def __len__(self) -> int:
@@ -79,6 +80,18 @@ class Numbers:
         """Half a last digit of each value. (m, d) -> (m, d)."""
         return np.asarray(self.absolute + self.relative * np.abs(values))
 
+    @cached_property
+    def coarseness(self) -> Floats:
+        """Half a last digit in standard deviations, to two digits. (d,)."""
+        spread = np.array([float(np.nanstd(v)) or 1.0 for v in self.values.T])
+        size = np.array([float(np.nanmean(np.abs(v))) for v in self.values.T])
+        ratio = (self.absolute + self.relative * size) / np.where(np.isfinite(spread), spread, 1.0)
+        return np.array([float(f"{one:.1e}") for one in ratio.tolist()])
+
+    def largest_unit(self, place: int) -> float:
+        """Half a last digit of a column's largest value."""
+        return float(self.absolute[place] + self.relative[place] * np.nanmax(np.abs(self.values[:, place])))
+
     def probes(self, rng: np.random.Generator, nonzero: bool = False) -> Ints:
         """Rows in a random order, those with the fewest missing values first."""
         order = rng.permutation(len(self.values))
@@ -96,33 +109,36 @@ def proven(rule: Equation, numbers: Numbers, candidates: float, rng: np.random.G
     if known.sum() < LEAST_ROWS:
         return None
     target, *inputs = (values[known] for values in (target, *inputs))
-    tight = (columns[0].precision.unit, *((0.0, c.precision.epsilon) for c in columns[1:]))
-    loose = tuple(c.precision.unit for c in columns)
+    tight = (columns[0].usual.unit, *((0.0, c.usual.epsilon) for c in columns[1:]))
+    loose = tuple(c.usual.unit for c in columns)
     for units, most in ((tight, MOST_PERMUTED), (loose, MOST_PERMUTED_LOOSE)):
         off, allowed = rule.residuals(target, inputs, units)
         decided = np.isfinite(off)
         if decided.sum() < LEAST_ROWS or (off[decided] <= allowed[decided]).mean() < LEAST_SHARE:
             continue
-        share = _permuted_share(rule, target, inputs, units, rng)
-        floor = 0.5 / len(target)
-        n = distinct_rows([target, *inputs])
-        if share <= most and n * -np.log2(max(share, floor)) > needed(candidates) + cost:
+        share = _permuted_share(rule, target, inputs, units, most, rng)
+        if share > most:
+            continue
+        bits = distinct_rows([target, *inputs]) * -np.log2(max(share, 0.5 / len(target)))
+        if bits > needed(candidates) + cost:
             return rule._with(units=units)
     return None
 
 
 def _permuted_share(
-    rule: Equation, target: Floats, inputs: list[Floats], units: Any, rng: np.random.Generator
+    rule: Equation, target: Floats, inputs: list[Floats], units: Any, most: float, rng: np.random.Generator
 ) -> float:
-    """The largest share of rows that keeps the rule once one of its parts is permuted."""
-    shares = []
+    """The largest share of rows that keeps the rule once one of its parts is permuted, as far as it matters."""
+    worst = 0.0
     for place in range(len(inputs) + 1):
         parts = [target, *inputs]
         parts[place] = permuted(parts[place], rng)
         off, allowed = rule.residuals(parts[0], parts[1:], units)
         decided = np.isfinite(off)
-        shares.append(float((off[decided] <= allowed[decided]).mean()) if decided.any() else 1.0)
-    return max(shares)
+        worst = max(worst, float((off[decided] <= allowed[decided]).mean()) if decided.any() else 1.0)
+        if worst > most:
+            break
+    return worst
 
 
 def nice_numbers(value: float, digits: int = _DIGITS) -> Iterator[tuple[float, int]]:
@@ -149,24 +165,17 @@ def find_copies(numbers: Numbers, work: Work, rng: np.random.Generator, rounded:
     for i, j in _alike(numbers, work):
         if i in copies or j in copies:
             continue
-        coarse, fine = sorted((j, i), key=lambda k: (-_coarseness(numbers, k), -k))
+        coarse, fine = sorted((j, i), key=lambda k: (-float(numbers.coarseness[k]), -k))
         sizes = [len(numbers.columns[k].distinct) for k in (coarse, fine)]
         if rounded == (sizes[0] >= 0.98 * sizes[1]):
             continue
-        if not work.afford(200.0 * len(numbers.values), "copies"):
+        if not work.afford(60.0 * len(numbers.values), "copies"):
             break
         rule = _copy(numbers, coarse, fine, d * d, rng)
         if rule is not None:
             found.append(rule)
             copies.add(coarse)
     return found
-
-
-def _coarseness(numbers: Numbers, place: int) -> float:
-    values = numbers.values[:, place]
-    spread = float(np.nanstd(values)) or 1.0
-    whole = numbers.columns[place].precision
-    return float(f"{(numbers.absolute[place] + whole.unit[1] * float(np.nanmean(np.abs(values)))) / spread:.1e}")
 
 
 def _alike(numbers: Numbers, work: Work) -> list[tuple[int, int]]:
@@ -203,14 +212,18 @@ def _copy(numbers: Numbers, coarse: int, fine: int, candidates: float, rng: np.r
     if line is None:
         return None
     names = numbers.columns[coarse].name, numbers.columns[fine].name
-    unit = float(numbers.absolute[coarse]) or float(numbers.relative[coarse]) * float(np.abs(y[known]).max())
+    unit, finer = numbers.largest_unit(coarse), numbers.largest_unit(fine)
+    rest = y[known] - line * x[known]
+    off = float(np.quantile(np.abs(rest - np.median(rest)), 0.9))
+    if off > 3 * (unit + abs(line) * finer) + 1e-6 * abs(line) * float(np.std(x[known])):
+        return None
     for scale, digits in _unique(nice_numbers(line)):
         rest = y[known] - scale * x[known]
         middle = float(np.median(rest))
         for offset, more in _offsets(middle, unit):
             rule = Copy(*names, scale=scale, offset=offset)
             cost = _BITS_PER_DIGIT * (digits + more)
-            kept = np.abs(rest - offset) <= 2.2 * unit + 1e-9 * np.abs(y[known])
+            kept = np.abs(rest - offset) <= 2.2 * (unit + abs(scale) * finer) + 1e-9 * np.abs(y[known])
             proof = proven(rule, numbers, candidates, rng, cost) if kept.mean() >= LEAST_SHARE - 0.02 else None
             if proof is not None:
                 return proof
@@ -388,7 +401,7 @@ def _long_sums(numbers: Numbers, span: _Span, work: Work, rng: np.random.Generat
         some = rng.choice(rows, size, replace=False)
         for order in (places, places[::-1]):
             for terms, offset in _dependent(numbers, some, order):
-                if not work.afford(150.0 * len(numbers.values), "longer sums"):
+                if not work.afford(4.0 * len(numbers.values) * (len(terms) + 2) ** 2, "longer sums"):
                     return found
                 rule = _as_sum(numbers, terms, offset, d, rng)
                 if rule is None or rule.target in done:
@@ -443,7 +456,7 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
     scale = -terms[target]
     factors = {place: factor / scale for place, factor in terms.items() if place != target}
     spread = {place: float(np.nanstd(numbers.values[:, place])) for place in factors}
-    unit = float(numbers.absolute[target] + numbers.relative[target] * np.nanmax(np.abs(numbers.values[:, target])))
+    unit = numbers.largest_unit(target)
     rounded, cost = {}, 0.0
     for place, factor in factors.items():
         # a factor is known as well as its share of the total's rounding allows
@@ -453,10 +466,14 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
             return None
         rounded[place] = nice[0]
         cost += _BITS_PER_DIGIT * nice[1]
-    y = numbers.values[:, target]
-    rest = float(np.nanmedian(y - sum(f * numbers.values[:, place] for place, f in rounded.items())))
+    rest = numbers.values[:, target] - sum(f * numbers.values[:, place] for place, f in rounded.items())
+    rest = rest[np.isfinite(rest)]
+    middle = float(np.median(rest)) if len(rest) else 0.0
+    loose = unit + sum(abs(f) * numbers.largest_unit(place) for place, f in rounded.items())
+    if len(rest) < LEAST_ROWS or np.quantile(np.abs(rest - middle), 0.9) > 1.5 * loose + 1e-9 * abs(middle):
+        return None
     names = [numbers.columns[place].name for place in rounded]
-    for constant, digits in ((0.0, 0), *((c, n) for c, n in nice_numbers(rest) if abs(c - rest) <= 4 * unit + 1e-9)):
+    for constant, digits in _offsets(middle, unit + 1e-12):
         rule = Sum(numbers.columns[target].name, names, list(rounded.values()), offset=constant)
         proof = proven(rule, numbers, float(d) ** (len(names) + 1), rng, cost + _BITS_PER_DIGIT * digits)
         if proof is not None:
@@ -472,7 +489,7 @@ def _total(numbers: Numbers, terms: dict[int, float]) -> int:
             others = [abs(f / terms[alone[0]]) for place, f in terms.items() if place != alone[0]]
             if min(others) > 0.999:
                 return alone[0]
-    return max(terms, key=lambda place: (_coarseness(numbers, place), place))
+    return max(terms, key=lambda place: (float(numbers.coarseness[place]), place))
 
 
 # ---- products
@@ -594,12 +611,12 @@ def _product(numbers: Numbers, z: int, x: int, y: int, candidates: float, rng: n
 
 
 def _plainness(rule: Product, numbers: Numbers) -> tuple[Any, ...]:
-    """Sorts rules: those of which only the result is rounded first, then products before ratios, then without factor."""
+    """Sorts rules: only the result rounded, no factor, more decimals than its parts, a product, the later column."""
     tight = all(absolute == 0 for absolute, _ in rule.units[1:])
     place = {column.name: j for j, column in enumerate(numbers.columns)}
-    target = place[rule.result]
-    whole = numbers.columns[target].precision.step >= 1 or len(rule.over) == 0
-    return (not tight, rule.scale != 1, not whole, len(rule.over), -_coarseness(numbers, target), target)
+    steps = [numbers.columns[place[name]].usual.step for name in rule.columns]
+    computed = (steps[0] > min(steps[1:]), len(rule.over)) if tight else ()
+    return (not tight, rule.scale != 1, *computed, -place[rule.result])
 
 
 # ---- what follows from an equation

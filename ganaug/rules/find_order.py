@@ -28,6 +28,7 @@ _LEAST_DISTINCT = 4
 _MOST_SPREAD_RATIO = 30.0
 _TIES = 0.01
 _EXCEPTIONS = 0.001
+_CLIFF = 30
 _FIRST = 256
 _QUANTILES = 64
 
@@ -99,6 +100,8 @@ def _order(low: ColumnView, high: ColumnView, candidates: float, rng: np.random.
     broken = float((a > b).mean())
     if broken > _EXCEPTIONS:
         return None
+    if broken and not _cliff(b - a):
+        return None
     x, y = low.number[known], high.number[known]
     rows = distinct_rows([x, y])
     bar = needed(candidates)
@@ -112,6 +115,12 @@ def _order(low: ColumnView, high: ColumnView, candidates: float, rng: np.random.
     strict = ties == 0 and broken == 0 and n * twin_ties >= 10
     rule = Order(low.name, high.name, strict=strict)
     return rule._with(certain=n >= SURE_ROWS)
+
+
+def _cliff(gaps: Any) -> bool:
+    """Whether many rows lie as near above 0 as the few that broke the order lie below: errors, and no thin tail."""
+    below = -gaps[gaps < 0]
+    return bool(((gaps >= 0) & (gaps <= np.median(below))).sum() >= _CLIFF * len(below))
 
 
 def without_steps(orders: list[Order]) -> list[Order]:

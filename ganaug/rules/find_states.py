@@ -18,6 +18,7 @@ LEAST_ROWS = 50
 LEAST_DETERMINED_ROWS = 100
 LEAST_MISSING = 5
 _CONFIRMED = 5
+_SAID = 0.5
 _MOST_LEVELS = 512
 _NODES = 4000
 _LN2 = float(np.log(2.0))
@@ -57,9 +58,7 @@ def find_one_hot(view: TableView, rows: int, work: Work) -> list[OneHot]:
             if group:
                 found.append(OneHot([flags[j].name for j in sorted(group)], at_most=not exactly))
                 free -= set(group)
-    for chain in finder.chains(free):
-        found.append(OneHot([flags[j].name for j in chain], ordered=True))
-    return found
+    return found + [OneHot([flags[j].name for j in chain], ordered=True) for chain in finder.chains(free)]
 
 
 class _Groups:
@@ -271,7 +270,9 @@ def find_missing(view: TableView, names: list[Hashable], flags: list[Hashable], 
         if not any((i, k) in pairs and (k, j) in pairs for k in range(len(first)) if k not in (i, j)):
             found.append(MissingWith(first[j].name, first[i].name, exactly=False))
     for name in flags:
-        found += _said_by(view.column(name), first, needed(len(flags) * len(first)))
+        said = _said_by(view.column(name), first, needed(len(flags) * len(first)))
+        exact = [rule for rule in said if rule.exactly]
+        found += exact or said  # TSH is missing where TSH_measured is f; what else is missing there is another fact
     return found
 
 
@@ -297,7 +298,7 @@ def _said_by(by: ColumnView, columns: list[ColumnView], bar: float) -> list[Miss
         holes = np.bincount(codes[column.missing], minlength=len(levels))
         saying = (holes == sizes) & (sizes > 0)
         rows = int(sizes[saying].sum())
-        if not saying.any() or saying.all() or rows < LEAST_MISSING:
+        if not saying.any() or saying.all() or rows < max(LEAST_MISSING, _SAID * column.n_missing):
             continue
         if _subset_bits(len(codes), column.n_missing, rows) <= bar:
             continue
