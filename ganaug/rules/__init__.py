@@ -15,6 +15,7 @@ from ganaug.rules.kinds import (
     as_rule,
     rule_from_json,
 )
+from ganaug.rules.rewrite import Rewriter
 from ganaug.rules.rule_set import Rules
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "OneHot",
     "Order",
     "Product",
+    "Rewriter",
     "Rule",
     "Rules",
     "Sum",
