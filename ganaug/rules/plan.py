@@ -106,7 +106,9 @@ class Plan:
         return step is not None and self._set(step)
 
     def _order(self, rule: Order) -> bool:
-        for low_first in (True, False):
+        # below what is bounded from above already, it goes down; else up from the lower one
+        down = bool(self._bounds.get(rule.high, {}).get("uppers")) and not self._bounds.get(rule.low)
+        for low_first in (not down, down):
             base, name = (rule.low, rule.high) if low_first else (rule.high, rule.low)
             if name in self.steps or self._reaches(base, name):
                 continue
@@ -212,9 +214,10 @@ class Plan:
         if known or not Order(low, high).holds(self.view).all():
             return
         for name, base, side in ((high, low, "lowers"), (low, high, "uppers")):
-            if name in self._bounds and not self._reaches(base, name):
-                self._bounds[name][side].append(base)
-                self.needs[name].add(base)
+            computed = name in self._bounds or (name not in self.steps and base in self.steps)
+            if computed and not self._reaches(base, name):
+                self._bounds_of(name)[side].append(base)
+                self.needs.setdefault(name, set()).add(base)
                 return
 
     def _gap(self, name: Hashable, bounds: dict[str, Any]) -> Gap:
@@ -257,7 +260,7 @@ class Plan:
         pairs = list(self._pairs)
         for name in list(sides):
             step = self.steps.get(name)
-            if isinstance(step, Formula) and not step.own:
+            if isinstance(step, Formula) and not step.extra:
                 pairs += [(needed, name) for needed in step.needs]
         sides |= {name for pair in pairs for name in pair}
         stored = [

@@ -15,11 +15,11 @@ from ganaug.codecs.plain import Array, State
 from ganaug.codecs.values import from_json, to_json
 from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
-from ganaug.rules.equations import Copy, Monotone, Product, Sum
+from ganaug.rules.equations import Copy, Equation, Monotone, Product, Sum
 from ganaug.rules.kinds import Bound, Determined, OneHot, Order, Within, as_rule
 from ganaug.rules.plan import Plan
 from ganaug.rules.rule_set import Rules
-from ganaug.rules.steps import STEPS, Mask, Restored, States
+from ganaug.rules.steps import STEPS, Formula, Mask, Restored, States
 from ganaug.rules.table_view import TableView, view_of
 from ganaug.seeding import numpy_generator
 
@@ -133,12 +133,10 @@ class Rewriter:
         restored = view_of(self.restore(shuffled))
         checked = []
         for rule in rules:
-            if rule.kept == REWRITTEN:
-                broken = float((~rule.holds(restored)).mean())
-                most = max(3 * rule.exceptions, 2 * (rule.exceptions > 0)) / max(rule.support, 1)
-                if broken > most + (2 / len(rows) if rule.exceptions else 0):
-                    rule = rule._with(kept=GUARDED)
-            checked.append(rule)
+            broken = float((~rule.holds(restored)).mean()) if rule.kept == REWRITTEN or _telling(rule) else 1.0
+            most = max(3 * rule.exceptions, 2 * (rule.exceptions > 0)) / max(rule.support, 1)
+            most += 2 / len(rows) if rule.exceptions else 0
+            checked.append(rule._with(kept=REWRITTEN if broken <= most else GUARDED))
         return checked
 
     def rewrite(self, X: Any) -> pd.DataFrame:
@@ -153,8 +151,8 @@ class Rewriter:
         -------
         DataFrame of shape (n, d')
             Columns that no rule rewrites are as they were. A column that is left out has one of its own name only if
-            rows break its equation, and one more (``"<name> is missing"``) if it is missing where it could be computed.
-            A gap is a whole number, a float or a duration; a one-hot group a category of whole numbers.
+            rows break its equation, and categories beside it (``"<name> is an exception"``, ``"<name> is missing"``)
+            if it is there, or missing, where the equation says otherwise. A gap is a whole number, a float or a duration; a one-hot group a category of whole numbers.
         """
         kind, X = container_of(X)
         return self._rewritten(TableView(kind, CONTAINERS[kind].open(X), source=X))
@@ -165,15 +163,19 @@ class Rewriter:
             said = f"columns {gone[:5]!r} are not there" if gone else "columns are others than in fit"
             raise InvalidDataError(f"the table cannot be rewritten: {said}; give the columns of fit in their order")
         found: dict[Hashable, Any] = {}
+        # bounds that are computed are taken as they will be computed, rounding included
+        seen = view.overlaid()
         for step in self._steps:
-            found |= step.rewrite(view)
+            found |= step.rewrite(seen)
+            if isinstance(step, Formula):
+                seen.replace(step.seen(seen))
         gone = {name for step in self._steps for name in step.targets}
         columns: dict[Hashable, Any] = {}
         for name in self._names:
             if name not in gone:
                 columns[name] = view.raw(name)
                 continue
-            for label in (name, f"{name} is missing"):
+            for label in (name, f"{name} is an exception", f"{name} is missing"):
                 if label in found:
                     columns[label] = found[label]
         return _frame(columns, view.n_rows)
@@ -259,6 +261,11 @@ class Rewriter:
         if "config" in state:
             state = dict(vars(Rewriter.from_state(**state)))
         self.__dict__.update(state)
+
+
+def _telling(rule: Rule) -> bool:
+    """Whether shuffled columns would break the rule if it did not follow from those that rewrite."""
+    return isinstance(rule, Equation) and rule.certain
 
 
 def _masked(steps: list[Any]) -> set[Hashable]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from ganaug.codecs.casts import clip_to
 from ganaug.codecs.faces import IntegerFace, MaskedFace, TimeFace
 from ganaug.codecs.plain import Array, Plain, is_missing
 from ganaug.codecs.values import from_json, to_json
@@ -44,16 +45,19 @@ class Restored:
         return ColumnView(label, self.view.raw(label), face)
 
     def put(self, name: Hashable, values: Array, missing: Bits | None) -> None:
-        """A column that was computed; where it has to be missing it is."""
+        """A column that was computed, as it will be written; where it has to be missing it is."""
+        face = self.faces[name]
+        if face.family == "real":  # no longer than its dtype is
+            values = clip_to(values, face.inner).astype(face.inner).astype(values.dtype)
         forced = self.missing.get(name)
         if forced is not None:
             missing = forced if missing is None else missing | forced
-        if missing is not None and missing.any() and can_miss(self.faces[name]):
-            blank = -1 if self.faces[name].family == "choice" else 0
+        if missing is not None and missing.any() and can_miss(face):
+            blank = -1 if face.family == "choice" else 0
             values = np.where(missing, np.asarray(blank, dtype=values.dtype), values)
         else:
             missing = None
-        self._columns[name] = ColumnView.of_plain(name, Plain(values, missing), self.faces[name])
+        self._columns[name] = ColumnView.of_plain(name, Plain(values, missing), face)
 
     def column(self, name: Hashable) -> ColumnView:
         """A column of the original table: computed already, or the rewritten table's own."""
@@ -172,11 +176,10 @@ class Formula:
 
     Attributes
     ----------
-    own : bool
-        Whether the rewritten table holds values of its own for rows that the equation does not give: exceptions, and
-        rows whose inputs are missing.
     exceptions : bool
-        Whether some rows break the equation.
+        Whether some rows break the equation. The rewritten table then holds their values.
+    extra : bool
+        Whether the column is there in some rows where it cannot be computed. The same holds.
     gone : bool
         Whether the column is missing in some rows where it could be computed.
     blank : bool
@@ -187,8 +190,8 @@ class Formula:
 
     rule: Equation
     precision: Precision
-    own: bool
     exceptions: bool
+    extra: bool
     gone: bool
     blank: bool
     fill: float
@@ -209,6 +212,16 @@ class Formula:
         """Name of the column that says where it is missing."""
         return f"{self.rule.target} is missing"
 
+    @property
+    def other(self) -> str:
+        """Name of the column that tells exceptions from values of rows that cannot be computed, if there are both."""
+        return f"{self.rule.target} is an exception"
+
+    @property
+    def labels(self) -> tuple[Hashable, ...]:
+        """Names of the columns that the rewritten table may hold for it."""
+        return (self.rule.target, self.other, self.flag)
+
     @classmethod
     def fit(cls, rule: Equation, view: TableView) -> Self:
         """What the equation does not give."""
@@ -220,8 +233,8 @@ class Formula:
         return cls(
             rule,
             column.usual,
-            own=bool((~column.missing & (broken | ~computed)).any()),
             exceptions=bool(broken.any()),
+            extra=bool((~column.missing & ~computed).any()),
             gone=bool((column.missing & computed).any()),
             blank=column.n_missing > 0,
             fill=float(np.median(present)) if len(present) else 0.0,
@@ -232,19 +245,30 @@ class Formula:
         target = self.rule.target
         column = view.column(target)
         columns: Columns = {}
-        if not (self.own or self.gone):
-            return columns
         computed = np.isfinite(self.rule.compute([view.column(name).number for name in self.rule.inputs]))
-        if self.own:
-            own = ~column.missing & ~computed
-            if self.exceptions:
-                own |= ~self.rule.holds(view)
+        own = self._own(view, column, computed)
+        if self.exceptions or self.extra:
             columns[target] = _sparse_column(column, own)
+        if self.exceptions and self.extra:
+            columns[self.other] = _yes_or_no(own & computed)
         if self.gone:
-            columns[self.flag] = pd.Categorical.from_codes(
-                (column.missing & computed).astype(np.int64), categories=pd.Index(["no", "yes"], dtype=object)
-            )
+            columns[self.flag] = _yes_or_no(column.missing & computed)
         return columns
+
+    def _own(self, view: TableView, column: ColumnView, computed: Bits) -> Bits:
+        """Rows whose value the equation does not give. (n,)."""
+        return np.asarray(~column.missing & (~computed | ~self.rule.holds(view)))
+
+    def seen(self, view: TableView) -> dict[Hashable, ColumnView]:
+        """The column as it will be restored, for those that are rewritten with it."""
+        column = view.column(self.rule.target)
+        expected = self.rule.compute([view.column(name).number for name in self.rule.inputs])
+        computed = np.isfinite(expected)
+        keep = ~computed | column.missing | self._own(view, column, computed)
+        values = as_plain(np.where(computed, expected, 0.0), column.face, self.precision)
+        values = np.where(keep, column.plain.values, values).astype(column.plain.values.dtype)
+        written = column.face.read(column.face.write(Plain(values, column.plain.missing)))
+        return {column.name: ColumnView.of_plain(column.name, written, column.face)}
 
     def restore(self, work: Restored) -> None:
         """The column, rounded as its numbers are."""
@@ -253,9 +277,11 @@ class Formula:
         computed = np.isfinite(expected)
         lost = ~computed
         values = as_plain(np.where(computed, expected, self.fill) if lost.any() else expected, face, self.precision)
-        if self.own:
+        if self.exceptions or self.extra:
             stored = work.stored(target)
-            chosen = ~stored.missing if self.exceptions else ~stored.missing & lost
+            chosen = ~stored.missing & ((computed & self.exceptions) | (lost & self.extra))
+            if self.exceptions and self.extra:
+                chosen &= lost | (work.stored(self.other).codes(["no", "yes"]) == 1)
             if chosen.any():
                 plain = as_plain(np.where(chosen, stored.number, 0.0), face, self.precision)
                 exact = stored.plain.values if stored.plain.values.dtype == plain.dtype else plain
@@ -269,15 +295,19 @@ class Formula:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
-        own = {name: getattr(self, name) for name in ("own", "exceptions", "gone", "blank", "fill")}
+        own = {name: getattr(self, name) for name in ("exceptions", "extra", "gone", "blank", "fill")}
         return {"rule": self.rule.to_json(), "precision": self.precision.to_json(), **own}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """What `to_json` wrote."""
         rule: Any = rule_from_json(stored["rule"])
-        rest = {name: stored[name] for name in ("own", "exceptions", "gone", "blank", "fill")}
+        rest = {name: stored[name] for name in ("exceptions", "extra", "gone", "blank", "fill")}
         return cls(rule, Precision.from_json(stored["precision"]), **rest)
+
+
+def _yes_or_no(rows: Bits) -> pd.Categorical:
+    return pd.Categorical.from_codes(rows.astype(np.int64), categories=pd.Index(["no", "yes"], dtype=object))
 
 
 def _sparse_column(column: ColumnView, rows: Bits) -> Any:
@@ -536,7 +566,7 @@ class Lookup:
 
     Attributes
     ----------
-    levels : list
+    levels : tuple
         Values of the column that determines it.
     values : ndarray of shape (len(levels) + 1,)
         Codes or numbers of the determined one, and what it is where the other one is missing.
@@ -544,6 +574,7 @@ class Lookup:
     """
 
     rule: Determined
+    levels: tuple[Any, ...]
     values: Array
     missing: Bits
     kind: ClassVar[str] = "lookup"
@@ -558,27 +589,21 @@ class Lookup:
         """The column that determines it."""
         return (self.rule.by,)
 
-    @property
-    def levels(self) -> list[Any]:
-        """Values of the column that determines it."""
-        return list(self.rule.mapping)
-
     @classmethod
     def fit(cls, rule: Determined, view: TableView) -> Self | None:
         """The table; None if it is no function once missing values count as values."""
         column, by = view.column(rule.column), view.column(rule.by)
-        levels = list(rule.mapping)
+        levels = by.levels
         codes = by.codes(levels)
         values = np.zeros(len(levels) + 1, dtype=column.plain.values.dtype)
         missing = np.ones(len(levels) + 1, dtype=bool)
         values[codes], missing[codes] = column.plain.values, column.missing
-        wrong = (values[codes] != column.plain.values) | (missing[codes] != column.missing)
-        if wrong.any() or (by.n_missing < len(by) and missing.all()):
+        if not levels or (values[codes] != column.plain.values).any() or (missing[codes] != column.missing).any():
             return None
-        if not by.n_missing:  # whatever; most rows have it
+        if not by.n_missing:  # whatever most rows have
             common = np.bincount(codes).argmax()
             values[-1], missing[-1] = values[common], missing[common]
-        return cls(rule, values, missing)
+        return cls(rule, tuple(levels), values, missing)
 
     def rewrite(self, view: TableView) -> Columns:
         """Nothing."""
@@ -586,22 +611,28 @@ class Lookup:
 
     def restore(self, work: Restored) -> None:
         """The column."""
-        codes = work.column(self.rule.by).codes(self.levels)
+        codes = work.column(self.rule.by).codes(list(self.levels))
         missing = self.missing[codes] if self.missing.any() else None
         work.put(self.rule.column, self.values[codes], missing)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
-        values = [float(v).hex() if self.values.dtype.kind == "f" else int(v) for v in self.values]
-        dtype = self.values.dtype.str
-        return {"rule": self.rule.to_json(), "values": values, "dtype": dtype, "missing": self.missing.tolist()}
+        return {
+            "rule": self.rule.to_json(),
+            "levels": names_json(self.levels),
+            "values": [float(v).hex() if self.values.dtype.kind == "f" else int(v) for v in self.values],
+            "dtype": self.values.dtype.str,
+            "missing": self.missing.tolist(),
+        }
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """What `to_json` wrote."""
         rule: Any = rule_from_json(stored["rule"])
         values = [float.fromhex(v) if isinstance(v, str) else v for v in stored["values"]]
-        return cls(rule, np.asarray(values, dtype=stored["dtype"]), np.asarray(stored["missing"], dtype=bool))
+        missing = np.asarray(stored["missing"], dtype=bool)
+        levels = tuple(names_from_json(stored["levels"]))
+        return cls(rule, levels, np.asarray(values, dtype=stored["dtype"]), missing)
 
 
 @dataclass(frozen=True)

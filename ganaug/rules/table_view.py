@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -363,6 +364,16 @@ class TableView:
     def take(self, rows: Array) -> TableView:
         """The same table at some rows."""
         return _SomeRows(self, rows)
+
+    def overlaid(self) -> TableView:
+        """The same table, of which columns can be replaced."""
+        view = copy.copy(self)
+        view._columns = {name: self.column(name) for name in self._columns}
+        return view
+
+    def replace(self, columns: dict[Hashable, ColumnView]) -> None:
+        """Other values for some columns."""
+        self._columns |= columns
 
 
 class _SomeRows(TableView):
