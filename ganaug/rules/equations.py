@@ -244,7 +244,7 @@ class Product(Equation):
     >>> print(rule, rule.holds(X))
     area = height * length [ True  True False]
     >>> print(Product("bmi", ["kg"], over=["metres", "metres"]))
-    bmi = kg / metres / metres
+    bmi = kg / metres**2
     """
 
     result: Any
@@ -305,9 +305,9 @@ class Product(Equation):
             return found
 
     def __str__(self) -> str:
-        parts = [label(name) for name in self.factors]
+        parts, over = (_powers(side) for side in (self.factors, self.over))
         parts = parts if self.scale == 1 and parts else [number_text(self.scale), *parts]
-        text = " * ".join(parts) + "".join(f" / {label(name)}" for name in self.over)
+        text = " * ".join(parts) + "".join(f" / {part}" for part in over)
         return f"{label(self.result)} = {text}{self._to()}"
 
     def _to_json(self) -> dict[str, Any]:
@@ -319,6 +319,15 @@ class Product(Equation):
         result, *factors = names_from_json(stored["names"])
         over = names_from_json(stored["over"])
         return cls(result, factors, over, stored["scale"], stored["tolerance"])._take_learnt(stored)
+
+
+def _powers(names: tuple[Hashable, ...]) -> list[str]:
+    """Each name once, with how often it is a factor."""
+    found = []
+    for name in dict.fromkeys(names):
+        power = names.count(name)
+        found.append(label(name) if power == 1 else f"{label(name)}**{power}")
+    return found
 
 
 @dataclass(frozen=True)

@@ -163,11 +163,13 @@ def _few(view: TableView, name: Hashable) -> bool:
 
 
 def _different_rows(view: TableView, work: Work) -> int:
-    """Rows of the table that differ from each other, judged by as many columns as it takes."""
-    columns = [view.column(name).plain.values for name in view.names[:64]]
-    if not columns or not work.afford(20.0 * view.n_rows * len(columns), "one-hot groups"):
+    """Rows of the table that differ, for repeated ones prove nothing; all rows where they repeat of necessity."""
+    columns = [view.column(name) for name in view.names[:64]]
+    if all(len(column.distinct) <= _MOST_STATES for column in columns):
+        return view.n_rows
+    if not work.afford(20.0 * view.n_rows * len(columns), "one-hot groups"):
         return 0
-    return distinct_rows(columns)
+    return distinct_rows([column.plain.values for column in columns])
 
 
 def _confirmed(found: list[Rule], sample: TableView, view: TableView) -> list[Rule]:

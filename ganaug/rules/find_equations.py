@@ -160,21 +160,29 @@ def find_copies(numbers: Numbers, work: Work, rng: np.random.Generator, rounded:
     With ``rounded`` copies in which something was lost, without it those from which the original could be computed.
     """
     d = len(numbers)
-    found: list[Copy] = []
-    copies: set[int] = set()
+    proofs: list[tuple[tuple[Any, ...], int, int, Copy]] = []
     for i, j in _alike(numbers, work):
-        if i in copies or j in copies:
+        sizes = [len(numbers.columns[k].distinct) for k in (i, j)]
+        if rounded == (min(sizes) >= 0.98 * max(sizes)):
             continue
-        coarse, fine = sorted((j, i), key=lambda k: (-float(numbers.coarseness[k]), -k))
-        sizes = [len(numbers.columns[k].distinct) for k in (coarse, fine)]
-        if rounded == (sizes[0] >= 0.98 * sizes[1]):
-            continue
-        if not work.afford(60.0 * len(numbers.values), "copies"):
-            break
-        rule = _copy(numbers, coarse, fine, d * d, rng)
-        if rule is not None:
+        for target, source in ((j, i), (i, j)):
+            if sizes[0 if target == i else 1] > 1.03 * min(sizes) or not work.afford(
+                50.0 * len(numbers.values), "copies"
+            ):
+                continue
+            proof = _copy(numbers, target, source, d * d, rng)
+            if proof is not None:
+                digits, rule = proof
+                loose = any(absolute for absolute, _ in rule.units[1:])
+                proofs.append(((loose, digits, target < source, target, source), target, source, rule))
+    found: list[Copy] = []
+    group = list(range(d))
+    targets: set[int] = set()
+    for _, target, source, rule in sorted(proofs, key=lambda proof: proof[0]):
+        if group[target] != group[source] and target not in targets:
             found.append(rule)
-            copies.add(coarse)
+            targets.add(target)
+            group = [group[source] if own == group[target] else own for own in group]
     return found
 
 
@@ -226,7 +234,7 @@ def _copy(numbers: Numbers, coarse: int, fine: int, candidates: float, rng: np.r
             kept = np.abs(rest - offset) <= 2.2 * (unit + abs(scale) * finer) + 1e-9 * np.abs(y[known])
             proof = proven(rule, numbers, candidates, rng, cost) if kept.mean() >= LEAST_SHARE - 0.02 else None
             if proof is not None:
-                return proof
+                return digits + more, proof
     return None
 
 
@@ -472,6 +480,7 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
     loose = unit + sum(abs(f) * numbers.largest_unit(place) for place, f in rounded.items())
     if len(rest) < LEAST_ROWS or np.quantile(np.abs(rest - middle), 0.9) > 1.5 * loose + 1e-9 * abs(middle):
         return None
+    rounded = {place: rounded[place] for place in sorted(rounded)}
     names = [numbers.columns[place].name for place in rounded]
     for constant, digits in _offsets(middle, unit + 1e-12):
         rule = Sum(numbers.columns[target].name, names, list(rounded.values()), offset=constant)
@@ -508,10 +517,12 @@ def find_products(numbers: Numbers, work: Work, rng: np.random.Generator) -> lis
     for own in _windows(max(len(numbers), 3), work, 3.0 * _PROBES, "products"):
         part = numbers.at(own[own < len(numbers)])
         proofs = []
-        for z, x, y in _product_triples(part, rng, work):
-            if not work.afford(600.0 * len(numbers.values), "products"):
+        triples = [(1, triple) for triple in _product_triples(part, rng, work, 1)]
+        triples += [(2, triple) for triple in _product_triples(part, rng, work, 2)]
+        for power, (z, x, y) in triples:
+            if not work.afford(300.0 * len(numbers.values), "products"):
                 break
-            proof = _product(part, z, x, y, len(numbers) ** 3, rng)
+            proof = _product(part, z, x, y, power, 2 * len(numbers) ** 3, rng)
             if proof is not None:
                 proofs.append((_plainness(proof, part), proof))
         for _, proof in sorted(proofs, key=lambda pair: pair[0]):
@@ -532,8 +543,8 @@ def _mostly_nonzero(numbers: Numbers, place: int) -> bool:
     return bool(known.sum() >= LEAST_ROWS and (values[known] != 0).mean() > 0.2)
 
 
-def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work) -> list[tuple[int, int, int]]:
-    """Columns z, x, y with z = k * x * y in some rows, whatever the constant k; the most surprising first."""
+def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work, power: int) -> list[tuple[int, int, int]]:
+    """Columns z, x, y with z = k * x**power * y in some rows, whatever the constant k; the most surprising first."""
     rows = numbers.probes(rng, nonzero=True)
     V = numbers.values[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -543,34 +554,37 @@ def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work) -> 
     L, R = np.where(bad, np.nan, L), np.where(bad, np.nan, R)
     found: list[tuple[float, tuple[int, int, int]]] = []
     for i in range(len(numbers)):
-        D = L[:4, i, None, None] + L[:4, :, None] - L[:4, None, :]  # (r, j, k)
-        T = R[:4, i, None, None] + R[:4, :, None] + R[:4, None, :]
+        D = power * L[:4, i, None, None] + L[:4, :, None] - L[:4, None, :]  # (r, j, k)
+        T = power * R[:4, i, None, None] + R[:4, :, None] + R[:4, None, :]
         close = ~(np.abs(D[1:] - D[0]) > 1.1 * (T[1:] + T[0]) + 1e-12).any(0)
-        close[:i] = False
+        if power == 1:
+            close[:i] = False
+        else:
+            close[i] = False
         close[:, i] = False
         np.fill_diagonal(close, False)
         j, k = np.nonzero(close)
         if not len(j) or not work.afford(4.0 * 2 * _PROBES * len(j), "products"):
             continue
-        centre, keep = _centres(L[: 2 * _PROBES], R[: 2 * _PROBES], i, j, k)
+        centre, keep = _centres(L[: 2 * _PROBES], R[: 2 * _PROBES], i, j, k, power)
         j, k, centre = j[keep], k[keep], centre[keep]
         if not len(j) or not work.afford(15.0 * len(rows) * len(j), "products"):
             continue
         x, y, z = V[:, [i]], V[:, j], V[:, k]
         scale = np.exp(-centre)
         with np.errstate(all="ignore"):
-            expected = np.abs(x * y) * scale
-            errors = [R[:, k] * np.abs(z), R[:, [i]] * expected, R[:, j] * expected]
+            expected = np.abs(x**power * y) * scale
+            errors = [R[:, k] * np.abs(z), power * R[:, [i]] * expected, R[:, j] * expected]
             surprise = _surprise(np.where(np.isfinite(L[:, k]), expected, np.nan), np.abs(z), errors)
         pairs = zip(surprise.tolist(), j.tolist(), k.tolist(), strict=True)
         found += [(share, (b, i, a)) for share, a, b in pairs if share <= 1]
     return [triple for _, triple in sorted(found)]
 
 
-def _centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints) -> tuple[Floats, Bits]:
+def _centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int) -> tuple[Floats, Bits]:
     """The constant of each relation as a logarithm, and whether all rows but one agree on it."""
-    D = L[:, i, None] + L[:, j] - L[:, k]
-    T = R[:, i, None] + R[:, j] + R[:, k]
+    D = power * L[:, i, None] + L[:, j] - L[:, k]
+    T = power * R[:, i, None] + R[:, j] + R[:, k]
     known = np.isfinite(D)
     enough = known.sum(0) >= min(4, len(L))
     centre = np.zeros(len(j))
@@ -582,12 +596,12 @@ def _centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints) -> tuple[Floats, Bi
     return centre, keep
 
 
-def _product(numbers: Numbers, z: int, x: int, y: int, candidates: float, rng: np.random.Generator) -> Any:
+def _product(numbers: Numbers, z: int, x: int, y: int, power: int, candidates: float, rng: np.random.Generator) -> Any:
     """The relation solved for the column that was computed: the one whose own rounding suffices."""
     names = [numbers.columns[k].name for k in (z, x, y)]
     a, b, c = (numbers.values[:, k] for k in (z, x, y))
     with np.errstate(all="ignore"):
-        ratios = a / (b * c)
+        ratios = a / (b**power * c)
     ratios = ratios[np.isfinite(ratios) & (ratios != 0)]
     if len(ratios) < LEAST_ROWS:
         return None
@@ -595,12 +609,12 @@ def _product(numbers: Numbers, z: int, x: int, y: int, candidates: float, rng: n
     best: Any = None
     for scale, digits in _unique(((v, n) for v, n in nice_numbers(k, 4) if abs(v / k - 1) < 0.02)):
         cost = 0.0 if scale == 1 else _BITS_PER_DIGIT * (digits + 1)
-        forms = [Product(names[0], [names[1], names[2]], scale=scale)]
-        if x == y:
-            forms = [Product(names[0], [names[1], names[1]], scale=scale)]
-        else:
-            forms += [Product(names[1], [names[0]], [names[2]], 1 / scale)]
-            forms += [Product(names[2], [names[0]], [names[1]], 1 / scale)]
+        bases = [names[1]] * power
+        forms = [Product(names[0], [*bases, names[2]], scale=scale)]
+        if x != y:
+            forms.append(Product(names[2], [names[0]], bases, 1 / scale))
+            if power == 1:
+                forms.append(Product(names[1], [names[0]], [names[2]], 1 / scale))
         for form in forms:
             proof = proven(form, numbers, candidates, rng, cost)
             if proof is not None and (best is None or _plainness(proof, numbers) < _plainness(best, numbers)):

@@ -33,6 +33,7 @@ _FIRST = 256
 _QUANTILES = 64
 
 LEAST_WITHIN_ROWS = 200
+SURE_WITHIN_ROWS = 500
 _MOST_LEVELS = 50
 # Share of rows that lies in the interval of another category: intervals of which one ends where the next begins
 _MOST_OVERLAP = 0.02
@@ -139,7 +140,10 @@ def without_steps(orders: list[Order]) -> list[Order]:
 def find_within(
     view: TableView, categories: list[Hashable], numbers: list[Hashable], work: Work, rng: np.random.Generator
 ) -> list[Within]:
-    """Numbers that their row's category confines to an interval of its own; guesses, all of them."""
+    """Numbers that their row's category confines to an interval of its own.
+
+    Sure where refusing rows would cost most of them: many rows, of which chance breaks at least half.
+    """
     found: list[Within] = []
     n = view.n_rows
     if n < LEAST_WITHIN_ROWS:
@@ -158,19 +162,21 @@ def find_within(
             values = view.column(name).number
             if len(view.column(name).distinct) <= max(_LEAST_DISTINCT, len(levels)):
                 continue
-            if _confined(codes, values, len(levels), half, bar):
-                found.append(Within(name, by)._with(certain=False))
+            by_chance = _confined(codes, values, len(levels), half, bar)
+            if by_chance > 0:
+                found.append(Within(name, by)._with(certain=n >= SURE_WITHIN_ROWS and by_chance > 0.5))
     return found
 
 
-def _confined(codes: Any, values: Floats, n_levels: int, half: Bits, bar: float) -> bool:
+def _confined(codes: Any, values: Floats, n_levels: int, half: Bits, bar: float) -> float:
+    """Share of rows outside of their interval if the categories were shuffled; 0 if they are not confined."""
     known = np.isfinite(values) & (codes >= 0)
     if known.sum() < LEAST_WITHIN_ROWS:
-        return False
+        return 0.0
     counts = np.bincount(codes[known], minlength=n_levels)
     large = np.flatnonzero(counts >= 20)
     if len(large) < 2 or counts[large].sum() < 0.95 * known.sum():
-        return False
+        return 0.0
     codes, values, half = codes[known], values[known], half[known]
     low, high = np.full(n_levels, np.inf), np.full(n_levels, -np.inf)
     np.minimum.at(low, codes[half], values[half])
@@ -187,7 +193,7 @@ def _confined(codes: Any, values: Floats, n_levels: int, half: Bits, bar: float)
     above = np.where(at < len(order) - 1, low[order][np.minimum(at + 1, len(order) - 1)], np.inf)
     shared[inner] = (values[inner] < below[inner]) | (values[inner] > above[inner])
     if shared[inner].mean() > _MOST_OVERLAP:
-        return False
+        return 0.0
     test = ~half & inner
     margin = 0.02 * (high - low)
     outside = (values < (low - margin)[codes]) | (values > (high + margin)[codes])
@@ -197,4 +203,5 @@ def _confined(codes: Any, values: Floats, n_levels: int, half: Bits, bar: float)
         for share, a, b in zip(shares[large], low[large], high[large], strict=True)
     )
     broken = float(outside[test].mean()) if test.any() else 1.0
-    return broken <= 0.05 and by_chance > 0.25 and surplus_bits(int(test.sum()), broken, by_chance) > bar
+    proven = broken <= 0.05 and by_chance > 0.25 and surplus_bits(int(test.sum()), broken, by_chance) > bar
+    return by_chance if proven else 0.0

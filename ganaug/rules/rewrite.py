@@ -152,7 +152,8 @@ class Rewriter:
         DataFrame of shape (n, d')
             Columns that no rule rewrites are as they were. A column that is left out has one of its own name only if
             rows break its equation, and categories beside it (``"<name> is an exception"``, ``"<name> is missing"``)
-            if it is there, or missing, where the equation says otherwise. A gap is a whole number, a float or a duration; a one-hot group a category of whole numbers.
+            if it is there, or missing, where the equation says otherwise. A gap is a whole number, a float or a
+            duration; a one-hot group a category of whole numbers.
         """
         kind, X = container_of(X)
         return self._rewritten(TableView(kind, CONTAINERS[kind].open(X), source=X))

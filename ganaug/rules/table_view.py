@@ -77,6 +77,11 @@ class Precision:
             return 0.0, 0.5 * 10.0 ** (1 - self.digits)
         return 0.5 * self.step, self.epsilon
 
+    def last_digit(self, values: Floats) -> float:
+        """What the last significant digit is worth, in half of the values at least."""
+        known = np.abs(values[values != 0])
+        return float(np.median(10.0 ** (np.floor(np.log10(known)) - (self.digits or 0) + 1))) if len(known) else 0.0
+
     def round(self, values: Floats) -> Floats:
         """The nearest numbers that can be written."""
         if self.grid is not None:
@@ -252,17 +257,16 @@ class ColumnView:
         epsilon = _EPSILON.get(dtype.itemsize, _EPSILON[8])
         probe = np.unique(values[:_PROBE])
         grid = float_grid(probe, dtype)
-        if grid is not None and (len(values) <= _PROBE or grid.holds(values, dtype)):
-            return Precision(grid, None, epsilon)
-        if grid is not None:  # more decimals further down
-            grid = float_grid(np.unique(values), dtype)
-            if grid is not None:
-                return Precision(grid, None, epsilon)
+        if grid is not None and len(values) > _PROBE and not grid.holds(values, dtype):
+            grid = float_grid(np.unique(values), dtype)  # more decimals further down
+        by_grid = Precision(grid, None, epsilon)
+        if grid is not None and grid.decimals <= 2:
+            return by_grid
         for digits in range(3, _MOST_DIGITS + 1):
             guess = Precision(None, digits, epsilon)
             if all(_same(guess.round(part), part, dtype) for part in (probe[:64], probe, values)):
-                return guess
-        return Precision(None, None, epsilon)
+                return guess if grid is None or guess.last_digit(probe) > 3 * by_grid.step else by_grid
+        return by_grid
 
     @cached_property
     def usual(self) -> Precision:
