@@ -19,6 +19,7 @@ LAYERS = [
     ("L0", {"exceptions", "types"}),
     ("L0", {"arrow", "drawing", "seeding"}),
     ("L1", {"augmentation", "codecs", "networks", "objectives"}),
+    ("L1", {"rules"}),  # they read tables as codecs do, and know nothing of GANs
     ("L2", {"batches", "descent", "devices", "files", "interrupts", "precision", "ranks", "threads"}),
     ("L2", {"state"}),
     ("L2", {"game", "parallel"}),

@@ -17,6 +17,7 @@ __all__ = ["LEAST_SHARE", "Copy", "Equation", "Monotone", "Product", "Sum"]
 
 # Real tables have a few filler rows (0, -9999) in which a computed column was never computed.
 LEAST_SHARE = 0.995
+_LEAST_ROWS, _MOSTLY = 30, 0.9
 # Beyond rounding: the order in which a sum was added up.
 _SLACK = 1 + 1e-9
 
@@ -80,10 +81,11 @@ class Equation(Rule):
         tight = (precisions[0].unit, *((0.0, p.epsilon) for p in precisions[1:]))
         target, inputs = self._values(view)
         known = np.isfinite(target) & np.logical_and.reduce([np.isfinite(values) for values in inputs])
-        kept = self.kept_by(target, inputs, tight)[known]
-        if len(kept) and kept.mean() >= LEAST_SHARE:
-            return tight
-        return tuple(p.unit for p in precisions)
+        loose = tuple(p.unit for p in precisions)
+        kept, kept_loosely = (self.kept_by(target, inputs, units)[known] for units in (tight, loose))
+        # rounded inputs show in many rows; a few rows that are off are errors
+        rounded = len(kept) >= _LEAST_ROWS and kept.mean() < _MOSTLY and kept_loosely.mean() >= LEAST_SHARE
+        return loose if rounded else tight
 
     def _learn(self, view: TableView) -> Self:
         return self if self.units else self._with(units=self.fitting_units(view))
@@ -208,9 +210,10 @@ class Sum(Equation):
 
 
 def _terms(terms: list[tuple[float, str]], offset: float) -> str:
-    ordered = sorted(terms, key=lambda term: term[0] < 0)
+    # what is subtracted comes last: 9 - x
+    ordered = sorted([*terms, *([(offset, "")] if offset else [])], key=lambda term: term[0] < 0)
     text = ""
-    for factor, name in [*ordered, *([(offset, "")] if offset else [])]:
+    for factor, name in ordered:
         sign = "-" if factor < 0 else "+"
         size = number_text(abs(factor))
         term = size if not name else name if abs(factor) == 1 else f"{size} * {name}"

@@ -28,14 +28,14 @@ _SURE_EQUATION_ROWS = 100
 _MOST_STATES = 50
 
 
-def find_rules(X: Any, *, max_time: float = 1.0, random_state: Any = 0, max_rows: int = MAX_ROWS) -> Rules:
+def find_rules(X: Any, *, max_time: float = 2.0, random_state: Any = 0, max_rows: int = MAX_ROWS) -> Rules:
     """Find the rules that the rows of a table keep.
 
     Parameters
     ----------
     X : DataFrame, ndarray, sparse matrix, tensor or list of rows, of shape (n, d)
         Without the labels. Never changed.
-    max_time : float, default=1.0
+    max_time : float, default=2.0
         Seconds of work on one core. They are counted in operations and not measured, so that the same table gives
         the same rules everywhere; what there was no work left for stands in ``skipped`` of the result.
     random_state : int, RandomState, Generator or None, default=0
@@ -111,7 +111,7 @@ def _find(search: TableView, work: Work, seed: int) -> list[Rule]:
     with work.stage(0.2) as part:
         by = [name for name in choices if name not in grouped]
         determined = find_determined(search, by, [n for n in states if n not in grouped], part, rng("determined"))
-    with work.stage(0.25) as part:
+    with work.stage(0.35) as part:
         orders = find_orders(search, [name for name in names if name not in flags], part, rng("order"))
 
     equations = _equations(search, [name for name in names if name not in grouped], flags, work, rng)
@@ -190,13 +190,9 @@ def _confirmed(found: list[Rule], sample: TableView, view: TableView) -> list[Ru
 
 
 def _without_echoes(rules: list[Rule]) -> list[Rule]:
-    """Without orders that an equation explains, but for the rows that break them."""
-    inside = [set(rule.columns) for rule in rules if isinstance(rule, Equation)]
-    return [
-        rule
-        for rule in rules
-        if not (isinstance(rule, Order) and rule.exceptions and any(set(rule.columns) <= names for names in inside))
-    ]
+    """Without orders of a column and a part of it, where some rows break them: the sign of the rest says it all."""
+    told = [{rule.target, name} for rule in rules if isinstance(rule, Equation) for name in rule.inputs]
+    return [rule for rule in rules if not (isinstance(rule, Order) and rule.exceptions and set(rule.columns) in told)]
 
 
 def _grids(view: TableView) -> list[Grid]:

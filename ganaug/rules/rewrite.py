@@ -285,5 +285,5 @@ def _touched(steps: list[Any]) -> list[Hashable]:
 def _frame(columns: dict[Hashable, Any], n_rows: int) -> pd.DataFrame:
     series = {j: pd.Series(column, dtype=column.dtype) for j, column in enumerate(columns.values())}
     frame = pd.DataFrame(series, index=pd.RangeIndex(n_rows))
-    frame.columns = pd.Index(list(columns), dtype=object)
+    frame.columns = pd.Index(list(columns), tupleize_cols=False)
     return frame
