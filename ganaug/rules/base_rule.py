@@ -13,7 +13,7 @@ from ganaug.codecs.values import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, view_of
 
-__all__ = ["Rule", "comparable", "label", "named", "names_json", "number_text"]
+__all__ = ["GUARDED", "REWRITTEN", "Rule", "comparable", "label", "named", "names_json", "number_text"]
 
 REWRITTEN, GUARDED = "rewritten", "guarded"
 
@@ -31,8 +31,8 @@ class Rule:
     certain : bool
         Whether it is beyond doubt: given by the user, or found on so many rows that chance cannot explain it.
     kept : str
-        How a `Rewriter` keeps it: "rewritten" (no row can break it), "guarded" (rows that break it are
-        refused), or "" as long as nobody asked.
+        How it is kept: "rewritten" (no row can break it), "guarded" (rows that break it are refused), or "" for
+        a rule that nobody has looked at yet. `find_rules` proposes, a `Rewriter` decides.
     """
 
     support: int = field(default=0, init=False, compare=False, repr=False)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.rules.base_rule import Rule
+from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
 from ganaug.rules.equations import LEAST_SHARE, Equation
 from ganaug.rules.evidence import Work, distinct_rows
-from ganaug.rules.find_equations import Numbers, find_copies, find_curves, find_products, find_sums, implied_orders
+from ganaug.rules.find_equations import Numbers, find_copies, find_curves, find_sums, implied_orders
 from ganaug.rules.find_order import find_orders, find_within, without_steps
+from ganaug.rules.find_products import find_products
 from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, is_flag, without_detours
 from ganaug.rules.kinds import Determined, Grid, OneHot, Order
 from ganaug.rules.rule_set import Rules
@@ -46,8 +47,10 @@ def find_rules(X: Any, *, max_time: float = 2.0, random_state: Any = 0, max_rows
     Returns
     -------
     Rules
-        Empty where there is none. Equations (sums, products, copies) may be broken by 0.5 % of the rows, as
-        filler values are, an order by 0.1 %; other rules by none.
+        Empty where there is none. ``kept`` says how each would be kept: "rewritten" if it is beyond doubt, "guarded"
+        if it is a guess (few rows, or intervals of categories that chance would keep in most rows). Equations (sums,
+        products, copies) may be broken by 0.5 % of the rows, as filler values are, an order by 0.1 %; other rules by
+        none.
 
     Raises
     ------
@@ -185,7 +188,7 @@ def _confirmed(found: list[Rule], sample: TableView, view: TableView) -> list[Ru
             continue
         if isinstance(rule, (Equation, OneHot, Determined)) and rule.support < _SURE_EQUATION_ROWS:
             rule = rule._with(certain=False)
-        kept.append(rule)
+        kept.append(rule._with(kept=REWRITTEN if rule.certain else GUARDED))
     return kept
 
 

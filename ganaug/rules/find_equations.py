@@ -1,4 +1,4 @@
-"""Finding columns that are computed from others: copies, sums, products and ratios, curves."""
+"""Finding columns that are computed from others: copies, sums, curves."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Product, Sum
+from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Sum
 from ganaug.rules.evidence import Work, complete, distinct_rows, needed, permuted
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
 
-__all__ = ["Numbers", "find_copies", "find_curves", "find_products", "find_sums"]
+__all__ = ["Numbers", "find_copies", "find_curves", "find_sums", "implied_orders", "proven"]
 
 # With fewer rows in which no member is missing, equations are not looked for.
 LEAST_ROWS = 30
@@ -23,7 +23,7 @@ LEAST_CURVE_ROWS = 200
 MOST_PERMUTED = 0.5
 # Where inputs are rounded too, an equation is looser and has to be worth more.
 MOST_PERMUTED_LOOSE = 0.2
-_PROBES = 10
+PROBES = 10
 _SCREENED = 256
 _WIDE = 160
 _WINDOW = 64
@@ -32,7 +32,7 @@ _MOST_TERMS = 40
 _MOST_CORNERS = 8
 # how finely a factor may be written, and how many bits each of its digits costs
 _DIGITS = 6
-_BITS_PER_DIGIT = np.log2(10)
+BITS_PER_DIGIT = np.log2(10)
 
 
 @dataclass(frozen=True)
@@ -225,12 +225,12 @@ def _copy(numbers: Numbers, coarse: int, fine: int, candidates: float, rng: np.r
     off = float(np.quantile(np.abs(rest - np.median(rest)), 0.9))
     if off > 3 * (unit + abs(line) * finer) + 1e-6 * abs(line) * float(np.std(x[known])):
         return None
-    for scale, digits in _unique(nice_numbers(line)):
+    for scale, digits in unique(nice_numbers(line)):
         rest = y[known] - scale * x[known]
         middle = float(np.median(rest))
         for offset, more in _offsets(middle, unit):
             rule = Copy(*names, scale=scale, offset=offset)
-            cost = _BITS_PER_DIGIT * (digits + more)
+            cost = BITS_PER_DIGIT * (digits + more)
             kept = np.abs(rest - offset) <= 2.2 * (unit + abs(scale) * finer) + 1e-9 * np.abs(y[known])
             proof = proven(rule, numbers, candidates, rng, cost) if kept.mean() >= LEAST_SHARE - 0.02 else None
             if proof is not None:
@@ -246,7 +246,7 @@ def _offsets(middle: float, unit: float) -> Iterator[tuple[float, int]]:
             return
 
 
-def _unique(pairs: Iterator[tuple[float, int]]) -> Iterator[tuple[float, int]]:
+def unique(pairs: Iterator[tuple[float, int]]) -> Iterator[tuple[float, int]]:
     seen: set[float] = set()
     for value, digits in pairs:
         if value not in seen:
@@ -278,8 +278,8 @@ def find_sums(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[Su
     if len(numbers) < 3 or len(numbers.values) < LEAST_ROWS:
         return []
     found: list[Sum] = []
-    span = _Span()
-    for places in _windows(len(numbers), work, 3.0 * _PROBES, "sums"):
+    span = Span()
+    for places in windows(len(numbers), work, 3.0 * PROBES, "sums"):
         part = numbers.at(places)
         for z, x, y in _sum_triples(part, rng, work):
             vector = {part.columns[z].name: 1.0, part.columns[x].name: -1.0, part.columns[y].name: -1.0}
@@ -291,12 +291,12 @@ def find_sums(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[Su
                 found.append(proof)
                 span.add(vector)
     rest = numbers.without([rule.target for rule in found])
-    for places in _windows(len(rest), work, 8.0 * _PROBES, "longer sums"):
+    for places in windows(len(rest), work, 8.0 * PROBES, "longer sums"):
         found += _long_sums(rest.at(places), span, work, rng)
     return found
 
 
-class _Span:
+class Span:
     """Linear relations that were found, of which others may be sums."""
 
     def __init__(self) -> None:
@@ -317,7 +317,7 @@ class _Span:
         self.rows.append(vector)
 
 
-def _windows(d: int, work: Work, cost: float, what: str) -> Iterator[Ints]:
+def windows(d: int, work: Work, cost: float, what: str) -> Iterator[Ints]:
     """All columns together, or neighbours where there are too many for that."""
     if d < 3:
         return
@@ -350,7 +350,7 @@ def _sum_triples(numbers: Numbers, rng: np.random.Generator, work: Work) -> list
         if not len(j) or not work.afford(10.0 * len(rows) * len(j), "sums"):
             continue
         x, y, z = V[:, [i]], V[:, j], V[:, k]
-        surprise = _surprise(x + y, z, [U[:, k], U[:, [i]] + 0 * y, U[:, j]])
+        surprise = surprise_of(x + y, z, [U[:, k], U[:, [i]] + 0 * y, U[:, j]])
         pairs = zip(surprise.tolist(), j.tolist(), k.tolist(), strict=True)
         found += [(share, (b, i, a)) for share, a, b in pairs if share <= 1]
     return [triple for _, triple in sorted(found)]
@@ -359,7 +359,7 @@ def _sum_triples(numbers: Numbers, rng: np.random.Generator, work: Work) -> list
 def _again(close: Bits, V: Floats, U: Floats, off: Any, i: int) -> tuple[Ints, Ints]:
     """Pairs (j, k) that are close in the first rows and in a few more; one of these may be filler."""
     j, k = np.nonzero(close)
-    r = np.arange(min(2 * _PROBES, len(V)))
+    r = np.arange(min(2 * PROBES, len(V)))
     keep: list[Bits] = []
     for start in range(0, len(j), 2**14):
         a, b = j[start : start + 2**14], k[start : start + 2**14]
@@ -369,7 +369,7 @@ def _again(close: Bits, V: Floats, U: Floats, off: Any, i: int) -> tuple[Ints, I
     return j[chosen], k[chosen]
 
 
-def _surprise(expected: Floats, z: Floats, errors: list[Floats]) -> Floats:
+def surprise_of(expected: Floats, z: Floats, errors: list[Floats]) -> Floats:
     """How often z is met by chance, with rows shifted against each other; 2 where it is not met at all. (r, m) -> (m,).
 
     ``errors`` are what the rounding of z and of each input may contribute; one of them alone has to suffice, or all
@@ -393,7 +393,7 @@ def _surprise(expected: Floats, z: Floats, errors: list[Floats]) -> Floats:
     return best
 
 
-def _long_sums(numbers: Numbers, span: _Span, work: Work, rng: np.random.Generator) -> list[Sum]:
+def _long_sums(numbers: Numbers, span: Span, work: Work, rng: np.random.Generator) -> list[Sum]:
     """Columns that are linear in those before them, or in those after them, on rows without filler."""
     d = len(numbers)
     usable = np.isfinite(numbers.values).mean(0) > 0.5
@@ -473,7 +473,7 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
         if nice is None:
             return None
         rounded[place] = nice[0]
-        cost += _BITS_PER_DIGIT * nice[1]
+        cost += BITS_PER_DIGIT * nice[1]
     rest = numbers.values[:, target] - sum(f * numbers.values[:, place] for place, f in rounded.items())
     rest = rest[np.isfinite(rest)]
     middle = float(np.median(rest)) if len(rest) else 0.0
@@ -484,7 +484,7 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
     names = [numbers.columns[place].name for place in rounded]
     for constant, digits in _offsets(middle, unit + 1e-12):
         rule = Sum(numbers.columns[target].name, names, list(rounded.values()), offset=constant)
-        proof = proven(rule, numbers, float(d) ** (len(names) + 1), rng, cost + _BITS_PER_DIGIT * digits)
+        proof = proven(rule, numbers, float(d) ** (len(names) + 1), rng, cost + BITS_PER_DIGIT * digits)
         if proof is not None:
             return proof  # type: ignore[no-any-return]
     return None
@@ -499,138 +499,6 @@ def _total(numbers: Numbers, terms: dict[int, float]) -> int:
             if min(others) > 0.999:
                 return alone[0]
     return max(terms, key=lambda place: (float(numbers.coarseness[place]), place))
-
-
-# ---- products
-
-
-def find_products(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[Product]:
-    """Products and ratios of two columns, squares included, up to rounding and a constant factor."""
-    places = [
-        j for j, c in enumerate(numbers.columns) if c.is_number and len(c.distinct) > 2 and _mostly_nonzero(numbers, j)
-    ]
-    numbers = numbers.at(places)
-    if len(numbers) < 2 or len(numbers.values) < LEAST_ROWS:
-        return []
-    found: list[Product] = []
-    span = _Span()
-    for own in _windows(max(len(numbers), 3), work, 3.0 * _PROBES, "products"):
-        part = numbers.at(own[own < len(numbers)])
-        proofs = []
-        triples = [(1, triple) for triple in _product_triples(part, rng, work, 1)]
-        triples += [(2, triple) for triple in _product_triples(part, rng, work, 2)]
-        for power, (z, x, y) in triples:
-            if not work.afford(300.0 * len(numbers.values), "products"):
-                break
-            proof = _product(part, z, x, y, power, 2 * len(numbers) ** 3, rng)
-            if proof is not None:
-                proofs.append((_plainness(proof, part), proof))
-        for _, proof in sorted(proofs, key=lambda pair: pair[0]):
-            vector: dict[Any, float] = {proof.result: -1.0}
-            for name, power in ((n, 1.0) for n in proof.factors):
-                vector[name] = vector.get(name, 0.0) + power
-            for name in proof.over:
-                vector[name] = vector.get(name, 0.0) - 1.0
-            if not span.covers(vector):
-                span.add(vector)
-                found.append(proof)
-    return found
-
-
-def _mostly_nonzero(numbers: Numbers, place: int) -> bool:
-    values = numbers.values[:, place]
-    known = np.isfinite(values)
-    return bool(known.sum() >= LEAST_ROWS and (values[known] != 0).mean() > 0.2)
-
-
-def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work, power: int) -> list[tuple[int, int, int]]:
-    """Columns z, x, y with z = k * x**power * y in some rows, whatever the constant k; the most surprising first."""
-    rows = numbers.probes(rng, nonzero=True)
-    V = numbers.values[rows]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        L = np.log(np.abs(V))
-        R = numbers.unit(V) / np.abs(V)
-    bad = ~np.isfinite(L) | (R > 0.5)
-    L, R = np.where(bad, np.nan, L), np.where(bad, np.nan, R)
-    found: list[tuple[float, tuple[int, int, int]]] = []
-    for i in range(len(numbers)):
-        D = power * L[:4, i, None, None] + L[:4, :, None] - L[:4, None, :]  # (r, j, k)
-        T = power * R[:4, i, None, None] + R[:4, :, None] + R[:4, None, :]
-        close = ~(np.abs(D[1:] - D[0]) > 1.1 * (T[1:] + T[0]) + 1e-12).any(0)
-        if power == 1:
-            close[:i] = False
-        else:
-            close[i] = False
-        close[:, i] = False
-        np.fill_diagonal(close, False)
-        j, k = np.nonzero(close)
-        if not len(j) or not work.afford(4.0 * 2 * _PROBES * len(j), "products"):
-            continue
-        centre, keep = _centres(L[: 2 * _PROBES], R[: 2 * _PROBES], i, j, k, power)
-        j, k, centre = j[keep], k[keep], centre[keep]
-        if not len(j) or not work.afford(15.0 * len(rows) * len(j), "products"):
-            continue
-        x, y, z = V[:, [i]], V[:, j], V[:, k]
-        scale = np.exp(-centre)
-        with np.errstate(all="ignore"):
-            expected = np.abs(x**power * y) * scale
-            errors = [R[:, k] * np.abs(z), power * R[:, [i]] * expected, R[:, j] * expected]
-            surprise = _surprise(np.where(np.isfinite(L[:, k]), expected, np.nan), np.abs(z), errors)
-        pairs = zip(surprise.tolist(), j.tolist(), k.tolist(), strict=True)
-        found += [(share, (b, i, a)) for share, a, b in pairs if share <= 1]
-    return [triple for _, triple in sorted(found)]
-
-
-def _centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int) -> tuple[Floats, Bits]:
-    """The constant of each relation as a logarithm, and whether all rows but one agree on it."""
-    D = power * L[:, i, None] + L[:, j] - L[:, k]
-    T = power * R[:, i, None] + R[:, j] + R[:, k]
-    known = np.isfinite(D)
-    enough = known.sum(0) >= min(4, len(L))
-    centre = np.zeros(len(j))
-    if enough.any():
-        centre[enough] = np.nanmedian(D[:, enough], axis=0)
-    finest = np.where(known, T, np.inf).min(0)
-    with np.errstate(invalid="ignore"):
-        keep = enough & ((np.abs(D - centre) > 1.1 * T + finest + 1e-12).sum(0) <= 1)
-    return centre, keep
-
-
-def _product(numbers: Numbers, z: int, x: int, y: int, power: int, candidates: float, rng: np.random.Generator) -> Any:
-    """The relation solved for the column that was computed: the one whose own rounding suffices."""
-    names = [numbers.columns[k].name for k in (z, x, y)]
-    a, b, c = (numbers.values[:, k] for k in (z, x, y))
-    with np.errstate(all="ignore"):
-        ratios = a / (b**power * c)
-    ratios = ratios[np.isfinite(ratios) & (ratios != 0)]
-    if len(ratios) < LEAST_ROWS:
-        return None
-    k = float(np.median(ratios))
-    best: Any = None
-    for scale, digits in _unique(((v, n) for v, n in nice_numbers(k, 4) if abs(v / k - 1) < 0.02)):
-        cost = 0.0 if scale == 1 else _BITS_PER_DIGIT * (digits + 1)
-        bases = [names[1]] * power
-        forms = [Product(names[0], [*bases, names[2]], scale=scale)]
-        if x != y:
-            forms.append(Product(names[2], [names[0]], bases, 1 / scale))
-            if power == 1:
-                forms.append(Product(names[1], [names[0]], [names[2]], 1 / scale))
-        for form in forms:
-            proof = proven(form, numbers, candidates, rng, cost)
-            if proof is not None and (best is None or _plainness(proof, numbers) < _plainness(best, numbers)):
-                best = proof
-        if best is not None:
-            return best
-    return best
-
-
-def _plainness(rule: Product, numbers: Numbers) -> tuple[Any, ...]:
-    """Sorts rules: only the result rounded, no factor, more decimals than its parts, a product, the later column."""
-    tight = all(absolute == 0 for absolute, _ in rule.units[1:])
-    place = {column.name: j for j, column in enumerate(numbers.columns)}
-    steps = [numbers.columns[place[name]].usual.step for name in rule.columns]
-    computed = (steps[0] > min(steps[1:]), len(rule.over)) if tight else ()
-    return (not tight, rule.scale != 1, *computed, -place[rule.result])
 
 
 # ---- what follows from an equation

@@ -9,11 +9,14 @@ import numpy as np
 
 from ganaug.rules.base_rule import Rule
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Product, Sum
+from ganaug.rules.gaps import Gap
 from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within
-from ganaug.rules.steps import Flag, Formula, Gap, Lookup, Mask, States
+from ganaug.rules.steps import Flag, Formula, Lookup, Mask, States
 from ganaug.rules.table_view import ColumnView, TableView
 
-__all__ = ["Plan"]
+__all__ = ["STEPS", "Plan"]
+
+STEPS: dict[str, Any] = {step.kind: step for step in (States, Formula, Gap, Lookup, Flag, Mask)}
 
 _MOST_PATTERNS = 4096
 

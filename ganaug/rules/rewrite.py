@@ -17,9 +17,9 @@ from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
 from ganaug.rules.equations import Copy, Equation, Monotone, Product, Sum
 from ganaug.rules.kinds import Bound, Determined, OneHot, Order, Within, as_rule
-from ganaug.rules.plan import Plan
+from ganaug.rules.plan import STEPS, Plan
 from ganaug.rules.rule_set import Rules
-from ganaug.rules.steps import STEPS, Formula, Mask, Restored, States
+from ganaug.rules.steps import Formula, Mask, Restored, States
 from ganaug.rules.table_view import TableView, view_of
 from ganaug.seeding import numpy_generator
 
