@@ -94,7 +94,7 @@ def examine(name, frame):
 def markdown(results):
     with_rules = [one for one in results if len(one["rules"])]
     lines = [
-        f"{len(with_rules)} of {len(results)} sets have a rule. Columns before and after rewriting; seconds of one core.",
+        f"{len(with_rules)} of {len(results)} sets have a rule. Columns: before and after rewriting.",
         "",
         "| set | rows | columns | rules | rewritten | broken by any mixture | seconds |",
         "|---|---|---|---|---|---|---|",

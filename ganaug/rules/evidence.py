@@ -118,7 +118,7 @@ def copula_violations(low: Floats, high: Floats, rng: np.random.Generator, draws
     return float((drawn[0] > drawn[1]).mean()), float((drawn[0] == drawn[1]).mean())
 
 
-def permuted(values: npt.NDArray[np.generic], rng: np.random.Generator) -> npt.NDArray[np.generic]:
+def permuted(values: Floats, rng: np.random.Generator) -> Floats:
     """The values in another order."""
     return values[rng.permutation(len(values))]
 

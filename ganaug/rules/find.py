@@ -14,7 +14,7 @@ from ganaug.rules.evidence import Work, distinct_rows
 from ganaug.rules.find_equations import Numbers, find_copies, find_curves, find_sums, implied_orders
 from ganaug.rules.find_order import find_orders, find_within, without_steps
 from ganaug.rules.find_products import find_products
-from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, is_flag, without_detours
+from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, without_detours
 from ganaug.rules.kinds import Determined, Grid, OneHot, Order
 from ganaug.rules.rule_set import Rules
 from ganaug.rules.table_view import TableView, view_of
@@ -84,7 +84,7 @@ def find_rules(X: Any, *, max_time: float = 2.0, random_state: Any = 0, max_rows
     if not work.afford(2.0 * min(view.n_rows, max_rows) * len(view.names), "columns beyond the first ones"):
         return Rules([], skipped=work.skipped)
     sample = _rows(view, max_rows, seed)
-    found = _find(_rows(sample, SEARCH_ROWS, seed), work, seed)
+    found = _find(sample, _rows(sample, SEARCH_ROWS, seed), work, seed)
     rules = _confirmed(found, sample, view)
     return Rules(_without_echoes(rules), _grids(sample), work.skipped)
 
@@ -96,18 +96,18 @@ def _rows(view: TableView, most: int, seed: int) -> TableView:
     return view.take(np.sort(rows))
 
 
-def _find(search: TableView, work: Work, seed: int) -> list[Rule]:
+def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Rule]:
     """Candidates of all kinds, each kind without what another one says already."""
 
     def rng(kind: str) -> np.random.Generator:
         return numpy_generator(seed, "rules", kind)
 
     names = search.names
-    flags = {name for name in names if is_flag(search.column(name))}
+    flags = {name for name in names if whole.column(name).is_flag}
     states = [name for name in names if _few(search, name)]
     choices = [name for name in states if search.column(name).is_choice or name in flags]
-    with work.stage(0.25) as part:
-        groups = find_one_hot(search, _different_rows(search, part), part)
+    with work.stage(0.25) as part:  # in all rows, for a rare level is missing in fewer
+        groups = find_one_hot(whole, _different_rows(search, part) * (whole.n_rows // max(search.n_rows, 1)), part)
     grouped = {name for group in groups for name in group.columns}
     with work.stage(0.15) as part:
         missing = find_missing(search, names, [name for name in states if name not in grouped], part)
@@ -203,7 +203,7 @@ def _grids(view: TableView) -> list[Grid]:
     found = []
     for name in view.names:
         column = view.column(name)
-        if column.is_choice or is_flag(column) or len(column.distinct) < 3:
+        if column.is_choice or column.is_flag or len(column.distinct) < 3:
             continue
         precision = column.precision
         if precision.grid is not None and not (column.is_whole and precision.grid.step == 1):

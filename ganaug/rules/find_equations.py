@@ -342,7 +342,7 @@ def _sum_triples(numbers: Numbers, rng: np.random.Generator, work: Work) -> list
         first = slice(0, 3)
         off = np.abs(V[first, i, None, None] + V[first, :, None] - V[first, None, :])
         allowed = (U[first, i, None, None] + U[first, :, None] + U[first, None, :]) * (1 + 1e-9)
-        close = ~(off > allowed).any(0)  # (j, k)
+        close: Bits = np.asarray(~(off > allowed).any(0))  # (j, k)
         close[: i + 1] = False
         close[:, i] = False
         np.fill_diagonal(close, False)
@@ -458,7 +458,7 @@ def _dependent(numbers: Numbers, rows: Ints, order: Ints) -> Iterator[tuple[dict
                 yield {int(order[k]): -1.0, **terms}, float(middle[k] - factors @ middle[list(chosen)])
 
 
-def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rng: np.random.Generator) -> Sum | None:
+def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rng: np.random.Generator) -> Any:
     """The relation, solved for the column that is the total, with factors as people write them."""
     target = _total(numbers, terms)
     scale = -terms[target]
@@ -486,7 +486,7 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
         rule = Sum(numbers.columns[target].name, names, list(rounded.values()), offset=constant)
         proof = proven(rule, numbers, float(d) ** (len(names) + 1), rng, cost + BITS_PER_DIGIT * digits)
         if proof is not None:
-            return proof  # type: ignore[no-any-return]
+            return proof
     return None
 
 

@@ -48,8 +48,8 @@ def find_products(numbers: Numbers, work: Work, rng: np.random.Generator) -> lis
                 proofs.append((_plainness(proof, part), proof))
         for _, proof in sorted(proofs, key=lambda pair: pair[0]):
             vector: dict[Any, float] = {proof.result: -1.0}
-            for name, power in ((n, 1.0) for n in proof.factors):
-                vector[name] = vector.get(name, 0.0) + power
+            for name in proof.factors:
+                vector[name] = vector.get(name, 0.0) + 1.0
             for name in proof.over:
                 vector[name] = vector.get(name, 0.0) - 1.0
             if not span.covers(vector):
@@ -77,7 +77,7 @@ def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work, pow
     for i in range(len(numbers)):
         D = power * L[:4, i, None, None] + L[:4, :, None] - L[:4, None, :]  # (r, j, k)
         T = power * R[:4, i, None, None] + R[:4, :, None] + R[:4, None, :]
-        close = ~(np.abs(D[1:] - D[0]) > 1.1 * (T[1:] + T[0]) + 1e-12).any(0)
+        close: Bits = np.asarray(~(np.abs(D[1:] - D[0]) > 1.1 * (T[1:] + T[0]) + 1e-12).any(0))
         if power == 1:
             close[:i] = False
         else:

@@ -12,7 +12,7 @@ from ganaug.rules.evidence import Work, needed
 from ganaug.rules.kinds import Determined, MissingWith, OneHot
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
 
-__all__ = ["find_determined", "find_missing", "find_one_hot", "is_flag", "without_detours"]
+__all__ = ["find_determined", "find_missing", "find_one_hot", "without_detours"]
 
 LEAST_ROWS = 50
 LEAST_DETERMINED_ROWS = 100
@@ -20,13 +20,9 @@ LEAST_MISSING = 5
 _CONFIRMED = 5
 _SAID = 0.5
 _MOST_LEVELS = 512
-_NODES = 4000
+_AT_ONCE = 8192
+_NODES, _DEEPEST = 4000, 200
 _LN2 = float(np.log(2.0))
-
-
-def is_flag(column: ColumnView) -> bool:
-    """Whether a column holds 0 and 1, both, and nothing else."""
-    return column.is_number and column.distinct.tolist() == [0, 1]
 
 
 # ---- one-hot groups
@@ -41,13 +37,16 @@ def find_one_hot(view: TableView, rows: int, work: Work) -> list[OneHot]:
         Different rows of the table: repeated ones prove nothing.
     """
     columns = [view.column(name) for name in view.names]
-    flags = [column for column in columns if is_flag(column) and column.n_missing == 0]
+    flags = [column for column in columns if column.is_flag and column.n_missing == 0]
     n, k = view.n_rows, len(flags)
-    if k < 2 or n < LEAST_ROWS or not work.afford(float(n) * k * max(k, 8) / 4, "one-hot groups"):
+    if k < 2 or n < LEAST_ROWS or not work.afford(float(n) * k * (8 + k / 30), "one-hot groups"):
         return []
-    B = np.stack([column.plain.values != 0 for column in flags], axis=1).astype(np.float32)
-    both = B.T @ B
-    finder = _Groups(B, both, rows, flags)
+    B = np.stack([column.plain.values != 0 for column in flags], axis=1)
+    both = np.zeros((k, k), dtype=np.float32)
+    for start in range(0, n, _AT_ONCE):
+        part = B[start : start + _AT_ONCE].astype(np.float32)
+        both += part.T @ part
+    finder = _Groups(B, both.astype(np.float64), rows, flags)
     found = []
     free = set(range(k))
     for exactly in (True, False):
@@ -64,7 +63,7 @@ def find_one_hot(view: TableView, rows: int, work: Work) -> list[OneHot]:
 class _Groups:
     """Flags (n, k) and how often two of them are set together."""
 
-    def __init__(self, B: Floats, both: Floats, rows: int, flags: list[ColumnView]) -> None:
+    def __init__(self, B: Bits, both: Floats, rows: int, flags: list[ColumnView]) -> None:
         self.B, self.both, self.n = B, both, len(B)
         self.counts = np.diag(both)
         self.share = self.counts / self.n
@@ -100,40 +99,54 @@ class _Groups:
 
     def exact(self, start: int, free: set[int]) -> list[int]:
         """Flags with ``start`` of which one is set in every row; empty if there is no such group."""
+        k = len(self.counts)
         nodes = _NODES
-        order = self.near(start, (j for j in free if j != start and self.apart[start, j]))
-        total = float(self.n)
+        usable = np.zeros(k, dtype=bool)
+        usable[[j for j in free if j != start]] = True
+        rank = np.full(k, k)
+        rank[self.near(start, np.flatnonzero(usable & self.apart[start]).tolist())] = np.arange(
+            int((usable & self.apart[start]).sum())
+        )
 
-        def search(group: list[int], covered: Floats, left: list[int]) -> list[int]:
+        def search(group: list[int], covered: Floats, left: Bits, depth: int) -> list[int]:
             nonlocal nodes
-            size = float(self.counts[group].sum())
-            if size == total:
-                return group
-            if size + float(self.counts[left].sum()) < total or nodes <= 0:
-                return []
-            row = int(np.argmin(covered))  # the first row in which none of them is set
-            for j in [j for j in left if self.B[row, j]]:
+            while True:
+                missing = self.n - float(covered.sum())
+                if missing == 0:
+                    return group
+                row = int(np.argmin(covered))  # the first row in which none of them is set
+                options = np.flatnonzero(left & self.B[row])
                 nodes -= 1
-                rest = [other for other in left if other != j and self.apart[j, other]]
-                found = search([*group, j], covered + self.B[:, j], rest)
+                if float(self.counts[left].sum()) < missing or not len(options) or nodes <= 0:
+                    return []
+                options = options[np.argsort(rank[options])]
+                if len(options) > 1:
+                    break
+                j = int(options[0])
+                group, covered, left = [*group, j], covered + self.B[:, j], left & self.apart[j]
+            for j in options.tolist() if depth < _DEEPEST else []:
+                found = search([*group, j], covered + self.B[:, j], left & self.apart[j], depth + 1)
                 if found:
                     return found
             return []
 
-        if len(order) > 900:  # deeper than Python's stack
-            order = order[:900]
-        group = search([start], self.B[:, start].copy(), order)
+        group = search([start], self.B[:, start].astype(np.float64), usable & self.apart[start], 0)
         return group if len(group) > 1 and self.enough(group, True) else []
 
     def exclusive(self, start: int, free: set[int]) -> list[int]:
         """Flags with ``start`` of which at most one is set; empty if chance would do."""
         group = [start]
-        for j in self.near(start, (j for j in free if j != start)):
-            if (
-                self.apart[j, group].all()
-                and self.bits([*group, j], False) > self.bits(group, False) + 2 * self.bar + 2
-            ):
+        apart = self.apart[start].copy()
+        before = 0.0
+        none, odds = 1 - self.share[start], self.share[start] / (1 - self.share[start])
+        for j in self.near(start, (j for j in free if j != start and apart[j])):
+            p = float(self.share[j])
+            chance = none * (1 - p) * (1 + odds + p / (1 - p))
+            bits = -self.rows * float(np.log2(min(chance, 1.0)))
+            if apart[j] and bits > before + 2 * self.bar + 2:
                 group.append(j)
+                apart &= self.apart[j]
+                before, none, odds = bits, none * (1 - p), odds + p / (1 - p)
         return group if len(group) > 1 and self.enough(group, False) else []
 
     def chains(self, free: set[int]) -> list[list[int]]:

@@ -259,7 +259,7 @@ def _durations(counts: Ints, missing: Bits, per_day: float) -> Array:
     factor = round(86400.0 / per_day) if unit == "s" else 1
     found = (counts * factor).view(f"m8[{unit}]")
     if missing.any():
-        found = np.where(missing, np.timedelta64("NaT", unit), found)
+        found = np.where(missing, np.array("NaT", dtype=found.dtype), found)
     return found
 
 

@@ -94,7 +94,8 @@ class Order(Rule):
 
     @classmethod
     def _from_json(cls, stored: dict[str, Any]) -> Self:
-        return cls(*names_from_json(stored["names"]), stored["strict"])
+        low, high = names_from_json(stored["names"])
+        return cls(low, high, stored["strict"])
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ class Bound(Rule):
 
     @classmethod
     def _from_json(cls, stored: dict[str, Any]) -> Self:
-        return cls(*names_from_json(stored["names"]), from_json(stored["low"]), from_json(stored["high"]))
+        [column] = names_from_json(stored["names"])
+        return cls(column, from_json(stored["low"]), from_json(stored["high"]))
 
 
 def _constant(value: Any, column: ColumnView) -> float | None:
@@ -259,12 +261,17 @@ class OneHot(Rule):
 
     def __str__(self) -> str:
         names = [label(name) for name in self.members]
+        texts = all(isinstance(name, str) for name in self.members)
         if self.ordered:
             return f"{' >= '.join(names if len(names) < 7 else [*names[:3], '...', names[-1]])} (0 or 1)"
         shared = _shared_start(names)
         cut = max(shared.rfind(mark) for mark in "_ -.:=") + 1
         stem = shared[:cut]
-        who = f"{stem}*" if len(names) > 3 and stem else ", ".join(names if len(names) < 7 else [*names[:5], "..."])
+        who = (
+            f"{stem}*"
+            if len(names) > 3 and stem and texts
+            else ", ".join(names if len(names) < 7 else [*names[:5], "..."])
+        )
         who += f" ({len(names)} columns)" if len(names) > 3 else ""
         return f"{'at most' if self.at_most else 'exactly'} one of {who}"
 
@@ -376,7 +383,8 @@ class Within(Rule):
     def _from_json(cls, stored: dict[str, Any]) -> Self:
         rows = stored["intervals"]
         intervals = None if rows is None else {from_json(level): (a, b) for level, a, b in rows}
-        rule = cls(*names_from_json(stored["names"]))
+        column, category = names_from_json(stored["names"])
+        rule = cls(column, category)
         return rule._with(intervals=intervals)
 
 
@@ -454,7 +462,8 @@ class Determined(Rule):
     def _from_json(cls, stored: dict[str, Any]) -> Self:
         pairs = stored["mapping"]
         mapping = None if pairs is None else {from_json(level): from_json(value) for level, value in pairs}
-        return cls(*names_from_json(stored["names"]), mapping)
+        column, by = names_from_json(stored["names"])
+        return cls(column, by, mapping)
 
 
 @dataclass(frozen=True)
@@ -527,7 +536,8 @@ class MissingWith(Rule):
     def _from_json(cls, stored: dict[str, Any]) -> Self:
         values = stored["values"]
         values = None if values is None else [from_json(value) for value in values]
-        return cls(*names_from_json(stored["names"]), values, stored["exactly"])
+        column, by = names_from_json(stored["names"])
+        return cls(column, by, values, stored["exactly"])
 
 
 @dataclass(frozen=True)
@@ -583,7 +593,8 @@ class Grid(Rule):
 
     @classmethod
     def _from_json(cls, stored: dict[str, Any]) -> Self:
-        return cls(*names_from_json(stored["names"]), stored["step"], stored["base"])
+        [column] = names_from_json(stored["names"])
+        return cls(column, stored["step"], stored["base"])
 
 
 @dataclass(frozen=True)

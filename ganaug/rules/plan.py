@@ -43,8 +43,9 @@ class Plan:
 
     def add(self, rule: Rule) -> bool:
         """Whether the plan keeps a rule by construction from now on."""
-        take = _TAKERS.get(type(rule))
-        take = Plan._equation if take is None and isinstance(rule, Equation) else take
+        take: Any = _TAKERS.get(type(rule))
+        if take is None and isinstance(rule, Equation):
+            take = Plan._equation
         return rule.certain and take is not None and bool(take(self, rule))
 
     # ---- the graph

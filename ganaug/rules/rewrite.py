@@ -170,10 +170,10 @@ class Rewriter:
             found |= step.rewrite(seen)
             if isinstance(step, Formula):
                 seen.replace(step.seen(seen))
-        gone = {name for step in self._steps for name in step.targets}
+        left = {name for step in self._steps for name in step.targets}
         columns: dict[Hashable, Any] = {}
         for name in self._names:
-            if name not in gone:
+            if name not in left:
                 columns[name] = view.raw(name)
                 continue
             for label in (name, f"{name} is an exception", f"{name} is missing"):

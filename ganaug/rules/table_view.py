@@ -222,6 +222,14 @@ class ColumnView:
         return np.unique(self.plain.present())
 
     @cached_property
+    def is_flag(self) -> bool:
+        """Whether it holds 0 and 1, both, and nothing else."""
+        values = self.plain.present()
+        if not self.is_number or not len(values) or values.min() != 0 or values.max() != 1:
+            return False
+        return bool(((values == 0) | (values == 1)).all())
+
+    @cached_property
     def levels(self) -> list[Any]:
         """The values that its codes or numbers stand for, as Python objects; those that occur, in order."""
         if self.is_choice:
