@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ganaug.codecs.axes import looks_like_image
+from ganaug.curation.curator import AUTO, check_rules
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, options
 from ganaug.estimators.rows import check_rows, column_names, modality_of, n_columns, n_rows, stacked
 from ganaug.estimators.strategy import new_rows
@@ -60,6 +61,11 @@ class GANOversampler(BaseOverSampler):
     min_class_size : int, default=12
         A class of fewer rows gets a `SmoothedBootstrap` instead of a GAN, and a
         `FewSamplesWarning`: on so few rows a GAN learns them by heart or not at all.
+    curate : "auto", bool or list of str, default="auto"
+        What the generators refuse, as in `TabularGAN`. "auto" leaves a generator that was given a ``curate`` of its
+        own as it is, and has all others refuse everything that can be: rows of an "other_class" too, which raises average
+        precision and F1 of a classifier, and moves classes apart where they overlap. Rows that are like
+        their class, and no more, have ``curate=("copies", "outliers", "rules")``.
     n_jobs : int, optional
         Classes trained at the same time; as in joblib, whose
         ``parallel_config`` also chooses threads, dask or ray. The result does
@@ -114,6 +120,7 @@ class GANOversampler(BaseOverSampler):
         generator: Any = None,
         scope: str = "per-class",
         min_class_size: int = 12,
+        curate: Any = "auto",
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: bool | str = "auto",
@@ -122,6 +129,7 @@ class GANOversampler(BaseOverSampler):
         self.generator = generator
         self.scope = scope
         self.min_class_size = min_class_size
+        self.curate = curate
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -233,6 +241,8 @@ class GANOversampler(BaseOverSampler):
         """Set every fitted attribute but what a draw sets, and return the codes of y."""
         options.choice("scope", self.scope, SCOPES)
         smallest = options.integer("min_class_size", self.min_class_size, 2)
+        if self.curate != AUTO:
+            check_rules(self.curate)
         prototype = self._prototype(X)
         check_rows(X)
         self._target = TargetCodec()
@@ -314,7 +324,18 @@ class GANOversampler(BaseOverSampler):
         own = clone(prototype, safe=False)
         if hasattr(own, "get_params") and "random_state" in own.get_params(deep=False):
             own.set_params(random_state=self._child(self._seed, label))
+        if hasattr(own, "get_params") and "curate" in own.get_params(deep=False):
+            own.set_params(curate=self._curate(own))
         return own
+
+    def _curate(self, generator: Any) -> Any:
+        """What a generator is to refuse."""
+        if self.curate != AUTO:
+            return self.curate
+        usual = inspect.signature(type(generator).__init__).parameters["curate"].default
+        own = generator.curate
+        same = own is usual or (isinstance(own, (list, tuple)) and set(own) == set(usual))
+        return True if same else own
 
     def _child(self, seed: int, label: Any) -> int:
         """A seed for what belongs to a label, of the 31 bits that any library takes."""

@@ -64,6 +64,10 @@ class ChoiceModel:
         """The encoding of what they decode to: themselves."""
         return scores, states
 
+    def possible(self) -> tuple[Array, bool]:
+        """Level codes that occur, and that these are all."""
+        return self.observed, True
+
     def summary(self) -> dict[str, Any]:
         """Human-facing facts."""
         return {"n_levels": len(self.observed), "missing": self.missing, "once": self.once}

@@ -66,13 +66,15 @@ class Column:
         return column
 
 
-def fit_column(face: Face, plain: Plain, seed: int, number: int, keep_range: bool) -> Column | None:
-    """Fit one column; None if it has too many levels and must wait for the others' encoding."""
+def fit_column(
+    face: Face, plain: Plain, seed: int, number: int, keep_range: bool, whole: bool = False
+) -> Column | None:
+    """Fit one column; None if it has too many levels (unless ``whole``) and must wait for the others' encoding."""
     if face.family != "choice":
         model: Any = NumberModel.fit(plain, face.inner, seed, number, keep_range, face.discrete)
         return Column(face, model)
     model = ChoiceModel.fit(plain, len(face.levels))
-    return Column(face, model) if model.n_states <= _MAX_STATES else None
+    return Column(face, model) if whole or model.n_states <= _MAX_STATES else None
 
 
 def read_as(face: Face, raw: Any) -> Plain:

@@ -149,6 +149,10 @@ class ManyModel:
         """The encoding of what they decode to."""
         return self.encode(self.decode(scores, states))
 
+    def possible(self) -> tuple[Array, bool]:
+        """Level codes that occur, and that these are all."""
+        return self.observed, True
+
     def summary(self) -> dict[str, Any]:
         """Human-facing facts."""
         return {"n_levels": len(self.observed), "missing": self.missing, "once": self.once}

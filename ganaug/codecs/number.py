@@ -199,6 +199,13 @@ class NumberModel:
         down = np.minimum((-steps).clip(0, _UINT_TOP).astype(np.uint64), np.uint64(int(self.low) - lowest))
         return np.ascontiguousarray(base + up - down).view(dtype)
 
+    def possible(self) -> tuple[Array, bool]:
+        """All values where each is a state, else the smallest and the largest one of those seen."""
+        if self.curve is None:
+            return self.spikes, True
+        ends = np.append(self.spikes, np.array([self.low, self.high], dtype=self.spikes.dtype))
+        return np.array([ends.min(), ends.max()], dtype=ends.dtype), False
+
     def summary(self) -> dict[str, Any]:
         """Human-facing facts."""
         return {

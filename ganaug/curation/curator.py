@@ -22,9 +22,14 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.seeding import child_seed, numpy_generator
 from ganaug.types import FloatArray, IntArray
 
-__all__ = ["AUTO", "MIN_ROWS", "RULES", "Curator", "check_rules"]
+__all__ = ["AUTO", "LIKE_THE_CLASS", "MIN_ROWS", "RULES", "SAMPLES_LIKE_THE_CLASS", "Curator", "View", "check_rules"]
 
-RULES = ("copies", "outliers", "other_class")
+# The gravest first: a row that cannot be had otherwise is one that only the last of them refuses.
+RULES = ("copies", "rules", "outliers", "other_class")
+# What `sample` refuses by default: rows like the class remain. "other_class" moves classes apart where they overlap,
+# which helps a classifier that is trained on the rows (`GANOversampler`), and makes them unlike the class.
+LIKE_THE_CLASS = ("copies", "outliers", "rules")
+SAMPLES_LIKE_THE_CLASS = ("copies", "outliers")  # of images and series, which have no columns
 
 # Two rows in one cell of this width (of a normal score) in every column are copies.
 CELL = 0.02
@@ -66,21 +71,27 @@ _ARRAYS = {
 }
 
 
+# From encoded rows to what is judged of them, and which of them break a rule of the table. (n, d) -> (n, k), (n,)
+View = Callable[[FloatArray], "tuple[FloatArray, npt.NDArray[np.bool_]]"]
+
+
 class Curator:
     """Judge encoded rows of given conditions.
 
     Parameters
     ----------
     rules : iterable of str
-        Any of "copies" (equal to a training row), "outliers" (far outside the
-        class's rows in some direction) and "other_class" (a forest gives the
+        Any of "copies" (equal to a training row), "rules" (a rule of the table is broken, by what ``view`` says),
+        "outliers" (far outside the class's rows in some direction) and "other_class" (a forest gives the
         class less than ``min_probability``).
     min_probability : float or "auto"
         Share of the forest's class-balanced votes that the class must get. "auto" is 0.6 of them, or more where the
         classes lie apart: what a quarter of the class's own rows stay below, judged by trees that never saw them.
+    view : callable, optional
+        Makes of encoded rows what is judged; not part of the state. By default they are judged as they are.
     """
 
-    def __init__(self, rules: Iterable[str], min_probability: float | str) -> None:
+    def __init__(self, rules: Iterable[str], min_probability: float | str, view: View | None = None) -> None:
         self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
         self.min_probability = min_probability
         self.hashes: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
@@ -90,6 +101,7 @@ class Curator:
         self.forest: ArrayForest | None = None
         self.few: npt.NDArray[np.bool_] = np.zeros(0, bool)
         self.least: FloatArray = np.zeros(0, np.float32)
+        self.view = view
         self.copies_unchecked = False  # the hashes that the rule needs stayed where they were made
 
     def fit(self, x: FloatArray, y: IntArray, n_conditions: int, conditions: Sequence[int], seed: int) -> Curator:
@@ -106,6 +118,7 @@ class Curator:
             Those that will be judged.
         seed : int
         """
+        x = self._seen(x)
         width = x.shape[1]
         if "copies" in self.rules:
             rng = numpy_generator(seed, "hash")
@@ -147,6 +160,7 @@ class Curator:
         """
         if self.forest is None or not len(self.least):
             return self
+        candidates = [self._seen(rows) for rows in candidates]
         x = np.concatenate(candidates)
         votes = self.forest.predict_proba(x)
         new = ArrayForest.distilled(x, votes, child_seed(seed, "distilled"))
@@ -167,14 +181,23 @@ class Curator:
         said = np.zeros(len(x), np.int8)
         for start in range(0, len(x), JUDGED_AT_ONCE):
             part, own = x[start : start + JUDGED_AT_ONCE], said[start : start + JUDGED_AT_ONCE]
-            left = np.arange(len(part))  # the dearest rule is the last one, and need not see what the others refuse
-            for rule in self.rules:
+            left = np.arange(len(part))
+            if self.view is not None:
+                part, broken = self.view(part)
+                if "rules" in self.rules and broken.any():
+                    own[broken] = RULES.index("rules") + 1
+                    left, part = left[~broken], part[~broken]
+            # the dearest test is the last one, and need not see what the others refuse
+            for rule in [rule for rule in self.rules if rule in _TESTS]:
                 refused = _TESTS[rule](self, part, condition)
                 own[left[refused]] = np.where(own[left[refused]], own[left[refused]], RULES.index(rule) + 1)
                 # to judge a few rows twice is cheaper than to copy all others
                 if 8 * np.count_nonzero(refused) > len(part):
                     left, part = left[~refused], part[~refused]
         return said
+
+    def _seen(self, x: FloatArray) -> FloatArray:
+        return x if self.view is None else self.view(x)[0]
 
     def _copies(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
         if not len(self.hashes):
@@ -236,7 +259,8 @@ class Curator:
 
     def __getstate__(self) -> dict[str, Any]:
         return {
-            **{k: v for k, v in self.__dict__.items() if k != "_beginnings"},  # made of the hashes
+            **{k: v for k, v in self.__dict__.items() if k not in ("_beginnings", "view")},  # made again
+            "view": None,
             "hashes": self.hashes[:0],
             "hash_factors": self.hash_factors[:0],
             "copies_unchecked": self.copies_unchecked or self.holds_samples,

@@ -113,7 +113,7 @@ def _prototype(given: Any, look: Look) -> Any:
                 f"{type(look.raw).__name__}"
             )
         name, kind = ESTIMATORS[axes]
-        estimator = getattr(importlib.import_module("ganaug.estimators"), name)()
+        estimator = getattr(importlib.import_module("ganaug.estimators"), name)(curate=True)  # for a classifier
         if _is_doubtful(look.raw):
             other = "ImageGAN" if name == "SeriesGAN" else "SeriesGAN"
             warnings.warn(

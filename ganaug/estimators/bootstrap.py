@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganaug.codecs import CompactTableCodec, LabelCodec
+from ganaug.codecs import LabelCodec
 from ganaug.codecs.images import ImageCodec
 from ganaug.codecs.series import SeriesCodec
 from ganaug.curation import Tally
@@ -18,6 +18,7 @@ from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rows import modality_of
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.exceptions import InvalidDataError
+from ganaug.rules.codec import RuledTableCodec
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.surroundings import own_surroundings
 from ganaug.types import FloatArray
@@ -144,7 +145,7 @@ MOVE, NOISE = 1 / 16, 0.05
 
 # What the rows are -> a codec for them, not yet fitted.
 _CODECS: dict[str, Callable[[bool], Any]] = {
-    "table": lambda keep_range: CompactTableCodec(keep_range=keep_range),
+    "table": lambda keep_range: RuledTableCodec(keep_range=keep_range),
     "image": lambda keep_range: ImageCodec(),
     "series": lambda keep_range: SeriesCodec(),
 }

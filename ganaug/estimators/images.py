@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ganaug.codecs.images import ImageCodec
+from ganaug.curation import SAMPLES_LIKE_THE_CLASS
 from ganaug.estimators.convolutional import ConvolutionalGAN
 from ganaug.training import Watcher
 
@@ -67,10 +68,11 @@ class ImageGAN(ConvolutionalGAN):
         images that they train on.
     patience : int or None, default=None
         Looks (20 in a whole training) without improvement after which to stop.
-    curate : bool or list of str, default=True
-        Rules that refuse an image, which is then drawn again: "copies", much nearer to a
+    curate : bool or list of str, default=("copies", "outliers")
+        What refuses an image, which is then drawn again: "copies", much nearer to a
         training image than those are to each other; "outliers"; and images that a small classifier, trained
-        beside the GAN, takes for an "other_class". True is all, False none.
+        beside the GAN, takes for an "other_class". True is all, False none. `GANOversampler` and `balance` ask for
+        all, for the sake of a classifier; without "other_class" the images are like the class.
     min_probability : float, default=0.3
         Class-balanced probability that the classifier of "other_class" must give
         to the image's own class; less for classes of which it recognises less.
@@ -163,7 +165,7 @@ class ImageGAN(ConvolutionalGAN):
         class_power: float = 0.0,
         validation_fraction: float = 0.1,
         patience: int | None = None,
-        curate: bool | str | Iterable[str] = True,
+        curate: bool | str | Iterable[str] = SAMPLES_LIKE_THE_CLASS,
         min_probability: float = 0.3,
         checkpoint: Any = None,
         checkpoint_every: int | str = "60s",

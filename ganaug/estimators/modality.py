@@ -12,7 +12,7 @@ from torch import nn
 
 from ganaug.augmentation import Augmentation
 from ganaug.batches import Load, as_stored
-from ganaug.curation import Curator
+from ganaug.curation import Curator, View
 from ganaug.estimators.judging import snapshot_measure
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.game import Plan
@@ -148,8 +148,12 @@ class Modality:
         if not settings["curate"]:
             return None
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        curator = Curator(settings["curate"], settings["min_probability"])
+        curator = Curator(settings["curate"], settings["min_probability"], self._view(prepared.codec))
         return curator.fit(prepared.x, y, conditions.count, asked, seed)
+
+    def _view(self, codec: Any) -> View | None:
+        """What a curator judges in the place of encoded samples."""
+        return None
 
     def _beside(self) -> dict[str, Any]:
         """Arrays of a fitted estimator beside those that all modalities have; they are saved."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from ganaug.augmentation import Augmentation, jitter
-from ganaug.codecs import CompactTableCodec
+from ganaug.curation import LIKE_THE_CLASS, Curator, Tally, View
 from ganaug.curation.curator import AUTO
 from ganaug.devices import resolve_device
 from ganaug.estimators import options
@@ -19,6 +20,8 @@ from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.game import Plan
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
+from ganaug.rules import Rules
+from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
 from ganaug.seeding import child_seed
 from ganaug.threads import alone
 from ganaug.training import Watcher
@@ -76,12 +79,22 @@ class TabularGAN(BaseGAN):
         rows that they train on.
     patience : int or None, default=None
         Looks (20 in a whole training) without improvement after which to stop.
-    curate : bool or list of str, default=True
-        Rules that refuse a sample, which is then drawn again: "copies" equal to
-        a training row in every column, "outliers" far outside the class's rows,
-        and rows that a forest assigns to an "other_class". True is all, False none.
+    curate : bool or list of str, default=("copies", "outliers", "rules")
+        What refuses a sample, which is then drawn again: "copies" equal to
+        a training row in every column, "outliers" far outside the class's rows, rows that break one of the table's
+        "rules" (those of ``rules`` that the encoding does not keep by itself), and rows that a forest assigns to an
+        "other_class". True is all, False none. "other_class" is not among the default ones, because it
+        moves classes apart where they overlap: the rows help a classifier (`GANOversampler` asks for it), and are
+        less like the class.
+    rules : "auto", None, or list of rules and callables, default="auto"
+        What all rows of the table keep: sums, products, orders, one-hot groups, columns determined by others, values
+        missing together. "auto" finds them in the data (`find_rules`), None has none. Rules of your own are
+        objects such as ``Order("start", "end")``, or a callable that takes the table and returns a mask of the rows
+        that keep it; they replace what would be found, and ``[*find_rules(X), ...]`` adds to it. Synthetic rows keep
+        them by construction wherever the table can be rewritten so that they cannot be broken; the rest is refused
+        by ``curate``.
     min_probability : float or "auto", default="auto"
-        Class-balanced probability that the forest of "other_class" must give
+        Where ``curate`` holds "other_class": class-balanced probability that the forest of "other_class" must give
         to the row's own class. "auto" is 0.6, or more where the classes lie apart: what a quarter of the class's
         real rows stay below, each judged by trees that never saw it. Less keeps more of
         the rows where classes overlap: more recall, less precision.
@@ -122,6 +135,8 @@ class TabularGAN(BaseGAN):
         says that copies were not looked for, because the model was loaded or
         copied: what they are compared with stays in the process that fitted,
         unless ``save(..., keep_copies_check=True)`` was asked for.
+    rules_ : Rules
+        The rules that are kept; empty where the table has none.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -165,7 +180,8 @@ class TabularGAN(BaseGAN):
         smoothing: float = 0.5,
         validation_fraction: float = 0.2,
         patience: int | None = None,
-        curate: bool | str | Iterable[str] = True,
+        curate: bool | str | Iterable[str] = LIKE_THE_CLASS,
+        rules: Any = "auto",
         min_probability: float | str = "auto",
         keep_range: bool = True,
         callbacks: list[Watcher] | None = None,
@@ -191,6 +207,7 @@ class TabularGAN(BaseGAN):
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.curate = curate
+        self.rules = rules
         self.min_probability = min_probability
         self.keep_range = keep_range
         self.callbacks = callbacks
@@ -213,12 +230,13 @@ class TabularGAN(BaseGAN):
         options.integer("latent_dim", self.latent_dim, 1)
         options.number("jitter", self.jitter, 0)
         options.number("smoothing", self.smoothing, 0)
+        checked_rules(self.rules)
         return super()._check_parameters()
 
     def _least_probability(self) -> float | str:
         return AUTO if self.min_probability == AUTO else super()._least_probability()
 
-    def _plan(self, settings: dict[str, Any], codec: CompactTableCodec, earlier: int) -> Plan:
+    def _plan(self, settings: dict[str, Any], codec: RuledTableCodec, earlier: int) -> Plan:
         steps = settings["max_steps"]
         return Plan(
             max_steps=earlier + steps,
@@ -237,8 +255,34 @@ class TabularGAN(BaseGAN):
             max_time=settings["max_time"],
         )
 
-    def _make_codec(self) -> CompactTableCodec:
-        return CompactTableCodec(keep_range=bool(self.keep_range))
+    def _make_codec(self) -> RuledTableCodec:
+        return RuledTableCodec(keep_range=bool(self.keep_range), rules=self.rules)
+
+    @property
+    def rules_(self) -> Rules:
+        """The rules that are kept; empty where the table has none."""
+        self._check_fitted()
+        found: Rules = self.codec_.rules_
+        return found
+
+    def _functions(self, codec: RuledTableCodec) -> list[Any]:
+        """Rules that are functions, where the codec has been through a state, which holds none."""
+        given = checked_rules(self.rules)
+        return [] if codec.functions or isinstance(given, str) else [rule for rule in given if is_function(rule)]
+
+    def _view(self, codec: RuledTableCodec) -> View | None:
+        functions = self._functions(codec)
+        if not (codec.rewrites or codec.guards or functions):
+            return None
+        return partial(codec.judged, more=functions)
+
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
+        if self.curator_ is not None:  # one that was copied has none
+            self.curator_.view = self._view(self.codec_)
+        return super()._drawn(code, n, seed)
+
+    def _curator_of(self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int) -> Curator:
+        return Curator.from_state(config, arrays, codec.full.width, n_conditions)
 
     def _design(self) -> dict[str, Any]:
         return {
@@ -249,16 +293,14 @@ class TabularGAN(BaseGAN):
             "latent_dim": self.latent_dim,
         }
 
-    def _make_players(
-        self, codec: CompactTableCodec, n_conditions: int, rng: torch.Generator, **design: Any
-    ) -> Players:
+    def _make_players(self, codec: RuledTableCodec, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
         build = TABULAR_ARCHITECTURES[design.pop("architecture")]
         return build(codec.blocks, n_conditions, rng, **design)
 
-    def _corruption(self, codec: CompactTableCodec) -> Corrupt:
+    def _corruption(self, codec: RuledTableCodec) -> Corrupt:
         return broken_rows(codec.blocks)
 
-    def _augmentation(self, codec: CompactTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
+    def _augmentation(self, codec: RuledTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
         scale = self.jitter * np.maximum(counts, 1) ** -0.2
         return jitter(codec.blocks, torch.tensor(scale, dtype=torch.float32, device=device))
 
@@ -297,3 +339,5 @@ class TabularGAN(BaseGAN):
     def _take_beside(self, arrays: dict[str, Any]) -> None:
         asked = [self.conditions_.of_label_code(code) for code in self.conditions_.sampled()]
         self.kernel_ = ClassKernel.of_arrays(arrays, self.codec_.blocks, asked) if arrays else None
+        if self.rules == "auto" and self.codec_.given:  # the file holds the rules that were given, in the codec
+            self.rules = list(self.codec_.rules_)
