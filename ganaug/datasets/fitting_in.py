@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from ganaug.codecs.targets_of import split_item
+from ganaug.codecs.targets_of import could_be_label
 from ganaug.datasets.faces import default_face
-from ganaug.datasets.probing import Look, described, kind_of, same_kind
+from ganaug.datasets.probing import Look, described, first_view, kind_of, same_kind
 from ganaug.datasets.synthetic import SyntheticDataset
 from ganaug.exceptions import InvalidDataError
 
-__all__ = ["check_beside", "fit_in", "label_like"]
+__all__ = ["check_beside", "entry_like", "fit_in", "label_like"]
 
 # Real items that are read to tell whether their sizes differ among themselves.
 READ = 4
@@ -40,8 +40,14 @@ def fit_in(synthetic: SyntheticDataset, look: Look, transform: Any) -> None:
         If the generator makes neither.
     """
     shape, dtype, image = synthetic.sample_shape, synthetic.sample_dtype, synthetic.is_image
-    raw = look.raw
-    if transform is None or (transform == "auto" and _family(raw) != dtype.kind == _family(look.sample)):
+    raw, sample = look.raw, first_view(look.sample)
+    if transform is None or (transform == "auto" and _family(raw) != dtype.kind == _family(sample)):
+        if sample is not look.sample:
+            raise InvalidDataError(
+                f"the real dataset's samples are several views, {described(look.sample)}, and the generator learnt "
+                "one that the transform made; fit it on the dataset without its transform, or give transform= what "
+                f"makes {len(look.sample)} views of a synthetic image"
+            )
         raw, transform = look.sample, None
     if transform != "auto" and _family(raw) != dtype.kind:
         # what makes the one of the other is the transform given; check_beside looks at the result
@@ -81,7 +87,7 @@ def check_beside(real: Any, synthetic: Any, look: Look) -> None:
         return
     # sizes that differ among real items are the business of the user's collate function
     if same_kind(look.sample, synthetic, sizes=False):
-        if any(not same_kind(look.sample, other) for other in _few(real)):
+        if any(not same_kind(look.sample, other) for other in _few(real, look.form.views)):
             return
     raise InvalidDataError(
         f"real and synthetic items cannot stand in one batch: a real sample is {described(look.sample)}, a "
@@ -91,9 +97,10 @@ def check_beside(real: Any, synthetic: Any, look: Look) -> None:
     )
 
 
-def _few(real: Any) -> Iterator[Any]:
+def _few(real: Any, views: Sequence[Any]) -> Iterator[Any]:
     for index in np.unique(np.linspace(0, len(real) - 1, READ).astype(int)).tolist():
-        yield split_item(real[index], f"item {index}")[0]
+        item = real[index]
+        yield tuple(item[view] for view in views) if len(views) > 1 else item[views[0]]
 
 
 def label_like(label: Any, value: Any) -> Any:
@@ -124,6 +131,19 @@ def label_like(label: Any, value: Any) -> Any:
         f"the labels of the real dataset's items are {described(label)} ({label!r}), which cannot be made of the "
         f"target {value!r}; give target_transform=, which makes it of the target"
     )
+
+
+def entry_like(entry: Any, value: Any) -> Any:
+    """The value of a further entry as real items hold theirs: a single number or text as `label_like`, else as it is."""
+    if not could_be_label(entry):
+        return value
+    try:
+        return label_like(entry, value)
+    except InvalidDataError as error:
+        raise InvalidDataError(
+            f"fill= gives {value!r} for an entry that real items hold as {described(entry)}, such as {entry!r}; give "
+            "one of that kind"
+        ) from error
 
 
 def _family(value: Any) -> str | None:

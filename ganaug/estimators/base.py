@@ -105,7 +105,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         Prepared
         """
         self._check_parameters()
-        X, y = self._resolved(X, y)
+        X, y, names = self._resolved(X, y)
         seed = root_seed(self.random_state)
         if self._continues():
             codec, labels = self.codec_, self.label_codec_
@@ -124,7 +124,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             raise InvalidDataError(f"X has {len(x)} rows and y has {len(codes)}; they must be as many")
         if len(x) < 2:
             raise InvalidDataError(f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least 2 rows")
-        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
+        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_, names)
 
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> BaseGAN:
         """Train on prepared data. What `fit` does after encoding; raises no warnings.

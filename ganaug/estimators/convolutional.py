@@ -134,9 +134,9 @@ class ConvolutionalGAN(BaseGAN):
 
     # ---- samples -----------------------------------------------------------------------------
 
-    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any]:
-        samples, labels, _ = resolve_samples(X, y)
-        return samples, labels
+    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any, Sequence[str] | None]:
+        samples, labels, source = resolve_samples(X, y)
+        return samples, labels, source.classes
 
     def _loads(self, codec: Any) -> Load:
         load: Load = codec.to_network

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from ganaug.codecs import LabelCodec
+from ganaug.codecs.profiles import DataProfile
 from ganaug.estimators.prepared import Conditions
 from ganaug.exceptions import ModelFileError
 from ganaug.state import expect
@@ -36,6 +37,7 @@ def saved_parts(gan: Any) -> tuple[dict[str, Any], Arrays]:
         "focus": gan.conditions_.focus,
         "curator": curator,
         "history": list(gan.history_.columns),
+        "profile": getattr(gan, "data_profile_", DataProfile()).get_state(),
         **{name: getattr(gan, name) for name in _PLAIN},
     }
     arrays = {
@@ -90,6 +92,8 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     gan.n_features_in_ = gan.codec_.n_features_
     if gan.codec_.feature_names_ is not None:
         gan.feature_names_in_ = np.asarray(gan.codec_.feature_names_, dtype=object)
+    known = config.get("profile")  # earlier versions kept none
+    gan.data_profile_ = DataProfile() if known is None else DataProfile.from_state(known)
     gan._warning = None
     gan.weights_ = _part(arrays, "weights")
     gan._take_beside(_part(arrays, "beside"))

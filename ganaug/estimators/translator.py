@@ -237,7 +237,7 @@ class ImageTranslator(TranslationSampling):
         Prepared
         """
         self._check_parameters()
-        X, y, _ = resolve_samples(X, y)
+        X, y, source = resolve_samples(X, y)
         if y is None:
             raise InvalidDataError("ImageTranslator translates between two classes: give the labels y")
         labels = LabelCodec().fit(y)
@@ -246,7 +246,7 @@ class ImageTranslator(TranslationSampling):
         x = codec.encode(X, owner=type(self).__name__)
         if len(codes) != len(x):
             raise InvalidDataError(f"X has {len(x)} images and y has {len(codes)} labels; they must be as many")
-        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
+        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_, source.classes)
 
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> ImageTranslator:
         """Train on prepared images. What `fit` does after reading them; raises no warnings.
