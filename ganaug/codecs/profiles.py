@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ganaug.codecs.plain import Array
 from ganaug.exceptions import ModelFileError
 
-__all__ = ["DataProfile", "ValueProfile", "class_names", "difference", "names_of_labels", "value_profile"]
+__all__ = ["DataProfile", "ValueProfile", "class_names", "difference", "name_classes", "names_of_labels", "value_profile"]
 
 # Quantiles that are kept of each channel.
 PICTURE = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
@@ -145,6 +145,14 @@ def class_names(generator: Any) -> dict[Any, str]:
     """Label to the name of its class, as a fitted generator knows them; empty where it does not."""
     profile = getattr(generator, "data_profile_", None)
     return dict(profile.class_names) if isinstance(profile, DataProfile) else {}
+
+
+def name_classes(generator: Any, names: Sequence[str] | None) -> None:
+    """Tell a fitted generator what its classes are called, which it was fitted on without their names."""
+    profile = getattr(generator, "data_profile_", None)
+    if names and isinstance(profile, DataProfile) and generator.classes_ is not None:
+        named = names_of_labels(list(generator.classes_), names)
+        generator.data_profile_ = replace(profile, class_names=named or profile.class_names)
 
 
 def value_profile(samples: Array) -> ValueProfile | None:

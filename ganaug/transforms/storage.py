@@ -36,8 +36,14 @@ def is_pool_file(path: Path) -> bool:
         raise path_error(error, f"could not read {path}") from error
 
 
-def write_pool(path: str | os.PathLike[str], images: ByteImages, labels: Sequence[Any], order: IntArray) -> Path:
-    """Write ``images[order]`` and their labels in one step; returns the file's absolute path."""
+def write_pool(
+    path: str | os.PathLike[str],
+    images: ByteImages,
+    labels: Sequence[Any],
+    order: IntArray,
+    names: Sequence[str] | None = None,
+) -> Path:
+    """Write ``images[order]``, their labels, and the names of these, in one step; returns the file's absolute path."""
     target = Path(os.path.realpath(checked_path(path)))
     if not target.parent.is_dir():
         raise ModelPathNotFoundError(errno.ENOENT, f"the folder {target.parent} does not exist; create it first")
@@ -51,7 +57,7 @@ def write_pool(path: str | os.PathLike[str], images: ByteImages, labels: Sequenc
     try:
         # Written, not mapped: a full disk is then an error, where a mapped file would kill the process.
         with open(temporary, "xb") as file:
-            npy.write_array(file, np.array(labels), allow_pickle=False)
+            npy.write_array(file, _with_names(np.array(labels), names), allow_pickle=False)
             shape = (len(order), *images.shape[1:])
             npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for start in range(0, len(order), _ROWS_AT_ONCE):
@@ -69,8 +75,18 @@ def write_pool(path: str | os.PathLike[str], images: ByteImages, labels: Sequenc
     return target
 
 
+def _with_names(labels: npt.NDArray[Any], names: Sequence[str] | None) -> npt.NDArray[Any]:
+    """Labels, or pairs of label and name."""
+    if names is None:
+        return labels
+    named = np.array(names, dtype=np.str_)
+    pairs = np.empty(len(labels), [("label", labels.dtype), ("name", named.dtype)])
+    pairs["label"], pairs["name"] = labels, named
+    return pairs
+
+
 def read_pool(path: str | os.PathLike[str]) -> tuple[Path, ByteImages, npt.NDArray[Any]]:
-    """The file's absolute path, its images, mapped and read-only, and their labels."""
+    """The file's absolute path, its images, mapped and read-only, and their labels, or pairs of label and name."""
     found = Path(os.path.realpath(checked_path(path)))
     if not is_pool_file(found):
         raise ModelFileError(f"{found} is no pool of images; SamplePool.generate(generator).save(path) makes one")
