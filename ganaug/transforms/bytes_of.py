@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.codecs.profiles import PICTURE, DataProfile, ValueProfile, difference
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 
 __all__ = ["ByteImages", "fitted_to", "to_bytes"]
@@ -143,6 +142,8 @@ def check_values(generator: Any, value_range: tuple[float, float] | None) -> Non
     InvalidDataError
         Naming both ranges.
     """
+    from ganaug.codecs.profiles import PICTURE, DataProfile, ValueProfile, difference  # a worker needs none of it
+
     profile = getattr(generator, "data_profile_", None)
     values = profile.values if isinstance(profile, DataProfile) else None
     if values is None or values.ends is None or values.high <= values.low:
@@ -153,18 +154,13 @@ def check_values(generator: Any, value_range: tuple[float, float] | None) -> Non
     if family == "boolean":
         return
     slack = 0.1 * (high - low)
+    whole = ValueProfile("picture", (tuple(np.linspace(low, high, len(PICTURE)).tolist()),), (low, high))
     beyond = values.low < low - slack or values.high > high + slack
-    if beyond or values.high - values.low < (high - low) / 64 or difference(values, _whole(low, high)) is not None:
+    if beyond or values.high - values.low < (high - low) / 64 or difference(values, whole) is not None:
         raise InvalidDataError(
             f"the generator was fitted on images with values {values}, and {low:g} to {high:g} is to become black to "
             "white; give value_range=(low, high), what becomes black and white, or fit it on images before v2.Normalize"
         )
-
-
-def _whole(low: float, high: float) -> ValueProfile:
-    """The profile of images that use a range from end to end."""
-    levels = tuple(np.linspace(low, high, len(PICTURE)).tolist())
-    return ValueProfile("picture", (levels,), (low, high))
 
 
 def check_range(value_range: Any) -> tuple[float, float] | None:

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.codecs.profiles import class_names as class_names_of
 from ganaug.seeding import child_seed, root_seed
 from ganaug.transforms.bytes_of import ByteImages, check_range, check_values, to_bytes
 from ganaug.transforms.makers import counts_of, makers_of, plain_label
@@ -154,6 +153,8 @@ class SamplePool:
             raise InvalidParameterError(f"layout={layout!r} is unknown; choose one of: {', '.join(map(repr, LAYOUTS))}")
         makers = makers_of(generator, labels)
         bounds = check_range(value_range)
+        from ganaug.codecs.profiles import class_names as class_names_of  # a worker needs none of what that imports
+
         names: dict[Any, str] = {}
         for label, maker in makers.items():
             names |= {own: name for own, name in class_names_of(maker).items() if own == label}
