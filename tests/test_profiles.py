@@ -127,7 +127,9 @@ def test_a_profile_is_small_coarse_and_comes_back():
     profile = DataProfile(value_profile(photos()), ((0, "cat"), (1, "dog")))
     assert DataProfile.from_state(profile.get_state()) == profile
     assert DataProfile.from_state(DataProfile().get_state()) == DataProfile()
-    digits_of = [f"{value:.10g}".replace(".", "").strip("-0") for levels in profile.values.quantiles for value in levels]
+    digits_of = [
+        f"{value:.10g}".replace(".", "").strip("-0") for levels in profile.values.quantiles for value in levels
+    ]
     assert max(map(len, digits_of)) <= 3
     for bad in ({}, {"values": None}, {"values": {"kind": "x"}, "class_names": []}, None, {"class_names": [[1, 2]]}):
         with pytest.raises(ModelFileError, match="profile of the training data"):
@@ -140,6 +142,12 @@ def test_a_profile_is_small_coarse_and_comes_back():
 
 def test_names_of_labels():
     assert names_of_labels([np.int64(1), 0], ["cat", "dog"]) == ((1, "dog"), (0, "cat"))
-    for labels, names in (([0, 2], ["cat", "dog"]), (["cat"], ["cat"]), ([0, 1], ["cat", "cat"]), ([0], None), ([0.5], ["a"])):
+    for labels, names in (
+        ([0, 2], ["cat", "dog"]),
+        (["cat"], ["cat"]),
+        ([0, 1], ["cat", "cat"]),
+        ([0], None),
+        ([0.5], ["a"]),
+    ):
         assert names_of_labels(labels, names) == ()
     assert ValueProfile("rows", ((0.0, 1.0, 2.0),), None).levels(4).shape == (4, 3)

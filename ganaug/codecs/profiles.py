@@ -11,7 +11,15 @@ import numpy as np
 from ganaug.codecs.plain import Array
 from ganaug.exceptions import ModelFileError
 
-__all__ = ["DataProfile", "ValueProfile", "class_names", "difference", "name_classes", "names_of_labels", "value_profile"]
+__all__ = [
+    "DataProfile",
+    "ValueProfile",
+    "class_names",
+    "difference",
+    "name_classes",
+    "names_of_labels",
+    "value_profile",
+]
 
 # Quantiles that are kept of each channel.
 PICTURE = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
@@ -235,7 +243,9 @@ def _pictures_differ(one: ValueProfile, other: ValueProfile) -> str | None:
     signed = [side.low <= -BELOW_ZERO * (side.high - side.low) for side in pair]
     positive = [_positive(side) for side in pair]
     if (signed[0] and positive[1]) or (signed[1] and positive[0]):
-        return f"the values {one if signed[0] else other} go below zero, the values {other if signed[0] else one} do not"
+        return (
+            f"the values {one if signed[0] else other} go below zero, the values {other if signed[0] else one} do not"
+        )
     sizes = [max(abs(side.low), abs(side.high)) for side in pair]
     dark = all(_within(side, -0.02, 1.02) for side in pair)
     if max(sizes) > (MOST_TIMES_DARK if dark else MOST_TIMES) * min(sizes):
@@ -256,7 +266,7 @@ def _scale(side: ValueProfile) -> str | None:
         if low < least - slack / 10 or high > most + slack / 10:
             continue
         bottom, top = low <= least + slack, high >= most - slack
-        if (top if least == 0 else (bottom and top) if name == "-0.5 to 0.5" else (bottom or top) and low < least / 4):
+        if top if least == 0 else (bottom and top) if name == "-0.5 to 0.5" else (bottom or top) and low < least / 4:
             return name
     return None
 

@@ -126,7 +126,9 @@ def _read_dataset(dataset: Any, y: Any, size: tuple[int, int] | None) -> tuple[A
     def samples() -> Iterator[Any]:
         for i in range(n):
             where = _place(dataset, i)
-            sample, label = split_item(_item(dataset, i, where), where, y is None, None if labels is None else labels[i])
+            sample, label = split_item(
+                _item(dataset, i, where), where, y is None, None if labels is None else labels[i]
+            )
             if y is None:
                 read.append(label)
                 _check_label(label, labels, i, where)

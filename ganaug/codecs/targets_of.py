@@ -28,6 +28,7 @@ __all__ = [
     "length_of",
     "places_of",
     "resolve_targets",
+    "sample_place",
     "split_item",
 ]
 
@@ -233,7 +234,7 @@ def split_item(item: Any, where: str, labelled: bool = True, known: Any = None) 
     except InvalidDataError:
         if labelled:
             raise
-        sample, label = _sample_place(item, None), None
+        sample, label = sample_place(item, None), None
     if sample is None:
         return item, None
     return item[sample], None if label is None else item[label]
@@ -259,7 +260,7 @@ def places_of(item: Any, where: str, known: Any = None) -> tuple[Any, Any]:
     if isinstance(item, Mapping):
         label = _label_key(item, where, known)
         if label is not None and len(item) > 1:
-            return _sample_place(item, label), label
+            return sample_place(item, label), label
     elif isinstance(item, (tuple, list)) and len(item) >= 2:
         places = [place for place in range(1, len(item)) if could_be_label(item[place])]
         if known is not None:
@@ -293,7 +294,7 @@ def _label_key(item: Mapping[Any, Any], where: str, known: Any) -> Any:
     return like[0] if like else None
 
 
-def _sample_place(item: Any, label: Any) -> Any:
+def sample_place(item: Any, label: Any) -> Any:
     """Where the sample stands; None if the item is the sample itself."""
     if isinstance(item, Mapping):
         others = [key for key in item if key != label]
@@ -380,7 +381,9 @@ def _of_features(dataset: Any) -> Array | None:
     except (KeyError, TypeError, IndexError, ValueError):
         return None  # it only looks like one
     n = length_of(dataset)
-    return checked_labels(column, n, f"the column {key!r} of the {type(dataset).__name__}") if len(column) == n else None
+    return (
+        checked_labels(column, n, f"the column {key!r} of the {type(dataset).__name__}") if len(column) == n else None
+    )
 
 
 def _columns(dataset: Any) -> Iterable[Any]:

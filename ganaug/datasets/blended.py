@@ -439,7 +439,11 @@ class BlendedDataset(ItemDataset):
 
     def _tell_of_numbers(self, source: Source) -> None:
         """Warn where labels are matched by number, and the numbers do not look like the same ones."""
-        if source.labels is None or isinstance(self.generator, Mapping) or bool(source.class_names) == bool(self._names):
+        if (
+            source.labels is None
+            or isinstance(self.generator, Mapping)
+            or bool(source.class_names) == bool(self._names)
+        ):
             return
         own = {label for label in source.labels if isinstance(label, int)}
         found = set(self._names) or {x for x in pd.Index(self._found_labels).unique().tolist() if isinstance(x, int)}

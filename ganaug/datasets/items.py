@@ -99,7 +99,9 @@ class ItemForm:
                 f"with fill={{{example}}} (a value, or a function of the item's index), or wrap the dataset so that "
                 "its items are (sample, label)"
             )
-        self._fill = {key: value if callable(value) else write(self._entries[key], value) for key, value in given.items()}
+        self._fill = {
+            key: value if callable(value) else write(self._entries[key], value) for key, value in given.items()
+        }
         self._write, self._like = write, {key: self._entries[key] for key, value in given.items() if callable(value)}
         self._entries = {}  # the real item is not kept
 
@@ -118,7 +120,10 @@ class ItemForm:
         if len(self.keys) == 2 and not self.named:  # nearly all of them, and without a dict
             values = [sample, label] if self.label == 1 else [label, sample]
         else:
-            parts = {self.label: label, **dict(zip(self.views, sample if len(self.views) > 1 else (sample,), strict=True))}
+            parts = {
+                self.label: label,
+                **dict(zip(self.views, sample if len(self.views) > 1 else (sample,), strict=True)),
+            }
             for key, value in self._fill.items():
                 parts[key] = self._write(self._like[key], value(index)) if callable(value) else value
             if self.named:

@@ -14,7 +14,7 @@ from PIL import Image
 from torch.utils.data import ConcatDataset, StackDataset, Subset
 from torchvision import tv_tensors
 
-from ganaug.codecs.targets_of import annotations_of, is_image, length_of, places_of
+from ganaug.codecs.targets_of import annotations_of, is_image, length_of, places_of, sample_place
 from ganaug.datasets.faces import Face
 from ganaug.datasets.items import ItemForm
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
@@ -97,8 +97,7 @@ def _read(probed: _Probed, where: str, place: Any) -> Look:
             f"{where} holds {', '.join(tied)}, which belongs to its image: detection and segmentation cannot be "
             "blended, because synthetic images have none; wrap the dataset so that its items are (image, label)"
         )
-    sample, label = places_of(item, where)
-    label = label if place is None else place
+    sample, label = places_of(item, where) if place is None else (sample_place(item, place), place)
     views = _views(probed, label) or (sample,)
     found = tuple(item[view] for view in views) if len(views) > 1 else item[views[0]]
     form = ItemForm(item, views, label, where)
@@ -120,7 +119,7 @@ def _views(probed: _Probed, label: Any) -> tuple[Any, ...]:
 
 def _probed_stack(dataset: Any, index: int, where: str, place: Any) -> _Probed:
     item = dataset[index]
-    sample, _ = places_of(item, where)
+    sample = places_of(item, where)[0] if place is None else sample_place(item, place)
     parts = dataset.datasets
     owner = parts[sample]
     inner, at = _innermost(owner, index)

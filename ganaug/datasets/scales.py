@@ -134,7 +134,9 @@ def _drawn(synthetic: SyntheticDataset, raw: bool) -> list[Any]:
 
 
 def _profile(samples: list[Any], image: bool) -> ValueProfile | None:
-    arrays = [array for array in (_channels_first(first_view(sample), image) for sample in samples) if array is not None]
+    arrays = [
+        array for array in (_channels_first(first_view(sample), image) for sample in samples) if array is not None
+    ]
     if not arrays or len({array.shape[0] for array in arrays}) > 1:
         return None
     if len({array.shape for array in arrays}) == 1:

@@ -64,7 +64,9 @@ class ClassNames:
             return code
         if self.missing == "keep":
             return -1
-        known = ", ".join(repr(pool.class_names.get(label, label)) for label in pool.labels[:10]) + (", ..." if len(pool.labels) > 10 else "")
+        known = ", ".join(repr(pool.class_names.get(label, label)) for label in pool.labels[:10]) + (
+            ", ..." if len(pool.labels) > 10 else ""
+        )
         hint = (
             "give classes=dataset.classes"
             if self.classes is None and not isinstance(name, str) and isinstance(pool.labels[0], str)

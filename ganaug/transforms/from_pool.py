@@ -209,7 +209,9 @@ def _images_of(items: list[Any], name: str) -> list[Tensor]:
     """The images of a batch, all views of them: those marked as such, or every stack like the first."""
     marked = [item for item in items if isinstance(item, tv_tensors.Image)]
     stacks = [item for item in items if isinstance(item, Tensor) and item.ndim == 4]
-    images = marked or [item for item in stacks if item.shape[1] == stacks[0].shape[1] and item.dtype == stacks[0].dtype]
+    images = marked or [
+        item for item in stacks if item.shape[1] == stacks[0].shape[1] and item.dtype == stacks[0].dtype
+    ]
     if not images:
         return []
     for item in items:

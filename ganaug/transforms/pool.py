@@ -76,9 +76,7 @@ class SamplePool:
     SamplePool of 6 images (3, 8, 8): 'cat' 4, 'dog' 2
     """
 
-    def __init__(
-        self, images: ByteImages, labels: Iterable[Any], class_names: Mapping[Any, str] | None = None
-    ) -> None:
+    def __init__(self, images: ByteImages, labels: Iterable[Any], class_names: Mapping[Any, str] | None = None) -> None:
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
             raise InvalidTypeError(
                 "a pool holds a uint8 array of shape (n, C, H, W), got "
