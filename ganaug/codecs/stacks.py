@@ -220,7 +220,7 @@ def _opened(item: Any, what: str, name: str) -> tuple[Array, str]:
 _REMEDIES = {
     "images": "resize with torchvision.transforms.v2.Resize or give image_size=(height, width); where only the mode "
     'or dtype differs, make it one, for example with image.convert("RGB")',
-    "series": "cut them to one length (x[..., :length]), pad them (numpy.pad) or resample them (scipy.signal.resample), "
+    "series": "cut them to one length (x[..., :length]), pad them (numpy.pad) or resample them (scipy.signal.resample) "
     "with the same channels and dtype",
 }
 

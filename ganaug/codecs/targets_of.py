@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def class_names_of(dataset: Any, labels: Sequence[Any] | Array | None = None) ->
         return class_names_of(inner, None if labels is None else _scattered(labels, at, length_of(inner)))
     if kind == "ConcatDataset":
         starts = [0, *dataset.cumulative_sizes]
-        own = [None if labels is None else labels[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        own = [None if labels is None else labels[a:b] for a, b in pairwise(starts)]
         parts = [class_names_of(part, mine) for part, mine in zip(dataset.datasets, own, strict=True)]
         return parts[0] if all(part == parts[0] for part in parts) else None
     named = _named_features(dataset)

@@ -35,8 +35,8 @@ Array = npt.NDArray[Any]
 SPLIT = (
     "random_split of a BlendedDataset puts synthetic items, which may stem from any real one, into every part: what is "
     "measured on them is not the real world. Split the real dataset first, fit the generator on the training part, and "
-    "blend into that; or use ganaug.datasets.split_real(blend, fractions), which keeps synthetic items out of all parts "
-    "but the first"
+    "blend into that; or use ganaug.datasets.split_real(blend, fractions), which keeps synthetic items out of all but "
+    "the first part"
 )
 
 

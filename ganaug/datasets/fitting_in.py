@@ -134,7 +134,7 @@ def label_like(label: Any, value: Any) -> Any:
 
 
 def entry_like(entry: Any, value: Any) -> Any:
-    """The value of a further entry as real items hold theirs: a single number or text as `label_like`, else as it is."""
+    """The value of a further entry as real items hold theirs: one number or text as `label_like`, else as it is."""
     if not could_be_label(entry):
         return value
     try:

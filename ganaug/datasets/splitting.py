@@ -105,7 +105,7 @@ def split_real(dataset: Any, fractions: Sequence[float], seed: int = 0, *, strat
     """
     if not isinstance(dataset, BlendedDataset):
         raise InvalidTypeError(
-            f"dataset is a {type(dataset).__name__}; give a BlendedDataset (of another, random_split leaves nothing out)"
+            f"dataset is a {type(dataset).__name__}; give a BlendedDataset (others have nothing to keep out)"
         )
     shares = _shares(fractions)
     rng = numpy_generator(root_seed(seed), "split")

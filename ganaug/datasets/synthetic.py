@@ -81,7 +81,8 @@ class SyntheticDataset(ItemDataset):
     block_size : int, default=64
         Items drawn in one call. Other sizes give other items.
     class_to_idx : dict of label to int, default=None
-        The targets of the labels (or of the names of the classes). None leaves whole numbers as they are, and numbers other labels in sorted order.
+        The targets of the labels (or of the names of the classes). None leaves whole numbers as they
+        are, and numbers other labels in sorted order.
 
     Attributes
     ----------

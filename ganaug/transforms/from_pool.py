@@ -219,8 +219,8 @@ def _images_of(items: list[Any], name: str) -> list[Tensor]:
         if tied and len(item) == len(images[0]) and item.shape[-2:] == images[0].shape[-2:]:
             raise InvalidTypeError(
                 f"{name} puts whole images in the place of others, and beside images of shape {tuple(images[0].shape)} "
-                f"the batch has {item.dtype} of shape {tuple(item.shape)}. A mask would not fit them any more: leave it "
-                "out. If it is a view of the same images, mark all views as tv_tensors.Image(view)"
+                f"the batch has {item.dtype} of shape {tuple(item.shape)}. A mask would not fit them any more: leave "
+                "it out. If it is a view of the same images, mark all views as tv_tensors.Image(view)"
             )
     return images
 
