@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from sklearn.model_selection import KFold, train_test_split
 from torch.utils.data import (
     DataLoader,
     RandomSampler,
@@ -156,10 +157,15 @@ def test_samplers_that_ask_for_labels():
 
 def test_random_split_is_told_and_ordinary_use_is_not():
     blend = plain()
-    with pytest.warns(DataWarning, match=r"random_split .* every part.*split_real\(blend, fractions\)"):
-        random_split(blend, [50, 10])
-    with pytest.warns(DataWarning, match="random_split"):
-        random_split(blend, [0.8, 0.2])
+    for split in (
+        lambda data: random_split(data, [50, 10]),
+        lambda data: random_split(data, [0.8, 0.2]),
+        lambda data: train_test_split(data, test_size=0.2),
+        lambda data: list(KFold(5).split(data)),
+    ):
+        with pytest.warns(DataWarning, match=r"random_split .* every part.*split_real\(blend, fractions\)") as told:
+            split(plain())
+        assert len(told) == 1
     random_split(plain(sampling_strategy={1: 10}), [30, 10])  # nothing synthetic
     random_split(blend.real, [30, 10])
     with warnings.catch_warnings():

@@ -215,6 +215,7 @@ Row = collections.namedtuple("Row", "image label number")
         (lambda self, i: {"id": i, "x": floats(self, i), "label": self.kept[i]}, "id", -1),
         (lambda self, i: {"path": f"{i}", "image": floats(self, i), "target_class": self.kept[i]}, "path", ""),
         (lambda self, i: (floats(self, i), self.kept[i], torch.zeros(5)), 2, torch.ones(5)),
+        (lambda self, i: (i, floats(self, i), self.kept[i]), 0, -1),
     ],
 )
 def test_further_entries(of_floats, make, place, value):

@@ -244,7 +244,7 @@ def split_item(item: Any, where: str, labelled: bool = True, known: Any = None) 
 def places_of(item: Any, where: str, known: Any = None) -> tuple[Any, Any]:
     """The keys of a dict, or the places in a tuple or list, at which sample and label stand.
 
-    The sample of a tuple is its first entry. Its label is the second one, or, if that is a picture or a path, the
+    The sample of a tuple is its first entry (behind a number, the first picture, tensor or array). Its label is the second one, or, if that is a picture or a path, the
     first number or text after it. The label of a dict has the key ``label``, ``labels``, ``target``, ``targets`` or
     ``y``, or the only one with "label", "target" or "class" in it; the sample is the first picture, tensor or array
     beside it. Where ``known``, the label, is given, the label is an entry that equals it.
@@ -272,7 +272,7 @@ def places_of(item: Any, where: str, known: Any = None) -> tuple[Any, Any]:
             places = []  # an odd label is told, not passed over
         found = places[0] if places else 1
         _refuse_annotations(item[found], where)
-        return 0, found
+        return sample_place(item, found), found
     raise InvalidDataError(f"{where} has no label: it is {_described(item)}, not (sample, label); {_GIVE}")
 
 
@@ -301,7 +301,11 @@ def sample_place(item: Any, label: Any) -> Any:
         others = [key for key in item if key != label]
         pictures = [key for key in others if is_image(item[key], axes=1)]
         return next(iter([*pictures, *others]), None)
-    return 0 if isinstance(item, (tuple, list)) and len(item) >= 1 else None
+    if not isinstance(item, (tuple, list)) or not item:
+        return None
+    others = [place for place in range(len(item)) if place != label]
+    pictures = [place for place in others if is_image(item[place], axes=1)]
+    return pictures[0] if pictures and isinstance(item[0], (int, np.integer)) else 0
 
 
 def could_be_label(value: Any) -> bool:

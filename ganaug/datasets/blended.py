@@ -33,8 +33,8 @@ __all__ = ["BlendedDataset"]
 Array = npt.NDArray[Any]
 
 SPLIT = (
-    "random_split of a BlendedDataset puts synthetic items, which may stem from any real one, into every part: what is "
-    "measured on them is not the real world. Split the real dataset first, fit the generator on the training part, and "
+    "random_split (or a splitter of scikit-learn) puts synthetic items of this BlendedDataset into every part: what is "
+    "measured there is not the real world. Split the real dataset first, fit the generator on the training part, and "
     "blend into that; or use ganaug.datasets.split_real(blend, fractions), which keeps synthetic items out of all but "
     "the first part"
 )
@@ -129,7 +129,8 @@ class BlendedDataset(ItemDataset):
     -----
     DataWarning
         If labels are matched by number though generator and dataset number differently many classes; if a
-        schedule never moves, because nobody calls `set_epoch`; if `random_split` puts synthetic items into each part.
+        schedule never moves, because nobody calls `set_epoch`; if `random_split` or
+        scikit-learn is given the blend to split, which puts synthetic items into each part.
 
     Notes
     -----
@@ -211,13 +212,15 @@ class BlendedDataset(ItemDataset):
         # in shared memory, so that workers that persist see it change
         self._active = torch.zeros(1, dtype=torch.int64).share_memory_()
         moves = schedule not in (None, "constant") or refresh_every is not None
+        self._split_told = False
         self._watch = PassWatch(self.n_real) if moves and len(self._order) else None
         self._begin(0)
 
     def __len__(self) -> int:
         asker = asked_by()
-        if asker == "random_split" and int(self._active):
-            warnings.warn(SPLIT, DataWarning, stacklevel=3)
+        if asker == "split" and int(self._active) and not self._split_told:
+            self._split_told = True
+            warnings.warn(SPLIT, DataWarning, stacklevel=4)
         elif asker == "sampler":
             self.begin_pass()
         return self.n_real + int(self._active)

@@ -19,7 +19,8 @@ WHOLE = 0.9
 # function that asks for the length, and the module that it stands in -> what that means
 ASKERS = {
     ("__iter__", "torch.utils.data.sampler"): "sampler",
-    ("random_split", "torch.utils.data.dataset"): "random_split",
+    ("random_split", "torch.utils.data.dataset"): "split",
+    ("_num_samples", "sklearn.utils.validation"): "split",
 }
 
 MESSAGE = (
@@ -32,7 +33,7 @@ MESSAGE = (
 
 
 def asked_by() -> str | None:
-    """Who asks for the length of a dataset: torch's "random_split", a "sampler" that begins a pass, or None.
+    """Who asks for the length of a dataset: who is to "split" it, a "sampler" that begins a pass, or None.
 
     To be called in ``__len__``. Neither tells the dataset anything else.
     """

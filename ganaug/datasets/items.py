@@ -114,21 +114,20 @@ class ItemForm:
 
     def __call__(self, samples: list[Any], labels: list[Any], indices: list[int]) -> list[Any]:
         """Items of samples (of tuples of them, for several views) and labels, at these indices of the dataset."""
+        if self.kind is tuple and self.keys == [0, 1] and self.label == 1:  # nearly all of them
+            return list(zip(samples, labels, strict=True))
         return [self._item(*each) for each in zip(samples, labels, indices, strict=True)]
 
     def _item(self, sample: Any, label: Any, index: int) -> Any:
-        if len(self.keys) == 2 and not self.named:  # nearly all of them, and without a dict
-            values = [sample, label] if self.label == 1 else [label, sample]
-        else:
-            parts = {
-                self.label: label,
-                **dict(zip(self.views, sample if len(self.views) > 1 else (sample,), strict=True)),
-            }
-            for key, value in self._fill.items():
-                parts[key] = self._write(self._like[key], value(index)) if callable(value) else value
-            if self.named:
-                return {key: parts[key] for key in self.keys}
-            values = [parts[key] for key in self.keys]
+        parts = {
+            self.label: label,
+            **dict(zip(self.views, sample if len(self.views) > 1 else (sample,), strict=True)),
+        }
+        for key, value in self._fill.items():
+            parts[key] = self._write(self._like[key], value(index)) if callable(value) else value
+        if self.named:
+            return {key: parts[key] for key in self.keys}
+        values = [parts[key] for key in self.keys]
         if hasattr(self.kind, "_fields"):
             return self.kind(*values)
         return values if self.kind is list else tuple(values)

@@ -55,16 +55,15 @@ def check_scale(
         Naming both ranges, with what to do. See `ganaug.codecs.profiles.difference` for the rule.
     """
     own = look.transform is not None and synthetic.transform is look.transform
-    with torch.random.fork_rng(devices=[]):  # a random transform is looked at, not drawn from
-        for profile, items in groups:
-            if not len(items):
-                continue
-            why = _why(real, synthetic, look, profile, items, own)
-            if why is None:
-                continue
-            if asked != "auto" or not _adapted(real, synthetic, look, profile, items, own):
-                raise InvalidDataError(_refusal(why, profile, look, asked))
-            own = False
+    for profile, items in groups:
+        if not len(items):
+            continue
+        why = _why(real, synthetic, look, profile, items, own)
+        if why is None:
+            continue
+        if asked != "auto" or not _adapted(real, synthetic, look, profile, items, own):
+            raise InvalidDataError(_refusal(why, profile, look, asked))
+        own = False
 
 
 def _adapted(
