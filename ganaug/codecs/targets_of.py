@@ -244,10 +244,11 @@ def split_item(item: Any, where: str, labelled: bool = True, known: Any = None) 
 def places_of(item: Any, where: str, known: Any = None) -> tuple[Any, Any]:
     """The keys of a dict, or the places in a tuple or list, at which sample and label stand.
 
-    The sample of a tuple is its first entry (behind a number, the first picture, tensor or array). Its label is the second one, or, if that is a picture or a path, the
-    first number or text after it. The label of a dict has the key ``label``, ``labels``, ``target``, ``targets`` or
-    ``y``, or the only one with "label", "target" or "class" in it; the sample is the first picture, tensor or array
-    beside it. Where ``known``, the label, is given, the label is an entry that equals it.
+    The sample of a tuple is its first entry (behind a number, the first picture, tensor or array). Its label is the
+    second one, or, if that is a picture or a path, the first number or text after it. The label of a dict has the key
+    ``label``, ``labels``, ``target``, ``targets`` or ``y``, or the only one with "label", "target" or "class" in it;
+    the sample is the first picture, tensor or array beside it. Where ``known``, the label, is given, the label is an
+    entry that equals it.
 
     Returns
     -------
