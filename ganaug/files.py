@@ -1,17 +1,39 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and leave nothing behind when the process that writes them is killed."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import re
 import secrets
 import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ganaug.exceptions import InvalidTypeError, ModelPathError, ModelPathNotFoundError
 
-__all__ = ["checked_path", "path_error", "write_whole"]
+__all__ = [
+    "check_writable",
+    "checked_path",
+    "path_error",
+    "remove_leftovers",
+    "replacing",
+    "temporary_beside",
+    "write_whole",
+]
+
+# A temporary file that says nothing of a living process is removed after so many seconds without a change.
+VERY_OLD = 7 * 24 * 3600.0
+# `.ganaug-<host>-<pid>-<start>-<random><suffix>`
+_TEMPORARY = re.compile(r"\.ganaug-([0-9a-f]{8})-([0-9]{1,10})-([0-9a-f]{1,16})-[0-9a-f]{8}(\..*)?", re.DOTALL)
+# What earlier versions wrote: nothing in the name says whose it is.
+_UNSIGNED = re.compile(r"\.ganaug-([0-9a-f]{16}|[a-z0-9_]{8})(\..*)?", re.DOTALL)
+_LONGEST_SUFFIX = 32
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
@@ -32,6 +54,25 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     return found
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a path at which no file could be written, before the work of which it is to hold the result.
+
+    Raises
+    ------
+    ModelPathNotFoundError, ModelPathError
+        If its folder does not exist or nothing can be written there, or the file is read-only.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise ModelPathNotFoundError(errno.ENOENT, f"the folder {target.parent} does not exist; create it first")
+    probe = temporary_beside(target)
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise path_error(error, f"nothing can be written to the folder {target.parent}; name another") from error
+
+
 def path_error(error: OSError, what: str) -> ModelPathError:
     """What the operating system refused, as an error of ganaug with the same ``errno``."""
     reason = error.strerror or str(error)
@@ -41,27 +82,166 @@ def path_error(error: OSError, what: str) -> ModelPathError:
 
 
 def write_whole(target: Path, data: bytes) -> None:
-    """Put ``data`` at ``target`` in one step."""
-    # through a symbolic link, or it would be replaced by a file
-    target = Path(os.path.realpath(target))
-    folder = target.parent
+    """Put ``data`` at ``target`` in one step.
+
+    Raises
+    ------
+    ModelPathNotFoundError, ModelPathError
+        If the folder does not exist, or the system refuses to write; what was there is as it was.
+    """
+    folder = Path(os.path.realpath(target)).parent
     if not folder.is_dir():
         raise ModelPathNotFoundError(errno.ENOENT, f"the folder {folder} does not exist; create it, then save again")
-    # a short name of its own: the target's may be as long as the system allows
-    temporary = folder / f".ganaug-{secrets.token_hex(8)}.tmp"
     try:
-        # not tempfile, whose files nobody else may read
-        with open(temporary, "xb") as file:
+        with replacing(target) as temporary, open(temporary, "xb") as file:
             file.write(data)
-            file.flush()
+    except OSError as error:
+        kept = "the file that was there is as it was" if target.exists() else "nothing was written"
+        raise path_error(error, f"could not save to {target} ({kept})") from error
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A temporary file beside ``target`` that takes its place when the block ends well, and is removed if not.
+
+    Every file of ganaug is written in this way. What a killed process left in the folder is removed first.
+
+    Parameters
+    ----------
+    target : Path
+        The file, there or to be, in a folder that exists. Through a symbolic link, what it points at is replaced.
+
+    Yields
+    ------
+    Path
+        Where to write, in any way; not there yet.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from ganaug.files import replacing
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     target = Path(folder) / "notes.txt"
+    ...     with replacing(target) as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     target.read_text(), len(list(Path(folder).iterdir()))
+    ('whole', 1)
+    """
+    target = Path(os.path.realpath(target))
+    remove_leftovers(target.parent)
+    temporary = temporary_beside(target, target.suffix or ".tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         if target.exists():
             shutil.copymode(target, temporary)
         os.replace(temporary, target)
-    except BaseException as error:
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError):
-            kept = "the file that was there is as it was" if target.exists() else "nothing was written"
-            raise path_error(error, f"could not save to {target} ({kept})") from error
         raise
+
+
+def temporary_beside(target: Path, suffix: str = ".tmp") -> Path:
+    """A name for a temporary file or folder beside ``target``, which `remove_leftovers` knows as this process's.
+
+    Parameters
+    ----------
+    target : Path
+        What it will become, or any other path in the folder.
+    suffix : str, default=".tmp"
+        How the name ends, with its dot; cut where it is very long.
+
+    Returns
+    -------
+    Path
+        Of at most 93 characters, whatever the length of the target's name; nothing is there yet.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from ganaug.files import temporary_beside
+    >>> temporary_beside(Path("out/rows.csv"), ".csv").suffix
+    '.csv'
+    """
+    pid = os.getpid()
+    name = f".ganaug-{_host()}-{pid}-{_start(pid) or 0:x}-{secrets.token_hex(4)}"
+    # not tempfile: nobody else may read its files
+    return target.parent / (name + suffix[:_LONGEST_SUFFIX])
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders that killed processes left in a folder.
+
+    Those of a process on this machine go if it is dead, or if its number is now another
+    process's. Those of other machines, and all that do not say whose they are, go when
+    they are a week old. Symbolic links are left alone, and so is what cannot be removed.
+
+    Parameters
+    ----------
+    folder : Path
+        Where outputs are written. One that cannot be read is passed over.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if entry.name.startswith(".ganaug-")]
+    except OSError:
+        return
+    for entry in found:
+        with contextlib.suppress(OSError):
+            if entry.is_symlink() or not _is_left(entry):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)  # does not follow links
+            elif entry.is_file(follow_symlinks=False):
+                os.unlink(entry.path)
+
+
+def _is_left(entry: os.DirEntry[str]) -> bool:
+    """Whether nobody will finish what is there."""
+    signed = _TEMPORARY.fullmatch(entry.name)
+    if signed is None and _UNSIGNED.fullmatch(entry.name) is None:
+        return False
+    if signed is not None and signed[1] == _host():
+        dead = _is_dead(int(signed[2]), int(signed[3], 16))
+        if dead is not None:
+            return dead
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > VERY_OLD
+
+
+def _is_dead(pid: int, start: int) -> bool | None:
+    """Whether the process with that number and start is gone; None where that cannot be known."""
+    if sys.platform == "win32":
+        return None  # os.kill would end it there
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass  # there, and somebody else's
+    now = _start(pid)
+    # Without both starts, nothing tells this process from a later one of the same number.
+    return None if not start or now is None else now != start
+
+
+def _start(pid: int) -> int | None:
+    """When a process started, in the system's ticks since it was booted; -1 if it has ended, None if not known."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # its name may hold spaces and parentheses
+            fields = file.read().rpartition(b")")[2].split()
+        return -1 if fields[0] in (b"Z", b"X") else int(fields[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _host() -> str:
+    """What stands for this machine in names: processes are numbered by machine, and by container."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return hashlib.sha256(f"{name} {space}".encode()).hexdigest()[:8]

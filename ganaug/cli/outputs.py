@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ganaug.cli.faults import Fault, Usage, system_fault
+from ganaug.files import remove_leftovers, replacing, temporary_beside
 from ganaug.interrupts import main_thread_interrupts
 
 __all__ = ["check_output", "whole_file", "whole_folder"]
@@ -55,7 +54,8 @@ def check_output(path: str, inputs: list[str], *, force: bool, folder: bool = Fa
         raise Fault("is read-only", path)
     if not target.parent.is_dir():
         raise Fault(f"the folder {os.path.dirname(path) or target.parent} does not exist; create it first", path)
-    probe = _temporary(target)
+    remove_leftovers(target.parent)
+    probe = temporary_beside(target)
     try:
         probe.touch()
         probe.unlink()
@@ -73,29 +73,21 @@ def whole_file(path: str) -> Iterator[Path]:
         Where to write; not there yet, of the same suffix as the output.
     """
     target = Path(os.path.realpath(path))
-    temporary = _temporary(target)
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
-        _last_call()
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
-            kept = "the file that was there is as it was" if target.exists() else "nothing was written"
-            raise system_fault(error, path, f"; {kept}") from error
-        raise
+        with replacing(target) as temporary:
+            yield temporary
+            _last_call()
+    except OSError as error:
+        kept = "the file that was there is as it was" if target.exists() else "nothing was written"
+        raise system_fault(error, path, f"; {kept}") from error
 
 
 @contextmanager
 def whole_folder(path: str) -> Iterator[Path]:
     """The same for a folder, which must not be there."""
     target = Path(os.path.realpath(path))
-    temporary = _temporary(target)
+    remove_leftovers(target.parent)
+    temporary = temporary_beside(target)
     try:
         temporary.mkdir()
         yield temporary
@@ -113,8 +105,3 @@ def _last_call() -> None:
     with main_thread_interrupts() as interrupt:
         if interrupt.requested:
             raise KeyboardInterrupt
-
-
-def _temporary(target: Path) -> Path:
-    # a short name of its own: the target's may be as long as the system allows
-    return target.parent / f".ganaug-{secrets.token_hex(8)}{target.suffix}"

@@ -207,7 +207,7 @@ class BlendedDataset(ItemDataset):
             self._fit_in(transform, targets, fill)
             if check_values:
                 self._check_scale(transform, source, dict(zip(self.counts, asked, strict=True)))
-        self._weight_of = torch.tensor(1.0), torch.tensor(self.weight)
+        self._weight_of = torch.tensor(1.0, dtype=torch.float32), torch.tensor(self.weight, dtype=torch.float32)
         self.epoch = 0
         # in shared memory, so that workers that persist see it change
         self._active = torch.zeros(1, dtype=torch.int64).share_memory_()

@@ -52,7 +52,7 @@ class PassWatch:
 
     def __init__(self, n: int) -> None:
         # in shared memory: workers write, each other places; the last two say whether to watch, and what was added up
-        self._seen = torch.zeros(n + 1, dtype=torch.uint8).share_memory_()
+        self._seen = torch.zeros(n + 1, dtype=torch.uint8, device="cpu").share_memory_()
         self._since = 0
 
     def see(self, indices: Sequence[int]) -> None:

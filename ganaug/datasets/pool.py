@@ -7,7 +7,6 @@ import errno
 import math
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,11 +14,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
-from ganaug.exceptions import ModelPathError
-from ganaug.files import path_error
+from ganaug.exceptions import ModelFileError, ModelPathError
+from ganaug.files import path_error, replacing
+from ganaug.sums import Sealed, array_header, sealed_length
 
-__all__ = ["PoolFile", "write_pool"]
+__all__ = ["PoolFile", "unfit", "write_pool"]
 
 Array = npt.NDArray[Any]
 
@@ -45,10 +46,18 @@ class PoolFile:
 
     @property
     def array(self) -> Array:
-        """The samples, read-only; pages come from the disk when they are touched."""
+        """The samples, read-only; pages come from the disk when they are touched.
+
+        Raises
+        ------
+        ModelFileError
+            If the file was cut short or replaced by something else.
+        """
         if self._array is None:
-            # a plain view: indexing a memmap costs several times as much
-            self._array = np.asarray(np.load(self.path, mmap_mode="r"))
+            try:
+                self._array = _mapped(self.path, compare=False)  # the main process wrote it or compared it
+            except ValueError as error:
+                raise ModelFileError(f"{self.path} is no pool of samples, or was cut short: {error}") from error
         return self._array
 
     def __getstate__(self) -> dict[str, Any]:
@@ -75,27 +84,54 @@ def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: 
     folder, needed = path.parent, math.prod(shape) * dtype.itemsize
     what = f"the pool of {shape[0]} synthetic items ({needed / 1e6:.1f} MB) could not be written to {folder}"
     advice = "free some space, give another folder as cache_dir=, or ask for fewer items; nothing was left behind"
-    temporary: Path | None = None
     try:
         if shutil.disk_usage(folder).free < needed + SPARE:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         # Written, not mapped: a full disk kills a process that writes to a map.
-        handle, name = tempfile.mkstemp(prefix=".ganaug-", suffix=".tmp", dir=folder)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        with replacing(path) as temporary, open(temporary, "xb", opener=_private) as file:
+            sealed = Sealed(file)
+            npy.write_array_header_1_0(
+                sealed, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
             )
             for part in parts:
-                _write(file, np.ascontiguousarray(part, dtype))
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        if isinstance(error, OSError) and not isinstance(error, ModelPathError):
-            raise path_error(error, f"{what} ({advice})") from error
-        raise
+                _write(sealed, np.ascontiguousarray(part, dtype))
+            sealed.close()
+    except ModelPathError:
+        raise  # of the samples' own making
+    except OSError as error:
+        raise path_error(error, f"{what} ({advice})") from error
+
+
+def unfit(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
+    """Why the file is not the pool that is expected; None if it is. Every byte of it is read."""
+    try:
+        array = _mapped(path, compare=True)
+    except ValueError as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
+    if (array.shape, array.dtype) != (shape, dtype):
+        return f"it has {array.dtype} {array.shape} where {dtype} {shape} is expected"
+    return None
+
+
+def _mapped(path: Path, compare: bool) -> Array:
+    """The array in the file, of which sizes are compared before anything is mapped."""
+    length = sealed_length(path, compare=compare, required=True)
+    with open(path, "rb") as file:
+        shape, dtype = array_header(file)
+        start = file.tell()
+    if start + math.prod(shape) * dtype.itemsize != length:
+        raise ValueError(f"it has {length} bytes, which {dtype} {shape} does not fill")
+    if not math.prod(shape):
+        return np.empty(shape, dtype)
+    # a plain view: indexing a memmap costs several times as much
+    return np.asarray(np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape))
+
+
+def _private(name: str, flags: int) -> int:
+    """Open a file that nobody else may read: the folder may be everybody's."""
+    return os.open(name, flags, 0o600)
 
 
 def _write(file: Any, part: Array) -> None:
