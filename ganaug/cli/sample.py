@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     else:
         from ganaug.cli.image_folders import sample_folder
 
-        sample_folder(args, gan, n, label, seed, total)
+        sample_folder(args, gan, notes, n, label, seed, total)
     tell(args, f"{args.output}: {total} synthetic; seed {seed}")
 
 
