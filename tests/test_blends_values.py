@@ -292,6 +292,17 @@ def test_a_comparison_draws_nothing_from_the_users_generator(fitted, cats_and_do
     global_state.assert_unchanged()
 
 
+@pytest.mark.parametrize(("learnt", "real"), [("RGB", "YCbCr"), ("YCbCr", "RGB"), ("RGBA", "CMYK"), ("CMYK", "RGBA")])
+def test_other_colours_in_as_many_channels(learnt, real):
+    def of(mode):
+        return Items(lambda self, i: (self.image(i).convert("RGB").convert(mode), self.kept[i]), transform=None)
+
+    generator = small().fit(of(learnt))
+    assert len(BlendedDataset(of(learnt), generator)) == 16
+    with pytest.raises(InvalidDataError, match=f"of mode {real}, and the generator learnt images of mode {learnt}"):
+        BlendedDataset(of(real), generator)
+
+
 def test_what_was_learnt_goes_through_the_file(fitted, cats_and_dogs, tmp_path):
     fitted(FLOAT).save(tmp_path / "gan")
     loaded = ganaug.load(tmp_path / "gan")

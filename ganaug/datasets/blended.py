@@ -16,7 +16,7 @@ from ganaug.codecs.profiles import ValueProfile
 from ganaug.codecs.targets_of import class_names_of, label_place, resolve_targets
 from ganaug.datasets.drawing import Source
 from ganaug.datasets.epochs import PassWatch, asked_by
-from ganaug.datasets.fitting_in import check_beside, entry_like, fit_in, label_like
+from ganaug.datasets.fitting_in import check_beside, check_modes, entry_like, fit_in, label_like
 from ganaug.datasets.probing import first_view, look_at
 from ganaug.datasets.scales import check_scale
 from ganaug.datasets.schedules import Schedule, schedule_of
@@ -204,7 +204,7 @@ class BlendedDataset(ItemDataset):
         self._targets: Array = np.concatenate([labels, added.astype(labels.dtype)[self._owner]])
         self._labels = list(self.counts)
         if len(self._order):
-            self._fit_in(transform, targets, fill)
+            self._fit_in(transform, targets, fill, {source.mode_of(label) for label in asked} - {None})
             if check_values:
                 self._check_scale(transform, source, dict(zip(self.counts, asked, strict=True)))
         self._weight_of = torch.tensor(1.0, dtype=torch.float32), torch.tensor(self.weight, dtype=torch.float32)
@@ -364,10 +364,12 @@ class BlendedDataset(ItemDataset):
             return {**item, "weight": weight}
         return (*item, weight)
 
-    def _fit_in(self, transform: Any, targets: Any, fill: Mapping[Any, Any] | None) -> None:
+    def _fit_in(self, transform: Any, targets: Any, fill: Mapping[Any, Any] | None, modes: set[str | None]) -> None:
         """Make synthetic items like real ones, and see that they are."""
         place = None if targets is None else label_place(self.real, self._targets[: self.n_real])
         look = look_at(self.real, place=place)
+        if transform == "auto":
+            check_modes(look, modes)
         fit_in(self.synthetic, look, transform)
         made = self.synthetic.samples([0])[0]
         if len(look.form.views) == 1 and made is not first_view(made) and look.sample is first_view(look.sample):

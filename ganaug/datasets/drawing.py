@@ -220,6 +220,13 @@ class Source:
         shape = getattr(getattr(generator, "codec_", None), "shape", None)
         return None if shape is None else tuple(shape)
 
+    def mode_of(self, label: Any) -> str | None:
+        """PIL's mode of the images that the generator of a label was fitted on, if they were such."""
+        generator: Any = self.generator
+        generator = generator[label] if isinstance(generator, Mapping) else generator
+        mode = getattr(getattr(generator, "codec_", None), "mode", None)
+        return mode if isinstance(mode, str) else None
+
     def _frequencies(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         counts = getattr(self.generator, "class_counts_", None)
         if counts is None:

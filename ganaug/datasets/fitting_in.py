@@ -16,7 +16,7 @@ from ganaug.datasets.probing import Look, described, first_view, kind_of, same_k
 from ganaug.datasets.synthetic import SyntheticDataset
 from ganaug.exceptions import InvalidDataError
 
-__all__ = ["check_beside", "entry_like", "fit_in", "label_like"]
+__all__ = ["check_beside", "check_modes", "entry_like", "fit_in", "label_like"]
 
 # Real items that are read to tell whether their sizes differ among themselves.
 READ = 4
@@ -66,6 +66,31 @@ def fit_in(synthetic: SyntheticDataset, look: Look, transform: Any) -> None:
             f"{_words(shape, dtype)}. Fit it on these data, or convert one of them"
         )
     synthetic.hand_out(kind_of(raw, image), look.transform if transform == "auto" else transform)
+
+
+def check_modes(look: Look, modes: set[str | None]) -> None:
+    """Refuse a generator of images whose channels are other colours than those of real PIL images: CMYK beside RGBA.
+
+    Parameters
+    ----------
+    look : Look
+        At a real item.
+    modes : set of str
+        PIL's modes of the images that the generators were fitted on.
+
+    Raises
+    ------
+    InvalidDataError
+        It names both modes.
+    """
+    own = learnt_as(look.raw.mode) if isinstance(look.raw, Image.Image) else None
+    other = next((mode for mode in sorted(map(str, modes)) if own is not None and mode != own), None)
+    if other is not None and bands_of(other) == bands_of(str(own)):
+        raise InvalidDataError(
+            f"the real dataset's images are of mode {look.raw.mode}, and the generator learnt images of mode {other}, "
+            f"whose channels mean something else; fit it on these images, or convert one of them, for example with "
+            f'image.convert("{other}") in the dataset\'s loader'
+        )
 
 
 def check_beside(real: Any, synthetic: Any, look: Look) -> None:
