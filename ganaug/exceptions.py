@@ -19,6 +19,7 @@ __all__ = [
     "ModelFileError",
     "ModelPathError",
     "ModelPathNotFoundError",
+    "TraceWarning",
     "TrainingWarning",
 ]
 
@@ -65,6 +66,10 @@ class FewSamplesWarning(GanaugWarning):
 
 class DataWarning(GanaugWarning):
     """A column looks as if it should not be learnt from (an identifier, free text, huge when dense)."""
+
+
+class TraceWarning(GanaugWarning):
+    """A model file holds traces of single training samples; the message says which, and how to be rid of them."""
 
 
 class TrainingWarning(GanaugWarning):

@@ -19,6 +19,7 @@ from ganaug.estimators.rows import check_rows, column_names, modality_of, n_colu
 from ganaug.estimators.strategy import new_rows
 from ganaug.estimators.targets import TargetCodec
 from ganaug.estimators.tasks import barely_begun, tell_few, tell_trouble, train_one
+from ganaug.estimators.transport import unpacked
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.parallel import run_tasks, side_by_side
@@ -278,7 +279,7 @@ class GANOversampler(BaseOverSampler):
                 if getattr(generator, "verbose", None) == "auto":
                     generator.set_params(verbose=False)  # bars of several trainings would overwrite one another
         with main_thread_interrupts():
-            results = run_tasks(train_one, tasks, self.n_jobs)
+            results = [unpacked(result) for result in run_tasks(train_one, tasks, self.n_jobs)]
         for (_, _, label, title), generator in zip(tasks, results, strict=True):
             tell_trouble(title, generator)
             if label is None:

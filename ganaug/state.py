@@ -39,13 +39,25 @@ __all__ = [
     "write_state",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Array: TypeAlias = npt.NDArray[Any]
 Parts: TypeAlias = "tuple[dict[str, Any], dict[str, Array]]"
 
 # format -> function that turns (kind, config, arrays) of that format into those of the next one
 _UPGRADERS: dict[int, Callable[[str, dict[str, Any], dict[str, Array]], Parts]] = {}
+
+
+def _from_1(kind: str, config: dict[str, Any], arrays: dict[str, Array]) -> Parts:
+    """Format 2 has the least share of votes of each class in an array, and not one number in the config."""
+    curator = config.get("curator")
+    if isinstance(curator, dict) and curator.get("forest_depth") is not None and "curator/least" not in arrays:
+        counts = arrays["condition_counts"]
+        arrays = {**arrays, "curator/least": np.full(len(counts), curator["min_probability"], np.float32)}
+    return config, arrays
+
+
+_UPGRADERS[1] = _from_1
 
 _KEY = "ganaug"
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ganaug import __version__
-from ganaug.cli import compare, fit, report, resample, sample
+from ganaug.cli import compare, fit, report, resample, rules, sample
 from ganaug.cli.faults import Usage
 from ganaug.cli.messages import one_line, said_warnings
 from ganaug.cli.options import Parser
@@ -30,6 +30,7 @@ COMMANDS: dict[str, Any] = {
     "fit": fit,
     "sample": sample,
     "report": report,
+    "rules": rules,
     "compare": compare,
 }
 

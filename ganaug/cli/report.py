@@ -59,10 +59,9 @@ def run(args: argparse.Namespace) -> None:
 def _samples(args: argparse.Namespace, table: Any, columns: list[str]) -> Any:
     """A model, or rows and labels with the columns of the real ones."""
     from ganaug.cli import tables
-    from ganaug.cli.training import load_model
 
     if args.samples.lower().endswith(MODELS):
-        return load_model(args.samples)[0]
+        return args.samples
     other = tables.read_table(args.samples, args, table.layout)
     for name in (*columns, args.target, *([args.mark_column] if args.mark_column else [])):
         if name not in other.frame.columns:

@@ -69,6 +69,8 @@ def run(args: argparse.Namespace) -> None:
 
         sample_folder(args, gan, notes, n, label, seed, total)
     tell(args, f"{args.output}: {total} synthetic; seed {seed}")
+    if getattr(getattr(gan, "curator_", None), "copies_unchecked", False):
+        tell(args, "copies of training rows were not looked for: the model file does not hold what to compare with")
 
 
 def _labels(gan: Any) -> Any:

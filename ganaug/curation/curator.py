@@ -1,7 +1,9 @@
 """Keep a synthetic row, or draw another.
 
 A curator is fitted to the encoded training rows and judges encoded synthetic
-ones by up to three rules. It keeps no training rows: hashes, bounds and a forest.
+ones by up to three rules: with hashes of the training rows, bounds and a forest.
+Hashes are for the process that fitted, and leave it only when asked; bounds are
+rounded; the forest is one that learnt on synthetic rows alone (`Curator.distil`).
 """
 
 from __future__ import annotations
@@ -42,6 +44,10 @@ MIN_ROWS = 12
 AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
 # More than a projection can change by being rounded otherwise.
 NEAR = 1e-3
+# Bounds are multiples of a power of two, of this share of a class's standard deviation or less.
+BOUND_STEP = 0.25
+# The share of votes that a class must get is a multiple of this.
+SHARE_STEP = 1 / 256
 # Rows judged together: so many stay in the processor's cache.
 JUDGED_AT_ONCE, HASHED_AT_ONCE = 8192, 512
 _ALL_BUT_16 = np.uint64(48)
@@ -84,6 +90,7 @@ class Curator:
         self.forest: ArrayForest | None = None
         self.few: npt.NDArray[np.bool_] = np.zeros(0, bool)
         self.least: FloatArray = np.zeros(0, np.float32)
+        self.copies_unchecked = False  # the hashes that the rule needs stayed where they were made
 
     def fit(self, x: FloatArray, y: IntArray, n_conditions: int, conditions: Sequence[int], seed: int) -> Curator:
         """Learn what the training rows look like.
@@ -122,6 +129,37 @@ class Curator:
         if "other_class" in self.rules and n_conditions > 1 and counts.min() > 0 and width > 0:
             self.forest = ArrayForest.fit(x, y, child_seed(seed, "forest"))
             self.least = np.array([self._at_least(votes) for votes in self.forest.unseen], np.float32)
+        return self
+
+    def distil(self, candidates: Sequence[FloatArray], seed: int) -> Curator:
+        """Put a forest that has seen no training row in the place of the one that has.
+
+        Parameters
+        ----------
+        candidates : sequence of ndarray of shape (m, d), float32
+            Synthetic rows of each condition, as they will be judged. The new forest learns the old one's votes on
+            them, and refuses as many of each condition.
+        seed : int
+
+        Returns
+        -------
+        self
+        """
+        if self.forest is None or not len(self.least):
+            return self
+        x = np.concatenate(candidates)
+        votes = self.forest.predict_proba(x)
+        new = ArrayForest.distilled(x, votes, child_seed(seed, "distilled"))
+        again, start = new.predict_proba(x), 0
+        for condition, rows in enumerate(candidates):
+            own = slice(start, start + len(rows))
+            start += len(rows)
+            if not len(rows):
+                continue
+            refused = float((votes[own, condition] < self.least[condition]).mean())
+            bar = 1.0 if refused == 1 else 0.0 if refused == 0 else np.quantile(again[own, condition], refused)
+            self.least[condition] = np.rint(bar / SHARE_STEP) * SHARE_STEP
+        self.forest = new
         return self
 
     def verdict(self, x: FloatArray, condition: int) -> npt.NDArray[np.int8]:
@@ -169,6 +207,11 @@ class Curator:
             return float(self.min_probability)
         return max(ENOUGH, min(SURE, float(np.quantile(votes, REFUSED_OF_REAL)))) if len(votes) >= MIN_ROWS else ENOUGH
 
+    @property
+    def holds_samples(self) -> bool:
+        """Whether there is a trace of every training row: its hash."""
+        return len(self.hashes) > 0
+
     @cached_property
     def _beginnings(self) -> npt.NDArray[np.bool_]:
         """For each beginning of 16 bits, whether a known hash has it."""
@@ -192,10 +235,19 @@ class Curator:
         return along
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_beginnings"}  # made of the hashes
+        return {
+            **{k: v for k, v in self.__dict__.items() if k != "_beginnings"},  # made of the hashes
+            "hashes": self.hashes[:0],
+            "hash_factors": self.hash_factors[:0],
+            "copies_unchecked": self.copies_unchecked or self.holds_samples,
+        }
 
-    def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Config (JSON) and arrays."""
+    def get_state(self, keep_copies_check: bool = False) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Config (JSON) and arrays; without the hashes of training rows unless asked for."""
+        if self.holds_samples and not keep_copies_check:
+            without = type(self)(self.rules, self.min_probability)
+            without.__dict__.update(self.__getstate__())
+            return without.get_state()
         arrays: dict[str, npt.NDArray[Any]] = {
             "hashes": self.hashes.view(np.int64),
             "hash_factors": self.hash_factors.view(np.int64),
@@ -207,8 +259,9 @@ class Curator:
             "rules": list(self.rules),
             "min_probability": self.min_probability,
             "forest_depth": None,
+            "copies_unchecked": self.copies_unchecked,
         }
-        if self.min_probability == AUTO and len(self.least):
+        if len(self.least):
             arrays["least"] = self.least
         if self.forest is not None:
             config["forest_depth"] = self.forest.depth
@@ -233,9 +286,11 @@ class Curator:
         self.hashes = arrays["hashes"].view(np.uint64)
         self.hash_factors = arrays["hash_factors"].view(np.uint64)
         self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]
+        self.copies_unchecked = bool(config.get("copies_unchecked", False))
         if config["forest_depth"] is not None:
-            one = config["min_probability"]  # for all classes, unless each has its own
-            self.least = arrays["least"] if one == AUTO else np.full(n_conditions, one, np.float32)
+            # before format 2 one number was for all classes, and not in the arrays
+            one = config["min_probability"]
+            self.least = arrays["least"] if "least" in arrays else np.full(n_conditions, one, np.float32)
         if config["forest_depth"] is not None:
             parts = {name: arrays[f"forest.{name}"] for name in ArrayForest.ARRAYS}
             self.forest = ArrayForest(depth=config["forest_depth"], **parts)
@@ -271,11 +326,19 @@ def _directions(x: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest value of each column: the range seen, or a wider prediction interval. (n, k) -> (k,), (k,)."""
+    """Bounds outside of the range seen of each column, or of a wider prediction interval. (n, k) -> (k,), (k,).
+
+    Rounded outwards: an extreme is one row's own projection.
+    """
     n, k = along.shape
     quantile = float(stdtrit(n - 1, 1 - 0.5 * BY_CHANCE / k)) * math.sqrt(1 + 1 / n)
-    centre, reach = along.mean(0), quantile * along.std(0, ddof=1)
-    return np.minimum(along.min(0), centre - reach), np.maximum(along.max(0), centre + reach)
+    centre, spread = along.mean(0, dtype=np.float64), along.std(0, ddof=1, dtype=np.float64)
+    low, high = (
+        np.minimum(along.min(0), centre - quantile * spread),
+        np.maximum(along.max(0), centre + quantile * spread),
+    )
+    step = np.exp2(np.floor(np.log2(BOUND_STEP * np.maximum(spread, 2.0**-20))))
+    return (np.ceil(low / step - 1) * step).astype(np.float32), (np.floor(high / step + 1) * step).astype(np.float32)
 
 
 _TESTS: dict[str, Callable[[Curator, FloatArray, int], npt.NDArray[np.bool_]]] = {

@@ -36,6 +36,10 @@ class SmoothedBootstrap(SamplingMixin):
     imbalance); a class of one row borrows the covariance of all rows. Images and series are instead moved by up
     to a sixteenth of each side, their edges repeated, and get noise of a twentieth of their spread.
 
+    **It is its training rows.** The fitted object holds every row (encoded, and so readable) in memory, in pickles and
+    in deep copies, and so does a `GANOversampler` that fell back to it for a small class. It has no ``save``. Do not
+    hand either on where the rows themselves may not be.
+
     Parameters
     ----------
     bandwidth : float, default=1.0

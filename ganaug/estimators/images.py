@@ -80,13 +80,16 @@ class ImageGAN(ConvolutionalGAN):
         written to is refused before the training; where a write fails later, the training warns once and goes on.
         A damaged file is refused and left as it is: remove it to start from the beginning. At SIGTERM and
         SIGHUP the file is written, and then the process ends as it would have.
+        It holds no image, but the discriminator that sees them and tells them from others: keep it where the data
+        may be.
     checkpoint_every : int or str, default="60s"
         Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional
         Each is called with an `Event` at every logged step; a string that it
         returns ends the training and becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more.
+        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more. After loading or copying the
+        discriminator is that of `score_samples`, which has to learn again what it knew of the training data.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat, on any number of cores.
     device : str, default="auto"
@@ -112,7 +115,10 @@ class ImageGAN(ConvolutionalGAN):
         "mode_collapse", or what a callback said.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
-        drawn and kept, and those that each rule refused.
+        drawn and kept, and those that each rule refused. ``"copies": None``
+        says that copies were not looked for, because the model was loaded or
+        copied: what they are compared with stays in the process that fitted,
+        unless ``save(..., keep_copies_check=True)`` was asked for.
     n_features_in_ : int
         Values of an image.
 

@@ -32,13 +32,15 @@ AT_ONCE = 8192
 
 
 class Modality:
-    """The hooks that `BaseGAN` calls. The first five make a modality; the others have defaults."""
+    """The hooks that `BaseGAN` calls. The first six make a modality; the others have defaults."""
 
     _architectures: ClassVar[Mapping[str, Callable[..., Players]]]
     # Steps for which rows are drawn at once; a checkpoint falls on a multiple of them.
     _ahead: ClassVar[int] = 64
     # Steps up to which a generator whose samples are all alike is no reason to stop.
     _untrained: ClassVar[int] = 0
+    # Parameters of `second_discriminator` other than its own.
+    _second: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def _make_codec(self) -> Any:
@@ -51,6 +53,10 @@ class Modality:
     @abstractmethod
     def _make_players(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
         """Fresh networks on the CPU."""
+
+    @abstractmethod
+    def _corruption(self, codec: Any) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
+        """What breaks samples, as the networks see them, so that a discriminator can tell good ones from them."""
 
     @abstractmethod
     def _augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:

@@ -1,4 +1,4 @@
-"""The discriminator as a judge of rows."""
+"""A discriminator as a judge of rows."""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ DIGITS = 9
 
 
 class ScoringMixin(Modality, SamplingMixin):
-    """``score_samples`` and ``features`` over a trained discriminator."""
+    """``score_samples`` and ``features`` over the discriminator that a model keeps."""
 
     condition_counts_: IntArray
 
     @own_surroundings
     def score_samples(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
-        """The discriminator's logit: how much a row looks like the training data.
+        """A discriminator's logit: how much a row looks like the training data.
+
+        The discriminator of the training would tell the very rows that it saw from others like them. The one that scores
+        has its shape, and learns at the first call, or when the model is saved or copied, to tell the generator's
+        samples from broken ones (columns exchanged, noise, values from anywhere in the range): about as long as a tenth
+        of the training. It knows of the training rows what samples tell, and scores are the same before and after
+        saving.
 
         Parameters
         ----------
@@ -44,8 +50,8 @@ class ScoringMixin(Modality, SamplingMixin):
         -------
         ndarray of shape (n_samples,), float64
             Higher is more like the training data; the sign turned, an anomaly
-            score. The scale depends on the objective. It tells how real a row
-            is, not which class it is of: compare rows, not claims.
+            score. It tells how real a row is, not which class it is of:
+            compare rows, not claims.
 
         Raises
         ------
@@ -61,7 +67,7 @@ class ScoringMixin(Modality, SamplingMixin):
 
     @own_surroundings
     def features(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
-        """The discriminator's last hidden layer, for transfer learning.
+        """The last hidden layer of the discriminator of `score_samples`, for transfer learning.
 
         Parameters
         ----------

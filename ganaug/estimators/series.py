@@ -90,7 +90,8 @@ class SeriesGAN(ConvolutionalGAN):
         Each is called with an `Event` at every logged step; a string that it
         returns ends the training and becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more.
+        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more. After loading or copying the
+        discriminator is that of `score_samples`, which has to learn again what it knew of the training data.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat, on any number of cores.
     device : str, default="auto"

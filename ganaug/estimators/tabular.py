@@ -11,12 +11,16 @@ import torch
 from ganaug.augmentation import Augmentation, jitter
 from ganaug.codecs import CompactTableCodec
 from ganaug.curation.curator import AUTO
+from ganaug.devices import resolve_device
 from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
+from ganaug.estimators.distilling import Corrupt, broken_rows
 from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.game import Plan
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
+from ganaug.seeding import child_seed
+from ganaug.threads import alone
 from ganaug.training import Watcher
 from ganaug.types import IntArray
 
@@ -24,6 +28,8 @@ __all__ = ["TabularGAN"]
 
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
+# Synthetic rows of all classes, and at least of each, on which the forest that curates is distilled.
+CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
 
 class TabularGAN(BaseGAN):
@@ -86,7 +92,9 @@ class TabularGAN(BaseGAN):
         returns ends the training and becomes `stop_reason_`.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the earlier fit's weights and encoding,
-        for ``max_steps`` more.
+        for ``max_steps`` more. After loading or copying the discriminator is
+        that of `score_samples`, which has to learn again what it knew of the
+        training data.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat on the same machine.
     device : str, default="auto"
@@ -110,7 +118,10 @@ class TabularGAN(BaseGAN):
         "mode_collapse", or what a callback said.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
-        drawn and kept, and those that each rule refused.
+        drawn and kept, and those that each rule refused. ``"copies": None``
+        says that copies were not looked for, because the model was loaded or
+        copied: what they are compared with stays in the process that fitted,
+        unless ``save(..., keep_copies_check=True)`` was asked for.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -244,15 +255,36 @@ class TabularGAN(BaseGAN):
         build = TABULAR_ARCHITECTURES[design.pop("architecture")]
         return build(codec.blocks, n_conditions, rng, **design)
 
+    def _corruption(self, codec: CompactTableCodec) -> Corrupt:
+        return broken_rows(codec.blocks)
+
     def _augmentation(self, codec: CompactTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
         scale = self.jitter * np.maximum(counts, 1) ** -0.2
         return jitter(codec.blocks, torch.tensor(scale, dtype=torch.float32, device=device))
 
     def _keep(self, prepared: Prepared, conditions: Conditions, *rest: Any) -> None:
         super()._keep(prepared, conditions, *rest)
+        # What sampling needs beside the generator is taken from its own rows, which tell no more than they do.
+        self.kernel_ = None
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        y, blocks = conditions.of_codes(prepared.y), prepared.codec.blocks
-        self.kernel_ = ClassKernel.fit(prepared.x, y, asked, blocks, float(self.smoothing))
+        blocks, sizes = prepared.codec.blocks, self.condition_counts_[asked].tolist()
+        if self.smoothing > 0:
+            rows, of = self._candidates(asked, max(FEWEST_CANDIDATES, CANDIDATES // len(asked)), "kernel")
+            self.kernel_ = ClassKernel.fit(np.concatenate(rows), of, asked, blocks, float(self.smoothing), sizes)
+        if self.curator_ is not None and self.curator_.forest is not None:
+            every = range(conditions.count)
+            rows, _ = self._candidates(every, max(FEWEST_CANDIDATES, CANDIDATES // len(every)), "forest")
+            self.curator_.distil(rows, child_seed(self._seed, "forest"))
+
+    def _candidates(self, conditions: Iterable[int], n: int, purpose: str) -> tuple[list[Any], IntArray]:
+        """Rows of each condition before any is refused, and the condition of each."""
+        device, conditions = resolve_device(self.device), list(conditions)
+        with self._computing():
+            rows = [
+                np.concatenate(list(self._generate(c, n, child_seed(self._seed, purpose, c), device, alone)))
+                for c in conditions
+            ]
+        return rows, np.repeat(np.array(conditions, np.int64), n)
 
     def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
         kernel = getattr(self, "kernel_", None)  # a pickle of an earlier version has none

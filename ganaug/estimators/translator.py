@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from multiprocessing.context import get_spawning_popen
 from numbers import Integral
 from typing import Any, Self
 
@@ -20,10 +21,10 @@ from ganaug.codecs.sources import resolve_samples
 from ganaug.cycle import CycleGame, CyclePlan, shifted
 from ganaug.devices import resolve_device
 from ganaug.estimators import options, translation_state
+from ganaug.estimators.distilling import numpy_of
 from ganaug.estimators.fitting import history_frame
 from ganaug.estimators.flips import FlipCheck
 from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.estimators.rebuilding import numpy_of
 from ganaug.estimators.translation_classes import two_classes
 from ganaug.estimators.translation_drawing import TranslationSampling, side_by_side
 from ganaug.estimators.translation_playing import judged, play
@@ -115,9 +116,10 @@ class ImageTranslator(TranslationSampling):
     Notes
     -----
     **Source images.** Sampling starts from real images of the source class. The fitted estimator keeps them in memory
-    (bytes, for 8-bit images) and takes them along when it is copied or pickled, so that it samples like any other
-    generator. `save` does not write them, because a saved model holds no training data: after `ganaug.load`, hand
-    some over with `set_sources`, the same or others, before `sample`; `translate` needs none.
+    (bytes, for 8-bit images). `save`, pickles and deep copies do not hold them, because a model that leaves its process
+    holds no training data: hand some over with ``set_sources(X)``, the same or others of the source class, before
+    `sample` (of a fitted over-sampler: ``sampler.generators_[label].set_sources(X)``); `translate` needs none. The
+    weights do tell something of the target's images: they were trained to leave those as they are.
 
     Each image is translated once before any is translated again; from then on they are shifted by up to a tenth of
     their sides first, so that samples differ.
@@ -396,6 +398,13 @@ class ImageTranslator(TranslationSampling):
         return load_as(cls, path)
 
     def __getstate__(self) -> dict[str, Any]:
+        state = self._whole_state()
+        if "_sources" in state and get_spawning_popen() is None:  # but for a process that this one starts
+            state["_sources"] = None
+        return state
+
+    def _whole_state(self) -> dict[str, Any]:
+        """The state with what a pickle leaves out; see `ganaug.estimators.transport`."""
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_translators", None)  # built again from weights_
         if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it
