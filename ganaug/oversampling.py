@@ -85,6 +85,9 @@ class GANOversampler(BaseOverSampler):
 
     Notes
     -----
+    A pickle or deep copy holds no trace of a single training row, as those of its generators, but for a class of fewer
+    than ``min_class_size`` rows: its `SmoothedBootstrap` is its rows.
+
     Balancing moves the decision threshold and unsettles predicted
     probabilities, whoever makes the rows. Compare with class weights and with
     a moved threshold before believing that it helped.

@@ -44,7 +44,8 @@ class SyntheticDataset(ItemDataset):
     dataset, into a *pool*: a file that every worker maps into its memory. So no
     worker calls a generator, which may live on a GPU that a forked worker
     could not use, an item costs no more than one of an ordinary dataset in memory, and pickling
-    the dataset (for spawned workers) copies a path. A pickle holds neither the generator nor the pool.
+    the dataset (for spawned workers) copies a path. A pickle holds neither the generator nor the pool. Without a pool
+    a pickle that is kept holds the generator as its own pickle does, which cannot refuse copies; workers get all of it.
 
     Parameters
     ----------

@@ -30,11 +30,11 @@ class ScoringMixin(Modality, SamplingMixin):
     def score_samples(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
         """A discriminator's logit: how much a row looks like the training data.
 
-        The discriminator of the training would tell the very rows that it saw from others like them. The one that scores
-        has its shape, and learns at the first call, or when the model is saved or copied, to tell the generator's
-        samples from broken ones (columns exchanged, noise, values from anywhere in the range): about as long as a tenth
-        of the training. It knows of the training rows what samples tell, and scores are the same before and after
-        saving.
+        The discriminator of the training would tell the very rows that it saw from others like them. The one that
+        scores has its shape, and learns at the first call, or when the model is saved or copied, to tell the
+        generator's samples from broken ones (columns exchanged, noise, values from anywhere in the range), in a tenth
+        of the time of the training or less. It knows of the training rows what samples tell. Scores are the same before
+        and after saving.
 
         Parameters
         ----------
