@@ -119,8 +119,8 @@ class Checkpoint:
         except Exception as error:  # in one line
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise ModelFileError(
-                f"checkpoint={str(self.path)!r} was altered: its parts do not fit together ({reason}). Nothing was done "
-                "to the file; remove it, and the training starts from the beginning"
+                f"checkpoint={str(self.path)!r} was altered: its parts do not fit together ({reason}). Nothing was "
+                "done to the file; remove it, and the training starts from the beginning"
             ) from error
 
     def _found(self) -> State | None:

@@ -173,10 +173,12 @@ class BlendedDataset(ItemDataset):
         self._labels = list(self.counts)
         if len(self._order):
             self._fit_in(transform)
-        self._weight_of = torch.tensor(1.0, dtype=torch.float32), torch.tensor(self.weight, dtype=torch.float32)
+        self._weight_of = tuple(
+            torch.tensor(weight, dtype=torch.float32, device="cpu") for weight in (1.0, self.weight)
+        )
         self.epoch = 0
         # in shared memory, so that workers that persist see it change
-        self._active = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._active = torch.zeros(1, dtype=torch.int64, device="cpu").share_memory_()
         self.set_epoch(0)
 
     def __len__(self) -> int:

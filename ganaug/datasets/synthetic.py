@@ -144,7 +144,7 @@ class SyntheticDataset(ItemDataset):
         self._layout, self._pooled = layout, bool(pool)
         self._number(class_to_idx)
         # in shared memory, so that workers that persist see it change
-        self._generation = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._generation = torch.zeros(1, dtype=torch.int64, device="cpu").share_memory_()
         self._kept: OrderedDict[tuple[int, int], Array] = OrderedDict()
         self.sample_shape, self.sample_dtype, self.is_image = self._looked_at()
         self._face = default_face(output, self.sample_shape, self.sample_dtype, self.is_image)
@@ -178,8 +178,13 @@ class SyntheticDataset(ItemDataset):
     def samples(self, indices: Sequence[int] | IntArray) -> list[Any]:
         """The samples of items, transformed, without their targets; an array of indices is not checked."""
         at = indices if isinstance(indices, np.ndarray) else self._checked(indices)
-        found = self._face(self._stored(at))
+        found = self._handed(at)
         return found if self.transform is None else [self.transform(sample) for sample in found]
+
+    @own_surroundings
+    def _handed(self, at: IntArray) -> list[Any]:
+        """Samples in the form in which they are handed out; transforms then run in the caller's surroundings."""
+        return self._face(self._stored(at))
 
     def hand_out(self, face: Face, transform: Callable[[Any], Any] | None) -> None:
         """Set how samples are handed out, and the transform that they go through."""
