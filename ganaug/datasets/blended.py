@@ -207,10 +207,12 @@ class BlendedDataset(ItemDataset):
             self._fit_in(transform, targets, fill, {source.mode_of(label) for label in asked} - {None})
             if check_values:
                 self._check_scale(transform, source, dict(zip(self.counts, asked, strict=True)))
-        self._weight_of = torch.tensor(1.0, dtype=torch.float32), torch.tensor(self.weight, dtype=torch.float32)
+        self._weight_of = tuple(
+            torch.tensor(weight, dtype=torch.float32, device="cpu") for weight in (1.0, self.weight)
+        )
         self.epoch = 0
         # in shared memory, so that workers that persist see it change
-        self._active = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._active = torch.zeros(1, dtype=torch.int64, device="cpu").share_memory_()
         moves = schedule not in (None, "constant") or refresh_every is not None
         self._split_told = False
         self._watch = PassWatch(self.n_real) if moves and len(self._order) else None

@@ -148,7 +148,7 @@ class SyntheticDataset(ItemDataset):
         self._number(class_to_idx)
         self._watch = None if self.refresh_every is None else PassWatch(len(self.targets))
         # in shared memory, so that workers that persist see it change
-        self._generation = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._generation = torch.zeros(1, dtype=torch.int64, device="cpu").share_memory_()
         self._kept: OrderedDict[tuple[int, int], Array] = OrderedDict()
         self.sample_shape, self.sample_dtype, self.is_image = self._looked_at()
         self.face = default_face(output, self.sample_shape, self.sample_dtype, self.is_image)
@@ -190,8 +190,13 @@ class SyntheticDataset(ItemDataset):
 
     def handed_out(self, stored: Array) -> list[Any]:
         """Samples as items hold them, of samples (n, *sample_shape) as they are stored."""
-        found = self.face(stored)
+        found = self._formed(stored)
         return found if self.transform is None else [self.transform(sample) for sample in found]
+
+    @own_surroundings
+    def _formed(self, stored: Array) -> list[Any]:
+        """Samples in the form in which they are handed out; transforms then run in the caller's surroundings."""
+        return self.face(stored)
 
     def hand_out(self, face: Face, transform: Callable[[Any], Any] | None) -> None:
         """Set how samples are handed out, and the transform that they go through."""
@@ -258,6 +263,7 @@ class SyntheticDataset(ItemDataset):
 
     # ---- the samples -------------------------------------------------------------------------
 
+    @own_surroundings
     def stored(self, at: IntArray) -> Array:
         """Samples as they are stored, in an array of their own."""
         if self._pool is not None:

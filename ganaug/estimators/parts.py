@@ -77,6 +77,9 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     gan = kind(**config["parameters"])
     gan._check_parameters()
     gan.design_ = _checked_design(kind, config)
+    for name, array in arrays.items():
+        if name.startswith(("codec/", "labels/")) and array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ModelFileError(f"array {name!r} is not finite")
     gan.codec_ = type(gan._make_codec()).from_state(config["codec"], _part(arrays, "codec"))
     labels = config["labels"]
     gan.label_codec_ = None if labels is None else LabelCodec.from_state(labels, _part(arrays, "labels"))
