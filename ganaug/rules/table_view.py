@@ -235,7 +235,7 @@ class ColumnView:
         if self.is_choice:
             known = pd.Index(self.face.levels, dtype=object)
             return [known[code] for code in self.distinct.tolist()]
-        return list(self.distinct.tolist())
+        return [bool(v) for v in self.distinct] if self.face.inner.kind == "b" else list(self.distinct.tolist())
 
     def codes(self, levels: list[Any]) -> Ints:
         """Places of the values in a list of levels; -1 where missing or not among them. (n,)."""
