@@ -359,6 +359,12 @@ def test_tables_in_which_nothing_can_be_found_have_no_rules(table):
     assert len(find_rules(table)) == 0
 
 
+def test_infinities_are_refused_with_their_column():
+    frame = pd.DataFrame({"a": [1.0] * 200, "b": [np.inf] + [2.0] * 199})
+    with pytest.raises(InvalidDataError, match="column 'b' contains infinity"):
+        find_rules(frame)
+
+
 def test_public_names_come_from_the_top():
     assert ganaug.find_rules is find_rules
     assert {"Copy", "OneHot", "Order", "Product", "Rules", "Sum", "Within", "find_rules"} <= set(ganaug.__all__)

@@ -139,6 +139,8 @@ class ColumnView:
         try:
             self.face = face_of(raw) if face is None else face
             self.plain: Plain = self.face.read(raw)
+            if self.plain.values.dtype.kind == "f" and np.isinf(self.plain.values).any():
+                raise InvalidDataError("contains infinity; replace it with a finite number or NaN")
         except GanaugError as error:
             raise type(error)(f"column {name!r} {error}") from error
 
