@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.utils.multiclass import type_of_target
 
 from ganaug.codecs.arrays import is_tensor
-from ganaug.codecs.casts import dtype_from, dtype_name
+from ganaug.codecs.casts import dtype_from, dtype_state
 from ganaug.codecs.pickling import PickledByState
 from ganaug.codecs.plain import Array, State
 from ganaug.codecs.values import from_json, object_array, pack_values, to_json, unpack_values
@@ -132,7 +132,7 @@ class LabelCodec(PickledByState):
             state["ordered"] = bool(self._dtype.ordered)
             arrays |= {f"categories_{key}": array for key, array in more.items()}
         else:
-            state["dtype"] = dtype_name(self._dtype)
+            state["dtype"] = dtype_state(self._dtype)
         return state, arrays
 
     @classmethod
