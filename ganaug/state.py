@@ -30,6 +30,7 @@ from ganaug.exceptions import (
     ModelFileError,
 )
 from ganaug.files import checked_path, path_error, write_whole
+from ganaug.types import STORED_DTYPES
 
 __all__ = [
     "FORMAT_VERSION",
@@ -48,8 +49,6 @@ Parts: TypeAlias = "tuple[dict[str, Any], dict[str, Array]]"
 _UPGRADERS: dict[int, Callable[[str, dict[str, Any], dict[str, Array]], Parts]] = {}
 
 _KEY = "ganaug"
-_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64", "complex64")
 # safetensors writes a larger header than the 100 MB that it reads back
 _MAX_DOCUMENT = 50_000_000
 
@@ -257,10 +256,10 @@ def _plain_array(name: object, array: object) -> Array:
     # a masked array would lose its mask, a tensor or a list its meaning
     if not isinstance(array, (np.ndarray, np.generic)) or isinstance(array, np.ma.MaskedArray):
         raise InvalidTypeError(f"array {name!r} is a {type(array).__name__}; give a plain numpy array")
-    if array.dtype.name not in _DTYPES:
+    if array.dtype.name not in STORED_DTYPES:
         raise InvalidTypeError(
             f"array {name!r} has dtype {array.dtype}, which a model file cannot hold; convert it to one of "
-            f"{', '.join(_DTYPES)} (.astype('int64') for datetimes)"
+            f"{', '.join(STORED_DTYPES)} (.astype('int64') for datetimes)"
         )
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 

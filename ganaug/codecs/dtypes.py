@@ -87,7 +87,8 @@ def _of_time(name: str) -> Callable[[Any, set[type]], Face]:
 
 
 def _is_number(kind: type) -> bool:
-    return kind in (int, float) or issubclass(kind, (np.integer, np.floating))
+    # numpy's durations call themselves integers
+    return kind in (int, float) or (issubclass(kind, (np.integer, np.floating)) and kind is not np.timedelta64)
 
 
 _TIME_TYPES = {kind.type for kind in TIMES.values()}

@@ -129,6 +129,8 @@ class MaskedFace(NumberFace):
     def write(self, plain: Plain) -> Any:
         """The column."""
         values = clip_to(plain.values, self.inner).astype(self.inner)
+        if self.inner == np.float16:  # which only Arrow keeps
+            values = values.astype(np.float32)
         mask = np.zeros(len(values), dtype=bool) if plain.missing is None else plain.missing
         array = _MASKED[self.inner.kind](values, mask)
         return array if array.dtype == self.dtype else pd.array(array, dtype=self.dtype)
