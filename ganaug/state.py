@@ -30,7 +30,7 @@ from ganaug.exceptions import (
     ModelFileError,
 )
 from ganaug.files import checked_path, path_error, write_whole
-from ganaug.types import STORED_DTYPES
+from ganaug.types import STORED_DTYPES as _DTYPES
 
 __all__ = [
     "FORMAT_VERSION",
@@ -256,10 +256,10 @@ def _plain_array(name: object, array: object) -> Array:
     # a masked array would lose its mask, a tensor or a list its meaning
     if not isinstance(array, (np.ndarray, np.generic)) or isinstance(array, np.ma.MaskedArray):
         raise InvalidTypeError(f"array {name!r} is a {type(array).__name__}; give a plain numpy array")
-    if array.dtype.name not in STORED_DTYPES:
+    if array.dtype.name not in _DTYPES:
         raise InvalidTypeError(
             f"array {name!r} has dtype {array.dtype}, which a model file cannot hold; convert it to one of "
-            f"{', '.join(STORED_DTYPES)} (.astype('int64') for datetimes)"
+            f"{', '.join(_DTYPES)} (.astype('int64') for datetimes)"
         )
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 

@@ -7,17 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ganaug.codecs.arrow_columns import ArrowChoiceFace, ArrowDecimalFace, ArrowTimeFace, arrow_kind
 from ganaug.codecs.choices import CategoryFace, ObjectFace, TextFace
-from ganaug.codecs.faces import FloatFace, IntegerFace, MaskedFace, ObjectNumberFace, SparseFace, TimeFace
+from ganaug.codecs.faces import FloatFace, IntegerFace, MaskedFace, ObjectNumberFace, SparseFace, TimeFace, TimesInUnit
 from ganaug.codecs.objects import TIMES, DecimalFace, TimeObjectFace, mixed
 from ganaug.codecs.values import missing_in
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 
-__all__ = ["FACES", "Face", "face_of"]
+__all__ = ["FACES", "Face", "face_of", "floats_of"]
 
+Float64 = npt.NDArray[np.float64]
 Face = Any  # any of FACES; they share fit, read, read_as, write, get_state, from_state, family and dtype
 
 FACES: dict[str, Any] = {
@@ -156,6 +158,47 @@ def face_of(raw: Any) -> Face:
         if isinstance(dtype, known):
             return FACES[name(raw)].fit(raw)
     raise _not_understood(raw)
+
+
+def floats_of(raw: Any) -> Float64 | None:
+    """The numbers of a column of any dtype; times in seconds, since 1970 or since midnight; None if it is a choice.
+
+    Parameters
+    ----------
+    raw : ndarray or ExtensionArray of shape (n,)
+        The column as its container holds it.
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype float64, or None
+        NaN where a value is missing.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        As `face_of`.
+
+    Examples
+    --------
+    >>> from datetime import time
+    >>> import numpy as np
+import numpy.typing as npt
+    >>> from ganaug.codecs.dtypes import floats_of
+    >>> floats_of(np.array([time(0, 1), None], dtype=object))
+    array([60., nan])
+    """
+    face = face_of(raw)
+    if face.family == "choice":
+        return None
+    plain = face.read(raw)
+    numbers = np.asarray(plain.values, dtype=np.float64)
+    if isinstance(face, TimesInUnit):
+        numbers = numbers * (np.timedelta64(1, np.datetime_data(face.counted)) / np.timedelta64(1, "s"))
+    elif face.family == "decimal":
+        numbers = numbers * 10.0**face.exponent
+    if plain.missing is not None:
+        numbers[plain.missing] = np.nan
+    return numbers
 
 
 _ADVICE: list[tuple[Any, str]] = [

@@ -129,11 +129,12 @@ class MaskedFace(NumberFace):
     def write(self, plain: Plain) -> Any:
         """The column."""
         values = clip_to(plain.values, self.inner).astype(self.inner)
-        if self.inner == np.float16:  # which only Arrow keeps
-            values = values.astype(np.float32)
         mask = np.zeros(len(values), dtype=bool) if plain.missing is None else plain.missing
-        array = _MASKED[self.inner.kind](values, mask)
-        return array if array.dtype == self.dtype else pd.array(array, dtype=self.dtype)
+        if isinstance(self.dtype, pd.ArrowDtype):
+            array: Any = pd.array(values, dtype=self.dtype)
+            array[mask] = pd.NA
+            return array
+        return _MASKED[self.inner.kind](values, mask)
 
 
 _MASKED: dict[str, Any] = {

@@ -201,6 +201,8 @@ def _open(y: Any, tuples: bool = False) -> Any:
     """A 1-D ndarray or ExtensionArray; a list of ``tuples`` is one of labels."""
     if isinstance(y, pd.DataFrame):
         y = y.to_numpy()
+    if isinstance(y, pd.MultiIndex):
+        raise InvalidTypeError("labels cannot be a MultiIndex; give y = y.to_flat_index(), which are tuples")
     if isinstance(y, (pd.Series, pd.Index)):
         return y.to_numpy() if isinstance(y.dtype, np.dtype) else y.array
     if isinstance(y, pd.api.extensions.ExtensionArray):
@@ -210,17 +212,14 @@ def _open(y: Any, tuples: bool = False) -> Any:
     advice = None if isinstance(y, (np.ndarray, list, tuple)) else conversion_of(y, "y")
     if advice is not None:
         raise InvalidTypeError(f"cannot give back labels as a {full_name(y)}; {advice}")
+    of_tuples = isinstance(y, (list, tuple)) and len(y) > 0 and isinstance(y[0], tuple)
     if isinstance(y, (list, tuple)):
         y = object_array(y) if tuples else _from_list(y)
     array = np.asarray(y)
     if array.ndim != 1:
-        hint = " If the labels are tuples, give a Series of them." if _of_tuples(y) else ""
+        hint = " If the labels are tuples, give a Series of them." if of_tuples else ""
         raise InvalidDataError(f"y should be a 1d array, got an array of shape {array.shape} instead.{hint}")
     return array
-
-
-def _of_tuples(y: Any) -> bool:
-    return isinstance(y, (list, tuple)) and len(y) > 0 and isinstance(y[0], tuple)
 
 
 def _from_list(y: Any) -> Array:
@@ -262,18 +261,21 @@ def _check_name(name: Any) -> None:
 
 # Of objects of these types pandas makes an index of numbers or text, and of others what it likes.
 _PLAIN_TYPES = (bool, int, float, str, np.number, np.bool_)
+_EXCEPT = (enum.Enum, np.str_, np.timedelta64)
 
 
 def _index_of(array: Any) -> pd.Index:
     """Labels as an index, tuples and dates as the objects that they are."""
-    if getattr(array, "dtype", None) != object or all(issubclass(kind, _PLAIN_TYPES) for kind in _types(array)):
+    if isinstance(array, np.ndarray) and array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+        return pd.Index(array.astype(np.float64))  # of half floats and of long doubles pandas has none
+    if array.dtype != object or all(issubclass(kind, _PLAIN_TYPES) for kind in _types(array)):
         return pd.Index(array)
     return pd.Index(array, dtype=object, tupleize_cols=False)
 
 
 def _types(array: Any) -> set[type]:
     kinds = set(map(type, array))
-    return {object} if any(issubclass(kind, enum.Enum) for kind in kinds) else kinds
+    return {object} if any(issubclass(kind, _EXCEPT) for kind in kinds) else kinds
 
 
 def _distinct(array: Any) -> pd.Index:
