@@ -32,10 +32,12 @@ def fit_columns(table: Table, faces: list[Face], labels: Array | None, seed: int
         if columns[j] is None:
             waiting[j] = plain
         reason = suspicion(face, plain)
-        said = [f"{reason}; drop it before fitting"] if reason else []
-        for remark in [*said, getattr(face, "remark", None)]:
-            if remark is not None:
-                warnings.warn(f"{describe(table.names, j)} {remark}", DataWarning, stacklevel=3)
+        if reason:
+            message = f"{describe(table.names, j)} {reason}; drop it before fitting"
+            warnings.warn(message, DataWarning, stacklevel=3)
+        remark = getattr(face, "remark", None)
+        if remark:
+            warnings.warn(f"{describe(table.names, j)} {remark}", DataWarning, stacklevel=3)
     if waiting:
         rows = np.arange(table.n_rows)
         if table.n_rows > _MAX_CONTEXT_ROWS:

@@ -144,7 +144,7 @@ def _is_pytz(zone: Any) -> bool:
 def _pytz(key: str | None, minutes: int | None) -> dt.tzinfo:
     """A zone of pytz; where it is not installed, one that tells the same time."""
     try:
-        import pytz
+        pytz = importlib.import_module("pytz")
     except ImportError:
         return zoneinfo.ZoneInfo(key) if key is not None else dt.timezone(dt.timedelta(minutes=minutes or 0))
     zone: dt.tzinfo = pytz.timezone(key) if key is not None else pytz.FixedOffset(minutes)
