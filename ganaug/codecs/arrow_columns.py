@@ -99,7 +99,9 @@ class ArrowDecimalFace(NumberFace):
         """What a user should know of it."""
         if self.exponent == -self.dtype.pyarrow_dtype.scale:
             return None
-        return f"holds numbers of more than 18 digits; the digits below 1E{self.exponent:+d} are zeros in synthetic rows"
+        return (
+            f"holds numbers of more than 18 digits; the digits below 1E{self.exponent:+d} are zeros in synthetic rows"
+        )
 
     def read(self, raw: Any) -> Plain:
         """Whole numbers of the exponent."""

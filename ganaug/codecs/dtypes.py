@@ -97,7 +97,10 @@ _TIME_TYPES = {kind.type for kind in TIMES.values()}
 # What all values of an object column are -> its face. Whatever is not here is a choice among what was seen.
 _OBJECTS: list[tuple[Callable[[set[type]], bool], Callable[[Any, set[type]], Face]]] = [
     (lambda types: all(map(_is_number, types)), _numbers),
-    (lambda types: decimal.Decimal in types and types <= {decimal.Decimal, int}, lambda raw, types: DecimalFace.fit(raw)),
+    (
+        lambda types: decimal.Decimal in types and types <= {decimal.Decimal, int},
+        lambda raw, types: DecimalFace.fit(raw),
+    ),
     *((lambda types, kind=kind: types == {kind.type}, _of_time(name)) for name, kind in TIMES.items()),
 ]
 
@@ -163,29 +166,29 @@ def face_of(raw: Any) -> Face:
 def floats_of(raw: Any) -> Float64 | None:
     """The numbers of a column of any dtype; times in seconds, since 1970 or since midnight; None if it is a choice.
 
-    Parameters
-    ----------
-    raw : ndarray or ExtensionArray of shape (n,)
-        The column as its container holds it.
+        Parameters
+        ----------
+        raw : ndarray or ExtensionArray of shape (n,)
+            The column as its container holds it.
 
-    Returns
-    -------
-    ndarray of shape (n,), dtype float64, or None
-        NaN where a value is missing.
+        Returns
+        -------
+        ndarray of shape (n,), dtype float64, or None
+            NaN where a value is missing.
 
-    Raises
-    ------
-    InvalidDataError, InvalidTypeError
-        As `face_of`.
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            As `face_of`.
 
-    Examples
-    --------
-    >>> from datetime import time
-    >>> import numpy as np
-import numpy.typing as npt
-    >>> from ganaug.codecs.dtypes import floats_of
-    >>> floats_of(np.array([time(0, 1), None], dtype=object))
-    array([60., nan])
+        Examples
+        --------
+        >>> from datetime import time
+        >>> import numpy as np
+    import numpy.typing as npt
+        >>> from ganaug.codecs.dtypes import floats_of
+        >>> floats_of(np.array([time(0, 1), None], dtype=object))
+        array([60., nan])
     """
     face = face_of(raw)
     if face.family == "choice":

@@ -292,7 +292,9 @@ def _sorted(index: pd.Index) -> pd.Index:
         kinds = ", ".join(sorted({type(label).__name__ for label in index}))
         message = f"labels of types {kinds} cannot be sorted; make them all text or all numbers"
         if any(isinstance(label, enum.Enum) for label in index):
-            message = f"labels of type {kinds} cannot be sorted, and Enums not stored; give their names: [m.name for m in y]"
+            message = (
+                f"labels of type {kinds} cannot be sorted, and Enums not stored; give their names: [m.name for m in y]"
+            )
         raise InvalidTypeError(message) from error
 
 

@@ -365,7 +365,9 @@ def _read(kind: str, values: list[Any]) -> Array:
     try:
         return TIMES[kind].read(values)
     except (OverflowError, pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta) as error:
-        raise InvalidDataError(f"holds times that are out of reach of one unit ({error}); round or split them") from error
+        raise InvalidDataError(
+            f"holds times that are out of reach of one unit ({error}); round or split them"
+        ) from error
 
 
 def _only_zone(values: list[Any]) -> dt.tzinfo | None:

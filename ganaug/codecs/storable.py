@@ -118,4 +118,3 @@ def _same_types(one: pd.Index, other: pd.Index) -> bool:
         levels = range(one.nlevels)
         return all(_same_values(one.get_level_values(i), other.get_level_values(i)) for i in levels)
     return one.dtype != object or list(map(type, one)) == list(map(type, other))
-

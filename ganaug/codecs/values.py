@@ -137,7 +137,7 @@ def to_json(value: Any) -> list[Any]:
 
 
 _ADVICE: list[tuple[Any, str]] = [
-    (enum.Enum, "take its name, as in column.map(lambda member: member.name)"),
+    (enum.Enum, "take its name, as in column.map(lambda member: member.name, na_action='ignore')"),
     ((list, set, frozenset, dict, np.ndarray), "spread nested values over columns"),
     (dt.datetime, "make it a datetime of Python or pandas, as pd.to_datetime(column) does"),
     (str, "make it a plain str, as in column.map(str)"),
