@@ -90,7 +90,7 @@ def _of_time(name: str) -> Callable[[Any, set[type]], Face]:
 
 def _is_number(kind: type) -> bool:
     # numpy's durations call themselves integers
-    return kind in (int, float) or (issubclass(kind, (np.integer, np.floating)) and kind is not np.timedelta64)
+    return kind in (int, float) or (issubclass(kind, (np.integer, np.floating)) and np.dtype(kind).kind != "m")
 
 
 _TIME_TYPES = {kind.type for kind in TIMES.values()}
@@ -166,29 +166,29 @@ def face_of(raw: Any) -> Face:
 def floats_of(raw: Any) -> Float64 | None:
     """The numbers of a column of any dtype; times in seconds, since 1970 or since midnight; None if it is a choice.
 
-        Parameters
-        ----------
-        raw : ndarray or ExtensionArray of shape (n,)
-            The column as its container holds it.
+    Parameters
+    ----------
+    raw : ndarray or ExtensionArray of shape (n,)
+        The column as its container holds it.
 
-        Returns
-        -------
-        ndarray of shape (n,), dtype float64, or None
-            NaN where a value is missing.
+    Returns
+    -------
+    ndarray of shape (n,), dtype float64, or None
+        NaN where a value is missing.
 
-        Raises
-        ------
-        InvalidDataError, InvalidTypeError
-            As `face_of`.
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        As `face_of`.
 
-        Examples
-        --------
-        >>> from datetime import time
-        >>> import numpy as np
+    Examples
+    --------
+    >>> from datetime import time
+    >>> import numpy as np
     import numpy.typing as npt
-        >>> from ganaug.codecs.dtypes import floats_of
-        >>> floats_of(np.array([time(0, 1), None], dtype=object))
-        array([60., nan])
+    >>> from ganaug.codecs.dtypes import floats_of
+    >>> floats_of(np.array([time(0, 1), None], dtype=object))
+    array([60., nan])
     """
     face = face_of(raw)
     if face.family == "choice":
@@ -196,7 +196,9 @@ def floats_of(raw: Any) -> Float64 | None:
     plain = face.read(raw)
     numbers = np.asarray(plain.values, dtype=np.float64)
     if isinstance(face, TimesInUnit):
-        numbers = numbers * (np.timedelta64(1, np.datetime_data(face.counted)) / np.timedelta64(1, "s"))
+        name, count = np.datetime_data(face.counted)
+        one = np.ones(1, np.int64).view(f"m8[{count}{name}]")
+        numbers = numbers * float((one / np.timedelta64(1, "s"))[0])
     elif face.family == "decimal":
         numbers = numbers * 10.0**face.exponent
     if plain.missing is not None:

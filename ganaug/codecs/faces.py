@@ -131,7 +131,7 @@ class MaskedFace(NumberFace):
         values = clip_to(plain.values, self.inner).astype(self.inner)
         mask = np.zeros(len(values), dtype=bool) if plain.missing is None else plain.missing
         if isinstance(self.dtype, pd.ArrowDtype):
-            array: Any = pd.array(values, dtype=self.dtype)
+            array: Any = pd.Series(values, dtype=self.dtype).array
             array[mask] = pd.NA
             return array
         return _MASKED[self.inner.kind](values, mask)

@@ -62,7 +62,8 @@ class FrameContainer:
         names = [to_json(name) for name in self.columns.names]
         if isinstance(self.columns, pd.MultiIndex):
             columns = self.columns.remove_unused_levels()
-            levels, arrays = [], {}
+            levels: list[Any] = []
+            arrays: dict[str, Array] = {}
             for i, (level, codes) in enumerate(zip(columns.levels, columns.codes, strict=True)):
                 config, own = pack_values(level)
                 levels.append(config)
@@ -80,11 +81,11 @@ class FrameContainer:
         """The container that `get_state` took apart."""
         names = [from_json(name) for name in config["names"]]
         if "levels" in config:
-            levels = [
+            levels: list[Any] = [
                 unpack_values(level, {k.removeprefix(f"level{i}_"): a for k, a in arrays.items()})
                 for i, level in enumerate(config["levels"])
             ]
-            codes = [arrays[f"codes{i}"] for i in range(len(levels))]
+            codes: list[Any] = [arrays[f"codes{i}"] for i in range(len(levels))]
             return cls(pd.MultiIndex(levels, codes, names=names))
         if "multi" in config:  # of an earlier version
             return cls(pd.MultiIndex.from_tuples([from_json(key) for key in config["multi"]], names=names))

@@ -118,9 +118,9 @@ class DecimalFace(NumberFace):
     blank: Any
 
     family: ClassVar[str] = "decimal"
-    exact: ClassVar[bool] = True  # type: ignore[misc]
-    inner: ClassVar[np.dtype[Any]] = np.dtype(np.int64)  # type: ignore[misc]
-    discrete: ClassVar[bool] = False  # type: ignore[misc]
+    exact: ClassVar[bool] = True
+    inner: ClassVar[np.dtype[Any]] = np.dtype(np.int64)
+    discrete: ClassVar[bool] = False
 
     @classmethod
     def fit(cls, raw: Any) -> DecimalFace:

@@ -79,7 +79,7 @@ def check_columns(faces: Iterable[Any], names: Iterable[str]) -> None:
         total, largest = total + size, max(largest, (size, name))
     if total > _MOST_TEXT:
         raise InvalidDataError(
-            f"{largest[1]} has more different values than a model file has room for; drop it, or make it text or numbers"
+            f"{largest[1]} has more different values than a model file has room for; drop it, or make it text"
         )
 
 

@@ -219,7 +219,7 @@ def pack_values(values: pd.Index) -> State:
 
 def _pack_parts(parts: dict[str, pd.Index], **more: Any) -> State:
     """Several indexes as one state; their arrays are told apart by a prefix."""
-    config, arrays = dict(more), {}
+    config, arrays = dict(more), dict[str, Array]()
     for name, part in parts.items():
         config[name], own = pack_values(part)
         arrays |= {f"{name}_{key}": array for key, array in own.items()}

@@ -102,7 +102,7 @@ def _holds(column: pd.Series) -> str:
     dtype = column.dtype
     if pd.api.types.is_bool_dtype(dtype):
         return "category"
-    if isinstance(dtype, pd.ArrowDtype) or dtype == object:
+    if isinstance(dtype, pd.ArrowDtype) or pd.api.types.is_object_dtype(dtype):
         return "category" if _floats(column) is None else "float"
     if pd.api.types.is_numeric_dtype(dtype):
         return "number"
