@@ -14,9 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.tree import DecisionTreeClassifier
 
 import ganaug
-from ganaug import GANOversampler, ImageGAN, ImageTranslator, SeriesGAN, SmoothedBootstrap, TabularGAN
+from ganaug import (
+    AugmentedClassifier,
+    GANOversampler,
+    ImageGAN,
+    ImageTranslator,
+    SeriesGAN,
+    SmoothedBootstrap,
+    TabularGAN,
+)
 from ganaug.codecs import LabelCodec, TableCodec
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
 
@@ -134,6 +143,7 @@ REFUSED_LABELS = {
     "Arrow's fractions": (two(0.5, 1.5, pd.ArrowDtype(pa.float64())), "continuous"),
     "name": (pd.Series([0] * 30 + [1] * 15, name=Colour.RED), "the name of y.*Colour"),
     "Arrow's own array": (pa.array(["a"] * 30 + ["b"] * 15), r"y = y\.to_pandas\(\)"),
+    "half floats of torch": (torch.ones(45).bfloat16(), r"y = y\.long\(\)"),
     "pairs": (pd.MultiIndex.from_tuples([("a", 1)] * 30 + [("b", 2)] * 15), "to_flat_index"),
 }
 IMAGES = np.random.default_rng(0).integers(0, 256, size=(45, 8, 8), dtype=np.uint8)
@@ -192,6 +202,7 @@ def test_labels_of_another_number_are_refused_before_anything_is_encoded(n):
         lambda: fitted.score_samples(X, y),
         lambda: fitted.features(X, y),
         lambda: TableCodec().fit(X, y),
+        lambda: AugmentedClassifier(DecisionTreeClassifier(), GANOversampler()).fit(X[["z"]], y),
     ]
     for call in calls:
         with pytest.raises(InvalidDataError, match=rf"X has 45 (rows|images) and y has {n}\b.*must be as many"):

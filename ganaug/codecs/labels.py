@@ -208,6 +208,8 @@ def _open(y: Any, tuples: bool = False) -> Any:
     if isinstance(y, pd.api.extensions.ExtensionArray):
         return y
     if is_tensor(y):
+        if str(y.dtype) == "torch.bfloat16":
+            raise InvalidTypeError("labels cannot be of dtype bfloat16, which numpy has not; give y = y.long()")
         y = y.detach().cpu().numpy()
     advice = None if isinstance(y, (np.ndarray, list, tuple)) else conversion_of(y, "y")
     if advice is not None:

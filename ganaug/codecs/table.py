@@ -110,9 +110,9 @@ class TableCodec(PickledByState):
         labels = None if y is None else np.asarray(y, dtype=np.int64)
         if labels is not None and len(labels) != table.n_rows:
             raise InvalidDataError(f"X has {table.n_rows} rows and y has {len(labels)}; they must be as many")
-        check_storable(container, "the names of the columns")
         faces = [face for _, face in each_column(table, lambda raw, j: face_of(raw))]
         refuse_infinities(table, faces)
+        check_storable(container, "the names of the columns" if table.names is not None else "X")
         check_columns(faces, (describe(table.names, j) for j in range(len(faces))))
         columns = fit_columns(table, faces, labels, seed, self.keep_range)
         self._set(kind, container, columns, table.names)
