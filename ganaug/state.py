@@ -30,6 +30,7 @@ from ganaug.exceptions import (
     ModelFileError,
 )
 from ganaug.files import checked_path, path_error, write_whole
+from ganaug.types import STORED_DTYPES as _DTYPES
 
 __all__ = [
     "FORMAT_VERSION",
@@ -61,8 +62,6 @@ def _from_1(kind: str, config: dict[str, Any], arrays: dict[str, Array]) -> Part
 _UPGRADERS[1] = _from_1
 
 _KEY = "ganaug"
-_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64", "complex64")
 # safetensors writes a larger header than the 100 MB that it reads back
 _MAX_DOCUMENT = 50_000_000
 
