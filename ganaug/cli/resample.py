@@ -81,8 +81,11 @@ def _resample_table(args: argparse.Namespace) -> None:
     check_output(args.output, [args.data], force=args.force)
     if args.save is not None:
         check_output(args.save, [args.data, args.output], force=args.force)
+    from ganaug.estimators import TabularGAN
+
+    options.training_parameters(args, TabularGAN)  # what is wrong with them is told before the table is read
     table = tables.read_table(args.data, args)
-    X, y = tables.split(table, args.target)
+    X, y = tables.split(table, args.target, many_classes=args.many_classes)
     if args.mark_column in table.frame.columns:
         raise Usage(f"--mark-column {args.mark_column!r}: {args.data} has a column of that name")
     sampler, seed = oversampler(args, y), options.seed_of(args)

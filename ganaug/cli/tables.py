@@ -24,6 +24,8 @@ Table = CsvTable | ParquetTable
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")  # .tsv and .tab: with tabs
+# A target of so many different numbers is questioned; of fewer, if there are few rows of each.
+_MANY_CLASSES, _SOME_CLASSES, _ROWS_OF_A_CLASS = 50, 10, 10
 _WRITERS: dict[str, Any] = {**dict.fromkeys(PARQUET, ParquetWriter), **dict.fromkeys(TEXT, CsvWriter)}
 
 
@@ -68,13 +70,17 @@ def _described(table: Table) -> str:
     return f"{table.path}: {len(table.frame)} rows ({written}), columns read as {columns}"
 
 
-def split(table: Table, target: str, n_classes: int = 2) -> tuple[pd.DataFrame, pd.Series[Any]]:
+def split(
+    table: Table, target: str, n_classes: int = 2, many_classes: bool = False
+) -> tuple[pd.DataFrame, pd.Series[Any]]:
     """Rows without the labels, and the labels.
 
     Raises
     ------
     Fault
         If there is no such column, no other one, a label is missing, or there are too few classes.
+    Usage
+        If the labels look like measurements, unless ``many_classes``.
     """
     frame, path = table.frame, table.path
     if target not in frame.columns:
@@ -90,7 +96,24 @@ def split(table: Table, target: str, n_classes: int = 2) -> tuple[pd.DataFrame, 
         y = y.astype(y.cat.categories.dtype)
     if y.nunique() < n_classes:
         raise Fault(f"holds one class only, {y.iloc[0]!s}, in all {len(y)} rows", path, column=target)
+    _question(y, path, many_classes)
     return frame.drop(columns=target), y
+
+
+def _question(y: pd.Series[Any], path: str, many_classes: bool) -> None:
+    """Refuse a target that looks like a measurement."""
+    if y.dtype.kind not in "iuf":
+        return
+    n, whole = y.nunique(), bool((y % 1 == 0).all())
+    said = f"--target {y.name}: in {path} it holds {n} distinct numbers in {len(y)} rows"
+    advice = "make a column of classes first, for example one that says whether the number is above a threshold"
+    if not whole:
+        raise Usage(f"{said}, some with decimals, which is a continuous target and no classes; {advice}")
+    few_of_each = n > _SOME_CLASSES and n * _ROWS_OF_A_CLASS > len(y)
+    if (n > _MANY_CLASSES or few_of_each) and not many_classes:
+        raise Usage(
+            f"{said}, which looks like a measurement; {advice}, or give --many-classes if each number is a class"
+        )
 
 
 def label_of(text: str, labels: Any, column: str | None = None) -> Any:

@@ -19,6 +19,9 @@ from ganaug.types import IntArray
 
 __all__ = ["LabelCodec"]
 
+# Floats as labels are questioned if there are more different ones, and fewer rows of each.
+_SOME_CLASSES, _ROWS_OF_A_CLASS = 10, 10
+
 
 class LabelCodec(PickledByState):
     """Turns labels into codes ``0..n_classes`` and codes back into labels of the same container and dtype.
@@ -216,10 +219,25 @@ def _check_target(array: Any) -> None:
             raise InvalidDataError("Input y contains infinity; drop these rows")
         kind = type_of_target(array, input_name="y") if array.dtype.kind == "f" else "multiclass"
         if kind not in ("binary", "multiclass"):
+            n = len(np.unique(array))
             raise InvalidDataError(
                 f"Unknown label type: {kind}. Maybe you are trying to fit a classifier, which expects discrete "
-                "classes on a regression target with continuous values."
+                f"classes on a regression target with continuous values. y holds {n} distinct numbers, some with "
+                "decimals; make classes of them first, for example y > threshold or pd.cut(y, 5, labels=False), or "
+                "pass y.astype(str) if each number is the name of a class"
             )
+        if array.dtype.kind == "f" and _measured(array):
+            raise InvalidDataError(
+                f"y holds {len(np.unique(array))} distinct floats in {len(array)} rows, which looks like a measurement; "
+                "make classes of it first, for example y > threshold or pd.cut(y, 5, labels=False), or pass "
+                "y.astype(int) if each number is a class"
+            )
+
+
+def _measured(array: Array) -> bool:
+    """Whether whole floats are more likely amounts than classes: many, and each of them rare."""
+    n = len(np.unique(array))
+    return n > _SOME_CLASSES and n * _ROWS_OF_A_CLASS > len(array)
 
 
 def _sorted(index: pd.Index) -> pd.Index:
