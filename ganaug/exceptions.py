@@ -15,6 +15,7 @@ __all__ = [
     "InvalidDataError",
     "InvalidParameterError",
     "InvalidTypeError",
+    "LabelWarning",
     "MissingDependencyError",
     "ModelFileError",
     "ModelPathError",
@@ -65,6 +66,10 @@ class FewSamplesWarning(GanaugWarning):
 
 class DataWarning(GanaugWarning):
     """A column looks as if it should not be learnt from (an identifier, free text, huge when dense)."""
+
+
+class LabelWarning(GanaugWarning):
+    """Names of classes differ in nothing but case or spaces."""
 
 
 class TrainingWarning(GanaugWarning):

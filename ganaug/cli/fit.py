@@ -53,7 +53,9 @@ def run(args: argparse.Namespace) -> None:
     X, y = (table.frame, None)
     if args.target is not None:
         X, y = tables.split(table, args.target, many_classes=args.many_classes)
-    focus = None if args.focus is None else tables.label_of(args.focus, [] if y is None else y.unique(), args.target)
+    focus = None
+    if args.focus is not None and y is not None:
+        focus = tables.label_of(args.focus, y.unique(), args.target, table.layout.formats[args.target])
     seed = options.seed_of(args)
     gan = TabularGAN(**parameters, random_state=seed, verbose=verbosity(args)).fit(X, y, focus=focus)
     if gan.stop_reason_ == "interrupted":  # a handler of somebody else's was asked

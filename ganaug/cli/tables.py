@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,10 +14,13 @@ import pandas as pd
 
 from ganaug.cli.csv_files import CsvTable, CsvWriter
 from ganaug.cli.faults import Fault, Usage, did_you_mean
+from ganaug.cli.formats import Format
 from ganaug.cli.layout import Layout
 from ganaug.cli.messages import tell
 from ganaug.cli.outputs import whole_file
 from ganaug.cli.parquet_files import ParquetTable, ParquetWriter
+from ganaug.codecs.labels import tell_alike
+from ganaug.exceptions import DataWarning
 
 __all__ = ["check_suffix", "label_of", "opened_writer", "read_table", "split"]
 
@@ -54,7 +58,9 @@ def read_table(path: str, args: argparse.Namespace, like: Layout | None = None) 
     if _ends(path, PARQUET):
         table: Table = ParquetTable(path)
     else:
-        table = CsvTable(path, args.encoding, args.delimiter, args.decimal, like)
+        table = CsvTable(path, args.encoding, args.delimiter, args.decimal, like, args.target)
+        for name, said in table.remarks.items():
+            warnings.warn(f"{path}: column {name!r}: {said}", DataWarning, stacklevel=2)
     if args.verbose:
         tell(args, _described(table))
     return table
@@ -97,6 +103,7 @@ def split(
     if y.nunique() < n_classes:
         raise Fault(f"holds one class only, {y.iloc[0]!s}, in all {len(y)} rows", path, column=target)
     _question(y, path, many_classes)
+    tell_alike(y.unique())
     return frame.drop(columns=target), y
 
 
@@ -116,8 +123,8 @@ def _question(y: pd.Series[Any], path: str, many_classes: bool) -> None:
         )
 
 
-def label_of(text: str, labels: Any, column: str | None = None) -> Any:
-    """The label that a word of the command line means.
+def label_of(text: str, labels: Any, column: str | None = None, form: Format | None = None) -> Any:
+    """The label that a word of the command line means: as it stands in a file of this format, or as Python shows it.
 
     Raises
     ------
@@ -127,11 +134,19 @@ def label_of(text: str, labels: Any, column: str | None = None) -> Any:
     known = {str(label): label for label in pd.Index(labels).tolist()}
     numbers = {str(int(label)): label for label in known.values() if isinstance(label, float)}  # 1 for 1.0
     truths = {str(label).lower(): label for label in known.values() if isinstance(label, bool)}
-    found = {**numbers, **truths, **known}
+    found = {**numbers, **truths, **known, **_as_in_the_file(labels, form)}
     if text not in found:
         where = f" in column {column!r}" if column else ""
         raise Usage(f"no class {text!r}{where}{did_you_mean(text, known)}")
     return found[text]
+
+
+def _as_in_the_file(labels: Any, form: Format | None) -> dict[str, Any]:
+    """Labels by what stands in the file, where that is another text."""
+    if form is None or form.kind not in ("integer", "number"):
+        return {}
+    values = pd.Series(labels)
+    return dict(zip(form.write(values), values.tolist(), strict=True))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from ganaug.codecs.casts import dtype_from, dtype_name
 from ganaug.codecs.pickling import PickledByState
 from ganaug.codecs.plain import Array, State
 from ganaug.codecs.values import from_json, object_array, pack_values, to_json, unpack_values
-from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
+from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning, ModelFileError
 from ganaug.types import IntArray
 
-__all__ = ["LabelCodec"]
+__all__ = ["LabelCodec", "tell_alike"]
 
 # Floats as labels are questioned if there are more different ones, and fewer rows of each.
 _SOME_CLASSES, _ROWS_OF_A_CLASS = 10, 10
@@ -53,6 +54,11 @@ class LabelCodec(PickledByState):
         ------
         InvalidDataError
             If y is empty, not 1-D, continuous or has missing values.
+
+        Warns
+        -----
+        LabelWarning
+            If names of classes differ in nothing but case or spaces.
         """
         array = _open(y)
         if len(array) == 0:
@@ -65,6 +71,7 @@ class LabelCodec(PickledByState):
         else:
             self._index = _sorted(pd.Index(pd.unique(array)))
         self.classes_ = _as_array(self._index)
+        tell_alike(self.classes_)
         return self
 
     def encode(self, y: Any) -> IntArray:
@@ -155,6 +162,24 @@ class LabelCodec(PickledByState):
             raise ModelFileError(f"the stored label codec cannot be read: {error!r}") from error
         codec.classes_ = _as_array(codec._index)
         return codec
+
+
+def tell_alike(labels: Any) -> None:
+    """Warn of classes whose names differ in nothing but case or spaces, such as "yes" and " Yes"."""
+    alike: dict[str, list[str]] = {}
+    for label in labels:
+        if isinstance(label, str):
+            alike.setdefault(" ".join(label.split()).casefold(), []).append(label)
+    groups = sorted(sorted(names) for names in alike.values() if len(names) > 1)
+    if groups:
+        shown = "; ".join(", ".join(map(repr, names)) for names in groups[:5])
+        more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
+        warnings.warn(
+            f"classes that differ in nothing but case or spaces: {shown}{more}. Each is a class of its own; if they are "
+            "meant to be one, write them alike, for example by y.str.strip().str.lower()",
+            LabelWarning,
+            stacklevel=3,
+        )
 
 
 _CLOSE: dict[str, Any] = {
