@@ -148,7 +148,9 @@ class CsvTable:
             if row is None:
                 raise Fault(f"cannot be read: {error}", self.path, column=name) from error
             if INFINITE.fullmatch(texts[row]):
-                raise Fault(f"{texts[row]!r} is infinite; leave the field empty", self.path, lines[row], name) from error
+                raise Fault(
+                    f"{texts[row]!r} is infinite; leave the field empty", self.path, lines[row], name
+                ) from error
             raise Fault(f"{texts[row]!r} is no {form.kind}, as all others are", self.path, lines[row], name) from error
         if form.kind == "number" and bool(np.isinf(values.to_numpy()).any()):
             row = int(np.isinf(values.to_numpy()).argmax())

@@ -15,10 +15,21 @@ from ganaug.cli import zones
 if TYPE_CHECKING:
     from ganaug.cli.formats import Format
 
-__all__ = ["DAY", "MIDNIGHT", "Pattern", "candidates", "enough", "fractions", "has_day", "matching", "meaning", "read", "write"]
+__all__ = [
+    "MIDNIGHT",
+    "Pattern",
+    "candidates",
+    "enough",
+    "fractions",
+    "has_day",
+    "matching",
+    "meaning",
+    "read",
+    "write",
+]
 
 # What to_datetime makes of a time without a day.
-MIDNIGHT, DAY = pd.Timestamp("1900-01-01"), pd.Timedelta(days=1)
+MIDNIGHT = pd.Timestamp("1900-01-01")
 
 _YEAR_FIRST = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y-%-m-%-d", "%Y/%-m/%-d")
 _YEAR_LAST = tuple(
@@ -42,7 +53,12 @@ _COMPACT, _COMPACT_VALUES = ("%Y%m%d", "%Y%m%d%H%M%S"), 10
 _DAYS = (*_YEAR_FIRST, *_YEAR_LAST, *_SHORT, *_NAMED, *_MONTHS)
 _CLOCKS = (
     *("%H:%M:%S", "%H:%M", "%-H:%M:%S", "%-H:%M"),
-    *(hour + rest + half for hour in ("%I", "%-I") for rest in (":%M:%S", ":%M") for half in (" %p", "%p", " %P", "%P")),
+    *(
+        hour + rest + half
+        for hour in ("%I", "%-I")
+        for rest in (":%M:%S", ":%M")
+        for half in (" %p", "%p", " %P", "%P")
+    ),
 )
 _TIMES = ("", *(gap + clock for gap in (" ", "T", ", ") for clock in _CLOCKS))
 _OF_DAY = tuple(clock for clock in _CLOCKS if "%-H" not in clock)  # hours without a zero are rather a duration
@@ -263,7 +279,8 @@ _PADDED = {"%Y", "%m", "%d", "%H", "%M", "%S"}
 def _written(values: pd.Series[Any], pattern: str) -> list[str]:
     """Texts of the parts of dates; in English, whatever the machine's language."""
     values = values.fillna(MIDNIGHT)
-    if _PADDED.issuperset(filter(_PARTS.get, _pieces(pattern))) and bool((values.dt.year >= 1000).all()):
+    tokens = {piece for piece in _pieces(pattern) if piece in _PARTS}
+    if tokens <= _PADDED and bool((values.dt.year >= 1000).all()):
         return values.dt.strftime(pattern).tolist()  # faster, and the same in every language
     columns = [_PARTS[piece](values) if piece in _PARTS else [piece] * len(values) for piece in _pieces(pattern)]
     return list(map("".join, zip(*columns, strict=True)))

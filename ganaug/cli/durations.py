@@ -18,9 +18,7 @@ PATTERNS = {
     "%H:%M": re.compile(_MINUTES.format(hours=_PADDED)),
     "%-H:%M": re.compile(_MINUTES.format(hours="(?:0|[1-9][0-9]{0,5})")),
     "days": re.compile(r"(?P<days>-?[0-9]{1,6}) days (?P<sign>\+?)" + _SECONDS.format(hours=_TWO)),
-    "day": re.compile(
-        r"(?:(?P<days>-?[0-9]{1,6}) days?, )?(?P<sign>)" + _SECONDS.format(hours="(?:1?[0-9]|2[0-3])")
-    ),
+    "day": re.compile(r"(?:(?P<days>-?[0-9]{1,6}) days?, )?(?P<sign>)" + _SECONDS.format(hours="(?:1?[0-9]|2[0-3])")),
 }
 _DAY, _HOUR, _MINUTE, _SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
 

@@ -241,7 +241,7 @@ def _write_dates(own: Format, values: pd.Series[Any]) -> list[str]:
 
 
 def _write_times(own: Format, values: pd.Series[Any]) -> list[str]:
-    return dates.write(dates.MIDNIGHT + values % dates.DAY, own)
+    return dates.write(dates.MIDNIGHT + (values - values.dt.floor("D")), own)
 
 
 def _write_durations(own: Format, values: pd.Series[Any]) -> list[str]:

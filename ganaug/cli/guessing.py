@@ -10,7 +10,7 @@ import pandas as pd
 
 from ganaug.cli import dates, durations, zones
 from ganaug.cli.formats import MISSING, TRUTHS, Format
-from ganaug.cli.number_formats import INFINITE, Numbers
+from ganaug.cli.number_formats import INFINITE, Numbers, usual
 
 __all__ = ["Guess", "settled"]
 
@@ -57,7 +57,7 @@ class Guess:
         for pattern in (self.dates or ())[:1]:
             self._fractions |= dates.fractions(pattern, values)
             match = pattern.regex().fullmatch
-            for value in values if pattern.tail else ():
+            for value in sorted(values) if pattern.tail else ():
                 found = match(value)
                 some = self._by_tail.setdefault(found["tail"] if found else "", set())
                 if len(some) < _KEPT:
@@ -107,17 +107,16 @@ class Guess:
         if not pattern.tail:
             return Format(kind, **style), ""
         tails = Counter({tail: len(some) for tail, some in self._by_tail.items()})
-        usual = tails.most_common(1)[0][0]
+        plain = Format(kind, **style, suffix=usual(tails))
         if len(tails) == 1:
-            return Format(kind, **style, suffix=usual), ""
-        plain = Format(kind, **style, suffix=usual)
+            return plain, ""
         seen = {tail: dates.read(pd.Series(sorted(some), dtype=object), plain) for tail, some in self._by_tail.items()}
         zone = zones.fitting_zone(seen, pattern.tail)
         if zone:
             return Format(kind, **style, suffix=pattern.tail, zone=zone), ""
         return plain, (
             f"no time zone explains the offsets {', '.join(sorted(tails)[:5])}; they are read, and synthetic rows are "
-            f"written with {usual.strip()}, the most frequent"
+            f"written with {plain.suffix.strip()}, the most frequent"
         )
 
     def settle(self, decimal: str, reading: str | None) -> tuple[Format, str]:
@@ -146,8 +145,8 @@ class Guess:
             return Format("boolean", pattern=min(self.truths)), ""
         if readings:
             return Format("text"), (
-                f"{min(self._kept)!r} may be {' or '.join(sorted(readings))}, and no value tells; it is kept as text, of "
-                "which only values that occur are drawn. Write the year first, as in 2024-01-31"
+                f"{min(self._kept)!r} may be {' or '.join(sorted(readings))}, and no value tells; it is kept as text, "
+                "of which only values that occur are drawn. Write the year first, as in 2024-01-31"
             )
         return Format("text"), ""
 
@@ -235,7 +234,7 @@ def _guessed(guess: Guess, sign: str, delimiter: str) -> tuple[str, str]:
         own, doubtful = "," if delimiter == ";" and not some_without else ".", True
     role = "before the decimals" if own == sign else "between thousands"
     said = (
-        f"the {_SIGNS[sign]} in {numbers.example!r} is taken to stand {role}, which is a guess; --decimal {own} confirms "
-        f"it, --decimal {_other(own)} says the opposite"
+        f"the {_SIGNS[sign]} in {numbers.example!r} is taken to stand {role}, which is a guess; --decimal {own} "
+        f"confirms it, --decimal {_other(own)} says the opposite"
     )
     return own, said if doubtful else ""

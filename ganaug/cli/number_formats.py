@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-__all__ = ["INFINITE", "Numbers", "Parts", "grouped", "scientific", "taken_apart"]
+__all__ = ["INFINITE", "Numbers", "Parts", "grouped", "scientific", "taken_apart", "usual"]
 
 INFINITE = re.compile(r" *[-+]?inf(?:inity)? *", re.IGNORECASE)
 SPACES = " \u00a0\u202f\u2009"  # plain, not to be broken, narrow, thin
@@ -19,20 +19,25 @@ GROUPS = ",.'\u2019" + SPACES
 MINUS = "-\u2212\u2013"
 _CURRENCY = "$¢£¤¥฿" + "".join(map(chr, range(0x20A0, 0x20C1)))
 _CODES = (
-    "USD EUR GBP JPY CNY CHF CAD AUD NZD SEK NOK DKK PLN CZK HUF RON BGN TRY RUB UAH INR BRL MXN ZAR KRW SGD HKD "
-    "TWD THB IDR MYR PHP VND ILS SAR AED EGP NGN KES ARS CLP COP PEN BTC ETH Rs Rs. RM Rp kr kr. zł Kč Ft Fr Fr. "
-    "руб руб. р. лв"
-).split()
+    *("USD", "EUR", "GBP", "JPY", "CNY", "CHF", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK"),
+    *("HUF", "RON", "BGN", "TRY", "RUB", "UAH", "INR", "BRL", "MXN", "ZAR", "KRW", "SGD", "HKD", "TWD"),
+    *("THB", "IDR", "MYR", "PHP", "VND", "ILS", "SAR", "AED", "EGP", "NGN", "KES", "ARS", "CLP", "COP"),
+    *("PEN", "BTC", "ETH", "Rs", "Rs.", "RM", "Rp", "kr", "kr.", "zł", "Kč", "Ft", "Fr", "Fr.", "руб", "руб."),
+    *("р.", "лв"),
+)
 # Units that may follow a number without a space; after a space any short word may.
 _UNITS = (
-    "kg g mg µg ug t lb lbs oz km m cm mm µm nm mi ft in l L ml mL cl s ms µs min h hr hrs Hz kHz MHz GHz W kW MW kWh "
-    "V kV mV A mA K C F Pa hPa kPa MPa bar psi kB KB MB GB TB B k M x px pt mph bps kbps kcal cal J kJ Ω ppm ppb bpm"
-).split()
+    *("kg", "g", "mg", "µg", "ug", "t", "lb", "lbs", "oz", "km", "m", "cm", "mm", "µm", "nm", "mi", "ft"),
+    *("in", "l", "L", "ml", "mL", "cl", "s", "ms", "µs", "min", "h", "hr", "hrs", "Hz", "kHz", "MHz", "GHz"),
+    *("W", "kW", "MW", "kWh", "V", "kV", "mV", "A", "mA", "K", "C", "F", "Pa", "hPa", "kPa", "MPa", "bar"),
+    *("psi", "kB", "KB", "MB", "GB", "TB", "B", "k", "M", "x", "px", "pt", "mph", "bps", "kbps", "kcal"),
+    *("cal", "J", "kJ", "Ω", "ppm", "ppb", "bpm"),
+)
 # Digits alone, as many in every value, with gaps between: rather a telephone number.
 _PHONE_DIGITS = 7
 
 
-def _any_of(words: list[str]) -> str:
+def _any_of(words: tuple[str, ...]) -> str:
     return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
 
 
@@ -90,7 +95,9 @@ def _decorated(decimal: str) -> re.Pattern[str]:
     point, groups = re.escape(decimal), GROUPS.replace(decimal, "")
     western = rf"[1-9][0-9]{{0,2}}(?P<group>[{groups}])[0-9]{{3}}(?:(?P=group)[0-9]{{3}}){{0,4}}"
     indian = r"(?P<indian>[1-9][0-9]?(?:,[0-9]{2}){1,6},[0-9]{3})" if decimal == "." else r"(?P<indian>(?!))"
-    digits = rf"(?:(?P<whole>{western}|{indian}|0|[1-9][0-9]{{0,17}})(?:{point}(?P<behind>[0-9]*))?|{point}(?P<bare>[0-9]+))"
+    digits = (
+        rf"(?:(?P<whole>{western}|{indian}|0|[1-9][0-9]{{0,17}})(?:{point}(?P<behind>[0-9]*))?|{point}(?P<bare>[0-9]+))"
+    )
     return re.compile(
         rf"{_SPACE}*(?P<before>(?:{_SIGN}{_SPACE}?)?(?:{_BEFORE}{_SPACE}?)?(?:{_SIGN}{_SPACE}?)?)"
         rf"{digits}(?P<exponent>[eE][+-]?[0-9]+)?"
@@ -123,7 +130,7 @@ def taken_apart(text: str, decimal: str) -> Parts | None:
         return None
     before, after = found["before"], found["after"]
     signs = "".join(char for char in before + after if char in MINUS or char in "+()")
-    if len(signs) > 1 and signs != "()" or signs in ("(", ")"):
+    if (len(signs) > 1 and signs != "()") or signs in ("(", ")"):
         return None
     sign = "" if not signs else "+" if signs == "+" else "-"
     unit = f"{before.translate(_NO_UNIT)} {after.translate(_NO_UNIT)}".strip()
@@ -132,6 +139,11 @@ def taken_apart(text: str, decimal: str) -> Parts | None:
     decimals = found["bare"] or found["behind"]
     exponent = found["exponent"] or ""
     return Parts(f"{before}{{}}{after}", unit, sign, whole, decimals, group, bool(found["indian"]), exponent)
+
+
+def usual(found: Counter[str]) -> str:
+    """What was found most often; of equals the first in order, for a set has none."""
+    return max(sorted(found), key=found.__getitem__, default="")
 
 
 def grouped(digits: str, group: str, least: int, indian: bool) -> str:
@@ -267,7 +279,7 @@ class Numbers:
     @property
     def grouping(self) -> str:
         """What separates thousands, most often."""
-        return self._groups.most_common(1)[0][0] if self._groups else ""
+        return usual(self._groups)
 
     @property
     def uneven(self) -> bool:
@@ -279,8 +291,8 @@ class Numbers:
         with_exponent = [one for one in self._exponents if one]
         scientific_all = bool(with_exponent) and not self._exponents[""]
         fixed = len(self.digits) == 1 and min(self.digits) > 0 and (scientific_all or not with_exponent)
-        usual = {sign: found.most_common(1)[0][0] for sign, found in self._templates.items() if found}
-        positive = usual.get("+") or usual.get("0", "{}")
+        around = {sign: usual(found) for sign, found in self._templates.items() if found}
+        positive = around.get("+") or around.get("0", "{}")
         return {
             "decimal": self.decimal if self.uses_decimal else "," if self.grouping == "." else ".",
             "digits": min(self.digits) if fixed else None,
@@ -289,8 +301,10 @@ class Numbers:
             "group_from": 5 if self._kinds["bare 4"] and not self._kinds["grouped 4"] else 4,
             "indian": self._kinds["indian"] > 0,
             # one of a large number says whether a plus is written
-            "exponent": max(with_exponent, key=lambda one: (one[1] != "-", self._exponents[one])) if scientific_all else "",
+            "exponent": max(with_exponent, key=lambda one: (one[1] != "-", self._exponents[one], one))
+            if scientific_all
+            else "",
             "positive": positive,
-            "negative": usual.get("-", f"-{positive}"),
-            "zero": usual.get("0", positive.replace("+", "")),
+            "negative": around.get("-", f"-{positive}"),
+            "zero": around.get("0", positive.replace("+", "")),
         }

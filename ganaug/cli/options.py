@@ -119,7 +119,11 @@ def training(parser: argparse.ArgumentParser) -> None:
     """How the GAN is trained."""
     group = parser.add_argument_group("training")
     group.add_argument("--max-steps", type=count(1), metavar="N", help="steps of training")
-    group.add_argument("--max-time", metavar="TIME", help="end each training after so long, for example 90 (seconds), 90s, 5min or 1.5h")
+    group.add_argument(
+        "--max-time",
+        metavar="TIME",
+        help="end each training after so long, for example 90 (seconds), 90s, 5min or 1.5h",
+    )
     group.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps; fastest by default")
     group.add_argument(
         "--set",

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from ganaug.arrow import arrow
-from ganaug.cli.dates import DAY
 from ganaug.cli.dialects import Dialect
 from ganaug.cli.faults import Fault, system_fault
 from ganaug.cli.formats import Format, format_of
@@ -172,7 +171,7 @@ class ParquetWriter:
         if _is_text(kind):
             return pa.array(values.astype(object), kind, from_pandas=True)
         if pa.types.is_time(kind):
-            since = pa.array(values % DAY, from_pandas=True).cast(pa.duration("us"), safe=False)
+            since = pa.array(values - values.dt.floor("D"), from_pandas=True).cast(pa.duration("us"), safe=False)
             return since.cast(pa.int64()).cast(pa.time64("us")).cast(kind, safe=False)
         # unsafe: a day is cut out of a time, a decimal rounded; the values are on the column's grid
         return pa.array(values, from_pandas=True).cast(kind, safe=False)

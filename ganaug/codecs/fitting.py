@@ -33,8 +33,7 @@ def fit_columns(table: Table, faces: list[Face], labels: Array | None, seed: int
             waiting[j] = plain
         reason = suspicion(face, plain)
         if reason:
-            message = f"{describe(table.names, j)} {reason}; drop it before fitting"
-            warnings.warn(message, DataWarning, stacklevel=3)
+            warnings.warn(f"{describe(table.names, j)} {reason}", DataWarning, stacklevel=3)
     if waiting:
         rows = np.arange(table.n_rows)
         if table.n_rows > _MAX_CONTEXT_ROWS:

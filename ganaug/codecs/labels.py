@@ -175,8 +175,8 @@ def tell_alike(labels: Any) -> None:
         shown = "; ".join(", ".join(map(repr, names)) for names in groups[:5])
         more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
         warnings.warn(
-            f"classes that differ in nothing but case or spaces: {shown}{more}. Each is a class of its own; if they are "
-            "meant to be one, write them alike, for example by y.str.strip().str.lower()",
+            f"classes that differ in nothing but case or spaces: {shown}{more}. Each is a class of its own; if they "
+            "are meant to be one, write them alike, for example by y.str.strip().str.lower()",
             LabelWarning,
             stacklevel=3,
         )
@@ -253,9 +253,9 @@ def _check_target(array: Any) -> None:
             )
         if array.dtype.kind == "f" and _measured(array):
             raise InvalidDataError(
-                f"y holds {len(np.unique(array))} distinct floats in {len(array)} rows, which looks like a measurement; "
-                "make classes of it first, for example y > threshold or pd.cut(y, 5, labels=False), or pass "
-                "y.astype(int) if each number is a class"
+                f"y holds {len(np.unique(array))} distinct floats in {len(array)} rows, which looks like a "
+                "measurement; make classes of it first, for example y > threshold or pd.cut(y, 5, labels=False), or "
+                "pass y.astype(int) if each number is a class"
             )
 
 
