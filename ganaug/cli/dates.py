@@ -127,6 +127,8 @@ def _pieces(text: str) -> Iterator[str]:
 
 def candidates(text: str) -> list[Pattern]:
     """Every pattern that a first value allows, padded ones before others."""
+    if not any(char.isdigit() for char in text):
+        return []
     found = [Pattern(one, "") for one in (*_COMPACT, *_OF_DAY)]
     for day in _DAYS:
         start = _compiled(_body(day)).match(text)

@@ -103,6 +103,8 @@ def split(
     if y.nunique() < n_classes:
         raise Fault(f"holds one class only, {y.iloc[0]!s}, in all {len(y)} rows", path, column=target)
     _question(y, path, many_classes)
+    if many_classes and y.dtype.kind == "f":
+        y = y.astype(np.int64)  # the library questions floats, too
     tell_alike(y.unique())
     return frame.drop(columns=target), y
 

@@ -55,6 +55,7 @@ TAILS = {
     "%Z": f"(?:{_NAMES})",
     " %Z": f" (?:{_NAMES})",
 }
+_FEW = 10
 # Zones of many people first: of several with the same offsets the first is taken.
 _FIRST = (
     *("Europe/Berlin", "America/New_York", "Europe/London", "America/Chicago", "America/Los_Angeles"),
@@ -97,7 +98,9 @@ def fitting_zone(seen: Mapping[str, Any], style: str) -> str:
     names = zoneinfo.available_timezones()
     others = sorted(name for name in names if "/" in name and not name.startswith(("Etc/", "posix/", "right/")))
     for name in (*(one for one in _FIRST if one in names), *others):
-        if all((_offsets(times, name) == minutes(tail)).all() for tail, times in seen.items()):
+        # a few first, for most zones fail at once
+        parts = [(tail, some) for n in (_FEW, None) for tail, times in seen.items() for some in (times.iloc[:n],)]
+        if all((_offsets(some, name) == minutes(tail)).all() for tail, some in parts):
             if all(_tail(minutes(tail), style, name, times.iloc[0]) == tail for tail, times in seen.items()):
                 return name
     return ""
