@@ -33,7 +33,7 @@ _HOME = {
 }
 
 # public as modules: ganaug.experiments.compare(...)
-_MODULES = {"experiments", "metrics", "plots", "transforms"}
+_MODULES = {"datasets", "experiments", "metrics", "plots", "transforms"}
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 

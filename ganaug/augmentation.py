@@ -47,7 +47,7 @@ def jitter(blocks: Sequence[Block], scale: Tensor) -> Augmentation:
     callable ``(x, labels, rng) -> x``
     """
     width = max((b.stop for b in blocks), default=0)
-    scalar = torch.zeros(width, device=scale.device)
+    scalar = torch.zeros(width, dtype=scale.dtype, device=scale.device)
     for block in blocks:
         if block.tag == "scalar":
             scalar[block.start : block.stop] = 1.0
@@ -121,7 +121,7 @@ def cutout(x: Tensor, chosen: Tensor, rng: torch.Generator) -> Tensor:
     hidden = _per_sample(chosen, x).bool()
     side = HIDDEN ** (1 / (x.ndim - 2))
     for axis, (row, n) in enumerate(zip(centres, x.shape[2:], strict=True), start=2):
-        cells = torch.arange(n, device=x.device) + 0.5
+        cells = torch.arange(n, dtype=torch.float32, device=x.device) + 0.5
         near = (cells - n * row.unsqueeze(1)).abs() < max(1, round(side * n)) / 2  # (B, n)
         hidden = hidden & _along(near, axis, x.ndim)
     return x * ~hidden

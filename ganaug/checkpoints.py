@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganaug.allowance import allowance
 from ganaug.callbacks import BestSnapshot
-from ganaug.exceptions import InvalidParameterError
-from ganaug.files import checked_path
+from ganaug.exceptions import (
+    GanaugError,
+    InvalidParameterError,
+    ModelFileError,
+    ModelPathError,
+    TrainingWarning,
+)
+from ganaug.files import check_writable, checked_path
 from ganaug.game import Game
 from ganaug.state import State, expect, read_state, write_state
+from ganaug.surroundings import warn
 from ganaug.training import Course
 
 __all__ = ["Checkpoint", "digest"]
@@ -44,7 +53,9 @@ class Checkpoint:
 
     It holds the networks, the state of their optimisers, the average, the best
     snapshot, the generator of random numbers and the history, no sample of
-    the data; it is written whole or not at all, and removed at the end.
+    the data; it is written whole or not at all, and removed at the end. Where it
+    cannot be written (a full disk, a folder that was removed) the training goes on,
+    after one warning, and each later turn tries again.
 
     Parameters
     ----------
@@ -69,7 +80,8 @@ class Checkpoint:
     Raises
     ------
     ModelPathError, ModelFileError
-        If the file cannot be read, or holds something else.
+        If the file cannot be read or could not be written, is damaged, was altered or holds something else.
+        Never is such a file replaced: remove it, and the training starts from the beginning.
     InvalidParameterError
         If it was left by a training on other data or with other settings.
     """
@@ -78,7 +90,8 @@ class Checkpoint:
         self, path: str | os.PathLike[str], every: int | float, settings: Mapping[str, Any], data: str, seed: int
     ) -> None:
         self.path: Path = checked_path(path)
-        self.every = every
+        check_writable(self.path)
+        self.every, self._warned = every, False
         # as JSON gives them back
         self.settings: dict[str, Any] = json.loads(json.dumps(dict(settings), sort_keys=True))
         self.data = data
@@ -87,11 +100,49 @@ class Checkpoint:
         self.seed: int = seed if self._left is None else self._left.config["seed"]
         self.design: dict[str, Any] | None = None if self._left is None else self._left.config["design"]
 
+    def check_design(self, build: Callable[[dict[str, Any]], Any]) -> None:
+        """Build the networks of the design that the file describes, if there is one, before it is believed.
+
+        Raises
+        ------
+        ModelFileError
+            If it is no design, or asks for more than the file holds.
+        """
+        if self._left is not None:
+            with self._believing(), allowance(self._left.arrays.values()):
+                build(self._left.config["design"])
+
+    @contextmanager
+    def _believing(self) -> Iterator[None]:
+        """Whatever altered values lead to is said in one line."""
+        try:
+            yield
+        except (
+            GanaugError,
+            LookupError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            AttributeError,
+            ArithmeticError,
+        ) as error:
+            raise ModelFileError(
+                f"checkpoint={str(self.path)!r} was altered: its parts do not fit together ({error}). Nothing was done "
+                "to the file; remove it, and the training starts from the beginning"
+            ) from error
+
     def _found(self) -> State | None:
         """What an earlier run left, if it was a run of the same training."""
         if not self.path.exists():
             return None
-        state = read_state(self.path, KIND)
+        try:
+            state = read_state(self.path, KIND)
+            _check(state.config)
+        except ModelFileError as error:
+            raise ModelFileError(
+                f"checkpoint={str(self.path)!r}: {error}. Nothing was done to the file; remove it, and the training "
+                "starts from the beginning"
+            ) from error
         theirs = state.config["settings"]
         other = sorted(k for k in {*theirs, *self.settings} if theirs.get(k) != self.settings.get(k))
         what = ", ".join(f"{k}={theirs.get(k)!r} (now {self.settings.get(k)!r})" for k in other)
@@ -100,7 +151,7 @@ class Checkpoint:
         if what:
             raise InvalidParameterError(
                 f"checkpoint={str(self.path)!r} was left by a training with {what}; to go on with it set that "
-                "back, or remove the file or name another to begin anew"
+                "back, or remove the file or name another to start from the beginning"
             )
         return state
 
@@ -138,8 +189,13 @@ class Checkpoint:
             rows = [place for place, row in enumerate(course.history) if column in row]
             arrays[f"rows.{column}"] = np.array(rows, np.int64)
             arrays[f"history.{column}"] = np.array([course.history[place][column] for place in rows])
-        write_state(self.path, KIND, config, arrays)
         self._saved_at, self._saved_step = time.perf_counter(), game.step
+        try:
+            write_state(self.path, KIND, config, arrays)
+        except ModelPathError as error:
+            if not self._warned:
+                self._warned = True
+                warn(f"the checkpoint was not written at step {game.step}: {error}; training goes on", TrainingWarning)
 
     def restore(self, game: Game, best: BestSnapshot, rng: torch.Generator) -> Course | None:
         """Put everything back where `write` found it; None, and nothing done, if there is no file.
@@ -153,9 +209,18 @@ class Checkpoint:
             return None
         config, arrays = self._left.config, self._left.arrays
         self._left = None
+        with self._believing():
+            return self._restored(config, arrays, game, best, rng)
+
+    def _restored(
+        self, config: Mapping[str, Any], arrays: Arrays, game: Game, best: BestSnapshot, rng: torch.Generator
+    ) -> Course:
         for name, tensor in _moving(game).items():
             with torch.no_grad():
-                tensor.copy_(torch.from_numpy(expect(arrays, f"game.{name}", tuple(tensor.shape))))
+                own = torch.from_numpy(expect(arrays, f"game.{name}", tuple(tensor.shape)))
+                if own.dtype != tensor.dtype:
+                    raise ModelFileError(f"its array 'game.{name}' is {own.dtype}")
+                tensor.copy_(own)
         for name in _PLAYERS:
             getattr(game, name).steps = config["adam"][name]
         game.step = config["step"]
@@ -187,7 +252,25 @@ class Checkpoint:
 
 
 _PLAYERS = ("generator", "discriminator")
+# Entries of the config, with their types.
+_ENTRIES: dict[str, type] = {
+    "settings": dict, "data": str, "seed": int, "design": dict, "step": int, "adam": dict, "first": int,
+    "columns": list, "best": dict,
+}  # fmt: skip
 _BEST_COUNTS = ("step", "_since_best", "_collapsed")
+
+
+def _check(config: Mapping[str, Any]) -> None:
+    """Refuse a config that `Checkpoint.write` did not write."""
+    odd = [name for name, kind in _ENTRIES.items() if type(config.get(name)) is not kind]
+    if not odd:
+        counts = [config["seed"], config["step"], config["first"], *config["adam"].values(), *config["best"].values()]
+        fits = all(type(count) is int and abs(count) < 2**64 for count in counts)
+        fits = fits and set(config["adam"]) == set(_PLAYERS) and set(config["best"]) == set(_BEST_COUNTS)
+        fits = fits and 0 <= config["first"] <= config["step"] and all(type(name) is str for name in config["columns"])
+        odd = [] if fits else ["step"]
+    if odd:
+        raise ModelFileError(f"its entry {odd[0]!r} is not one of a checkpoint; the file was altered")
 
 
 def _moving(game: Game) -> dict[str, Tensor]:

@@ -88,7 +88,10 @@ class ImagePool:
             self.images = fakes if self.images is None else torch.cat([self.images, fakes])[: self.size]
             return fakes
         slots = torch.randperm(self.size, device=fakes.device, generator=rng)[: len(fakes)]
-        coins = torch.rand((len(slots),) + (1,) * (fakes.ndim - 1), device=fakes.device, generator=rng) < 0.5
+        coins = (
+            torch.rand((len(slots),) + (1,) * (fakes.ndim - 1), dtype=torch.float32, device=fakes.device, generator=rng)
+            < 0.5
+        )
         earlier = self.images[slots]
         self.images = self.images.index_copy(0, slots, torch.where(coins, fakes, earlier))
         return torch.where(coins, earlier, fakes)

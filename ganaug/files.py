@@ -17,7 +17,15 @@ from pathlib import Path
 
 from ganaug.exceptions import InvalidTypeError, ModelPathError, ModelPathNotFoundError
 
-__all__ = ["checked_path", "path_error", "remove_leftovers", "replacing", "temporary_beside", "write_whole"]
+__all__ = [
+    "check_writable",
+    "checked_path",
+    "path_error",
+    "remove_leftovers",
+    "replacing",
+    "temporary_beside",
+    "write_whole",
+]
 
 # A temporary file that says nothing of a living process is removed after so many seconds without a change.
 VERY_OLD = 7 * 24 * 3600.0
@@ -44,6 +52,25 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
             errno.EISDIR, f"{found} is a folder; name a file in it, such as {found / 'model.safetensors'}"
         )
     return found
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path at which no file could be written, before the work of which it is to hold the result.
+
+    Raises
+    ------
+    ModelPathNotFoundError, ModelPathError
+        If its folder does not exist or nothing can be written there, or the file is read-only.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise ModelPathNotFoundError(errno.ENOENT, f"the folder {target.parent} does not exist; create it first")
+    probe = temporary_beside(target)
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise path_error(error, f"nothing can be written to the folder {target.parent}; name another") from error
 
 
 def path_error(error: OSError, what: str) -> ModelPathError:

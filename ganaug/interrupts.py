@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish to stop soon, not as an exception in the middle of a step."""
+"""Signals as a wish to stop soon, not as an exception or an end in the middle of a step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["InsistentInterrupt", "Interrupt", "main_thread_interrupts"]
+__all__ = ["Ending", "InsistentInterrupt", "Interrupt", "deferred_endings", "main_thread_interrupts"]
 
 
 class Interrupt:
@@ -110,3 +110,61 @@ def main_thread_interrupts() -> Iterator[Interrupt]:
         # what was installed within the block and left there was meant to stay
         if signal.getsignal(signal.SIGINT) is interrupt:
             signal.signal(signal.SIGINT, outer)
+
+
+class Ending:
+    """Whether the system asked the process to end, and how it ends then."""
+
+    def __init__(self) -> None:
+        self._came: int | None = None
+
+    @property
+    def requested(self) -> bool:
+        """Whether it did."""
+        return self._came is not None
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """Handle a signal: the first time note it, the second time end at once."""
+        if self._came is not None:
+            self.deliver()
+        self._came = signum
+
+    def deliver(self) -> None:
+        """End the process as the signal would have done, if one came."""
+        if self._came is not None:
+            signal.signal(self._came, signal.SIG_DFL)
+            signal.raise_signal(self._came)
+
+
+@contextmanager
+def deferred_endings() -> Iterator[Ending]:
+    """Hold back the signals by which a system ends a process, so that what was done can be written first.
+
+    These are SIGTERM (a cluster's scheduler, a container that is stopped) and SIGHUP (a
+    terminal that was closed). In the main thread only, and only where nobody else handles
+    or ignores them. Whoever opens the block writes and calls `Ending.deliver`; at its end that is done in any case.
+
+    Yields
+    ------
+    Ending
+
+    Examples
+    --------
+    >>> from ganaug.interrupts import deferred_endings
+    >>> with deferred_endings() as ending:
+    ...     ending.requested
+    False
+    """
+    ending = Ending()
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    in_main = threading.current_thread() is threading.main_thread()
+    held = [number for number in numbers if in_main and signal.getsignal(number) is signal.SIG_DFL]
+    try:
+        for number in held:
+            signal.signal(number, ending)
+        yield ending
+    finally:
+        for number in held:
+            if signal.getsignal(number) is ending:
+                signal.signal(number, signal.SIG_DFL)
+        ending.deliver()

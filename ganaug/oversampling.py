@@ -21,6 +21,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTy
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.parallel import run_tasks, side_by_side
 from ganaug.seeding import child_seed, root_seed
+from ganaug.surroundings import own_surroundings
 from ganaug.types import IntArray
 
 __all__ = ["GANOversampler"]
@@ -128,6 +129,7 @@ class GANOversampler(BaseOverSampler):
         tags.input_tags.categorical = True
         return tags
 
+    @own_surroundings
     def fit(self, X: Any, y: Any) -> GANOversampler:
         """Train the generators, without resampling.
 
@@ -144,6 +146,7 @@ class GANOversampler(BaseOverSampler):
             self._train(X, y)
         return self
 
+    @own_surroundings
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Train the generators and add synthetic rows until the classes have the sizes wanted.
 
@@ -183,6 +186,7 @@ class GANOversampler(BaseOverSampler):
             self.is_synthetic_ = np.arange(len(codes) + len(new_codes)) >= len(codes)
             return stacked([X, *rows]), self._target.decode(np.concatenate([codes, new_codes]))
 
+    @own_surroundings
     def sample(self, n: int | Mapping[Any, int] = 1, label: Any = None, random_state: Any = None) -> tuple[Any, Any]:
         """Draw more synthetic rows, at any ratio, without training again.
 

@@ -152,7 +152,7 @@ class Replayed:
 
     def __post_init__(self) -> None:
         self._deck = Deck(self.device)
-        self._strength = torch.zeros((), device=self.device)
+        self._strength = torch.zeros((), dtype=torch.float32, device=self.device)
         self._held = replace(self.plan, pipe=_held(self.plan.pipe, self._strength))
 
     def discriminator(self, game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:

@@ -31,7 +31,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import ganaug
-from ganaug.exceptions import FewSamplesWarning, InvalidParameterError, InvalidTypeError, MissingDependencyError
+from ganaug.exceptions import (
+    DataWarning,
+    FewSamplesWarning,
+    InvalidParameterError,
+    InvalidTypeError,
+    MissingDependencyError,
+)
 from ganaug.experiments import Comparison, NeighborSampler, calibration_error, compare, plots, statistics, to_markdown
 from ganaug.experiments.cache import data_digest, described
 from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
@@ -136,9 +142,11 @@ def test_a_second_run_computes_nothing_and_an_interrupted_one_goes_on(numbers, t
     lost, torn, *_ = sorted(cache.glob("a-s-*"))
     lost.unlink()
     torn.write_text(torn.read_text()[:50])
-    look = compare({"a": numbers}, {"none": None, "s": sampler}, JUDGES, finished_only=True, **settings)
+    with pytest.warns(DataWarning, match="damaged or altered .* computed again"):
+        look = compare({"a": numbers}, {"none": None, "s": sampler}, JUDGES, finished_only=True, **settings)
     assert len(look.results) == 8 and len(sampler.calls()) == 3
-    whole = compare({"a": numbers}, {"none": None, "s": sampler}, JUDGES, **settings)
+    with pytest.warns(DataWarning, match=torn.name):
+        whole = compare({"a": numbers}, {"none": None, "s": sampler}, JUDGES, **settings)
     assert len(sampler.calls()) == 5
     pd.testing.assert_frame_equal(figures(first), figures(whole))
 
@@ -606,7 +614,7 @@ def test_the_page_is_written_from_results(benchmark, monkeypatch, tmp_path, rng)
     table = pd.DataFrame({"a": [1.0, 2.0, 3.0]}), pd.Series([0, 0, 1])
     monkeypatch.setattr(benchmark, "load", lambda name, rows: table)
     text = benchmark.page(found, left_out, options, "python it.py")
-    assert "- reached: best mean rank on AUC: 1.00" in text and "Not finished, and not in the figures: half." in text
+    assert "- ahead: best mean rank on AUC: 1.00" in text and "Not finished, and not in the figures: half." in text
     assert "## Trained on synthetic rows alone" in text and "| three | 3 | 1 (0) | 2 | 1 |" in text
     for name in re.findall(r"\(images/(.*?)\)", text):
         assert (tmp_path / "images" / name).stat().st_size > 1000

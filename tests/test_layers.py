@@ -17,9 +17,12 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ganaug"
 # several steps. A new module is listed here, and in docs/design.md.
 LAYERS = [
     ("L0", {"exceptions", "types"}),
-    ("L0", {"arrow", "drawing", "seeding"}),
+    ("L0", {"arrow", "drawing", "seeding", "surroundings"}),
     ("L1", {"augmentation", "codecs", "networks", "objectives"}),
-    ("L2", {"batches", "descent", "devices", "files", "interrupts", "precision", "ranks", "threads"}),
+    (
+        "L2",
+        {"allowance", "batches", "descent", "devices", "files", "interrupts", "precision", "ranks", "sums", "threads"},
+    ),
     ("L2", {"state"}),
     ("L2", {"game", "parallel"}),
     ("L2", {"slopes"}),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ganaug.codecs.checks import describe
@@ -15,6 +13,7 @@ from ganaug.codecs.plain import Array, Plain, Table
 from ganaug.codecs.suspects import suspicion
 from ganaug.exceptions import DataWarning
 from ganaug.seeding import child_seed, numpy_generator
+from ganaug.surroundings import warn
 from ganaug.types import FloatArray
 
 __all__ = ["fit_columns"]
@@ -33,7 +32,7 @@ def fit_columns(table: Table, faces: list[Face], labels: Array | None, seed: int
             waiting[j] = plain
         reason = suspicion(face, plain)
         if reason:
-            warnings.warn(f"{describe(table.names, j)} {reason}", DataWarning, stacklevel=3)
+            warn(f"{describe(table.names, j)} {reason}", DataWarning)
     if waiting:
         rows = np.arange(table.n_rows)
         if table.n_rows > _MAX_CONTEXT_ROWS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from ganaug.codecs.pickling import PickledByState
 from ganaug.codecs.plain import Array, State
 from ganaug.codecs.values import from_json, object_array, pack_values, to_json, unpack_values
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning, ModelFileError
+from ganaug.surroundings import warn
 from ganaug.types import IntArray
 
 __all__ = ["LabelCodec", "tell_alike"]
@@ -174,11 +174,10 @@ def tell_alike(labels: Any) -> None:
     if groups:
         shown = "; ".join(", ".join(map(repr, names)) for names in groups[:5])
         more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
-        warnings.warn(
+        warn(
             f"classes that differ in nothing but case or spaces: {shown}{more}. Each is a class of its own; if they "
             "are meant to be one, write them alike, for example by y.str.strip().str.lower()",
             LabelWarning,
-            stacklevel=3,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from math import prod
 from typing import Any
 
@@ -16,6 +15,7 @@ from ganaug.codecs.signals import Signals
 from ganaug.codecs.stacks import CHUNK, Stack, diverged, open_stack, plain_array, refuse_not_finite
 from ganaug.codecs.wide import WideFrame
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
+from ganaug.surroundings import warn
 from ganaug.types import FloatArray
 
 __all__ = ["SeriesCodec"]
@@ -97,11 +97,10 @@ class SeriesCodec(PickledByState):
         refuse_not_finite(signals, _not_finite)
         shape = tuple(map(int, signals.shape[1:]))
         if len(shape) == 2 and shape[0] > 4 * shape[1]:
-            warnings.warn(
+            warn(
                 f"X of shape {array.shape} is read as {shape[0]} channels of {shape[1]} steps; if it is laid out "
                 "(n, length, channels), give X.transpose(0, 2, 1)",
                 DataWarning,
-                stacklevel=2,
             )
         return self._set(frame, stack, array.ndim == 2, shape, Signals.fit(signals, seed))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import scipy.sparse as sp
 
 from ganaug.codecs.plain import Array, State, Table
 from ganaug.exceptions import DataWarning, InvalidDataError
+from ganaug.surroundings import warn
 
 __all__ = ["SparseContainer"]
 
@@ -38,11 +38,10 @@ class SparseContainer:
             raise InvalidDataError(f"Expected a 2D sparse array, got {X.ndim}D. Reshape your data.")
         n_rows, n_columns = X.shape
         if n_rows * n_columns * 4 > _HUGE:
-            warnings.warn(
+            warn(
                 f"a sparse table of {n_rows} x {n_columns} takes {n_rows * n_columns * 4 / _HUGE:.1f} GB when "
                 "it is encoded, for generators are dense; select columns or reduce dimensions first",
                 DataWarning,
-                stacklevel=2,
             )
         by_column = sp.csc_array(X)
         by_column.sum_duplicates()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from ganaug.codecs.arrays import is_tensor
 from ganaug.codecs.plain import Array
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
+from ganaug.surroundings import warn
 
 __all__ = [
     "bare_label",
@@ -210,11 +210,10 @@ def _of_concat(dataset: Any) -> Array | None:
     names = [name for name in map(class_names_of, dataset.datasets) if name is not None]
     other = next((name for name in names if name != names[0]), None)
     if other is not None:
-        warnings.warn(
+        warn(
             f"the parts of the ConcatDataset number different classes from 0: {names[0][:5]} and {other[:5]}; "
             "give targets= with one numbering, or use the parts' target_transform",
             DataWarning,
-            stacklevel=2,
         )
     parts = [part for part in dataset.datasets if length_of(part)]
     found = [_known(part) for part in parts]

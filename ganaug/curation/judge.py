@@ -138,7 +138,7 @@ class Judge:
     ) -> Judge:
         """The counterpart of `get_state`; raises RuntimeError where the weights do not fit."""
         network = _network(n_classes, shape, 0)
-        network.load_state_dict({k: torch.tensor(v) for k, v in arrays.items()})
+        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
         judge = cls(network, shape)
         judge.at_once = at_once
         return judge

@@ -130,7 +130,7 @@ class LooksCurator:
             if self._directions is None:
                 rng = torch.Generator().manual_seed(child_seed(self.seed, "directions"))
                 shape = (small.shape[1], N_DIRECTIONS)
-                self._directions = torch.empty(shape).normal_(generator=rng) / N_DIRECTIONS**0.5
+                self._directions = torch.empty(shape, dtype=torch.float32).normal_(generator=rng) / N_DIRECTIONS**0.5
             parts.append((small @ self._directions).numpy())
         return np.concatenate(parts)
 

@@ -173,7 +173,7 @@ class BlendedDataset(ItemDataset):
         self._labels = list(self.counts)
         if len(self._order):
             self._fit_in(transform)
-        self._weight_of = torch.tensor(1.0), torch.tensor(self.weight)
+        self._weight_of = torch.tensor(1.0, dtype=torch.float32), torch.tensor(self.weight, dtype=torch.float32)
         self.epoch = 0
         # in shared memory, so that workers that persist see it change
         self._active = torch.zeros(1, dtype=torch.int64).share_memory_()

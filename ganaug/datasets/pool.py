@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
-from ganaug.exceptions import ModelPathError
+from ganaug.exceptions import ModelFileError, ModelPathError
 from ganaug.files import path_error, replacing
+from ganaug.sums import Sealed, array_header, sealed_length
 
-__all__ = ["PoolFile", "write_pool"]
+__all__ = ["PoolFile", "unfit", "write_pool"]
 
 Array = npt.NDArray[Any]
 
@@ -44,10 +46,18 @@ class PoolFile:
 
     @property
     def array(self) -> Array:
-        """The samples, read-only; pages come from the disk when they are touched."""
+        """The samples, read-only; pages come from the disk when they are touched.
+
+        Raises
+        ------
+        ModelFileError
+            If the file was cut short or replaced by something else.
+        """
         if self._array is None:
-            # a plain view: indexing a memmap costs several times as much
-            self._array = np.asarray(np.load(self.path, mmap_mode="r"))
+            try:
+                self._array = _mapped(self.path, compare=False)  # the main process wrote it or compared it
+            except ValueError as error:
+                raise ModelFileError(f"{self.path} is no pool of samples, or was cut short: {error}") from error
         return self._array
 
     def __getstate__(self) -> dict[str, Any]:
@@ -79,15 +89,44 @@ def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: 
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         # Written, not mapped: a full disk kills a process that writes to a map.
         with replacing(path) as temporary, open(temporary, "xb", opener=_private) as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+            sealed = Sealed(file)
+            npy.write_array_header_1_0(
+                sealed, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
             )
             for part in parts:
-                _write(file, np.ascontiguousarray(part, dtype))
+                _write(sealed, np.ascontiguousarray(part, dtype))
+            sealed.close()
     except ModelPathError:
         raise  # of the samples' own making
     except OSError as error:
         raise path_error(error, f"{what} ({advice})") from error
+
+
+def unfit(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
+    """Why the file is not the pool that is expected; None if it is. Every byte of it is read."""
+    try:
+        array = _mapped(path, compare=True)
+    except ValueError as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
+    if (array.shape, array.dtype) != (shape, dtype):
+        return f"it has {array.dtype} {array.shape} where {dtype} {shape} is expected"
+    return None
+
+
+def _mapped(path: Path, compare: bool) -> Array:
+    """The array in the file, of which sizes are compared before anything is mapped."""
+    length = sealed_length(path, compare=compare, required=True)
+    with open(path, "rb") as file:
+        shape, dtype = array_header(file)
+        start = file.tell()
+    if start + math.prod(shape) * dtype.itemsize != length:
+        raise ValueError(f"it has {length} bytes, which {dtype} {shape} does not fill")
+    if not math.prod(shape):
+        return np.empty(shape, dtype)
+    # a plain view: indexing a memmap costs several times as much
+    return np.asarray(np.memmap(path, dtype=dtype, mode="r", offset=start, shape=shape))
 
 
 def _private(name: str, flags: int) -> int:

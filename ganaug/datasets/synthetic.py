@@ -16,12 +16,13 @@ import torch
 
 from ganaug.datasets.drawing import Piece, Source, pieces_of
 from ganaug.datasets.faces import Face, default_face, stored_form
-from ganaug.datasets.pool import PoolFile, write_pool
+from ganaug.datasets.pool import PoolFile, unfit, write_pool
 from ganaug.datasets.vision import ItemDataset
 from ganaug.estimators import options
-from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
 from ganaug.files import path_error, remove_leftovers, temporary_beside
 from ganaug.seeding import child_seed, root_seed
+from ganaug.surroundings import own_surroundings, warn
 from ganaug.types import IntArray
 
 __all__ = ["SyntheticDataset"]
@@ -281,6 +282,7 @@ class SyntheticDataset(ItemDataset):
             self._kept.popitem(last=False)
         return rows
 
+    @own_surroundings
     def _drawn(self, piece: Piece, generation: int) -> Array:
         if self._source is None:
             raise InvalidParameterError(
@@ -297,6 +299,7 @@ class SyntheticDataset(ItemDataset):
             )
         return samples
 
+    @own_surroundings
     def _stored_form(self, label: Any, n: int, seed: int) -> tuple[Array, bool]:
         assert self._source is not None
         return stored_form(self._source.draw(label, n, seed), self._layout, self._source.shape_of(label))
@@ -335,8 +338,13 @@ class SyntheticDataset(ItemDataset):
 
     def _made(self, generation: int) -> PoolFile:
         """The pool of a generation, written unless it is there."""
-        path = self._path(generation)
-        if not (self._lasting and path.exists()):
+        path, there = self._path(generation), False
+        if self._lasting and path.exists():
+            reason = unfit(path, (len(self), *self.sample_shape), self.sample_dtype)
+            there = reason is None
+            if reason:
+                warn(f"the pool {path} was damaged or altered ({reason}); its items are drawn again", DataWarning)
+        if not there:
 
             def parts() -> Iterator[Array]:
                 return (self._drawn(piece, generation) for piece in self._pieces)

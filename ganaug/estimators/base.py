@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -26,14 +26,15 @@ from ganaug.estimators.parts import plain_parameters, saved_parts
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rebuilding import RebuildingMixin
 from ganaug.estimators.scoring import ScoringMixin
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, TrainingWarning
-from ganaug.files import checked_path
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
+from ganaug.files import check_writable, checked_path
 from ganaug.game import Game
 from ganaug.networks import CONDITIONINGS, Players
 from ganaug.objectives import OBJECTIVES
 from ganaug.replay import can_be_replayed
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.state import write_state
+from ganaug.surroundings import own_surroundings, warn
 from ganaug.threads import Team, alone, machine_threads
 from ganaug.types import IntArray
 
@@ -58,6 +59,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
 
     # ---- fit ---------------------------------------------------------------------------------
 
+    @own_surroundings
     def fit(self, X: Any, y: Any = None, *, focus: Any = None) -> BaseGAN:
         """Train generator and discriminator.
 
@@ -89,9 +91,10 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         self._check_parameters()
         self.fit_prepared(self.prepare(X, y), focus=focus)
         if self._warning:
-            warnings.warn(self._warning, TrainingWarning, stacklevel=2)
+            warn(self._warning, TrainingWarning)
         return self
 
+    @own_surroundings
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Fit the codecs and encode the samples, which several trainings can then share.
 
@@ -105,6 +108,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         Prepared
         """
         self._check_parameters()
+        if getattr(self, "checkpoint", None) is not None:  # told now, and not when it is to be written
+            check_writable(checked_path(self.checkpoint))
         X, y = self._resolved(X, y)
         seed = root_seed(self.random_state)
         if self._continues():
@@ -126,6 +131,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             raise InvalidDataError(f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least 2 rows")
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
+    @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> BaseGAN:
         """Train on prepared data. What `fit` does after encoding; raises no warnings.
 
@@ -151,6 +157,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             checkpoint = self._checkpoint(prepared, y, conditions, device)
             seed = ranks.seed(self._seed_of_fit() if checkpoint is None else checkpoint.seed, device)
             known = None if checkpoint is None else checkpoint.design
+            if checkpoint is not None:
+                checkpoint.check_design(partial(self._players_of, prepared.codec, conditions.count))
             design, plan = self._designed(settings, prepared, conditions.count, earlier, device, work, known)
             plan = replace(plan, ranks=ranks, parts=-(-plan.parts // ranks.count) * ranks.count)
             plan = replace(plan, replays=can_be_replayed(plan, device))
@@ -166,10 +174,11 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             placed = Players(self._placed(players.generator, device), self._placed(players.discriminator, device))
             game = Game.start(placed, plan, earlier)
             counts = np.bincount(y[train_rows], minlength=conditions.count)
+            shares = class_probabilities(counts.tolist(), settings["class_power"])
             table = Table(
                 torch.from_numpy(prepared.x[train_rows]).to(device),
                 torch.from_numpy(y[train_rows]).to(device),
-                torch.tensor(class_probabilities(counts.tolist(), settings["class_power"]), device=device),
+                torch.tensor(shares, dtype=torch.float32, device=device),
                 self._augmentation(prepared.codec, counts, device),
                 self._loads(prepared.codec),
                 self._ahead,
@@ -202,6 +211,12 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         self.design_ = design
         self._keep(prepared, conditions, counts_of(y, conditions.count), game, played, curator, seed)
         return self
+
+    def _players_of(self, codec: Any, n_conditions: int, design: dict[str, Any]) -> Players:
+        """Networks of a design that a file describes."""
+        if set(design) != set(self._design()):
+            raise ModelFileError(f"its design names {sorted(design)}")
+        return self._make_players(codec, n_conditions, torch.Generator().manual_seed(0), **design)
 
     def _seed_of_fit(self) -> int:
         # a fit that goes on keeps its held-out rows
@@ -277,7 +292,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         def part(start: int) -> Any:
             size = min(most, n - start)
             rng = torch.Generator(device).manual_seed(child_seed(seed, start))
-            z = torch.empty(size, generator.latent_dim, device=device).normal_(generator=rng)
+            z = torch.empty(size, generator.latent_dim, dtype=torch.float32, device=device).normal_(generator=rng)
             labels = torch.full((size,), condition, dtype=torch.long, device=device)
             rows = self._stored(self.codec_, generator.draw(z, labels, rng).cpu().numpy())
             rows = self._smoothed(rows, condition, child_seed(seed, "kernel", start))
@@ -318,6 +333,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
     def _least_probability(self) -> float | str:
         return options.number("min_probability", self.min_probability, 0, 1)
 
+    @own_surroundings
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
 
@@ -353,6 +369,29 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         if "history_" in state:
             state = {**state, "history_": pd.DataFrame(state["history_"])}
         super().__setstate__(state)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a fitted estimator of this class that `save` wrote; `ganaug.load` reads any class.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        estimator
+            Samples and scores as the original did.
+
+        Raises
+        ------
+        ModelFileError
+            As `ganaug.load`; also if the file holds an estimator of another class.
+        """
+        from ganaug.estimators.saving import load_as  # saving imports the estimators
+
+        return load_as(cls, path)
 
 
 def counts_of(y: IntArray, n: int) -> IntArray:

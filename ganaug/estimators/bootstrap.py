@@ -19,6 +19,7 @@ from ganaug.estimators.rows import modality_of
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.exceptions import InvalidDataError
 from ganaug.seeding import child_seed, numpy_generator, root_seed
+from ganaug.surroundings import own_surroundings
 from ganaug.types import FloatArray
 
 __all__ = ["SmoothedBootstrap"]
@@ -60,6 +61,7 @@ class SmoothedBootstrap(SamplingMixin):
         self.keep_range = keep_range
         self.random_state = random_state
 
+    @own_surroundings
     def fit(self, X: Any, y: Any = None, *, focus: Any = None) -> SmoothedBootstrap:
         """Remember the rows and their spread.
 
@@ -74,6 +76,7 @@ class SmoothedBootstrap(SamplingMixin):
         """
         return self.fit_prepared(self.prepare(X, y), focus=focus)
 
+    @own_surroundings
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Fit the codecs and encode the rows; see `TabularGAN.prepare`."""
         labels = None if y is None else LabelCodec().fit(y)
@@ -86,6 +89,7 @@ class SmoothedBootstrap(SamplingMixin):
             raise InvalidDataError(f"X has {len(x)} rows and y has {len(codes)}; they must be as many")
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
+    @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> SmoothedBootstrap:
         """Remember prepared rows; see `TabularGAN.fit_prepared`."""
         bandwidth = options.number("bandwidth", self.bandwidth, 0)

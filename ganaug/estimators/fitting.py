@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from ganaug.batches import Table
 from ganaug.callbacks import BestSnapshot, ProgressBar, stop_when_diverged
 from ganaug.checkpoints import Checkpoint
 from ganaug.game import Game, Plan
-from ganaug.interrupts import main_thread_interrupts
+from ganaug.interrupts import Ending, deferred_endings, main_thread_interrupts
 from ganaug.objectives import Objective
 from ganaug.training import Course, Event, Watcher, train
 
@@ -82,14 +83,16 @@ def play(
     if course is None:
         best.look(game)  # what there is to fall back on: the untrained generator, or the earlier fit's
     bar = ProgressBar(title) if title is not None and plan.ranks.own == 0 else None
-    with main_thread_interrupts() as interrupt:
+    endings = nullcontext(Ending()) if checkpoint is None else deferred_endings()
+    with main_thread_interrupts() as interrupt, endings as ending:
 
         def stop_when_interrupted(event: Event) -> str | None:
             return "interrupted" if interrupt.requested else None
 
         def at_rest(course: Course) -> None:
             if checkpoint is not None and plan.ranks.own == 0:
-                checkpoint.save(game, course, best, rng, now=interrupt.requested)
+                checkpoint.save(game, course, best, rng, now=interrupt.requested or ending.requested)
+            ending.deliver()
 
         # Divergence is looked for first: nothing of a diverged network should be measured.
         guards: Sequence[Watcher] = [stop_when_diverged, best, stop_when_interrupted]

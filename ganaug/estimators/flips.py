@@ -71,7 +71,7 @@ class FlipCheck:
         rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
         player = Player(network, RATE, (0.9, 0.99))
         classes = [torch.from_numpy(images).to(device) for images in (source, target)]
-        truth = torch.tensor([0.0, 1.0], device=device).repeat_interleave(BATCH)
+        truth = torch.tensor([0.0, 1.0], dtype=torch.float32, device=device).repeat_interleave(BATCH)
         for step in range(STEPS):
             rows = [torch.randint(len(images), (BATCH,), device=device, generator=rng) for images in classes]
             x = load(torch.cat([images[at] for images, at in zip(classes, rows, strict=True)]))
@@ -98,7 +98,7 @@ class FlipCheck:
         cached = self.__dict__.get("_cache")
         if cached is None or cached[0] != device:
             network = self._network(torch.Generator().manual_seed(0))
-            network.load_state_dict({k: torch.tensor(v) for k, v in self.weights_.items()})
+            network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in self.weights_.items()})
             self._cache = cached = (device, network.to(device).eval().requires_grad_(False))
         placed: PatchDiscriminator = cached[1]
         return placed

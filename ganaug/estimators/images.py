@@ -76,7 +76,10 @@ class ImageGAN(ConvolutionalGAN):
         to the image's own class; less for classes of which it recognises less.
     checkpoint : str, path or None, default=None
         A file in which the training is kept while it runs. If it is killed, the same ``fit`` on the same data
-        goes on from there, on a CPU to the same result bit for bit. It is removed at the end.
+        goes on from there, on a CPU to the same result bit for bit. It is removed at the end. A path that cannot be
+        written to is refused before the training; where a write fails later, the training warns once and goes on.
+        A damaged file is refused and left as it is: remove it to start from the beginning. At SIGTERM and
+        SIGHUP the file is written, and then the process ends as it would have.
     checkpoint_every : int or str, default="60s"
         Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional

@@ -89,7 +89,7 @@ def snapshot_measure(
         with torch.inference_mode():
             stored = torch.from_numpy(x[rows]).split(at_once)
             real = torch.cat([face(load(part.to(device))) for part in stored])
-        z = torch.randn(n_fake, latent_dim, generator=rng).to(device)
+        z = torch.randn(n_fake, latent_dim, dtype=torch.float32, generator=rng).to(device)
         labels = torch.full((n_fake,), condition, dtype=torch.long, device=device)
         cases.append((real, mean_distance(real), z, labels))
 

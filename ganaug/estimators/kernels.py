@@ -90,7 +90,7 @@ class ClassKernel:
     def smeared(self, rows: FloatArray, condition: int, rng: torch.Generator) -> FloatArray:
         """Other rows in the place of these. (n, width) -> (n, width)."""
         place = int(np.flatnonzero(self.conditions == condition)[0])
-        noise = torch.empty((len(rows), len(self.columns))).normal_(generator=rng)
+        noise = torch.empty((len(rows), len(self.columns)), dtype=torch.float32).normal_(generator=rng)
         with one_thread():
             moved = (noise @ torch.from_numpy(self.roots[place])).numpy()
         centre = self.centres[place]

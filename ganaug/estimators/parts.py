@@ -95,7 +95,6 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     gan._take_beside(_part(arrays, "beside"))
     _check_weights(gan)
     _check_whole(gan, arrays, config["history"])
-    _try(gan)
     return gan
 
 
@@ -138,13 +137,6 @@ def _check_whole(gan: Any, arrays: Arrays, history: list[str]) -> None:
 
 def _differ(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
     return (one.dtype, one.shape, one.tobytes()) != (other.dtype, other.shape, other.tobytes())
-
-
-def _try(gan: Any) -> None:
-    """One row to and fro: what no check saw fails here, and not later in the user's hands."""
-    with gan._computing():
-        row, _ = gan._drawn(gan.conditions_.sampled()[0], 1, 0)
-    gan.score_samples(gan.codec_.decode(row))
 
 
 def _counts(arrays: Arrays, name: str, n: int) -> npt.NDArray[Any]:

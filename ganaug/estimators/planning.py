@@ -88,7 +88,7 @@ def seconds_per_step(players: Players, objective: Objective, plan: Plan, shape: 
     game = Game.start(players, plan)
     device = game.average_flat.device
     rng = torch.Generator(device).manual_seed(0)
-    real = torch.empty((plan.batch_size, *shape), device=device).uniform_(-1, 1, generator=rng)
+    real = torch.empty((plan.batch_size, *shape), dtype=torch.float32, device=device).uniform_(-1, 1, generator=rng)
     labels = torch.zeros(plan.batch_size, dtype=torch.long, device=device)
     every, plan = plan.penalty_every, replace(plan, penalty_every=2)
     slopes: Slopes = Replayed(plan, device) if can_be_replayed(plan, device) else PLAIN

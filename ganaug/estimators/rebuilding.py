@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,7 +68,7 @@ class RebuildingMixin(Modality):
     def _load_weights(self, players: Players) -> None:
         for name, network in players._asdict().items():
             own = {k.removeprefix(f"{name}."): v for k, v in self.weights_.items() if k.startswith(f"{name}.")}
-            network.load_state_dict({k: torch.tensor(v) for k, v in own.items()})
+            network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
 
 
 def numpy_of(tensor: Tensor) -> FloatArray:

@@ -16,6 +16,7 @@ from ganaug.estimators import options
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.exceptions import InvalidParameterError
 from ganaug.seeding import child_seed, numpy_generator, root_seed
+from ganaug.surroundings import own_surroundings
 from ganaug.types import IntArray
 
 __all__ = ["SamplingMixin"]
@@ -53,6 +54,7 @@ class SamplingMixin(BaseEstimator):
             self.feature_names_in_ = np.asarray(prepared.feature_names, dtype=object)
         self._seed, self._n_draws = seed, 0
 
+    @own_surroundings
     def sample(self, n: int | Request = 1, label: Any = None, random_state: Any = None) -> Samples:
         """Draw synthetic samples.
 
@@ -93,6 +95,7 @@ class SamplingMixin(BaseEstimator):
         encoded = self._empty() if not rows else rows[0] if len(rows) == 1 else np.concatenate(rows)
         return self.codec_.decode(encoded), self._labels(codes)
 
+    @own_surroundings
     def iter_samples(
         self, n: int | Request, label: Any = None, *, chunk_size: int = 65536, random_state: Any = None
     ) -> Iterator[Samples]:
@@ -123,6 +126,7 @@ class SamplingMixin(BaseEstimator):
         chunk_size = options.integer("chunk_size", chunk_size, 1)
         orders = self._orders(n, label, random_state)
 
+        @own_surroundings
         def chunks() -> Iterator[Samples]:
             for code, count, seed in orders:
                 for start in range(0, count, chunk_size):

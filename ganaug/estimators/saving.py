@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
+
+from ganaug.allowance import allowance
 from ganaug.estimators import parts, translation_state
 from ganaug.estimators.images import ImageGAN
 from ganaug.estimators.series import SeriesGAN
@@ -14,8 +17,11 @@ from ganaug.estimators.tabular import TabularGAN
 from ganaug.estimators.translator import ImageTranslator
 from ganaug.exceptions import GanaugError, ModelFileError
 from ganaug.state import read_state
+from ganaug.surroundings import own_surroundings
 
-__all__ = ["load"]
+__all__ = ["load", "load_as"]
+
+T = TypeVar("T")
 
 # kind in the file -> what makes an estimator of its parts; to make a new one loadable, add one line
 _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
@@ -26,6 +32,7 @@ _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
 }
 
 
+@own_surroundings
 def load(path: str | os.PathLike[str]) -> Any:
     """Read an estimator that its ``save`` wrote.
 
@@ -62,11 +69,46 @@ def load(path: str | os.PathLike[str]) -> Any:
     if state.kind not in _KINDS:
         raise ModelFileError(f"{os.fspath(path)} holds a {state.kind!r}; this version knows {sorted(_KINDS)}")
     try:
-        gan = _KINDS[state.kind](state.config, state.arrays)
+        with allowance(state.arrays.values()):
+            found = _KINDS[state.kind](state.config, state.arrays)
+        _try(found)
     except GanaugError as error:
         raise ModelFileError(f"{os.fspath(path)} is damaged or was altered, save it again: {error}") from error
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, OverflowError) as error:
+    except Exception as error:  # whatever altered values lead to
         raise ModelFileError(
             f"{os.fspath(path)} is damaged or was altered, save it again: its parts do not fit together ({error})"
         ) from error
-    return gan
+    return found
+
+
+def load_as(kind: type[T], path: str | os.PathLike[str]) -> T:
+    """Read an estimator of one class; what the ``load`` of each class does.
+
+    Raises
+    ------
+    ModelFileError
+        As `load`; also if the file holds an estimator of another class.
+    """
+    found = load(path)
+    if not isinstance(found, kind):
+        held = type(found).__name__
+        raise ModelFileError(
+            f"{os.fspath(path)} holds a fitted {held}, not a {kind.__name__}; read it with {held}.load or ganaug.load"
+        )
+    return found
+
+
+def _try(found: Any) -> None:
+    """Its labels and one sample to and fro: what no check saw fails here, and not later in the user's hands."""
+    labels, codec = found.label_codec_, found.codec_
+    if labels is not None:
+        codes = np.arange(len(labels.classes_))
+        if not np.array_equal(labels.encode(labels.decode(codes)), codes):
+            raise ModelFileError("its labels do not come back as they went in")
+    if isinstance(found, ImageTranslator):
+        one = codec.from_network(np.zeros((1, *codec.shape), np.float32))
+        found.translate(codec.decode(one))
+        return
+    with found._computing():
+        row, _ = found._drawn(found.conditions_.sampled()[0], 1, 0)
+    found.score_samples(codec.decode(row))

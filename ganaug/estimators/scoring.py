@@ -14,6 +14,7 @@ from ganaug.estimators.modality import Modality
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.networks import DiscriminatorNetwork
+from ganaug.surroundings import own_surroundings
 from ganaug.types import IntArray
 
 __all__ = ["ScoringMixin"]
@@ -27,6 +28,7 @@ class ScoringMixin(Modality, SamplingMixin):
 
     condition_counts_: IntArray
 
+    @own_surroundings
     def score_samples(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
         """The discriminator's logit: how much a row looks like the training data.
 
@@ -57,6 +59,7 @@ class ScoringMixin(Modality, SamplingMixin):
 
         return self._judged(X, y, logit)[:, 0]
 
+    @own_surroundings
     def features(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
         """The discriminator's last hidden layer, for transfer learning.
 
@@ -93,7 +96,7 @@ class ScoringMixin(Modality, SamplingMixin):
         @torch.inference_mode()
         def part(start: int) -> npt.NDArray[np.float64]:
             x = load(torch.from_numpy(rows[start : start + most])).double()
-            features, total = None, torch.zeros(())
+            features, total = None, torch.zeros((), dtype=torch.float32)
             for _, labels, weight in claims:
                 claimed = torch.from_numpy(labels[start : start + most])
                 if features is None or network.head.class_is_input:  # else the trunk sees no class

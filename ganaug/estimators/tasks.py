@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from ganaug.exceptions import FewSamplesWarning, TrainingWarning
+from ganaug.surroundings import warn
 
 __all__ = ["barely_begun", "tell_few", "tell_trouble", "train_one"]
 
@@ -33,15 +33,14 @@ def tell_trouble(title: str, generator: Any) -> None:
     if barely_begun(generator):
         said = "the training was interrupted before it was of use; a smoothed bootstrap stands in for the GAN"
     if said:
-        warnings.warn(f"{title}: {said}", TrainingWarning, stacklevel=5)
+        warn(f"{title}: {said}", TrainingWarning)
 
 
 def tell_few(label: Any, rows: int, smallest: int) -> None:
     """Warn of a class that no GAN was trained for."""
-    warnings.warn(
+    warn(
         f"class {label!r} has {rows} row{'s' * (rows != 1)}, fewer than min_class_size={smallest}: "
         "its new rows are a smoothed bootstrap of the real ones, not made by a GAN. "
         "Collect more rows, or lower min_class_size.",
         FewSamplesWarning,
-        stacklevel=4,
     )

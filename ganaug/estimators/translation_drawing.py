@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Self
@@ -21,6 +20,7 @@ from ganaug.estimators.translation_classes import code_of
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, TrainingWarning
 from ganaug.networks.translation import Translators, cycle_players
 from ganaug.seeding import child_seed, numpy_generator
+from ganaug.surroundings import own_surroundings, warn
 from ganaug.threads import Team, machine_threads, one_thread, team
 from ganaug.types import FloatArray
 
@@ -51,6 +51,7 @@ class TranslationSampling(SamplingMixin):
     _source_code: int
     _sources: Images | None
 
+    @own_surroundings
     def set_sources(self, X: Any, y: Any = None) -> Self:
         """Give the images to sample from, after loading or instead of those of `fit`.
 
@@ -97,6 +98,7 @@ class TranslationSampling(SamplingMixin):
         self._sources = images
         return self
 
+    @own_surroundings
     def translate(self, images: Any, to: Any = None) -> Any:
         """Translate images, one for one, without a check.
 
@@ -144,13 +146,12 @@ class TranslationSampling(SamplingMixin):
                 self._way("to_target", work), sources, likely, float(self.min_probability), n, child_seed(seed, "draw")
             )
         if tally.taken_anyway:
-            warnings.warn(
+            warn(
                 f"the check took {tally.drawn - tally.rejected['other_class']} of {tally.drawn} translations for "
                 f"{self.target_!r}; {tally.taken_anyway} of the {n} images returned are refused ones. Train longer "
                 f"(max_steps={self.max_steps}), name a source class that is more like {self.target_!r}, or lower "
                 f"min_probability={self.min_probability}.",
                 TrainingWarning,
-                stacklevel=3,
             )
         return images, tally
 
@@ -188,7 +189,7 @@ class TranslationSampling(SamplingMixin):
         cached = self.__dict__.get("_translators")
         if cached is None or cached[0] != device:
             translators, _ = cycle_players(self.codec_.shape, torch.Generator().manual_seed(0), **self.design_)
-            translators.load_state_dict({k: torch.tensor(v) for k, v in self.weights_.items()})
+            translators.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in self.weights_.items()})
             self._translators = cached = (device, translators.to(device).eval().requires_grad_(False))
         found: Translators = cached[1]
         return found

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +32,7 @@ from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.seeding import child_seed, root_seed
 from ganaug.state import write_state
+from ganaug.surroundings import own_surroundings, warn
 from ganaug.threads import Team, one_thread
 from ganaug.training import Watcher
 
@@ -192,6 +192,7 @@ class ImageTranslator(TranslationSampling):
 
     # ---- fit ---------------------------------------------------------------------------------
 
+    @own_surroundings
     def fit(self, X: Any, y: Any = None, focus: Any = None) -> ImageTranslator:
         """Train the translators and the check.
 
@@ -221,9 +222,10 @@ class ImageTranslator(TranslationSampling):
         """
         self.fit_prepared(self.prepare(X, y), focus=focus)
         if self._warning:
-            warnings.warn(self._warning, TrainingWarning, stacklevel=2)
+            warn(self._warning, TrainingWarning)
         return self
 
+    @own_surroundings
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Read images and labels, which the translators of several classes can then share.
 
@@ -248,6 +250,7 @@ class ImageTranslator(TranslationSampling):
             raise InvalidDataError(f"X has {len(x)} images and y has {len(codes)} labels; they must be as many")
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
+    @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> ImageTranslator:
         """Train on prepared images. What `fit` does after reading them; raises no warnings.
 
@@ -347,6 +350,7 @@ class ImageTranslator(TranslationSampling):
 
     # ---- state -------------------------------------------------------------------------------
 
+    @own_surroundings
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
 
@@ -368,6 +372,29 @@ class ImageTranslator(TranslationSampling):
         self._check_fitted()
         write_state(path, type(self).__name__, *translation_state.saved_parts(self))
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a fitted estimator of this class that `save` wrote; `ganaug.load` reads any class.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        ImageTranslator
+            Samples and scores as the original did.
+
+        Raises
+        ------
+        ModelFileError
+            As `ganaug.load`; also if the file holds an estimator of another class.
+        """
+        from ganaug.estimators.saving import load_as  # saving imports the estimators
+
+        return load_as(cls, path)
+
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_translators", None)  # built again from weights_
@@ -388,5 +415,6 @@ def _batches(
 ) -> Iterator[Tensor]:
     """Endless batches of stored images of one class, as the networks see them."""
     labels = torch.zeros(len(images), dtype=torch.long, device=device)
-    table = Table(torch.from_numpy(images).to(device), labels, torch.ones(1, device=device), load=load)
+    alone = torch.ones(1, dtype=torch.float32, device=device)
+    table = Table(torch.from_numpy(images).to(device), labels, alone, load=load)
     return (x for x, _ in table.batches(size, rng))

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganaug.exceptions import DataWarning
 from ganaug.files import write_whole
+from ganaug.surroundings import warn
 
 __all__ = ["cell_path", "data_digest", "described", "read_cell", "write_cell"]
 
@@ -38,19 +40,63 @@ def cell_path(folder: Path, dataset: str, oversampler: str, repeat: int, fold: i
     return folder / f"{names}-{repeat}-{fold}-{key}.json"
 
 
-def read_cell(path: Path) -> list[Row] | None:
-    """The rows of a finished cell, or None: not there, or not readable, so to be done again."""
+def read_cell(path: Path, like: Row | None = None) -> list[Row] | None:
+    """The rows of a finished cell, or None: not there, or to be done again.
+
+    Parameters
+    ----------
+    path : Path
+        From `cell_path`.
+    like : dict, optional
+        A row: those of the file must have its columns, of its types.
+
+    Warns
+    -----
+    DataWarning
+        If the file is there, and is not what `write_cell` wrote for this cell.
+    """
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return _checked(json.loads(path.read_bytes()), path.name, like)
+    except FileNotFoundError:
         return None
-    return [{name: math.nan if value is None else value for name, value in row.items()} for row in rows]
+    except (OSError, ValueError, RecursionError) as error:
+        warn(f"the cached results in {path} are damaged or altered ({error}); they are computed again", DataWarning)
+        return None
 
 
 def write_cell(path: Path, rows: list[Row]) -> None:
     """Write a finished cell, whole or not at all."""
     plain = [{name: None if _is_nan(value) else value for name, value in row.items()} for row in rows]
-    write_whole(path, json.dumps({"rows": plain}, indent=1, allow_nan=False).encode())
+    # the name of the file says what was computed, so that results are not taken for another cell's
+    document = {"cell": path.name, "sha256": _checksum(path.name, plain), "rows": plain}
+    write_whole(path, json.dumps(document, indent=1, allow_nan=False).encode())
+
+
+def _checked(document: Any, name: str, like: Row | None) -> list[Row]:
+    if not isinstance(document, dict) or not {"cell", "sha256", "rows"} <= set(document):
+        raise ValueError("it has no checksum, or is of an earlier version")
+    if document["cell"] != name:
+        raise ValueError("it holds those of another cell")
+    rows = document["rows"]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("it holds no list of rows")
+    if document["sha256"] != _checksum(name, rows):
+        raise ValueError("its checksum does not match its contents")
+    rows = [{column: math.nan if value is None else value for column, value in row.items()} for row in rows]
+    for row in rows if like is not None else ():
+        odd = sorted(set(row) ^ set(like or ()))
+        odd += [column for column, value in (like or {}).items() if _kind(row.get(column)) != _kind(value)]
+        if odd:
+            raise ValueError(f"its column {odd[0]!r} is not what it should be")
+    return rows
+
+
+def _kind(value: Any) -> str:
+    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
+
+
+def _checksum(name: str, rows: list[Row]) -> str:
+    return hashlib.sha256(json.dumps([name, rows], allow_nan=False, sort_keys=True).encode()).hexdigest()
 
 
 def _is_nan(value: Any) -> bool:

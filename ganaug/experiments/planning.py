@@ -61,7 +61,7 @@ class Plan:
                     key = [digest, samplers[name], *settings]
                     cell = self._cell(dataset, name, repeat, fold, folds[repeat][fold], key)
                     where = (number, place, repeat, fold)
-                    rows = read_cell(cell.path) if cell.path is not None else None
+                    rows = None if cell.path is None else read_cell(cell.path, cell.row("", ""))
                     if rows is None:
                         yield where, cell, X, y
                     else:

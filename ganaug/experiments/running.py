@@ -20,6 +20,7 @@ from ganaug.experiments.samplers import default_oversamplers
 from ganaug.experiments.scores import METRICS
 from ganaug.parallel import side_by_side
 from ganaug.seeding import root_seed
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["compare"]
 
@@ -28,6 +29,7 @@ MODES = ("both", "synthetic")
 Row = dict[str, Any]
 
 
+@own_surroundings
 def compare(
     datasets: Mapping[str, Any],
     oversamplers: Mapping[str, Any] | None = None,

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.metrics.resampling import Floats, uniform
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["compared_codes", "compared_numbers", "ks_distance", "missing_rate_difference", "total_variation"]
 
 Compared = Callable[[Floats, Floats], float]  # weights of the real and of the synthetic rows to a distance
 
 
+@own_surroundings
 def ks_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Kolmogorov-Smirnov distance of two samples of numbers; lower is better.
 
@@ -47,6 +49,7 @@ def ks_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     return compared_numbers(real, fake)(uniform(len(real)), uniform(len(fake)))
 
 
+@own_surroundings
 def total_variation(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Total-variation distance of two samples of categories; lower is better.
 
@@ -82,6 +85,7 @@ def total_variation(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     return compared(uniform(len(real)), uniform(len(fake)))
 
 
+@own_surroundings
 def missing_rate_difference(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """How far the shares of missing values are apart; lower is better.
 

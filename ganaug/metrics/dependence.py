@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from ganaug.metrics.columns import compared_codes
 from ganaug.metrics.resampling import Floats, uniform
+from ganaug.surroundings import own_surroundings
 
 __all__ = [
     "association",
@@ -28,6 +29,7 @@ __all__ = [
 Codes = npt.NDArray[np.int64]
 
 
+@own_surroundings
 def correlation_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Mean difference of the rank correlations of all pairs of columns of numbers; lower is better.
 
@@ -63,6 +65,7 @@ def correlation_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     return float(np.abs(a[pairs] - b[pairs]).mean()) if len(pairs[0]) else 0.0
 
 
+@own_surroundings
 def contingency_distance(
     real: Sequence[npt.ArrayLike] | npt.ArrayLike, fake: Sequence[npt.ArrayLike] | npt.ArrayLike
 ) -> float:
@@ -104,6 +107,7 @@ def contingency_distance(
     return float(np.mean(distances)) if distances else 0.0
 
 
+@own_surroundings
 def correlation_ratio(categories: npt.ArrayLike, numbers: npt.ArrayLike) -> float:
     """How much of the spread of a number a category explains.
 

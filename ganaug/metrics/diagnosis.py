@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ganaug.surroundings import own_surroundings
+
 __all__ = ["RULES", "SEVERITIES", "VERDICTS", "Finding", "diagnose"]
 
 Severity = Literal["good", "warn", "bad"]
@@ -113,6 +115,7 @@ class _Facts:
         return share, most
 
 
+@own_surroundings
 def diagnose(results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     """Say what the numbers mean.
 

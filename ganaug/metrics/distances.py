@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.resampling import Floats, uniform
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["compared_by_kernel", "compared_by_moments", "frechet_distance", "kernel_distance"]
 
 Compared = Callable[[Floats, Floats], float]
 
 
+@own_surroundings
 def frechet_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Frechet distance of the normal distributions with the samples' moments; lower is better.
 
@@ -48,6 +50,7 @@ def frechet_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     return compared_by_moments(real, fake)(uniform(len(real)), uniform(len(fake)))
 
 
+@own_surroundings
 def kernel_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Squared maximum mean discrepancy under a polynomial kernel, unbiased; lower is better.
 

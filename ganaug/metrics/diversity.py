@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ganaug.metrics.neighbours import distances_in_chunks, nearest, neighbours_for, radii
 from ganaug.metrics.resampling import Floats
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["Surroundings", "coverage", "density", "distinct_neighbours", "precision", "recall", "surroundings"]
 
@@ -52,6 +53,7 @@ def surroundings(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None)
     return Surroundings((crowd > 0).astype(float), crowd, reached.astype(float), visited.astype(float), k)
 
 
+@own_surroundings
 def precision(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> float:
     """Share of synthetic rows that lie among real ones; higher is better.
 
@@ -84,6 +86,7 @@ def precision(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) ->
     return float(surroundings(real, fake, k).inside.mean())
 
 
+@own_surroundings
 def recall(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> float:
     """Share of real rows that lie among synthetic ones; higher is better.
 
@@ -116,6 +119,7 @@ def recall(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> fl
     return float(surroundings(real, fake, k).reached.mean())
 
 
+@own_surroundings
 def density(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> float:
     """How crowded with real rows the places of synthetic ones are; higher is better.
 
@@ -147,6 +151,7 @@ def density(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> f
     return float(surroundings(real, fake, k).crowd.mean())
 
 
+@own_surroundings
 def coverage(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> float:
     """Share of real rows with a synthetic one nearby; higher is better.
 
@@ -178,6 +183,7 @@ def coverage(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> 
     return float(surroundings(real, fake, k).visited.mean())
 
 
+@own_surroundings
 def distinct_neighbours(
     real: npt.ArrayLike, fake: npt.ArrayLike, unseen: npt.ArrayLike, random_state: int = 0
 ) -> float:

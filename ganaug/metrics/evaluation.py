@@ -14,6 +14,7 @@ from ganaug.metrics.reading import read_comparison
 from ganaug.metrics.registry import FAMILIES, METRICS, NEEDS, Metric
 from ganaug.metrics.resampling import Estimate
 from ganaug.seeding import root_seed
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["evaluate"]
 
@@ -22,6 +23,7 @@ SPLITS, CLASS_SPLITS = 2, 1
 LEAST_CLASS_ROWS = 400
 
 
+@own_surroundings
 def evaluate(
     X_real: Any,
     X_syn: Any,

@@ -13,6 +13,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.metrics.resampling import Floats
 from ganaug.metrics.tables import MAX_LEVELS, ColumnKind, TableReader
 from ganaug.seeding import numpy_generator
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["KINDS", "FeatureMap", "as_features", "feature_map", "kind_of", "n_rows", "take_rows"]
 
@@ -156,6 +157,7 @@ KINDS: dict[str, Callable[[], Any]] = {
 }
 
 
+@own_surroundings
 def as_features(
     X_real: Any,
     X_syn: Any,

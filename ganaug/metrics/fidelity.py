@@ -7,9 +7,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganaug.surroundings import own_surroundings
+
 __all__ = ["energy_quality", "mean_distance", "two_sample_auc"]
 
 
+@own_surroundings
 def mean_distance(a: Tensor, b: Tensor | None = None) -> float:
     """Mean Euclidean distance between rows.
 
@@ -33,6 +36,7 @@ def mean_distance(a: Tensor, b: Tensor | None = None) -> float:
     return float(torch.cdist(a, a).sum()) / (n * (n - 1)) if n > 1 else 0.0
 
 
+@own_surroundings
 def energy_quality(real: Tensor, fake: Tensor, *, real_spread: float | None = None) -> float:
     """One minus the normalised energy distance of two samples; higher is better.
 
@@ -72,6 +76,7 @@ def energy_quality(real: Tensor, fake: Tensor, *, real_spread: float | None = No
     return (within + mean_distance(fake)) / (2 * across)
 
 
+@own_surroundings
 def two_sample_auc(real: npt.ArrayLike, fake: npt.ArrayLike, *, random_state: int = 0, n_folds: int = 3) -> float:
     """Area under the ROC curve of a classifier that tells synthetic rows from real ones; lower is better.
 

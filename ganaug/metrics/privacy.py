@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from ganaug.metrics.neighbours import nearest
 from ganaug.metrics.resampling import Floats
+from ganaug.surroundings import own_surroundings
 
 __all__ = [
     "NEAR",
@@ -111,6 +112,7 @@ def _without(
     return np.take_along_axis(far, order, 1), np.take_along_axis(places, order, 1)
 
 
+@own_surroundings
 def near_copies(train: npt.ArrayLike, fake: npt.ArrayLike) -> Copies:
     """The synthetic rows that all but repeat a training row; fewer are better.
 
@@ -145,6 +147,7 @@ def near_copies(train: npt.ArrayLike, fake: npt.ArrayLike) -> Copies:
     return Copies(rows, found.row[rows], found.distance[rows])
 
 
+@own_surroundings
 def closest_record_ratio(train: npt.ArrayLike, fake: npt.ArrayLike, unseen: npt.ArrayLike | None = None) -> float:
     """Distance to the closest training record (DCR), against that of unseen real rows; higher is safer.
 
@@ -191,6 +194,7 @@ def ratio_of_middles(mine: Floats, theirs: Floats) -> float:
     return 1.0
 
 
+@own_surroundings
 def neighbour_distance_ratio(train: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Nearest-neighbour distance ratio (NNDR); higher is safer.
 
@@ -221,6 +225,7 @@ def neighbour_distance_ratio(train: npt.ArrayLike, fake: npt.ArrayLike) -> float
     return float(closest(train, fake).ratio.mean())
 
 
+@own_surroundings
 def authenticity(train: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Share of synthetic rows that are no noisy copies of a training row; higher is better.
 
@@ -257,6 +262,7 @@ def authentic(found: Closest) -> Floats:
     return ((found.distance > found.own) | (found.own == 0)).astype(float)
 
 
+@own_surroundings
 def membership_auc(train: npt.ArrayLike, unseen: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """How well an attacker tells training rows from unseen ones by the synthetic rows; lower is better.
 

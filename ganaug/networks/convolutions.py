@@ -182,11 +182,11 @@ class Convolution(nn.Module):
         sides = (kernel,) * dims if isinstance(kernel, int) else tuple(kernel)
         self.stride = tuple(stride or (1,) * dims)
         self.padding = tuple(k // 2 for k in sides) if padding is None else tuple(padding)
-        weight = torch.zeros(n_out, n_in, *sides)
+        weight = torch.zeros(n_out, n_in, *sides, dtype=torch.float32)
         if gain:
             weight.normal_(0.0, gain / math.sqrt(n_in * math.prod(sides)), generator=rng)
         self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(torch.zeros(n_out)) if bias else None
+        self.bias = nn.Parameter(torch.zeros(n_out, dtype=torch.float32)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:  # (B, n_in, *spatial) -> (B, n_out, *spatial)
         return convolve(x, self.weight, self.bias, self.stride, self.padding)

@@ -43,9 +43,11 @@ class Up(nn.Module):
         self.stride, self.padding = how["stride"], how["padding"]
         self.missing = tuple(n % 2 if m < n else 0 for m, n in zip(low, high, strict=True))
         taps = n_in * math.prod(how["kernel"]) / math.prod(self.stride)  # that meet in one cell
-        weight = torch.empty(n_in, n_out, *how["kernel"]).normal_(0.0, gain / math.sqrt(taps), generator=rng)
+        weight = torch.empty(n_in, n_out, *how["kernel"], dtype=torch.float32).normal_(
+            0.0, gain / math.sqrt(taps), generator=rng
+        )
         self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(torch.zeros(n_out))
+        self.bias = nn.Parameter(torch.zeros(n_out, dtype=torch.float32))
 
     def forward(self, x: Tensor) -> Tensor:
         up = _TRANSPOSED[len(self.stride)]

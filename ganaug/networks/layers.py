@@ -20,18 +20,18 @@ def linear(n_in: int, n_out: int, rng: torch.Generator, gain: float = 1.0, bias:
     weights from torch's global generator, and in another size because it warns
     where a table has no columns to learn.
     """
-    layer = nn.Linear(1, 1, bias=bias, device="meta")
+    layer = nn.Linear(1, 1, bias=bias, device="meta", dtype=torch.float32)
     layer.in_features, layer.out_features = n_in, n_out
     std = gain / math.sqrt(max(n_in, 1))
-    layer.weight = nn.Parameter(torch.empty(n_out, n_in).normal_(0.0, std, generator=rng))
+    layer.weight = nn.Parameter(torch.empty(n_out, n_in, dtype=torch.float32).normal_(0.0, std, generator=rng))
     if bias:
-        layer.bias = nn.Parameter(torch.zeros(n_out))
+        layer.bias = nn.Parameter(torch.zeros(n_out, dtype=torch.float32))
     return layer
 
 
 def embedding(n_rows: int, width: int, rng: torch.Generator, scale: float = 1.0) -> nn.Parameter:
     """A table of ``n_rows`` vectors drawn from ``N(0, scale^2)``. (n_rows, width)."""
-    return nn.Parameter(torch.empty(n_rows, width).normal_(0.0, scale, generator=rng))
+    return nn.Parameter(torch.empty(n_rows, width, dtype=torch.float32).normal_(0.0, scale, generator=rng))
 
 
 def bent(slope: Tensor, x: Tensor) -> Tensor:

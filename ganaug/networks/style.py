@@ -55,7 +55,7 @@ class Modulated(nn.Module):
         super().__init__()
         self.style = linear(n_style, n_in, rng, gain=0.5)
         self.convolution = Convolution(n_in, n_out, kernel, rng, dims, bias=False)
-        self.bias = nn.Parameter(torch.zeros(n_out))
+        self.bias = nn.Parameter(torch.zeros(n_out, dtype=torch.float32))
         self.demodulate = demodulate
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:  # (B, n_in, *spatial), (B, n_style) -> (B, n_out, *spatial)
@@ -76,7 +76,7 @@ class Layer(nn.Module):
         super().__init__()
         self.size = level.size
         self.convolution = Modulated(n_in, level.channels, 3, n_style, rng, len(level.size), demodulate=True)
-        self.strength = nn.Parameter(torch.zeros(()))
+        self.strength = nn.Parameter(torch.zeros((), dtype=torch.float32))
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         x = self.convolution(x, w)
@@ -118,14 +118,16 @@ class Generator(GeneratorNetwork):
         self.latent_dim, self.bounded, self.n_classes = latent_dim, bounded, n_classes
         self.truncation, self.mixing = 1.0, mixing
         self.mapping = Mapping(n_classes, latent_dim, mapping_depth, rng)
-        self.start = nn.Parameter(torch.empty(base.channels, *base.size).normal_(generator=rng))
+        self.start = nn.Parameter(torch.empty(base.channels, *base.size, dtype=torch.float32).normal_(generator=rng))
         layers, colours = [], []
         for low, level in zip([base, *levels[:-1]], levels, strict=True):
             layers += [Layer(low.channels, level, latent_dim, rng), Layer(level.channels, level, latent_dim, rng)]
             colours.append(Modulated(level.channels, shape[0], 1, latent_dim, rng, dims, demodulate=False))
         self.layers, self.colours = nn.ModuleList(layers[1:]), nn.ModuleList(colours)
         self.cells = [math.prod(level.size) for level in levels for _ in range(2)][1:]
-        fixed = torch.empty(N_AVERAGED, latent_dim).normal_(generator=torch.Generator().manual_seed(0))
+        fixed = torch.empty(N_AVERAGED, latent_dim, dtype=torch.float32).normal_(
+            generator=torch.Generator().manual_seed(0)
+        )
         self.register_buffer("typical", fixed, persistent=False)
 
     def forward(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
@@ -156,7 +158,7 @@ class Generator(GeneratorNetwork):
         if self.training and self.mixing > 0:
             other = torch.empty_like(z).normal_(generator=rng)
             w, other = self.mapping(torch.cat([z, other]), torch.cat([labels, labels])).chunk(2)
-            draws = torch.rand(2, len(z), 1, device=z.device, generator=rng)
+            draws = torch.rand(2, len(z), 1, dtype=torch.float32, device=z.device, generator=rng)
             cut = torch.where(draws[0] < self.mixing, 1 + (draws[1] * (n - 1)).long(), n)
             return [torch.where(cut <= place, other, w) for place in range(n)]
         w = self.mapping(z, labels)

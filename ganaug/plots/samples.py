@@ -13,6 +13,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import n_rows
 from ganaug.summaries import label_text
 from ganaug.summaries.pixels import as_pixels
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["image_grid", "series_grid"]
 
@@ -20,6 +21,7 @@ GAP = 2
 Pixels = npt.NDArray[np.uint8]
 
 
+@own_surroundings
 def image_grid(
     images: Any, labels: Sequence[Any] | None = None, nearest: Any = None, *, n_columns: int = 8, ax: Any = None
 ) -> Any:
@@ -77,6 +79,7 @@ def image_grid(
     return ax
 
 
+@own_surroundings
 def series_grid(
     series: Any, labels: Sequence[Any] | None = None, nearest: Any = None, *, n_columns: int = 4, ax: Any = None
 ) -> Any:

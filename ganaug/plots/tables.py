@@ -12,6 +12,7 @@ from ganaug.exceptions import InvalidParameterError
 from ganaug.seeding import numpy_generator
 from ganaug.summaries import Sides, column_summaries, read_sides
 from ganaug.summaries.columns import span
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["draw_column", "marginals", "pairs"]
 
@@ -20,6 +21,7 @@ MOST_MARGINALS, MOST_PAIRED = 12, 5
 POINTS = 400
 
 
+@own_surroundings
 def marginals(real: Any, synthetic: Any, columns: Sequence[Any] | None = None, ax: Any = None) -> Any:
     """Draw how often each value occurs, real (filled) beside synthetic (outlined).
 
@@ -90,6 +92,7 @@ def draw_column(summary: dict[str, Any], ax: Any) -> Any:
     return ax
 
 
+@own_surroundings
 def pairs(real: Any, synthetic: Any, columns: Sequence[Any] | None = None, ax: Any = None) -> Any:
     """Draw columns of numbers two by two: the columns on the diagonal, real points below it, synthetic ones above.
 

@@ -11,12 +11,14 @@ import pandas as pd
 from ganaug.drawing import REAL, SYNTHETIC, axes_or_new
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.summaries import label_text
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["blend_curve", "class_counts", "history"]
 
 _STYLES = ("-", "--", ":", "-.")
 
 
+@own_surroundings
 def history(gan: Any, curves: Sequence[str] | None = None, ax: Any = None) -> Any:
     """Draw the history of a training.
 
@@ -77,6 +79,7 @@ def history(gan: Any, curves: Sequence[str] | None = None, ax: Any = None) -> An
     return ax
 
 
+@own_surroundings
 def blend_curve(classifier: Any, ax: Any = None) -> Any:
     """Draw what each blend was worth to an `AugmentedClassifier`: the gain over none, with its standard error.
 
@@ -146,6 +149,7 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
     return ax
 
 
+@own_surroundings
 def class_counts(before: Any, after: Any = None, ax: Any = None) -> Any:
     """Draw how many samples each class has, before and after.
 

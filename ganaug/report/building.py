@@ -34,6 +34,7 @@ from ganaug.summaries import (
     pair_summaries,
     read_sides,
 )
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["quality_report"]
 
@@ -47,6 +48,7 @@ WORST_OF_CLASS = 6
 Results = dict[str, dict[str, Any]]
 
 
+@own_surroundings
 def quality_report(
     generator_or_samples: Any,
     X: Any,

@@ -13,6 +13,7 @@ import pandas as pd
 from ganaug.metrics.resampling import Floats
 from ganaug.metrics.tables import ColumnKind
 from ganaug.summaries.sides import Places, Side, Sides
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["BINS", "MOST_LEVELS", "column_summaries", "number_text", "span", "whole"]
 
@@ -37,6 +38,7 @@ class _Binned:
         return len(self.levels) if self.levels is not None else len(self.edges or [0]) - 1
 
 
+@own_surroundings
 def column_summaries(
     sides: Sides, places: Sequence[int] | None = None, *, by_class: bool = True
 ) -> list[dict[str, Any]]:

@@ -10,12 +10,14 @@ from ganaug.metrics.resampling import Floats
 from ganaug.seeding import numpy_generator
 from ganaug.summaries.sides import Sides
 from ganaug.summaries.umap_map import umap_coordinates
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["embedding"]
 
 POINTS = 500
 
 
+@own_surroundings
 def embedding(sides: Sides, *, seed: int = 0, points: int = POINTS) -> dict[str, Any]:
     """Real and synthetic samples on one map, made from the real ones alone.
 

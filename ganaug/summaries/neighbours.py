@@ -17,6 +17,7 @@ from ganaug.seeding import numpy_generator
 from ganaug.summaries.columns import number_text
 from ganaug.summaries.pixels import as_pixels, png_uri
 from ganaug.summaries.sides import Places, Sides
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["neighbours", "series_lines"]
 
@@ -25,6 +26,7 @@ MOST_POINTS, MOST_CHANNELS = 120, 3
 MOST_TEXT = 40
 
 
+@own_surroundings
 def neighbours(
     sides: Sides, copies: Sequence[int] = (), *, seed: int = 0, n_samples: int = MOST_SAMPLES
 ) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ganaug.metrics.resampling import Floats, uniform
 from ganaug.seeding import numpy_generator
 from ganaug.summaries.columns import MOST_LEVELS, OTHER, number_text, span, whole
 from ganaug.summaries.sides import Side, Sides
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["correlation_maps", "pair_summaries"]
 
@@ -28,6 +29,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 Pair = tuple[int, int]
 
 
+@own_surroundings
 def pair_summaries(
     sides: Sides, n_pairs: int = 4, wanted: Sequence[tuple[str, str]] = (), *, seed: int = 0
 ) -> list[dict[str, Any]]:
@@ -85,6 +87,7 @@ def pair_summaries(
     return out
 
 
+@own_surroundings
 def correlation_maps(sides: Sides, most: int = MAPPED_COLUMNS) -> dict[str, Any]:
     """Spearman's correlations of the columns of numbers: "columns", "real" and "synthetic" (matrices).
 

@@ -15,6 +15,7 @@ from ganaug.metrics.features import TableMap, check_alike, feature_map, kind_of,
 from ganaug.metrics.resampling import Floats
 from ganaug.metrics.tables import ColumnKind
 from ganaug.seeding import numpy_generator
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["MOST_SHOWN", "Places", "Side", "Sides", "label_text", "read_sides"]
 
@@ -95,6 +96,7 @@ def label_text(label: Any) -> str:
     return str(label.item() if isinstance(label, np.generic) else label)
 
 
+@own_surroundings
 def read_sides(
     X: Any, y: Any, X_syn: Any, y_syn: Any, *, seed: int = 0, most: int = MOST_SHOWN, keep: Kept = ((), ())
 ) -> Sides:

@@ -178,7 +178,9 @@ class FromPool(v2.Transform):
                 )
             return floats.to(real.dtype)
         shape = (1, -1, 1, 1)
-        mean, std = (torch.tensor(v, device=real.device).reshape(shape) for v in (self.mean, self.std))
+        mean, std = (
+            torch.tensor(v, dtype=torch.float32, device=real.device).reshape(shape) for v in (self.mean, self.std)
+        )
         for values in (mean, std):
             if values.shape[1] not in (1, channels):
                 raise InvalidParameterError(

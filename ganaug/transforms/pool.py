@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.seeding import child_seed, root_seed
+from ganaug.surroundings import own_surroundings
 from ganaug.transforms.bytes_of import ByteImages, check_range, to_bytes
 from ganaug.transforms.makers import counts_of, makers_of, plain_label
 from ganaug.transforms.storage import read_pool, write_pool
@@ -89,6 +90,7 @@ class SamplePool:
         self.path: Path | None = None
 
     @classmethod
+    @own_surroundings
     def generate(
         cls,
         generator: Any,
@@ -160,6 +162,7 @@ class SamplePool:
         return cls(np.concatenate(parts), named)
 
     @classmethod
+    @own_surroundings
     def open(cls, path: str | os.PathLike[str]) -> SamplePool:
         """Map the file of a pool; its images are read when they are drawn.
 
@@ -182,6 +185,7 @@ class SamplePool:
         pool.path = found
         return pool
 
+    @own_surroundings
     def save(self, path: str | os.PathLike[str]) -> SamplePool:
         """Write the pool to one file, whole or not at all.
 
@@ -258,5 +262,6 @@ class SamplePool:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_images" not in state:
-            state = SamplePool.open(state["path"]).__dict__
+            found, images, labels = read_pool(state["path"], trusted=True)  # the parent has compared its checksum
+            state = {**SamplePool(images, labels).__dict__, "path": found}
         self.__dict__.update(state)

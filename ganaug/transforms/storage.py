@@ -1,4 +1,4 @@
-"""The file of a pool: two arrays in numpy's format, labels first, images after, the latter mapped."""
+"""The file of a pool: two arrays in numpy's format, labels first, images after, the latter mapped, and a checksum."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.lib import format as npy
 
 from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathNotFoundError
 from ganaug.files import checked_path, path_error, replacing
+from ganaug.sums import Sealed, array_header, sealed_length
 from ganaug.transforms.bytes_of import ByteImages
 from ganaug.types import IntArray
 
@@ -47,34 +48,65 @@ def write_pool(path: str | os.PathLike[str], images: ByteImages, labels: Sequenc
         )
     try:
         # Written, not mapped: a full disk is then an error, where a mapped file would kill the process.
-        with replacing(target) as temporary, open(temporary, "xb") as file:
+        with replacing(target) as temporary, open(temporary, "xb") as plain:
+            file = Sealed(plain)
             npy.write_array(file, np.array(labels), allow_pickle=False)
             shape = (len(order), *images.shape[1:])
             npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for start in range(0, len(order), _ROWS_AT_ONCE):
                 file.write(images[order[start : start + _ROWS_AT_ONCE]].tobytes())
+            file.close()
     except OSError as error:
         kept = "the file that was there is as it was" if target.exists() else "nothing was written"
         raise path_error(error, f"could not write the pool to {target} ({kept})") from error
     return target
 
 
-def read_pool(path: str | os.PathLike[str]) -> tuple[Path, ByteImages, npt.NDArray[Any]]:
-    """The file's absolute path, its images, mapped and read-only, and their labels."""
+def read_pool(path: str | os.PathLike[str], *, trusted: bool = False) -> tuple[Path, ByteImages, npt.NDArray[Any]]:
+    """The file's absolute path, its images, mapped and read-only, and their labels.
+
+    Parameters
+    ----------
+    path : str or path-like
+        What `write_pool` wrote.
+    trusted : bool, default=False
+        Leave out the checksum, for which every byte is read: another process of this program compared it.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no pool, was cut short or altered.
+    """
     found = Path(os.path.realpath(checked_path(path)))
     if not is_pool_file(found):
         raise ModelFileError(f"{found} is no pool of images; SamplePool.generate(generator).save(path) makes one")
     try:
+        length = sealed_length(found, compare=not trusted)
         with open(found, "rb") as file:
-            labels = npy.read_array(file, allow_pickle=False)
-            npy.read_magic(file)
-            shape, _, dtype = npy.read_array_header_1_0(file)
+            labels = _labels(file, length)
+            shape, dtype = array_header(file)
             start = file.tell()
-        if dtype != np.uint8 or labels.shape != shape[:1] or len(shape) != 4:
+        if dtype != np.uint8 or len(shape) != 4 or len(labels) != shape[0] or not shape[0]:
             raise ValueError(f"its arrays are {labels.dtype} {labels.shape} and {dtype} {shape}")
+        if start + int(np.prod([int(side) for side in shape], dtype=object)) != length:
+            raise ValueError(f"it has {length} bytes, which images of shape {shape} do not fill")
         images = np.memmap(found, dtype=np.uint8, mode="r", offset=start, shape=shape)
     except OSError as error:
         raise path_error(error, f"could not read {found}") from error
     except (ValueError, EOFError) as error:
         raise ModelFileError(f"{found} is no pool of images, or was cut short; write it again: {error}") from error
     return found, images, labels
+
+
+def _labels(file: Any, length: int) -> npt.NDArray[Any]:
+    """The labels in front of the images; their size is compared before they are read."""
+    shape, dtype = array_header(file)
+    if len(shape) != 1 or dtype.kind not in "biuU":
+        raise ValueError(f"its labels are {dtype} {shape}")
+    size = shape[0] * dtype.itemsize
+    if size > length - file.tell():
+        raise ValueError(f"its labels would take {size} bytes, and the file has {length}")
+    labels = np.frombuffer(file.read(size), dtype)
+    if dtype.kind == "U":
+        labels.tolist()  # a number that is no letter is found here
+    return labels

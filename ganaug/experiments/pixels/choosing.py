@@ -25,6 +25,7 @@ from ganaug.parallel import run_tasks
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.selection.blends import Blend
 from ganaug.selection.judging import best_blend, evidence
+from ganaug.surroundings import own_surroundings
 from ganaug.threads import one_thread
 from ganaug.types import IntArray
 
@@ -83,6 +84,7 @@ class BlendChoice:
     verdict: str
 
 
+@own_surroundings
 def choose_blend(
     X: Any,
     y: Any = None,

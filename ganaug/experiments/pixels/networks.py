@@ -25,8 +25,9 @@ class _Block(nn.Module):
         super().__init__()
         kernel = KERNEL[dims]
         std = math.sqrt(2 / (n_in * kernel**dims))  # He et al. 2015
-        self.weight = nn.Parameter(torch.empty(n_out, n_in, *(kernel,) * dims).normal_(0.0, std, generator=rng))
-        self.norm = _NORM[dims](n_out)
+        shape = n_out, n_in, *(kernel,) * dims
+        self.weight = nn.Parameter(torch.empty(shape, dtype=torch.float32).normal_(0.0, std, generator=rng))
+        self.norm = _NORM[dims](n_out, dtype=torch.float32)
         self.dims, self.stride, self.padding = dims, stride, kernel // 2
 
     def forward(self, x: Tensor) -> Tensor:  # (B, n_in, *spatial) -> (B, n_out, *spatial / stride)

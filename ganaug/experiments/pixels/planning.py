@@ -12,7 +12,7 @@ from ganaug.experiments.pixels.arms import Arm
 from ganaug.experiments.pixels.cells import ArmCell, QualityCell, Row
 from ganaug.experiments.pixels.judges import Judging, applies
 from ganaug.experiments.pixels.makers import wanted
-from ganaug.experiments.pixels.pools import read_pool
+from ganaug.experiments.pixels.pools import is_filled, read_pool
 from ganaug.experiments.pixels.samples import Split, read_split
 from ganaug.experiments.pixels.training import Schedule
 from ganaug.seeding import child_seed
@@ -53,7 +53,7 @@ class Turn:
         """A few real and synthetic samples of each class, for each generator whose samples are there."""
         found = {}
         for name, (path, _) in self.pools.items():
-            if path.exists():
+            if is_filled(path):
                 pool, split = read_pool(path), self.split
                 found[self.name, self.seed, name] = {
                     str(label): (

@@ -13,15 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.estimators import load
-from ganaug.exceptions import GanaugWarning, InvalidDataError, ModelFileError
+from ganaug.exceptions import DataWarning, GanaugWarning, InvalidDataError, ModelFileError
 from ganaug.experiments.classifiers import seeded
 from ganaug.experiments.pixels.samples import Split
 from ganaug.files import write_whole
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.seeding import child_seed, numpy_generator
+from ganaug.sums import Sealed, sealed_length
+from ganaug.surroundings import warn
 from ganaug.types import IntArray
 
-__all__ = ["SampledPool", "fill_pool", "read_pool", "sampled"]
+__all__ = ["SampledPool", "fill_pool", "is_filled", "read_pool", "sampled"]
 
 
 class SampledPool(NamedTuple):
@@ -63,7 +65,29 @@ def fill_pool(generator: Any, split: Split, seed: int, path: Path) -> None:
         raise KeyboardInterrupt
     buffer = io.BytesIO()
     np.savez(buffer, **made._asdict())
-    write_whole(path, buffer.getvalue())
+    sealed = io.BytesIO()
+    file = Sealed(sealed)
+    file.write(buffer.getvalue())
+    file.close()
+    write_whole(path, sealed.getvalue())
+
+
+def is_filled(path: Path) -> bool:
+    """Whether `fill_pool` wrote the file, and it is as it was written.
+
+    Warns
+    -----
+    DataWarning
+        If it is there, and was damaged or altered.
+    """
+    try:
+        sealed_length(path, required=True)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        warn(f"the cached samples in {path} are damaged or altered ({error}); they are made again", DataWarning)
+        return False
+    return True
 
 
 def read_pool(path: Path) -> SampledPool:

@@ -21,15 +21,17 @@ from ganaug.experiments.pixels.cells import ArmCell, QualityCell, Row, run_cell
 from ganaug.experiments.pixels.comparison import ImageComparison
 from ganaug.experiments.pixels.makers import MAKERS
 from ganaug.experiments.pixels.planning import Place, Plan, Turn
-from ganaug.experiments.pixels.pools import fill_pool
+from ganaug.experiments.pixels.pools import fill_pool, is_filled
 from ganaug.experiments.pixels.samples import Split
 from ganaug.experiments.pixels.training import SAMPLERS, Schedule, augmentation
 from ganaug.parallel import side_by_side
 from ganaug.seeding import root_seed
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["compare_images", "compare_series"]
 
 
+@own_surroundings
 def compare_images(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,
@@ -124,6 +126,7 @@ def compare_images(
     return _carried_out(plan, cache, finished_only, n_jobs, verbose)
 
 
+@own_surroundings
 def compare_series(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,
@@ -264,7 +267,7 @@ def _work(turn: Turn, done: dict[Place, list[Row]], n_jobs: int | None, show: An
     broken = {}
     for name in dict.fromkeys(cell.generator for _, cell in turn.missing if cell.generator):
         path, seed = turn.pools[name]
-        if not path.exists():
+        if not is_filled(path):
             try:
                 fill_pool(turn.generators[name], turn.split, seed, path)
             except Exception as error:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ganaug.codecs.images import ImageCodec
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.seeding import numpy_generator
+from ganaug.surroundings import own_surroundings
 from ganaug.types import IntArray
 
 __all__ = ["READERS", "Split", "long_tailed", "read_split", "seen"]
@@ -43,6 +44,7 @@ class Split(NamedTuple):
         return np.bincount(self.y_train, minlength=len(self.labels)).astype(np.int64)
 
 
+@own_surroundings
 def long_tailed(
     X: Any, y: npt.ArrayLike, counts: Sequence[int] | Mapping[Any, int], seed: int = 0
 ) -> tuple[Any, npt.NDArray[Any]]:

@@ -289,9 +289,9 @@ def _loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:  # (B, K), (B,),
 def _mixed(alpha: float, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Lambda ~ Beta(alpha, alpha) and what is left of 1, and whom each item is mixed with; nobody without Mixup."""
     if not alpha:
-        return torch.ones(2), torch.zeros(0, dtype=torch.long)
+        return torch.ones(2, dtype=torch.float32), torch.zeros(0, dtype=torch.long)
     share = float(rng.beta(alpha, alpha))
-    return torch.tensor([share, 1 - share]), torch.from_numpy(rng.permutation(size))
+    return torch.tensor([share, 1 - share], dtype=torch.float32), torch.from_numpy(rng.permutation(size))
 
 
 def _rate(progress: float) -> float:
