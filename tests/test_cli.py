@@ -225,6 +225,19 @@ def test_sample_streams_row_groups(model, here):
     file.close()
 
 
+@pytest.mark.parametrize("copies", [None, 0])
+def test_sample_says_that_copies_were_not_looked_for(model, here, monkeypatch, capsys, copies):
+    def made(self, n, label=None, **_):
+        rows = self.sample(n, random_state=0)
+        self.curation_ = {"u": {"drawn": 3, "kept": 3, "copies": copies}}
+        yield rows
+
+    monkeypatch.setattr(TabularGAN, "iter_samples", made)
+    assert main(["sample", str(model), "-n", "3", "-o", "a.csv", "--verbose", "--seed", "1"]) == 0
+    said = ", not compared with the training rows, of which the model file holds no trace" if copies is None else ""
+    assert capsys.readouterr().err == f"ganaug: a.csv: 3 synthetic{said}; seed 1\n"
+
+
 def test_sample_never_holds_more_than_a_chunk(model, here, monkeypatch):
     """However many rows: what is handed to the writer is one chunk, and it is dropped before the next is made."""
     alive = []
