@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,12 +13,13 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from ganaug.codecs.axes import looks_like_image
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, options
 from ganaug.estimators.rows import check_rows, column_names, modality_of, n_columns, n_rows, stacked
 from ganaug.estimators.strategy import new_rows
 from ganaug.estimators.targets import TargetCodec
 from ganaug.estimators.tasks import barely_begun, tell_few, tell_trouble, train_one
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.parallel import run_tasks, side_by_side
 from ganaug.seeding import child_seed, root_seed
@@ -174,6 +176,8 @@ class GANOversampler(BaseOverSampler):
 
         Warns
         -----
+        DataWarning
+            If 3-D data that are not of 8 bits look like grey images; without a ``generator`` they are series.
         FewSamplesWarning
             For each class that was too small for a GAN.
         TrainingWarning
@@ -285,7 +289,16 @@ class GANOversampler(BaseOverSampler):
         """What is cloned and trained."""
         given = self.generator
         if given is None:
-            return MODALITIES[modality_of(X)](verbose=self.verbose)
+            modality = modality_of(X)
+            if modality == "series" and len(X.shape) == 3 and looks_like_image(*X.shape[1:]):
+                warnings.warn(
+                    f"X of shape {tuple(X.shape)} and dtype {X.dtype} is taken for series (n, channels, length), and "
+                    "SeriesGAN is trained; if it holds grey images (n, H, W), give generator=ImageGAN(), and if not, "
+                    "generator=SeriesGAN()",
+                    DataWarning,
+                    stacklevel=4,
+                )
+            return MODALITIES[modality](verbose=self.verbose)
         if isinstance(given, type):
             raise InvalidTypeError(f"generator={given.__name__} is a class; write generator={given.__name__}()")
         if not (hasattr(given, "fit") and hasattr(given, "sample")):

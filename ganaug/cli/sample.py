@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     else:
         from ganaug.cli.image_folders import sample_folder
 
-        sample_folder(args, gan, n, label, seed, total)
+        sample_folder(args, gan, notes, n, label, seed, total)
     unchecked = any(counts.get("copies", 0) is None for counts in getattr(gan, "curation_", {}).values())
     copies = ", not compared with the training rows, of which the model file holds no trace" if unchecked else ""
     tell(args, f"{args.output}: {total} synthetic{copies}; seed {seed}")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ganaug.codecs.pictures import bands_of, learnt_as
 from ganaug.codecs.targets_of import split_item
 from ganaug.datasets.faces import default_face
 from ganaug.datasets.probing import Look, described, kind_of, same_kind
@@ -139,7 +140,7 @@ def _family(value: Any) -> str | None:
 def _channels(raw: Any, image: bool) -> int | None:
     """Channels of a real image; None where they cannot be told."""
     if isinstance(raw, Image.Image):
-        return None if raw.mode in {"P", "PA"} else len(raw.getbands())
+        return None if raw.mode in {"P", "PA"} else bands_of(learnt_as(raw.mode))
     if not image or not hasattr(raw, "shape"):
         return None
     if len(raw.shape) == 2:

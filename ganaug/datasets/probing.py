@@ -193,7 +193,7 @@ def kind_of(raw: Any, image: bool) -> Face:
         If it is no image, tensor or array.
     """
     if isinstance(raw, Image.Image):
-        return Face("pil", mode=raw.mode if raw.mode in {"L", "LA", "RGB", "RGBA"} else None)
+        return Face("pil", mode={"P": "RGB", "PA": "RGBA"}.get(raw.mode, raw.mode))
     if isinstance(raw, torch.Tensor):
         kind = "image" if isinstance(raw, tv_tensors.Image) else "tensor"
         return Face(kind, image, flat=image and raw.ndim == 2, dtype=str(raw.dtype).removeprefix("torch."))

@@ -63,6 +63,8 @@ class ConvolutionalGAN(BaseGAN):
     _untrained: ClassVar[int] = 400
     # Changes that real and synthetic samples alike pass through before they are judged.
     _policy: ClassVar[Sequence[str]]
+    # PIL's mode of the images read last, which their arrays do not tell.
+    _mode: str | None = None
 
     def __init__(
         self,
@@ -135,7 +137,8 @@ class ConvolutionalGAN(BaseGAN):
     # ---- samples -----------------------------------------------------------------------------
 
     def _resolved(self, X: Any, y: Any) -> tuple[Any, Any]:
-        samples, labels, _ = resolve_samples(X, y)
+        samples, labels, source = resolve_samples(X, y)
+        self._mode = source.mode
         return samples, labels
 
     def _loads(self, codec: Any) -> Load:

@@ -198,4 +198,4 @@ class ImageGAN(ConvolutionalGAN):
         self.layout = layout
 
     def _make_codec(self) -> ImageCodec:
-        return ImageCodec(self.layout)
+        return ImageCodec(self.layout, self._mode)

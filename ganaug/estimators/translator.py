@@ -239,12 +239,12 @@ class ImageTranslator(TranslationSampling):
         Prepared
         """
         self._check_parameters()
-        X, y, _ = resolve_samples(X, y)
+        X, y, source = resolve_samples(X, y)
         if y is None:
             raise InvalidDataError("ImageTranslator translates between two classes: give the labels y")
         labels = LabelCodec().fit(y)
         codes = labels.encode(y)
-        codec = ImageCodec(self.layout).fit(X)
+        codec = ImageCodec(self.layout, source.mode).fit(X)
         x = codec.encode(X, owner=type(self).__name__)
         if len(codes) != len(x):
             raise InvalidDataError(f"X has {len(x)} images and y has {len(codes)} labels; they must be as many")
