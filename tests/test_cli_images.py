@@ -31,9 +31,6 @@ class Brightness:
     def __sklearn_clone__(self):
         return Brightness(**self.get_params())
 
-    def _check_parameters(self):
-        return {}
-
     def fit(self, X, y, focus=None):
         self.shape_, self.means_ = X.shape[1:], {label: X[y == label].mean() for label in np.unique(y)}
         return self

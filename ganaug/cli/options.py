@@ -179,7 +179,8 @@ def training_parameters(args: argparse.Namespace, kind: Any) -> dict[str, Any]:
     given = {"max_steps": args.max_steps, "max_time": args.max_time, "device": args.device}
     parameters = {**{name: value for name, value in given.items() if value is not None and name in known}, **found}
     try:
-        kind(**parameters)._check_parameters()  # as fit does, but before anything is read
+        # as fit does, but before anything is read; a generator of another maker may have no such check
+        getattr(kind(**parameters), "_check_parameters", dict)()
     except (InvalidParameterError, InvalidTypeError) as error:
         wrong = next((name for name in parameters if str(error).startswith(f"{name}=")), None)
         option = f"--set {wrong}" if wrong in found else f"--{wrong}".replace("_", "-")
