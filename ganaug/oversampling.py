@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ganaug.codecs.axes import looks_like_image
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, options
-from ganaug.estimators.rows import check_rows, column_names, modality_of, n_columns, n_rows, stacked
+from ganaug.estimators.rows import check_lengths, check_rows, column_names, modality_of, n_columns, n_rows, stacked
 from ganaug.estimators.strategy import new_rows
 from ganaug.estimators.targets import TargetCodec
 from ganaug.estimators.tasks import barely_begun, tell_few, tell_trouble, train_one
@@ -234,10 +234,9 @@ class GANOversampler(BaseOverSampler):
         smallest = options.integer("min_class_size", self.min_class_size, 2)
         prototype = self._prototype(X)
         check_rows(X)
+        check_lengths(X, y)
         self._target = TargetCodec()
         vector, codes = self._target.fit(y)
-        if n_rows(X) != len(codes):
-            raise InvalidDataError(f"X has {n_rows(X)} rows and y has {len(codes)}; they must be as many")
         self.classes_, sizes = self._target.classes_, self._target.sizes_
         self.sampling_strategy_ = new_rows(self.sampling_strategy, self._target, codes)
         own_seed = getattr(prototype, "random_state", None)

@@ -30,6 +30,7 @@ from ganaug.exceptions import (
     ModelFileError,
 )
 from ganaug.files import checked_path, path_error, write_whole
+from ganaug.types import STORED_DTYPES as _DTYPES
 
 __all__ = [
     "FORMAT_VERSION",
@@ -48,8 +49,6 @@ Parts: TypeAlias = "tuple[dict[str, Any], dict[str, Array]]"
 _UPGRADERS: dict[int, Callable[[str, dict[str, Any], dict[str, Array]], Parts]] = {}
 
 _KEY = "ganaug"
-_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64", "complex64")
 # safetensors writes a larger header than the 100 MB that it reads back
 _MAX_DOCUMENT = 50_000_000
 

@@ -33,6 +33,9 @@ def fit_columns(table: Table, faces: list[Face], labels: Array | None, seed: int
         reason = suspicion(face, plain)
         if reason:
             warn(f"{describe(table.names, j)} {reason}", DataWarning)
+        remark = getattr(face, "remark", None)
+        if remark:
+            warn(f"{describe(table.names, j)} {remark}", DataWarning)
     if waiting:
         rows = np.arange(table.n_rows)
         if table.n_rows > _MAX_CONTEXT_ROWS:

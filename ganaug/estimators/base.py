@@ -25,6 +25,7 @@ from ganaug.estimators.judging import hold_out
 from ganaug.estimators.parts import plain_parameters, saved_parts
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rebuilding import RebuildingMixin
+from ganaug.estimators.rows import check_lengths
 from ganaug.estimators.scoring import ScoringMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
 from ganaug.files import check_writable, checked_path
@@ -111,6 +112,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         if getattr(self, "checkpoint", None) is not None:  # told now, and not when it is to be written
             check_writable(checked_path(self.checkpoint))
         X, y = self._resolved(X, y)
+        check_lengths(X, y)
         seed = root_seed(self.random_state)
         if self._continues():
             codec, labels = self.codec_, self.label_codec_
@@ -125,8 +127,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         x = codec.encode(X, owner=type(self).__name__)
         if codes is None:
             codes = np.zeros(len(x), np.int64)
-        if len(codes) != len(x):
-            raise InvalidDataError(f"X has {len(x)} rows and y has {len(codes)}; they must be as many")
+        check_lengths(x, codes)
         if len(x) < 2:
             raise InvalidDataError(f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least 2 rows")
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)

@@ -24,6 +24,7 @@ from ganaug.estimators.fitting import history_frame
 from ganaug.estimators.flips import FlipCheck
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rebuilding import numpy_of
+from ganaug.estimators.rows import check_lengths
 from ganaug.estimators.translation_classes import two_classes
 from ganaug.estimators.translation_drawing import TranslationSampling, side_by_side
 from ganaug.estimators.translation_playing import judged, play
@@ -242,12 +243,11 @@ class ImageTranslator(TranslationSampling):
         X, y, source = resolve_samples(X, y)
         if y is None:
             raise InvalidDataError("ImageTranslator translates between two classes: give the labels y")
+        check_lengths(X, y, "images")
         labels = LabelCodec().fit(y)
         codes = labels.encode(y)
         codec = ImageCodec(self.layout, source.mode).fit(X)
         x = codec.encode(X, owner=type(self).__name__)
-        if len(codes) != len(x):
-            raise InvalidDataError(f"X has {len(x)} images and y has {len(codes)} labels; they must be as many")
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
     @own_surroundings
