@@ -32,8 +32,7 @@ def fit_columns(table: Table, faces: list[Face], labels: Array | None, seed: int
             waiting[j] = plain
         reason = suspicion(face, plain)
         if reason:
-            message = f"{describe(table.names, j)} {reason}; drop it before fitting"
-            warn(message, DataWarning)
+            warn(f"{describe(table.names, j)} {reason}", DataWarning)
         remark = getattr(face, "remark", None)
         if remark:
             warn(f"{describe(table.names, j)} {remark}", DataWarning)

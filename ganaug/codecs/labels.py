@@ -16,10 +16,14 @@ from ganaug.codecs.pickling import PickledByState
 from ganaug.codecs.plain import Array, State
 from ganaug.codecs.storable import check_storable
 from ganaug.codecs.values import from_json, missing_in, object_array, pack_values, to_json, unpack_values
-from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
+from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning, ModelFileError
+from ganaug.surroundings import warn
 from ganaug.types import IntArray
 
-__all__ = ["LabelCodec"]
+__all__ = ["LabelCodec", "tell_alike"]
+
+# Floats as labels are questioned if there are more different ones, and fewer rows of each.
+_SOME_CLASSES, _ROWS_OF_A_CLASS = 10, 10
 
 
 class LabelCodec(PickledByState):
@@ -55,6 +59,11 @@ class LabelCodec(PickledByState):
             If y is empty, not 1-D, continuous or has missing values.
         InvalidTypeError
             If labels cannot be sorted, or no model file can hold them or the name of y.
+
+        Warns
+        -----
+        LabelWarning
+            If names of classes differ in nothing but case or spaces.
         """
         array = _open(y)
         if len(array) == 0:
@@ -66,10 +75,11 @@ class LabelCodec(PickledByState):
             self._index = array.dtype.categories[found]
         else:
             self._index = _sorted(_distinct(array))
-            _check_discrete(self._index)
+            _check_discrete(self._index, len(array))
         self.classes_ = _as_array(self._index)
         _check_name(self._name)
         check_storable(self, "the labels y")
+        tell_alike(self.classes_)
         return self
 
     def encode(self, y: Any) -> IntArray:
@@ -171,6 +181,23 @@ class LabelCodec(PickledByState):
         return codec
 
 
+def tell_alike(labels: Any) -> None:
+    """Warn of classes whose names differ in nothing but case or spaces, such as "yes" and " Yes"."""
+    alike: dict[str, list[str]] = {}
+    for label in labels:
+        if isinstance(label, str):
+            alike.setdefault(" ".join(label.split()).casefold(), []).append(label)
+    groups = sorted(sorted(names) for names in alike.values() if len(names) > 1)
+    if groups:
+        shown = "; ".join(", ".join(map(repr, names)) for names in groups[:5])
+        more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""
+        warn(
+            f"classes that differ in nothing but case or spaces: {shown}{more}. Each is a class of its own; if they "
+            "are meant to be one, write them alike, for example by y.str.strip().str.lower()",
+            LabelWarning,
+        )
+
+
 _CLOSE: dict[str, Any] = {
     "array": lambda values, name: values,
     "extension": lambda values, name: values,
@@ -240,17 +267,25 @@ def _check_target(array: Any) -> None:
         raise InvalidDataError("Complex data not supported")
 
 
-def _check_discrete(labels: pd.Index) -> None:
-    """Refuse numbers with a fraction, which are no classes."""
+def _check_discrete(labels: pd.Index, n_rows: int) -> None:
+    """Refuse numbers with a fraction, which are no classes, and floats of which there are too many for classes."""
     if labels.dtype.kind != "f":
         return
     values = labels.to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         raise InvalidDataError("Input y contains infinity; drop these rows")
+    n = len(values)
     if (values % 1 != 0).any():
         raise InvalidDataError(
             "Unknown label type: continuous. Maybe you are trying to fit a classifier, which expects discrete "
-            "classes on a regression target with continuous values."
+            f"classes on a regression target with continuous values. y holds {n} distinct numbers, some with "
+            "decimals; make classes of them first, for example y > threshold or pd.cut(y, 5, labels=False), or "
+            "pass y.astype(str) if each number is the name of a class"
+        )
+    if n > _SOME_CLASSES and n * _ROWS_OF_A_CLASS > n_rows:
+        raise InvalidDataError(
+            f"y holds {n} distinct floats in {n_rows} rows, which looks like a measurement; make classes of it first, "
+            "for example y > threshold or pd.cut(y, 5, labels=False), or pass y.astype(int) if each number is a class"
         )
 
 

@@ -322,7 +322,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         return {
             "max_steps": None if self.max_steps is None else options.integer("max_steps", self.max_steps, 1),
             "max_time": options.seconds("max_time", self.max_time),
-            "learning_rate": options.number("learning_rate", self.learning_rate, 0, open_low=True),
+            "learning_rate": options.number("learning_rate", self.learning_rate, 0, 1e6, open_low=True),
             "penalty": options.number("penalty", self.penalty, 0),
             "class_power": options.number("class_power", self.class_power, 0, 1),
             "validation_fraction": options.number("validation_fraction", self.validation_fraction, 0, 0.5),

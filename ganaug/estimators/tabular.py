@@ -17,6 +17,7 @@ from ganaug.estimators.base import BaseGAN
 from ganaug.estimators.distilling import Corrupt, broken_rows
 from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.exceptions import InvalidParameterError
 from ganaug.game import Plan
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
 from ganaug.seeding import child_seed
@@ -213,6 +214,8 @@ class TabularGAN(BaseGAN):
         options.integer("latent_dim", self.latent_dim, 1)
         options.number("jitter", self.jitter, 0)
         options.number("smoothing", self.smoothing, 0)
+        if self.keep_range not in (True, False):
+            raise InvalidParameterError(f"keep_range={self.keep_range!r} must be True or False")
         return super()._check_parameters()
 
     def _least_probability(self) -> float | str:
