@@ -20,7 +20,6 @@ from torch import Tensor
 from ganaug.allowance import allowance
 from ganaug.callbacks import BestSnapshot
 from ganaug.exceptions import (
-    GanaugError,
     InvalidParameterError,
     ModelFileError,
     ModelPathError,
@@ -118,18 +117,11 @@ class Checkpoint:
         """Whatever altered values lead to is said in one line."""
         try:
             yield
-        except (
-            GanaugError,
-            LookupError,
-            TypeError,
-            ValueError,
-            RuntimeError,
-            AttributeError,
-            ArithmeticError,
-        ) as error:
+        except Exception as error:  # in one line
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise ModelFileError(
-                f"checkpoint={str(self.path)!r} was altered: its parts do not fit together ({error}). Nothing was done "
-                "to the file; remove it, and the training starts from the beginning"
+                f"checkpoint={str(self.path)!r} was altered: its parts do not fit together ({reason}). Nothing was "
+                "done to the file; remove it, and the training starts from the beginning"
             ) from error
 
     def _found(self) -> State | None:

@@ -15,6 +15,7 @@ __all__ = [
     "InvalidDataError",
     "InvalidParameterError",
     "InvalidTypeError",
+    "LabelWarning",
     "MissingDependencyError",
     "ModelFileError",
     "ModelPathError",
@@ -70,6 +71,10 @@ class DataWarning(GanaugWarning):
 
 class TraceWarning(GanaugWarning):
     """A model file holds traces of single training samples; the message says which, and how to be rid of them."""
+
+
+class LabelWarning(GanaugWarning):
+    """Names of classes differ in nothing but case or spaces."""
 
 
 class TrainingWarning(GanaugWarning):

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from ganaug.codecs.axes import looks_like_image
 from ganaug.curation.curator import AUTO, check_rules
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, options
-from ganaug.estimators.rows import check_rows, column_names, modality_of, n_columns, n_rows, stacked
+from ganaug.estimators.rows import check_lengths, check_rows, column_names, modality_of, n_columns, n_rows, stacked
 from ganaug.estimators.strategy import new_rows
 from ganaug.estimators.targets import TargetCodec
 from ganaug.estimators.tasks import barely_begun, tell_few, tell_trouble, train_one
@@ -63,8 +63,8 @@ class GANOversampler(BaseOverSampler):
         `FewSamplesWarning`: on so few rows a GAN learns them by heart or not at all.
     curate : "auto", bool or list of str, default="auto"
         What the generators refuse, as in `TabularGAN`. "auto" leaves a generator that was given a ``curate`` of its
-        own as it is, and has all others refuse everything that can be: rows of an "other_class" too, which raises average
-        precision and F1 of a classifier, and moves classes apart where they overlap. Rows that are like
+        own as it is, and has all others refuse everything that can be: rows of an "other_class" too, which raises
+        average precision and F1 of a classifier, and moves classes apart where they overlap. Rows that are like
         their class, and no more, have ``curate=("copies", "outliers", "rules")``.
     n_jobs : int, optional
         Classes trained at the same time; as in joblib, whose
@@ -94,6 +94,9 @@ class GANOversampler(BaseOverSampler):
 
     Notes
     -----
+    A pickle or deep copy holds no trace of a single training row, as those of its generators, but for a class of fewer
+    than ``min_class_size`` rows: its `SmoothedBootstrap` is its rows.
+
     Balancing moves the decision threshold and unsettles predicted
     probabilities, whoever makes the rows. Compare with class weights and with
     a moved threshold before believing that it helped.
@@ -245,10 +248,9 @@ class GANOversampler(BaseOverSampler):
             check_rules(self.curate)
         prototype = self._prototype(X)
         check_rows(X)
+        check_lengths(X, y)
         self._target = TargetCodec()
         vector, codes = self._target.fit(y)
-        if n_rows(X) != len(codes):
-            raise InvalidDataError(f"X has {n_rows(X)} rows and y has {len(codes)}; they must be as many")
         self.classes_, sizes = self._target.classes_, self._target.sizes_
         self.sampling_strategy_ = new_rows(self.sampling_strategy, self._target, codes)
         own_seed = getattr(prototype, "random_state", None)

@@ -39,8 +39,8 @@ class Sealed:
     >>> sealed.write(b"abc")
     3
     >>> sealed.close()
-    >>> file.getvalue()[:17]
-    b'abc\nganaug sha256'
+    >>> file.getvalue()[:3], len(file.getvalue())
+    (b'abc', 82)
     """
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -19,6 +19,7 @@ from ganaug import GANOversampler, ImageGAN, SeriesGAN, SmoothedBootstrap, Tabul
 from ganaug.curation.forest import ArrayForest
 from ganaug.exceptions import GanaugError
 from ganaug.metrics.diagnosis import trace_findings
+from ganaug.report import building
 
 HERE = Path(__file__).resolve().parent
 BENCHMARKS = HERE.parent / "examples" / "benchmarks"
@@ -35,6 +36,12 @@ def attacks():
         for name in ("common", "reconstruction", "attacks"):
             patch.delitem(sys.modules, name, raising=False)
         yield importlib.import_module("attacks")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Reports without intervals, which are most of the work."""
+    monkeypatch.setattr(building, "RESAMPLES", 0)
 
 
 @pytest.fixture(scope="module")
@@ -321,7 +328,7 @@ def test_a_checkpoint_holds_no_sample(attacks, kind, gan, tmp_path):
         pass
 
     def stop(event):
-        if event.step == 12:
+        if event.step == 30:
             raise Stopped
 
     X, path = data[kind](0), tmp_path / "run.ckpt"

@@ -402,6 +402,28 @@ def test_suspicious_columns_are_named(column, words):
         TableCodec().fit(pd.DataFrame({"it": column}))
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{0},{1:03d}", "1,0{0:02d}.{1:02d}", "${0}.5", "{0},5 €", "{0}.{1}%", "({0}.5)", "0{0}/04/2024"[1:],
+        "2024-03-31T01:{0:02d}:{1:02d}+01:00", "14:{0:02d}", "2:{0:02d}:{1:02d}",
+    ],
+)  # fmt: skip
+def test_numbers_and_dates_as_text_are_no_identifiers(written):
+    column = [written.format(i, (i * 37) % 60) for i in range(60)]
+    with pytest.warns(
+        DataWarning, match="column 'it' holds numbers or dates as text, such as .*; make numbers"
+    ) as told:
+        TableCodec().fit(pd.DataFrame({"it": column}))
+    assert not any("drop" in str(one.message) for one in told)
+
+
+@pytest.mark.parametrize("written", ["{:05d}", "+49 30 {:05d}", "A-{}", "123-45-{:04d}", "10.0.0.{}", "c0ffee{}"])
+def test_identifiers_with_digits_are_still_identifiers(written):
+    with pytest.warns(DataWarning, match="column 'it' looks like an identifier .*; drop it"):
+        TableCodec().fit(pd.DataFrame({"it": [written.format(i) for i in range(60)]}))
+
+
 def test_ordinary_columns_are_not_suspected():
     TableCodec().fit(pd.DataFrame({"f": rng().normal(size=80), "g": np.arange(80.0), "i": rng(1).integers(0, 99, 80)}))
 

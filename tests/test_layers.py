@@ -52,6 +52,7 @@ OPTIONAL = {
     "distributed": "dask",
     "matplotlib": "plot",
     "pyarrow": "parquet",
+    "pytz": "",
     "ray": "",
     "skops": "",
     "tensorboard": "tensorboard",

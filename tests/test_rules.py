@@ -304,6 +304,35 @@ def test_all_rows_confirm_what_a_sample_shows():
     assert [rule.support for rule in find_rules(good, max_rows=500)] == [3000]
 
 
+CURVES = {"root": np.sqrt, "power": lambda x: x**3, "growth": lambda x: np.exp(x / 3), "falling": lambda x: 1 / x}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_curves_are_found_and_noise_around_one_is_none(name, rng):
+    x = rng.gamma(3, 2, 5000) + 0.1
+    exact = pd.DataFrame({"x": x, "y": CURVES[name](x)})
+    [rule] = find_rules(exact)
+    assert set(rule.columns) == {"x", "y"} and rule.exceptions == 0
+    late = pd.DataFrame({"start": np.cumsum(rng.exponential(1, 400))})
+    late["end"] = late["start"] + 0.2 * rng.random(400)  # in the same order by and large, but along no curve
+    assert [rule.kind for rule in find_rules(late)] == ["order"]
+
+
+def test_hours_between_two_dates_are_a_difference(rng):
+    start = planted.DAY + pd.to_timedelta(rng.integers(0, 10**7, 400), unit="s")
+    end = start + pd.to_timedelta(rng.exponential(9000, 400).astype(int), unit="s")
+    frame = pd.DataFrame({"start": start, "end": end, "hours": ((end - start).total_seconds() / 3600).round(2)})
+    assert "hours = 24 * end - 24 * start (to 0.01)" in [str(rule) for rule in find_rules(frame)]
+
+
+def test_many_dummies_are_one_group_wherever_they_stand(rng):
+    levels = np.minimum(rng.zipf(1.3, 20_000), 133)
+    frame = pd.get_dummies(pd.DataFrame({"proto": levels, "kind": rng.choice(list("abc"), 20_000)}).astype(str))
+    frame = frame.assign(size=rng.normal(size=20_000))[rng.permutation([*frame, "size"])]
+    found = find_rules(frame)
+    assert sorted(len(rule.columns) for rule in found) == [3, 133] and {rule.kind for rule in found} == {"one-hot"}
+
+
 def test_grids_are_told_apart_from_rules(rng):
     frame = pd.DataFrame({"price": rng.integers(1, 400, 500) * 0.25, "x": rng.normal(size=500)})
     found = find_rules(frame)
@@ -328,6 +357,12 @@ def test_a_bad_parameter_of_find_rules_is_named(name, value):
 )
 def test_tables_in_which_nothing_can_be_found_have_no_rules(table):
     assert len(find_rules(table)) == 0
+
+
+def test_infinities_are_refused_with_their_column():
+    frame = pd.DataFrame({"a": [1.0] * 200, "b": [np.inf] + [2.0] * 199})
+    with pytest.raises(InvalidDataError, match="column 'b' contains infinity"):
+        find_rules(frame)
 
 
 def test_public_names_come_from_the_top():

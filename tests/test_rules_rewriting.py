@@ -358,6 +358,41 @@ def test_decoded_rows_with_missing_values_and_nullable_dtypes_keep_the_rules(rng
     assert check.loc[kept, "broken"].sum() == 0, check[check["broken"] > 0].to_string()
 
 
+CASTS = {
+    "i": ["int64", "Int64", "float64", "float32", "int32"],
+    "f": ["float64", "Float64", "float32"],
+    "b": ["bool", "boolean", "int8"],
+    "M": ["M8[s]", "M8[ns]", "M8[us]"],
+    "O": ["category", "str", "object"],
+}
+
+
+def random_table(rng):
+    """Some kinds of rules side by side, in random dtypes, with random holes, for a random number of rows."""
+    n = int(rng.choice([5, 30, 120, 300, 700]))
+    kinds = rng.choice(len(planted.KINDS), rng.integers(1, 4), replace=False)
+    frame = pd.concat([planted.KINDS[kind](rng, n)[0] for kind in kinds], axis=1)
+    for name in frame:
+        casts = CASTS.get(frame[name].dtype.kind, CASTS["O"])
+        frame[name] = frame[name].astype(casts[rng.integers(len(casts))])
+        if rng.random() < 0.25:
+            frame[name] = frame[name].mask(rng.random(n) < rng.choice([0.01, 0.2, 0.9, 1.0]))
+    return frame
+
+
+@pytest.mark.parametrize("seed", [*range(12), *(pytest.param(k, marks=pytest.mark.slow) for k in range(12, 200))])
+def test_random_tables_come_back_with_their_dtypes_and_holes_and_keep_what_is_rewritten(seed):
+    frame = random_table(np.random.default_rng(seed))
+    rewriter = Rewriter().fit(frame, find_rules(frame))
+    rewritten = rewriter.rewrite(frame)
+    back = rewriter.restore(rewritten)
+    assert back.dtypes.equals(frame.dtypes) and back.isna().equals(frame.isna())
+    assert_kept(rewriter, rewritten, seeds=1)
+    config, arrays = rewriter.get_state()
+    again = Rewriter.from_state(json.loads(json.dumps(config)), arrays)
+    pd.testing.assert_frame_equal(again.restore(rewritten), back)
+
+
 REAL = ["oil", "page_blocks", "thyroid_sick", "sick_euthyroid", "telco_churn", "adult", "hepatitis"]
 
 

@@ -574,3 +574,39 @@ def test_loading_from_bytes_by_joblib_says_nothing(fitted):
     joblib.dump(fitted["table"], buffer)
     buffer.seek(0)
     assert joblib.load(buffer).n_steps_ == 3
+
+
+def test_a_report_of_a_loaded_model_says_that_copies_were_not_looked_for(fitted, tmp_path):
+    from ganaug.report.samples import _curation
+    from ganaug.report.training import curation_rows
+
+    again = by_file(fitted["table"], tmp_path)
+    again.sample(5, label=1, random_state=0)
+    rows = curation_rows(again.curation_)
+    assert rows[0]["copies"] is None and rows[0]["kept"] == 5
+    page = _curation({"curation": rows})
+    assert "not checked" in page and "were not looked for" in page
+    fitted["table"].sample(5, label=1, random_state=0)
+    page = _curation({"curation": curation_rows(fitted["table"].curation_)})
+    assert "not checked" not in page and "were not looked for" not in page
+
+
+def test_the_command_line_says_that_copies_were_not_looked_for(fitted, tmp_path, capsys):
+    from ganaug.cli.main import main
+
+    for kept, said in ((False, True), (True, False)):
+        path = tmp_path / f"model-{kept}.safetensors"
+        fitted["table"].save(path, keep_copies_check=kept)
+        assert main(["sample", str(path), "-n", "5", "--output", str(tmp_path / f"{kept}.csv"), "--verbose"]) == 0
+        assert ("copies of training rows were not looked for" in capsys.readouterr().err) == said
+
+
+@pytest.mark.parametrize("least", [0.25, 0.0])
+def test_a_first_file_with_one_number_for_all_classes_is_read(tmp_path, least):
+    import ganaug.state as state
+
+    config = {"curator": {"forest_depth": 3, "min_probability": least}}
+    _, arrays = state._from_1("TabularGAN", config, {"condition_counts": np.array([5, 9])})
+    np.testing.assert_array_equal(arrays["curator/least"], np.full(2, least, np.float32))
+    for damaged in ({"curator": {"forest_depth": 3}}, {"curator": 7}, {}):
+        assert state._from_1("TabularGAN", damaged, {}) == (damaged, {})

@@ -427,7 +427,8 @@ def network_scores(model, X, y, seed=0):
     if 1 < len(labels) <= 12:
         every = np.stack([model.score_samples(X, np.full(len(y), label)) for label in labels])
         scores["logit over classes"] = scores["logit"] - every.mean(0)
-    scores["size of features"] = np.linalg.norm(model.features(X, y), axis=1)
+    size = np.linalg.norm(model.features(X, y), axis=1)
+    scores |= {"large features": size, "small features": -size}
     return scores
 
 
@@ -456,9 +457,10 @@ def sample_scores(candidates, synthetic, reference):
 def combined(scores, member, seed=0, n_resamples=200):
     """An attacker who knows of half of the people and asks about the others: AUC with its interval of 95 %.
 
-    Logistic regression on all scores; each half is judged by what was learnt on the other.
+    Regression on all scores, none of which can count against being a member, for chance differences between two halves
+    have opposite signs; each half is judged by what was learnt on the other.
     """
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LinearRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
@@ -473,8 +475,8 @@ def combined(scores, member, seed=0, n_resamples=200):
     for half in (0, 1):
         ranks = QuantileTransformer(n_quantiles=min(50, len(member) // 4)).fit(matrix[fold != half])
         both = [np.column_stack([part, ranks.transform(part)]) for part in (matrix[fold != half], matrix[fold == half])]
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
-        said[fold == half] = rankdata(model.fit(both[0], member[fold != half]).decision_function(both[1]))
+        model = make_pipeline(StandardScaler(), LinearRegression(positive=True))
+        said[fold == half] = rankdata(model.fit(both[0], member[fold != half]).predict(both[1]))
     aucs = [np.mean([auc(said[f], member[f]) for f in halves]) for halves in _resampled(fold, member, n_resamples, rng)]
     value = np.mean([auc(said[fold == half], member[fold == half]) for half in (0, 1)])
     return float(value), float(np.quantile(aucs, 0.025)), float(np.quantile(aucs, 0.975))

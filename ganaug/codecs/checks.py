@@ -78,6 +78,8 @@ def refuse_infinities(table: Table, faces: list[Any]) -> None:
 def _infinite(raw: Any) -> bool:
     if isinstance(raw, np.ndarray) and raw.dtype.kind == "f":
         return bool(np.isinf(raw).any())
+    if raw.dtype.kind == "f":
+        return bool(np.isinf(raw.to_numpy(dtype=np.float64, na_value=np.nan)).any())
     numbers = pd.to_numeric(pd.Series(raw), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     return bool(np.isinf(numbers).any())
 

@@ -43,8 +43,10 @@ def fit_columns(
             waiting[j] = plain
         reason = suspicion(face, plain) if whole is None else ""
         if reason:
-            message = f"{describe(table.names, j)} {reason}; drop it before fitting"
-            warn(message, DataWarning)
+            warn(f"{describe(table.names, j)} {reason}", DataWarning)
+        remark = getattr(face, "remark", None)
+        if remark:
+            warn(f"{describe(table.names, j)} {remark}", DataWarning)
     if waiting:
         rows = np.arange(table.n_rows)
         if table.n_rows > _MAX_CONTEXT_ROWS:

@@ -31,10 +31,11 @@ class Signals:
     thousand times larger neither sets the scale nor blows up the networks.
 
     What is decoded stays between ``low`` and ``high``: the range seen, widened at each end by about ``range / (n - 1)``
-    for ``n`` series (at most 5 %), to a number of few digits, so that no series' own extreme is kept. This is the unbiased estimate of how far a uniform variable reaches beyond the
-    extremes of n draws; some margin there must be, since the next series of a continuous signal exceeds the largest
-    of n with probability 1 / (n + 1). An end that two series share is a bound (a saturated sensor, a rectified or
-    normalised signal) and gets no margin, and a margin never changes a sign.
+    for ``n`` series (at most 5 %), to a number of few digits, so that no series' own extreme is kept. That share is
+    the unbiased estimate of how far a uniform variable reaches beyond the extremes of n draws; some margin there must
+    be, since the next series of a continuous signal exceeds the largest of n with probability 1 / (n + 1). An end that
+    two series share is a bound (a saturated sensor, a rectified or normalised signal) and gets no margin, and a margin
+    never changes a sign. Centre and scale are rounded, too.
 
     Attributes
     ----------

@@ -121,7 +121,7 @@ def resolve_samples(
 def _read_dataset(dataset: Any, y: Any, size: tuple[int, int] | None) -> tuple[Any, Any, Source]:
     n = length_of(dataset)
     labels = known_targets(dataset) if y is None else resolve_targets(dataset, y)
-    names = class_names_of(dataset)
+    names = class_names_of(dataset, labels)
     classes = None if names is None else tuple(names)
     whole = _whole(dataset)
     if whole is not None and labels is not None and size is None:
@@ -132,7 +132,9 @@ def _read_dataset(dataset: Any, y: Any, size: tuple[int, int] | None) -> tuple[A
     def samples() -> Iterator[Any]:
         for i in range(n):
             where = _place(dataset, i)
-            sample, label = split_item(_item(dataset, i, where), where, labelled=y is None)
+            sample, label = split_item(
+                _item(dataset, i, where), where, y is None, None if labels is None else labels[i]
+            )
             if y is None:
                 read.append(label)
                 _check_label(label, labels, i, where)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.codecs.checks import check_names, check_size, each_column, refuse_infinities
+from ganaug.codecs.checks import check_names, check_size, describe, each_column, refuse_infinities
 from ganaug.codecs.columns import Column, read_as
 from ganaug.codecs.containers import CONTAINERS, Container, container_of
 from ganaug.codecs.dtypes import face_of
@@ -18,6 +18,7 @@ from ganaug.codecs.layout import Layout
 from ganaug.codecs.packing import pack_arrays, unpack_arrays
 from ganaug.codecs.pickling import PickledByState
 from ganaug.codecs.plain import Array, Plain, State
+from ganaug.codecs.storable import check_columns, check_storable
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.types import Block, FloatArray
 
@@ -101,17 +102,23 @@ class TableCodec(PickledByState):
         Raises
         ------
         InvalidDataError
-            For an empty table, infinities, complex numbers, duplicate names; it names the column.
+            For an empty table, infinities, complex numbers, duplicate names, a y of another length; it names
+            the column.
         InvalidTypeError
-            For what is no table, and for cells that are not scalars.
+            For what is no table, for cells that are not scalars, and for values, names and dtypes that no model
+            file can hold.
         """
         kind, X = container_of(X)
         container = CONTAINERS[kind].fit(X)
         table = CONTAINERS[kind].open(X)
         check_size(table)
         labels = None if y is None else np.asarray(y, dtype=np.int64)
+        if labels is not None and len(labels) != table.n_rows:
+            raise InvalidDataError(f"X has {table.n_rows} rows and y has {len(labels)}; they must be as many")
         faces = [face for _, face in each_column(table, lambda raw, j: face_of(raw))]
         refuse_infinities(table, faces)
+        check_storable(container, "the names of the columns" if table.names is not None else "X")
+        check_columns(faces, (describe(table.names, j) for j in range(len(faces))))
         columns = fit_columns(table, faces, labels, seed, self.keep_range, whole)
         self._set(kind, container, columns, table.names)
         return self

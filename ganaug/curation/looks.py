@@ -15,6 +15,7 @@ from ganaug.curation.curator import MIN_ROWS, RULES, SHARE_STEP, Curator
 from ganaug.curation.judge import WIDTH, Judge
 from ganaug.exceptions import InvalidDataError
 from ganaug.seeding import child_seed
+from ganaug.surroundings import own_surroundings
 from ganaug.types import FloatArray, IntArray
 
 __all__ = ["LooksCurator"]
@@ -206,6 +207,7 @@ class LooksCurator:
         config, arrays = self.get_state()
         return {"config": config, "arrays": arrays, "codec": self.codec, "n_conditions": self.judge.n_classes}
 
+    @own_surroundings
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(vars(type(self).from_state(**state)))
 

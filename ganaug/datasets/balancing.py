@@ -13,8 +13,9 @@ from sklearn.base import clone
 
 from ganaug.callbacks import say, wants_progress
 from ganaug.codecs.axes import looks_like_image
+from ganaug.codecs.profiles import name_classes
 from ganaug.codecs.sources import resolve_samples
-from ganaug.codecs.targets_of import class_names_of, length_of, resolve_targets
+from ganaug.codecs.targets_of import class_names_of, label_place, length_of, resolve_targets
 from ganaug.datasets.blended import BlendedDataset
 from ganaug.datasets.probing import Look, described, look_at, same_kind
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
@@ -91,16 +92,17 @@ def balance(
     {1: 20}
     """
     seed = root_seed(seed)
-    look = look_at(dataset)
     labels = resolve_targets(dataset, targets)
+    look = look_at(dataset, place=None if targets is None else label_place(dataset, labels))
     estimator = _prototype(generator, look)
     _check_mode(look, kwargs.get("transform", "auto"))
-    raw = dataset if look.transform is None else RawItems(dataset)
+    raw = dataset if look.transform is None else RawItems(dataset, look.form.label)
     size = image_size if image_size is not None else _size_made(look)
-    X, y, _ = resolve_samples(raw, labels, image_size=size)
+    X, y, source = resolve_samples(raw, labels, image_size=size)
     if getattr(estimator, "random_state", 0) is None:
         estimator.set_params(random_state=child_seed(seed, "training") % 2**31)
     estimator.fit(X, y)
+    name_classes(estimator, source.classes)
     return BlendedDataset(dataset, estimator, targets=targets, seed=seed, **kwargs)
 
 
@@ -194,15 +196,15 @@ def _size_made(look: Look) -> tuple[int, int] | None:
 class RawItems:
     """The samples of a dataset, as its transform is given them."""
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Any, place: Any) -> None:
+        self.dataset, self.place = dataset, place
         self.classes = class_names_of(dataset)
 
     def __len__(self) -> int:
         return length_of(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        look = look_at(self.dataset, index)
+        look = look_at(self.dataset, index, self.place)
         if look.transform is None:
             raise InvalidDataError(
                 f"item {index} of the {type(self.dataset).__name__} does not go through the transform that item 0 goes "

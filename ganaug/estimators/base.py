@@ -26,6 +26,7 @@ from ganaug.estimators.judging import hold_out
 from ganaug.estimators.parts import plain_parameters, saved_parts
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rebuilding import RebuildingMixin
+from ganaug.estimators.rows import check_lengths
 from ganaug.estimators.scoring import ScoringMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
 from ganaug.files import check_writable, checked_path
@@ -111,7 +112,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         self._check_parameters()
         if getattr(self, "checkpoint", None) is not None:  # told now, and not when it is to be written
             check_writable(checked_path(self.checkpoint))
-        X, y = self._resolved(X, y)
+        X, y, names = self._resolved(X, y)
+        check_lengths(X, y)
         seed = root_seed(self.random_state)
         if self._continues():
             codec, labels = self.codec_, self.label_codec_
@@ -126,11 +128,10 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         x = codec.encode(X, owner=type(self).__name__)
         if codes is None:
             codes = np.zeros(len(x), np.int64)
-        if len(codes) != len(x):
-            raise InvalidDataError(f"X has {len(x)} rows and y has {len(codes)}; they must be as many")
+        check_lengths(x, codes)
         if len(x) < 2:
             raise InvalidDataError(f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least 2 rows")
-        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
+        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_, names)
 
     @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> BaseGAN:
@@ -321,7 +322,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         return {
             "max_steps": None if self.max_steps is None else options.integer("max_steps", self.max_steps, 1),
             "max_time": options.seconds("max_time", self.max_time),
-            "learning_rate": options.number("learning_rate", self.learning_rate, 0, open_low=True),
+            "learning_rate": options.number("learning_rate", self.learning_rate, 0, 1e6, open_low=True),
             "penalty": options.number("penalty", self.penalty, 0),
             "class_power": options.number("class_power", self.class_power, 0, 1),
             "validation_fraction": options.number("validation_fraction", self.validation_fraction, 0, 0.5),

@@ -15,9 +15,8 @@ from ganaug.curation import Tally
 from ganaug.estimators import options
 from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.estimators.rows import modality_of
+from ganaug.estimators.rows import check_lengths, modality_of
 from ganaug.estimators.sampling import SamplingMixin
-from ganaug.exceptions import InvalidDataError
 from ganaug.rules.codec import RuledTableCodec
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.surroundings import own_surroundings
@@ -84,14 +83,14 @@ class SmoothedBootstrap(SamplingMixin):
     @own_surroundings
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Fit the codecs and encode the rows; see `TabularGAN.prepare`."""
+        check_lengths(X, y)
         labels = None if y is None else LabelCodec().fit(y)
         codes = None if labels is None else labels.encode(y)
         seed = child_seed(root_seed(self.random_state), "codec")
         codec = _CODECS[modality_of(X)](bool(self.keep_range)).fit(X, codes, seed=seed)
         x = codec.encode(X, owner=type(self).__name__)
         codes = np.zeros(len(x), np.int64) if codes is None else codes
-        if len(codes) != len(x):
-            raise InvalidDataError(f"X has {len(x)} rows and y has {len(codes)}; they must be as many")
+        check_lengths(x, codes)
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
     @own_surroundings

@@ -138,10 +138,10 @@ class ConvolutionalGAN(BaseGAN):
 
     # ---- samples -----------------------------------------------------------------------------
 
-    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any]:
+    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any, Sequence[str] | None]:
         samples, labels, source = resolve_samples(X, y)
         self._mode = source.mode
-        return samples, labels
+        return samples, labels, source.classes
 
     def _loads(self, codec: Any) -> Load:
         load: Load = codec.to_network

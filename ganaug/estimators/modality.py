@@ -66,9 +66,9 @@ class Modality:
         """The processes that train together, and the device of this one."""
         return Ranks(), device
 
-    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Samples and labels out of whatever holds both."""
-        return X, y
+    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any, Sequence[str] | None]:
+        """Samples and labels out of whatever holds both, and the names of labels that are places among them."""
+        return X, y, None
 
     def _designed(
         self,

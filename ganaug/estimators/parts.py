@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from ganaug.codecs import LabelCodec
+from ganaug.codecs.profiles import DataProfile
 from ganaug.estimators.prepared import Conditions
 from ganaug.exceptions import ModelFileError
 from ganaug.state import expect
@@ -45,6 +46,7 @@ def saved_parts(gan: Any, keep_copies_check: bool = False, as_it_is: bool = Fals
         "focus": gan.conditions_.focus,
         "curator": curator,
         "history": list(gan.history_.columns),
+        "profile": getattr(gan, "data_profile_", DataProfile()).get_state(),
         "discriminator": gan._discriminator if as_it_is else "second",
         **{name: getattr(gan, name) for name in _PLAIN},
     }
@@ -75,6 +77,9 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     gan = kind(**config["parameters"])
     gan._check_parameters()
     gan.design_ = _checked_design(kind, config)
+    for name, array in arrays.items():
+        if name.startswith(("codec/", "labels/")) and array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ModelFileError(f"array {name!r} is not finite")
     gan.codec_ = type(gan._make_codec()).from_state(config["codec"], _part(arrays, "codec"))
     labels = config["labels"]
     gan.label_codec_ = None if labels is None else LabelCodec.from_state(labels, _part(arrays, "labels"))
@@ -100,6 +105,8 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     gan.n_features_in_ = gan.codec_.n_features_
     if gan.codec_.feature_names_ is not None:
         gan.feature_names_in_ = np.asarray(gan.codec_.feature_names_, dtype=object)
+    known = config.get("profile")  # earlier versions kept none
+    gan.data_profile_ = DataProfile() if known is None else DataProfile.from_state(known)
     gan._warning = None
     gan.weights_ = _part(arrays, "weights")
     gan._discriminator, gan._second_weights = config.get("discriminator", "stored"), None

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from ganaug.curation import Tally
 from ganaug.estimators import options
-from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.estimators.prepared import Conditions, Prepared, profile_of
 from ganaug.estimators.where import Where, drawn_where
 from ganaug.exceptions import InvalidParameterError
 from ganaug.seeding import child_seed, numpy_generator, root_seed
@@ -54,6 +54,7 @@ class SamplingMixin(BaseEstimator):
         self.__dict__.pop("feature_names_in_", None)
         if prepared.feature_names is not None:
             self.feature_names_in_ = np.asarray(prepared.feature_names, dtype=object)
+        self.data_profile_ = profile_of(prepared)
         self._seed, self._n_draws = seed, 0
 
     @own_surroundings

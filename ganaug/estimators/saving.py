@@ -106,10 +106,12 @@ def read(path: str | os.PathLike[str]) -> tuple[Any, int]:
             found = _KINDS[state.kind](state.config, state.arrays)
         _try(found)
     except GanaugError as error:
-        raise ModelFileError(f"{os.fspath(path)} is damaged or was altered, save it again: {error}") from error
-    except Exception as error:  # whatever altered values lead to
+        reason = " ".join(str(error).split())
+        raise ModelFileError(f"{os.fspath(path)} is damaged or was altered, save it again: {reason}") from error
+    except Exception as error:  # whatever altered values lead to, in one line
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise ModelFileError(
-            f"{os.fspath(path)} is damaged or was altered, save it again: its parts do not fit together ({error})"
+            f"{os.fspath(path)} is damaged or was altered, save it again: its parts do not fit together ({reason})"
         ) from error
     return found, state.format_version
 

@@ -18,6 +18,7 @@ from ganaug.estimators.base import BaseGAN
 from ganaug.estimators.distilling import Corrupt, broken_rows
 from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.exceptions import InvalidParameterError
 from ganaug.game import Plan
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
 from ganaug.rules import Rules
@@ -231,6 +232,8 @@ class TabularGAN(BaseGAN):
         options.number("jitter", self.jitter, 0)
         options.number("smoothing", self.smoothing, 0)
         checked_rules(self.rules)
+        if self.keep_range not in (True, False):
+            raise InvalidParameterError(f"keep_range={self.keep_range!r} must be True or False")
         return super()._check_parameters()
 
     def _least_probability(self) -> float | str:

@@ -86,7 +86,7 @@ def traces(model: Any) -> dict[str, Any]:
             found["copies_check"] |= is_path and _checks_copies(generator.curator_)
             found["trained_discriminator"] |= is_path and generator._discriminator == "stored"
     found["exact_columns"] = sorted(set(found["exact_columns"]))
-    found["findings"] = [sentence for sentence in map(lambda say: say(found), _SENTENCES) if sentence]
+    found["findings"] = [sentence for sentence in (say(found) for say in _SENTENCES) if sentence]
     return found
 
 
@@ -155,8 +155,8 @@ _SENTENCES = (
         else ""
     ),
     lambda found: (
-        "It holds principal components of a table with more columns than a network can learn; of fewer rows than "
-        "columns they tell who was in the training."
+        "It holds principal components of a table with more columns than a network can learn; where there are fewer "
+        "rows than columns they tell who was in the training, and so do many samples."
         if found["factors"]
         else ""
     ),

@@ -25,6 +25,7 @@ from ganaug.estimators.distilling import numpy_of
 from ganaug.estimators.fitting import history_frame
 from ganaug.estimators.flips import FlipCheck
 from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.estimators.rows import check_lengths
 from ganaug.estimators.translation_classes import two_classes
 from ganaug.estimators.translation_drawing import TranslationSampling, side_by_side
 from ganaug.estimators.translation_playing import judged, play
@@ -244,13 +245,12 @@ class ImageTranslator(TranslationSampling):
         X, y, source = resolve_samples(X, y)
         if y is None:
             raise InvalidDataError("ImageTranslator translates between two classes: give the labels y")
+        check_lengths(X, y, "images")
         labels = LabelCodec().fit(y)
         codes = labels.encode(y)
         codec = ImageCodec(self.layout, source.mode).fit(X)
         x = codec.encode(X, owner=type(self).__name__)
-        if len(codes) != len(x):
-            raise InvalidDataError(f"X has {len(x)} images and y has {len(codes)} labels; they must be as many")
-        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
+        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_, source.classes)
 
     @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> ImageTranslator:

@@ -64,7 +64,7 @@ def preprocessing(frame: Any) -> ColumnTransformer:
         ("numbers", numbers, np.flatnonzero(is_number).tolist()),
         ("categories", categories, np.flatnonzero(~is_number).tolist()),
     ]
-    return ColumnTransformer(parts, sparse_threshold=0.0)
+    return ColumnTransformer(parts, sparse_threshold=0.0).set_output(transform="default")
 
 
 def seeded(estimator: Any, seed: int) -> Any:

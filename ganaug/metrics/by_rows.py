@@ -50,7 +50,8 @@ def frechet(c: Comparison) -> Estimate:
     if real.shape[1] > MAX_MOMENTS:
         from sklearn.decomposition import PCA
 
-        pca = PCA(min(REDUCED, *real.shape), svd_solver="randomized", random_state=c.seed % 2**32).fit(real)
+        pca = PCA(min(REDUCED, *real.shape), svd_solver="randomized", random_state=c.seed % 2**32)
+        pca.set_output(transform="default").fit(real)
         remark = f"on the {pca.n_components_} largest principal components of {real.shape[1]} features"
         real, fake = pca.transform(real), pca.transform(fake)
     return estimate(compared_by_moments(real, fake), c.sizes, **c.options((0.0, np.inf), remark=remark))

@@ -29,7 +29,9 @@ def default_classifier(tables: bool, seed: int) -> Any:
 
     if tables:
         return RandomForestClassifier(100, min_samples_leaf=2, class_weight="balanced", random_state=seed % 2**32)
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000, class_weight="balanced"))
+    return make_pipeline(
+        StandardScaler().set_output(transform="default"), LogisticRegression(max_iter=5000, class_weight="balanced")
+    )
 
 
 def average_precision(positive: npt.NDArray[np.bool_], ranking: Floats) -> Callable[[Floats], float]:

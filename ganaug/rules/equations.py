@@ -99,8 +99,9 @@ class Equation(Rule):
         object.__setattr__(self, "units", units)
 
     def _to(self) -> str:
-        if not self.units or self.units[0][0] <= 0 or self.units[0][0] == 0.5:
-            return ""
+        given = getattr(self, "tolerance", None) is not None
+        if not self.units or self.units[0][0] <= 0 or (self.units[0][0] >= 0.5 and not given):
+            return ""  # whole numbers go without saying
         return f" (to {number_text(2 * self.units[0][0])})"
 
     def _learnt_json(self) -> dict[str, Any]:
@@ -477,6 +478,15 @@ class Monotone(Equation):
     def slopes(self, inputs: list[Floats]) -> list[Floats]:
         """None: the tolerance says it all."""
         return [np.asarray(0.0)]
+
+    def widened(self, view: TableView, most: float = 3.0) -> Self:
+        """The same curve with a tolerance that all rows keep, if it takes at most so many times the old one."""
+        target, inputs = self._values(view)
+        off = np.abs(target - self.compute(inputs))
+        worst = float(off[np.isfinite(off)].max(initial=0.0))
+        if not self.tolerance < worst <= most * self.tolerance:
+            return self
+        return type(self)(self.column, self.of, self.knots, float(f"{1.05 * worst:.1e}"))
 
     def __str__(self) -> str:
         way = "rises" if self.knots[1][-1] >= self.knots[1][0] else "falls"

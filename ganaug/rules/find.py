@@ -9,7 +9,7 @@ import numpy as np
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
-from ganaug.rules.equations import LEAST_SHARE, Equation
+from ganaug.rules.equations import LEAST_SHARE, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows
 from ganaug.rules.find_equations import Numbers, find_copies, find_curves, find_sums, implied_orders
 from ganaug.rules.find_order import find_orders, find_within, without_steps
@@ -117,7 +117,7 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
     with work.stage(0.35) as part:
         orders = find_orders(search, [name for name in names if name not in flags], part, rng("order"))
 
-    equations = _equations(search, [name for name in names if name not in grouped], flags, work, rng)
+    equations = _equations(whole, search, [name for name in names if name not in grouped], flags, work, rng)
     targets = {rule.columns[0] for rule in equations}
     copied = {rule.columns[0] for rule in equations if len(rule.columns) == 2}
     settled = {pair for rule in equations for pair in implied_orders(rule, search)}
@@ -132,6 +132,7 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
 
 
 def _equations(
+    whole: TableView,
     search: TableView,
     names: list[Hashable],
     flags: set[Hashable],
@@ -154,7 +155,7 @@ def _equations(
         copies += find_copies(plain.without(parts), part, rng("rounded"), rounded=True)
     targets = {rule.target for rule in (*copies, *sums, *products)}
     with work.stage(0.1) as part:
-        curves = find_curves(plain.without(targets), part, rng("curves"))
+        curves = find_curves(plain.without(targets), whole, part)
     return [*copies, *sums, *products, *curves]
 
 
@@ -182,6 +183,8 @@ def _confirmed(found: list[Rule], sample: TableView, view: TableView) -> list[Ru
         rule = candidate._learn(sample)
         if view is not sample and not isinstance(rule, Equation):
             rule = candidate._learn(view)
+        if isinstance(rule, Monotone):
+            rule = rule.widened(view)
         rule = rule._measured(view)
         allowed = 1 - LEAST_SHARE if isinstance(rule, Equation) else 0.001 if isinstance(rule, Order) else 0.0
         if rule.support == 0 or rule.exceptions > allowed * rule.support:

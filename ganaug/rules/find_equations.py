@@ -23,11 +23,15 @@ LEAST_CURVE_ROWS = 200
 MOST_PERMUTED = 0.5
 # Where inputs are rounded too, an equation is looser and has to be worth more.
 MOST_PERMUTED_LOOSE = 0.2
+_OWN_PART = 0.15
 PROBES = 10
 _SCREENED = 256
 _WIDE = 160
 _WINDOW = 64
 _MAX_KNOTS = 64
+_PER_DAY = (24.0, 1440.0, 86400.0, 1 / 7)
+# of what its neighbours differ, a point on a smooth curve lies off the line between them
+_SMOOTH = 0.05
 _MOST_TERMS = 40
 _MOST_CORNERS = 8
 # how finely a factor may be written, and how many bits each of its digits costs
@@ -116,6 +120,9 @@ def proven(rule: Equation, numbers: Numbers, candidates: float, rng: np.random.G
         decided = np.isfinite(off)
         if decided.sum() < LEAST_ROWS or (off[decided] <= allowed[decided]).mean() < LEAST_SHARE:
             continue
+        own = units[0][0] + units[0][1] * np.abs(target[decided])
+        if units is loose and np.median(own / np.maximum(allowed[decided], 1e-300)) < _OWN_PART:
+            continue  # the finer column, which could not be computed again from rounded ones
         share = _permuted_share(rule, target, inputs, units, most, rng)
         if share > most:
             continue
@@ -290,9 +297,41 @@ def find_sums(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[Su
             if proof is not None:
                 found.append(proof)
                 span.add(vector)
-    rest = numbers.without([rule.target for rule in found])
+    for proof in _durations(numbers, work, rng):
+        vector = {proof.total: -1.0, **dict(zip(proof.parts, proof.coefficients, strict=True))}
+        if not span.covers(vector):
+            found.append(proof)
+            span.add(vector)
+    taken = [rule.target for rule in found]
+    rest = numbers.without([*taken, *(column.name for column in numbers.columns if column.is_time)])
     for places in windows(len(rest), work, 8.0 * PROBES, "longer sums"):
         found += _long_sums(rest.at(places), span, work, rng)
+    return found
+
+
+def _durations(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[Sum]:
+    """Numbers that count the hours, minutes or seconds between two dates; days are plain differences."""
+    dates = [j for j, column in enumerate(numbers.columns) if column.is_time and column.family != "time m"]
+    counts = [j for j, column in enumerate(numbers.columns) if column.is_number and len(column.distinct) > 2]
+    found = []
+    for late in dates:
+        for early in dates:
+            if early == late:
+                continue
+            between = numbers.values[:, late] - numbers.values[:, early]
+            for k in counts:
+                if not work.afford(20.0 * len(between), "durations"):
+                    return found
+                known = complete(between, numbers.values[:, k])
+                line = _line(between[known], numbers.values[known, k]) if known.sum() >= LEAST_ROWS else None
+                unit = next((u for u in _PER_DAY if line and abs(line / u - 1) < 0.02), None)
+                if unit is None:
+                    continue
+                names = [numbers.columns[place].name for place in (k, late, early)]
+                rule = Sum(names[0], names[1:], [unit, -unit])
+                proof = proven(rule, numbers, 3.0 * len(dates) ** 2 * len(counts), rng)
+                if proof is not None:
+                    found.append(proof)
     return found
 
 
@@ -528,8 +567,8 @@ def implied_orders(rule: Equation, view: TableView) -> set[frozenset[Any]]:
 # ---- curves
 
 
-def find_curves(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[Monotone]:
-    """Columns that rise or fall with another along one curve that is no line."""
+def find_curves(numbers: Numbers, whole: TableView, work: Work) -> list[Monotone]:
+    """Columns that rise or fall with another along one curve that is no line, drawn through all rows."""
     found: list[Monotone] = []
     taken: set[int] = set()
     for i, j in _alike(numbers, work):
@@ -537,6 +576,8 @@ def find_curves(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[
             continue
         coarse, fine = sorted((j, i), key=lambda k: (len(numbers.columns[k].distinct), -k))
         rule = _curve(numbers, coarse, fine)
+        if rule is not None and whole.n_rows > len(numbers.values):
+            rule = _curve(Numbers.of(whole, list(rule.columns)), 0, 1)
         if rule is not None:
             found.append(rule)
             taken.add(coarse)
@@ -557,11 +598,26 @@ def _curve(numbers: Numbers, coarse: int, fine: int) -> Monotone | None:
     slack = 2 * float(numbers.absolute[coarse]) + 1e-9 * float(np.abs(y).max())
     if not ((steps >= -slack).all() or (steps <= slack).all()):
         return None
-    at = np.unique(np.linspace(0, len(grid) - 1, min(_MAX_KNOTS, len(grid))).astype(np.int64))
-    knots_x, knots_y = grid[at], y[first][at]
-    off = float(np.abs(np.interp(x, knots_x, knots_y) - y).max())
-    if off > 0.01 * float(y.max() - y.min()):
+    heights = y[first]
+    between = np.interp(grid[1:-1], grid[::2], heights[::2])[::2]  # the others, from every second point
+    off = np.abs(heights[1:-1][::2] - between)
+    if np.median(off) > _SMOOTH * np.median(np.abs(heights[2:] - heights[:-2])) + slack:
         return None
-    tolerance = float(f"{1.2 * off + slack:.1e}") or slack
+    knots_x, knots_y, worst = _knots(grid, heights)
+    off = np.abs(np.interp(x, knots_x, knots_y) - y)
+    if worst > 0.01 * float(y.max() - y.min()) or np.median(off) > 0.01 * float(np.std(y)):
+        return None
+    tolerance = float(f"{1.2 * float(off.max()) + slack:.1e}") or slack
     names = numbers.columns[coarse].name, numbers.columns[fine].name
     return Monotone(*names, (tuple(knots_x.tolist()), tuple(knots_y.tolist())), tolerance)
+
+
+def _knots(x: Floats, y: Floats) -> tuple[Floats, Floats, float]:
+    """At most so many points of a curve that lines between them stay near it, and how far it is off. (m,), (m,)."""
+    at = np.unique(np.linspace(0, len(x) - 1, 9).astype(np.int64))
+    while True:
+        off = np.abs(np.interp(x, x[at], y[at]) - y)
+        worst = float(off.max())
+        if len(at) >= min(_MAX_KNOTS, len(x)) or worst == 0:
+            return x[at], y[at], worst
+        at = np.sort(np.append(at, int(off.argmax())))

@@ -164,7 +164,7 @@ def find_within(
                 continue
             by_chance = _confined(codes, values, len(levels), half, bar)
             if by_chance > 0:
-                found.append(Within(name, by)._with(certain=n >= SURE_WITHIN_ROWS and by_chance > 0.5))
+                found.append(Within(name, by)._with(certain=bool(n >= SURE_WITHIN_ROWS and by_chance > 0.5)))
     return found
 
 

@@ -151,8 +151,11 @@ class Gap:
         if self.keep_range and not (self.below and self.above):
             values = np.minimum(values, self.high) if self.below else np.maximum(values, self.low)
         plain = self._plain(values, face)
-        if not self.exceptions:
-            plain = self._inside(plain, low, high, face, work)
+        moved = self._inside(plain, low, high, face, work)
+        if self.exceptions:  # those keep their distance
+            inside = (gap >= 0) & (gap <= 1) if self.below and self.above else gap >= 0
+            moved = np.where(inside, moved, plain)
+        plain = moved
         work.put(self.column, plain, missing)
 
     def _plain(self, values: Array, face: Any) -> Array:

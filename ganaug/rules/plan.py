@@ -19,6 +19,7 @@ __all__ = ["STEPS", "Plan"]
 STEPS: dict[str, Any] = {step.kind: step for step in (States, Formula, Gap, Lookup, Flag, Mask)}
 
 _MOST_PATTERNS = 4096
+_MOST_EXCEPTIONS = 0.001
 
 
 class Plan:
@@ -197,8 +198,7 @@ class Plan:
         """Bounds that follow from others, where a column between them is computed later or may be missing."""
         above: dict[Hashable, set[Hashable]] = {}
         for rule in self._orders:
-            if not rule.exceptions:
-                above.setdefault(rule.low, set()).add(rule.high)
+            above.setdefault(rule.low, set()).add(rule.high)
         changed = True
         while changed and len(above) < 200:
             changed = False
@@ -215,13 +215,17 @@ class Plan:
         known = (low in self._bounds.get(high, {}).get("lowers", ())) or (
             high in self._bounds.get(low, {}).get("uppers", ())
         )
-        if known or not Order(low, high).holds(self.view).all():
+        if known:
+            return
+        rule = Order(low, high).learn(self.view)
+        if rule.exceptions > _MOST_EXCEPTIONS * rule.support:
             return
         for name, base, side in ((high, low, "lowers"), (low, high, "uppers")):
             computed = name in self._bounds or (name not in self.steps and base in self.steps)
             if computed and not self._reaches(base, name):
                 self._bounds_of(name)[side].append(base)
                 self.needs.setdefault(name, set()).add(base)
+                self._orders.append(rule)
                 return
 
     def _gap(self, name: Hashable, bounds: dict[str, Any]) -> Gap:

@@ -139,6 +139,8 @@ class ColumnView:
         try:
             self.face = face_of(raw) if face is None else face
             self.plain: Plain = self.face.read(raw)
+            if self.plain.values.dtype.kind == "f" and np.isinf(self.plain.values).any():
+                raise InvalidDataError("contains infinity; replace it with a finite number or NaN")
         except GanaugError as error:
             raise type(error)(f"column {name!r} {error}") from error
 
@@ -235,7 +237,7 @@ class ColumnView:
         if self.is_choice:
             known = pd.Index(self.face.levels, dtype=object)
             return [known[code] for code in self.distinct.tolist()]
-        return list(self.distinct.tolist())
+        return [bool(v) for v in self.distinct] if self.face.inner.kind == "b" else list(self.distinct.tolist())
 
     def codes(self, levels: list[Any]) -> Ints:
         """Places of the values in a list of levels; -1 where missing or not among them. (n,)."""

@@ -12,7 +12,7 @@ from sklearn.utils import assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug.estimators import options
-from ganaug.estimators.rows import check_rows
+from ganaug.estimators.rows import check_lengths, check_rows
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.oversampling import GANOversampler
 from ganaug.selection.finishing import CALIBRATIONS
@@ -60,6 +60,7 @@ def data(X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
     if not hasattr(X, "shape"):
         X = np.asarray(X)
     check_rows(X)
+    check_lengths(X, y)
     assert_all_finite(y, input_name="y")
     labels = column_or_1d(y, warn=True)
     check_classification_targets(labels)

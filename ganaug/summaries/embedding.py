@@ -55,7 +55,7 @@ def _mapped(real: Floats, fake: Floats, seed: int) -> tuple[str, float | None, t
     wide = [np.column_stack([X, np.zeros(len(X))]) if X.shape[1] < 2 else X for X in (real, fake)]
     if not wide[0].std(0).any():
         return "PCA", None, (wide[0][:, :2], wide[1][:, :2])
-    pca = PCA(2, svd_solver="full").fit(wide[0])
+    pca = PCA(2, svd_solver="full").set_output(transform="default").fit(wide[0])
     return "PCA", round(float(pca.explained_variance_ratio_.sum()), 4), (pca.transform(wide[0]), pca.transform(wide[1]))
 
 

@@ -57,7 +57,8 @@ def by_features(material: Material, arm: Arm, x_test: Tensor, judging: Judging) 
     from sklearn.preprocessing import StandardScaler
 
     balanced = "balanced" if arm.sampler == "balanced" else None
-    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight=balanced, max_iter=300))
+    scaler = StandardScaler().set_output(transform="default")
+    model = make_pipeline(scaler, LogisticRegression(class_weight=balanced, max_iter=300))
     weights = np.where(material.synthetic, arm.weight, 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 300 steps of lbfgs are what each arm gets
