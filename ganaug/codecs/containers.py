@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ganaug.codecs.arrays import ArrayContainer, ListContainer, TensorContainer, is_tensor
-from ganaug.codecs.foreign import conversion_of, full_name
+from ganaug.codecs.checks import conversion_of, full_name
 from ganaug.codecs.frames import FrameContainer
 from ganaug.codecs.sparse import SparseContainer
 from ganaug.exceptions import InvalidDataError, InvalidTypeError

@@ -185,7 +185,6 @@ def floats_of(raw: Any) -> Float64 | None:
     --------
     >>> from datetime import time
     >>> import numpy as np
-    import numpy.typing as npt
     >>> from ganaug.codecs.dtypes import floats_of
     >>> floats_of(np.array([time(0, 1), None], dtype=object))
     array([60., nan])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ganaug.codecs.arrays import is_tensor
 from ganaug.codecs.casts import dtype_from, dtype_state
-from ganaug.codecs.foreign import conversion_of, full_name
+from ganaug.codecs.checks import conversion_of, full_name
 from ganaug.codecs.pickling import PickledByState
 from ganaug.codecs.plain import Array, State
 from ganaug.codecs.storable import check_storable

@@ -402,7 +402,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             state = {"_discriminator": "stored", "_second_weights": None, **state}  # pickles of earlier versions
         super().__setstate__(state)
         if parts is not None:
-            self.curator_ = self._curator_of(*parts, self.codec_, self.conditions_.count)
+            config, arrays = parts
+            self.curator_ = self._curator_of(config, arrays, self.codec_, self.conditions_.count)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

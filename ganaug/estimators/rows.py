@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ganaug.codecs.foreign import conversion_of, full_name
+from ganaug.codecs.checks import conversion_of, full_name
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 
 __all__ = ["check_lengths", "check_rows", "column_names", "modality_of", "n_columns", "n_rows", "stacked"]

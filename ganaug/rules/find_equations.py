@@ -313,7 +313,7 @@ def _durations(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[S
     """Numbers that count the hours, minutes or seconds between two dates; days are plain differences."""
     dates = [j for j, column in enumerate(numbers.columns) if column.is_time and column.family != "time m"]
     counts = [j for j, column in enumerate(numbers.columns) if column.is_number and len(column.distinct) > 2]
-    found = []
+    found: list[Sum] = []
     for late in dates:
         for early in dates:
             if early == late:
