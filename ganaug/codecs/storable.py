@@ -91,7 +91,9 @@ def _learnt(part: Any) -> list[tuple[str, Any]]:
 def _same(one: Any, other: Any) -> bool:
     """Whether two learnt values are equal, type by type."""
     if isinstance(one, (pd.Index, np.ndarray)):
-        return type(one) is type(other) and _same_values(one, other)
+        # a range is whole numbers that are kept in another way
+        kinds = {pd.Index if isinstance(side, pd.RangeIndex) else type(side) for side in (one, other)}
+        return len(kinds) == 1 and _same_values(one, other)
     if isinstance(one, pd.CategoricalDtype):
         return one.ordered == other.ordered and _same(one.categories, other.categories)
     if isinstance(one, (np.dtype, pd.api.extensions.ExtensionDtype)):
