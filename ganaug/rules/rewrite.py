@@ -133,7 +133,10 @@ class Rewriter:
         restored = view_of(self.restore(shuffled))
         checked = []
         for rule in rules:
-            broken = float((~rule.holds(restored)).mean()) if rule.kept == REWRITTEN or _telling(rule) else 1.0
+            if rule.kept != REWRITTEN and not _telling(rule):
+                checked.append(rule)
+                continue
+            broken = float((~rule.holds(restored)).mean())
             most = max(3 * rule.exceptions, 2 * (rule.exceptions > 0)) / max(rule.support, 1)
             most += 2 / len(rows) if rule.exceptions else 0
             checked.append(rule._with(kept=REWRITTEN if broken <= most else GUARDED))
