@@ -33,7 +33,8 @@ def fit_columns(
     whole: Sequence[Any] | None = None,
 ) -> list[Column]:
     """Fit every column; warns of columns that should not be learnt from, unless ``whole`` says which are states."""
-    one_block = set() if whole is None else {j for j, name in enumerate(table.names) if name in set(whole)}
+    names = range(table.n_columns) if table.names is None else table.names
+    one_block = set() if whole is None else {j for j, name in enumerate(names) if name in whole}
     columns: list[Column | None] = []
     waiting: dict[int, Plain] = {}
     for j, face in enumerate(faces):

@@ -158,7 +158,12 @@ def _frame(table: Any) -> pd.DataFrame:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (np.isscalar(value) and bool(pd.isna(value))) or value is pd.NA or value is pd.NaT
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, (float, np.floating)) and value != value)
+    )
 
 
 def _condition(name: Any, place: int, wanted: Any) -> _Condition:
