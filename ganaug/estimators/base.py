@@ -385,7 +385,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             state = {"_discriminator": "stored", "_second_weights": None, **state}  # pickles of earlier versions
         super().__setstate__(state)
         if parts is not None:
-            self.curator_ = self._curator_of(*parts, self.codec_, self.conditions_.count)
+            config, arrays = parts
+            self.curator_ = self._curator_of(config, arrays, self.codec_, self.conditions_.count)
 
 
 def counts_of(y: IntArray, n: int) -> IntArray:
