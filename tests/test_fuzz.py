@@ -32,9 +32,10 @@ def files(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _own_timer():
-    before = signal.getsignal(signal.SIGPROF)
+    before = {number: signal.getsignal(number) for number, *_ in fuzz.TIMERS}
     yield
-    signal.signal(signal.SIGPROF, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.filterwarnings("ignore")  # of altered files, and of the libraries that read them
