@@ -17,6 +17,7 @@ import pandas as pd
 from imblearn.metrics import geometric_mean_score
 from imblearn.over_sampling import SMOTENC, RandomOverSampler
 from imblearn.pipeline import make_pipeline
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -25,10 +26,14 @@ from sklearn.metrics import average_precision_score, f1_score, make_scorer
 from sklearn.model_selection import StratifiedKFold, cross_validate
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from ganaug import GANOversampler, TabularGAN
+from ganaug import AugmentedClassifier, GANOversampler, TabularGAN
 
 DATA = Path(__file__).parent / "data" / "thyroid_sick.csv"
 LABEL, RARE = "class", "sick"
+CLASSIFIERS = {
+    "LogisticRegression": LogisticRegression(max_iter=2000),
+    "RandomForest": RandomForestClassifier(random_state=0),
+}
 SHOWN = ["age", "sex", "pregnant", "TSH", "T3", "TT4", "T4U", "FTI", "referral_source", "class", "is_synthetic"]
 
 # The first two do not move with the decision threshold; the other three do.
@@ -90,10 +95,6 @@ def compare(X, y, oversampler, folds, n_jobs=2):
     numeric = X.select_dtypes("number").columns.tolist()
     categorical = X.columns.difference(numeric, sort=False).tolist()
     smote = SMOTENC(categorical, random_state=0)
-    classifiers = {
-        "LogisticRegression": LogisticRegression(max_iter=2000),
-        "RandomForest": RandomForestClassifier(random_state=0),
-    }
     ways = {  # name -> steps that resample, class_weight
         "nothing": ([], None),
         "class weights": ([], "balanced"),
@@ -106,9 +107,9 @@ def compare(X, y, oversampler, folds, n_jobs=2):
     # The pipeline resamples its training fold and never the test fold. Its memory keeps what was
     # resampled, so that the second classifier trains on the same rows without a second GAN.
     with tempfile.TemporaryDirectory() as memory:
-        for name, classifier in classifiers.items():
+        for name, classifier in CLASSIFIERS.items():
             for way, (steps, class_weight) in ways.items():
-                model = classifier.set_params(class_weight=class_weight)
+                model = clone(classifier).set_params(class_weight=class_weight)
                 pipe = make_pipeline(*steps, encode(numeric, categorical), model, memory=memory)
                 found = cross_validate(pipe, X, y, scoring=METRICS, cv=splits, n_jobs=n_jobs)
                 found = pd.DataFrame({metric: found[f"test_{metric}"] for metric in METRICS})
@@ -140,7 +141,32 @@ def conclude(scores):
     print()
 
 
-# ---- 3. Look ----------------------------------------------------------------------------------
+# ---- 3. Decide --------------------------------------------------------------------------------
+
+
+def advise(X, y, oversampler, n_jobs=2):
+    """What to do with this table under the better classifier: the treatment that gains more than noise, or none."""
+    numeric = X.select_dtypes("number").columns.tolist()
+    categorical = X.columns.difference(numeric, sort=False).tolist()
+    pipe = make_pipeline(encode(numeric, categorical), CLASSIFIERS["RandomForest"])
+    model = AugmentedClassifier(
+        pipe, oversampler, scoring="balanced_accuracy", cv=2, n_jobs=n_jobs, random_state=0, verbose=False
+    ).fit(X, y)
+    print("What to do with this table: AugmentedClassifier tried every treatment on held-out real rows.\n")
+    tried = model.evidence_.assign(treatment=[named(row) for row in model.evidence_.itertuples()])
+    for row in tried.sort_values("score", ascending=False).itertuples():
+        print(f"  {row.treatment:32} {row.score:.3f}{'   <- chosen' if row.chosen else ''}")
+    print(f"\n  {model.verdict_}\n")
+
+
+def named(row):
+    """A blend of `AugmentedClassifier.evidence_` in words."""
+    if row.share == 0:
+        return "class weights" if row.class_weight else "nothing"
+    return f"{row.share:g} of balance" + (f" at weight {row.weight:g}" if row.weight != 1 else "")
+
+
+# ---- 4. Look ----------------------------------------------------------------------------------
 
 
 def draw(balanced, path):
@@ -245,9 +271,10 @@ def main(steps=None, folds=3, rows=None, n_jobs=2, out="out"):
     show_scores(compare(X, y, quiet, folds, n_jobs))
     print(
         "Differences within the spread mean nothing, and one table is one table. A gain in balanced accuracy and\n"
-        "G-mean that average precision and ROC AUC do not share is a moved threshold: that needs no new rows."
+        "G-mean that average precision and ROC AUC do not share is a moved threshold: that needs no new rows.\n"
     )
-    print(f"\nThe balanced table, with a column is_synthetic: {csv}")
+    advise(X, y, quiet, n_jobs)
+    print(f"The balanced table, with a column is_synthetic: {csv}")
     print(f"Real against synthetic values: {png if drawn else 'no picture; pip install matplotlib'}")
     print(f"({time.perf_counter() - started:.0f} s)")
 

@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _HOME = {
     "AugmentedClassifier": "ganaug.selection",
     "BlendedDataset": "ganaug.datasets",
+    "Copy": "ganaug.rules",
     "DataWarning": "ganaug.exceptions",
     "FewSamplesWarning": "ganaug.exceptions",
     "GANOversampler": "ganaug.oversampling",
@@ -22,18 +23,26 @@ _HOME = {
     "GanaugWarning": "ganaug.exceptions",
     "ImageGAN": "ganaug.estimators",
     "ImageTranslator": "ganaug.estimators",
+    "OneHot": "ganaug.rules",
+    "Order": "ganaug.rules",
+    "Product": "ganaug.rules",
+    "Rules": "ganaug.rules",
     "SeriesGAN": "ganaug.estimators",
     "SmoothedBootstrap": "ganaug.estimators",
+    "Sum": "ganaug.rules",
     "SyntheticDataset": "ganaug.datasets",
     "TabularGAN": "ganaug.estimators",
+    "TraceWarning": "ganaug.exceptions",
     "TrainingWarning": "ganaug.exceptions",
+    "Within": "ganaug.rules",
     "balance": "ganaug.datasets",
+    "find_rules": "ganaug.rules",
     "load": "ganaug.estimators",
     "quality_report": "ganaug.report",
 }
 
 # public as modules: ganaug.experiments.compare(...)
-_MODULES = {"experiments", "metrics", "plots", "transforms"}
+_MODULES = {"datasets", "experiments", "metrics", "plots", "transforms"}
 
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 
@@ -45,10 +54,12 @@ if TYPE_CHECKING:
         FewSamplesWarning,
         GanaugError,
         GanaugWarning,
+        TraceWarning,
         TrainingWarning,
     )
     from ganaug.oversampling import GANOversampler
     from ganaug.report import quality_report
+    from ganaug.rules import Copy, OneHot, Order, Product, Rules, Sum, Within, find_rules
     from ganaug.selection import AugmentedClassifier
 
 

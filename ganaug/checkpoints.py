@@ -52,7 +52,8 @@ class Checkpoint:
 
     It holds the networks, the state of their optimisers, the average, the best
     snapshot, the generator of random numbers and the history, no sample of
-    the data; it is written whole or not at all, and removed at the end. Where it
+    the data, but the discriminator that sees them and tells them from others; it is
+    written whole or not at all, and removed at the end. Where it
     cannot be written (a full disk, a folder that was removed) the training goes on,
     after one warning, and each later turn tries again.
 

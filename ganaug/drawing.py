@@ -1,12 +1,20 @@
-"""The only file that knows of matplotlib: new axes for the plots, never registered with pyplot."""
+"""The only file that knows of matplotlib: new axes for the plots, never registered with pyplot.
+
+A figure that pyplot does not know is freed like any other object, and no backend, style or current figure of the caller
+changes. The axes returned here show themselves in a notebook, as pyplot's figures do there.
+"""
 
 from __future__ import annotations
 
+import io
+from functools import cache
 from typing import Any
+
+import numpy as np
 
 from ganaug.exceptions import InvalidParameterError, MissingDependencyError
 
-__all__ = ["REAL", "SYNTHETIC", "axes_or_new", "grid_or_new"]
+__all__ = ["REAL", "SYNTHETIC", "axes_or_new", "grid_or_new", "picture"]
 
 # Blue and orange are told apart by all but a few eyes; real is drawn filled or round, synthetic as a line or a cross.
 REAL, SYNTHETIC = "#4a6fa5", "#d9622b"
@@ -27,9 +35,41 @@ def new_figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def picture(figure: Any) -> bytes:
+    """The figure as PNG, as notebooks show it."""
+    found = io.BytesIO()
+    figure.savefig(found, format="png", bbox_inches="tight")
+    return found.getvalue()
+
+
+@cache
+def _shown_axes() -> type[Any]:
+    """Axes that a notebook shows as a picture; made late, since matplotlib is optional."""
+    from matplotlib.axes import Axes
+
+    class ShownAxes(Axes):
+        """Axes of a new figure of ganaug."""
+
+        def _repr_png_(self) -> bytes:
+            return picture(self.figure)
+
+    return ShownAxes
+
+
+class AxesArray(np.ndarray):
+    """An object array of axes of one figure, which a notebook shows as a picture.
+
+    Indexing and iteration give the axes, as with the array that `matplotlib.pyplot.subplots` returns.
+    """
+
+    def _repr_png_(self) -> bytes | None:
+        figures = {id(ax.figure): ax.figure for ax in self.ravel() if ax.figure is not None}  # None: removed axes
+        return picture(next(iter(figures.values()))) if len(figures) == 1 else None
+
+
 def axes_or_new(ax: Any, width: float, height: float) -> Any:
     """The axes given, or those of a new figure, in inches."""
-    return new_figure(width, height).subplots() if ax is None else ax
+    return new_figure(width, height).add_subplot(axes_class=_shown_axes()) if ax is None else ax
 
 
 def grid_or_new(ax: Any, rows: int, columns: int, width: float, height: float) -> Any:
@@ -40,13 +80,17 @@ def grid_or_new(ax: Any, rows: int, columns: int, width: float, height: float) -
     InvalidParameterError
         If another number of axes is given.
     """
-    import numpy as np
-
     if ax is None:
-        return new_figure(width * columns, height * rows).subplots(rows, columns, squeeze=False)
+        figure = new_figure(width * columns, height * rows)
+        grid = figure.add_gridspec(rows, columns)
+        found = np.empty((rows, columns), dtype=object)
+        for row in range(rows):
+            for column in range(columns):
+                found[row, column] = figure.add_subplot(grid[row, column], axes_class=_shown_axes())
+        return found.view(AxesArray)
     given = np.empty(rows * columns, dtype=object)
     flat = list(np.ravel(np.asarray(ax, dtype=object)))
     if len(flat) != len(given):
         raise InvalidParameterError(f"ax has {len(flat)} axes, and {rows} x {columns} are to be drawn; give as many")
     given[:] = flat
-    return given.reshape(rows, columns)
+    return given.reshape(rows, columns).view(AxesArray)

@@ -15,10 +15,12 @@ __all__ = [
     "InvalidDataError",
     "InvalidParameterError",
     "InvalidTypeError",
+    "LabelWarning",
     "MissingDependencyError",
     "ModelFileError",
     "ModelPathError",
     "ModelPathNotFoundError",
+    "TraceWarning",
     "TrainingWarning",
 ]
 
@@ -65,6 +67,14 @@ class FewSamplesWarning(GanaugWarning):
 
 class DataWarning(GanaugWarning):
     """A column looks as if it should not be learnt from (an identifier, free text, huge when dense)."""
+
+
+class TraceWarning(GanaugWarning):
+    """A model file holds traces of single training samples; the message says which, and how to be rid of them."""
+
+
+class LabelWarning(GanaugWarning):
+    """Names of classes differ in nothing but case or spaces."""
 
 
 class TrainingWarning(GanaugWarning):

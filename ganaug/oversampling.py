@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,12 +13,15 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from ganaug.codecs.axes import looks_like_image
+from ganaug.curation.curator import AUTO, check_rules
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, options
-from ganaug.estimators.rows import check_rows, column_names, modality_of, n_columns, n_rows, stacked
+from ganaug.estimators.rows import check_lengths, check_rows, column_names, modality_of, n_columns, n_rows, stacked
 from ganaug.estimators.strategy import new_rows
 from ganaug.estimators.targets import TargetCodec
 from ganaug.estimators.tasks import barely_begun, tell_few, tell_trouble, train_one
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.estimators.transport import unpacked
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.parallel import run_tasks, side_by_side
 from ganaug.seeding import child_seed, root_seed
@@ -57,6 +61,11 @@ class GANOversampler(BaseOverSampler):
     min_class_size : int, default=12
         A class of fewer rows gets a `SmoothedBootstrap` instead of a GAN, and a
         `FewSamplesWarning`: on so few rows a GAN learns them by heart or not at all.
+    curate : "auto", bool or list of str, default="auto"
+        What the generators refuse, as in `TabularGAN`. "auto" leaves a generator that was given a ``curate`` of its
+        own as it is, and has all others refuse everything that can be: rows of an "other_class" too, which raises
+        average precision and F1 of a classifier, and moves classes apart where they overlap. Rows that are like
+        their class, and no more, have ``curate=("copies", "outliers", "rules")``.
     n_jobs : int, optional
         Classes trained at the same time; as in joblib, whose
         ``parallel_config`` also chooses threads, dask or ray. The result does
@@ -85,6 +94,9 @@ class GANOversampler(BaseOverSampler):
 
     Notes
     -----
+    A pickle or deep copy holds no trace of a single training row, as those of its generators, but for a class of fewer
+    than ``min_class_size`` rows: its `SmoothedBootstrap` is its rows.
+
     Balancing moves the decision threshold and unsettles predicted
     probabilities, whoever makes the rows. Compare with class weights and with
     a moved threshold before believing that it helped.
@@ -111,6 +123,7 @@ class GANOversampler(BaseOverSampler):
         generator: Any = None,
         scope: str = "per-class",
         min_class_size: int = 12,
+        curate: Any = "auto",
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: bool | str = "auto",
@@ -119,6 +132,7 @@ class GANOversampler(BaseOverSampler):
         self.generator = generator
         self.scope = scope
         self.min_class_size = min_class_size
+        self.curate = curate
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -174,6 +188,8 @@ class GANOversampler(BaseOverSampler):
 
         Warns
         -----
+        DataWarning
+            If 3-D data that are not of 8 bits look like grey images; without a ``generator`` they are series.
         FewSamplesWarning
             For each class that was too small for a GAN.
         TrainingWarning
@@ -228,12 +244,13 @@ class GANOversampler(BaseOverSampler):
         """Set every fitted attribute but what a draw sets, and return the codes of y."""
         options.choice("scope", self.scope, SCOPES)
         smallest = options.integer("min_class_size", self.min_class_size, 2)
+        if self.curate != AUTO:
+            check_rules(self.curate)
         prototype = self._prototype(X)
         check_rows(X)
+        check_lengths(X, y)
         self._target = TargetCodec()
         vector, codes = self._target.fit(y)
-        if n_rows(X) != len(codes):
-            raise InvalidDataError(f"X has {n_rows(X)} rows and y has {len(codes)}; they must be as many")
         self.classes_, sizes = self._target.classes_, self._target.sizes_
         self.sampling_strategy_ = new_rows(self.sampling_strategy, self._target, codes)
         own_seed = getattr(prototype, "random_state", None)
@@ -274,7 +291,7 @@ class GANOversampler(BaseOverSampler):
                 if getattr(generator, "verbose", None) == "auto":
                     generator.set_params(verbose=False)  # bars of several trainings would overwrite one another
         with main_thread_interrupts():
-            results = run_tasks(train_one, tasks, self.n_jobs)
+            results = [unpacked(result) for result in run_tasks(train_one, tasks, self.n_jobs)]
         for (_, _, label, title), generator in zip(tasks, results, strict=True):
             tell_trouble(title, generator)
             if label is None:
@@ -285,7 +302,16 @@ class GANOversampler(BaseOverSampler):
         """What is cloned and trained."""
         given = self.generator
         if given is None:
-            return MODALITIES[modality_of(X)](verbose=self.verbose)
+            modality = modality_of(X)
+            if modality == "series" and len(X.shape) == 3 and looks_like_image(*X.shape[1:]):
+                warnings.warn(
+                    f"X of shape {tuple(X.shape)} and dtype {X.dtype} is taken for series (n, channels, length), and "
+                    "SeriesGAN is trained; if it holds grey images (n, H, W), give generator=ImageGAN(), and if not, "
+                    "generator=SeriesGAN()",
+                    DataWarning,
+                    stacklevel=4,
+                )
+            return MODALITIES[modality](verbose=self.verbose)
         if isinstance(given, type):
             raise InvalidTypeError(f"generator={given.__name__} is a class; write generator={given.__name__}()")
         if not (hasattr(given, "fit") and hasattr(given, "sample")):
@@ -300,7 +326,18 @@ class GANOversampler(BaseOverSampler):
         own = clone(prototype, safe=False)
         if hasattr(own, "get_params") and "random_state" in own.get_params(deep=False):
             own.set_params(random_state=self._child(self._seed, label))
+        if hasattr(own, "get_params") and "curate" in own.get_params(deep=False):
+            own.set_params(curate=self._curate(own))
         return own
+
+    def _curate(self, generator: Any) -> Any:
+        """What a generator is to refuse."""
+        if self.curate != AUTO:
+            return self.curate
+        usual = inspect.signature(type(generator).__init__).parameters["curate"].default
+        own = generator.curate
+        same = own is usual or (isinstance(own, (list, tuple)) and set(own) == set(usual))
+        return True if same else own
 
     def _child(self, seed: int, label: Any) -> int:
         """A seed for what belongs to a label, of the 31 bits that any library takes."""

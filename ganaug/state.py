@@ -30,6 +30,7 @@ from ganaug.exceptions import (
     ModelFileError,
 )
 from ganaug.files import checked_path, path_error, write_whole
+from ganaug.types import STORED_DTYPES as _DTYPES
 
 __all__ = [
     "FORMAT_VERSION",
@@ -39,7 +40,7 @@ __all__ = [
     "write_state",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Array: TypeAlias = npt.NDArray[Any]
 Parts: TypeAlias = "tuple[dict[str, Any], dict[str, Array]]"
@@ -47,9 +48,20 @@ Parts: TypeAlias = "tuple[dict[str, Any], dict[str, Array]]"
 # format -> function that turns (kind, config, arrays) of that format into those of the next one
 _UPGRADERS: dict[int, Callable[[str, dict[str, Any], dict[str, Array]], Parts]] = {}
 
+
+def _from_1(kind: str, config: dict[str, Any], arrays: dict[str, Array]) -> Parts:
+    """Format 2 has the least share of votes of each class in an array, and not one number in the config."""
+    curator, counts = config.get("curator"), arrays.get("condition_counts")
+    if isinstance(curator, dict) and curator.get("forest_depth") is not None and "curator/least" not in arrays:
+        least = curator.get("min_probability")
+        if isinstance(least, (int, float)) and counts is not None:  # else the file is damaged, and will be refused
+            arrays = {**arrays, "curator/least": np.full(counts.size, least, np.float32)}
+    return config, arrays
+
+
+_UPGRADERS[1] = _from_1
+
 _KEY = "ganaug"
-_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64", "complex64")
 # safetensors writes a larger header than the 100 MB that it reads back
 _MAX_DOCUMENT = 50_000_000
 

@@ -8,11 +8,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Block", "FloatArray", "IntArray", "Tag"]
+__all__ = ["STORED_DTYPES", "Block", "FloatArray", "IntArray", "Tag"]
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 Tag = Literal["scalar", "onehot"]
+
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+# Of arrays in a model file.
+STORED_DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64", "complex64")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from PIL import Image
 
 import ganaug.estimators
 from ganaug.cli import image_folders, main
-from ganaug.cli.faults import Fault
 
 QUICK = ["--max-steps", "2", "--seed", "0"]
 
@@ -124,32 +123,60 @@ def test_one_class_folder(folder, brightness, capsys):
 
 
 def test_a_failure_in_the_middle_leaves_no_folder(folder, brightness, monkeypatch, capsys):
-    def full(image, path):
+    def full(file, path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(image_folders, "save_png", full)
+    monkeypatch.setattr(image_folders, "save_new", full)
     assert main(["resample", "photos", "-o", "new", *QUICK]) == 1
     assert capsys.readouterr().err == "ganaug: new: No space left on device; nothing was written\n"
     assert [path.name for path in folder.parent.iterdir()] == ["photos"]
 
 
-@pytest.mark.parametrize("shape", [(2, 9, 8), (2, 9, 8, 1), (2, 9, 8, 3), (2, 3, 9, 8), (2, 1, 9, 8), (2, 9, 8, 4)])
-def test_every_layout_of_bytes_is_a_picture(tmp_path, shape):
-    found = image_folders.pictures(np.zeros(shape, np.uint8), "x")
-    image_folders.save_png(found[0], tmp_path / "a.png")
-    assert picture(tmp_path / "a.png").shape[:2] == (9, 8)
-
-
-def test_floats_are_no_picture():
-    with pytest.raises(Fault, match="images of float32 cannot be written as PNG"):
-        image_folders.pictures(np.zeros((2, 9, 8), np.float32), "new")
+@pytest.mark.parametrize(
+    ("shape", "layout", "mode"),
+    [
+        ((2, 9, 8), "NHW", "L"),
+        ((2, 9, 8, 1), "NHWC", "L"),
+        ((2, 9, 8, 3), "NHWC", "RGB"),
+        ((2, 3, 9, 8), "NCHW", "RGB"),
+        ((2, 1, 9, 8), "NCHW", "L"),
+        ((2, 9, 8, 4), "NHWC", "CMYK"),
+        ((2, 8, 9, 8), "NHWC", None),
+    ],
+)
+def test_every_layout_is_written(tmp_path, shape, layout, mode):
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    writer = image_folders.Writer(layout, mode or "RGB")
+    if mode is None:
+        with pytest.raises(ValueError, match=r"pixels of shape \(8, 9, 8\) make no image of mode RGB"):
+            writer(images)
+        return
+    for one, file in zip(images, writer(images), strict=True):
+        (tmp_path / "a").write_bytes(file)
+        with Image.open(tmp_path / "a") as image:
+            assert image.mode == mode
+            found = np.asarray(image)
+        one = one.transpose(1, 2, 0) if layout == "NCHW" else one
+        np.testing.assert_array_equal(found, one[..., 0] if one.shape[-1] == 1 else one)
 
 
 @pytest.mark.parametrize(
-    ("label", "name"), [("a/b", "a_b"), (3, "3"), ("..", "_"), ("\\x", "_x"), ("grün 1", "grün 1")]
+    ("labels", "names"),
+    [
+        (["a/b", "a_b"], ["a_b", "a_b_"]),
+        ([3, "3"], ["3", "3_"]),
+        (["..", ".", ""], ["__", "_", "___"]),
+        (["\\x", "N.O.S.", "a ", " a", "100%", "what?"], None),
+        (["grün 1", "GRÜN 1", "synthetic-000001.png"], None),
+        ([None], ["images"]),
+    ],
 )
-def test_labels_as_names_of_folders(label, name):
-    assert image_folders._folder_name(label) == name
+def test_labels_as_names_of_folders(labels, names, recwarn):
+    found = image_folders._folder_names(labels)
+    assert len(set(found)) == len(labels) and found == (names or labels)
+    changed = [(label, name) for label, name in zip(labels, found, strict=True) if str(label) != name]
+    for (label, name), warning in zip([c for c in changed if c[0] is not None], recwarn, strict=True):
+        assert f"class {label!r} are in the folder {name!r}:" in str(warning.message)
 
 
 def test_fit_and_sample_with_the_real_thing(folder, capsys):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ganaug.codecs import LabelCodec
-from ganaug.exceptions import InvalidDataError, InvalidTypeError
+from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning
 
 LABELS = {
     "int": np.array([3, 1, 3, 7]),
@@ -77,7 +77,10 @@ def test_unknown_label():
 @pytest.mark.parametrize(
     ("y", "error", "words"),
     [
-        ([0.5, 1.5], InvalidDataError, "Unknown label type: continuous"),
+        ([0.5, 1.5], InvalidDataError, "Unknown label type: continuous.* 2 distinct numbers.*pd.cut"),
+        (np.linspace(0, 9, 40), InvalidDataError, "holds 40 distinct numbers, some with decimals; make classes"),
+        (np.arange(40.0), InvalidDataError, "40 distinct floats in 40 rows, .* measurement; .*astype.int."),
+        (pd.Series(np.arange(60.0) % 20), InvalidDataError, "20 distinct floats in 60 rows"),
         ([1.0, np.nan], InvalidDataError, "contains NaN"),
         ([1.0, np.inf], InvalidDataError, "infinity"),
         (["a", None], InvalidDataError, "contains NaN"),
@@ -93,3 +96,25 @@ def test_unknown_label():
 def test_bad_labels(y, error, words):
     with pytest.raises(error, match=words):
         LabelCodec().fit(y)
+
+
+def test_a_questioned_target_is_learnt_as_advised():
+    y = np.arange(40.0)
+    for advised in (y > 20, pd.cut(y, 5, labels=False), y.astype(int), (y / 3).astype(str)):
+        assert len(LabelCodec().fit(advised).classes_) in (2, 5, 40)
+    LabelCodec().fit(np.repeat(np.arange(12.0), 10))  # few of them, each often: classes
+
+
+@pytest.mark.parametrize(
+    ("y", "named"),
+    [
+        (["yes", " yes", "Yes", "no"], "' yes', 'Yes', 'yes'"),
+        (np.array(["a", "b", "B ", "A"]), "'A', 'a'; 'B ', 'b'"),
+        (pd.Series(pd.Categorical(["Straße", "STRASSE"])), "'STRASSE', 'Straße'"),
+        (["two  words", "two words"], "'two  words', 'two words'"),
+    ],
+)
+def test_names_that_differ_in_case_or_spaces_are_told(y, named):
+    with pytest.warns(LabelWarning, match=f"nothing but case or spaces: {named}. Each is a class of its own"):
+        labels = LabelCodec().fit(y)
+    assert len(labels.classes_) == len(set(y))

@@ -118,11 +118,12 @@ def test_decoded_values_stay_in_the_range_and_its_margin(rng):
     codec = SeriesCodec().fit(X)
     made = codec.decode(rng.normal(size=(400, 1, 30)) * 100)
     low, high, margin = X.min(), X.max(), np.ptp(X) / 20  # 21 series: range / (n - 1)
-    np.testing.assert_allclose([made.min(), made.max()], [low - margin, high + margin])
+    assert low - margin <= made.min() < low - margin / 2 and high + margin / 2 < made.max() <= high + margin
     # two series: 5 % at most
     codec = SeriesCodec().fit(X[:2])
     made = codec.decode(rng.normal(size=(400, 1, 30)) * 1e4)
-    np.testing.assert_allclose(made.max(), X[:2].max() + 0.05 * np.ptp(X[:2]))
+    beyond = (made.max() - X[:2].max()) / np.ptp(X[:2])
+    assert 0.025 < beyond <= 0.05
 
 
 def test_bounds_get_no_margin(rng):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
@@ -162,7 +166,7 @@ def test_fitting_touches_no_global_generator(real, global_state):
 
 
 def through_state(curator, width, n_conditions=2):
-    return Curator.from_state(*curator.get_state(), width, n_conditions)
+    return Curator.from_state(*curator.get_state(keep_copies_check=True), width, n_conditions)
 
 
 @pytest.mark.parametrize("rules", [RULES, ("copies",), ("outliers",), ("other_class",), ()])
@@ -181,8 +185,69 @@ def test_state_holds_no_rows(real, curator):
     _, arrays = curator.get_state()
     shapes = {name: array.shape for name, array in arrays.items()}
     assert not [name for name, shape in shapes.items() if len(shape) == 2 and shape[1] == x.shape[1]], shapes
-    # hashes are one number for each row: nothing of a row can be read from them
-    assert shapes["hashes"] == (len(x),)
+    assert shapes["hashes"] == shapes["hash_factors"] == (0,)
+    _, kept = curator.get_state(keep_copies_check=True)
+    assert kept["hashes"].shape == (len(x),)
+
+
+def test_without_hashes_all_other_rules_judge_as_before(real, curator):
+    x, _, unseen, _ = real
+    restored = Curator.from_state(*curator.get_state(), x.shape[1], 2)
+    assert restored.copies_unchecked and not curator.copies_unchecked
+    for condition in (0, 1):
+        before, after = curator.verdict(unseen, condition), restored.verdict(unseen, condition)
+        np.testing.assert_array_equal(before, after)
+        assert not (restored.verdict(x, condition) == COPY).any()
+    again = Curator.from_state(*restored.get_state(keep_copies_check=True), x.shape[1], 2)
+    assert again.copies_unchecked  # what is gone stays gone
+
+
+def test_a_pickle_has_no_hashes(curator):
+    for copied in (pickle.loads(pickle.dumps(curator)), copy.deepcopy(curator)):
+        assert not copied.holds_samples and copied.copies_unchecked
+    assert curator.holds_samples
+
+
+@pytest.mark.parametrize("rules", [("outliers", "other_class"), ("copies",), ()])
+def test_where_there_are_no_hashes_nothing_is_unchecked(rng, rules):
+    few_values = rng.integers(0, 2, (300, 4)).astype(np.float32)
+    curator = Curator(rules, 0.25).fit(few_values, np.arange(300) % 2, 2, [0, 1], seed=0)
+    restored = Curator.from_state(*curator.get_state(), 4, 2)
+    assert not restored.copies_unchecked
+
+
+@pytest.mark.parametrize("n", [12, 60, 400])
+def test_no_bound_is_a_row_of_its_own(rng, n):
+    x = rng.standard_t(3, (n, 5)).astype(np.float32)
+    curator = Curator(["outliers"], 0.25).fit(x, np.zeros(n, np.int64), 1, [0], seed=0)
+    along, (low, high) = x @ curator.directions, curator.bounds[0]
+    assert not np.isclose(along, low, rtol=0, atol=1e-4).any() and not np.isclose(along, high, rtol=0, atol=1e-4).any()
+    assert (along >= low).all() and (along <= high).all()
+    step = np.exp2(np.floor(np.log2(0.25 * along.std(0, ddof=1))))
+    assert np.allclose(low / step, np.rint(low / step)) and np.allclose(high / step, np.rint(high / step))
+
+
+def test_a_distilled_forest_refuses_as_many_and_tells_no_row(rng):
+    n = 400
+    y = (np.arange(n) % 4 == 0).astype(np.int64)
+    x = (rng.normal(size=(n, 6)) + 0.8 * y[:, None]).astype(np.float32)
+    unseen_y = (np.arange(n) % 4 == 0).astype(np.int64)
+    unseen = (rng.normal(size=(n, 6)) + 0.8 * unseen_y[:, None]).astype(np.float32)
+    candidates = [(rng.normal(size=(3000, 6)) + 0.8 * c).astype(np.float32) for c in (0, 1)]
+    curator = Curator(["other_class"], "auto").fit(x, y, 2, [0, 1], seed=0)
+    before = [curator.verdict(rows, c) > 0 for c, rows in enumerate(candidates)]
+    seen = curator.forest.predict_proba(x)[y == 1, 1], curator.forest.predict_proba(unseen)[unseen_y == 1, 1]
+    known = roc_auc_score(np.repeat([1, 0], list(map(len, seen))), np.concatenate(seen))
+    again = copy.deepcopy(curator)
+    for one in (curator, again):
+        one.distil(candidates, seed=0)
+    np.testing.assert_array_equal(curator.forest.value, again.forest.value)
+    for c, rows in enumerate(candidates):
+        after = curator.verdict(rows, c) > 0
+        assert abs(after.mean() - before[c].mean()) < 0.04 and (after == before[c]).mean() > 0.75
+    seen = curator.forest.predict_proba(x)[y == 1, 1], curator.forest.predict_proba(unseen)[unseen_y == 1, 1]
+    told = roc_auc_score(np.repeat([1, 0], list(map(len, seen))), np.concatenate(seen))
+    assert known > 0.68 and abs(told - 0.5) < 0.1, (known, told)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +266,7 @@ def test_state_holds_no_rows(real, curator):
     ],
 )
 def test_state_that_does_not_fit_is_refused(real, curator, name, spoil):
-    config, arrays = curator.get_state()
+    config, arrays = curator.get_state(keep_copies_check=True)
     with pytest.raises(InvalidDataError, match="curator"):
         Curator.from_state(config, arrays | {name: spoil(arrays[name])}, real[0].shape[1], 2)
 
@@ -344,7 +409,14 @@ def test_where_rounds_do_not_suffice_the_lesser_evil_fills_up():
 def test_a_tally_is_a_flat_row():
     row = draw_curated(Source(0, 3), Scripted(), 0, 4)[1].row()
     assert list(row) == ["drawn", "kept", *RULES, "taken_anyway"]
-    assert row["kept"] == 4 and row["other_class"] == 3
+    assert row["kept"] == 4 and row["other_class"] == 3 and row["copies"] == 0
+
+
+def test_what_could_not_be_looked_for_is_none():
+    scripted = Scripted()
+    scripted.copies_unchecked = True
+    row = draw_curated(Source(0, 3), scripted, 0, 4)[1].row()
+    assert row["copies"] is None and row["other_class"] == 3 and row["outliers"] == 0
 
 
 # ------------------------------------------------------------------------------------------ the parameter

@@ -589,4 +589,4 @@ def test_an_image_gan_from_a_folder_to_a_loader(tmp_path):
     pooled, direct = (SyntheticDataset(blend.generator, {1: 12}, seed=1, pool=pool) for pool in (True, False))
     drawn = bytes_of([sample for sample, _ in pooled])
     assert drawn == bytes_of([sample for sample, _ in direct]) and len(set(drawn)) > 1
-    assert drawn == bytes_of(blend.synthetic._stored(np.arange(12)))
+    assert drawn == bytes_of(blend.synthetic.stored(np.arange(12)))

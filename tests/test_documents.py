@@ -132,3 +132,18 @@ def test_the_reader_of_blocks():
         Block(8, "python", "boom", False),
         Block(11, "bash", "ls", True),
     ]
+
+
+# Pages that tell how something was found out may name the commit by which it was.
+LOGS = {"image_log.md", "speed_log.md", "method.md"}
+
+
+@pytest.mark.parametrize("path", [p for p in DOCUMENTS if p.name not in LOGS], ids=_name)
+def test_a_page_for_users_speaks_to_users(path):
+    """Of public data by name, not of folders beside a checkout, of commits or of goals that somebody set."""
+    inside = [
+        f"{_name(path)}:{number}: {line[:80]}"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if re.search(r"\.\./shared|\bby the code of commit|of commit [0-9a-f]{7}|^## Targets|\(wanted: ", line)
+    ]
+    assert not inside, "\n".join(inside)

@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import ganaug
+from ganaug.datasets import examples, load_example
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 BENCHMARKS = EXAMPLES / "benchmarks"
@@ -75,16 +78,17 @@ def test_quickstart_concludes_from_the_figures(script, capsys):
     assert f"against class weights: higher in every fold on nothing; lower in every fold on {every}." in shown
 
 
-def test_data_say_whose_they_are():
-    parts = (EXAMPLES / "data" / "README.md").read_text(encoding="utf-8").split("\n## ")[1:]
+@pytest.mark.parametrize("folder", [EXAMPLES / "data", examples.FOLDER], ids=["examples", "package"])
+def test_data_say_whose_they_are(folder):
+    parts = (folder / "README.md").read_text(encoding="utf-8").split("\n## ")[1:]
     said = dict(part.split("\n", 1) for part in parts)
-    files = [path for path in (EXAMPLES / "data").iterdir() if path.name != "README.md"]
+    files = [path for path in folder.iterdir() if path.name != "README.md"]
     assert {path.name for path in files} == set(said)
     assert sum(path.stat().st_size for path in files) < 3_000_000
     for name, text in said.items():
         for word in ("**Source**", "**Licence**", "**Citation**", "**Taken from**", "**Changed**"):
             assert word in text, f"{name}: {word}"
-    assert said["thyroid_sick.csv"].count("CC BY 4.0") == 1
+    assert next(text for name, text in said.items() if name.startswith("thyroid")).count("CC BY 4.0") == 1
 
 
 def test_data_are_what_the_readme_says():
@@ -94,17 +98,40 @@ def test_data_are_what_the_readme_says():
     assert table.select_dtypes("number").shape[1] == 6
     assert table["sex"].isna().sum() == 150
 
-    table = pd.read_csv(EXAMPLES / "data" / "card_fraud.csv.gz")
-    assert table.shape == (5000, 31)
-    assert table["fraud"].sum() == 492
-    with np.load(EXAMPLES / "data" / "fashion_mnist.npz") as arrays:
-        assert len(arrays["X_train"]) + len(arrays["X_test"]) == 1150
-        names, counts = np.unique(arrays["y_train"], return_counts=True)
+    X, y = load_example("thyroid_sick")
+    pd.testing.assert_frame_equal(X.assign(**{"class": y}), table)
+    X, y = load_example("card_fraud")
+    assert X.shape == (5000, 30)
+    assert y.sum() == 492
+    images, labels = load_example("fashion_mnist")
+    assert images.shape == (1150, 28, 28) and images.dtype == np.uint8
+    train, test = load_example("fashion_mnist", "train"), load_example("fashion_mnist", "test")
+    np.testing.assert_array_equal(np.concatenate([train[0], test[0]]), images)
+    np.testing.assert_array_equal(np.concatenate([train[1], test[1]]), labels)
+    names, counts = np.unique(train[1], return_counts=True)
     assert dict(zip(names, counts, strict=True)) == {"T-shirt/top": 300, "Trouser": 150, "Shirt": 150, "Sneaker": 150}
-    with np.load(EXAMPLES / "data" / "smartphone_motion.npz") as arrays:
-        assert len(arrays["X_train"]) + len(arrays["X_test"]) == 482
-        assert arrays["X_train"].shape[1:] == (3, 128)
-        assert arrays["X_train"].dtype == np.int16
+    series, _ = load_example("smartphone_motion")
+    assert series.shape == (482, 3, 128)
+    assert series.dtype == np.int16
+
+
+def test_examples_load_a_fresh_copy_each_time():
+    X, _ = load_example("card_fraud")
+    X.iloc[:] = 0.0
+    assert load_example("card_fraud")[0].to_numpy().any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("thyroid",), "one of ['card_fraud', 'fashion_mnist', 'smartphone_motion', 'thyroid_sick']"),
+        (("fashion_mnist", "validation"), "part='validation' must be one of ['all', 'train', 'test']"),
+        (("card_fraud", "test"), "train_test_split"),
+    ],
+)
+def test_examples_that_are_not_there(arguments, said):
+    with pytest.raises(ganaug.GanaugError, match=re.escape(said)):
+        load_example(*arguments)
 
 
 # ---- The gallery: `make docs` runs it ------------------------------------------------------------
@@ -117,8 +144,8 @@ def test_gallery_needs_nothing_but_the_project(path):
     assert re.match(r'"""\n(.+)\n(=+)\n', text), "sphinx-gallery wants a title"
     assert "shared/" not in text
     assert "fetch_" not in text
-    for name in re.findall(r'DATA / "([^"]+)"', text):
-        assert (EXAMPLES / "data" / name).is_file()
+    assert "__file__" not in text, "a page is downloaded alone: its data comes from load_example"
+    assert set(re.findall(r'load_example\("([^"]+)"', text)) <= set(examples.EXAMPLES)
     assert "plt.subplots" in text, "it must look at what it made"
 
 
@@ -208,7 +235,7 @@ def test_pages_are_written_from_results(script, tmp_path, monkeypatch):
     good = {"rows": 9, "columns": 2, "classes": 2, "smallest": 3, "new": 3, "gans": 1, "fallbacks": 0}
     good |= {"name": "one", "seconds": 1.0, "cpu": 1.0, "peak": 2**30, "imported": 2**29, "broken": []}
     page = datasets.markdown([good], 1, "python it.py", 1)
-    assert "Every tabular and gene set" in page and "All 1 sets went through." in page
+    assert "Tables and gene sets" in page and "All 1 sets went through." in page
     page = datasets.markdown([good, {"name": "two", "error": "boom", "output": ""}], 1, "python it.py", 9)
     assert "2 of the 9" in page and "1 of 2 sets failed." in page and "- `two`: boom" in page
 

@@ -614,7 +614,7 @@ def test_the_page_is_written_from_results(benchmark, monkeypatch, tmp_path, rng)
     table = pd.DataFrame({"a": [1.0, 2.0, 3.0]}), pd.Series([0, 0, 1])
     monkeypatch.setattr(benchmark, "load", lambda name, rows: table)
     text = benchmark.page(found, left_out, options, "python it.py")
-    assert "- reached: best mean rank on AUC: 1.00" in text and "Not finished, and not in the figures: half." in text
+    assert "- ahead: best mean rank on AUC: 1.00" in text and "Not finished, and not in the figures: half." in text
     assert "## Trained on synthetic rows alone" in text and "| three | 3 | 1 (0) | 2 | 1 |" in text
     for name in re.findall(r"\(images/(.*?)\)", text):
         assert (tmp_path / "images" / name).stat().st_size > 1000

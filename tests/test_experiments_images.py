@@ -660,7 +660,7 @@ def test_the_image_script_writes_its_page(script, shared_data, tmp_path, monkeyp
     shown = capsys.readouterr().out
     assert "1 datasets, 2 arms, 1 seeds" in shown and "0 failed" in shown
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
-    assert "not reached** on usps (cnn): blend 1 + augmentation" in page and "one seed" in page
+    assert "not ahead** on usps (cnn): blend 1 + augmentation" in page and "one seed" in page
     assert "| blend 1 + augmentation |" in page and "| frechet_distance |" in page
     for file in ("images_usps_cnn_acsa.png", "images_usps_samples.png"):
         assert f"images/{file}" in page and (tmp_path / "images" / file).stat().st_size > 2_000

@@ -19,6 +19,7 @@ LAYERS = [
     ("L0", {"exceptions", "types"}),
     ("L0", {"arrow", "drawing", "seeding", "surroundings"}),
     ("L1", {"augmentation", "codecs", "networks", "objectives"}),
+    ("L1", {"rules"}),  # they read tables as codecs do, and know nothing of GANs
     (
         "L2",
         {"allowance", "batches", "descent", "devices", "files", "interrupts", "precision", "ranks", "sums", "threads"},
@@ -51,6 +52,7 @@ OPTIONAL = {
     "distributed": "dask",
     "matplotlib": "plot",
     "pyarrow": "parquet",
+    "pytz": "",
     "ray": "",
     "skops": "",
     "tensorboard": "tensorboard",

@@ -504,13 +504,10 @@ def test_a_handful_of_rows_gives_numbers_or_says_why_not(rng, n):
 
 
 @pytest.mark.slow
-def test_fifty_thousand_rows_take_seconds_and_little_memory(rng):
+def test_fifty_thousand_rows_take_little_memory(rng):  # how long they take: examples/benchmarks/report.py
     import resource
-    import time
 
     X, fake, unseen = (rng.normal(size=(n, 15)) for n in (50_000, 50_000, 10_000))
     y, y_fake, y_unseen = (rng.integers(0, 2, len(a)) for a in (X, fake, unseen))
-    start = time.process_time()
     evaluate(X, fake, y, y_fake, unseen, y_unseen)
-    assert time.process_time() - start < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * 2**20

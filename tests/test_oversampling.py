@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN, TrainingWarning
+from ganaug.exceptions import InvalidParameterError
 
 
 def gan(**parameters):
@@ -106,6 +107,40 @@ def test_a_ratio(imbalanced, ratio):
     X, y = imbalanced
     _, y_res = oversampler(sampling_strategy=ratio).fit_resample(X, y)
     assert Counter(y_res.tolist()) == {0: 260, 1: int(ratio * 260)}
+
+
+class _Strategy:
+    def __call__(self, y):
+        return 7
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        ("bad", "'bad' is none of 'auto', 'minority', 'not minority', 'not majority', 'all'"),
+        ("majority", "'majority' is none of"),
+        (2.0, "larger is 2.0, not in (0, 1]"),
+        (float("nan"), "larger is nan, not in (0, 1]"),
+        (None, "it is a NoneType"),
+        ([0, 1], "cannot be a list"),
+        (lambda y: {0: 1}, "what the sampling_strategy (a lambda) returns cannot be met"),
+        (_Strategy(), "what the sampling_strategy _Strategy() returns cannot be met"),
+        (dict.fromkeys(range(2, 500), 3), "there is no class 2 in y"),
+    ],
+)
+def test_a_bad_strategy_is_named_in_words(imbalanced, strategy, said):
+    with pytest.raises(InvalidParameterError) as caught:
+        oversampler(sampling_strategy=strategy).fit_resample(*imbalanced)
+    told = str(caught.value)
+    assert "Give 'auto', 'minority'" in told and " at 0x" not in told and len(told) < 900
+    assert said in told
+
+
+def test_a_bad_strategy_of_the_other_samplers_is_named_in_words(imbalanced):
+    from ganaug.experiments import NeighborSampler
+
+    with pytest.raises(InvalidParameterError, match="'bad' is none of 'auto'"):
+        NeighborSampler(sampling_strategy="bad").fit_resample(*imbalanced)
 
 
 def test_nothing_to_do_returns_a_copy(rng):

@@ -175,7 +175,7 @@ def test_the_dict_is_complete_json(report):
     assert set(content) == {
         "format", "ganaug", "title", "kind", "verdict", "summary", "lights", "findings", "trust", "data", "metrics",
         "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories", "curation",
-        "generator",
+        "generator", "traces",
     }  # fmt: skip
     assert content["data"]["n_real"] == 211 and content["data"]["shape"] == [6]
     counts = {c["label"]: (c["n_real"], c["n_synthetic"], c["n_holdout"]) for c in content["data"]["classes"]}

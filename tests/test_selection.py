@@ -9,14 +9,29 @@ import numpy as np
 import pandas as pd
 import pytest
 from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
+from imblearn.under_sampling import RandomUnderSampler
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_blobs
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, make_scorer
-from sklearn.model_selection import RepeatedStratifiedKFold, train_test_split
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    GroupShuffleSplit,
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    cross_val_score,
+    cross_validate,
+    train_test_split,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -27,12 +42,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler, TabularGAN
-from ganaug.selection import Blend, judging
+from ganaug.selection import Blend, checks, judging
 from ganaug.selection.blends import blended, candidates, pooled
 from ganaug.selection.finishing import fit_finish, fit_sigmoid
+from ganaug.selection.folds import splits
 from ganaug.selection.judging import EXPECTED, UNEXPECTED, best_blend, evidence
 from ganaug.selection.metric import Metric
 from ganaug.selection.responses import Responses
+from ganaug.selection.weighting import Weighting
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +169,171 @@ def test_weights_only_where_the_estimator_takes_them():
     assert len(candidates([0.3, 0.6], weighs=True)[0]) == 5
     assert candidates([0, Blend(0.5, 0.2)], weighs=True) == ([Blend(0.0), Blend(0.5, 0.2)], False)
     piped = model(make_pipeline(StandardScaler(), LogisticRegression())).fit(X, y)
-    assert set(piped.evidence_["weight"]) == {1}
+    assert set(piped.evidence_["weight"]) == {0.5, 1} and "balanced" in set(piped.evidence_["class_weight"])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "weighting"),
+    [
+        (LogisticRegression(), ("sample_weight", "class_weight")),
+        (KNeighborsClassifier(), (None, None)),
+        (LinearDiscriminantAnalysis(), (None, None)),
+        (HistGradientBoostingClassifier(), ("sample_weight", "class_weight")),
+        (
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            ("logisticregression__sample_weight", "logisticregression__class_weight"),
+        ),
+        (
+            make_pipeline(StandardScaler(), make_pipeline(PCA(), GaussianNB())),
+            ("pipeline__gaussiannb__sample_weight", None),
+        ),
+        (make_imblearn_pipeline(RandomOverSampler(), LogisticRegression()), (None, "logisticregression__class_weight")),
+        (make_pipeline(StandardScaler(), "passthrough"), (None, None)),
+        (GridSearchCV(LogisticRegression(), {"C": [1.0]}), (None, None)),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+def test_where_weights_go(estimator, weighting):
+    found = Weighting.of(estimator)
+    assert tuple(found)[: len(weighting)] == weighting
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_class_weights_reach_the_last_step_of_a_pipeline(routing):
+    X, y = rows(shift=0.7)
+    with config_context(enable_metadata_routing=routing):
+        piped = model(make_pipeline(StandardScaler(), LogisticRegression()), blend=Blend(0.0, 1.0, "balanced")).fit(
+            X, y
+        )
+    by_hand = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced")).fit(X, y)
+    np.testing.assert_allclose(piped.predict_proba(X), by_hand.predict_proba(X), atol=1e-4)
+
+
+def test_class_weights_by_the_parameter_where_rows_cannot_be_weighted():
+    X, y = rows(shift=0.7)
+    tree = make_imblearn_pipeline(StandardScaler(), RandomUnderSampler(random_state=0), DecisionTreeClassifier())
+    found = model(tree).fit(X, y).evidence_
+    assert "balanced" in set(found["class_weight"]) and set(found["weight"]) == {1}
+    chosen = model(tree, blend=Blend(0.0, 1.0, "balanced")).fit(X, y)
+    assert chosen.estimator_[-1].class_weight == "balanced" and tree[-1].class_weight is None
+
+
+# ---- weights and groups of the user's -----------------------------------------------------------
+
+
+def test_weights_of_rows_reach_the_classifier():
+    X, y = rows(300)
+    weights = np.random.default_rng(0).integers(0, 4, 300).astype(float)
+    for estimator in (LogisticRegression(), make_pipeline(StandardScaler(), LogisticRegression())):
+        own = model(estimator, blend=0).fit(X, y, sample_weight=weights)
+        kept = weights > 0
+        by_hand = clone(estimator).fit(X[kept], y[kept], **{str(Weighting.of(estimator).rows): weights[kept]})
+        np.testing.assert_allclose(own.predict_proba(X), by_hand.predict_proba(X))
+
+
+def test_a_row_of_weight_zero_is_as_if_it_were_not_there(fits):
+    X, y = rows(300)
+    gone = np.arange(300) % 5 == 0
+    splits = [(np.arange(0, 200), np.arange(200, 300)), (np.arange(100, 300), np.arange(0, 100))]
+    place = np.cumsum(~gone) - 1
+    others = [tuple(place[part[~gone[part]]] for part in split) for split in splits]
+    left = model(cv=splits).fit(X, y, sample_weight=np.where(gone, 0.0, 1.0))
+    counts = list(fits)
+    fits.clear()
+    without = model(cv=others).fit(X[~gone], y[~gone], sample_weight=np.ones(240))
+    pd.testing.assert_frame_equal(left.evidence_, without.evidence_)
+    assert counts == fits
+    np.testing.assert_array_equal(left.predict(X), without.predict(X))
+
+
+def test_a_synthetic_row_weighs_what_its_class_does():
+    X, y = rows(200)
+    weights = np.where(y == 1, 3.0, 0.5)
+    pool = pooled(Fake(1.0), X, y, 0, weights)
+    found = blended(pool, Blend(1.0, 0.5))[2]
+    assert set(found[200:]) == {1.5}
+    np.testing.assert_array_equal(found[:200], weights)
+
+
+def test_groups_stay_together():
+    X, y = rows(300, rare=0.3)
+    groups = np.random.default_rng(0).integers(0, 12, 300)
+    for given in (groups, [f"person {g}" for g in groups], pd.Series(groups)):
+        parts = splits(3, X, y, np.bincount(y), 0, checks.groups(given, 300))
+        assert len(parts) == 3
+        assert all(not set(groups[train]) & set(groups[test]) for train, test in parts)
+    # one row repeated in each group: without groups, neighbours of the held-out rows are trained on
+    twins = np.repeat(np.random.default_rng(1).normal(size=(60, 2)), 5, axis=0)
+    label, group = np.repeat(np.arange(60) % 3 == 0, 5).astype(int), np.repeat(np.arange(60), 5)
+    nearest = KNeighborsClassifier(1)
+    apart = model(nearest, scoring="accuracy", blend=[1.0]).fit(twins, label, groups=group).evidence_["score"][0]
+    mixed = model(nearest, scoring="accuracy", blend=[1.0]).fit(twins, label).evidence_["score"][0]
+    assert mixed > 0.9 > 0.75 > apart
+
+
+def test_groups_that_hold_a_class_alone():
+    X, y = rows(100, rare=0.3)
+    found = model().fit(X, y, groups=np.where(y == 1, 0, np.arange(100) % 4))
+    assert found.n_splits_ == 0 and "in one group only" in found.verdict_
+
+
+@pytest.mark.parametrize("kind", [GroupKFold, StratifiedGroupKFold, lambda n: GroupShuffleSplit(n, random_state=0)])
+def test_splitters_that_need_groups(kind):
+    X, y = rows(200, rare=0.3)
+    groups = np.arange(200) % 10
+    assert model(cv=kind(2)).fit(X, y, groups=groups).n_splits_ == 2
+    with pytest.raises(GanaugError, match="groups") as error:
+        model(cv=kind(2)).fit(X, y)
+    assert "fit(X, y, groups=...)" in str(error.value)
+
+
+def test_a_list_of_splits_in_an_outer_cross_validation_is_told_apart():
+    X, y = rows(120, rare=0.3)
+    inner = list(StratifiedKFold(2).split(X, y))
+    assert model(cv=inner).fit(X, y).n_splits_ == 2
+    with pytest.raises(GanaugError, match=r"made for other rows.*StratifiedKFold\(3\)"):
+        cross_val_score(model(cv=inner), X, y, cv=3, error_score="raise")
+    assert len(cross_val_score(model(cv=StratifiedKFold(3)), X, y, cv=3)) == 3  # the advice, followed
+    masks = [(np.isin(np.arange(120), train), np.isin(np.arange(120), test)) for train, test in inner]
+    pd.testing.assert_frame_equal(model(cv=masks).fit(X, y).evidence_, model(cv=inner).fit(X, y).evidence_)
+
+
+def test_weights_and_groups_are_routed():
+    X, y = rows(200, rare=0.3)
+    groups, weights = np.arange(200) % 10, np.random.default_rng(0).uniform(1, 2, 200)
+    with config_context(enable_metadata_routing=True):
+        own = model(cv=GroupKFold(2), blend=[1.0]).set_fit_request(sample_weight=True, groups=True)
+        own.set_score_request(sample_weight=False)
+        params = {"groups": groups, "sample_weight": weights}
+        found = cross_validate(own, X, y, cv=GroupKFold(2), params=params, return_estimator=True)
+        piped = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), own).fit(X, y, **params)
+    train = next(GroupKFold(2).split(X, y, groups))[0]
+    by_hand = model(cv=GroupKFold(2), blend=[1.0]).fit(X[train], y[train], weights[train], groups[train])
+    np.testing.assert_array_equal(found["estimator"][0].predict_proba(X), by_hand.predict_proba(X))
+    assert piped[-1].n_splits_ == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"sample_weight": [1.0]}, "sample_weight"),
+        ({"sample_weight": np.full(60, -1.0)}, "sample_weight"),
+        ({"sample_weight": np.zeros(60)}, "sample_weight: "),
+        ({"sample_weight": np.full(60, np.nan)}, "sample_weight"),
+        ({"sample_weight": ["much"] * 60}, "sample_weight"),
+        ({"groups": [1, 2]}, "groups has shape"),
+        ({"groups": [None] * 60}, "groups: 60 rows have none"),
+        ({"groups": np.zeros((60, 2))}, "groups has shape"),
+    ],
+)
+def test_bad_weights_and_groups_are_named(given, said):
+    with pytest.raises(GanaugError, match=said):
+        model().fit(*rows(60, rare=0.3), **given)
+
+
+def test_weights_for_who_takes_none():
+    with pytest.raises(GanaugError, match="KNeighborsClassifier takes no weights"):
+        model(KNeighborsClassifier()).fit(*rows(60, rare=0.3), sample_weight=np.ones(60))
 
 
 def test_a_blend_trains_on_the_weights():

@@ -206,7 +206,12 @@ def test_items_that_are_dicts():
         (Items([picture()]), None, InvalidDataError, "item 0 of the Items has no label: it is a Image.*targets="),
         (Items([(picture(),)]), None, InvalidDataError, "no label"),
         (Items([(picture(), 1), (picture(), None)]), None, InvalidDataError, "label of item 1 is None"),
-        (Items([(picture(), {"boxes": 1})] * 2), None, InvalidDataError, "label of item 0 is a dict"),
+        (
+            Items([(picture(), {"boxes": 1})] * 2),
+            None,
+            InvalidDataError,
+            "label of item 0 .* is a dict with .boxes.: that is detection",
+        ),
         (Items([(picture(), torch.zeros(3))] * 2), None, InvalidDataError, r"shape \(2, 3\).*argmax"),
         (
             Items([(picture(), torch.zeros(i)) for i in (2, 3)]),

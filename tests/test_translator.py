@@ -237,7 +237,7 @@ def test_an_image_used_again_is_shifted(fitted):
 def test_the_same_seed_gives_the_same_samples_and_the_stream_goes_on(hardly):
     one, other = (hardly.sample(9, random_state=3)[0] for _ in range(2))
     assert np.array_equal(one, other)
-    again = copy.deepcopy(hardly)
+    again = copy.deepcopy(hardly).set_sources(*night_and_day(20, 12))
     first, second = hardly.sample(9)[0], hardly.sample(9)[0]
     assert not np.array_equal(first, second) and np.array_equal(first, again.sample(9)[0])
 
@@ -295,7 +295,7 @@ def test_where_hardly_any_passes_the_likeliest_are_taken():
 
 
 def test_it_is_said_where_hardly_any_passes(fitted):
-    own = copy.deepcopy(fitted)
+    own = copy.deepcopy(fitted).set_sources(*night_and_day())
     own.check_.probabilities = lambda images, load, device: np.zeros(len(images), np.float32)
     with pytest.warns(TrainingWarning, match="took 0 of 50 translations for 'bright'; 5 of the 5 .* Train longer"):
         X, _ = own.sample(5)
@@ -312,9 +312,12 @@ def test_no_check_without_a_probability(hardly):
 @pytest.mark.parametrize(
     "way", [lambda own: pickle.loads(pickle.dumps(own)), copy.deepcopy], ids=["pickle", "deepcopy"]
 )
-def test_copies_take_their_source_images_along(fitted, way):
+def test_copies_sample_as_before_once_they_have_images(fitted, way):
     fitted.sample(1)
     again = way(fitted)
+    with pytest.raises(InvalidDataError, match=r"no images to sample from.*'dark'.*set_sources"):
+        again.sample(3)
+    again.set_sources(*night_and_day())
     assert np.array_equal(again.sample(9, random_state=1)[0], fitted.sample(9, random_state=1)[0])
     assert again.history_.equals(fitted.history_) and again.source_ == "dark"
 

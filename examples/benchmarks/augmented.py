@@ -295,8 +295,8 @@ def main(arguments=None):
     if options.write:
         asked = shlex.join(["python", "examples/benchmarks/augmented.py", *(arguments or sys.argv[1:])])
         head = (
-            f"# AugmentedClassifier\n\n{__doc__.splitlines()[0]} {len(options.sets)} two-class sets of "
-            f"`../shared/data` at most {options.rows} rows, five classifiers, 3 outer folds; a cell is the mean over "
+            f"# AugmentedClassifier\n\n{__doc__.splitlines()[0]} {len(options.sets)} public two-class tables of "
+            f"at most {options.rows} rows, five classifiers, 3 outer folds; a cell is the mean over "
             "the folds of one set and classifier. *worst set*: the lowest mean over classifiers of a set's difference "
             f"to the bare classifier.\n\n```bash\n{asked}\n```\n\n{datetime.date.today().isoformat()}, {machine()}."
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "out"
+DATA = ROOT / "examples" / "data"
 MARK = "RESULT "  # the line of a child's output that holds its result
 
 
@@ -93,3 +94,69 @@ def code():
 def load_average():
     """How many processes wanted a core over the last minute, to tell a quiet machine from a busy one."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+
+
+# ---- Sets of examples/data, in three parts --------------------------------------------------------
+
+
+def thirds(X, y, most, seed=0):
+    """Members, others and the population that an attacker knows: three pairs (X, y) without a row in common."""
+    import numpy as np
+    import pandas as pd
+
+    from ganaug.seeding import numpy_generator
+
+    rows = numpy_generator(seed, "thirds").permutation(len(X))[: 3 * most]
+    each = len(rows) // 3
+    parts = rows[:each], rows[each : 2 * each], rows[2 * each : 3 * each]
+    take = [(X.iloc[p].reset_index(drop=True) if hasattr(X, "iloc") else X[p], np.asarray(y)[p]) for p in parts]
+    if hasattr(X, "iloc"):  # a value that no member has tells who is none: nobody needs a file for that
+        known = {c: set(take[0][0][c]) for c in X if not pd.api.types.is_numeric_dtype(X[c])}
+        for i in (1, 2):
+            fine = np.all([take[i][0][c].isin(values) for c, values in known.items()] or [np.ones(each, bool)], axis=0)
+            take[i] = take[i][0][fine].reset_index(drop=True), take[i][1][fine]
+    return take
+
+
+def numeric_table(most):
+    import numpy as np
+    import pandas as pd
+
+    frame = pd.read_csv(DATA / "card_fraud.csv.gz")
+    rows = np.concatenate([np.flatnonzero(frame["fraud"] == 1), np.flatnonzero(frame["fraud"] == 0)[: 3 * most]])
+    frame = frame.iloc[rows].drop_duplicates(["V4", "V14", "V17", "Amount"])
+    return thirds(frame[["V4", "V14", "V17", "Amount"]], frame["fraud"], most)
+
+
+def mixed_table(most):
+    import pandas as pd
+
+    frame = pd.read_csv(DATA / "thyroid_sick.csv").dropna(subset=["age", "sex", "TSH", "FTI"])
+    frame = frame.drop_duplicates(["age", "sex", "TSH", "FTI"])
+    sick = frame["class"] == "sick"
+    frame = pd.concat([frame[sick], frame[~sick].iloc[: 3 * most]])
+    return thirds(frame[["age", "sex", "TSH", "FTI"]], frame["class"], most)
+
+
+def small_images(most):
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return thirds((digits.images * 15).astype(np.uint8), digits.target, most)
+
+
+def grey_images(most):
+    import numpy as np
+
+    with np.load(DATA / "fashion_mnist.npz") as file:
+        X, y = (np.concatenate([file[f"{name}_train"], file[f"{name}_test"]]) for name in "Xy")
+    return thirds(X, y, most)
+
+
+def series(most):
+    import numpy as np
+
+    with np.load(DATA / "smartphone_motion.npz") as file:
+        X, y = (np.concatenate([file[f"{name}_train"], file[f"{name}_test"]]) for name in "Xy")
+    return thirds(X[:, :1, ::2].astype(np.float32), y, most)

@@ -163,7 +163,7 @@ def main(arguments=None):
         parts = [
             "# Beside CTGAN",
             f"The samplers of [comparison.md](comparison.md) and CTGAN at its defaults on {len(options.sets)} small "
-            f"sets of `../shared/data`: {', '.join(options.sets)}. 3 folds x "
+            f"public tables: {', '.join(options.sets)}. 3 folds x "
             f"{options.repeats} repeats; five classifiers. How CTGAN is run stands in the script.",
             f"```bash\n{shlex.join(['python', 'examples/benchmarks/compare_ctgan.py', *(arguments or sys.argv[1:])])}"
             "\n```",

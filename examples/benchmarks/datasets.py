@@ -180,9 +180,7 @@ def show(line):
 
 def markdown(lines, cores, command, known):
     """The page: what was promised, whether it was kept, and what it took."""
-    which = (
-        "Every tabular and gene set" if len(lines) == known else f"{len(lines)} of the {known} tabular and gene sets"
-    )
+    which = "Tables and gene sets" if len(lines) == known else f"{len(lines)} of the {known} tables and gene sets"
     failed = [line for line in lines if failure(line)]
     good = [line for line in lines if not failure(line)]
     verdict = f"All {len(good)} sets went through." if not failed else f"{len(failed)} of {len(lines)} sets failed."
@@ -193,7 +191,7 @@ def markdown(lines, cores, command, known):
     failures = "".join(f"\n- `{line['name']}`: {failure(line)}" for line in failed)
     return f"""# Real tables
 
-{which} of `../shared/data` through `GANOversampler(random_state=0).fit_resample(X, y)` with default
+{which}, all of them public, through `GANOversampler(random_state=0).fit_resample(X, y)` with default
 settings, each in a process of its own. {verdict}{failures}
 
 Checked for each: as many rows of every class as of the largest; the same container, columns and dtypes; the original

@@ -123,7 +123,7 @@ def verdicts(found):
             text = f"{row['blend']} {row['blend_mean']:.3f}, {row['other']} {row['other_mean']:.3f}"
             width = "" if pd.isna(row["interval"]) else f" ± {row['interval']:.3f}"
             gain = f"{row['difference']:+.3f}{width}"
-            sign = "reached" if row["verdict"] == "better" else "**not reached**"
+            sign = "ahead" if row["verdict"] == "better" else "**not ahead**"
             lines.append(f"- {sign} on {name} ({judge}): {text}; difference {gain}, {row['verdict']}")
     return "\n".join(lines) or "Nothing yet."
 

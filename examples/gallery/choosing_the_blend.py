@@ -6,8 +6,6 @@ How many synthetic rows does *this* classifier want on *this* table, and for wha
 shares, none among them, by inner cross-validation with one GAN for each fold, and takes what gains more than noise.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -18,13 +16,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-import ganaug
 from ganaug import AugmentedClassifier, GANOversampler, TabularGAN, plots
+from ganaug.datasets import load_example
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
-table = pd.read_csv(DATA / "thyroid_sick.csv")
-X, y = table.drop(columns="class"), table["class"]
+X, y = load_example("thyroid_sick")
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=0.5, stratify=y, random_state=0)
 
 numbers, texts = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")

@@ -6,24 +6,21 @@ Each rare class is a task of its own, and joblib hands tasks to whatever backend
 the same, to the last digit, as in one process.
 """
 
-from pathlib import Path
-
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from distributed import Client, LocalCluster
 
-import ganaug
 from ganaug import GANOversampler, TabularGAN, plots
+from ganaug.datasets import load_example
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
 # %%
 # A table of four movements, two of them rare: mean, spread and extremes of three channels of acceleration.
 
-with np.load(DATA / "smartphone_motion.npz") as arrays:
-    signals, y = arrays["X_train"] / 1000, arrays["y_train"]
+signals, y = load_example("smartphone_motion", "train")
+signals = signals / 1000  # thousandths of g
 X = np.concatenate([signals.mean(2), signals.std(2), signals.min(2), signals.max(2)], axis=1)
 X = pd.DataFrame(X, columns=[f"{what} of {axis}" for what in ("mean", "spread", "least", "most") for axis in "xyz"])
 print(X.shape, {str(label): int((y == label).sum()) for label in np.unique(y)})

@@ -6,8 +6,6 @@ Card payments, a few of them fraudulent. `GANOversampler` stands in an imbalance
 stand, so that it resamples training folds only, and is compared with what costs nothing.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from imblearn.over_sampling import SMOTE
@@ -16,15 +14,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_validate
 from sklearn.preprocessing import StandardScaler
 
-import ganaug
 from ganaug import GANOversampler, plots
+from ganaug.datasets import load_example
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
-table = pd.read_csv(DATA / "card_fraud.csv.gz")
+X, y = load_example("card_fraud")
 # A fifth of the frauds: the whole table has more of them than fraud has in the world.
-table = pd.concat([table[table["fraud"] == 0], table[table["fraud"] == 1].iloc[::5]])
-X, y = table.drop(columns=["fraud", "Time"]), table["fraud"]
+kept = y.index[y == 0].append(y.index[y == 1][::5])
+X, y = X.loc[kept].drop(columns="Time"), y.loc[kept]
 print(f"{len(X):,} payments with {X.shape[1]} columns, {y.sum()} frauds")
 
 # %%

@@ -11,22 +11,19 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
-import ganaug
 from ganaug import BlendedDataset, ImageGAN, plots
+from ganaug.datasets import load_example
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 COUNTS = {"Shirt": 150, "Sneaker": 30, "T-shirt/top": 150, "Trouser": 150}
 
 folder = tempfile.TemporaryDirectory()
-with np.load(DATA / "fashion_mnist.npz") as arrays:
-    images, labels = arrays["X_train"], arrays["y_train"]
+images, labels = load_example("fashion_mnist", "train")
 for label, n in COUNTS.items():
     place = Path(folder.name) / label.replace("/", " or ")
     place.mkdir()

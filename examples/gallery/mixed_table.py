@@ -6,18 +6,14 @@ Patients with six laboratory values and 22 categories, many of them missing. `GA
 and gives back the same kind of table.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import pandas as pd
 
-import ganaug
 from ganaug import GANOversampler, plots
+from ganaug.datasets import load_example
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
-table = pd.read_csv(DATA / "thyroid_sick.csv")
-X, y = table.drop(columns="class"), table["class"]
+X, y = load_example("thyroid_sick")
 X.iloc[:5, [0, 1, 2, 16, 17, 19, 21, 27]]
 
 # %%

@@ -6,20 +6,15 @@ A report on what was made
 was trained, one that was not, and rows that are copies.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import train_test_split
 
-import ganaug
 from ganaug import TabularGAN, quality_report
+from ganaug.datasets import load_example
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
-table = pd.read_csv(DATA / "thyroid_sick.csv")
-X, y = table.drop(columns="class"), table["class"]
+X, y = load_example("thyroid_sick")
 X, X_holdout, y, y_holdout = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
 
 gan = TabularGAN(random_state=0, verbose=False).fit(X, y)

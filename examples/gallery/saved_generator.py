@@ -15,11 +15,11 @@ import pandas as pd
 
 import ganaug
 from ganaug import TabularGAN, plots
+from ganaug.datasets import load_example
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
-table = pd.read_csv(DATA / "card_fraud.csv.gz")
-X, y = table.drop(columns=["fraud", "Time"]), table["fraud"]
+X, y = load_example("card_fraud")
+X = X.drop(columns="Time")
 gan = TabularGAN(random_state=0, verbose=False).fit(X, y)
 
 folder = tempfile.TemporaryDirectory()

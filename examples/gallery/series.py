@@ -6,21 +6,17 @@ Acceleration of a smartphone on a person's waist, three axes, 2.56 seconds. Peop
 seldom; `SeriesGAN` makes more of the rare movements.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
-import ganaug
 from ganaug import GANOversampler, SeriesGAN, plots
+from ganaug.datasets import load_example
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 RARE = ["sit to stand", "stand to sit"]
 
-with np.load(DATA / "smartphone_motion.npz") as arrays:
-    X, y, X_test, y_test = (arrays[name] for name in ("X_train", "y_train", "X_test", "y_test"))
+(X, y), (X_test, y_test) = load_example("smartphone_motion", "train"), load_example("smartphone_motion", "test")
 X, X_test = X.astype("float32") / 1000, X_test.astype("float32") / 1000  # thousandths of g
 print({str(label): int((y == label).sum()) for label in np.unique(y)}, X.shape)
 

@@ -5,8 +5,6 @@ Thresholds and calibration
 What balancing does to a classifier's decisions and probabilities, and what does the same without a single new row.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.base import clone
@@ -19,14 +17,13 @@ from sklearn.model_selection import TunedThresholdClassifierCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-import ganaug
 from ganaug import AugmentedClassifier, GANOversampler, TabularGAN
+from ganaug.datasets import load_example
 from ganaug.experiments import calibration_error
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
-table = pd.read_csv(DATA / "thyroid_sick.csv")
-X, y = table.drop(columns="class"), (table["class"] == "sick").astype(int)
+X, y = load_example("thyroid_sick")
+y = (y == "sick").astype(int)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
 bare = make_pipeline(
     make_column_transformer(

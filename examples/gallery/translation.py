@@ -6,20 +6,16 @@ From a plentiful class to the rare one
 class inherits the variety of the plentiful one, and a classifier of the translator's own refuses what did not arrive.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_score, recall_score
 
-import ganaug
 from ganaug import GANOversampler, ImageTranslator, plots
+from ganaug.datasets import load_example
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 
-with np.load(DATA / "fashion_mnist.npz") as arrays:
-    X, y, X_test, y_test = (arrays[name] for name in ("X_train", "y_train", "X_test", "y_test"))
+(X, y), (X_test, y_test) = load_example("fashion_mnist", "train"), load_example("fashion_mnist", "test")
 X = np.concatenate([X[y == "T-shirt/top"], X[y == "Shirt"][:60]])
 y = np.repeat(["T-shirt/top", "Shirt"], [300, 60])
 both = np.isin(y_test, ["T-shirt/top", "Shirt"])

@@ -6,8 +6,6 @@ Synthetic rows beside doing nothing, class weights and SMOTE, on three real tabl
 they lose, by how much, and on which measure.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -16,23 +14,22 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-import ganaug
 from ganaug import GANOversampler, TabularGAN
+from ganaug.datasets import load_example
 from ganaug.experiments import NeighborSampler, compare, long_tailed
 
-DATA = Path(ganaug.__file__).parents[1] / "examples" / "data"
 METRICS = ["average_precision", "balanced_accuracy", "log_loss"]
 
 # %%
 # Two tables of the project, and scikit-learn's digits with the eights made rare.
 
-fraud = pd.read_csv(DATA / "card_fraud.csv.gz").drop(columns="Time")
-fraud = pd.concat([fraud[fraud["fraud"] == 0], fraud[fraud["fraud"] == 1].iloc[::5]])
-thyroid = pd.read_csv(DATA / "thyroid_sick.csv")
+fraud, is_fraud = load_example("card_fraud")
+kept = is_fraud.index[is_fraud == 0].append(is_fraud.index[is_fraud == 1][::5])
+thyroid, state = load_example("thyroid_sick")
 digits = load_digits(return_X_y=True)
 tables = {
-    "card fraud": (fraud.drop(columns="fraud"), fraud["fraud"]),
-    "thyroid": (thyroid.drop(columns="class"), (thyroid["class"] == "sick").astype(int)),
+    "card fraud": (fraud.loc[kept].drop(columns="Time"), is_fraud.loc[kept]),
+    "thyroid": (thyroid, (state == "sick").astype(int)),
     "a digit": long_tailed(digits[0], (digits[1] == 8).astype(int), {0: 1000, 1: 50}),
 }
 for name, (_, y) in tables.items():

@@ -47,8 +47,11 @@ def run(args: argparse.Namespace) -> None:
     check_output(args.output, [args.data], force=args.force)
     if args.cache and not Path(args.cache).is_dir() and Path(args.cache).exists():
         raise Fault("is no folder", args.cache)
+    from ganaug.estimators import TabularGAN
+
+    options.training_parameters(args, TabularGAN)  # what is wrong with them is told before the table is read
     table = tables.read_table(args.data, args)
-    X, y = tables.split(table, args.target)
+    X, y = tables.split(table, args.target, many_classes=args.many_classes)
     found = _compared(args, X, y)
     failed = found.failures
     if len(failed) == len(found.results):

@@ -21,10 +21,12 @@ from ganaug.cli.faults import Fault
 from ganaug.cli.formats import Format
 from ganaug.cli.guessing import Guess, settled
 from ganaug.cli.layout import Layout
+from ganaug.cli.number_formats import INFINITE
 
 __all__ = ["CsvTable", "CsvWriter"]
 
 _AT_ONCE = 20_000
+_LABELS = ("integer", "number", "boolean", "text")
 MARKS = ("0", "1")  # real, synthetic
 
 
@@ -39,6 +41,8 @@ class CsvTable:
         None is found out.
     like : Layout or None
         Of another file: columns of the same name are read as there.
+    target : str or None
+        The column of the labels: dates and times in it are names.
 
     Attributes
     ----------
@@ -46,6 +50,8 @@ class CsvTable:
         Integers, floats, booleans, dates and texts; missing values where fields are empty.
     layout : Layout
         How it was written.
+    remarks : dict of str to str
+        Column to what was guessed about it.
 
     Raises
     ------
@@ -60,6 +66,7 @@ class CsvTable:
         delimiter: str | None = None,
         decimal: str | None = None,
         like: Layout | None = None,
+        target: str | None = None,
     ) -> None:
         self.path = path
         found = check_encoding(encoding) if encoding else find_encoding(path)
@@ -68,9 +75,14 @@ class CsvTable:
         names, n_rows, guesses = self._look(dialect)
         if not n_rows:
             raise Fault("has a header and no rows", path)
-        formats = settled(guesses, decimal)
+        formats, self.remarks = settled(names, guesses, decimal, dialect.delimiter)
+        formats = [
+            Format("text") if name == target and form.kind not in _LABELS else form
+            for name, form in zip(names, formats, strict=True)
+        ]
         if like is not None:
             formats = [like.formats.get(name, own) for name, own in zip(names, formats, strict=True)]
+            self.remarks = {name: said for name, said in self.remarks.items() if name not in like.formats}
         self._lines = array("q")
         self.frame, formats = self._take(dialect, names, formats)
         self.layout = Layout(dict(zip(names, formats, strict=True)), dialect)
@@ -135,6 +147,10 @@ class CsvTable:
             row = next((i for i, text in enumerate(texts) if not form.fits(text)), None)
             if row is None:
                 raise Fault(f"cannot be read: {error}", self.path, column=name) from error
+            if INFINITE.fullmatch(texts[row]):
+                raise Fault(
+                    f"{texts[row]!r} is infinite; leave the field empty", self.path, lines[row], name
+                ) from error
             raise Fault(f"{texts[row]!r} is no {form.kind}, as all others are", self.path, lines[row], name) from error
         if form.kind == "number" and bool(np.isinf(values.to_numpy()).any()):
             row = int(np.isinf(values.to_numpy()).argmax())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -44,7 +45,9 @@ class Dialect:
         return csv.reader(lines, delimiter=self.delimiter, skipinitialspace=self.spaced, strict=True)
 
     def writer(self, file: TextIO) -> Any:
-        """The standard library's writer."""
+        """The standard library's writer, or one like it that puts a space behind every delimiter."""
+        if self.spaced:
+            return _SpacedWriter(file, self)
         return csv.writer(
             file,
             delimiter=self.delimiter,
@@ -55,6 +58,26 @@ class Dialect:
     def get_state(self) -> dict[str, Any]:
         """JSON values."""
         return asdict(self)
+
+
+class _SpacedWriter:
+    """Writes as `csv.writer` does, with a space behind every delimiter."""
+
+    def __init__(self, file: TextIO, dialect: Dialect) -> None:
+        self._file, self._dialect = file, dialect
+        self._special = re.compile(f'[{re.escape(dialect.delimiter)}"\r\n]|^ ')
+
+    def writerows(self, rows: Iterable[Iterable[str]]) -> None:
+        """Write records."""
+        between = self._dialect.delimiter + " "
+        for row in rows:
+            texts = [self._quoted(text) for text in row]
+            self._file.write((between.join(texts) if texts != [""] else '""') + self._dialect.newline)
+
+    def _quoted(self, text: str) -> str:
+        if self._dialect.quote_all or self._special.search(text):
+            return '"' + text.replace('"', '""') + '"'
+        return text
 
 
 def find_dialect(file: TextIO, path: str, encoding: str, delimiter: str | None) -> Dialect:

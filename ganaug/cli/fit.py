@@ -48,11 +48,15 @@ def run(args: argparse.Namespace) -> None:
 
     if args.focus is not None and args.target is None:
         raise Usage("--class needs --target, the column of the labels")
-    table = tables.read_table(args.data, args)
-    X, y = (table.frame, None) if args.target is None else tables.split(table, args.target)
-    focus = None if args.focus is None else tables.label_of(args.focus, [] if y is None else y.unique(), args.target)
-    seed = options.seed_of(args)
     parameters = options.training_parameters(args, TabularGAN)
+    table = tables.read_table(args.data, args)
+    X, y = (table.frame, None)
+    if args.target is not None:
+        X, y = tables.split(table, args.target, many_classes=args.many_classes)
+    focus = None
+    if args.focus is not None and y is not None:
+        focus = tables.label_of(args.focus, y.unique(), args.target, table.layout.formats[args.target])
+    seed = options.seed_of(args)
     gan = TabularGAN(**parameters, random_state=seed, verbose=verbosity(args)).fit(X, y, focus=focus)
     if gan.stop_reason_ == "interrupted":  # a handler of somebody else's was asked
         raise Fault("the training was interrupted", args.data)

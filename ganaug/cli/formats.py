@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,15 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.cli import dates
+from ganaug.cli import dates, durations
+from ganaug.cli.number_formats import MINUS, SPACES, Parts, grouped, scientific, taken_apart
 
-__all__ = ["FORMATS", "MISSING", "TRUTHS", "Format", "format_of", "number_pattern"]
+__all__ = ["FORMATS", "MISSING", "TRUTHS", "Format", "format_of"]
 
 # What stands for a missing value among numbers, dates and booleans. Among texts only an empty field does.
 MISSING = frozenset(
     {"", "NA", "N/A", "#N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "none", "<NA>", "NaT", "?", "-", "."}
 )
 TRUTHS = {"true": "false", "True": "False", "TRUE": "FALSE"}
+# Takes the signs, spaces and place of the digits out of what stands around a number.
+NO_SIGNS = str.maketrans("", "", SPACES + MINUS + "+(){}")
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,29 @@ class Format:
     missing : str
         What stands for a missing value.
     decimal : str
-        Of numbers: "." or ",".
+        Of numbers: "." or ","; of dates and times: before the fraction of a second.
     digits : int or None
-        Of numbers: decimals of each, if all have as many; of dates: those of the second.
+        Of numbers: decimals of each, if all have as many; of dates and times: those of the second, negative where
+        zeros at the end are left out.
     whole : bool
-        Of numbers: whether whole ones are written without decimals.
+        Of numbers: whether whole ones are written without decimals; of dates and times: whole seconds.
     pattern : str
-        Of dates: as in ``strftime``, up to the second. Of booleans: what stands for true.
+        Of dates and times: as in ``strftime``, up to the second (``%-d``, ``%-m``, ``%-H``: without a leading zero).
+        Of durations: one of `ganaug.cli.durations.PATTERNS`. Of booleans: what stands for true.
     suffix : str
-        Of dates: what stands behind each.
+        Of dates: what stands behind each; ``%z``, ``%:z`` and ``%Z``: the offset or abbreviation of ``zone``.
+    zone : str
+        Of dates: the time zone whose offsets stand behind them, where these differ.
+    group : str
+        Of numbers: what separates thousands.
+    group_from : int
+        Of numbers: digits of the shortest ones in which it does.
+    indian : bool
+        Of numbers: whether they are grouped as in 12,34,567.
+    positive, negative, zero : str
+        Of numbers: what is written around the digits.
+    exponent : str
+        Of numbers: an exponent as they are written, if each has one.
     """
 
     kind: str
@@ -51,6 +67,19 @@ class Format:
     whole: bool = False
     pattern: str = ""
     suffix: str = ""
+    zone: str = ""
+    group: str = ""
+    group_from: int = 4
+    indian: bool = False
+    positive: str = "{}"
+    negative: str = "-{}"
+    zero: str = "{}"
+    exponent: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether numbers are written as Python does it, apart from the decimal sign."""
+        return (self.positive, self.negative, self.zero, self.group, self.exponent) == ("{}", "-{}", "{}", "", "")
 
     def read(self, texts: Sequence[str]) -> pd.Series[Any]:
         """Values of texts; raises ValueError for one that is written otherwise (see `fits`)."""
@@ -79,46 +108,59 @@ class Format:
         return Counter(text for text in texts if text in MISSING)
 
 
-def number_pattern(decimal: str) -> re.Pattern[str]:
-    """Numbers as they are written: no leading zeros, for "00123" is a name, and no more digits than a number holds."""
-    point = re.escape(decimal)
-    return re.compile(rf" *-?(?:(?:0|[1-9]\d{{0,17}})(?:{point}(\d*))?|{point}(\d+))(?:([eE])[+-]?\d+)? *")
-
-
-def _masked(texts: Sequence[str], convert: Callable[[str], Any], dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+def _masked(
+    texts: Sequence[str], convert: Callable[[str], Any], dtype: Any, blank: Any = 0
+) -> tuple[np.ndarray, np.ndarray]:
     lost = np.fromiter((text in MISSING for text in texts), bool, len(texts))
-    zero = convert("0")
     values = np.fromiter(
-        (zero if out else convert(text) for text, out in zip(texts, lost, strict=True)), dtype, len(texts)
+        (blank if out else convert(text) for text, out in zip(texts, lost, strict=True)), dtype, len(texts)
     )
     return values, lost
 
 
 def _read_integers(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
-    values, lost = _masked(texts, _integer, np.int64)
+    values, lost = _masked(texts, lambda text: _integer(own, text), np.int64)
     return pd.Series(pd.arrays.IntegerArray(values, lost)) if lost.any() else pd.Series(values)
 
 
-def _integer(text: str) -> int:
-    if not text.strip().removeprefix("-").isdecimal():
+def _integer(own: Format, text: str) -> int:
+    if text.isascii() and text.strip(" ").removeprefix("-").isdecimal() and own.plain:
+        return int(text)
+    parts = _parts(own, text)
+    if parts.exponent or (parts.behind or "").strip("0"):
         raise ValueError(f"{text!r} is not a whole number")
-    return int(text)
+    return int(parts.whole or 0) * (-1 if parts.sign == "-" else 1)
 
 
 def _read_numbers(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
-    values, lost = _masked(texts, lambda text: float(text if own.decimal == "." else _pointed(text)), np.float64)
+    values, lost = _masked(texts, lambda text: _number(own, text), np.float64)
     values[lost] = np.nan
     return pd.Series(values)
 
 
-def _pointed(text: str) -> str:
-    if "." in text:
-        raise ValueError(f"{text!r} has a point, where a comma separates the decimals")
-    return text.replace(",", ".")
+def _number(own: Format, text: str) -> float:
+    if own.decimal == "." and own.plain and "_" not in text:
+        try:
+            return float(text)
+        except ValueError:
+            pass
+    return _parts(own, text).value
+
+
+def _parts(own: Format, text: str) -> Parts:
+    """The number in a text that has the same separators and unit as the column."""
+    parts = taken_apart(text, own.decimal)
+    if parts is None:
+        raise ValueError(f"{text!r} is not a number")
+    group = parts.group if own.group not in SPACES or parts.group not in SPACES else own.group
+    unit = own.positive.translate(NO_SIGNS)
+    if group not in ("", own.group) or parts.template.translate(NO_SIGNS) not in ("", unit):
+        raise ValueError(f"{text!r} is written otherwise")
+    return parts
 
 
 def _read_booleans(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
-    known = {own.pattern: True, TRUTHS[own.pattern]: False, "0": False}
+    known = {own.pattern: True, TRUTHS[own.pattern]: False}
     values, lost = _masked(texts, lambda text: _one_of(known, text), bool)
     return pd.Series(pd.arrays.BooleanArray(values, lost)) if lost.any() else pd.Series(values)
 
@@ -131,7 +173,18 @@ def _one_of(known: dict[str, bool], text: str) -> bool:
 
 def _read_dates(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
     plain = pd.Series([None if text in MISSING else text for text in texts], dtype=object)
-    return dates.read(plain, own.pattern, own.digits, own.suffix)
+    return dates.read(plain, own)
+
+
+def _read_times(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
+    return _read_dates(own, texts) - dates.MIDNIGHT
+
+
+def _read_durations(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
+    values, lost = _masked(texts, lambda text: durations.microseconds(own.pattern, text), np.int64)
+    found = values.astype("timedelta64[us]")
+    found[lost] = np.timedelta64("NaT")
+    return pd.Series(found)
 
 
 def _read_texts(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
@@ -140,20 +193,42 @@ def _read_texts(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
 
 
 def _write_integers(own: Format, values: pd.Series[Any]) -> list[str]:
-    if values.dtype.kind in "iu" and isinstance(values.dtype, np.dtype):
+    if own.plain and values.dtype.kind in "iu" and isinstance(values.dtype, np.dtype):
         return list(map(str, values.tolist()))
-    return [own.missing if pd.isna(value) else str(int(value)) for value in values.tolist()]
+    write = str if own.plain else lambda value: _decorated(own, value, str(abs(value)))
+    return [own.missing if pd.isna(value) else write(int(value)) for value in values.tolist()]
 
 
 def _write_numbers(own: Format, values: pd.Series[Any]) -> list[str]:
-    plain = values.to_numpy(dtype=np.float64, na_value=np.nan).tolist()
-    if own.digits is not None:
-        texts = [own.missing if value != value else f"{value:.{own.digits}f}" for value in plain]
-    else:
-        texts = [own.missing if value != value else repr(value) for value in plain]
-        if own.whole:
-            texts = [text.removesuffix(".0") for text in texts]
+    given = values.to_numpy(dtype=np.float64, na_value=np.nan).tolist()
+    if own.exponent:
+        return [own.missing if value != value else _with_exponent(own, value) for value in given]
+    if not own.plain:
+        return [own.missing if value != value else _decorated(own, value, _digits(own, abs(value))) for value in given]
+    texts = [own.missing if value != value else _digits(own, value) for value in given]
     return texts if own.decimal == "." else [text.replace(".", own.decimal) for text in texts]
+
+
+def _digits(own: Format, value: float) -> str:
+    if own.digits is not None:
+        return f"{value:.{own.digits}f}"
+    return repr(value).removesuffix(".0") if own.whole else repr(value)
+
+
+def _with_exponent(own: Format, value: float) -> str:
+    return _around(own, value).replace("{}", scientific(abs(value), own.digits, own.exponent).replace(".", own.decimal))
+
+
+def _decorated(own: Format, value: float, digits: str) -> str:
+    """Digits with separators and what stands around them."""
+    whole, point, behind = digits.partition(".")
+    rounded = value if digits.strip("0.") else 0.0  # no minus before zeros
+    shown = grouped(whole, own.group, own.group_from, own.indian) if whole.isdecimal() else whole
+    return _around(own, rounded).replace("{}", shown + point.replace(".", own.decimal) + behind)
+
+
+def _around(own: Format, value: float) -> str:
+    return own.zero if value == 0 else own.negative if value < 0 else own.positive
 
 
 def _write_booleans(own: Format, values: pd.Series[Any]) -> list[str]:
@@ -162,7 +237,20 @@ def _write_booleans(own: Format, values: pd.Series[Any]) -> list[str]:
 
 
 def _write_dates(own: Format, values: pd.Series[Any]) -> list[str]:
-    return dates.write(values, own.pattern, own.digits, own.suffix, own.missing)
+    return dates.write(values, own)
+
+
+def _write_times(own: Format, values: pd.Series[Any]) -> list[str]:
+    return dates.write(dates.MIDNIGHT + (values - values.dt.floor("D")), own)
+
+
+def _write_durations(own: Format, values: pd.Series[Any]) -> list[str]:
+    lost = values.isna().tolist()
+    whole = values.fillna(pd.Timedelta(0)).astype("timedelta64[us]").astype(np.int64).tolist()
+    return [
+        own.missing if out else durations.written(value, own.pattern, own.digits, own.whole, own.decimal)
+        for value, out in zip(whole, lost, strict=True)
+    ]
 
 
 def _write_texts(own: Format, values: pd.Series[Any]) -> list[str]:
@@ -178,6 +266,8 @@ FORMATS: dict[str, tuple[Reader, Writer]] = {
     "number": (_read_numbers, _write_numbers),
     "boolean": (_read_booleans, _write_booleans),
     "date": (_read_dates, _write_dates),
+    "time of day": (_read_times, _write_times),
+    "duration": (_read_durations, _write_durations),
     "text": (_read_texts, _write_texts),
 }
 
@@ -191,6 +281,8 @@ def format_of(values: pd.Series[Any]) -> Format:
         return Format("integer")
     if pd.api.types.is_float_dtype(dtype):
         return Format("number")
+    if pd.api.types.is_timedelta64_dtype(dtype):
+        return Format("duration", pattern="days", digits=-6, whole=True)
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return dates_format(values.dropna())
     return Format("text")

@@ -13,16 +13,15 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ganaug import __version__
-from ganaug.cli import compare, fit, report, resample, sample
-from ganaug.cli.faults import Usage
+from ganaug.cli import compare, fit, report, resample, rules, sample
 from ganaug.cli.messages import one_line, said_warnings
 from ganaug.cli.options import Parser
-from ganaug.exceptions import GanaugError
+from ganaug.exceptions import GanaugError, InvalidParameterError
 from ganaug.interrupts import InsistentInterrupt
 
 __all__ = ["main"]
 
-OK, FAILED, MISUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+OK, FAILED, MISUSED, HUNG_UP, INTERRUPTED, TERMINATED = 0, 1, 2, 129, 130, 143
 
 # name -> module with HELP, EXAMPLE, add_arguments(parser) and run(args)
 COMMANDS: dict[str, Any] = {
@@ -30,6 +29,7 @@ COMMANDS: dict[str, Any] = {
     "fit": fit,
     "sample": sample,
     "report": report,
+    "rules": rules,
     "compare": compare,
 }
 
@@ -68,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 1 if not, 2 if the command was misused, 130 after Ctrl-C.
+        0 if all went well, 1 if not, 2 if the command was misused, 130 after Ctrl-C, 143 after a
+        request to end (SIGTERM), 129 if the terminal was closed (SIGHUP).
 
     Examples
     --------
@@ -108,7 +109,8 @@ def _explained(error: BaseException, args: argparse.Namespace) -> tuple[str, int
     kinds: list[tuple[Any, Callable[[Any], str], int]] = [
         (KeyboardInterrupt, lambda _: "interrupted", INTERRUPTED),
         (_Terminated, lambda _: "terminated", TERMINATED),
-        (Usage, str, MISUSED),
+        (_HungUp, lambda _: "the terminal was closed", HUNG_UP),
+        (InvalidParameterError, str, MISUSED),  # the parameters of the library are given by options
         (GanaugError, lambda e: getattr(e, "strerror", None) or str(e), FAILED),
         (MemoryError, lambda _: "out of memory", FAILED),
         (OSError, lambda e: f"{e.filename}: {e.strerror}" if e.filename else str(e), FAILED),
@@ -122,15 +124,21 @@ class _Terminated(SystemExit):
     """The process was asked to end."""
 
 
+class _HungUp(SystemExit):
+    """The terminal or connection that the process belongs to was closed."""
+
+
 @contextmanager
 def _raising_signals() -> Iterator[None]:
-    """Ctrl-C and a request to end raise at once, so that no half output is left behind.
+    """Ctrl-C, a request to end and a closed terminal raise at once, so that no half output is left behind.
 
     A handler of its own for Ctrl-C: beside Python's, the estimators would take the first
     one as a wish to stop training early and go on with what there is. What it raises may
     get lost, so the loops ask for it, as they do in Python, and so does `whole_file`.
     """
     errors: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        errors[signal.SIGHUP] = _HungUp
     if threading.current_thread() is not threading.main_thread():
         yield
         return

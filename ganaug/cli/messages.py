@@ -33,11 +33,14 @@ def verbosity(args: argparse.Namespace) -> bool | str:
 
 @contextmanager
 def said_warnings(quiet: bool, everything: bool) -> Iterator[None]:
-    """Within the block a warning of ganaug is one line, and those of other libraries are kept back."""
+    """Within the block a warning of ganaug is one line, said once, and those of other libraries are kept back."""
+    shown: set[str] = set()
 
     def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
-        if not quiet and (everything or issubclass(category, GanaugWarning)):
-            print(f"ganaug: warning: {one_line(message)}", file=sys.stderr)
+        said = one_line(message)
+        if not quiet and said not in shown and (everything or issubclass(category, GanaugWarning)):
+            print(f"ganaug: warning: {said}", file=sys.stderr)
+            shown.add(said)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")

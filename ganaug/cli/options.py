@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ganaug.cli.faults import Usage, did_you_mean
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 
 __all__ = [
     "Parser",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 SEEDS = 2**31
+_PYTHON_WORDS = {"True": True, "False": False, "None": None}  # beside those of JSON
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,6 +75,11 @@ def target(parser: argparse.ArgumentParser, required: bool = True) -> None:
         metavar="COLUMN",
         help="the column of the labels" + ("" if required else " (without it: no classes)"),
     )
+    parser.add_argument(
+        "--many-classes",
+        action="store_true",
+        help="go on where COLUMN holds many different numbers: each of them is a class",
+    )
 
 
 def reading(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +119,11 @@ def training(parser: argparse.ArgumentParser) -> None:
     """How the GAN is trained."""
     group = parser.add_argument_group("training")
     group.add_argument("--max-steps", type=count(1), metavar="N", help="steps of training")
-    group.add_argument("--max-time", metavar="TIME", help="end each training after so long, for example 90s or 5min")
+    group.add_argument(
+        "--max-time",
+        metavar="TIME",
+        help="end each training after so long, for example 90 (seconds), 90s, 5min or 1.5h",
+    )
     group.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps; fastest by default")
     group.add_argument(
         "--set",
@@ -143,21 +154,38 @@ def _setting(text: str) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    name, value = name.strip().replace("-", "_"), value.strip()
+    if value in _PYTHON_WORDS:
+        return name, _PYTHON_WORDS[value]
     try:
-        return name.replace("-", "_"), json.loads(value)
+        return name, json.loads(value)
     except ValueError:
-        return name.replace("-", "_"), value
+        return name, value
 
 
 def training_parameters(args: argparse.Namespace, kind: Any) -> dict[str, Any]:
-    """Constructor parameters of a GAN class, those only that were given."""
+    """Constructor parameters of a GAN class, those only that were given.
+
+    Raises
+    ------
+    Usage
+        Naming the option that is wrong.
+    """
     known = sorted(set(kind().get_params(deep=False)) - {"callbacks", "random_state", "verbose", "warm_start"})
     found = dict(args.settings)
     for name in found:
         if name not in known:
             raise Usage(f"--set {name}: {kind.__name__} has no such parameter{did_you_mean(name, known)}")
     given = {"max_steps": args.max_steps, "max_time": args.max_time, "device": args.device}
-    return {**{name: value for name, value in given.items() if value is not None and name in known}, **found}
+    parameters = {**{name: value for name, value in given.items() if value is not None and name in known}, **found}
+    try:
+        # as fit does, but before anything is read; a generator of another maker may have no such check
+        getattr(kind(**parameters), "_check_parameters", dict)()
+    except (InvalidParameterError, InvalidTypeError) as error:
+        wrong = next((name for name in parameters if str(error).startswith(f"{name}=")), None)
+        option = f"--set {wrong}" if wrong in found else f"--{wrong}".replace("_", "-")
+        raise Usage(str(error) if wrong is None else f"{option}: {error}") from error
+    return parameters
 
 
 def seed_of(args: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ __all__ = ["ParquetTable", "ParquetWriter"]
 
 _NEEDS = "Parquet files need"
 _ROWS = 131_072  # of a row group
+_TIME = Format("time of day", pattern="%H:%M:%S", digits=-6, whole=True)  # a `Format` of times in CSV
 
 
 class ParquetTable:
@@ -47,7 +48,10 @@ class ParquetTable:
         ]
         self.frame = pd.DataFrame(dict(enumerate(columns)))
         self.frame.columns = pd.Index(names)
-        formats = {name: format_of(self.frame[name]) for name in names}
+        formats = {
+            field.name: _TIME if pa.types.is_time(field.type) else format_of(self.frame[field.name])
+            for field in self.rows.schema
+        }
         packed = base64.b64encode(self.rows.schema.serialize().to_pybytes()).decode()
         self.layout = Layout(formats, Dialect(), schema=packed)
 
@@ -56,6 +60,10 @@ class ParquetTable:
         return None
 
     def _read(self, name: str, column: Any, kind: Any) -> pd.Series[Any]:
+        pa = arrow(_NEEDS)
+        if pa.types.is_dictionary(kind) and not _is_plain(kind.value_type):
+            kind = kind.value_type
+            column = column.cast(kind)
         known = next((read for fits, read in _readers() if fits(kind)), None)
         if known is None:
             raise Fault(f"holds {kind}, which cannot be learnt from; drop or convert it", self.path, column=name)
@@ -81,12 +89,28 @@ def _readers() -> Iterator[tuple[Callable[[Any], bool], Callable[[Any], pd.Serie
     yield types.is_decimal, lambda column: column.cast(pa.float64()).to_pandas()
     yield types.is_date, lambda column: column.cast(pa.timestamp("s")).to_pandas()
     yield types.is_timestamp, lambda column: column.to_pandas()
-    yield lambda kind: types.is_string(kind) or types.is_large_string(kind), texts
-    yield (
-        lambda kind: types.is_dictionary(kind) and types.is_string(kind.value_type),
-        lambda column: column.to_pandas(),
-    )
+    yield types.is_duration, lambda column: column.to_pandas()
+    yield types.is_time, _times
+    yield _is_text, texts
+    yield types.is_dictionary, lambda column: column.to_pandas()
     yield types.is_null, lambda column: pd.Series(np.full(len(column), np.nan))
+
+
+def _is_text(kind: Any) -> bool:
+    types = arrow(_NEEDS).types
+    return any(is_one(kind) for is_one in (types.is_string, types.is_large_string, types.is_string_view))
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether values of a dictionary can be pandas' categories as they are."""
+    return _is_text(kind) or bool(arrow(_NEEDS).types.is_integer(kind))
+
+
+def _times(column: Any) -> pd.Series[Any]:
+    """Times of day as durations since midnight."""
+    pa = arrow(_NEEDS)
+    since = column.cast(pa.time64("us"), safe=False).cast(pa.int64())
+    return pd.Series(since.cast(pa.duration("us")).to_pandas())
 
 
 def _nullable(column: Any, kind: Any) -> pd.Series[Any]:
@@ -132,12 +156,23 @@ class ParquetWriter:
         return self._pa.array(np.full(n, synthetic))
 
     def _column(self, values: pd.Series[Any], field: Any) -> Any:
-        pa, kind = self._pa, field.type
+        return self._encoded(values, field.type)
+
+    def _encoded(self, values: pd.Series[Any], kind: Any) -> Any:
+        pa = self._pa
+        if bool(values.isna().all()):
+            return pa.nulls(len(values), kind)
         if pa.types.is_dictionary(kind):
-            plain = pa.array(values.astype(object), kind.value_type, from_pandas=True)
-            return plain.dictionary_encode().cast(kind)
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            plain = self._encoded(values.astype(object) if _is_plain(kind.value_type) else values, kind.value_type)
+            found = plain.dictionary_encode()
+            return pa.DictionaryArray.from_arrays(
+                found.indices.cast(kind.index_type), found.dictionary, ordered=kind.ordered
+            )
+        if _is_text(kind):
             return pa.array(values.astype(object), kind, from_pandas=True)
+        if pa.types.is_time(kind):
+            since = pa.array(values - values.dt.floor("D"), from_pandas=True).cast(pa.duration("us"), safe=False)
+            return since.cast(pa.int64()).cast(pa.time64("us")).cast(kind, safe=False)
         # unsafe: a day is cut out of a time, a decimal rounded; the values are on the column's grid
         return pa.array(values, from_pandas=True).cast(kind, safe=False)
 
@@ -162,6 +197,13 @@ def _schema(layout: Layout, path: str) -> Any:
 
 def _type(form: Format) -> Any:
     pa = arrow(_NEEDS)
-    moment = pa.timestamp("us", tz="UTC" if form.suffix else None)
-    types = {"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(), "text": pa.string()}
-    return types.get(form.kind, moment if "%H" in form.pattern else pa.date32())
+    moment = pa.timestamp("us", tz=form.zone or "UTC" if form.suffix else None)
+    types = {
+        "integer": pa.int64(),
+        "number": pa.float64(),
+        "boolean": pa.bool_(),
+        "text": pa.string(),
+        "time of day": pa.time64("us"),
+        "duration": pa.duration("us"),
+    }
+    return types.get(form.kind, moment if "%M" in form.pattern else pa.date32())

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
         raise Usage(f"{args.output}: the suffix says how to write it; give .html or .json")
     check_output(args.output, [args.data, args.samples], force=args.force)
     table = tables.read_table(args.data, args)
-    X, y = tables.split(table, args.target)
+    X, y = tables.split(table, args.target, many_classes=args.many_classes)
     samples = _samples(args, table, list(X.columns))
 
     found = import_module("ganaug.report").quality_report(samples, X, y)
@@ -59,15 +59,14 @@ def run(args: argparse.Namespace) -> None:
 def _samples(args: argparse.Namespace, table: Any, columns: list[str]) -> Any:
     """A model, or rows and labels with the columns of the real ones."""
     from ganaug.cli import tables
-    from ganaug.cli.training import load_model
 
     if args.samples.lower().endswith(MODELS):
-        return load_model(args.samples)[0]
+        return args.samples
     other = tables.read_table(args.samples, args, table.layout)
     for name in (*columns, args.target, *([args.mark_column] if args.mark_column else [])):
         if name not in other.frame.columns:
             raise Fault(f"no column {name!r}{did_you_mean(name, other.frame.columns)}", args.samples)
-    frame, y = tables.split(other, args.target, n_classes=1)
+    frame, y = tables.split(other, args.target, n_classes=1, many_classes=True)
     if args.mark_column:
         marks = frame[args.mark_column].astype(str).str.lower().isin(_SYNTHETIC)
         if not marks.any():

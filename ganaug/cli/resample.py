@@ -81,11 +81,14 @@ def _resample_table(args: argparse.Namespace) -> None:
     check_output(args.output, [args.data], force=args.force)
     if args.save is not None:
         check_output(args.save, [args.data, args.output], force=args.force)
+    from ganaug.estimators import TabularGAN
+
+    options.training_parameters(args, TabularGAN)  # what is wrong with them is told before the table is read
     table = tables.read_table(args.data, args)
-    X, y = tables.split(table, args.target)
+    X, y = tables.split(table, args.target, many_classes=args.many_classes)
     if args.mark_column in table.frame.columns:
         raise Usage(f"--mark-column {args.mark_column!r}: {args.data} has a column of that name")
-    sampler, seed = oversampler(args, y), options.seed_of(args)
+    sampler, seed = oversampler(args, y, form=table.layout.formats[args.target]), options.seed_of(args)
     sampler.set_params(random_state=seed)
     X_res, y_res = sampler.fit_resample(X, y)
     new = X_res[sampler.is_synthetic_].assign(**{args.target: y_res[sampler.is_synthetic_]})
@@ -100,7 +103,7 @@ def _resample_table(args: argparse.Namespace) -> None:
         save_only(sampler, args, {"layout": layout.get_state()})
 
 
-def oversampler(args: argparse.Namespace, y: Any, kind: Any = None) -> Any:
+def oversampler(args: argparse.Namespace, y: Any, kind: Any = None, form: Any = None) -> Any:
     """The sampler that the options ask for."""
     import numpy as np
 
@@ -111,7 +114,7 @@ def oversampler(args: argparse.Namespace, y: Any, kind: Any = None) -> Any:
     kind = kind or TabularGAN
     wanted = args.strategy
     if isinstance(wanted, dict):
-        wanted = {label_of(text, np.unique(y), args.target): n for text, n in wanted.items()}
+        wanted = {label_of(text, np.unique(y), args.target, form): n for text, n in wanted.items()}
     gan = kind(**options.training_parameters(args, kind), verbose=verbosity(args))
     return GANOversampler(
         sampling_strategy=wanted, generator=gan, scope="shared" if args.shared else "per-class", n_jobs=args.jobs

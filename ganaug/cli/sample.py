@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     if args.counts is not None and args.label is not None:
         raise Usage("give either --label or --counts, not both")
     from ganaug.cli import tables
-    from ganaug.cli.training import load_model
+    from ganaug.cli.training import layout_of, load_model
 
     as_table = args.output.lower().endswith((*tables.TEXT, *tables.PARQUET))
     check_output(args.output, [args.model], force=args.force, folder=not as_table)
@@ -54,21 +54,25 @@ def run(args: argparse.Namespace) -> None:
     if args.device:
         gan.set_params(device=args.device)
     n, label, seed = args.rows, None, options.seed_of(args)
+    layout = layout_of(notes, args.model)
+    form = None if layout is None else layout.formats.get(layout.target or "")
     if args.counts is not None:
-        n = {tables.label_of(text, _labels(gan), None): count for text, count in args.counts.items()}
+        n = {tables.label_of(text, _labels(gan), None, form): count for text, count in args.counts.items()}
     if args.label is not None:
-        label = tables.label_of(args.label, _labels(gan), None)
+        label = tables.label_of(args.label, _labels(gan), None, form)
     total = sum(n.values()) if isinstance(n, dict) else n
     shape = getattr(gan.codec_, "shape", None)  # tables have none
     if shape is None:
         tables.check_suffix(args.output)
         chunks = gan.iter_samples(n, label, chunk_size=args.chunk_size, random_state=seed)
-        _write_table(args, gan, notes, chunks, total)
+        _write_table(args, gan, layout, chunks, total)
     else:
         from ganaug.cli.image_folders import sample_folder
 
-        sample_folder(args, gan, n, label, seed, total)
-    tell(args, f"{args.output}: {total} synthetic; seed {seed}")
+        sample_folder(args, gan, notes, n, label, seed, total)
+    unchecked = any(counts.get("copies", 0) is None for counts in getattr(gan, "curation_", {}).values())
+    copies = ", not compared with the training rows, of which the model file holds no trace" if unchecked else ""
+    tell(args, f"{args.output}: {total} synthetic{copies}; seed {seed}")
 
 
 def _labels(gan: Any) -> Any:
@@ -77,12 +81,10 @@ def _labels(gan: Any) -> Any:
     return gan.classes_
 
 
-def _write_table(args: argparse.Namespace, gan: Any, notes: dict[str, Any], chunks: Iterator[Any], total: int) -> None:
+def _write_table(args: argparse.Namespace, gan: Any, layout: Any, chunks: Iterator[Any], total: int) -> None:
     from ganaug.cli import tables
     from ganaug.cli.layout import Layout
-    from ganaug.cli.training import layout_of
 
-    layout = layout_of(notes, args.model)
     if layout is None:
         example = _frame(*gan.sample(1, random_state=0))
         layout = Layout.of_frame(example, None if gan.classes_ is None else example.columns[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,10 +14,13 @@ import pandas as pd
 
 from ganaug.cli.csv_files import CsvTable, CsvWriter
 from ganaug.cli.faults import Fault, Usage, did_you_mean
+from ganaug.cli.formats import Format
 from ganaug.cli.layout import Layout
 from ganaug.cli.messages import tell
 from ganaug.cli.outputs import whole_file
 from ganaug.cli.parquet_files import ParquetTable, ParquetWriter
+from ganaug.codecs.labels import tell_alike
+from ganaug.exceptions import DataWarning
 
 __all__ = ["check_suffix", "label_of", "opened_writer", "read_table", "split"]
 
@@ -24,6 +28,8 @@ Table = CsvTable | ParquetTable
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")  # .tsv and .tab: with tabs
+# A target of so many different numbers is questioned; of fewer, if there are few rows of each.
+_MANY_CLASSES, _SOME_CLASSES, _ROWS_OF_A_CLASS = 50, 10, 10
 _WRITERS: dict[str, Any] = {**dict.fromkeys(PARQUET, ParquetWriter), **dict.fromkeys(TEXT, CsvWriter)}
 
 
@@ -52,7 +58,9 @@ def read_table(path: str, args: argparse.Namespace, like: Layout | None = None) 
     if _ends(path, PARQUET):
         table: Table = ParquetTable(path)
     else:
-        table = CsvTable(path, args.encoding, args.delimiter, args.decimal, like)
+        table = CsvTable(path, args.encoding, args.delimiter, args.decimal, like, args.target)
+        for name, said in table.remarks.items():
+            warnings.warn(f"{path}: column {name!r}: {said}", DataWarning, stacklevel=2)
     if args.verbose:
         tell(args, _described(table))
     return table
@@ -68,13 +76,17 @@ def _described(table: Table) -> str:
     return f"{table.path}: {len(table.frame)} rows ({written}), columns read as {columns}"
 
 
-def split(table: Table, target: str, n_classes: int = 2) -> tuple[pd.DataFrame, pd.Series[Any]]:
+def split(
+    table: Table, target: str, n_classes: int = 2, many_classes: bool = False
+) -> tuple[pd.DataFrame, pd.Series[Any]]:
     """Rows without the labels, and the labels.
 
     Raises
     ------
     Fault
         If there is no such column, no other one, a label is missing, or there are too few classes.
+    Usage
+        If the labels look like measurements, unless ``many_classes``.
     """
     frame, path = table.frame, table.path
     if target not in frame.columns:
@@ -90,11 +102,31 @@ def split(table: Table, target: str, n_classes: int = 2) -> tuple[pd.DataFrame, 
         y = y.astype(y.cat.categories.dtype)
     if y.nunique() < n_classes:
         raise Fault(f"holds one class only, {y.iloc[0]!s}, in all {len(y)} rows", path, column=target)
+    _question(y, path, many_classes)
+    if many_classes and y.dtype.kind == "f":
+        y = y.astype(np.int64)  # the library questions floats, too
+    tell_alike(y.unique())
     return frame.drop(columns=target), y
 
 
-def label_of(text: str, labels: Any, column: str | None = None) -> Any:
-    """The label that a word of the command line means.
+def _question(y: pd.Series[Any], path: str, many_classes: bool) -> None:
+    """Refuse a target that looks like a measurement."""
+    if y.dtype.kind not in "iuf":
+        return
+    n, whole = y.nunique(), bool((y % 1 == 0).all())
+    said = f"--target {y.name}: in {path} it holds {n} distinct numbers in {len(y)} rows"
+    advice = "make a column of classes first, for example one that says whether the number is above a threshold"
+    if not whole:
+        raise Usage(f"{said}, some with decimals, which is a continuous target and no classes; {advice}")
+    few_of_each = n > _SOME_CLASSES and n * _ROWS_OF_A_CLASS > len(y)
+    if (n > _MANY_CLASSES or few_of_each) and not many_classes:
+        raise Usage(
+            f"{said}, which looks like a measurement; {advice}, or give --many-classes if each number is a class"
+        )
+
+
+def label_of(text: str, labels: Any, column: str | None = None, form: Format | None = None) -> Any:
+    """The label that a word of the command line means: as it stands in a file of this format, or as Python shows it.
 
     Raises
     ------
@@ -104,11 +136,19 @@ def label_of(text: str, labels: Any, column: str | None = None) -> Any:
     known = {str(label): label for label in pd.Index(labels).tolist()}
     numbers = {str(int(label)): label for label in known.values() if isinstance(label, float)}  # 1 for 1.0
     truths = {str(label).lower(): label for label in known.values() if isinstance(label, bool)}
-    found = {**numbers, **truths, **known}
+    found = {**numbers, **truths, **known, **_as_in_the_file(labels, form)}
     if text not in found:
         where = f" in column {column!r}" if column else ""
         raise Usage(f"no class {text!r}{where}{did_you_mean(text, known)}")
     return found[text]
+
+
+def _as_in_the_file(labels: Any, form: Format | None) -> dict[str, Any]:
+    """Labels by what stands in the file, where that is another text."""
+    if form is None or form.kind not in ("integer", "number"):
+        return {}
+    values = pd.Series(labels)
+    return dict(zip(form.write(values), values.tolist(), strict=True))
 
 
 @contextmanager

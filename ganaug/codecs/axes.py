@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ganaug.codecs.plain import Array
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 
-__all__ = ["LAYOUTS", "SIDES", "find_layout", "from_nchw", "to_nchw"]
+__all__ = ["LAYOUTS", "SIDES", "find_layout", "from_nchw", "looks_like_image", "to_nchw"]
 
 SIDES = (8, 256)  # pixels that a side may have
 
@@ -63,6 +63,22 @@ def find_layout(shape: tuple[int, ...], asked: str) -> str:
     if 0 in shape:
         raise InvalidDataError(f"X of shape {shape} holds no pixels; give at least one image with one channel")
     return layout
+
+
+def looks_like_image(height: int, width: int, most: int = 2) -> bool:
+    """Whether a sample of two axes is rather a grey image (H, W) than a series (channels, length).
+
+    Neither side is shorter than 8, and neither more than ``most`` times as long as the other: a series is
+    nearly always far longer than it has channels.
+
+    Examples
+    --------
+    >>> from ganaug.codecs.axes import looks_like_image
+    >>> looks_like_image(28, 28), looks_like_image(12, 1000), looks_like_image(3, 8)
+    (True, False, False)
+    """
+    short, long = sorted((height, width))
+    return short >= SIDES[0] and long <= most * short
 
 
 def _check_dimensions(shape: tuple[int, ...]) -> None:

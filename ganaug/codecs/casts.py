@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ganaug.arrow import arrow
+from ganaug.arrow import type_from, type_state
 from ganaug.codecs.plain import Array, Plain
+from ganaug.codecs.zones import zone_from, zone_state
 from ganaug.exceptions import InvalidDataError, ModelFileError
 
-__all__ = ["clip_to", "dtype_from", "dtype_name", "native_of", "to_native"]
+__all__ = ["clip_to", "dtype_from", "dtype_state", "native_of", "to_native"]
 
 _ARROW = "arrow:"
 
 
-def dtype_name(dtype: Any) -> str:
-    """A name from which `dtype_from` finds the dtype again."""
+def dtype_state(dtype: Any) -> Any:
+    """A dtype as JSON: its name where that says all, else what it is made of.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it has a time zone, or a type of Arrow, that cannot be stored.
+    """
     if isinstance(dtype, np.dtype):
         return dtype.str
-    if isinstance(dtype, pd.ArrowDtype):
-        return f"{_ARROW}{dtype.pyarrow_dtype}"
-    # str(StringDtype) leaves the storage out, and with it the missing value
-    if isinstance(dtype, pd.StringDtype) and dtype.na_value is pd.NA:
-        return f"string[{dtype.storage}]"
-    return str(dtype)
+    write = next((write for known, write in _WRITE if isinstance(dtype, known)), str)
+    return write(dtype)
 
 
-def dtype_from(name: str) -> Any:
-    """The numpy or pandas dtype of a name."""
+def dtype_from(state: Any) -> Any:
+    """The dtype that `dtype_state` wrote."""
     try:
-        if name.startswith(_ARROW):
-            return _arrow_dtype(name.removeprefix(_ARROW))
-        return np.dtype(name) if name[:1] in "<>|=" else pd.api.types.pandas_dtype(name)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"cannot read the stored dtype {name!r}") from error
+        if not isinstance(state, str):
+            return _READ[state[0]](*state[1:])
+        if state.startswith(_ARROW):
+            return pd.ArrowDtype(type_from(state.removeprefix(_ARROW)))
+        return np.dtype(state) if state[:1] in "<>|=" else pd.api.types.pandas_dtype(state)
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+        raise ModelFileError(f"cannot read the stored dtype {state!r}") from error
 
 
-def _arrow_dtype(name: str) -> Any:
-    return pd.ArrowDtype(arrow("the columns that this codec learnt need").type_for_alias(name))
+def _string_state(dtype: Any) -> Any:
+    # str(StringDtype) leaves the storage out, and with it the missing value
+    if dtype.na_value is pd.NA:
+        return f"string[{dtype.storage}]"
+    return "str" if dtype == pd.StringDtype(na_value=np.nan) else ["str", dtype.storage]
+
+
+def _arrow_state(dtype: Any) -> Any:
+    state = type_state(dtype.pyarrow_dtype)
+    return f"{_ARROW}{state}" if isinstance(state, str) else ["arrow", state]
+
+
+_WRITE: list[tuple[Any, Callable[[Any], Any]]] = [
+    (pd.ArrowDtype, _arrow_state),
+    (pd.StringDtype, _string_state),
+    (pd.DatetimeTZDtype, lambda dtype: ["zoned", dtype.unit, zone_state(dtype.tz)]),
+    (pd.IntervalDtype, lambda dtype: ["interval", dtype_state(dtype.subtype), dtype.closed]),
+]
+_READ: dict[str, Callable[..., Any]] = {
+    "arrow": lambda state: pd.ArrowDtype(type_from(state)),
+    "str": lambda storage: pd.StringDtype(storage, na_value=np.nan),
+    "zoned": lambda unit, zone: pd.DatetimeTZDtype(unit, zone_from(zone)),
+    "interval": lambda subtype, closed: pd.IntervalDtype(dtype_from(subtype), closed),
+}
 
 
 def native_of(dtype: np.dtype[Any]) -> np.dtype[Any]:

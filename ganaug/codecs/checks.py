@@ -11,9 +11,26 @@ import pandas as pd
 from ganaug.codecs.plain import Table
 from ganaug.exceptions import GanaugError, InvalidDataError
 
-__all__ = ["check_names", "check_size", "describe", "each_column", "refuse_infinities"]
+__all__ = [
+    "check_names",
+    "check_size",
+    "conversion_of",
+    "describe",
+    "each_column",
+    "full_name",
+    "refuse_infinities",
+]
 
 _SHOWN = 5
+# A method that such an object has -> the line that makes pandas' own of it. The first that is there counts.
+_CONVERSIONS = {
+    "to_pandas": "{}.to_pandas()",  # polars, pyarrow, cuDF, Modin, pandas-on-Spark
+    "toPandas": "{}.toPandas()",  # Spark
+    "collect": "{}.collect().to_pandas()",  # polars' LazyFrame
+    "compute": "{}.compute()",  # dask
+    "to_dataframe": "{}.to_dataframe()",  # xarray
+    "df": "{}.df()",  # DuckDB
+}
 
 
 def describe(names: pd.Index | None, column: int) -> str:
@@ -78,6 +95,8 @@ def refuse_infinities(table: Table, faces: list[Any]) -> None:
 def _infinite(raw: Any) -> bool:
     if isinstance(raw, np.ndarray) and raw.dtype.kind == "f":
         return bool(np.isinf(raw).any())
+    if raw.dtype.kind == "f":
+        return bool(np.isinf(raw.to_numpy(dtype=np.float64, na_value=np.nan)).any())
     numbers = pd.to_numeric(pd.Series(raw), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     return bool(np.isinf(numbers).any())
 
@@ -90,3 +109,24 @@ def each_column(table: Table, do: Callable[[Any, int], Any]) -> Iterator[tuple[i
         except GanaugError as error:
             raise type(error)(f"{describe(table.names, j)}: {error}") from error
         yield j, result
+
+
+def full_name(value: Any) -> str:
+    """The type with its library: "'polars.DataFrame'"."""
+    kind = type(value)
+    return repr(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
+
+
+def conversion_of(value: Any, name: str) -> str | None:
+    """What to do with a table or column of another library; None if it is not known to be one.
+
+    Examples
+    --------
+    >>> class Frame:
+    ...     def to_pandas(self): ...
+    >>> from ganaug.codecs.checks import conversion_of
+    >>> conversion_of(Frame(), "X")
+    'convert it with X = X.to_pandas()'
+    """
+    found = next((line for method, line in _CONVERSIONS.items() if hasattr(type(value), method)), None)
+    return None if found is None else f"convert it with {name} = {found.format(name)}"

@@ -25,11 +25,14 @@ class ChoiceModel:
         Levels of the column's dtype, observed or not.
     missing : bool
         Whether missing is a state.
+    once : int
+        Levels that one row has.
     """
 
     observed: Array
     n_levels: int
     missing: bool
+    once: int = 0
 
     n_scalars = 0
 
@@ -42,7 +45,7 @@ class ChoiceModel:
     def fit(cls, plain: Plain, n_levels: int) -> ChoiceModel:
         """Note which levels occur."""
         counts = np.bincount(plain.present(), minlength=n_levels)
-        return cls(np.flatnonzero(counts), n_levels, plain.missing is not None)
+        return cls(np.flatnonzero(counts), n_levels, plain.missing is not None, int((counts == 1).sum()))
 
     def encode(self, plain: Plain) -> tuple[Array, Array]:
         """No scalars, and states (n,) int64."""
@@ -61,18 +64,22 @@ class ChoiceModel:
         """The encoding of what they decode to: themselves."""
         return scores, states
 
+    def possible(self) -> tuple[Array, bool]:
+        """Level codes that occur, and that these are all."""
+        return self.observed, True
+
     def summary(self) -> dict[str, Any]:
         """Human-facing facts."""
-        return {"n_levels": len(self.observed), "missing": self.missing}
+        return {"n_levels": len(self.observed), "missing": self.missing, "once": self.once}
 
     def get_state(self) -> State:
         """Config and arrays."""
-        return {"n_levels": self.n_levels, "missing": self.missing}, {"observed": self.observed}
+        return {"n_levels": self.n_levels, "missing": self.missing, "once": self.once}, {"observed": self.observed}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ChoiceModel:
         """The model that `get_state` took apart."""
-        model = cls(arrays["observed"], config["n_levels"], config["missing"])
+        model = cls(arrays["observed"], config["n_levels"], config["missing"], config.get("once", 0))
         check_observed(model.observed, model.n_levels)
         return model
 

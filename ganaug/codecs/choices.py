@@ -8,22 +8,34 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ganaug.codecs.casts import dtype_from, dtype_name
+from ganaug.codecs.casts import dtype_from, dtype_state
 from ganaug.codecs.plain import Array, Plain, State, is_missing
-from ganaug.codecs.values import blank_of, from_json, object_array, pack_values, to_json, unpack_values
+from ganaug.codecs.values import blank_of, from_json, missing_in, object_array, pack_values, to_json, unpack_values
 from ganaug.exceptions import InvalidDataError
 
-__all__ = ["CategoryFace", "ObjectFace", "TextFace"]
+__all__ = ["CategoryFace", "ChoiceFace", "ObjectFace", "TextFace", "recode"]
 
 
-@dataclass(frozen=True)
-class CategoryFace:
-    """pandas' category dtype. The whole dtype is kept, unused categories and order included."""
-
-    dtype: pd.CategoricalDtype
+class ChoiceFace:
+    """What all faces of choices share."""
 
     family: ClassVar[str] = "choice"
     exact: ClassVar[bool] = True
+
+    def read(self, raw: Any) -> Plain:
+        """Codes into the levels."""
+        raise NotImplementedError
+
+    def read_as(self, given: Any, raw: Any) -> Plain:
+        """Read a column of another dtype of choices."""
+        return self.read(raw)
+
+
+@dataclass(frozen=True)
+class CategoryFace(ChoiceFace):
+    """pandas' category dtype. The whole dtype is kept, unused categories and order included."""
+
+    dtype: pd.CategoricalDtype
 
     @property
     def levels(self) -> pd.Index:
@@ -38,8 +50,8 @@ class CategoryFace:
     def read(self, raw: Any) -> Plain:
         """Codes into the levels."""
         if isinstance(raw.dtype, pd.CategoricalDtype):
-            return _recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
-        return _recode(*_factorize(raw), self.levels)
+            return recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
+        return recode(*_factorize(raw), self.levels)
 
     def write(self, plain: Plain) -> Any:
         """The column."""
@@ -58,14 +70,11 @@ class CategoryFace:
 
 
 @dataclass(frozen=True)
-class TextFace:
+class TextFace(ChoiceFace):
     """pandas' ``str`` and ``string``, text kept by pyarrow, and numpy's fixed-width strings."""
 
     dtype: Any
     levels: pd.Index
-
-    family: ClassVar[str] = "choice"
-    exact: ClassVar[bool] = True
 
     @classmethod
     def fit(cls, raw: Any) -> TextFace:
@@ -76,8 +85,8 @@ class TextFace:
     def read(self, raw: Any) -> Plain:
         """Codes into the levels."""
         if isinstance(raw.dtype, pd.CategoricalDtype):
-            return _recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
-        return _recode(*_factorize(raw), self.levels)
+            return recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
+        return recode(*_factorize(raw), self.levels)
 
     def write(self, plain: Plain) -> Any:
         """The column."""
@@ -89,7 +98,7 @@ class TextFace:
     def get_state(self) -> State:
         """Config and arrays."""
         config, arrays = pack_values(self.levels)
-        return {"levels": config, "dtype": dtype_name(self.dtype)}, arrays
+        return {"levels": config, "dtype": dtype_state(self.dtype)}, arrays
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TextFace:
@@ -98,7 +107,7 @@ class TextFace:
 
 
 @dataclass(frozen=True)
-class ObjectFace:
+class ObjectFace(ChoiceFace):
     """An object column of text, or of scalars of several types (True, 1 and 1.0 stay apart).
 
     ``blank`` is what stands for missing: whichever of None, NaN, NA and NaT was seen most.
@@ -108,15 +117,13 @@ class ObjectFace:
     blank: Any
     typed: bool
 
-    family: ClassVar[str] = "choice"
-    exact: ClassVar[bool] = True
     dtype: ClassVar[Any] = np.dtype(object)
 
     @classmethod
     def fit(cls, raw: Any) -> ObjectFace:
         """The face of a column, with the values that occur in it."""
         raw = np.asarray(raw, dtype=object)
-        missing = np.asarray(pd.isna(raw), dtype=bool)
+        missing = missing_in(raw)
         blank = blank_of(raw[missing])
         typed = pd.api.types.infer_dtype(raw, skipna=True) != "string"
         if not typed:
@@ -131,9 +138,9 @@ class ObjectFace:
     def read(self, raw: Any) -> Plain:
         """Codes into the levels."""
         if not self.typed:
-            return _recode(*_factorize(raw), pd.Index(self.levels, dtype=object))
+            return recode(*_factorize(raw), pd.Index(self.levels, dtype=object))
         raw = np.asarray(raw, dtype=object)
-        missing = np.asarray(pd.isna(raw), dtype=bool)
+        missing = missing_in(raw)
         place = {(type(v), v): i for i, v in enumerate(self.levels)}
         codes = np.full(len(raw), -1, dtype=np.int64)
         codes[~missing] = [place.get((type(v), v), -2) for v in raw[~missing]]
@@ -164,7 +171,7 @@ def _factorize(raw: Any) -> tuple[Array, pd.Index]:
     return codes, pd.Index(levels, dtype=levels.dtype)  # else objects that are text become ``str``
 
 
-def _recode(codes: Array, given: pd.Index, levels: pd.Index) -> Plain:
+def recode(codes: Array, given: pd.Index, levels: pd.Index) -> Plain:
     """Codes into ``given`` become codes into ``levels``; only levels that occur must be known."""
     if given is levels or (given.dtype == levels.dtype and given.equals(levels)):
         moved = codes.astype(np.int64)

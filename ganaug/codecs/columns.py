@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from ganaug.codecs.casts import native_of, to_native
 from ganaug.codecs.choice import ChoiceModel
 from ganaug.codecs.dtypes import FACES, Face, face_of
 from ganaug.codecs.faces import ObjectNumberFace
 from ganaug.codecs.many import ManyModel
 from ganaug.codecs.number import NumberModel
+from ganaug.codecs.objects import DecimalFace, TimeObjectFace
 from ganaug.codecs.plain import Array, Plain, State
+from ganaug.codecs.values import missing_in
 from ganaug.exceptions import InvalidDataError, ModelFileError
 
 __all__ = ["MODELS", "Column", "fit_column", "read_as"]
 
 _MAX_STATES = 32
+OF_OBJECTS = (ObjectNumberFace, DecimalFace, TimeObjectFace)
 
 MODELS: dict[str, Any] = {"number": NumberModel, "choice": ChoiceModel, "many": ManyModel}
 _MODEL_NAMES = {model: name for name, model in MODELS.items()}
@@ -66,25 +67,27 @@ class Column:
         return column
 
 
-def fit_column(face: Face, plain: Plain, seed: int, number: int, keep_range: bool) -> Column | None:
-    """Fit one column; None if it has too many levels and must wait for the others' encoding."""
+def fit_column(
+    face: Face, plain: Plain, seed: int, number: int, keep_range: bool, whole: bool = False
+) -> Column | None:
+    """Fit one column; None if it has too many levels (unless ``whole``) and must wait for the others' encoding."""
     if face.family != "choice":
         model: Any = NumberModel.fit(plain, face.inner, seed, number, keep_range, face.discrete)
         return Column(face, model)
     model = ChoiceModel.fit(plain, len(face.levels))
-    return Column(face, model) if model.n_states <= _MAX_STATES else None
+    return Column(face, model) if whole or model.n_states <= _MAX_STATES else None
 
 
 def read_as(face: Face, raw: Any) -> Plain:
     """Read a column given after fit, in the dtype seen in fit or one that can stand in for it."""
     if raw.dtype == face.dtype:
-        return face.read(raw)
-    if isinstance(face, ObjectNumberFace) and pd.isna(raw).all():
-        return face.read(np.asarray(raw))  # no type left to tell by
+        plain: Plain = face.read(raw)
+        return plain
+    if isinstance(face, OF_OBJECTS) and missing_in(raw).all():
+        return face.read(np.asarray(raw, dtype=object))  # no type left to tell by
     given = face_of(raw)
     if given.family != face.family:
         message = f"has dtype {raw.dtype} but had {face.dtype} in fit; convert it back with astype"
         raise InvalidDataError(message)
-    if face.family == "real":
-        return to_native(given.read(raw), native_of(face.inner))
-    return face.read(raw)
+    plain = face.read_as(given, raw)
+    return plain

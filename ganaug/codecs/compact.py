@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ganaug.codecs.factors import Factors
 from ganaug.codecs.joints import Joints
@@ -33,6 +35,9 @@ class CompactTableCodec(PickledByState):
         With more columns of numbers than this, a generator learns their
         principal components (at most 64), and each column's remaining
         variation is drawn as independent noise when decoding.
+    whole : sequence of column names, optional
+        Categories that are one block of states however many they have. Given for a table that was looked at before:
+        no column is then warned of again.
 
     Attributes
     ----------
@@ -44,13 +49,14 @@ class CompactTableCodec(PickledByState):
         None where the table is not wide.
     """
 
-    def __init__(self, keep_range: bool = True, most_numbers: int = 512) -> None:
+    def __init__(self, keep_range: bool = True, most_numbers: int = 512, whole: Sequence[Any] | None = None) -> None:
         self.keep_range = keep_range
         self.most_numbers = most_numbers
+        self.whole = whole
 
     def fit(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> CompactTableCodec:
         """Learn the columns and what can be made compact; see `TableCodec.fit`."""
-        self.table = TableCodec(self.keep_range).fit(X, y, seed)
+        self.table = TableCodec(self.keep_range).fit(X, y, seed, whole=self.whole)
         rows = self.table.encode(X)
         self.joints = Joints.fit(rows, self.table.blocks)
         self.factors: Factors | None = None
@@ -116,6 +122,10 @@ class CompactTableCodec(PickledByState):
         numbers, hot = Z[:, : self._n_numbers], Z[:, self._n_numbers :]
         rows = self.table.as_seen(np.concatenate([numbers, self.joints.decode(hot)], axis=1))
         return np.concatenate([rows[:, : self._n_scalars], self.joints.encode(rows)], axis=1)
+
+    def possible_values(self, place: int) -> tuple[pd.Series, bool]:
+        """Values that a column can have; see `TableCodec.possible_values`."""
+        return self.table.possible_values(place)
 
     def column_summary(self) -> list[dict[str, Any]]:
         """One dict for each column; see `TableCodec.column_summary`."""

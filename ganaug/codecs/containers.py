@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ganaug.codecs.arrays import ArrayContainer, ListContainer, TensorContainer, is_tensor
+from ganaug.codecs.checks import conversion_of, full_name
 from ganaug.codecs.frames import FrameContainer
 from ganaug.codecs.sparse import SparseContainer
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
@@ -50,8 +51,9 @@ def container_of(X: Any) -> tuple[str, Any]:
             "Expected a 2D table, got one column of pandas. Reshape your data: to_frame() makes it a table."
         )
     kind = next((name for matches, name in _MATCHES if matches(X)), None)
-    if kind == "array-like" and hasattr(X, "to_pandas"):
-        raise InvalidTypeError(f"cannot give back a {type(X).__name__!r}; convert it with X.to_pandas()")
+    advice = conversion_of(X, "X")
+    if kind in ("array-like", None) and advice is not None:
+        raise InvalidTypeError(f"cannot give back a {full_name(X)}; {advice}")
     if kind == "array-like":
         return "array", np.asarray(X)
     if kind is None:

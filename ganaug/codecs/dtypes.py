@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ganaug.codecs.arrow_columns import ArrowChoiceFace, ArrowDecimalFace, ArrowTimeFace, arrow_kind
 from ganaug.codecs.choices import CategoryFace, ObjectFace, TextFace
-from ganaug.codecs.faces import FloatFace, IntegerFace, MaskedFace, ObjectNumberFace, SparseFace, TimeFace
+from ganaug.codecs.faces import FloatFace, IntegerFace, MaskedFace, ObjectNumberFace, SparseFace, TimeFace, TimesInUnit
+from ganaug.codecs.objects import TIMES, DecimalFace, TimeObjectFace, mixed
+from ganaug.codecs.values import missing_in
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 
-__all__ = ["FACES", "Face", "face_of"]
+__all__ = ["FACES", "Face", "face_of", "floats_of"]
 
-Face = Any  # any of FACES; they share fit, read, write, get_state, from_state, family and dtype
+Float64 = npt.NDArray[np.float64]
+Face = Any  # any of FACES; they share fit, read, read_as, write, get_state, from_state, family and dtype
 
 FACES: dict[str, Any] = {
     "float": FloatFace,
     "integer": IntegerFace,
     "masked": MaskedFace,
     "object-number": ObjectNumberFace,
+    "object-decimal": DecimalFace,
+    "object-time": TimeObjectFace,
     "sparse": SparseFace,
     "time": TimeFace,
     "category": CategoryFace,
     "text": TextFace,
     "object": ObjectFace,
+    "arrow-time": ArrowTimeFace,
+    "arrow-decimal": ArrowDecimalFace,
+    "arrow-choice": ArrowChoiceFace,
 }
 
 _NUMPY_KINDS = {"f": "float", "i": "integer", "u": "integer", "b": "integer", "m": "time", "M": "time"}
@@ -40,15 +51,6 @@ _MASKED_DTYPES = (
 )
 
 
-def _arrow(raw: Any) -> str:
-    kind = raw.dtype.kind
-    if kind in "iufb":
-        return "masked"
-    if raw.dtype.type is str:
-        return "text"
-    raise _not_understood(raw)
-
-
 def _sparse(raw: Any) -> str:
     if np.dtype(raw.dtype.subtype).kind in "iufb":
         return "sparse"
@@ -61,27 +63,64 @@ _PANDAS: list[tuple[Any, Callable[[Any], str]]] = [
     (pd.DatetimeTZDtype, lambda raw: "time"),
     (_MASKED_DTYPES, lambda raw: "masked"),
     (pd.SparseDtype, _sparse),
-    (pd.ArrowDtype, _arrow),
+    (pd.ArrowDtype, arrow_kind),
+]
+
+
+def _numbers(raw: Any, types: set[type]) -> Face:
+    """Integers and floats; integers that 64 bits do not hold are learnt as Decimals are."""
+    present = raw[~missing_in(raw)]
+    whole = all(issubclass(kind, (int, np.integer)) for kind in types)
+    for native in (np.int64, np.uint64) if whole else (np.float64,):
+        try:
+            present.astype(native)
+            if native is np.uint64 and min(present) < 0:
+                break
+            return ObjectNumberFace.of(raw, np.dtype(native))
+        except OverflowError:
+            continue
+    if types == {int}:
+        return DecimalFace.fit(raw)
+    raise InvalidDataError("holds numbers that no 64 bits can hold; make them smaller, or text if they are names")
+
+
+def _of_time(name: str) -> Callable[[Any, set[type]], Face]:
+    return lambda raw, types: TimeObjectFace.of(raw, name)
+
+
+def _is_number(kind: type) -> bool:
+    # numpy's durations call themselves integers
+    return kind in (int, float) or (issubclass(kind, (np.integer, np.floating)) and np.dtype(kind).kind != "m")
+
+
+_TIME_TYPES = {kind.type for kind in TIMES.values()}
+# What all values of an object column are -> its face. Whatever is not here is a choice among what was seen.
+_OBJECTS: list[tuple[Callable[[set[type]], bool], Callable[[Any, set[type]], Face]]] = [
+    (lambda types: all(map(_is_number, types)), _numbers),
+    (
+        lambda types: decimal.Decimal in types and types <= {decimal.Decimal, int},
+        lambda raw, types: DecimalFace.fit(raw),
+    ),
+    *((lambda types, kind=kind: types == {kind.type}, _of_time(name)) for name, kind in TIMES.items()),
 ]
 
 
 def _object(raw: Any) -> Face:
-    """Numbers in an object column are numbers; anything else is a choice among what was seen."""
-    holds = pd.api.types.infer_dtype(raw, skipna=True)
-    if holds == "complex":
+    """Numbers and times in an object column are numbers; anything else is a choice among what was seen."""
+    raw = np.asarray(raw, dtype=object)
+    types = set(map(type, raw[~missing_in(raw)]))
+    if any(issubclass(kind, (complex, np.complexfloating)) for kind in types):
         raise InvalidDataError("Complex data not supported")
-    if holds in ("integer", "floating", "mixed-integer-float"):
-        present = raw[~np.asarray(pd.isna(raw), dtype=bool)]
-        try:
-            native = np.int64 if holds == "integer" else np.float64
-            with np.errstate(over="raise"):
-                present.astype(native)
-            return ObjectNumberFace.of(raw, np.dtype(native))
-        except (OverflowError, FloatingPointError):
-            return ObjectFace.fit(raw)
+    found = next((make for fits, make in _OBJECTS if types and fits(types)), None)
+    if found is not None:
+        return found(raw, types)
+    if all(kind in _TIME_TYPES or kind is decimal.Decimal or _is_number(kind) for kind in types) and types:
+        raise mixed(types)
     try:
         return ObjectFace.fit(raw)
     except TypeError as error:
+        if isinstance(error, InvalidTypeError):
+            raise
         nested = ", ".join(sorted({type(v).__name__ for v in raw if v.__hash__ is None})) or str(error)
         raise InvalidTypeError(
             f"holds nested values ({nested}); the argument must be a string or a real number in each cell, "
@@ -124,7 +163,55 @@ def face_of(raw: Any) -> Face:
     raise _not_understood(raw)
 
 
+def floats_of(raw: Any) -> Float64 | None:
+    """The numbers of a column of any dtype; times in seconds, since 1970 or since midnight; None if it is a choice.
+
+    Parameters
+    ----------
+    raw : ndarray or ExtensionArray of shape (n,)
+        The column as its container holds it.
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype float64, or None
+        NaN where a value is missing.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        As `face_of`.
+
+    Examples
+    --------
+    >>> from datetime import time
+    >>> import numpy as np
+    >>> from ganaug.codecs.dtypes import floats_of
+    >>> floats_of(np.array([time(0, 1), None], dtype=object))
+    array([60., nan])
+    """
+    face = face_of(raw)
+    if face.family == "choice":
+        return None
+    plain = face.read(raw)
+    numbers = np.asarray(plain.values, dtype=np.float64)
+    if isinstance(face, TimesInUnit):
+        name, count = np.datetime_data(face.counted)
+        one = np.ones(1, np.int64).view(f"m8[{count}{name}]")
+        numbers = numbers * float((one / np.timedelta64(1, "s"))[0])
+    elif face.family == "decimal":
+        numbers = numbers * 10.0**face.exponent
+    if plain.missing is not None:
+        numbers[plain.missing] = np.nan
+    return numbers
+
+
+_ADVICE: list[tuple[Any, str]] = [
+    (pd.PeriodDtype, "X[column].dt.to_timestamp() makes dates of it, astype('category') categories"),
+    (pd.IntervalDtype, "astype('category') makes categories of it"),
+]
+
+
 def _not_understood(raw: Any) -> InvalidTypeError:
-    return InvalidTypeError(
-        f"has dtype {raw.dtype}, which is not understood; convert it to a number, text, category or date"
-    )
+    usual = "convert it to a number, text, category or date"
+    advice = next((advice for known, advice in _ADVICE if isinstance(raw.dtype, known)), usual)
+    return InvalidTypeError(f"has dtype {raw.dtype}, which is not understood; {advice}")

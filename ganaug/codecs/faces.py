@@ -5,28 +5,32 @@ A face is what a column looks like to its owner. `face_of` in `dtypes` picks it.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from ganaug.codecs.casts import clip_to, dtype_from, dtype_name, native_of
+from ganaug.codecs.casts import clip_to, dtype_from, dtype_state, native_of, to_native
 from ganaug.codecs.plain import Array, Plain, State, is_missing
-from ganaug.codecs.values import blank_of, from_json, to_json
+from ganaug.codecs.values import blank_of, from_json, missing_in, to_json
+from ganaug.exceptions import InvalidDataError, ModelFileError
 
 __all__ = [
     "FloatFace",
     "IntegerFace",
     "MaskedFace",
+    "NumberFace",
     "ObjectNumberFace",
     "SparseFace",
     "TimeFace",
+    "TimesInUnit",
 ]
 
 
 @dataclass(frozen=True)
-class _NumberFace:
+class NumberFace:
     """What all faces of numbers share: the state is the dtype's name."""
 
     dtype: Any
@@ -50,7 +54,7 @@ class _NumberFace:
 
     def get_state(self) -> State:
         """Config and arrays."""
-        return {"dtype": dtype_name(self.dtype)}, {}
+        return {"dtype": dtype_state(self.dtype)}, {}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Any:
@@ -62,8 +66,12 @@ class _NumberFace:
         """The face of a column."""
         return cls(raw.dtype)
 
+    def read_as(self, given: Any, raw: Any) -> Plain:
+        """Read a column of another dtype of the same family, whose own face is ``given``."""
+        return to_native(given.read(raw), native_of(self.inner))
 
-class FloatFace(_NumberFace):
+
+class FloatFace(NumberFace):
     """float16, float32, float64, long double (at float64's precision). NaN is missing."""
 
     @property
@@ -87,7 +95,7 @@ class FloatFace(_NumberFace):
         return out
 
 
-class IntegerFace(_NumberFace):
+class IntegerFace(NumberFace):
     """Integers of any size, and bool."""
 
     @property
@@ -104,7 +112,7 @@ class IntegerFace(_NumberFace):
         return clip_to(plain.values, self.inner).astype(self.dtype)
 
 
-class MaskedFace(_NumberFace):
+class MaskedFace(NumberFace):
     """pandas' nullable Int, UInt, Float and boolean, and the same kept by pyarrow."""
 
     def read(self, raw: Any) -> Plain:
@@ -122,8 +130,11 @@ class MaskedFace(_NumberFace):
         """The column."""
         values = clip_to(plain.values, self.inner).astype(self.inner)
         mask = np.zeros(len(values), dtype=bool) if plain.missing is None else plain.missing
-        array = _MASKED[self.inner.kind](values, mask)
-        return array if array.dtype == self.dtype else pd.array(array, dtype=self.dtype)
+        if isinstance(self.dtype, pd.ArrowDtype):
+            array: Any = pd.Series(values, dtype=self.dtype).array
+            array[mask] = pd.NA
+            return array
+        return _MASKED[self.inner.kind](values, mask)
 
 
 _MASKED: dict[str, Any] = {
@@ -135,40 +146,81 @@ _MASKED: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class ObjectNumberFace(_NumberFace):
-    """Python ints or floats in an object column; ``dtype`` is their native dtype."""
+class ObjectNumberFace(NumberFace):
+    """Integers and floats of Python or numpy in an object column; ``dtype`` is their native dtype.
+
+    ``whole`` and ``broken`` are the types, by name, of numbers without and with a fraction: 1 and 2.5 in one column
+    stay an int and a float.
+    """
 
     blank: Any = None
+    whole: str | None = None
+    broken: str | None = None
 
     @classmethod
     def of(cls, raw: Array, dtype: np.dtype[Any]) -> ObjectNumberFace:
         """The face of an object column whose numbers fit the dtype."""
-        return cls(dtype, blank_of(raw[np.asarray(pd.isna(raw), dtype=bool)]))
+        missing = missing_in(raw)
+        values = raw[~missing]
+        with np.errstate(invalid="ignore"):  # an infinity, which is refused by its column's name later
+            fraction = values.astype(dtype) % 1 != 0
+        return cls(dtype, blank_of(raw[missing]), _usual_type(values[~fraction]), _usual_type(values[fraction]))
 
     def read(self, raw: Any) -> Plain:
         """Numbers."""
-        missing = np.asarray(pd.isna(raw), dtype=bool)
+        missing = missing_in(raw)
         values = np.where(missing, 0, raw) if missing.any() else raw
         return Plain(np.array(values.astype(self.dtype)), is_missing(missing))
 
     def write(self, plain: Plain) -> Any:
         """The column."""
-        out = plain.values.astype(object)
+        usual = "int" if self.dtype.kind in "iu" else "float"
+        whole, broken = self.whole or self.broken or usual, self.broken or self.whole or usual
+        if whole == broken:
+            out = _as_type(plain.values, whole)
+        else:
+            fraction = plain.values % 1 != 0
+            out = _as_type(plain.values, whole)
+            out[fraction] = _as_type(plain.values[fraction], broken)
         if plain.missing is not None:
             out[plain.missing] = self.blank
         return out
 
     def get_state(self) -> State:
         """Config and arrays."""
-        return {"dtype": dtype_name(self.dtype), "blank": to_json(self.blank)}, {}
+        types = {"whole": self.whole, "broken": self.broken}
+        return {"dtype": dtype_state(self.dtype), "blank": to_json(self.blank), **types}, {}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectNumberFace:
         """The face that `get_state` took apart."""
-        return cls(dtype_from(config["dtype"]), from_json(config["blank"]))
+        blank = from_json(config["blank"])
+        whole, broken = config.get("whole"), config.get("broken")
+        for name in (whole, broken):
+            if name not in (None, "int", "float") and np.dtype(name).kind not in "iuf":
+                raise ModelFileError(f"{name!r} is no type of numbers")
+        return cls(dtype_from(config["dtype"]), np.nan if isinstance(blank, float) else blank, whole, broken)
 
 
-class SparseFace(_NumberFace):
+def _usual_type(values: Array) -> str | None:
+    """The type that most of the numbers have: "int", "float", or the name of numpy's."""
+    if not len(values):
+        return None
+    kind = Counter(map(type, values)).most_common(1)[0][0]
+    return np.dtype(kind).str if issubclass(kind, np.generic) else str(kind.__name__)
+
+
+def _as_type(values: Array, name: str) -> Array:
+    """An object array of numbers of that type."""
+    if name in ("int", "float"):
+        return values.astype(np.int64 if name == "int" and values.dtype.kind == "f" else values.dtype).astype(object)
+    dtype = np.dtype(name)
+    out = np.empty(len(values), dtype=object)
+    out[:] = list(clip_to(values, dtype).astype(dtype))
+    return out
+
+
+class SparseFace(NumberFace):
     """pandas' Sparse dtype over numbers."""
 
     @property
@@ -198,8 +250,12 @@ class SparseFace(_NumberFace):
         return cls(pd.SparseDtype(inner, from_json(config["fill"])))
 
 
-class TimeFace(_NumberFace):
-    """datetime64 (with a time zone or none) and timedelta64 of any unit. NaT is missing."""
+class TimesInUnit(NumberFace):
+    """What all faces of times share: int64 counts of a unit, since 1970 or of the duration.
+
+    Families: "zoned" instants, "time M" local times and days, "time m" durations, "clock" times of day. None stands
+    in for another.
+    """
 
     @property
     def exact(self) -> bool:
@@ -207,17 +263,38 @@ class TimeFace(_NumberFace):
         return True
 
     @property
-    def family(self) -> str:  # type: ignore[override]
-        """Instants and durations do not stand in for each other, nor do zoned and local times."""
-        return "zoned" if isinstance(self.dtype, pd.DatetimeTZDtype) else f"time {self.dtype.kind}"
-
-    @property
     def inner(self) -> np.dtype[Any]:
         """The counter's dtype."""
         return np.dtype(np.int64)
 
     @property
-    def _unit(self) -> np.dtype[Any]:
+    def counted(self) -> np.dtype[Any]:
+        """The unit, as numpy's datetime64 or timedelta64 of it."""
+        raise NotImplementedError
+
+    def read_as(self, given: Any, raw: Any) -> Plain:
+        """Times in another unit, where nothing is lost by it."""
+        plain = given.read(raw)
+        times = plain.values.view(given.counted)
+        counts = times.astype(self.counted)
+        if not np.array_equal(counts.astype(times.dtype), times):
+            raise InvalidDataError(
+                f"has times that {self.counted} cannot hold, as it could those in fit; round them with dt.floor"
+            )
+        return Plain(counts.view(np.int64), plain.missing)
+
+
+class TimeFace(TimesInUnit):
+    """datetime64 (with a time zone or none) and timedelta64 of any unit. NaT is missing."""
+
+    @property
+    def family(self) -> str:  # type: ignore[override]
+        """Instants and durations do not stand in for each other, nor do zoned and local times."""
+        return "zoned" if isinstance(self.dtype, pd.DatetimeTZDtype) else f"time {self.dtype.kind}"
+
+    @property
+    def counted(self) -> np.dtype[Any]:
+        """The unit, as numpy's dtype of it."""
         zoned = isinstance(self.dtype, pd.DatetimeTZDtype)
         return np.dtype(f"M8[{self.dtype.unit}]") if zoned else np.dtype(self.dtype)
 
@@ -225,7 +302,7 @@ class TimeFace(_NumberFace):
         """Counts of the dtype's unit since 1970, or of the duration."""
         if isinstance(raw.dtype, pd.DatetimeTZDtype):
             raw = pd.DatetimeIndex(raw).tz_convert(None).to_numpy()
-        raw = np.asarray(raw).astype(self._unit)
+        raw = np.asarray(raw).astype(self.counted)
         missing = np.isnat(raw)
         values = raw.view(np.int64).copy()
         values[missing] = 0
@@ -233,9 +310,9 @@ class TimeFace(_NumberFace):
 
     def write(self, plain: Plain) -> Any:
         """The column."""
-        times = plain.values.astype(np.int64).view(self._unit)
+        times = plain.values.astype(np.int64).view(self.counted)
         if plain.missing is not None:
-            times[plain.missing] = np.asarray("NaT", dtype=self._unit)
+            times[plain.missing] = np.asarray("NaT", dtype=self.counted)
         if isinstance(self.dtype, pd.DatetimeTZDtype):
             return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.dtype.tz).array
         return times

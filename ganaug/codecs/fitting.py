@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from ganaug.codecs.checks import describe
@@ -21,19 +24,30 @@ __all__ = ["fit_columns"]
 _MAX_CONTEXT_ROWS = 100_000
 
 
-def fit_columns(table: Table, faces: list[Face], labels: Array | None, seed: int, keep_range: bool) -> list[Column]:
-    """Fit every column; warns of columns that should not be learnt from."""
+def fit_columns(
+    table: Table,
+    faces: list[Face],
+    labels: Array | None,
+    seed: int,
+    keep_range: bool,
+    whole: Sequence[Any] | None = None,
+) -> list[Column]:
+    """Fit every column; warns of columns that should not be learnt from, unless ``whole`` says which are states."""
+    names = range(table.n_columns) if table.names is None else table.names
+    one_block = set() if whole is None else {j for j, name in enumerate(names) if name in whole}
     columns: list[Column | None] = []
     waiting: dict[int, Plain] = {}
     for j, face in enumerate(faces):
         plain = face.read(table.get(j))
-        columns.append(fit_column(face, plain, seed, j, keep_range))
+        columns.append(fit_column(face, plain, seed, j, keep_range, j in one_block))
         if columns[j] is None:
             waiting[j] = plain
-        reason = suspicion(face, plain)
+        reason = suspicion(face, plain) if whole is None else ""
         if reason:
-            message = f"{describe(table.names, j)} {reason}; drop it before fitting"
-            warn(message, DataWarning)
+            warn(f"{describe(table.names, j)} {reason}", DataWarning)
+        remark = getattr(face, "remark", None)
+        if remark:
+            warn(f"{describe(table.names, j)} {remark}", DataWarning)
     if waiting:
         rows = np.arange(table.n_rows)
         if table.n_rows > _MAX_CONTEXT_ROWS:

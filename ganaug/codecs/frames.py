@@ -61,7 +61,15 @@ class FrameContainer:
         """Config and arrays."""
         names = [to_json(name) for name in self.columns.names]
         if isinstance(self.columns, pd.MultiIndex):
-            return {"multi": [to_json(key) for key in self.columns], "names": names}, {}
+            columns = self.columns.remove_unused_levels()
+            levels: list[Any] = []
+            arrays: dict[str, Array] = {}
+            for i, (level, codes) in enumerate(zip(columns.levels, columns.codes, strict=True)):
+                config, own = pack_values(level)
+                levels.append(config)
+                arrays |= {f"level{i}_{key}": array for key, array in own.items()}
+                arrays[f"codes{i}"] = np.asarray(codes, dtype=np.int64)
+            return {"levels": levels, "names": names}, arrays
         if isinstance(self.columns, pd.RangeIndex):
             span = [self.columns.start, self.columns.stop, self.columns.step]
             return {"range": span, "names": names}, {}
@@ -72,7 +80,14 @@ class FrameContainer:
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> FrameContainer:
         """The container that `get_state` took apart."""
         names = [from_json(name) for name in config["names"]]
-        if "multi" in config:
+        if "levels" in config:
+            levels: list[Any] = [
+                unpack_values(level, {k.removeprefix(f"level{i}_"): a for k, a in arrays.items()})
+                for i, level in enumerate(config["levels"])
+            ]
+            codes: list[Any] = [arrays[f"codes{i}"] for i in range(len(levels))]
+            return cls(pd.MultiIndex(levels, codes, names=names))
+        if "multi" in config:  # of an earlier version
             return cls(pd.MultiIndex.from_tuples([from_json(key) for key in config["multi"]], names=names))
         if "range" in config:
             return cls(pd.RangeIndex(*config["range"]).set_names(names))

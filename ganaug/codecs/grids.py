@@ -18,7 +18,7 @@ _PROBE = 64
 
 @dataclass(frozen=True)
 class Grid:
-    """Floats of the form ``(base + k * step) / 10**decimals`` with whole ``k``."""
+    """Floats of the form ``(base + k * step) / 10**decimals`` with whole ``k``, and ``base`` in ``0..step - 1``."""
 
     decimals: int
     base: int
@@ -29,6 +29,10 @@ class Grid:
         unit = 10.0**self.decimals
         k = np.rint((values * unit - self.base) / self.step) * self.step + self.base
         return np.asarray(k / unit, dtype=np.float64)
+
+    def whole(self, values: Array) -> npt.NDArray[np.int64]:
+        """Values of the grid as whole numbers of its last decimal."""
+        return np.asarray(np.rint(values * 10.0**self.decimals), np.int64)
 
     def holds(self, values: Array, dtype: np.dtype[Any]) -> bool:
         """Whether all values, in the column's own dtype, stand on the grid."""
@@ -64,7 +68,7 @@ def float_grid(distinct: Array, dtype: np.dtype[Any]) -> Grid | None:
         if _fits(probe, decimals, dtype) and _fits(distinct, decimals, dtype):
             whole = np.rint(distinct * 10.0**decimals).astype(np.int64)
             step = integer_step(np.abs(whole - whole[0]).astype(np.uint64))
-            return Grid(decimals, int(whole[0]), step)
+            return Grid(decimals, int(whole[0]) % step, step)
     return None
 
 

@@ -10,22 +10,25 @@ import numpy.typing as npt
 
 from ganaug.codecs.axes import LAYOUTS, SIDES, find_layout, from_nchw, to_nchw
 from ganaug.codecs.pickling import PickledByState
+from ganaug.codecs.pictures import bands_of
+from ganaug.codecs.pixels import PixelScale
 from ganaug.codecs.plain import Array, State
-from ganaug.codecs.stacks import CHUNK, Stack, diverged, open_stack, plain_array, refuse_not_finite, stored
+from ganaug.codecs.stacks import CHUNK, Stack, diverged, open_stack, plain_array, refuse_not_finite
 from ganaug.exceptions import InvalidDataError, ModelFileError
 
 __all__ = ["ImageCodec"]
 
-_VERSION = 1
-_FARTHEST = 1e6  # encoded; what lies so far out of the range seen in fit is all the same
+# The second has knots for ranges with outliers; without outliers the first is written, which older versions read.
+_VERSIONS = (1, 2)
 
 
 class ImageCodec(PickledByState):
     """Turns images into (n, C, H, W) and back into the container, layout, dtype and range they had.
 
     Each channel is mapped linearly from the smallest and largest value seen in
-    ``fit`` to [-1, 1]. Images of 8 bits stay bytes until a batch of them goes to
-    a network (`to_network`), because as floats they would take four times the memory.
+    ``fit`` to [-1, 1]; outliers of images that are not of 8 bits are squeezed, so that a hot pixel does not leave
+    all others without contrast (`ganaug.codecs.pixels.PixelScale`). Images of 8 bits stay bytes until a batch of
+    them goes to a network (`to_network`), because as floats they would take four times the memory.
 
     Parameters
     ----------
@@ -33,6 +36,8 @@ class ImageCodec(PickledByState):
         Of the images. "auto" takes 3-D for grey (n, H, W), and in 4-D the last or the second axis for the
         channels, whichever leaves sides of at least 8 pixels; if both do, the one that has at most half as many
         entries as the sides. What remains unclear is an error that asks for this parameter.
+    mode : str, default=None
+        PIL's mode of the pixels, if they come from such images: it tells RGBA from CMYK.
 
     Attributes
     ----------
@@ -65,8 +70,9 @@ class ImageCodec(PickledByState):
     bounded = True
     feature_names_ = None
 
-    def __init__(self, layout: str = "auto") -> None:
+    def __init__(self, layout: str = "auto", mode: str | None = None) -> None:
         self.layout = layout
+        self.mode = mode
 
     def fit(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> ImageCodec:
         """Learn the layout, the dtype and the range of each channel.
@@ -96,22 +102,24 @@ class ImageCodec(PickledByState):
         layout = find_layout(array.shape, self.layout)
         images = to_nchw(array, layout)  # (n, C, H, W)
         refuse_not_finite(array, _not_finite)
-        channels = range(images.shape[1])
-        low = np.array([images[:, c].min() for c in channels], np.float64)
-        high = np.array([images[:, c].max() for c in channels], np.float64)
-        return self._set(stack, layout, (len(channels), *map(int, images.shape[2:])), low, high)
+        scale = PixelScale.fit(images, robust=not _is_bytes(stack))
+        return self._set(stack, layout, tuple(map(int, images.shape[1:])), scale)
 
-    def _set(self, stack: Stack, layout: str, shape: tuple[int, ...], low: Array, high: Array) -> ImageCodec:
-        self._stack, self._layout, self.shape, self._low, self._high = stack, layout, shape, low, high
-        self._middle, self._half = (low + high) / 2, (high - low) / 2
+    def _set(self, stack: Stack, layout: str, shape: tuple[int, ...], scale: PixelScale) -> ImageCodec:
+        self._stack, self._layout, self.shape, self._scale = stack, layout, shape, scale
         self.width = self.n_features_ = prod(shape)
         self._constants: dict[Any, Any] = {}
         return self
 
     @property
+    def layout_(self) -> str:
+        """The layout that was found."""
+        return self._layout
+
+    @property
     def _bytes(self) -> bool:
         """Whether encoded images are bytes."""
-        return np.dtype(self._stack.numpy) in (np.uint8, np.bool_)
+        return _is_bytes(self._stack)
 
     def encode(self, X: Any, owner: str = "ImageCodec") -> Array:
         """Encode images.
@@ -143,12 +151,8 @@ class ImageCodec(PickledByState):
         if self._bytes:
             out[...] = images
             return out
-        # a constant channel is 0, whatever it holds now
-        half = np.where(self._half > 0, self._half, np.inf)[:, None, None]
         for at in range(0, len(images), CHUNK):
-            with np.errstate(over="ignore"):
-                scaled = (images[at : at + CHUNK].astype(np.float64) - self._middle[:, None, None]) / half
-            out[at : at + CHUNK] = scaled.clip(-_FARTHEST, _FARTHEST)
+            out[at : at + CHUNK] = self._scale.encode(images[at : at + CHUNK])
         return out
 
     def _check_shape(self, shape: tuple[int, ...], owner: str) -> None:
@@ -164,11 +168,11 @@ class ImageCodec(PickledByState):
         )
 
     def _check_dtype(self, array: Array, stack: Stack, owner: str) -> None:
-        seen = self._stack
+        seen, scale = self._stack, self._scale
         if stack.family != seen.family:
             raise InvalidDataError(
                 f"X has dtype {stack.name} ({stack.family}), but {owner} was fitted on {seen.name} ({seen.family}) "
-                f"images; give them the same dtype and range of values ({self._low.min():g} to {self._high.max():g})"
+                f"images; give them the same dtype and range of values ({scale.low.min():g} to {scale.high.max():g})"
             )
         if seen.family != "integer" or stack.numpy == seen.numpy:
             return
@@ -199,8 +203,9 @@ class ImageCodec(PickledByState):
         # kept for each device: a transfer for every batch would stall a GPU and cannot be captured in a graph
         key = str(samples.device)
         if key not in self._constants:
-            inverse = np.divide(1, self._half, out=np.zeros_like(self._half), where=self._half > 0)
-            pair = np.stack([inverse, -self._middle * inverse])[:, None, :, None, None]
+            middle, half = self._scale.middle, self._scale.half
+            inverse = np.divide(1, half, out=np.zeros_like(half), where=half > 0)
+            pair = np.stack([inverse, -middle * inverse])[:, None, :, None, None]
             self._constants[key] = torch.from_numpy(pair.astype(np.float32)).to(samples.device)
         slope, offset = self._constants[key]
         return samples.float() * slope + offset
@@ -254,7 +259,7 @@ class ImageCodec(PickledByState):
         array = self._shaped(samples)
         as_pixels = self._bytes and array.dtype == np.uint8
         if as_pixels:
-            low, high = self._low.astype(np.uint8)[:, None, None], self._high.astype(np.uint8)[:, None, None]
+            low, high = (end.astype(np.uint8)[:, None, None] for end in (self._scale.low, self._scale.high))
             pixels = from_nchw(array.clip(low, high), self._layout).astype(self._stack.numpy, order="C")
             return self._stack.close(pixels)
         out = np.empty(from_nchw(array, self._layout).shape, self._stack.numpy)
@@ -266,13 +271,7 @@ class ImageCodec(PickledByState):
     def _values(self, chunk: Array) -> Array:
         """Pixel values of floats in [-1, 1]."""
         # 24 bits are plenty for 8, and take half the time
-        dtype = np.float32 if self._bytes else np.float64
-        ends = (self._middle, self._half, self._low, self._high)
-        middle, half, low, high = (end.astype(dtype)[:, None, None] for end in ends)
-        values = chunk.astype(dtype).clip(-1, 1)
-        values *= half
-        values += middle
-        return values.clip(low, high, out=values)
+        return self._scale.decode(chunk.astype(np.float32 if self._bytes else np.float64))
 
     def _shaped(self, samples: Any) -> Array:
         array = plain_array(samples)
@@ -289,13 +288,15 @@ class ImageCodec(PickledByState):
     def get_state(self) -> State:
         """Everything learnt, for `from_state`: a config that JSON can hold, and arrays. No training image."""
         config = {
-            "version": _VERSION,
+            "version": _VERSIONS[bool(self._scale.tailed.any())],
             "asked": self.layout,
             "layout": self._layout,
             "shape": list(self.shape),
             **self._stack.get_state(),
         }
-        return config, {"low": self._low, "high": self._high}
+        if self.mode is not None:
+            config["mode"] = self.mode
+        return config, self._scale.get_state()
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ImageCodec:
@@ -307,7 +308,7 @@ class ImageCodec(PickledByState):
             If the state is of a newer version, incomplete, or does not fit together.
         """
         try:
-            if config["version"] > _VERSION:
+            if config["version"] > _VERSIONS[-1]:
                 raise ModelFileError("this image codec was written by a newer version of ganaug; upgrade ganaug")
             shape, layout, asked = config["shape"], config["layout"], config["asked"]
             whole = isinstance(shape, list) and len(shape) == 3 and all(type(side) is int for side in shape)
@@ -315,13 +316,24 @@ class ImageCodec(PickledByState):
                 raise ModelFileError(f"stored shape {shape!r} is none of images")
             if layout not in LAYOUTS or asked not in ("auto", layout) or (layout == "NHW" and shape[0] != 1):
                 raise ModelFileError(f"stored layout {layout!r} (asked for: {asked!r}) does not fit shape {shape}")
+            mode = config.get("mode")
+            if mode is not None and bands_of(mode) != shape[0]:
+                raise ModelFileError(f"stored mode {mode!r} does not fit shape {shape}")
             stack = Stack.from_state(config)
+            robust = config["version"] == _VERSIONS[1]
         except (KeyError, TypeError) as error:
             raise ModelFileError(f"the stored image codec cannot be read: {error!r}") from error
-        low, high = (stored(arrays, name, (shape[0],)) for name in ("low", "high"))
-        if not (low <= high).all() or (stack.cast(np.stack([low, high])) != np.stack([low, high])).any():
+        scale = PixelScale.from_state(arrays, shape[0], robust=robust)
+        if robust and _is_bytes(stack):
             raise ModelFileError(f"the stored range of pixels is none of dtype {stack.name}")
-        return cls(asked)._set(stack, layout, tuple(shape), low, high)
+        low, high = scale.low, scale.high
+        if (stack.cast(np.stack([low, high])) != np.stack([low, high])).any():
+            raise ModelFileError(f"the stored range of pixels is none of dtype {stack.name}")
+        return cls(asked, mode)._set(stack, layout, tuple(shape), scale)
+
+
+def _is_bytes(stack: Stack) -> bool:
+    return np.dtype(stack.numpy) in (np.uint8, np.bool_)
 
 
 def _not_finite(index: tuple[int, ...], what: str) -> str:

@@ -28,6 +28,8 @@ _DIMENSIONS = 4
 _PRIOR_ROWS = 10.0
 _MAX_CONTEXT = 48
 _NEAR_ENOUGH = 1.0
+# A level of fewer rows is coded as if they were like all others: its code would tell what its rows are like.
+_FEWEST_ROWS = 3
 _FAR = 10.0
 
 
@@ -43,6 +45,8 @@ class ManyModel:
         Level codes that occurred; the ``n_top`` most frequent first.
     codes : ndarray of shape (k, 4), dtype float32
         The points, distinct in every dimension, each dimension normal scores.
+    once : int
+        Levels that one row has.
     """
 
     observed: Array
@@ -50,6 +54,7 @@ class ManyModel:
     n_top: int
     n_levels: int
     missing: bool
+    once: int = 0
 
     n_scalars = _DIMENSIONS
 
@@ -100,7 +105,7 @@ class ManyModel:
         features.append(counts.astype(np.float64))
         codes = [_distinct_scores(feature[observed], rng) for feature in features]
         points = np.stack(codes, axis=1).astype(np.float32)
-        return cls(observed, points, n_top, n_levels, plain.missing is not None)
+        return cls(observed, points, n_top, n_levels, plain.missing is not None, int((counts == 1).sum()))
 
     def encode(self, plain: Plain) -> tuple[Array, Array]:
         """Codes (n, 4) float32 and states (n,) int64."""
@@ -144,13 +149,17 @@ class ManyModel:
         """The encoding of what they decode to."""
         return self.encode(self.decode(scores, states))
 
+    def possible(self) -> tuple[Array, bool]:
+        """Level codes that occur, and that these are all."""
+        return self.observed, True
+
     def summary(self) -> dict[str, Any]:
         """Human-facing facts."""
-        return {"n_levels": len(self.observed), "missing": self.missing}
+        return {"n_levels": len(self.observed), "missing": self.missing, "once": self.once}
 
     def get_state(self) -> State:
         """Config and arrays."""
-        config = {"n_top": self.n_top, "n_levels": self.n_levels, "missing": self.missing}
+        config = {"n_top": self.n_top, "n_levels": self.n_levels, "missing": self.missing, "once": self.once}
         return config, {"observed": self.observed, "codes": self.codes.ravel()}
 
     @classmethod
@@ -158,7 +167,8 @@ class ManyModel:
         """The model that `get_state` took apart."""
         codes = arrays["codes"].reshape(len(arrays["observed"]), _DIMENSIONS)
         check_observed(arrays["observed"], config["n_levels"])
-        return cls(arrays["observed"], codes, config["n_top"], config["n_levels"], config["missing"])
+        own = (config["n_top"], config["n_levels"], config["missing"], config.get("once", 0))
+        return cls(arrays["observed"], codes, *own)
 
 
 def _views(context: Array, labels: Array | None, rng: np.random.Generator) -> list[Array]:
@@ -187,7 +197,8 @@ def _mean_per_level(plain: Plain, numbers: Array, n_levels: int) -> Array:
         return np.zeros(n_levels)
     sums = np.bincount(codes, weights=numbers, minlength=n_levels)
     counts = np.bincount(codes, minlength=n_levels)
-    return np.asarray((sums + _PRIOR_ROWS * numbers.mean()) / (counts + _PRIOR_ROWS))
+    mean = numbers.mean()
+    return np.where(counts < _FEWEST_ROWS, mean, (sums + _PRIOR_ROWS * mean) / (counts + _PRIOR_ROWS))
 
 
 def _distinct_scores(feature: Array, rng: np.random.Generator) -> Array:

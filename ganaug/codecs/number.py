@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ganaug.codecs.bounds import inward, inward_whole, is_coarse, is_shared
 from ganaug.codecs.grids import Grid, float_grid, integer_step
 from ganaug.codecs.plain import NEVER_MISSING, Array, Plain, State
 from ganaug.codecs.quantiles import Curve
@@ -39,11 +40,13 @@ class NumberModel:
     spikes : ndarray of shape (k,)
         Increasing, in the column's own numbers, hence exact.
     low, high : int or float
-        The range of the values on the curve.
+        Between which the curve's values are kept: the range seen, rounded inwards unless the column is coarse.
     step : int
         Integers on the curve are ``low + k * step``.
     grid : Grid or None
         The same for floats.
+    exact : bool
+        Whether the curve's knots are values of the column that hardly repeat, as before format 2.
     """
 
     curve: Curve | None
@@ -54,6 +57,7 @@ class NumberModel:
     step: int
     grid: Grid | None
     keep_range: bool
+    exact: bool = False
 
     @property
     def n_scalars(self) -> int:
@@ -74,25 +78,39 @@ class NumberModel:
         has_missing = plain.missing is not None
         distinct, counts = _distinct(values, seed, column)
         is_spike = _spikes(distinct, counts, discrete)
+        if is_spike.all() and not discrete and is_shared(counts).any() and not _is_coarse(distinct, dtype):
+            # of a few values some are single rows' own: they count for the nearest of the others
+            distinct, counts, is_spike = (part[is_shared(counts)] for part in (distinct, counts, is_spike))
         spikes, rest, rest_counts = distinct[is_spike], distinct[~is_spike], counts[~is_spike]
         if len(rest) == 0:
             return cls(None, spikes, has_missing, 0, 0, 1, None, keep_range)
-        low, high = rest[0].item(), rest[-1].item()
+        low, high, step = rest[0].item(), rest[-1].item(), 1
         inside = values
         if len(values) > _MAX_SAMPLE:  # a step found in the sample must hold for all
             inside = values[(values >= low) & (values <= high) & ~np.isin(values, spikes)]
+        steps = Curve.takes_steps(rest_counts, keep_range)
         if rest.dtype.kind == "f":
             grid = float_grid(rest, dtype)
             if grid is not None and len(values) > _MAX_SAMPLE and not grid.holds(inside, dtype):
                 grid = None
-            curve = Curve.fit(rest * _scale(low, high), rest_counts, keep_range)
-            return cls(curve, spikes, has_missing, low, high, 1, grid, keep_range)
-        deltas = rest.view(np.uint64) - rest.view(np.uint64)[0]
-        step = integer_step(deltas)
-        if step > 1 and len(values) > _MAX_SAMPLE:
-            step = integer_step(inside.view(np.uint64) - rest.view(np.uint64)[0])
-        curve = Curve.fit(deltas.astype(np.float64), rest_counts, keep_range)
-        return cls(curve, spikes, has_missing, low, high, step, None, keep_range)
+            coarse = grid is not None and is_coarse(grid.whole(rest[[0, -1]]), grid.step)
+            low, high = _inward_floats(rest, rest_counts, grid)
+            distances = rest * _scale(low, high)
+        else:
+            deltas = rest.view(np.uint64) - rest.view(np.uint64)[0]
+            step = integer_step(deltas)
+            if step > 1 and len(values) > _MAX_SAMPLE:
+                step = integer_step(inside.view(np.uint64) - rest.view(np.uint64)[0])
+            grid = None
+            coarse = is_coarse(rest, step)
+            low, high = inward_whole(rest, rest_counts, step)
+            distances = _distances_from(low, rest)
+        ends = [low * _scale(low, high), high * _scale(low, high)] if rest.dtype.kind == "f" else [0, high - low]
+        if steps:
+            curve = Curve.steps(distances, rest_counts, coarse)
+        else:
+            curve = Curve.fit(distances, rest_counts, *map(float, ends))
+        return cls(curve, spikes, has_missing, low, high, step, grid, keep_range)
 
     def encode(self, plain: Plain) -> tuple[Array, Array]:
         """Scores (n, n_scalars) float32 and states (n,) int64.
@@ -161,13 +179,7 @@ class NumberModel:
     def _distances(self, values: Array) -> npt.NDArray[np.float64]:
         if values.dtype.kind == "f":
             return np.asarray(values * _scale(self.low, self.high), dtype=np.float64)
-        # unsigned differences are exact over the whole range of int64, where float64 is not
-        low = np.asarray(self.low, dtype=values.dtype).view(np.uint64)
-        out = (values.view(np.uint64) - low).astype(np.float64)
-        below = values < self.low
-        if below.any():
-            out[below] = -(low - values[below].view(np.uint64)).astype(np.float64)
-        return np.asarray(out, dtype=np.float64)
+        return _distances_from(self.low, values)
 
     def _numbers(self, distances: npt.NDArray[np.float64]) -> Array:
         if self.spikes.dtype.kind == "f":
@@ -187,9 +199,22 @@ class NumberModel:
         down = np.minimum((-steps).clip(0, _UINT_TOP).astype(np.uint64), np.uint64(int(self.low) - lowest))
         return np.ascontiguousarray(base + up - down).view(dtype)
 
+    def possible(self) -> tuple[Array, bool]:
+        """All values where each is a state, else the smallest and the largest one of those seen."""
+        if self.curve is None:
+            return self.spikes, True
+        ends = np.append(self.spikes, np.array([self.low, self.high], dtype=self.spikes.dtype))
+        return np.array([ends.min(), ends.max()], dtype=ends.dtype), False
+
     def summary(self) -> dict[str, Any]:
         """Human-facing facts."""
-        return {"spikes": self.spikes.tolist(), "missing": self.missing, "low": self.low, "high": self.high}
+        return {
+            "spikes": self.spikes.tolist(),
+            "missing": self.missing,
+            "low": self.low,
+            "high": self.high,
+            "exact": self.exact,
+        }
 
     def get_state(self) -> State:
         """Config and arrays."""
@@ -202,6 +227,7 @@ class NumberModel:
             "grid": None if self.grid is None else self.grid.to_json(),
             "keep_range": self.keep_range,
             "native": self.spikes.dtype.str,
+            "exact": self.exact,
         }
         return config, arrays | {f"spikes_{self.spikes.dtype.kind}": self.spikes}
 
@@ -213,7 +239,35 @@ class NumberModel:
         spikes = arrays[f"spikes_{native.kind}"]
         grid = None if config["grid"] is None else Grid(**config["grid"])
         low, high = config["range"]
-        return cls(curve, spikes, config["missing"], low, high, config["step"], grid, config["keep_range"])
+        # before format 2 the knots of a curve were values of the column
+        exact = bool(config.get("exact", curve is not None and curve.edges is None))
+        return cls(curve, spikes, config["missing"], low, high, config["step"], grid, config["keep_range"], exact)
+
+
+def _distances_from(low: float, values: Array) -> npt.NDArray[np.float64]:
+    """Of integers; unsigned differences are exact over the whole range of int64, where float64 is not."""
+    base = np.asarray(low, dtype=values.dtype).view(np.uint64)
+    out = (values.view(np.uint64) - base).astype(np.float64)
+    below = values < low
+    if below.any():
+        out[below] = -(base - values[below].view(np.uint64)).astype(np.float64)
+    return np.asarray(out, dtype=np.float64)
+
+
+def _is_coarse(distinct: Array, dtype: np.dtype[Any]) -> bool:
+    """Whether values stand on a grid of a few hundred points."""
+    if distinct.dtype.kind == "f":
+        grid = float_grid(distinct, dtype)
+        return grid is not None and is_coarse(grid.whole(distinct[[0, -1]]), grid.step)
+    return is_coarse(distinct, integer_step(distinct.view(np.uint64) - distinct.view(np.uint64)[0]))
+
+
+def _inward_floats(distinct: Array, counts: Array, grid: Grid | None) -> tuple[float, float]:
+    """Bounds inside the range of floats, on their grid if they have one."""
+    if grid is None:
+        return inward(distinct, counts)
+    low, high = grid.snap(np.array(inward_whole(grid.whole(distinct), counts, grid.step)) / 10.0**grid.decimals)
+    return float(low), float(high)
 
 
 def _scale(low: float, high: float) -> float:

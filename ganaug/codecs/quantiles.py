@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from ganaug.codecs.bounds import is_shared, simple_between
 from ganaug.codecs.places import Places
 from ganaug.codecs.plain import Array, State
 from ganaug.exceptions import ModelFileError
@@ -23,10 +24,13 @@ _LOW = -4.0
 _EDGE = float(ndtr(_LOW))
 # beyond the observed range scores grow on, but not without bound
 _FAR = 5.0
-_KNOTS = ndtr(np.linspace(_LOW, -_LOW, 1001))
+# shares at which knots are wanted: evenly spaced in scores, because the tails need them
+_KNOTS = ndtr(np.linspace(_LOW, -_LOW, 257))
+# rows between two knots, at least: a knot for every row would be the column itself
+_ROWS_A_KNOT = 4
 # with this many distinct values, each repeated this often, values are steps rather than a curve;
 # up to the first number even where values may leave the range seen
-_FEW_LEVELS, _MAX_LEVELS, _MIN_REPEATS = 64, len(_KNOTS), 4
+_FEW_LEVELS, _MAX_LEVELS, _MIN_REPEATS = 64, 1001, 4
 
 
 def normal_scores(shares: Array) -> Float64:
@@ -53,21 +57,52 @@ class Curve:
     scores: Float64
     edges: Float64 | None
 
-    @classmethod
-    def fit(cls, distinct: Float64, counts: Array, keep_range: bool = True) -> Curve:
-        """Fit to distinct values (increasing) and how often each occurs."""
-        total = counts.sum()
-        upto = np.cumsum(counts)
-        shares = (upto - 0.5 * counts) / total
+    @staticmethod
+    def takes_steps(counts: Array, keep_range: bool = True) -> bool:
+        """Whether values that occur so often are steps rather than a curve."""
         most = _MAX_LEVELS if keep_range else _FEW_LEVELS
-        if len(distinct) <= most and total >= _MIN_REPEATS * len(distinct):
-            return cls(distinct, normal_scores(shares), normal_scores(upto[:-1] / total))
-        if len(distinct) > len(_KNOTS):
-            # evenly spaced in scores, not in ranks: the tails need the knots
-            pick = np.unique(np.searchsorted(upto, _KNOTS * total).clip(0, len(distinct) - 1))
-            pick[0], pick[-1] = 0, len(distinct) - 1
-            distinct, shares = distinct[pick], shares[pick]
-        return cls(distinct, normal_scores(shares), None)
+        return bool(len(counts) <= most and counts.sum() >= _MIN_REPEATS * len(counts))
+
+    @classmethod
+    def steps(cls, distinct: Float64, counts: Array, coarse: bool) -> Curve:
+        """Fit to distinct values (increasing) that repeat; all are kept if ``coarse``, else those that rows share."""
+        if not coarse:
+            distinct, counts = _pooled(distinct, counts)
+        total, upto = counts.sum(), np.cumsum(counts)
+        return cls(distinct, normal_scores((upto - 0.5 * counts) / total), normal_scores(upto[:-1] / total))
+
+    @classmethod
+    def fit(cls, distinct: Float64, counts: Array, low: float, high: float) -> Curve:
+        """Fit to distinct values (increasing) without keeping any that few rows have.
+
+        A knot stands between two neighbours, at a number with few digits, and at least `_ROWS_A_KNOT` rows from the
+        next one. Only a value that so many rows share may be a knot itself.
+
+        Parameters
+        ----------
+        distinct : ndarray of shape (m,), float64
+        counts : ndarray of shape (m,), int
+            How often each occurs.
+        low, high : float
+            The first and the last knot, within the range of the values.
+        """
+        total, upto = int(counts.sum()), np.cumsum(counts)
+        at = np.unique(np.searchsorted(upto, _boundaries(total)))
+        at = at[at < len(distinct) - 1]
+        shared = is_shared(counts)[at]
+        left, gap = distinct[at], distinct[at + 1] - distinct[at]
+        values = np.where(shared, left, simple_between(left + gap / 4, left + 3 * gap / 4))
+        shares = np.where(shared, upto[at] - 0.5 * counts[at], upto[at]) / total
+        inside = (shared | ((values > left) & (values < distinct[at + 1]))) & (values > low) & (values < high)
+        # a bound has the rows that it cuts off, and itself, on both sides
+        share_low = 0.5 * max(1, counts[distinct <= low].sum()) / total
+        share_high = 1 - 0.5 * max(1, counts[distinct >= high].sum()) / total
+        inside &= (shares > share_low) & (shares < share_high)
+        ends = ([low], [share_low]) if low == high else ([low, high], [share_low, share_high])
+        knots = np.concatenate([ends[0][:1], values[inside], ends[0][1:]])
+        scores = normal_scores(np.concatenate([ends[1][:1], shares[inside], ends[1][1:]]))
+        rising = np.append(True, np.diff(scores) > 0)  # shares of millions of rows may have one score
+        return cls(knots[rising], scores[rising], None)
 
     def _tails(self) -> tuple[float, float]:
         """Score per value beyond either end, taken from the outer tenth of the knots."""
@@ -133,3 +168,50 @@ class Curve:
         if not len(values) == len(scores) > 0 or (edges is not None and len(edges) != len(values) - 1):
             raise ModelFileError("the stored knots of a column do not fit each other")
         return cls(values, scores, None if edges is None else edges.astype(np.float64))
+
+
+def _boundaries(total: int) -> npt.NDArray[np.int64]:
+    """Numbers of rows below each knot: about evenly spaced in scores, symmetrical, and never too close."""
+    half, last = [], _ROWS_A_KNOT // 2 - _ROWS_A_KNOT
+    for rows in np.rint(_KNOTS[: len(_KNOTS) // 2 + 1] * total).astype(np.int64).tolist():
+        if last + _ROWS_A_KNOT <= rows <= (total - _ROWS_A_KNOT) // 2 and rows > 0:
+            half.append(rows)
+            last = rows
+    left = np.array(half, np.int64)
+    return np.concatenate([left, total - left[::-1]])
+
+
+def _pooled(distinct: Float64, counts: Array) -> tuple[Float64, Array]:
+    """Levels and counts with each run of rare levels as a few numbers between them, of several rows each."""
+    shared = is_shared(counts)
+    if shared.all() or not shared.any():
+        return distinct, counts
+    values: list[float] = []
+    sizes: list[int] = []
+    run: list[int] = []  # rare levels since the last shared one
+    for place in range(len(distinct) + 1):
+        ends = place == len(distinct)
+        if not ends and not shared[place]:
+            run.append(place)
+            continue
+        left_over = 0
+        if run:
+            rows = int(counts[run].sum())
+            groups = rows // _ROWS_A_KNOT
+            upto = np.cumsum(counts[run])
+            for members in np.split(np.array(run), np.searchsorted(upto, rows * np.arange(1, groups) / max(1, groups))):
+                if groups and len(members) > 1:
+                    middle = members[len(members) // 2 - 1], members[len(members) // 2]
+                    gap = distinct[middle[1]] - distinct[middle[0]]
+                    ends_of = distinct[[middle[0]]] + gap / 4, distinct[[middle[0]]] + 3 * gap / 4
+                    values.append(float(simple_between(*ends_of)[0]))
+                    sizes.append(int(counts[members].sum()))
+                else:
+                    left_over += int(counts[members].sum())
+        if not ends:
+            values.append(float(distinct[place]))
+            sizes.append(int(counts[place]))
+        if left_over:
+            sizes[-1] += left_over
+        run = []
+    return np.array(values), np.array(sizes)

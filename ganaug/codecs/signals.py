@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganaug.codecs.bounds import simple_between
 from ganaug.codecs.plain import Array
 from ganaug.codecs.stacks import stored
 from ganaug.exceptions import ModelFileError
@@ -29,11 +30,12 @@ class Signals:
     peaks of spiky ones (an electrocardiogram is flat for most of its length) reach 4, and a single glitch a
     thousand times larger neither sets the scale nor blows up the networks.
 
-    What is decoded stays between ``low`` and ``high``: the range seen, widened at each end by ``range / (n - 1)``
-    for ``n`` series (at most 5 %). This is the unbiased estimate of how far a uniform variable reaches beyond the
-    extremes of n draws; some margin there must be, since the next series of a continuous signal exceeds the largest
-    of n with probability 1 / (n + 1). An end that two series share is a bound (a saturated sensor, a rectified or
-    normalised signal) and gets no margin, and a margin never changes a sign.
+    What is decoded stays between ``low`` and ``high``: the range seen, widened at each end by about ``range / (n - 1)``
+    for ``n`` series (at most 5 %), to a number of few digits, so that no series' own extreme is kept. That share is
+    the unbiased estimate of how far a uniform variable reaches beyond the extremes of n draws; some margin there must
+    be, since the next series of a continuous signal exceeds the largest of n with probability 1 / (n + 1). An end that
+    two series share is a bound (a saturated sensor, a rectified or normalised signal) and gets no margin, and a margin
+    never changes a sign. Centre and scale are rounded, too.
 
     Attributes
     ----------
@@ -58,6 +60,9 @@ class Signals:
         for channel in range(flat.shape[1]):
             low, high = _bounds(flat[:, channel])
             centre, scale = _scale(chosen[:, channel].astype(np.float64).ravel())
+            if low < high:  # no value of a series
+                scale = float(np.ldexp(np.rint(np.ldexp(scale, -_exponent(scale))), _exponent(scale)))
+                centre = float(np.clip(_rounded(centre, scale / 64), low, high))
             columns.append((centre, scale, low, high))
         return cls(*np.array(columns, dtype=np.float64).T.copy())
 
@@ -103,9 +108,27 @@ def _bounds(channel: Array) -> tuple[float, float]:
     low, high = float(lows.min()), float(highs.max())
     share = min(_MARGIN, 1 / max(len(channel) - 1, 1))
     margin = (high - low) * share
-    wider_low = low - margin if (lows == low).sum() == 1 else low
-    wider_high = high + margin if (highs == high).sum() == 1 else high
+    wider_low = -_beyond(-low, margin) if (lows == low).sum() == 1 else low
+    wider_high = _beyond(high, margin) if (highs == high).sum() == 1 else high
     return (max(wider_low, 0.0) if low >= 0 else wider_low), (min(wider_high, 0.0) if high <= 0 else wider_high)
+
+
+def _beyond(extreme: float, margin: float) -> float:
+    """A number of few digits between half a margin and a whole one above."""
+    if extreme + margin / 2 == extreme:
+        return extreme
+    return float(simple_between(np.array([extreme + margin / 2]), np.array([extreme + margin]))[0])
+
+
+def _exponent(scale: float) -> int:
+    """What leaves a number six binary digits before the point."""
+    return int(np.frexp(scale)[1]) - 6
+
+
+def _rounded(value: float, step: float) -> float:
+    """A multiple of a power of two near a value, at most half a step off."""
+    power = float(np.exp2(np.floor(np.log2(step)))) if step > 0 else 0.0
+    return float(np.rint(value / power) * power) if power > 0 and np.isfinite(value / power) else value
 
 
 def _scale(values: Array) -> tuple[float, float]:

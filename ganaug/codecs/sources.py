@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from ganaug.codecs.arrays import is_tensor
 from ganaug.codecs.folders import read_folder
-from ganaug.codecs.pictures import is_picture, resized
+from ganaug.codecs.pictures import is_picture, learnt_as, resized
 from ganaug.codecs.stacks import stack_samples
 from ganaug.codecs.targets_of import (
     bare_label,
@@ -42,10 +42,14 @@ class Source:
     classes : tuple of str or None
         The names of the classes. Of a dataset, label ``i`` has the name at place ``i``; the labels of a folder are
         the names themselves.
+    mode : str or None
+        PIL's mode of the pixels, if they were images of PIL or files: RGBA and CMYK both have four channels. It
+        tells how they are written, and is no part of the comparison of two sources.
     """
 
     kind: str
     classes: tuple[str, ...] | None = None
+    mode: str | None = field(default=None, compare=False)
 
 
 def resolve_samples(
@@ -99,11 +103,12 @@ def resolve_samples(
     if isinstance(X, (str, os.PathLike)):
         if y is not None:
             raise InvalidParameterError("y was given, but the labels of a folder are the names of its class folders")
-        images, labels, classes = read_folder(X, size)
-        return images, labels, Source("folder", tuple(classes))
+        found = read_folder(X, size)
+        return found.images, found.labels, Source("folder", tuple(found.files.classes), found.mode)
     if isinstance(X, (list, tuple)):
         items = X if size is None else [_sized(item, size, f"item {i}") for i, item in enumerate(X)]
-        return stack_samples(items, len(X), "images"), y, Source("list")
+        stack = stack_samples(items, len(X), "images")
+        return stack, y, Source("list", mode=_mode(items[0]))
     if is_tensor(X) or isinstance(X, (np.ndarray, pd.DataFrame)) or hasattr(X, "__array__"):
         if size is not None:
             raise InvalidParameterError("image_size= resizes PIL images and folders; resize arrays before")
@@ -116,24 +121,35 @@ def resolve_samples(
 def _read_dataset(dataset: Any, y: Any, size: tuple[int, int] | None) -> tuple[Any, Any, Source]:
     n = length_of(dataset)
     labels = known_targets(dataset) if y is None else resolve_targets(dataset, y)
-    names = class_names_of(dataset)
-    source = Source("dataset", None if names is None else tuple(names))
+    names = class_names_of(dataset, labels)
+    classes = None if names is None else tuple(names)
     whole = _whole(dataset)
     if whole is not None and labels is not None and size is None:
-        return whole, labels, source
+        return whole, labels, Source("dataset", classes)
     read: list[Any] = []
+    modes: list[str | None] = []
 
     def samples() -> Iterator[Any]:
         for i in range(n):
             where = _place(dataset, i)
-            sample, label = split_item(_item(dataset, i, where), where, labelled=y is None)
+            sample, label = split_item(
+                _item(dataset, i, where), where, y is None, None if labels is None else labels[i]
+            )
             if y is None:
                 read.append(label)
                 _check_label(label, labels, i, where)
-            yield sample if size is None else _sized(sample, size, where)
+            sample = sample if size is None else _sized(sample, size, where)
+            modes.append(_mode(sample))
+            yield sample
 
     X = stack_samples(samples(), n, "images", lambda i: _place(dataset, i))
-    return X, labels if labels is not None else checked_labels(read, n, f"the {type(dataset).__name__}"), source
+    found = labels if labels is not None else checked_labels(read, n, f"the {type(dataset).__name__}")
+    return X, found, Source("dataset", classes, modes[0])
+
+
+def _mode(sample: Any) -> str | None:
+    """PIL's mode of the pixels that are learnt of a sample; None if it is no image of PIL."""
+    return learnt_as(sample.mode) if is_picture(sample) else None
 
 
 def _whole(dataset: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ganaug.codecs.arrays import is_tensor
+from ganaug.codecs.axes import SIDES
 from ganaug.codecs.casts import dtype_from
 from ganaug.codecs.pictures import is_picture, picture_array
 from ganaug.codecs.plain import Array
@@ -184,7 +185,7 @@ def stack_samples(items: Iterable[Any], n: int, what: str, name: Callable[[int],
             as_tensor = is_tensor(item)
             tensor_dtype = item.dtype if as_tensor else None
         elif form != first:
-            raise InvalidDataError(_difference(what, name(0), first, name(i), form))
+            raise InvalidDataError(_difference(_likely(what, out.shape[1:], sample), name(0), first, name(i), form))
         out[i] = sample
     if out is None:
         raise InvalidDataError(f"there are no {what}; give at least one")
@@ -219,8 +220,19 @@ def _opened(item: Any, what: str, name: str) -> tuple[Array, str]:
 _REMEDIES = {
     "images": "resize with torchvision.transforms.v2.Resize or give image_size=(height, width); where only the mode "
     'or dtype differs, make it one, for example with image.convert("RGB")',
-    "series": "cut or pad them to one length, with the same channels and dtype",
+    "series": "cut them to one length (x[..., :length]), pad them (numpy.pad) or resample them (scipy.signal.resample) "
+    "with the same channels and dtype",
 }
+
+
+def _likely(what: str, shape: tuple[int, ...], other: Array) -> str:
+    """Images, or series where that is what the samples must be: one axis, or two of which one is short and equal."""
+    if what != "images" or other.dtype == np.uint8 or {len(shape), other.ndim} - {1, 2}:
+        return what
+    if len(shape) != other.ndim:
+        return "series"
+    equal = [side for side, mine in zip(shape, other.shape, strict=True) if side == mine]
+    return "series" if other.ndim == 1 or (equal and min(equal) < SIDES[0]) else what
 
 
 def _difference(what: str, one: str, form: str, other: str, other_form: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.codecs.checks import check_names, check_size, each_column, refuse_infinities
+from ganaug.codecs.checks import check_names, check_size, describe, each_column, refuse_infinities
 from ganaug.codecs.columns import Column, read_as
 from ganaug.codecs.containers import CONTAINERS, Container, container_of
 from ganaug.codecs.dtypes import face_of
@@ -16,7 +17,8 @@ from ganaug.codecs.fitting import fit_columns
 from ganaug.codecs.layout import Layout
 from ganaug.codecs.packing import pack_arrays, unpack_arrays
 from ganaug.codecs.pickling import PickledByState
-from ganaug.codecs.plain import Array, State
+from ganaug.codecs.plain import Array, Plain, State
+from ganaug.codecs.storable import check_columns, check_storable
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.types import Block, FloatArray
 
@@ -76,7 +78,9 @@ class TableCodec(PickledByState):
     def __init__(self, keep_range: bool = True) -> None:
         self.keep_range = keep_range
 
-    def fit(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> TableCodec:
+    def fit(
+        self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0, *, whole: Sequence[Any] | None = None
+    ) -> TableCodec:
         """Learn the columns.
 
         Parameters
@@ -87,6 +91,8 @@ class TableCodec(PickledByState):
             Class codes. They only inform the codes of columns with many levels.
         seed : int, default=0
             For the subsample of large tables and for the codes of many levels.
+        whole : sequence of column names, optional
+            See `CompactTableCodec`.
 
         Returns
         -------
@@ -96,18 +102,24 @@ class TableCodec(PickledByState):
         Raises
         ------
         InvalidDataError
-            For an empty table, infinities, complex numbers, duplicate names; it names the column.
+            For an empty table, infinities, complex numbers, duplicate names, a y of another length; it names
+            the column.
         InvalidTypeError
-            For what is no table, and for cells that are not scalars.
+            For what is no table, for cells that are not scalars, and for values, names and dtypes that no model
+            file can hold.
         """
         kind, X = container_of(X)
         container = CONTAINERS[kind].fit(X)
         table = CONTAINERS[kind].open(X)
         check_size(table)
         labels = None if y is None else np.asarray(y, dtype=np.int64)
+        if labels is not None and len(labels) != table.n_rows:
+            raise InvalidDataError(f"X has {table.n_rows} rows and y has {len(labels)}; they must be as many")
         faces = [face for _, face in each_column(table, lambda raw, j: face_of(raw))]
         refuse_infinities(table, faces)
-        columns = fit_columns(table, faces, labels, seed, self.keep_range)
+        check_storable(container, "the names of the columns" if table.names is not None else "X")
+        check_columns(faces, (describe(table.names, j) for j in range(len(faces))))
+        columns = fit_columns(table, faces, labels, seed, self.keep_range, whole)
         self._set(kind, container, columns, table.names)
         return self
 
@@ -209,6 +221,20 @@ class TableCodec(PickledByState):
             for j, column in enumerate(self._columns):
                 self._layout.write(own, j, *column.as_seen(*self._layout.read(part, j)))
         return seen
+
+    def possible_values(self, place: int) -> tuple[pd.Series, bool]:
+        """Values that a column can have: all of them, or the smallest and the largest one.
+
+        Returns
+        -------
+        values : Series
+            In the column's own dtype.
+        every : bool
+            Whether these are all of them.
+        """
+        column = self._columns[place]
+        values, every = column.model.possible()
+        return pd.Series(column.face.write(Plain(values))), every
 
     def column_summary(self) -> list[dict[str, Any]]:
         """One dict for each column: name, dtype, kind, n_scalars, n_states and the kind's own facts."""

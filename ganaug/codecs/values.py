@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import enum
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import pairwise
@@ -16,15 +18,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.codecs.casts import dtype_from, dtype_name
+from ganaug.codecs.casts import dtype_from, dtype_state
 from ganaug.codecs.plain import Array, State
-from ganaug.exceptions import InvalidTypeError, ModelFileError
+from ganaug.codecs.zones import zone_from, zone_state
+from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
 
 __all__ = [
     "blank_of",
     "dtype_from",
-    "dtype_name",
+    "dtype_state",
     "from_json",
+    "missing_in",
     "object_array",
     "pack_values",
     "to_json",
@@ -42,18 +46,46 @@ _WRITE: dict[type, tuple[str, Callable[[Any], Any]]] = {
     type(pd.NA): ("na", lambda v: None),
     type(pd.NaT): ("nat", lambda v: None),
     decimal.Decimal: ("decimal", str),
-    dt.datetime: ("datetime", dt.datetime.isoformat),
+    uuid.UUID: ("uuid", str),
+    dt.datetime: ("datetime", lambda v: _moment(v)),
     dt.date: ("date", dt.date.isoformat),
-    dt.time: ("time", dt.time.isoformat),
+    dt.time: ("time", lambda v: [v.replace(tzinfo=None).isoformat(), v.fold, zone_state(v.tzinfo)]),
     dt.timedelta: ("timedelta", lambda v: [v.days, v.seconds, v.microseconds]),
-    pd.Timestamp: ("Timestamp", lambda v: [v.tz_localize(None).isoformat(), v.unit, v.tz and str(v.tz)]),
+    np.datetime64: ("datetime64", lambda v: [v.dtype.str, int(v.view(np.int64))]),
+    np.timedelta64: ("timedelta64", lambda v: [v.dtype.str, int(v.view(np.int64))]),
+    pd.Timestamp: ("Timestamp", lambda v: [int(v.to_datetime64().view(np.int64)), v.unit, zone_state(v.tz)]),
     pd.Timedelta: ("Timedelta", lambda v: [int(v.to_timedelta64().astype(np.int64)), v.unit]),
+    pd.Period: ("Period", lambda v: [v.ordinal, v.freqstr]),
     pd.Interval: ("Interval", lambda v: [to_json(v.left), to_json(v.right), v.closed]),
 }
 
 
+def _moment(value: dt.datetime) -> Any:
+    """With a zone: the moment in UTC, and the zone. A local time can be two moments, or none."""
+    if value.tzinfo is None:
+        return value.isoformat() if value.fold == 0 else [value.isoformat(), None]
+    return [value.astimezone(dt.UTC).replace(tzinfo=None).isoformat(), zone_state(value.tzinfo)]
+
+
+def _datetime(parts: Any) -> dt.datetime:
+    if isinstance(parts, str):
+        return dt.datetime.fromisoformat(parts)
+    moment, zone = dt.datetime.fromisoformat(parts[0]), zone_from(parts[1])
+    return moment.replace(fold=1) if zone is None else moment.replace(tzinfo=dt.UTC).astimezone(zone)
+
+
+def _time(parts: Any) -> dt.time:
+    if isinstance(parts, str):
+        return dt.time.fromisoformat(parts)
+    return dt.time.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=zone_from(parts[2]))
+
+
 def _timestamp(parts: list[Any]) -> pd.Timestamp:
-    return pd.Timestamp(parts[0]).as_unit(parts[1]).tz_localize(parts[2])
+    if isinstance(parts[0], str):  # of an earlier version: a local time and what its zone printed
+        return pd.Timestamp(parts[0]).as_unit(parts[1]).tz_localize(zone_from(parts[2]))
+    moment = pd.Timestamp(np.int64(parts[0]).view(f"M8[{parts[1]}]"))
+    zone = zone_from(parts[2])
+    return moment if zone is None else moment.tz_localize("UTC").tz_convert(zone)
 
 
 _READ: dict[str, Callable[[Any], Any]] = {
@@ -67,36 +99,56 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "na": lambda v: pd.NA,
     "nat": lambda v: pd.NaT,
     "decimal": decimal.Decimal,
-    "datetime": dt.datetime.fromisoformat,
+    "uuid": uuid.UUID,
+    "datetime": _datetime,
     "date": dt.date.fromisoformat,
-    "time": dt.time.fromisoformat,
+    "time": _time,
     "timedelta": lambda v: dt.timedelta(*v),
+    "datetime64": lambda v: np.int64(v[1]).view(v[0]),
+    "timedelta64": lambda v: np.int64(v[1]).view(v[0]),
     "Timestamp": _timestamp,
     "Timedelta": lambda v: pd.Timedelta(np.timedelta64(v[0], v[1])),
+    "Period": lambda v: pd.Period(ordinal=v[0], freq=v[1]),
     "Interval": lambda v: pd.Interval(from_json(v[0]), from_json(v[1]), v[2]),
     "numpy": lambda v: np.dtype(v[0]).type(from_json(v[1])),
 }
 
 
 def to_json(value: Any) -> list[Any]:
-    """One scalar as ``[type name, JSON value]``; raises InvalidTypeError for what is not a scalar."""
-    if isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64)):
-        return ["numpy", [value.dtype.str, to_json(value.item())]]
-    try:
-        tag, write = _WRITE[type(value)]
-    except KeyError:
+    """One scalar as ``[type name, JSON value]``.
+
+    Raises
+    ------
+    InvalidTypeError
+        For what is not a scalar, or cannot come back as it is: an Enum is code, which no model file holds.
+    """
+    if isinstance(value, np.generic) and type(value) not in _WRITE:
+        item = value.item()
+        if not isinstance(item, np.generic):  # a long double, which has more digits than Python's float
+            return ["numpy", [value.dtype.str, to_json(item)]]
+    if type(value) not in _WRITE:
+        advice = next((advice for known, advice in _ADVICE if isinstance(value, known)), "make it text or a number")
         raise InvalidTypeError(
-            f"a value of type {type(value).__name__!r} cannot be learnt; "
-            "the argument must be a string or a real number, a date, None or a tuple of such"
-        ) from None
+            f"a value of type {type(value).__name__!r} ({value!r:.60}) cannot be learnt; "
+            f"the argument must be a string or a real number, a date, None or a tuple of such: {advice}"
+        )
+    tag, write = _WRITE[type(value)]
     return [tag, write(value)]
+
+
+_ADVICE: list[tuple[Any, str]] = [
+    (enum.Enum, "take its name, as in column.map(lambda member: member.name, na_action='ignore')"),
+    ((list, set, frozenset, dict, np.ndarray), "spread nested values over columns"),
+    (dt.datetime, "make it a datetime of Python or pandas, as pd.to_datetime(column) does"),
+    (str, "make it a plain str, as in column.map(str)"),
+]
 
 
 def from_json(item: list[Any]) -> Any:
     """The scalar that `to_json` wrote."""
     try:
         return _READ[item[0]](item[1])
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError, decimal.InvalidOperation) as error:
         raise ModelFileError(f"cannot read the stored value {item!r}") from error
 
 
@@ -110,13 +162,27 @@ def object_array(values: Iterable[Any]) -> Array:
 
 
 def blank_of(missing: Array) -> Any:
-    """Which of None, NaN, NA and NaT stands for missing most often; None if nothing is missing."""
+    """Which of None, NaN, NA, NaT and Decimal("NaN") stands for missing most often; None if nothing is missing."""
     seen = Counter(_BLANKS.get(type(value), "nan") for value in missing)
     return _BLANK_VALUES[seen.most_common(1)[0][0]] if seen else None
 
 
-_BLANKS = {type(None): "none", type(pd.NA): "na", type(pd.NaT): "nat"}
-_BLANK_VALUES = {"none": None, "na": pd.NA, "nat": pd.NaT, "nan": np.nan}
+_BLANKS = {type(None): "none", type(pd.NA): "na", type(pd.NaT): "nat", decimal.Decimal: "decimal"}
+_BLANK_VALUES = {"none": None, "na": pd.NA, "nat": pd.NaT, "nan": np.nan, "decimal": decimal.Decimal("NaN")}
+
+
+def missing_in(raw: Any) -> Array:
+    """Which entries are missing. (n,) -> (n,) bool.
+
+    Raises
+    ------
+    InvalidDataError
+        For a signalling NaN, which cannot even be compared.
+    """
+    try:
+        return np.asarray(pd.isna(raw), dtype=bool)
+    except decimal.InvalidOperation as error:
+        raise InvalidDataError("holds a signalling NaN (sNaN); replace it with None") from error
 
 
 def pack_values(values: pd.Index) -> State:
@@ -135,16 +201,9 @@ def pack_values(values: pd.Index) -> State:
         1-D arrays, none of object dtype.
     """
     dtype = values.dtype
-    if isinstance(dtype, pd.IntervalDtype):
-        intervals: Any = values
-        left, left_arrays = pack_values(intervals.left)
-        right, right_arrays = pack_values(intervals.right)
-        arrays = {f"left_{k}": a for k, a in left_arrays.items()}
-        arrays |= {f"right_{k}": a for k, a in right_arrays.items()}
-        return {"form": "interval", "left": left, "right": right, "closed": intervals.closed}, arrays
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        plain = pd.DatetimeIndex(values).tz_convert(None).to_numpy()
-        return {"form": "zoned", "unit": dtype.unit, "tz": str(dtype.tz)}, {"values": plain.view(np.int64)}
+    pack = next((pack for known, pack in _PACK if isinstance(dtype, known)), None)
+    if pack is not None:
+        return pack(values)
     if isinstance(dtype, np.dtype) and dtype.kind in "mM":
         return {"form": "time", "dtype": dtype.str}, {"values": values.to_numpy().view(np.int64)}
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
@@ -154,8 +213,40 @@ def pack_values(values: pd.Index) -> State:
         encoded = [v.encode("utf-8", "surrogatepass") for v in items]
         offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
         text = np.frombuffer(b"".join(encoded), dtype=np.uint8)
-        return {"form": "text", "dtype": dtype_name(dtype)}, {"text": text, "offsets": offsets}
-    return {"form": "items", "dtype": dtype_name(dtype), "items": [to_json(v) for v in items]}, {}
+        return {"form": "text", "dtype": dtype_state(dtype)}, {"text": text, "offsets": offsets}
+    return {"form": "items", "dtype": dtype_state(dtype), "items": [to_json(v) for v in items]}, {}
+
+
+def _pack_parts(parts: dict[str, pd.Index], **more: Any) -> State:
+    """Several indexes as one state; their arrays are told apart by a prefix."""
+    config, arrays = dict(more), dict[str, Array]()
+    for name, part in parts.items():
+        config[name], own = pack_values(part)
+        arrays |= {f"{name}_{key}": array for key, array in own.items()}
+    return config, arrays
+
+
+def _part(config: dict[str, Any], arrays: dict[str, Array], name: str) -> pd.Index:
+    own = {k.removeprefix(f"{name}_"): a for k, a in arrays.items() if k.startswith(f"{name}_")}
+    return unpack_values(config[name], own)
+
+
+def _pack_zoned(values: Any) -> State:
+    plain = pd.DatetimeIndex(values).tz_convert(None).to_numpy()
+    config = {"form": "zoned", "unit": values.dtype.unit, "tz": zone_state(values.dtype.tz)}
+    return config, {"values": plain.view(np.int64)}
+
+
+def _pack_category(values: Any) -> State:
+    config, arrays = _pack_parts({"categories": values.categories}, form="category", ordered=bool(values.ordered))
+    return config, arrays | {"codes": np.asarray(values.codes, dtype=np.int64)}
+
+
+_PACK: list[tuple[Any, Callable[[Any], State]]] = [
+    (pd.IntervalDtype, lambda v: _pack_parts({"left": v.left, "right": v.right}, form="interval", closed=v.closed)),
+    (pd.DatetimeTZDtype, _pack_zoned),
+    (pd.CategoricalDtype, _pack_category),
+]
 
 
 def unpack_values(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
@@ -167,16 +258,18 @@ def unpack_values(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
 
 
 def _interval(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
-    def side(name: str) -> pd.Index:
-        own = {k.removeprefix(f"{name}_"): a for k, a in arrays.items() if k.startswith(f"{name}_")}
-        return unpack_values(config[name], own)
-
-    return pd.IntervalIndex.from_arrays(side("left"), side("right"), closed=config["closed"])
+    left, right = _part(config, arrays, "left"), _part(config, arrays, "right")
+    return pd.IntervalIndex.from_arrays(left, right, closed=config["closed"])
 
 
 def _zoned(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
     times = pd.DatetimeIndex(arrays["values"].view(f"M8[{config['unit']}]"))
-    return times.tz_localize("UTC").tz_convert(config["tz"])
+    return times.tz_localize("UTC").tz_convert(zone_from(config["tz"]))
+
+
+def _category(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+    dtype = pd.CategoricalDtype(_part(config, arrays, "categories"), ordered=config["ordered"])
+    return pd.CategoricalIndex(pd.Categorical.from_codes(arrays["codes"], dtype=dtype))
 
 
 def _text(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
@@ -188,6 +281,7 @@ def _text(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
 _UNPACK: dict[str, Callable[[dict[str, Any], dict[str, Array]], pd.Index]] = {
     "interval": _interval,
     "zoned": _zoned,
+    "category": _category,
     "text": _text,
     "time": lambda config, arrays: pd.Index(arrays["values"].view(config["dtype"])),
     "array": lambda config, arrays: pd.Index(arrays["values"]),

@@ -11,6 +11,7 @@ import pandas as pd
 from ganaug.codecs.checks import check_names
 from ganaug.codecs.frames import FrameContainer
 from ganaug.codecs.plain import Array, State
+from ganaug.codecs.storable import check_storable
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
 
 __all__ = ["WideFrame"]
@@ -30,6 +31,8 @@ class WideFrame:
         ------
         InvalidDataError
             If the channels do not have the same steps, one channel after the other, or columns share a name.
+        InvalidTypeError
+            If the names cannot be stored in a model file.
         """
         columns = X.columns
         if not columns.is_unique:
@@ -38,6 +41,7 @@ class WideFrame:
         fault = frame._fault()
         if fault is not None:
             raise InvalidDataError(fault)
+        check_storable(FrameContainer(columns), "the names of the columns")
         return frame
 
     def _fault(self) -> str | None:

@@ -1,7 +1,9 @@
 """Keep a synthetic row, or draw another.
 
 A curator is fitted to the encoded training rows and judges encoded synthetic
-ones by up to three rules. It keeps no training rows: hashes, bounds and a forest.
+ones by up to three rules: with hashes of the training rows, bounds and a forest.
+Hashes are for the process that fitted, and leave it only when asked; bounds are
+rounded; the forest is one that learnt on synthetic rows alone (`Curator.distil`).
 """
 
 from __future__ import annotations
@@ -20,9 +22,14 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.seeding import child_seed, numpy_generator
 from ganaug.types import FloatArray, IntArray
 
-__all__ = ["AUTO", "MIN_ROWS", "RULES", "Curator", "check_rules"]
+__all__ = ["AUTO", "LIKE_THE_CLASS", "MIN_ROWS", "RULES", "SAMPLES_LIKE_THE_CLASS", "Curator", "View", "check_rules"]
 
-RULES = ("copies", "outliers", "other_class")
+# The gravest first: a row that cannot be had otherwise is one that only the last of them refuses.
+RULES = ("copies", "rules", "outliers", "other_class")
+# What `sample` refuses by default: rows like the class remain. "other_class" moves classes apart where they overlap,
+# which helps a classifier that is trained on the rows (`GANOversampler`), and makes them unlike the class.
+LIKE_THE_CLASS = ("copies", "outliers", "rules")
+SAMPLES_LIKE_THE_CLASS = ("copies", "outliers")  # of images and series, which have no columns
 
 # Two rows in one cell of this width (of a normal score) in every column are copies.
 CELL = 0.02
@@ -42,6 +49,10 @@ MIN_ROWS = 12
 AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
 # More than a projection can change by being rounded otherwise.
 NEAR = 1e-3
+# Bounds are multiples of a power of two, of this share of a class's standard deviation or less.
+BOUND_STEP = 0.25
+# The share of votes that a class must get is a multiple of this.
+SHARE_STEP = 1 / 256
 # Rows judged together: so many stay in the processor's cache.
 JUDGED_AT_ONCE, HASHED_AT_ONCE = 8192, 512
 _ALL_BUT_16 = np.uint64(48)
@@ -60,21 +71,27 @@ _ARRAYS = {
 }
 
 
+# From encoded rows to what is judged of them, and which of them break a rule of the table. (n, d) -> (n, k), (n,)
+View = Callable[[FloatArray], "tuple[FloatArray, npt.NDArray[np.bool_]]"]
+
+
 class Curator:
     """Judge encoded rows of given conditions.
 
     Parameters
     ----------
     rules : iterable of str
-        Any of "copies" (equal to a training row), "outliers" (far outside the
-        class's rows in some direction) and "other_class" (a forest gives the
+        Any of "copies" (equal to a training row), "rules" (a rule of the table is broken, by what ``view`` says),
+        "outliers" (far outside the class's rows in some direction) and "other_class" (a forest gives the
         class less than ``min_probability``).
     min_probability : float or "auto"
         Share of the forest's class-balanced votes that the class must get. "auto" is 0.6 of them, or more where the
         classes lie apart: what a quarter of the class's own rows stay below, judged by trees that never saw them.
+    view : callable, optional
+        Makes of encoded rows what is judged; not part of the state. By default they are judged as they are.
     """
 
-    def __init__(self, rules: Iterable[str], min_probability: float | str) -> None:
+    def __init__(self, rules: Iterable[str], min_probability: float | str, view: View | None = None) -> None:
         self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
         self.min_probability = min_probability
         self.hashes: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
@@ -84,6 +101,8 @@ class Curator:
         self.forest: ArrayForest | None = None
         self.few: npt.NDArray[np.bool_] = np.zeros(0, bool)
         self.least: FloatArray = np.zeros(0, np.float32)
+        self.view = view
+        self.copies_unchecked = False  # the hashes that the rule needs stayed where they were made
 
     def fit(self, x: FloatArray, y: IntArray, n_conditions: int, conditions: Sequence[int], seed: int) -> Curator:
         """Learn what the training rows look like.
@@ -99,6 +118,7 @@ class Curator:
             Those that will be judged.
         seed : int
         """
+        x = self._seen(x)
         width = x.shape[1]
         if "copies" in self.rules:
             rng = numpy_generator(seed, "hash")
@@ -124,19 +144,60 @@ class Curator:
             self.least = np.array([self._at_least(votes) for votes in self.forest.unseen], np.float32)
         return self
 
+    def distil(self, candidates: Sequence[FloatArray], seed: int) -> Curator:
+        """Put a forest that has seen no training row in the place of the one that has.
+
+        Parameters
+        ----------
+        candidates : sequence of ndarray of shape (m, d), float32
+            Synthetic rows of each condition, as they will be judged. The new forest learns the old one's votes on
+            them, and refuses as many of each condition.
+        seed : int
+
+        Returns
+        -------
+        self
+        """
+        if self.forest is None or not len(self.least):
+            return self
+        candidates = [self._seen(rows) for rows in candidates]
+        x = np.concatenate(candidates)
+        votes = self.forest.predict_proba(x)
+        new = ArrayForest.distilled(x, votes, child_seed(seed, "distilled"))
+        again, start = new.predict_proba(x), 0
+        for condition, rows in enumerate(candidates):
+            own = slice(start, start + len(rows))
+            start += len(rows)
+            if not len(rows):
+                continue
+            refused = float((votes[own, condition] < self.least[condition]).mean())
+            bar = 1.0 if refused == 1 else 0.0 if refused == 0 else np.quantile(again[own, condition], refused)
+            self.least[condition] = np.rint(bar / SHARE_STEP) * SHARE_STEP
+        self.forest = new
+        return self
+
     def verdict(self, x: FloatArray, condition: int) -> npt.NDArray[np.int8]:
         """Which rule refuses each row: its place in `RULES` plus one, or 0 to keep. (n, d) -> (n,)."""
         said = np.zeros(len(x), np.int8)
         for start in range(0, len(x), JUDGED_AT_ONCE):
             part, own = x[start : start + JUDGED_AT_ONCE], said[start : start + JUDGED_AT_ONCE]
-            left = np.arange(len(part))  # the dearest rule is the last one, and need not see what the others refuse
-            for rule in self.rules:
+            left = np.arange(len(part))
+            if self.view is not None:
+                part, broken = self.view(part)
+                if "rules" in self.rules and broken.any():
+                    own[broken] = RULES.index("rules") + 1
+                    left, part = left[~broken], part[~broken]
+            # the dearest test is the last one, and need not see what the others refuse
+            for rule in [rule for rule in self.rules if rule in _TESTS]:
                 refused = _TESTS[rule](self, part, condition)
                 own[left[refused]] = np.where(own[left[refused]], own[left[refused]], RULES.index(rule) + 1)
                 # to judge a few rows twice is cheaper than to copy all others
                 if 8 * np.count_nonzero(refused) > len(part):
                     left, part = left[~refused], part[~refused]
         return said
+
+    def _seen(self, x: FloatArray) -> FloatArray:
+        return x if self.view is None else self.view(x)[0]
 
     def _copies(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
         if not len(self.hashes):
@@ -169,6 +230,11 @@ class Curator:
             return float(self.min_probability)
         return max(ENOUGH, min(SURE, float(np.quantile(votes, REFUSED_OF_REAL)))) if len(votes) >= MIN_ROWS else ENOUGH
 
+    @property
+    def holds_samples(self) -> bool:
+        """Whether there is a trace of every training row: its hash."""
+        return len(self.hashes) > 0
+
     @cached_property
     def _beginnings(self) -> npt.NDArray[np.bool_]:
         """For each beginning of 16 bits, whether a known hash has it."""
@@ -192,10 +258,20 @@ class Curator:
         return along
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_beginnings"}  # made of the hashes
+        return {
+            **{k: v for k, v in self.__dict__.items() if k not in ("_beginnings", "view")},  # made again
+            "view": None,
+            "hashes": self.hashes[:0],
+            "hash_factors": self.hash_factors[:0],
+            "copies_unchecked": self.copies_unchecked or self.holds_samples,
+        }
 
-    def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Config (JSON) and arrays."""
+    def get_state(self, keep_copies_check: bool = False) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Config (JSON) and arrays; without the hashes of training rows unless asked for."""
+        if self.holds_samples and not keep_copies_check:
+            without = type(self)(self.rules, self.min_probability)
+            without.__dict__.update(self.__getstate__())
+            return without.get_state()
         arrays: dict[str, npt.NDArray[Any]] = {
             "hashes": self.hashes.view(np.int64),
             "hash_factors": self.hash_factors.view(np.int64),
@@ -207,8 +283,9 @@ class Curator:
             "rules": list(self.rules),
             "min_probability": self.min_probability,
             "forest_depth": None,
+            "copies_unchecked": self.copies_unchecked,
         }
-        if self.min_probability == AUTO and len(self.least):
+        if len(self.least):
             arrays["least"] = self.least
         if self.forest is not None:
             config["forest_depth"] = self.forest.depth
@@ -233,9 +310,11 @@ class Curator:
         self.hashes = arrays["hashes"].view(np.uint64)
         self.hash_factors = arrays["hash_factors"].view(np.uint64)
         self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]
+        self.copies_unchecked = bool(config.get("copies_unchecked", False))
         if config["forest_depth"] is not None:
-            one = config["min_probability"]  # for all classes, unless each has its own
-            self.least = arrays["least"] if one == AUTO else np.full(n_conditions, one, np.float32)
+            # before format 2 one number was for all classes, and not in the arrays
+            one = config["min_probability"]
+            self.least = arrays["least"] if "least" in arrays else np.full(n_conditions, one, np.float32)
         if config["forest_depth"] is not None:
             parts = {name: arrays[f"forest.{name}"] for name in ArrayForest.ARRAYS}
             self.forest = ArrayForest(depth=config["forest_depth"], **parts)
@@ -271,11 +350,19 @@ def _directions(x: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest value of each column: the range seen, or a wider prediction interval. (n, k) -> (k,), (k,)."""
+    """Bounds outside of the range seen of each column, or of a wider prediction interval. (n, k) -> (k,), (k,).
+
+    Rounded outwards: an extreme is one row's own projection.
+    """
     n, k = along.shape
     quantile = float(stdtrit(n - 1, 1 - 0.5 * BY_CHANCE / k)) * math.sqrt(1 + 1 / n)
-    centre, reach = along.mean(0), quantile * along.std(0, ddof=1)
-    return np.minimum(along.min(0), centre - reach), np.maximum(along.max(0), centre + reach)
+    centre, spread = along.mean(0, dtype=np.float64), along.std(0, ddof=1, dtype=np.float64)
+    low, high = (
+        np.minimum(along.min(0), centre - quantile * spread),
+        np.maximum(along.max(0), centre + quantile * spread),
+    )
+    step = np.exp2(np.floor(np.log2(BOUND_STEP * np.maximum(spread, 2.0**-20))))
+    return (np.ceil(low / step - 1) * step).astype(np.float32), (np.floor(high / step + 1) * step).astype(np.float32)
 
 
 _TESTS: dict[str, Callable[[Curator, FloatArray, int], npt.NDArray[np.bool_]]] = {

@@ -34,16 +34,23 @@ class Tally:
     taken_anyway : int
         Refused rows that were returned all the same, because the bound on
         drawing again was reached.
+    copies_unchecked : bool
+        Whether the rule against copies was asked for, but has nothing to compare with: a loaded model does not hold
+        traces of its training samples.
     """
 
     drawn: int = 0
     kept: int = 0
     rejected: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RULES, 0))
     taken_anyway: int = 0
+    copies_unchecked: bool = False
 
-    def row(self) -> dict[str, int]:
-        """As one flat row of a table."""
-        return {"drawn": self.drawn, "kept": self.kept, **self.rejected, "taken_anyway": self.taken_anyway}
+    def row(self) -> dict[str, int | None]:
+        """As one flat row of a table; None counts what could not be looked for."""
+        rejected: dict[str, int | None] = {**self.rejected}
+        if self.copies_unchecked:
+            rejected["copies"] = None
+        return {"drawn": self.drawn, "kept": self.kept, **rejected, "taken_anyway": self.taken_anyway}
 
 
 def draw_curated(
@@ -66,7 +73,11 @@ def draw_curated(
         In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
     tally : Tally
     """
-    tally, rows = Tally(), np.zeros(0, np.float32)  # as many and as large as the first part's, once it is here
+    unchecked = getattr(curator, "copies_unchecked", False)
+    tally, rows = (
+        Tally(copies_unchecked=unchecked),
+        np.zeros(0, np.float32),
+    )  # as many and as large as the first part's, once it is here
     refused: list[FloatArray] = []
     faults: list[npt.NDArray[np.int8]] = []
     missing = n

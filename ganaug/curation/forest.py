@@ -26,6 +26,8 @@ SURE = 2.0
 LEAST_ROWS = 20
 # Rows of a class whose votes are recorded.
 MOST_WATCHED = 500
+# Rows in a leaf of a forest that repeats another's votes, at least.
+DISTILLED_LEAF = 20
 
 
 class ArrayForest:
@@ -107,6 +109,46 @@ class ArrayForest:
                 if unseen.any():
                     votes[c][unseen] += tree.predict_proba(x[members[unseen]])[:, c]
                     asked[c] += unseen
+        forest = cls._of_trees(trees)
+        forest.unseen = [v[n > 0] / n[n > 0] for v, n in zip(votes, asked, strict=True)]
+        return forest
+
+    @classmethod
+    def distilled(
+        cls, x: FloatArray, votes: FloatArray, seed: int, *, n_trees: int = 40, max_depth: int = 12
+    ) -> ArrayForest:
+        """A forest that repeats votes on the rows they were given for, and knows nothing else.
+
+        A forest fitted to training rows gives them more votes for their class than it gives to unseen ones, which
+        tells them apart. One that learns its votes on synthetic rows, many to a leaf, does not.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, d), float32
+        votes : ndarray of shape (n, k), float32
+            Of the classes, for each row.
+        seed : int
+        n_trees, max_depth : int
+            Size of the forest; each tree sees half of the rows.
+        """
+        from sklearn.tree import DecisionTreeRegressor
+
+        trees = []
+        for place in range(n_trees):
+            rng = numpy_generator(seed, "tree", place)
+            rows = rng.permutation(len(x))[: max(1, len(x) // 2)]
+            tree = DecisionTreeRegressor(
+                max_features="sqrt",
+                max_depth=max_depth,
+                min_samples_leaf=DISTILLED_LEAF,
+                random_state=int(rng.integers(2**31)),
+            )
+            trees.append(tree.fit(x[rows], votes[rows]).tree_)
+        return cls._of_trees(trees)
+
+    @classmethod
+    def _of_trees(cls, trees: Sequence[Any]) -> ArrayForest:
+        """The arrays of scikit-learn's trees."""
         parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in cls.ARRAYS}
         start = 0
         depth = 0
@@ -117,16 +159,14 @@ class ArrayForest:
             parts["left"].append(start + np.where(leaf, own, tree.children_left))
             parts["right"].append(start + np.where(leaf, own, tree.children_right))
             parts["threshold"].append(np.where(leaf, 0.0, _rounded_down(tree.threshold)))
-            counts = tree.value[:, 0, :]
+            counts = tree.value.reshape(tree.node_count, -1)  # of a classifier or of a regressor
             parts["value"].append(counts / counts.sum(1, keepdims=True))
             parts["roots"].append(np.array([start]))
             start += tree.node_count
             depth = max(depth, tree.max_depth)
         dtypes = {"threshold": np.float32, "value": np.float32}
         arrays = {k: np.concatenate(v).astype(dtypes.get(k, np.int32)) for k, v in parts.items()}
-        forest = cls(depth=int(depth), **arrays)
-        forest.unseen = [v[n > 0] / n[n > 0] for v, n in zip(votes, asked, strict=True)]
-        return forest
+        return cls(depth=int(depth), **arrays)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in (*self.ARRAYS, "depth")}  # and not what is made of them

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganaug.curation.curator import MIN_ROWS, RULES, Curator
+from ganaug.curation.curator import MIN_ROWS, RULES, SHARE_STEP, Curator
 from ganaug.curation.judge import WIDTH, Judge
 from ganaug.exceptions import InvalidDataError
 from ganaug.seeding import child_seed
@@ -63,6 +63,7 @@ class LooksCurator:
         self.bar: FloatArray = np.zeros(n, np.float32)  # probabilities below this are those of other classes
         self.outside: Curator | None = None  # the rule against outliers, once fitted
         self._directions: Tensor | None = None
+        self.copies_unchecked = False  # the sketches that the rule needs stayed where they were made
 
     def fit(
         self, x: npt.NDArray[Any], y: IntArray, conditions: Sequence[int], judged: Sequence[IntArray]
@@ -95,6 +96,7 @@ class LooksCurator:
                     continue
                 _, shares = self.judge.seen(x[judged[condition]], self.codec.to_network)
                 low = np.quantile(shares[:, condition], MOST_REFUSED) if len(shares) >= MIN_ROWS else 0.0
+                low = np.floor(float(low) / SHARE_STEP) * SHARE_STEP
                 self.bar[condition] = min(self.min_probability, float(low))
         return self
 
@@ -116,6 +118,11 @@ class LooksCurator:
                 said[refused] = RULES.index(rule) + 1
         return said
 
+    @property
+    def holds_samples(self) -> bool:
+        """Whether there is a trace of every training sample: its sketch."""
+        return len(self.sketches) > 0
+
     def _copies(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.bool_]:
         own = self.sketches[self.of_class == condition]
         if not len(own) or self.reach[condition] == 0:
@@ -135,8 +142,9 @@ class LooksCurator:
             parts.append((small @ self._directions).numpy())
         return np.concatenate(parts)
 
-    def get_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Config (JSON) and arrays."""
+    def get_state(self, keep_copies_check: bool = False) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Config (JSON) and arrays; without the sketches of training samples unless asked for."""
+        drop = self.holds_samples and not keep_copies_check
         outside, bounds = (None, {}) if self.outside is None else self.outside.get_state()
         config = {
             "rules": list(self.rules),
@@ -144,8 +152,15 @@ class LooksCurator:
             "seed": self.seed,
             "at_once": self.judge.at_once,
             "outside": outside,
+            "copies_unchecked": self.copies_unchecked or drop,
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if drop:
+            arrays |= {
+                "sketches": self.sketches[:0],
+                "of_class": self.of_class[:0],
+                "reach": np.zeros_like(self.reach),
+            }
         arrays |= {f"outside.{k}": v for k, v in bounds.items()}
         return config, arrays | {f"judge.{k}": v for k, v in self.judge.get_state().items()}
 
@@ -173,6 +188,7 @@ class LooksCurator:
 
         judge = Judge.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
         self = cls(config["rules"], config["min_probability"], judge, codec, config["seed"])
+        self.copies_unchecked = bool(config.get("copies_unchecked", False))
         for name in _ARRAYS:
             setattr(self, name, arrays[name])
         if config["outside"] is not None:

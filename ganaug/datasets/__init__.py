@@ -3,7 +3,17 @@
 from ganaug.datasets.balancing import balance
 from ganaug.datasets.batches import ShareBatchSampler
 from ganaug.datasets.blended import BlendedDataset
+from ganaug.datasets.examples import load_example
 from ganaug.datasets.schedules import SCHEDULES
+from ganaug.datasets.splitting import split_real
 from ganaug.datasets.synthetic import SyntheticDataset
 
-__all__ = ["SCHEDULES", "BlendedDataset", "ShareBatchSampler", "SyntheticDataset", "balance"]
+__all__ = [
+    "SCHEDULES",
+    "BlendedDataset",
+    "ShareBatchSampler",
+    "SyntheticDataset",
+    "balance",
+    "load_example",
+    "split_real",
+]

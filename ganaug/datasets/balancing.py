@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,27 @@ import torch
 from PIL import Image
 from sklearn.base import clone
 
+from ganaug.callbacks import say, wants_progress
+from ganaug.codecs.axes import looks_like_image
+from ganaug.codecs.profiles import name_classes
 from ganaug.codecs.sources import resolve_samples
-from ganaug.codecs.targets_of import class_names_of, length_of, resolve_targets
+from ganaug.codecs.targets_of import class_names_of, label_place, length_of, resolve_targets
 from ganaug.datasets.blended import BlendedDataset
-from ganaug.datasets.probing import Look, described, look_at
-from ganaug.exceptions import InvalidDataError, InvalidTypeError
+from ganaug.datasets.probing import Look, described, look_at, same_kind
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.seeding import child_seed, root_seed
 
 __all__ = ["balance"]
 
-# Axes of a sample -> the estimator that learns such ones; images of 2 axes are grey.
-ESTIMATORS = {1: "TabularGAN", 2: "SeriesGAN", 3: "ImageGAN", 4: "SeriesGAN"}
+# Axes of a sample -> the estimator that learns such ones, and its word for them; images of 2 axes are grey.
+ESTIMATORS = {
+    1: ("TabularGAN", "vectors"),
+    2: ("SeriesGAN", "series (channels, length)"),
+    3: ("ImageGAN", "images"),
+    4: ("SeriesGAN", "volumes"),
+}
+# How many times as long as the other a side of a sample may be for a doubt whether it is an image.
+_DOUBTFUL = 4
 
 
 def balance(
@@ -40,8 +51,10 @@ def balance(
         Its items are (sample, label). Its samples are learnt as its transform is
         given them, so that random augmentation is not learnt as if it were the data.
     generator : estimator, default=None
-        What is cloned and trained; it needs ``fit(X, y)`` and ``sample``. None is
-        `ImageGAN` for images, `SeriesGAN` for series (samples of two axes) and `TabularGAN` for vectors.
+        What is cloned and trained; it needs ``fit(X, y)`` and ``sample``. None goes by the samples: `ImageGAN` for
+        PIL images and samples of three axes, `TabularGAN` for vectors, `SeriesGAN` for volumes. A sample of two axes
+        is a grey image (H, W) if it is of 8 bits or boolean, or if both sides have at least 8 entries and neither is
+        more than twice the other; else it is a series (channels, length), for `SeriesGAN`.
     targets : array-like of shape (n,), default=None
         The labels, as in `BlendedDataset`.
     image_size : (height, width), default=None
@@ -62,6 +75,11 @@ def balance(
     InvalidDataError, InvalidParameterError, InvalidTypeError
         As `BlendedDataset` and the estimator raise them.
 
+    Warns
+    -----
+    DataWarning
+        If samples of two axes might be grey images as well as series. It says what they were taken for.
+
     Examples
     --------
     >>> import torch
@@ -74,28 +92,41 @@ def balance(
     {1: 20}
     """
     seed = root_seed(seed)
-    look = look_at(dataset)
     labels = resolve_targets(dataset, targets)
+    look = look_at(dataset, place=None if targets is None else label_place(dataset, labels))
     estimator = _prototype(generator, look)
-    raw = dataset if look.transform is None else RawItems(dataset)
+    _check_mode(look, kwargs.get("transform", "auto"))
+    raw = dataset if look.transform is None else RawItems(dataset, look.form.label)
     size = image_size if image_size is not None else _size_made(look)
-    X, y, _ = resolve_samples(raw, labels, image_size=size)
+    X, y, source = resolve_samples(raw, labels, image_size=size)
     if getattr(estimator, "random_state", 0) is None:
         estimator.set_params(random_state=child_seed(seed, "training") % 2**31)
     estimator.fit(X, y)
+    name_classes(estimator, source.classes)
     return BlendedDataset(dataset, estimator, targets=targets, seed=seed, **kwargs)
 
 
 def _prototype(given: Any, look: Look) -> Any:
     if given is None:
-        kind = type(look.raw)
-        grey = isinstance(look.raw, Image.Image) or _is_grey(look.raw)
-        axes = 3 if grey else getattr(look.raw, "ndim", 0)
+        axes = _axes(look.raw)
         if axes not in ESTIMATORS:
             raise InvalidDataError(
-                f"the dataset's samples are {described(look.raw)}; give a generator that learns a {kind.__name__}"
+                f"the dataset's samples are {described(look.raw)}; give a generator that learns a "
+                f"{type(look.raw).__name__}"
             )
-        return getattr(importlib.import_module("ganaug.estimators"), ESTIMATORS[axes])()
+        name, kind = ESTIMATORS[axes]
+        estimator = getattr(importlib.import_module("ganaug.estimators"), name)(curate=True)  # for a classifier
+        if _is_doubtful(look.raw):
+            other = "ImageGAN" if name == "SeriesGAN" else "SeriesGAN"
+            warnings.warn(
+                f"the dataset's samples, {described(look.raw)}, are taken for {'grey ' * (axes == 3)}{kind}, and "
+                f"{name} is trained; if they are not, give generator={other}()",
+                DataWarning,
+                stacklevel=3,
+            )
+        elif wants_progress(estimator.verbose):
+            say(f"balance: the samples are {described(look.raw)}; {name} is trained on them")
+        return estimator
     if isinstance(given, type):
         raise InvalidTypeError(f"generator={given.__name__} is a class; write generator={given.__name__}()")
     if not (hasattr(given, "fit") and hasattr(given, "sample")):
@@ -106,9 +137,47 @@ def _prototype(given: Any, look: Look) -> Any:
     return clone(given, safe=False)
 
 
-def _is_grey(raw: Any) -> bool:
-    """Whether two axes are those of an image: series are floats."""
-    return getattr(raw, "ndim", 0) == 2 and str(raw.dtype).removeprefix("torch.") == "uint8"
+def _axes(raw: Any) -> int:
+    """Axes of a sample, that of the channels of an image included."""
+    if isinstance(raw, Image.Image):
+        return 3
+    axes = int(getattr(raw, "ndim", 0))
+    grey = axes == 2 and (_dtype(raw) in ("uint8", "bool") or looks_like_image(*raw.shape))
+    return 3 if grey else axes
+
+
+def _is_doubtful(raw: Any) -> bool:
+    """Whether a sample may as well be an image as a series. Of 8 bits it is an image: series are floats."""
+    if isinstance(raw, Image.Image) or getattr(raw, "ndim", 0) != 2:
+        return False
+    return _dtype(raw) != "uint8" and looks_like_image(raw.shape[0], raw.shape[1], _DOUBTFUL)
+
+
+def _dtype(raw: Any) -> str:
+    return str(raw.dtype).removeprefix("torch.")
+
+
+def _check_mode(look: Look, transform: Any) -> None:
+    """Refuse, before the training, images of a mode that synthetic ones cannot have, if the transform minds it."""
+    mode = look.raw.mode if isinstance(look.raw, Image.Image) else None
+    if mode not in _PALETTES or transform != "auto":
+        return
+    made = look.raw.convert(_PALETTES[mode])
+    made = made if look.transform is None else look.transform(made)
+    if not same_kind(look.sample, made, sizes=False) or _shape(look.sample)[:1] != _shape(made)[:1]:
+        raise InvalidDataError(
+            f"the dataset's images are of mode {mode} (a palette), whose indices mean nothing side by side, and "
+            f"synthetic ones are {_PALETTES[mode]}: {described(made)} beside {described(look.sample)}. Let the "
+            'dataset\'s transform begin with image.convert("RGB")'
+        )
+
+
+# Modes of images whose synthetic ones have another mode.
+_PALETTES = {"P": "RGB", "PA": "RGBA"}
+
+
+def _shape(sample: Any) -> tuple[int, ...]:
+    return tuple(getattr(sample, "shape", ()))
 
 
 def _size_made(look: Look) -> tuple[int, int] | None:
@@ -127,15 +196,15 @@ def _size_made(look: Look) -> tuple[int, int] | None:
 class RawItems:
     """The samples of a dataset, as its transform is given them."""
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Any, place: Any) -> None:
+        self.dataset, self.place = dataset, place
         self.classes = class_names_of(dataset)
 
     def __len__(self) -> int:
         return length_of(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        look = look_at(self.dataset, index)
+        look = look_at(self.dataset, index, self.place)
         if look.transform is None:
             raise InvalidDataError(
                 f"item {index} of the {type(self.dataset).__name__} does not go through the transform that item 0 goes "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from torch.utils.data import BatchSampler, SequentialSampler
@@ -46,7 +46,8 @@ class ShareBatchSampler(BatchSampler):
     Notes
     -----
     Each epoch has an order of its own: an iteration goes on to the next epoch
-    unless `set_epoch` says which one it is. Everything happens in the main process, so workers may persist.
+    unless `set_epoch` says which one it is, to the dataset as well. Everything happens in the main process, so
+    workers may persist.
 
     Examples
     --------
@@ -77,7 +78,7 @@ class ShareBatchSampler(BatchSampler):
                 f"dataset is a {type(dataset).__name__}; give a BlendedDataset, which knows which items are synthetic"
             )
         options.integer("batch_size", batch_size, 1)
-        super().__init__(SequentialSampler(dataset), int(batch_size), bool(drop_last))
+        super().__init__(EpochPasser(dataset, self.set_epoch), int(batch_size), bool(drop_last))
         self.dataset = dataset
         self.share = None if share is None else options.number("share", share, 0, 1, open_high=True)
         self.seed = root_seed(seed)
@@ -88,7 +89,9 @@ class ShareBatchSampler(BatchSampler):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next iteration is; the dataset has a `set_epoch` of its own.
+        """Say which epoch the next iteration is; the dataset is told too.
+
+        Lightning calls the ``set_epoch`` of a loader's ``batch_sampler.sampler``, which calls this.
 
         Parameters
         ----------
@@ -96,6 +99,7 @@ class ShareBatchSampler(BatchSampler):
             From 0 on.
         """
         self.epoch = options.integer("epoch", epoch, 0)
+        self.dataset.set_epoch(self.epoch)
 
     def __len__(self) -> int:
         n_real, per_batch = self.dataset.n_real, self.batch_size - self._synthetic()
@@ -104,6 +108,7 @@ class ShareBatchSampler(BatchSampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         epoch, self.epoch = self.epoch, self.epoch + 1
+        self.dataset.begin_pass()
         own, made = self.dataset.n_real, len(self.dataset) - self.dataset.n_real
         synthetic = self._synthetic()
         per_batch = self.batch_size - synthetic
@@ -127,6 +132,14 @@ class ShareBatchSampler(BatchSampler):
             return 0
         share = made / total if self.share is None else self.share
         return min(round(share * self.batch_size), self.batch_size - 1)
+
+
+class EpochPasser(SequentialSampler):
+    """What stands as ``batch_sampler.sampler``, whose ``set_epoch`` frameworks call."""
+
+    def __init__(self, dataset: BlendedDataset, pass_on: Callable[[int], None]) -> None:
+        super().__init__(dataset)
+        self.set_epoch = pass_on
 
 
 def _endless(n: int, length: int, rng: np.random.Generator) -> IntArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from operator import index as as_index
 from typing import Any
@@ -11,22 +12,32 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from ganaug.codecs.targets_of import class_names_of, resolve_targets
+from ganaug.codecs.profiles import ValueProfile
+from ganaug.codecs.targets_of import class_names_of, label_place, resolve_targets
 from ganaug.datasets.drawing import Source
-from ganaug.datasets.fitting_in import check_beside, fit_in, label_like
-from ganaug.datasets.probing import look_at
+from ganaug.datasets.epochs import PassWatch, asked_by
+from ganaug.datasets.fitting_in import check_beside, check_modes, entry_like, fit_in, label_like
+from ganaug.datasets.probing import first_view, look_at
+from ganaug.datasets.scales import check_scale
 from ganaug.datasets.schedules import Schedule, schedule_of
 from ganaug.datasets.synthetic import SyntheticDataset
 from ganaug.datasets.vision import ItemDataset
 from ganaug.estimators import options
 from ganaug.estimators.strategy import new_rows
 from ganaug.estimators.targets import TargetCodec
-from ganaug.exceptions import InvalidParameterError
-from ganaug.types import FloatArray
+from ganaug.exceptions import DataWarning, InvalidParameterError
+from ganaug.types import FloatArray, IntArray
 
 __all__ = ["BlendedDataset"]
 
 Array = npt.NDArray[Any]
+
+SPLIT = (
+    "random_split (or a splitter of scikit-learn) puts synthetic items of this BlendedDataset into every part: what is "
+    "measured there is not the real world. Split the real dataset first, fit the generator on the training part, and "
+    "blend into that; or use ganaug.datasets.split_real(blend, fractions), which keeps synthetic items out of all but "
+    "the first part"
+)
 
 
 class BlendedDataset(ItemDataset):
@@ -38,14 +49,17 @@ class BlendedDataset(ItemDataset):
     tensor, an array), and hold their labels as real items do.
 
     Works over any map-style dataset of (sample, label) items: `ImageFolder`, `MNIST` and its
-    likes, `Subset`, `ConcatDataset`, `StackDataset`, `TensorDataset`, and your own.
+    likes, `Subset`, `ConcatDataset`, `StackDataset`, `TensorDataset`, those of the datasets library, and your own.
+    Items may hold several views of an image, and further entries (`fill`).
 
     Parameters
     ----------
     real : map-style dataset
-        Its items are (sample, label) tuples, lists or dicts. Not changed.
+        Its items are (sample, label) tuples, lists or dicts, with further entries or without. Not changed.
     generator : fitted generator, or dict of label to fitted generator
-        As in `SyntheticDataset`. Its labels are the real dataset's targets, or the names of its classes.
+        As in `SyntheticDataset`. Where it was fitted on a dataset with named classes, and the real one has names
+        too, classes are matched by name, in whatever order each has them; else its labels are the real dataset's
+        targets, or the names of its classes.
     sampling_strategy : float, str, dict or callable, default="auto"
         How many synthetic items, exactly as in imbalanced-learn and `GANOversampler`: "auto" brings every
         class to the size of the largest; a dict gives the wanted total of each
@@ -71,6 +85,13 @@ class BlendedDataset(ItemDataset):
         classes keep their proportions. None is "constant".
     schedule_epochs : int, default=None
         The epoch from which on a schedule's share is 0.
+    fill : dict of int or key to object, default=None
+        What synthetic items hold in entries beside sample and label, such as an index or a path, by place or key: a
+        value, or a function of the item's index.
+    check_values : bool, default=True
+        Whether the values of synthetic samples are held against those of some real ones: 0 to 1 does not stand
+        beside -2 to 2. If the real dataset's transform ends with a Normalize that the generator's data had not
+        been through, synthetic samples go through it; anything else is an error.
     pool, cache_dir, layout, refresh_every, block_size
         As in `SyntheticDataset`.
 
@@ -99,10 +120,17 @@ class BlendedDataset(ItemDataset):
     ------
     InvalidParameterError, InvalidDataError, InvalidTypeError
         If the generator is not fitted, has not learnt a class that needs items,
-        or makes samples of other channels, sizes or types; if labels are missing; if
+        or makes samples of other channels, sizes, types or scales; if labels are missing; if
         ``sampling_strategy`` cannot be met. The message says what to do.
     ModelPathError
         If the pool cannot be written, for example because the disk is full.
+
+    Warns
+    -----
+    DataWarning
+        If labels are matched by number though generator and dataset number differently many classes; if a
+        schedule never moves, because nobody calls `set_epoch`; if `random_split` or
+        scikit-learn is given the blend to split, which puts synthetic items into each part.
 
     Notes
     -----
@@ -145,19 +173,23 @@ class BlendedDataset(ItemDataset):
         layout: str = "auto",
         refresh_every: int | None = None,
         block_size: int = 64,
+        fill: Mapping[Any, Any] | None = None,
+        check_values: bool = True,
     ) -> None:
         super().__init__(None, target_transform=target_transform)
         self.real, self.generator = real, generator
         self._schedule: Schedule | None = schedule_of(schedule, schedule_epochs)
         self.weight = 1.0 if weight is None else options.number("weight", weight, 0)
         self._weighs = weight is not None if return_weight is None else bool(return_weight)
-        labels = resolve_targets(real, targets)
+        labels = self._found_labels = resolve_targets(real, targets)
         self.n_real = len(labels)
         self._name_classes(labels)
         self.counts = self._wanted(labels, sampling_strategy)
+        source = Source(generator)
+        asked = self._asked(source)
         self.synthetic = SyntheticDataset(
-            generator,
-            self._asked(Source(generator)),
+            source,
+            asked,
             seed=seed,
             pool=pool,
             cache_dir=cache_dir,
@@ -172,16 +204,27 @@ class BlendedDataset(ItemDataset):
         self._targets: Array = np.concatenate([labels, added.astype(labels.dtype)[self._owner]])
         self._labels = list(self.counts)
         if len(self._order):
-            self._fit_in(transform)
+            self._fit_in(transform, targets, fill, {source.mode_of(label) for label in asked} - {None})
+            if check_values:
+                self._check_scale(transform, source, dict(zip(self.counts, asked, strict=True)))
         self._weight_of = tuple(
             torch.tensor(weight, dtype=torch.float32, device="cpu") for weight in (1.0, self.weight)
         )
         self.epoch = 0
         # in shared memory, so that workers that persist see it change
         self._active = torch.zeros(1, dtype=torch.int64, device="cpu").share_memory_()
-        self.set_epoch(0)
+        moves = schedule not in (None, "constant") or refresh_every is not None
+        self._split_told = False
+        self._watch = PassWatch(self.n_real) if moves and len(self._order) else None
+        self._begin(0)
 
     def __len__(self) -> int:
+        asker = asked_by()
+        if asker == "split" and int(self._active) and not self._split_told:
+            self._split_told = True
+            warnings.warn(SPLIT, DataWarning, stacklevel=4)
+        elif asker == "sampler":
+            self.begin_pass()
         return self.n_real + int(self._active)
 
     def __getitem__(self, index: int) -> Any:
@@ -193,6 +236,8 @@ class BlendedDataset(ItemDataset):
             Negative numbers count from the end.
         """
         index = self._in_range(as_index(index))
+        if self._watch is not None:
+            self._watch.see([index])
         item = self.real[index] if index < self.n_real else self._made([index])[0]
         return self._weighed(item, index) if self._weighs else item
 
@@ -202,6 +247,8 @@ class BlendedDataset(ItemDataset):
         if indices and not (min(indices) >= 0 and max(indices) < length):
             indices = [self._in_range(index) for index in indices]
         real = [index for index in indices if index < n]
+        if self._watch is not None:
+            self._watch.see(real)
         several = getattr(self.real, "__getitems__", None)
         found = iter(several(real) if callable(several) and real else [self.real[index] for index in real])
         made = iter(self._made([index for index in indices if index >= n]))
@@ -225,6 +272,25 @@ class BlendedDataset(ItemDataset):
             If the schedule's share is outside [0, 1], or in a copy made by pickling.
         """
         epoch = options.integer("epoch", epoch, 0)
+        if self._watch is not None:
+            self._watch.stop()  # whoever calls this knows how
+        self._begin(epoch)
+
+    def begin_pass(self) -> None:
+        """Say that a pass over the dataset begins; samplers do."""
+        if self._watch is not None:
+            self._watch.begin()
+
+    def get_labels(self) -> Array:
+        """`targets`, as samplers ask for them, such as ImbalancedDatasetSampler.
+
+        Returns
+        -------
+        ndarray of shape (len(self),)
+        """
+        return self.targets
+
+    def _begin(self, epoch: int) -> None:
         if self._schedule is None:
             raise InvalidParameterError("this BlendedDataset is a copy for a worker; set the epoch in the main process")
         share = options.number(f"the schedule's share in epoch {epoch}", self._schedule(epoch), 0, 1)
@@ -287,7 +353,7 @@ class BlendedDataset(ItemDataset):
         labels = [self._labels[owner] for owner in self._owner[at].tolist()]
         if self.target_transform is not None:
             labels = [self.target_transform(label) for label in labels]
-        return self._build(self.synthetic.samples(self._order[at]), labels)
+        return self._form(self.synthetic.samples(self._order[at]), labels, indices)
 
     def _in_range(self, index: int) -> int:
         if not -len(self) <= index < len(self):
@@ -300,20 +366,42 @@ class BlendedDataset(ItemDataset):
             return {**item, "weight": weight}
         return (*item, weight)
 
-    def _fit_in(self, transform: Any) -> None:
+    def _fit_in(self, transform: Any, targets: Any, fill: Mapping[Any, Any] | None, modes: set[str | None]) -> None:
         """Make synthetic items like real ones, and see that they are."""
-        look = look_at(self.real)
+        place = None if targets is None else label_place(self.real, self._targets[: self.n_real])
+        look = look_at(self.real, place=place)
+        if transform == "auto":
+            check_modes(look, modes)
         fit_in(self.synthetic, look, transform)
+        made = self.synthetic.samples([0])[0]
+        if len(look.form.views) == 1 and made is not first_view(made) and look.sample is first_view(look.sample):
+            look = look.of_views(len(made))  # the user's transform makes them all
+        look.form.fill(fill, entry_like)
         self.transform = self.synthetic.transform
-        self._build = look.build
+        self._form, self._look = look.form, look
         if self.target_transform is None:
             self._labels = [label_like(look.label, label) for label in self.counts]
-        check_beside(self.real, self.synthetic.samples([0])[0], look)
+        check_beside(self.real, made, look)
+
+    def _check_scale(self, transform: Any, source: Source, own: Mapping[Any, Any]) -> None:
+        """See that the values of synthetic samples are on the scale of the real ones."""
+        labels = self._targets[: self.n_real]
+        if isinstance(self.generator, Mapping):  # each learnt its own class
+            groups: list[tuple[ValueProfile | None, IntArray]] = [
+                (source.profile_of(mine), np.flatnonzero(labels == label)) for label, mine in own.items()
+            ]
+        else:
+            codes, found = pd.factorize(labels)
+            known = [source.own_label(label, self._name_of(label)) is not None for label in found.tolist()]
+            groups = [(source.profile_of(next(iter(own.values()))), np.flatnonzero(np.array(known)[codes]))]
+        check_scale(self.real, self.synthetic, self._look, transform, groups)
+        self.transform = self.synthetic.transform
+        del self._look  # it holds a real item
 
     # ---- classes -----------------------------------------------------------------------------
 
     def _name_classes(self, labels: Array) -> None:
-        names = class_names_of(self.real)
+        names = class_names_of(self.real, labels)
         found = pd.Index(labels).unique().tolist()
         coded = names is not None and all(isinstance(x, int) and 0 <= x < len(names) for x in found)
         self._names: dict[Any, str] = dict(enumerate(names)) if coded and names else {}
@@ -334,26 +422,51 @@ class BlendedDataset(ItemDataset):
             }
         return {label: n for label, n in new_rows(strategy, target, codes).items() if n}
 
+    def _name_of(self, label: Any) -> str | None:
+        return label if isinstance(label, str) else self._names.get(label)
+
     def _asked(self, source: Source) -> dict[Any, int]:
-        """The counts by the generator's own labels, which may be the names of the classes."""
+        """The counts by the generator's own labels, which may have other numbers, or be the names of the classes."""
         asked, missing = {}, []
         for label, n in self.counts.items():
-            own = label if source.can_make(label) else self._names.get(label)
-            if not source.can_make(own):
+            own = source.own_label(label, self._name_of(label))
+            if own is None:
                 missing.append(label)
             asked[own] = n
         if missing:
             listed = ", ".join(f"{x!r}" + (f" ({self._names[x]})" if x in self._names else "") for x in missing)
+            respell = " (if only their spelling differs, set the dataset's .classes)" if source.class_names else ""
             raise InvalidParameterError(
                 f"{source.name} cannot make class {listed}, of which sampling_strategy asks for items; the classes "
-                f"that it learnt are {source.known()}. Fit it on these data, give a dict of label to generator, or "
-                "leave the class out with a dict as sampling_strategy"
+                f"that it learnt are {source.known()}{respell}. Fit it on these data, give a dict of label to "
+                "generator, or leave the class out with a dict as sampling_strategy"
             )
+        self._tell_of_numbers(source)
         return asked
+
+    def _tell_of_numbers(self, source: Source) -> None:
+        """Warn where labels are matched by number, and the numbers do not look like the same ones."""
+        if (
+            source.labels is None
+            or isinstance(self.generator, Mapping)
+            or bool(source.class_names) == bool(self._names)
+        ):
+            return
+        own = {label for label in source.labels if isinstance(label, int)}
+        found = set(self._names) or {x for x in pd.Index(self._found_labels).unique().tolist() if isinstance(x, int)}
+        if found and (own != found if source.class_names else not own <= found):
+            named = "the generator" if source.class_names else "the dataset"
+            warnings.warn(
+                f"classes are matched by number, because only {named} knows their names, but the numbers differ: the "
+                f"generator's are {source.known()}, the dataset's {sorted(found)[:20]}. Give the other one names too "
+                "(dataset.classes = [...], before the fit for the generator)",
+                DataWarning,
+                stacklevel=4,
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         # a schedule may be a lambda, a generator large: workers need neither
-        return {**vars(self), "_schedule": None, "generator": None}
+        return {**vars(self), "_schedule": None, "generator": None, "_look": None}
 
     def extra_repr(self) -> str:
         """What VisionDataset's repr shows beside the length."""

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from ganaug.codecs.profiles import DataProfile, ValueProfile, class_names
 from ganaug.estimators import options
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.seeding import numpy_generator
@@ -61,6 +62,8 @@ class Source:
     ----------
     labels : list or None
         What it can make; None if it was fitted without labels.
+    class_names : dict of label to str
+        What its classes are called, as far as it was told when it was fitted.
 
     Raises
     ------
@@ -78,9 +81,12 @@ class Source:
             for label, one in generator.items():
                 _check_generator(one, f"generator[{label!r}]")
             self.labels: list[Any] | None = [_plain(label) for label in generator]
+            self.class_names: dict[Any, str] = {}
         else:
             _check_generator(generator, "generator")
             self.labels = _labels_of(generator)
+            self.class_names = class_names(generator)
+        self._inner: dict[Any, Any] = {}  # the label that a generator of a dict has for its key
 
     @property
     def name(self) -> str:
@@ -91,11 +97,45 @@ class Source:
         """Whether the label is one of those it learnt."""
         return self.labels is not None and label in self.labels
 
+    def own_label(self, label: Any, name: str | None) -> Any:
+        """Its label for a class of the real dataset, or None if it has not learnt that class.
+
+        Parameters
+        ----------
+        label : object
+            As the real dataset's items carry it.
+        name : str or None
+            The name of the class, if it has one. Where the generator knows names too, only they count.
+        """
+        if isinstance(self.generator, Mapping):
+            key = next((key for key in (label, name) if self.can_make(key)), None)
+            names = {} if key is None else class_names(self.generator[key])
+            if names and name is not None:
+                self._inner[key] = _named(names, name)
+                key = None if self._inner[key] is None else key
+            return key
+        if self.class_names and name is not None:
+            return _named(self.class_names, name)
+        return next((own for own in (label, name) if own is not None and self.can_make(own)), None)
+
+    def called(self, label: Any) -> Any:
+        """A label, given by itself or by the name of its class."""
+        named = _named(self.class_names, label) if isinstance(label, str) and not self.can_make(label) else None
+        return label if named is None else named
+
+    def profile_of(self, label: Any) -> ValueProfile | None:
+        """The values of the samples that the generator of a label was fitted on, if it tells."""
+        generator = self.generator[label] if isinstance(self.generator, Mapping) else self.generator
+        profile = getattr(generator, "data_profile_", None)
+        if profile is None and isinstance(getattr(generator, "generators_", None), Mapping):  # of an over-sampler
+            profile = getattr(generator.generators_.get(label), "data_profile_", None)
+        return profile.values if isinstance(profile, DataProfile) else None
+
     def known(self) -> str:
         """Its labels, for an error message."""
         if self.labels is None:
             return "none, for it was fitted without labels"
-        listed = ", ".join(map(repr, self.labels[:LISTED]))
+        listed = ", ".join(_shown(label, self.class_names.get(label)) for label in self.labels[:LISTED])
         return listed + (", ..." if len(self.labels) > LISTED else "")
 
     def counts(self, asked: Any, seed: int) -> dict[Any, int]:
@@ -114,7 +154,8 @@ class Source:
             For a negative count, an unknown label, or a number where the frequencies are not known.
         """
         if isinstance(asked, Mapping):
-            wanted = {_plain(label): options.integer(f"the count of {label!r}", n, 0) for label, n in asked.items()}
+            asked = {self.called(_plain(label)): n for label, n in asked.items()}
+            wanted = {label: options.integer(f"the count of {label!r}", n, 0) for label, n in asked.items()}
             self.check_labels(wanted)
             return wanted
         total = options.integer("n_or_counts", asked, 0)
@@ -150,6 +191,8 @@ class Source:
             generator = generator[label]
             if getattr(generator, "classes_", label) is None:
                 named = {}  # fitted on the rows of this label alone
+            elif label in self._inner:
+                named = {"label": self._inner[label]}
         try:
             # 31 bits: any library takes them
             samples, _ = generator.sample(n, **named, random_state=seed % 2**31)
@@ -177,6 +220,13 @@ class Source:
         shape = getattr(getattr(generator, "codec_", None), "shape", None)
         return None if shape is None else tuple(shape)
 
+    def mode_of(self, label: Any) -> str | None:
+        """PIL's mode of the images that the generator of a label was fitted on, if they were such."""
+        generator: Any = self.generator
+        generator = generator[label] if isinstance(generator, Mapping) else generator
+        mode = getattr(getattr(generator, "codec_", None), "mode", None)
+        return mode if isinstance(mode, str) else None
+
     def _frequencies(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         counts = getattr(self.generator, "class_counts_", None)
         if counts is None:
@@ -188,6 +238,14 @@ class Source:
         if drawn is not None:  # a generator with a class in focus draws no other
             counts = counts * np.isin(np.arange(len(counts)), drawn())
         return counts / counts.sum()
+
+
+def _named(names: Mapping[Any, str], name: str) -> Any:
+    return next((label for label, own in names.items() if own == name), None)
+
+
+def _shown(label: Any, name: str | None) -> str:
+    return repr(label) if name is None else f"{label!r} ({name})"
 
 
 def _labels_of(generator: Any) -> list[Any] | None:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torchvision import tv_tensors
 
 from ganaug.codecs.axes import LAYOUTS, find_layout, to_nchw
+from ganaug.codecs.pictures import array_picture
 from ganaug.estimators import options
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 
@@ -149,8 +149,7 @@ def _arrays(samples: Array, face: Face) -> list[Any]:
 
 def _pictures(samples: Array, face: Face) -> list[Any]:
     pixels = samples[:, 0] if samples.shape[1] == 1 else np.ascontiguousarray(samples.transpose(0, 2, 3, 1))
-    pictures = [Image.fromarray(one) for one in pixels]
-    return [one if face.mode in (None, one.mode) else one.convert(face.mode) for one in pictures]
+    return [array_picture(one, face.mode) for one in pixels]
 
 
 # name of a kind of item -> what makes them of stored samples

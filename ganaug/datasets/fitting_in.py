@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from ganaug.codecs.targets_of import split_item
+from ganaug.codecs.pictures import bands_of, learnt_as
+from ganaug.codecs.targets_of import could_be_label
 from ganaug.datasets.faces import default_face
-from ganaug.datasets.probing import Look, described, kind_of, same_kind
+from ganaug.datasets.probing import Look, described, first_view, kind_of, same_kind
 from ganaug.datasets.synthetic import SyntheticDataset
 from ganaug.exceptions import InvalidDataError
 
-__all__ = ["check_beside", "fit_in", "label_like"]
+__all__ = ["check_beside", "check_modes", "entry_like", "fit_in", "label_like"]
 
 # Real items that are read to tell whether their sizes differ among themselves.
 READ = 4
@@ -40,8 +41,14 @@ def fit_in(synthetic: SyntheticDataset, look: Look, transform: Any) -> None:
         If the generator makes neither.
     """
     shape, dtype, image = synthetic.sample_shape, synthetic.sample_dtype, synthetic.is_image
-    raw = look.raw
-    if transform is None or (transform == "auto" and _family(raw) != dtype.kind == _family(look.sample)):
+    raw, sample = look.raw, first_view(look.sample)
+    if transform is None or (transform == "auto" and _family(raw) != dtype.kind == _family(sample)):
+        if sample is not look.sample:
+            raise InvalidDataError(
+                f"the real dataset's samples are several views, {described(look.sample)}, and the generator learnt "
+                "one that the transform made; fit it on the dataset without its transform, or give transform= what "
+                f"makes {len(look.sample)} views of a synthetic image"
+            )
         raw, transform = look.sample, None
     if transform != "auto" and _family(raw) != dtype.kind:
         # what makes the one of the other is the transform given; check_beside looks at the result
@@ -59,6 +66,31 @@ def fit_in(synthetic: SyntheticDataset, look: Look, transform: Any) -> None:
             f"{_words(shape, dtype)}. Fit it on these data, or convert one of them"
         )
     synthetic.hand_out(kind_of(raw, image), look.transform if transform == "auto" else transform)
+
+
+def check_modes(look: Look, modes: set[str | None]) -> None:
+    """Refuse a generator of images whose channels are other colours than those of real PIL images: CMYK beside RGBA.
+
+    Parameters
+    ----------
+    look : Look
+        At a real item.
+    modes : set of str
+        PIL's modes of the images that the generators were fitted on.
+
+    Raises
+    ------
+    InvalidDataError
+        It names both modes.
+    """
+    own = learnt_as(look.raw.mode) if isinstance(look.raw, Image.Image) else None
+    other = next((mode for mode in sorted(map(str, modes)) if own is not None and mode != own), None)
+    if other is not None and bands_of(other) == bands_of(str(own)):
+        raise InvalidDataError(
+            f"the real dataset's images are of mode {look.raw.mode}, and the generator learnt images of mode {other}, "
+            f"whose channels mean something else; fit it on these images, or convert one of them, for example with "
+            f'image.convert("{other}") in the dataset\'s loader'
+        )
 
 
 def check_beside(real: Any, synthetic: Any, look: Look) -> None:
@@ -81,7 +113,7 @@ def check_beside(real: Any, synthetic: Any, look: Look) -> None:
         return
     # sizes that differ among real items are the business of the user's collate function
     if same_kind(look.sample, synthetic, sizes=False):
-        if any(not same_kind(look.sample, other) for other in _few(real)):
+        if any(not same_kind(look.sample, other) for other in _few(real, look.form.views)):
             return
     raise InvalidDataError(
         f"real and synthetic items cannot stand in one batch: a real sample is {described(look.sample)}, a "
@@ -91,9 +123,10 @@ def check_beside(real: Any, synthetic: Any, look: Look) -> None:
     )
 
 
-def _few(real: Any) -> Iterator[Any]:
+def _few(real: Any, views: Sequence[Any]) -> Iterator[Any]:
     for index in np.unique(np.linspace(0, len(real) - 1, READ).astype(int)).tolist():
-        yield split_item(real[index], f"item {index}")[0]
+        item = real[index]
+        yield tuple(item[view] for view in views) if len(views) > 1 else item[views[0]]
 
 
 def label_like(label: Any, value: Any) -> Any:
@@ -126,6 +159,19 @@ def label_like(label: Any, value: Any) -> Any:
     )
 
 
+def entry_like(entry: Any, value: Any) -> Any:
+    """The value of a further entry as real items hold theirs: one number or text as `label_like`, else as it is."""
+    if not could_be_label(entry):
+        return value
+    try:
+        return label_like(entry, value)
+    except InvalidDataError as error:
+        raise InvalidDataError(
+            f"fill= gives {value!r} for an entry that real items hold as {described(entry)}, such as {entry!r}; give "
+            "one of that kind"
+        ) from error
+
+
 def _family(value: Any) -> str | None:
     """The kind of a sample's dtype, as numpy names it."""
     if isinstance(value, Image.Image):
@@ -139,7 +185,7 @@ def _family(value: Any) -> str | None:
 def _channels(raw: Any, image: bool) -> int | None:
     """Channels of a real image; None where they cannot be told."""
     if isinstance(raw, Image.Image):
-        return None if raw.mode in {"P", "PA"} else len(raw.getbands())
+        return None if raw.mode in {"P", "PA"} else bands_of(learnt_as(raw.mode))
     if not image or not hasattr(raw, "shape"):
         return None
     if len(raw.shape) == 2:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from ganaug.datasets.drawing import Piece, Source, pieces_of
+from ganaug.datasets.epochs import PassWatch, asked_by
 from ganaug.datasets.faces import Face, default_face, stored_form
 from ganaug.datasets.pool import PoolFile, unfit, write_pool
 from ganaug.datasets.vision import ItemDataset
@@ -44,7 +45,8 @@ class SyntheticDataset(ItemDataset):
     dataset, into a *pool*: a file that every worker maps into its memory. So no
     worker calls a generator, which may live on a GPU that a forked worker
     could not use, an item costs no more than one of an ordinary dataset in memory, and pickling
-    the dataset (for spawned workers) copies a path. A pickle holds neither the generator nor the pool.
+    the dataset (for spawned workers) copies a path. A pickle holds neither the generator nor the pool. Without a pool
+    a pickle that is kept holds the generator as its own pickle does, which cannot refuse copies; workers get all of it.
 
     Parameters
     ----------
@@ -52,8 +54,8 @@ class SyntheticDataset(ItemDataset):
         Anything with ``sample(n, label=..., random_state=...) -> (X, y)``, such as
         `TabularGAN`, an image or series GAN, a fitted `GANOversampler` or its ``generators_``.
     n_or_counts : int or dict of label to int
-        How many items; a dict says how many of each label, in its order. A number
-        is divided among the labels by their training frequencies.
+        How many items; a dict says how many of each label, in its order, by label or by the name of the class where
+        the generator was fitted on named ones. A number is divided among the labels by their training frequencies.
     transform : callable, default=None
         Takes the sample, as ``output`` says, and returns what the item holds.
     target_transform : callable, default=None
@@ -80,7 +82,8 @@ class SyntheticDataset(ItemDataset):
     block_size : int, default=64
         Items drawn in one call. Other sizes give other items.
     class_to_idx : dict of label to int, default=None
-        The targets of the labels. None leaves whole numbers as they are, and numbers other labels in sorted order.
+        The targets of the labels (or of the names of the classes). None leaves whole numbers as they
+        are, and numbers other labels in sorted order.
 
     Attributes
     ----------
@@ -134,7 +137,7 @@ class SyntheticDataset(ItemDataset):
         class_to_idx: Mapping[Any, int] | None = None,
     ) -> None:
         super().__init__(None, transform=transform, target_transform=target_transform)
-        self._source: Source | None = Source(generator)
+        self._source: Source | None = generator if isinstance(generator, Source) else Source(generator)
         self.seed = root_seed(seed)
         self.counts = self._source.counts(n_or_counts, self.seed)
         self.refresh_every = None if refresh_every is None else options.integer("refresh_every", refresh_every, 1)
@@ -143,11 +146,12 @@ class SyntheticDataset(ItemDataset):
         self._starts = np.array([piece.start for piece in self._pieces], np.int64)
         self._layout, self._pooled = layout, bool(pool)
         self._number(class_to_idx)
+        self._watch = None if self.refresh_every is None else PassWatch(len(self.targets))
         # in shared memory, so that workers that persist see it change
         self._generation = torch.zeros(1, dtype=torch.int64, device="cpu").share_memory_()
         self._kept: OrderedDict[tuple[int, int], Array] = OrderedDict()
         self.sample_shape, self.sample_dtype, self.is_image = self._looked_at()
-        self._face = default_face(output, self.sample_shape, self.sample_dtype, self.is_image)
+        self.face = default_face(output, self.sample_shape, self.sample_dtype, self.is_image)
         self._pool: tuple[int, PoolFile] | None = None
         self._home, self._stem, self._lasting = Path(), "", cache_dir is not None
         if self._pooled and len(self):
@@ -155,6 +159,8 @@ class SyntheticDataset(ItemDataset):
             self._pool = 0, self._made(0)
 
     def __len__(self) -> int:
+        if self._watch is not None and asked_by() == "sampler":
+            self._watch.begin()
         return len(self.targets)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
@@ -170,6 +176,8 @@ class SyntheticDataset(ItemDataset):
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, Any]]:
         """Several items at once: read in one go, or drawn in one call for each piece."""
         at = self._checked(indices)
+        if self._watch is not None:
+            self._watch.see(at.tolist())
         targets = self.targets[at].tolist()
         if self.target_transform is not None:
             targets = [self.target_transform(target) for target in targets]
@@ -178,17 +186,30 @@ class SyntheticDataset(ItemDataset):
     def samples(self, indices: Sequence[int] | IntArray) -> list[Any]:
         """The samples of items, transformed, without their targets; an array of indices is not checked."""
         at = indices if isinstance(indices, np.ndarray) else self._checked(indices)
-        found = self._handed(at)
+        return self.handed_out(self.stored(at))
+
+    def handed_out(self, stored: Array) -> list[Any]:
+        """Samples as items hold them, of samples (n, *sample_shape) as they are stored."""
+        found = self._formed(stored)
         return found if self.transform is None else [self.transform(sample) for sample in found]
 
     @own_surroundings
-    def _handed(self, at: IntArray) -> list[Any]:
+    def _formed(self, stored: Array) -> list[Any]:
         """Samples in the form in which they are handed out; transforms then run in the caller's surroundings."""
-        return self._face(self._stored(at))
+        return self.face(stored)
 
     def hand_out(self, face: Face, transform: Callable[[Any], Any] | None) -> None:
         """Set how samples are handed out, and the transform that they go through."""
-        self._face, self.transform = face, transform
+        self.face, self.transform = face, transform
+
+    def get_labels(self) -> IntArray:
+        """`targets`, as samplers ask for them, such as ImbalancedDatasetSampler.
+
+        Returns
+        -------
+        ndarray of shape (n,), int64
+        """
+        return self.targets
 
     # ---- epochs ------------------------------------------------------------------------------
 
@@ -213,6 +234,8 @@ class SyntheticDataset(ItemDataset):
             From 0 on. The same epoch has the same items, whatever came before.
         """
         epoch = options.integer("epoch", epoch, 0)
+        if self._watch is not None:
+            self._watch.stop()  # whoever calls this knows how
         if self.refresh_every is not None:
             self._renew(epoch // self.refresh_every)
 
@@ -240,7 +263,8 @@ class SyntheticDataset(ItemDataset):
 
     # ---- the samples -------------------------------------------------------------------------
 
-    def _stored(self, at: IntArray) -> Array:
+    @own_surroundings
+    def stored(self, at: IntArray) -> Array:
         """Samples as they are stored, in an array of their own."""
         if self._pool is not None:
             return self._from_pool(at)
@@ -366,12 +390,15 @@ class SyntheticDataset(ItemDataset):
         if class_to_idx is None:
             whole = all(isinstance(label, int) for label in labels)
             class_to_idx = {label: int(label) for label in labels} if whole else _in_order(labels)
+        class_to_idx = {self._source.called(label): target for label, target in class_to_idx.items()}
         missing = [label for label in self.counts if label is not None and label not in class_to_idx]
         if missing:
             raise InvalidParameterError(f"class_to_idx has no target for {', '.join(map(repr, missing))}")
         targets = [-1 if label is None else class_to_idx[label] for label in self.counts]
         self.targets: IntArray = np.repeat(np.array(targets, np.int64), list(self.counts.values()))
-        self.class_to_idx = {str(label): int(i) for label, i in sorted(class_to_idx.items(), key=lambda pair: pair[1])}
+        names = self._source.class_names
+        order = sorted(class_to_idx.items(), key=lambda pair: pair[1])
+        self.class_to_idx = {names.get(label, str(label)): int(i) for label, i in order}
         self.classes = list(self.class_to_idx)
 
     def _checked(self, indices: Sequence[int]) -> IntArray:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from multiprocessing.context import get_spawning_popen
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from ganaug.estimators.judging import hold_out
 from ganaug.estimators.parts import plain_parameters, saved_parts
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rebuilding import RebuildingMixin
+from ganaug.estimators.rows import check_lengths
 from ganaug.estimators.scoring import ScoringMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
 from ganaug.files import check_writable, checked_path
@@ -110,7 +112,8 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         self._check_parameters()
         if getattr(self, "checkpoint", None) is not None:  # told now, and not when it is to be written
             check_writable(checked_path(self.checkpoint))
-        X, y = self._resolved(X, y)
+        X, y, names = self._resolved(X, y)
+        check_lengths(X, y)
         seed = root_seed(self.random_state)
         if self._continues():
             codec, labels = self.codec_, self.label_codec_
@@ -125,11 +128,10 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         x = codec.encode(X, owner=type(self).__name__)
         if codes is None:
             codes = np.zeros(len(x), np.int64)
-        if len(codes) != len(x):
-            raise InvalidDataError(f"X has {len(x)} rows and y has {len(codes)}; they must be as many")
+        check_lengths(x, codes)
         if len(x) < 2:
             raise InvalidDataError(f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least 2 rows")
-        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
+        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_, names)
 
     @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> BaseGAN:
@@ -320,7 +322,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         return {
             "max_steps": None if self.max_steps is None else options.integer("max_steps", self.max_steps, 1),
             "max_time": options.seconds("max_time", self.max_time),
-            "learning_rate": options.number("learning_rate", self.learning_rate, 0, open_low=True),
+            "learning_rate": options.number("learning_rate", self.learning_rate, 0, 1e6, open_low=True),
             "penalty": options.number("penalty", self.penalty, 0),
             "class_power": options.number("class_power", self.class_power, 0, 1),
             "validation_fraction": options.number("validation_fraction", self.validation_fraction, 0, 0.5),
@@ -334,41 +336,97 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         return options.number("min_probability", self.min_probability, 0, 1)
 
     @own_surroundings
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], *, keep_copies_check: bool = False) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
 
         Parameters
         ----------
         path : str or path-like
             The file, for example "fraud.safetensors"; written whole or not at all.
+        keep_copies_check : bool, default=False
+            Whether the file also holds what the rule "copies" compares with: of tables a hash of each distinct
+            training row, of images and series 64 numbers of each sample. **Who has such a file can tell with
+            certainty whether a sample was in the training, and can rebuild images, series, and rows of few values.**
+            Without it a loaded model refuses no copies, and says so in `curation_`; a generator rarely makes one.
 
         Raises
         ------
         ModelFileError
             If the folder does not exist or cannot be written to.
+        InvalidParameterError
+            If ``keep_copies_check`` is neither True nor False.
 
         Notes
         -----
-        safetensors and JSON: weights, encodings (quantiles, category names,
-        frequent values), rules of curation (hashes, bounds, a forest) and
-        parameters. No code and no training rows. Callbacks are left out.
+        safetensors and JSON: weights, encodings (rounded quantiles, category names, values that many rows share),
+        rules of curation (rounded bounds, a forest that learnt on synthetic rows) and parameters. No code and no
+        trace of a single training sample; the names of categories are all there, also those that a single row has. The
+        discriminator is the one of `score_samples`. Callbacks are left out. The same holds for pickles and deep copies.
         """
         self._check_fitted()
-        write_state(path, type(self).__name__, *saved_parts(self))
+        if not isinstance(keep_copies_check, (bool, np.bool_)):
+            raise InvalidParameterError(f"keep_copies_check={keep_copies_check!r} must be True or False")
+        write_state(path, type(self).__name__, *saved_parts(self, bool(keep_copies_check)))
 
     def __getstate__(self) -> dict[str, Any]:
+        if get_spawning_popen() is not None:  # for a process that this one starts: nothing is kept
+            return self._whole_state()
+        state = self._bare_state()
+        if "weights_" in state:
+            state["weights_"], state["_discriminator"] = self._published_weights(), "second"
+        return state
+
+    def _bare_state(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_players", None)  # built again from weights_
+        state.pop("_second_weights", None)
         if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it
             state["history_"] = {name: np.asarray(column) for name, column in state["history_"].items()}
+        return state
+
+    def _whole_state(self) -> dict[str, Any]:
+        """The state with what a pickle leaves out; see `ganaug.estimators.transport`."""
+        state = self._bare_state()
+        if state.get("curator_") is not None:
+            state["_curator_parts"] = state.pop("curator_").get_state(keep_copies_check=True)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         import pandas as pd
 
+        state, parts = dict(state), state.get("_curator_parts")
+        state.pop("_curator_parts", None)
         if "history_" in state:
-            state = {**state, "history_": pd.DataFrame(state["history_"])}
+            state["history_"] = pd.DataFrame(state["history_"])
+        if "weights_" in state:
+            state = {"_discriminator": "stored", "_second_weights": None, **state}  # pickles of earlier versions
         super().__setstate__(state)
+        if parts is not None:
+            config, arrays = parts
+            self.curator_ = self._curator_of(config, arrays, self.codec_, self.conditions_.count)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a fitted estimator of this class that `save` wrote; `ganaug.load` reads any class.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        estimator
+            Samples and scores as the original did.
+
+        Raises
+        ------
+        ModelFileError
+            As `ganaug.load`; also if the file holds an estimator of another class.
+        """
+        from ganaug.estimators.saving import load_as  # saving imports the estimators
+
+        return load_as(cls, path)
 
 
 def counts_of(y: IntArray, n: int) -> IntArray:

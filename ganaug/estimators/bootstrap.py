@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganaug.codecs import CompactTableCodec, LabelCodec
+from ganaug.codecs import LabelCodec
 from ganaug.codecs.images import ImageCodec
 from ganaug.codecs.series import SeriesCodec
 from ganaug.curation import Tally
 from ganaug.estimators import options
 from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.estimators.rows import modality_of
+from ganaug.estimators.rows import check_lengths, modality_of
 from ganaug.estimators.sampling import SamplingMixin
-from ganaug.exceptions import InvalidDataError
+from ganaug.rules.codec import RuledTableCodec
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.surroundings import own_surroundings
 from ganaug.types import FloatArray
@@ -35,6 +35,10 @@ class SmoothedBootstrap(SamplingMixin):
     (Silverman 1986; Menardi and Torelli 2014 use one against
     imbalance); a class of one row borrows the covariance of all rows. Images and series are instead moved by up
     to a sixteenth of each side, their edges repeated, and get noise of a twentieth of their spread.
+
+    **It is its training rows.** The fitted object holds every row (encoded, and so readable) in memory, in pickles and
+    in deep copies, and so does a `GANOversampler` that fell back to it for a small class. It has no ``save``. Do not
+    hand either on where the rows themselves may not be.
 
     Parameters
     ----------
@@ -79,14 +83,14 @@ class SmoothedBootstrap(SamplingMixin):
     @own_surroundings
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Fit the codecs and encode the rows; see `TabularGAN.prepare`."""
+        check_lengths(X, y)
         labels = None if y is None else LabelCodec().fit(y)
         codes = None if labels is None else labels.encode(y)
         seed = child_seed(root_seed(self.random_state), "codec")
         codec = _CODECS[modality_of(X)](bool(self.keep_range)).fit(X, codes, seed=seed)
         x = codec.encode(X, owner=type(self).__name__)
         codes = np.zeros(len(x), np.int64) if codes is None else codes
-        if len(codes) != len(x):
-            raise InvalidDataError(f"X has {len(x)} rows and y has {len(codes)}; they must be as many")
+        check_lengths(x, codes)
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
     @own_surroundings
@@ -140,7 +144,7 @@ MOVE, NOISE = 1 / 16, 0.05
 
 # What the rows are -> a codec for them, not yet fitted.
 _CODECS: dict[str, Callable[[bool], Any]] = {
-    "table": lambda keep_range: CompactTableCodec(keep_range=keep_range),
+    "table": lambda keep_range: RuledTableCodec(keep_range=keep_range),
     "image": lambda keep_range: ImageCodec(),
     "series": lambda keep_range: SeriesCodec(),
 }

@@ -20,6 +20,7 @@ from ganaug.curation import Judge, LooksCurator, Tally
 from ganaug.devices import resolve_device
 from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
+from ganaug.estimators.distilling import Corrupt, broken_samples
 from ganaug.estimators.judging import looks, snapshot_measure
 from ganaug.estimators.modality import Measure, Placed
 from ganaug.estimators.planning import preset_channels, seconds_per_step, within
@@ -61,8 +62,11 @@ class ConvolutionalGAN(BaseGAN):
     _architectures: ClassVar = IMAGE_ARCHITECTURES
     _ahead: ClassVar[int] = 16
     _untrained: ClassVar[int] = 400
+    _second: ClassVar = {"share": 0.15, "steps": 200, "batch": 32, "samples": 512}
     # Changes that real and synthetic samples alike pass through before they are judged.
     _policy: ClassVar[Sequence[str]]
+    # PIL's mode of the images read last, which their arrays do not tell.
+    _mode: str | None = None
 
     def __init__(
         self,
@@ -134,9 +138,10 @@ class ConvolutionalGAN(BaseGAN):
 
     # ---- samples -----------------------------------------------------------------------------
 
-    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any]:
-        samples, labels, _ = resolve_samples(X, y)
-        return samples, labels
+    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any, Sequence[str] | None]:
+        samples, labels, source = resolve_samples(X, y)
+        self._mode = source.mode
+        return samples, labels, source.classes
 
     def _loads(self, codec: Any) -> Load:
         load: Load = codec.to_network
@@ -248,6 +253,9 @@ class ConvolutionalGAN(BaseGAN):
             parts=max(1, batch // PART) if device.type == "cpu" else 1,
             team=work,
         )
+
+    def _corruption(self, codec: Any) -> Corrupt:
+        return broken_samples
 
     def _augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:
         return unchanged

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ganaug.codecs.images import ImageCodec
+from ganaug.curation import SAMPLES_LIKE_THE_CLASS
 from ganaug.estimators.convolutional import ConvolutionalGAN
 from ganaug.training import Watcher
 
@@ -67,10 +68,11 @@ class ImageGAN(ConvolutionalGAN):
         images that they train on.
     patience : int or None, default=None
         Looks (20 in a whole training) without improvement after which to stop.
-    curate : bool or list of str, default=True
-        Rules that refuse an image, which is then drawn again: "copies", much nearer to a
+    curate : bool or list of str, default=("copies", "outliers")
+        What refuses an image, which is then drawn again: "copies", much nearer to a
         training image than those are to each other; "outliers"; and images that a small classifier, trained
-        beside the GAN, takes for an "other_class". True is all, False none.
+        beside the GAN, takes for an "other_class". True is all, False none. `GANOversampler` and `balance` ask for
+        all, for the sake of a classifier; without "other_class" the images are like the class.
     min_probability : float, default=0.3
         Class-balanced probability that the classifier of "other_class" must give
         to the image's own class; less for classes of which it recognises less.
@@ -80,13 +82,16 @@ class ImageGAN(ConvolutionalGAN):
         written to is refused before the training; where a write fails later, the training warns once and goes on.
         A damaged file is refused and left as it is: remove it to start from the beginning. At SIGTERM and
         SIGHUP the file is written, and then the process ends as it would have.
+        It holds no image, but the discriminator that sees them and tells them from others: keep it where the data
+        may be.
     checkpoint_every : int or str, default="60s"
         Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional
         Each is called with an `Event` at every logged step; a string that it
         returns ends the training and becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more.
+        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more. After loading or copying the
+        discriminator is that of `score_samples`, which has to learn again what it knew of the training data.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat, on any number of cores.
     device : str, default="auto"
@@ -112,7 +117,10 @@ class ImageGAN(ConvolutionalGAN):
         "mode_collapse", or what a callback said.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
-        drawn and kept, and those that each rule refused.
+        drawn and kept, and those that each rule refused. ``"copies": None``
+        says that copies were not looked for, because the model was loaded or
+        copied: what they are compared with stays in the process that fitted,
+        unless ``save(..., keep_copies_check=True)`` was asked for.
     n_features_in_ : int
         Values of an image.
 
@@ -157,7 +165,7 @@ class ImageGAN(ConvolutionalGAN):
         class_power: float = 0.0,
         validation_fraction: float = 0.1,
         patience: int | None = None,
-        curate: bool | str | Iterable[str] = True,
+        curate: bool | str | Iterable[str] = SAMPLES_LIKE_THE_CLASS,
         min_probability: float = 0.3,
         checkpoint: Any = None,
         checkpoint_every: int | str = "60s",
@@ -198,4 +206,4 @@ class ImageGAN(ConvolutionalGAN):
         self.layout = layout
 
     def _make_codec(self) -> ImageCodec:
-        return ImageCodec(self.layout)
+        return ImageCodec(self.layout, self._mode)

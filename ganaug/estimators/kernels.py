@@ -50,7 +50,13 @@ class ClassKernel:
 
     @classmethod
     def fit(
-        cls, x: FloatArray, y: IntArray, conditions: Sequence[int], blocks: Sequence[Block], bandwidth: float
+        cls,
+        x: FloatArray,
+        y: IntArray,
+        conditions: Sequence[int],
+        blocks: Sequence[Block],
+        bandwidth: float,
+        sizes: Sequence[int] | None = None,
     ) -> ClassKernel | None:
         """Measure some of the classes.
 
@@ -66,6 +72,9 @@ class ClassKernel:
             Layout of the encoded row.
         bandwidth : float
             Factor on the kernel's width.
+        sizes : sequence of int, optional
+            For each of ``conditions``, of how many rows the width is that of the rule; the rows given by default.
+            Samples of a generator have the shape of a class, and give no row of it away, but are as many as one likes.
 
         Returns
         -------
@@ -83,12 +92,15 @@ class ClassKernel:
             for place, condition in enumerate(conditions):
                 own = numbers[y == condition]
                 centres[place] = own.mean(0)
-                widths[place] = bandwidth * (4 / ((d + 2) * len(own))) ** (1 / (d + 4))
+                size = len(own) if sizes is None else sizes[place]
+                widths[place] = bandwidth * (4 / ((d + 2) * size)) ** (1 / (d + 4))
                 roots[place] = widths[place] * _root(own if len(own) > 1 else numbers)
         return cls(columns, np.asarray(conditions, np.int64), centres, roots, widths)
 
     def smeared(self, rows: FloatArray, condition: int, rng: torch.Generator) -> FloatArray:
-        """Other rows in the place of these. (n, width) -> (n, width)."""
+        """Other rows in the place of these, of a class that has a kernel. (n, width) -> (n, width)."""
+        if condition not in self.conditions:
+            return rows
         place = int(np.flatnonzero(self.conditions == condition)[0])
         noise = torch.empty((len(rows), len(self.columns)), dtype=torch.float32).normal_(generator=rng)
         with one_thread():

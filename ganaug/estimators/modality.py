@@ -12,7 +12,7 @@ from torch import nn
 
 from ganaug.augmentation import Augmentation
 from ganaug.batches import Load, as_stored
-from ganaug.curation import Curator
+from ganaug.curation import Curator, View
 from ganaug.estimators.judging import snapshot_measure
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.game import Plan
@@ -32,13 +32,15 @@ AT_ONCE = 8192
 
 
 class Modality:
-    """The hooks that `BaseGAN` calls. The first five make a modality; the others have defaults."""
+    """The hooks that `BaseGAN` calls. The first six make a modality; the others have defaults."""
 
     _architectures: ClassVar[Mapping[str, Callable[..., Players]]]
     # Steps for which rows are drawn at once; a checkpoint falls on a multiple of them.
     _ahead: ClassVar[int] = 64
     # Steps up to which a generator whose samples are all alike is no reason to stop.
     _untrained: ClassVar[int] = 0
+    # Parameters of `second_discriminator` other than its own.
+    _second: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def _make_codec(self) -> Any:
@@ -53,6 +55,10 @@ class Modality:
         """Fresh networks on the CPU."""
 
     @abstractmethod
+    def _corruption(self, codec: Any) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
+        """What breaks samples, as the networks see them, so that a discriminator can tell good ones from them."""
+
+    @abstractmethod
     def _augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:
         """What happens to real samples before the discriminator sees them."""
 
@@ -60,9 +66,9 @@ class Modality:
         """The processes that train together, and the device of this one."""
         return Ranks(), device
 
-    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any]:
-        """Samples and labels out of whatever holds both."""
-        return X, y
+    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any, Sequence[str] | None]:
+        """Samples and labels out of whatever holds both, and the names of labels that are places among them."""
+        return X, y, None
 
     def _designed(
         self,
@@ -142,8 +148,12 @@ class Modality:
         if not settings["curate"]:
             return None
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        curator = Curator(settings["curate"], settings["min_probability"])
+        curator = Curator(settings["curate"], settings["min_probability"], self._view(prepared.codec))
         return curator.fit(prepared.x, y, conditions.count, asked, seed)
+
+    def _view(self, codec: Any) -> View | None:
+        """What a curator judges in the place of encoded samples."""
+        return None
 
     def _beside(self) -> dict[str, Any]:
         """Arrays of a fitted estimator beside those that all modalities have; they are saved."""

@@ -12,7 +12,11 @@ from ganaug.exceptions import InvalidParameterError
 
 __all__ = ["choice", "integer", "interval", "number", "seconds"]
 
-_UNITS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+_UNITS = {
+    **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
+}
 
 
 def choice(name: str, value: Any, known: Iterable[str]) -> str:
@@ -51,7 +55,12 @@ def number(
 
 
 def seconds(name: str, value: Any) -> float | None:
-    """A time limit: None, a number of seconds, or a string such as "90s", "5min" or "1.5h".
+    """A time limit: None, a number of seconds, or a string such as "90", "90s", "5 min" or "1.5h".
+
+    Raises
+    ------
+    InvalidParameterError
+        With examples of right ones.
 
     Examples
     --------
@@ -62,11 +71,12 @@ def seconds(name: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, str):
-        match = re.fullmatch(r"\s*([\d.]+)\s*([a-z]+)\s*", value.lower())
-        if match and match[2] in _UNITS and match[1].count(".") <= 1 and match[1] != ".":
-            value = float(match[1]) * _UNITS[match[2]]
-    if isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf:
-        return float(value)
+        match = re.fullmatch(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*([a-z]*)\s*", value.lower())
+        found: Any = float(match[1]) * _UNITS[match[2]] if match and match[2] in _UNITS else None
+    else:
+        found = value
+    if isinstance(found, Real) and not isinstance(found, bool) and 0 < float(found) < math.inf:
+        return float(found)
     raise InvalidParameterError(
         f"{name}={value!r} must be None, a positive number of seconds, or a string such as '90s', '5min' or '1.5h'"
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from ganaug.codecs import LabelCodec
+from ganaug.codecs.profiles import DataProfile
 from ganaug.estimators.prepared import Conditions
 from ganaug.exceptions import ModelFileError
 from ganaug.state import expect
@@ -23,11 +24,20 @@ Arrays = dict[str, npt.NDArray[Any]]
 _PLAIN: dict[str, type] = {"n_steps_": int, "best_step_": int, "stop_reason_": str, "_seed": int, "_n_draws": int}
 
 
-def saved_parts(gan: Any) -> tuple[dict[str, Any], Arrays]:
-    """Config (JSON) and arrays of a fitted GAN: no code, no training rows."""
+def saved_parts(gan: Any, keep_copies_check: bool = False, as_it_is: bool = False) -> tuple[dict[str, Any], Arrays]:
+    """Config (JSON) and arrays of a fitted GAN: no code, no training rows.
+
+    Parameters
+    ----------
+    gan : fitted estimator
+    keep_copies_check : bool
+        Whether hashes or sketches of the training samples are among them.
+    as_it_is : bool
+        Whether to describe the object with all that it holds, and not what may leave its process.
+    """
     codec, codec_arrays = gan.codec_.get_state()
     labels, label_arrays = (None, {}) if gan.label_codec_ is None else gan.label_codec_.get_state()
-    curator, curator_arrays = (None, {}) if gan.curator_ is None else gan.curator_.get_state()
+    curator, curator_arrays = (None, {}) if gan.curator_ is None else gan.curator_.get_state(keep_copies_check)
     config = {
         "parameters": plain_parameters(gan),
         "codec": codec,
@@ -36,13 +46,15 @@ def saved_parts(gan: Any) -> tuple[dict[str, Any], Arrays]:
         "focus": gan.conditions_.focus,
         "curator": curator,
         "history": list(gan.history_.columns),
+        "profile": getattr(gan, "data_profile_", DataProfile()).get_state(),
+        "discriminator": gan._discriminator if as_it_is else "second",
         **{name: getattr(gan, name) for name in _PLAIN},
     }
     arrays = {
         **_under("codec", codec_arrays),
         **_under("labels", label_arrays),
         **_under("curator", curator_arrays),
-        **_under("weights", gan.weights_),
+        **_under("weights", gan.weights_ if as_it_is else gan._published_weights()),
         **_under("beside", gan._beside()),
         **_under("history", {name: np.asarray(gan.history_[name]) for name in gan.history_.columns}),
         "condition_counts": gan.condition_counts_,
@@ -93,8 +105,13 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     gan.n_features_in_ = gan.codec_.n_features_
     if gan.codec_.feature_names_ is not None:
         gan.feature_names_in_ = np.asarray(gan.codec_.feature_names_, dtype=object)
+    known = config.get("profile")  # earlier versions kept none
+    gan.data_profile_ = DataProfile() if known is None else DataProfile.from_state(known)
     gan._warning = None
     gan.weights_ = _part(arrays, "weights")
+    gan._discriminator, gan._second_weights = config.get("discriminator", "stored"), None
+    if gan._discriminator not in ("second", "stored"):
+        raise ModelFileError(f"discriminator={gan._discriminator!r} is none")
     gan._take_beside(_part(arrays, "beside"))
     _check_weights(gan)
     _check_whole(gan, arrays, config["history"])
@@ -129,7 +146,7 @@ def _check_weights(gan: Any) -> None:
 
 def _check_whole(gan: Any, arrays: Arrays, history: list[str]) -> None:
     """What was read must be what would be written: no part was cut, bent or left over."""
-    config, again = saved_parts(gan)
+    config, again = saved_parts(gan, keep_copies_check=True, as_it_is=True)
     if config["history"] != history:
         raise ModelFileError("the history names a column twice")
     odd = sorted(set(arrays) ^ set(again))

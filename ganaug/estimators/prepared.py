@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ganaug.codecs.axes import LAYOUTS
+from ganaug.codecs.profiles import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.types import FloatArray, IntArray
 
-__all__ = ["Conditions", "Prepared"]
+__all__ = ["Conditions", "Prepared", "profile_of"]
+
+# Samples, and their values together, that the profile of the training data is made of.
+MOST_PROFILED, MOST_VALUES = 256, 2_000_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class Prepared:
         Codes of the labels; zeros without labels.
     feature_names : list of str or None
         Column names, where all of them are strings.
+    names : sequence of str or None
+        The name at place ``i`` is that of class ``i``.
     """
 
     codec: Any
@@ -35,6 +43,7 @@ class Prepared:
     y: IntArray
     n_features: int
     feature_names: list[str] | None
+    names: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,3 +113,27 @@ class Conditions:
                 f"sample class {self.classes[code]!r}; fit it without focus, or use the generator of that class"
             )
         return 1
+
+
+def profile_of(prepared: Prepared) -> DataProfile:
+    """What a blend compares: the values of the samples, as a generator hands them out, and the names of the classes."""
+    labels = [] if prepared.labels is None else list(prepared.labels.classes_)
+    return DataProfile(_values_of(prepared.codec, prepared.x), names_of_labels(labels, prepared.names))
+
+
+def _values_of(codec: Any, x: FloatArray) -> ValueProfile | None:
+    most = min(MOST_PROFILED, max(16, MOST_VALUES // max(1, codec.width)))
+    some = np.unique(np.linspace(0, len(x) - 1, most).astype(np.int64))
+    samples = codec.decode(x[some])
+    if hasattr(samples, "dtypes") and hasattr(samples, "columns"):
+        if not all(getattr(dtype, "kind", "O") in "biuf" for dtype in samples.dtypes):
+            return None  # text, categories and dates are no numbers of a tensor
+    elif hasattr(samples, "detach"):
+        samples = samples.float() if samples.is_floating_point() else samples
+    elif hasattr(samples, "toarray"):
+        samples = samples.toarray()
+    array = np.asarray(samples)
+    shape = tuple(getattr(codec, "shape", array.shape[1:]))
+    moves = [move for axes, move, _ in LAYOUTS.values() if axes == array.ndim and len(shape) == 3]
+    fitting = next((move for move in moves if move(array).shape[1:] == shape), None)
+    return value_profile(array.reshape(-1, *shape) if fitting is None else fitting(array))

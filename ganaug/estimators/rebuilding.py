@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from ganaug.estimators.distilling import numpy_of, second_discriminator
 from ganaug.estimators.modality import Modality
 from ganaug.estimators.prepared import Conditions
 from ganaug.exceptions import InvalidParameterError
@@ -19,9 +20,16 @@ __all__ = ["RebuildingMixin"]
 
 
 class RebuildingMixin(Modality):
-    """The players of a fitted GAN, which keeps their weights as numpy arrays."""
+    """The players of a fitted GAN, which keeps their weights as numpy arrays.
+
+    ``_discriminator`` says which one ``weights_`` has: "trained", that of the game, which has seen the training samples
+    and stays in the memory of this process; "second", that of `second_discriminator`; "stored", that of a file of a
+    format before 2, whose scores stay as they were until it is saved again.
+    """
 
     weights_: dict[str, FloatArray]
+    _discriminator: str
+    _second_weights: dict[str, FloatArray] | None
     design_: dict[str, Any]
     codec_: Any
     conditions_: Conditions
@@ -30,7 +38,17 @@ class RebuildingMixin(Modality):
         self.weights_ = {f"generator.{k}": numpy_of(v) for k, v in game.average.state_dict().items()}
         network = game.discriminator.network
         self.weights_ |= {f"discriminator.{k}": numpy_of(v) for k, v in network.state_dict().items()}
+        self._discriminator, self._second_weights = "trained", None
         self.__dict__.pop("_players", None)
+
+    def _published_weights(self) -> dict[str, FloatArray]:
+        """The weights that may leave this process: of the generator, and of a discriminator that saw samples only."""
+        if self._discriminator == "second":
+            return self.weights_
+        if self._second_weights is None:
+            self._second_weights = second_discriminator(self, **self._second)
+        own = {k: v for k, v in self.weights_.items() if k.startswith("generator.")}
+        return own | {f"discriminator.{k}": v for k, v in self._second_weights.items()}
 
     def _networks(self, device: torch.device) -> Players:
         """The players, rebuilt from the weights; built once for each process and device."""
@@ -44,15 +62,17 @@ class RebuildingMixin(Modality):
         self._players = (device, players)
         return players
 
-    def _rebuilt(self) -> Players:
+    def _rebuilt(self, weights: dict[str, FloatArray] | None = None) -> Players:
         # from the design of the fit: the parameters may have been set anew since
         rng = torch.Generator().manual_seed(0)
         players = self._make_players(self.codec_, self.conditions_.count, rng, **self.design_)
-        self._load_weights(players)
+        self._load_weights(players, weights)
         return players
 
     def _double_discriminator(self) -> nn.Module:
-        return self._rebuilt().discriminator.double().eval().requires_grad_(False)
+        """The discriminator that scores."""
+        weights = self.weights_ if self._discriminator == "stored" else self._published_weights()
+        return self._rebuilt(weights).discriminator.double().eval().requires_grad_(False)
 
     def _go_on(self, players: Players, conditions: Conditions, design: dict[str, Any]) -> None:
         if conditions.focus != self.conditions_.focus:
@@ -65,13 +85,8 @@ class RebuildingMixin(Modality):
             )
         self._load_weights(players)
 
-    def _load_weights(self, players: Players) -> None:
+    def _load_weights(self, players: Players, weights: dict[str, FloatArray] | None = None) -> None:
+        given = self.weights_ if weights is None else weights
         for name, network in players._asdict().items():
-            own = {k.removeprefix(f"{name}."): v for k, v in self.weights_.items() if k.startswith(f"{name}.")}
+            own = {k.removeprefix(f"{name}."): v for k, v in given.items() if k.startswith(f"{name}.")}
             network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
-
-
-def numpy_of(tensor: Tensor) -> FloatArray:
-    """An array of its own, on the CPU."""
-    array: FloatArray = tensor.detach().cpu().numpy().copy()
-    return array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from ganaug.codecs.checks import conversion_of, full_name
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 
-__all__ = ["check_rows", "column_names", "modality_of", "n_columns", "n_rows", "stacked"]
+__all__ = ["check_lengths", "check_rows", "column_names", "modality_of", "n_columns", "n_rows", "stacked"]
 
 
 def check_rows(X: Any) -> None:
@@ -23,12 +24,38 @@ def check_rows(X: Any) -> None:
     InvalidTypeError, InvalidDataError
         If X is no container of rows, or an empty one.
     """
+    advice = conversion_of(X, "X")
+    if advice is not None:
+        raise InvalidTypeError(f"cannot give back a {full_name(X)}; {advice}")
     if not (getattr(X, "shape", None) or isinstance(X, (list, tuple))):
         raise InvalidTypeError(
             f"X is a {type(X).__name__}; give a DataFrame, an array, a sparse matrix, a tensor or a list of rows"
         )
     if n_rows(X) == 0:
         raise InvalidDataError("X has 0 rows, while a minimum of 1 is required; check how they were selected")
+
+
+def check_lengths(X: Any, y: Any, samples: str = "rows") -> None:
+    """Refuse labels that are more or fewer than the samples, before any of them is looked at.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming both numbers.
+    """
+    n, n_labels = _length(X), _length(y)
+    if None not in (n, n_labels) and n != n_labels:
+        raise InvalidDataError(f"X has {n} {samples} and y has {n_labels} labels; they must be as many")
+
+
+def _length(values: Any) -> int | None:
+    """None where it is not told; what it is then is for others to say."""
+    if isinstance(values, (str, bytes, Mapping)):
+        return None
+    try:
+        return int(values.shape[0]) if getattr(values, "shape", ()) else len(values)
+    except TypeError:
+        return None
 
 
 def n_rows(X: Any) -> int:

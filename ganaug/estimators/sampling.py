@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -13,7 +14,8 @@ from sklearn.exceptions import NotFittedError
 
 from ganaug.curation import Tally
 from ganaug.estimators import options
-from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.estimators.prepared import Conditions, Prepared, profile_of
+from ganaug.estimators.where import Where, drawn_where
 from ganaug.exceptions import InvalidParameterError
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.surroundings import own_surroundings
@@ -52,10 +54,17 @@ class SamplingMixin(BaseEstimator):
         self.__dict__.pop("feature_names_in_", None)
         if prepared.feature_names is not None:
             self.feature_names_in_ = np.asarray(prepared.feature_names, dtype=object)
+        self.data_profile_ = profile_of(prepared)
         self._seed, self._n_draws = seed, 0
 
     @own_surroundings
-    def sample(self, n: int | Request = 1, label: Any = None, random_state: Any = None) -> Samples:
+    def sample(
+        self,
+        n: int | Request = 1,
+        label: Any = None,
+        random_state: Any = None,
+        where: Mapping[Any, Any] | None = None,
+    ) -> Samples:
         """Draw synthetic samples.
 
         Parameters
@@ -68,6 +77,10 @@ class SamplingMixin(BaseEstimator):
         random_state : int, RandomState, Generator or None, default=None
             An integer gives the same samples each time. None goes on from the
             estimator's own stream, so that two calls differ.
+        where : dict of column to condition, optional
+            For tables: only rows that meet all of these. A condition is a value, a list of values, a pair
+            ``(low, high)`` of which either may be None, None (missing), or a callable that takes the column as a
+            Series and returns a mask. Rows are drawn until enough of them meet it, 500 for each at most.
 
         Returns
         -------
@@ -78,22 +91,33 @@ class SamplingMixin(BaseEstimator):
         Raises
         ------
         InvalidParameterError, InvalidDataError
-            For a negative count or an unknown label.
+            For a negative count or an unknown label; for a condition that no row can meet, or that too few rows meet,
+            with how many meet each.
 
         Notes
         -----
         `curation_` afterwards tells how many candidates of each label ("all" without labels) were drawn, and how
-        many each rule refused.
+        many each rule refused; with ``where``, also how many did not meet it.
         """
-        drawn = [(code, self._drawn(code, count, seed)) for code, count, seed in self._orders(n, label, random_state)]
-        tallies = {}
-        for code, (_, tally) in drawn:
-            tallies[self._name(code)] = tally.row()
+        self._check_fitted()
+        conditions = None if where is None else Where(where, self.codec_)
+        tallies, drawn = {}, []
+        for code, count, seed in self._orders(n, label, random_state):
+            found, tallies[self._name(code)] = self._met(code, count, seed, conditions)
+            drawn.append((code, found))
         self.curation_ = tallies
-        rows = [x for _, (x, _) in drawn]
-        codes = np.concatenate([np.full(len(x), code) for code, (x, _) in drawn] or [np.zeros(0)]).astype(np.int64)
+        rows = [x for _, x in drawn]
+        codes = np.concatenate([np.full(len(x), code) for code, x in drawn] or [np.zeros(0)]).astype(np.int64)
         encoded = self._empty() if not rows else rows[0] if len(rows) == 1 else np.concatenate(rows)
         return self.codec_.decode(encoded), self._labels(codes)
+
+    def _met(self, code: int, n: int, seed: int, where: Where | None) -> tuple[Any, dict[str, Any]]:
+        """Encoded samples of a label code that meet the conditions, if there are any, and what they cost."""
+        if where is None or n == 0:
+            rows, tally = self._drawn(code, n, seed)
+            return rows, tally.row()
+        rows, tally, refused = drawn_where(partial(self._drawn, code), self.codec_.decode, where, n, seed)
+        return rows, tally.row() | {"where": refused}
 
     @own_surroundings
     def iter_samples(

@@ -1,4 +1,4 @@
-"""The discriminator as a judge of rows."""
+"""A discriminator as a judge of rows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ganaug.estimators.modality import Modality
+from ganaug.estimators.rows import check_lengths
 from ganaug.estimators.sampling import SamplingMixin
-from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.exceptions import InvalidParameterError
 from ganaug.networks import DiscriminatorNetwork
 from ganaug.surroundings import own_surroundings
 from ganaug.types import IntArray
@@ -24,13 +25,19 @@ DIGITS = 9
 
 
 class ScoringMixin(Modality, SamplingMixin):
-    """``score_samples`` and ``features`` over a trained discriminator."""
+    """``score_samples`` and ``features`` over the discriminator that a model keeps."""
 
     condition_counts_: IntArray
 
     @own_surroundings
     def score_samples(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
-        """The discriminator's logit: how much a row looks like the training data.
+        """A discriminator's logit: how much a row looks like the training data.
+
+        The discriminator of the training would tell the very rows that it saw from others like them. The one that
+        scores has its shape, and learns at the first call, or when the model is saved or copied, to tell the
+        generator's samples from broken ones (columns exchanged, noise, values from anywhere in the range), in a tenth
+        of the time of the training or less. It knows of the training rows what samples tell. Scores are the same before
+        and after saving.
 
         Parameters
         ----------
@@ -44,8 +51,8 @@ class ScoringMixin(Modality, SamplingMixin):
         -------
         ndarray of shape (n_samples,), float64
             Higher is more like the training data; the sign turned, an anomaly
-            score. The scale depends on the objective. It tells how real a row
-            is, not which class it is of: compare rows, not claims.
+            score. It tells how real a row is, not which class it is of:
+            compare rows, not claims.
 
         Raises
         ------
@@ -61,7 +68,7 @@ class ScoringMixin(Modality, SamplingMixin):
 
     @own_surroundings
     def features(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
-        """The discriminator's last hidden layer, for transfer learning.
+        """The last hidden layer of the discriminator of `score_samples`, for transfer learning.
 
         Parameters
         ----------
@@ -78,6 +85,7 @@ class ScoringMixin(Modality, SamplingMixin):
         self, X: Any, y: Any, of: Callable[[DiscriminatorNetwork, Tensor, Tensor], Tensor]
     ) -> npt.NDArray[np.float64]:
         self._check_fitted()
+        check_lengths(X, y)
         rows = self.codec_.encode(X, owner=type(self).__name__)
         if y is None:
             weights = self.condition_counts_ / self.condition_counts_.sum()
@@ -86,8 +94,7 @@ class ScoringMixin(Modality, SamplingMixin):
             if self.label_codec_ is None:
                 raise InvalidParameterError("y was given, but the generator was fitted without labels")
             codes = self.conditions_.of_codes(self.label_codec_.encode(y))
-            if len(codes) != len(rows):
-                raise InvalidDataError(f"X has {len(rows)} rows and y has {len(codes)}; they must be as many")
+            check_lengths(rows, codes)
             claims = [(-1, codes, 1.0)]
         # In double precision on the CPU, and rounded: a row's score must not depend on the rows beside it,
         # whose number decides in which order a matrix product adds.

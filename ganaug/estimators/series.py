@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ganaug.codecs.series import SeriesCodec
+from ganaug.curation import SAMPLES_LIKE_THE_CLASS
 from ganaug.devices import resolve_device
 from ganaug.estimators.convolutional import ConvolutionalGAN
 from ganaug.estimators.noise import NoiseFloor
@@ -77,7 +78,7 @@ class SeriesGAN(ConvolutionalGAN):
         to choose the best snapshot. Smaller classes are judged by what they train on.
     patience : int or None, default=None
         Looks (20 in a whole training) without improvement after which to stop.
-    curate : bool or list of str, default=True
+    curate : bool or list of str, default=("copies", "outliers")
         Rules that refuse a sample, which is then drawn again: "copies", "outliers", "other_class"; see `ImageGAN`.
     min_probability : float, default=0.3
         Class-balanced probability that the classifier of "other_class" must give
@@ -90,7 +91,8 @@ class SeriesGAN(ConvolutionalGAN):
         Each is called with an `Event` at every logged step; a string that it
         returns ends the training and becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more.
+        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more. After loading or copying the
+        discriminator is that of `score_samples`, which has to learn again what it knew of the training data.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat, on any number of cores.
     device : str, default="auto"
@@ -140,7 +142,7 @@ class SeriesGAN(ConvolutionalGAN):
         class_power: float = 0.0,
         validation_fraction: float = 0.1,
         patience: int | None = None,
-        curate: bool | str | Iterable[str] = True,
+        curate: bool | str | Iterable[str] = SAMPLES_LIKE_THE_CLASS,
         min_probability: float = 0.3,
         checkpoint: Any = None,
         checkpoint_every: int | str = "60s",

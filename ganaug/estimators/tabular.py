@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from ganaug.augmentation import Augmentation, jitter
-from ganaug.codecs import CompactTableCodec
+from ganaug.curation import LIKE_THE_CLASS, Curator, Tally, View
 from ganaug.curation.curator import AUTO
+from ganaug.devices import resolve_device
 from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
+from ganaug.estimators.distilling import Corrupt, broken_rows
 from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.exceptions import InvalidParameterError
 from ganaug.game import Plan
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
+from ganaug.rules import Rules
+from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
+from ganaug.seeding import child_seed
+from ganaug.threads import alone
 from ganaug.training import Watcher
 from ganaug.types import IntArray
 
@@ -24,6 +32,8 @@ __all__ = ["TabularGAN"]
 
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
+# Synthetic rows of all classes, and at least of each, on which the forest that curates is distilled.
+CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
 
 class TabularGAN(BaseGAN):
@@ -70,12 +80,22 @@ class TabularGAN(BaseGAN):
         rows that they train on.
     patience : int or None, default=None
         Looks (20 in a whole training) without improvement after which to stop.
-    curate : bool or list of str, default=True
-        Rules that refuse a sample, which is then drawn again: "copies" equal to
-        a training row in every column, "outliers" far outside the class's rows,
-        and rows that a forest assigns to an "other_class". True is all, False none.
+    curate : bool or list of str, default=("copies", "outliers", "rules")
+        What refuses a sample, which is then drawn again: "copies" equal to
+        a training row in every column, "outliers" far outside the class's rows, rows that break one of the table's
+        "rules" (those of ``rules`` that the encoding does not keep by itself), and rows that a forest assigns to an
+        "other_class". True is all, False none. "other_class" is not among the default ones, because it
+        moves classes apart where they overlap: the rows help a classifier (`GANOversampler` asks for it), and are
+        less like the class.
+    rules : "auto", None, or list of rules and callables, default="auto"
+        What all rows of the table keep: sums, products, orders, one-hot groups, columns determined by others, values
+        missing together. "auto" finds them in the data (`find_rules`), None has none. Rules of your own are
+        objects such as ``Order("start", "end")``, or a callable that takes the table and returns a mask of the rows
+        that keep it; they replace what would be found, and ``[*find_rules(X), ...]`` adds to it. Synthetic rows keep
+        them by construction wherever the table can be rewritten so that they cannot be broken; the rest is refused
+        by ``curate``.
     min_probability : float or "auto", default="auto"
-        Class-balanced probability that the forest of "other_class" must give
+        Where ``curate`` holds "other_class": class-balanced probability that the forest of "other_class" must give
         to the row's own class. "auto" is 0.6, or more where the classes lie apart: what a quarter of the class's
         real rows stay below, each judged by trees that never saw it. Less keeps more of
         the rows where classes overlap: more recall, less precision.
@@ -86,7 +106,9 @@ class TabularGAN(BaseGAN):
         returns ends the training and becomes `stop_reason_`.
     warm_start : bool, default=False
         Whether ``fit`` goes on from the earlier fit's weights and encoding,
-        for ``max_steps`` more.
+        for ``max_steps`` more. After loading or copying the discriminator is
+        that of `score_samples`, which has to learn again what it knew of the
+        training data.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat on the same machine.
     device : str, default="auto"
@@ -110,7 +132,12 @@ class TabularGAN(BaseGAN):
         "mode_collapse", or what a callback said.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
-        drawn and kept, and those that each rule refused.
+        drawn and kept, and those that each rule refused. ``"copies": None``
+        says that copies were not looked for, because the model was loaded or
+        copied: what they are compared with stays in the process that fitted,
+        unless ``save(..., keep_copies_check=True)`` was asked for.
+    rules_ : Rules
+        The rules that are kept; empty where the table has none.
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -154,7 +181,8 @@ class TabularGAN(BaseGAN):
         smoothing: float = 0.5,
         validation_fraction: float = 0.2,
         patience: int | None = None,
-        curate: bool | str | Iterable[str] = True,
+        curate: bool | str | Iterable[str] = LIKE_THE_CLASS,
+        rules: Any = "auto",
         min_probability: float | str = "auto",
         keep_range: bool = True,
         callbacks: list[Watcher] | None = None,
@@ -180,6 +208,7 @@ class TabularGAN(BaseGAN):
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.curate = curate
+        self.rules = rules
         self.min_probability = min_probability
         self.keep_range = keep_range
         self.callbacks = callbacks
@@ -202,12 +231,15 @@ class TabularGAN(BaseGAN):
         options.integer("latent_dim", self.latent_dim, 1)
         options.number("jitter", self.jitter, 0)
         options.number("smoothing", self.smoothing, 0)
+        checked_rules(self.rules)
+        if self.keep_range not in (True, False):
+            raise InvalidParameterError(f"keep_range={self.keep_range!r} must be True or False")
         return super()._check_parameters()
 
     def _least_probability(self) -> float | str:
         return AUTO if self.min_probability == AUTO else super()._least_probability()
 
-    def _plan(self, settings: dict[str, Any], codec: CompactTableCodec, earlier: int) -> Plan:
+    def _plan(self, settings: dict[str, Any], codec: RuledTableCodec, earlier: int) -> Plan:
         steps = settings["max_steps"]
         return Plan(
             max_steps=earlier + steps,
@@ -226,8 +258,34 @@ class TabularGAN(BaseGAN):
             max_time=settings["max_time"],
         )
 
-    def _make_codec(self) -> CompactTableCodec:
-        return CompactTableCodec(keep_range=bool(self.keep_range))
+    def _make_codec(self) -> RuledTableCodec:
+        return RuledTableCodec(keep_range=bool(self.keep_range), rules=self.rules)
+
+    @property
+    def rules_(self) -> Rules:
+        """The rules that are kept; empty where the table has none."""
+        self._check_fitted()
+        found: Rules = self.codec_.rules_
+        return found
+
+    def _functions(self, codec: RuledTableCodec) -> list[Any]:
+        """Rules that are functions, where the codec has been through a state, which holds none."""
+        given = checked_rules(self.rules)
+        return [] if codec.functions or isinstance(given, str) else [rule for rule in given if is_function(rule)]
+
+    def _view(self, codec: RuledTableCodec) -> View | None:
+        functions = self._functions(codec)
+        if not (codec.rewrites or codec.guards or functions):
+            return None
+        return partial(codec.judged, more=functions)
+
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
+        if self.curator_ is not None:  # one that was copied has none
+            self.curator_.view = self._view(self.codec_)
+        return super()._drawn(code, n, seed)
+
+    def _curator_of(self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int) -> Curator:
+        return Curator.from_state(config, arrays, codec.full.width, n_conditions)
 
     def _design(self) -> dict[str, Any]:
         return {
@@ -238,21 +296,40 @@ class TabularGAN(BaseGAN):
             "latent_dim": self.latent_dim,
         }
 
-    def _make_players(
-        self, codec: CompactTableCodec, n_conditions: int, rng: torch.Generator, **design: Any
-    ) -> Players:
+    def _make_players(self, codec: RuledTableCodec, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
         build = TABULAR_ARCHITECTURES[design.pop("architecture")]
         return build(codec.blocks, n_conditions, rng, **design)
 
-    def _augmentation(self, codec: CompactTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
+    def _corruption(self, codec: RuledTableCodec) -> Corrupt:
+        return broken_rows(codec.blocks)
+
+    def _augmentation(self, codec: RuledTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
         scale = self.jitter * np.maximum(counts, 1) ** -0.2
         return jitter(codec.blocks, torch.tensor(scale, dtype=torch.float32, device=device))
 
     def _keep(self, prepared: Prepared, conditions: Conditions, *rest: Any) -> None:
         super()._keep(prepared, conditions, *rest)
+        # What sampling needs beside the generator is taken from its own rows, which tell no more than they do.
+        self.kernel_ = None
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        y, blocks = conditions.of_codes(prepared.y), prepared.codec.blocks
-        self.kernel_ = ClassKernel.fit(prepared.x, y, asked, blocks, float(self.smoothing))
+        blocks, sizes = prepared.codec.blocks, self.condition_counts_[asked].tolist()
+        if self.smoothing > 0:
+            rows, of = self._candidates(asked, max(FEWEST_CANDIDATES, CANDIDATES // len(asked)), "kernel")
+            self.kernel_ = ClassKernel.fit(np.concatenate(rows), of, asked, blocks, float(self.smoothing), sizes)
+        if self.curator_ is not None and self.curator_.forest is not None:
+            every = range(conditions.count)
+            rows, _ = self._candidates(every, max(FEWEST_CANDIDATES, CANDIDATES // len(every)), "forest")
+            self.curator_.distil(rows, child_seed(self._seed, "forest"))
+
+    def _candidates(self, conditions: Iterable[int], n: int, purpose: str) -> tuple[list[Any], IntArray]:
+        """Rows of each condition before any is refused, and the condition of each."""
+        device, conditions = resolve_device(self.device), list(conditions)
+        with self._computing():
+            rows = [
+                np.concatenate(list(self._generate(c, n, child_seed(self._seed, purpose, c), device, alone)))
+                for c in conditions
+            ]
+        return rows, np.repeat(np.array(conditions, np.int64), n)
 
     def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
         kernel = getattr(self, "kernel_", None)  # a pickle of an earlier version has none
@@ -265,3 +342,5 @@ class TabularGAN(BaseGAN):
     def _take_beside(self, arrays: dict[str, Any]) -> None:
         asked = [self.conditions_.of_label_code(code) for code in self.conditions_.sampled()]
         self.kernel_ = ClassKernel.of_arrays(arrays, self.codec_.blocks, asked) if arrays else None
+        if self.rules == "auto" and self.codec_.given:  # the file holds the rules that were given, in the codec
+            self.rules = list(self.codec_.rules_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ganaug.estimators.transport import carried
 from ganaug.exceptions import FewSamplesWarning, TrainingWarning
 from ganaug.surroundings import warn
 
@@ -14,10 +15,10 @@ USABLE_SHARE = 0.2
 
 
 def train_one(generator: Any, data: Any, focus: Any, title: str) -> Any:
-    """Train one generator: for a label against the rest, or (None) for all classes."""
+    """Train one generator: for a label against the rest, or (None) for all classes. To be `unpacked`."""
     if hasattr(generator, "prepare"):
-        return generator.fit_prepared(data, focus=focus, title=title)
-    return generator.fit(*data) if focus is None else generator.fit(*data, focus=focus)
+        return carried(generator.fit_prepared(data, focus=focus, title=title))
+    return carried(generator.fit(*data) if focus is None else generator.fit(*data, focus=focus))
 
 
 def barely_begun(generator: Any) -> bool:

@@ -136,7 +136,7 @@ class TranslationSampling(SamplingMixin):
             return self._empty(), Tally(rejected={"other_class": 0})
         if sources is None:
             raise InvalidDataError(
-                "a saved ImageTranslator holds no images to sample from; hand some of the source class "
+                "a saved or copied ImageTranslator holds no images to sample from; hand some of the source class "
                 f"{self.source_!r} over first: set_sources(X), or set_sources(X, y) with the labels"
             )
         device, check = resolve_device(self.device), self.check_

@@ -11,6 +11,7 @@ import torch
 
 from ganaug.codecs import LabelCodec
 from ganaug.codecs.images import ImageCodec
+from ganaug.codecs.profiles import DataProfile
 from ganaug.estimators.flips import FlipCheck
 from ganaug.estimators.parts import plain_parameters
 from ganaug.estimators.prepared import Conditions
@@ -40,6 +41,7 @@ def saved_parts(translator: Any) -> tuple[dict[str, Any], Arrays]:
         "target": translator.conditions_.focus,
         "check": check is not None,
         "history": list(translator.history_.columns),
+        "profile": getattr(translator, "data_profile_", DataProfile()).get_state(),
         **{name: getattr(translator, name) for name in _PLAIN},
     }
     history = {name: np.asarray(translator.history_[name]) for name in translator.history_.columns}
@@ -91,6 +93,8 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     history = {name: expect(columns, name, (None,), types.get(name, np.float64)) for name in config["history"]}
     translator.history_ = pd.DataFrame(history)
     translator.quality_, translator.accepted_ = map(float, expect(arrays, "judged", (2,), np.float64))
+    known = config.get("profile")  # earlier versions kept none
+    translator.data_profile_ = DataProfile() if known is None else DataProfile.from_state(known)
     translator._warning = None
     again = saved_parts(translator)
     odd = sorted(set(arrays) ^ set(again[1]))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from multiprocessing.context import get_spawning_popen
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +21,11 @@ from ganaug.codecs.sources import resolve_samples
 from ganaug.cycle import CycleGame, CyclePlan, shifted
 from ganaug.devices import resolve_device
 from ganaug.estimators import options, translation_state
+from ganaug.estimators.distilling import numpy_of
 from ganaug.estimators.fitting import history_frame
 from ganaug.estimators.flips import FlipCheck
 from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.estimators.rebuilding import numpy_of
+from ganaug.estimators.rows import check_lengths
 from ganaug.estimators.translation_classes import two_classes
 from ganaug.estimators.translation_drawing import TranslationSampling, side_by_side
 from ganaug.estimators.translation_playing import judged, play
@@ -115,9 +117,10 @@ class ImageTranslator(TranslationSampling):
     Notes
     -----
     **Source images.** Sampling starts from real images of the source class. The fitted estimator keeps them in memory
-    (bytes, for 8-bit images) and takes them along when it is copied or pickled, so that it samples like any other
-    generator. `save` does not write them, because a saved model holds no training data: after `ganaug.load`, hand
-    some over with `set_sources`, the same or others, before `sample`; `translate` needs none.
+    (bytes, for 8-bit images). `save`, pickles and deep copies do not hold them, because a model that leaves its process
+    holds no training data: hand some over with ``set_sources(X)``, the same or others of the source class, before
+    `sample` (of a fitted over-sampler: ``sampler.generators_[label].set_sources(X)``); `translate` needs none. The
+    weights do tell something of the target's images: they were trained to leave those as they are.
 
     Each image is translated once before any is translated again; from then on they are shifted by up to a tenth of
     their sides first, so that samples differ.
@@ -239,16 +242,15 @@ class ImageTranslator(TranslationSampling):
         Prepared
         """
         self._check_parameters()
-        X, y, _ = resolve_samples(X, y)
+        X, y, source = resolve_samples(X, y)
         if y is None:
             raise InvalidDataError("ImageTranslator translates between two classes: give the labels y")
+        check_lengths(X, y, "images")
         labels = LabelCodec().fit(y)
         codes = labels.encode(y)
-        codec = ImageCodec(self.layout).fit(X)
+        codec = ImageCodec(self.layout, source.mode).fit(X)
         x = codec.encode(X, owner=type(self).__name__)
-        if len(codes) != len(x):
-            raise InvalidDataError(f"X has {len(x)} images and y has {len(codes)} labels; they must be as many")
-        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
+        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_, source.classes)
 
     @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> ImageTranslator:
@@ -372,7 +374,37 @@ class ImageTranslator(TranslationSampling):
         self._check_fitted()
         write_state(path, type(self).__name__, *translation_state.saved_parts(self))
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a fitted estimator of this class that `save` wrote; `ganaug.load` reads any class.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        ImageTranslator
+            Samples and scores as the original did.
+
+        Raises
+        ------
+        ModelFileError
+            As `ganaug.load`; also if the file holds an estimator of another class.
+        """
+        from ganaug.estimators.saving import load_as  # saving imports the estimators
+
+        return load_as(cls, path)
+
     def __getstate__(self) -> dict[str, Any]:
+        state = self._whole_state()
+        if "_sources" in state and get_spawning_popen() is None:  # but for a process that this one starts
+            state["_sources"] = None
+        return state
+
+    def _whole_state(self) -> dict[str, Any]:
+        """The state with what a pickle leaves out; see `ganaug.estimators.transport`."""
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_translators", None)  # built again from weights_
         if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it

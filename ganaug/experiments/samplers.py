@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, SMOTENC, BorderlineSMOTE, RandomOverSampler
-from imblearn.utils import check_sampling_strategy
 from sklearn.base import BaseEstimator
 
 from ganaug.exceptions import InvalidParameterError
@@ -91,11 +90,13 @@ class NeighborSampler(BaseEstimator):
 
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         """Add rows until the classes have the sizes wanted; the original ones come first, untouched."""
+        from ganaug.estimators.strategy import wanted_rows  # torch comes with it
+
         if self.method not in METHODS:
             raise InvalidParameterError(f"method={self.method!r} must be one of {', '.join(METHODS)}")
         y = np.asarray(y)
         table, seed = _Table(X), root_seed(self.random_state)
-        wanted = check_sampling_strategy(self.sampling_strategy, y, "over-sampling")
+        wanted = wanted_rows(self.sampling_strategy, y)
         for position, (label, n) in enumerate(wanted.items()):
             if n > 0:
                 new = self._rows(table, y[: table.n_rows], label, int(n), child_seed(seed, "class", position) % 2**31)

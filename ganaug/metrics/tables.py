@@ -11,6 +11,7 @@ import pandas as pd
 
 from ganaug.codecs.checks import check_names, check_size, each_column
 from ganaug.codecs.containers import CONTAINERS, container_of
+from ganaug.codecs.dtypes import floats_of
 from ganaug.codecs.plain import Table
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.metrics.resampling import Floats
@@ -19,8 +20,6 @@ __all__ = ["MAX_LEVELS", "ColumnKind", "TableReader"]
 
 # In joint shares and in features the levels beyond the most frequent ones are one.
 MAX_LEVELS = 20
-_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
-_DATES = ("datetime", "datetime64", "date")
 
 Values = npt.NDArray[Any]
 
@@ -90,7 +89,7 @@ def _series(raw: Any) -> pd.Series:
 
 def _kind_of(column: pd.Series, name: str) -> ColumnKind:
     holds = _holds(column)
-    if holds in ("number", "date"):
+    if holds != "category":
         return ColumnKind(name, "number")
     try:
         counts = column.astype(object).value_counts()  # the most frequent first, equals as they came
@@ -103,16 +102,21 @@ def _holds(column: pd.Series) -> str:
     dtype = column.dtype
     if pd.api.types.is_bool_dtype(dtype):
         return "category"
+    if isinstance(dtype, pd.ArrowDtype) or pd.api.types.is_object_dtype(dtype):
+        return "category" if _floats(column) is None else "float"
     if pd.api.types.is_numeric_dtype(dtype):
         return "number"
     if dtype.kind in "mM":
         return "date"
-    inferred = (
-        pd.api.types.infer_dtype(column, skipna=True)
-        if dtype.kind == "O" and not isinstance(dtype, pd.CategoricalDtype)
-        else ""
-    )
-    return "number" if inferred in _NUMBERS else "date" if inferred in _DATES else "category"
+    return "category"
+
+
+def _floats(column: pd.Series) -> Floats | None:
+    """Numbers of what Arrow keeps and of objects, read as the codec does; what it refuses is a category."""
+    try:
+        return floats_of(np.asarray(column) if column.dtype == object else column.array)
+    except InvalidTypeError:
+        return None
 
 
 def _read(column: pd.Series, kind: ColumnKind) -> Values:
@@ -121,6 +125,11 @@ def _read(column: pd.Series, kind: ColumnKind) -> Values:
 
 def _read_numbers(column: pd.Series) -> Floats:
     holds = _holds(column)
+    if holds == "float":
+        found = _floats(column)
+        if found is not None and np.isinf(found).any():
+            raise InvalidDataError("contains infinity; replace it with a finite number or NaN")
+        return np.full(len(column), np.nan) if found is None else found
     if holds == "date":
         since = column if column.dtype.kind == "m" else _since_epoch(column)
         return since.dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan)
@@ -135,7 +144,7 @@ def _read_numbers(column: pd.Series) -> Floats:
 
 def _since_epoch(column: pd.Series) -> pd.Series:
     dates = pd.to_datetime(column, utc=True)
-    return dates - pd.Timestamp(0, tz="UTC")
+    return dates - pd.Timestamp("1970-01-01", tz="UTC").as_unit("s")
 
 
 def _read_codes(column: pd.Series, kind: ColumnKind) -> npt.NDArray[np.int64]:

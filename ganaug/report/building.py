@@ -15,7 +15,7 @@ from ganaug.callbacks import say, wants_progress
 from ganaug.codecs.sources import resolve_samples
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import Finding, diagnose, evaluate
-from ganaug.metrics.diagnosis import CLASS_RULES
+from ganaug.metrics.diagnosis import CLASS_RULES, VERDICTS, trace_findings
 from ganaug.metrics.features import kind_of, n_rows
 from ganaug.metrics.registry import METRICS
 from ganaug.report import words
@@ -65,9 +65,11 @@ def quality_report(
 
     Parameters
     ----------
-    generator_or_samples : fitted generator, samples, or (samples, labels)
+    generator_or_samples : fitted generator, path of a model file, samples, or (samples, labels)
         A `TabularGAN`, `ImageGAN`, `SeriesGAN`, `GANOversampler` or anything with ``sample(n, label=...,
-        random_state=...) -> (X, y)``; or what one made: ``X_syn``, or the pair ``(X_syn, y_syn)``.
+        random_state=...) -> (X, y)``; the path of what one saved; or what one made: ``X_syn``, or the pair
+        ``(X_syn, y_syn)``. Of a generator the privacy light also says what the file, or else a pickle or a copy of the
+        object, gives away of single training samples.
     X : table, images or series of n rows
         The real samples that the generator was trained on. Not changed.
     y : array-like of shape (n,), optional
@@ -95,6 +97,8 @@ def quality_report(
     ------
     InvalidParameterError, InvalidDataError, InvalidTypeError
         Where the samples do not fit the real ones, or are none.
+    ModelFileError, ModelPathNotFoundError
+        Where a path holds no model.
 
     Notes
     -----
@@ -187,7 +191,10 @@ def _content(
     results: Results, sides: Sides, drawn: Drawn, data: dict[str, Any], seed: int, title: str | None
 ) -> dict[str, Any]:
     findings = _with_classes(sides.kind, diagnose(results), data)
-    lights, rules = traffic_lights(results, findings), thresholds()
+    of_samples, rules = traffic_lights(results, findings), thresholds()
+    at = next((i for i, finding in enumerate(findings) if finding.topic not in VERDICTS), len(findings))
+    findings[at:at] = trace_findings(drawn.traces)
+    lights = traffic_lights(results, findings)
     metrics = {
         name: {**entry, "by_class": {label_text(k): each for k, each in entry["by_class"].items()}, **_about(name)}
         for name, entry in results.items()
@@ -202,7 +209,7 @@ def _content(
         "title": title or _title(sides.kind, drawn),
         "kind": sides.kind,
         "verdict": findings[0].topic,
-        "summary": words.summary(sides.kind, data["n_synthetic"], findings, lights, made),
+        "summary": words.summary(sides.kind, data["n_synthetic"], findings, of_samples, made),
         "lights": {
             name: {"light": light, "question": QUESTIONS[name], "amber": rules[name]["warn"], "red": rules[name]["bad"]}
             for name, light in lights.items()
@@ -227,6 +234,7 @@ def _content(
         "histories": histories(drawn.generator),
         "curation": curation_rows(drawn.curation),
         "generator": generator_facts(drawn.generator),
+        "traces": drawn.traces,
     }
 
 

@@ -30,6 +30,7 @@ FAMILY_OF: dict[str, tuple[str, ...]] = {
     "told apart": ("fidelity",),
     "missing": ("fidelity",),
     "membership": ("privacy",),
+    "traces": ("privacy",),
     "utility": ("utility",),
 }
 # A generator that repeats a few samples makes nothing that looks like the whole.
@@ -94,11 +95,13 @@ def thresholds() -> dict[str, dict[str, str]]:
         "privacy": {
             "warn": (
                 f"over {d.COPIES_WARN:.0%} of the samples are ten times nearer to a training row than any other real "
-                f"row is; or an attacker tells who was in the training data with an AUC above {d.MEMBERSHIP_WARN:.2f}"
+                f"row is; or an attacker tells who was in the training data with an AUC above {d.MEMBERSHIP_WARN:.2f}; "
+                "or the model tells of categories or scores that single training samples stand out by"
             ),
             "bad": (
                 f"over {d.COPIES_BAD:.0%} are; or under {d.AUTHENTIC_BAD:.0%} of what real rows get are more than "
-                f"noisy copies; or the attacker's AUC is above {d.MEMBERSHIP_BAD:.2f}"
+                f"noisy copies; or the attacker's AUC is above {d.MEMBERSHIP_BAD:.2f}; or the model holds something by "
+                "which single training samples can be rebuilt or recognised"
             ),
         },
         "utility": {

@@ -76,7 +76,7 @@ class QualityReport:
         dict
             "title", "kind", "summary", "lights", "findings", "trust" (text), "data" (counts and classes), "metrics",
             "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories",
-            "curation" and "generator". A copy.
+            "curation", "generator" and "traces" (what the generator gives away of single training samples). A copy.
         """
         return copy.deepcopy(self._content)
 

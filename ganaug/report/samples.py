@@ -163,16 +163,22 @@ def _histories(content: Content) -> str:
     return f'<div class="grid pairs">{charts}</div>' if charts else ""
 
 
+def _count(n: int | None) -> str:
+    return "not checked" if n is None else f"{n:,}"
+
+
 def _curation(content: Content) -> str:
     if not content["curation"]:
         return ""
     names = [name for name in content["curation"][0] if name != "class"]
     rows = [
         f'<tr><th scope="row">{esc(row["class"])}</th>'
-        + "".join(cell(f"{row.get(name, 0):,}", "num") for name in names)
+        + "".join(cell(_count(row.get(name, 0)), "num") for name in names)
         + "</tr>"
         for row in content["curation"]
     ]
     note = "Candidates drawn, those kept, and those refused because of each rule."
+    if any(row.get("copies", 0) is None for row in content["curation"]):
+        note += " Copies were not looked for: a saved model does not hold what they would be compared with."
     heads = ["Class", *(name.replace("_", " ") for name in names)]
     return table("Curation", heads, rows, note=note, numbers=range(1, len(names) + 1))

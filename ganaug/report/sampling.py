@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -12,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ganaug.estimators.rows import n_rows, stacked
+from ganaug.estimators.saving import read
+from ganaug.estimators.traces import traces
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.seeding import child_seed
 from ganaug.summaries import label_text
@@ -36,13 +39,16 @@ class Drawn:
         Label to counts of candidates.
     note : str
         Why classes are not compared; empty where they are, or where there are none.
+    traces : dict
+        What the generator, or the file that it was read from, gives away of single training samples.
     """
 
     X: Any
     y: Any = None
     generator: Any = None
-    curation: dict[str, dict[str, int]] = field(default_factory=dict)
+    curation: dict[str, dict[str, int | None]] = field(default_factory=dict)
     note: str = ""
+    traces: dict[str, Any] = field(default_factory=dict)
 
 
 def draw(source: Any, y: Any, kind: str, n_samples: Any, seed: int) -> Drawn:
@@ -50,7 +56,7 @@ def draw(source: Any, y: Any, kind: str, n_samples: Any, seed: int) -> Drawn:
 
     Parameters
     ----------
-    source : generator, samples or (samples, labels)
+    source : generator, path of a model file, samples or (samples, labels)
     y : array-like or None
         Real labels.
     kind : {"table", "image", "series"}
@@ -62,6 +68,9 @@ def draw(source: Any, y: Any, kind: str, n_samples: Any, seed: int) -> Drawn:
     InvalidTypeError, InvalidParameterError, InvalidDataError
         For what is neither, for a wrong number, or for a generator that returns something else.
     """
+    given_away: dict[str, Any] = {}
+    if isinstance(source, (str, os.PathLike)):
+        given_away, source = traces(source), read(source)[0]  # it tells of traces itself, so that load need not
     if isinstance(source, type):
         raise InvalidTypeError(f"{source.__name__} is a class; give a fitted generator, samples or (X_syn, y_syn)")
     if isinstance(source, tuple) and len(source) == 2:
@@ -70,9 +79,11 @@ def draw(source: Any, y: Any, kind: str, n_samples: Any, seed: int) -> Drawn:
         given = Drawn(source)
     elif hasattr(source, "sample"):
         given = _drawn(source, y, _checked(n_samples), MOST[kind], seed)
+        given.traces = given_away or traces(source)
     else:
         raise InvalidTypeError(
-            f"a {type(source).__name__} is neither a fitted generator with sample(), nor samples, nor (X_syn, y_syn)"
+            f"a {type(source).__name__} is neither a fitted generator with sample(), nor the path of a model file, nor "
+            "samples, nor (X_syn, y_syn)"
         )
     if given.generator is None and n_samples is not None:
         raise InvalidParameterError(f"n_samples={n_samples!r} says how many to draw; the samples given are taken whole")
@@ -104,7 +115,7 @@ def _drawn(generator: Any, y: Any, n_samples: Any, most: int, seed: int) -> Draw
     counts = pd.Series(np.asarray(y)).astype(object).value_counts()
     wanted = n_samples if isinstance(n_samples, dict) else _planned(_labels(generator, counts), counts, n_samples, most)
     parts, labels = [], []
-    curation: dict[str, dict[str, int]] = {}
+    curation: dict[str, dict[str, int | None]] = {}
     for label, n in wanted.items():
         X, own = _pair(generator.sample(n, label=label, **_seeded(takes, seed, label_text(label))))
         if n_rows(X) != n or own is None:
@@ -153,5 +164,5 @@ def _pair(made: Any) -> tuple[Any, Any]:
     return made if isinstance(made, tuple) and len(made) == 2 else (made, None)
 
 
-def _curation(generator: Any) -> dict[str, dict[str, int]]:
+def _curation(generator: Any) -> dict[str, dict[str, int | None]]:
     return {label_text(label): dict(row) for label, row in getattr(generator, "curation_", {}).items()}

@@ -76,9 +76,12 @@ def histories(generator: Any) -> list[dict[str, Any]]:
     return found
 
 
-def curation_rows(curation: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
-    """One row for each label: candidates drawn, kept, and refused by each rule."""
-    return [{"class": label, **{name: int(n) for name, n in row.items()}} for label, row in curation.items()]
+def curation_rows(curation: Mapping[str, Mapping[str, int | None]]) -> list[dict[str, Any]]:
+    """One row for each label: candidates drawn, kept, and refused by each rule; None where a rule could not judge."""
+    return [
+        {"class": label, **{name: None if n is None else int(n) for name, n in row.items()}}
+        for label, row in curation.items()
+    ]
 
 
 def _plain(value: Any) -> Any:

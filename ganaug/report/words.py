@@ -50,6 +50,10 @@ _PRIVACY = {
     "warn": "Some may give training {things} away: look at the copies before you share them.",
     "bad": "Do not share them: training {things} can be read off them.",
 }
+_TRACES = {
+    "bad": "Do not share the model itself: it holds traces of single training {things}.",
+    "warn": "Before you share the model itself, read what it gives away of single training {things}.",
+}
 
 
 def summary(
@@ -71,6 +75,8 @@ def summary(
     sentences += [f"They also {text.format(things=things)}." for topic, text in _OPENINGS.items() if topic in others]
     if first.topic != "copying" and lights["privacy"] in _PRIVACY:
         sentences.append(_PRIVACY[lights["privacy"]].format(things=things))
+    traces = next((f.severity for f in findings if f.topic == "traces"), "good")
+    sentences += [_TRACES[traces].format(things=things)] if traces in _TRACES else []
     if first.topic != "utility":  # else it is said already
         enough = any(f.topic == "utility" and "nothing to gain" in f.text for f in findings)
         sentences.append(_UTILITY["enough" if enough else lights["utility"]].format(things=things))

@@ -57,7 +57,7 @@ class Blend(NamedTuple):
 NONE = Blend(0.0)
 
 
-def candidates(blend: Any, weighs: bool) -> tuple[list[Blend], bool]:
+def candidates(blend: Any, weighs: bool, balances: bool | None = None) -> tuple[list[Blend], bool]:
     """The blends to judge, none first; and whether the last one is an order, not a question.
 
     Parameters
@@ -65,28 +65,31 @@ def candidates(blend: Any, weighs: bool) -> tuple[list[Blend], bool]:
     blend : "auto", float, Blend, or list of float and Blend
         As the user gave it.
     weighs : bool
-        Whether the estimator's ``fit`` takes ``sample_weight``.
+        Whether the estimator takes weights of rows.
+    balances : bool, optional
+        Whether it can weigh classes the same; by default if it takes weights of rows.
 
     Raises
     ------
     InvalidParameterError
         If it is none of these, or needs weights that the estimator does not take.
     """
+    balances = weighs if balances is None else balances
     weights = WEIGHTS if weighs else WEIGHTS[:1]
     if isinstance(blend, str):
         options.choice("blend", blend, ["auto"])
-        given = [Blend(0.0, 1.0, "balanced")] if weighs else []
+        given = [Blend(0.0, 1.0, "balanced")] if balances else []
         given += [Blend(share, weight) for share in SHARES for weight in weights]
     elif isinstance(blend, (Real, Blend)):
-        return list(dict.fromkeys([NONE, _checked(blend, weighs)])), True
+        return list(dict.fromkeys([NONE, _checked(blend, weighs, balances)])), True
     elif isinstance(blend, Iterable):
         given = [
             one
             for item in blend
             for one in (
-                [_checked(item, weighs)]
+                [_checked(item, weighs, balances)]
                 if isinstance(item, Blend)
-                else [Blend(_checked(item, weighs).share, weight) for weight in weights]
+                else [Blend(_checked(item, weighs, balances).share, weight) for weight in weights]
             )
         ]
         if not given:
@@ -97,14 +100,18 @@ def candidates(blend: Any, weighs: bool) -> tuple[list[Blend], bool]:
     return list(dict.fromkeys([NONE, *(one if one.share else one._replace(weight=1.0) for one in given)])), False
 
 
-def _checked(item: Any, weighs: bool) -> Blend:
+def _checked(item: Any, weighs: bool, balances: bool) -> Blend:
     one = item if isinstance(item, Blend) else Blend(options.number("blend", item, 0, 1))
     options.number("blend: share", one.share, 0, 1)
     options.number("blend: weight", one.weight, 0, open_low=True)
     if one.class_weight is not None:
         options.choice("blend: class_weight", one.class_weight, ["balanced"])
-    if not weighs and (one.weight != 1 or one.class_weight is not None):
+    if not weighs and one.weight != 1:
         raise InvalidParameterError(f"blend={one!r} needs an estimator whose fit has a parameter sample_weight")
+    if not balances and one.class_weight is not None:
+        raise InvalidParameterError(
+            f"blend={one!r} needs an estimator with a parameter class_weight, or whose fit takes sample_weight"
+        )
     return one if one.share else one._replace(weight=1.0)
 
 
@@ -122,15 +129,20 @@ class Pool:
         In (0, 1), evenly spread within each class in random order. A blend of
         share s takes the rows whose turn is below s, so that a smaller blend is
         part of every larger one.
+    weights : ndarray of shape (n_real,) or None
+        Of the real rows, where the user gave some. A synthetic row weighs what a real one of its class does on average.
     """
 
     X: Any
     y: npt.NDArray[Any]
     n_real: int
     turn: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64] | None = None
 
 
-def pooled(oversampler: Any, X: Any, y: npt.NDArray[Any], seed: int) -> Pool:
+def pooled(
+    oversampler: Any, X: Any, y: npt.NDArray[Any], seed: int, weights: npt.NDArray[np.float64] | None = None
+) -> Pool:
     """Fit the oversampler, once, and keep all that it makes.
 
     Raises
@@ -152,7 +164,7 @@ def pooled(oversampler: Any, X: Any, y: npt.NDArray[Any], seed: int) -> Pool:
         # some samplers order their rows, so that the first ones are not a fair part of all
         order = numpy_generator(child_seed(seed, "order", code)).permutation(len(here))
         turn[here] = (order + 0.5) / max(1, len(here))
-    return Pool(X_all, labels, n, turn)
+    return Pool(X_all, labels, n, turn, weights)
 
 
 def blended(pool: Pool, blend: Blend) -> tuple[Any, npt.NDArray[Any], npt.NDArray[np.float64] | None]:
@@ -161,9 +173,22 @@ def blended(pool: Pool, blend: Blend) -> tuple[Any, npt.NDArray[Any], npt.NDArra
     rows = np.concatenate([np.arange(pool.n_real), chosen])
     X = pool.X if len(rows) == len(pool.y) else _safe_indexing(pool.X, rows)
     y = pool.y[rows]
-    if blend.class_weight is None and blend.weight == 1:
+    if blend.class_weight is None and blend.weight == 1 and pool.weights is None:
         return X, y, None
     weights = np.where(rows < pool.n_real, 1.0, blend.weight)
+    if pool.weights is not None:
+        weights *= _usual_weights(pool)[rows]
     if blend.class_weight is not None:
         weights = weights * compute_sample_weight(blend.class_weight, y)
     return X, y, weights
+
+
+def _usual_weights(pool: Pool) -> npt.NDArray[np.float64]:
+    """The weights given of the real rows, and of each synthetic one the mean of its class."""
+    assert pool.weights is not None
+    real = pool.y[: pool.n_real]
+    usual = np.concatenate([pool.weights, np.ones(len(pool.y) - pool.n_real)])
+    for label in np.unique(pool.y[pool.n_real :]):
+        own = pool.weights[real == label]
+        usual[pool.n_real :][pool.y[pool.n_real :] == label] = own.mean() if len(own) else 1.0
+    return usual

@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug.estimators import options
-from ganaug.estimators.rows import check_rows
+from ganaug.estimators.rows import check_lengths, check_rows
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.oversampling import GANOversampler
 from ganaug.selection.finishing import CALIBRATIONS
 
-__all__ = ["calibration", "classifier", "data", "sampler"]
+__all__ = ["calibration", "classifier", "data", "groups", "sampler"]
 
 
 def classifier(given: Any) -> Any:
@@ -59,8 +60,29 @@ def data(X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
     if not hasattr(X, "shape"):
         X = np.asarray(X)
     check_rows(X)
+    check_lengths(X, y)
     assert_all_finite(y, input_name="y")
     labels = column_or_1d(y, warn=True)
     check_classification_targets(labels)
     X, labels = indexable(X, labels)
     return X, labels
+
+
+def groups(given: Any, n: int) -> npt.NDArray[Any] | None:
+    """The group of each row, or None.
+
+    Raises
+    ------
+    InvalidDataError
+        If they are not as many as the rows, or one is missing.
+    """
+    if given is None:
+        return None
+    found = np.asarray(given)
+    if found.shape != (n,):
+        raise InvalidDataError(f"groups has shape {found.shape}, and X has {n} rows; give a group for each row")
+    if pd.isna(found).any():
+        raise InvalidDataError(
+            f"groups: {int(pd.isna(found).sum())} rows have none; give each a group, if only its own"
+        )
+    return np.unique(found.astype(str) if found.dtype == object else found, return_inverse=True)[1]

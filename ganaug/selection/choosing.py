@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterEr
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.selection.blends import Blend
 from ganaug.selection.finishing import Finish
-from ganaug.selection.folds import held_out, splits
+from ganaug.selection.folds import fewest_groups, held_out, splits
 from ganaug.selection.judging import EXPECTED, UNEXPECTED, Judge, best_blend, evidence, no_evidence, out_of_fold
 from ganaug.selection.metric import Metric
 from ganaug.selection.verdict import judged, unjudged
@@ -62,6 +63,8 @@ def choose(
     calibration: str | None,
     seed: int,
     n_jobs: int | None,
+    weights: npt.NDArray[np.float64] | None = None,
+    groups: npt.NDArray[Any] | None = None,
 ) -> Choice:
     """Choose among blends; parameters as of `AugmentedClassifier`, checked.
 
@@ -71,6 +74,8 @@ def choose(
         None first.
     fixed : bool
         Whether the last blend is an order.
+    weights, groups : ndarray of shape (n,), optional
+        Of the rows; checked.
 
     Raises
     ------
@@ -87,14 +92,16 @@ def choose(
     tuned = None if threshold is False or threshold == "tune" else Metric("threshold", threshold, classes, sizes)
     place = len(blends) - 1 if fixed and len(classes) > 1 else 0
     why = _unjudged_because(classes, sizes, fixed and calibration is None and threshold is False)
-    parts = [] if why else splits(cv, X, y, sizes, seed)
+    if not why and groups is not None and isinstance(cv, Integral) and fewest_groups(y, groups) < 2:
+        why = "a class occurs in one group only, so that no fold can hold one out, and nothing was judged"
+    parts = [] if why else splits(cv, X, y, sizes, seed, groups)
     if not parts:
         return Choice(place, _marked(no_evidence(blends), place), unjudged(blends[place], why), None, 0)
     with warnings.catch_warnings(), main_thread_interrupts() as interrupt:
         # A fold has fewer rows than the whole: what is true of the whole is said when all rows are trained on.
         for told in (FewSamplesWarning, DataWarning, UndefinedMetricWarning):
             warnings.simplefilter("ignore", told)
-        folds = held_out(estimator, oversampler, blends, X, y, parts, seed, n_jobs)
+        folds = held_out(estimator, oversampler, blends, X, y, parts, seed, n_jobs, weights)
         if interrupt.requested:
             raise KeyboardInterrupt
         rows, said = out_of_fold(folds, 0)

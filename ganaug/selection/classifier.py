@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import get_tags
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ganaug.exceptions import InvalidDataError
 from ganaug.seeding import child_seed, root_seed
@@ -18,8 +18,9 @@ from ganaug.selection import checks
 from ganaug.selection.blends import Blend, Pool, candidates, pooled
 from ganaug.selection.choosing import choose
 from ganaug.selection.finishing import Finish
-from ganaug.selection.folds import fitted, seeded
+from ganaug.selection.folds import fitted, of_kept_rows, seeded
 from ganaug.selection.responses import record
+from ganaug.selection.weighting import Weighting, checked_weights
 from ganaug.surroundings import own_surroundings
 
 __all__ = ["AugmentedClassifier"]
@@ -55,15 +56,17 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         What is tried. A share in [0, 1] is the part of the oversampler's rows
         used: 0 none, 1 all the way to balance. A list is compared with none,
         and each share with synthetic rows at full and at half weight, if the
-        estimator's ``fit`` takes ``sample_weight``. "auto" tries 0.25, 0.5 and
-        1, and also "balanced" class weights without synthetic rows. A single
-        number or `Blend` is an order: it is not compared, unless a threshold or
+        estimator's ``fit`` takes ``sample_weight``, or that of a Pipeline's last step does. "auto" tries 0.25, 0.5 and
+        1, and also "balanced" class weights without synthetic rows, as weights of rows or by the estimator's
+        ``class_weight``. A single number or `Blend` is an order: it is not compared, unless a threshold or
         calibration needs the inner folds anyway.
     scoring : str or callable, default="average_precision"
         What a blend must be better at; as in scikit-learn. Where two classes
         hold no label 1, metrics by name take the rarer class as the positive one.
     cv : int, splitter or iterable, default=3
-        Inner folds. An integer is lowered to the rows of the smallest class.
+        Inner folds. An integer is lowered to the rows of the smallest class; with ``groups``, to the groups in which
+        each class occurs, and no group is split. A list of splits fits one X only: give a splitter where the
+        `AugmentedClassifier` itself is cross-validated.
     threshold : False, "tune", or a scorer, default=False
         "tune" moves the threshold of ``predict``, for two classes, to where
         held-out rows score best on ``scoring``, or on balanced accuracy if
@@ -170,7 +173,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     @own_surroundings
-    def fit(self, X: Any, y: Any) -> AugmentedClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> AugmentedClassifier:
         """Judge the blends, choose one, and train on all rows with it.
 
         Parameters
@@ -179,6 +182,13 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             Real rows, as the estimator takes them. Not changed.
         y : array-like of shape (n_samples,)
             Labels.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows in every training of the estimator, at least 0; a row of weight 0 is left out, also by
+            the oversampler. A synthetic row weighs what a real one of its class does on average, times the weight of
+            the blend. The oversampler and the scores see rows without weights.
+        groups : array-like of shape (n_samples,), optional
+            Group of each row, for the inner folds: rows of one group are never trained on and held out in one fold.
+            ``set_fit_request(sample_weight=True, groups=True)`` has an outer cross-validation or Pipeline hand both on.
 
         Returns
         -------
@@ -190,9 +200,17 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             Naming the parameter. Errors of the estimator come as they are.
         """
         estimator, oversampler = checks.classifier(self.estimator), checks.sampler(self.oversampler, self.verbose)
-        blends, fixed = candidates(self.blend, has_fit_parameter(estimator, "sample_weight"))
+        weighting = Weighting.of(estimator)
+        blends, fixed = candidates(self.blend, weighting.rows is not None, weighting.balances)
         X, labels = checks.data(X, y)
         validate_data(self, X, skip_check_array=True)
+        weights, cv = checked_weights(sample_weight, X, weighting, estimator), self.cv
+        groups = checks.groups(groups, len(labels))
+        if weights is not None and not weights.all():
+            kept = np.flatnonzero(weights)
+            cv = of_kept_rows(cv, X, labels, kept)
+            X, labels, weights = _safe_indexing(X, kept), labels[kept], weights[kept]
+            groups = None if groups is None else groups[kept]
         seed = root_seed(self.random_state)
         choice = choose(
             estimator,
@@ -202,17 +220,19 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             labels,
             fixed=fixed,
             scoring=self.scoring,
-            cv=self.cv,
+            cv=cv,
             threshold=self.threshold,
             calibration=checks.calibration(self.calibrate),
             seed=seed,
             n_jobs=self.n_jobs,
+            weights=weights,
+            groups=groups,
         )
         blend, sampler, seed = blends[choice.place], None, child_seed(seed, "all")
-        pool = Pool(X, labels, len(labels), np.zeros(0))
+        pool = Pool(X, labels, len(labels), np.zeros(0), weights)
         if blend.share > 0:
             sampler = seeded(oversampler, seed)
-            pool = pooled(sampler, X, labels, seed)
+            pool = pooled(sampler, X, labels, seed, weights)
         self.estimator_ = fitted(estimator, pool, blend, seed)
         self.oversampler_ = sampler
         self.classes_ = np.unique(labels)

@@ -220,8 +220,8 @@ class SyntheticSwap(_FromFile):
     class_key : str, default="label"
         The argument of the call that holds the item's class.
     classes : sequence, optional
-        ``dataset.classes``: what the labels 0, 1, ... stand for, if the
-        generator was trained on names.
+        ``dataset.classes``: what the labels 0, 1, ... stand for, if the generator was trained on names, or on a
+        dataset with named classes, which may have had other numbers.
     missing : {"error", "keep"}, default="error"
         What happens to a class of which there are no images: an error, or the image stays real.
     resize : bool, default=False

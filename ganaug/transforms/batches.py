@@ -40,8 +40,8 @@ class SyntheticBlend(FromPool):
     p : float, default=1.0
         Probability that a batch is touched at all.
     classes : sequence, optional
-        ``dataset.classes``: what the labels 0, 1, ... stand for, if the
-        generator was trained on names.
+        ``dataset.classes``: what the labels 0, 1, ... stand for, if the generator was trained on names, or on a
+        dataset with named classes, which may have had other numbers.
     missing : {"error", "keep"}, default="error"
         What happens to labels of which the pool has no images: an error, or they stay real.
     mean, std : float or sequence of floats, optional
@@ -57,12 +57,17 @@ class SyntheticBlend(FromPool):
         distributed training without workers give each rank a seed of its own.
     labels_getter : callable or "default", default="default"
         How to find the labels in the batch, as in `v2.MixUp`: by default its
-        second item, or the entry of a dict whose key contains "label".
+        second item (after several views the first vector), or the entry of a dict whose key contains "label".
 
     Raises
     ------
     InvalidParameterError, InvalidTypeError, InvalidDataError
         For a share outside [0, 1], unknown classes, other channels, sizes or ranges.
+
+    Notes
+    -----
+    Several views of an image, ``(view1, view2, labels)``, are replaced together, by the same synthetic image. Stacks
+    of images are told by `tv_tensors.Image`, or else by having the channels and dtype of the first one.
 
     See Also
     --------
@@ -121,7 +126,7 @@ class SyntheticBlend(FromPool):
         rows = np.sort(rng.choice(eligible, min(count, len(eligible)), replace=False)).astype(np.int64)
         wanted = rng.integers(len(self.pool.labels), size=len(rows)) if balanced else codes[rows]
         if balanced:
-            named = [self._names.batch_label(self.pool.labels[code]) for code in wanted]
+            named = [self._names.batch_label(self.pool.labels[code], self.pool) for code in wanted]
             labels = labels.clone()
             where = torch.from_numpy(rows).to(labels.device)
             labels[where] = torch.tensor(named, dtype=labels.dtype, device=labels.device)

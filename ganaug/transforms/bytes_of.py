@@ -74,7 +74,7 @@ def _colours_last(found: tuple[int, ...], shape: Sequence[int] | None, layout: s
 
 
 def _scaled(array: npt.NDArray[Any], value_range: tuple[float, float] | None) -> ByteImages:
-    if array.dtype == np.uint8:
+    if array.dtype == np.uint8 and value_range is None:
         return array
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
@@ -130,6 +130,37 @@ def fitted_to(images: ByteImages, wanted: tuple[int, int, int], resize: bool) ->
     resized = F.interpolate(floats, size=wanted[1:], mode="bilinear", antialias=True, align_corners=False)
     out: ByteImages = resized.round().clamp(0, 255).to(torch.uint8).numpy()
     return out
+
+
+def check_values(generator: Any, value_range: tuple[float, float] | None) -> None:
+    """Refuse a generator that was fitted on values of which this range makes no images.
+
+    What it returns may lie in [0, 1] by chance, where it was fitted on -2 to 2; what it was fitted on tells.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming both ranges.
+    """
+    from ganaug.codecs.profiles import PICTURE, DataProfile, ValueProfile, difference  # a worker needs none of it
+
+    profile = getattr(generator, "data_profile_", None)
+    values = profile.values if isinstance(profile, DataProfile) else None
+    if values is None or values.ends is None or values.high <= values.low:
+        return
+    stack = getattr(getattr(generator, "codec_", None), "_stack", None)
+    family = getattr(stack, "family", "float")
+    low, high = value_range or ((0.0, 1.0) if family == "float" else (0.0, 255.0))
+    if family == "boolean":
+        return
+    slack = 0.1 * (high - low)
+    whole = ValueProfile("picture", (tuple(np.linspace(low, high, len(PICTURE)).tolist()),), (low, high))
+    beyond = values.low < low - slack or values.high > high + slack
+    if beyond or values.high - values.low < (high - low) / 64 or difference(values, whole) is not None:
+        raise InvalidDataError(
+            f"the generator was fitted on images with values {values}, and {low:g} to {high:g} is to become black to "
+            "white; give value_range=(low, high), what becomes black and white, or fit it on images before v2.Normalize"
+        )
 
 
 def check_range(value_range: Any) -> tuple[float, float] | None:

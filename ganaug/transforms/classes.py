@@ -20,7 +20,8 @@ class ClassNames:
     Parameters
     ----------
     classes : sequence or None
-        What the labels 0, 1, ... stand for. None: labels are the pool's own.
+        What the labels 0, 1, ... stand for; they are matched by name where the pool knows names too. None: labels
+        are the pool's own.
     missing : {"error", "keep"}
         What a label means of which the pool has no image: an error, or -1.
     """
@@ -37,7 +38,14 @@ class ClassNames:
         """Refuse a pool of other classes."""
         if self.classes is None:
             return
-        strange = [label for label in pool.labels if label not in self.classes]
+        named = [pool.class_names.get(label, label) for label in pool.labels]
+        strange = [name for name in named if name not in self.classes]
+        if strange and not any(isinstance(name, str) for name in named) and isinstance(self.classes[0], str):
+            raise InvalidDataError(
+                f"the generator makes {', '.join(map(repr, strange[:5]))} and does not know what these classes are "
+                "called, so that classes= cannot be matched with them; leave it out if the batches' labels are these "
+                "numbers, or fit the generator on a dataset with .classes"
+            )
         if strange:
             raise InvalidDataError(
                 f"the generator makes {', '.join(map(repr, strange[:5]))}, and classes= has only "
@@ -51,12 +59,14 @@ class ClassNames:
             if not 0 <= name < len(self.classes):
                 raise InvalidDataError(f"label {name!r} has no name among the {len(self.classes)} of classes=")
             name = self.classes[int(name)]
-        code = pool.code(name)
+        code = pool.code_of(name)
         if code is not None:
             return code
         if self.missing == "keep":
             return -1
-        known = ", ".join(map(repr, pool.labels[:10])) + (", ..." if len(pool.labels) > 10 else "")
+        known = ", ".join(repr(pool.class_names.get(label, label)) for label in pool.labels[:10]) + (
+            ", ..." if len(pool.labels) > 10 else ""
+        )
         hint = (
             "give classes=dataset.classes"
             if self.classes is None and not isinstance(name, str) and isinstance(pool.labels[0], str)
@@ -64,10 +74,10 @@ class ClassNames:
         )
         raise InvalidDataError(f"the pool has no images of class {name!r}, only of {known}; {hint}")
 
-    def batch_label(self, name: Any) -> int:
+    def batch_label(self, name: Any, pool: SamplePool) -> int:
         """The integer that stands for a class of the pool in a batch."""
         if self.classes is not None:
-            return self.classes.index(name)
+            return self.classes.index(pool.class_names.get(name, name))
         if isinstance(name, int):
             return int(name)
         raise InvalidDataError(f"class {name!r} has no number; give classes=dataset.classes")

@@ -100,14 +100,8 @@ class FromPool(v2.Transform):
                 f"{type(self).__name__} puts whole images in the place of others, and the batch has "
                 f"{type(tied[0]).__name__}, which would not fit them any more"
             )
-        marked = any(isinstance(item, tv_tensors.Image) for item in flat_inputs)
-        needs, found = [], False
-        for item in flat_inputs:
-            image = isinstance(item, tv_tensors.Image) if marked else isinstance(item, Tensor) and item.ndim == 4
-            image = image and (marked or not found)
-            found = found or image
-            needs.append(image or item is labels)
-        return needs
+        images = _images_of([item for item in flat_inputs if item is not labels], type(self).__name__)
+        return [item is labels or any(item is image for image in images) for item in flat_inputs]
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Which rows change, and into what: ``rows`` of the batch, ``picks`` in the pool."""
@@ -152,6 +146,23 @@ class FromPool(v2.Transform):
     def _drawn(self, labels: Tensor, rng: np.random.Generator) -> dict[str, Any]:
         """What is random about a batch with these labels."""
 
+    def _check_normalised(self, real: Tensor) -> None:
+        """See that ``mean=`` and ``std=`` are what was done to the batch."""
+        if self.mean is None or self.std is None:
+            return
+        low, high = (float(v) for v in torch.aminmax(real.float()))
+        black = max((0 - mean) / std for mean, std in zip(*_of_equal_length(self.mean, self.std), strict=True))
+        white = max((1 - mean) / std for mean, std in zip(*_of_equal_length(self.mean, self.std), strict=True))
+        least = min((0 - mean) / std for mean, std in zip(*_of_equal_length(self.mean, self.std), strict=True))
+        bare = low >= -0.01 and high <= 1.01 and high - low > 0.1 and black < -0.25
+        width = white - least
+        if bare or low < least - 0.25 * width or high > white + 0.25 * width:
+            raise InvalidDataError(
+                f"mean= and std= say that the batch is normalised, to {least:.3g} to {white:.3g}, but its images are "
+                f"from {low:.3g} to {high:.3g}; leave mean= and std= out, or put the transform where v2.Normalize was "
+                "applied with them"
+            )
+
     @abstractmethod
     def _made(self, real: Tensor, synthetic: Tensor, params: dict[str, Any]) -> Tensor:
         """What takes the place of the real images, of these and of synthetic ones."""
@@ -165,6 +176,12 @@ class FromPool(v2.Transform):
         _, channels, height, width = real.shape
         images = torch.from_numpy(fitted_to(self._pool.take(picks), (channels, height, width), self.resize))
         if real.dtype == torch.uint8:
+            most = int(real.max())
+            if (most == 1) != (self._pool.brightest == 1) and min(most, self._pool.brightest) > 0:
+                raise InvalidDataError(
+                    f"the batch's images are bytes up to {most} and the pool's up to {self._pool.brightest}: one side "
+                    "holds 0 and 1, the other 0 to 255; bring them to one scale (SamplePool.generate has value_range=)"
+                )
             return images.to(real.device)
         if not real.is_floating_point():
             raise InvalidTypeError(f"the batch's images are {real.dtype}; they must be uint8 or floats")
@@ -186,7 +203,28 @@ class FromPool(v2.Transform):
                 raise InvalidParameterError(
                     f"mean= and std= have {values.shape[1]} entries and the images {channels} channels"
                 )
+        self._check_normalised(real)
         return ((floats - mean) / std).to(real.dtype)
+
+
+def _images_of(items: list[Any], name: str) -> list[Tensor]:
+    """The images of a batch, all views of them: those marked as such, or every stack like the first."""
+    marked = [item for item in items if isinstance(item, tv_tensors.Image)]
+    stacks = [item for item in items if isinstance(item, Tensor) and item.ndim == 4]
+    images = marked or [
+        item for item in stacks if item.shape[1] == stacks[0].shape[1] and item.dtype == stacks[0].dtype
+    ]
+    if not images:
+        return []
+    for item in items:
+        tied = isinstance(item, Tensor) and item.ndim in (3, 4) and not any(item is image for image in images)
+        if tied and len(item) == len(images[0]) and item.shape[-2:] == images[0].shape[-2:]:
+            raise InvalidTypeError(
+                f"{name} puts whole images in the place of others, and beside images of shape {tuple(images[0].shape)} "
+                f"the batch has {item.dtype} of shape {tuple(item.shape)}. A mask would not fit them any more: leave "
+                "it out. If it is a view of the same images, mark all views as tv_tensors.Image(view)"
+            )
+    return images
 
 
 def _labels() -> Tensor:
@@ -197,9 +235,11 @@ def _labels() -> Tensor:
 
 
 def _default_labels(batch: Any) -> Any:
-    """The second item of a batch, or the entry of a dict whose key says label."""
+    """The second item of a batch (or, after several views, the first vector), or the entry whose key says label."""
     if isinstance(batch, (tuple, list)) and len(batch) > 1:
-        batch = batch[1]
+        views = isinstance(batch[1], Tensor) and batch[1].ndim == 4
+        vectors = [item for item in batch[2:] if isinstance(item, Tensor) and item.ndim == 1] if views else []
+        batch = vectors[0] if vectors else batch[1]
     if isinstance(batch, Mapping):
         keys = [key for key in batch if isinstance(key, str) and "label" in key.lower()]
         exact = [key for key in keys if key.lower() in {"labels", "label"}]
@@ -207,6 +247,11 @@ def _default_labels(batch: Any) -> Any:
             raise InvalidDataError(f"no key of the batch says label: {list(batch)}; give labels_getter=")
         return batch[(exact or keys)[0]]
     return batch
+
+
+def _of_equal_length(one: tuple[float, ...], other: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    length = max(len(one), len(other))
+    return one * length if len(one) == 1 else one, other * length if len(other) == 1 else other
 
 
 def _normalisation(mean: Any, std: Any) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.seeding import child_seed, root_seed
 from ganaug.surroundings import own_surroundings
-from ganaug.transforms.bytes_of import ByteImages, check_range, to_bytes
+from ganaug.transforms.bytes_of import ByteImages, check_range, check_values, to_bytes
 from ganaug.transforms.makers import counts_of, makers_of, plain_label
 from ganaug.transforms.storage import read_pool, write_pool
 from ganaug.types import IntArray
@@ -24,6 +24,8 @@ LAYOUTS = ("auto", "NCHW", "NHWC")
 
 # Images asked of the generator at once: its floats must fit into memory, the pool's bytes may be a file.
 _AT_ONCE = 512
+# Images that are looked at to tell bytes from flags.
+LOOKED_AT = 64
 
 
 class SamplePool:
@@ -39,6 +41,8 @@ class SamplePool:
         Of all classes. Not copied.
     labels : sequence of length n
         The class of each image.
+    class_names : dict of label to str, optional
+        What the classes are called. A generator that was fitted on a dataset with named classes tells it.
 
     Attributes
     ----------
@@ -48,6 +52,8 @@ class SamplePool:
         Images of each.
     shape : tuple
         (C, H, W).
+    class_names : dict
+        Label to name; empty where none is known.
     path : Path or None
         The file that is mapped.
 
@@ -71,7 +77,7 @@ class SamplePool:
     SamplePool of 6 images (3, 8, 8): 'cat' 4, 'dog' 2
     """
 
-    def __init__(self, images: ByteImages, labels: Iterable[Any]) -> None:
+    def __init__(self, images: ByteImages, labels: Iterable[Any], class_names: Mapping[Any, str] | None = None) -> None:
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
             raise InvalidTypeError(
                 "a pool holds a uint8 array of shape (n, C, H, W), got "
@@ -83,11 +89,15 @@ class SamplePool:
         self._images = images
         self.labels = tuple(dict.fromkeys(named))
         self._code = {label: code for code, label in enumerate(self.labels)}
+        known = {plain_label(label): str(name) for label, name in (class_names or {}).items()}
+        self.class_names = {label: known[label] for label in self.labels if label in known}
+        self._code_of_name = {name: self._code[label] for label, name in self.class_names.items()}
         codes = np.array([self._code[label] for label in named])
         self._order: IntArray = np.argsort(codes, kind="stable").astype(np.int64)
         self.counts: IntArray = np.bincount(codes).astype(np.int64)
         self._starts: IntArray = np.cumsum(self.counts) - self.counts
         self.path: Path | None = None
+        self._brightest: int | None = None
 
     @classmethod
     @own_surroundings
@@ -143,6 +153,12 @@ class SamplePool:
             raise InvalidParameterError(f"layout={layout!r} is unknown; choose one of: {', '.join(map(repr, LAYOUTS))}")
         makers = makers_of(generator, labels)
         bounds = check_range(value_range)
+        from ganaug.codecs.profiles import class_names as class_names_of  # a worker needs none of what that imports
+
+        names: dict[Any, str] = {}
+        for label, maker in makers.items():
+            names |= {own: name for own, name in class_names_of(maker).items() if own == label}
+            check_values(maker, bounds)
         wanted = counts_of(n, list(makers))
         base = root_seed(seed)
         parts, named = [], []
@@ -159,7 +175,7 @@ class SamplePool:
         shapes = sorted({part.shape[1:] for part in parts})
         if len(shapes) > 1:
             raise InvalidDataError(f"the generators make images of several shapes (C, H, W): {shapes}")
-        return cls(np.concatenate(parts), named)
+        return cls(np.concatenate(parts), named, names)
 
     @classmethod
     @own_surroundings
@@ -181,7 +197,8 @@ class SamplePool:
             If the file is missing, truncated or something else.
         """
         found, images, labels = read_pool(path)
-        pool = cls(images, labels)
+        names = None if labels.dtype.names is None else dict(zip(labels["label"], labels["name"].tolist(), strict=True))
+        pool = cls(images, labels if names is None else labels["label"], names)
         pool.path = found
         return pool
 
@@ -192,7 +209,8 @@ class SamplePool:
         Parameters
         ----------
         path : str or path-like
-            Two arrays in numpy's format, one after the other: the labels, then the images.
+            Two arrays in numpy's format, one after the other: the labels (with their names, where these are known),
+            then the images.
 
         Returns
         -------
@@ -218,11 +236,26 @@ class SamplePool:
         (0, 1)
         """
         labels = [label for label, count in zip(self.labels, self.counts, strict=True) for _ in range(count)]
-        return SamplePool.open(write_pool(path, self._images, labels, self._order))
+        whole = len(self.class_names) == len(self.labels)
+        names = [self.class_names[label] for label in labels] if whole else None
+        return SamplePool.open(write_pool(path, self._images, labels, self._order, names))
 
     def code(self, label: Any) -> int | None:
         """The place of a class in `labels`, or None if the pool has no image of it."""
         return self._code.get(plain_label(label))
+
+    def code_of(self, name: Any) -> int | None:
+        """The place of a class in `labels`, given by its name, or by its label where names are not known."""
+        if isinstance(name, str) and self._code_of_name:
+            return self._code_of_name.get(name)
+        return self.code(name)
+
+    @property
+    def brightest(self) -> int:
+        """The largest byte of some of its images."""
+        if self._brightest is None:
+            self._brightest = int(self._images[:: max(1, len(self) // LOOKED_AT)].max())
+        return self._brightest
 
     def pick(self, codes: npt.ArrayLike, rng: np.random.Generator) -> IntArray:
         """A random image for each of the classes given by their codes: its row, for `take`."""

@@ -35,8 +35,14 @@ def is_pool_file(path: Path) -> bool:
         raise path_error(error, f"could not read {path}") from error
 
 
-def write_pool(path: str | os.PathLike[str], images: ByteImages, labels: Sequence[Any], order: IntArray) -> Path:
-    """Write ``images[order]`` and their labels in one step; returns the file's absolute path."""
+def write_pool(
+    path: str | os.PathLike[str],
+    images: ByteImages,
+    labels: Sequence[Any],
+    order: IntArray,
+    names: Sequence[str] | None = None,
+) -> Path:
+    """Write ``images[order]``, their labels, and the names of these, in one step; returns the file's absolute path."""
     target = Path(os.path.realpath(checked_path(path)))
     if not target.parent.is_dir():
         raise ModelPathNotFoundError(errno.ENOENT, f"the folder {target.parent} does not exist; create it first")
@@ -50,7 +56,7 @@ def write_pool(path: str | os.PathLike[str], images: ByteImages, labels: Sequenc
         # Written, not mapped: a full disk is then an error, where a mapped file would kill the process.
         with replacing(target) as temporary, open(temporary, "xb") as plain:
             file = Sealed(plain)
-            npy.write_array(file, np.array(labels), allow_pickle=False)
+            npy.write_array(file, _with_names(np.array(labels), names), allow_pickle=False)
             shape = (len(order), *images.shape[1:])
             npy.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for start in range(0, len(order), _ROWS_AT_ONCE):
@@ -62,8 +68,18 @@ def write_pool(path: str | os.PathLike[str], images: ByteImages, labels: Sequenc
     return target
 
 
+def _with_names(labels: npt.NDArray[Any], names: Sequence[str] | None) -> npt.NDArray[Any]:
+    """Labels, or pairs of label and name."""
+    if names is None:
+        return labels
+    named = np.array(names, dtype=np.str_)
+    pairs = np.empty(len(labels), [("label", labels.dtype), ("name", named.dtype)])
+    pairs["label"], pairs["name"] = labels, named
+    return pairs
+
+
 def read_pool(path: str | os.PathLike[str], *, trusted: bool = False) -> tuple[Path, ByteImages, npt.NDArray[Any]]:
-    """The file's absolute path, its images, mapped and read-only, and their labels.
+    """The file's absolute path, its images, mapped and read-only, and their labels, or pairs of label and name.
 
     Parameters
     ----------
@@ -101,12 +117,13 @@ def read_pool(path: str | os.PathLike[str], *, trusted: bool = False) -> tuple[P
 def _labels(file: Any, length: int) -> npt.NDArray[Any]:
     """The labels in front of the images; their size is compared before they are read."""
     shape, dtype = array_header(file)
-    if len(shape) != 1 or dtype.kind not in "biuU":
+    named = dtype.names == ("label", "name") and dtype["name"].kind == "U"
+    if len(shape) != 1 or (dtype["label"] if named else dtype).kind not in "biuU":
         raise ValueError(f"its labels are {dtype} {shape}")
     size = shape[0] * dtype.itemsize
     if size > length - file.tell():
         raise ValueError(f"its labels would take {size} bytes, and the file has {length}")
     labels = np.frombuffer(file.read(size), dtype)
-    if dtype.kind == "U":
+    if named or dtype.kind == "U":
         labels.tolist()  # a number that is no letter is found here
     return labels

@@ -121,7 +121,7 @@ def compare_images(
     """
     schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
     known = chosen_arms(arms, ARMS, SAMPLERS, MAKERS)
-    given = {"ImageGAN": ImageGAN(verbose=False)} if generators is None else generators
+    given = {"ImageGAN": ImageGAN(curate=True, verbose=False)} if generators is None else generators
     plan = _plan("image", datasets, given, known, ("cnn",), seeds, schedule, augment, quality)
     return _carried_out(plan, cache, finished_only, n_jobs, verbose)
 
@@ -196,7 +196,7 @@ def compare_series(
     """
     schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
     known = chosen_arms(arms, SERIES_ARMS, SAMPLERS, MAKERS)
-    given = {"SeriesGAN": SeriesGAN(verbose=False)} if generators is None else generators
+    given = {"SeriesGAN": SeriesGAN(curate=True, verbose=False)} if generators is None else generators
     judges = tuple(options.choice("classifiers", name, ("cnn", "features")) for name in classifiers)
     plan = _plan("series", datasets, given, known, judges, seeds, schedule, augment, quality)
     return _carried_out(plan, cache, finished_only, n_jobs, verbose)

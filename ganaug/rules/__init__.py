@@ -1,0 +1,40 @@
+"""Rules that all rows of a table keep: found in the data, given by the user, and kept by rewriting the table."""
+
+from ganaug.rules.base_rule import Rule
+from ganaug.rules.equations import Copy, Monotone, Product, Sum
+from ganaug.rules.find import find_rules
+from ganaug.rules.kinds import (
+    Bound,
+    Custom,
+    Determined,
+    Grid,
+    MissingWith,
+    OneHot,
+    Order,
+    Within,
+    as_rule,
+    rule_from_json,
+)
+from ganaug.rules.rewrite import Rewriter
+from ganaug.rules.rule_set import Rules
+
+__all__ = [
+    "Bound",
+    "Copy",
+    "Custom",
+    "Determined",
+    "Grid",
+    "MissingWith",
+    "Monotone",
+    "OneHot",
+    "Order",
+    "Product",
+    "Rewriter",
+    "Rule",
+    "Rules",
+    "Sum",
+    "Within",
+    "as_rule",
+    "find_rules",
+    "rule_from_json",
+]

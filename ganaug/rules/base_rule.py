@@ -1,0 +1,208 @@
+"""What every rule has: its columns, the rows it was checked on, and whether the rows of a table keep it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ganaug.codecs.values import from_json, to_json
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, view_of
+
+__all__ = ["GUARDED", "REWRITTEN", "Rule", "comparable", "label", "named", "names_json", "number_text"]
+
+REWRITTEN, GUARDED = "rewritten", "guarded"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that rows of a table keep or break.
+
+    Attributes
+    ----------
+    support : int
+        Rows on which the rule was checked: those in which none of its columns is missing.
+    exceptions : int
+        How many of them break it.
+    certain : bool
+        Whether it is beyond doubt: given by the user, or found on so many rows that chance cannot explain it.
+    kept : str
+        How it is kept: "rewritten" (no row can break it), "guarded" (rows that break it are refused), or "" for
+        a rule that nobody has looked at yet. `find_rules` proposes, a `Rewriter` decides.
+    """
+
+    support: int = field(default=0, init=False, compare=False, repr=False)
+    exceptions: int = field(default=0, init=False, compare=False, repr=False)
+    certain: bool = field(default=True, init=False, compare=False, repr=False)
+    kept: str = field(default="", init=False, compare=False, repr=False)
+
+    kind: ClassVar[str] = ""
+
+    @property
+    def columns(self) -> tuple[Hashable, ...]:
+        """Names of the columns that it speaks of."""
+        raise NotImplementedError
+
+    @property
+    def share(self) -> float:
+        """Share of the rows it was checked on that keep it; NaN if there were none."""
+        return 1.0 - self.exceptions / self.support if self.support else float("nan")
+
+    def holds(self, X: Any) -> Bits:
+        """Which rows keep the rule.
+
+        Parameters
+        ----------
+        X : table of shape (n, d)
+            With the rule's columns among its own.
+
+        Returns
+        -------
+        ndarray of shape (n,), dtype bool
+            A row in which one of the columns is missing keeps the rule.
+
+        Raises
+        ------
+        InvalidDataError
+            If a column is not there, or of a kind that the rule does not speak of.
+        """
+        view = view_of(X)
+        self.check(view)
+        return self._holds(view)
+
+    def learn(self, X: Any) -> Self:
+        """The same rule with all that it takes from data: tolerances, intervals, `support` and `exceptions`.
+
+        Parameters
+        ----------
+        X : table of shape (n, d)
+
+        Returns
+        -------
+        Rule
+            Another one; this one stays as it is.
+        """
+        view = view_of(X)
+        self.check(view)
+        return self._learn(view)._measured(view)
+
+    def check(self, view: TableView) -> None:
+        """Raise InvalidDataError if a column is not there or of the wrong kind."""
+        for name in self.columns:
+            view.column(name)
+
+    def _holds(self, view: TableView) -> Bits:
+        raise NotImplementedError
+
+    def _learn(self, view: TableView) -> Self:
+        return self
+
+    def _applies(self, view: TableView) -> Bits:
+        missing = [view.column(name).missing for name in self.columns]
+        return ~np.logical_or.reduce(missing) if missing else np.ones(view.n_rows, dtype=bool)
+
+    def _measured(self, view: TableView) -> Self:
+        applies = self._applies(view)
+        broken = ~self._holds(view)
+        return self._with(support=int(applies.sum()), exceptions=int(broken.sum()))
+
+    def _with(self, **changed: Any) -> Self:
+        other = copy.copy(self)
+        for name, value in changed.items():
+            object.__setattr__(other, name, value)
+        return other
+
+    # ---- as JSON
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, from which `ganaug.rules.rule_from_json` makes the rule again."""
+        common = {"kind": self.kind, "support": self.support, "exceptions": self.exceptions}
+        return {**common, "certain": self.certain, "kept": self.kept, **self._to_json()}
+
+    def _to_json(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @classmethod
+    def _from_json(cls, stored: dict[str, Any]) -> Self:
+        raise NotImplementedError
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """The rule that `to_json` wrote."""
+        rule = cls._from_json(stored)
+        return rule._with(**{name: stored[name] for name in ("support", "exceptions", "certain", "kept")})
+
+
+def label(name: Hashable) -> str:
+    """A column as a formula names it."""
+    return name if isinstance(name, str) else f"column {name}"
+
+
+def number_text(value: float) -> str:
+    """A number as people write it: 60, 0.01, 1.5."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:.6g}"
+
+
+def named(parameter: str, value: Any) -> list[Hashable]:
+    """A list of column names given by the user.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is none, empty, or names a column twice.
+    """
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise InvalidParameterError(f"{parameter}={value!r} is no list of column names; write [{value!r}]")
+    names = list(value)
+    if not names:
+        raise InvalidParameterError(f"{parameter} is empty; name at least one column")
+    if len(set(names)) < len(names):
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        raise InvalidParameterError(f"{parameter} names {twice!r} more than once; name every column once")
+    return names
+
+
+def names_json(names: Any) -> list[Any]:
+    """Column names as JSON."""
+    return [to_json(name) for name in names]
+
+
+def names_from_json(stored: list[Any]) -> list[Hashable]:
+    """Column names that `names_json` wrote."""
+    return [from_json(name) for name in stored]
+
+
+def numeric(view: TableView, name: Hashable, rule: str, times: bool = True) -> ColumnView:
+    """A column that a rule computes or compares with.
+
+    Raises
+    ------
+    InvalidDataError
+        If it holds text.
+    """
+    column = view.column(name)
+    if column.is_number or (times and column.is_time):
+        return column
+    what = "text or categories" if column.is_choice else "dates or durations"
+    wanted = "numbers, dates or durations" if times else "numbers"
+    raise InvalidDataError(f"column {name!r} holds {what}, but {rule} needs {wanted}; convert it, or drop the rule")
+
+
+def comparable(a: ColumnView, b: ColumnView) -> tuple[Ints, Ints] | tuple[Floats, Floats]:
+    """The values of two columns on one scale: exact counts where both are counted, else floats."""
+    if a.is_time and b.is_time:
+        fine = max(a.per_day, b.per_day)
+        factors = [round(fine / one.per_day) for one in (a, b)]
+        tops = [float(np.abs(one.plain.values).max(initial=0)) * f for one, f in zip((a, b), factors, strict=True)]
+        if max(tops) < 2.0**62:
+            return a.plain.values * factors[0], b.plain.values * factors[1]
+    kinds = {a.plain.values.dtype, b.plain.values.dtype}
+    if kinds == {np.dtype(np.int64)} and a.is_time == b.is_time:
+        return a.plain.values, b.plain.values
+    return a.number, b.number

@@ -1,0 +1,320 @@
+"""Finding one-hot groups, categories that determine others, and columns that are missing together."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln
+
+from ganaug.rules.evidence import Work, needed
+from ganaug.rules.kinds import Determined, MissingWith, OneHot
+from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
+
+__all__ = ["find_determined", "find_missing", "find_one_hot", "without_detours"]
+
+LEAST_ROWS = 50
+LEAST_DETERMINED_ROWS = 100
+LEAST_MISSING = 5
+_CONFIRMED = 5
+_SAID = 0.5
+_MOST_LEVELS = 512
+_AT_ONCE = 8192
+_NODES, _DEEPEST = 4000, 200
+_LN2 = float(np.log(2.0))
+
+
+# ---- one-hot groups
+
+
+def find_one_hot(view: TableView, rows: int, work: Work) -> list[OneHot]:
+    """Groups of flags of which exactly one, or at most one, is set; and flags that count.
+
+    Parameters
+    ----------
+    rows : int
+        Different rows of the table: repeated ones prove nothing.
+    """
+    columns = [view.column(name) for name in view.names]
+    flags = [column for column in columns if column.is_flag and column.n_missing == 0]
+    n, k = view.n_rows, len(flags)
+    if k < 2 or n < LEAST_ROWS or not work.afford(float(n) * k * (8 + k / 30), "one-hot groups"):
+        return []
+    B = np.stack([column.plain.values != 0 for column in flags], axis=1)
+    both = np.zeros((k, k), dtype=np.float32)
+    for start in range(0, n, _AT_ONCE):
+        part = B[start : start + _AT_ONCE].astype(np.float32)
+        both += part.T @ part
+    finder = _Groups(B, both.astype(np.float64), rows, flags)
+    found = []
+    free = set(range(k))
+    for exactly in (True, False):
+        for start in range(k):
+            if start not in free:
+                continue
+            group = finder.exact(start, free) if exactly else finder.exclusive(start, free)
+            if group:
+                found.append(OneHot([flags[j].name for j in sorted(group)], at_most=not exactly))
+                free -= set(group)
+    return found + [OneHot([flags[j].name for j in chain], ordered=True) for chain in finder.chains(free)]
+
+
+class _Groups:
+    """Flags (n, k) and how often two of them are set together."""
+
+    def __init__(self, B: Bits, both: Floats, rows: int, flags: list[ColumnView]) -> None:
+        self.B, self.both, self.n = B, both, len(B)
+        self.counts = np.diag(both)
+        self.share = self.counts / self.n
+        # two flags that are never set together
+        self.apart = both == 0
+        self.rows = min(rows, self.n)
+        self.names = [str(column.name) for column in flags]
+        self.bar = needed(len(flags)) - needed(1)
+
+    def bits(self, group: list[int], exactly: bool) -> float:
+        """Evidence against flags that are set independently of each other."""
+        p = self.share[group]
+        with np.errstate(divide="ignore"):
+            none = float(np.prod(1 - p))
+        one = none * float(np.sum(p / (1 - p)))
+        chance = one if exactly else one + none
+        return float(self.rows * -np.log2(min(max(chance, 1e-300), 1.0)))
+
+    def enough(self, group: list[int], exactly: bool) -> bool:
+        """Whether chance cannot explain it, and every member adds to that."""
+        bar = 10.0 + self.bar * len(group)
+        return self.bits(group, exactly) > bar
+
+    def near(self, start: int, candidates: Any) -> list[int]:
+        """Candidates, the ones that are named most alike and stand closest first."""
+
+        def alike(j: int) -> tuple[int, int]:
+            a, b = self.names[start], self.names[j]
+            same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+            return -same, abs(j - start)
+
+        return sorted(candidates, key=alike)
+
+    def exact(self, start: int, free: set[int]) -> list[int]:
+        """Flags with ``start`` of which one is set in every row; empty if there is no such group."""
+        k = len(self.counts)
+        nodes = _NODES
+        usable = np.zeros(k, dtype=bool)
+        usable[[j for j in free if j != start]] = True
+        rank = np.full(k, k)
+        rank[self.near(start, np.flatnonzero(usable & self.apart[start]).tolist())] = np.arange(
+            int((usable & self.apart[start]).sum())
+        )
+
+        def search(group: list[int], covered: Floats, left: Bits, depth: int) -> list[int]:
+            nonlocal nodes
+            while True:
+                missing = self.n - float(covered.sum())
+                if missing == 0:
+                    return group
+                row = int(np.argmin(covered))  # the first row in which none of them is set
+                options = np.flatnonzero(left & self.B[row])
+                nodes -= 1
+                if float(self.counts[left].sum()) < missing or not len(options) or nodes <= 0:
+                    return []
+                options = options[np.argsort(rank[options])]
+                if len(options) > 1:
+                    break
+                j = int(options[0])
+                group, covered, left = [*group, j], covered + self.B[:, j], left & self.apart[j]
+            for j in options.tolist() if depth < _DEEPEST else []:
+                found = search([*group, j], covered + self.B[:, j], left & self.apart[j], depth + 1)
+                if found:
+                    return found
+            return []
+
+        group = search([start], self.B[:, start].astype(np.float64), usable & self.apart[start], 0)
+        return group if len(group) > 1 and self.enough(group, True) else []
+
+    def exclusive(self, start: int, free: set[int]) -> list[int]:
+        """Flags with ``start`` of which at most one is set; empty if chance would do."""
+        group = [start]
+        apart = self.apart[start].copy()
+        before = 0.0
+        none, odds = 1 - self.share[start], self.share[start] / (1 - self.share[start])
+        for j in self.near(start, (j for j in free if j != start and apart[j])):
+            p = float(self.share[j])
+            chance = none * (1 - p) * (1 + odds + p / (1 - p))
+            bits = -self.rows * float(np.log2(min(chance, 1.0)))
+            if apart[j] and bits > before + 2 * self.bar + 2:
+                group.append(j)
+                apart &= self.apart[j]
+                before, none, odds = bits, none * (1 - p), odds + p / (1 - p)
+        return group if len(group) > 1 and self.enough(group, False) else []
+
+    def chains(self, free: set[int]) -> list[list[int]]:
+        """Runs of at least three flags of which each is set only where the one before it is."""
+        order = sorted(free, key=lambda j: (-self.counts[j], j))
+        chains: list[list[int]] = []
+        taken: set[int] = set()
+        for start in order:
+            if start in taken:
+                continue
+            chain = [start]
+            for j in order:
+                inside = self.both[chain[-1], j] == self.counts[j] < self.counts[chain[-1]]
+                if j not in taken and j != start and inside:
+                    surprise = float(self.counts[j]) * -np.log2(self.share[chain[-1]])
+                    surprise *= self.rows / self.n
+                    if surprise > 10.0 + 2 * self.bar:
+                        chain.append(j)
+            if len(chain) >= 3:
+                chains.append(chain)
+                taken |= set(chain)
+        return chains
+
+
+# ---- categories that determine other columns
+
+
+def find_determined(
+    view: TableView, by: list[Hashable], columns: list[Hashable], work: Work, rng: np.random.Generator
+) -> list[Determined]:
+    """Columns of which every category of another one has a single value, and this on rows it was not learnt on."""
+    n = view.n_rows
+    if n < LEAST_DETERMINED_ROWS:
+        return []
+    half = rng.permutation(n) < n // 2
+    states: dict[Hashable, tuple[Ints, int]] = {}
+    for name in dict.fromkeys((*by, *columns)):
+        column = view.column(name)
+        size = len(column.distinct)
+        if 2 <= size <= _MOST_LEVELS:
+            states[name] = (_codes(column), size + (column.n_missing > 0))
+    bar = needed(max(len(by) * len(columns), 1))
+    found: list[Determined] = []
+    for target in columns:
+        for source in by:
+            if source == target or source not in states or target not in states:
+                continue
+            a, n_a = states[source]
+            b, n_b = states[target]
+            if n_a < n_b or n_a > n / 5:
+                continue
+            if not work.afford(4.0 * n + n_a, "categories that determine others"):
+                return found
+            if _functional(a, b, n_a, half, bar):
+                found.append(Determined(target, source))
+    return found
+
+
+def _codes(column: ColumnView) -> Ints:
+    """Places among the values that occur; missing comes last. (n,)."""
+    codes = np.searchsorted(column.distinct, column.plain.values)
+    if column.n_missing:
+        codes = np.where(column.missing, len(column.distinct), codes)
+    return np.asarray(codes, dtype=np.int64)
+
+
+def _functional(a: Ints, b: Ints, n_a: int, half: Bits, bar: float) -> bool:
+    first = np.full(n_a, -1, dtype=np.int64)
+    first[a] = b
+    if (first[a] != b).any():
+        return False
+    learnt = np.full(n_a, -1, dtype=np.int64)
+    learnt[a[half]] = b[half]
+    told = ~half & (learnt[a] >= 0)
+    if not told.any():
+        return False
+    shares = np.bincount(b) / len(b)
+    confirmed = np.bincount(b[told], minlength=len(shares))
+    # bits by which each value that was told rightly surprises one who knows only how common it is
+    bits = float(-(confirmed * np.log2(np.maximum(shares, 1e-12))).sum())
+    rare = int(np.sum(confirmed)) - int(confirmed.max())
+    return bits > bar + n_a * 0.5 and rare >= _CONFIRMED and int((confirmed >= _CONFIRMED).sum()) >= 2
+
+
+def without_detours(rules: list[Determined]) -> list[Determined]:
+    """One source for each column: of columns that determine each other the first one, and no detours."""
+    pairs = {(rule.by, rule.column) for rule in rules}
+    twins = {rule.column for rule in rules if (rule.column, rule.by) in pairs}
+    kept: dict[Hashable, Determined] = {}
+    sources: set[Hashable] = set()
+    for rule in rules:
+        if rule.column in twins and (rule.column, rule.by) in pairs and rule.column in sources:
+            continue
+        nearer = kept.get(rule.column)
+        # the nearest source is the one that the other sources determine
+        if nearer is None or ((nearer.by, rule.by) in pairs and (rule.by, nearer.by) not in pairs):
+            kept[rule.column] = rule
+            sources.add(rule.by)
+    return list(kept.values())
+
+
+# ---- missing values
+
+
+def find_missing(view: TableView, names: list[Hashable], flags: list[Hashable], work: Work) -> list[MissingWith]:
+    """Columns that are missing together, wherever another one is, or where a category says so."""
+    n = view.n_rows
+    if n < LEAST_ROWS:
+        return []
+    holed = [view.column(name) for name in names if LEAST_MISSING <= view.column(name).n_missing <= n - LEAST_MISSING]
+    if not holed or not work.afford(float(n) * (len(holed) ** 2 / 4 + 4 * len(flags)), "missing values"):
+        return []
+    masks: dict[bytes, list[ColumnView]] = {}
+    for column in holed:
+        masks.setdefault(np.packbits(column.missing).tobytes(), []).append(column)
+    classes = list(masks.values())
+    found: list[MissingWith] = []
+    for members in classes:
+        if _subset_bits(n, members[0].n_missing, members[0].n_missing) > needed(len(holed) ** 2):
+            found += [MissingWith(other.name, members[0].name) for other in members[1:]]
+    first = [members[0] for members in classes]
+    M = np.stack([column.missing for column in first], axis=1).astype(np.float32)
+    both, counts = M.T @ M, M.sum(0)
+    inside = [
+        (i, j)
+        for i in range(len(first))
+        for j in range(len(first))
+        if i != j
+        and both[i, j] == counts[i]
+        and _subset_bits(n, int(counts[j]), int(counts[i])) > needed(len(first) ** 2)
+    ]
+    pairs = set(inside)
+    for i, j in inside:
+        if not any((i, k) in pairs and (k, j) in pairs for k in range(len(first)) if k not in (i, j)):
+            found.append(MissingWith(first[j].name, first[i].name, exactly=False))
+    for name in flags:
+        said = _said_by(view.column(name), first, needed(len(flags) * len(first)))
+        exact = [rule for rule in said if rule.exactly]
+        found += exact or said  # TSH is missing where TSH_measured is f; what else is missing there is another fact
+    return found
+
+
+def _subset_bits(n: int, size: int, part: int) -> float:
+    """Bits by which ``part`` rows all lie among ``size`` of n."""
+
+    def choose(a: int, b: int) -> float:
+        return float(gammaln(a + 1) - gammaln(b + 1) - gammaln(a - b + 1))
+
+    return (choose(n, part) - choose(size, part)) / _LN2
+
+
+def _said_by(by: ColumnView, columns: list[ColumnView], bar: float) -> list[MissingWith]:
+    levels = by.levels
+    if not 2 <= len(levels) <= 20 or by.n_missing:
+        return []
+    codes = by.codes(levels)
+    sizes = np.bincount(codes, minlength=len(levels))
+    found = []
+    for column in columns:
+        if column.name == by.name:
+            continue
+        holes = np.bincount(codes[column.missing], minlength=len(levels))
+        saying = (holes == sizes) & (sizes > 0)
+        rows = int(sizes[saying].sum())
+        if not saying.any() or saying.all() or rows < max(LEAST_MISSING, _SAID * column.n_missing):
+            continue
+        if _subset_bits(len(codes), column.n_missing, rows) <= bar:
+            continue
+        values: list[Any] = [levels[i] for i in np.flatnonzero(saying).tolist()]
+        found.append(MissingWith(column.name, by.name, values, exactly=rows == column.n_missing))
+    return found

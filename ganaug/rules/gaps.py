@@ -1,0 +1,275 @@
+"""Columns that others bound, as their distance from the bound or their position between two."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+
+from ganaug.codecs.faces import TimeFace
+from ganaug.codecs.plain import Array
+from ganaug.codecs.values import from_json, to_json
+from ganaug.rules.base_rule import names_from_json, names_json
+from ganaug.rules.kinds import Within, rule_from_json
+from ganaug.rules.steps import Columns, Restored, as_plain
+from ganaug.rules.table_view import Bits, ColumnView, Ints, Precision, TableView
+
+__all__ = ["Gap"]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A column as its distance from others that bound it, or as its position between them.
+
+    Attributes
+    ----------
+    lowers, uppers : tuple of hashable
+        Columns that it is never below, or above.
+    strict : tuple of hashable
+        Those that it never equals either.
+    within : Within or None
+        Intervals of a category.
+    low, high : float
+        Constants that bound it as well: what stands in for a bound that is missing.
+    limits : tuple of float
+        Constants that the user gave, which no row may leave.
+    exceptions : bool
+        Whether some rows lie outside.
+    whole : bool
+        Whether it is counted in integers; ``factors`` says how many of them make one unit of each column.
+    per_day : float
+        How many of them are a day, of dates and durations.
+    decimals : int or None
+        Of the gap.
+    """
+
+    column: Hashable
+    lowers: tuple[Hashable, ...]
+    uppers: tuple[Hashable, ...]
+    strict: tuple[Hashable, ...]
+    within: Within | None
+    low: float
+    high: float
+    limits: tuple[float, float]
+    exceptions: bool
+    whole: bool
+    factors: dict[Hashable, int]
+    per_day: float
+    decimals: int | None
+    precision: Precision
+    keep_range: bool
+    kind: ClassVar[str] = "gap"
+
+    @property
+    def targets(self) -> tuple[Hashable, ...]:
+        """The column."""
+        return (self.column,)
+
+    @property
+    def needs(self) -> tuple[Hashable, ...]:
+        """The columns that bound it."""
+        category = () if self.within is None else (self.within.category,)
+        return (*self.lowers, *self.uppers, *category)
+
+    @property
+    def below(self) -> bool:
+        """Whether anything bounds it from below."""
+        return bool(self.lowers) or self.within is not None
+
+    @property
+    def above(self) -> bool:
+        """Whether anything bounds it from above."""
+        return bool(self.uppers) or self.within is not None
+
+    def _own(self, column: ColumnView) -> Array:
+        if not self.whole:
+            return column.number
+        factor = self.factors[column.name]
+        return column.plain.values if factor == 1 else column.plain.values * factor
+
+    def _bounds(self, table: Any) -> tuple[Array, Array]:
+        """The bounds of each row, the constants where a column is missing."""
+        dtype = np.int64 if self.whole else np.float64
+        none = np.iinfo(np.int64).min // 2 if self.whole else -np.inf
+        ends = []
+        for names, sign, constant in ((self.lowers, 1, self.low), (self.uppers, -1, self.high)):
+            bound = np.full(table.n_rows, none, dtype=dtype)
+            for name in names:
+                column = table.column(name)
+                values = sign * self._own(column)
+                if column.plain.missing is not None:
+                    values = np.where(column.missing, none, values)
+                bound = np.maximum(bound, values)
+            if self.within is not None:
+                bound = np.maximum(bound, sign * self.within.limits(table.column(self.within.category))[sign < 0])
+            bound = np.where(bound == none, np.asarray(sign * constant, dtype=dtype), bound)
+            ends.append(sign * bound)
+        return ends[0], ends[1]
+
+    def rewrite(self, view: TableView) -> Columns:
+        """One column of the same name: a gap (of the same kind of number) or a position from 0 to 1."""
+        column = view.column(self.column)
+        own = self._own(column)
+        if not (self.below or self.above):
+            return {self.column: view.raw(self.column)}
+        low, high = self._bounds(view)
+        if self.below and self.above:
+            width = (high - low).astype(np.float64)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                place = np.where(width > 0, (own - low) / width, 0.5)
+            return {self.column: np.where(column.missing, np.nan, place)}
+        gap = own - low if self.below else high - own
+        if not self.whole:
+            gap = np.where(column.missing, np.nan, gap)
+            return {self.column: gap if self.decimals is None else np.round(gap, self.decimals)}
+        if column.is_time:
+            return {self.column: _durations(gap, column.missing, self.per_day)}
+        return {self.column: with_missing(gap, column.plain.missing)}
+
+    def restore(self, work: Restored) -> None:
+        """The column: bounded first, rounded, and bounded again."""
+        face = work.faces[self.column]
+        stored = work.stored(self.column)
+        low, high = self._bounds(work)
+        gap = stored.plain.values if self.whole and stored.is_whole else stored.number
+        if stored.is_time and self.whole and stored.per_day != self.per_day and (self.below or self.above):
+            gap = gap // round(stored.per_day / self.per_day)
+        missing = stored.missing if stored.n_missing else None
+        if missing is not None and gap.dtype.kind == "f":
+            gap = np.where(missing, 0.0, gap)
+        if not (self.below or self.above):
+            values = gap if not self.whole else self._own(work.stored(self.column, face))
+        elif self.below and self.above:
+            values = low + gap * np.maximum(high - low, 0)
+        elif self.below:
+            values = low + gap
+        else:
+            values = high - gap
+        if self.keep_range and not (self.below and self.above):
+            values = np.minimum(values, self.high) if self.below else np.maximum(values, self.low)
+        plain = self._plain(values, face)
+        moved = self._inside(plain, low, high, face, work)
+        if self.exceptions:  # those keep their distance
+            inside = (gap >= 0) & (gap <= 1) if self.below and self.above else gap >= 0
+            moved = np.where(inside, moved, plain)
+        plain = moved
+        work.put(self.column, plain, missing)
+
+    def _plain(self, values: Array, face: Any) -> Array:
+        """Rounded, in the column's own counts."""
+        if self.whole:
+            factor = self.factors[self.column]
+            counts = values if factor == 1 else values / factor
+            grid = self.precision.grid
+            if counts.dtype.kind == "i" and (grid is None or grid.step == 1):
+                return counts
+            base, step = (0, 1) if grid is None else (grid.base, grid.step)
+            return np.asarray(np.rint((counts - base) / step).astype(np.int64) * step + base)
+        return as_plain(np.asarray(values, dtype=np.float64), face, self.precision)
+
+    def _inside(self, plain: Array, low: Array, high: Array, face: Any, work: Restored) -> Array:
+        """Values moved to the nearest ones that can be written and lie inside."""
+        if isinstance(face, TimeFace) and not self.whole:  # compared as days, written as counts
+            return plain
+        scale = self.factors[self.column] if self.whole else 1
+        least, most = self.limits
+        if self.above or np.isfinite(most):
+            bound = np.minimum(high, most) if self.above else np.full(len(plain), most)
+            plain = self._moved(plain, bound, scale, -1, face, self._strict(self.uppers, work, bound))
+        if self.below or np.isfinite(least):
+            bound = np.maximum(low, least) if self.below else np.full(len(plain), least)
+            plain = self._moved(plain, bound, scale, 1, face, self._strict(self.lowers, work, bound))
+        return plain
+
+    def _strict(self, names: tuple[Hashable, ...], work: Restored, bound: Array) -> Bits | bool:
+        """Where the bound itself is not allowed."""
+        found: Bits | bool = False
+        for name in names:
+            if name in self.strict:
+                column = work.column(name)
+                found = found | ((self._own(column) == bound) & ~column.missing)
+        return found
+
+    def _moved(self, plain: Array, bound: Array, scale: int, sign: int, face: Any, strict: Any) -> Array:
+        """Values on the wrong side of a bound, moved to the first one on the right side that can be written."""
+        written = _as_written(plain, face)
+        wrong = (sign * (written * scale - bound) < 0) | (strict & (written * scale == bound))
+        if not wrong.any():
+            return plain
+        strict = np.broadcast_to(strict, wrong.shape)[wrong]
+        limit = bound[wrong]
+        nearest = self._plain(limit, face)
+        step: Any = 0 if self.precision.grid is None else self.precision.grid.step / 10.0**self.precision.grid.decimals
+        if face.inner.kind != "f":
+            step = max(int(step), 1)
+        for _ in range(3):
+            seen = _as_written(nearest, face)
+            outside = (sign * (seen * scale - limit) < 0) | (strict & (seen * scale == limit))
+            if not outside.any():
+                break
+            if step:
+                further = nearest + sign * step
+                further = as_plain(further, face, self.precision) if face.inner.kind == "f" else further
+            else:
+                kind = face.inner if face.inner.kind == "f" else np.dtype(np.float64)
+                further = np.nextafter(nearest.astype(kind), np.asarray(sign * np.inf, kind)).astype(np.float64)
+            nearest = np.where(outside, further, nearest)
+        moved = plain.copy()
+        moved[wrong] = nearest
+        return moved
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values."""
+        simple = ("low", "high", "limits", "exceptions", "whole", "per_day", "decimals", "keep_range")
+        stored = {name: getattr(self, name) for name in simple}
+        stored |= {name: names_json(getattr(self, name)) for name in ("lowers", "uppers", "strict")}
+        stored["column"], stored["precision"] = to_json(self.column), self.precision.to_json()
+        stored["limits"] = [None if np.isinf(limit) else limit for limit in self.limits]
+        stored["within"] = None if self.within is None else self.within.to_json()
+        stored["factors"] = [[to_json(name), factor] for name, factor in self.factors.items()]
+        return stored
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        own = dict(stored)
+        for name in ("lowers", "uppers", "strict"):
+            own[name] = tuple(names_from_json(stored[name]))
+        low, high = stored["limits"]
+        own["limits"] = (-np.inf if low is None else low, np.inf if high is None else high)
+        own["column"], own["precision"] = from_json(stored["column"]), Precision.from_json(stored["precision"])
+        own["within"] = None if stored["within"] is None else rule_from_json(stored["within"])
+        own["factors"] = {from_json(name): factor for name, factor in stored["factors"]}
+        return cls(**own)
+
+
+def _as_written(plain: Array, face: Any) -> Array:
+    """Numbers as they will be read again: float32 loses digits."""
+    if face.inner.kind == "f" and face.inner.itemsize < 8:
+        return np.asarray(plain.astype(face.inner).astype(np.float64))
+    return plain
+
+
+_UNITS = {1.0: "s", 24.0: "s", 1440.0: "s", 86400.0: "s", 864e5: "ms", 864e8: "us", 864e11: "ns"}
+
+
+def _durations(counts: Ints, missing: Bits, per_day: float) -> Array:
+    """Counts of a unit as timedelta64."""
+    unit = _UNITS[per_day]
+    factor = round(86400.0 / per_day) if unit == "s" else 1
+    found = (counts * factor).view(f"m8[{unit}]")
+    if missing.any():
+        found = np.where(missing, np.array("NaT", dtype=found.dtype), found)
+    return found
+
+
+def with_missing(values: Array, missing: Bits | None) -> Any:
+    """Whole or real numbers as a column that can be encoded: nullable only where it has to be."""
+    if missing is None or not missing.any():
+        return values
+    if values.dtype.kind == "f":
+        return np.where(missing, np.nan, values)
+    return pd.arrays.IntegerArray(np.where(missing, 0, values), missing.copy())

@@ -1,0 +1,429 @@
+"""A table as rules read it: each column once, as numbers or levels, with its missing rows and its rounding."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ganaug.codecs.containers import CONTAINERS, container_of
+from ganaug.codecs.dtypes import face_of
+from ganaug.codecs.grids import Grid, float_grid, integer_step
+from ganaug.codecs.plain import Array, Plain, Table
+from ganaug.exceptions import GanaugError, InvalidDataError
+
+__all__ = [
+    "Bits",
+    "ColumnView",
+    "Floats",
+    "Ints",
+    "Precision",
+    "TableView",
+    "day_factor",
+    "is_missing_value",
+    "view_of",
+]
+
+Bits = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_PROBE = 4096
+_MOST_DIGITS = 7
+_USUAL_DISTINCT, _USUAL_ROWS = 0.9, 0.97
+_EXACT = 2.0**53
+# rounding of float64 and float32, with room for a handful of operations
+_EPSILON = {8: 4e-15, 4: 2.5e-7, 2: 2e-3}
+_PER_DAY = {"D": 1.0, "h": 24.0, "m": 1440.0, "s": 86400.0, "ms": 864e5, "us": 864e8, "ns": 864e11}
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How finely a column's numbers are written.
+
+    Attributes
+    ----------
+    grid : Grid or None
+        Whole numbers, decimals, multiples of 5.
+    digits : int or None
+        Significant digits, where there is no grid.
+    epsilon : float
+        Relative rounding of the dtype.
+    scale : float
+        Units of the grid in one of the numbers: 86,400 for times in seconds, which are counted in days.
+    """
+
+    grid: Grid | None = None
+    digits: int | None = None
+    epsilon: float = _EPSILON[8]
+    scale: float = 1.0
+
+    @property
+    def step(self) -> float:
+        """Distance of two neighbours on the grid; 0 without one."""
+        return 0.0 if self.grid is None else self.grid.step / 10.0**self.grid.decimals / self.scale
+
+    @property
+    def unit(self) -> tuple[float, float]:
+        """Half of the last digit: absolute, and relative to the value."""
+        if self.digits is not None:
+            return 0.0, 0.5 * 10.0 ** (1 - self.digits)
+        return 0.5 * self.step, self.epsilon
+
+    def last_digit(self, values: Floats) -> float:
+        """What the last significant digit is worth, in half of the values at least."""
+        known = np.abs(values[values != 0])
+        return float(np.median(10.0 ** (np.floor(np.log10(known)) - (self.digits or 0) + 1))) if len(known) else 0.0
+
+    def round(self, values: Floats) -> Floats:
+        """The nearest numbers that can be written."""
+        if self.grid is not None:
+            return np.asarray(self.grid.snap(values * self.scale) / self.scale)
+        if self.digits is None:
+            return values
+        with np.errstate(divide="ignore", invalid="ignore"):
+            power = 10.0 ** (np.floor(np.log10(np.abs(values))) - self.digits + 1)
+            power = np.where(np.isfinite(power) & (power > 1e-300), power, 1.0)
+            whole = np.rint(values / power)
+            # dividing by a power of ten gives the float that the decimal number would be parsed as
+            return np.where(power < 1, whole / np.rint(1 / power), whole * power)
+
+    def whole(self, values: Floats) -> Ints:
+        """The same as counts of the dtype's unit, exactly."""
+        grid = self.grid or Grid(0, 0, 1)
+        steps = np.rint((values * self.scale - grid.base) / grid.step)
+        return np.asarray(steps.astype(np.int64) * grid.step + grid.base)
+
+    def to_json(self) -> list[Any]:
+        """JSON values."""
+        return [None if self.grid is None else self.grid.to_json(), self.digits, self.epsilon, self.scale]
+
+    @classmethod
+    def from_json(cls, stored: list[Any]) -> Precision:
+        """What `to_json` wrote."""
+        grid, digits, epsilon, scale = stored
+        return cls(None if grid is None else Grid(**grid), digits, epsilon, scale)
+
+
+def day_factor(dtype: Any) -> float | None:
+    """Units of a date's or duration's dtype in a day; None for what is neither."""
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return _PER_DAY[dtype.unit]
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "mM":
+        return None
+    name, count = np.datetime_data(dtype)
+    return _PER_DAY[name] / count if name in _PER_DAY else None
+
+
+class ColumnView:
+    """One column.
+
+    Parameters
+    ----------
+    name : hashable
+        As the container names it; the number of a column of an array.
+    raw : ndarray or ExtensionArray of shape (n,)
+    face
+        Its dtype adapter, where it is known already.
+    """
+
+    def __init__(self, name: Hashable, raw: Any, face: Any = None) -> None:
+        self.name = name
+        try:
+            self.face = face_of(raw) if face is None else face
+            self.plain: Plain = self.face.read(raw)
+            if self.plain.values.dtype.kind == "f" and np.isinf(self.plain.values).any():
+                raise InvalidDataError("contains infinity; replace it with a finite number or NaN")
+        except GanaugError as error:
+            raise type(error)(f"column {name!r} {error}") from error
+
+    @classmethod
+    def of_plain(cls, name: Hashable, plain: Plain, face: Any) -> ColumnView:
+        """A column that was read before."""
+        view = cls.__new__(cls)
+        view.name, view.plain, view.face = name, plain, face
+        return view
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+    def take(self, rows: Array) -> ColumnView:
+        """The same column at some rows."""
+        return ColumnView.of_plain(self.name, self.plain.take(rows), self.face)
+
+    @property
+    def family(self) -> str:
+        """One of "real", "time M", "time m", "zoned" or "choice"."""
+        return str(self.face.family)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it holds numbers."""
+        return self.family == "real"
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it holds dates or durations."""
+        return self.family.startswith("time") or self.family == "zoned"
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether it holds text or categories."""
+        return self.family == "choice"
+
+    @cached_property
+    def missing(self) -> Bits:
+        """Where it is missing. (n,)."""
+        if self.plain.missing is None:
+            return np.zeros(len(self), dtype=bool)
+        return np.asarray(self.plain.missing, dtype=bool)
+
+    @cached_property
+    def n_missing(self) -> int:
+        """How many rows are missing."""
+        return int(self.missing.sum())
+
+    @cached_property
+    def per_day(self) -> float:
+        """Units in a day of a date or duration; 1 for numbers."""
+        return day_factor(self.face.dtype) or 1.0
+
+    @cached_property
+    def number(self) -> Floats:
+        """Numbers, and times in days, as floats; NaN where missing. (n,)."""
+        values = self.plain.values.astype(np.float64)
+        if self.is_time:
+            values = values / self.per_day
+        if self.plain.missing is not None:
+            values[self.plain.missing] = np.nan
+        return np.asarray(values)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether the dtype holds integers, bool or times: what is counted exactly."""
+        return self.plain.values.dtype.kind in "iu" and not self.is_choice
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether floats hold its numbers exactly."""
+        if self.plain.values.dtype.kind == "f" or not len(self):
+            return True
+        values = self.plain.values
+        return max(abs(int(values.min())), abs(int(values.max()))) < _EXACT
+
+    @cached_property
+    def distinct(self) -> Array:
+        """Values (or codes) that occur, each once, in order."""
+        return np.unique(self.plain.present())
+
+    @cached_property
+    def is_flag(self) -> bool:
+        """Whether it holds 0 and 1, both, and nothing else."""
+        values = self.plain.present()
+        if not self.is_number or not len(values) or values.min() != 0 or values.max() != 1:
+            return False
+        return bool(((values == 0) | (values == 1)).all())
+
+    @cached_property
+    def levels(self) -> list[Any]:
+        """The values that its codes or numbers stand for, as Python objects; those that occur, in order."""
+        if self.is_choice:
+            known = pd.Index(self.face.levels, dtype=object)
+            return [known[code] for code in self.distinct.tolist()]
+        return [bool(v) for v in self.distinct] if self.face.inner.kind == "b" else list(self.distinct.tolist())
+
+    def codes(self, levels: list[Any]) -> Ints:
+        """Places of the values in a list of levels; -1 where missing or not among them. (n,)."""
+        if not levels:
+            return np.full(len(self), -1, dtype=np.int64)
+        if self.is_choice:
+            place = {_plainly(level): i for i, level in enumerate(levels)}
+            own = pd.Index(self.face.levels, dtype=object)
+            table = np.array([*(place.get(_plainly(level), -1) for level in own), -1], dtype=np.int64)
+            return np.asarray(table[self.plain.values])
+        known = np.asarray(levels, dtype=np.float64)
+        order = np.argsort(known, kind="stable")
+        values = self.plain.values.astype(np.float64)
+        at = np.searchsorted(known[order], values).clip(0, len(known) - 1)
+        found = np.where(known[order][at] == values, order[at], -1)
+        return np.asarray(np.where(self.missing, -1, found), dtype=np.int64)
+
+    @cached_property
+    def precision(self) -> Precision:
+        """How finely its numbers are written."""
+        values = self.plain.present()
+        if self.is_choice or not len(values):
+            return Precision()
+        if self.is_whole:
+            return Precision(_whole_grid(values), scale=self.per_day)
+        dtype = self.face.inner
+        epsilon = _EPSILON.get(dtype.itemsize, _EPSILON[8])
+        probe = np.unique(values[:_PROBE])
+        grid = float_grid(probe, dtype)
+        if grid is not None and len(values) > _PROBE and not grid.holds(values, dtype):
+            grid = float_grid(np.unique(values), dtype)  # more decimals further down
+        by_grid = Precision(grid, None, epsilon)
+        if grid is not None and grid.decimals <= 2:
+            return by_grid
+        for digits in range(3, _MOST_DIGITS + 1):
+            guess = Precision(None, digits, epsilon)
+            if all(_same(guess.round(part), part, dtype) for part in (probe[:64], probe, values)):
+                return guess if grid is None or guess.last_digit(probe) > 3 * by_grid.step else by_grid
+        return by_grid
+
+    @cached_property
+    def usual(self) -> Precision:
+        """The rounding of nearly all numbers, where a few are finer: 107, 98, 2.9."""
+        exact = self.precision
+        finest = _MOST_DIGITS if exact.grid is None else exact.grid.decimals
+        if self.is_whole or self.is_choice or finest == 0 or exact.digits is not None:
+            return exact
+        values = self.plain.present()[:_PROBE]
+        distinct = np.unique(values)
+        for decimals in range(min(finest, 4)):
+            guess = Precision(Grid(decimals, 0, 1), None, exact.epsilon)
+            dtype = self.face.inner
+            if (guess.round(distinct).astype(dtype) == distinct.astype(dtype)).mean() < _USUAL_DISTINCT:
+                continue
+            if (guess.round(values).astype(dtype) == values.astype(dtype)).mean() >= _USUAL_ROWS:
+                return guess
+        return exact
+
+
+def _whole_grid(values: Array) -> Grid:
+    """The steps in which integers come, found in the first ones and confirmed by all."""
+    low = int(values.min())
+    if values.dtype.kind == "u" or max(abs(low), abs(int(values.max()))) > 2**62:
+        return Grid(0, 0, 1)
+    step = integer_step(np.unique(values[:_PROBE] - low).astype(np.uint64))
+    if step > 1 and len(values) > _PROBE and ((values - low) % step).any():
+        step = 1
+    return Grid(0, low if step > 1 else 0, step)
+
+
+def _same(a: Floats, b: Floats, dtype: np.dtype[Any]) -> bool:
+    return bool(np.array_equal(a.astype(dtype), b.astype(dtype)))
+
+
+def _plainly(value: Any) -> Any:
+    """A key by which 1, 1.0 and numpy's 1 are one level, and True and "1" are others."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool, bool(value)
+    if isinstance(value, (int, float, np.number)):
+        return float, float(value)
+    return type(value).__name__, value
+
+
+def is_missing_value(value: Any) -> bool:
+    """Whether one scalar stands for missing."""
+    missing = pd.isna(value)
+    return bool(missing) if np.isscalar(missing) or isinstance(missing, (bool, np.bool_)) else False
+
+
+class TableView:
+    """A table, whose columns are read when they are asked for, and once.
+
+    Parameters
+    ----------
+    kind : str
+        Of its container.
+    table : Table
+    faces : dict of name to dtype adapter
+        Those that are known already.
+    """
+
+    def __init__(self, kind: str, table: Table, faces: dict[Hashable, Any] | None = None, source: Any = None) -> None:
+        self.kind, self.table, self.faces, self._source = kind, table, faces or {}, source
+        self.names: list[Hashable] = list(range(table.n_columns) if table.names is None else table.names)
+        self.n_rows = table.n_rows
+        self._place = {name: j for j, name in enumerate(self.names)}
+        self._columns: dict[Hashable, ColumnView] = {}
+
+    def __contains__(self, name: Hashable) -> bool:
+        return name in self._place
+
+    def raw(self, name: Hashable) -> Any:
+        """The array behind a column."""
+        return self.table.get(self._place[name])
+
+    def original(self) -> Any:
+        """The table that it is a view of."""
+        return self._source
+
+    def column(self, name: Hashable) -> ColumnView:
+        """A column.
+
+        Raises
+        ------
+        InvalidDataError
+            If there is none of this name.
+        """
+        found = self._columns.get(name)
+        if found is not None:
+            return found
+        if name not in self._place:
+            near = difflib.get_close_matches(str(name), [str(n) for n in self.names], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; its columns are {_listed(self.names)}"
+            raise InvalidDataError(f"the table has no column {name!r}, which a rule names{hint}")
+        column = self._columns[name] = ColumnView(name, self.raw(name), self.faces.get(name))
+        return column
+
+    def take(self, rows: Array) -> TableView:
+        """The same table at some rows."""
+        return _SomeRows(self, rows)
+
+    def overlaid(self) -> TableView:
+        """The same table, of which columns can be replaced."""
+        view = copy.copy(self)
+        view._columns = {name: self.column(name) for name in self._columns}
+        return view
+
+    def replace(self, columns: dict[Hashable, ColumnView]) -> None:
+        """Other values for some columns."""
+        self._columns |= columns
+
+
+class _SomeRows(TableView):
+    """Some rows of another view, whose columns are read once for both."""
+
+    def __init__(self, whole: TableView, rows: Array) -> None:
+        super().__init__(whole.kind, whole.table, whole.faces)
+        self.n_rows, self._whole, self._rows = len(rows), whole, rows
+
+    def column(self, name: Hashable) -> ColumnView:
+        if name not in self._columns:
+            self._columns[name] = self._whole.column(name).take(self._rows)
+        return self._columns[name]
+
+    def raw(self, name: Hashable) -> Any:
+        return self._whole.raw(name)[self._rows]
+
+    def original(self) -> Any:
+        whole = self._whole.original()
+        return whole.iloc[self._rows] if hasattr(whole, "iloc") else whole[self._rows]
+
+
+def _listed(names: list[Hashable], most: int = 8) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def view_of(X: Any) -> TableView:
+    """A table of any container that `TabularGAN` takes; a view is returned as it is.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidDataError
+        If X is no table.
+    """
+    if isinstance(X, TableView):
+        return X
+    kind, X = container_of(X)
+    return TableView(kind, CONTAINERS[kind].open(X), source=X)

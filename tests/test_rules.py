@@ -1,0 +1,370 @@
+"""Rules as objects: what they say, which rows keep them, what is refused; and `find_rules` on planted tables."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import planted
+import pytest
+
+import ganaug
+from ganaug import Copy, OneHot, Order, Product, Rules, Sum, Within, find_rules
+from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
+from ganaug.rules import Bound, Custom, Determined, Grid, MissingWith, Monotone, rule_from_json
+
+FRAME = pd.DataFrame(
+    {
+        "a": [1.0, 2.0, np.nan, 4.0],
+        "b": [2, 2, 3, 3],
+        "c": [3.0, 4.0, 5.0, 8.0],
+        "p": [1, 0, 0, 1],
+        "q": [0, 1, 0, 1],
+        "k": ["x", "y", "x", "x"],
+        "d": pd.to_datetime(["2020-01-01", "2020-02-01", None, "2020-03-01"]),
+        "e": pd.to_datetime(["2020-01-02", "2020-01-31", "2020-01-01", "2020-03-01"]),
+    }
+)
+KEPT = [
+    (Order("a", "b"), "b >= a", [1, 1, 1, 0]),
+    (Order("a", "b", strict=True), "b > a", [1, 0, 1, 0]),
+    (Order("d", "e"), "e >= d", [1, 0, 1, 1]),
+    (Sum("c", ["a", "b"]), "c = a + b", [1, 1, 1, 0]),
+    (Sum("a", ["c", "b"], coefficients=[1, -1]), "a = c - b", [1, 1, 1, 0]),
+    (Sum("c", {"b": 2}, offset=-1, tolerance=0), "c = 2 * b - 1", [1, 0, 1, 0]),
+    (Sum("c", {"b": -1}, offset=6, tolerance=0), "c = 6 - b", [0, 1, 0, 0]),
+    (Product("c", ["a", "b"], tolerance=0), "c = a * b", [0, 1, 1, 0]),
+    (Product("b", ["c"], over=["a"], tolerance=0), "b = c / a", [0, 1, 1, 0]),
+    (Copy("c", of="b", scale=2, tolerance=0), "c = 2 * b", [0, 1, 0, 0]),
+    (Copy("c", of="b", offset=1.5, tolerance=1), "c = b + 1.5 (to 2)", [1, 1, 1, 0]),
+    (OneHot(["p", "q"]), "exactly one of p, q", [1, 1, 0, 0]),
+    (OneHot(["p", "q"], at_most=True), "at most one of p, q", [1, 1, 1, 0]),
+    (OneHot(["p", "q"], ordered=True), "p >= q (0 or 1)", [1, 0, 1, 1]),
+    (Within("b", "k", {"x": (2, 2)}), "b within the interval of its k", [1, 1, 0, 0]),
+    (Bound("b", high=2), "b <= 2", [1, 1, 0, 0]),
+    (Bound("d", low="2020-01-15"), "d >= 2020-01-15", [0, 1, 1, 1]),
+    (Determined("b", "k", {"x": 3}), "b is determined by k", [0, 1, 1, 1]),
+    (MissingWith("a", "d"), "a and d are missing together", [1, 1, 1, 1]),
+    (MissingWith("a", "k", ["y"], exactly=False), "a is missing wherever k is y", [1, 0, 1, 1]),
+    (Grid("c", 4), "c in steps of 4", [0, 1, 0, 1]),
+    (Monotone("c", "b", ((2, 3), (3, 5)), 0.5), "c rises with b (to 0.5)", [1, 0, 1, 0]),
+    (Custom(lambda frame: frame["b"] > 2, "b is large"), "b is large", [0, 0, 1, 1]),
+]
+
+
+@pytest.mark.parametrize(("rule", "text", "kept"), KEPT, ids=[text for _, text, _ in KEPT])
+def test_a_rule_says_what_it_means_and_who_keeps_it(rule, text, kept):
+    assert str(rule) == text
+    assert rule.holds(FRAME).tolist() == [bool(k) for k in kept]
+    learnt = rule.learn(FRAME)
+    assert learnt.exceptions == kept.count(0)
+    assert rule.support == 0  # the one given stays as it is
+
+
+@pytest.mark.parametrize("rule", [rule for rule, _, _ in KEPT if rule.kind != "custom"], ids=str)
+def test_a_rule_survives_as_json(rule):
+    learnt = rule.learn(FRAME)._with(kept="guarded", certain=False)
+    again = rule_from_json(json.loads(json.dumps(learnt.to_json())))
+    assert again == learnt
+    assert (again.support, again.exceptions, again.kept, again.certain) == (
+        *(learnt.support, learnt.exceptions),
+        *("guarded", False),
+    )
+    assert again.holds(FRAME).tolist() == learnt.holds(FRAME).tolist()
+
+
+@pytest.mark.parametrize("stored", [{}, {"kind": "order"}, {"kind": "law"}, {"kind": "sum", "names": 3}])
+def test_a_damaged_rule_is_a_model_file_error(stored):
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        rule_from_json(stored)
+
+
+def test_a_function_is_no_part_of_a_model_file():
+    rules = Rules([Order("a", "b"), lambda frame: frame["a"] > 0])
+    assert len(Rules.from_json(json.loads(json.dumps(rules.to_json())))) == 1
+    assert rules.dropped == ("a function of the table",)
+    with pytest.raises(InvalidTypeError, match="holds no code"):
+        rules[1].to_json()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Order("a", "a"), "compared with itself"),
+        (lambda: Sum("a", "bc"), r"write \['bc'\]"),
+        (lambda: Sum("a", []), "is empty"),
+        (lambda: Sum("a", ["a", "b"]), "cannot be both"),
+        (lambda: Sum("a", ["b", "c"], [1]), "1 coefficients for 2 parts"),
+        (lambda: Sum("a", ["b"], [float("nan")]), "is no number"),
+        (lambda: Sum("a", ["b"], tolerance=-1), "at least 0"),
+        (lambda: Product("a"), "factors and over are empty"),
+        (lambda: Product("a", ["b"], scale=0), "another number"),
+        (lambda: Copy("a", of="a"), "name two columns"),
+        (lambda: OneHot(["a"]), "two at least"),
+        (lambda: OneHot(["a", "a"]), "more than once"),
+        (lambda: Within("a", "g", {"x": (3, 1)}), r"give \(low, high\)"),
+        (lambda: Bound("a"), "give one of them"),
+        (lambda: Bound("a", 3, 1), "swap them"),
+        (lambda: Custom(3), "no function"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused_with_a_reason(make, said):
+    with pytest.raises(InvalidParameterError, match=said):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (Order("a", "bb"), "did you mean 'b'"),
+        (Order("a", "k"), "holds text or categories"),
+        (Order("a", "d"), "cannot be compared"),
+        (Sum("a", ["k"]), "needs numbers"),
+        (OneHot(["p", "b"]), "column 'b' holds"),
+        (Bound("d", low=[1]), "cannot be compared"),
+        (Custom(lambda frame: [True]), "True or False for each row"),
+    ],
+)
+def test_a_rule_that_does_not_fit_the_table_names_the_column(rule, said):
+    with pytest.raises(InvalidDataError, match=said):
+        rule.holds(FRAME)
+    with pytest.raises(GanaugError, match="is no rule"):
+        Rules(["a <= b"])
+
+
+def test_a_set_of_rules_is_a_sequence_a_table_and_a_page():
+    rules = Rules([Order("a", "b"), OneHot(["p", "q"])]).learn(FRAME)
+    assert len(rules) == 2 and [str(rule) for rule in rules] == str(rules).split("\n")
+    frame = rules.to_frame()
+    assert frame["formula"].tolist() == ["b >= a", "exactly one of p, q"]
+    assert frame["support"].tolist() == [3, 4] and frame["exceptions"].tolist() == [1, 2]
+    assert rules[:1] == Rules([Order("a", "b")]) != rules
+    assert "b &gt;= a" in rules._repr_html_() and "b >= a" in repr(rules)
+    broken = rules.check(FRAME)
+    assert broken["broken"].tolist() == [1, 2] and broken["checked"].tolist() == [3, 4]
+    assert rules.holds(FRAME).tolist() == [True, True, False, False]
+    empty = Rules()
+    assert (str(empty), len(empty.to_frame()), empty._repr_html_()) == ("no rules", 0, "<p>no rules</p>")
+
+
+def test_rules_speak_of_the_columns_of_an_array_by_number():
+    X = np.array([[1.0, 2.0], [3.0, 2.0]])
+    assert Order(0, 1).holds(X).tolist() == [True, False]
+    assert str(Order(0, 1)) == "column 1 >= column 0"
+    with pytest.raises(InvalidDataError, match="no column 5"):
+        Order(0, 5).holds(X)
+
+
+# ---------------------------------------------------------------------------------------------------- finding
+
+
+@pytest.mark.parametrize("n", [300, 3000])
+@pytest.mark.parametrize("kind", planted.KINDS, ids=lambda kind: kind.__name__)
+def test_a_planted_rule_is_found_and_nothing_else_is_invented(kind, n):
+    rng = np.random.default_rng(1)
+    frame, rules = kind(rng, n)
+    frame = frame.assign(noise=rng.normal(size=n), other=rng.choice(list("uvw"), n))
+    found = find_rules(frame)
+    wanted = {planted.says(rule) for rule in rules}
+    assert wanted <= {planted.says(rule) for rule in found}, f"{found}"
+    others = [rule for rule in found if planted.says(rule) not in wanted]
+    assert all(set(rule.columns) <= set().union(*(r.columns for r in rules)) for rule in others), f"{found}"
+    assert len(others) <= 1, f"{found}"  # all >= a part, say
+    assert found.holds(frame).all()
+
+
+@pytest.mark.parametrize("n", [1000, pytest.param(50_000, marks=pytest.mark.slow)])
+def test_rules_of_all_kinds_are_found_in_one_table(n):
+    frame, rules = planted.together(n)
+    found = {planted.says(rule) for rule in find_rules(frame, max_time=5)}
+    assert {planted.says(rule) for rule in rules} <= found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rules_are_found_with_missing_values_and_nullable_dtypes(seed):
+    rng = np.random.default_rng(seed)
+    n = 800
+    parts = [kind(rng, n) for kind in (planted.sum_of_two, planted.product, planted.order_of_dates)]
+    rules = [rules for _, rules in parts]
+    frame = pd.concat([frame for frame, _ in parts], axis=1).astype(
+        {"h": "Int64", "w": "Int32", "area": "Int64", "net": "Float64"}
+    )
+    for name in frame:
+        frame[name] = frame[name].mask(rng.random(n) < 0.08)
+    found = {planted.says(rule) for rule in find_rules(frame)}
+    assert {planted.says(rule) for some in rules for rule in some} <= found
+
+
+def test_a_few_filler_rows_do_not_hide_an_equation():
+    rng = np.random.default_rng(0)
+    frame, [rule] = planted.sum_of_two(rng, 2000)
+    frame.loc[[5, 700, 1500], "gross"] = -999.0
+    found = find_rules(frame)
+    assert planted.says(rule) in {planted.says(r) for r in found}
+    assert next(r for r in found if r.kind == "sum").exceptions == 3
+
+
+def test_an_order_that_few_rows_break_is_found_with_its_exceptions():
+    rng = np.random.default_rng(0)
+    frame, _ = planted.order_of_floats(rng, 3000)
+    frame.loc[[10, 2000], "end"] = frame.loc[[10, 2000], "start"] - 3.0
+    [rule] = find_rules(frame)
+    assert (str(rule), rule.exceptions) == ("end >= start", 2)
+
+
+def test_redundant_equations_are_told_once():
+    rng = np.random.default_rng(0)
+    height, length = rng.integers(1, 40, 1500), rng.integers(1, 70, 1500)
+    area = height * length
+    black = np.ceil(area * rng.uniform(0.1, 1, 1500)).astype(int)
+    frame = pd.DataFrame({"height": height, "length": length, "area": area, "eccen": (length / height).round(3)})
+    frame = frame.assign(share=(black / area).round(3), black=black)
+    equations = [rule for rule in find_rules(frame) if rule.kind in ("product", "sum", "copy")]
+    assert len(equations) == 3 and len({rule.columns[0] for rule in equations}) == 3
+
+
+def test_orders_that_follow_from_others_are_left_out():
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 300, 1000)
+    second = first + rng.integers(0, 20, 1000)
+    frame = pd.DataFrame({"a": first, "b": second, "c": second + rng.integers(0, 20, 1000)})
+    assert [str(rule) for rule in find_rules(frame)] == ["b >= a", "c >= b"]
+
+
+def test_chance_makes_no_rules(rng):
+    frame = pd.DataFrame(rng.normal(size=(500, 8)), columns=list("abcdefgh"))
+    frame["i"], frame["j"] = rng.integers(0, 2, 500), rng.integers(0, 3, 500)
+    frame["k"], frame["flag"] = rng.choice(list("xyz"), 500), rng.random(500) < 0.01
+    frame["holes"] = frame["a"].mask(rng.random(500) < 0.1).sample(frac=1, random_state=0).to_numpy()
+    assert len(find_rules(frame)) == 0
+
+
+@pytest.mark.parametrize("correlation", [0.5, 0.9, 0.99])
+def test_correlation_is_no_rule(correlation, rng):
+    a, b = rng.multivariate_normal([0, 1], [[1, correlation], [correlation, 1]], 2000).T
+    frame = pd.DataFrame({"a": a, "b": b + 1, "c": np.exp(a), "grade": pd.cut(b, 4, labels=list("wxyz")).astype(str)})
+    frame["c"] += 0.3 * rng.random(2000)
+    found = find_rules(frame.drop(columns="grade"))
+    assert len(found) == 0, f"{found}"
+
+
+REAL = ["abalone", "german_credit", "glass", "oil", "page_blocks", "thyroid_sick", "telco_churn"]
+
+
+def shuffled(frame, seed):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({name: frame[name].take(rng.permutation(len(frame))).array for name in frame})
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_shuffled_real_columns_have_no_rules(name, shared_data):
+    X, _ = shared_data.load_tabular(name)
+    X = X.head(1000)
+    assert len(find_rules(shuffled(X, 0))) == 0
+    assert len(find_rules(shuffled(X.sample(60, random_state=0), 1))) == 0
+
+
+@pytest.mark.slow
+def test_all_shuffled_real_tables_have_no_rules(shared_data):
+    for name in shared_data.list_sets("tabular"):
+        X, _ = shared_data.load_tabular(name)
+        for frame in (X, X.sample(60, random_state=0)):
+            found = find_rules(shuffled(frame, 7))
+            assert len(found) == 0, f"{name}: {found}"
+
+
+def test_known_rules_of_real_tables_are_found(shared_data):
+    wanted = {
+        "thyroid_sick": ["FTI = TT4 / T4U", "FTI is missing exactly where FTI_measured is f"],
+        "page_blocks": ["Area = Height * Lenght", "P_black = Blackpix / Area (to 0.001)", "Blackand >= Blackpix"],
+        "telco_churn": ["PhoneService is determined by MultipleLines"],
+        "adult": ["education_num is determined by education"],
+    }
+    for name, formulas in wanted.items():
+        found = [str(rule) for rule in find_rules(shared_data.load_tabular(name)[0])]
+        assert set(formulas) <= set(found), f"{name}: {found}"
+
+
+def test_the_same_table_gives_the_same_rules_and_work_is_bounded():
+    frame, _ = planted.together(400)
+    first, again = find_rules(frame), find_rules(frame.copy())
+    assert first == again and first.to_frame().equals(again.to_frame())
+    little = find_rules(frame, max_time=0.01)
+    assert little.skipped and len(little) < len(first)
+    assert find_rules(frame, random_state=5) == find_rules(frame, random_state=np.random.RandomState(3))
+
+
+def test_all_rows_confirm_what_a_sample_shows():
+    rng = np.random.default_rng(0)
+    frame, _ = planted.order_of_floats(rng, 3000)
+    frame.loc[frame.index[-60:], "end"] = frame["start"] - 1  # two per cent break it
+    assert len(find_rules(frame, max_rows=500)) == 0
+    good, _ = planted.order_of_floats(rng, 3000)
+    assert [rule.support for rule in find_rules(good, max_rows=500)] == [3000]
+
+
+CURVES = {"root": np.sqrt, "power": lambda x: x**3, "growth": lambda x: np.exp(x / 3), "falling": lambda x: 1 / x}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_curves_are_found_and_noise_around_one_is_none(name, rng):
+    x = rng.gamma(3, 2, 5000) + 0.1
+    exact = pd.DataFrame({"x": x, "y": CURVES[name](x)})
+    [rule] = find_rules(exact)
+    assert set(rule.columns) == {"x", "y"} and rule.exceptions == 0
+    late = pd.DataFrame({"start": np.cumsum(rng.exponential(1, 400))})
+    late["end"] = late["start"] + 0.2 * rng.random(400)  # in the same order by and large, but along no curve
+    assert [rule.kind for rule in find_rules(late)] == ["order"]
+
+
+def test_hours_between_two_dates_are_a_difference(rng):
+    start = planted.DAY + pd.to_timedelta(rng.integers(0, 10**7, 400), unit="s")
+    end = start + pd.to_timedelta(rng.exponential(9000, 400).astype(int), unit="s")
+    frame = pd.DataFrame({"start": start, "end": end, "hours": ((end - start).total_seconds() / 3600).round(2)})
+    assert "hours = 24 * end - 24 * start (to 0.01)" in [str(rule) for rule in find_rules(frame)]
+
+
+def test_many_dummies_are_one_group_wherever_they_stand(rng):
+    levels = np.minimum(rng.zipf(1.3, 20_000), 133)
+    frame = pd.get_dummies(pd.DataFrame({"proto": levels, "kind": rng.choice(list("abc"), 20_000)}).astype(str))
+    frame = frame.assign(size=rng.normal(size=20_000))[rng.permutation([*frame, "size"])]
+    found = find_rules(frame)
+    assert sorted(len(rule.columns) for rule in found) == [3, 133] and {rule.kind for rule in found} == {"one-hot"}
+
+
+def test_grids_are_told_apart_from_rules(rng):
+    frame = pd.DataFrame({"price": rng.integers(1, 400, 500) * 0.25, "x": rng.normal(size=500)})
+    found = find_rules(frame)
+    assert len(found) == 0 and [str(grid) for grid in found.grids] == ["price in steps of 0.25"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("max_time", 0), ("max_time", float("nan")), ("max_rows", 0)])
+def test_a_bad_parameter_of_find_rules_is_named(name, value):
+    with pytest.raises(InvalidParameterError, match=name):
+        find_rules(FRAME, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"a": [1.0]}),
+        pd.DataFrame({"a": pd.Series([], dtype=float)}),
+        pd.DataFrame({"a": [None] * 200, "b": [np.nan] * 200, "c": [1] * 200}),
+        np.zeros((150, 3)),
+        pd.DataFrame({"t": pd.to_datetime(["2020-01-01"] * 120), "k": ["x"] * 120}),
+    ],
+)
+def test_tables_in_which_nothing_can_be_found_have_no_rules(table):
+    assert len(find_rules(table)) == 0
+
+
+def test_infinities_are_refused_with_their_column():
+    frame = pd.DataFrame({"a": [1.0] * 200, "b": [np.inf] + [2.0] * 199})
+    with pytest.raises(InvalidDataError, match="column 'b' contains infinity"):
+        find_rules(frame)
+
+
+def test_public_names_come_from_the_top():
+    assert ganaug.find_rules is find_rules
+    assert {"Copy", "OneHot", "Order", "Product", "Rules", "Sum", "Within", "find_rules"} <= set(ganaug.__all__)
