@@ -56,7 +56,7 @@ SETTINGS = {
     "numpy prints": lambda: np.printoptions(precision=2, legacy="1.13"),
     "decimals": lambda: decimal.localcontext(decimal.Context(prec=2)),
     "scikit-learn": lambda: sklearn.config_context(transform_output="pandas", assume_finite=True),
-    "pandas": lambda: pd.option_context("mode.string_storage", "python", "display.precision", 2),
+    "pandas": lambda: pd.option_context("display.precision", 2, "display.max_rows", 3, "compute.use_numexpr", False),
 }
 # All at once, for all doors; those that exclude each other take turns.
 TOGETHER = {
@@ -163,6 +163,11 @@ def fitted(name):
     return make().fit(data(), LABELS)
 
 
+def copied(name):
+    found = copy.deepcopy(fitted(name))
+    return found.set_sources(pictures(8, 8), LABELS) if name == "ImageTranslator" else found
+
+
 @functools.cache
 def pool():
     return transforms.SamplePool.generate(fitted("ImageGAN"), 6)
@@ -228,7 +233,7 @@ def doors(tmp_path):
     """Name of each door -> what is called, which returns what it gives."""
     found = {}
     for name, (make, data) in {**GENERATORS, **VARIANTS}.items():
-        own = functools.partial(copy.deepcopy, fitted(name))
+        own = functools.partial(copied, name)
         found |= {
             f"{name}.fit": lambda make=make, data=data: make().fit(data(), LABELS),
             f"{name}.prepare": lambda make=make, data=data: vars(make().prepare(data(), LABELS))["x"],
@@ -243,7 +248,7 @@ def doors(tmp_path):
             found[f"{name}.save"] = lambda own=own: file_of(own().save, tmp_path)
             own().save(tmp_path / name)
             found[f"{name}.load"] = lambda own=own, name=name: type(own()).load(tmp_path / name)
-    translator = functools.partial(copy.deepcopy, fitted("ImageTranslator"))
+    translator = functools.partial(copied, "ImageTranslator")
     fitted("TabularGAN").save(tmp_path / "table.safetensors")
     fitted("ImageGAN").save(tmp_path / "images.safetensors")
     pool().save(tmp_path / "images.pool")
@@ -295,7 +300,9 @@ def doors(tmp_path):
         "metrics.evaluate": lambda: metrics.evaluate(
             numbers()[:40], others(), LABELS[:40], LABELS, numbers()[40:], LABELS[40:], n_resamples=5
         ),
-        "metrics.evaluate of tables": lambda: metrics.evaluate(table(), table()[::-1], n_resamples=5),
+        "metrics.evaluate of tables": lambda: metrics.evaluate(
+            table(), table()[::-1], n_resamples=2, metrics="fidelity"
+        ),
         "metrics.diagnose": lambda: str(metrics.diagnose(metrics.evaluate(numbers(), others(), n_resamples=5))),
         "metrics.total_variation": lambda: metrics.total_variation(LABELS, LABELS[::-1] % 2),
         "metrics.missing_rate_difference": lambda: metrics.missing_rate_difference(table()["size"], table()["count"]),
