@@ -108,7 +108,7 @@ def reconstructed(points, least_lines=None, tolerance=1e-8):
     if not places:
         return np.zeros((0, d))
     kept = _voted(np.array(places), np.array(pairs), least, 100 * tolerance)
-    return np.array(kept).reshape(-1, d) * np.where(spread > 0, spread, 1.0) + centre
+    return kept * np.where(spread > 0, spread, 1.0) + centre
 
 
 def _line(points):
@@ -131,15 +131,17 @@ def _meet(p, u, q, v):
 
 
 def _voted(places, pairs, least, radius):
-    """Places in which enough lines meet; one for those that lie together."""
-    tree, left, kept = cKDTree(places), np.ones(len(places), bool), []
-    around = tree.query_ball_point(places, radius)
-    for one in sorted(range(len(places)), key=lambda i: -len(around[i])):
-        own = [i for i in around[one] if left[i]]
-        if left[one] and len(np.unique(pairs[own])) >= least:
-            kept.append(np.median(places[own], axis=0))
-            left[own] = False
-    return kept
+    """Places in which enough lines meet; one for those that lie together. In two grids, for one cuts some in two."""
+    kept = []
+    for offset in (0.0, 0.5):
+        _, cell = np.unique(np.floor(places / radius + offset), axis=0, return_inverse=True)
+        cell = cell.ravel()
+        lines = np.bincount(np.unique(np.stack([np.repeat(cell, 2), pairs.ravel()], 1), axis=0)[:, 0])
+        sums = np.stack([np.bincount(cell, column) for column in places.T], 1)
+        kept.append((sums / np.bincount(cell)[:, None])[lines >= least])
+    kept = np.concatenate(kept)
+    twice = {second for _, second in cKDTree(kept).query_pairs(radius)} if len(kept) else set()
+    return np.delete(kept, list(twice), axis=0)
 
 
 def recovered(found, real, tolerance=1e-3):
