@@ -396,8 +396,9 @@ def try_parquet(files, rng, folder):
 def _through(source, target):
     """What `ganaug resample` does before and after the training."""
     from ganaug.cli import tables
+    from ganaug.cli.main import parser
 
-    args = SimpleNamespace(encoding=None, delimiter=None, decimal=None, verbose=False, quiet=True)
+    args = parser().parse_args(["resample", str(source), "--target", "state", "--output", str(target)])
     table = tables.read_table(str(source), args)
     column = "state" if "state" in table.frame else table.frame.columns[-1]
     X, y = tables.split(table, column)
@@ -480,9 +481,9 @@ def try_images(files, rng, folder):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         list_folder(str(tree))
-        images, labels = read_folder(str(tree))[:2]
+        read = read_folder(str(tree))
     yield "reads"
-    assert len(images) == len(labels)
+    assert len(read.images) == len(read.labels)
 
 
 MODELS = ("frame", "array", "focus", "wide", "images", "style", "series", "translator")
@@ -663,8 +664,10 @@ def main(arguments=None):
             n = options.cases or (CASES[kind] // 100 if options.quick else CASES[kind])
             rows.append((kind, *campaign(kind, files, n, options.jobs, options.first)))
             print(table(rows[-1:]), flush=True)
-            for finding in rows[-1][2]:
-                print("  " + finding, flush=True)
+            alike = collections.Counter(finding.partition("): ")[2] for finding in rows[-1][2])
+            for said, times in alike.most_common():
+                first = next(finding for finding in rows[-1][2] if finding.endswith(said))
+                print(f"  {times} x {first}", flush=True)
     print(table(rows))
     if options.write:
         command = "python examples/benchmarks/fuzz.py" + " --quick" * options.quick + " --write"
