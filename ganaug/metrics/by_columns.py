@@ -7,35 +7,77 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 from ganaug.metrics import dependence
 from ganaug.metrics.columns import compared_codes, compared_numbers
 from ganaug.metrics.comparison import Comparison
 from ganaug.metrics.resampling import Estimate, Floats, estimate, uniform
+from ganaug.seeding import numpy_generator
 
 __all__ = ["contingency", "correlation", "ks", "missing_rate", "mixed", "total_variation"]
 
 
-def _each_column(c: Comparison, kind: str, compared: Callable[..., Callable[[Floats, Floats], float]]) -> Estimate:
+# A distance that so few tables' worst column would reach by chance is no chance.
+BY_CHANCE = 0.01
+# Draws from which the distances of categories that chance makes are known.
+CHANCE_DRAWS = 60
+
+
+def _each_column(
+    c: Comparison,
+    kind: str,
+    compared: Callable[..., Callable[[Floats, Floats], float]],
+    chance: Callable[[Comparison, int, float], float],
+) -> Estimate:
     places = c.places(kind)
     distances = [compared(c.real.columns[j], c.synthetic.columns[j]) for j in places]
     equal = tuple(map(uniform, c.sizes))
-    by_column = {c.kinds[j].name: d(*equal) for j, d in zip(places, distances, strict=True)}
+    level = BY_CHANCE / max(1, len(c.kinds))
+    details = {
+        "columns": {c.kinds[j].name: d(*equal) for j, d in zip(places, distances, strict=True)},
+        "chance": {c.kinds[j].name: min(1.0, chance(c, j, level)) for j in places},
+    }
 
     def mean(w_real: Floats, w_fake: Floats) -> float:
         return float(np.mean([d(w_real, w_fake) for d in distances]))
 
-    return estimate(mean, c.sizes, **c.options(details={"columns": by_column}))
+    return estimate(mean, c.sizes, **c.options(details=details))
+
+
+def _numbers_by_chance(c: Comparison, j: int, level: float) -> float:
+    """What two samples of one distribution exceed with a probability of at most ``level``.
+
+    sqrt(ln(2 / level) / 2) sqrt(1/n + 1/m), n and m values that are there (Smirnov 1948, Ann. Math. Statist. 19).
+    """
+    n, m = (max(1, int((~np.isnan(rows.columns[j])).sum())) for rows in (c.real, c.synthetic))
+    return float(np.sqrt(np.log(2 / level) / 2 * (1 / n + 1 / m)))
+
+
+def _codes_by_chance(c: Comparison, j: int, level: float) -> float:
+    """The same of categories: mean and spread of draws from the shares of both samples together, as if normal."""
+    real, fake = (rows.columns[j][rows.columns[j] >= 0] for rows in (c.real, c.synthetic))
+    if not len(real) or not len(fake):
+        return 0.0
+    counts = np.bincount(np.concatenate([real, fake]))
+    shares = counts[counts > 0] / counts.sum()
+    rng = numpy_generator(c.seed, "chance of categories", j)
+    one, two = (rng.multinomial(len(codes), shares, CHANCE_DRAWS) / len(codes) for codes in (real, fake))
+    drawn = np.abs(one - two).sum(1) / 2
+    # of two levels the distance is one normal deviate, whichever its sign: the spread of that, not of its size
+    spread = max(float(drawn.std()), float(np.sqrt((drawn**2).mean())) if len(shares) == 2 else 0.0)
+    middle = 0.0 if len(shares) == 2 else float(drawn.mean())
+    return middle + float(ndtri(1 - level / 2)) * spread
 
 
 def ks(c: Comparison) -> Estimate:
-    """Mean `ks_distance` over the columns of numbers."""
-    return _each_column(c, "number", compared_numbers)
+    """Mean `ks_distance` over the columns of numbers; each column's, and what chance hardly exceeds in it."""
+    return _each_column(c, "number", compared_numbers, _numbers_by_chance)
 
 
 def total_variation(c: Comparison) -> Estimate:
-    """Mean `total_variation` over the category columns."""
-    return _each_column(c, "category", compared_codes)
+    """Mean `total_variation` over the category columns; each column's, and what chance hardly exceeds in it."""
+    return _each_column(c, "category", compared_codes, _codes_by_chance)
 
 
 def missing_rate(c: Comparison) -> Estimate:
@@ -45,14 +87,20 @@ def missing_rate(c: Comparison) -> Estimate:
         real, fake = (_missing(rows.columns[j]) for rows in (c.real, c.synthetic))
         if real.any() or fake.any():
             absent.append((kind.name, real, fake))
-    by_column = {name: abs(float(a.mean() - b.mean())) for name, a, b in absent}
     if not absent:
         return Estimate(0.0, 0.0, 0.0, details={"columns": {}}, remark="no value is missing on either side")
+    far = float(ndtri(1 - BY_CHANCE / (2 * len(c.kinds))))
+    sizes = sum(1 / n for n in c.sizes)
+    details: dict[str, dict[str, float]] = {"columns": {}, "chance": {}}
+    for name, real, fake in absent:
+        details["columns"][name] = abs(float(real.mean() - fake.mean()))
+        both = (real.sum() + fake.sum() + 1) / (len(real) + len(fake) + 2)  # none among few is not none at all
+        details["chance"][name] = far * float(np.sqrt(both * (1 - both) * sizes))
 
     def mean(w_real: Floats, w_fake: Floats) -> float:
         return float(np.mean([abs(w_real @ a - w_fake @ b) for _, a, b in absent]))
 
-    return estimate(mean, c.sizes, **c.options(details={"columns": by_column}))
+    return estimate(mean, c.sizes, **c.options(details=details))
 
 
 def _missing(column: npt.NDArray[Any]) -> Floats:
