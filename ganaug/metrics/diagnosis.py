@@ -45,6 +45,12 @@ NOTHING_TO_GAIN = 0.98
 REFUSED_MUCH = 0.1
 MOST_CLASSES, MOST_COLUMNS = 5, 3
 
+# What the classifiers were tested on, where it was no held-out rows.
+TESTED_ON = {
+    "seen": "tested on real rows that the generator was trained on, which flatters it",
+    "refitted": "of a second training on part of the real rows, tested on the rest",
+}
+
 Broken = Sequence[tuple[str, float, float]]
 
 
@@ -546,7 +552,8 @@ def _utility(facts: _Facts) -> Finding | None:
     if gain != gain:
         return None
     real, alone = facts.get("train_synthetic_test_real", "floor"), facts.get("train_synthetic_test_real")
-    how = facts.entries["augmentation_gain"]["details"].get("tested_on", "")
+    tested_on = facts.entries["augmentation_gain"]["details"].get("tested_on", "")
+    how = TESTED_ON.get(tested_on, "")
     harm = LIMITS["harm"].judge("harm", high)
     end = f"{high:+.3f}" if harm is None else harm[1].told
     sure = f"{gain:+.3f} average precision (95 %: {low:+.3f} to {end}){f', {how}' if how else ''}"
@@ -557,6 +564,9 @@ def _utility(facts: _Facts) -> Finding | None:
         text = f"Adding the samples to the real rows harms this classifier: {sure}.{scores}"
         advice = "Add fewer (AugmentedClassifier chooses how many), or none: class weights may do."
         return Finding("bad", "utility", text, advice, (harm[1],))
+    if tested_on == "seen" and _copying(facts) is not None:
+        text = "Whether a classifier gains cannot be told: the samples copy the very rows that it was tested on."
+        return Finding("warn", "utility", text, "Give real rows that the generator did not see (X_holdout, --holdout).")
     if real >= NOTHING_TO_GAIN:
         return Finding(
             "good", "utility", f"There is nothing to gain: real rows alone reach {real:.3f}; {sure}.{scores}"

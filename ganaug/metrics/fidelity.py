@@ -131,7 +131,7 @@ def held_out_scores(
 
 
 def gives_away(real: npt.ArrayLike, fake: npt.ArrayLike, *, random_state: int, n_trees: int) -> npt.NDArray[np.float64]:
-    """How much each column helps a forest to tell real rows from fake ones; sums to 1 (mean decrease of impurity). (d,)."""
+    """How much each column helps a forest to tell real rows from fake ones; sums to 1. (d,)."""
     from sklearn.ensemble import RandomForestClassifier
 
     real, fake = np.asarray(real), np.asarray(fake)

@@ -147,8 +147,8 @@ LIMITS: dict[str, Limit] = {
     # Collapse: rows lie close to one another (0 to 0.45 of real rows' spacing; all other cases 0.86 and more), and few
     # real rows are anyone's neighbour: the product of both shares is 0.03 at most; few rows redrawn have 0.1.
     "variety": Limit(
-        "the variety of the samples is under {}: how far they lie apart, times how many different real rows are nearest "
-        "to one, both as shares of what real rows get", None, 0.06, above=False,
+        "the variety of the samples is under {}: how far they lie apart, times how many different real rows are "
+        "nearest to one, both as shares of what real rows get", None, 0.06, above=False,
     ),
     "coverage": Limit("of the real rows that real rows cover, the samples cover under {}", 0.7, None, above=False),
     # Untrained: wrong on all of these at once.

@@ -1,4 +1,4 @@
-"""Traffic lights: what the findings come to for each family of measures and each column, and the thresholds in words."""
+"""Traffic lights: what the findings come to for each family and column, and the thresholds in words."""
 
 from __future__ import annotations
 
