@@ -68,8 +68,6 @@ def run(args: argparse.Namespace) -> None:
 
 def _samples(args: argparse.Namespace, table: Any, columns: list[str]) -> Any:
     """A model, or rows and labels with the columns of the real ones."""
-    from ganaug.cli import tables
-
     if args.samples.lower().endswith(MODELS):
         return args.samples
     frame, y = _alike(args, args.samples, table, [*columns, *([args.mark_column] if args.mark_column else [])])

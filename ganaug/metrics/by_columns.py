@@ -22,6 +22,8 @@ __all__ = ["contingency", "correlation", "ks", "missing_rate", "mixed", "total_v
 BY_CHANCE = 0.01
 # Draws from which the distances of categories that chance makes are known.
 CHANCE_DRAWS = 60
+# The mean over so many columns hardly moves from draw to draw: of very many, fewer draws are enough.
+MOST_DISTANCES, FEWEST_RESAMPLES = 100_000, 20
 
 
 def _each_column(
@@ -42,7 +44,8 @@ def _each_column(
     def mean(w_real: Floats, w_fake: Floats) -> float:
         return float(np.mean([d(w_real, w_fake) for d in distances]))
 
-    return estimate(mean, c.sizes, **c.options(details=details))
+    few = min(c.n_resamples, max(FEWEST_RESAMPLES, MOST_DISTANCES // max(1, len(places))))
+    return estimate(mean, c.sizes, **(c.options(details=details) | {"n_resamples": few}))
 
 
 def _numbers_by_chance(c: Comparison, j: int, level: float) -> float:
@@ -136,10 +139,19 @@ def _slope(real: Floats, fake: Floats, noise: float | Floats) -> tuple[float, fl
     return (float((real * fake).mean() / power) if power > 1e-12 else 1.0), float(np.sqrt(max(0.0, power)))
 
 
-def _slope_of_squares(real: Floats, fake: Floats) -> tuple[float, float]:
+def _slope_of_squares(real: Floats, fake: Floats, noise: Floats) -> tuple[float, float]:
     """The same of squares without what chance makes of them, which is 0 on average where there is no dependence."""
-    slope, _ = _slope(real, fake, 0.0)
+    slope, _ = _slope(real, fake, noise)
     return float(np.sqrt(max(0.0, slope))), float(np.sqrt(max(0.0, real.mean()))) if real.size else 0.0
+
+
+def _noise_of_squares(squares: Floats, freedom: Floats, n: Floats, most: Floats | float = 1.0) -> Floats:
+    """Variance that chance gives the square of an association: chi^2/n of so many degrees of freedom, over ``most``.
+
+    2 (freedom + 2 n s)/n^2 with s the square times ``most`` (noncentral chi^2).
+    """
+    found: Floats = 2 * (freedom + 2 * n * np.clip(squares * most, 0, None)) / np.maximum(1, n * most) ** 2
+    return found
 
 
 def correlation(c: Comparison) -> Estimate:
@@ -183,10 +195,13 @@ def contingency(c: Comparison) -> Estimate:
     def mean(w_real: Floats, w_fake: Floats) -> float:
         return float(np.mean([d(w_real, w_fake) for d in compared]))
 
+    found = np.array([len(np.unique(codes)) - 1.0 for codes in real])
+    smaller, freedom = np.maximum(1, np.minimum(found[first], found[second])), found[first] * found[second]
+
     def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:
-        one = [dependence.squared_association(a, w_real, *sizes) for a, _, sizes in pairs]
-        two = [dependence.squared_association(b, w_fake, *sizes) for _, b, sizes in pairs]
-        return _slope_of_squares(np.array(one), np.array(two))
+        one = np.array([dependence.squared_association(a, w_real, *sizes) for a, _, sizes in pairs])
+        two = np.array([dependence.squared_association(b, w_fake, *sizes) for _, b, sizes in pairs])
+        return _slope_of_squares(one, two, _noise_of_squares(one, freedom, np.array(float(len(c.real))), smaller))
 
     few = min(c.n_resamples, MOST_TABLES // max(1, len(pairs)))
     return estimate(mean, c.sizes, **c.options(details=_kept_of(kept, c, n_resamples=few)))
@@ -200,6 +215,8 @@ def mixed(c: Comparison) -> Estimate:
     _, real_codes, fake_codes = c.paired_categories()
     _, real, fake = c.paired_numbers()
     real, fake = dependence.ranks(real), dependence.ranks(fake)
+    freedom = np.array([len(np.unique(codes)) - 1.0 for codes in real_codes])[:, None]
+    there = (~np.isnan(real)).sum(0).astype(float)
 
     def distance(w_real: Floats, w_fake: Floats) -> float:
         one = dependence.correlation_ratios(real_codes, real, w_real)
@@ -207,6 +224,7 @@ def mixed(c: Comparison) -> Estimate:
 
     def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:
         one = dependence.squared_ratios(real_codes, real, w_real)
-        return _slope_of_squares(one.ravel(), dependence.squared_ratios(fake_codes, fake, w_fake).ravel())
+        two = dependence.squared_ratios(fake_codes, fake, w_fake)
+        return _slope_of_squares(one.ravel(), two.ravel(), _noise_of_squares(one, freedom, there).ravel())
 
     return estimate(distance, c.sizes, **c.options(details=_kept_of(kept, c)))

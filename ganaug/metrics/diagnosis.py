@@ -197,8 +197,9 @@ def diagnose(
     'dependence'
     """
     facts = _Facts(results, made or Made(), broken_rules)
-    found = _whole(facts)
-    found += _adding(found, class_findings(results, made))
+    by_class = class_findings(results, made)
+    found = _whole(facts, by_class)
+    found += _adding(found, by_class)
     few = _classes_of_few_rows(results)
     found += [few] if few is not None else []
     if not any(f.severity == "bad" or (f.topic in VERDICTS and f is not few) for f in found):
@@ -208,15 +209,30 @@ def diagnose(
     return _worst_first(verdict) + _worst_first(rest)
 
 
-def _whole(facts: _Facts) -> list[Finding]:
+def _whole(facts: _Facts, by_class: Mapping[Any, list[Finding]]) -> list[Finding]:
     enough = facts.enough()
     found = [f for rule in RULES if (f := rule(facts if rule in SURE_OF_FEW else enough)) is not None]
+    within = _lost_within_classes(facts, by_class)
+    if within is not None and not any(f.topic in FOLLOWS and f.severity == "bad" for f in found):
+        found = [f for f in found if f.topic != "dependence"] + [within]
     follows = {topic for cause in found if cause.severity == "bad" for topic in FOLLOWS.get(cause.topic, ())}
     found = [finding for finding in found if finding.topic not in follows]
     topics = {finding.topic for finding in found}
     if {"dependence", "marginals"} <= topics:
         found = [replace(f, text=f.text.replace(_RIGHT, _NOT_RIGHT)) if f.topic == "dependence" else f for f in found]
     return found
+
+
+def _lost_within_classes(facts: _Facts, by_class: Mapping[Any, list[Finding]]) -> Finding | None:
+    """Columns that were shuffled within the classes go together in the whole, as far as the classes lie apart."""
+    lost = [f for found in by_class.values() for f in found if f.topic == "dependence" and f.severity == "bad"]
+    entries = [facts.entries[name]["by_class"] for name in DEPENDENCES if name in facts.entries]
+    judged = {str(label) for one in entries for label, entry in one.items() if entry["enough"]}
+    if not lost or 2 * len(lost) < len(judged):
+        return None
+    first = lost[0]
+    text = first.text.replace(_RIGHT, "Within their classes the columns do not go together as in the real rows")
+    return replace(first, text=f"{text.rstrip('.')} (class {first.label!r}).", label="")
 
 
 def class_findings(results: Mapping[str, Mapping[str, Any]], made: Made | None = None) -> dict[Any, list[Finding]]:

@@ -79,8 +79,8 @@ class QualityReport:
         -------
         dict
             "title", "kind", "verdict" (the first finding's topic), "severity" (the worst finding's), "summary",
-            "figures" (those of the overview), "lights", "findings", "trust" (text), "data" (counts and classes), "metrics",
-            "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories",
+            "figures" (those of the overview), "lights", "findings", "trust" (text), "data" (counts and classes),
+            "metrics", "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories",
             "curation", "generator", "traces" (what the generator gives away of single training samples), "broken_rules"
             and "hides_real". A copy.
         """

@@ -41,6 +41,7 @@ _MILD = {
 # Not verdicts, but enough not to call the samples good without more.
 DOUBTS = ("told apart", "missing", "membership", "class skew")
 _WORRIES = "look good on the whole, but {what}"
+_FAULTS = "are not good in every class: {what}"
 _UTILITY = {
     "good": "A classifier that is given them as well gets better.",
     "same": "Adding them to the training data makes no clear difference to a classifier.",
@@ -79,6 +80,8 @@ def summary(
     ``findings`` are the report's, the verdict first; ``why_not`` is why utility was not measured.
     """
     things, first = NAMES[kind], findings[0]
+    if first.label:  # what holds of the whole comes before what holds of one class
+        first = next((f for f in findings if not f.label and f.severity == first.severity), first)
     topics = {f.topic for f in findings if not f.label}
     openings = _OPENINGS | ({"dependence": _TOGETHER} if "marginals" in topics else {})
     doubts = [f for f in findings if f.severity == "warn" and f.topic in DOUBTS]
@@ -86,10 +89,10 @@ def summary(
     if first.severity == "good" and doubts:
         first, opening = doubts[0], None
     if opening is None or first.label:
-        opening = _WORRIES
+        opening = _FAULTS if first.label and first.severity == "bad" else _WORRIES
     what = first.text[:1].lower() + first.text[1:].rstrip(".")
     sentences = [f"The {n_synthetic:,} synthetic {things} {opening.format(things=things, what=what)}."]
-    others = {f.topic for f in findings[1:] if f.severity == "bad" and not f.label} - {first.topic}
+    others = {f.topic for f in findings if f.severity == "bad" and not f.label} - {first.topic}
     sentences += [f"They also {text.format(things=things)}." for topic, text in openings.items() if topic in others]
     if first.topic != "copying" and lights["privacy"] in _PRIVACY:
         sentences.append(_PRIVACY[lights["privacy"]].format(things=things))
