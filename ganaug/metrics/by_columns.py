@@ -26,6 +26,9 @@ CHANCE_DRAWS = 60
 MOST_DISTANCES, FEWEST_RESAMPLES = 100_000, 20
 
 
+Codes = npt.NDArray[np.int64]
+
+
 def _each_column(
     c: Comparison,
     kind: str,
@@ -70,7 +73,21 @@ def _codes_by_chance(c: Comparison, j: int, level: float) -> float:
     # of two levels the distance is one normal deviate, whichever its sign: the spread of that, not of its size
     spread = max(float(drawn.std()), float(np.sqrt((drawn**2).mean())) if len(shares) == 2 else 0.0)
     middle = 0.0 if len(shares) == 2 else float(drawn.mean())
-    return middle + float(ndtri(1 - level / 2)) * spread
+    far = float(ndtri(1 - level / 2))
+    return middle + far * spread + _unseen_by_chance(c, j, real, fake, far)
+
+
+def _unseen_by_chance(c: Comparison, j: int, real: Codes, fake: Codes, far: float) -> float:
+    """How much of a sample may have levels that no real row has, because the real rows are few.
+
+    As much as the real rows have levels that one row has alone (Good 1953, Biometrika 40), and what chance adds.
+    """
+    levels = c.kinds[j].levels
+    if levels is None or not (fake >= len(levels)).any():
+        return 0.0
+    n, m = len(real), len(fake)
+    alone = (np.bincount(real) == 1).sum() / n
+    return float(alone + far * np.sqrt(max(alone, 1 / n) * (1 / n + 1 / m)))
 
 
 def ks(c: Comparison) -> Estimate:
