@@ -193,8 +193,43 @@ def correlation(c: Comparison) -> Estimate:
     details = {
         **_kept_of(lambda *weights: _slope(*both(*weights), noise), c),
         "pairs": [{"first": a, "second": b, "real": float(r), "synthetic": float(s)} for a, b, r, s in named],
+        **_kept_within(c),
     }
     return estimate(distance, c.sizes, **c.options((0.0, 2.0), details=details))
+
+
+# A class of fewer rows has no correlations of its own.
+LEAST_WITHIN = 10
+
+
+def _kept_within(c: Comparison) -> dict[str, float]:
+    """How much is left of the correlations within the classes, all classes together; nothing with one class.
+
+    Those of ranks within each class: where the classes lie apart, columns that were shuffled within them go together
+    in the whole.
+    """
+    if c.real.y is None or c.synthetic.y is None or len(np.unique(c.synthetic.y)) < 2:
+        return {}
+    counts = [np.bincount(rows.y, minlength=len(c.labels) + 1) for rows in (c.real, c.synthetic) if rows.y is not None]
+    large = np.flatnonzero(np.minimum(*counts) >= LEAST_WITHIN)
+    if not len(large):
+        return {}
+    _, *values = c.paired_numbers()
+    ranked = []
+    for rows, table in zip((c.real, c.synthetic), values, strict=True):
+        own = np.full(table.shape, np.nan)
+        for code in large:
+            own[rows.y == code] = dependence.ranks(table[rows.y == code])
+        ranked.append(own)
+    real, fake = ranked
+    pairs, n = dependence.upper(real.shape[1]), counts[0][large]
+    noise = float((n**2 / (n - 1)).sum() / n.sum() ** 2)
+
+    def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:
+        one, two = dependence.correlations(real, w_real), dependence.correlations(fake, w_fake)
+        return _slope(one[pairs], two[pairs], noise)
+
+    return {f"{name}_within": value for name, value in _kept_of(kept, c).items()}
 
 
 def contingency(c: Comparison) -> Estimate:

@@ -131,12 +131,12 @@ class _Facts:
         kept = [self.get(name, "kept") for name in DEPENDENCES if self.get(name, "strength") > SPEAKS]
         return min((share for share in kept if share == share), default=float("nan"))
 
-    def surely_lost(self) -> float:
+    def surely_lost(self, within: str = "") -> float:
         """The same of those kinds of which chance does not explain that so little is left."""
         limit, sure = LIMITS["kept"].warn or 0.0, []
         for name in DEPENDENCES:
-            share, most = self.get(name, "kept"), self.get(name, "kept_high")
-            if self.get(name, "strength") > SPEAKS and (share if most != most else most) < limit:
+            share, most = self.get(name, f"kept{within}"), self.get(name, f"kept_high{within}")
+            if self.get(name, f"strength{within}") > SPEAKS and (share if most != most else most) < limit:
                 sure.append(max(0.0, share))
         return min(sure, default=float("nan"))
 
@@ -231,7 +231,7 @@ def _lost_within_classes(facts: _Facts, by_class: Mapping[Any, list[Finding]]) -
     if not lost or 2 * len(lost) < len(judged):
         return None
     first = lost[0]
-    text = first.text.replace(_RIGHT, "Within their classes the columns do not go together as in the real rows")
+    text = first.text.replace(_RIGHT, _WITHIN)
     return replace(first, text=f"{text.rstrip('.')} (class {first.label!r}).", label="")
 
 
@@ -438,13 +438,15 @@ def _rules(facts: _Facts) -> Finding | None:
 
 
 _RIGHT = "The columns are right one by one but do not go together as in the real rows"
+_WITHIN = "Within their classes the columns do not go together as in the real rows"
 _NOT_RIGHT = "The columns do not go together as in the real rows"
 
 
 def _dependence(facts: _Facts) -> Finding | None:
     if facts.columns_off() >= WRONG_COLUMNS or _repeats(facts) is not None:
         return None  # then nothing can be said of pairs of columns
-    kept = LIMITS["kept"].judge("kept", facts.surely_lost())
+    over_all, within = facts.surely_lost(), facts.surely_lost("_within")
+    kept = LIMITS["kept"].judge("kept", within if not over_all <= within else over_all)
     joint = None
     if facts.columns_off() < STRANGE_COLUMNS:
         joint = LIMITS["joint"].judge("joint", facts.over_floor("contingency_distance"))
@@ -462,7 +464,8 @@ def _dependence(facts: _Facts) -> Finding | None:
         f"{facts.made.more_training}, or with a wider network."
     )
     severity = worst([severity for severity, _ in told])
-    return Finding(severity, "dependence", f"{_RIGHT}: {how}.", advice, tuple(one for _, one in told))
+    which = _RIGHT if kept is None or kept[1].value == over_all else _WITHIN
+    return Finding(severity, "dependence", f"{which}: {how}.", advice, tuple(one for _, one in told))
 
 
 def _off(facts: _Facts, limit: str, metrics: Sequence[str]) -> tuple[list[str], tuple[Severity, Judged] | None]:
