@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> None:
     table = tables.read_table(args.data, args)
     X, y = tables.split(table, args.target)
     samples = _samples(args, table, list(X.columns))
-    given = {"title": args.title, "random_state": args.seed or 0, "hide_real": args.hide_real}
+    asked = {"title": args.title, "random_state": args.seed, "hide_real": args.hide_real or None}
+    given = {name: value for name, value in asked.items() if value is not None}
     if args.holdout:
         given["X_holdout"], given["y_holdout"] = _alike(args, args.holdout, table, list(X.columns))
 

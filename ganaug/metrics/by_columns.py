@@ -210,19 +210,19 @@ def _kept_within(c: Comparison) -> dict[str, float]:
     """
     if c.real.y is None or c.synthetic.y is None or len(np.unique(c.synthetic.y)) < 2:
         return {}
-    counts = [np.bincount(rows.y, minlength=len(c.labels) + 1) for rows in (c.real, c.synthetic) if rows.y is not None]
-    large = np.flatnonzero(np.minimum(*counts) >= LEAST_WITHIN)
+    counts, counts_fake = (np.bincount(y, minlength=len(c.labels) + 1) for y in (c.real.y, c.synthetic.y))
+    large = np.flatnonzero(np.minimum(counts, counts_fake) >= LEAST_WITHIN)
     if not len(large):
         return {}
-    _, *values = c.paired_numbers()
+    _, of_real, of_fake = c.paired_numbers()
     ranked = []
-    for rows, table in zip((c.real, c.synthetic), values, strict=True):
+    for rows, table in ((c.real, of_real), (c.synthetic, of_fake)):
         own = np.full(table.shape, np.nan)
         for code in large:
             own[rows.y == code] = dependence.ranks(table[rows.y == code])
         ranked.append(own)
     real, fake = ranked
-    pairs, n = dependence.upper(real.shape[1]), counts[0][large]
+    pairs, n = dependence.upper(real.shape[1]), counts[large]
     noise = float((n**2 / (n - 1)).sum() / n.sum() ** 2)
 
     def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:

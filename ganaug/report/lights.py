@@ -32,8 +32,8 @@ def traffic_lights(results: Mapping[str, Mapping[str, Any]], findings: Sequence[
     lights = {}
     for family in FAMILIES:
         entries = [e for e in results.values() if e["family"] == family and e["value"] is not None]
-        said = [f.severity for f in findings if family in families_of(f) and f.severity != "good"]
-        if said:
+        said = [f.severity for f in findings if family in families_of(f)]
+        if worst(said) != "good":
             lights[family] = str(worst(said))
         elif not entries:
             lights[family] = "none"

@@ -106,9 +106,9 @@ def _binned(
     column: ColumnKind, real: npt.NDArray[Any], fake: npt.NDArray[Any], date: bool, weights: tuple[Floats, Floats]
 ) -> _Binned:
     if column.kind == "category":
-        levels, places = frequent_levels(column, (real, fake), weights, MOST_LEVELS)
+        levels, (one, two) = frequent_levels(column, (real, fake), weights, MOST_LEVELS)
         n = len(levels)
-        return _Binned(levels, None, (np.where(places[0] < 0, n, places[0]), np.where(places[1] < 0, n, places[1])))
+        return _Binned(levels, None, (np.where(one < 0, n, one), np.where(two < 0, n, two)))
     present = real[~np.isnan(real)], fake[~np.isnan(fake)]
     values = np.unique(present[0])
     if not date and 0 < len(values) <= MOST_LEVELS and np.isin(present[1], values).all():
