@@ -145,10 +145,10 @@ def test_the_generator_that_samples_is_the_best_one(data):
 
 
 def test_patience_ends_a_fit(data, monkeypatch):
-    monkeypatch.setattr(modality_module, "snapshot_measure", lambda *a, **k: measured(0.5, *[0.1] * 50))
+    monkeypatch.setattr(modality_module, "snapshot_measure", lambda *a, **k: measured(0.5, 0.5, *[0.1] * 50))
     fitted = gan(patience=3).fit(*data)
     assert fitted.stop_reason_ == "no_improvement" and fitted.n_steps_ == 9  # a look every 3 steps
-    assert fitted.best_step_ == 0 and fitted.quality_ == 0.5
+    assert fitted.best_step_ == 0 and fitted.quality_ == 0.0  # it is the untrained one
 
 
 @pytest.mark.parametrize("limit", ["0.4s", 0.4])

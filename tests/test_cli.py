@@ -294,8 +294,8 @@ def test_a_damaged_model(model, here, capsys):
 
 
 class _Report:
-    def __init__(self, samples, X, y):
-        self.samples, self.X, self.y = samples, X, y
+    def __init__(self, samples, X, y, **more):
+        self.samples, self.X, self.y, self.more = samples, X, y, more
 
     def to_html(self, path):
         Path(path).write_text(f"<p>{len(self.samples[1])}", encoding="utf-8")
@@ -308,7 +308,7 @@ class _Report:
 def reports(monkeypatch):
     made = []
     module = ModuleType("ganaug.report")
-    module.quality_report = lambda *given: made.append(_Report(*given)) or made[-1]
+    module.quality_report = lambda *given, **more: made.append(_Report(*given, **more)) or made[-1]
     monkeypatch.setitem(sys.modules, "ganaug.report", module)
     return made
 
@@ -327,7 +327,41 @@ def test_report_of_marked_rows(train, reports):
 
 def test_report_of_a_model(model, here, reports):
     assert main(["report", str(model.parent / "t.csv"), str(model), "-t", "y", "-o", "r.json"]) == 0
-    assert isinstance(reports[0].samples, TabularGAN)
+    assert reports[0].samples == str(model), "the report reads it, and says what the file gives away"
+
+
+def test_report_takes_a_holdout_a_title_a_seed_and_hides_real_rows(train, reports, capsys):
+    rows = Path("train.csv").read_bytes().splitlines(keepends=True)
+    Path("new.csv").write_bytes(b"".join(rows[:41]))
+    Path("test.csv").write_bytes(b"".join([rows[0], *rows[41:71]]))
+    words = ["report", "train.csv", "new.csv", "-t", "fraud", "-o", "r.html"]
+    assert main(words) == 0 and reports[0].more == {}
+    asked = ["--holdout", "test.csv", "--title", "Frauds of May", "--seed", "7", "--hide-real", "--force"]
+    assert main([*words, *asked]) == 0
+    more = reports[1].more
+    assert (more["title"], more["random_state"], more["hide_real"]) == ("Frauds of May", 7, True)
+    assert (
+        more["X_holdout"].columns.equals(reports[1].X.columns)
+        and len(more["X_holdout"]) == len(more["y_holdout"]) == 30
+    )
+    assert more["X_holdout"]["when"].dtype.kind == "M"
+    Path("bad.csv").write_bytes(Path("test.csv").read_bytes().replace(b"amount", b"amounts", 1))
+    assert main([*words, "--force", "--holdout", "bad.csv"]) == 1
+    assert "bad.csv: no column 'amount'; did you mean 'amounts'?" in capsys.readouterr().err
+
+
+def test_a_page_by_the_command_line(here, capsys):
+    rng = np.random.default_rng(0)
+    for name in ("real", "new", "held"):
+        y = np.arange(90) % 2
+        table = pd.DataFrame({"code": rng.normal(size=90).round(5), "x": (rng.normal(size=90) + y).round(3), "y": y})
+        table.to_csv(f"{name}.csv", index=False)
+    words = ["report", "real.csv", "new.csv", "-t", "y", "--holdout", "held.csv", "--title", "Trial <1>", "--hide-real"]
+    assert main([*words, "--seed", "3", "-o", "r.html"]) == 0 and main([*words, "-o", "r.json"]) == 0
+    page, content = Path("r.html").read_text(), json.loads(Path("r.json").read_text())
+    assert "<h1>Trial &lt;1&gt;</h1>" in page and "90</b> held out" in page and content["hides_real"]
+    assert "tested_on" not in content["metrics"]["augmentation_gain"]["details"]
+    assert "membership_auc" in content["metrics"]
 
 
 def test_report_names_what_does_not_fit(train, reports, capsys):

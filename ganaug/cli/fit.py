@@ -61,5 +61,5 @@ def run(args: argparse.Namespace) -> None:
     if gan.stop_reason_ == "interrupted":  # a handler of somebody else's was asked
         raise Fault("the training was interrupted", args.data)
     save_model(gan, args.output, {"layout": replace(table.layout, target=args.target).get_state()})
-    quality = f"quality {gan.quality_:.3f} (1 is perfect)"
+    quality = f"quality {gan.quality_:.3f} (0 is untrained, 1 is as real rows)"
     tell(args, f"{args.output}: {gan.n_steps_} steps, {quality}, ended by {gan.stop_reason_}; seed {seed}")

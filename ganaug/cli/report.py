@@ -15,6 +15,7 @@ from ganaug.cli.outputs import check_output, whole_file
 HELP = "judge synthetic rows beside the real ones: a page in HTML, or figures in JSON"
 EXAMPLE = """examples:
   ganaug report train.csv new.csv --target fraud --output report.html
+  ganaug report train.csv new.csv --holdout test.csv --target fraud --output report.html
   ganaug report train.csv balanced.csv --mark-column synthetic --target fraud --output report.html
   ganaug report train.csv fraud.safetensors --target fraud --output report.json"""
 
@@ -29,9 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("samples", metavar="SYNTHETIC", help="a file of synthetic rows, or a model that makes them")
     options.target(parser)
     options.output(parser, "where to write: .html or .json")
+    parser.add_argument(
+        "--holdout", metavar="FILE", help="real rows that the generator did not see: what a classifier is tested on"
+    )
+    parser.add_argument("--title", metavar="TEXT", help="stands on top")
+    parser.add_argument("--hide-real", action="store_true", help="show no single real row beside the synthetic ones")
     parser.add_argument("--mark-column", metavar="NAME", help="of SYNTHETIC only the rows in which this column is 1")
     options.reading(parser)
-    options.general(parser, seeded=False)
+    options.general(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,12 +48,17 @@ def run(args: argparse.Namespace) -> None:
         raise Usage("--target is missing: name the column of the labels")
     if not args.output.lower().endswith((".html", ".htm", ".json")):
         raise Usage(f"{args.output}: the suffix says how to write it; give .html or .json")
-    check_output(args.output, [args.data, args.samples], force=args.force)
+    inputs = [args.data, args.samples, *([args.holdout] if args.holdout else [])]
+    check_output(args.output, inputs, force=args.force)
     table = tables.read_table(args.data, args)
     X, y = tables.split(table, args.target, many_classes=args.many_classes)
     samples = _samples(args, table, list(X.columns))
+    asked = {"title": args.title, "random_state": args.seed, "hide_real": args.hide_real or None}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if args.holdout:
+        given["X_holdout"], given["y_holdout"] = _alike(args, args.holdout, table, list(X.columns))
 
-    found = import_module("ganaug.report").quality_report(samples, X, y)
+    found = import_module("ganaug.report").quality_report(samples, X, y, **given)
     with whole_file(args.output) as temporary:
         if args.output.lower().endswith(".json"):
             temporary.write_text(json.dumps(found.to_dict(), indent=1, default=_plain) + "\n", encoding="utf-8")
@@ -58,20 +69,26 @@ def run(args: argparse.Namespace) -> None:
 
 def _samples(args: argparse.Namespace, table: Any, columns: list[str]) -> Any:
     """A model, or rows and labels with the columns of the real ones."""
-    from ganaug.cli import tables
-
     if args.samples.lower().endswith(MODELS):
         return args.samples
-    other = tables.read_table(args.samples, args, table.layout)
-    for name in (*columns, args.target, *([args.mark_column] if args.mark_column else [])):
-        if name not in other.frame.columns:
-            raise Fault(f"no column {name!r}{did_you_mean(name, other.frame.columns)}", args.samples)
-    frame, y = tables.split(other, args.target, n_classes=1, many_classes=True)
+    frame, y = _alike(args, args.samples, table, [*columns, *([args.mark_column] if args.mark_column else [])])
     if args.mark_column:
         marks = frame[args.mark_column].astype(str).str.lower().isin(_SYNTHETIC)
         if not marks.any():
             raise Fault("marks no row as synthetic", args.samples, column=args.mark_column)
         frame, y = frame[marks].reset_index(drop=True), y[marks].reset_index(drop=True)
+    return frame[columns], y
+
+
+def _alike(args: argparse.Namespace, path: str, table: Any, columns: list[str]) -> tuple[Any, Any]:
+    """Rows and labels of another file, read like the one of real rows: these columns of it."""
+    from ganaug.cli import tables
+
+    other = tables.read_table(path, args, table.layout)
+    for name in (*columns, args.target):
+        if name not in other.frame.columns:
+            raise Fault(f"no column {name!r}{did_you_mean(name, other.frame.columns)}", path)
+    frame, y = tables.split(other, args.target, n_classes=1, many_classes=True)
     return frame[columns], y
 
 

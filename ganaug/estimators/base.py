@@ -22,7 +22,7 @@ from ganaug.curation.curator import check_rules
 from ganaug.devices import resolve_device
 from ganaug.estimators import options
 from ganaug.estimators.fitting import history_frame, play
-from ganaug.estimators.judging import hold_out
+from ganaug.estimators.judging import hold_out, scaled
 from ganaug.estimators.parts import plain_parameters, saved_parts
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rebuilding import RebuildingMixin
@@ -194,14 +194,17 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
                 table,
                 OBJECTIVES[self.objective],
                 plan,
-                measure=self._measure(
-                    prepared,
-                    judge_rows,
-                    asked,
-                    curator,
-                    players.generator.latent_dim,
-                    device,
-                    child_seed(seed, "judge"),
+                measure=scaled(
+                    self._measure(
+                        prepared,
+                        judge_rows,
+                        asked,
+                        curator,
+                        players.generator.latent_dim,
+                        device,
+                        child_seed(seed, "judge"),
+                    ),
+                    partial(self._untrained_generator, prepared.codec, conditions.count, design, device, seed),
                 ),
                 patience=settings["patience"],
                 callbacks=self.callbacks or (),
@@ -213,6 +216,14 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         self.design_ = design
         self._keep(prepared, conditions, counts_of(y, conditions.count), game, played, curator, seed)
         return self
+
+    def _untrained_generator(
+        self, codec: Any, n_conditions: int, design: dict[str, Any], device: torch.device, seed: int
+    ) -> Any:
+        """What every training from this seed begins with, whether this one does or goes on from an earlier one."""
+        rng = torch.Generator().manual_seed(child_seed(seed, "networks"))
+        made = self._make_players(codec, n_conditions, rng, **design).generator
+        return self._placed(made, device).eval().requires_grad_(False)
 
     def _players_of(self, codec: Any, n_conditions: int, design: dict[str, Any]) -> Players:
         """Networks of a design that a file describes."""

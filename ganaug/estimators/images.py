@@ -111,7 +111,8 @@ class ImageGAN(ConvolutionalGAN):
     n_steps_, best_step_ : int
         Steps done, and the step of the snapshot that was kept (0: none was better than the start).
     quality_ : float
-        Energy quality of the kept snapshot on held-out images; 1 is perfect.
+        Energy quality of the kept snapshot on held-out images, on a scale on which the untrained generator has 0
+        and unseen real images have 1 (a little more by chance).
     stop_reason_ : str
         "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
         "mode_collapse", or what a callback said.

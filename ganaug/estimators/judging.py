@@ -14,7 +14,7 @@ from ganaug.curation.looks import shrunk
 from ganaug.metrics.fidelity import energy_quality, mean_distance
 from ganaug.types import FloatArray, IntArray
 
-__all__ = ["hold_out", "looks", "snapshot_measure"]
+__all__ = ["hold_out", "looks", "scaled", "snapshot_measure"]
 
 # Below so many rows a class trains on all of them and is judged by them too: a
 # fifth of 60 rows judges worse than it would have taught.
@@ -107,6 +107,29 @@ def snapshot_measure(
         return {"quality": float(np.mean(qualities)), "diversity": min(diversities)}
 
     return measure
+
+
+# A real difference less than this from what an untrained generator makes cannot be measured.
+LEAST_TO_LEARN = 0.01
+
+
+Measure = Callable[[nn.Module], dict[str, float]]
+
+
+def scaled(measure: Measure, untrained: Callable[[], nn.Module]) -> Measure:
+    """The same measure with a "quality" of 0 for an untrained generator and 1 for unseen real samples.
+
+    q' = 1 - (1 - q) / (1 - q_untrained), which grows with q, so that the same snapshot is the best one. ``untrained``
+    makes that generator.
+    """
+    start = measure(untrained())["quality"]
+    room = max(LEAST_TO_LEARN, 1 - start)
+
+    def rescaled(generator: nn.Module) -> dict[str, float]:
+        seen = measure(generator)
+        return {**seen, "quality": 1 - (1 - seen["quality"]) / room}
+
+    return rescaled
 
 
 # Cells a side of the small versions of samples that are compared value by value.

@@ -77,8 +77,8 @@ class ClassKernel:
             For each of ``conditions``, of how many rows the width is that of the rule; the rows given by default.
             Samples of a generator have the shape of a class, and give no row of it away, but are as many as one likes.
         spreads : sequence of ndarray of shape (width,), optional
-            For each of ``conditions`` the standard deviations of the real class, where the rows given are a generator's,
-            which makes them too small. Rounded, at most halved or doubled: they say nothing of one row.
+            For each of ``conditions`` the standard deviations of the real class, where the rows given are a generator's
+            and theirs too small. Rounded, at most halved or doubled: they say nothing of one row.
 
         Returns
         -------

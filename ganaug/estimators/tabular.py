@@ -126,7 +126,8 @@ class TabularGAN(BaseGAN):
     n_steps_, best_step_ : int
         Steps done, and the step of the snapshot that was kept (0: none was better than the start).
     quality_ : float
-        Energy quality of the kept snapshot on held-out rows; 1 is perfect.
+        Energy quality of the kept snapshot on held-out rows, on a scale on which the untrained generator has 0
+        and unseen real rows have 1 (a little more by chance).
     stop_reason_ : str
         "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
         "mode_collapse", or what a callback said.

@@ -119,6 +119,7 @@ def compared_numbers(real: Floats, fake: Floats) -> Compared:
     values = np.concatenate([real[has_real], fake[has_fake]])
     order = np.argsort(values, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True)) if len(values) else order
+    order, ends = order.astype(np.int32), ends.astype(np.int32)  # of thousands of columns at once
 
     def distance(w_real: Floats, w_fake: Floats) -> float:
         a, b = w_real[has_real], w_fake[has_fake]

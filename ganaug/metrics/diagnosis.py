@@ -3,92 +3,114 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from ganaug.metrics.limits import LIMITS, SEVERITIES, Finding, Judged, Severity, families_of, worst
+from ganaug.metrics.trace_words import trace_findings
 from ganaug.surroundings import own_surroundings
 
-__all__ = ["RULES", "SEVERITIES", "VERDICTS", "Finding", "diagnose", "trace_findings"]
+__all__ = [
+    "COLUMN_METRICS", "RULES", "SEVERITIES", "VERDICTS", "Finding", "Made", "class_findings", "columns_over",
+    "diagnose", "trace_findings",
+]  # fmt: skip
 
-Severity = Literal["good", "warn", "bad"]
-SEVERITIES: tuple[Severity, ...] = ("bad", "warn", "good")
-# Topics that name what became of a generator; the first finding is the first of these that holds.
-VERDICTS = ("collapse", "untrained", "copying", "dependence", "marginals", "unlike", "good")
+# Topics that name what became of a generator; the first finding is the first of the worst of these that holds.
+VERDICTS = ("collapse", "untrained", "copying", "rules", "dependence", "marginals", "unlike", "few rows", "good")
 
 # What a bad verdict brings about by itself, and is therefore not said beside it.
 FOLLOWS = {
     "collapse": ("dependence", "marginals", "unlike", "told apart", "missing"),
-    "untrained": ("dependence", "marginals", "unlike", "told apart", "missing"),
+    "untrained": ("collapse", "dependence", "marginals", "unlike", "told apart", "missing"),
     "dependence": ("unlike", "told apart"),
     "marginals": ("unlike", "told apart"),
 }
 
-# The thresholds were set on five cases (unseen rows; two rows per class repeated; training rows with a thousandth of
-# noise; columns shuffled; uniform noise) and GANs of one step on the 27 tables that examples/benchmarks/diagnoses.py
-# names, and are tested on the others there (docs/diagnoses.md). "Of the floor" is relative to what real rows get.
-
-# Collapse: rows lie close to one another (0 to 0.45 of real rows' spacing; all other cases 0.86 and more, a bootstrap
-# 0.4), and few real rows are anyone's neighbour (their share times the spacing: 0.03 at most; few rows redrawn 0.1).
-COLLAPSED_SPACING, COLLAPSED_NEIGHBOURS = 0.6, 0.06
-# On the way there: real rows reached or covered.
-THIN_COVERAGE = 0.7
-# Untrained: the columns are wrong each on its own, by so much above the floor, and rows lie where no real row lies.
-STRANGE_PRECISION, STRANGE_COVERAGE, STRANGE_COLUMNS = 0.4, 0.4, 0.08
-# Strange, but no reason was found: the interval's upper end.
-UNLIKE_WARN, UNLIKE_BAD = 0.75, 0.5
-# Columns: Kolmogorov-Smirnov or total-variation distance above the floor.
-COLUMNS_WARN, COLUMNS_BAD = 0.08, 0.2
-# Copying: rows ten times nearer to a training row than any other real row is, and that by more than chance; or few
-# rows that are no noisy copies (0 of the floor; unseen rows 0.9 and more).
-COPIES_WARN, COPIES_BAD, FLOOR_ROWS = 0.02, 0.1, 500
-AUTHENTIC_BAD = 0.4
-# An attacker's AUC, where its interval is above a half (copies 0.79 to 0.87; others up to 0.6).
-MEMBERSHIP_WARN, MEMBERSHIP_BAD = 0.6, 0.7
-# Dependence: how much of the real correlations is left (shuffled 0 to 0.2, unseen rows 0.8 and more), where there is
-# any to speak of: so strong on average, without what chance makes.
-KEPT_WARN, KEPT_BAD = 0.7, 0.4
+# Collapse: rows lie close to one another (0 to 0.45 of real rows' spacing; all other cases 0.86 and more). Where they
+# do not, few different neighbours are noise.
+COLLAPSED_SPACING = 0.6
+# Single columns, the mean over all: from here on they are wrong each on its own, whatever the reason.
+STRANGE_COLUMNS, WRONG_COLUMNS = 0.08, 0.2
+STRANGE_INSIDE, STRANGE_COVERAGE, THIN_COVERAGE = 0.4, 0.4, 0.7
+# Rows among which copies are expected by chance.
+FLOOR_ROWS = 500
+# Where there is any dependence to speak of: so strong on average, without what chance makes.
 SPEAKS = 0.1
 DEPENDENCES = ("correlation_distance", "mixed_dependence_distance", "contingency_distance")
-# Else the joint shares above the floor, while each column is right.
-JOINT_WARN, JOINT_BAD = 0.1, 0.2
-# A forest tells synthetic rows from real ones. Repeats alone make 0.7 to 0.8.
-TOLD_APART = 0.9
-MISSING_WARN = 0.1
+COLUMN_METRICS = ("ks_distance", "total_variation")
 # Of the best average precision that there can be: above it nothing is left to gain.
 NOTHING_TO_GAIN = 0.98
+# Curation moves a class where a rule refuses more than this share of its candidates.
+REFUSED_MUCH = 0.1
+MOST_CLASSES, MOST_COLUMNS = 5, 3
+
+# What the classifiers were tested on, where it was no held-out rows.
+TESTED_ON = {
+    "seen": "tested on real rows that the generator was trained on, which flatters it",
+    "refitted": "of a second training on part of the real rows, tested on the rest",
+}
+
+Broken = Sequence[tuple[str, float, float]]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that the numbers say.
+class Made:
+    """How the samples were made, as far as that is known; advice depends on it.
 
     Attributes
     ----------
-    severity : {"good", "warn", "bad"}
-    topic : str
-        One of `VERDICTS`, or "told apart", "missing", "membership", "traces", "utility", "few rows".
-    text : str
-        What was found, with its numbers.
-    advice : str
-        What to do about it; empty where nothing is to be done.
+    rules : tuple of str or None
+        Curation rules in use; None where samples alone were given.
+    curation : mapping
+        Label, as text, to the counts of ``curation_``.
+    steps : int or None
+        Of the training.
+    stop_reason : str
+        Why it ended.
     """
 
-    severity: Severity
-    topic: str
-    text: str
-    advice: str = ""
+    rules: tuple[str, ...] | None = None
+    curation: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
+    steps: int | None = None
+    stop_reason: str = ""
+
+    @property
+    def more_training(self) -> str:
+        """What to do about a generator that has not learnt enough, as the start of a sentence."""
+        if self.stop_reason in _ENDED:
+            return _ENDED[self.stop_reason]
+        done = "" if self.steps is None else f": {self.steps:,} were made"
+        return f"Train for more steps (max_steps{done})"
+
+    def uses(self, rule: str) -> bool:
+        """Whether a curation rule was used."""
+        return self.rules is not None and rule in self.rules
+
+
+_ENDED = {
+    "max_time": "Give the training more time (max_time), which ended it",
+    "no_improvement": "Raise patience, which ended the training early",
+    "diverged": "Lower learning_rate or raise penalty: the training diverged",
+    "mode_collapse": "Raise penalty or lower learning_rate: the training ended by a collapse",
+    "interrupted": "Let the training come to its end: it was interrupted",
+}
 
 
 class _Facts:
     """Numbers of the metrics; NaN, of which no comparison holds, where there are none."""
 
-    def __init__(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
-        self.entries = entries
+    def __init__(self, entries: Mapping[str, Mapping[str, Any]], made: Made, broken: Broken = ()) -> None:
+        self.entries, self.made, self.broken = entries, made, broken
+
+    def enough(self) -> _Facts:
+        """Those only that have rows enough."""
+        return _Facts({name: e for name, e in self.entries.items() if e["enough"]}, self.made, self.broken)
 
     def get(self, metric: str, part: str = "value") -> float:
         found = self.entries.get(metric, {})
-        return float(found.get(part, found.get("details", {}).get(part, float("nan"))))
+        value = found.get(part, found.get("details", {}).get(part, float("nan")))
+        return float("nan") if value is None else float(value)
 
     def of_floor(self, metric: str, part: str = "value") -> float:
         """Share of what real rows get."""
@@ -100,38 +122,69 @@ class _Facts:
         return self.get(metric) - (floor if floor == floor else 0.0)
 
     def columns_off(self) -> float:
-        """How much worse than by chance single columns are, the worse of numbers and categories."""
-        over = [self.over_floor(name) for name in ("ks_distance", "total_variation") if name in self.entries]
+        """How much worse than by chance single columns are on average, the worse of numbers and categories."""
+        over = [self.over_floor(name) for name in COLUMN_METRICS if name in self.entries]
         return max(over, default=float("nan"))
 
-    def kept(self) -> tuple[float, float]:
-        """How much of the dependence is left, where least, and how much at most; of the kinds that real rows have."""
-        kept = []
+    def kept(self) -> float:
+        """How much of the dependence is left, where least; of the kinds that real rows have."""
+        kept = [self.get(name, "kept") for name in DEPENDENCES if self.get(name, "strength") > SPEAKS]
+        return min((share for share in kept if share == share), default=float("nan"))
+
+    def surely_lost(self, within: str = "") -> float:
+        """The same of those kinds of which chance does not explain that so little is left."""
+        limit, sure = LIMITS["kept"].warn or 0.0, []
         for name in DEPENDENCES:
-            share, most = self.get(name, "kept"), self.get(name, "kept_high")
-            if self.get(name, "strength") > SPEAKS:
-                kept.append((share if most != most else most, share))
-        most, share = min(kept, default=(float("nan"), float("nan")))
-        return share, most
+            share, most = self.get(name, f"kept{within}"), self.get(name, f"kept_high{within}")
+            if self.get(name, f"strength{within}") > SPEAKS and (share if most != most else most) < limit:
+                sure.append(max(0.0, share))
+        return min(sure, default=float("nan"))
+
+
+def columns_over(entries: Mapping[str, Mapping[str, Any]], metrics: Sequence[str] = COLUMN_METRICS) -> dict[str, float]:
+    """Column to how far its distance is above its own floor; 0 where chance may be the reason.
+
+    Parameters
+    ----------
+    entries : dict
+        Of `evaluate`, of all samples or of one class.
+    metrics : sequence of str
+        Whose "details" have "columns" (distances) and, where known, "floors" and "chance" (what chance hardly exceeds).
+    """
+    over: dict[str, float] = {}
+    for metric in metrics:
+        details = entries.get(metric, {}).get("details", {})
+        floors, chance = details.get("floors", {}), details.get("chance", {})
+        for name, distance in details.get("columns", {}).items():
+            excess = float(distance) - float(floors.get(name, 0.0))
+            over[name] = excess if distance > chance.get(name, 0.0) else min(0.0, excess)
+    return over
 
 
 @own_surroundings
-def diagnose(results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+def diagnose(
+    results: Mapping[str, Mapping[str, Any]], made: Made | None = None, broken_rules: Broken = ()
+) -> list[Finding]:
     """Say what the numbers mean.
 
     Parameters
     ----------
     results : dict
         What `evaluate` gave; the more metrics, the more can be said.
+    made : Made, optional
+        How the samples were made: advice depends on it, and so does whether curation moved a class.
+    broken_rules : sequence of (str, float, float)
+        Rules in words, and the shares of real and of synthetic rows that break each.
 
     Returns
     -------
     list of Finding
         The verdict first, one of: "collapse" (a few samples over and over), "untrained" (unlike real rows in
-        every way), "copying" (training rows repeated), "dependence" (columns right, but not together),
-        "marginals" (single columns off), "unlike" (rows where no real row lies, for none of these reasons),
-        "good"; several may hold. Then the rest, the worst first, but for what the verdict brings about. Where
-        the whole is not to blame, classes with rows enough are judged one by one.
+        every way), "copying" (training rows repeated), "rules" (rules of the table broken), "dependence" (columns do
+        not go together), "marginals" (single columns off), "unlike" (rows where no real row lies, for none of these
+        reasons), "few rows" (too few rows to say), "good"; several may hold. Then the rest, the worst first, but for
+        what the verdict brings about. Classes with rows enough are judged one by one as well, and named where that adds
+        anything.
 
     Examples
     --------
@@ -143,73 +196,165 @@ def diagnose(results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     >>> diagnose(evaluate(real, shuffled, metrics=["fidelity", "diversity"], n_resamples=0))[0].topic
     'dependence'
     """
-    found = [finding for rule in RULES if (finding := rule(_Facts(results))) is not None]
-    if not {finding.topic for finding in found if finding.severity == "bad"} & FOLLOWS.keys():
-        told = {finding.topic for finding in found if finding.topic in VERDICTS}
-        found += [finding for finding in _of_classes(results) if finding.topic not in told]
+    facts = _Facts(results, made or Made(), broken_rules)
+    by_class = class_findings(results, made)
+    found = _whole(facts, by_class)
+    found += _adding(found, by_class)
+    few = _classes_of_few_rows(results)
+    found += [few] if few is not None else []
+    if not any(f.severity == "bad" or (f.topic in VERDICTS and f is not few) for f in found):
+        found.append(_good(facts))
+    verdict = [finding for topic in VERDICTS for finding in found if finding.topic == topic and finding is not few]
+    rest = [finding for finding in found if finding.topic not in VERDICTS or finding is few]
+    return _worst_first(verdict) + _worst_first(rest)
+
+
+def _whole(facts: _Facts, by_class: Mapping[Any, list[Finding]]) -> list[Finding]:
+    enough = facts.enough()
+    found = [f for rule in RULES if (f := rule(facts if rule in SURE_OF_FEW else enough)) is not None]
+    within = _lost_within_classes(facts, by_class)
+    if within is not None and not any(f.topic in FOLLOWS and f.severity == "bad" for f in found):
+        found = [f for f in found if f.topic != "dependence"] + [within]
     follows = {topic for cause in found if cause.severity == "bad" for topic in FOLLOWS.get(cause.topic, ())}
     found = [finding for finding in found if finding.topic not in follows]
-    if not any(finding.severity == "bad" or finding.topic in VERDICTS for finding in found):
-        found.append(_good(_Facts(results)))
-    verdict = [finding for topic in VERDICTS for finding in found if finding.topic == topic]
-    rest = [finding for finding in found if finding.topic not in VERDICTS]
-    return _worst_first(verdict) + _worst_first(rest)
+    topics = {finding.topic for finding in found}
+    if {"dependence", "marginals"} <= topics:
+        found = [replace(f, text=f.text.replace(_RIGHT, _NOT_RIGHT)) if f.topic == "dependence" else f for f in found]
+    return found
+
+
+def _lost_within_classes(facts: _Facts, by_class: Mapping[Any, list[Finding]]) -> Finding | None:
+    """Columns that were shuffled within the classes go together in the whole, as far as the classes lie apart."""
+    lost = [f for found in by_class.values() for f in found if f.topic == "dependence" and f.severity == "bad"]
+    entries = [facts.entries[name]["by_class"] for name in DEPENDENCES if name in facts.entries]
+    judged = {str(label) for one in entries for label, entry in one.items() if entry["enough"]}
+    if not lost or 2 * len(lost) < len(judged):
+        return None
+    first = lost[0]
+    text = first.text.replace(_RIGHT, _WITHIN)
+    return replace(first, text=f"{text.rstrip('.')} (class {first.label!r}).", label="")
+
+
+def class_findings(results: Mapping[str, Mapping[str, Any]], made: Made | None = None) -> dict[Any, list[Finding]]:
+    """Label to what is found of its own rows, as far as it has enough of them; the worst first."""
+    found: dict[Any, list[Finding]] = {}
+    for label in dict.fromkeys(label for entry in results.values() for label in entry.get("by_class", {})):
+        own = {name: e["by_class"][label] for name, e in results.items() if label in e.get("by_class", {})}
+        facts = _Facts({name: entry for name, entry in own.items() if entry["enough"]}, made or Made())
+        told = [f for rule in CLASS_RULES if (f := rule(facts)) is not None]
+        follows = {topic for cause in told if cause.severity == "bad" for topic in FOLLOWS.get(cause.topic, ())}
+        skew = None if "marginals" in follows else _class_skew(facts, str(label))
+        told = [f for f in told if f.topic not in follows] + ([skew] if skew is not None else [])
+        found[label] = _worst_first([replace(f, label=str(label)) for f in told])
+    return found
+
+
+def _adding(whole: list[Finding], by_class: Mapping[Any, list[Finding]]) -> list[Finding]:
+    """Of what is found of classes, what is not said of the whole already; their names in front."""
+
+    def said(finding: Finding) -> bool:
+        of_all = {"class skew": "marginals"}.get(finding.topic, finding.topic)
+        as_bad = [f for f in whole if SEVERITIES.index(f.severity) <= SEVERITIES.index(finding.severity)]
+        if finding.topic == "class skew" and "other_class" in finding.text:
+            return False  # that names a cause
+        if finding.topic == "copying" or not as_bad:
+            return any(f.topic == of_all for f in as_bad)
+        turned = {family for f in as_bad for family in families_of(f) if f.topic in FOLLOWS or f.topic == of_all}
+        return any(f.topic == of_all for f in as_bad) or set(families_of(finding)) <= turned
+
+    named = [
+        replace(f, text=f"Class {label!r}: {f.text}") for label, found in by_class.items() for f in found if not said(f)
+    ]
+    shown = _worst_first(named)[:MOST_CLASSES]
+    more = _worst_first(named)[MOST_CLASSES:]
+    if more:
+        names = ", ".join(dict.fromkeys(repr(f.label) for f in more))
+        severity = worst([f.severity for f in more])
+        topics = {f.topic for f in more if f.severity == severity}
+        for topic in sorted(topics):
+            shown.append(
+                Finding(
+                    severity, topic, f"The same kinds of faults show in other classes, too: {names}.", "See each class."
+                )
+            )
+    return shown
 
 
 def _worst_first(found: list[Finding]) -> list[Finding]:
     return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
-def _repeats(facts: _Facts) -> bool:
+def _finding(
+    topic: str, judged: tuple[Severity, Judged], text: str, advice: str, columns: tuple[str, ...] = ()
+) -> Finding:
+    return Finding(judged[0], topic, text, advice, (judged[1],), columns=columns)
+
+
+def _repeats(facts: _Facts) -> tuple[Severity, Judged] | None:
     neighbours, spacing = facts.get("distinct_neighbours"), facts.get("distinct_neighbours", "spacing")
-    return spacing < COLLAPSED_SPACING and neighbours * spacing < COLLAPSED_NEIGHBOURS
-
-
-def _learnt_nothing(facts: _Facts) -> bool:
-    """Whether columns are wrong each on its own, and rows lie where no real row lies or no dependence is right."""
-    columns, inside, covered = facts.columns_off(), facts.of_floor("precision"), facts.of_floor("coverage")
-    if columns < STRANGE_COLUMNS or _repeats(facts):
-        return False
-    kept = facts.kept()[0]
-    strange = inside < STRANGE_PRECISION and covered < STRANGE_COVERAGE
-    wrong = kept < KEPT_BAD or (columns > COLUMNS_BAD and not kept >= KEPT_BAD)
-    return strange or (wrong and covered < THIN_COVERAGE)
+    return LIMITS["variety"].judge("variety", neighbours * spacing) if spacing < COLLAPSED_SPACING else None
 
 
 def _collapse(facts: _Facts) -> Finding | None:
-    if _repeats(facts):
-        neighbours = facts.get("distinct_neighbours")
+    judged = _repeats(facts)
+    if judged is not None:
+        neighbours, spacing = facts.get("distinct_neighbours"), facts.get("distinct_neighbours", "spacing")
         text = (
-            f"Mode collapse: the generator repeats a few samples. Its rows have {neighbours:.0%} as many different "
-            f"nearest real rows as unseen real rows have, and lie {facts.get('distinct_neighbours', 'spacing'):.0%} as "
-            f"far from one another as real rows do; they cover {facts.get('coverage'):.0%} of the real rows."
+            f"Mode collapse: the generator repeats a few samples. Their variety is {judged[1].told} of that of real "
+            f"rows: "
+            f"{neighbours:.0%} as many different real rows are nearest to one, and they lie {spacing:.0%} as far "
+            f"from one "
+            f"another."
         )
         advice = (
-            "Train with objective='relativistic' or 'wasserstein' and a larger penalty, a larger batch_size, or fewer "
-            "steps; do not use these samples."
+            "Do not use these samples. Train with objective='relativistic' or 'wasserstein' and a larger penalty, a "
+            "larger batch_size, or fewer steps."
         )
-        return Finding("bad", "collapse", text, advice)
-    if facts.of_floor("coverage") < THIN_COVERAGE and facts.of_floor("precision") >= THIN_COVERAGE:
-        text = (
-            f"Parts of the real data are missing among the samples: they cover {facts.get('coverage'):.0%} of the "
-            f"real rows (real rows cover {facts.get('coverage', 'floor'):.0%} of one another)."
-        )
-        return Finding("warn", "collapse", text, "Draw more samples, or train for more steps.")
-    return None
+        return _finding("collapse", judged, text, advice)
+    judged = LIMITS["coverage"].judge("coverage", facts.of_floor("coverage"))
+    if judged is None:
+        return None
+    text = (
+        f"Parts of the real data are missing among the samples: they cover {judged[1].told} of what real rows cover "
+        f"of one another ({facts.get('coverage'):.0%} instead of {facts.get('coverage', 'floor'):.0%} of the real "
+        f"rows)."
+    )
+    n_real, n_synthetic = facts.get("coverage", "n_real"), facts.get("coverage", "n_synthetic")
+    fewer = n_synthetic < n_real
+    advice = f"Draw more samples: there are {n_synthetic:,.0f} for {n_real:,.0f} real rows." if fewer else ""
+    return _finding("collapse", judged, text, advice or f"{facts.made.more_training}.")
 
 
 def _untrained(facts: _Facts) -> Finding | None:
-    if not _learnt_nothing(facts):
+    """Columns are wrong each on its own, and rows lie where no real row lies or no dependence is right."""
+    columns, inside, covered = facts.columns_off(), facts.of_floor("precision"), facts.of_floor("coverage")
+    if columns < STRANGE_COLUMNS or _repeats(facts) is not None:
         return None
-    columns, (kept, _) = facts.columns_off(), facts.kept()
-    text = (
-        f"The samples look untrained: {facts.get('precision'):.0%} of them lie where real rows lie "
-        f"(of real rows {facts.get('precision', 'floor'):.0%})"
-        + (f", single columns are off by {columns:.2f} more than chance" if columns == columns else "")
-        + (f", {max(0.0, kept):.0%} of the dependence is left." if kept < KEPT_BAD else ".")
-    )
-    advice = "Train for more steps (max_steps), look at history_ for a training that ended early, and at the scaling."
-    return Finding("bad", "untrained", text, advice)
+    kept = facts.kept()
+    told = []
+    if inside < STRANGE_INSIDE and covered < STRANGE_COVERAGE:
+        told = [LIMITS["untrained inside"].judge("untrained inside", inside)]
+    elif covered < THIN_COVERAGE:
+        if kept < (LIMITS["untrained kept"].bad or 0.0):
+            told = [LIMITS["untrained kept"].judge("untrained kept", max(0.0, kept))]
+        elif columns > WRONG_COLUMNS and not kept >= (LIMITS["untrained kept"].bad or 0.0):
+            told = [LIMITS["untrained far"].judge("untrained far", columns)]
+    if not told or told[0] is None:
+        return None
+    first = told[0][1]
+    at = LIMITS["untrained columns"].judge("untrained columns", columns)
+    judged = (first, at[1]) if at is not None and first.name != "untrained far" else (first,)
+    words = {
+        "untrained inside": f"{first.told} as many of them lie among real rows as real rows do",
+        "untrained kept": f"{first.told} of the dependence between columns is left",
+        "untrained far": f"single columns are off by {first.told} more than chance on average",
+    }
+    parts = [words[first.name]]
+    if at is not None and len(judged) > 1:
+        parts.append(f"single columns are off by {at[1].told} more than chance on average")
+    text = f"The samples look untrained: {', and '.join(parts)}."
+    advice = f"{facts.made.more_training}, and look at history_ and at the scaling of the columns."
+    return Finding("bad", "untrained", text, advice, judged)
 
 
 def _surely_over(facts: _Facts, metric: str) -> float:
@@ -224,131 +369,261 @@ def _surely_over(facts: _Facts, metric: str) -> float:
 
 
 def _copying(facts: _Facts) -> Finding | None:
-    over, authentic = _surely_over(facts, "near_copies"), facts.of_floor("authenticity", "high")
-    authentic = facts.of_floor("authenticity") if authentic != authentic else authentic
-    noisy = authentic < AUTHENTIC_BAD and facts.over_floor("authenticity") < -COPIES_BAD
-    if not (over > COPIES_WARN or noisy):
+    copies = LIMITS["copies"].judge("copies", _surely_over(facts, "near_copies"))
+    high = facts.of_floor("authenticity", "high")
+    noisy = None
+    if facts.over_floor("authenticity") < -(LIMITS["copies"].bad or 0.0):
+        noisy = LIMITS["authentic"].judge("authentic", facts.of_floor("authenticity") if high != high else high)
+    told = [judged for judged in (copies, noisy) if judged is not None]
+    if not told:
         return None
-    text = (
-        f"The samples copy training rows: {facts.get('near_copies'):.0%} are ten times nearer to a training row than "
-        f"any other real row is, and {facts.get('authenticity'):.0%} are more than noisy copies "
-        f"(of real rows {facts.get('authenticity', 'floor'):.0%})."
-    )
-    advice = (
-        "Do not publish them. Refuse copies when sampling (curate=True), train for fewer steps, hold rows out "
-        "(validation_fraction), or use more training rows; near_copies lists the row numbers."
-    )
-    return Finding("bad" if over > COPIES_BAD or noisy else "warn", "copying", text, advice)
+    words = {
+        "copies": "{} of them, above chance, are ten times nearer to a training row than any other real row is",
+        "authentic": "at most {} of what real rows get are more than noisy copies",
+    }
+    text = f"The samples copy training rows: {'; '.join(words[one.name].format(one.told) for _, one in told)}."
+    if not facts.made.uses("copies"):
+        what = (
+            "Do not publish them. Drop the rows listed as near copies, or refuse copies when sampling (curate='copies')"
+        )
+    elif any(row.get("copies", 0) is None for row in facts.made.curation.values()):
+        what = (
+            "Do not publish them. Copies could not be refused, because a loaded or copied model does not hold what "
+            "they "
+            "are compared with: sample in the process that fitted it, or drop the rows listed as near copies"
+        )
+    else:
+        what = "Do not publish them. Exact copies are refused already: drop the rows listed as near copies"
+    advice = f"{what}. More training rows, more smoothing or fewer steps make fewer of them."
+    return Finding(worst([severity for severity, _ in told]), "copying", text, advice, tuple(one for _, one in told))
 
 
 def _membership(facts: _Facts) -> Finding | None:
-    auc = facts.get("membership_auc")
-    low = facts.get("membership_auc", "low")
-    if not auc > MEMBERSHIP_WARN or low <= 0.5:
+    judged = LIMITS["membership"].judge("membership", facts.get("membership_auc"))
+    if judged is None or facts.get("membership_auc", "low") <= 0.5:
         return None
     text = (
-        f"Who was in the training data can be guessed from the samples: an attack has an AUC of {auc:.2f} (chance 0.5)."
+        "Who was in the training data can be guessed from the samples: an attack has an AUC of "
+        f"{judged[1].told} (chance 0.5)."
     )
-    return Finding(
-        "bad" if auc > MEMBERSHIP_BAD else "warn", "membership", text, "Share neither samples nor generator."
+    advice = (
+        "Share neither samples nor generator. Fit again with more smoothing, fewer steps, or on more rows, until "
+        "the attack "
+        "is at chance."
     )
+    return _finding("membership", judged, text, advice)
+
+
+def _rules(facts: _Facts) -> Finding | None:
+    over = {text: fake - real for text, real, fake in facts.broken}
+    if not over:
+        return None
+    order = sorted(facts.broken, key=lambda rule: rule[1] - rule[2])
+    judged = LIMITS["rules"].judge("rules", order[0][2] - order[0][1])
+    if judged is None:
+        return None
+    limit = LIMITS["rules"].warn or 0.0
+    broken = [rule for rule in order if rule[2] - rule[1] > limit]
+    shown = "; ".join(f"`{text}` in {fake:.1%} (real {real:.1%})" for text, real, fake in broken[:MOST_COLUMNS])
+    more = f"; and {len(broken) - MOST_COLUMNS} more" if len(broken) > MOST_COLUMNS else ""
+    text = (
+        f"Rules that the real rows keep are broken: {shown}{more}. The worst is broken in {judged[1].told} more of the "
+        "samples than of the real rows."
+    )
+    advice = (
+        "Fit with rules='auto', or with these rules given in rules=, which keep them by construction; or drop the "
+        "rows that break them."
+    )
+    return _finding("rules", judged, text, advice)
+
+
+_RIGHT = "The columns are right one by one but do not go together as in the real rows"
+_WITHIN = "Within their classes the columns do not go together as in the real rows"
+_NOT_RIGHT = "The columns do not go together as in the real rows"
 
 
 def _dependence(facts: _Facts) -> Finding | None:
-    if facts.columns_off() >= COLUMNS_BAD or _repeats(facts):
+    if facts.columns_off() >= WRONG_COLUMNS or _repeats(facts) is not None:
         return None  # then nothing can be said of pairs of columns
-    (least, most), joint = facts.kept(), facts.over_floor("contingency_distance")
-    if not (most < KEPT_WARN or (joint > JOINT_WARN and facts.columns_off() < COLUMNS_WARN)):
+    over_all, within = facts.surely_lost(), facts.surely_lost("_within")
+    kept = LIMITS["kept"].judge("kept", within if not over_all <= within else over_all)
+    joint = None
+    if facts.columns_off() < STRANGE_COLUMNS:
+        joint = LIMITS["joint"].judge("joint", facts.over_floor("contingency_distance"))
+    told = [judged for judged in (kept, joint) if judged is not None]
+    if not told:
         return None
-    lost = least < KEPT_BAD or joint > JOINT_BAD
-    how = (
-        f"{max(0.0, least):.0%} of the dependence is left" if least == least else f"joint shares are off by {joint:.2f}"
-    )
-    text = f"The columns are right one by one but do not go together as in the real rows: {how}."
+    words = {
+        "kept": "{} of the dependence is left",
+        "joint": "pairs of categories are {} further from their real shares than by chance",
+    }
+    how = "; ".join(words[one.name].format(one.told) for _, one in told)
     advice = (
-        "Train for more steps or with a wider network; look for columns that were shuffled or generated one by one, "
-        "and at the pairs listed under correlation_distance."
+        f"Look for columns that were shuffled or generated one by one, and at the pairs of columns that came out "
+        f"worst. "
+        f"{facts.made.more_training}, or with a wider network."
     )
-    return Finding("bad" if lost else "warn", "dependence", text, advice)
+    severity = worst([severity for severity, _ in told])
+    which = _RIGHT if kept is None or kept[1].value == over_all else _WITHIN
+    return Finding(severity, "dependence", f"{which}: {how}.", advice, tuple(one for _, one in told))
+
+
+def _off(facts: _Facts, limit: str, metrics: Sequence[str]) -> tuple[list[str], tuple[Severity, Judged] | None]:
+    """Names of the columns that are off, the worst first, and how far the worst one is."""
+    over = columns_over(facts.entries, metrics)
+    warn = LIMITS[limit].warn or 0.0
+    names = sorted((name for name, excess in over.items() if excess > warn), key=lambda name: -over[name])
+    return names, LIMITS[limit].judge(limit, over[names[0]]) if names else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:MOST_COLUMNS])
+    return shown + (f" and {len(names) - MOST_COLUMNS} more" if len(names) > MOST_COLUMNS else "")
 
 
 def _marginals(facts: _Facts) -> Finding | None:
-    off = facts.columns_off()
-    if not off > COLUMNS_WARN:
+    names, judged = _off(facts, "column", COLUMN_METRICS)
+    if judged is None:
         return None
-    by_column = {
-        name: distance
-        for metric in ("ks_distance", "total_variation")
-        for name, distance in facts.entries.get(metric, {}).get("details", {}).get("columns", {}).items()
-    }
-    worst = ", ".join(
-        f"{name!r} ({by_column[name]:.2f})" for name in sorted(by_column, key=lambda k: -by_column[k])[:3]
+    n = len(columns_over(facts.entries))
+    text = (
+        f"Single columns are off: {len(names)} of {n}, {_listed(names)}; {names[0]!r} is the worst, {judged[1].told} "
+        "further from the real column than by chance."
     )
-    text = f"Single columns are off: by {off:.2f} more than chance on average; the worst are {worst}."
-    advice = "Train for more steps; look at the marginals of these columns."
-    return Finding("bad" if off > COLUMNS_BAD else "warn", "marginals", text, advice)
+    advice = f"Look at the values of these columns. {facts.made.more_training}."
+    return _finding("marginals", judged, text, advice, tuple(names))
+
+
+def _class_skew(facts: _Facts, label: str) -> Finding | None:
+    names, judged = _off(facts, "column", COLUMN_METRICS)
+    if judged is None:
+        return None
+    row = facts.made.curation.get(label, facts.made.curation.get("all", {}))
+    refused, drawn = row.get("other_class") or 0, row.get("drawn") or 0
+    text = (
+        f"Its rows are not like the real ones of the class in {_listed(names)}: {names[0]!r} is "
+        f"{judged[1].told} further off than by chance."
+    )
+    if drawn and refused > REFUSED_MUCH * drawn:
+        others = [rule for rule in (facts.made.rules or ()) if rule != "other_class"]
+        text += (
+            f" The curation rule 'other_class' does that: it refused {refused / drawn:.0%} of the candidates, those "
+            f"that "
+            "resemble another class, and so moves the classes apart."
+        )
+        advice = (
+            f"Fit and sample with curate={others!r}, which leaves 'other_class' out, where rows like the real ones "
+            f"are wanted."
+        )
+    else:
+        advice = f"Look at the values of these columns in this class. {facts.made.more_training}."
+    return _finding("class skew", judged, text, advice, tuple(names))
 
 
 def _unlike(facts: _Facts) -> Finding | None:
-    inside = facts.of_floor("precision", "high")
-    inside = facts.of_floor("precision") if inside != inside else inside
-    if not inside < UNLIKE_WARN:
+    high = facts.of_floor("precision", "high")
+    judged = LIMITS["inside"].judge("inside", facts.of_floor("precision") if high != high else high)
+    if judged is None:
         return None
     text = (
-        f"Many samples are unlike any real row: {facts.get('precision'):.0%} of them lie where real rows lie "
-        f"(of real rows {facts.get('precision', 'floor'):.0%})."
+        f"Many samples are unlike any real row: at most {judged[1].told} as many of them lie among real rows as "
+        f"real rows "
+        f"do ({facts.get('precision'):.0%} instead of {facts.get('precision', 'floor'):.0%})."
     )
-    advice = "Train for more steps, or refuse rows far outside (curate=True)."
-    return Finding("bad" if inside < UNLIKE_BAD else "warn", "unlike", text, advice)
+    if facts.made.uses("outliers"):
+        advice = f"{facts.made.more_training}; rows far outside are refused already."
+    else:
+        advice = (
+            f"Drop or refuse rows far outside (curate='outliers' of a GAN of this package). {facts.made.more_training}."
+        )
+    return _finding("unlike", judged, text, advice)
 
 
 def _told_apart(facts: _Facts) -> Finding | None:
-    auc = facts.get("two_sample_auc")
-    if not auc > TOLD_APART:
+    judged = LIMITS["told apart"].judge("told apart", facts.get("two_sample_auc"))
+    if judged is None:
         return None
-    text = f"A random forest tells synthetic rows from real ones with an AUC of {auc:.2f} (chance 0.5)."
-    return Finding(
-        "warn", "told apart", text, "Look at the marginals and at the nearest real rows for what gives them away."
-    )
+    shares = facts.entries["two_sample_auc"]["details"].get("columns", {})
+    names = tuple(sorted(shares, key=lambda name: -shares[name]))[:MOST_COLUMNS]
+    by = f", mostly by {_listed(names)}" if names else ""
+    text = f"A random forest tells synthetic rows from real ones with an AUC of {judged[1].told} (chance 0.5){by}."
+    where = f"values, steps and decimals of {_listed(names)}" if names else "nearest real ones for what gives them away"
+    return _finding("told apart", judged, text, f"Look at the {where}: something in them real rows never have.", names)
 
 
 def _missing(facts: _Facts) -> Finding | None:
-    over = facts.over_floor("missing_rate_difference")
-    if not over > MISSING_WARN:
+    names, judged = _off(facts, "missing", ("missing_rate_difference",))
+    if judged is None:
         return None
     text = (
-        f"Values are missing more or less often than in the real rows: by {facts.get('missing_rate_difference'):.0%}."
+        f"Values are missing more or less often than in the real rows in {_listed(names)}; {names[0]!r} is the worst, "
+        f"by {judged[1].told} of the rows more than chance."
     )
-    return Finding("warn", "missing", text, "Train for more steps, or fill missing values before.")
+    advice = (
+        f"Look at where values are missing in these columns, or fill them in before fitting. "
+        f"{facts.made.more_training}."
+    )
+    return _finding("missing", judged, text, advice, tuple(names))
 
 
 def _utility(facts: _Facts) -> Finding | None:
     gain, low, high = (facts.get("augmentation_gain", part) for part in ("value", "low", "high"))
     if gain != gain:
         return None
-    before = facts.get("train_synthetic_test_real", "floor")
-    sure = f"{gain:+.3f} average precision (95 %: {low:+.3f} to {high:+.3f})"
+    real, alone = facts.get("train_synthetic_test_real", "floor"), facts.get("train_synthetic_test_real")
+    tested_on = facts.entries["augmentation_gain"]["details"].get("tested_on", "")
+    how = TESTED_ON.get(tested_on, "")
+    harm = LIMITS["harm"].judge("harm", high)
+    end = f"{high:+.3f}" if harm is None else harm[1].told
+    sure = f"{gain:+.3f} average precision (95 %: {low:+.3f} to {end}){f', {how}' if how else ''}"
+    scores = (
+        f" Trained on real rows it reaches {real:.3f}, on synthetic rows alone {alone:.3f}." if real == real else ""
+    )
+    if harm is not None:
+        text = f"Adding the samples to the real rows harms this classifier: {sure}.{scores}"
+        advice = "Add fewer (AugmentedClassifier chooses how many), or none: class weights may do."
+        return Finding("bad", "utility", text, advice, (harm[1],))
+    if tested_on == "seen" and _copying(facts) is not None:
+        text = "Whether a classifier gains cannot be told: the samples copy the very rows that it was tested on."
+        return Finding("warn", "utility", text, "Give real rows that the generator did not see (X_holdout, --holdout).")
+    if real >= NOTHING_TO_GAIN:
+        return Finding(
+            "good", "utility", f"There is nothing to gain: real rows alone reach {real:.3f}; {sure}.{scores}"
+        )
+    behind = LIMITS["behind"].judge("behind", real - facts.get("train_synthetic_test_real", "high"))
+    if behind is not None and not low > 0:
+        text = (
+            f"A classifier learns less from the samples than from real rows: at least {behind[1].told} average "
+            f"precision is "
+            f"lost.{scores} Adding them makes {sure}."
+        )
+        advice = f"{facts.made.more_training}; for classes alone, compare with class weights and a moved threshold."
+        return Finding("warn", "utility", text, advice, (behind[1],))
     if low > 0:
-        return Finding("good", "utility", f"Adding the samples to the real rows helps this classifier: {sure}.")
-    if high < 0:
-        advice = "Add fewer (the blend can be chosen by AugmentedClassifier), or none: class weights may do."
-        return Finding("bad", "utility", f"Adding the samples to the real rows harms this classifier: {sure}.", advice)
-    if before >= NOTHING_TO_GAIN:
-        return Finding("good", "utility", f"There is nothing to gain: real rows alone reach {before:.3f}; {sure}.")
-    text = f"Adding the samples to the real rows makes no clear difference to this classifier: {sure}."
+        return Finding("good", "utility", f"Adding the samples to the real rows helps this classifier: {sure}.{scores}")
+    text = f"Adding the samples to the real rows makes no clear difference to this classifier: {sure}.{scores}"
     return Finding(
-        "warn", "utility", text, "Compare with class weights and a moved threshold; let AugmentedClassifier choose."
+        "good", "utility", text, "Compare with class weights and a moved threshold; let AugmentedClassifier choose."
     )
 
 
 def _few_rows(facts: _Facts) -> Finding | None:
+    """A doubt where some measures lack rows, and the verdict where all do."""
     entries = facts.entries.values()
     if not entries or all(entry["enough"] for entry in entries):
         return None
     n = min(min(entry["n_real"], entry["n_synthetic"]) for entry in entries)
-    share = sum(not entry["enough"] for entry in entries)
-    text = f"There are few rows to judge by ({n}): {share} of {len(facts.entries)} metrics cannot support much."
-    return Finding("warn", "few rows", text, "Read the intervals, not the values; collect more real rows if you can.")
+    weak = sum(not entry["enough"] for entry in entries)
+    of = [entry for entry in entries if entry.get("family") != "utility"] or list(entries)
+    if any(entry["enough"] for entry in of):
+        return None  # `weak` ones are marked where they stand
+    text = (
+        f"There are too few rows to say whether the samples are good ({n}): {weak} of {len(facts.entries)} measures "
+        f"have too few."
+    )
+    return Finding(
+        "warn", "few rows", text, "Read the intervals, not the values; give more real rows and more samples."
+    )
 
 
 def _good(facts: _Facts) -> Finding:
@@ -361,121 +636,31 @@ def _good(facts: _Facts) -> Finding:
         )
         if facts.get(metric) == facts.get(metric)
     ]
-    if facts.get("near_copies", "floor") > COPIES_WARN:
+    if facts.get("near_copies", "floor") > (LIMITS["copies"].warn or 0.0):
         parts[-1] += f", as {facts.get('near_copies', 'floor'):.0%} of the real rows are of others"
     return Finding("good", "good", "; ".join(["Nothing is seen to be wrong with the samples", *parts]) + ".")
 
 
-# A class alone is looked at for these.
-CLASS_RULES = {"collapse": _collapse, "copying": _copying}
-
-
-def _of_classes(results: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    labels = dict.fromkeys(label for entry in results.values() for label in entry.get("by_class", {}))
+def _classes_of_few_rows(results: Mapping[str, Mapping[str, Any]]) -> Finding | None:
     few = []
-    for label in labels:
-        of_class = {name: entry["by_class"][label] for name, entry in results.items() if label in entry["by_class"]}
-        judged = {name: entry for name, entry in of_class.items() if entry["enough"]}
-        for rule in CLASS_RULES.values():
-            finding = rule(_Facts(judged))
-            if finding is not None:
-                yield Finding(finding.severity, finding.topic, f"Class {label!r}: {finding.text}", finding.advice)
-        rows = [entry["n_real"] for entry in of_class.values() if "n_test" not in entry["details"]]
-        if rows and not judged:
+    for label in dict.fromkeys(label for entry in results.values() for label in entry.get("by_class", {})):
+        of_class = [entry["by_class"][label] for entry in results.values() if label in entry.get("by_class", {})]
+        rows = [entry["n_real"] for entry in of_class if "n_test" not in entry["details"]]
+        if rows and not any(entry["enough"] for entry in of_class):
             few.append(f"class {label!r} has {min(rows)} rows")
-    if few:
-        text = f"Some classes cannot be judged on their own: {', '.join(few)}."
-        yield Finding("warn", "few rows", text, "No measure of so few rows says much; look at the samples themselves.")
+    if not few:
+        return None
+    text = f"Some classes cannot be judged on their own: {', '.join(few)}."
+    return Finding("warn", "few rows", text, "No measure of so few rows says much; look at the samples themselves.")
 
 
-RULES: tuple[Callable[[_Facts], Finding | None], ...] = (
-    _collapse,
-    _untrained,
-    _copying,
-    _dependence,
-    _marginals,
-    _unlike,
-    _told_apart,
-    _missing,
-    _membership,
-    _utility,
-    _few_rows,
-)
-
-
-def trace_findings(traces: Mapping[str, Any]) -> list[Finding]:
-    """What a model gives away of single training samples, in words: one finding for each kind of trace.
-
-    Parameters
-    ----------
-    traces : mapping
-        As `ganaug.estimators.traces.traces` returns it; empty where there is no model.
-
-    Returns
-    -------
-    list of Finding
-        Of the topic "traces", the worst first; empty if nothing is given away.
-
-    Examples
-    --------
-    >>> from ganaug.metrics.diagnosis import trace_findings
-    >>> found = trace_findings({"source": "file", "copies_check": True})
-    >>> found[0].severity, found[0].advice[:8]
-    ('bad', 'Load it ')
-    """
-    holder = "The model file" if traces.get("source") == "file" else "The model"
-    return _worst_first(
-        [
-            Finding(severity, "traces", f"{holder} {text(traces[key])}.", advice)
-            for key, (severity, text, advice) in _TRACES.items()
-            if traces.get(key)
-        ]
-    )
-
-
-def _names(names: Any) -> str:
-    """The first names, and how many more there are."""
-    shown = ", ".join(f"{name!r}" for name in list(names)[:5])
-    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-# What `traces` may find -> how bad that is, what it means, and what to do. The advice is followed in tests.
-_TRACES: dict[str, tuple[Severity, Callable[[Any], str], str]] = {
-    "copies_check": (
-        "bad",
-        lambda _: (
-            "holds a hash or sketch of every training sample: anybody who has it can tell who was in the training "
-            "data, and rebuild images, series and rows of few values"
-        ),
-        "Load it and save it again, gan.save(new_path), without keep_copies_check=True; delete this one.",
-    ),
-    "training_rows": (
-        "bad",
-        lambda n: f"holds {n:,} training samples as they are, because a smoothed bootstrap is made of them",
-        "Share what it samples after a look at the copies, not the model; or join the class with others until it has "
-        "rows enough for a GAN.",
-    ),
-    "exact_columns": (
-        "bad",
-        lambda names: f"states exact values of single training rows in {_names(names)}",
-        "Fit again with this version of ganaug, save that, and delete this one: no saving removes them.",
-    ),
-    "trained_discriminator": (
-        "warn",
-        lambda _: "holds the discriminator that saw the training samples, whose scores tell many of them from others",
-        "Load it and save it again, gan.save(new_path); delete this one.",
-    ),
-    "single_levels": (
-        "warn",
-        lambda counts: f"names categories that only one training row has, in {_names(counts)}",
-        "Join rare categories into one before fitting, or drop the column.",
-    ),
-    "factors": (
-        "warn",
-        lambda _: (
-            "holds principal components of a table with more than 512 columns of numbers, which can tell who was "
-            "in the training data"
-        ),
-        "Keep at most 512 columns of numbers before fitting.",
-    ),
-}
+Rule = Callable[[_Facts], Finding | None]
+RULES: tuple[Rule, ...] = (
+    _collapse, _untrained, _copying, _rules, _dependence, _marginals, _unlike, _told_apart, _missing, _membership,
+    _utility, _few_rows,
+)  # fmt: skip
+# These are sure of what they find, or weigh chance, however few rows there are; the others judge by those measures only
+# that have rows enough.
+SURE_OF_FEW: tuple[Rule, ...] = (_collapse, _copying, _rules, _marginals, _missing, _few_rows)
+# A class alone is looked at for these, and for whether single columns are off.
+CLASS_RULES: tuple[Rule, ...] = (_collapse, _copying, _dependence)

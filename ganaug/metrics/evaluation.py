@@ -76,7 +76,9 @@ def evaluate(
     dict of str to dict
         Metric to "value", "low", "high", "floor" (what real rows get against real rows: two halves of them,
         twice; about copies each row against all others), "n_real", "n_synthetic", "enough" (whether these are rows
-        enough to judge by), "direction", "family", "note" (in words), "details" (columns, row numbers of copies) and
+        enough to judge by), "direction", "family", "note" (in words), "details" (row numbers of copies; of measures
+        of columns "columns", "floors" and "chance": each column's distance, its own floor, and what chance hardly
+        exceeds in it) and
         "by_class" (label to the same). All are numbers, text, lists and dicts.
 
     Raises
@@ -170,7 +172,7 @@ def _measured(
     """The entry of one metric, with its classes."""
     whole = parts[None]
     found = _estimate(metric, whole)
-    entry = _entry(metric, whole, found, _floor(metric, found, halves[None]))
+    entry = _entry(metric, whole, found, *_floor(metric, found, halves[None]))
     by_class = {labels[code]: _entry(metric, whole, each, each.floor) for code, each in found.by_class.items()}
     for code, part in parts.items():
         if code is None or found.by_class or _lacking(metric, part):
@@ -179,7 +181,7 @@ def _measured(
             by_class[labels[code]] = dict(entry)
             continue
         own = _estimate(metric, part)
-        by_class[labels[code]] = _entry(metric, part, own, _floor(metric, own, halves[code]))
+        by_class[labels[code]] = _entry(metric, part, own, *_floor(metric, own, halves[code]))
     return entry | {"by_class": by_class}
 
 
@@ -189,14 +191,22 @@ def _estimate(metric: Metric, part: Comparison) -> Estimate:
     return metric.measure(part)
 
 
-def _floor(metric: Metric, found: Estimate, halves: list[Comparison]) -> float | None:
+def _floor(metric: Metric, found: Estimate, halves: list[Comparison]) -> tuple[float | None, dict[str, float]]:
+    """What real rows get: in all, and column by column where the measure looks at columns."""
     if found.floor is not None or math.isnan(found.value):
-        return found.floor
-    values = [metric.measure(half).value for half in halves if min(half.sizes) >= metric.least]
-    return float(np.mean(values)) if values else None
+        return found.floor, {}
+    measured = [metric.measure(half) for half in halves if min(half.sizes) >= metric.least]
+    if not measured:
+        return None, {}
+    names = found.details.get("columns", {}) if "chance" in found.details else {}
+    by_column = [each.details.get("columns", {}) for each in measured]
+    floors = {name: float(np.mean([columns.get(name, 0.0) for columns in by_column])) for name in names}
+    return float(np.mean([each.value for each in measured])), floors
 
 
-def _entry(metric: Metric, part: Comparison, found: Estimate, floor: float | None) -> dict[str, Any]:
+def _entry(
+    metric: Metric, part: Comparison, found: Estimate, floor: float | None, floors: dict[str, float] | None = None
+) -> dict[str, Any]:
     n_real, n_synthetic = part.sizes
     n_judged = found.details.get("n_test", min(n_real, n_synthetic))
     enough = n_judged >= metric.rows
@@ -211,7 +221,7 @@ def _entry(metric: Metric, part: Comparison, found: Estimate, floor: float | Non
         "direction": metric.direction,
         "family": metric.family,
         "note": _note(metric, part, found, enough),
-        "details": found.details,
+        "details": found.details | ({"floors": floors} if floors else {}),
     }
 
 

@@ -128,3 +128,14 @@ def held_out_scores(
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
     scores: npt.NDArray[np.float64] = cross_val_predict(forest, rows, is_real, cv=folds, method="predict_proba")[:, 1]
     return scores
+
+
+def gives_away(real: npt.ArrayLike, fake: npt.ArrayLike, *, random_state: int, n_trees: int) -> npt.NDArray[np.float64]:
+    """How much each column helps a forest to tell real rows from fake ones; sums to 1. (d,)."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    real, fake = np.asarray(real), np.asarray(fake)
+    forest = RandomForestClassifier(n_trees, min_samples_leaf=3, class_weight="balanced", random_state=random_state)
+    forest.fit(np.concatenate([real, fake]), np.r_[np.ones(len(real)), np.zeros(len(fake))])
+    shares: npt.NDArray[np.float64] = forest.feature_importances_
+    return shares

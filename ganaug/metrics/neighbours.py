@@ -18,6 +18,8 @@ ROWS_PER_NEIGHBOUR = 5
 # Products of numbers in one comparison of all pairs: about two seconds of one core.
 MOST_PRODUCTS = 8e8
 _CHUNK = 256
+# Numbers that differences of rows hold at once: 16 MB of them.
+MOST_AT_ONCE = 2_000_000
 
 
 def neighbours_for(n: int) -> int:
@@ -47,8 +49,9 @@ def nearest(queries: Floats, rows: Floats, k: int, *, itself: bool = False) -> t
     places = finder.kneighbors(None if itself else queries - centre, return_distance=False)
     # Those found are computed anew, for the expansion loses the digits of small distances.
     exact = np.empty(places.shape)
-    for start in range(0, len(queries), _CHUNK):
-        part = slice(start, start + _CHUNK)
+    few = int(min(_CHUNK, max(1, MOST_AT_ONCE // max(1, k * rows.shape[1]))))
+    for start in range(0, len(queries), few):
+        part = slice(start, start + few)
         exact[part] = np.sqrt(((queries[part, None, :] - rows[places[part]]) ** 2).sum(2))
     order = np.argsort(exact, axis=1, kind="stable")
     return np.take_along_axis(exact, order, 1), np.take_along_axis(places, order, 1)

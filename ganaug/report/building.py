@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,15 @@ from ganaug.callbacks import say, wants_progress
 from ganaug.codecs.sources import resolve_samples
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import Finding, diagnose, evaluate
-from ganaug.metrics.diagnosis import CLASS_RULES, VERDICTS, trace_findings
+from ganaug.metrics.diagnosis import VERDICTS, class_findings, columns_over, trace_findings
 from ganaug.metrics.features import kind_of, n_rows
 from ganaug.metrics.registry import METRICS
 from ganaug.report import words
-from ganaug.report.lights import QUESTIONS, column_light, thresholds, traffic_lights
+from ganaug.report.lights import QUESTIONS, column_lights, severity_of, thresholds, traffic_lights
 from ganaug.report.quality import QualityReport
 from ganaug.report.sampling import Drawn, draw
-from ganaug.report.training import curation_rows, generator_facts, histories
+from ganaug.report.training import curation_rows, generator_facts, histories, how_made
+from ganaug.report.trial import tried_utility
 from ganaug.seeding import root_seed
 from ganaug.summaries import (
     Sides,
@@ -59,6 +60,8 @@ def quality_report(
     n_samples: Any = None,
     random_state: int | np.random.RandomState | np.random.Generator | None = 0,
     title: str | None = None,
+    hide_real: bool = False,
+    broken_rules: Sequence[tuple[str, float, float]] | None = None,
     verbose: bool | str = "auto",
 ) -> QualityReport:
     """Say whether synthetic samples are good, whether they copy real ones, whether they help, and what to do.
@@ -75,8 +78,9 @@ def quality_report(
     y : array-like of shape (n,), optional
         Their classes. The report then speaks of each class.
     X_holdout : the same of u rows, optional
-        Real samples that the generator did not see: needed to tell whether a classifier gains, and whether an
-        attacker can tell who was in the training data.
+        Real samples that the generator did not see: needed to tell whether an attacker can tell who was in the training
+        data, and best to tell whether a classifier gains. Without them, part of ``X`` is tested on: with samples of a
+        second `TabularGAN`, trained on the other part, where rows and steps are few, else with those given.
     y_holdout : array-like of shape (u,), optional
     n_samples : int or dict of label to int, optional
         How many to draw from a generator, in all or of each class. By default as many as there are real ones, at most
@@ -85,6 +89,11 @@ def quality_report(
         The same integer gives the same report.
     title : str, optional
         Stands on top.
+    hide_real : bool, default=False
+        Whether no single real sample is shown: no nearest real ones, no real points on maps, no near copies. Counts,
+        shares and quantiles of them remain.
+    broken_rules : sequence of (str, float, float), optional
+        Rules that the real rows keep, in words, each with the shares of real and of synthetic rows that break it.
     verbose : bool or "auto", default="auto"
         Says what is being done on standard error; "auto" on a terminal and in notebooks.
 
@@ -121,6 +130,7 @@ def quality_report(
     """
     if title is not None and not isinstance(title, str):
         raise InvalidParameterError(f"title={title!r} is no text")
+    broken = _checked_rules(broken_rules)
     tell = say if wants_progress(verbose) else _silent
     X, y = _resolved(X, y)
     X_holdout, y_holdout = _resolved(X_holdout, y_holdout)
@@ -140,13 +150,18 @@ def quality_report(
         max_rows=MAX_ROWS,
         n_resamples=RESAMPLES,
     )
+    why_not = ""
+    if "augmentation_gain" not in results:
+        tell("quality_report: trying whether a classifier gains")
+        tried, why_not = tried_utility(X, labels, drawn, seed, RESAMPLES)
+        results |= tried
     tell("quality_report: putting together what is shown")
     copies = _copies(results)[:MOST_COPIES]
     keep = [row["real"] for row in copies], [row["synthetic"] for row in copies]
     sides = read_sides(X, labels[0], drawn.X, labels[1], seed=seed, keep=keep)
     data = _counted((X, drawn.X, X_holdout), (labels[0], labels[1], holdout_labels))
-    content = _content(results, sides, drawn, data, seed, title)
-    return QualityReport(_plain(content))
+    content = _content(results, sides, drawn, data, seed, title, broken, why_not)
+    return QualityReport(_plain(without_real(content) if hide_real else content))
 
 
 def _silent(text: str) -> None:
@@ -187,10 +202,46 @@ def _counts(labels: Any) -> dict[str, int]:
     return {label_text(label): int(n) for label, n in counts.items()}
 
 
+def _checked_rules(broken: Any) -> list[tuple[str, float, float]]:
+    found = []
+    for rule in () if broken is None else broken:
+        text, real, fake = rule if isinstance(rule, (tuple, list)) and len(rule) == 3 else (None, None, None)
+        if not isinstance(text, str) or not all(isinstance(s, (int, float)) and 0 <= s <= 1 for s in (real, fake)):
+            raise InvalidParameterError(
+                f"broken_rules holds {rule!r}; give (rule in words, share of real rows that break it, share of "
+                f"synthetic "
+                "rows that do), shares from 0 to 1"
+            )
+        found.append((text, float(real), float(fake)))
+    return found
+
+
+def without_real(content: dict[str, Any]) -> dict[str, Any]:
+    """The same dict without any single real sample, and without samples that all but repeat one."""
+    samples = [{**s, "real": None} for s in content["neighbours"]["samples"] if not s["copy"]]
+    points = {"points": {"real": [[], []]}}
+    return {
+        **content,
+        "hides_real": True,
+        "neighbours": {**content["neighbours"], "samples": samples},
+        "embedding": {**content["embedding"], "real": [[], [], []]},
+        "pairs": [{**pair, **points.get(pair["kind"], {})} for pair in content["pairs"]],
+    }
+
+
 def _content(
-    results: Results, sides: Sides, drawn: Drawn, data: dict[str, Any], seed: int, title: str | None
+    results: Results,
+    sides: Sides,
+    drawn: Drawn,
+    data: dict[str, Any],
+    seed: int,
+    title: str | None,
+    broken: Sequence[tuple[str, float, float]],
+    why_not: str,
 ) -> dict[str, Any]:
-    findings = _with_classes(sides.kind, diagnose(results), data)
+    made_by = how_made(drawn.generator, drawn.curation)
+    findings = _with_classes(sides.kind, diagnose(results, made_by, broken), data)
+    of_classes = {label_text(k): found for k, found in class_findings(results, made_by).items()}
     of_samples, rules = traffic_lights(results, findings), thresholds()
     at = next((i for i, finding in enumerate(findings) if finding.topic not in VERDICTS), len(findings))
     findings[at:at] = trace_findings(drawn.traces)
@@ -209,16 +260,27 @@ def _content(
         "title": title or _title(sides.kind, drawn),
         "kind": sides.kind,
         "verdict": findings[0].topic,
-        "summary": words.summary(sides.kind, data["n_synthetic"], findings, of_samples, made),
+        "severity": severity_of(findings),
+        "summary": words.summary(sides.kind, data["n_synthetic"], findings, of_samples, made, why_not),
+        "figures": words.key_figures(results, sides.kind),
         "lights": {
-            name: {"light": light, "question": QUESTIONS[name], "amber": rules[name]["warn"], "red": rules[name]["bad"]}
+            name: {
+                "light": light,
+                "question": QUESTIONS[name],
+                "amber": "; ".join(rules[name]["warn"]),
+                "red": "; ".join(rules[name]["bad"]),
+                "when": rules[name],
+            }
             for name, light in lights.items()
         },
         "findings": [asdict(finding) for finding in findings],
-        "trust": [*([drawn.note] if drawn.note else []), *words.trust(sides.kind, {**data, "classes": made}, results)],
+        "trust": [
+            *([drawn.note] if drawn.note else []),
+            *words.trust(sides.kind, {**data, "classes": made}, results, why_not),
+        ],
         "data": data,
         "metrics": metrics,
-        "classes": [_class_section(c, sides.kind, metrics) for c in made],
+        "classes": [_class_section(c, sides.kind, metrics, of_classes.get(c["label"], [])) for c in made],
         "columns": _columns(sides, metrics) if is_table else [],
         "pairs": pair_summaries(sides, wanted=[(p["first"], p["second"]) for p in worst], seed=seed)
         if is_table
@@ -235,6 +297,8 @@ def _content(
         "curation": curation_rows(drawn.curation),
         "generator": generator_facts(drawn.generator),
         "traces": drawn.traces,
+        "broken_rules": [{"rule": text, "real": real, "synthetic": fake} for text, real, fake in broken],
+        "hides_real": False,
     }
 
 
@@ -254,56 +318,48 @@ def _with_classes(kind: str, findings: list[Finding], data: Mapping[str, Any]) -
 
 def _about(name: str) -> dict[str, Any]:
     metric = METRICS[name]
-    return {"units": metric.units, "source": metric.source, "range": list(metric.range), "rows_needed": metric.rows}
+    return {
+        "units": metric.units,
+        "source": metric.source,
+        "range": list(metric.range),
+        "rows_needed": metric.rows,
+        "help": words.HELP[name],
+    }
 
 
-def _class_section(counts: Mapping[str, Any], kind: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _class_section(
+    counts: Mapping[str, Any], kind: str, metrics: Mapping[str, Any], findings: Sequence[Finding]
+) -> dict[str, Any]:
     """Of one class: what its own samples say, as far as there are enough."""
     label = counts["label"]
-    own = {name: entry["by_class"][label] for name, entry in metrics.items() if label in entry["by_class"]}
-    judged = {name: entry for name, entry in own.items() if entry["enough"]}
-    findings = [_milder(finding) for finding in diagnose(judged)] if judged else []
-    distances, floors = _distances(own)
-    order = sorted(distances, key=lambda name: floors[name] - distances[name])
+    own = _of_class(metrics, label)
+    over = columns_over(own)
     return {
         **counts,
         "lights": traffic_lights(own, findings),
         "findings": [asdict(finding) for finding in findings],
         "advice": words.advice_for_class(kind, label, counts["n_real"]),
-        "worst_columns": order[:WORST_OF_CLASS],
+        "worst_columns": sorted(over, key=lambda name: -over[name])[:WORST_OF_CLASS],
     }
 
 
-def _milder(finding: Finding) -> Finding:
-    """What the thresholds of whole tables say of one class is a hint, but for what `diagnose` judges class by class."""
-    mild = finding.severity == "bad" and finding.topic not in CLASS_RULES
-    return replace(finding, severity="warn") if mild else finding
-
-
-def _distances(entries: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, float], dict[str, float]]:
-    """Column to its distance, and to the floor of that distance."""
-    distances: dict[str, float] = {}
-    floors: dict[str, float] = {}
-    for metric in ("ks_distance", "total_variation"):
-        entry = entries.get(metric, {})
-        floor = entry.get("floor")
-        for name, value in entry.get("details", {}).get("columns", {}).items():
-            distances[name] = value
-            floors[name] = floor if isinstance(floor, float) and math.isfinite(floor) else 0.0
-    return distances, floors
+def _distances(entries: Mapping[str, Mapping[str, Any]], part: str = "columns") -> dict[str, float]:
+    """Column to its distance, or to the floor of that distance."""
+    details = [entries.get(metric, {}).get("details", {}) for metric in ("ks_distance", "total_variation")]
+    return {name: value for one in details for name, value in one.get(part, {}).items()}
 
 
 def _columns(sides: Sides, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    distances, floors = _distances(metrics)
-    by_class = [_distances(_of_class(metrics, label))[0] for label in sides.labels]
-    over = {name: distances.get(name, 0.0) - floors.get(name, 0.0) for name in (c.name for c in sides.columns)}
+    distances, floors, lights = _distances(metrics), _distances(metrics, "floors"), column_lights(metrics)
+    by_class = [_distances(_of_class(metrics, label)) for label in sides.labels]
+    over = {c.name: distances.get(c.name, 0.0) - floors.get(c.name, 0.0) for c in sides.columns}
     order = sorted(range(len(sides.columns)), key=lambda j: (-over[sides.columns[j].name], j))
     shown = sorted(order[:MOST_COLUMNS])
     summaries = column_summaries(sides, shown)
     for summary in summaries:
         name = summary["name"]
-        summary["distance"] = distances.get(name)
-        summary["light"] = column_light(distances.get(name), floors.get(name))
+        summary["distance"], summary["floor"] = distances.get(name), floors.get(name)
+        summary["light"] = lights.get(name, "none")
         summary["by_class_distance"] = [found.get(name) for found in by_class] if summary["by_class"] else []
     return summaries
 

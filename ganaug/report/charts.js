@@ -17,6 +17,7 @@ function text(x, y, words, attributes, most) {
 }
 
 const picture = (width, height, label) => el("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+const written = (v) => v.toLocaleString("en-US", { maximumSignificantDigits: 4 });
 const percent = (share) => (share * 100).toFixed(share > 0 && share < 0.0995 ? 1 : 0) + "%";
 const fixed = (number) => Math.round(number * 10) / 10;
 
@@ -43,7 +44,7 @@ function histogram(column, real, synthetic, label) {
     const from = fixed(i * step), bar = el("g", {});
     if (real[i]) bar.append(el("rect", { class: "b-real", x: from, y: y(real[i]), width: fixed(step), height: fixed(base - y(real[i])) }));
     bar.append(el("rect", { x: from, y: 0, width: fixed(step), height: base, "fill-opacity": 0 }));
-    const low = Number(column.edges[i].toPrecision(4)), high = Number(column.edges[i + 1].toPrecision(4));
+    const [low, high] = [column.edges[i], column.edges[i + 1]].map(written);
     const where = column.kind === "date" ? "" : `${low} to ${high}: `;
     bar.append(el("title", {}, `${where}real ${percent(real[i])}, synthetic ${percent(synthetic[i])}`));
     made.append(bar);
@@ -188,7 +189,7 @@ function linesChart(steps, curves, label) {
   const values = curves.flatMap(([, numbers]) => numbers).filter((v) => v !== null);
   const low = Math.min(...values), high = Math.max(...values), reach = high - low || 1, last = steps[steps.length - 1] - steps[0] || 1;
   const x = (i) => fixed(44 + ((steps[i] - steps[0]) / last) * (width - 50)), y = (v) => fixed(base - ((v - low) / reach) * (base - 10));
-  const digits = (v) => Number(v.toPrecision(3)).toString();
+  const digits = (v) => v.toLocaleString("en-US", { maximumSignificantDigits: 3 });
   for (const v of [low, (low + high) / 2, high]) {
     made.append(el("path", { class: "axis", d: `M44 ${y(v)}H${width - 6}` }), text(38, y(v) + 3.5, digits(v), { "text-anchor": "end" }));
   }
@@ -204,10 +205,11 @@ function linesChart(steps, curves, label) {
 }
 
 function seriesChart(sample) {
-  const width = 330, one = 74, n = sample.synthetic.length, made = picture(width, one * n, "A synthetic series, dashed, and its nearest real one");
+  const width = 330, one = 74, n = sample.synthetic.length, nearest = sample.real || [], made = picture(width, one * n, "A synthetic series, dashed, and its nearest real one");
   sample.synthetic.forEach((channel, c) => {
-    const all = [...channel, ...sample.real[c]], low = Math.min(...all), reach = Math.max(...all) - low || 1;
-    for (const [values, kind] of [[sample.real[c], "l-real"], [channel, "l-syn"]]) {
+    const all = [...channel, ...(nearest[c] || [])], low = Math.min(...all), reach = Math.max(...all) - low || 1;
+    for (const [values, kind] of [[nearest[c] || [], "l-real"], [channel, "l-syn"]]) {
+      if (!values.length) continue;
       const at = (v, i) => `${fixed((i / Math.max(1, values.length - 1)) * width)} ${fixed(one * (c + 1) - 6 - ((v - low) / reach) * (one - 14))}`;
       made.append(el("path", { class: kind, d: "M" + values.map(at).join("L") }));
     }

@@ -8,6 +8,7 @@ from typing import Any
 from ganaug.report.lights import LIGHTS
 from ganaug.report.markup import cell, chart, esc, heading, legend, light, number, prose, select, table
 from ganaug.report.overview import found, map_tools, map_words
+from ganaug.report.words import HELP
 
 __all__ = ["classes", "columns", "measures", "together"]
 
@@ -117,11 +118,13 @@ def _column(j: int, column: Mapping[str, Any]) -> str:
     said = f"{typical} {real} → {synthetic}"
     if max(column["missing"]) > 0:
         said += f"; missing {column['missing'][0]:.1%} → {column['missing'][1]:.1%}"
-    over = column["distance"] if column["distance"] is not None else -1.0
+    over = column["distance"] - (column["floor"] or 0.0) if column["distance"] is not None else -1.0
+    floor = f" (chance {number(column['floor'], 2)})" if column["floor"] is not None else ""
     return (
         f'<li class="card" data-column="{j}" data-over="{over:.5f}"><div class="head"><h3>{esc(column["name"])}</h3>'
         f"{light(column['light'])}</div>"
-        f'<p class="small soft">distance <span class="distance">{number(column["distance"], 2)}</span>; {esc(said)}</p>'
+        f'<p class="small soft">distance <span class="distance">{number(column["distance"], 2)}</span>{floor}; '
+        f"{esc(said)}</p>"
         f"{chart('column', j)}</li>"
     )
 
@@ -170,6 +173,11 @@ def measures(content: Content) -> str:
     return f"{heading('Measures', lead)}{_measures('Measures over all samples', content['metrics'])}"
 
 
+def _named(name: str) -> str:
+    """A measure's name; what it is shows where one points at it."""
+    return f'<abbr title="{esc(HELP[name])}">{esc(name.replace("_", " "))}</abbr>'
+
+
 def _measures(caption: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
     rows, family = [], None
     for name, entry in entries.items():
@@ -179,7 +187,7 @@ def _measures(caption: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
         interval = "–" if entry["low"] is None else f"{number(entry['low'])} to {number(entry['high'])}"
         weak = "" if entry["enough"] else ' <span class="few">few</span>'
         rows.append(
-            f'<tr><th scope="row">{esc(name.replace("_", " "))}</th>{cell(number(entry["value"]) + weak, "num")}'
+            f'<tr><th scope="row">{_named(name)}</th>{cell(number(entry["value"]) + weak, "num")}'
             f"{cell(interval, 'num')}{cell(number(entry['floor']), 'num')}"
             f"{cell(entry['direction'].split()[0])}{cell(esc(entry['note'].removeprefix('judged by ')), 'note')}</tr>"
         )

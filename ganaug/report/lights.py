@@ -1,14 +1,16 @@
-"""Traffic lights: what each family of measures comes to, and from which values on."""
+"""Traffic lights: what the findings come to for each family and column, and the thresholds in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganaug.metrics import Finding, diagnosis
+from ganaug.metrics import Finding
+from ganaug.metrics.diagnosis import COLUMN_METRICS, columns_over
+from ganaug.metrics.limits import JUDGED_BY, LIMITS, Severity, families_of, worst
 from ganaug.metrics.registry import FAMILIES
 
-__all__ = ["FAMILY_OF", "LIGHTS", "QUESTIONS", "column_light", "thresholds", "traffic_lights"]
+__all__ = ["LIGHTS", "QUESTIONS", "column_light", "column_lights", "severity_of", "thresholds", "traffic_lights"]
 
 # The best first; "unsure": too few rows to say, "none": not measured.
 LIGHTS = ("none", "good", "unsure", "warn", "bad")
@@ -19,22 +21,6 @@ QUESTIONS = {
     "privacy": "Are they free of copies of real ones?",
     "utility": "Does a classifier learn from them?",
 }
-# What a finding is about.
-FAMILY_OF: dict[str, tuple[str, ...]] = {
-    "collapse": ("diversity",),
-    "untrained": ("fidelity", "diversity"),
-    "copying": ("privacy",),
-    "dependence": ("fidelity",),
-    "marginals": ("fidelity",),
-    "unlike": ("fidelity",),
-    "told apart": ("fidelity",),
-    "missing": ("fidelity",),
-    "membership": ("privacy",),
-    "traces": ("privacy",),
-    "utility": ("utility",),
-}
-# A generator that repeats a few samples makes nothing that looks like the whole.
-_CLOUDS = {"collapse": ("fidelity",)}
 
 
 def traffic_lights(results: Mapping[str, Mapping[str, Any]], findings: Sequence[Finding]) -> dict[str, str]:
@@ -45,67 +31,56 @@ def traffic_lights(results: Mapping[str, Mapping[str, Any]], findings: Sequence[
     """
     lights = {}
     for family in FAMILIES:
-        entries = [entry for entry in results.values() if entry["family"] == family and entry["value"] is not None]
-        said = [f.severity for f in findings if family in FAMILY_OF.get(f.topic, ()) and f.severity != "good"]
-        if any(f.severity == "bad" and family in _CLOUDS.get(f.topic, ()) for f in findings):
-            said.append("warn")
-        if not entries:
+        entries = [e for e in results.values() if e["family"] == family and e["value"] is not None]
+        said = [f.severity for f in findings if family in families_of(f)]
+        if worst(said) != "good":
+            lights[family] = str(worst(said))
+        elif not entries:
             lights[family] = "none"
-        elif said:
-            lights[family] = "bad" if "bad" in said else "warn"
         else:
             lights[family] = "good" if any(entry["enough"] for entry in entries) else "unsure"
     return lights
 
 
-def column_light(distance: float | None, floor: float | None) -> str:
-    """Of one column's distance, beside what real columns get against real ones on average."""
+def severity_of(findings: Sequence[Finding]) -> Severity:
+    """Of the whole report: that of its worst finding."""
+    return worst([finding.severity for finding in findings])
+
+
+def column_light(distance: float | None, floor: float | None, chance: float | None = None) -> str:
+    """Of one column's distance, beside the floor of that column and what chance hardly exceeds in it."""
     if distance is None:
         return "none"
-    over = distance - (floor or 0.0)
-    return "bad" if over > diagnosis.COLUMNS_BAD else "warn" if over > diagnosis.COLUMNS_WARN else "good"
+    if chance is not None and distance <= chance:
+        return "good"
+    judged = LIMITS["column"].judge("column", distance - (floor or 0.0))
+    return "good" if judged is None else judged[0]
 
 
-def thresholds() -> dict[str, dict[str, str]]:
-    """Family to what turns its light amber and red, in words, from the values that `diagnose` goes by."""
-    d = diagnosis
-    return {
-        "fidelity": {
-            "warn": (
-                f"single columns differ by more than {d.COLUMNS_WARN:.2f} above what two halves of the real rows "
-                f"differ by; under {d.KEPT_WARN:.0%} of the dependence between columns is left; a random forest tells "
-                f"synthetic from real rows with an AUC above {d.TOLD_APART:.2f}; values are missing "
-                f"{d.MISSING_WARN:.0%} more or less often; or of the share of real rows that lie where real rows lie "
-                f"the samples reach under {d.UNLIKE_WARN:.0%}"
-            ),
-            "bad": (
-                f"single columns differ by more than {d.COLUMNS_BAD:.2f} above chance; under {d.KEPT_BAD:.0%} of the "
-                f"dependence is left; or of the share of real rows that lie where real rows lie the samples reach "
-                f"under {d.UNLIKE_BAD:.0%}"
-            ),
-        },
-        "diversity": {
-            "warn": f"the samples cover under {d.THIN_COVERAGE:.0%} of the real rows that real rows cover",
-            "bad": (
-                f"the samples lie under {d.COLLAPSED_SPACING:.0%} as far from one another as real rows do; and their "
-                f"nearest real rows are so few different ones, of those that unseen real rows have, that the product "
-                f"of both shares is under {d.COLLAPSED_NEIGHBOURS:.0%}"
-            ),
-        },
-        "privacy": {
-            "warn": (
-                f"over {d.COPIES_WARN:.0%} of the samples are ten times nearer to a training row than any other real "
-                f"row is; or an attacker tells who was in the training data with an AUC above {d.MEMBERSHIP_WARN:.2f}; "
-                "or the model tells of categories or scores that single training samples stand out by"
-            ),
-            "bad": (
-                f"over {d.COPIES_BAD:.0%} are; or under {d.AUTHENTIC_BAD:.0%} of what real rows get are more than "
-                f"noisy copies; or the attacker's AUC is above {d.MEMBERSHIP_BAD:.2f}; or the model holds something by "
-                "which single training samples can be rebuilt or recognised"
-            ),
-        },
-        "utility": {
-            "warn": "adding the samples makes no clear difference: the interval of the gain holds 0",
-            "bad": "adding them lowers the average precision on held-out real rows: the interval is below 0",
-        },
-    }
+def column_lights(results: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Column to its light: the worse of its values and of how many are missing, by the thresholds of the findings."""
+    lights: dict[str, list[Severity]] = {}
+    for limit, metrics in (("column", COLUMN_METRICS), ("missing", ("missing_rate_difference",))):
+        for name, over in columns_over(results, metrics).items():
+            judged = LIMITS[limit].judge(limit, over)
+            lights.setdefault(name, []).append("good" if judged is None else judged[0])
+    return {name: worst(said) for name, said in lights.items()}
+
+
+_TRACES: dict[Severity, str] = {
+    "warn": "the model tells of categories or scores that single training samples stand out by",
+    "bad": "the model holds something by which single training samples can be rebuilt or recognised",
+}
+
+
+def thresholds() -> dict[str, dict[Severity, list[str]]]:
+    """Family to what turns its light amber ("warn") and red ("bad"), each in words, by the thresholds of `diagnose`."""
+    said: dict[str, dict[Severity, list[str]]] = {}
+    for family in FAMILIES:
+        limits = [LIMITS[name] for name in JUDGED_BY[family]]
+        said[family] = {s: [words for one in limits if (words := one.words(s))] for s in ("warn", "bad")}
+    for severity, words in _TRACES.items():
+        said["privacy"][severity].append(words)
+    said["fidelity"]["bad"].append("the samples are those of a collapsed or an untrained generator")
+    said["diversity"]["bad"].append("the dependence between columns is lost, or the generator untrained")
+    return said

@@ -107,10 +107,16 @@ def heading(title: str, lead: str) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A figure, or a dash."""
+    """A figure as people write it, or a dash: no exponents, no minus before a zero, and none so small that it is 0."""
     if value is None:
         return "–"
-    return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:,.4g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        least = 10.0**-digits
+        return f"{0:.{digits}f}" if abs(value) < least / 1000 else f"{'−' if value < 0 else ''}<{least:.{digits}f}"
+    return text
 
 
 def cell(value: Any, kind: str = "") -> str:

@@ -15,9 +15,7 @@ Content = Mapping[str, Any]
 
 def overview(content: Content) -> str:
     """Summary, lights, findings, map, and how far to trust it."""
-    said = [finding["severity"] for finding in content["findings"]]
-    lights = [content["lights"][name]["light"] for name in ("fidelity", "diversity", "privacy")]
-    verdict = "bad" if "bad" in said else "warn" if "warn" in lights else said[0]
+    verdict = content["severity"]
     cards = "".join(
         f'<div class="card question"><span class="small soft name">{esc(name)}</span><b>{esc(one["question"])}</b>'
         f"{light(one['light'])}</div>"
@@ -27,12 +25,23 @@ def overview(content: Content) -> str:
     return (
         f'<div class="stack"><div class="card verdict"><span class="badge {verdict}">{icon(verdict)}</span>'
         f'<div><h2 class="hidden-text">Summary</h2><p>{prose(content["summary"])}</p></div></div>'
-        f'<div class="grid four">{cards}</div><div class="grid two">'
+        f'<div class="grid four">{cards}</div>{_figures(content)}<div class="grid two">'
         f'<div class="card"><h2>What was found, and what to do</h2>{found(content["findings"])}</div>'
         f'<div class="grid">{_map_card(content)}'
         f'<div class="card"><h2>How far to trust these figures</h2><ul class="plain small">{trust}</ul></div>'
         "</div></div></div>"
     )
+
+
+def _figures(content: Content) -> str:
+    """A line of figures, each with its words."""
+    items = "".join(
+        f'<li title="{esc(one["help"])}"><b>{esc(one["value"])}</b> {esc(one["what"])}'
+        + (f' <span class="soft">({esc(one["beside"])})</span>' if one["beside"] else "")
+        + "</li>"
+        for one in content["figures"]
+    )
+    return f'<div class="card"><h2 class="hidden-text">Figures</h2><ul class="figures small">{items}</ul></div>'
 
 
 def found(findings: list[dict[str, Any]]) -> str:
@@ -79,8 +88,8 @@ def guide(content: Content) -> str:
     """What the lights, charts and figures mean."""
     things = NAMES[content["kind"]]
     rows = [
-        f'<tr><th scope="row">{esc(name)}</th><td>{esc(one["question"])}</td><td>{esc(one["amber"])}</td>'
-        f"<td>{esc(one['red'])}</td></tr>"
+        f'<tr><th scope="row">{esc(name)}</th><td>{esc(one["question"])}</td><td>{_any_of(one["when"]["warn"])}</td>'
+        f"<td>{_any_of(one['when']['bad'])}</td></tr>"
         for name, one in content["lights"].items()
     ]
     sources: dict[str, list[str]] = {}
@@ -96,6 +105,8 @@ def guide(content: Content) -> str:
         f"Real {things} are filled, round or solid, and blue; synthetic ones are outlined, crosses or dashed, orange.",
         f"Shares are of the values that are there. Synthetic {things} are weighted so that the classes have the shares "
         "that they have among the real ones. The first and the last bar also hold what lies beyond.",
+        "A column's light goes by its distance above its own floor, where chance cannot be the reason, and by how many "
+        "values are missing.",
         "The distance beside a column is the largest gap between the cumulative shares (numbers), or half the sum of "
         "the gaps (categories): 0 is equal, 1 has nothing in common.",
         "Points of whole numbers are moved a little, so as not to hide one another.",
@@ -106,12 +117,17 @@ def guide(content: Content) -> str:
         f"expected to do better, and few {things} make it worse.",
         'A figure marked "few" rests on too little to show small differences.',
     )
-    turns = table("When a light turns", ["", "Question", "Look closer, when", "Problem, when"], rows)
+    turns = table("When a light turns", ["", "Question", "Look closer, when any", "Problem, when any"], rows)
     return (
         f'<div class="stack">{heading("How to read this", lead)}<p>{lights}</p>{turns}{_listed("Charts", charts)}'
         f"{_listed('Figures', figures)}"
         f'<div class="card"><h3>Sources of the measures</h3><ul class="plain small">{cited}</ul></div></div>'
     )
+
+
+def _any_of(conditions: list[str]) -> str:
+    """Conditions of which one is enough."""
+    return f'<ul class="plain small">{"".join(f"<li>{esc(text)}</li>" for text in conditions)}</ul>'
 
 
 def _listed(title: str, texts: tuple[str, ...]) -> str:

@@ -117,8 +117,14 @@ def _header(content: Content) -> str:
 
 
 def _footer(content: Content) -> str:
+    things = NAMES[content["kind"]]
+    shows = (
+        f"This page shows no single real one of the {things}, but counts, shares and quantiles: keep it where these "
+        "may be kept."
+        if content["hides_real"]
+        else f"This page shows real {things}: keep it where they may be kept."
+    )
     return (
-        f'<footer><div class="wrap">Made by ganaug {esc(content["ganaug"])}. This page shows real '
-        f"{NAMES[content['kind']]}: keep it where they may be kept. It holds all it needs and asks nothing of "
-        "the network.</div></footer>"
+        f'<footer><div class="wrap">Made by ganaug {esc(content["ganaug"])}. {shows} It holds all it needs and asks '
+        "nothing of the network.</div></footer>"
     )

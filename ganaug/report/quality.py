@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganaug.files import checked_path, write_whole
 from ganaug.metrics import Finding
+from ganaug.metrics.limits import Judged
 from ganaug.report.lights import QUESTIONS
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ class QualityReport:
     @property
     def findings(self) -> list[Finding]:
         """What was found, the verdict first."""
-        return [Finding(**finding) for finding in self._content["findings"]]
+        return [
+            Finding(**{**one, "judged": tuple(Judged(**j) for j in one["judged"]), "columns": tuple(one["columns"])})
+            for one in self._content["findings"]
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as dicts, lists, text, numbers and None: what `json.dumps` takes.
@@ -74,9 +78,11 @@ class QualityReport:
         Returns
         -------
         dict
-            "title", "kind", "summary", "lights", "findings", "trust" (text), "data" (counts and classes), "metrics",
-            "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories",
-            "curation", "generator" and "traces" (what the generator gives away of single training samples). A copy.
+            "title", "kind", "verdict" (the first finding's topic), "severity" (the worst finding's), "summary",
+            "figures" (those of the overview), "lights", "findings", "trust" (text), "data" (counts and classes),
+            "metrics", "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories",
+            "curation", "generator", "traces" (what the generator gives away of single training samples), "broken_rules"
+            and "hides_real". A copy.
         """
         return copy.deepcopy(self._content)
 
@@ -120,7 +126,8 @@ class QualityReport:
 
         Notes
         -----
-        The page shows real samples beside synthetic ones. Do not pass it on where real ones must stay private.
+        The page shows real samples beside synthetic ones. Do not pass it on where real ones must stay private, or make
+        the report with ``hide_real=True``.
         """
         from ganaug.report.page import page
 
@@ -161,6 +168,8 @@ class QualityReport:
     def __str__(self) -> str:
         lines = [self._content["title"], "", self.summary, ""]
         lines += [f"{QUESTIONS[name]:42} {_MARKS[light]}" for name, light in self.lights.items()]
+        told = [one for one in self._content["figures"] if one["name"] == "two_sample_auc"]
+        lines += [f"A forest tells them apart with an AUC of {one['value']} ({one['beside']})." for one in told]
         lines.append("")
         for finding in self.findings:
             lines.append(f"[{_MARKS[finding.severity]}] {finding.text}")

@@ -29,6 +29,11 @@ def samples(content: Content) -> str:
         "ones are alike, and not the same. The ratio is the distance between them, relative to that from the real "
         "one to its own nearest other one: at 0.1 and below it is called a near copy."
     )
+    if content["hides_real"]:
+        lead = (
+            f"Some synthetic {things}; real ones, and near copies of them, are not shown. The ratio is the distance to "
+            "the nearest real one, relative to that from it to its own nearest other one."
+        )
     return (
         f'<div class="stack">{heading("Samples and copies", lead)}{_SHOWN[content["kind"]](content)}'
         f"{_copies(content, things)}</div>"
@@ -49,8 +54,10 @@ def _rows(content: Content) -> str:
     rows = []
     for sample in found["samples"]:
         cells = []
-        for kind in ("synthetic", "real"):
-            pairs = zip(sample[kind], sample["real" if kind == "synthetic" else "synthetic"], strict=True)
+        for kind in ("synthetic", "real") if sample["real"] is not None else ("synthetic",):
+            pairs = zip(
+                sample[kind], sample["real" if kind == "synthetic" else "synthetic"] or sample[kind], strict=True
+            )
             values = "".join(
                 f'<td class="differs">{esc(a)}</td>' if a != b and kind == "synthetic" else f"<td>{esc(a)}</td>"
                 for a, b in pairs
@@ -65,9 +72,12 @@ def _rows(content: Content) -> str:
             )
         rows += cells
     note = "Values that differ are underlined. Numbers after 'synthetic' and 'real' are row numbers, from 0."
+    if content["hides_real"]:
+        note = "Numbers after 'synthetic' are row numbers, from 0."
     more = content["data"]["shape"][0] - len(found["columns"])
     note += f" {more} more columns are not shown." if more > 0 else ""
-    return table("Synthetic rows and their nearest real rows", heads, rows, note=note, kind="wide")
+    title = "Synthetic rows" if content["hides_real"] else "Synthetic rows and their nearest real rows"
+    return table(title, heads, rows, note=note, kind="wide")
 
 
 def _images(content: Content) -> str:
@@ -75,11 +85,19 @@ def _images(content: Content) -> str:
         f'<li class="card"><p class="small">{_title(sample)}</p><div class="duo">'
         f'<figure class="syn"><img src="{esc(sample["synthetic"])}" alt="synthetic image {sample["synthetic_row"]}">'
         f"<figcaption>synthetic {sample['synthetic_row']:,}</figcaption></figure>"
-        f'<figure><img src="{esc(sample["real"])}" alt="its nearest real image, {sample["real_row"]}">'
-        f"<figcaption>real {sample['real_row']:,}</figcaption></figure></div></li>"
+        f"{_nearest_image(sample)}</div></li>"
         for sample in content["neighbours"]["samples"]
     )
     return f'<ul class="grid samples">{cards}</ul>'
+
+
+def _nearest_image(sample: Mapping[str, Any]) -> str:
+    if sample["real"] is None:
+        return ""
+    return (
+        f'<figure><img src="{esc(sample["real"])}" alt="its nearest real image, {sample["real_row"]}">'
+        f"<figcaption>real {sample['real_row']:,}</figcaption></figure>"
+    )
 
 
 def _series(content: Content) -> str:

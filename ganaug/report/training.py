@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ganaug.curation.curator import check_rules
+from ganaug.exceptions import GanaugError
+from ganaug.metrics.diagnosis import Made
 from ganaug.summaries import label_text
 
-__all__ = ["curation_rows", "generator_facts", "histories"]
+__all__ = ["curation_rows", "generator_facts", "histories", "how_made"]
 
 MOST_STEPS = 200
 _SHOWN = ("n_steps_", "stop_reason_", "best_step_", "quality_")
@@ -25,6 +28,30 @@ def _parts(generator: Any) -> Iterator[tuple[str, Any]]:
         of.setdefault(id(one), ([], one))[0].append(label_text(label))
     for labels, one in of.values():
         yield (f"class {labels[0]}" if len(labels) == 1 else f"{len(labels)} classes"), one
+
+
+def how_made(generator: Any, curation: Mapping[str, Mapping[str, int | None]]) -> Made:
+    """What advice depends on: the curation rules in use, and how long and why not longer the training was."""
+    if generator is None:
+        return Made()
+    parts = [one for _, one in _parts(generator)]
+    steps = [int(one.n_steps_) for one in parts if hasattr(one, "n_steps_")]
+    reasons = [str(one.stop_reason_) for one in parts if hasattr(one, "stop_reason_")]
+    reason = next((reason for reason in reasons if reason != "max_steps"), "max_steps" if reasons else "")
+    return Made(_rules([generator, *parts]), curation, min(steps, default=None), reason)
+
+
+def _rules(generators: list[Any]) -> tuple[str, ...] | None:
+    """Names of the rules that the first of these with any parameter for them uses."""
+    for one in generators:
+        curate = getattr(one, "curate", None)
+        if curate is None:
+            continue
+        try:
+            return tuple(check_rules(curate))
+        except GanaugError:  # a word of a generator of another kind
+            return (str(curate),)
+    return None
 
 
 def generator_facts(generator: Any) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import Any
 
 from ganaug.metrics import Finding
 
-__all__ = ["NAMES", "TOO_FEW", "advice_for_class", "name_list", "small_classes", "summary", "trust"]
+__all__ = [
+    "HELP", "NAMES", "TOO_FEW", "advice_for_class", "key_figures", "name_list", "small_classes", "summary", "trust",
+]  # fmt: skip
 
 # What the samples are called.
 NAMES = {"table": "rows", "image": "images", "series": "series"}
@@ -20,31 +22,40 @@ _OPENINGS = {
     "collapse": "have collapsed: a few samples are repeated over and over, and most real ones have no counterpart",
     "untrained": "do not look like the real ones in any way, as those of an untrained generator",
     "copying": "copy the training {things}: most of them are training {things} with a little noise",
+    "rules": "break rules that the real {things} keep",
     "dependence": "have the right values column by column, but the columns do not belong together as in the real ones",
     "marginals": "differ from the real ones in single columns",
     "unlike": "are mostly unlike any real one",
+    "few rows": "cannot be judged: there are too few {things}, real or synthetic, to say whether they are good",
 }
+_TOGETHER = "have columns that do not belong together as in the real ones"
 _MILD = {
     "collapse": "are usable with care: parts of the real data are missing among them",
     "copying": "are mostly new, but some copy training {things}",
+    "rules": "are usable with care: a few of them break rules that the real {things} keep",
+    "few rows": _OPENINGS["few rows"],
     "dependence": "are usable with care: part of the dependence between columns is lost",
     "marginals": "are close to the real ones, but some single columns are off",
     "unlike": "are usable with care: many are unlike any real one",
 }
 # Not verdicts, but enough not to call the samples good without more.
-DOUBTS = ("told apart", "missing", "membership")
+DOUBTS = ("told apart", "missing", "membership", "class skew")
 _WORRIES = "look good on the whole, but {what}"
+_FAULTS = "are not good in every class: {what}"
 _UTILITY = {
     "good": "A classifier that is given them as well gets better.",
+    "same": "Adding them to the training data makes no clear difference to a classifier.",
     "enough": "A classifier has nothing to gain from them: the real {things} alone are enough.",
-    "warn": "Whether a classifier gains from them is not clear.",
+    "less": "A classifier learns less from them than from the real {things}.",
+    "copies": "Whether a classifier gains from them cannot be told, because they copy what it was tested on.",
     "bad": "Adding them to the training data makes a classifier worse.",
-    "none": (
-        "Whether they help a classifier was not tested, because that needs labels and real {things} which the "
-        "generator did not see (X_holdout, y_holdout)."
-    ),
-    "unsure": "There were too few held-out {things} to tell whether a classifier gains from them.",
+    "none": "Whether they help a classifier was not measured: {why_not}.",
+    "unsure": "There were too few {things} to test on to tell whether a classifier gains from them.",
 }
+_SEEN = (
+    "It was tested on {things} that the generator had seen; held-out ones (X_holdout, --holdout) would tell more "
+    "surely."
+)
 _PRIVACY = {
     "good": "No sign was found that they give training {things} away.",
     "warn": "Some may give training {things} away: look at the copies before you share them.",
@@ -62,24 +73,33 @@ def summary(
     findings: Sequence[Finding],
     lights: Mapping[str, str],
     classes: Sequence[Mapping[str, Any]],
+    why_not: str = "",
 ) -> str:
-    """One paragraph for somebody who never trained a GAN."""
+    """One paragraph for somebody who never trained a GAN.
+
+    ``findings`` are the report's, the verdict first; ``why_not`` is why utility was not measured.
+    """
     things, first = NAMES[kind], findings[0]
+    if first.label:  # what holds of the whole comes before what holds of one class
+        first = next((f for f in findings if not f.label and f.severity == first.severity), first)
+    topics = {f.topic for f in findings if not f.label}
+    openings = _OPENINGS | ({"dependence": _TOGETHER} if "marginals" in topics else {})
     doubts = [f for f in findings if f.severity == "warn" and f.topic in DOUBTS]
-    opening = (_MILD if first.severity == "warn" else _OPENINGS).get(first.topic, _WORRIES)
+    opening = ((_MILD | {"dependence": _MILD["dependence"]}) if first.severity == "warn" else openings).get(first.topic)
     if first.severity == "good" and doubts:
-        first, opening = doubts[0], _WORRIES
+        first, opening = doubts[0], None
+    if opening is None or first.label:
+        opening = _FAULTS if first.label and first.severity == "bad" else _WORRIES
     what = first.text[:1].lower() + first.text[1:].rstrip(".")
     sentences = [f"The {n_synthetic:,} synthetic {things} {opening.format(things=things, what=what)}."]
-    others = {f.topic for f in findings[1:] if f.severity == "bad" and f.topic in _OPENINGS} - {first.topic}
-    sentences += [f"They also {text.format(things=things)}." for topic, text in _OPENINGS.items() if topic in others]
+    others = {f.topic for f in findings if f.severity == "bad" and not f.label} - {first.topic}
+    sentences += [f"They also {text.format(things=things)}." for topic, text in openings.items() if topic in others]
     if first.topic != "copying" and lights["privacy"] in _PRIVACY:
         sentences.append(_PRIVACY[lights["privacy"]].format(things=things))
     traces = next((f.severity for f in findings if f.topic == "traces"), "good")
     sentences += [_TRACES[traces].format(things=things)] if traces in _TRACES else []
     if first.topic != "utility":  # else it is said already
-        enough = any(f.topic == "utility" and "nothing to gain" in f.text for f in findings)
-        sentences.append(_UTILITY["enough" if enough else lights["utility"]].format(things=things))
+        sentences.append(_utility(findings, lights["utility"], things, why_not))
     small = sorted((c for c in classes if c["n_real"] < FEW), key=lambda c: c["n_real"])
     if small:
         more = {0: "", 1: ", and another class has few, too"}.get(
@@ -90,6 +110,25 @@ def summary(
             f"Class `{small[0]['label']}` has {small[0]['n_real']} real {things}{more}: what is said of {about} rough."
         )
     return " ".join(sentences)
+
+
+def _utility(findings: Sequence[Finding], light: str, things: str, why_not: str) -> str:
+    """What the finding about utility says, in one sentence or two."""
+    found = next((f for f in findings if f.topic == "utility"), None)
+    if found is None:
+        key = "none" if light == "none" else "unsure" if light != "bad" else "bad"
+        reason = (why_not or "that needs labels and {things} which the generator did not see").format(things=things)
+        return _UTILITY[key].format(things=things, why_not=reason)
+    of_good = next((key for key, words in _SAID.items() if words in found.text), "same")
+    key = "bad" if found.severity == "bad" else of_good
+    said = [_UTILITY[key].format(things=things)]
+    if "was trained on" in found.text:
+        said.append(_SEEN.format(things=things))
+    return " ".join(said)
+
+
+# Words of the findings about utility.
+_SAID = {"enough": "nothing to gain", "copies": "cannot be told", "less": "learns less", "good": "helps this"}
 
 
 _ADVICE = {
@@ -141,7 +180,7 @@ def name_list(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
-def trust(kind: str, data: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def trust(kind: str, data: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]], why_not: str = "") -> list[str]:
     """What a reader must know to believe the figures as far as they go, and no further."""
     things = NAMES[kind]
     said = [
@@ -162,11 +201,91 @@ def trust(kind: str, data: Mapping[str, Any], results: Mapping[str, Mapping[str,
         )
     if not data["n_holdout"]:
         said.append(
-            f"No held-out {things} were given. An attack on who was in the training data, and the gain of a "
-            "classifier, can only be measured with X_holdout and y_holdout."
+            f"No held-out {things} were given (X_holdout and y_holdout; --holdout on the command line). An attack "
+            f"on who "
+            f"was in the training data needs them. {_tried(results, things, why_not)}"
         )
     said.append(
         "The samples are one draw from the generator; another draw, or another training with another seed, gives "
         "somewhat other figures."
     )
     return said
+
+
+def _tried(results: Mapping[str, Mapping[str, Any]], things: str, why_not: str) -> str:
+    tested_on = results.get("augmentation_gain", {}).get("details", {}).get("tested_on", "")
+    if tested_on == "refitted":
+        return (
+            f"Whether a classifier gains was tried by training a second generator without the real {things} that the "
+            "classifier was tested on."
+        )
+    if tested_on == "seen":
+        return (
+            f"Whether a classifier gains was tested on real {things} that the generator had seen, which flatters it: "
+            "harm found there is harm, a gain may be less with others."
+        )
+    return f"Whether a classifier gains was not measured: {why_not.format(things=things)}." if why_not else ""
+
+
+def key_figures(results: Mapping[str, Mapping[str, Any]], kind: str) -> list[dict[str, str]]:
+    """Some figures for the overview, each with its words and, where known, what real samples get."""
+    things = NAMES[kind]
+    shown: list[dict[str, str]] = []
+    for name, (what, form) in _FIGURES.items():
+        entry = results.get(name)
+        if entry is None or entry["value"] is None or entry["value"] != entry["value"]:
+            continue
+        floor = entry["floor"]
+        known = name in _WITH_FLOOR and floor is not None and floor == floor
+        beside = f"real against real {floor:{form}}" if known else ""
+        if name == "two_sample_auc":
+            beside = "chance 0.5"
+        shown.append(
+            {
+                "name": name,
+                "value": f"{entry['value']:{form}}",
+                "what": what.format(things=things),
+                "beside": beside,
+                "help": HELP[name],
+            }
+        )
+    return shown
+
+
+_FIGURES = {
+    "two_sample_auc": ("a forest tells them apart with (AUC)", ".2f"),
+    "precision": ("of the synthetic {things} lie where real ones lie", ".0%"),
+    "coverage": ("of the real {things} have a synthetic one nearby", ".0%"),
+    "near_copies": ("of the synthetic {things} are near copies", ".1%"),
+    "augmentation_gain": ("average precision gained by adding them", "+.3f"),
+}
+_WITH_FLOOR = ("precision", "coverage", "near_copies")
+
+# Each measure in a sentence.
+HELP = {
+    "ks_distance": "Largest gap between the cumulative shares of a column of numbers, on average over columns. 0 is "
+    "equal.",
+    "total_variation": "Half the sum of the gaps between the shares of the categories of a column, on average. 0 is "
+    "equal.",
+    "missing_rate_difference": "How much more or less often values are missing than in the real column, on average.",
+    "correlation_distance": "How far the rank correlations of pairs of number columns are from the real ones, on "
+    "average.",
+    "contingency_distance": "How far the joint shares of pairs of categories are from the real ones, on average.",
+    "mixed_dependence_distance": "How far it is from the real rows how much a category tells of a number, on average.",
+    "two_sample_auc": "How well a random forest tells synthetic from real: 0.5 is not at all, 1 is always.",
+    "frechet_distance": "Distance of means and covariances of the features. 0 is equal.",
+    "kernel_distance": "Distance of the features by a polynomial kernel; about 0 for equal distributions.",
+    "precision": "Share of the synthetic ones that lie among real ones.",
+    "recall": "Share of the real ones that lie among synthetic ones.",
+    "density": "In how crowded places of the real ones the synthetic ones lie; about 1 for equal distributions.",
+    "coverage": "Share of the real ones with a synthetic one nearby.",
+    "distinct_neighbours": "How many different real ones are nearest to a synthetic one, as a share of what real "
+    "ones get.",
+    "closest_record_ratio": "How far synthetic ones are from the nearest training one, relative to unseen real ones.",
+    "neighbour_distance_ratio": "Distance to the nearest training one over that to the second nearest; 0 is a copy.",
+    "near_copies": "Share of synthetic ones ten times nearer to a training one than any other real one is.",
+    "authenticity": "Share of synthetic ones that are more than noisy copies of a training one.",
+    "membership_auc": "How well an attacker tells who was in the training data: 0.5 is not at all, 1 is always.",
+    "train_synthetic_test_real": "Average precision on real ones of a classifier trained on synthetic ones.",
+    "augmentation_gain": "Average precision with real and synthetic ones in training, minus that with real ones alone.",
+}

@@ -15,7 +15,7 @@ from ganaug.metrics.tables import ColumnKind
 from ganaug.summaries.sides import Places, Side, Sides
 from ganaug.surroundings import own_surroundings
 
-__all__ = ["BINS", "MOST_LEVELS", "column_summaries", "number_text", "span", "whole"]
+__all__ = ["BINS", "MOST_LEVELS", "column_summaries", "frequent_levels", "number_text", "span", "whole"]
 
 BINS = 24
 # A column of numbers with so few values is shown value by value; of categories so many levels, then "other".
@@ -56,7 +56,8 @@ def column_summaries(
     Returns
     -------
     list of dict
-        "name"; "kind" ("number", "date" or "category"); "levels" (list of str) or "edges" (of bins; the first and
+        "name"; "kind" ("number", "date" or "category"); "levels" (list of str, the most frequent of
+        either side first) or "edges" (of bins; the first and
         the last bin also hold what lies beyond); "real" and "synthetic" (shares of the values that are there, the
         classes weighted alike); "missing" (shares, real and synthetic); "middle" (text: medians, or the most
         frequent levels); "low" and "high" (text); and "by_class" (for each class [counts of real rows, of
@@ -70,7 +71,7 @@ def _summary(sides: Sides, j: int, by_class: bool) -> dict[str, Any]:
     column = sides.columns[j]
     values = sides.real.columns[j], sides.synthetic.columns[j]
     date = column.name in sides.dates
-    binned = _binned(column, *values, date)
+    binned = _binned(column, *values, date, (sides.real.weights, sides.synthetic.weights))
     shares, missing, counts = [], [], []
     for side, where in zip((sides.real, sides.synthetic), binned.places, strict=True):
         weighted = np.bincount(where, side.weights, minlength=binned.n_bins + 1)
@@ -101,9 +102,13 @@ def _by_class(places: Places, codes: Places, n_bins: int, n_classes: int) -> lis
     return counts
 
 
-def _binned(column: ColumnKind, real: npt.NDArray[Any], fake: npt.NDArray[Any], date: bool) -> _Binned:
+def _binned(
+    column: ColumnKind, real: npt.NDArray[Any], fake: npt.NDArray[Any], date: bool, weights: tuple[Floats, Floats]
+) -> _Binned:
     if column.kind == "category":
-        return _binned_levels(column, real, fake)
+        levels, (one, two) = frequent_levels(column, (real, fake), weights, MOST_LEVELS)
+        n = len(levels)
+        return _Binned(levels, None, (np.where(one < 0, n, one), np.where(two < 0, n, two)))
     present = real[~np.isnan(real)], fake[~np.isnan(fake)]
     values = np.unique(present[0])
     if not date and 0 < len(values) <= MOST_LEVELS and np.isin(present[1], values).all():
@@ -132,16 +137,39 @@ def _edges(real: Floats, fake: Floats) -> Floats:
     return np.linspace(low, high, BINS + 1, dtype=np.float64)
 
 
-def _binned_levels(column: ColumnKind, real: Places, fake: Places) -> _Binned:
+def frequent_levels(
+    column: ColumnKind, codes: tuple[Places, Places], weights: tuple[Floats, Floats], most: int
+) -> tuple[list[str], tuple[Places, Places]]:
+    """The most frequent levels of either side, and where each row's level stands among them.
+
+    Parameters
+    ----------
+    column : ColumnKind
+        Of a category.
+    codes : (n,) and (m,) int
+        Real and synthetic; -1 is missing, the number of levels any value that no real row has.
+    weights : (n,) and (m,) float
+    most : int
+        Of so many levels, and one more, all are shown; of more these, by their shares on both sides, then "(other)".
+
+    Returns
+    -------
+    texts : list of str
+    places : (n,) and (m,) int
+        -1 is missing.
+    """
     known = [] if column.levels is None else [_text(level) for level in column.levels]
-    n = len(known) if len(known) <= MOST_LEVELS + 1 else MOST_LEVELS
-    other = n < len(known) or bool((fake >= len(known)).any())
-    levels = known[:n] + ([OTHER] if other else [])
-
-    def where(codes: Places) -> Places:
-        return np.where(codes < 0, len(levels), np.minimum(codes, n)).astype(np.intp)
-
-    return _Binned(levels, None, (where(real), where(fake)))
+    unknown = bool((codes[1] >= len(known)).any())
+    n = len(known) if len(known) <= most + 1 else most
+    shares = np.zeros(len(known))
+    for own, weight in zip(codes, weights, strict=True):
+        there = (own >= 0) & (own < len(known))
+        shares += np.bincount(own[there], weight[there], len(known))[: len(known)]
+    order = np.argsort(-shares, kind="stable")[:n]
+    texts = [known[k] for k in order] + ([OTHER] if n < len(known) or unknown else [])
+    place = np.full(len(known) + 2, n, np.intp)  # the last one, which is -1, is missing
+    place[order], place[-1] = np.arange(n), -1
+    return texts, (place[np.minimum(codes[0], len(known))], place[np.minimum(codes[1], len(known))])
 
 
 def span(real: Floats, fake: Floats) -> tuple[float, float]:
@@ -181,17 +209,24 @@ def _middle(column: ColumnKind, side: Side, values: npt.NDArray[Any], date: bool
     return number_text(float(values[order][np.searchsorted(reached, 0.5 * reached[-1])]), date)
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def _round(value: float, date: bool) -> float:
     return value if date else float(f"{value:.4g}")
 
 
 def number_text(value: float, date: bool = False) -> str:
-    """A number in at most four digits or so, a date as a date."""
+    """A number as people write it, in four digits or so; a date as a date."""
     if date:
         return str((pd.Timestamp(0) + pd.Timedelta(seconds=value)).date())
-    if value == int(value) and abs(value) < 1e6:
-        return f"{int(value):,}"
-    return f"{value:.4g}"
+    size = abs(value)
+    if size >= 1e15 or 0 < size < 1e-6:
+        digits, power = f"{value:.3e}".split("e")
+        return f"{float(digits):g} × 10{str(int(power)).translate(_RAISED)}"
+    if value == int(value) or size >= 1000:
+        return f"{value:,.0f}"
+    return f"{float(f'{value:.4g}'):.10f}".rstrip("0").rstrip(".")
 
 
 def _text(level: Any) -> str:

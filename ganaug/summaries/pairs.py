@@ -11,15 +11,15 @@ import numpy.typing as npt
 from ganaug.metrics import dependence
 from ganaug.metrics.resampling import Floats, uniform
 from ganaug.seeding import numpy_generator
-from ganaug.summaries.columns import MOST_LEVELS, OTHER, number_text, span, whole
-from ganaug.summaries.sides import Side, Sides
+from ganaug.summaries.columns import MOST_LEVELS, frequent_levels, number_text, span, whole
+from ganaug.summaries.sides import Places, Side, Sides
 from ganaug.surroundings import own_surroundings
 
 __all__ = ["correlation_maps", "pair_summaries"]
 
 # Columns that are looked at two by two, and rows that these looks take.
 MOST_COLUMNS, MOST_ROWS = 40, 3000
-MAPPED_COLUMNS = 30
+MAPPED_COLUMNS, MOST_MAPPED = 30, 500
 POINTS = 250
 SHOWN_LEVELS = 8
 # Points of whole numbers with so few values would hide one another.
@@ -91,13 +91,17 @@ def pair_summaries(
 def correlation_maps(sides: Sides, most: int = MAPPED_COLUMNS) -> dict[str, Any]:
     """Spearman's correlations of the columns of numbers: "columns", "real" and "synthetic" (matrices).
 
-    Of more columns than ``most``, those that depend most on others among the real rows. Empty with under two.
+    Of more columns than ``most``, those that depend most on others among the real rows (of 500, drawn at random, if
+    there are more). Empty with under two.
     """
     places = [j for j, column in enumerate(sides.columns) if column.kind == "number"]
     if len(places) < 2:
         return {}
     rng = numpy_generator(0, "map")
     parts = [_Part(side, side.some(MOST_ROWS, rng)) for side in (sides.real, sides.synthetic)]
+    if len(places) > MOST_MAPPED:  # the correlations of all pairs grow with the square
+        drawn = rng.choice(len(places), MOST_MAPPED, replace=False)
+        places = [places[i] for i in np.sort(drawn)]
     real = _correlations(parts[0], places)
     if len(places) > most:
         strong = np.sort(np.argsort(-np.sort(np.abs(real), 1)[:, -2], kind="stable")[:most])
@@ -216,37 +220,31 @@ def _points(sides: Sides, pair: Pair, parts: tuple[_Part, _Part]) -> dict[str, A
 
 
 def _boxes(sides: Sides, pair: Pair, parts: tuple[_Part, _Part]) -> dict[str, Any]:
-    levels, n = _levels(sides, pair[0])
+    levels, codes = _levels(sides, pair[0], parts)
     made, present = [], []
-    for part in parts:
-        codes, values = np.minimum(part.column(pair[0]), n), part.column(pair[1])
+    for part, own in zip(parts, codes, strict=True):
+        values = part.column(pair[1])
         present.append(values[~np.isnan(values)])
-        by_level = [values[(codes == k) & ~np.isnan(values)] for k in range(len(levels))]
+        by_level = [values[(own == k) & ~np.isnan(values)] for k in range(len(levels))]
         made.append([None if len(v) < 3 else _short(np.quantile(v, QUANTILES)) for v in by_level])
     bounds = _range(span(present[0], present[1]), sides, pair[1])
     return {"levels": levels, "y": bounds, "real": made[0], "synthetic": made[1]}
 
 
 def _shares(sides: Sides, pair: Pair, parts: tuple[_Part, _Part]) -> dict[str, Any]:
-    (rows, n), (columns, m) = (_levels(sides, j) for j in pair)
+    (rows, firsts), (columns, seconds) = (_levels(sides, j, parts) for j in pair)
     made = []
-    for part in parts:
-        first, second = np.minimum(part.column(pair[0]), n), np.minimum(part.column(pair[1]), m)
+    for first, second in zip(firsts, seconds, strict=True):
         there = (first >= 0) & (second >= 0)
         counts = np.bincount(first[there] * len(columns) + second[there], minlength=len(rows) * len(columns))
         made.append(np.round(counts.reshape(len(rows), len(columns)) / max(1, there.sum()), 4).tolist())
     return {"levels": [rows, columns], "real": made[0], "synthetic": made[1]}
 
 
-def _levels(sides: Sides, j: int) -> tuple[list[str], int]:
-    """Levels shown, the last for all others, and how many are shown by themselves."""
-    known = sides.columns[j].levels
-    texts = [] if known is None else [str(level) for level in known]
-    unknown = bool((sides.synthetic.columns[j] >= len(texts)).any())
-    if len(texts) <= SHOWN_LEVELS and not unknown:
-        return texts, len(texts)
-    n = min(SHOWN_LEVELS - 1, len(texts))
-    return [*texts[:n], OTHER], n
+def _levels(sides: Sides, j: int, parts: tuple[_Part, _Part]) -> tuple[list[str], tuple[Places, Places]]:
+    """Levels shown, the last for all others, and where the rows of each part are among them."""
+    codes = parts[0].column(j), parts[1].column(j)
+    return frequent_levels(sides.columns[j], codes, (parts[0].weights, parts[1].weights), SHOWN_LEVELS - 1)
 
 
 def _range(bounds: tuple[float, float], sides: Sides, j: int) -> dict[str, Any]:

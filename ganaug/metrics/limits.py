@@ -1,0 +1,219 @@
+"""From which values on a figure is something to look at, or a problem: one threshold each, in numbers and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["LIMITS", "SEVERITIES", "Finding", "Judged", "Limit", "Severity", "families_of", "worst"]
+
+Severity = Literal["good", "warn", "bad"]
+SEVERITIES: tuple[Severity, ...] = ("bad", "warn", "good")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A figure beside the threshold that it was compared with.
+
+    Attributes
+    ----------
+    name : str
+        In `LIMITS`.
+    value : float
+    limit : float
+        The threshold that the value is beyond.
+    told : str
+        The value as the finding's text tells it.
+    """
+
+    name: str
+    value: float
+    limit: float
+    told: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the numbers say.
+
+    Attributes
+    ----------
+    severity : {"good", "warn", "bad"}
+    topic : str
+        One of `ganaug.metrics.diagnosis.VERDICTS`, or "told apart", "missing", "membership", "traces", "utility",
+        "class skew".
+    text : str
+        What was found, with its numbers.
+    advice : str
+        What to do about it; empty where nothing is to be done.
+    judged : tuple of Judged
+        The figures that led to it, each of which the text tells; empty where none did.
+    label : str
+        The class that it is about; empty where it is about all samples.
+    columns : tuple of str
+        The columns that it is about, the worst first.
+    """
+
+    severity: Severity
+    topic: str
+    text: str
+    advice: str = ""
+    judged: tuple[Judged, ...] = ()
+    label: str = ""
+    columns: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Thresholds of one figure.
+
+    Attributes
+    ----------
+    says : str
+        What is the case beyond a threshold, with "{}" where that stands.
+    warn, bad : float or None
+    above : bool
+        Whether the figure is bad above its thresholds; else below.
+    form : str
+        How it is written.
+    """
+
+    says: str
+    warn: float | None
+    bad: float | None
+    above: bool = True
+    form: str = ".0%"
+
+    def judge(self, name: str, value: float) -> tuple[Severity, Judged] | None:
+        """How bad the value is, and the figure with its threshold; None where it is beyond none, or NaN."""
+        severities: tuple[tuple[Severity, float | None], ...] = (("bad", self.bad), ("warn", self.warn))
+        for severity, limit in severities:
+            if limit is not None and self._beyond(value, limit):
+                return severity, Judged(name, float(value), limit, self.told(value))
+        return None
+
+    def told(self, value: float) -> str:
+        """The value, in as many digits as show on which side of each threshold it lies."""
+        limits = [limit for limit in (self.warn, self.bad) if limit is not None]
+        kind = self.form[-1]
+        digits = int(self.form[1:-1])
+        scale = 100.0 if kind == "%" else 1.0
+        for more in range(4):
+            text = f"{value:.{digits + more}{kind}}"
+            shown = float(text.rstrip("%")) / scale
+            if all(self._beyond(shown, limit) == self._beyond(value, limit) for limit in limits):
+                break
+        return text
+
+    def words(self, severity: Severity) -> str:
+        """What turns a light to this; empty where nothing does."""
+        limit = self.bad if severity == "bad" else self.warn
+        return "" if limit is None else self.says.format(self._short(limit))
+
+    def _short(self, limit: float) -> str:
+        if self.form.endswith("%"):
+            return f"{100 * limit:g} %"
+        return f"{limit:g}"
+
+    def _beyond(self, value: float, limit: float) -> bool:
+        return value > limit if self.above else value < limit
+
+
+# The thresholds of columns, copies, dependence and collapse were set on five cases (unseen rows; two rows per class
+# repeated; training rows with a thousandth of noise; columns shuffled; uniform noise) and GANs of one step on the 27
+# tables that examples/benchmarks/diagnoses.py names, and are tested on the others there (docs/diagnoses.md).
+LIMITS: dict[str, Limit] = {
+    # A single column: Kolmogorov-Smirnov or total-variation distance above its own floor, where chance cannot be it.
+    "column": Limit(
+        "a column is further than {} above what two halves of the real rows differ by",
+        0.08, 0.2, form=".2f",
+    ),
+    "missing": Limit("a column misses values {} more or less often than the real one, above chance", 0.1, None),
+    # How much of the real dependence is left: shuffled 0 to 0.2, unseen rows 0.8 and more.
+    "kept": Limit("under {} of the dependence between columns is left", 0.7, 0.4, above=False),
+    # Joint shares of pairs of categories, above the floor, while each column is right.
+    "joint": Limit(
+        "pairs of categories come further than {} above chance from their real shares",
+        0.1, 0.2, form=".2f",
+    ),
+    # Of the share of real rows that lie where real rows lie.
+    "inside": Limit(
+        "of the real rows that lie among other real rows, the samples reach under {}",
+        0.75, 0.5, above=False,
+    ),
+    # Repeats alone make 0.7 to 0.8.
+    "told apart": Limit("a random forest tells synthetic from real rows with an AUC above {}", 0.9, None, form=".2f"),
+    "rules": Limit("a rule that the real rows keep is broken by over {} more of the samples", 0.001, 0.02, form=".1%"),
+    # Collapse: rows lie close to one another (0 to 0.45 of real rows' spacing; all other cases 0.86 and more), and few
+    # real rows are anyone's neighbour: the product of both shares is 0.03 at most; few rows redrawn have 0.1.
+    "variety": Limit(
+        "the variety of the samples is under {}: how far they lie apart, times how many different real rows are "
+        "nearest to one, both as shares of what real rows get", None, 0.06, above=False,
+    ),
+    "coverage": Limit("of the real rows that real rows cover, the samples cover under {}", 0.7, None, above=False),
+    # Untrained: wrong on all of these at once.
+    "untrained columns": Limit(
+        "single columns are off by more than {} above chance on average",
+        None, 0.08, form=".2f",
+    ),
+    "untrained inside": Limit(
+        "of the real rows that lie among other real rows, the samples reach under {}",
+        None, 0.4, above=False,
+    ),
+    "untrained kept": Limit("under {} of the dependence between columns is left", None, 0.4, above=False),
+    "untrained far": Limit("single columns are off by more than {} above chance on average", None, 0.2, form=".2f"),
+    # Rows ten times nearer to a training row than any other real row is, by more than chance.
+    "copies": Limit("over {} more of the samples than by chance are near copies of training rows", 0.02, 0.1),
+    # Of the floor (copies 0; unseen rows 0.9 and more).
+    "authentic": Limit("under {} of what real rows get are more than noisy copies", None, 0.4, above=False),
+    # An attacker's AUC, where its interval is above a half (copies 0.79 to 0.87; others up to 0.6).
+    "membership": Limit("an attacker tells who was in the training data with an AUC above {}", 0.6, 0.7, form=".2f"),
+    # Upper end of the gain's interval, and how far training on synthetic rows alone surely stays behind.
+    "harm": Limit(
+        "adding the samples surely lowers the average precision on real rows (the interval of the gain ends under {})",
+        None, 0.0, above=False, form=".3f",
+    ),
+    "behind": Limit(
+        "a classifier trained on the samples alone surely loses more than {} average precision",
+        0.1, None, form=".2f",
+    ),
+}  # fmt: skip
+
+# What a finding is about: families of measures by topic; and those that a problem, but not a doubt, is about as well.
+FAMILY_OF: dict[str, tuple[str, ...]] = {
+    "collapse": ("diversity",),
+    "untrained": ("fidelity", "diversity"),
+    "copying": ("privacy",),
+    "rules": ("fidelity",),
+    "dependence": ("fidelity",),
+    "marginals": ("fidelity",),
+    "unlike": ("fidelity",),
+    "class skew": ("fidelity",),
+    "told apart": ("fidelity",),
+    "missing": ("fidelity",),
+    "membership": ("privacy",),
+    "traces": ("privacy",),
+    "utility": ("utility",),
+}
+# A generator that repeats a few samples makes nothing that looks like the whole; columns that are shuffled make none of
+# the kinds of rows that there are.
+IF_BAD_ALSO: dict[str, tuple[str, ...]] = {"collapse": ("fidelity",), "dependence": ("diversity",)}
+
+# Family to the figures of its findings, in the order in which they are told.
+JUDGED_BY: dict[str, tuple[str, ...]] = {
+    "fidelity": ("column", "missing", "kept", "joint", "inside", "told apart", "rules"),
+    "diversity": ("variety", "coverage"),
+    "privacy": ("copies", "authentic", "membership"),
+    "utility": ("harm", "behind"),
+}
+
+
+def families_of(finding: Finding) -> tuple[str, ...]:
+    """The families of measures whose lights a finding turns."""
+    also = IF_BAD_ALSO.get(finding.topic, ()) if finding.severity == "bad" else ()
+    return FAMILY_OF.get(finding.topic, ()) + also
+
+
+def worst(severities: list[Severity]) -> Severity:
+    """The worst of some; "good" without any."""
+    return min(severities, key=SEVERITIES.index, default="good")
