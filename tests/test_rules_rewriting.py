@@ -46,11 +46,24 @@ def assert_same(a, b):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+def assert_but_extremes(X, restored):
+    """The same but for the few rows at either end of a column, whose values no state keeps."""
+    if not isinstance(X, pd.DataFrame):
+        return assert_same(X, restored)
+    pd.testing.assert_series_equal(X.dtypes, restored.dtypes)
+    for name in X.columns:
+        same = (X[name] == restored[name]).fillna(False) | (X[name].isna() & restored[name].isna())
+        assert (~same.astype(bool)).sum() <= 12, name
+    return None
+
+
 def there_and_back(X, rules, rewritten=True, exact=True):
     rewriter = Rewriter().fit(X, rules)
     frame = rewriter.rewrite(X)
     if exact:
-        assert_same(X, rewriter.restore(frame))
+        assert_but_extremes(X, rewriter.restore(frame))
+        free = Rewriter(keep_range=False).fit(X, rules)
+        assert_same(X, free.restore(free.rewrite(X)))
     if rewritten:
         assert {rule.kept for rule in rewriter.rules_} == {"rewritten"}
     assert_kept(rewriter, frame)
@@ -190,7 +203,9 @@ def test_a_wide_one_hot_group_with_missing_rows_and_exceptions(rng):
     levels = rng.integers(0, 133, 3000)
     frame = pd.DataFrame({f"proto_{j}": (levels == j).astype(float) for j in range(133)})
     frame.loc[:4] = np.nan
-    frame.loc[10, ["proto_1", "proto_2"]] = 1.0
+    frame.loc[10:14, ["proto_1", "proto_2"]] = 1.0
+    frame.loc[10:14, "proto_3":] = 0.0
+    frame.loc[10:14, "proto_0"] = 0.0
     _rewriter, rewritten = there_and_back(frame, [OneHot(list(frame))])
     assert rewritten.shape == (3000, 1) and len(rewritten["proto_0"].cat.categories) == 135
 
@@ -339,8 +354,10 @@ def test_found_rules_of_all_kinds_hold_in_whatever_is_decoded(n):
     kept = [rule.kept == "rewritten" for rule in rewriter.rules_]
     assert check.loc[kept, "broken"].sum() == 0, check[check["broken"] > 0].to_string()
     assert sum(kept) >= 0.8 * len(kept)
+    free = Rewriter(keep_range=False).fit(frame, rewriter.rules_)
+    codec = CompactTableCodec(keep_range=False).fit(free.rewrite(frame))
     pd.testing.assert_frame_equal(
-        rewriter.restore(codec.decode(codec.encode(rewritten)))[["opened", "closed", "country"]],
+        free.restore(codec.decode(codec.encode(free.rewrite(frame))))[["opened", "closed", "country"]],
         frame[["opened", "closed", "country"]],
     )
 

@@ -31,6 +31,8 @@ from ganaug import (
 from ganaug.curation.looks import shrunk
 from ganaug.estimators.traces import traces
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
+from ganaug.rules import Determined, OneHot, Order, Rewriter, Within
+from ganaug.rules.table_view import view_of
 from ganaug.seeding import child_seed
 from ganaug.state import read_state
 
@@ -130,9 +132,9 @@ def test_a_codec_keeps_no_value_of_a_fine_column(column, n):
         kept = np.concatenate([kept, kept + low])
     same = np.isclose(kept[:, None], np.asarray(once)[None], rtol=1e-12, atol=0).any(1)
     assert not (same & (np.abs(kept) > 2)).any(), kept[same]
-    grid = codec.table._columns[0].model.grid
+    grid = codec.full.table._columns[0].model.grid
     assert grid is None or grid.base < grid.step  # and not the smallest value
-    knots = codec.table._columns[0].model.curve.values
+    knots = codec.full.table._columns[0].model.curve.values
     assert len(knots) <= max(4, min(259, n // 4 + 2))
 
 
@@ -419,13 +421,149 @@ def test_the_code_of_a_level_of_one_row_does_not_tell_its_label():
     shops = np.array([f"shop {i}" for i in range(n - 40)] + ["chain"] * 40)
     with pytest.warns(DataWarning):
         codec = TabularGAN()._make_codec().fit(pd.DataFrame({"shop": shops, "x": y + np.arange(n) * 1e-3}), y)
-    model = codec.table._columns[0].model
-    levels = codec.table._columns[0].face.levels
+    model = codec.full.table._columns[0].model
+    levels = codec.full.table._columns[0].face.levels
     of_level = {f"shop {i}": y[i] for i in range(n - 40)}
     labels = np.array([of_level[str(levels[code])] for code in model.observed if str(levels[code]) != "chain"])
     points = model.codes[[str(levels[code]) != "chain" for code in model.observed]]
     for dimension in points.T:
         assert abs(roc_auc_score(labels, dimension) - 0.5) < 0.1
+
+
+# ------------------------------------------------------------------------------------------ rules
+
+
+def ruled(n, seed=0):
+    """A table with rules of all kinds whose state could hold values of single rows."""
+    rng = np.random.default_rng(seed)
+    place, city = rng.integers(0, 4, n), (rng.pareto(1, n) * 2).astype(int).clip(0, 29)
+    kind = rng.choice(5, n, p=[0.4, 0.3, 0.2, 0.098, 0.002])
+    X = pd.DataFrame({"grade": np.array(list("abcd"))[place], "rate": 10.0 * place + rng.beta(2, 2, n) * 9 + 3})
+    X["start"] = rng.integers(0, 50_000_000, n)
+    X["end"] = X["start"] + rng.gamma(2, 3_000_000, n).astype(int)
+    X["opened"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 30_000_000, n), unit="s")
+    X["closed"] = X["opened"] + pd.to_timedelta(rng.gamma(2, 3e6, n).astype(int), unit="s")
+    X["low"] = rng.lognormal(8, 1, n)
+    X["high"] = X["low"] + rng.lognormal(7, 1, n)
+    X["size"] = np.exp(rng.normal(4, 0.7, n))
+    X["price"] = 100 * np.sqrt(X["size"]) + 3 * X["size"] ** 1.3
+    X["city"] = [f"city {c:02}" for c in city]
+    X["people"] = rng.integers(10_000_000, 900_000_000, 30)[city]
+    X["tax"] = (rng.random(30) * 1000 + 7)[city]
+    X = X.join(pd.DataFrame({f"kind_{k}": (kind == k).astype(int) for k in range(5)}))
+    return X, (np.arange(n) % 4 == 0).astype(int)
+
+
+FINE = ["rate", "start", "end", "opened", "closed", "low", "high", "size", "price", "people", "tax"]
+GIVEN = [Order("start", "end"), Within("rate", "grade"), OneHot([f"kind_{k}" for k in range(5)])]
+
+
+def texts_in(thing):
+    """Numbers that a config holds as text."""
+    for value in thing.values() if isinstance(thing, dict) else thing:
+        if isinstance(value, (dict, list, tuple)):
+            yield from texts_in(value)
+        elif isinstance(value, str) and "0x" in value:
+            yield float.fromhex(value)
+
+
+@pytest.mark.parametrize("rules", ["auto", GIVEN], ids=["found", "given"])
+@pytest.mark.parametrize("keep_range", [True, False])
+@pytest.mark.parametrize("n", [300, 2000])
+def test_rules_keep_no_value_of_a_fine_column(n, keep_range, rules):
+    X, y = ruled(n)
+    codec = TabularGAN(keep_range=keep_range, rules=rules)._make_codec().fit(X, y)
+    kinds = {rule.kind for rule in codec.rules_}
+    assert kinds >= ({"order", "one-hot", "monotone", "determined"} if rules == "auto" else {"order", "within"})
+    config, arrays = codec.rewriter.get_state()
+    json.dumps(config)
+    kept = np.array([*numbers_in(config), *numbers_in(arrays), *texts_in(config)])
+    for name in FINE:
+        values = X[name]
+        single = values[values.map(values.value_counts()) < 4]
+        if values.dtype.kind == "M":
+            single = single.astype("datetime64[ns]").astype("int64")
+            forms = [single / 86400e9, single / 1e9, single / 1e6, single / 1e3, single]
+        else:
+            forms = [single]
+        for form in forms:
+            same = np.isclose(kept[:, None], form.to_numpy(float)[None], rtol=1e-12, atol=0).any(1)
+            assert not same.any(), (name, kept[same])
+    # real rows keep them all the same, and what is restored stays within what was seen
+    assert codec.rules_.holds(X).all()
+    rng = np.random.default_rng(1)
+    frame = codec.rewriter.rewrite(X)
+    mixed = pd.DataFrame({c: frame[c].take(rng.integers(0, n, 3000)).array for c in frame})
+    rows = codec.rewriter.restore(mixed)
+    sure = [rule for rule in codec.rules_ if rule.kept == "rewritten"]
+    assert sure and all(rule.holds(rows).all() for rule in sure)
+    for name in FINE if keep_range else ():
+        assert X[name].min() <= rows[name].min() and rows[name].max() <= X[name].max(), name
+
+
+def test_of_rules_what_several_rows_share_stays():
+    n = 400
+    rng = np.random.default_rng(0)
+    place = np.arange(n) % 3
+    X = pd.DataFrame({"grade": np.array(list("abc"))[place], "rate": 10.0 * place + rng.random(n) * 9})
+    X.loc[place == 1, "rate"] = np.resize([12.3456789, 13.1, 17.7, 18.987654321], (place == 1).sum())
+    X["fee"] = np.array([1.2345678, 7.7654321, 9.1])[place]
+    [within] = [Within("rate", "grade").learn(X)]
+    assert within.intervals["b"] == within.inner["b"] == (12.3456789, 18.987654321)
+    low, high = X["rate"][place == 0].min(), X["rate"][place == 0].max()
+    assert (
+        within.intervals["a"][0] < low < within.inner["a"][0] < within.inner["a"][1] < high < within.intervals["a"][1]
+    )
+    assert within.holds(X).all() and not within.allows(view_of(X)).all()
+    rewriter = Rewriter().fit(X, [Determined("fee", "grade")])
+    assert rewriter.restore(rewriter.rewrite(X))["fee"].equals(X["fee"])
+    assert Determined("fee", "grade").learn(X).mapping == {"a": 1.2345678, "b": 7.7654321, "c": 9.1}
+
+
+def test_what_a_rare_category_determines_is_kept_roughly():
+    shares = {f"shop {k}": 60 for k in range(6)} | {"kiosk": 2}
+    shop = np.repeat(list(shares), list(shares.values()))
+    numbers = np.random.default_rng(0).random(7) * 5000
+    number = dict(zip(shares, numbers, strict=True))
+    X = pd.DataFrame({"shop": shop, "turnover": [number[s] for s in shop]})
+    rewriter = Rewriter().fit(X, [Determined("turnover", "shop")])
+    [rule] = rewriter.rules_
+    assert "kiosk" not in rule.mapping and len(rule.mapping) == 6 and rule.holds(X).all()
+    back = rewriter.restore(rewriter.rewrite(X))
+    rare = X["shop"] == "kiosk"
+    assert back["turnover"][~rare].equals(X["turnover"][~rare])
+    off = np.abs(back["turnover"] - X["turnover"])[rare]
+    assert (off > 0).all() and (off < np.ptp(X["turnover"]) / 50).all()
+
+
+def test_patterns_of_a_group_that_one_row_has_are_not_kept():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(np.eye(6, dtype=int)[rng.integers(0, 6, 600)], columns=[f"k{i}" for i in range(6)])
+    X.loc[7] = [1, 1, 0, 1, 0, 0]  # one row's own
+    X.loc[20:23] = [0, 0, 1, 0, 0, 1]  # four share it
+    rewriter = Rewriter().fit(X, [OneHot(list(X))])
+    patterns = rewriter._steps[0].patterns.tolist()
+    assert [1, 1, 0, 1, 0, 0] not in patterns and [0, 0, 1, 0, 0, 1] in patterns and len(patterns) == 7
+    back = rewriter.restore(rewriter.rewrite(X))
+    assert (back != X).any(axis=1).sum() == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_with_rules_are_the_same_from_every_form(tmp_path, way):
+    X, y = ruled(300)
+    gan = TabularGAN(width=16, depth=1, curate=["outliers", "rules"], **SMALL).fit(X, y)
+    again = WAYS[way](gan, tmp_path)
+    pd.testing.assert_frame_equal(gan.sample(80, label=1)[0], again.sample(80, label=1)[0])
+    assert again.rules_ == gan.rules_ and [r.kept for r in again.rules_] == [r.kept for r in gan.rules_]
+    assert traces(again)["exact_columns"] == []
+
+
+def test_traces_name_groups_with_a_member_of_one_row():
+    X, y = ruled(400)
+    X["kind_4"], X.loc[X["kind_4"] == 1, "kind_0"] = 0, 1
+    X.loc[5, [f"kind_{k}" for k in range(5)]] = [0, 0, 0, 0, 1]
+    gan = TabularGAN(width=16, depth=1, rules=GIVEN, **SMALL).fit(X.drop(columns="city"), y)
+    assert traces(gan)["single_levels"] == {"the group of kind_0": 1}
 
 
 # ------------------------------------------------------------------------------------------ series

@@ -7,7 +7,17 @@ import numpy.typing as npt
 
 from ganaug.codecs.plain import Array
 
-__all__ = ["inward", "inward_whole", "is_coarse", "is_shared", "simple_between"]
+__all__ = [
+    "beside",
+    "inward",
+    "inward_whole",
+    "is_coarse",
+    "is_shared",
+    "near_middle",
+    "outward",
+    "outward_whole",
+    "simple_between",
+]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -83,6 +93,68 @@ def inward_whole(distinct: Array, counts: Array, step: int) -> tuple[int, int]:
     cut = [-value for value in distinct[: -_last_cut(counts[::-1]) - 2 : -1].tolist()]
     high = last if shared[-1] else -_inward_int(cut, step, span)
     return (low, high) if low < high else (first, last)
+
+
+def outward(distinct: Float64, counts: Array) -> tuple[float, float]:
+    """Rounded bounds just outside the range of floats, which all of them keep; an extreme that rows share stays."""
+    return _outward_float(distinct, counts), -_outward_float(-distinct[::-1], counts[::-1])
+
+
+def _outward_float(distinct: Float64, counts: Array) -> float:
+    first = float(distinct[0])
+    if len(distinct) < 2 or is_shared(counts)[0]:
+        return first
+    width = float(distinct[-1] / PART - first / PART)
+    return min(first, -float(simple_between(np.array([width / 4 - first]), np.array([3 * width / 4 - first]))[0]))
+
+
+def outward_whole(distinct: Array, counts: Array, step: int) -> tuple[int, int]:
+    """The same for whole numbers ``distinct[0] + k * step``; the bounds are such numbers too."""
+    ends, shared, coarse = [], is_shared(counts)[[0, -1]].tolist(), is_coarse(distinct, step)
+    first, last = int(distinct[0]), int(distinct[-1])
+    width = step << (max(1, (last - first) // PART // step).bit_length() - 1)
+    for sign, end, stays in ((1, first, shared[0]), (-1, last, shared[1])):
+        below = (sign * end - sign * end % step) // width * width + sign * end % step
+        ends.append(end if stays or coarse else sign * (below if below < sign * end else below - width))
+    return ends[0], ends[1]
+
+
+def near_middle(values: Float64) -> float:
+    """A number near the median: the median itself only if rows share it. (n,), n > 0."""
+    distinct, counts = np.unique(values, return_counts=True)
+    place = int(np.searchsorted(np.cumsum(counts), (counts.sum() + 1) // 2))
+    if len(distinct) < 2 or is_shared(counts)[place]:
+        return float(distinct[place])
+    left = distinct[[min(place, len(distinct) - 2)]]
+    gap = distinct[[min(place, len(distinct) - 2) + 1]] - left
+    return float(simple_between(left + gap / 4, left + 3 * gap / 4)[0])
+
+
+def beside(values: Array, distinct: Array, step: int = 0) -> Array:
+    """Numbers near some of a column, rounded to a 256th of its range at least, and none of its own where there is room.
+
+    Parameters
+    ----------
+    values : ndarray of shape (m,)
+    distinct : ndarray of shape (k,)
+        The column's values, increasing; at least two.
+    step : int, default=0
+        Whole numbers stay of the form ``distinct[0] + k * step``.
+    """
+    low, high = distinct[0], distinct[-1]
+    if step:
+        width = step << (max(1, (int(high) - int(low)) // PART // step).bit_length() - 1)
+        found = low + (values - low) // width * width
+    else:
+        width = np.exp2(np.floor(np.log2(high / PART - low / PART)))
+        found = np.floor(values / width) * width
+    for _ in range(2 * PART):
+        taken = np.isin(found, distinct) | (found < low)
+        if not taken.any():
+            return np.asarray(found)
+        found = np.where(taken, found + (step or width / 4), found)
+        found = np.where(found > high, low, found)
+    return np.asarray(found)
 
 
 def is_coarse(distinct: Array, step: int) -> bool:

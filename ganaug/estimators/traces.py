@@ -118,6 +118,11 @@ def _codec(codec: Any, found: dict[str, Any]) -> None:
             found["exact_columns"].append(name)
         if column.get("once"):
             found["single_levels"][name] = max(found["single_levels"].get(name, 0), int(column["once"]))
+    rewriter = getattr(codec, "rewriter", None)
+    groups = set() if rewriter is None else set(rewriter.state_columns)
+    for column in codec.own.column_summary() if groups else ():
+        if column["name"] in groups and column.get("once"):
+            found["single_levels"][f"the group of {column['name']}"] = int(column["once"])
     found["factors"] |= getattr(codec, "factors", None) is not None
 
 

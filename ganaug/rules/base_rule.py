@@ -76,6 +76,11 @@ class Rule:
         self.check(view)
         return self._holds(view)
 
+    def allows(self, view: TableView) -> Bits:
+        """Which new rows a guard lets pass: those that keep the rule, as narrowly as it was seen. (n,)."""
+        self.check(view)
+        return self._holds(view)
+
     def learn(self, X: Any) -> Self:
         """The same rule with all that it takes from data: tolerances, intervals, `support` and `exceptions`.
 

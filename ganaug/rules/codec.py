@@ -171,7 +171,7 @@ class RuledTableCodec(PickledByState):
         if not (self.rewrites or self.guards or len(further)):
             return Z, np.zeros(len(Z), bool)
         table = self.decode(Z)
-        keeps = self.rules_.holds(table, kept=GUARDED) & further.holds(table)
+        keeps = self.rules_.allows(table) & further.holds(table)
         return (self.full.encode(table) if self.rewrites else Z), ~keeps
 
     def possible_values(self, place: int) -> tuple[pd.Series, bool]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from ganaug.codecs.bounds import outward, simple_between
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Sum
 from ganaug.rules.evidence import Work, complete, distinct_rows, needed, permuted
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
@@ -603,7 +604,8 @@ def _curve(numbers: Numbers, coarse: int, fine: int) -> Monotone | None:
     off = np.abs(heights[1:-1][::2] - between)
     if np.median(off) > _SMOOTH * np.median(np.abs(heights[2:] - heights[:-2])) + slack:
         return None
-    knots_x, knots_y, worst = _knots(grid, heights)
+    knots_x, knots_y = _beside_rows(grid, heights, _knots(grid, heights))
+    worst = float(np.abs(np.interp(grid, knots_x, knots_y) - heights).max())
     off = np.abs(np.interp(x, knots_x, knots_y) - y)
     if worst > 0.01 * float(y.max() - y.min()) or np.median(off) > 0.01 * float(np.std(y)):
         return None
@@ -612,12 +614,27 @@ def _curve(numbers: Numbers, coarse: int, fine: int) -> Monotone | None:
     return Monotone(*names, (tuple(knots_x.tolist()), tuple(knots_y.tolist())), tolerance)
 
 
-def _knots(x: Floats, y: Floats) -> tuple[Floats, Floats, float]:
-    """At most so many points of a curve that lines between them stay near it, and how far it is off. (m,), (m,)."""
+def _knots(x: Floats, y: Floats) -> Ints:
+    """Places of at most so many points of a curve that lines between them stay near it. (m,)."""
     at = np.unique(np.linspace(0, len(x) - 1, 9).astype(np.int64))
     while True:
         off = np.abs(np.interp(x, x[at], y[at]) - y)
         worst = float(off.max())
         if len(at) >= min(_MAX_KNOTS, len(x)) or worst == 0:
-            return x[at], y[at], worst
+            return at
         at = np.sort(np.append(at, int(off.argmax())))
+
+
+def _beside_rows(x: Floats, y: Floats, at: Ints) -> tuple[Floats, Floats]:
+    """Points of the same curve near those at some places, and none of a row. (m,), (m,)."""
+    left = np.minimum(at, len(x) - 2)
+    step = x[left + 1] - x[left]
+    knots = simple_between(x[left] + step / 128, x[left] + step / 32)
+    once = np.ones(len(x), dtype=np.int64)
+    knots[0], last = outward(x, once)
+    keep = (at < len(x) - 1) & (np.arange(len(at)) > 0)
+    knots = np.concatenate([knots[:1], knots[keep], [last]])
+    left = np.concatenate([[0], left[keep], [len(x) - 2]])
+    heights = y[left] + (knots - x[left]) / (x[left + 1] - x[left]) * (y[left + 1] - y[left])
+    level = np.isin(heights, y)  # where the curve is flat: a little nearer to its other end
+    return knots, np.where(level, heights + (np.median(y) - heights) / 256, heights)

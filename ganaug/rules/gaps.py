@@ -33,7 +33,8 @@ class Gap:
     within : Within or None
         Intervals of a category.
     low, high : float
-        Constants that bound it as well: what stands in for a bound that is missing.
+        Constants that bound it as well: what stands in for a bound that is missing. The range seen, rounded inwards
+        (outwards without ``keep_range``) so that no value of a single row is kept.
     limits : tuple of float
         Constants that the user gave, which no row may leave.
     exceptions : bool
@@ -90,8 +91,8 @@ class Gap:
         factor = self.factors[column.name]
         return column.plain.values if factor == 1 else column.plain.values * factor
 
-    def _bounds(self, table: Any) -> tuple[Array, Array]:
-        """The bounds of each row, the constants where a column is missing."""
+    def _bounds(self, table: Any, inner: bool = True) -> tuple[Array, Array]:
+        """The bounds of each row, the constants where a column is missing; ``inner`` those of new rows."""
         dtype = np.int64 if self.whole else np.float64
         none = np.iinfo(np.int64).min // 2 if self.whole else -np.inf
         ends = []
@@ -104,7 +105,8 @@ class Gap:
                     values = np.where(column.missing, none, values)
                 bound = np.maximum(bound, values)
             if self.within is not None:
-                bound = np.maximum(bound, sign * self.within.limits(table.column(self.within.category))[sign < 0])
+                limits = self.within.limits(table.column(self.within.category), inner and self.keep_range)
+                bound = np.maximum(bound, sign * limits[sign < 0])
             bound = np.where(bound == none, np.asarray(sign * constant, dtype=dtype), bound)
             ends.append(sign * bound)
         return ends[0], ends[1]
@@ -120,6 +122,9 @@ class Gap:
             width = (high - low).astype(np.float64)
             with np.errstate(divide="ignore", invalid="ignore"):
                 place = np.where(width > 0, (own - low) / width, 0.5)
+            if self.within is not None:  # extremes that are cut off are no exceptions
+                least, most = self._bounds(view, inner=False)
+                place = np.where((own >= least) & (own <= most), place.clip(0, 1), place)
             return {self.column: np.where(column.missing, np.nan, place)}
         gap = own - low if self.below else high - own
         if not self.whole:
@@ -148,8 +153,8 @@ class Gap:
             values = low + gap
         else:
             values = high - gap
-        if self.keep_range and not (self.below and self.above):
-            values = np.minimum(values, self.high) if self.below else np.maximum(values, self.low)
+        if self.keep_range and len(values):
+            values = np.minimum(np.maximum(values, self.low), self.high)
         plain = self._plain(values, face)
         moved = self._inside(plain, low, high, face, work)
         if self.exceptions:  # those keep their distance

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
+from ganaug.codecs.bounds import inward, is_shared, outward
 from ganaug.codecs.values import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.rules.base_rule import Rule, comparable, label, named, names_from_json, names_json, number_text, numeric
@@ -300,7 +301,9 @@ class Within(Rule):
     category : hashable
         The column that says which interval.
     intervals : dict of category to (low, high), optional
-        By default the intervals that the data show; a category with fewer than five rows has none.
+        By default the intervals that the data show; a category with fewer than five rows has none. An end that fewer
+        than four rows have is rounded outwards, and new rows stay within bounds that are rounded inwards: no value
+        of a single row is kept.
 
     Examples
     --------
@@ -314,6 +317,7 @@ class Within(Rule):
     column: Any
     category: Any
     intervals: Any = None
+    inner: Any = field(default=None, init=False, compare=False, repr=False)
 
     kind: ClassVar[str] = "within"
     least_rows: ClassVar[int] = 5
@@ -340,34 +344,50 @@ class Within(Rule):
         view.column(self.category)
 
     def _learn(self, view: TableView) -> Self:
-        return self if self.intervals is not None else self._with(intervals=self._found(view))
+        if self.intervals is not None:
+            return self
+        outer, inner = self._found(view)
+        return self._with(intervals=outer, inner=inner)
 
-    def _found(self, view: TableView) -> dict[Any, tuple[float, float]]:
-        values, category = view.column(self.column).number, view.column(self.category)
-        levels = category.levels
+    def _found(self, view: TableView) -> tuple[dict[Any, tuple[float, float]], dict[Any, tuple[float, float]]]:
+        """Intervals that all rows keep, and those that new rows are to keep, without an end that few rows have."""
+        column, category = view.column(self.column), view.column(self.category)
+        levels, values = category.levels, column.number
         codes = category.codes(levels)
         known = np.isfinite(values) & (codes >= 0)
-        if not known.any():
-            return {}
-        low, high = (np.full(len(levels), end) for end in (np.inf, -np.inf))
-        np.minimum.at(low, codes[known], values[known])
-        np.maximum.at(high, codes[known], values[known])
-        rows = np.bincount(codes[known], minlength=len(levels))
-        found = zip(levels, low.tolist(), high.tolist(), rows.tolist(), strict=True)
-        return {level: (a, b) for level, a, b, n in found if n >= self.least_rows}
+        order = np.lexsort((values[known], codes[known]))
+        starts = np.searchsorted(codes[known][order], np.arange(len(levels) + 1))
+        values = values[known][order]
+        outer: dict[Any, tuple[float, float]] = {}
+        inner: dict[Any, tuple[float, float]] = {}
+        for level, start, end in zip(levels, starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+            if end - start < self.least_rows:
+                continue
+            distinct, counts = np.unique(values[start:end], return_counts=True)
+            ends = float(distinct[0]), float(distinct[-1])
+            outer[level] = ends if column.is_coarse else outward(distinct, counts)
+            inner[level] = ends if column.is_coarse else inward(distinct, counts)
+        return outer, inner
 
-    def limits(self, category: ColumnView) -> tuple[Floats, Floats]:
-        """The interval of each row, infinite where there is none. (n,), (n,)."""
-        intervals = self.intervals or {}
+    def limits(self, category: ColumnView, inner: bool = False) -> tuple[Floats, Floats]:
+        """The interval of each row, infinite where there is none; ``inner`` for new rows. (n,), (n,)."""
+        intervals = (self.inner if inner and self.inner is not None else self.intervals) or {}
         codes = category.codes(list(intervals))
         low = np.array([*(float(a) for a, _ in intervals.values()), -np.inf])
         high = np.array([*(float(b) for _, b in intervals.values()), np.inf])
         return low[codes], high[codes]
 
     def _holds(self, view: TableView) -> Bits:
-        rule = self._learn(view)
+        return self._learn(view)._inside(view)
+
+    def allows(self, view: TableView) -> Bits:
+        """Which new rows a guard lets pass: those within the bounds that are rounded inwards. (n,)."""
+        self.check(view)
+        return self._learn(view)._inside(view, inner=True)
+
+    def _inside(self, view: TableView, inner: bool = False) -> Bits:
         values = view.column(self.column).number
-        low, high = rule.limits(view.column(self.category))
+        low, high = self.limits(view.column(self.category), inner)
         return ~((values < low) | (values > high))
 
     def __str__(self) -> str:
@@ -377,15 +397,19 @@ class Within(Rule):
         intervals = None
         if self.intervals is not None:
             intervals = [[to_json(level), float(a), float(b)] for level, (a, b) in self.intervals.items()]
-        return {"names": _names(self), "intervals": intervals}
+        inner = None if self.inner is None else [list(ends) for ends in self.inner.values()]
+        return {"names": _names(self), "intervals": intervals, "inner": inner}
 
     @classmethod
     def _from_json(cls, stored: dict[str, Any]) -> Self:
         rows = stored["intervals"]
         intervals = None if rows is None else {from_json(level): (a, b) for level, a, b in rows}
         column, category = names_from_json(stored["names"])
-        rule = cls(column, category)
-        return rule._with(intervals=intervals)
+        ends = stored.get("inner")
+        inner = None
+        if ends is not None and intervals is not None:
+            inner = {level: (a, b) for level, (a, b) in zip(intervals, ends, strict=True)}
+        return cls(column, category)._with(intervals=intervals, inner=inner)
 
 
 @dataclass(frozen=True)
@@ -399,7 +423,7 @@ class Determined(Rule):
     by : hashable
         What determines it.
     mapping : dict, optional
-        Category to value. By default that which the data show.
+        Category to value. By default that which the data show, without numbers that fewer than four rows have.
 
     Examples
     --------
@@ -436,8 +460,9 @@ class Determined(Rule):
         known = (a >= 0) & (b >= 0)
         table = np.zeros((len(levels), len(values)), dtype=np.int32)
         np.add.at(table, (a[known], b[known]), 1)
-        seen = table.any(1)
         best = table.argmax(1)
+        seen = table.any(1) & (column.is_coarse | is_shared(table.sum(0))[best])
+        seen &= by.is_coarse | is_shared(table.sum(1))
         return self._with(mapping={levels[i]: values[best[i]] for i in np.flatnonzero(seen).tolist()})
 
     def _holds(self, view: TableView) -> Bits:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ganaug.codecs.bounds import inward, inward_whole, outward, outward_whole
 from ganaug.rules.base_rule import Rule
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Product, Sum
 from ganaug.rules.gaps import Gap
@@ -82,7 +83,7 @@ class Plan:
             return False
         if any(name in needed for needed in self.needs.values() for name in rule.columns):
             return False
-        step = States.fit(rule.columns, self.view)
+        step = States.fit(rule, self.view)
         if len(step.patterns) > min(_MOST_PATTERNS, max(self.view.n_rows / 4, len(rule.columns) + 1)):
             return False
         return self._set(step)
@@ -236,8 +237,7 @@ class Plan:
         whole = bool(factors)
         scale = column.per_day * factors[name] if whole else 1.0
         own = column.plain.values * factors[name] if whole else column.number
-        own = own[~column.missing]
-        low, high = (own.min().item(), own.max().item()) if len(own) else (0, 0)
+        low, high = _ends(column, own[~column.missing], factors.get(name, 0), self.keep_range)
         least, most = bounds["limits"]
         if whole:
             least, most = (np.ceil(least * scale), np.floor(most * scale))
@@ -275,6 +275,19 @@ class Plan:
             name for name in self.view.names if name in sides and isinstance(self.steps.get(name), (Gap, type(None)))
         ]
         self.mask = Mask(tuple(dict.fromkeys(pairs)), tuple(self._said), tuple(stored))
+
+
+def _ends(column: ColumnView, values: Any, factor: int, keep_range: bool) -> tuple[float, float]:
+    """The range of a column, rounded so that no end is a value of a few rows: of ``factor`` times its whole numbers."""
+    if not len(values):
+        return 0, 0
+    distinct, counts = np.unique(values, return_counts=True)
+    if column.is_coarse:
+        return distinct[0].item(), distinct[-1].item()
+    if not factor:
+        return inward(distinct, counts) if keep_range else outward(distinct, counts)
+    step = (1 if column.precision.grid is None else column.precision.grid.step) * factor
+    return (inward_whole if keep_range else outward_whole)(distinct, counts, step)
 
 
 def _factors(columns: list[ColumnView]) -> dict[Hashable, int]:

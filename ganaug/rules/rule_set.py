@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 
-from ganaug.rules.base_rule import Rule
+from ganaug.rules.base_rule import GUARDED, Rule
 from ganaug.rules.kinds import Custom, Grid, as_rule, rule_from_json
 from ganaug.rules.table_view import Bits, view_of
 from ganaug.surroundings import own_surroundings
@@ -123,6 +123,16 @@ class Rules(Sequence[Rule]):
         for rule in self:
             if kept is None or rule.kept == kept:
                 found &= rule.holds(view)
+        return found
+
+    @own_surroundings
+    def allows(self, X: Any) -> Bits:
+        """Which new rows no guarded rule refuses. (n,)."""
+        view = view_of(X)
+        found = np.ones(view.n_rows, dtype=bool)
+        for rule in self:
+            if rule.kept == GUARDED:
+                found &= rule.allows(view)
         return found
 
     @own_surroundings

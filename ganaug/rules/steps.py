@@ -9,13 +9,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from ganaug.codecs.bounds import beside, is_shared, near_middle
 from ganaug.codecs.casts import clip_to
 from ganaug.codecs.faces import IntegerFace, MaskedFace, TimeFace
 from ganaug.codecs.plain import Array, Plain, is_missing
 from ganaug.codecs.values import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.equations import Equation
-from ganaug.rules.kinds import Determined, MissingWith, rule_from_json
+from ganaug.rules.kinds import Determined, MissingWith, OneHot, rule_from_json
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView
 
 __all__ = ["Columns", "Flag", "Formula", "Lookup", "Mask", "Restored", "States", "as_plain"]
@@ -97,7 +98,7 @@ def as_plain(values: Floats, face: Any, precision: Precision) -> Array:
 class States:
     """A one-hot group as one categorical column of the patterns of zeros and ones that occur.
 
-    Patterns of exceptions, and of members that are missing, are patterns as well.
+    Patterns of exceptions, and of members that are missing, are patterns as well if several rows share them.
     """
 
     members: tuple[Hashable, ...]
@@ -112,11 +113,13 @@ class States:
     needs: ClassVar[tuple[Hashable, ...]] = ()
 
     @classmethod
-    def fit(cls, members: tuple[Hashable, ...], view: TableView) -> Self:
-        """The patterns that occur."""
-        packed, matrix = cls._packed(members, view)
-        _, first = np.unique(packed, return_index=True)
-        return cls(members, matrix[np.sort(first)])
+    def fit(cls, rule: OneHot, view: TableView) -> Self:
+        """The patterns that occur: all that keep the rule, and others that rows share."""
+        packed, matrix = cls._packed(rule.columns, view)
+        _, first, counts = np.unique(packed, return_index=True, return_counts=True)
+        complete = (matrix[first] >= 0).all(1)
+        kept = (complete & rule.holds(view)[first]) | is_shared(counts)
+        return cls(rule.columns, matrix[np.sort(first[kept] if kept.any() else first)])
 
     @staticmethod
     def _packed(members: tuple[Hashable, ...], view: Any) -> tuple[Array, Ints]:
@@ -228,7 +231,7 @@ class Formula:
             extra=bool((~column.missing & ~computed).any()),
             gone=bool((column.missing & computed).any()),
             blank=column.n_missing > 0,
-            fill=float(np.median(present)) if len(present) else 0.0,
+            fill=near_middle(present) if len(present) else 0.0,
         )
 
     def rewrite(self, view: TableView) -> Columns:
@@ -351,6 +354,20 @@ class Lookup:
         if not by.n_missing:  # whatever most rows have
             common = np.bincount(codes).argmax()
             values[-1], missing[-1] = values[common], missing[common]
+        if not column.is_coarse:  # a number that few rows have is kept roughly
+            distinct, counts = np.unique(column.plain.present(), return_counts=True)
+            at = np.searchsorted(distinct, values).clip(0, len(distinct) - 1)
+            single = ~missing & ~is_shared(counts)[at]
+            grid = column.precision.grid
+            step = grid.step if grid is not None and column.is_whole else 0
+            values = values.copy()
+            values[single] = beside(values[single], distinct, step)
+        if not by.is_coarse:
+            shared = is_shared(np.bincount(codes[codes >= 0], minlength=len(levels)))
+            if not shared.any():
+                return None
+            levels = [level for level, stays in zip(levels, shared.tolist(), strict=True) if stays]
+            values, missing = values[np.append(shared, True)], missing[np.append(shared, True)]
         return cls(rule, tuple(levels), values, missing)
 
     def rewrite(self, view: TableView) -> Columns:
@@ -359,7 +376,10 @@ class Lookup:
 
     def restore(self, work: Restored) -> None:
         """The column."""
-        codes = work.column(self.rule.by).codes(list(self.levels))
+        by = work.column(self.rule.by)
+        codes = by.codes(list(self.levels))
+        if by.is_number and ((codes < 0) & ~by.missing).any():  # a number between those that are known
+            codes = np.where((codes < 0) & ~by.missing, _nearest(by.number, self.levels), codes)
         missing = self.missing[codes] if self.missing.any() else None
         work.put(self.rule.column, self.values[codes], missing)
 
@@ -381,6 +401,14 @@ class Lookup:
         missing = np.asarray(stored["missing"], dtype=bool)
         levels = tuple(names_from_json(stored["levels"]))
         return cls(rule, levels, np.asarray(values, dtype=stored["dtype"]), missing)
+
+
+def _nearest(values: Floats, levels: tuple[Any, ...]) -> Ints:
+    """Places of the levels that are nearest. (n,)."""
+    known = np.asarray(levels, dtype=np.float64)
+    order = np.argsort(known, kind="stable")
+    middles = (known[order][1:] + known[order][:-1]) / 2
+    return np.asarray(order[np.searchsorted(middles, np.nan_to_num(values))], dtype=np.int64)
 
 
 @dataclass(frozen=True)

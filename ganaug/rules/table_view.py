@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ganaug.codecs.bounds import is_coarse
 from ganaug.codecs.containers import CONTAINERS, container_of
 from ganaug.codecs.dtypes import face_of
 from ganaug.codecs.grids import Grid, float_grid, integer_step
@@ -256,6 +257,15 @@ class ColumnView:
         return np.asarray(np.where(self.missing, -1, found), dtype=np.int64)
 
     @cached_property
+    def is_coarse(self) -> bool:
+        """Whether it holds text, or numbers that can only be a few hundred: its extremes tell of no single row."""
+        values = self.plain.present()
+        if self.is_choice or not len(values):
+            return True
+        grid, ends = self.precision.grid, np.array([values.min(), values.max()])
+        return grid is not None and is_coarse(ends if self.is_whole else grid.whole(ends), grid.step)
+
+    @cached_property
     def precision(self) -> Precision:
         """How finely its numbers are written."""
         values = self.plain.present()
@@ -305,7 +315,7 @@ def _whole_grid(values: Array) -> Grid:
     step = integer_step(np.unique(values[:_PROBE] - low).astype(np.uint64))
     if step > 1 and len(values) > _PROBE and ((values - low) % step).any():
         step = 1
-    return Grid(0, low if step > 1 else 0, step)
+    return Grid(0, low % step, step)
 
 
 def _same(a: Floats, b: Floats, dtype: np.dtype[Any]) -> bool:
