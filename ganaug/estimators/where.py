@@ -207,7 +207,7 @@ def _condition(name: Any, place: int, wanted: Any, like: pd.Series) -> _Conditio
         return _Condition(name, place, f"{name} in {values}", tuple((v, v) for v in each), missing)
     if _is_missing(wanted):
         return _Condition(name, place, f"{name} missing", missing=True)
-    if isinstance(wanted, Mapping) or not np.isscalar(wanted) and np.ndim(wanted) > 0:
+    if isinstance(wanted, Mapping) or np.ndim(wanted) > 0:
         raise InvalidParameterError(
             f"where: {name!r} is {wanted!r}; give a value, a list of values, a pair (low, high), None for missing, or "
             "a function of the column"
@@ -249,8 +249,8 @@ def _converted(name: Any, value: Any, like: pd.Series) -> Any:
             bool(first >= value)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidParameterError(
-            f"where: column {name!r} holds {like.dtype}, such as {first}, which cannot be compared with {value!r}; give "
-            "what the column could hold"
+            f"where: column {name!r} holds {like.dtype}, such as {first}, which cannot be compared with {value!r}; "
+            "give what the column could hold"
         ) from error
     return value
 
