@@ -54,7 +54,7 @@ def _split(text: str, known: dict[str, Any], target: str | None) -> tuple[str, s
         parts = taken_apart(stripped, len(name)) if stripped.startswith(name) else None
         if parts is not None:
             return name, *parts
-    first = next(place for place in range(1, len(text)) if text[:place].strip() and taken_apart(text, place))
+    first = next(place for place in range(1, len(text)) if text[:place].strip(" <>=!") and taken_apart(text, place))
     name = text[:first].strip()
     if name == target:
         raise Usage(f"--where {text!r}: {name!r} is the column of the labels; use --label or --counts for it")

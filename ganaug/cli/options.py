@@ -78,7 +78,7 @@ def counts(text: str) -> dict[str, int]:
 def condition(text: str) -> str:
     """The type of --where: a text that can be a condition."""
     for place in range(1, len(text)):
-        if text[:place].strip() and taken_apart(text, place) is not None:
+        if text[:place].strip(" <>=!") and taken_apart(text, place) is not None:
             return text
     raise argparse.ArgumentTypeError(f"{text!r} is no condition such as {CONDITIONS}")
 
