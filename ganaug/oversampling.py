@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +25,7 @@ from ganaug.interrupts import main_thread_interrupts
 from ganaug.parallel import run_tasks, side_by_side
 from ganaug.rules import Rules
 from ganaug.seeding import child_seed, root_seed
-from ganaug.surroundings import own_surroundings
+from ganaug.surroundings import own_surroundings, warn
 from ganaug.types import IntArray
 
 __all__ = ["GANOversampler"]
@@ -340,12 +339,11 @@ class GANOversampler(BaseOverSampler):
         if given is None:
             modality = modality_of(X)
             if modality == "series" and len(X.shape) == 3 and looks_like_image(*X.shape[1:]):
-                warnings.warn(
+                warn(
                     f"X of shape {tuple(X.shape)} and dtype {X.dtype} is taken for series (n, channels, length), and "
                     "SeriesGAN is trained; if it holds grey images (n, H, W), give generator=ImageGAN(), and if not, "
                     "generator=SeriesGAN()",
                     DataWarning,
-                    stacklevel=4,
                 )
             return MODALITIES[modality](verbose=self.verbose)
         if isinstance(given, type):

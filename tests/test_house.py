@@ -44,6 +44,10 @@ DRAWS_IN_PLACE = {
     "trunc_normal_", "multinomial",
 }  # fmt: skip
 
+# Of the default dtype, which is the whole process's, unless told otherwise.
+FACTORIES = re.compile(r"torch\.(zeros|ones|empty|full|tensor|rand|randn|linspace|logspace|eye)")
+LAYERS = re.compile(r"torch\.nn\.(Linear|Bilinear|Embedding|Conv\w+|\w*Norm\w*)")
+
 # A model file holds numbers and words, never code.
 CODE = re.compile(
     r"(pickle|cPickle|dill|cloudpickle|marshal|shelve|jsonpickle)(\..*)?|joblib\.(load|dump)|torch\.(load|save)"
@@ -106,6 +110,13 @@ def _bad_call(node: ast.Call, names: dict[str, str]) -> list[str]:
             # numpy's Generator has a multinomial of its own
             if node.func.attr != "multinomial" or (dotted or "").startswith("torch."):
                 return [f".{node.func.attr}() without generator="]
+    if (
+        "dtype" not in given
+        and None not in given
+        and dotted
+        and (FACTORIES.fullmatch(dotted) or LAYERS.fullmatch(dotted))
+    ):
+        return [f"{dotted}() without dtype="]
     if dotted == "numpy.load":
         return ["numpy.load(allow_pickle=...)"] if "allow_pickle" in given else []
     return []
@@ -135,6 +146,9 @@ def test_no_global_state_and_no_code_from_files(path):
         "import torch\ntorch.set_default_dtype(torch.float64)",
         "import torch\ntorch.backends.cudnn.benchmark = True",
         "import torch\ntorch.randn(3)",
+        "import torch\ntorch.zeros(3)",
+        "import torch\ntorch.tensor([0.5], device='cpu')",
+        "from torch import nn\nnn.Conv2d(1, 1, 3)",
         "import torch\nx = torch.empty(3).normal_()",
         "import torch\ntorch.randn_like(torch.ones(3))",
         "import torch.nn.functional as F\nF.dropout(x)",
@@ -157,9 +171,10 @@ def test_the_parser_sees(code):
         "import numpy as np\nrng = np.random.default_rng(0); rng.random(3); rng.multinomial(3, [1.0])",
         "import numpy as np\nisinstance(1, np.random.RandomState)",
         "import random\nrandom.Random(0).random()",
-        "import torch\ntorch.randn(3, generator=g); x.normal_(generator=g)",
+        "import torch\ntorch.randn(3, generator=g, dtype=torch.float32); x.normal_(generator=g)",
+        "import torch\ntorch.arange(3); torch.from_numpy(x); torch.zeros(3, **how)",
         "import torch\ntorch.empty(3, dtype=torch.get_default_dtype())",
-        "from torch import nn\nnet = nn.Linear(1, 1); net.eval()",
+        "from torch import nn\nnet = nn.Linear(1, 1, dtype=torch.float32); net.eval()",
         "import re\nre.compile('x')",
         "import numpy as np\nnp.load('x.npz')",
     ],

@@ -12,34 +12,9 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "ganaug"
 
-# From the ground up. Each line is one step: its modules may import from the steps above it in this list
-# and, if they are packages, within themselves; never from each other. Layers with an order inside take
-# several steps. A new module is listed here, and in docs/design.md.
-LAYERS = [
-    ("L0", {"exceptions", "types"}),
-    ("L0", {"arrow", "drawing", "seeding", "surroundings"}),
-    ("L1", {"augmentation", "codecs", "networks", "objectives"}),
-    ("L1", {"rules"}),  # they read tables as codecs do, and know nothing of GANs
-    (
-        "L2",
-        {"allowance", "batches", "descent", "devices", "files", "interrupts", "precision", "ranks", "sums", "threads"},
-    ),
-    ("L2", {"state"}),
-    ("L2", {"game", "parallel"}),
-    ("L2", {"slopes"}),
-    ("L2", {"replay"}),
-    ("L2", {"training"}),
-    ("L2", {"callbacks", "cycle"}),  # they watch the game; the game knows only that it is watched
-    ("L2", {"checkpoints"}),
-    ("L3", {"curation", "metrics"}),
-    ("L3", {"estimators"}),
-    ("L4", {"datasets", "oversampling", "transforms"}),
-    ("L4", {"selection", "summaries"}),
-    ("L5", {"experiments", "plots"}),
-    ("L5", {"report"}),
-    ("L5", {"cli"}),
-    ("L5", {"__main__"}),
-]
+sys.path.insert(0, str(PACKAGE.parent / "tools"))
+from layers import BEGIN, DOCUMENTS, LAYERS, written  # noqa: E402
+
 STEP = {module: step for step, (_, modules) in enumerate(LAYERS) for module in modules}
 LAYER = {module: layer for layer, modules in LAYERS for module in modules}
 
@@ -116,7 +91,7 @@ def listed_sources() -> list[Path]:
 def test_every_module_stands_in_a_layer():
     unlisted = sorted({home(path) for path in sources()} - STEP.keys() - {"__init__"})
     assert not unlisted, (
-        f"in no layer: {', '.join(unlisted)}. Add each to LAYERS in {Path(__file__).name}, on the lowest "
+        f"in no layer: {', '.join(unlisted)}. Add each to LAYERS in tools/layers.py, on the lowest "
         "line that its imports allow, and to the picture in docs/design.md"
     )
 
@@ -203,3 +178,10 @@ def test_an_unknown_name_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="no attribute 'GANOversmapler'"):
         ganaug.GANOversmapler  # noqa: B018
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_the_documents_show_these_layers(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count(BEGIN) == 1
+    assert text == written(text), "run python tools/layers.py"

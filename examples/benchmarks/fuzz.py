@@ -494,6 +494,8 @@ TRIES = {
     "parquet": try_parquet,
     "images": try_images,
 }
+# Of processor time, and of waiting for something that never comes.
+TIMERS = [(signal.SIGPROF, signal.ITIMER_PROF, 10 * SECONDS), (signal.SIGALRM, signal.ITIMER_REAL, 60)]
 # What a reader may raise.
 DOCUMENTED = (GanaugError,)
 
@@ -510,8 +512,9 @@ def run_case(kind, files, number, folder):
     """What became of a case: "refused", "taken" or a finding; and its seconds."""
     rng = np.random.default_rng([sorted(CASES).index(kind), number])
     steps, seen = TRIES[kind](files, rng, folder), []
-    signal.signal(signal.SIGPROF, _late)
-    signal.setitimer(signal.ITIMER_PROF, 10 * SECONDS)
+    for number, timer, seconds in TIMERS:
+        signal.signal(number, _late)
+        signal.setitimer(timer, seconds)
     try:
         for said in steps:
             if not seen:
@@ -525,11 +528,12 @@ def run_case(kind, files, number, folder):
         if "\n" in str(error).strip() and kind == "models":
             outcome = f"not one line: {str(error)[:80]}"
     except Late:
-        outcome = "late: more than 20 s"
+        outcome = "late: it hangs"
     except BaseException as error:
         outcome = _where(error)
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        for _, timer, _ in TIMERS:
+            signal.setitimer(timer, 0)
     seconds = time.process_time() - (began if seen else time.process_time())
     if seconds > SECONDS and outcome in ("taken", "refused"):
         outcome = f"slow: {seconds:.1f} s"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from ganaug.codecs.pictures import PictureKind, kind_of_picture, open_picture, r
 from ganaug.codecs.plain import Array
 from ganaug.codecs.stacks import stack_samples
 from ganaug.exceptions import DataWarning, InvalidDataError
+from ganaug.surroundings import warn
 
 __all__ = ["FolderImages", "ImageFiles", "list_folder", "named", "read_folder"]
 
@@ -161,7 +161,7 @@ def _tell_changes(files: list[Path], kinds: list[PictureKind], modes: list[str])
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, DataWarning, stacklevel=3)
+    warn(text, DataWarning)
 
 
 def named(paths: Iterable[Path]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from ganaug.codecs.plain import Array
 from ganaug.exceptions import DataWarning, InvalidDataError, MissingDependencyError
+from ganaug.surroundings import warn
 
 __all__ = [
     "PictureKind",
@@ -119,11 +119,10 @@ def picture_array(image: Any) -> tuple[Array, str]:
     """
     learnt = learnt_as(image.mode)
     if image.mode == "P" and "transparency" in image.info:
-        warnings.warn(
+        warn(
             "a palette image with transparent pixels is learnt as RGB, without its transparency; "
             'image.convert("RGBA") keeps it',
             DataWarning,
-            stacklevel=2,
         )
         image = image.convert("RGBA")  # else pillow would warn
     if image.mode not in _SIXTEEN and image.mode != learnt:

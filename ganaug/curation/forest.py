@@ -26,8 +26,10 @@ SURE = 2.0
 LEAST_ROWS = 20
 # Rows of a class whose votes are recorded.
 MOST_WATCHED = 500
-# Rows in a leaf of a forest that repeats another's votes, at least.
-DISTILLED_LEAF = 20
+# Rows in a leaf of a forest that repeats another's votes, at least, and columns that each of its splits may take: half
+# of them, or of many so many. With fewer rows the votes of single training rows come through, with more the classes
+# run into one another.
+DISTILLED_LEAF, DISTILLED_COLUMNS = 12, 16
 
 
 class ArrayForest:
@@ -115,7 +117,7 @@ class ArrayForest:
 
     @classmethod
     def distilled(
-        cls, x: FloatArray, votes: FloatArray, seed: int, *, n_trees: int = 40, max_depth: int = 12
+        cls, x: FloatArray, votes: FloatArray, seed: int, *, n_trees: int = 20, max_depth: int = 12
     ) -> ArrayForest:
         """A forest that repeats votes on the rows they were given for, and knows nothing else.
 
@@ -133,12 +135,13 @@ class ArrayForest:
         """
         from sklearn.tree import DecisionTreeRegressor
 
-        trees = []
+        trees, width = [], x.shape[1]
+        columns = max(math.isqrt(width), min(-(-width // 2), DISTILLED_COLUMNS))
         for place in range(n_trees):
             rng = numpy_generator(seed, "tree", place)
             rows = rng.permutation(len(x))[: max(1, len(x) // 2)]
             tree = DecisionTreeRegressor(
-                max_features="sqrt",
+                max_features=columns,
                 max_depth=max_depth,
                 min_samples_leaf=DISTILLED_LEAF,
                 random_state=int(rng.integers(2**31)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ganaug.datasets.blended import BlendedDataset
 from ganaug.datasets.probing import Look, described, look_at, same_kind
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.seeding import child_seed, root_seed
+from ganaug.surroundings import warn
 
 __all__ = ["balance"]
 
@@ -118,11 +118,10 @@ def _prototype(given: Any, look: Look) -> Any:
         estimator = getattr(importlib.import_module("ganaug.estimators"), name)(curate=True)  # for a classifier
         if _is_doubtful(look.raw):
             other = "ImageGAN" if name == "SeriesGAN" else "SeriesGAN"
-            warnings.warn(
+            warn(
                 f"the dataset's samples, {described(look.raw)}, are taken for {'grey ' * (axes == 3)}{kind}, and "
                 f"{name} is trained; if they are not, give generator={other}()",
                 DataWarning,
-                stacklevel=3,
             )
         elif wants_progress(estimator.verbose):
             say(f"balance: the samples are {described(look.raw)}; {name} is trained on them")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from operator import index as as_index
 from typing import Any
@@ -26,6 +25,7 @@ from ganaug.estimators import options
 from ganaug.estimators.strategy import new_rows
 from ganaug.estimators.targets import TargetCodec
 from ganaug.exceptions import DataWarning, InvalidParameterError
+from ganaug.surroundings import warn
 from ganaug.types import FloatArray, IntArray
 
 __all__ = ["BlendedDataset"]
@@ -222,7 +222,7 @@ class BlendedDataset(ItemDataset):
         asker = asked_by()
         if asker == "split" and int(self._active) and not self._split_told:
             self._split_told = True
-            warnings.warn(SPLIT, DataWarning, stacklevel=4)
+            warn(SPLIT, DataWarning)
         elif asker == "sampler":
             self.begin_pass()
         return self.n_real + int(self._active)
@@ -456,12 +456,11 @@ class BlendedDataset(ItemDataset):
         found = set(self._names) or {x for x in pd.Index(self._found_labels).unique().tolist() if isinstance(x, int)}
         if found and (own != found if source.class_names else not own <= found):
             named = "the generator" if source.class_names else "the dataset"
-            warnings.warn(
+            warn(
                 f"classes are matched by number, because only {named} knows their names, but the numbers differ: the "
                 f"generator's are {source.known()}, the dataset's {sorted(found)[:20]}. Give the other one names too "
                 "(dataset.classes = [...], before the fit for the generator)",
                 DataWarning,
-                stacklevel=4,
             )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from ganaug.exceptions import DataWarning
+from ganaug.surroundings import warn
 
 __all__ = ["PassWatch", "asked_by"]
 
@@ -79,4 +79,4 @@ class PassWatch:
 
     def _warn(self) -> None:
         self.stop()
-        warnings.warn(MESSAGE, DataWarning, stacklevel=4)
+        warn(MESSAGE, DataWarning)

@@ -146,7 +146,7 @@ def label_like(label: Any, value: Any) -> Any:
     """
     try:
         if isinstance(label, torch.Tensor) and label.numel() == 1:
-            return torch.full(label.shape, value, dtype=label.dtype)
+            return torch.full(label.shape, value, dtype=label.dtype, device=label.device)
         if isinstance(label, np.ndarray) and label.size == 1:
             return np.full(label.shape, value, label.dtype)
         if isinstance(label, (np.generic, bool, int, float, str)) and isinstance(label, str) == isinstance(value, str):

@@ -69,7 +69,7 @@ def second_discriminator(
         )
         network = gan._placed(players.discriminator, device)
         player = Player(network, RATE, BETAS)
-        truth = torch.tensor([1.0, 0.0], device=device).repeat_interleave(batch)
+        truth = torch.tensor([1.0, 0.0], dtype=torch.float32, device=device).repeat_interleave(batch)
         n_steps = min(steps, max(20, int(share * gan.n_steps_)))
         for step in range(n_steps):
             good, other = torch.randint(len(x), (2, batch), generator=rng)
@@ -98,16 +98,18 @@ def broken_rows(blocks: Sequence[Block]) -> Corrupt:
 
     def broken(x: Tensor, rng: torch.Generator) -> Tensor:
         n, third = len(x), len(x) // 3
-        share = torch.rand(n, 1, generator=rng)
+        share = torch.rand(n, 1, dtype=torch.float32, generator=rng)
         share[:third] = 1.0
-        exchanged = torch.rand(n, len(widths), generator=rng) < share
+        exchanged = torch.rand(n, len(widths), dtype=torch.float32, generator=rng) < share
         source = torch.where(exchanged, torch.randint(n, (n, len(widths)), generator=rng), torch.arange(n)[:, None])
         rows = x[source[:, of_column], columns]
         if numbers:
             low, high = x[:, :numbers].amin(0), x[:, :numbers].amax(0)
-            rows[:third, :numbers] = low + (high - low) * torch.rand(third, numbers, generator=rng)
-            noise = torch.empty(third, numbers).normal_(generator=rng)
-            rows[third : 2 * third, :numbers] += 2 * torch.rand(third, 1, generator=rng) ** 2 * noise
+            rows[:third, :numbers] = low + (high - low) * torch.rand(third, numbers, dtype=torch.float32, generator=rng)
+            noise = torch.empty(third, numbers, dtype=torch.float32).normal_(generator=rng)
+            rows[third : 2 * third, :numbers] += (
+                2 * torch.rand(third, 1, dtype=torch.float32, generator=rng) ** 2 * noise
+            )
         for start, width in zip(starts[numbers:].tolist(), widths[numbers:], strict=True):
             state = torch.randint(width, (third,), generator=rng)
             rows[:third, start : start + width] = F.one_hot(state, width).to(rows.dtype)
@@ -125,16 +127,16 @@ def broken_samples(x: Tensor, rng: torch.Generator) -> Tensor:
     other = x[torch.randperm(n, generator=rng)]
     ones = (1,) * (x.ndim - 1)
     spread = x.std(0, keepdim=True) + 1e-3 * x.std()
-    noise = torch.empty(x.shape).normal_(generator=rng)
+    noise = torch.empty(x.shape, dtype=torch.float32).normal_(generator=rng)
     made = x.clone()
-    blend = (0.3 + 0.4 * torch.rand(n, generator=rng)).view(-1, *ones)
+    blend = (0.3 + 0.4 * torch.rand(n, dtype=torch.float32, generator=rng)).view(-1, *ones)
     made[:quarter] = (blend * x + (1 - blend) * other)[:quarter]
     length = x.shape[-1]
     cut = torch.randint(1, length, (n, 1), generator=rng)
     left = (torch.arange(length) < cut).view(n, *(1,) * (x.ndim - 2), length)
     made[quarter : 2 * quarter] = torch.where(left, x, other)[quarter : 2 * quarter]
     covered = slice(2 * quarter, 3 * quarter)
-    strength = torch.rand(n, generator=rng).view(-1, *ones)
+    strength = torch.rand(n, dtype=torch.float32, generator=rng).view(-1, *ones)
     made[covered] = (x + strength * x.std() * noise)[covered]
     made[3 * quarter :] = (x.mean(0, keepdim=True) + spread * noise)[3 * quarter :]
     return made[torch.randperm(n, generator=rng)]

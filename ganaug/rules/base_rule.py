@@ -12,6 +12,7 @@ import numpy as np
 from ganaug.codecs.values import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, view_of
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["GUARDED", "REWRITTEN", "Rule", "comparable", "label", "named", "names_json", "number_text"]
 
@@ -52,6 +53,7 @@ class Rule:
         """Share of the rows it was checked on that keep it; NaN if there were none."""
         return 1.0 - self.exceptions / self.support if self.support else float("nan")
 
+    @own_surroundings
     def holds(self, X: Any) -> Bits:
         """Which rows keep the rule.
 

@@ -19,6 +19,7 @@ from ganaug.rules.kinds import Determined, Grid, OneHot, Order
 from ganaug.rules.rule_set import Rules
 from ganaug.rules.table_view import TableView, view_of
 from ganaug.seeding import numpy_generator, root_seed
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["find_rules"]
 
@@ -29,6 +30,7 @@ _SURE_EQUATION_ROWS = 100
 _MOST_STATES = 50
 
 
+@own_surroundings
 def find_rules(X: Any, *, max_time: float = 2.0, random_state: Any = 0, max_rows: int = MAX_ROWS) -> Rules:
     """Find the rules that the rows of a table keep.
 

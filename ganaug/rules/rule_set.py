@@ -12,6 +12,7 @@ import pandas as pd
 from ganaug.rules.base_rule import Rule
 from ganaug.rules.kinds import Custom, Grid, as_rule, rule_from_json
 from ganaug.rules.table_view import Bits, view_of
+from ganaug.surroundings import own_surroundings
 
 __all__ = ["Rules"]
 
@@ -103,6 +104,7 @@ class Rules(Sequence[Rule]):
             }
         )
 
+    @own_surroundings
     def holds(self, X: Any, kept: str | None = None) -> Bits:
         """Which rows keep all rules.
 
@@ -123,6 +125,7 @@ class Rules(Sequence[Rule]):
                 found &= rule.holds(view)
         return found
 
+    @own_surroundings
     def check(self, X: Any) -> pd.DataFrame:
         """How often each rule is broken.
 

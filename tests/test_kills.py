@@ -1,0 +1,182 @@
+"""Processes that are killed leave old or new files, and a training goes on from where it was."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganaug import ImageGAN
+from ganaug.exceptions import ModelFileError, ModelPathError, ModelPathNotFoundError, TrainingWarning
+from ganaug.interrupts import deferred_endings
+from ganaug.state import read_state, write_state
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "examples" / "benchmarks"))
+import kills  # noqa: E402
+
+
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 255, size=(60, 8, 8), dtype=np.uint8), np.repeat([0, 1], [40, 20])
+
+
+def gan(path=None, **parameters):
+    small = {"max_steps": 50, "channels": 2, "max_channels": 4, "latent_dim": 4, "random_state": 0, "verbose": False}
+    return ImageGAN(**{**small, "checkpoint": path, "checkpoint_every": 16, **parameters})
+
+
+def at(step, act):
+    def callback(event):
+        if event.step == step:
+            act()
+
+    return callback
+
+
+def same(one, other):
+    return all(np.array_equal(one.weights_[k], other.weights_[k]) for k in one.weights_)
+
+
+PROGRAM = """
+import os, signal, sys
+sys.path.insert(0, "tests")
+from test_kills import at, gan, images
+number = int(sys.argv[2])
+gan(sys.argv[1], checkpoint_every=10**6, callbacks=[at(20, lambda: os.kill(os.getpid(), number))]).fit(*images())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_checkpoint_is_written_before_a_process_ends(tmp_path, number):
+    path = tmp_path / "run.checkpoint"
+    command = [sys.executable, "-c", PROGRAM, str(path), str(int(number))]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode == -number, done.stderr
+    assert read_state(path).config["step"] == 32
+    assert same(gan(path).fit(*images()), gan().fit(*images()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_campaign():
+    counts, wrong = kills.campaign("save", 2, 0)
+    assert sum(counts.values()) == 2 and not wrong
+
+
+def test_signals_that_somebody_handles_are_left_alone():
+    got = []
+    before = signal.signal(signal.SIGTERM, lambda *a: got.append(a))
+    try:
+        with deferred_endings() as ending:
+            signal.raise_signal(signal.SIGTERM)
+        assert len(got) == 1 and not ending.requested
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with deferred_endings() as ending:
+            signal.raise_signal(signal.SIGHUP)
+        assert not ending.requested and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+# -------------------------------------------------------------------------- checkpoints that cannot be
+
+
+@pytest.mark.parametrize("path", ["no/such/folder/run", "file/run"])
+def test_an_impossible_path_is_told_before_the_training(tmp_path, path):
+    (tmp_path / "file").write_text("")
+    told = []
+    with pytest.raises(ModelPathNotFoundError, match="create it first"):
+        gan(tmp_path / path, callbacks=[told.append]).fit(*images())
+    with pytest.raises(ModelPathNotFoundError, match="create it first"):
+        gan(tmp_path / path).prepare(*images())
+    assert not told
+
+
+def test_the_advice_about_a_folder_helps(tmp_path):
+    (tmp_path / "new").mkdir()
+    assert gan(tmp_path / "new" / "run", max_steps=2).fit(*images()).n_steps_ == 2
+
+
+def test_a_write_that_fails_warns_once_and_the_training_goes_on(tmp_path):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    def remove():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+
+    with pytest.warns(TrainingWarning, match="checkpoint was not written at step 32.*training goes on") as caught:
+        own = gan(folder / "run", callbacks=[at(20, remove)]).fit(*images())
+    assert len(caught) == 1
+    assert same(own, gan().fit(*images()))
+
+
+def test_a_full_disk_warns_once_and_the_training_goes_on(tmp_path, monkeypatch):
+    def full(*given):
+        raise ModelPathError(28, "could not save: No space left on device")
+
+    monkeypatch.setattr("ganaug.checkpoints.write_state", full)
+    with pytest.warns(TrainingWarning, match="No space left on device.*goes on") as caught:
+        own = gan(tmp_path / "run").fit(*images())
+    assert len(caught) == 1 and same(own, gan().fit(*images()))
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture
+def left(tmp_path):
+    def kill():
+        raise Killed
+
+    path = tmp_path / "left"
+    with pytest.raises(Killed):
+        gan(path, callbacks=[at(40, kill)]).fit(*images())
+    return path
+
+
+def changed(path, change):
+    state = read_state(path)
+    config, arrays = dict(state.config), dict(state.arrays)
+    change(config, arrays)
+    write_state(path, state.kind, config, arrays)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config, arrays: config.pop("design"),
+        lambda config, arrays: config.update(design={"channels": 3}),
+        lambda config, arrays: config.update(design={**config["design"], "channels": 10**6}),
+        lambda config, arrays: config.update(design={**config["design"], "latent_dim": 10**9}),
+        lambda config, arrays: config.update(step="32"),
+        lambda config, arrays: config.update(first=99),
+        lambda config, arrays: config.update(best=[]),
+        lambda config, arrays: config.update(adam={"generator": 1}),
+        lambda config, arrays: config.update(columns=["step", "nothing"]),
+        lambda config, arrays: config.update(settings=None),
+        lambda config, arrays: arrays.pop("rng"),
+        lambda config, arrays: arrays.update(rng=np.zeros(3, np.uint8)),
+        lambda config, arrays: arrays.update({"game.average": np.zeros(3, np.float32)}),
+        lambda config, arrays: arrays.update({"game.average": arrays["game.average"].astype(np.float64)}),
+        lambda config, arrays: arrays.update({"best.measured": np.zeros(3)}),
+        lambda config, arrays: arrays.update(seconds=np.array(["x"]).view(np.uint8)),
+    ],
+)
+def test_an_altered_checkpoint_is_refused_in_one_line_and_left_as_it_is(left, change):
+    changed(left, change)
+    before = left.read_bytes()
+    with pytest.raises(ModelFileError, match="remove it, and the training starts from the beginning") as caught:
+        gan(left).fit(*images())
+    assert "\n" not in str(caught.value) and left.read_bytes() == before
+    left.unlink()  # the advice
+    assert gan(left, max_steps=2).fit(*images()).n_steps_ == 2
