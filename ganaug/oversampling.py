@@ -23,6 +23,7 @@ from ganaug.estimators.transport import unpacked
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.interrupts import main_thread_interrupts
 from ganaug.parallel import run_tasks, side_by_side
+from ganaug.rules import Rules
 from ganaug.seeding import child_seed, root_seed
 from ganaug.surroundings import own_surroundings, warn
 from ganaug.types import IntArray
@@ -84,6 +85,8 @@ class GANOversampler(BaseOverSampler):
         Label to fitted generator, for each class that needed samples.
     is_synthetic_ : ndarray of shape (n_samples_new,), bool
         Which of the rows returned last by ``fit_resample`` are synthetic.
+    rules_ : Rules
+        The rules of the table that synthetic rows keep, of the generators that have any.
     curation_ : dict
         Label to counts of candidates drawn, kept and refused, of the last draw.
     classes_ : ndarray
@@ -202,7 +205,13 @@ class GANOversampler(BaseOverSampler):
             return stacked([X, *rows]), self._target.decode(np.concatenate([codes, new_codes]))
 
     @own_surroundings
-    def sample(self, n: int | Mapping[Any, int] = 1, label: Any = None, random_state: Any = None) -> tuple[Any, Any]:
+    def sample(
+        self,
+        n: int | Mapping[Any, int] = 1,
+        label: Any = None,
+        random_state: Any = None,
+        where: Mapping[Any, Any] | None = None,
+    ) -> tuple[Any, Any]:
         """Draw more synthetic rows, at any ratio, without training again.
 
         Parameters
@@ -213,6 +222,8 @@ class GANOversampler(BaseOverSampler):
             The class of all ``n``; may be left out where only one class has a generator.
         random_state : int, RandomState, Generator or None, default=None
             An integer gives the same rows each time; None goes on from the sampler's own stream.
+        where : dict of column to condition, optional
+            Only rows that meet all of these, as in `TabularGAN.sample`; the generator must have the parameter.
 
         Returns
         -------
@@ -221,18 +232,43 @@ class GANOversampler(BaseOverSampler):
 
         Raises
         ------
-        InvalidParameterError
-            For a label without a generator, or a negative count.
+        InvalidParameterError, InvalidDataError
+            For a label without a generator, a negative count, a generator that knows no ``where``, and conditions that
+            no row, or too few rows, can meet.
         """
         check_is_fitted(self, "generators_")
         counts = self._asked(n, label)
+        conditions = {} if where is None else {"where": where}
+        for one in counts if conditions else ():
+            generator = self.generators_[one]
+            if "where" not in inspect.signature(generator.sample).parameters:
+                raise InvalidParameterError(
+                    f"where is given, but {type(generator).__name__}.sample, which draws class {one!r}, has no such "
+                    "parameter; leave where out and pick from the rows, or use a generator that has it, as TabularGAN"
+                )
         if random_state is None:
             seed = child_seed(self._seed, "sample", self._n_draws)
             self._n_draws += 1
         else:
             seed = root_seed(random_state)
-        rows, codes = self._draw(counts, seed)
+        rows, codes = self._draw(counts, seed, **conditions)
         return stacked(rows), self._target.decode(codes)
+
+    @property
+    def rules_(self) -> Rules:
+        """The rules of the table that synthetic rows keep, of the generators that have any.
+
+        Raises
+        ------
+        AttributeError
+            Where no generator has rules: of images, of series, and of other makers.
+        """
+        check_is_fitted(self, "generators_")
+        for generator in self.generators_.values():
+            if hasattr(generator, "rules_"):
+                found: Rules = generator.rules_
+                return found
+        raise AttributeError(f"none of the generators of this {type(self).__name__} has rules_")
 
     def _fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:  # BaseOverSampler asks for it
         return self.fit_resample(X, y)
@@ -364,13 +400,13 @@ class GANOversampler(BaseOverSampler):
             options.integer("n" if count is n else f"the count of class {one!r}", count, 0)
         return asked
 
-    def _draw(self, counts: Mapping[Any, int], seed: int) -> tuple[list[Any], IntArray]:
+    def _draw(self, counts: Mapping[Any, int], seed: int, **conditions: Any) -> tuple[list[Any], IntArray]:
         """New rows, class by class, and their codes."""
         parts, codes = [], [np.zeros(0, np.int64)]
         self.curation_: dict[Any, Any] = {}
         for label, n in counts.items():
             generator = self.generators_[label]
-            rows, _ = generator.sample(n, label=label, random_state=self._child(seed, label))
+            rows, _ = generator.sample(n, label=label, random_state=self._child(seed, label), **conditions)
             if n_rows(rows) != n:
                 raise InvalidDataError(
                     f"{type(generator).__name__}.sample returned {n_rows(rows)} rows of class {label!r} when asked "

@@ -17,7 +17,7 @@ import ganaug
 from ganaug import GanaugError, GANOversampler, SmoothedBootstrap, TabularGAN
 from ganaug.callbacks import TensorBoardLogger
 from ganaug.exceptions import MissingDependencyError, ModelFileError
-from ganaug.state import read_state, write_state
+from ganaug.state import FORMAT_VERSION, read_state, write_state
 
 N = 40
 
@@ -403,10 +403,10 @@ def test_foreign_files(tmp_path):
 def test_a_newer_file(saved, tmp_path):
     # the number is changed in place, as long as before: the rest of the file is as it was
     data = saved.read_bytes()
-    mark = json.dumps('"format_version":1').encode()[1:-1]
+    mark = json.dumps(f'"format_version":{FORMAT_VERSION}').encode()[1:-1]
     assert data.count(mark) == 1
     path = tmp_path / "newer"
-    path.write_bytes(data.replace(mark, mark.replace(b"1", b"9")))
+    path.write_bytes(data.replace(mark, mark.replace(str(FORMAT_VERSION).encode(), b"9")))
     with pytest.raises(ModelFileError, match="format 9.*upgrade ganaug"):
         ganaug.load(path)
 

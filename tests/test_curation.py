@@ -393,21 +393,22 @@ def test_the_count_is_exact_and_the_sums_add_up(n, pattern):
 
 
 def test_kept_rows_come_in_the_order_of_drawing():
-    rows, tally = draw_curated(Source(0, 1, 0, 0, 2), Scripted(), 0, 40)
+    rows, tally = draw_curated(Source(0, 1, 0, 0, 2, 3), Scripted(), 0, 40)
     assert (np.diff(rows[:, 1]) > 0).all() and (rows[:, 0] == 0).all()
-    assert tally.rejected["copies"] > 0 and tally.rejected["outliers"] > 0 and tally.rejected["other_class"] == 0
+    assert all(tally.rejected[rule] > 0 for rule in ("copies", "rules", "outliers"))
+    assert tally.rejected["other_class"] == 0
 
 
 def test_where_rounds_do_not_suffice_the_lesser_evil_fills_up():
-    rows, tally = draw_curated(Source(1, 2, 2, 1, 1, *[1] * 200, 3), Scripted(), 0, 20)
+    rows, tally = draw_curated(Source(1, 2, 3, 3, 1, 1, *[1] * 200, 4), Scripted(), 0, 20)
     assert tally.taken_anyway == 20
     faults = rows[:, 0].tolist()
-    assert faults == sorted(faults, reverse=True)  # other class, outliers, then copies
-    assert faults.count(3) >= 2 and faults.count(2) >= 4
+    assert faults == sorted(faults, reverse=True)  # other class, outliers, broken rules, then copies
+    assert faults.count(4) >= 2 and faults.count(3) >= 4 and faults.count(2) >= 2
 
 
 def test_a_tally_is_a_flat_row():
-    row = draw_curated(Source(0, 3), Scripted(), 0, 4)[1].row()
+    row = draw_curated(Source(0, 4), Scripted(), 0, 4)[1].row()
     assert list(row) == ["drawn", "kept", *RULES, "taken_anyway"]
     assert row["kept"] == 4 and row["other_class"] == 3 and row["copies"] == 0
 
@@ -415,7 +416,7 @@ def test_a_tally_is_a_flat_row():
 def test_what_could_not_be_looked_for_is_none():
     scripted = Scripted()
     scripted.copies_unchecked = True
-    row = draw_curated(Source(0, 3), scripted, 0, 4)[1].row()
+    row = draw_curated(Source(0, 4), scripted, 0, 4)[1].row()
     assert row["copies"] is None and row["other_class"] == 3 and row["outliers"] == 0
 
 
@@ -431,7 +432,7 @@ def test_names_of_rules():
 @pytest.mark.parametrize("bad", ["copy", ["copies", "novelty"], 3, None, [True]])
 def test_unknown_rules_are_named_and_the_known_ones_listed(bad):
     with pytest.raises(
-        InvalidParameterError, match=r"curate=.* names no such rule.*'copies', 'outliers', 'other_class'"
+        InvalidParameterError, match=r"curate=.* names no such rule.*'copies', 'rules', 'outliers', 'other_class'"
     ):
         check_rules(bad)
 

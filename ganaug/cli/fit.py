@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ganaug.cli import options
 from ganaug.cli.faults import Fault, Usage
-from ganaug.cli.messages import tell, verbosity
+from ganaug.cli.messages import tell, tell_rules, verbosity
 from ganaug.cli.outputs import check_output
 
 HELP = "train a GAN on a table or a folder of images, and save it for 'ganaug sample'"
@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> None:
     gan = TabularGAN(**parameters, random_state=seed, verbose=verbosity(args)).fit(X, y, focus=focus)
     if gan.stop_reason_ == "interrupted":  # a handler of somebody else's was asked
         raise Fault("the training was interrupted", args.data)
+    tell_rules(args, gan)
     save_model(gan, args.output, {"layout": replace(table.layout, target=args.target).get_state()})
     quality = f"quality {gan.quality_:.3f} (0 is untrained, 1 is as real rows)"
     tell(args, f"{args.output}: {gan.n_steps_} steps, {quality}, ended by {gan.stop_reason_}; seed {seed}")

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ganaug.exceptions import GanaugWarning
 
-__all__ = ["one_line", "progress", "said_warnings", "tell", "verbosity"]
+__all__ = ["one_line", "progress", "said_warnings", "tell", "tell_rules", "verbosity"]
 
 
 def one_line(text: object) -> str:
@@ -24,6 +24,16 @@ def tell(args: argparse.Namespace, text: str) -> None:
     """Say what was done, if somebody looks or asked for it."""
     if not args.quiet and (args.verbose or sys.stderr.isatty()):
         print(f"ganaug: {text}", file=sys.stderr)
+
+
+def tell_rules(args: argparse.Namespace, estimator: Any) -> None:
+    """Say how many rules of the table synthetic rows keep, if that was asked for."""
+    rules = getattr(estimator, "rules_", None)
+    if rules is None or not args.verbose:
+        return
+    guarded = sum(rule.kept == "guarded" for rule in rules)
+    how = f", {len(rules) - guarded} of them by construction and {guarded} by refusing rows" if len(rules) else ""
+    tell(args, f"{len(rules)} rules of the table found and kept{how}; 'ganaug rules {args.data}' prints them")
 
 
 def verbosity(args: argparse.Namespace) -> bool | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import secrets
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -12,7 +13,10 @@ from ganaug.cli.faults import Usage, did_you_mean
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 
 __all__ = [
+    "CONDITIONS",
+    "MISSING",
     "Parser",
+    "condition",
     "count",
     "counts",
     "general",
@@ -21,12 +25,16 @@ __all__ = [
     "output",
     "reading",
     "seed_of",
+    "taken_apart",
     "target",
     "training",
     "training_parameters",
 ]
 
 SEEDS = 2**31
+CONDITIONS = "'age>=60', 'sex=F', 'age=60..80', 'city in Rome|Bonn', 'income is missing'"
+_SIGN = re.compile(r"\s*(?P<sign><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*$|\s+(?P<word>in|is)\s+(?P<rest>.+?)\s*$", re.S)
+MISSING = {"missing": True, "not missing": False}  # what a column "is"
 _PYTHON_WORDS = {"True": True, "False": False, "None": None}  # beside those of JSON
 
 
@@ -65,6 +73,24 @@ def counts(text: str) -> dict[str, int]:
         if not isinstance(n, int) or isinstance(n, bool) or n < 0:
             raise argparse.ArgumentTypeError(f"the count of class {label!r} is {n!r}; give a whole number")
     return found
+
+
+def condition(text: str) -> str:
+    """The type of --where: a text that can be a condition."""
+    for place in range(1, len(text)):
+        if text[:place].strip(" <>=!") and taken_apart(text, place) is not None:
+            return text
+    raise argparse.ArgumentTypeError(f"{text!r} is no condition such as {CONDITIONS}")
+
+
+def taken_apart(text: str, place: int) -> tuple[str, str] | None:
+    """Sign and value of a condition whose column ends at a place."""
+    found = _SIGN.match(text, place)
+    if found is None:
+        return None
+    sign, value = found["sign"] or found["word"], found["value"] if found["sign"] else found["rest"]
+    fits = bool(value) if sign != "is" else value in MISSING
+    return (sign, value) if fits else None
 
 
 def target(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -126,6 +152,11 @@ def training(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--device", default="auto", metavar="NAME", help="cpu, cuda, cuda:1, mps; fastest by default")
     group.add_argument(
+        "--rules",
+        choices=["auto", "none"],
+        help="whether synthetic rows keep the rules of the table ('ganaug rules' prints them); auto by default",
+    )
+    group.add_argument(
         "--set",
         dest="settings",
         type=_setting,
@@ -178,6 +209,10 @@ def training_parameters(args: argparse.Namespace, kind: Any) -> dict[str, Any]:
             raise Usage(f"--set {name}: {kind.__name__} has no such parameter{did_you_mean(name, known)}")
     given = {"max_steps": args.max_steps, "max_time": args.max_time, "device": args.device}
     parameters = {**{name: value for name, value in given.items() if value is not None and name in known}, **found}
+    if args.rules is not None:
+        if "rules" not in known:
+            raise Usage(f"--rules is for tables, and this is a {kind.__name__}")
+        parameters["rules"] = None if args.rules == "none" else args.rules
     try:
         # as fit does, but before anything is read; a generator of another maker may have no such check
         getattr(kind(**parameters), "_check_parameters", dict)()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganaug.cli import options
 from ganaug.cli.faults import Fault, Usage
-from ganaug.cli.messages import tell, verbosity
+from ganaug.cli.messages import tell, tell_rules, verbosity
 from ganaug.cli.outputs import check_output
 
 HELP = "add synthetic rows to the rare classes of a table, or images to those of a folder"
@@ -97,6 +97,7 @@ def _resample_table(args: argparse.Namespace) -> None:
         writer.write_real(table)
         if len(new):
             writer.write(new.reset_index(drop=True))
+    tell_rules(args, sampler)
     added = {str(label): n for label, n in sampler.sampling_strategy_.items() if n}
     tell(args, f"{args.output}: {len(X_res)} rows, {len(new)} of them synthetic {json.dumps(added)}; seed {seed}")
     if args.save is not None:

@@ -15,6 +15,7 @@ HELP = "draw synthetic rows or images from a saved GAN"
 EXAMPLE = """examples:
   ganaug sample fraud.safetensors -n 100000 --output new.parquet
   ganaug sample fraud.safetensors -n 500 --label fraud --output new.csv
+  ganaug sample fraud.safetensors -n 100 --where "age>=60" --where "sex=F" --output new.csv
   ganaug sample kinds.safetensors --counts '{"rare": 500, "rarer": 200}' --output new.csv"""
 
 
@@ -26,6 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label", metavar="LABEL", help="all of this class (otherwise as often as in training)")
     parser.add_argument(
         "--counts", type=options.counts, metavar="JSON", help="a JSON object of class to number of rows"
+    )
+    parser.add_argument(
+        "--where",
+        type=options.condition,
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="only rows that meet it, such as age>=60, sex=F, age=60..80, 'city in Rome|Bonn', 'income is missing'; "
+        "may be repeated",
     )
     options.output(parser, "where to write; its suffix says how: .csv, .csv.gz, .tsv, .parquet (images: a new folder)")
     parser.add_argument(
@@ -46,6 +56,7 @@ def run(args: argparse.Namespace) -> None:
     if args.counts is not None and args.label is not None:
         raise Usage("give either --label or --counts, not both")
     from ganaug.cli import tables
+    from ganaug.cli.conditions import conditions_of
     from ganaug.cli.training import layout_of, load_model
 
     as_table = args.output.lower().endswith((*tables.TEXT, *tables.PARQUET))
@@ -62,9 +73,10 @@ def run(args: argparse.Namespace) -> None:
         label = tables.label_of(args.label, _labels(gan), None, form)
     total = sum(n.values()) if isinstance(n, dict) else n
     shape = getattr(gan.codec_, "shape", None)  # tables have none
+    where = conditions_of(args.where, gan, layout) if args.where else None
     if shape is None:
         tables.check_suffix(args.output)
-        chunks = gan.iter_samples(n, label, chunk_size=args.chunk_size, random_state=seed)
+        chunks = gan.iter_samples(n, label, chunk_size=args.chunk_size, random_state=seed, where=where)
         _write_table(args, gan, layout, chunks, total)
     else:
         from ganaug.cli.image_folders import sample_folder

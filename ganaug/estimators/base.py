@@ -28,7 +28,14 @@ from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rebuilding import RebuildingMixin
 from ganaug.estimators.rows import check_lengths
 from ganaug.estimators.scoring import ScoringMixin
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
+from ganaug.exceptions import (
+    DataWarning,
+    InvalidDataError,
+    InvalidParameterError,
+    InvalidTypeError,
+    ModelFileError,
+    TrainingWarning,
+)
 from ganaug.files import check_writable, checked_path
 from ganaug.game import Game
 from ganaug.networks import CONDITIONINGS, Players
@@ -367,6 +374,11 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         InvalidParameterError
             If ``keep_copies_check`` is neither True nor False.
 
+        Warns
+        -----
+        DataWarning
+            If ``rules`` holds functions, which a file cannot hold: it names them, and says how to give them again.
+
         Notes
         -----
         safetensors and JSON: weights, encodings (rounded quantiles, category names, values that many rows share),
@@ -378,6 +390,18 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         if not isinstance(keep_copies_check, (bool, np.bool_)):
             raise InvalidParameterError(f"keep_copies_check={keep_copies_check!r} must be True or False")
         write_state(path, type(self).__name__, *saved_parts(self, bool(keep_copies_check)))
+        left_out = self._left_out()
+        if left_out:
+            warn(
+                f"the file does not hold the rules {', '.join(map(repr, left_out))}: they are functions, and a model "
+                "file holds no code. Give them again after loading: "
+                "gan.set_params(rules=[*gan.rules_, function])",
+                DataWarning,
+            )
+
+    def _left_out(self) -> tuple[str, ...]:
+        """Names of what a file does not hold, and rows were drawn with."""
+        return ()
 
     def __getstate__(self) -> dict[str, Any]:
         if get_spawning_popen() is not None:  # for a process that this one starts: nothing is kept

@@ -17,7 +17,8 @@ from ganaug.estimators.kernels import ClassKernel
 from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rows import check_lengths, modality_of
 from ganaug.estimators.sampling import SamplingMixin
-from ganaug.rules.codec import RuledTableCodec
+from ganaug.rules import Rules
+from ganaug.rules.codec import RuledTableCodec, checked_rules
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.surroundings import own_surroundings
 from ganaug.types import FloatArray
@@ -46,8 +47,18 @@ class SmoothedBootstrap(SamplingMixin):
         Factor on the kernel's width; 0 draws copies (of images and series, moved ones).
     keep_range : bool, default=True
         Whether numbers and dates stay within the range seen in ``fit``.
+    rules : "auto", None, or list of rules and callables, default="auto"
+        What all rows of a table keep, as in `TabularGAN`. A row whose noise breaks a rule that the encoding does not
+        keep by itself gets other noise, and after some attempts none.
     random_state : int, RandomState, Generator or None, default=None
         Makes samples repeat.
+
+    Attributes
+    ----------
+    rules_ : Rules
+        The rules that are kept; empty where the data has none.
+    curation_ : dict
+        As in `TabularGAN`; only "rules" refuses anything.
 
     Examples
     --------
@@ -60,9 +71,12 @@ class SmoothedBootstrap(SamplingMixin):
     (3, 2)
     """
 
-    def __init__(self, *, bandwidth: float = 1.0, keep_range: bool = True, random_state: Any = None) -> None:
+    def __init__(
+        self, *, bandwidth: float = 1.0, keep_range: bool = True, rules: Any = "auto", random_state: Any = None
+    ) -> None:
         self.bandwidth = bandwidth
         self.keep_range = keep_range
+        self.rules = rules
         self.random_state = random_state
 
     @own_surroundings
@@ -83,11 +97,12 @@ class SmoothedBootstrap(SamplingMixin):
     @own_surroundings
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Fit the codecs and encode the rows; see `TabularGAN.prepare`."""
+        checked_rules(self.rules)
         check_lengths(X, y)
         labels = None if y is None else LabelCodec().fit(y)
         codes = None if labels is None else labels.encode(y)
         seed = child_seed(root_seed(self.random_state), "codec")
-        codec = _CODECS[modality_of(X)](bool(self.keep_range)).fit(X, codes, seed=seed)
+        codec = _CODECS[modality_of(X)](bool(self.keep_range), self.rules).fit(X, codes, seed=seed)
         x = codec.encode(X, owner=type(self).__name__)
         codes = np.zeros(len(x), np.int64) if codes is None else codes
         check_lengths(x, codes)
@@ -119,12 +134,39 @@ class SmoothedBootstrap(SamplingMixin):
         rng = numpy_generator(seed)
         drawn = rows[rng.integers(len(rows), size=n)] if n else rows[:0]
         if self.kernel_ is not None:
-            drawn = self.kernel_.smeared(drawn, condition, torch.Generator().manual_seed(child_seed(seed, "kernel")))
+            return self._within_rules(drawn, condition, seed)
         if self.spreads_:
             drawn = _moved(self.codec_.to_network(torch.from_numpy(drawn)).numpy(), rng)
             drawn = drawn + self.spreads_[condition] * rng.standard_normal(drawn.shape, dtype=np.float32)
             drawn = self.codec_.from_network(drawn)
         return drawn, Tally(drawn=n, kept=n)
+
+    def _within_rules(self, rows: FloatArray, condition: int, seed: int) -> tuple[FloatArray, Tally]:
+        """Rows with noise; where it breaks a rule, with other noise, and in the end without any."""
+        assert self.kernel_ is not None
+        found, tally, left, own = rows.copy(), Tally(kept=len(rows)), np.arange(len(rows)), child_seed(seed, "kernel")
+        for attempt in range(ATTEMPTS):
+            if not len(left):
+                break
+            rng = torch.Generator().manual_seed(child_seed(own, attempt) if attempt else own)
+            smeared = self.kernel_.smeared(rows[left], condition, rng)
+            broken = self._broken(smeared)
+            found[left[~broken]] = smeared[~broken]
+            tally.drawn += len(left)
+            tally.rejected["rules"] += int(broken.sum())
+            left = left[broken]
+        tally.drawn += len(left)  # the real rows themselves
+        return found, tally
+
+    def _broken(self, rows: FloatArray) -> Any:
+        codec = self.codec_
+        return codec.judged(codec.as_seen(rows))[1] if codec.guards else np.zeros(len(rows), bool)
+
+    @property
+    def rules_(self) -> Rules:
+        """The rules that are kept; empty where the data has none."""
+        self._check_fitted()
+        return getattr(self.codec_, "rules_", Rules())
 
 
 def _moved(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -141,10 +183,12 @@ def _moved(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 # What images and series are moved by, as a share of a side; their noise, as a share of their spread.
 MOVE, NOISE = 1 / 16, 0.05
+# How often a row that breaks a rule gets other noise.
+ATTEMPTS = 8
 
 # What the rows are -> a codec for them, not yet fitted.
-_CODECS: dict[str, Callable[[bool], Any]] = {
-    "table": lambda keep_range: RuledTableCodec(keep_range=keep_range),
-    "image": lambda keep_range: ImageCodec(),
-    "series": lambda keep_range: SeriesCodec(),
+_CODECS: dict[str, Callable[[bool, Any], Any]] = {
+    "table": RuledTableCodec,
+    "image": lambda keep_range, rules: ImageCodec(),
+    "series": lambda keep_range, rules: SeriesCodec(),
 }

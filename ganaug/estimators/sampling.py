@@ -99,8 +99,7 @@ class SamplingMixin(BaseEstimator):
         `curation_` afterwards tells how many candidates of each label ("all" without labels) were drawn, and how
         many each rule refused; with ``where``, also how many did not meet it.
         """
-        self._check_fitted()
-        conditions = None if where is None else Where(where, self.codec_)
+        conditions = None if where is None else Where(where, self._fitted_codec())
         tallies, drawn = {}, []
         for code, count, seed in self._orders(n, label, random_state):
             found, tallies[self._name(code)] = self._met(code, count, seed, conditions)
@@ -121,13 +120,19 @@ class SamplingMixin(BaseEstimator):
 
     @own_surroundings
     def iter_samples(
-        self, n: int | Request, label: Any = None, *, chunk_size: int = 65536, random_state: Any = None
+        self,
+        n: int | Request,
+        label: Any = None,
+        *,
+        chunk_size: int = 65536,
+        random_state: Any = None,
+        where: Mapping[Any, Any] | None = None,
     ) -> Iterator[Samples]:
         """Draw any number of samples in constant memory, a chunk at a time.
 
         Parameters
         ----------
-        n, label, random_state
+        n, label, random_state, where
             As in `sample`. The samples are the same for each run with the same
             seed and chunk size, but not those that `sample` returns.
         chunk_size : int, default=65536
@@ -148,13 +153,15 @@ class SamplingMixin(BaseEstimator):
         [10, 10, 5]
         """
         chunk_size = options.integer("chunk_size", chunk_size, 1)
+        conditions = None if where is None else Where(where, self._fitted_codec())
         orders = self._orders(n, label, random_state)
 
         @own_surroundings
         def chunks() -> Iterator[Samples]:
             for code, count, seed in orders:
                 for start in range(0, count, chunk_size):
-                    rows, _ = self._drawn(code, min(chunk_size, count - start), child_seed(seed, "chunk", start))
+                    size, own = min(chunk_size, count - start), child_seed(seed, "chunk", start)
+                    rows, _ = self._met(code, size, own, conditions)
                     yield self.codec_.decode(rows), self._labels(np.full(len(rows), code, np.int64))
 
         return chunks()
@@ -205,6 +212,10 @@ class SamplingMixin(BaseEstimator):
 
     def _labels(self, codes: IntArray) -> Any:
         return None if self.label_codec_ is None else self.label_codec_.decode(codes)
+
+    def _fitted_codec(self) -> Any:
+        self._check_fitted()
+        return self.codec_
 
     def _empty(self) -> Any:
         return self._nothing(self.codec_)

@@ -52,7 +52,8 @@ class ScoringMixin(Modality, SamplingMixin):
         ndarray of shape (n_samples,), float64
             Higher is more like the training data; the sign turned, an anomaly
             score. It tells how real a row is, not which class it is of:
-            compare rows, not claims.
+            compare rows, not claims. Columns of a table that a rule determines are not looked at, for the networks do
+            not have them: ``gan.rules_.holds(X)`` tells which rows break a rule.
 
         Raises
         ------

@@ -21,7 +21,8 @@ from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.exceptions import InvalidParameterError
 from ganaug.game import Plan
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
-from ganaug.rules import Rules
+from ganaug.rules import Rules, as_rule
+from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
 from ganaug.seeding import child_seed
 from ganaug.threads import alone
@@ -93,7 +94,7 @@ class TabularGAN(BaseGAN):
         objects such as ``Order("start", "end")``, or a callable that takes the table and returns a mask of the rows
         that keep it; they replace what would be found, and ``[*find_rules(X), ...]`` adds to it. Synthetic rows keep
         them by construction wherever the table can be rewritten so that they cannot be broken; the rest is refused
-        by ``curate``.
+        by ``curate``. A model file holds no functions: ``save`` says which it leaves out.
     min_probability : float or "auto", default="auto"
         Where ``curate`` holds "other_class": class-balanced probability that the forest of "other_class" must give
         to the row's own class. "auto" is 0.6, or more where the classes lie apart: what a quarter of the class's
@@ -267,10 +268,14 @@ class TabularGAN(BaseGAN):
         """The rules that are kept; empty where the table has none."""
         self._check_fitted()
         found: Rules = self.codec_.rules_
-        return found
+        more = [as_rule(function)._with(kept=GUARDED) for function in self._functions(self.codec_)]
+        return Rules([*found, *more], found.grids, found.skipped) if more else found
+
+    def _left_out(self) -> tuple[str, ...]:
+        return self.rules_.dropped
 
     def _functions(self, codec: RuledTableCodec) -> list[Any]:
-        """Rules that are functions, where the codec has been through a state, which holds none."""
+        """Rules that are functions, where the codec comes from a file, which holds none."""
         given = checked_rules(self.rules)
         return [] if codec.functions or isinstance(given, str) else [rule for rule in given if is_function(rule)]
 

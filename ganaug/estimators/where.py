@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,20 +25,39 @@ Bits = npt.NDArray[np.bool_]
 TRIES, FEWEST_TRIES, MOST_TRIES = 500, 100_000, 2_000_000
 # Rows of one draw.
 AT_ONCE, LEAST_AT_ONCE = 65_536, 512
+# Containers of values of which a row must have one.
+_MANY = (list, set, frozenset, range, np.ndarray, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
 
 
 @dataclass(frozen=True)
 class _Condition:
-    """What one column must be."""
+    """What one column must be: within one of some intervals, missing, or what a function says."""
 
     name: Any
     place: int
     text: str
-    test: Callable[[pd.Series], Any]
+    ends: tuple[tuple[Any, Any], ...] = ()
+    missing: bool = False
+    function: Callable[[pd.Series], Any] | None = None
 
     def holds(self, table: pd.DataFrame) -> Bits:
-        found = self.test(table.iloc[:, self.place])
-        return np.asarray(pd.Series(found).fillna(False), dtype=bool)
+        column = table.iloc[:, self.place]
+        if self.function is not None:
+            return self._said(self.function(column), len(column))
+        there = column.notna().to_numpy(bool)
+        found, values = ~there & self.missing, _comparable(column[there])
+        for low, high in self.ends:
+            found[there] |= _within(values, low, high)
+        return found
+
+    def _said(self, mask: Any, n: int) -> Bits:
+        found = np.asarray(pd.Series(mask).fillna(False)) if np.ndim(mask) == 1 else np.asarray(mask)
+        if found.shape != (n,) or (n and found.dtype.kind not in "bO"):
+            raise InvalidDataError(
+                f"where: the function for column {self.name!r} returned an array of shape {found.shape} and dtype "
+                f"{found.dtype} for {n} rows; let it return True or False for each row"
+            )
+        return found.astype(bool)
 
 
 class Where:
@@ -80,9 +100,9 @@ class Where:
             if name not in places:
                 raise InvalidParameterError(f"where: there is no column {name!r}; the columns are {list(places)[:20]}")
             place = places[name]
-            condition = _condition(name, place, wanted)
             values, every = codec.possible_values(place)
-            _refuse_impossible(condition, wanted, values, every, summaries[place]["missing"])
+            condition = _condition(name, place, wanted, values)
+            _refuse_impossible(condition, values, every, summaries[place]["missing"])
             self.conditions.append(condition)
 
     def holds(self, table: Any) -> Bits:
@@ -124,7 +144,7 @@ def drawn_where(
         If the bound on drawing is reached before there are enough; it tells how many meet each condition.
     """
     most = min(MOST_TRIES, max(FEWEST_TRIES, TRIES * n))
-    kept, found, tried, total, round_, shares = [], 0, 0, Tally(), 0, ""
+    kept, found, tried, total, round_, refused, shares = [], 0, 0, Tally(), 0, 0, ""
     while found < n:
         if tried >= most:
             raise InvalidDataError(
@@ -135,7 +155,9 @@ def drawn_where(
         count = min(max(math.ceil(1.2 * (n - found) / rate), LEAST_AT_ONCE), AT_ONCE, most - tried)
         rows, tally = draw(count, child_seed(seed, "where", round_))
         table = decode(rows)
-        good, shares = np.flatnonzero(where.holds(table))[: n - found], where.shares(table)
+        good, shares = np.flatnonzero(where.holds(table)), where.shares(table)
+        refused += len(rows) - len(good)
+        good = good[: n - found]
         kept.append(rows[good])
         found += len(good)
         tried += count
@@ -144,9 +166,9 @@ def drawn_where(
         total.kept += tally.kept
         total.taken_anyway += tally.taken_anyway
         total.copies_unchecked |= tally.copies_unchecked
-        for rule, count in tally.rejected.items():
-            total.rejected[rule] += count
-    refused, total.kept = total.kept - n, n
+        for rule, times in tally.rejected.items():
+            total.rejected[rule] += times
+    total.kept = n
     return np.concatenate(kept), total, refused
 
 
@@ -166,42 +188,108 @@ def _is_missing(value: Any) -> bool:
     )
 
 
-def _condition(name: Any, place: int, wanted: Any) -> _Condition:
+def _condition(name: Any, place: int, wanted: Any, like: pd.Series) -> _Condition:
+    """A condition as the user writes it, its values in the type of the column's own."""
     if callable(wanted):
-        return _Condition(name, place, f"{name} as the function asks", wanted)
+        return _Condition(name, place, f"{name} as the function asks", function=wanted)
     if isinstance(wanted, tuple):
         if len(wanted) != 2 or all(end is None for end in wanted):
             raise InvalidParameterError(f"where: {name!r} is {wanted!r}; give (low, high), one of which may be None")
-        low, high = wanted
-        if low is not None and high is not None and not low <= high:
-            raise InvalidParameterError(f"where: {name!r} is {wanted!r}, which no value is within; give (low, high)")
+        low, high = (None if end is None else _converted(name, end, like) for end in wanted)
         text = f"{name} from {'any' if low is None else low} to {'any' if high is None else high}"
-        return _Condition(name, place, text, lambda column: _within(column, low, high))
-    if _is_many(wanted):
+        if low is not None and high is not None and not _is_up(low, high, like):
+            raise InvalidParameterError(f"where: {name!r} is {wanted!r}, which no value is within; give (low, high)")
+        return _Condition(name, place, text, ((low, high),))
+    if isinstance(wanted, _MANY):
         values = list(wanted)
-        return _Condition(name, place, f"{name} in {values}", lambda column: column.isin(values))
+        each = [_converted(name, value, like) for value in values if not _is_missing(value)]
+        missing = len(each) < len(values)
+        return _Condition(name, place, f"{name} in {values}", tuple((v, v) for v in each), missing)
     if _is_missing(wanted):
-        return _Condition(name, place, f"{name} missing", lambda column: column.isna())
-    return _Condition(name, place, f"{name} = {wanted}", lambda column: column == wanted)
-
-
-def _within(column: pd.Series, low: Any, high: Any) -> Any:
-    values = column.astype(column.cat.categories.dtype) if isinstance(column.dtype, pd.CategoricalDtype) else column
-    found = values.notna()
-    try:
-        if low is not None:
-            found &= values >= low
-        if high is not None:
-            found &= values <= high
-    except TypeError as error:
+        return _Condition(name, place, f"{name} missing", missing=True)
+    if isinstance(wanted, Mapping) or np.ndim(wanted) > 0:
         raise InvalidParameterError(
-            f"where: column {column.name!r} of dtype {column.dtype} cannot be compared with {(low, high)!r}; give a "
-            "value, or a list of values"
+            f"where: {name!r} is {wanted!r}; give a value, a list of values, a pair (low, high), None for missing, or "
+            "a function of the column"
+        )
+    value = _converted(name, wanted, like)
+    return _Condition(name, place, f"{name} = {wanted}", ((value, value),))
+
+
+def _converted(name: Any, value: Any, like: pd.Series) -> Any:
+    """A value that can be compared with those of a column: dates and durations may be text.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the column.
+    """
+    values = _comparable(like)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        levels = values.cat.categories.tolist()
+        if value not in levels:
+            raise InvalidParameterError(f"where: column {name!r} has no level {value!r}; its levels are {levels[:10]}")
+        return value
+    kind, first = getattr(values.dtype, "kind", "O"), values.iloc[0] if len(values) else None
+    try:
+        if kind == "M" or isinstance(first, dt.datetime):
+            zone, moment = getattr(first, "tzinfo", None), _moment(value)
+            moment = moment.tz_localize(zone) if zone is not None and moment.tzinfo is None else moment
+            bool(first >= moment)  # raises where one has a time zone and the other has not
+            return moment
+        if isinstance(first, dt.date):
+            return _moment(value).date()
+        if kind == "m":
+            if isinstance(value, (bool, int, float, np.number)):
+                raise ValueError("a number is no duration")
+            return pd.Timedelta(value)
+        if kind in "biuf" and isinstance(value, (str, bytes, complex)):
+            raise TypeError("that is no number")
+        if first is not None:
+            bool(first >= value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidParameterError(
+            f"where: column {name!r} holds {like.dtype}, such as {first}, which cannot be compared with {value!r}; "
+            "give what the column could hold"
         ) from error
+    return value
+
+
+def _moment(value: Any) -> pd.Timestamp:
+    if isinstance(value, (bool, int, float, np.number)):
+        raise ValueError("a number is no date")
+    moment = pd.Timestamp(value)
+    if moment is pd.NaT:
+        raise ValueError("no date")
+    return moment
+
+
+def _comparable(column: pd.Series) -> pd.Series:
+    """Categories as values, but for ordered ones, which have an order of their own."""
+    if isinstance(column.dtype, pd.CategoricalDtype) and not column.cat.ordered:
+        return column.astype(column.cat.categories.dtype)
+    return column
+
+
+def _within(values: pd.Series, low: Any, high: Any) -> Bits:
+    """Which values, none of them missing, lie between two others, either of which may be None."""
+    if low is high:
+        return np.asarray(values == low, dtype=bool)
+    found = np.ones(len(values), bool)
+    for bound, sign in ((low, "ge"), (high, "le")):
+        if bound is not None:
+            found &= np.asarray(getattr(values, sign)(bound), dtype=bool)
     return found
 
 
-def _refuse_impossible(condition: _Condition, wanted: Any, values: pd.Series, every: bool, missing: bool) -> None:
+def _is_up(low: Any, high: Any, like: pd.Series) -> bool:
+    if isinstance(like.dtype, pd.CategoricalDtype) and like.cat.ordered:
+        places = [like.cat.categories.get_loc(end) for end in (low, high)]
+        return bool(places[0] <= places[1])
+    return bool(low <= high)
+
+
+def _refuse_impossible(condition: _Condition, values: pd.Series, every: bool, missing: bool) -> None:
     """Raise where the column has no such value.
 
     Parameters
@@ -211,25 +299,33 @@ def _refuse_impossible(condition: _Condition, wanted: Any, values: pd.Series, ev
     missing : bool
         Whether it has missing values.
     """
-    if callable(wanted):
+    if condition.function is not None or (condition.missing and missing):
         return
-    if not isinstance(wanted, (tuple, list, set, frozenset)) and _is_missing(wanted):
-        if not missing:
-            raise InvalidParameterError(f"where: no row can meet it: column {condition.name!r} has no missing values")
-        return
+    name = condition.name
+    if condition.missing and not condition.ends:
+        raise InvalidParameterError(f"where: no row can meet it: column {name!r} has no missing values")
+    values = _comparable(values)
     if every:
-        possible, has = bool(np.asarray(condition.test(values)).any()), f"has the values {values.tolist()[:10]}"
+        possible = any(_within(values, low, high).any() for low, high in condition.ends)
+        has = f"has the values {values.tolist()[:10]}"
     else:
-        ends = [wanted] if isinstance(wanted, tuple) else [(v, v) for v in (wanted if _is_many(wanted) else [wanted])]
+        smallest, largest = values.iloc[0], values.iloc[-1]
+        whole = getattr(values.dtype, "kind", "O") in "iu"
+        ends = [_whole(low, high) if whole else (low, high) for low, high in condition.ends]
         possible = any(
-            (low is None or bool(_within(values.iloc[1:], low, None).any()))
-            and (high is None or bool(_within(values.iloc[:1], None, high).any()))
+            (low is None or low <= largest)
+            and (high is None or high >= smallest)
+            and (low is None or high is None or low <= high)
             for low, high in ends
         )
-        has = f"runs from {values.iloc[0]} to {values.iloc[1]}"
+        has = f"runs from {smallest} to {largest}" + (" in whole numbers" if whole else "")
     if not possible:
-        raise InvalidParameterError(f"where: no row can meet {condition.text!r}: column {condition.name!r} {has}")
+        raise InvalidParameterError(f"where: no row can meet {condition.text!r}: column {name!r} {has}")
 
 
-def _is_many(wanted: Any) -> bool:
-    return isinstance(wanted, (list, set, frozenset))
+def _whole(low: Any, high: Any) -> tuple[Any, Any]:
+    """The whole numbers of an interval."""
+    return (
+        low if low is None or math.isinf(low) else math.ceil(low),
+        high if high is None or math.isinf(high) else math.floor(high),
+    )

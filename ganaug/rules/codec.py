@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,8 @@ def checked_rules(rules: Any) -> str | list[Any]:
     """
     if rules is None or (isinstance(rules, str) and rules == AUTO):
         return [] if rules is None else AUTO
-    given = list(rules) if isinstance(rules, Iterable) and not isinstance(rules, (str, dict)) else None
+    # an iterator would be empty at its second use
+    given = list(rules) if isinstance(rules, Iterable) and not isinstance(rules, (str, dict, Iterator)) else None
     if given is None or not all(
         isinstance(rule, Rule) or (callable(rule) and not isinstance(rule, type)) for rule in given
     ):
@@ -226,3 +227,20 @@ class RuledTableCodec(PickledByState):
         if config["given"]:
             codec.rules = list(codec.rules_)
         return codec
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if "config" in state and self.functions:  # a pickle may hold them, a file may not
+            state["functions"] = [(i, rule) for i, rule in enumerate(self.rules_) if isinstance(rule, Custom)]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        functions = state.get("functions", ())
+        super().__setstate__({name: part for name, part in state.items() if name != "functions"})
+        if functions and self.rewriter is not None:
+            rules = list(self.rewriter.rules_)
+            for place, rule in functions:
+                rules.insert(place, rule)
+            self.rewriter.rules_ = Rules(rules, self.rewriter.rules_.grids, self.rewriter.rules_.skipped)
+            self.rules = rules
+            self._learnt()
