@@ -308,7 +308,7 @@ def judge():
     X = X[:, :10]
     order = np.random.default_rng(0).permutation(len(X))
     train, test = order[:400], order[400:]
-    return gan(max_steps=200, width=64).fit(X[train], y[train]), X[test], y[test]
+    return gan(max_steps=600, width=64).fit(X[train], y[train]), X[test], y[test]
 
 
 def test_real_rows_score_above_rows_of_shuffled_columns(judge):
@@ -316,7 +316,7 @@ def test_real_rows_score_above_rows_of_shuffled_columns(judge):
     rng = np.random.default_rng(0)
     shuffled = np.stack([rng.permutation(column) for column in X.T], axis=1)
     real, fake = model.score_samples(X), model.score_samples(shuffled)
-    assert (real[:, None] > fake[None]).mean() > 0.8  # the area under the curve of an anomaly detector
+    assert (real[:, None] > fake[None]).mean() > 0.9  # the area under the curve of an anomaly detector
     assert real.shape == (len(X),) and real.dtype == np.float64
 
 
@@ -329,7 +329,7 @@ def test_without_labels_the_score_is_the_average_over_the_classes(judge):
     model, X, _ = judge
     weights = model.condition_counts_ / model.condition_counts_.sum()
     each = [model.score_samples(X, np.full(len(X), c)) for c in (0, 1)]
-    np.testing.assert_allclose(model.score_samples(X), weights @ each)
+    np.testing.assert_allclose(model.score_samples(X), weights @ each, atol=2e-9)  # scores have nine decimals
 
 
 def test_a_score_does_not_depend_on_the_rows_beside(judge):
