@@ -648,7 +648,7 @@ def write_page(text, start, end):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kinds", nargs="*", choices=[*CASES, []], help="all by default")
     parser.add_argument("--quick", action="store_true", help="one case in a hundred")
     parser.add_argument("--cases", type=int, help="so many of each kind")

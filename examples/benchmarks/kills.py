@@ -216,7 +216,7 @@ def page(rows, command):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="*", choices=[*RUNS, []], help="all by default")
     parser.add_argument("--quick", action="store_true", help="a tenth of the kills")
     parser.add_argument("--kills", type=int, help="so many in all")
