@@ -202,6 +202,15 @@ def test_a_column_is_judged_beside_its_own_floor(n):
     assert found.columns == ("sex",)
 
 
+def test_decimals_alone_are_no_distance_of_a_column():
+    rng = np.random.default_rng(0)
+    real, fake = (pd.DataFrame({"n": rng.integers(1, 3, 300) * 1.0, "x": rng.normal(size=300)}) for _ in range(2))
+    noisy = fake.assign(n=fake["n"] + rng.normal(0, 0.001, 300))
+    assert columns_over(evaluate(real, noisy, metrics=["ks_distance"], n_resamples=0))["n"] < 0.08
+    moved = fake.assign(n=fake["n"] + rng.normal(0, 0.1, 300))
+    assert columns_over(evaluate(real, moved, metrics=["ks_distance"], n_resamples=0))["n"] > 0.2
+
+
 @pytest.mark.parametrize("levels", [2, 3, 12, 60])
 def test_chance_alone_turns_no_light(levels):
     """Many tables of few rows, many columns of each: none is called off."""

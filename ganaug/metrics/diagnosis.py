@@ -372,7 +372,8 @@ def _copying(facts: _Facts) -> Finding | None:
     copies = LIMITS["copies"].judge("copies", _surely_over(facts, "near_copies"))
     high = facts.of_floor("authenticity", "high")
     noisy = None
-    if facts.over_floor("authenticity") < -(LIMITS["copies"].bad or 0.0):
+    # of a few samples over and over it says little: each is near some row
+    if _repeats(facts) is None and facts.over_floor("authenticity") < -(LIMITS["copies"].bad or 0.0):
         noisy = LIMITS["authentic"].judge("authentic", facts.of_floor("authenticity") if high != high else high)
     told = [judged for judged in (copies, noisy) if judged is not None]
     if not told:

@@ -280,7 +280,9 @@ def _content(
         ],
         "data": data,
         "metrics": metrics,
-        "classes": [_class_section(c, sides.kind, metrics, of_classes.get(c["label"], [])) for c in made],
+        "classes": [
+            _class_section(c, sides.kind, metrics, of_classes.get(c["label"], []), lights["utility"]) for c in made
+        ],
         "columns": _columns(sides, metrics) if is_table else [],
         "pairs": pair_summaries(sides, wanted=[(p["first"], p["second"]) for p in worst], seed=seed)
         if is_table
@@ -328,15 +330,17 @@ def _about(name: str) -> dict[str, Any]:
 
 
 def _class_section(
-    counts: Mapping[str, Any], kind: str, metrics: Mapping[str, Any], findings: Sequence[Finding]
+    counts: Mapping[str, Any], kind: str, metrics: Mapping[str, Any], findings: Sequence[Finding], utility: str
 ) -> dict[str, Any]:
     """Of one class: what its own samples say, as far as there are enough."""
     label = counts["label"]
     own = _of_class(metrics, label)
-    over = columns_over(own)
+    over, lights = columns_over(own), traffic_lights(own, findings)
+    if lights["utility"] == "good":  # which is judged of all classes together
+        lights["utility"] = utility
     return {
         **counts,
-        "lights": traffic_lights(own, findings),
+        "lights": lights,
         "findings": [asdict(finding) for finding in findings],
         "advice": words.advice_for_class(kind, label, counts["n_real"]),
         "worst_columns": sorted(over, key=lambda name: -over[name])[:WORST_OF_CLASS],
