@@ -79,7 +79,7 @@ def drawn(model, *conditions, n=12):
         (["income is not missing"], lambda f: f["income"].notna()),
         (["close>=50", "open <= 60"], lambda f: (f["close"] >= 50) & (f["open"] <= 60)),
     ],
-    ids=str,
+    ids=lambda given: " and ".join(given) if isinstance(given, list) else "rows",
 )
 def test_conditions(model, here, conditions, check):
     new = drawn(model, *conditions)
