@@ -57,7 +57,6 @@ class ClassKernel:
         blocks: Sequence[Block],
         bandwidth: float,
         sizes: Sequence[int] | None = None,
-        spreads: Sequence[FloatArray] | None = None,
     ) -> ClassKernel | None:
         """Measure some of the classes.
 
@@ -76,9 +75,6 @@ class ClassKernel:
         sizes : sequence of int, optional
             For each of ``conditions``, of how many rows the width is that of the rule; the rows given by default.
             Samples of a generator have the shape of a class, and give no row of it away, but are as many as one likes.
-        spreads : sequence of ndarray of shape (width,), optional
-            For each of ``conditions`` the standard deviations of the real class, where the rows given are a generator's
-            and theirs too small. Rounded, at most halved or doubled: they say nothing of one row.
 
         Returns
         -------
@@ -99,8 +95,6 @@ class ClassKernel:
                 size = len(own) if sizes is None else sizes[place]
                 widths[place] = bandwidth * (4 / ((d + 2) * size)) ** (1 / (d + 4))
                 roots[place] = widths[place] * _root(own if len(own) > 1 else numbers)
-                if spreads is not None:
-                    roots[place] *= _ratios(spreads[place][columns], own.std(0))
         return cls(columns, np.asarray(conditions, np.int64), centres, roots, widths)
 
     def smeared(self, rows: FloatArray, condition: int, rng: torch.Generator) -> FloatArray:
@@ -155,13 +149,6 @@ def _numbers(blocks: Sequence[Block]) -> IntArray:
     """Columns of an encoded row that hold numbers."""
     places = [range(b.start, b.stop) for b in blocks if b.tag == "scalar"]
     return np.fromiter((column for part in places for column in part), np.int64)
-
-
-def _ratios(wanted: FloatArray, own: FloatArray) -> FloatArray:
-    """What one spread is of another, to a quarter of an octave. (d,), (d,) -> (d,)."""
-    ratio = np.where((wanted > 0) & (own > 0), wanted / np.maximum(own, 1e-6), 1.0)
-    rounded: FloatArray = np.exp2(np.rint(4 * np.log2(np.clip(ratio, 0.5, 2.0))) / 4).astype(np.float32)
-    return rounded
 
 
 def _root(rows: FloatArray) -> FloatArray:

@@ -321,11 +321,7 @@ class TabularGAN(BaseGAN):
         blocks, sizes = prepared.codec.blocks, self.condition_counts_[asked].tolist()
         if self.smoothing > 0:
             rows, of = self._candidates(asked, max(FEWEST_CANDIDATES, CANDIDATES // len(asked)), "kernel")
-            y = conditions.of_codes(prepared.y)
-            spreads = [prepared.x[y == condition].std(0) for condition in asked]
-            self.kernel_ = ClassKernel.fit(
-                np.concatenate(rows), of, asked, blocks, float(self.smoothing), sizes, spreads
-            )
+            self.kernel_ = ClassKernel.fit(np.concatenate(rows), of, asked, blocks, float(self.smoothing), sizes)
         if self.curator_ is not None and self.curator_.forest is not None:
             every = range(conditions.count)
             rows, _ = self._candidates(every, max(FEWEST_CANDIDATES, CANDIDATES // len(every)), "forest")
