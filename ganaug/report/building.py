@@ -210,8 +210,7 @@ def _checked_rules(broken: Any) -> list[tuple[str, float, float]]:
         if not isinstance(text, str) or not all(isinstance(s, (int, float)) and 0 <= s <= 1 for s in (real, fake)):
             raise InvalidParameterError(
                 f"broken_rules holds {rule!r}; give (rule in words, share of real rows that break it, share of "
-                f"synthetic "
-                "rows that do), shares from 0 to 1"
+                "synthetic rows that do), shares from 0 to 1"
             )
         found.append((text, float(real), float(fake)))
     return found
