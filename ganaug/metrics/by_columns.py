@@ -245,7 +245,7 @@ def _kept_within(c: Comparison) -> dict[str, float]:
             own[rows.y == code] = dependence.ranks(table[rows.y == code])
         ranked.append(own)
     real, fake = ranked
-    pairs, n = dependence.upper(real.shape[1]), counts[large]
+    pairs, n = dependence.upper(of_real.shape[1]), counts[large]
     noise = float((n**2 / (n - 1)).sum() / n.sum() ** 2)
 
     def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:

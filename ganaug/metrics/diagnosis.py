@@ -447,7 +447,7 @@ def _dependence(facts: _Facts) -> Finding | None:
     if facts.columns_off() >= WRONG_COLUMNS or _repeats(facts) is not None:
         return None  # then nothing can be said of pairs of columns
     over_all, within = facts.surely_lost(), facts.surely_lost("_within")
-    kept = LIMITS["kept"].judge("kept", within if not over_all <= within else over_all)
+    kept = LIMITS["kept"].judge("kept", within if within < over_all or over_all != over_all else over_all)
     joint = None
     if facts.columns_off() < STRANGE_COLUMNS:
         joint = LIMITS["joint"].judge("joint", facts.over_floor("contingency_distance"))

@@ -205,12 +205,12 @@ def _counts(labels: Any) -> dict[str, int]:
 def _checked_rules(broken: Any) -> list[tuple[str, float, float]]:
     found = []
     for rule in () if broken is None else broken:
-        text, real, fake = rule if isinstance(rule, (tuple, list)) and len(rule) == 3 else (None, None, None)
+        parts: Any = rule if isinstance(rule, (tuple, list)) and len(rule) == 3 else (None, None, None)
+        text, real, fake = parts
         if not isinstance(text, str) or not all(isinstance(s, (int, float)) and 0 <= s <= 1 for s in (real, fake)):
             raise InvalidParameterError(
                 f"broken_rules holds {rule!r}; give (rule in words, share of real rows that break it, share of "
-                f"synthetic "
-                "rows that do), shares from 0 to 1"
+                "synthetic rows that do), shares from 0 to 1"
             )
         found.append((text, float(real), float(fake)))
     return found
@@ -219,7 +219,7 @@ def _checked_rules(broken: Any) -> list[tuple[str, float, float]]:
 def without_real(content: dict[str, Any]) -> dict[str, Any]:
     """The same dict without any single real sample, and without samples that all but repeat one."""
     samples = [{**s, "real": None} for s in content["neighbours"]["samples"] if not s["copy"]]
-    points = {"points": {"real": [[], []]}}
+    points: dict[str, dict[str, Any]] = {"points": {"real": [[], []]}}
     return {
         **content,
         "hides_real": True,

@@ -107,7 +107,7 @@ def _is_quick(generator: Any, X: Any, codes: npt.NDArray[np.int64]) -> bool:
 def _refitted(generator: Any, X: Any, y: Any, y_syn: pd.Series, seed: int) -> tuple[Any, Any]:
     """As many samples of each class by the same kind of generator, which saw these rows only."""
     again = clone(generator)
-    plain = {"random_state": child_seed(seed, "again") % 2**31, "verbose": False, "warm_start": False}
+    plain: dict[str, Any] = {"random_state": child_seed(seed, "again") % 2**31, "verbose": False, "warm_start": False}
     if "checkpoint" in again.get_params():
         plain["checkpoint"] = None
     again.set_params(**plain).fit(X, y)
