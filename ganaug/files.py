@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 # A temporary file that says nothing of a living process is removed after so many seconds without a change.
-VERY_OLD = 7 * 24 * 3600.0
+VERY_OLD = 30 * 24 * 3600.0
 # `.ganaug-<host>-<pid>-<start>-<random><suffix>`
 _TEMPORARY = re.compile(r"\.ganaug-([0-9a-f]{8})-([0-9]{1,10})-([0-9a-f]{1,16})-[0-9a-f]{8}(\..*)?", re.DOTALL)
 # What earlier versions wrote: nothing in the name says whose it is.
@@ -177,7 +177,7 @@ def remove_leftovers(folder: Path) -> None:
 
     Those of a process on this machine go if it is dead, or if its number is now another
     process's. Those of other machines, and all that do not say whose they are, go when
-    they are a week old. Symbolic links are left alone, and so is what cannot be removed.
+    they are a month old. Symbolic links are left alone, and so is what cannot be removed.
 
     Parameters
     ----------

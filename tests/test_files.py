@@ -128,7 +128,7 @@ def test_what_does_not_say_whose_it_is_goes_when_it_is_old(tmp_path, name):
     path.write_text("half")
     remove_leftovers(tmp_path)
     assert path.exists()
-    os.utime(path, (time.time() - 8 * 24 * 3600,) * 2)
+    os.utime(path, (time.time() - 31 * 24 * 3600,) * 2)
     remove_leftovers(tmp_path)
     assert not path.exists()
 

@@ -204,12 +204,18 @@ def real_images():
     return TensorDataset(torch.from_numpy(pictures(3, 8, 8)), torch.from_numpy(LABELS))
 
 
+@functools.cache
 def channels_first():
     return ganaug.ImageGAN(**QUICK).fit(pictures(3, 8, 8), LABELS)
 
 
 def blended():
     return ganaug.BlendedDataset(real_images(), channels_first(), seed=0)
+
+
+def saved(name, folder):
+    fitted(name).save(folder / name)
+    return folder / name
 
 
 def after(thing, *calls):
@@ -233,33 +239,33 @@ def doors(tmp_path):
     """Name of each door -> what is called, which returns what it gives."""
     found = {}
     for name, (make, data) in {**GENERATORS, **VARIANTS}.items():
-        own = functools.partial(copied, name)
+        own, kind = functools.partial(copied, name), getattr(ganaug, name, None)
         found |= {
             f"{name}.fit": lambda make=make, data=data: make().fit(data(), LABELS),
+            f"{name}.sample": lambda own=own: own().sample(4, label=1),
+        }
+        if kind is None:
+            continue
+        found |= {
             f"{name}.prepare": lambda make=make, data=data: vars(make().prepare(data(), LABELS))["x"],
             f"{name}.fit_prepared": lambda make=make, data=data: prepared_first(make(), data()),
-            f"{name}.sample": lambda own=own: own().sample(4, label=1),
             f"{name}.iter_samples": lambda own=own: list(own().iter_samples(5, label=1, chunk_size=2)),
         }
-        if hasattr(fitted(name), "score_samples"):
+        if hasattr(kind, "score_samples"):
             found[f"{name}.score_samples"] = lambda own=own, data=data: own().score_samples(data())
             found[f"{name}.features"] = lambda own=own, data=data: own().features(data(), LABELS)
-        if hasattr(fitted(name), "save"):
+        if hasattr(kind, "save"):
             found[f"{name}.save"] = lambda own=own: file_of(own().save, tmp_path)
-            own().save(tmp_path / name)
-            found[f"{name}.load"] = lambda own=own, name=name: type(own()).load(tmp_path / name)
+            found[f"{name}.load"] = lambda name=name, kind=kind: kind.load(saved(name, tmp_path))
     translator = functools.partial(copied, "ImageTranslator")
-    fitted("TabularGAN").save(tmp_path / "table.safetensors")
-    fitted("ImageGAN").save(tmp_path / "images.safetensors")
-    pool().save(tmp_path / "images.pool")
     found |= {
         "ImageTranslator.translate": lambda: translator().translate(pictures(8, 8)[:3]),
         "ImageTranslator.set_sources": lambda: translator().set_sources(pictures(8, 8)[::-1], LABELS).sample(3),
         "find_rules": lambda: [str(rule) for rule in ganaug.find_rules(ruled(), max_time=60)],
         "Rules.holds": lambda: rules().holds(ruled()),
         "Rules.check": lambda: rules().check(ruled()),
-        "load": lambda: ganaug.load(tmp_path / "table.safetensors").sample(3, random_state=1),
-        "load images": lambda: ganaug.load(tmp_path / "images.safetensors").sample(3, random_state=1),
+        "load": lambda: ganaug.load(saved("TabularGAN", tmp_path)).sample(3, random_state=1),
+        "load images": lambda: ganaug.load(saved("ImageGAN", tmp_path)).sample(3, random_state=1),
         "balance": lambda: [ganaug.balance(real_images(), channels_first(), seed=0)[i] for i in (0, -1)],
         "GANOversampler.fit": lambda: oversampler().fit(table(), LABELS).generators_[1],
         "GANOversampler.fit_resample": lambda: oversampler().fit_resample(table(), LABELS),
@@ -288,7 +294,9 @@ def doors(tmp_path):
         "BlendedDataset.sample_weights": lambda: blended().sample_weights(synthetic_share=0.5),
         "ShareBatchSampler.__iter__": lambda: list(ShareBatchSampler(blended(), batch_size=8)),
         "SamplePool.generate": lambda: transforms.SamplePool.generate(fitted("ImageGAN"), 4).take(np.arange(8)),
-        "SamplePool.open": lambda: transforms.SamplePool.open(tmp_path / "images.pool").take(np.arange(8)),
+        "SamplePool.open": lambda: transforms.SamplePool.open(pool().save(tmp_path / "images.pool").path).take(
+            np.arange(8)
+        ),
         "SamplePool.save": lambda: file_of(pool().save, tmp_path),
         "SamplePool.pick": lambda: pool().pick([0, 1, 1], np.random.default_rng(0)),
         "SyntheticBlend.__call__": lambda: transforms.SyntheticBlend(pool(), share=0.5)(*batch()),
@@ -298,12 +306,14 @@ def doors(tmp_path):
         "SyntheticMixUp.__call__": lambda: transforms.SyntheticMixUp(pool())(*batch()),
         "metrics.as_features": lambda: metrics.as_features(table(), table()),
         "metrics.evaluate": lambda: metrics.evaluate(
-            numbers()[:40], others(), LABELS[:40], LABELS, numbers()[40:], LABELS[40:], n_resamples=5
+            numbers()[:40], others(), LABELS[:40], LABELS, numbers()[40:], LABELS[40:], n_resamples=2
         ),
         "metrics.evaluate of tables": lambda: metrics.evaluate(
             table(), table()[::-1], n_resamples=2, metrics="fidelity"
         ),
-        "metrics.diagnose": lambda: str(metrics.diagnose(metrics.evaluate(numbers(), others(), n_resamples=5))),
+        "metrics.diagnose": lambda: str(
+            metrics.diagnose(metrics.evaluate(numbers(), others(), metrics="privacy", n_resamples=2))
+        ),
         "metrics.total_variation": lambda: metrics.total_variation(LABELS, LABELS[::-1] % 2),
         "metrics.missing_rate_difference": lambda: metrics.missing_rate_difference(table()["size"], table()["count"]),
         "metrics.ks_distance": lambda: metrics.ks_distance(numbers()[:, 0], others()[:, 0]),
