@@ -256,7 +256,7 @@ def _converted(name: Any, value: Any, like: pd.Series) -> Any:
     return value
 
 
-def _moment(value: Any) -> pd.Timestamp:
+def _moment(value: Any) -> Any:
     if isinstance(value, (bool, int, float, np.number)):
         raise ValueError("a number is no date")
     moment: Any = pd.Timestamp(value)
