@@ -230,7 +230,8 @@ def _converted(name: Any, value: Any, like: pd.Series) -> Any:
         if value not in levels:
             raise InvalidParameterError(f"where: column {name!r} has no level {value!r}; its levels are {levels[:10]}")
         return value
-    kind, first = getattr(values.dtype, "kind", "O"), values.iloc[0] if len(values) else None
+    kind: str = getattr(values.dtype, "kind", "O")
+    first: Any = values.iloc[0] if len(values) else None
     try:
         if kind == "M" or isinstance(first, dt.datetime):
             zone, moment = getattr(first, "tzinfo", None), _moment(value)
@@ -255,10 +256,10 @@ def _converted(name: Any, value: Any, like: pd.Series) -> Any:
     return value
 
 
-def _moment(value: Any) -> pd.Timestamp:
+def _moment(value: Any) -> Any:
     if isinstance(value, (bool, int, float, np.number)):
         raise ValueError("a number is no date")
-    moment = pd.Timestamp(value)
+    moment: Any = pd.Timestamp(value)
     if moment is pd.NaT:
         raise ValueError("no date")
     return moment
@@ -284,7 +285,7 @@ def _within(values: pd.Series, low: Any, high: Any) -> Bits:
 
 def _is_up(low: Any, high: Any, like: pd.Series) -> bool:
     if isinstance(like.dtype, pd.CategoricalDtype) and like.cat.ordered:
-        places = [like.cat.categories.get_loc(end) for end in (low, high)]
+        places: list[Any] = [like.cat.categories.get_loc(end) for end in (low, high)]
         return bool(places[0] <= places[1])
     return bool(low <= high)
 
