@@ -475,3 +475,57 @@ def test_harmed_state_is_refused(harm):
         config["columns"][0]["model"][1]["n_levels"] = 7
     with pytest.raises(ModelFileError):
         TableCodec.from_state(config, arrays).decode(np.zeros((1, 3)))
+
+
+# ---- many levels
+
+
+def zipf(levels, n, power=1.2):
+    share = 1 / np.arange(1, levels + 1) ** power
+    return rng().choice([f"level {k:05}" for k in range(levels)], n, p=share / share.sum())
+
+
+@pytest.mark.parametrize(("levels", "n"), [(33, 600), (60, 600), (60, 200), (40, 120)])
+def test_whatever_a_generator_says_of_many_levels_is_a_level(levels, n):
+    frame = pd.DataFrame({"c": [f"v{k % levels}" for k in range(n)], "x": rng().normal(size=n)})
+    codec = TableCodec().fit(frame)
+    model = codec._columns[0].model
+    assert model.n_top < levels  # also where all are frequent
+    states = np.repeat(np.arange(model.n_states), 20)
+    made = model.decode(rng(1).normal(size=(len(states), 4)).astype(np.float32), states)
+    assert set(made.values.tolist()) <= set(range(levels))
+    pd.testing.assert_frame_equal(codec.decode(codec.encode(frame))[["c"]], frame[["c"]])
+    pd.testing.assert_frame_equal(restored(codec).decode(garbage(codec)), codec.decode(garbage(codec)))
+
+
+@pytest.mark.parametrize(("levels", "power"), [(400, 1.2), (1500, 1.0), (3000, 1.5)])
+def test_levels_take_as_much_room_among_the_codes_as_they_have_rows(levels, power):
+    shops = zipf(levels, 20_000, power)
+    frame = pd.DataFrame({"shop": shops, "x": rng(1).normal(size=len(shops))})
+    codec = TableCodec().fit(frame, (rng(2).random(len(shops)) < 0.3).astype(int))
+    model = codec._columns[0].model
+    counts = frame["shop"].value_counts()
+    others = counts.iloc[model.n_top :]
+    Z = rng(3).normal(size=(20_000, 4)).astype(np.float32)  # what a generator says that has learnt nothing of a level
+    made = codec._columns[0].face.write(model.decode(Z, np.full(len(Z), model.n_top)))
+    drawn = pd.Series(made).value_counts().reindex(others.index).fillna(0) / len(Z)
+    real = others / others.sum()
+    rare = others <= others.median()
+    assert drawn[rare].sum() < 1.1 * real[rare].sum() + 0.02
+    assert (drawn - real).abs().sum() / 2 < 0.55
+    exact = codec.decode(codec.encode(frame))["shop"]
+    assert (exact == frame["shop"]).all()  # and no two share a code
+
+
+def test_a_hundred_thousand_levels_take_bounded_width_and_memory():
+    import tracemalloc
+
+    names = pd.Series([f"n{k % 100_000}" for k in range(250_000)])
+    frame = pd.DataFrame({"c": names, "x": rng().normal(size=len(names))})
+    tracemalloc.start()
+    codec = TableCodec().fit(frame)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert codec.width <= 16 + 2 + 4 + 1 and peak < 300e6, peak
+    model = codec._columns[0].model
+    assert all(len(np.unique(dimension)) == len(dimension) for dimension in model.codes.T)

@@ -253,6 +253,28 @@ def test_pages_are_written_from_results(script, tmp_path, monkeypatch):
     assert "3 of its 300 epochs were run" in page
 
 
+def test_likeness_tells_rows_of_the_class_from_others(script):
+    likeness = script(BENCHMARKS / "likeness.py")
+    rng = np.random.default_rng(0)
+
+    def rows(n, shift=0.0, rare=0.1):
+        kind = rng.choice(["a", "b", None], n, p=[0.9 - rare, rare, 0.1])
+        return pd.DataFrame(
+            {"x": rng.normal(shift, 1, n), "kind": kind, "spike": np.where(rng.random(n) < 0.2, 9.5, 0)}
+        )
+
+    train, held = rows(2000), rows(2000)
+    same, moved = ([rows(2000, *how) for _ in range(3)] for how in ((), (0.5, 0.0)))
+    one, other = (likeness.compare(train, held, drawn) for drawn in (same, moved))
+    assert all(abs(column["beyond"]) < 0.04 and not column["rare"] for column in one)
+    assert other[0]["beyond"] > 0.12 and [told[0] for told in other[1]["rare"]] == ["b"]
+    assert [column["states"] for column in one] == [0, 3, 2] and other[2]["rare"] == []
+    result = {"name": "planted", "class": "1", "rows": 2000, "columns": 3}
+    result |= {way: {"columns": found, "seconds": 1.0} for way, found in (("gan", one), ("oversampler", other))}
+    page = likeness.markdown([result], "python it.py")
+    assert "| planted | 1 | 2000 | 3 |" in page and "Both distances are reached" in page and "1 of 5" in page
+
+
 def test_tables_of_the_speed_test(script):
     speed = script(BENCHMARKS / "speed.py")
     X, y = speed.numeric_table()

@@ -3,7 +3,8 @@
 A level's code is a point in a few dimensions: what the other columns (and the
 labels) are like where it occurs, shrunken towards the whole, and how frequent it
 is. Levels that behave alike lie together, so a generator that is a little off
-the mark still names a sensible level.
+the mark still names a sensible level; and a level takes as much room among the
+codes as it has rows, so that one that is far off still names rare levels rarely.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ganaug.seeding import numpy_generator
 
 __all__ = ["ManyModel"]
 
-_TOP, _TOP_SHARE = 16, 0.005
+_TOP, _TOP_SHARE, _TOP_ROWS = 16, 0.005, 5
 _DIMENSIONS = 4
 _PRIOR_ROWS = 10.0
 _MAX_CONTEXT = 48
@@ -31,6 +32,8 @@ _NEAR_ENOUGH = 1.0
 # A level of fewer rows is coded as if they were like all others: its code would tell what its rows are like.
 _FEWEST_ROWS = 3
 _FAR = 10.0
+# Of the room of codes, what all levels have alike.
+_LEAST_ROOM = 0.02
 
 
 @dataclass(frozen=True)
@@ -99,11 +102,13 @@ class ManyModel:
         counts = np.bincount(plain.present(), minlength=n_levels)
         order = np.argsort(-counts, kind="stable")
         observed = order[: int((counts > 0).sum())]
-        n_top = int((counts[observed[:_TOP]] >= _TOP_SHARE * max(1, len(plain))).sum())
+        common = int((counts[observed[:_TOP]] >= max(_TOP_SHARE * len(plain), _TOP_ROWS)).sum())
+        n_top = max(0, min(common, len(observed) - 1))  # some level stands for the others
         part = plain.take(rows)
         features = [_mean_per_level(part, view, n_levels) for view in _views(context, labels, rng)]
         features.append(counts.astype(np.float64))
-        codes = [_distinct_scores(feature[observed], rng) for feature in features]
+        shares = np.where(np.arange(len(observed)) < n_top, 0, counts[observed])
+        codes = [_distinct_scores(feature[observed], shares, rng) for feature in features]
         points = np.stack(codes, axis=1).astype(np.float32)
         return cls(observed, points, n_top, n_levels, plain.missing is not None, int((counts == 1).sum()))
 
@@ -201,9 +206,13 @@ def _mean_per_level(plain: Plain, numbers: Array, n_levels: int) -> Array:
     return np.where(counts < _FEWEST_ROWS, mean, (sums + _PRIOR_ROWS * mean) / (counts + _PRIOR_ROWS))
 
 
-def _distinct_scores(feature: Array, rng: np.random.Generator) -> Array:
-    """Normal scores of ranks; ties fall in random order, so that no two levels share a code."""
+def _distinct_scores(feature: Array, rows: Array, rng: np.random.Generator) -> Array:
+    """Normal scores of the rows below each level, so that a level that few rows have takes little room.
+
+    Ties fall in random order and no level is without room, so that no two levels share a code.
+    """
     order = np.lexsort((rng.permutation(len(feature)), feature))
+    room = rows[order] / max(1, rows.sum()) + _LEAST_ROOM / len(feature)
     scores = np.empty(len(feature))
-    scores[order] = normal_scores((np.arange(len(feature)) + 0.5) / len(feature))
+    scores[order] = normal_scores((np.cumsum(room) - 0.5 * room) / room.sum())
     return scores
