@@ -116,6 +116,24 @@ def test_altered_labels_are_found_when_the_file_is_loaded(files, tmp_path, name,
             assert len(model.sample(3)[1]) == 3
 
 
+@pytest.mark.parametrize("name", ["frame", "images", "translator"])
+@pytest.mark.parametrize(("key", "value"), [("_seed", -1), ("_seed", 2**70), ("_n_draws", -5), ("n_steps_", True)])
+def test_numbers_that_count_nothing_are_found_when_the_file_is_loaded(files, tmp_path, name, key, value):
+    target = forged(files / f"{name}.model", tmp_path / "forged.model", put(key, value=value))
+    with pytest.raises(ModelFileError, match=key):
+        ganaug.load(target)
+
+
+@pytest.mark.parametrize("name", ["frame", "focus", "style", "translator"])
+@pytest.mark.parametrize("counts", [[2**62, 2**62], [0, 0], [-1, 5], [2**63 - 1, 1]])
+def test_counts_of_classes_are_found_when_the_file_is_loaded(files, tmp_path, name, counts):
+    def change(config, arrays):
+        arrays["class_counts"] = np.array(counts, np.int64)
+
+    with pytest.raises(ModelFileError, match="forged"):
+        ganaug.load(forged(files / f"{name}.model", tmp_path / "forged.model", change))
+
+
 def test_values_that_are_no_numbers_are_found_when_the_file_is_loaded(files, tmp_path):
     def change(config, arrays):
         name = next(name for name, array in arrays.items() if name.startswith("codec/") and array.dtype.kind == "f")

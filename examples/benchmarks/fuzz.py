@@ -194,7 +194,7 @@ def bent_arrays(arrays, rng):
         with np.errstate(all="ignore"):
             arrays[name] = array.astype(ODD_DTYPES[rng.integers(len(ODD_DTYPES))])
     elif how == 3:
-        arrays[name] = array[:-1] if array.ndim and len(array) else array.reshape(1)
+        arrays[name] = array[:-1] if array.ndim and len(array) else np.zeros((3, 1), array.dtype)
     elif how == 4:
         arrays[name] = np.concatenate([array, array]) if array.ndim else array[None]
     elif how == 5:

@@ -16,10 +16,12 @@ from ganaug.estimators.prepared import Conditions
 from ganaug.exceptions import ModelFileError
 from ganaug.state import expect
 
-__all__ = ["plain_parameters", "restored", "saved_parts"]
+__all__ = ["MOST_ROWS", "plain_parameters", "restored", "saved_parts", "take_plain"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+# What a file may count at most: sums of it are exact.
+MOST_ROWS = 2**48
 # Fitted attributes that are plain values, with their types.
 _PLAIN: dict[str, type] = {"n_steps_": int, "best_step_": int, "stop_reason_": str, "_seed": int, "_n_draws": int}
 
@@ -97,10 +99,7 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     columns = _part(arrays, "history")
     dtypes = {"step": np.int64}
     gan.history_ = pd.DataFrame({k: expect(columns, k, (None,), dtypes.get(k, np.float64)) for k in config["history"]})
-    for name, type_ in _PLAIN.items():
-        if type(config[name]) is not type_:
-            raise ModelFileError(f"{name}={config[name]!r} is no {type_.__name__}")
-        setattr(gan, name, config[name])
+    take_plain(gan, config, _PLAIN)
     gan.quality_ = float(expect(arrays, "quality", ()))
     gan.n_features_in_ = gan.codec_.n_features_
     if gan.codec_.feature_names_ is not None:
@@ -159,9 +158,18 @@ def _differ(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
     return (one.dtype, one.shape, one.tobytes()) != (other.dtype, other.shape, other.tobytes())
 
 
+def take_plain(found: Any, config: Mapping[str, Any], types: Mapping[str, type]) -> None:
+    """Set fitted attributes that are plain values: texts, and numbers that count something or are a seed."""
+    for name, type_ in types.items():
+        value = config[name]
+        if type(value) is not type_ or (type_ is int and not 0 <= value < 2**64):
+            raise ModelFileError(f"{name}={str(value)[:40]!r} is no {type_.__name__} of a fitted estimator")
+        setattr(found, name, value)
+
+
 def _counts(arrays: Arrays, name: str, n: int) -> npt.NDArray[Any]:
     counts = expect(arrays, name, (n,), np.int64)
-    if counts.min() < 0 or counts.sum() == 0:
+    if counts.min() < 0 or counts.max() > MOST_ROWS or counts.sum() == 0:
         raise ModelFileError(f"{name} {counts.tolist()[:5]} count no rows")
     return counts
 

@@ -140,6 +140,7 @@ def _try(found: Any) -> None:
         codes = np.arange(len(labels.classes_))
         if not np.array_equal(labels.encode(labels.decode(codes)), codes):
             raise ModelFileError("its labels do not come back as they went in")
+    found._counts(1, None, lambda: 0)()  # the shares of the classes
     if isinstance(found, ImageTranslator):
         one = codec.from_network(np.zeros((1, *codec.shape), np.float32))
         found.translate(codec.decode(one))

@@ -13,7 +13,7 @@ from ganaug.codecs import LabelCodec
 from ganaug.codecs.images import ImageCodec
 from ganaug.codecs.profiles import DataProfile
 from ganaug.estimators.flips import FlipCheck
-from ganaug.estimators.parts import plain_parameters
+from ganaug.estimators.parts import MOST_ROWS, plain_parameters, take_plain
 from ganaug.estimators.prepared import Conditions
 from ganaug.exceptions import ModelFileError
 from ganaug.networks.translation import cycle_players
@@ -73,14 +73,12 @@ def restored(kind: type[Any], config: Mapping[str, Any], arrays: Arrays) -> Any:
     labels = LabelCodec.from_state(config["labels"], _part(arrays, "labels"))
     source, target = (_checked_class(config, name, len(labels.classes_)) for name in ("source", "target"))
     design = _checked_design(kind, config)
-    for name, type_ in _PLAIN.items():
-        if type(config[name]) is not type_:
-            raise ModelFileError(f"{name}={config[name]!r} is no {type_.__name__}")
-        setattr(translator, name, config[name])
+    take_plain(translator, config, _PLAIN)
     translator.codec_, translator.label_codec_, translator.classes_ = codec, labels, labels.classes_
     translator.conditions_ = Conditions(labels.classes_, target)
     translator.class_counts_ = expect(arrays, "class_counts", (len(labels.classes_),), np.int64)
-    if not min(translator.class_counts_[source], translator.class_counts_[target]) > 0:
+    counts = translator.class_counts_
+    if not (counts.min() >= 0 and counts.max() <= MOST_ROWS and min(counts[source], counts[target]) > 0):
         raise ModelFileError("the counts of its classes are none")
     translator.n_features_in_ = codec.n_features_
     translator.design_, translator._source_code, translator._sources = design, source, None
