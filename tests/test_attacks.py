@@ -26,7 +26,7 @@ BENCHMARKS = HERE.parent / "examples" / "benchmarks"
 LEAKY = HERE / "data"
 data = runpy.run_path(str(LEAKY / "make_leaky.py"))
 table, images, series = data["table"], data["images"], data["series"]
-SMALL = {"max_steps": 40, "batch_size": 16, "random_state": 7, "device": "cpu", "verbose": False}
+SMALL = {"max_steps": 40, "batch_size": 16, "curate": True, "random_state": 7, "device": "cpu", "verbose": False}
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,8 @@ _FAR = 5.0
 _KNOTS = ndtr(np.linspace(_LOW, -_LOW, 257))
 # rows between two knots, at least: a knot for every row would be the column itself
 _ROWS_A_KNOT = 4
+# Runs of rare levels that are longer than this part of the range are not drawn together.
+_LONG_RUN = 64
 # with this many distinct values, each repeated this often, values are steps rather than a curve;
 # up to the first number even where values may leave the range seen
 _FEW_LEVELS, _MAX_LEVELS, _MIN_REPEATS = 64, 1001, 4
@@ -181,9 +183,19 @@ def _boundaries(total: int) -> npt.NDArray[np.int64]:
     return np.concatenate([left, total - left[::-1]])
 
 
+def _beside(distinct: Float64, place: int) -> float:
+    """A number between a level and its neighbour above, or below the highest level."""
+    first, part = (place, (4, 12)) if place + 1 < len(distinct) else (place - 1, (13, 15))
+    low, gap = distinct[[first]], distinct[first + 1] - distinct[first]
+    return float(simple_between(low + part[0] * gap / 16, low + part[1] * gap / 16)[0])
+
+
 def _pooled(distinct: Float64, counts: Array) -> tuple[Float64, Array]:
-    """Levels and counts with each run of rare levels as a few numbers between them, of several rows each."""
-    shared = is_shared(counts)
+    """Levels and counts with each run of rare levels as a few numbers between them, of several rows each.
+
+    A long run, such as the tail of a skewed column, is not drawn together: each of its levels moves towards the next one.
+    """
+    shared, longest = is_shared(counts), (distinct[-1] - distinct[0]) / _LONG_RUN
     if shared.all() or not shared.any():
         return distinct, counts
     values: list[float] = []
@@ -195,7 +207,15 @@ def _pooled(distinct: Float64, counts: Array) -> tuple[Float64, Array]:
             run.append(place)
             continue
         left_over = 0
-        if run:
+        if run and distinct[run[-1]] - distinct[max(0, run[0] - 1)] > longest:
+            for member in run:
+                moved = _beside(distinct, member)
+                if not values or moved > values[-1]:
+                    values.append(moved)
+                    sizes.append(int(counts[member]))
+                else:
+                    left_over += int(counts[member])
+        elif run:
             rows = int(counts[run].sum())
             groups = rows // _ROWS_A_KNOT
             upto = np.cumsum(counts[run])
