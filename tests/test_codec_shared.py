@@ -35,7 +35,7 @@ def test_set_comes_back(name):
     span = (high.astype(float) - low.astype(float)).replace(0, 1)
     error = (back[numbers].astype(float) - X[numbers].astype(float)).abs() / span
     # values that few rows have are moved towards their neighbours: a model file holds no value of a single row
-    assert (error.max() <= 1 / 4).all()
+    assert ((error > 1 / 8).mean() <= 0.02).all()
     assert ((error > 1e-5).mean() <= 0.25).all()
     assert (made[numbers].min() >= low).all() and (made[numbers].max() <= high).all()
     labels = LabelCodec().fit(y)

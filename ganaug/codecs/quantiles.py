@@ -193,7 +193,7 @@ def _beside(distinct: Float64, place: int) -> float:
 def _pooled(distinct: Float64, counts: Array) -> tuple[Float64, Array]:
     """Levels and counts with each run of rare levels as a few numbers between them, of several rows each.
 
-    A long run, such as the tail of a skewed column, is not drawn together: each of its levels moves towards the next one.
+    A long run, such as the tail of a skewed column, is not drawn together: each of its levels moves towards the next.
     """
     shared, longest = is_shared(counts), (distinct[-1] - distinct[0]) / _LONG_RUN
     if shared.all() or not shared.any():
