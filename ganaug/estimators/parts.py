@@ -162,7 +162,7 @@ def take_plain(found: Any, config: Mapping[str, Any], types: Mapping[str, type])
     """Set fitted attributes that are plain values: texts, and numbers that count something or are a seed."""
     for name, type_ in types.items():
         value = config[name]
-        if type(value) is not type_ or (type_ is int and not 0 <= value < 2**64):
+        if type(value) is not type_ or (isinstance(value, int) and not 0 <= value < 2**64):
             raise ModelFileError(f"{name}={str(value)[:40]!r} is no {type_.__name__} of a fitted estimator")
         setattr(found, name, value)
 
