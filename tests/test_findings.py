@@ -395,7 +395,7 @@ def test_a_class_that_curation_moved_is_named_with_rule_and_parameter_and_the_ad
         check(made[-1])
     found = [f for f in made[0].findings if f.topic == "class skew" and "other_class" in f.text]
     assert found and "'x'" in found[0].text and found[0].text.startswith("Class ")
-    assert "refused" in found[0].text and "curate=['copies', 'outliers']" in found[0].advice
+    assert "refused" in found[0].text and "curate=['copies', 'rules', 'outliers']" in found[0].advice
     assert not [f for f in made[1].findings if "other_class" in f.text + f.advice], "the advice was followed"
     distance = [max(m.to_dict()["metrics"]["ks_distance"]["by_class"][k]["value"] for k in "01") for m in made]
     assert distance[1] < distance[0] - 0.1
