@@ -189,7 +189,7 @@ class SyntheticDataset(ItemDataset):
         return self.handed_out(self.stored(at))
 
     def handed_out(self, stored: Array) -> list[Any]:
-        """Samples as items hold them, of samples (n, *sample_shape) as they are stored."""
+        """Samples as items hold them, of samples of shape ``(n, *sample_shape)`` as they are stored."""
         found = self._formed(stored)
         return found if self.transform is None else [self.transform(sample) for sample in found]
 

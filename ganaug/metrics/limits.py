@@ -40,7 +40,7 @@ class Finding:
     ----------
     severity : {"good", "warn", "bad"}
     topic : str
-        One of `ganaug.metrics.diagnosis.VERDICTS`, or "told apart", "missing", "membership", "traces", "utility",
+        One of ``ganaug.metrics.diagnosis.VERDICTS``, or "told apart", "missing", "membership", "traces", "utility",
         "class skew".
     text : str
         What was found, with its numbers.

@@ -126,7 +126,7 @@ class Rule:
     # ---- as JSON
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values, from which `ganaug.rules.rule_from_json` makes the rule again."""
+        """JSON values, from which ``ganaug.rules.rule_from_json`` makes the rule again."""
         common = {"kind": self.kind, "support": self.support, "exceptions": self.exceptions}
         return {**common, "certain": self.certain, "kept": self.kept, **self._to_json()}
 

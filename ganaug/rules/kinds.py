@@ -143,7 +143,7 @@ class Bound(Rule):
         self.limits(column)
 
     def limits(self, column: ColumnView) -> tuple[float, float]:
-        """The constants on the scale of `ColumnView.number`."""
+        """The constants on the scale of ``ColumnView.number``."""
         low, high = (_constant(value, column) for value in (self.low, self.high))
         return (-np.inf if low is None else low), (np.inf if high is None else high)
 
