@@ -634,7 +634,9 @@ def tiny(monkeypatch):
         small = {} if name == "TabularGAN" else {"channels": 2, "max_channels": 4}
         monkeypatch.setattr(
             f"ganaug.estimators.{name}",
-            lambda kind=kind, small=small: kind(max_steps=2, batch_size=4, curate=False, verbose=False, **small),
+            lambda kind=kind, small=small, **given: kind(
+                **{**given, "max_steps": 2, "batch_size": 4, "curate": False, "verbose": False, **small}
+            ),
         )
 
 
