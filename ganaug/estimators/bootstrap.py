@@ -18,6 +18,7 @@ from ganaug.estimators.prepared import Conditions, Prepared
 from ganaug.estimators.rows import check_lengths, modality_of
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.rules import Rules
+from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules
 from ganaug.seeding import child_seed, numpy_generator, root_seed
 from ganaug.surroundings import own_surroundings
@@ -142,7 +143,7 @@ class SmoothedBootstrap(SamplingMixin):
         return drawn, Tally(drawn=n, kept=n)
 
     def _within_rules(self, rows: FloatArray, condition: int, seed: int) -> tuple[FloatArray, Tally]:
-        """Rows with noise; where it breaks a rule, with other noise, and in the end without any."""
+        """Rows with noise; where it breaks a rule, with other noise, and in the end without any, unless it is a guess."""
         assert self.kernel_ is not None
         found, tally, left, own = rows.copy(), Tally(kept=len(rows)), np.arange(len(rows)), child_seed(seed, "kernel")
         for attempt in range(ATTEMPTS):
@@ -155,8 +156,15 @@ class SmoothedBootstrap(SamplingMixin):
             tally.drawn += len(left)
             tally.rejected["rules"] += int(broken.sum())
             left = left[broken]
+            if len(left) and attempt == ATTEMPTS - 1 and not self._sure:
+                found[left], left = smeared[broken], left[:0]  # a guess from few rows is no reason to copy them
         tally.drawn += len(left)  # the real rows themselves
         return found, tally
+
+    @property
+    def _sure(self) -> bool:
+        """Whether a rule that noise can break is beyond doubt."""
+        return any(rule.certain for rule in self.codec_.rules_ if rule.kept == GUARDED)
 
     def _broken(self, rows: FloatArray) -> Any:
         codec = self.codec_
