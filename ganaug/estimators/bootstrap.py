@@ -143,7 +143,7 @@ class SmoothedBootstrap(SamplingMixin):
         return drawn, Tally(drawn=n, kept=n)
 
     def _within_rules(self, rows: FloatArray, condition: int, seed: int) -> tuple[FloatArray, Tally]:
-        """Rows with noise; where it breaks a rule, with other noise; at last without any, unless the rule is a guess."""
+        """Rows with noise; where it breaks a rule, with other noise; at last without any, if the rule is certain."""
         assert self.kernel_ is not None
         found, tally, left, own = rows.copy(), Tally(kept=len(rows)), np.arange(len(rows)), child_seed(seed, "kernel")
         for attempt in range(ATTEMPTS):
