@@ -80,10 +80,10 @@ class Where:
     --------
     >>> import pandas as pd
     >>> from ganaug.codecs import CompactTableCodec
-    >>> X = pd.DataFrame({"age": range(20, 80), "sex": ["F", "M"] * 30})
+    >>> X = pd.DataFrame({"age": [20, 65, 31, 70] * 15, "sex": ["F", "F", "M", "M"] * 15})
     >>> where = Where({"age": (60, None), "sex": "F"}, CompactTableCodec().fit(X))
     >>> int(where.holds(X).sum())
-    10
+    15
     """
 
     def __init__(self, given: Any, codec: Any) -> None:
