@@ -247,7 +247,7 @@ def test_sample_never_holds_more_than_a_chunk(model, here, monkeypatch):
     """However many rows: what is handed to the writer is one chunk, and it is dropped before the next is made."""
     alive = []
 
-    def endless(self, n, label=None, *, chunk_size, random_state=None):
+    def endless(self, n, label=None, *, chunk_size, where=None, random_state=None):
         import weakref
 
         for _ in range(n // chunk_size):

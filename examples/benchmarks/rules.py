@@ -132,11 +132,11 @@ def markdown(results):
     )
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", help="only these")
     parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.relative_to(ROOT)}")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     results = []
     for name, frame in tables():
         if args.sets is None or name in args.sets:

@@ -123,7 +123,7 @@ def _codec(codec: Any, found: dict[str, Any]) -> None:
     for column in codec.own.column_summary() if groups else ():
         if column["name"] in groups and column.get("once"):
             found["single_levels"][f"the group of {column['name']}"] = int(column["once"])
-    found["factors"] |= getattr(codec, "factors", None) is not None
+    found["factors"] |= getattr(getattr(codec, "own", codec), "factors", None) is not None
 
 
 def _checks_copies(curator: Any) -> bool:

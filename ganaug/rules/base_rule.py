@@ -196,7 +196,7 @@ def numeric(view: TableView, name: Hashable, rule: str, times: bool = True) -> C
     column = view.column(name)
     if column.is_number or (times and column.is_time):
         return column
-    what = "text or categories" if column.is_choice else "dates or durations"
+    what = "text or categories" if column.is_choice else "dates or durations" if column.is_time else column.family
     wanted = "numbers, dates or durations" if times else "numbers"
     raise InvalidDataError(f"column {name!r} holds {what}, but {rule} needs {wanted}; convert it, or drop the rule")
 

@@ -127,7 +127,7 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
     determined = without_detours([rule for rule in determined if not targets.intersection(rule.columns)])
     fixed = copied | {rule.column for rule in determined}
     missing = [rule for rule in missing if rule.values is None or rule.by not in fixed]
-    numbers = [name for name in names if name not in fixed | flags and not search.column(name).is_choice]
+    numbers = [name for name in names if name not in fixed | flags and search.column(name).is_numeric]
     with work.stage(1.0) as part:
         confined = find_within(search, [n for n in by if n not in fixed], numbers, part, rng("within"))
     return [*groups, *equations, *without_steps(orders), *determined, *confined, *missing]
@@ -208,7 +208,7 @@ def _grids(view: TableView) -> list[Grid]:
     found = []
     for name in view.names:
         column = view.column(name)
-        if column.is_choice or column.is_flag or len(column.distinct) < 3:
+        if not column.is_numeric or column.is_flag or len(column.distinct) < 3:
             continue
         precision = column.precision
         if precision.grid is not None and not (column.is_whole and precision.grid.step == 1):

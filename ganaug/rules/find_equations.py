@@ -62,7 +62,7 @@ class Numbers:
     def of(cls, view: TableView, names: list[Any]) -> Numbers:
         """Those of some columns that hold numbers, durations or dates, more than one value, and exactly."""
         columns = [view.column(name) for name in names]
-        columns = [c for c in columns if not c.is_choice and c.exact | c.is_time and len(c.distinct) > 1]
+        columns = [c for c in columns if c.is_numeric and c.exact | c.is_time and len(c.distinct) > 1]
         values = np.stack([c.number for c in columns], axis=1) if columns else np.zeros((view.n_rows, 0))
         units = np.array([c.usual.unit for c in columns]).reshape(-1, 2)
         return cls(columns, values, units[:, 0], units[:, 1])

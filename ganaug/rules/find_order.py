@@ -47,7 +47,7 @@ def find_orders(view: TableView, names: list[Hashable], work: Work, rng: np.rand
     groups: dict[str, list[ColumnView]] = {}
     for name in names:
         column = view.column(name)
-        if not column.is_choice and len(column.distinct) >= _LEAST_DISTINCT:
+        if column.is_numeric and len(column.distinct) >= _LEAST_DISTINCT:
             groups.setdefault(column.family, []).append(column)
     for columns in groups.values():
         found += _orders(columns, work, rng)

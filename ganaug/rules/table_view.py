@@ -175,6 +175,11 @@ class ColumnView:
         return self.family.startswith("time") or self.family == "zoned"
 
     @property
+    def is_numeric(self) -> bool:
+        """Whether rules can compute with it: numbers, dates and durations, not times of day or Decimals."""
+        return self.is_number or self.is_time
+
+    @property
     def is_choice(self) -> bool:
         """Whether it holds text or categories."""
         return self.family == "choice"
