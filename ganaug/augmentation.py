@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.types import Block
+from ganaug.utils.types import Block
 
 __all__ = ["POLICIES", "Augmentation", "DiffAugment", "Pipe", "diff_augment", "direct", "jitter", "unchanged"]
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.exceptions import MissingDependencyError
-from ganaug.game import Game
-from ganaug.training import Event
+from ganaug.training.loop import Event
+from ganaug.training.train_state import Game
 
 __all__ = ["BestSnapshot", "ProgressBar", "TensorBoardLogger", "say", "stop_when_diverged", "wants_progress"]
 

@@ -12,21 +12,19 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from ganaug.codecs.axes import looks_like_image
-from ganaug.curation.curator import AUTO, check_rules
-from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, options
-from ganaug.estimators.rows import check_lengths, check_rows, column_names, modality_of, n_columns, n_rows, stacked
-from ganaug.estimators.strategy import new_rows
-from ganaug.estimators.targets import TargetCodec
-from ganaug.estimators.tasks import barely_begun, tell_few, tell_trouble, train_one
-from ganaug.estimators.transport import unpacked
+from ganaug.encoding.containers import check_lengths, check_rows, column_names, modality_of, n_columns, n_rows, stacked
+from ganaug.encoding.sample_arrays import looks_like_image
+from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
+from ganaug.estimators.strategy import TargetCodec, barely_begun, new_rows, tell_few, tell_trouble, train_one
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.interrupts import main_thread_interrupts
-from ganaug.parallel import run_tasks, side_by_side
+from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
-from ganaug.seeding import child_seed, root_seed
-from ganaug.surroundings import own_surroundings, warn
-from ganaug.types import IntArray
+from ganaug.runtime.interrupts import main_thread_interrupts
+from ganaug.runtime.parallel import run_tasks, side_by_side, unpacked
+from ganaug.utils import validation
+from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.types import IntArray
 
 __all__ = ["GANOversampler"]
 
@@ -277,8 +275,8 @@ class GANOversampler(BaseOverSampler):
 
     def _train(self, X: Any, y: Any) -> IntArray:
         """Set every fitted attribute but what a draw sets, and return the codes of y."""
-        options.choice("scope", self.scope, SCOPES)
-        smallest = options.integer("min_class_size", self.min_class_size, 2)
+        validation.choice("scope", self.scope, SCOPES)
+        smallest = validation.integer("min_class_size", self.min_class_size, 2)
         if self.curate != AUTO:
             check_rules(self.curate)
         prototype = self._prototype(X)
@@ -397,7 +395,7 @@ class GANOversampler(BaseOverSampler):
                     f"label={one!r} has no generator; those trained are {list(self.generators_)}. "
                     "Fit with a sampling_strategy that adds rows to this class."
                 )
-            options.integer("n" if count is n else f"the count of class {one!r}", count, 0)
+            validation.integer("n" if count is n else f"the count of class {one!r}", count, 0)
         return asked
 
     def _draw(self, counts: Mapping[Any, int], seed: int, **conditions: Any) -> tuple[list[Any], IntArray]:

@@ -16,8 +16,8 @@ import torch
 
 import ganaug
 from ganaug import GANOversampler, ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, quality_report
-from ganaug.curation.forest import ArrayForest
 from ganaug.exceptions import GanaugError
+from ganaug.filtering.forest import ArrayForest
 from ganaug.metrics.diagnosis import trace_findings
 from ganaug.report import building
 

@@ -17,7 +17,7 @@ import ganaug
 from ganaug import GanaugError, GANOversampler, SmoothedBootstrap, TabularGAN
 from ganaug.callbacks import TensorBoardLogger
 from ganaug.exceptions import MissingDependencyError, ModelFileError
-from ganaug.state import FORMAT_VERSION, read_state, write_state
+from ganaug.utils.state import FORMAT_VERSION, read_state, write_state
 
 N = 40
 

@@ -20,8 +20,8 @@ from torch.utils.data import (
 )
 
 from ganaug import BlendedDataset, SmoothedBootstrap, SyntheticDataset
-from ganaug.codecs.targets_of import resolve_targets
 from ganaug.datasets import ShareBatchSampler, split_real
+from ganaug.encoding.targets import resolve_targets
 from ganaug.exceptions import DataWarning, InvalidParameterError, InvalidTypeError
 
 # ---- H5: epochs ----------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from ganaug import BlendedDataset, ImageGAN, SeriesGAN, balance
-from ganaug.codecs.sources import resolve_samples
-from ganaug.codecs.targets_of import class_names_of, resolve_targets, split_item
+from ganaug.encoding.sources import resolve_samples
+from ganaug.encoding.targets import class_names_of, resolve_targets, split_item
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.transforms import SamplePool, SyntheticBlend, SyntheticMixUp
 

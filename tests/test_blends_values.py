@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 
 import ganaug
 from ganaug import BlendedDataset, ImageGAN, SeriesGAN, SmoothedBootstrap, SyntheticDataset, TabularGAN, balance
-from ganaug.codecs.sources import resolve_samples
+from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
 from ganaug.transforms import SamplePool, SyntheticBlend, SyntheticMixUp
 

@@ -22,7 +22,7 @@ from ganaug.estimators import modality as modality_module
 from ganaug.exceptions import MissingDependencyError, TrainingWarning
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
-from ganaug.training import Event
+from ganaug.training.loop import Event
 
 
 def gan(**kw):

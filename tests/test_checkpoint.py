@@ -11,7 +11,7 @@ import pytest
 
 from ganaug import GANOversampler, ImageGAN, SeriesGAN
 from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathError
-from ganaug.state import read_state
+from ganaug.utils.state import read_state
 
 
 class Killed(Exception):

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ganaug.cli.column_formats import Format, format_of
+from ganaug.cli.console import Fault
 from ganaug.cli.csv_files import CsvTable, CsvWriter
-from ganaug.cli.dialects import Dialect
-from ganaug.cli.faults import Fault
-from ganaug.cli.formats import Format, format_of
-from ganaug.cli.layout import Layout
-from ganaug.cli.tables import opened_writer
+from ganaug.cli.file_layout import Dialect, Layout
+from ganaug.cli.table_files import opened_writer
 
 GERMAN = (
     "Größe;Kunde;Datum;ok;n;Klasse\r\n"

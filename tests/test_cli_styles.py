@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from ganaug.cli import main
+from ganaug.cli.console import Fault
 from ganaug.cli.csv_files import CsvTable
-from ganaug.cli.faults import Fault
-from ganaug.cli.layout import Layout
+from ganaug.cli.file_layout import Layout
 from ganaug.cli.number_formats import taken_apart
-from ganaug.cli.tables import opened_writer
+from ganaug.cli.table_files import opened_writer
 
 QUICK = ["--max-steps", "2", "--set", "curate=false", "--seed", "0", "--quiet"]
 

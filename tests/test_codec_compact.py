@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ganaug.codecs import CompactTableCodec, TableCodec
-from ganaug.codecs.factors import Factors
+from ganaug.encoding import CompactTableCodec, TableCodec
+from ganaug.encoding.compact import Factors
 from ganaug.exceptions import InvalidDataError, ModelFileError
 
 

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
-from ganaug.codecs.axes import find_layout
-from ganaug.codecs.images import ImageCodec
+from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.sample_arrays import find_layout
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 
 DTYPES = ["uint8", "uint16", "int8", "int16", "int32", "int64", "uint64", "bool", "float16", "float32", "float64"]

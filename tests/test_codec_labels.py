@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ganaug.codecs import LabelCodec
+from ganaug.encoding import LabelCodec
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning
 
 LABELS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganaug.codecs import LabelCodec, TableCodec
+from ganaug.encoding import LabelCodec, TableCodec
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 if not (DATA / "load.py").is_file():

@@ -12,8 +12,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from ganaug.codecs import TableCodec
-from ganaug.codecs.sparse import SparseContainer
+from ganaug.encoding import TableCodec
+from ganaug.encoding.containers import SparseContainer
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelFileError
 
 N = 300

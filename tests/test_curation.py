@@ -12,13 +12,13 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
-from ganaug.codecs import TableCodec
-from ganaug.curation import RULES, Curator, Tally, draw_curated
-from ganaug.curation import forest as forest_module
-from ganaug.curation.curator import check_rules
-from ganaug.curation.drawing import ROUNDS
-from ganaug.curation.forest import ArrayForest
+from ganaug.encoding import TableCodec
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.filtering import RULES, Curator, Tally, draw_curated
+from ganaug.filtering import forest as forest_module
+from ganaug.filtering.forest import ArrayForest
+from ganaug.filtering.rejection import ROUNDS
+from ganaug.filtering.rows import check_rules
 
 COPY, OUTLIER, OTHER = (RULES.index(rule) + 1 for rule in ("copies", "outliers", "other_class"))
 

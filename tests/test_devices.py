@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganaug.devices import resolve_device
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+from ganaug.runtime.devices import resolve_device
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from torch.utils.data import Subset, TensorDataset
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, ImageGAN, balance
-from ganaug.estimators.planning import preset_channels, within
+from ganaug.estimators.fitting import preset_channels, within
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.state import read_state
+from ganaug.utils.state import read_state
 
 SIZES = {"plenty": 40, "few": 20}
 
@@ -165,10 +165,10 @@ def test_the_same_on_any_number_of_cores(monkeypatch):
 
 def test_parts_add_up_to_the_batch():
     """The gradient of a batch in parts is that of the whole: same data, same noise."""
-    from ganaug.game import Game, Plan
     from ganaug.networks import IMAGE_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.slopes import parted, together
+    from ganaug.training.gradients import parted, together
+    from ganaug.training.train_state import Game, Plan
 
     rng = torch.Generator().manual_seed(0)
     players = IMAGE_ARCHITECTURES["residual"]((1, 8, 8), 2, rng, channels=2, max_channels=4, latent_dim=4)
@@ -270,7 +270,7 @@ def test_a_file_holds_no_training_image(fitted, tmp_path):
 @pytest.mark.parametrize("name", ["curator/sketches", "curator/bar", "curator/judge.last.weight", "codec/low"])
 def test_a_file_whose_parts_do_not_fit_is_refused(fitted, tmp_path, name):
     from ganaug.exceptions import ModelFileError
-    from ganaug.state import write_state
+    from ganaug.utils.state import write_state
 
     fitted.save(tmp_path / "gan", keep_copies_check=True)
     state = read_state(tmp_path / "gan")
@@ -343,7 +343,7 @@ def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):
 
 
 def test_rules_refuse_copies_and_other_classes():
-    from ganaug.curation import Judge, LooksCurator
+    from ganaug.filtering import Judge, LooksCurator
 
     X, y = images()
     codes = (y == "few").astype(np.int64)

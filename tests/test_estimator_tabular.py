@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer
 from ganaug import TabularGAN
 from ganaug.estimators import base as base_module
 from ganaug.estimators import modality as modality_module
-from ganaug.estimators.judging import HOLD_OUT_FROM, JUDGED_ROWS, hold_out, snapshot_measure
+from ganaug.estimators.validation_set import HOLD_OUT_FROM, JUDGED_ROWS, hold_out, snapshot_measure
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
 
 

@@ -11,16 +11,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ganaug.codecs import TableCodec
-from ganaug.codecs.compact import CompactTableCodec
-from ganaug.codecs.layout import largest
-from ganaug.codecs.many import ManyModel
-from ganaug.codecs.places import Places
-from ganaug.curation import RULES, Curator
-from ganaug.curation import forest as forest_module
-from ganaug.curation.forest import ArrayForest
-from ganaug.networks import TABULAR_ARCHITECTURES, products
-from ganaug.types import Block
+from ganaug.encoding import TableCodec
+from ganaug.encoding.categorical import ManyModel
+from ganaug.encoding.compact import CompactTableCodec
+from ganaug.encoding.quantiles import Places
+from ganaug.encoding.table import largest
+from ganaug.filtering import RULES, Curator
+from ganaug.filtering import forest as forest_module
+from ganaug.filtering.forest import ArrayForest
+from ganaug.networks import TABULAR_ARCHITECTURES, base
+from ganaug.utils.types import Block
 
 sys.path.insert(0, str(Path(__file__).parent / "data"))
 import make_golden
@@ -119,10 +119,10 @@ def test_an_exact_code_finds_its_level_without_the_tree(monkeypatch):
 # ------------------------------------------------------------------------------------------ networks
 
 
-@pytest.mark.parametrize("onednn", [products._ONEDNN, None], ids=["oneDNN", "torch"])
+@pytest.mark.parametrize("onednn", [base._ONEDNN, None], ids=["oneDNN", "torch"])
 @pytest.mark.parametrize("n", [1, 5000])
 def test_rows_that_are_drawn_are_those_of_the_layers(monkeypatch, onednn, n):
-    monkeypatch.setattr(products, "_ONEDNN", onednn)
+    monkeypatch.setattr(base, "_ONEDNN", onednn)
     blocks = (Block("scalar", 0, 3), Block("onehot", 3, 6), Block("onehot", 6, 8))
     rng = torch.Generator().manual_seed(0)
     gan = TABULAR_ARCHITECTURES["mlp"](blocks, 2, rng, width=32, depth=2, latent_dim=8).generator

@@ -11,17 +11,17 @@ import time
 import numpy as np
 import pytest
 
-from ganaug import files
-from ganaug.cli.outputs import whole_file, whole_folder
+from ganaug.cli.table_files import whole_file, whole_folder
 from ganaug.datasets.pool import write_pool
 from ganaug.exceptions import ModelPathError
-from ganaug.files import remove_leftovers, replacing, temporary_beside, write_whole
-from ganaug.state import write_state
+from ganaug.utils import files
+from ganaug.utils.files import remove_leftovers, replacing, temporary_beside, write_whole
+from ganaug.utils.state import write_state
 
 LEAVE = """
 import sys
 from pathlib import Path
-from ganaug.files import temporary_beside
+from ganaug.utils.files import temporary_beside
 target = Path(sys.argv[1])
 one = temporary_beside(target, target.suffix)
 one.write_text("half")

@@ -16,8 +16,8 @@ import pytest
 import ganaug
 from ganaug.exceptions import DataWarning, ModelFileError
 from ganaug.experiments.cache import read_cell, write_cell
-from ganaug.state import read_state, write_state
 from ganaug.transforms import SamplePool
+from ganaug.utils.state import read_state, write_state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples" / "benchmarks"))
 import fuzz

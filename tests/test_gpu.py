@@ -12,17 +12,16 @@ from torch.utils.data import DataLoader, TensorDataset
 import ganaug
 from ganaug import GANOversampler, ImageGAN, ImageTranslator, SeriesGAN, TabularGAN
 from ganaug.augmentation import diff_augment, direct
-from ganaug.batches import Table
 from ganaug.datasets import BlendedDataset
-from ganaug.game import Game, Plan
 from ganaug.networks import IMAGE_ARCHITECTURES, TABULAR_ARCHITECTURES
-from ganaug.networks.players import Players
+from ganaug.networks.base import Players
 from ganaug.objectives import OBJECTIVES
-from ganaug.precision import fastest
-from ganaug.replay import UNRECORDED, Deck, Replayed, Tape, can_be_replayed
-from ganaug.slopes import parted
-from ganaug.training import train
-from ganaug.types import Block
+from ganaug.runtime.devices import fastest
+from ganaug.training.cuda_graphs import UNRECORDED, Deck, Replayed, Tape, can_be_replayed
+from ganaug.training.gradients import parted
+from ganaug.training.loop import train
+from ganaug.training.train_state import Game, Plan, Table
+from ganaug.utils.types import Block
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

@@ -20,10 +20,10 @@ from torch.utils.data import Dataset
 import ganaug.estimators
 from ganaug import BlendedDataset, GANOversampler, ImageGAN, SeriesGAN, SmoothedBootstrap, balance, load
 from ganaug.cli import image_folders, main
-from ganaug.codecs.folders import list_folder, read_folder
-from ganaug.codecs.images import ImageCodec
-from ganaug.codecs.pictures import array_picture, file_format, mode_of_array, picture_array
-from ganaug.codecs.sources import resolve_samples
+from ganaug.encoding.folders import list_folder, read_folder
+from ganaug.encoding.pictures import array_picture, file_format, mode_of_array, picture_array
+from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import DataWarning, InvalidDataError
 
 TINY = ["--max-steps", "3", "--seed", "0", "--set", "channels=2", "--set", "max_channels=4", "--set", "batch_size=4"]
@@ -369,7 +369,7 @@ def test_models_whose_images_no_file_holds(here, capsys, shape):
 
 
 def test_labels_that_no_folder_can_have_and_modes_that_do_not_fit(here, capsys):
-    from ganaug.cli.training import save_model
+    from ganaug.cli.fit import save_model
 
     X = np.random.default_rng(0).integers(0, 256, (26, 8, 8), dtype=np.uint8)
     gan = ImageGAN(max_steps=2, channels=2, batch_size=4, random_state=0).fit(X, ["x" * 400] * 13 + ["a/b"] * 13)

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from ganaug.interrupts import InsistentInterrupt, main_thread_interrupts
+from ganaug.runtime.interrupts import InsistentInterrupt, main_thread_interrupts
 
 
 def press():

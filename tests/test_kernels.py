@@ -8,9 +8,9 @@ import torch
 
 import ganaug
 from ganaug import SmoothedBootstrap, TabularGAN
-from ganaug.estimators.kernels import ClassKernel
+from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import ModelFileError
-from ganaug.types import Block
+from ganaug.utils.types import Block
 
 BLOCKS = [Block("scalar", 0, 2), Block("onehot", 2, 4), Block("scalar", 4, 5)]
 

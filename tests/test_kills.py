@@ -12,8 +12,8 @@ import pytest
 
 from ganaug import ImageGAN
 from ganaug.exceptions import ModelFileError, ModelPathError, ModelPathNotFoundError, TrainingWarning
-from ganaug.interrupts import deferred_endings
-from ganaug.state import read_state, write_state
+from ganaug.runtime.interrupts import deferred_endings
+from ganaug.utils.state import read_state, write_state
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "examples" / "benchmarks"))
@@ -123,7 +123,7 @@ def test_a_full_disk_warns_once_and_the_training_goes_on(tmp_path, monkeypatch):
     def full(*given):
         raise ModelPathError(28, "could not save: No space left on device")
 
-    monkeypatch.setattr("ganaug.checkpoints.write_state", full)
+    monkeypatch.setattr("ganaug.training.checkpoints.write_state", full)
     with pytest.warns(TrainingWarning, match="No space left on device.*goes on") as caught:
         own = gan(tmp_path / "run").fit(*images())
     assert len(caught) == 1 and same(own, gan().fit(*images()))

@@ -33,7 +33,7 @@ from ganaug.metrics import (
     total_variation,
     two_sample_auc,
 )
-from ganaug.metrics.dependence import (
+from ganaug.metrics.column_measures import (
     association,
     correlation_ratios,
     joint_codes,
@@ -41,9 +41,8 @@ from ganaug.metrics.dependence import (
     squared_association,
     squared_ratios,
 )
-from ganaug.metrics.neighbours import nearest, neighbours_for
+from ganaug.metrics.nearest import estimate, mean_estimate, nearest, neighbours_for, uniform
 from ganaug.metrics.privacy import closest, closest_others, weighted_auc
-from ganaug.metrics.resampling import estimate, mean_estimate, uniform
 from ganaug.metrics.utility import average_precision
 
 EXACT = {"rel": 1e-6, "abs": 1e-9}

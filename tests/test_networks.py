@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, DiscriminatorNetwork
-from ganaug.types import Block
+from ganaug.utils.types import Block
 
 # groups that do not come in order of width, with scalars between them
 BLOCKS = [

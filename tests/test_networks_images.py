@@ -9,13 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.game import Game, Plan
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES
-from ganaug.networks.convolutions import Convolution, activate, convolve
-from ganaug.networks.pyramid import pyramid
-from ganaug.networks.resampling import enlarge, shrink
+from ganaug.networks.convolutions import Convolution, activate, convolve, enlarge, pyramid, shrink
 from ganaug.objectives import OBJECTIVES
-from ganaug.training import play_step
+from ganaug.training.loop import play_step
+from ganaug.training.train_state import Game, Plan
 
 SHAPES = [
     (1, 8, 8), (3, 28, 28), (2, 20, 36), (1, 31, 50), (1, 8, 65), (4, 15, 9), (1, 5, 6),
@@ -341,7 +339,7 @@ def test_half_precision_reaches_every_gradient(architecture):
 
 def test_modulated_convolution_is_its_equation():
     """Scaling the activations equals scaling the weights of each sample (Karras et al. 2020, equations 1 to 3)."""
-    from ganaug.networks.style import LEAKY_GAIN, Modulated
+    from ganaug.networks.stylegan import LEAKY_GAIN, Modulated
 
     layer = Modulated(3, 4, 3, 5, rng(), 2, demodulate=True)
     x, w = torch.randn(2, 3, 6, 7, generator=rng(1)), torch.randn(2, 5, generator=rng(2))

@@ -9,10 +9,10 @@ import pytest
 
 import ganaug
 from ganaug import GANOversampler, SeriesGAN
-from ganaug.estimators.noise import NoiseFloor
-from ganaug.estimators.parts import saved_parts
+from ganaug.estimators.network_state import saved_parts
+from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError, ModelFileError
-from ganaug.state import write_state
+from ganaug.utils.state import write_state
 
 ONE_CLASS = np.zeros(400, np.int64)
 LENGTHS = (24, 64, 140, 500)

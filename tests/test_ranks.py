@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ganaug import ImageGAN
-from ganaug.ranks import Ranks
+from ganaug.runtime.distributed import Ranks
 
 PROGRAM = """
 import os, sys

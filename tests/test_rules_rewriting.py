@@ -14,7 +14,7 @@ import pytest
 import scipy.sparse as sp
 
 from ganaug import Copy, OneHot, Order, Product, Rules, Sum, Within, find_rules
-from ganaug.codecs import CompactTableCodec
+from ganaug.encoding import CompactTableCodec
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.rules import Bound, Determined, MissingWith, Rewriter
 

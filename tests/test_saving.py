@@ -20,7 +20,7 @@ from sklearn.exceptions import NotFittedError
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN, TraceWarning
-from ganaug.state import read_state
+from ganaug.utils.state import read_state
 
 DATA = Path(__file__).resolve().parent / "data"
 sys.path.insert(0, str(DATA))
@@ -237,4 +237,4 @@ def test_a_file_of_each_format_keeps_sampling_what_it_did(path):
 
 
 def test_there_is_a_file_of_the_present_format():
-    assert DATA / f"golden_v{ganaug.state.FORMAT_VERSION}.safetensors" in GOLDEN
+    assert DATA / f"golden_v{ganaug.utils.state.FORMAT_VERSION}.safetensors" in GOLDEN

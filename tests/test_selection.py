@@ -42,19 +42,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler, TabularGAN
-from ganaug.selection import Blend, checks, judging
+from ganaug.selection import Blend, choosing
 from ganaug.selection.blends import blended, candidates, pooled
-from ganaug.selection.finishing import fit_finish, fit_sigmoid
-from ganaug.selection.folds import splits
-from ganaug.selection.judging import EXPECTED, UNEXPECTED, best_blend, evidence
-from ganaug.selection.metric import Metric
-from ganaug.selection.responses import Responses
-from ganaug.selection.weighting import Weighting
+from ganaug.selection.calibration import fit_finish, fit_sigmoid
+from ganaug.selection.choosing import EXPECTED, UNEXPECTED, best_blend, evidence
+from ganaug.selection.scoring import Metric, Responses, Weighting, splits
 
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch, request):
-    monkeypatch.setattr(judging, "RESAMPLES", 2 if "check" in request.fixturenames else 12)
+    monkeypatch.setattr(choosing, "RESAMPLES", 2 if "check" in request.fixturenames else 12)
 
 
 class Fake(BaseEstimator):
@@ -259,7 +256,7 @@ def test_groups_stay_together():
     X, y = rows(300, rare=0.3)
     groups = np.random.default_rng(0).integers(0, 12, 300)
     for given in (groups, [f"person {g}" for g in groups], pd.Series(groups)):
-        parts = splits(3, X, y, np.bincount(y), 0, checks.groups(given, 300))
+        parts = splits(3, X, y, np.bincount(y), 0, choosing.groups(given, 300))
         assert len(parts) == 3
         assert all(not set(groups[train]) & set(groups[test]) for train, test in parts)
     # one row repeated in each group: without groups, neighbours of the held-out rows are trained on

@@ -17,7 +17,6 @@ from numpy.testing import assert_array_equal
 from safetensors import safe_open
 from safetensors.numpy import load, save
 
-from ganaug import files, state
 from ganaug.exceptions import (
     GanaugError,
     InvalidParameterError,
@@ -26,7 +25,8 @@ from ganaug.exceptions import (
     ModelPathError,
     ModelPathNotFoundError,
 )
-from ganaug.state import expect, read_state, write_state
+from ganaug.utils import files, state
+from ganaug.utils.state import expect, read_state, write_state
 
 CONFIG = {"width": 128, "names": ["a", "b"], "nested": {"rate": 0.1, "none": None, "on": True}}
 ARRAYS = {"weight": np.arange(12, dtype=np.float32).reshape(3, 4), "bias": np.array([1, 2, 3])}
@@ -239,7 +239,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(path, monkeypatch, modul
 def test_a_disk_that_is_really_full(path):
     """The system itself cuts the write short, by a limit on the size of files."""
     program = (
-        "import resource, signal, sys, numpy as np\nfrom ganaug.state import write_state\n"
+        "import resource, signal, sys, numpy as np\nfrom ganaug.utils.state import write_state\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "try:\n    write_state(sys.argv[1], 'demo', {}, {'x': np.zeros(100_000)})\n"

@@ -22,8 +22,8 @@ import ganaug
 from ganaug import experiments, metrics, plots, summaries, transforms
 from ganaug.datasets import ShareBatchSampler
 from ganaug.exceptions import GanaugError
-from ganaug.surroundings import own_surroundings, surroundings, warn
-from ganaug.threads import team
+from ganaug.runtime.threads import team
+from ganaug.utils.isolation import own_surroundings, surroundings, warn
 
 # ------------------------------------------------------------------------------------- what is set
 

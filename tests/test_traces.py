@@ -28,13 +28,13 @@ from ganaug import (
     TabularGAN,
     TraceWarning,
 )
-from ganaug.curation.looks import shrunk
 from ganaug.estimators.traces import traces
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
+from ganaug.filtering.samples import shrunk
 from ganaug.rules import Determined, OneHot, Order, Rewriter, Within
 from ganaug.rules.table_view import view_of
-from ganaug.seeding import child_seed
-from ganaug.state import read_state
+from ganaug.utils.seeding import child_seed
+from ganaug.utils.state import read_state
 
 GOLDEN = Path(__file__).resolve().parent / "data" / "golden_v1.safetensors"
 
@@ -743,7 +743,7 @@ def test_the_command_line_says_that_copies_were_not_looked_for(fitted, tmp_path,
 
 @pytest.mark.parametrize("least", [0.25, 0.0])
 def test_a_first_file_with_one_number_for_all_classes_is_read(tmp_path, least):
-    import ganaug.state as state
+    import ganaug.utils.state as state
 
     config = {"curator": {"forest_depth": 3, "min_probability": least}}
     _, arrays = state._from_1("TabularGAN", config, {"condition_counts": np.array([5, 9])})

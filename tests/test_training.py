@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from ganaug import replay
 from ganaug.augmentation import diff_augment, direct
-from ganaug.batches import Table, class_probabilities
-from ganaug.descent import flatten
-from ganaug.game import Game, Plan
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
-from ganaug.training import cosine_tail, train
-from ganaug.types import Block
+from ganaug.training import cuda_graphs
+from ganaug.training.loop import cosine_tail, train
+from ganaug.training.optimizer import flatten
+from ganaug.training.train_state import Game, Plan, Table, class_probabilities
+from ganaug.utils.types import Block
 
 PLAN = Plan(
     max_steps=12, batch_size=8, learning_rate=1e-2, discriminator_learning_rate=1e-2, betas=(0.0, 0.99),
@@ -306,8 +305,8 @@ class TapeOfMemory:
 @pytest.mark.parametrize("pipe", ["direct", "changes"])
 def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, objective, pipe):
     """Here to the bit; `test_gpu.py` has the recordings themselves."""
-    monkeypatch.setattr(replay, "Tape", TapeOfMemory)
-    monkeypatch.setattr(replay, "Deck", lambda device: None)
+    monkeypatch.setattr(cuda_graphs, "Tape", TapeOfMemory)
+    monkeypatch.setattr(cuda_graphs, "Deck", lambda device: None)
     pipes = {"direct": direct, "changes": diff_augment(["scale"], ramp=0.0, fade=(1.0, 1.0))}
     own = plan(max_steps=11, penalty_every=4, pipe=pipes[pipe])
     plain, there = (play(dataclasses.replace(own, replays=how), objective=objective) for how in (False, True))

@@ -16,13 +16,13 @@ from sklearn.exceptions import NotFittedError
 
 import ganaug
 from ganaug import GANOversampler, ImageTranslator, TrainingWarning
-from ganaug.cycle import CycleGame, CyclePlan, ImagePool, play_cycle, pull, shifted
-from ganaug.estimators.translation_drawing import TRIES, accepted, wandering
+from ganaug.estimators.translation_training import TRIES, accepted, wandering
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
-from ganaug.state import read_state, write_state
-from ganaug.threads import alone, one_thread, team
+from ganaug.runtime.threads import alone, one_thread, team
+from ganaug.training.cyclegan import CycleGame, CyclePlan, ImagePool, play_cycle, pull, shifted
+from ganaug.utils.state import read_state, write_state
 
 BRIGHTER = 120
 

@@ -19,11 +19,11 @@ import pytest
 
 import ganaug
 from ganaug import GANOversampler, SeriesGAN, SmoothedBootstrap, TabularGAN
-from ganaug.codecs import TableCodec
-from ganaug.codecs.values import from_json, to_json, unpack_values
-from ganaug.codecs.zones import zone_from, zone_state
+from ganaug.encoding import TableCodec
+from ganaug.encoding.dtype_state import zone_from, zone_state
+from ganaug.encoding.serialization import from_json, to_json, unpack_values
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelFileError
-from ganaug.metrics.tables import TableReader
+from ganaug.metrics.table_features import TableReader
 
 pa = pytest.importorskip("pyarrow")
 

@@ -26,7 +26,7 @@ from ganaug import (
     SmoothedBootstrap,
     TabularGAN,
 )
-from ganaug.codecs import LabelCodec, TableCodec
+from ganaug.encoding import LabelCodec, TableCodec
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
 
 pa = pytest.importorskip("pyarrow")

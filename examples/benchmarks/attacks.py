@@ -35,7 +35,7 @@ from reconstruction import auc
 from scipy.spatial import cKDTree
 from scipy.stats import gaussian_kde, rankdata
 
-from ganaug.seeding import child_seed, numpy_generator
+from ganaug.utils.seeding import child_seed, numpy_generator
 
 PAGE = ROOT / "docs" / "attacks.md"
 SECTIONS = {"now": "attacks", "before": "attacks before"}
@@ -63,7 +63,7 @@ def in_file(path):
     """What a model file gives to whoever reads it."""
     import ganaug
     from ganaug.exceptions import GanaugError
-    from ganaug.state import read_state
+    from ganaug.utils.state import read_state
 
     state = read_state(path)
     found = Reached(Path(path).read_bytes())
@@ -408,10 +408,10 @@ def _sketches(reached, x):
     """How near each candidate is to a stored projection, for each guess of the directions."""
     if x.ndim == 2:
         return
-    from ganaug.curation import looks
+    from ganaug.filtering import samples
 
     with torch.inference_mode():
-        small = looks.shrunk(reached.model.codec_.to_network(torch.from_numpy(x))).flatten(1).double().numpy()
+        small = samples.shrunk(reached.model.codec_.to_network(torch.from_numpy(x))).flatten(1).double().numpy()
     stored = {
         k: a for k, a in reached.arrays.items() if a.size and a.ndim == 2 and a.dtype.kind == "f" and "sketch" in k
     }

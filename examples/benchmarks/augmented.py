@@ -104,9 +104,14 @@ class Memory:
 
     def take_over(self):
         """Stand before the functions of `ganaug.selection` that train."""
-        from ganaug.selection import choosing, classifier, folds
+        from ganaug.selection import choosing, classifier, scoring
 
-        for module, name in [(folds, "pooled"), (classifier, "pooled"), (choosing, "held_out"), (classifier, "fitted")]:
+        for module, name in [
+            (scoring, "pooled"),
+            (classifier, "pooled"),
+            (choosing, "held_out"),
+            (classifier, "fitted"),
+        ]:
             original = getattr(module, name)
             if isinstance(original, functools.partial):  # an earlier fold's memory stands there
                 original = original.args[0]
@@ -168,14 +173,14 @@ def one_fold(name, fold, rows, tuned):
 
 def demand_of(metric):
     """How many errors the library asks a gain to exceed."""
-    from ganaug.selection.judging import EXPECTED, UNEXPECTED
+    from ganaug.selection.choosing import EXPECTED, UNEXPECTED
 
     return EXPECTED if metric in OF_LABELS else UNEXPECTED
 
 
 def chosen(evidence, demand):
     """The place of the blend that is chosen if a gain must exceed so many errors."""
-    from ganaug.selection.judging import best_blend
+    from ganaug.selection.choosing import best_blend
 
     return best_blend(evidence.assign(needed=demand * evidence["needed"]))
 
@@ -275,7 +280,7 @@ def main(arguments=None):
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     options = parser.parse_args(arguments)
     options.cache.mkdir(parents=True, exist_ok=True)
-    from ganaug.files import write_whole
+    from ganaug.utils.files import write_whole
 
     rows = []
     for name in options.sets:

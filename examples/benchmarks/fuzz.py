@@ -36,11 +36,11 @@ from common import ROOT, machine, versions
 from safetensors.numpy import save as to_bytes
 
 import ganaug
-from ganaug import state
 from ganaug.datasets import SyntheticDataset
 from ganaug.exceptions import DataWarning, GanaugError
 from ganaug.experiments import cache
 from ganaug.transforms import SamplePool
+from ganaug.utils import state
 
 PAGE = ROOT / "docs" / "robustness.md"
 START, END = "<!-- fuzz -->", "<!-- end of fuzz -->"
@@ -325,7 +325,7 @@ def bent_pool(data, rng):
     if rng.random() < 0.5:
         return own + data[data.rindex(b"\nganaug sha256 ") :]
     file = io.BytesIO()
-    from ganaug.sums import Sealed
+    from ganaug.utils.files import Sealed
 
     sealed = Sealed(file)
     sealed.write(own)
@@ -335,7 +335,7 @@ def bent_pool(data, rng):
 
 def sealed_again(path):
     """Whether the checksum fits: whoever can write one can write any pool."""
-    from ganaug.sums import sealed_length
+    from ganaug.utils.files import sealed_length
 
     try:
         return sealed_length(path, required=True) > 0
@@ -395,21 +395,21 @@ def try_parquet(files, rng, folder):
 
 def _through(source, target):
     """What `ganaug resample` does before and after the training."""
-    from ganaug.cli import tables
+    from ganaug.cli import table_files
     from ganaug.cli.main import parser
 
     args = parser().parse_args(["resample", str(source), "--target", "state", "--output", str(target)])
-    table = tables.read_table(str(source), args)
+    table = table_files.read_table(str(source), args)
     column = "state" if "state" in table.frame else table.frame.columns[-1]
-    X, y = tables.split(table, column)
+    X, y = table_files.split(table, column)
     bootstrap = ganaug.SmoothedBootstrap(random_state=0).fit(X, y)
     rows, labels = bootstrap.sample(4, random_state=0)
     yield "reads"
-    with tables.opened_writer(str(target), table.layout) as writer:
+    with table_files.opened_writer(str(target), table.layout) as writer:
         rows = rows.copy()
         rows[column] = np.asarray(labels)
         writer.write(rows[list(table.frame.columns)])
-    again = tables.read_table(str(target), args)
+    again = table_files.read_table(str(target), args)
     assert len(again.frame) == 4
     assert list(again.frame.columns) == list(table.frame.columns)
 
@@ -458,7 +458,7 @@ def bent_text(data, rng):
 
 
 def try_images(files, rng, folder):
-    from ganaug.codecs.folders import list_folder, read_folder
+    from ganaug.encoding.folders import list_folder, read_folder
 
     tree = folder / "tree"
     shutil.rmtree(tree, ignore_errors=True)

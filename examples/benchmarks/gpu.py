@@ -2,7 +2,7 @@
 
     python examples/benchmarks/gpu.py --write
 
-``fit`` replays recorded steps (`ganaug.replay`); *step by step* is the same training without. Operations of a step
+``fit`` replays recorded steps (`ganaug.training.cuda_graphs`); *step by step* is the same training without. Operations of a step
 are counted by torch's FlopCounterMode (a multiplication and an addition are two); the limit is the rate of a product of
 two bfloat16 matrices of 8,192 x 8,192, measured in the same process. Both include the looks at the samples, as often as
 in a training of 2,000 steps.
@@ -78,12 +78,12 @@ def operations(side, settings):
     from torch.utils.flop_counter import FlopCounterMode
 
     from ganaug import ImageGAN
-    from ganaug.estimators.planning import preset_channels
-    from ganaug.game import Game
+    from ganaug.estimators.fitting import preset_channels
     from ganaug.networks import IMAGE_ARCHITECTURES, Players
     from ganaug.objectives import OBJECTIVES
-    from ganaug.threads import alone
-    from ganaug.training import play_step
+    from ganaug.runtime.threads import alone
+    from ganaug.training.loop import play_step
+    from ganaug.training.train_state import Game
 
     gan, device = ImageGAN(verbose=False, **settings), torch.device("cuda")
     plan = gan._numbers(gan._check_parameters(), 1000, TRAINING, device, alone)

@@ -18,7 +18,7 @@ from common import DATA
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
-from ganaug.seeding import numpy_generator
+from ganaug.utils.seeding import numpy_generator
 
 # The lines with most points.
 MOST_LINES = 1500

@@ -42,11 +42,10 @@ class Products(TorchDispatchMode):
 def game(rows, columns, batch_size, width, depth):
     """Everything that a step of ``TabularGAN`` on such a table needs."""
     from ganaug import TabularGAN
-    from ganaug.batches import Table
-    from ganaug.game import Game
     from ganaug.networks import TABULAR_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.types import Block
+    from ganaug.training.train_state import Game, Table
+    from ganaug.utils.types import Block
 
     rng = torch.Generator().manual_seed(0)
     blocks = [Block("scalar", 0, columns)]
@@ -80,8 +79,8 @@ def undisturbed(values):
 
 def measure(steps, **sizes):
     """Seconds of steps and of their products, with and without the penalty."""
-    from ganaug.threads import one_thread
-    from ganaug.training import play_step
+    from ganaug.runtime.threads import one_thread
+    from ganaug.training.loop import play_step
 
     with one_thread():
         one, table, objective, plan, rng = game(**sizes)

@@ -75,7 +75,7 @@ def fitted_speed(gan_class, shape, batch_size, architecture, clock):
 
 def bare_speed(shape, batch_size, architecture, steps, clock):
     """Images a second of the loop alone."""
-    from ganaug.estimators.planning import preset_channels
+    from ganaug.estimators.fitting import preset_channels
     from ganaug.networks import IMAGE_ARCHITECTURES
 
     X, y = pictures(shape)
@@ -129,7 +129,7 @@ def bare_speed(shape, batch_size, architecture, steps, clock):
 def compare(size, rounds, batch_size, architecture, cores):
     """In a child on so many cores: both, in turn."""
     from ganaug import ImageGAN
-    from ganaug.threads import one_thread
+    from ganaug.runtime.threads import one_thread
 
     torch.set_num_threads(cores)
     found, clock = {"fit": [], "bare": []}, clock_of(cores)

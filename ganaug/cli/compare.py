@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.faults import Fault, Usage
-from ganaug.cli.messages import tell, verbosity
-from ganaug.cli.outputs import check_output, whole_file
+from ganaug.cli.console import Fault, Usage, tell, verbosity
+from ganaug.cli.table_files import check_output, whole_file
 
 HELP = "compare oversamplers on a table by what classifiers learn from their rows"
 EXAMPLE = """examples:
@@ -38,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, compare, write."""
-    from ganaug.cli import tables
+    from ganaug.cli import table_files
 
     if args.target is None:
         raise Usage("--target is missing: name the column of the labels")
@@ -50,8 +49,8 @@ def run(args: argparse.Namespace) -> None:
     from ganaug.estimators import TabularGAN
 
     options.training_parameters(args, TabularGAN)  # what is wrong with them is told before the table is read
-    table = tables.read_table(args.data, args)
-    X, y = tables.split(table, args.target, many_classes=args.many_classes)
+    table = table_files.read_table(args.data, args)
+    X, y = table_files.split(table, args.target, many_classes=args.many_classes)
     found = _compared(args, X, y)
     failed = found.failures
     if len(failed) == len(found.results):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.cli.faults import Usage, did_you_mean
+from ganaug.cli.console import Usage, did_you_mean
 from ganaug.cli.options import CONDITIONS, MISSING, taken_apart
 
 __all__ = ["conditions_of"]

@@ -15,12 +15,18 @@ from typing import Any, TextIO
 import numpy as np
 import pandas as pd
 
-from ganaug.cli.dialects import Dialect, find_dialect, raw_records, records
-from ganaug.cli.encodings import check_encoding, find_encoding, opened_text
-from ganaug.cli.faults import Fault
-from ganaug.cli.formats import Format
-from ganaug.cli.guessing import Guess, settled
-from ganaug.cli.layout import Layout
+from ganaug.cli.column_formats import Format, Guess, settled
+from ganaug.cli.console import Fault
+from ganaug.cli.file_layout import (
+    Dialect,
+    Layout,
+    check_encoding,
+    find_dialect,
+    find_encoding,
+    opened_text,
+    raw_records,
+    records,
+)
 from ganaug.cli.number_formats import INFINITE
 
 __all__ = ["CsvTable", "CsvWriter"]

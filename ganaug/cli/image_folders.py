@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 
 from ganaug.cli import options
-from ganaug.cli.faults import Fault, Usage
-from ganaug.cli.messages import progress, tell, verbosity
-from ganaug.cli.outputs import check_output, whole_folder
-from ganaug.codecs.axes import from_nchw, to_nchw
-from ganaug.codecs.folders import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, named, read_folder
-from ganaug.codecs.pictures import bands_of, check_picture_file, file_format, mode_of_array, picture_bytes
+from ganaug.cli.console import Fault, Usage, progress, tell, verbosity
+from ganaug.cli.table_files import check_output, whole_folder
+from ganaug.encoding.folders import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, named, read_folder
+from ganaug.encoding.pictures import bands_of, check_picture_file, file_format, mode_of_array, picture_bytes
+from ganaug.encoding.sample_arrays import from_nchw, to_nchw
 from ganaug.exceptions import DataWarning, InvalidDataError
 
 __all__ = ["fit_folder", "resample_folder", "sample_folder"]
@@ -94,8 +93,8 @@ def resample_folder(args: argparse.Namespace) -> None:
 
 def fit_folder(args: argparse.Namespace) -> None:
     """Train on a folder, and save."""
-    from ganaug.cli.tables import label_of
-    from ganaug.cli.training import save_model
+    from ganaug.cli.fit import save_model
+    from ganaug.cli.table_files import label_of
 
     _refuse(args, "target")
     read = _read(args)

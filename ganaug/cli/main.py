@@ -14,10 +14,10 @@ from typing import Any
 
 from ganaug import __version__
 from ganaug.cli import compare, fit, report, resample, rules, sample
-from ganaug.cli.messages import one_line, said_warnings
+from ganaug.cli.console import one_line, said_warnings
 from ganaug.cli.options import Parser
 from ganaug.exceptions import GanaugError, InvalidParameterError
-from ganaug.interrupts import InsistentInterrupt
+from ganaug.runtime.interrupts import InsistentInterrupt
 
 __all__ = ["main"]
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ganaug.cli.faults import Usage, did_you_mean
+from ganaug.cli.console import Usage, did_you_mean
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 
 __all__ = [

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.arrow import arrow
-from ganaug.cli.dialects import Dialect
-from ganaug.cli.faults import Fault, system_fault
-from ganaug.cli.formats import Format, format_of
-from ganaug.cli.layout import Layout
+from ganaug.cli.column_formats import Format, format_of
+from ganaug.cli.console import Fault, system_fault
+from ganaug.cli.file_layout import Dialect, Layout
+from ganaug.encoding.dtype_state import arrow
 
 __all__ = ["ParquetTable", "ParquetWriter"]
 

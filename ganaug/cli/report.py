@@ -8,9 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.faults import Fault, Usage, did_you_mean
-from ganaug.cli.messages import tell
-from ganaug.cli.outputs import check_output, whole_file
+from ganaug.cli.console import Fault, Usage, did_you_mean, tell
+from ganaug.cli.table_files import check_output, whole_file
 
 HELP = "judge synthetic rows beside the real ones: a page in HTML, or figures in JSON"
 EXAMPLE = """examples:
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, judge, write."""
-    from ganaug.cli import tables
+    from ganaug.cli import table_files
 
     if args.target is None:
         raise Usage("--target is missing: name the column of the labels")
@@ -50,8 +49,8 @@ def run(args: argparse.Namespace) -> None:
         raise Usage(f"{args.output}: the suffix says how to write it; give .html or .json")
     inputs = [args.data, args.samples, *([args.holdout] if args.holdout else [])]
     check_output(args.output, inputs, force=args.force)
-    table = tables.read_table(args.data, args)
-    X, y = tables.split(table, args.target, many_classes=args.many_classes)
+    table = table_files.read_table(args.data, args)
+    X, y = table_files.split(table, args.target, many_classes=args.many_classes)
     samples = _samples(args, table, list(X.columns))
     asked = {"title": args.title, "random_state": args.seed, "hide_real": args.hide_real or None}
     given = {name: value for name, value in asked.items() if value is not None}
@@ -82,13 +81,13 @@ def _samples(args: argparse.Namespace, table: Any, columns: list[str]) -> Any:
 
 def _alike(args: argparse.Namespace, path: str, table: Any, columns: list[str]) -> tuple[Any, Any]:
     """Rows and labels of another file, read like the one of real rows: these columns of it."""
-    from ganaug.cli import tables
+    from ganaug.cli import table_files
 
-    other = tables.read_table(path, args, table.layout)
+    other = table_files.read_table(path, args, table.layout)
     for name in (*columns, args.target):
         if name not in other.frame.columns:
             raise Fault(f"no column {name!r}{did_you_mean(name, other.frame.columns)}", path)
-    frame, y = tables.split(other, args.target, n_classes=1, many_classes=True)
+    frame, y = table_files.split(other, args.target, n_classes=1, many_classes=True)
     return frame[columns], y
 
 

@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.faults import Fault, Usage
-from ganaug.cli.messages import tell, tell_rules, verbosity
-from ganaug.cli.outputs import check_output
+from ganaug.cli.console import Fault, Usage, tell, tell_rules, verbosity
+from ganaug.cli.table_files import check_output
 
 HELP = "add synthetic rows to the rare classes of a table, or images to those of a folder"
 EXAMPLE = """examples:
@@ -62,7 +61,7 @@ def strategy(text: str) -> Any:
 
 def run(args: argparse.Namespace) -> None:
     """Read, train, write."""
-    from ganaug.cli.training import is_folder
+    from ganaug.cli.fit import is_folder
 
     if is_folder(args.data):
         from ganaug.cli.image_folders import resample_folder
@@ -73,19 +72,19 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _resample_table(args: argparse.Namespace) -> None:
-    from ganaug.cli import tables
+    from ganaug.cli import table_files
 
     if args.target is None:
         raise Usage("--target is missing: name the column of the labels")
-    tables.check_suffix(args.output)
+    table_files.check_suffix(args.output)
     check_output(args.output, [args.data], force=args.force)
     if args.save is not None:
         check_output(args.save, [args.data, args.output], force=args.force)
     from ganaug.estimators import TabularGAN
 
     options.training_parameters(args, TabularGAN)  # what is wrong with them is told before the table is read
-    table = tables.read_table(args.data, args)
-    X, y = tables.split(table, args.target, many_classes=args.many_classes)
+    table = table_files.read_table(args.data, args)
+    X, y = table_files.split(table, args.target, many_classes=args.many_classes)
     if args.mark_column in table.frame.columns:
         raise Usage(f"--mark-column {args.mark_column!r}: {args.data} has a column of that name")
     sampler, seed = oversampler(args, y, form=table.layout.formats[args.target]), options.seed_of(args)
@@ -93,7 +92,7 @@ def _resample_table(args: argparse.Namespace) -> None:
     X_res, y_res = sampler.fit_resample(X, y)
     new = X_res[sampler.is_synthetic_].assign(**{args.target: y_res[sampler.is_synthetic_]})
     layout = replace(table.layout, target=args.target)
-    with tables.opened_writer(args.output, layout, args.mark_column) as writer:
+    with table_files.opened_writer(args.output, layout, args.mark_column) as writer:
         writer.write_real(table)
         if len(new):
             writer.write(new.reset_index(drop=True))
@@ -108,7 +107,7 @@ def oversampler(args: argparse.Namespace, y: Any, kind: Any = None, form: Any = 
     """The sampler that the options ask for."""
     import numpy as np
 
-    from ganaug.cli.tables import label_of
+    from ganaug.cli.table_files import label_of
     from ganaug.estimators import TabularGAN
     from ganaug.oversampling import GANOversampler
 
@@ -124,7 +123,7 @@ def oversampler(args: argparse.Namespace, y: Any, kind: Any = None, form: Any = 
 
 def save_only(sampler: Any, args: argparse.Namespace, notes: dict[str, Any]) -> None:
     """Save the GAN, if there is exactly one."""
-    from ganaug.cli.training import save_model
+    from ganaug.cli.fit import save_model
 
     different = {id(one): one for one in sampler.generators_.values() if hasattr(one, "save")}
     if len(different) != 1:

@@ -7,8 +7,7 @@ import json
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.faults import Fault, did_you_mean
-from ganaug.cli.messages import tell
+from ganaug.cli.console import Fault, did_you_mean, tell
 
 HELP = "find the rules that all rows of a table keep, such as 'closed >= opened' or 'gross = net + vat'"
 EXAMPLE = """examples:
@@ -30,10 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, find, print."""
-    from ganaug.cli import tables
+    from ganaug.cli import table_files
     from ganaug.rules import Rewriter, find_rules
 
-    table = tables.read_table(args.data, args)
+    table = table_files.read_table(args.data, args)
     frame = _without(table.frame, args.target, args.data)
     found = find_rules(frame, random_state=args.seed or 0)
     rules = Rewriter().fit(frame, found).rules_
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
         tell(args, f"{args.data}: too much work, and not looked for: {what}")
     rows = [_row(rule) for rule in rules]
     if args.check is not None:
-        other = tables.read_table(args.check, args, table.layout).frame
+        other = table_files.read_table(args.check, args, table.layout).frame
         for name in frame.columns:
             if name not in other.columns:
                 raise Fault(f"no column {name!r}{did_you_mean(name, other.columns)}", args.check)

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.faults import Usage
-from ganaug.cli.messages import progress, tell
-from ganaug.cli.outputs import check_output
+from ganaug.cli.console import Usage, progress, tell
+from ganaug.cli.table_files import check_output
 
 HELP = "draw synthetic rows or images from a saved GAN"
 EXAMPLE = """examples:
@@ -55,11 +54,11 @@ def run(args: argparse.Namespace) -> None:
         raise Usage("give either -n N or --counts JSON")
     if args.counts is not None and args.label is not None:
         raise Usage("give either --label or --counts, not both")
-    from ganaug.cli import tables
+    from ganaug.cli import table_files
     from ganaug.cli.conditions import conditions_of
-    from ganaug.cli.training import layout_of, load_model
+    from ganaug.cli.fit import layout_of, load_model
 
-    as_table = args.output.lower().endswith((*tables.TEXT, *tables.PARQUET))
+    as_table = args.output.lower().endswith((*table_files.TEXT, *table_files.PARQUET))
     check_output(args.output, [args.model], force=args.force, folder=not as_table)
     gan, notes = load_model(args.model)
     if args.device:
@@ -68,14 +67,14 @@ def run(args: argparse.Namespace) -> None:
     layout = layout_of(notes, args.model)
     form = None if layout is None else layout.formats.get(layout.target or "")
     if args.counts is not None:
-        n = {tables.label_of(text, _labels(gan), None, form): count for text, count in args.counts.items()}
+        n = {table_files.label_of(text, _labels(gan), None, form): count for text, count in args.counts.items()}
     if args.label is not None:
-        label = tables.label_of(args.label, _labels(gan), None, form)
+        label = table_files.label_of(args.label, _labels(gan), None, form)
     total = sum(n.values()) if isinstance(n, dict) else n
     shape = getattr(gan.codec_, "shape", None)  # tables have none
     where = conditions_of(args.where, gan, layout) if args.where else None
     if shape is None:
-        tables.check_suffix(args.output)
+        table_files.check_suffix(args.output)
         chunks = gan.iter_samples(n, label, chunk_size=args.chunk_size, random_state=seed, where=where)
         _write_table(args, gan, layout, chunks, total)
     else:
@@ -94,14 +93,14 @@ def _labels(gan: Any) -> Any:
 
 
 def _write_table(args: argparse.Namespace, gan: Any, layout: Any, chunks: Iterator[Any], total: int) -> None:
-    from ganaug.cli import tables
-    from ganaug.cli.layout import Layout
+    from ganaug.cli import table_files
+    from ganaug.cli.file_layout import Layout
 
     if layout is None:
         example = _frame(*gan.sample(1, random_state=0))
         layout = Layout.of_frame(example, None if gan.classes_ is None else example.columns[-1])
     done = 0
-    with tables.opened_writer(args.output, layout) as writer, progress(args, "sample", total) as move:
+    with table_files.opened_writer(args.output, layout) as writer, progress(args, "sample", total) as move:
         for X, y in chunks:
             frame = _frame(X, y, layout.target)
             writer.write(frame)

@@ -11,15 +11,15 @@ from PIL import Image
 from sklearn.base import clone
 
 from ganaug.callbacks import say, wants_progress
-from ganaug.codecs.axes import looks_like_image
-from ganaug.codecs.profiles import name_classes
-from ganaug.codecs.sources import resolve_samples
-from ganaug.codecs.targets_of import class_names_of, label_place, length_of, resolve_targets
 from ganaug.datasets.blended import BlendedDataset
 from ganaug.datasets.probing import Look, described, look_at, same_kind
+from ganaug.encoding.profiles import name_classes
+from ganaug.encoding.sample_arrays import looks_like_image
+from ganaug.encoding.sources import resolve_samples
+from ganaug.encoding.targets import class_names_of, label_place, length_of, resolve_targets
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
-from ganaug.seeding import child_seed, root_seed
-from ganaug.surroundings import warn
+from ganaug.utils.isolation import warn
+from ganaug.utils.seeding import child_seed, root_seed
 
 __all__ = ["balance"]
 

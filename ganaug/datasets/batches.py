@@ -8,10 +8,10 @@ import numpy as np
 from torch.utils.data import BatchSampler, SequentialSampler
 
 from ganaug.datasets.blended import BlendedDataset
-from ganaug.estimators import options
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
-from ganaug.seeding import numpy_generator, root_seed
-from ganaug.types import IntArray
+from ganaug.utils import validation
+from ganaug.utils.seeding import numpy_generator, root_seed
+from ganaug.utils.types import IntArray
 
 __all__ = ["ShareBatchSampler"]
 
@@ -77,13 +77,13 @@ class ShareBatchSampler(BatchSampler):
             raise InvalidTypeError(
                 f"dataset is a {type(dataset).__name__}; give a BlendedDataset, which knows which items are synthetic"
             )
-        options.integer("batch_size", batch_size, 1)
+        validation.integer("batch_size", batch_size, 1)
         super().__init__(EpochPasser(dataset, self.set_epoch), int(batch_size), bool(drop_last))
         self.dataset = dataset
-        self.share = None if share is None else options.number("share", share, 0, 1, open_high=True)
+        self.share = None if share is None else validation.number("share", share, 0, 1, open_high=True)
         self.seed = root_seed(seed)
-        self.num_replicas = options.integer("num_replicas", num_replicas, 1)
-        self.rank = options.integer("rank", rank, 0)
+        self.num_replicas = validation.integer("num_replicas", num_replicas, 1)
+        self.rank = validation.integer("rank", rank, 0)
         if self.rank >= self.num_replicas:
             raise InvalidParameterError(f"rank={rank} must be less than num_replicas={num_replicas}")
         self.epoch = 0
@@ -98,7 +98,7 @@ class ShareBatchSampler(BatchSampler):
         epoch : int
             From 0 on.
         """
-        self.epoch = options.integer("epoch", epoch, 0)
+        self.epoch = validation.integer("epoch", epoch, 0)
         self.dataset.set_epoch(self.epoch)
 
     def __len__(self) -> int:

@@ -11,8 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from ganaug.codecs.profiles import ValueProfile
-from ganaug.codecs.targets_of import class_names_of, label_place, resolve_targets
 from ganaug.datasets.drawing import Source
 from ganaug.datasets.epochs import PassWatch, asked_by
 from ganaug.datasets.fitting_in import check_beside, check_modes, entry_like, fit_in, label_like
@@ -21,12 +19,13 @@ from ganaug.datasets.scales import check_scale
 from ganaug.datasets.schedules import Schedule, schedule_of
 from ganaug.datasets.synthetic import SyntheticDataset
 from ganaug.datasets.vision import ItemDataset
-from ganaug.estimators import options
-from ganaug.estimators.strategy import new_rows
-from ganaug.estimators.targets import TargetCodec
+from ganaug.encoding.profiles import ValueProfile
+from ganaug.encoding.targets import class_names_of, label_place, resolve_targets
+from ganaug.estimators.strategy import TargetCodec, new_rows
 from ganaug.exceptions import DataWarning, InvalidParameterError
-from ganaug.surroundings import warn
-from ganaug.types import FloatArray, IntArray
+from ganaug.utils import validation
+from ganaug.utils.isolation import warn
+from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["BlendedDataset"]
 
@@ -179,7 +178,7 @@ class BlendedDataset(ItemDataset):
         super().__init__(None, target_transform=target_transform)
         self.real, self.generator = real, generator
         self._schedule: Schedule | None = schedule_of(schedule, schedule_epochs)
-        self.weight = 1.0 if weight is None else options.number("weight", weight, 0)
+        self.weight = 1.0 if weight is None else validation.number("weight", weight, 0)
         self._weighs = weight is not None if return_weight is None else bool(return_weight)
         labels = self._found_labels = resolve_targets(real, targets)
         self.n_real = len(labels)
@@ -271,7 +270,7 @@ class BlendedDataset(ItemDataset):
         InvalidParameterError
             If the schedule's share is outside [0, 1], or in a copy made by pickling.
         """
-        epoch = options.integer("epoch", epoch, 0)
+        epoch = validation.integer("epoch", epoch, 0)
         if self._watch is not None:
             self._watch.stop()  # whoever calls this knows how
         self._begin(epoch)
@@ -293,7 +292,7 @@ class BlendedDataset(ItemDataset):
     def _begin(self, epoch: int) -> None:
         if self._schedule is None:
             raise InvalidParameterError("this BlendedDataset is a copy for a worker; set the epoch in the main process")
-        share = options.number(f"the schedule's share in epoch {epoch}", self._schedule(epoch), 0, 1)
+        share = validation.number(f"the schedule's share in epoch {epoch}", self._schedule(epoch), 0, 1)
         self.synthetic.set_epoch(epoch)
         self._active.fill_(round(share * len(self._order)))
         self.epoch = epoch
@@ -335,7 +334,7 @@ class BlendedDataset(ItemDataset):
             codes, _ = pd.factorize(self.targets)
             weights = 1.0 / np.bincount(codes)[codes]
         if synthetic_share is not None:
-            share = options.number("synthetic_share", synthetic_share, 0, 1)
+            share = validation.number("synthetic_share", synthetic_share, 0, 1)
             synthetic = self.is_synthetic
             if share > 0 and not synthetic.any():
                 raise InvalidParameterError(f"synthetic_share={share:g}, but there are no synthetic items")

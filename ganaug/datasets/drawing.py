@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from ganaug.codecs.profiles import DataProfile, ValueProfile, class_names
-from ganaug.estimators import options
+from ganaug.encoding.profiles import DataProfile, ValueProfile, class_names
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.seeding import numpy_generator
+from ganaug.utils import validation
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["Piece", "Source", "pieces_of"]
 
@@ -155,10 +155,10 @@ class Source:
         """
         if isinstance(asked, Mapping):
             asked = {self.called(_plain(label)): n for label, n in asked.items()}
-            wanted = {label: options.integer(f"the count of {label!r}", n, 0) for label, n in asked.items()}
+            wanted = {label: validation.integer(f"the count of {label!r}", n, 0) for label, n in asked.items()}
             self.check_labels(wanted)
             return wanted
-        total = options.integer("n_or_counts", asked, 0)
+        total = validation.integer("n_or_counts", asked, 0)
         if self.labels is None:
             return {None: total}
         shares = self._frequencies()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ganaug.exceptions import DataWarning
-from ganaug.surroundings import warn
+from ganaug.utils.isolation import warn
 
 __all__ = ["PassWatch", "asked_by"]
 

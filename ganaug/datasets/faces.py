@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torchvision import tv_tensors
 
-from ganaug.codecs.axes import LAYOUTS, find_layout, to_nchw
-from ganaug.codecs.pictures import array_picture
-from ganaug.estimators import options
+from ganaug.encoding.pictures import array_picture
+from ganaug.encoding.sample_arrays import LAYOUTS, find_layout, to_nchw
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
+from ganaug.utils import validation
 
 __all__ = ["KINDS", "Face", "default_face", "stored_form"]
 
@@ -48,7 +48,7 @@ def stored_form(samples: Any, layout: str, shape: tuple[int, ...] | None = None)
     InvalidParameterError, InvalidTypeError, InvalidDataError
         If ``layout`` is unknown or does not fit, or the samples are not numbers.
     """
-    options.choice("layout", layout, ["auto", "plain", *LAYOUTS])
+    validation.choice("layout", layout, ["auto", "plain", *LAYOUTS])
     array = _numbers(samples)
     if layout == "auto":
         layout = _layout(array, shape)
@@ -118,7 +118,7 @@ def default_face(output: str, shape: tuple[int, ...], dtype: np.dtype[Any], imag
     InvalidDataError
         If such samples cannot have it.
     """
-    if options.choice("output", output, ["auto", *KINDS]) == "auto":
+    if validation.choice("output", output, ["auto", *KINDS]) == "auto":
         return Face("image" if image else "tensor", image)
     if output == "pil" and not (image and dtype == np.uint8 and shape[0] in MODES):
         raise InvalidDataError(

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganaug.codecs.pictures import bands_of, learnt_as
-from ganaug.codecs.targets_of import could_be_label
 from ganaug.datasets.faces import default_face
 from ganaug.datasets.probing import Look, described, first_view, kind_of, same_kind
 from ganaug.datasets.synthetic import SyntheticDataset
+from ganaug.encoding.pictures import bands_of, learnt_as
+from ganaug.encoding.targets import could_be_label
 from ganaug.exceptions import InvalidDataError
 
 __all__ = ["check_beside", "check_modes", "entry_like", "fit_in", "label_like"]

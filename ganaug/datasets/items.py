@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ganaug.codecs.targets_of import could_be_label, is_image
+from ganaug.encoding.targets import could_be_label, is_image
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 
 __all__ = ["ItemForm"]

@@ -17,8 +17,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from ganaug.exceptions import ModelFileError, ModelPathError
-from ganaug.files import path_error, replacing
-from ganaug.sums import Sealed, array_header, sealed_length
+from ganaug.utils.files import Sealed, array_header, path_error, replacing, sealed_length
 
 __all__ = ["PoolFile", "unfit", "write_pool"]
 

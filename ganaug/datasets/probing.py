@@ -14,9 +14,9 @@ from PIL import Image
 from torch.utils.data import ConcatDataset, StackDataset, Subset
 from torchvision import tv_tensors
 
-from ganaug.codecs.targets_of import annotations_of, is_image, length_of, places_of, sample_place
 from ganaug.datasets.faces import Face
 from ganaug.datasets.items import ItemForm
+from ganaug.encoding.targets import annotations_of, is_image, length_of, places_of, sample_place
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 
 __all__ = ["Look", "described", "first_view", "kind_of", "look_at", "same_kind"]

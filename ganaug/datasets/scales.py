@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from ganaug.codecs.profiles import ValueProfile, difference, value_profile
 from ganaug.datasets.probing import Look, first_view, kind_of, look_at
 from ganaug.datasets.synthetic import SyntheticDataset
+from ganaug.encoding.profiles import ValueProfile, difference, value_profile
 from ganaug.exceptions import InvalidDataError
-from ganaug.types import IntArray
+from ganaug.utils.types import IntArray
 
 __all__ = ["check_scale"]
 
@@ -52,7 +52,7 @@ def check_scale(
     Raises
     ------
     InvalidDataError
-        Naming both ranges, with what to do. See `ganaug.codecs.profiles.difference` for the rule.
+        Naming both ranges, with what to do. See `ganaug.encoding.profiles.difference` for the rule.
     """
     own = look.transform is not None and synthetic.transform is look.transform
     for profile, items in groups:

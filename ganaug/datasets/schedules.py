@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ganaug.estimators import options
 from ganaug.exceptions import InvalidParameterError
+from ganaug.utils import validation
 
 __all__ = ["SCHEDULES", "Schedule", "schedule_of"]
 
@@ -66,12 +66,12 @@ def schedule_of(schedule: Any, epochs: Any) -> Schedule:
     if callable(schedule):
         given: Schedule = schedule
         return given
-    name = options.choice("schedule", "constant" if schedule is None else schedule, SCHEDULES)
+    name = validation.choice("schedule", "constant" if schedule is None else schedule, SCHEDULES)
     if name != "constant" and epochs is None:
         raise InvalidParameterError(
             f"schedule={name!r} needs schedule_epochs=, the epoch from which on there are no synthetic items"
         )
-    end = options.integer("schedule_epochs", 1 if epochs is None else epochs, 1)
+    end = validation.integer("schedule_epochs", 1 if epochs is None else epochs, 1)
     return partial(_share, name, end)
 
 

@@ -11,7 +11,7 @@ from torch.utils.data import Subset
 
 from ganaug.datasets.blended import BlendedDataset
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
-from ganaug.seeding import numpy_generator, root_seed
+from ganaug.utils.seeding import numpy_generator, root_seed
 
 __all__ = ["TrainingPart", "split_real"]
 

@@ -19,12 +19,12 @@ from ganaug.datasets.epochs import PassWatch, asked_by
 from ganaug.datasets.faces import Face, default_face, stored_form
 from ganaug.datasets.pool import PoolFile, unfit, write_pool
 from ganaug.datasets.vision import ItemDataset
-from ganaug.estimators import options
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
-from ganaug.files import path_error, remove_leftovers, temporary_beside
-from ganaug.seeding import child_seed, root_seed
-from ganaug.surroundings import own_surroundings, warn
-from ganaug.types import IntArray
+from ganaug.utils import validation
+from ganaug.utils.files import path_error, remove_leftovers, temporary_beside
+from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.types import IntArray
 
 __all__ = ["SyntheticDataset"]
 
@@ -140,8 +140,8 @@ class SyntheticDataset(ItemDataset):
         self._source: Source | None = generator if isinstance(generator, Source) else Source(generator)
         self.seed = root_seed(seed)
         self.counts = self._source.counts(n_or_counts, self.seed)
-        self.refresh_every = None if refresh_every is None else options.integer("refresh_every", refresh_every, 1)
-        self.block_size = options.integer("block_size", block_size, 1)
+        self.refresh_every = None if refresh_every is None else validation.integer("refresh_every", refresh_every, 1)
+        self.block_size = validation.integer("block_size", block_size, 1)
         self._pieces = list(pieces_of(self.counts, self.block_size))
         self._starts = np.array([piece.start for piece in self._pieces], np.int64)
         self._layout, self._pooled = layout, bool(pool)
@@ -233,7 +233,7 @@ class SyntheticDataset(ItemDataset):
         epoch : int
             From 0 on. The same epoch has the same items, whatever came before.
         """
-        epoch = options.integer("epoch", epoch, 0)
+        epoch = validation.integer("epoch", epoch, 0)
         if self._watch is not None:
             self._watch.stop()  # whoever calls this knows how
         if self.refresh_every is not None:

@@ -13,21 +13,13 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from ganaug.batches import Table, class_probabilities
 from ganaug.callbacks import wants_progress
-from ganaug.checkpoints import Checkpoint, digest
-from ganaug.codecs import LabelCodec
-from ganaug.curation import Tally, draw_curated
-from ganaug.curation.curator import check_rules
-from ganaug.devices import resolve_device
-from ganaug.estimators import options
-from ganaug.estimators.fitting import history_frame, play
-from ganaug.estimators.judging import hold_out, scaled
-from ganaug.estimators.parts import plain_parameters, saved_parts
-from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.estimators.rebuilding import RebuildingMixin
-from ganaug.estimators.rows import check_lengths
-from ganaug.estimators.scoring import ScoringMixin
+from ganaug.encoding import LabelCodec
+from ganaug.encoding.containers import check_lengths
+from ganaug.estimators.fitting import Conditions, Prepared, history_frame, play
+from ganaug.estimators.network_state import RebuildingMixin, plain_parameters, saved_parts
+from ganaug.estimators.sampling import ScoringMixin
+from ganaug.estimators.validation_set import hold_out, scaled
 from ganaug.exceptions import (
     DataWarning,
     InvalidDataError,
@@ -36,16 +28,21 @@ from ganaug.exceptions import (
     ModelFileError,
     TrainingWarning,
 )
-from ganaug.files import check_writable, checked_path
-from ganaug.game import Game
+from ganaug.filtering import Tally, draw_curated
+from ganaug.filtering.rows import check_rules
 from ganaug.networks import CONDITIONINGS, Players
 from ganaug.objectives import OBJECTIVES
-from ganaug.replay import can_be_replayed
-from ganaug.seeding import child_seed, numpy_generator, root_seed
-from ganaug.state import write_state
-from ganaug.surroundings import own_surroundings, warn
-from ganaug.threads import Team, alone, machine_threads
-from ganaug.types import IntArray
+from ganaug.runtime.devices import resolve_device
+from ganaug.runtime.threads import Team, alone, machine_threads
+from ganaug.training.checkpoints import Checkpoint, digest
+from ganaug.training.cuda_graphs import can_be_replayed
+from ganaug.training.train_state import Game, Table, class_probabilities
+from ganaug.utils import validation
+from ganaug.utils.files import check_writable, checked_path
+from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
+from ganaug.utils.state import write_state
+from ganaug.utils.types import IntArray
 
 __all__ = ["BaseGAN"]
 
@@ -257,7 +254,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         target = checked_path(path)
         if conditions.focus is not None:  # each class has a training and a file of its own
             target = target.with_name(f"{target.stem}.class-{conditions.focus}{target.suffix}")
-        every = options.interval("checkpoint_every", getattr(self, "checkpoint_every", "60s"))
+        every = validation.interval("checkpoint_every", getattr(self, "checkpoint_every", "60s"))
         return Checkpoint(target, every, settings, digest(prepared.x, y, *earlier), self._seed_of_fit())
 
     def _keep(
@@ -327,10 +324,10 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
 
     def _check_parameters(self) -> dict[str, Any]:
         """Checked and converted parameters, for those that are not used as they are."""
-        options.choice("objective", self.objective, OBJECTIVES)
-        options.choice("architecture", self.architecture, self._architectures)
-        options.choice("conditioning", self.conditioning, CONDITIONINGS)
-        options.integer("batch_size", self.batch_size, 2)
+        validation.choice("objective", self.objective, OBJECTIVES)
+        validation.choice("architecture", self.architecture, self._architectures)
+        validation.choice("conditioning", self.conditioning, CONDITIONINGS)
+        validation.integer("batch_size", self.batch_size, 2)
         if self.callbacks is not None and not all(map(callable, self.callbacks)):
             raise InvalidTypeError("callbacks must be a list of callables that take an event")
         if not (isinstance(self.verbose, (bool, Integral)) or self.verbose == "auto"):
@@ -338,20 +335,20 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         if not isinstance(self.random_state, (np.random.RandomState, np.random.Generator)):
             root_seed(self.random_state)  # a generator would be drawn from
         return {
-            "max_steps": None if self.max_steps is None else options.integer("max_steps", self.max_steps, 1),
-            "max_time": options.seconds("max_time", self.max_time),
-            "learning_rate": options.number("learning_rate", self.learning_rate, 0, 1e6, open_low=True),
-            "penalty": options.number("penalty", self.penalty, 0),
-            "class_power": options.number("class_power", self.class_power, 0, 1),
-            "validation_fraction": options.number("validation_fraction", self.validation_fraction, 0, 0.5),
-            "patience": None if self.patience is None else options.integer("patience", self.patience, 1),
+            "max_steps": None if self.max_steps is None else validation.integer("max_steps", self.max_steps, 1),
+            "max_time": validation.seconds("max_time", self.max_time),
+            "learning_rate": validation.number("learning_rate", self.learning_rate, 0, 1e6, open_low=True),
+            "penalty": validation.number("penalty", self.penalty, 0),
+            "class_power": validation.number("class_power", self.class_power, 0, 1),
+            "validation_fraction": validation.number("validation_fraction", self.validation_fraction, 0, 0.5),
+            "patience": None if self.patience is None else validation.integer("patience", self.patience, 1),
             "curate": check_rules(self.curate),
             "min_probability": self._least_probability(),
             "device": resolve_device(self.device),
         }
 
     def _least_probability(self) -> float | str:
-        return options.number("min_probability", self.min_probability, 0, 1)
+        return validation.number("min_probability", self.min_probability, 0, 1)
 
     @own_surroundings
     def save(self, path: str | os.PathLike[str], *, keep_copies_check: bool = False) -> None:
@@ -420,7 +417,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         return state
 
     def _whole_state(self) -> dict[str, Any]:
-        """The state with what a pickle leaves out; see `ganaug.estimators.transport`."""
+        """The state with what a pickle leaves out; see `ganaug.runtime.parallel`."""
         state = self._bare_state()
         if state.get("curator_") is not None:
             state["_curator_parts"] = state.pop("curator_").get_state(keep_copies_check=True)

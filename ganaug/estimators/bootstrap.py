@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganaug.codecs import LabelCodec
-from ganaug.codecs.images import ImageCodec
-from ganaug.codecs.series import SeriesCodec
-from ganaug.curation import Tally
-from ganaug.estimators import options
-from ganaug.estimators.kernels import ClassKernel
-from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.estimators.rows import check_lengths, modality_of
+from ganaug.encoding import LabelCodec
+from ganaug.encoding.containers import check_lengths, modality_of
+from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.signals import SeriesCodec
+from ganaug.estimators.fitting import Conditions, Prepared
 from ganaug.estimators.sampling import SamplingMixin
+from ganaug.estimators.smoothing import ClassKernel
+from ganaug.filtering import Tally
 from ganaug.rules import Rules
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules
-from ganaug.seeding import child_seed, numpy_generator, root_seed
-from ganaug.surroundings import own_surroundings
-from ganaug.types import FloatArray
+from ganaug.utils import validation
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
+from ganaug.utils.types import FloatArray
 
 __all__ = ["SmoothedBootstrap"]
 
@@ -112,7 +112,7 @@ class SmoothedBootstrap(SamplingMixin):
     @own_surroundings
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> SmoothedBootstrap:
         """Remember prepared rows; see `TabularGAN.fit_prepared`."""
-        bandwidth = options.number("bandwidth", self.bandwidth, 0)
+        bandwidth = validation.number("bandwidth", self.bandwidth, 0)
         conditions = Conditions.of(prepared.labels, focus)
         y = conditions.of_codes(prepared.y)
         codec, x = prepared.codec, prepared.x

@@ -13,27 +13,24 @@ import numpy as np
 import torch
 
 from ganaug.augmentation import Augmentation, Pipe, diff_augment, direct, unchanged
-from ganaug.batches import Load
 from ganaug.callbacks import say, wants_progress
-from ganaug.codecs.sources import resolve_samples
-from ganaug.curation import Judge, LooksCurator, Tally
-from ganaug.devices import resolve_device
-from ganaug.estimators import options
+from ganaug.encoding.sources import resolve_samples
 from ganaug.estimators.base import BaseGAN
 from ganaug.estimators.distilling import Corrupt, broken_samples
-from ganaug.estimators.judging import looks, snapshot_measure
+from ganaug.estimators.fitting import Conditions, Prepared, preset_channels, seconds_per_step, within
 from ganaug.estimators.modality import Measure, Placed
-from ganaug.estimators.planning import preset_channels, seconds_per_step, within
-from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.game import Plan
+from ganaug.estimators.validation_set import looks, snapshot_measure
+from ganaug.filtering import Judge, LooksCurator, Tally
 from ganaug.networks import IMAGE_ARCHITECTURES, Players
 from ganaug.objectives import OBJECTIVES
-from ganaug.precision import fastest
-from ganaug.ranks import Ranks, together_with
-from ganaug.seeding import child_seed
-from ganaug.threads import Team, machine_threads, team
-from ganaug.training import Watcher
-from ganaug.types import FloatArray, IntArray
+from ganaug.runtime.devices import fastest, resolve_device
+from ganaug.runtime.distributed import Ranks, together_with
+from ganaug.runtime.threads import Team, machine_threads, team
+from ganaug.training.loop import Watcher
+from ganaug.training.train_state import Load, Plan
+from ganaug.utils import validation
+from ganaug.utils.seeding import child_seed
+from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["SCOPES", "ConvolutionalGAN"]
 
@@ -127,12 +124,12 @@ class ConvolutionalGAN(BaseGAN):
 
     def _check_parameters(self) -> dict[str, Any]:
         if self.channels is not None:
-            options.integer("channels", self.channels, 1)
-        options.integer("max_channels", self.max_channels, 1)
-        options.integer("latent_dim", self.latent_dim, 1)
-        options.integer("penalty_every", self.penalty_every, 1)
-        options.choice("scope", self.scope, SCOPES)
-        options.interval("checkpoint_every", self.checkpoint_every)
+            validation.integer("channels", self.channels, 1)
+        validation.integer("max_channels", self.max_channels, 1)
+        validation.integer("latent_dim", self.latent_dim, 1)
+        validation.integer("penalty_every", self.penalty_every, 1)
+        validation.choice("scope", self.scope, SCOPES)
+        validation.interval("checkpoint_every", self.checkpoint_every)
         self._pipe(0)
         return super()._check_parameters()
 

@@ -16,12 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganaug.descent import Player
-from ganaug.devices import resolve_device
-from ganaug.seeding import child_seed
-from ganaug.threads import alone
-from ganaug.training import cosine_tail
-from ganaug.types import Block, FloatArray
+from ganaug.runtime.devices import resolve_device
+from ganaug.runtime.threads import alone
+from ganaug.training.loop import cosine_tail
+from ganaug.training.optimizer import Player
+from ganaug.utils.seeding import child_seed
+from ganaug.utils.types import Block, FloatArray
 
 __all__ = ["Corrupt", "broken_rows", "broken_samples", "numpy_of", "second_discriminator"]
 

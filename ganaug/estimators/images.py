@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from ganaug.codecs.images import ImageCodec
-from ganaug.curation import SAMPLES_LIKE_THE_CLASS
+from ganaug.encoding.pixels import ImageCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN
-from ganaug.training import Watcher
+from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
+from ganaug.training.loop import Watcher
 
 __all__ = ["ImageGAN"]
 

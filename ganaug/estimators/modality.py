@@ -11,15 +11,14 @@ import torch
 from torch import nn
 
 from ganaug.augmentation import Augmentation
-from ganaug.batches import Load, as_stored
-from ganaug.curation import Curator, View
-from ganaug.estimators.judging import snapshot_measure
-from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.game import Plan
+from ganaug.estimators.fitting import Conditions, Prepared
+from ganaug.estimators.validation_set import snapshot_measure
+from ganaug.filtering import Curator, View
 from ganaug.networks import Players
-from ganaug.ranks import Ranks
-from ganaug.threads import Team, alone, one_thread
-from ganaug.types import FloatArray, IntArray
+from ganaug.runtime.distributed import Ranks
+from ganaug.runtime.threads import Team, alone, one_thread
+from ganaug.training.train_state import Load, Plan, as_stored
+from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["Modality"]
 

@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ganaug.allowance import allowance
-from ganaug.estimators import parts, translation_state
+from ganaug.estimators import network_state, translation_state
 from ganaug.estimators.base import BaseGAN
 from ganaug.estimators.images import ImageGAN
 from ganaug.estimators.series import SeriesGAN
 from ganaug.estimators.tabular import TabularGAN
 from ganaug.estimators.translator import ImageTranslator
 from ganaug.exceptions import GanaugError, ModelFileError, TraceWarning
-from ganaug.state import read_state
-from ganaug.surroundings import own_surroundings, warn
+from ganaug.utils.files import allowance
+from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.state import read_state
 
 __all__ = ["load", "load_as", "read"]
 
@@ -26,10 +26,10 @@ T = TypeVar("T")
 
 # kind in the file -> what makes an estimator of its parts; to make a new one loadable, add one line
 _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
-    "ImageGAN": partial(parts.restored, ImageGAN),
+    "ImageGAN": partial(network_state.restored, ImageGAN),
     "ImageTranslator": partial(translation_state.restored, ImageTranslator),
-    "SeriesGAN": partial(parts.restored, SeriesGAN),
-    "TabularGAN": partial(parts.restored, TabularGAN),
+    "SeriesGAN": partial(network_state.restored, SeriesGAN),
+    "TabularGAN": partial(network_state.restored, TabularGAN),
 }
 
 

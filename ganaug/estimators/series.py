@@ -7,19 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ganaug.codecs.series import SeriesCodec
-from ganaug.curation import SAMPLES_LIKE_THE_CLASS
-from ganaug.devices import resolve_device
+from ganaug.encoding.signals import SeriesCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN
-from ganaug.estimators.noise import NoiseFloor
-from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.estimators.fitting import Conditions, Prepared
+from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError
-from ganaug.game import Game
+from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.networks import IMAGE_ARCHITECTURES
-from ganaug.seeding import child_seed, numpy_generator
-from ganaug.threads import alone
-from ganaug.training import Watcher
-from ganaug.types import FloatArray, IntArray
+from ganaug.runtime.devices import resolve_device
+from ganaug.runtime.threads import alone
+from ganaug.training.loop import Watcher
+from ganaug.training.train_state import Game
+from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["SeriesGAN"]
 

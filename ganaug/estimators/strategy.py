@@ -1,4 +1,4 @@
-"""How many rows each class gets: imbalanced-learn's ``sampling_strategy``, with errors that say what to give."""
+"""How many samples of which class: imbalanced-learn's targets and strategies, and the tasks that follow."""
 
 from __future__ import annotations
 
@@ -6,14 +6,129 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from imblearn.utils import check_sampling_strategy
 
-from ganaug.estimators import options
-from ganaug.estimators.targets import TargetCodec
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.types import IntArray
+from ganaug.encoding import LabelCodec
+from ganaug.exceptions import (
+    FewSamplesWarning,
+    InvalidDataError,
+    InvalidParameterError,
+    InvalidTypeError,
+    TrainingWarning,
+)
+from ganaug.runtime.parallel import carried
+from ganaug.utils import validation
+from ganaug.utils.isolation import warn
+from ganaug.utils.types import IntArray
 
-__all__ = ["new_rows", "wanted_rows"]
+__all__ = ["TargetCodec", "barely_begun", "new_rows", "tell_few", "tell_trouble", "train_one", "wanted_rows"]
+
+# --------------------------------------------------------------------------------------
+# The target of a sampler: labels, a column of them, or one-vs-all; read into codes and written back.
+
+
+class TargetCodec:
+    """A `LabelCodec` that also takes what imbalanced-learn does.
+
+    A column (n, 1) holds labels, and comes back as a DataFrame if it was one,
+    else as a vector. A matrix (n, k) of zeros and ones is one-vs-all: the
+    label of a row is the place of its one.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels that occur, sorted.
+    sizes_ : dict
+        Label, as a plain Python value, to number of rows; in the order of ``classes_``.
+    """
+
+    classes_: npt.NDArray[Any]
+
+    def fit(self, y: Any) -> tuple[Any, IntArray]:
+        """Learn the labels.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,), (n, 1) or (n, k)
+
+        Returns
+        -------
+        vector : array-like of shape (n,)
+            The labels, in the container of ``y`` if it is a vector.
+        codes : ndarray of shape (n,), int64
+            Their places in ``classes_``.
+
+        Raises
+        ------
+        InvalidDataError
+            If y is missing, has missing values, or names no class or several for a row.
+        """
+        if y is None:
+            raise InvalidDataError("GANOversampler requires y to be passed, but the target y is None; give the labels")
+        self._columns = list(y.columns) if isinstance(y, pd.DataFrame) else None
+        self._n_columns, self._dtype = 0, "int64"
+        self._kind = "list" if isinstance(y, list) else "tensor" if hasattr(y, "detach") else "array"
+        vector = self._vector(y)
+        self._labels = LabelCodec().fit(vector)
+        self.classes_ = self._labels.classes_
+        codes = self._labels.encode(vector)
+        labels = pd.Index(self.classes_).tolist()
+        self.sizes_ = dict(zip(labels, np.bincount(codes).tolist(), strict=True))
+        return vector, codes
+
+    def code(self, label: Any) -> int:
+        """The place of a label in ``classes_``."""
+        return list(self.sizes_).index(label)
+
+    def _vector(self, y: Any) -> Any:
+        nested = isinstance(y, (list, tuple)) and len(y) > 0 and isinstance(y[0], (list, tuple, np.ndarray))
+        if not nested and getattr(y, "ndim", 1) != 2:
+            return y
+        if hasattr(y, "todense"):
+            y = y.todense()
+        try:
+            matrix = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+        except ValueError as error:
+            raise InvalidDataError("the rows of y differ in length; give one label for each row") from error
+        if matrix.ndim == 2 and matrix.shape[1] == 1:
+            return y.iloc[:, 0] if isinstance(y, pd.DataFrame) else matrix[:, 0]
+        if not np.isin(matrix, (0, 1)).all() or (matrix.sum(1) > 1).any():
+            raise InvalidDataError(
+                f"y of shape {matrix.shape} is not one-vs-all: a row may hold a single 1 and zeros beside it. "
+                "Multilabel and multioutput targets are not supported."
+            )
+        if (matrix.sum(1) == 0).any():
+            row = int(np.argmin(matrix.sum(1)))
+            raise InvalidDataError(f"row {row} of the one-vs-all y names no class; drop it or give it a 1")
+        self._n_columns, self._dtype = matrix.shape[1], matrix.dtype.str
+        return matrix.argmax(1)
+
+    def decode(self, codes: IntArray) -> Any:
+        """The target that has these codes, in the container given to `fit`."""
+        y = self._labels.decode(codes)
+        if self._n_columns:
+            y = np.eye(self._n_columns, dtype=self._dtype)[y]
+            if self._kind == "list":
+                return y.tolist()
+            if self._kind == "tensor":
+                import torch
+
+                return torch.from_numpy(y)
+        if self._columns is not None:
+            frame = pd.DataFrame(y)
+            if list(frame.columns) != self._columns:
+                frame.columns = pd.Index(self._columns)
+            return frame
+        return y
+
+
+# --------------------------------------------------------------------------------------
+# How many rows each class gets: imbalanced-learn's ``sampling_strategy``, with errors that say what
+# to give.
+
 
 # Classes listed in an error message, and characters of what was given.
 LISTED, SHOWN = 20, 200
@@ -52,7 +167,7 @@ def new_rows(given: Any, target: TargetCodec, codes: IntArray) -> dict[Any, int]
             for label, total in strategy.items():
                 if label not in sizes:
                     raise InvalidParameterError(f"there is no class {label!r} in y")
-                options.integer(f"the total of class {label!r}", total, sizes[label])
+                validation.integer(f"the total of class {label!r}", total, sizes[label])
             strategy = {labels.index(label): int(total) for label, total in strategy.items()}
         found = wanted_rows(strategy, codes)
     except (TypeError, ValueError) as error:
@@ -102,3 +217,44 @@ def _named(given: Any) -> str:
         return "what the sampling_strategy " + ("(a lambda)" if name == "<lambda>" else f"{name}()") + " returns"
     said = repr(given)
     return f"sampling_strategy={said if len(said) <= SHOWN else said[:SHOWN] + '...'}"
+
+
+# --------------------------------------------------------------------------------------
+# One training as a task of an over-sampler, and what its user is told of it.
+
+
+# An interrupted training that got less far than this made no generator worth having.
+USABLE_SHARE = 0.2
+
+
+def train_one(generator: Any, data: Any, focus: Any, title: str) -> Any:
+    """Train one generator: for a label against the rest, or (None) for all classes. To be `unpacked`."""
+    if hasattr(generator, "prepare"):
+        return carried(generator.fit_prepared(data, focus=focus, title=title))
+    return carried(generator.fit(*data) if focus is None else generator.fit(*data, focus=focus))
+
+
+def barely_begun(generator: Any) -> bool:
+    """Whether the training was interrupted before it was of use."""
+    if getattr(generator, "stop_reason_", None) != "interrupted":
+        return False
+    return bool(generator.n_steps_ < USABLE_SHARE * generator.max_steps)
+
+
+def tell_trouble(title: str, generator: Any) -> None:
+    """Warn of what went wrong in a worker, whose own warnings nobody sees."""
+    said = getattr(generator, "_warning", None)
+    if barely_begun(generator):
+        said = "the training was interrupted before it was of use; a smoothed bootstrap stands in for the GAN"
+    if said:
+        warn(f"{title}: {said}", TrainingWarning)
+
+
+def tell_few(label: Any, rows: int, smallest: int) -> None:
+    """Warn of a class that no GAN was trained for."""
+    warn(
+        f"class {label!r} has {rows} row{'s' * (rows != 1)}, fewer than min_class_size={smallest}: "
+        "its new rows are a smoothed bootstrap of the real ones, not made by a GAN. "
+        "Collect more rows, or lower min_class_size.",
+        FewSamplesWarning,
+    )

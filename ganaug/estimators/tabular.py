@@ -10,24 +10,24 @@ import numpy as np
 import torch
 
 from ganaug.augmentation import Augmentation, jitter
-from ganaug.curation import LIKE_THE_CLASS, Curator, Tally, View
-from ganaug.curation.curator import AUTO
-from ganaug.devices import resolve_device
-from ganaug.estimators import options
 from ganaug.estimators.base import BaseGAN
 from ganaug.estimators.distilling import Corrupt, broken_rows
-from ganaug.estimators.kernels import ClassKernel
-from ganaug.estimators.prepared import Conditions, Prepared
+from ganaug.estimators.fitting import Conditions, Prepared
+from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError
-from ganaug.game import Plan
+from ganaug.filtering import LIKE_THE_CLASS, Curator, Tally, View
+from ganaug.filtering.rows import AUTO
 from ganaug.networks import TABULAR_ARCHITECTURES, Players
 from ganaug.rules import Rules, as_rule
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
-from ganaug.seeding import child_seed
-from ganaug.threads import alone
-from ganaug.training import Watcher
-from ganaug.types import IntArray
+from ganaug.runtime.devices import resolve_device
+from ganaug.runtime.threads import alone
+from ganaug.training.loop import Watcher
+from ganaug.training.train_state import Plan
+from ganaug.utils import validation
+from ganaug.utils.seeding import child_seed
+from ganaug.utils.types import IntArray
 
 __all__ = ["TabularGAN"]
 
@@ -227,12 +227,12 @@ class TabularGAN(BaseGAN):
         return tags
 
     def _check_parameters(self) -> dict[str, Any]:
-        options.integer("max_steps", self.max_steps, 1)
-        options.integer("width", self.width, 1)
-        options.integer("depth", self.depth, 1)
-        options.integer("latent_dim", self.latent_dim, 1)
-        options.number("jitter", self.jitter, 0)
-        options.number("smoothing", self.smoothing, 0)
+        validation.integer("max_steps", self.max_steps, 1)
+        validation.integer("width", self.width, 1)
+        validation.integer("depth", self.depth, 1)
+        validation.integer("latent_dim", self.latent_dim, 1)
+        validation.number("jitter", self.jitter, 0)
+        validation.number("smoothing", self.smoothing, 0)
         checked_rules(self.rules)
         if self.keep_range not in (True, False):
             raise InvalidParameterError(f"keep_range={self.keep_range!r} must be True or False")

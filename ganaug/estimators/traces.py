@@ -11,7 +11,7 @@ import numpy as np
 from ganaug.estimators.base import BaseGAN
 from ganaug.estimators.bootstrap import SmoothedBootstrap
 from ganaug.estimators.saving import read
-from ganaug.estimators.translation_drawing import TranslationSampling
+from ganaug.estimators.translation_training import TranslationSampling
 
 __all__ = ["traces"]
 

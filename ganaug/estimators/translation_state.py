@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ganaug.codecs import LabelCodec
-from ganaug.codecs.images import ImageCodec
-from ganaug.codecs.profiles import DataProfile
-from ganaug.estimators.flips import FlipCheck
-from ganaug.estimators.parts import MOST_ROWS, plain_parameters, take_plain
-from ganaug.estimators.prepared import Conditions
+from ganaug.encoding import LabelCodec
+from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.profiles import DataProfile
+from ganaug.estimators.fitting import Conditions
+from ganaug.estimators.network_state import MOST_ROWS, plain_parameters, take_plain
+from ganaug.estimators.translation_training import FlipCheck
 from ganaug.exceptions import ModelFileError
 from ganaug.networks.translation import cycle_players
-from ganaug.state import expect
+from ganaug.utils.state import expect
 
 __all__ = ["restored", "saved_parts"]
 

@@ -13,30 +13,34 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganaug.batches import Load, Table
 from ganaug.callbacks import wants_progress
-from ganaug.codecs import LabelCodec
-from ganaug.codecs.images import ImageCodec
-from ganaug.codecs.sources import resolve_samples
-from ganaug.cycle import CycleGame, CyclePlan, shifted
-from ganaug.devices import resolve_device
-from ganaug.estimators import options, translation_state
+from ganaug.encoding import LabelCodec
+from ganaug.encoding.containers import check_lengths
+from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.sources import resolve_samples
+from ganaug.estimators import translation_state
 from ganaug.estimators.distilling import numpy_of
-from ganaug.estimators.fitting import history_frame
-from ganaug.estimators.flips import FlipCheck
-from ganaug.estimators.prepared import Conditions, Prepared
-from ganaug.estimators.rows import check_lengths
-from ganaug.estimators.translation_classes import two_classes
-from ganaug.estimators.translation_drawing import TranslationSampling, side_by_side
-from ganaug.estimators.translation_playing import judged, play
+from ganaug.estimators.fitting import Conditions, Prepared, history_frame
+from ganaug.estimators.translation_training import (
+    FlipCheck,
+    TranslationSampling,
+    judged,
+    play,
+    side_by_side,
+    two_classes,
+)
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, TrainingWarning
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
-from ganaug.seeding import child_seed, root_seed
-from ganaug.state import write_state
-from ganaug.surroundings import own_surroundings, warn
-from ganaug.threads import Team, one_thread
-from ganaug.training import Watcher
+from ganaug.runtime.devices import resolve_device
+from ganaug.runtime.threads import Team, one_thread
+from ganaug.training.cyclegan import CycleGame, CyclePlan, shifted
+from ganaug.training.loop import Watcher
+from ganaug.training.train_state import Load, Table
+from ganaug.utils import validation
+from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.state import write_state
 
 __all__ = ["ImageTranslator"]
 
@@ -85,7 +89,7 @@ class ImageTranslator(TranslationSampling):
         Probability of the target class, of two equally frequent ones, that a classifier trained on real images must
         give to a translation; those with less are made anew from other images. 0 accepts all.
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
-        Of the images, as in `ganaug.codecs.images.ImageCodec`.
+        Of the images, as in `ganaug.encoding.pixels.ImageCodec`.
     callbacks : list of callable, optional
         Called at each logged step; one that returns a string ends the training.
     random_state : int, RandomState, Generator or None, default=None
@@ -312,12 +316,12 @@ class ImageTranslator(TranslationSampling):
         return self
 
     def _check_parameters(self) -> dict[str, Any]:
-        options.choice("objective", self.objective, OBJECTIVES)
+        validation.choice("objective", self.objective, OBJECTIVES)
         for name in ("max_steps", "batch_size", "width", "depth"):
-            options.integer(name, getattr(self, name), 1)
+            validation.integer(name, getattr(self, name), 1)
         for name in ("cycle_weight", "identity_weight", "penalty"):
-            options.number(name, getattr(self, name), 0)
-        options.number("learning_rate", self.learning_rate, 0, open_low=True)
+            validation.number(name, getattr(self, name), 0)
+        validation.number("learning_rate", self.learning_rate, 0, open_low=True)
         if self.callbacks is not None and not all(map(callable, self.callbacks)):
             raise InvalidTypeError("callbacks must be a list of callables that take an event")
         if not (isinstance(self.verbose, (bool, Integral)) or self.verbose == "auto"):
@@ -325,8 +329,8 @@ class ImageTranslator(TranslationSampling):
         if not isinstance(self.random_state, (np.random.RandomState, np.random.Generator)):
             root_seed(self.random_state)  # a generator would be drawn from
         return {
-            "max_time": options.seconds("max_time", self.max_time),
-            "min_probability": options.number("min_probability", self.min_probability, 0, 1, open_high=True),
+            "max_time": validation.seconds("max_time", self.max_time),
+            "min_probability": validation.number("min_probability", self.min_probability, 0, 1, open_high=True),
             "device": resolve_device(self.device),
         }
 
@@ -404,7 +408,7 @@ class ImageTranslator(TranslationSampling):
         return state
 
     def _whole_state(self) -> dict[str, Any]:
-        """The state with what a pickle leaves out; see `ganaug.estimators.transport`."""
+        """The state with what a pickle leaves out; see `ganaug.runtime.parallel`."""
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_translators", None)  # built again from weights_
         if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it

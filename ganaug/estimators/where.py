@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.curation import Tally
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.seeding import child_seed
+from ganaug.filtering import Tally
+from ganaug.utils.seeding import child_seed
 
 __all__ = ["Where", "drawn_where"]
 

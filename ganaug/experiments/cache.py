@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from ganaug.exceptions import DataWarning
-from ganaug.files import write_whole
-from ganaug.surroundings import warn
+from ganaug.utils.files import write_whole
+from ganaug.utils.isolation import warn
 
 __all__ = ["cell_path", "data_digest", "described", "read_cell", "write_cell"]
 

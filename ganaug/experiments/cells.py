@@ -21,8 +21,8 @@ from ganaug.experiments.cache import write_cell
 from ganaug.experiments.classifiers import fit_classifier, preprocessing, seeded
 from ganaug.experiments.scores import Predictions, best_threshold, scored
 from ganaug.experiments.tables import as_frame, rows_of
-from ganaug.interrupts import Interrupt, main_thread_interrupts
-from ganaug.seeding import child_seed
+from ganaug.runtime.interrupts import Interrupt, main_thread_interrupts
+from ganaug.utils.seeding import child_seed
 
 __all__ = ["CLASS_WEIGHT", "Cell", "one_core", "run_cell"]
 

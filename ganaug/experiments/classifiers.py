@@ -19,7 +19,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from ganaug.experiments.tables import as_numbers, as_texts, number_columns
-from ganaug.seeding import child_seed
+from ganaug.utils.seeding import child_seed
 
 __all__ = ["default_classifiers", "fit_classifier", "preprocessing", "seeded"]
 

@@ -16,7 +16,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.experiments.cache import cell_path, data_digest, described, read_cell
 from ganaug.experiments.cells import Cell
 from ganaug.experiments.tables import as_frame
-from ganaug.seeding import child_seed
+from ganaug.utils.seeding import child_seed
 
 __all__ = ["Place", "Plan"]
 

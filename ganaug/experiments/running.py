@@ -18,9 +18,9 @@ from ganaug.experiments.comparison import Comparison
 from ganaug.experiments.planning import Place, Plan
 from ganaug.experiments.samplers import default_oversamplers
 from ganaug.experiments.scores import METRICS
-from ganaug.parallel import side_by_side
-from ganaug.seeding import root_seed
-from ganaug.surroundings import own_surroundings
+from ganaug.runtime.parallel import side_by_side
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import root_seed
 
 __all__ = ["compare"]
 

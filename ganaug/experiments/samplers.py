@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.experiments.tables import as_frame, as_numbers, number_columns, stacked_rows
-from ganaug.seeding import child_seed, root_seed
+from ganaug.utils.seeding import child_seed, root_seed
 
 __all__ = ["NeighborSampler", "default_oversamplers"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
 
 __all__ = ["METRICS", "Metric", "Predictions", "best_threshold", "calibration_error", "scored"]
 

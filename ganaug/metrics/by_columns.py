@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from ganaug.metrics import dependence
-from ganaug.metrics.columns import compared_codes, compared_numbers
-from ganaug.metrics.comparison import Comparison
-from ganaug.metrics.resampling import Estimate, Floats, estimate, uniform
-from ganaug.seeding import numpy_generator
+from ganaug.metrics import column_measures
+from ganaug.metrics.column_measures import compared_codes, compared_numbers
+from ganaug.metrics.held_out import Comparison
+from ganaug.metrics.nearest import Estimate, Floats, estimate, uniform
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["contingency", "correlation", "ks", "missing_rate", "mixed", "total_variation"]
 
@@ -197,13 +197,13 @@ def _noise_of_squares(squares: Floats, freedom: Floats, n: Floats, most: Floats 
 def correlation(c: Comparison) -> Estimate:
     """`correlation_distance` of the columns of numbers; which pairs differ most."""
     places, real, fake = c.paired_numbers()
-    real, fake = dependence.ranks(real), dependence.ranks(fake)
-    pairs = dependence.upper(len(places))
+    real, fake = column_measures.ranks(real), column_measures.ranks(fake)
+    pairs = column_measures.upper(len(places))
     present = (~np.isnan(real)).astype(float)
     noise = 1 / np.maximum(1.0, (present.T @ present)[pairs] - 1)
 
     def both(w_real: Floats, w_fake: Floats) -> tuple[Floats, Floats]:
-        one, two = dependence.correlations(real, w_real), dependence.correlations(fake, w_fake)
+        one, two = column_measures.correlations(real, w_real), column_measures.correlations(fake, w_fake)
         return one[pairs], two[pairs]
 
     def distance(w_real: Floats, w_fake: Floats) -> float:
@@ -242,14 +242,14 @@ def _kept_within(c: Comparison) -> dict[str, float]:
     for rows, table in ((c.real, of_real), (c.synthetic, of_fake)):
         own = np.full(table.shape, np.nan)
         for code in large:
-            own[rows.y == code] = dependence.ranks(table[rows.y == code])
+            own[rows.y == code] = column_measures.ranks(table[rows.y == code])
         ranked.append(own)
     real, fake = ranked
-    pairs, n = dependence.upper(of_real.shape[1]), counts[large]
+    pairs, n = column_measures.upper(of_real.shape[1]), counts[large]
     noise = float((n**2 / (n - 1)).sum() / n.sum() ** 2)
 
     def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:
-        one, two = dependence.correlations(real, w_real), dependence.correlations(fake, w_fake)
+        one, two = column_measures.correlations(real, w_real), column_measures.correlations(fake, w_fake)
         return _slope(one[pairs], two[pairs], noise)
 
     return {f"{name}_within": value for name, value in _kept_of(kept, c).items()}
@@ -258,11 +258,11 @@ def _kept_within(c: Comparison) -> dict[str, float]:
 def contingency(c: Comparison) -> Estimate:
     """`contingency_distance` of the category columns and the class."""
     names, real, fake = c.paired_categories()
-    first, second = dependence.upper(len(names))
+    first, second = column_measures.upper(len(names))
     levels = [int(max(a.max(), b.max())) + 2 for a, b in zip(real, fake, strict=True)]
     pairs, compared = [], []
     for i, j in zip(first, second, strict=True):
-        joint = dependence.joint_codes(np.append(real[i], fake[i]), np.append(real[j], fake[j]))
+        joint = column_measures.joint_codes(np.append(real[i], fake[i]), np.append(real[j], fake[j]))
         parts = joint[: len(c.real)], joint[len(c.real) :]
         compared.append(compared_codes(*parts))
         pairs.append((*parts, (levels[i], levels[j])))
@@ -274,8 +274,8 @@ def contingency(c: Comparison) -> Estimate:
     smaller, freedom = np.maximum(1, np.minimum(found[first], found[second])), found[first] * found[second]
 
     def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:
-        one = np.array([dependence.squared_association(a, w_real, *sizes) for a, _, sizes in pairs])
-        two = np.array([dependence.squared_association(b, w_fake, *sizes) for _, b, sizes in pairs])
+        one = np.array([column_measures.squared_association(a, w_real, *sizes) for a, _, sizes in pairs])
+        two = np.array([column_measures.squared_association(b, w_fake, *sizes) for _, b, sizes in pairs])
         return _slope_of_squares(one, two, _noise_of_squares(one, freedom, np.array(float(len(c.real))), smaller))
 
     few = min(c.n_resamples, MOST_TABLES // max(1, len(pairs)))
@@ -289,17 +289,17 @@ def mixed(c: Comparison) -> Estimate:
     """
     _, real_codes, fake_codes = c.paired_categories()
     _, real, fake = c.paired_numbers()
-    real, fake = dependence.ranks(real), dependence.ranks(fake)
+    real, fake = column_measures.ranks(real), column_measures.ranks(fake)
     freedom = np.array([len(np.unique(codes)) - 1.0 for codes in real_codes])[:, None]
     there = (~np.isnan(real)).sum(0).astype(float)
 
     def distance(w_real: Floats, w_fake: Floats) -> float:
-        one = dependence.correlation_ratios(real_codes, real, w_real)
-        return float(np.abs(one - dependence.correlation_ratios(fake_codes, fake, w_fake)).mean())
+        one = column_measures.correlation_ratios(real_codes, real, w_real)
+        return float(np.abs(one - column_measures.correlation_ratios(fake_codes, fake, w_fake)).mean())
 
     def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:
-        one = dependence.squared_ratios(real_codes, real, w_real)
-        two = dependence.squared_ratios(fake_codes, fake, w_fake)
+        one = column_measures.squared_ratios(real_codes, real, w_real)
+        two = column_measures.squared_ratios(fake_codes, fake, w_fake)
         return _slope_of_squares(one.ravel(), two.ravel(), _noise_of_squares(one, freedom, there).ravel())
 
     return estimate(distance, c.sizes, **c.options(details=_kept_of(kept, c)))

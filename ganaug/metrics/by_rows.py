@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.metrics import diversity, fidelity, privacy
-from ganaug.metrics.comparison import SHARE, Comparison, Rows, at_most
-from ganaug.metrics.distances import compared_by_kernel, compared_by_moments
-from ganaug.metrics.neighbours import nearest, pairwise_rows, radii
-from ganaug.metrics.resampling import Estimate, Floats, estimate, mean_estimate
-from ganaug.seeding import numpy_generator
+from ganaug.metrics import privacy, sample_measures
+from ganaug.metrics.held_out import SHARE, Comparison, Rows, at_most
+from ganaug.metrics.nearest import Estimate, Floats, estimate, mean_estimate, nearest, pairwise_rows, radii
+from ganaug.metrics.sample_measures import compared_by_kernel, compared_by_moments
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = [
     "authentic", "closest_record", "copies", "coverage", "density", "distinct", "frechet", "kernel", "membership",
@@ -39,7 +38,7 @@ def two_sample(c: Comparison) -> Estimate:
     """`two_sample_auc` on features; where it is high, by which columns the forest tells them apart."""
     real, fake = _some(c, CLASSIFIED_ROWS)
     n = len(real)
-    scores = fidelity.held_out_scores(real.features, fake.features, random_state=c.seed % 2**32, n_trees=N_TREES)
+    scores = sample_measures.held_out_scores(real.features, fake.features, random_state=c.seed % 2**32, n_trees=N_TREES)
 
     def auc(w_real: Floats, w_fake: Floats) -> float:
         return privacy.weighted_auc(scores[:n], scores[n:], w_real, w_fake)
@@ -48,7 +47,7 @@ def two_sample(c: Comparison) -> Estimate:
     if found.value <= TELLING or not c.widths:
         return found
     seed = c.seed % 2**32
-    shares = fidelity.gives_away(real.features, fake.features, random_state=seed, n_trees=N_TREES)
+    shares = sample_measures.gives_away(real.features, fake.features, random_state=seed, n_trees=N_TREES)
     ends = np.cumsum(c.widths)
     columns = {
         kind.name: round(float(shares[end - width : end].sum()), 4)
@@ -80,10 +79,10 @@ def kernel(c: Comparison) -> Estimate:
 # ------------------------------------------------------------------------------------------ diversity
 
 
-def _around(c: Comparison) -> diversity.Surroundings:
-    def make() -> diversity.Surroundings:
+def _around(c: Comparison) -> sample_measures.Surroundings:
+    def make() -> sample_measures.Surroundings:
         real, fake = _some(c, pairwise_rows(c.real.features.shape[1]))
-        return diversity.surroundings(real.features, fake.features)
+        return sample_measures.surroundings(real.features, fake.features)
 
     return c.once("around", make)
 
@@ -114,7 +113,7 @@ def distinct(c: Comparison) -> Estimate:
             order = rng.permutation(len(real))
             real, unseen = real[order[: len(real) // 2]], real[order[len(real) // 2 :]]
         fake, n_hit = c.synthetic.features, min(len(c.synthetic), len(unseen))
-        values.append(diversity.distinct_neighbours(real, fake, unseen, random_state=int(rng.integers(2**32))))
+        values.append(sample_measures.distinct_neighbours(real, fake, unseen, random_state=int(rng.integers(2**32))))
     value, spread = float(np.mean(values)), float(np.std(values))
     more: dict[str, Any] = {
         "remark": f"where {n_hit} rows are looked up",

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ganaug.metrics.limits import LIMITS, SEVERITIES, Finding, Judged, Severity, families_of, worst
-from ganaug.metrics.trace_words import trace_findings
-from ganaug.surroundings import own_surroundings
+from ganaug.metrics.privacy import trace_findings
+from ganaug.utils.isolation import own_surroundings
 
 __all__ = [
     "COLUMN_METRICS", "RULES", "SEVERITIES", "VERDICTS", "Finding", "Made", "class_findings", "columns_over",

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.metrics.comparison import Comparison
+from ganaug.metrics.held_out import Comparison
+from ganaug.metrics.nearest import Estimate
 from ganaug.metrics.reading import read_comparison
 from ganaug.metrics.registry import FAMILIES, METRICS, NEEDS, Metric
-from ganaug.metrics.resampling import Estimate
-from ganaug.seeding import root_seed
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import root_seed
 
 __all__ = ["evaluate"]
 

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.codecs.arrays import is_tensor
+from ganaug.encoding.containers import is_tensor
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.metrics.resampling import Floats
-from ganaug.metrics.tables import MAX_LEVELS, ColumnKind, TableReader
-from ganaug.seeding import numpy_generator
-from ganaug.surroundings import own_surroundings
+from ganaug.metrics.nearest import Floats
+from ganaug.metrics.table_features import MAX_LEVELS, ColumnKind, TableReader
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["KINDS", "FeatureMap", "as_features", "feature_map", "kind_of", "n_rows", "take_rows"]
 

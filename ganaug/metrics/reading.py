@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.metrics.comparison import Comparison, Rows, at_most
 from ganaug.metrics.features import TableMap, check_alike, feature_map, kind_of, n_rows, take_rows
-from ganaug.metrics.tables import TableReader
-from ganaug.seeding import numpy_generator
+from ganaug.metrics.held_out import Comparison, Rows, at_most
+from ganaug.metrics.table_features import TableReader
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["MOST_READ", "matched_counts", "read_comparison"]
 

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 from ganaug.metrics import by_columns as pairs
 from ganaug.metrics import by_rows as rows
 from ganaug.metrics import utility
-from ganaug.metrics.comparison import Comparison
-from ganaug.metrics.resampling import Estimate
+from ganaug.metrics.held_out import Comparison
+from ganaug.metrics.nearest import Estimate
 
 __all__ = ["FAMILIES", "METRICS", "NEEDS", "Metric"]
 

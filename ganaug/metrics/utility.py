@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.metrics.comparison import Comparison, Rows, at_most
-from ganaug.metrics.resampling import Estimate, Floats, estimate
-from ganaug.seeding import numpy_generator
+from ganaug.metrics.held_out import Comparison, Rows, at_most
+from ganaug.metrics.nearest import Estimate, Floats, estimate
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["augmentation_gain", "average_precision", "default_classifier", "tstr"]
 

@@ -5,12 +5,11 @@ To add one: write its file, add one line to the dict of its modality.
 
 from __future__ import annotations
 
-from ganaug.networks.conditioning import CONDITIONINGS
+from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, Players
 from ganaug.networks.dcgan import dcgan
 from ganaug.networks.mlp import mlp
-from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
 from ganaug.networks.residual import residual
-from ganaug.networks.style import style
+from ganaug.networks.stylegan import style
 
 __all__ = [
     "CONDITIONINGS",

@@ -1,17 +1,10 @@
-"""Convolutions in one, two and three dimensions that are cheap to differentiate twice.
-
-A penalty on the slope of the discriminator (R1, R2) differentiates its backward
-pass. PyTorch's own second derivatives are right, but slow for this use: the
-weight's part is a convolution with a kernel as large as the image, and the
-activation sends zeros back through the whole forward pass, where they are
-multiplied like any other number. Written out, the same derivatives are three
-ordinary convolutions and one mask: about twice as fast on a CPU.
-"""
+"""Convolutions of one, two and three dimensions, resampling between resolutions, and pyramids of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,7 +12,154 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-__all__ = ["LEAKY_GAIN", "Convolution", "activate", "convolve", "fast_layout", "flat", "grid", "per_map"]
+from ganaug.exceptions import InvalidParameterError
+
+__all__ = [
+    "LEAKY_GAIN",
+    "Convolution",
+    "Level",
+    "activate",
+    "convolve",
+    "enlarge",
+    "fast_layout",
+    "flat",
+    "grid",
+    "per_map",
+    "pyramid",
+    "shrink",
+]
+
+# --------------------------------------------------------------------------------------
+# Smaller and larger images: averages of neighbours, and linear interpolation.
+
+
+_AVERAGE: dict[int, Any] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+_INTERPOLATION = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+class _Linear(torch.autograd.Function):
+    """A linear map and its transpose, each the derivative of the other.
+
+    PyTorch's own pooling sends zeros back through the forward pass when it is
+    differentiated twice, as its rectifiers do (see `ganaug.networks.convolutions`).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]) -> Tensor:
+        ctx.maps = there, back
+        return there(x)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+        there, back = ctx.maps
+        return _Linear.apply(slope, back, there), None, None
+
+
+def shrink(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Averages of up to two neighbours along each axis that is halved, rounding up. (B, C, *from) -> (B, C, *size).
+
+    Along an axis of odd length the last cell is kept as it is.
+    """
+    full = x.shape[2:]
+    sides = [1 if n == m else 2 for n, m in zip(full, size, strict=True)]
+
+    def average(wide: Tensor) -> Tensor:
+        result: Tensor = _AVERAGE[len(sides)](wide, sides, sides, ceil_mode=True, count_include_pad=False)
+        return result
+
+    def spread(narrow: Tensor) -> Tensor:
+        share = narrow / math.prod(sides)
+        for axis, (n, m, side) in enumerate(zip(full, size, sides, strict=True), start=2):
+            if n < side * m:
+                share.narrow(axis, m - 1, 1).mul_(2)  # the last cell had no neighbour
+        return F.interpolate(share, size=full, mode="nearest")
+
+    return average(x) if max(sides) == 1 or not x.requires_grad else _Linear.apply(x, average, spread)
+
+
+def enlarge(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Linear interpolation along every axis. (B, C, *from) -> (B, C, *size)."""
+    return F.interpolate(x, size=tuple(size), mode=_INTERPOLATION[x.ndim - 2], align_corners=False)
+
+
+# --------------------------------------------------------------------------------------
+# Which sizes a convolutional network passes through, and how wide it is at each.
+
+
+LARGEST_BASE = 7  # cells along an axis that are not halved any more: halving leaves 4 to 7
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of a network.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Cells along each spatial axis.
+    channels : int
+        Feature maps at this resolution.
+    """
+
+    size: tuple[int, ...]
+    channels: int
+
+
+def pyramid(shape: Sequence[int], channels: int, max_channels: int) -> list[Level]:
+    """Plan the resolutions of a network, the lowest first.
+
+    Each axis is halved, rounding up, until it has at most 7 cells, whatever the
+    others do. So any size is met exactly, and the number of levels grows with
+    the logarithm of the longest axis. Channels double at each halving.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Channels of a sample, then its 1, 2 or 3 spatial sizes.
+    channels, max_channels : int
+        Feature maps at full resolution, and the most there are anywhere.
+
+    Returns
+    -------
+    list of Level
+        The last one has the size of the sample.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the shape or the widths cannot be those of a network.
+
+    Examples
+    --------
+    >>> from ganaug.networks.convolutions import pyramid
+    >>> [(level.size, level.channels) for level in pyramid((1, 20, 36), 16, 128)]
+    [((5, 5), 128), ((5, 9), 64), ((10, 18), 32), ((20, 36), 16)]
+    """
+    if len(shape) - 1 not in (1, 2, 3) or min(shape) < 1:
+        raise InvalidParameterError(
+            f"shape={tuple(shape)} is not (channels, length), (channels, height, width) or "
+            "(channels, depth, height, width) with at least one of each"
+        )
+    if min(channels, max_channels) < 1:
+        raise InvalidParameterError(f"channels={channels} and max_channels={max_channels} must be at least 1")
+    size, width = tuple(int(n) for n in shape[1:]), channels
+    levels = [Level(size, min(width, max_channels))]
+    while max(size) > LARGEST_BASE:
+        size, width = tuple(-(-n // 2) if n > LARGEST_BASE else n for n in size), 2 * width
+        levels.append(Level(size, min(width, max_channels)))
+    return levels[::-1]
+
+
+# --------------------------------------------------------------------------------------
+# Convolutions in one, two and three dimensions that are cheap to differentiate twice.
+#
+# A penalty on the slope of the discriminator (R1, R2) differentiates its backward
+# pass. PyTorch's own second derivatives are right, but slow for this use: the
+# weight's part is a convolution with a kernel as large as the image, and the
+# activation sends zeros back through the whole forward pass, where they are
+# multiplied like any other number. Written out, the same derivatives are three
+# ordinary convolutions and one mask: about twice as fast on a CPU.
+
 
 SLOPE = 0.2  # of the leaky rectifier below zero
 LEAKY_GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through it (He et al. 2015, equation 15)

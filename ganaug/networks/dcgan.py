@@ -11,11 +11,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganaug.networks.conditioning import CONDITIONINGS
-from ganaug.networks.convolutions import LEAKY_GAIN, Convolution, activate, fast_layout, flat, grid, per_map
-from ganaug.networks.layers import embedding, linear
-from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
-from ganaug.networks.pyramid import Level, pyramid
+from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, Players, embedding, linear
+from ganaug.networks.convolutions import (
+    LEAKY_GAIN,
+    Convolution,
+    Level,
+    activate,
+    fast_layout,
+    flat,
+    grid,
+    per_map,
+    pyramid,
+)
 
 __all__ = ["Discriminator", "Generator", "dcgan"]
 

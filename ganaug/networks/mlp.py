@@ -9,11 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganaug.networks.conditioning import CONDITIONINGS
-from ganaug.networks.layers import ResidualBlock, bent, embedding, linear
-from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
-from ganaug.networks.products import product
-from ganaug.types import Block
+from ganaug.networks.base import (
+    CONDITIONINGS,
+    DiscriminatorNetwork,
+    GeneratorNetwork,
+    Players,
+    ResidualBlock,
+    bent,
+    embedding,
+    linear,
+    product,
+)
+from ganaug.utils.types import Block
 
 __all__ = ["Discriminator", "Generator", "mlp"]
 

@@ -11,12 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.networks.conditioning import CONDITIONINGS
-from ganaug.networks.convolutions import LEAKY_GAIN, Convolution, activate, fast_layout, flat, grid, per_map
-from ganaug.networks.layers import embedding, linear
-from ganaug.networks.players import DiscriminatorNetwork, GeneratorNetwork, Players
-from ganaug.networks.pyramid import Level, pyramid
-from ganaug.networks.resampling import enlarge, shrink
+from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, Players, embedding, linear
+from ganaug.networks.convolutions import (
+    LEAKY_GAIN,
+    Convolution,
+    Level,
+    activate,
+    enlarge,
+    fast_layout,
+    flat,
+    grid,
+    per_map,
+    pyramid,
+    shrink,
+)
 
 __all__ = ["Discriminator", "Generator", "Stacks", "residual"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ganaug.drawing import REAL, SYNTHETIC, grid_or_new
-from ganaug.plots.tables import draw_column
+from ganaug.plots.column_plots import draw_column
 from ganaug.plots.trainings import class_counts
+from ganaug.utils.figures import REAL, SYNTHETIC, grid_or_new
 
 __all__ = ["overview"]
 

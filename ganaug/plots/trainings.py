@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.drawing import REAL, SYNTHETIC, axes_or_new
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.summaries import label_text
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.figures import REAL, SYNTHETIC, axes_or_new
+from ganaug.utils.isolation import own_surroundings
 
 __all__ = ["blend_curve", "class_counts", "history"]
 

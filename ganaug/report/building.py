@@ -12,7 +12,7 @@ import pandas as pd
 
 from ganaug import __version__
 from ganaug.callbacks import say, wants_progress
-from ganaug.codecs.sources import resolve_samples
+from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import Finding, diagnose, evaluate
 from ganaug.metrics.diagnosis import VERDICTS, class_findings, columns_over, trace_findings
@@ -24,7 +24,6 @@ from ganaug.report.quality import QualityReport
 from ganaug.report.sampling import Drawn, draw
 from ganaug.report.training import curation_rows, generator_facts, histories, how_made
 from ganaug.report.trial import tried_utility
-from ganaug.seeding import root_seed
 from ganaug.summaries import (
     Sides,
     column_summaries,
@@ -35,7 +34,8 @@ from ganaug.summaries import (
     pair_summaries,
     read_sides,
 )
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import root_seed
 
 __all__ = ["quality_report"]
 

@@ -7,10 +7,10 @@ import html
 import os
 from typing import TYPE_CHECKING, Any
 
-from ganaug.files import checked_path, write_whole
 from ganaug.metrics import Finding
 from ganaug.metrics.limits import Judged
 from ganaug.report.lights import QUESTIONS
+from ganaug.utils.files import checked_path, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd

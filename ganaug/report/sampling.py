@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.estimators.rows import n_rows, stacked
+from ganaug.encoding.containers import n_rows, stacked
 from ganaug.estimators.saving import read
 from ganaug.estimators.traces import traces
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.seeding import child_seed
 from ganaug.summaries import label_text
+from ganaug.utils.seeding import child_seed
 
 __all__ = ["Drawn", "draw"]
 

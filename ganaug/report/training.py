@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.curation.curator import check_rules
 from ganaug.exceptions import GanaugError
+from ganaug.filtering.rows import check_rules
 from ganaug.metrics.diagnosis import Made
 from ganaug.summaries import label_text
 

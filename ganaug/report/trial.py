@@ -13,8 +13,8 @@ from ganaug.estimators.tabular import TabularGAN
 from ganaug.metrics import evaluate
 from ganaug.metrics.features import n_rows, take_rows
 from ganaug.report.sampling import Drawn
-from ganaug.seeding import child_seed, numpy_generator
 from ganaug.summaries import label_text
+from ganaug.utils.seeding import child_seed, numpy_generator
 
 __all__ = ["tried_utility"]
 

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ganaug.codecs.values import from_json, to_json
+from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, view_of
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
 
 __all__ = ["GUARDED", "REWRITTEN", "Rule", "comparable", "label", "named", "names_json", "number_text"]
 

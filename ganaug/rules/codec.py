@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.codecs import CompactTableCodec
-from ganaug.codecs.pickling import PickledByState
-from ganaug.codecs.plain import Array, State
+from ganaug.encoding import CompactTableCodec
+from ganaug.encoding.column_values import Array, State
+from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import DataWarning, InvalidTypeError
 from ganaug.rules.base_rule import GUARDED, Rule
 from ganaug.rules.find import find_rules
 from ganaug.rules.kinds import Custom
 from ganaug.rules.rewrite import Rewriter
 from ganaug.rules.rule_set import Rules
-from ganaug.seeding import child_seed
-from ganaug.surroundings import warn
-from ganaug.types import Block, FloatArray
+from ganaug.utils.isolation import warn
+from ganaug.utils.seeding import child_seed
+from ganaug.utils.types import Block, FloatArray
 
 __all__ = ["RuledTableCodec", "checked_rules", "is_function"]
 

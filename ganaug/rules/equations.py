@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ganaug.codecs.values import from_json, to_json
+from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import Rule, label, named, names_from_json, names_json, number_text, numeric
 from ganaug.rules.table_view import Bits, Floats, TableView

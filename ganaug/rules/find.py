@@ -18,8 +18,8 @@ from ganaug.rules.find_states import find_determined, find_missing, find_one_hot
 from ganaug.rules.kinds import Determined, Grid, OneHot, Order
 from ganaug.rules.rule_set import Rules
 from ganaug.rules.table_view import TableView, view_of
-from ganaug.seeding import numpy_generator, root_seed
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import numpy_generator, root_seed
 
 __all__ = ["find_rules"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ganaug.codecs.bounds import outward, simple_between
+from ganaug.encoding.quantiles import outward, simple_between
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Sum
 from ganaug.rules.evidence import Work, complete, distinct_rows, needed, permuted
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView

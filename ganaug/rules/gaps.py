@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.codecs.faces import TimeFace
-from ganaug.codecs.plain import Array
-from ganaug.codecs.values import from_json, to_json
+from ganaug.encoding.column_values import Array
+from ganaug.encoding.dtypes import TimeFace
+from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.kinds import Within, rule_from_json
 from ganaug.rules.steps import Columns, Restored, as_plain

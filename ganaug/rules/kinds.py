@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.codecs.bounds import inward, is_shared, outward
-from ganaug.codecs.values import from_json, to_json
+from ganaug.encoding.quantiles import inward, is_shared, outward
+from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.rules.base_rule import Rule, comparable, label, named, names_from_json, names_json, number_text, numeric
 from ganaug.rules.equations import Copy, Monotone, Product, Sum

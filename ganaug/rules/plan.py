@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.codecs.bounds import inward, inward_whole, outward, outward_whole
+from ganaug.encoding.quantiles import inward, inward_whole, outward, outward_whole
 from ganaug.rules.base_rule import Rule
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Product, Sum
 from ganaug.rules.gaps import Gap

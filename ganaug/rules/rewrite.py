@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.codecs.containers import CONTAINERS, container_of
-from ganaug.codecs.dtypes import FACES
-from ganaug.codecs.packing import pack_arrays, unpack_arrays
-from ganaug.codecs.plain import Array, State
-from ganaug.codecs.values import from_json, to_json
+from ganaug.encoding.adapters import FACES
+from ganaug.encoding.column_values import Array, State
+from ganaug.encoding.containers import CONTAINERS, container_of
+from ganaug.encoding.serialization import from_json, pack_arrays, to_json, unpack_arrays
 from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
 from ganaug.rules.equations import Copy, Equation, Monotone, Product, Sum
@@ -21,7 +20,7 @@ from ganaug.rules.plan import STEPS, Plan
 from ganaug.rules.rule_set import Rules
 from ganaug.rules.steps import Formula, Mask, Restored, States
 from ganaug.rules.table_view import TableView, view_of
-from ganaug.seeding import numpy_generator
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["Rewriter"]
 

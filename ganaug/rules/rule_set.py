@@ -12,7 +12,7 @@ import pandas as pd
 from ganaug.rules.base_rule import GUARDED, Rule
 from ganaug.rules.kinds import Custom, Grid, as_rule, rule_from_json
 from ganaug.rules.table_view import Bits, view_of
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
 
 __all__ = ["Rules"]
 

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.codecs.bounds import beside, is_shared, near_middle
-from ganaug.codecs.casts import clip_to
-from ganaug.codecs.faces import IntegerFace, MaskedFace, TimeFace
-from ganaug.codecs.plain import Array, Plain, is_missing
-from ganaug.codecs.values import from_json, to_json
+from ganaug.encoding.column_values import Array, Plain, is_missing
+from ganaug.encoding.dtype_state import clip_to
+from ganaug.encoding.dtypes import IntegerFace, MaskedFace, TimeFace
+from ganaug.encoding.quantiles import beside, is_shared, near_middle
+from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.equations import Equation
 from ganaug.rules.kinds import Determined, MissingWith, OneHot, rule_from_json

@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.codecs.bounds import is_coarse
-from ganaug.codecs.containers import CONTAINERS, container_of
-from ganaug.codecs.dtypes import face_of
-from ganaug.codecs.grids import Grid, float_grid, integer_step
-from ganaug.codecs.plain import Array, Plain, Table
+from ganaug.encoding.adapters import face_of
+from ganaug.encoding.column_values import Array, Plain, Table
+from ganaug.encoding.containers import CONTAINERS, container_of
+from ganaug.encoding.quantiles import Grid, float_grid, integer_step, is_coarse
 from ganaug.exceptions import GanaugError, InvalidDataError
 
 __all__ = [

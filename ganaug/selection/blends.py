@@ -12,10 +12,10 @@ import numpy.typing as npt
 from sklearn.utils import _safe_indexing
 from sklearn.utils.class_weight import compute_sample_weight
 
-from ganaug.estimators import options
-from ganaug.estimators.rows import n_rows
+from ganaug.encoding.containers import n_rows
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
-from ganaug.seeding import child_seed, numpy_generator
+from ganaug.utils import validation
+from ganaug.utils.seeding import child_seed, numpy_generator
 
 __all__ = ["NONE", "Blend", "Pool", "blended", "candidates", "pooled"]
 
@@ -77,7 +77,7 @@ def candidates(blend: Any, weighs: bool, balances: bool | None = None) -> tuple[
     balances = weighs if balances is None else balances
     weights = WEIGHTS if weighs else WEIGHTS[:1]
     if isinstance(blend, str):
-        options.choice("blend", blend, ["auto"])
+        validation.choice("blend", blend, ["auto"])
         given = [Blend(0.0, 1.0, "balanced")] if balances else []
         given += [Blend(share, weight) for share in SHARES for weight in weights]
     elif isinstance(blend, (Real, Blend)):
@@ -101,11 +101,11 @@ def candidates(blend: Any, weighs: bool, balances: bool | None = None) -> tuple[
 
 
 def _checked(item: Any, weighs: bool, balances: bool) -> Blend:
-    one = item if isinstance(item, Blend) else Blend(options.number("blend", item, 0, 1))
-    options.number("blend: share", one.share, 0, 1)
-    options.number("blend: weight", one.weight, 0, open_low=True)
+    one = item if isinstance(item, Blend) else Blend(validation.number("blend", item, 0, 1))
+    validation.number("blend: share", one.share, 0, 1)
+    validation.number("blend: weight", one.weight, 0, open_low=True)
     if one.class_weight is not None:
-        options.choice("blend: class_weight", one.class_weight, ["balanced"])
+        validation.choice("blend: class_weight", one.class_weight, ["balanced"])
     if not weighs and one.weight != 1:
         raise InvalidParameterError(f"blend={one!r} needs an estimator whose fit has a parameter sample_weight")
     if not balances and one.class_weight is not None:

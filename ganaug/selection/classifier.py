@@ -13,15 +13,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.seeding import child_seed, root_seed
-from ganaug.selection import checks
+from ganaug.selection import choosing
 from ganaug.selection.blends import Blend, Pool, candidates, pooled
+from ganaug.selection.calibration import Finish
 from ganaug.selection.choosing import choose
-from ganaug.selection.finishing import Finish
-from ganaug.selection.folds import fitted, of_kept_rows, seeded
-from ganaug.selection.responses import record
-from ganaug.selection.weighting import Weighting, checked_weights
-from ganaug.surroundings import own_surroundings
+from ganaug.selection.scoring import Weighting, checked_weights, fitted, of_kept_rows, record, seeded
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import child_seed, root_seed
 
 __all__ = ["AugmentedClassifier"]
 
@@ -32,7 +30,7 @@ def _can(method: str) -> Any:
     def check(self: AugmentedClassifier) -> bool:
         if method == "predict_proba" and self.calibrate is not False:
             return True
-        getattr(getattr(self, "estimator_", None) or checks.classifier(self.estimator), method)
+        getattr(getattr(self, "estimator_", None) or choosing.classifier(self.estimator), method)
         return True
 
     return available_if(check)
@@ -165,7 +163,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        own = get_tags(checks.classifier(self.estimator))
+        own = get_tags(choosing.classifier(self.estimator))
         tags.input_tags = own.input_tags
         if own.classifier_tags is not None:  # a regressor is refused by fit, not by a look at it
             tags.classifier_tags.multi_class = own.classifier_tags.multi_class
@@ -199,13 +197,13 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         InvalidParameterError, InvalidDataError, InvalidTypeError
             Naming the parameter. Errors of the estimator come as they are.
         """
-        estimator, oversampler = checks.classifier(self.estimator), checks.sampler(self.oversampler, self.verbose)
+        estimator, oversampler = choosing.classifier(self.estimator), choosing.sampler(self.oversampler, self.verbose)
         weighting = Weighting.of(estimator)
         blends, fixed = candidates(self.blend, weighting.rows is not None, weighting.balances)
-        X, labels = checks.data(X, y)
+        X, labels = choosing.data(X, y)
         validate_data(self, X, skip_check_array=True)
         weights, cv = checked_weights(sample_weight, X, weighting, estimator), self.cv
-        groups = checks.groups(groups, len(labels))
+        groups = choosing.groups(groups, len(labels))
         if weights is not None and not weights.all():
             kept = np.flatnonzero(weights)
             cv = of_kept_rows(cv, X, labels, kept)
@@ -222,7 +220,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             scoring=self.scoring,
             cv=cv,
             threshold=self.threshold,
-            calibration=checks.calibration(self.calibrate),
+            calibration=choosing.calibration(self.calibrate),
             seed=seed,
             n_jobs=self.n_jobs,
             weights=weights,

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.metrics.resampling import Floats
-from ganaug.metrics.tables import ColumnKind
+from ganaug.metrics.nearest import Floats
+from ganaug.metrics.table_features import ColumnKind
 from ganaug.summaries.sides import Places, Side, Sides
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
 
 __all__ = ["BINS", "MOST_LEVELS", "column_summaries", "frequent_levels", "number_text", "span", "whole"]
 

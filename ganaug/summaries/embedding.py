@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.metrics.resampling import Floats
-from ganaug.seeding import numpy_generator
+from ganaug.metrics.nearest import Floats
 from ganaug.summaries.sides import Sides
 from ganaug.summaries.umap_map import umap_coordinates
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["embedding"]
 

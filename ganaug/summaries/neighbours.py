@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.codecs.containers import CONTAINERS, container_of
+from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.metrics.features import n_rows, take_rows
-from ganaug.metrics.neighbours import nearest
+from ganaug.metrics.nearest import nearest
 from ganaug.metrics.privacy import NEAR
-from ganaug.seeding import numpy_generator
 from ganaug.summaries.columns import number_text
 from ganaug.summaries.pixels import as_pixels, png_uri
 from ganaug.summaries.sides import Places, Sides
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["neighbours", "series_lines"]
 

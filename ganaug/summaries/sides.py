@@ -12,10 +12,10 @@ import pandas as pd
 
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import TableMap, check_alike, feature_map, kind_of, n_rows, take_rows
-from ganaug.metrics.resampling import Floats
-from ganaug.metrics.tables import ColumnKind
-from ganaug.seeding import numpy_generator
-from ganaug.surroundings import own_surroundings
+from ganaug.metrics.nearest import Floats
+from ganaug.metrics.table_features import ColumnKind
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["MOST_SHOWN", "Places", "Side", "Sides", "label_text", "read_sides"]
 

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from ganaug.metrics.resampling import Floats
+from ganaug.metrics.nearest import Floats
 
 __all__ = ["umap_coordinates"]
 

@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
-from ganaug.seeding import child_seed
 from ganaug.transforms.bytes_of import fitted_to
 from ganaug.transforms.checks import integer, number
 from ganaug.transforms.classes import ClassNames
 from ganaug.transforms.pool import SamplePool
 from ganaug.transforms.sources import pool_at
 from ganaug.transforms.workers import worker_seed
+from ganaug.utils.seeding import child_seed
 
 __all__ = ["SyntheticMix", "SyntheticSwap"]
 

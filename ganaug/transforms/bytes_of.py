@@ -142,7 +142,7 @@ def check_values(generator: Any, value_range: tuple[float, float] | None) -> Non
     InvalidDataError
         Naming both ranges.
     """
-    from ganaug.codecs.profiles import PICTURE, DataProfile, ValueProfile, difference  # a worker needs none of it
+    from ganaug.encoding.profiles import PICTURE, DataProfile, ValueProfile, difference
 
     profile = getattr(generator, "data_profile_", None)
     values = profile.values if isinstance(profile, DataProfile) else None

@@ -8,21 +8,21 @@ __all__ = ["choice", "integer", "number"]
 
 
 def choice(name: str, value: Any, known: tuple[str, ...]) -> str:
-    """As `ganaug.estimators.options.choice`."""
-    from ganaug.estimators import options
+    """As `ganaug.utils.validation.choice`."""
+    from ganaug.utils import validation
 
-    return options.choice(name, value, known)
+    return validation.choice(name, value, known)
 
 
 def integer(name: str, value: Any, low: int) -> int:
-    """As `ganaug.estimators.options.integer`."""
-    from ganaug.estimators import options
+    """As `ganaug.utils.validation.integer`."""
+    from ganaug.utils import validation
 
-    return options.integer(name, value, low)
+    return validation.integer(name, value, low)
 
 
 def number(name: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False) -> float:
-    """As `ganaug.estimators.options.number`."""
-    from ganaug.estimators import options
+    """As `ganaug.utils.validation.number`."""
+    from ganaug.utils import validation
 
-    return options.number(name, value, low, high, open_low=open_low)
+    return validation.number(name, value, low, high, open_low=open_low)

@@ -20,7 +20,7 @@ from ganaug.transforms.classes import ClassNames
 from ganaug.transforms.pool import SamplePool
 from ganaug.transforms.sources import as_pool
 from ganaug.transforms.workers import WorkerStream
-from ganaug.types import IntArray
+from ganaug.utils.types import IntArray
 
 __all__ = ["FromPool"]
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.seeding import child_seed, root_seed
-from ganaug.surroundings import own_surroundings
 from ganaug.transforms.bytes_of import ByteImages, check_range, check_values, to_bytes
 from ganaug.transforms.makers import counts_of, makers_of, plain_label
 from ganaug.transforms.storage import read_pool, write_pool
-from ganaug.types import IntArray
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.types import IntArray
 
 __all__ = ["SamplePool"]
 
@@ -153,7 +153,7 @@ class SamplePool:
             raise InvalidParameterError(f"layout={layout!r} is unknown; choose one of: {', '.join(map(repr, LAYOUTS))}")
         makers = makers_of(generator, labels)
         bounds = check_range(value_range)
-        from ganaug.codecs.profiles import class_names as class_names_of  # a worker needs none of what that imports
+        from ganaug.encoding.profiles import class_names as class_names_of  # a worker needs none of what that imports
 
         names: dict[Any, str] = {}
         for label, maker in makers.items():

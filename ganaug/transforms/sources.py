@@ -10,9 +10,9 @@ from typing import Any
 from torch.utils.data import get_worker_info
 
 from ganaug.exceptions import InvalidTypeError
-from ganaug.files import checked_path, path_error
 from ganaug.transforms.pool import SamplePool
 from ganaug.transforms.storage import is_pool_file
+from ganaug.utils.files import checked_path, path_error
 
 __all__ = ["as_pool", "pool_at"]
 

@@ -13,10 +13,9 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathNotFoundError
-from ganaug.files import checked_path, path_error, replacing
-from ganaug.sums import Sealed, array_header, sealed_length
 from ganaug.transforms.bytes_of import ByteImages
-from ganaug.types import IntArray
+from ganaug.utils.files import Sealed, array_header, checked_path, path_error, replacing, sealed_length
+from ganaug.utils.types import IntArray
 
 __all__ = ["is_pool_file", "read_pool", "write_pool"]
 

@@ -19,7 +19,7 @@ import pandas as pd
 
 import ganaug
 from ganaug import TabularGAN
-from ganaug.state import FORMAT_VERSION
+from ganaug.utils.state import FORMAT_VERSION
 
 HERE = Path(__file__).resolve().parent
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ganaug import ImageGAN, SeriesGAN, TabularGAN
-from ganaug.state import FORMAT_VERSION, read_state, write_state
+from ganaug.utils.state import FORMAT_VERSION, read_state, write_state
 
 HERE = Path(__file__).resolve().parent
 SMALL = {"max_steps": 3, "batch_size": 8, "random_state": 7, "device": "cpu", "verbose": False}

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganaug.estimators import options
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+from ganaug.utils import validation
 
 __all__ = ["ARMS", "SERIES_ARMS", "Arm", "chosen_arms"]
 
@@ -150,7 +150,7 @@ def chosen_arms(given: Any, known: Mapping[str, Arm], samplers: Iterable[str], m
         if not isinstance(name, str) or not isinstance(arm, (str, Arm)):
             raise InvalidTypeError(f"arms[{name!r}]={arm!r} must be an Arm, under a name, or the name of one")
         if isinstance(arm, str):
-            arm = known[options.choice("arms", arm, known)]
+            arm = known[validation.choice("arms", arm, known)]
         _check(name, arm, samplers, makers)
         found[name] = arm
     if not found:
@@ -160,11 +160,11 @@ def chosen_arms(given: Any, known: Mapping[str, Arm], samplers: Iterable[str], m
 
 def _check(name: str, arm: Arm, samplers: Iterable[str], makers: Iterable[str]) -> None:
     for field in ("share", "reweight_from", "synthetic_until"):
-        options.number(f"arms[{name!r}].{field}", getattr(arm, field), 0, 1)
+        validation.number(f"arms[{name!r}].{field}", getattr(arm, field), 0, 1)
     for field in ("adjust", "mixup", "weight"):
-        options.number(f"arms[{name!r}].{field}", getattr(arm, field), 0)
+        validation.number(f"arms[{name!r}].{field}", getattr(arm, field), 0)
     for field in ("sampler", "late_sampler"):
-        options.choice(f"arms[{name!r}].{field}", getattr(arm, field), samplers)
-    options.choice(f"arms[{name!r}].maker", arm.maker, makers)
+        validation.choice(f"arms[{name!r}].{field}", getattr(arm, field), samplers)
+    validation.choice(f"arms[{name!r}].maker", arm.maker, makers)
     if not arm.real and not (arm.uses_generator and arm.synthetic_until == 1):
         raise InvalidParameterError(f"arms[{name!r}] has no real items: give it share > 0 of a generator's, to the end")

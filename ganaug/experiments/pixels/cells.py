@@ -17,8 +17,8 @@ from ganaug.experiments.pixels.pools import read_pool
 from ganaug.experiments.pixels.quality import generator_quality
 from ganaug.experiments.pixels.samples import Split, seen
 from ganaug.experiments.pixels.scores import SCORES, class_scores, rare_classes, recalls
-from ganaug.seeding import child_seed
-from ganaug.threads import one_thread
+from ganaug.runtime.threads import one_thread
+from ganaug.utils.seeding import child_seed
 
 __all__ = ["ArmCell", "QualityCell", "run_cell"]
 

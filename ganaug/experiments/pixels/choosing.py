@@ -11,8 +11,7 @@ import pandas as pd
 import torch
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
-from ganaug.codecs.sources import resolve_samples
-from ganaug.estimators import options
+from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.experiments.cells import one_core
 from ganaug.experiments.pixels.arms import ARMS, SERIES_ARMS, Arm, chosen_arms
@@ -21,13 +20,14 @@ from ganaug.experiments.pixels.makers import MAKERS, material, wanted
 from ganaug.experiments.pixels.pools import sampled
 from ganaug.experiments.pixels.samples import Split, read_split, seen
 from ganaug.experiments.pixels.training import SAMPLERS, Schedule, augmentation
-from ganaug.parallel import run_tasks
-from ganaug.seeding import child_seed, numpy_generator, root_seed
+from ganaug.runtime.parallel import run_tasks
+from ganaug.runtime.threads import one_thread
 from ganaug.selection.blends import Blend
-from ganaug.selection.judging import best_blend, evidence
-from ganaug.surroundings import own_surroundings
-from ganaug.threads import one_thread
-from ganaug.types import IntArray
+from ganaug.selection.choosing import best_blend, evidence
+from ganaug.utils import validation
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
+from ganaug.utils.types import IntArray
 
 __all__ = ["BlendChoice", "choose_blend"]
 
@@ -108,7 +108,7 @@ def choose_blend(
     On each inner split the generator is fitted once, to the training part; each arm trains a small network, which is
     judged on the held-out part by the mean accuracy over the classes (ACSA). A blend is recommended if it beats the
     best arm without synthetic samples by more than noise, by the rule of `AugmentedClassifier`: see
-    `ganaug.selection.judging.evidence`. If none does, the best arm without is recommended.
+    `ganaug.selection.choosing.evidence`. If none does, the best arm without is recommended.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def choose_blend(
     >>> choice.evidence["arm"].tolist()
     ['nothing', 'blend 1']
     """
-    options.choice("kind", kind, KNOWN)
+    validation.choice("kind", kind, KNOWN)
     known = chosen_arms(CANDIDATES[kind] if arms is None else arms, KNOWN[kind], SAMPLERS, MAKERS)
     bare = [name for name, arm in known.items() if not arm.uses_generator]
     if not bare or not all(arm.real for arm in known.values()):
@@ -195,12 +195,12 @@ def _arrays(X: Any, y: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 
 def _splits(labels: npt.NDArray[Any], cv: Any, val_fraction: Any, rarest: int, seed: int) -> Any:
     state = child_seed(seed, "splits") % 2**31
-    folds = options.integer("cv", cv, 2) if val_fraction is None else 2
+    folds = validation.integer("cv", cv, 2) if val_fraction is None else 2
     if rarest < folds:
         raise InvalidDataError(f"the smallest class has {rarest} samples, too few for {folds} parts that all hold one")
     if val_fraction is None:
         return StratifiedKFold(folds, shuffle=True, random_state=state).split(labels, labels)
-    share = options.number("val_fraction", val_fraction, 0, 1, open_low=True, open_high=True)
+    share = validation.number("val_fraction", val_fraction, 0, 1, open_low=True, open_high=True)
     return StratifiedShuffleSplit(1, test_size=share, random_state=state).split(labels, labels)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganaug.experiments.pixels.arms import Arm
 from ganaug.experiments.pixels.makers import Material
 from ganaug.experiments.pixels.training import Schedule, augmentation, logits_of, train
-from ganaug.types import IntArray
+from ganaug.utils.types import IntArray
 
 __all__ = ["JUDGES", "Judging", "applies", "series_features"]
 

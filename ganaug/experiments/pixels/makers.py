@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.experiments.pixels.arms import Arm
-from ganaug.seeding import numpy_generator
-from ganaug.types import IntArray
+from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.types import IntArray
 
 __all__ = ["MAKERS", "Material", "material", "smote", "wanted"]
 

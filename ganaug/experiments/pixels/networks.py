@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganaug.networks.layers import linear
+from ganaug.networks.base import linear
 
 __all__ = ["SmallCNN"]
 

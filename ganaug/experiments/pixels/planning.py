@@ -15,7 +15,7 @@ from ganaug.experiments.pixels.makers import wanted
 from ganaug.experiments.pixels.pools import is_filled, read_pool
 from ganaug.experiments.pixels.samples import Split, read_split
 from ganaug.experiments.pixels.training import Schedule
-from ganaug.seeding import child_seed
+from ganaug.utils.seeding import child_seed
 
 __all__ = ["Place", "Plan", "Turn"]
 

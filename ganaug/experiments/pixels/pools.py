@@ -16,12 +16,11 @@ from ganaug.estimators import load
 from ganaug.exceptions import DataWarning, GanaugWarning, InvalidDataError, ModelFileError
 from ganaug.experiments.classifiers import seeded
 from ganaug.experiments.pixels.samples import Split
-from ganaug.files import write_whole
-from ganaug.interrupts import main_thread_interrupts
-from ganaug.seeding import child_seed, numpy_generator
-from ganaug.sums import Sealed, sealed_length
-from ganaug.surroundings import warn
-from ganaug.types import IntArray
+from ganaug.runtime.interrupts import main_thread_interrupts
+from ganaug.utils.files import Sealed, sealed_length, write_whole
+from ganaug.utils.isolation import warn
+from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.types import IntArray
 
 __all__ = ["SampledPool", "fill_pool", "is_filled", "read_pool", "sampled"]
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from sklearn.utils.parallel import Parallel, delayed
 
 from ganaug.callbacks import ProgressBar, wants_progress
-from ganaug.estimators import ImageGAN, SeriesGAN, options
+from ganaug.estimators import ImageGAN, SeriesGAN
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.experiments.cache import write_cell
 from ganaug.experiments.pixels.arms import ARMS, SERIES_ARMS, chosen_arms
@@ -24,9 +24,10 @@ from ganaug.experiments.pixels.planning import Place, Plan, Turn
 from ganaug.experiments.pixels.pools import fill_pool, is_filled
 from ganaug.experiments.pixels.samples import Split
 from ganaug.experiments.pixels.training import SAMPLERS, Schedule, augmentation
-from ganaug.parallel import side_by_side
-from ganaug.seeding import root_seed
-from ganaug.surroundings import own_surroundings
+from ganaug.runtime.parallel import side_by_side
+from ganaug.utils import validation
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import root_seed
 
 __all__ = ["compare_images", "compare_series"]
 
@@ -197,7 +198,7 @@ def compare_series(
     schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
     known = chosen_arms(arms, SERIES_ARMS, SAMPLERS, MAKERS)
     given = {"SeriesGAN": SeriesGAN(curate=True, verbose=False)} if generators is None else generators
-    judges = tuple(options.choice("classifiers", name, ("cnn", "features")) for name in classifiers)
+    judges = tuple(validation.choice("classifiers", name, ("cnn", "features")) for name in classifiers)
     plan = _plan("series", datasets, given, known, judges, seeds, schedule, augment, quality)
     return _carried_out(plan, cache, finished_only, n_jobs, verbose)
 

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganaug.codecs.images import ImageCodec
+from ganaug.encoding.pixels import ImageCodec
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.seeding import numpy_generator
-from ganaug.surroundings import own_surroundings
-from ganaug.types import IntArray
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.types import IntArray
 
 __all__ = ["READERS", "Split", "long_tailed", "read_split", "seen"]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.surroundings import own_surroundings
+from ganaug.utils.isolation import own_surroundings
 
 __all__ = ["SCORES", "class_scores", "half_width", "rare_classes", "recalls"]
 

@@ -17,17 +17,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganaug.augmentation import POLICIES, Pipe, diff_augment
-from ganaug.descent import Player
-from ganaug.devices import resolve_device
-from ganaug.estimators import options
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.experiments.pixels.arms import Arm
 from ganaug.experiments.pixels.makers import Material
 from ganaug.experiments.pixels.networks import SmallCNN
 from ganaug.networks.convolutions import fast_layout
-from ganaug.replay import Deck, Tape
-from ganaug.seeding import child_seed, numpy_generator
-from ganaug.types import FloatArray, IntArray
+from ganaug.runtime.devices import resolve_device
+from ganaug.training.cuda_graphs import Deck, Tape
+from ganaug.training.optimizer import Player
+from ganaug.utils import validation
+from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["SAMPLERS", "Schedule", "augmentation", "features_of", "logits_of", "train"]
 
@@ -68,8 +68,8 @@ class Schedule:
     def checked(self) -> Schedule:
         """Itself, if it can work."""
         for name, least in (("epochs", 1), ("batch_size", 2), ("width", 1)):
-            options.integer(name, getattr(self, name), least)
-        options.number("learning_rate", self.learning_rate, 0, open_low=True)
+            validation.integer(name, getattr(self, name), least)
+        validation.number("learning_rate", self.learning_rate, 0, open_low=True)
         return replace(self, device=str(resolve_device(self.device)))
 
     def steps(self, n_real: int) -> int:

@@ -1,0 +1,307 @@
+"""Encodings of categories: one-hot, and shared embeddings for columns of many levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ganaug.encoding.column_values import NEVER_MISSING, Array, Plain, State
+from ganaug.encoding.quantiles import Places, normal_scores
+from ganaug.exceptions import InvalidDataError, ModelFileError
+from ganaug.utils.seeding import numpy_generator
+
+__all__ = ["ChoiceModel", "ManyModel", "check_known", "check_observed"]
+
+# --------------------------------------------------------------------------------------
+# Columns of few levels: one indicator for each observed level and one for missing.
+
+
+@dataclass(frozen=True)
+class ChoiceModel:
+    """One-hot encoding over observed level codes.
+
+    Attributes
+    ----------
+    observed : ndarray of shape (k,), dtype int64
+        Level codes that occurred, increasing. Levels that never occurred cost nothing and never come out.
+    n_levels : int
+        Levels of the column's dtype, observed or not.
+    missing : bool
+        Whether missing is a state.
+    once : int
+        Levels that one row has.
+    """
+
+    observed: Array
+    n_levels: int
+    missing: bool
+    once: int = 0
+
+    n_scalars = 0
+
+    @property
+    def n_states(self) -> int:
+        """Observed levels and missing."""
+        return len(self.observed) + int(self.missing)
+
+    @classmethod
+    def fit(cls, plain: Plain, n_levels: int) -> ChoiceModel:
+        """Note which levels occur."""
+        counts = np.bincount(plain.present(), minlength=n_levels)
+        return cls(np.flatnonzero(counts), n_levels, plain.missing is not None, int((counts == 1).sum()))
+
+    def encode(self, plain: Plain) -> tuple[Array, Array]:
+        """No scalars, and states (n,) int64."""
+        check_known(plain, self.missing)
+        table = np.full(self.n_levels + 1, -1, dtype=np.int64)
+        table[self.observed] = np.arange(len(self.observed))
+        table[-1] = self.n_states - 1  # code -1 is missing
+        return np.zeros((len(plain), 0), dtype=np.float32), table[plain.values]
+
+    def decode(self, scores: Array, states: Array) -> Plain:
+        """Level codes of any states in 0..n_states."""
+        codes = np.append(self.observed, -1)[states]
+        return Plain(codes, states == len(self.observed) if self.missing else None)
+
+    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+        """The encoding of what they decode to: themselves."""
+        return scores, states
+
+    def possible(self) -> tuple[Array, bool]:
+        """Level codes that occur, and that these are all."""
+        return self.observed, True
+
+    def summary(self) -> dict[str, Any]:
+        """Human-facing facts."""
+        return {"n_levels": len(self.observed), "missing": self.missing, "once": self.once}
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        return {"n_levels": self.n_levels, "missing": self.missing, "once": self.once}, {"observed": self.observed}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ChoiceModel:
+        """The model that `get_state` took apart."""
+        model = cls(arrays["observed"], config["n_levels"], config["missing"], config.get("once", 0))
+        check_observed(model.observed, model.n_levels)
+        return model
+
+
+def check_known(plain: Plain, missing: bool) -> None:
+    """Refuse a missing value where training had none."""
+    if plain.missing is not None and not missing:
+        raise InvalidDataError(NEVER_MISSING)
+
+
+def check_observed(observed: Array, n_levels: int) -> None:
+    """Refuse stored level codes that point at no level."""
+    if len(observed) and not (observed.min() >= 0 and observed.max() < n_levels):
+        raise ModelFileError("a stored level code points at no level")
+
+
+# --------------------------------------------------------------------------------------
+# Columns of many levels at bounded width: frequent levels as states, the rest by nearest code.
+#
+# A level's code is a point in a few dimensions: what the other columns (and the
+# labels) are like where it occurs, shrunken towards the whole, and how frequent it
+# is. Levels that behave alike lie together, so a generator that is a little off
+# the mark still names a sensible level; and a level takes as much room among the
+# codes as it has rows, so that one that is far off still names rare levels rarely.
+
+
+_TOP, _TOP_SHARE, _TOP_ROWS = 16, 0.005, 5
+_DIMENSIONS = 4
+_PRIOR_ROWS = 10.0
+_MAX_CONTEXT = 48
+_NEAR_ENOUGH = 1.0
+# A level of fewer rows is coded as if they were like all others: its code would tell what its rows are like.
+_FEWEST_ROWS = 3
+_FAR = 10.0
+# Of the room of codes, what all levels have alike.
+_LEAST_ROOM = 0.02
+
+
+@dataclass(frozen=True)
+class ManyModel:
+    """States for the frequent levels, one state for all others, and a code for each level.
+
+    The states are, in this order: each frequent level, other, missing.
+
+    Attributes
+    ----------
+    observed : ndarray of shape (k,), dtype int64
+        Level codes that occurred; the ``n_top`` most frequent first.
+    codes : ndarray of shape (k, 4), dtype float32
+        The points, distinct in every dimension, each dimension normal scores.
+    once : int
+        Levels that one row has.
+    """
+
+    observed: Array
+    codes: Array
+    n_top: int
+    n_levels: int
+    missing: bool
+    once: int = 0
+
+    n_scalars = _DIMENSIONS
+
+    @property
+    def n_states(self) -> int:
+        """Frequent levels, other and missing."""
+        return self.n_top + 1 + int(self.missing)
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        return cKDTree(self.codes[self.n_top :], leafsize=32, balanced_tree=False)
+
+    @cached_property
+    def _by_first(self) -> tuple[Array, Places, Array]:
+        """For exact codes: their order and places by the first dimension, in which they are distinct, and columns."""
+        first = self.codes[self.n_top :, 0]
+        order = np.argsort(first, kind="stable")
+        return order, Places(first[order].astype(np.float64)), np.ascontiguousarray(self.codes[self.n_top :].T)
+
+    @classmethod
+    def fit(
+        cls, plain: Plain, n_levels: int, context: Array, rows: Array, labels: Array | None, seed: int
+    ) -> ManyModel:
+        """Learn the codes.
+
+        Parameters
+        ----------
+        plain : Plain
+            Level codes, (n,).
+        n_levels : int
+            Levels of the column's dtype.
+        context : ndarray of shape (m, width), dtype float32
+            The other columns, encoded, of some rows.
+        rows : ndarray of shape (m,), dtype int64
+            Which rows these are.
+        labels : ndarray of shape (m,), dtype int64, or None
+            Class codes of these rows.
+        seed : int
+            For the projection and for breaking ties.
+        """
+        rng = numpy_generator(seed, "codes")
+        counts = np.bincount(plain.present(), minlength=n_levels)
+        order = np.argsort(-counts, kind="stable")
+        observed = order[: int((counts > 0).sum())]
+        common = int((counts[observed[:_TOP]] >= max(_TOP_SHARE * len(plain), _TOP_ROWS)).sum())
+        n_top = max(0, min(common, len(observed) - 1))  # some level stands for the others
+        part = plain.take(rows)
+        features = [_mean_per_level(part, view, n_levels) for view in _views(context, labels, rng)]
+        features.append(counts.astype(np.float64))
+        shares = np.where(np.arange(len(observed)) < n_top, 0, counts[observed])
+        codes = [_distinct_scores(feature[observed], shares, rng) for feature in features]
+        points = np.stack(codes, axis=1).astype(np.float32)
+        return cls(observed, points, n_top, n_levels, plain.missing is not None, int((counts == 1).sum()))
+
+    def encode(self, plain: Plain) -> tuple[Array, Array]:
+        """Codes (n, 4) float32 and states (n,) int64."""
+        check_known(plain, self.missing)
+        place = np.full(self.n_levels + 1, -1, dtype=np.int64)
+        place[self.observed] = np.arange(len(self.observed))
+        at = place[plain.values]
+        scores, states = self.codes[at], np.minimum(at, self.n_top)
+        if plain.missing is not None:
+            scores[plain.missing] = 0
+            states[plain.missing] = self.n_states - 1
+        return scores, states
+
+    def decode(self, scores: Array, states: Array) -> Plain:
+        """Level codes of any finite scores and any states in 0..n_states."""
+        at = np.minimum(states, self.n_top)
+        rest = states == self.n_top
+        if rest.any():
+            # an exact code has distance 0 and finds itself; for others a near level is as good as the nearest
+            at[rest] = self.n_top + self._nearest(scores[rest])
+        codes = self.observed[at]
+        if not self.missing:
+            return Plain(codes)
+        missing = states == self.n_states - 1
+        codes[missing] = -1
+        return Plain(codes, missing)
+
+    def _nearest(self, points: Array) -> Array:
+        """Places among the levels that are not frequent. (n, 4) -> (n,)."""
+        order, first, columns = self._by_first
+        near = order.take(first.below(points[:, 0].astype(np.float64)), mode="clip")
+        # column by column: numpy is slow at many rows of four
+        exact = columns[0].take(near) == points[:, 0]
+        for column, own in zip(columns[1:], points.T[1:], strict=True):
+            exact &= column.take(near) == own
+        if not exact.all():
+            near[~exact] = self._tree.query(points[~exact].clip(-_FAR, _FAR), eps=_NEAR_ENOUGH)[1]
+        return near
+
+    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+        """The encoding of what they decode to."""
+        return self.encode(self.decode(scores, states))
+
+    def possible(self) -> tuple[Array, bool]:
+        """Level codes that occur, and that these are all."""
+        return self.observed, True
+
+    def summary(self) -> dict[str, Any]:
+        """Human-facing facts."""
+        return {"n_levels": len(self.observed), "missing": self.missing, "once": self.once}
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        config = {"n_top": self.n_top, "n_levels": self.n_levels, "missing": self.missing, "once": self.once}
+        return config, {"observed": self.observed, "codes": self.codes.ravel()}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ManyModel:
+        """The model that `get_state` took apart."""
+        codes = arrays["codes"].reshape(len(arrays["observed"]), _DIMENSIONS)
+        check_observed(arrays["observed"], config["n_levels"])
+        own = (config["n_top"], config["n_levels"], config["missing"], config.get("once", 0))
+        return cls(arrays["observed"], codes, *own)
+
+
+def _views(context: Array, labels: Array | None, rng: np.random.Generator) -> list[Array]:
+    """Three numbers per row: the label first where there is one, then random projections."""
+    out = []
+    if labels is not None and len(labels):
+        n_classes = int(labels.max()) + 1
+        weights = rng.standard_normal(n_classes) if n_classes > 2 else np.arange(n_classes, dtype=np.float64)
+        out.append(weights[labels])
+    while len(out) < _DIMENSIONS - 1:
+        row = np.zeros(len(context), dtype=np.float64)
+        # column by column: a matrix product's last bits depend on the number of threads
+        columns = rng.permutation(context.shape[1])[:_MAX_CONTEXT]
+        for column, weight in zip(columns, rng.standard_normal(len(columns)), strict=True):
+            row += weight * context[:, column]
+        out.append(row)
+    return out
+
+
+def _mean_per_level(plain: Plain, numbers: Array, n_levels: int) -> Array:
+    """Means by level, shrunken towards the mean over all rows. Memory: one number per level."""
+    codes = plain.present()
+    if plain.missing is not None:
+        numbers = numbers[~plain.missing]
+    if not len(numbers):
+        return np.zeros(n_levels)
+    sums = np.bincount(codes, weights=numbers, minlength=n_levels)
+    counts = np.bincount(codes, minlength=n_levels)
+    mean = numbers.mean()
+    return np.where(counts < _FEWEST_ROWS, mean, (sums + _PRIOR_ROWS * mean) / (counts + _PRIOR_ROWS))
+
+
+def _distinct_scores(feature: Array, rows: Array, rng: np.random.Generator) -> Array:
+    """Normal scores of the rows below each level, so that a level that few rows have takes little room.
+
+    Ties fall in random order and no level is without room, so that no two levels share a code.
+    """
+    order = np.lexsort((rng.permutation(len(feature)), feature))
+    room = rows[order] / max(1, rows.sum()) + _LEAST_ROOM / len(feature)
+    scores = np.empty(len(feature))
+    scores[order] = normal_scores((np.cumsum(room) - 0.5 * room) / room.sum())
+    return scores

@@ -1,0 +1,451 @@
+"""Containers of rows: frames, arrays and sparse matrices, read and put together again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from scipy import sparse
+
+from ganaug.encoding.column_values import Array, State, Table
+from ganaug.encoding.serialization import from_json, pack_values, to_json, unpack_values
+from ganaug.encoding.table_checks import conversion_of, full_name
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
+from ganaug.utils.isolation import warn
+
+__all__ = [
+    "CONTAINERS",
+    "ArrayContainer",
+    "Container",
+    "FrameContainer",
+    "ListContainer",
+    "SparseContainer",
+    "TensorContainer",
+    "check_lengths",
+    "check_rows",
+    "column_names",
+    "container_of",
+    "is_tensor",
+    "modality_of",
+    "n_columns",
+    "n_rows",
+    "stacked",
+]
+
+# --------------------------------------------------------------------------------------
+# Tables kept as arrays, tensors or lists of rows.
+
+
+def is_tensor(X: Any) -> bool:
+    """Whether X is a torch tensor, without importing torch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(X, torch.Tensor)
+
+
+def _matrix(X: Array) -> Table:
+    if X.ndim == 1:
+        raise InvalidDataError(
+            "Expected 2D array, got 1D array instead. Reshape your data either using array.reshape(-1, 1) if "
+            "your data has a single feature or array.reshape(1, -1) if it contains a single sample."
+        )
+    if X.ndim == 0:
+        raise InvalidDataError("Expected 2D array, got scalar array instead. Reshape your data.")
+    if X.ndim != 2:
+        raise InvalidDataError(f"Found array with dim {X.ndim}, while dim <= 2 is required.")
+    return Table(X.shape[0], X.shape[1], lambda j: X[:, j])
+
+
+def _stack(columns: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Array:
+    out = np.empty((n_rows, len(columns)), dtype=dtype)
+    for j, column in enumerate(columns):
+        out[:, j] = column
+    return out
+
+
+@dataclass(frozen=True)
+class ArrayContainer:
+    """A 2-D ndarray (of a memmap or a masked array's kin too)."""
+
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def fit(cls, X: Any) -> ArrayContainer:
+        """Note the dtype."""
+        return cls(X.dtype)
+
+    @staticmethod
+    def open(X: Any) -> Table:
+        """Views of the columns."""
+        if isinstance(X, np.ma.MaskedArray):
+            raise InvalidTypeError("a masked array cannot be given back; use X.filled(np.nan)")
+        return _matrix(np.asarray(X))
+
+    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+        """A C-contiguous array."""
+        return _stack(columns, n_rows, self.dtype)
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        return {"dtype": self.dtype.str}, {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Any:
+        """The container that `get_state` took apart."""
+        return cls(np.dtype(config["dtype"]))
+
+
+class ListContainer(ArrayContainer):
+    """A list of rows."""
+
+    @classmethod
+    def fit(cls, X: Any) -> ListContainer:
+        """Note the dtype numpy finds for it."""
+        return cls(_from_list(X).dtype)
+
+    @staticmethod
+    def open(X: Any) -> Table:
+        """Columns of the array made of it."""
+        return _matrix(_from_list(X))
+
+    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+        """A list of lists of Python scalars."""
+        return _stack(columns, n_rows, self.dtype).tolist()
+
+
+def _from_list(X: Any) -> Array:
+    try:
+        out = np.asarray(X)
+    except ValueError as error:
+        raise InvalidDataError("the rows differ in length; give each row the same columns") from error
+    if out.dtype.kind in "US" or (out.dtype.kind == "O" and out.ndim == 2):
+        return np.array(X, dtype=object)  # numpy would turn [1, "a"] into text
+    return out
+
+
+class TensorContainer(ArrayContainer):
+    """A 2-D torch tensor; comes back on the CPU."""
+
+    @classmethod
+    def fit(cls, X: Any) -> TensorContainer:
+        """Note the dtype."""
+        name = str(X.dtype).removeprefix("torch.")
+        return cls(np.dtype("V2") if name == "bfloat16" else np.dtype(name))
+
+    @staticmethod
+    def open(X: Any) -> Table:
+        """Columns of a copy on the CPU."""
+        X = X.detach().cpu()
+        return _matrix((X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy())
+
+    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+        """A tensor."""
+        import torch
+
+        if self.dtype.kind == "V":
+            return torch.from_numpy(_stack(columns, n_rows, np.dtype(np.float32))).to(torch.bfloat16)
+        return torch.from_numpy(_stack(columns, n_rows, self.dtype))
+
+
+# --------------------------------------------------------------------------------------
+# Tables kept as pandas DataFrames.
+
+
+@dataclass(frozen=True)
+class FrameContainer:
+    """A DataFrame. Comes back with a RangeIndex."""
+
+    columns: pd.Index
+
+    @classmethod
+    def fit(cls, X: Any) -> FrameContainer:
+        """Note the columns' names."""
+        return cls(X.columns)
+
+    @staticmethod
+    def open(X: Any) -> Table:
+        """Arrays behind the columns."""
+        if not X.columns.is_unique:
+            twice = list(dict.fromkeys(X.columns[X.columns.duplicated()].tolist()))
+            raise InvalidDataError(f"columns {twice!r} occur more than once; give every column its own name")
+        dtypes = X.dtypes.to_list()
+        if dtypes and isinstance(dtypes[0], np.dtype) and dtypes[0].kind in "iufb" and len(set(dtypes)) == 1:
+            values = X.to_numpy()
+            return Table(X.shape[0], X.shape[1], lambda j: values[:, j], X.columns)
+
+        def get(j: int) -> Any:
+            column = X.iloc[:, j]
+            return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+
+        return Table(X.shape[0], X.shape[1], get, X.columns)
+
+    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+        """A DataFrame."""
+        dtypes = {c.dtype for c in columns} if all(isinstance(c, np.ndarray) for c in columns) else set()
+        if len(dtypes) == 1 and next(iter(dtypes)).kind in "iufb":
+            # laid out the way pandas keeps a block, so that nothing is copied again
+            frame = pd.DataFrame(np.stack(columns).T, copy=False)
+        else:
+            # with the dtype said, for pandas makes text of object arrays unasked
+            series = {j: pd.Series(column, dtype=column.dtype) for j, column in enumerate(columns)}
+            frame = pd.DataFrame(series, index=pd.RangeIndex(n_rows))
+        frame.columns = self.columns
+        return frame
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        names = [to_json(name) for name in self.columns.names]
+        if isinstance(self.columns, pd.MultiIndex):
+            columns = self.columns.remove_unused_levels()
+            levels: list[Any] = []
+            arrays: dict[str, Array] = {}
+            for i, (level, codes) in enumerate(zip(columns.levels, columns.codes, strict=True)):
+                config, own = pack_values(level)
+                levels.append(config)
+                arrays |= {f"level{i}_{key}": array for key, array in own.items()}
+                arrays[f"codes{i}"] = np.asarray(codes, dtype=np.int64)
+            return {"levels": levels, "names": names}, arrays
+        if isinstance(self.columns, pd.RangeIndex):
+            span = [self.columns.start, self.columns.stop, self.columns.step]
+            return {"range": span, "names": names}, {}
+        config, arrays = pack_values(self.columns)
+        return {"index": config, "names": names}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> FrameContainer:
+        """The container that `get_state` took apart."""
+        names = [from_json(name) for name in config["names"]]
+        if "levels" in config:
+            levels: list[Any] = [
+                unpack_values(level, {k.removeprefix(f"level{i}_"): a for k, a in arrays.items()})
+                for i, level in enumerate(config["levels"])
+            ]
+            codes: list[Any] = [arrays[f"codes{i}"] for i in range(len(levels))]
+            return cls(pd.MultiIndex(levels, codes, names=names))
+        if "multi" in config:  # of an earlier version
+            return cls(pd.MultiIndex.from_tuples([from_json(key) for key in config["multi"]], names=names))
+        if "range" in config:
+            return cls(pd.RangeIndex(*config["range"]).set_names(names))
+        return cls(unpack_values(config["index"], arrays).set_names(names))
+
+
+# --------------------------------------------------------------------------------------
+# Tables kept as scipy sparse matrices or arrays.
+
+
+_HUGE = 2**30
+
+
+@dataclass(frozen=True)
+class SparseContainer:
+    """A scipy sparse matrix or array. Encoding makes it dense one column at a time."""
+
+    format: str
+    array: bool
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def fit(cls, X: Any) -> SparseContainer:
+        """Note class, format and dtype."""
+        return cls(X.format, isinstance(X, sp.sparray), X.dtype)
+
+    @staticmethod
+    def open(X: Any) -> Table:
+        """Dense columns, made when asked for."""
+        if X.ndim != 2:
+            raise InvalidDataError(f"Expected a 2D sparse array, got {X.ndim}D. Reshape your data.")
+        n_rows, n_columns = X.shape
+        if n_rows * n_columns * 4 > _HUGE:
+            warn(
+                f"a sparse table of {n_rows} x {n_columns} takes {n_rows * n_columns * 4 / _HUGE:.1f} GB when "
+                "it is encoded, for generators are dense; select columns or reduce dimensions first",
+                DataWarning,
+            )
+        by_column = sp.csc_array(X)
+        by_column.sum_duplicates()
+
+        def get(j: int) -> Array:
+            a, b = by_column.indptr[j], by_column.indptr[j + 1]
+            out = np.zeros(n_rows, dtype=by_column.dtype)
+            out[by_column.indices[a:b]] = by_column.data[a:b]
+            return out
+
+        return Table(n_rows, n_columns, get)
+
+    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+        """A sparse table of the same class, format and dtype."""
+        rows = [np.flatnonzero(column) for column in columns]
+        data = [np.asarray(column)[at] for column, at in zip(columns, rows, strict=True)]
+        indptr = np.cumsum([0, *map(len, rows)])
+        parts = (np.concatenate(data).astype(self.dtype), np.concatenate(rows), indptr)
+        shape = (n_rows, len(columns))
+        made: Any = sp.csc_array(parts, shape=shape) if self.array else sp.csc_matrix(parts, shape=shape)
+        return made.asformat(self.format)
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        return {"format": self.format, "array": self.array, "dtype": self.dtype.str}, {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SparseContainer:
+        """The container that `get_state` took apart."""
+        return cls(config["format"], config["array"], np.dtype(config["dtype"]))
+
+
+# --------------------------------------------------------------------------------------
+# Which container a table has: one table from what X is to who opens and closes it.
+
+
+CONTAINERS: dict[str, Any] = {
+    "frame": FrameContainer,
+    "sparse": SparseContainer,
+    "tensor": TensorContainer,
+    "array": ArrayContainer,
+    "list": ListContainer,
+}
+
+Container = Any  # any of CONTAINERS; they share fit, open, close, get_state and from_state
+
+
+_MATCHES: list[tuple[Callable[[Any], bool], str]] = [
+    (lambda X: isinstance(X, pd.DataFrame), "frame"),
+    (sp.issparse, "sparse"),
+    (is_tensor, "tensor"),
+    (lambda X: isinstance(X, (list, tuple)), "list"),
+    (lambda X: isinstance(X, np.ndarray), "array"),
+    (lambda X: hasattr(X, "__array__") or hasattr(X, "__array_interface__"), "array-like"),
+]
+
+
+def container_of(X: Any) -> tuple[str, Any]:
+    """The kind of container, and X as that kind opens it.
+
+    Raises
+    ------
+    InvalidTypeError
+        If X is no table.
+    """
+    if isinstance(X, (pd.Series, pd.Index)):
+        raise InvalidDataError(
+            "Expected a 2D table, got one column of pandas. Reshape your data: to_frame() makes it a table."
+        )
+    kind = next((name for matches, name in _MATCHES if matches(X)), None)
+    advice = conversion_of(X, "X")
+    if kind in ("array-like", None) and advice is not None:
+        raise InvalidTypeError(f"cannot give back a {full_name(X)}; {advice}")
+    if kind == "array-like":
+        return "array", np.asarray(X)
+    if kind is None:
+        raise InvalidTypeError(
+            f"cannot read a table from {type(X).__name__!r}; give a DataFrame, a 2D array, "
+            "a scipy sparse matrix, a torch tensor or a list of rows"
+        )
+    return kind, X
+
+
+# --------------------------------------------------------------------------------------
+# Rows of any container, for those who need not know what is in them: count, name, put one under the
+# other.
+
+
+def check_rows(X: Any) -> None:
+    """Refuse what has no rows.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidDataError
+        If X is no container of rows, or an empty one.
+    """
+    advice = conversion_of(X, "X")
+    if advice is not None:
+        raise InvalidTypeError(f"cannot give back a {full_name(X)}; {advice}")
+    if not (getattr(X, "shape", None) or isinstance(X, (list, tuple))):
+        raise InvalidTypeError(
+            f"X is a {type(X).__name__}; give a DataFrame, an array, a sparse matrix, a tensor or a list of rows"
+        )
+    if n_rows(X) == 0:
+        raise InvalidDataError("X has 0 rows, while a minimum of 1 is required; check how they were selected")
+
+
+def check_lengths(X: Any, y: Any, samples: str = "rows") -> None:
+    """Refuse labels that are more or fewer than the samples, before any of them is looked at.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming both numbers.
+    """
+    n, n_labels = _length(X), _length(y)
+    if None not in (n, n_labels) and n != n_labels:
+        raise InvalidDataError(f"X has {n} {samples} and y has {n_labels} labels; they must be as many")
+
+
+def _length(values: Any) -> int | None:
+    """None where it is not told; what it is then is for others to say."""
+    if isinstance(values, (str, bytes, Mapping)):
+        return None
+    try:
+        return int(values.shape[0]) if getattr(values, "shape", ()) else len(values)
+    except TypeError:
+        return None
+
+
+def n_rows(X: Any) -> int:
+    """Number of rows."""
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+
+
+def n_columns(X: Any) -> int:
+    """Number of columns, or of values of an image or series."""
+    return prod(int(size) for size in X.shape[1:]) if hasattr(X, "shape") else len(X[0])
+
+
+def modality_of(X: Any) -> str:
+    """What X holds: "table", "image" or "series" (volumes too).
+
+    Raises
+    ------
+    InvalidDataError
+        If it has another number of dimensions than any of these.
+    """
+    ndim = getattr(X, "ndim", 2)
+    if ndim == 3:
+        return "image" if str(X.dtype).endswith("uint8") else "series"
+    if ndim not in _MODALITIES:
+        raise InvalidDataError(
+            f"X has {ndim} dimensions; a table has 2, series (n, channels, length) or grey uint8 images (n, H, W) 3, "
+            "images with channels 4, volumes (n, C, D, H, W) 5. Reshape it, or give a generator= that takes it as it is"
+        )
+    return _MODALITIES[ndim]
+
+
+_MODALITIES = {2: "table", 4: "image", 5: "series"}
+
+
+def column_names(X: Any) -> list[str] | None:
+    """Names of the columns, if all of them are strings."""
+    names = list(getattr(X, "columns", []))
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
+def stacked(parts: Sequence[Any]) -> Any:
+    """Rows of one or several containers of one kind, with the dtypes of the first; always a copy."""
+    first: Any = parts[0]
+    if hasattr(first, "todense"):
+        return type(first)(sparse.vstack(parts, format=first.format), dtype=first.dtype)
+    if isinstance(first, pd.DataFrame):
+        frames = [p if isinstance(p, pd.DataFrame) else pd.DataFrame(p, columns=first.columns) for p in parts]
+        frame = pd.concat(frames, ignore_index=True)
+        return frame if frame.dtypes.equals(first.dtypes) else frame.astype(first.dtypes)
+    if hasattr(first, "detach"):
+        import torch
+
+        return torch.cat([torch.as_tensor(part, dtype=first.dtype, device=first.device) for part in parts])
+    if isinstance(first, (list, tuple)):
+        return [row for part in parts for row in part]
+    return np.concatenate(parts).astype(first.dtype, copy=False)

@@ -1,0 +1,512 @@
+"""Adapters of numpy's and pandas' dtypes: a column's values in, a column of the same dtype out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from ganaug.encoding.column_values import Array, Plain, State, is_missing
+from ganaug.encoding.dtype_state import clip_to, dtype_from, dtype_state, native_of, to_native
+from ganaug.encoding.serialization import (
+    blank_of,
+    from_json,
+    missing_in,
+    object_array,
+    pack_values,
+    to_json,
+    unpack_values,
+)
+from ganaug.exceptions import InvalidDataError, ModelFileError
+
+__all__ = [
+    "CategoryFace",
+    "ChoiceFace",
+    "FloatFace",
+    "IntegerFace",
+    "MaskedFace",
+    "NumberFace",
+    "ObjectFace",
+    "ObjectNumberFace",
+    "SparseFace",
+    "TextFace",
+    "TimeFace",
+    "TimesInUnit",
+    "recode",
+]
+
+# --------------------------------------------------------------------------------------
+# Dtypes of numbers: how each becomes plain int64, uint64 or float64, and comes back.
+#
+# A face is what a column looks like to its owner. `face_of` in `dtypes` picks it.
+
+
+@dataclass(frozen=True)
+class NumberFace:
+    """What all faces of numbers share: the state is the dtype's name."""
+
+    dtype: Any
+
+    family: ClassVar[str] = "real"
+
+    @property
+    def exact(self) -> bool:
+        """Whether every plain column comes back as it was written."""
+        return False
+
+    @property
+    def inner(self) -> np.dtype[Any]:
+        """The numpy dtype that says how fine the numbers are."""
+        return np.dtype(getattr(self.dtype, "numpy_dtype", self.dtype))
+
+    @property
+    def discrete(self) -> bool:
+        """Whether every value is a state of its own."""
+        return self.inner.kind == "b"
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        return {"dtype": dtype_state(self.dtype)}, {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Any:
+        """The face that `get_state` took apart."""
+        return cls(dtype_from(config["dtype"]))
+
+    @classmethod
+    def fit(cls, raw: Any) -> Any:
+        """The face of a column."""
+        return cls(raw.dtype)
+
+    def read_as(self, given: Any, raw: Any) -> Plain:
+        """Read a column of another dtype of the same family, whose own face is ``given``."""
+        return to_native(given.read(raw), native_of(self.inner))
+
+
+class FloatFace(NumberFace):
+    """float16, float32, float64, long double (at float64's precision). NaN is missing."""
+
+    @property
+    def exact(self) -> bool:
+        """Not in single precision."""
+        return self.dtype == np.dtype(np.float64)
+
+    def read(self, raw: Any) -> Plain:
+        """Floats; infinities are refused."""
+        values = np.array(raw, dtype=np.float64)
+        missing = is_missing(np.isnan(values))
+        if missing is not None:
+            values[missing] = 0
+        return Plain(values, missing)
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        out = clip_to(plain.values, self.inner).astype(self.dtype)
+        if plain.missing is not None:
+            out[plain.missing] = np.nan
+        return out
+
+
+class IntegerFace(NumberFace):
+    """Integers of any size, and bool."""
+
+    @property
+    def exact(self) -> bool:
+        """Where nothing can be too large."""
+        return self.dtype == native_of(self.inner)
+
+    def read(self, raw: Any) -> Plain:
+        """Integers."""
+        return Plain(np.asarray(raw).astype(native_of(self.inner)))
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        return clip_to(plain.values, self.inner).astype(self.dtype)
+
+
+class MaskedFace(NumberFace):
+    """pandas' nullable Int, UInt, Float and boolean, and the same kept by pyarrow."""
+
+    def read(self, raw: Any) -> Plain:
+        """Numbers; NA is missing."""
+        native = native_of(self.inner)
+        # pyarrow fills a boolean with nothing but a boolean
+        values = np.array(raw.to_numpy(dtype=self.inner, na_value=self.inner.type(0))).astype(native)
+        missing = np.array(raw.isna(), dtype=bool)
+        if native.kind == "f":
+            missing |= np.isnan(values)
+            values[missing] = 0
+        return Plain(values, is_missing(missing))
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        values = clip_to(plain.values, self.inner).astype(self.inner)
+        mask = np.zeros(len(values), dtype=bool) if plain.missing is None else plain.missing
+        if isinstance(self.dtype, pd.ArrowDtype):
+            array: Any = pd.Series(values, dtype=self.dtype).array
+            array[mask] = pd.NA
+            return array
+        return _MASKED[self.inner.kind](values, mask)
+
+
+_MASKED: dict[str, Any] = {
+    "i": pd.arrays.IntegerArray,
+    "u": pd.arrays.IntegerArray,
+    "f": pd.arrays.FloatingArray,
+    "b": pd.arrays.BooleanArray,
+}
+
+
+@dataclass(frozen=True)
+class ObjectNumberFace(NumberFace):
+    """Integers and floats of Python or numpy in an object column; ``dtype`` is their native dtype.
+
+    ``whole`` and ``broken`` are the types, by name, of numbers without and with a fraction: 1 and 2.5 in one column
+    stay an int and a float.
+    """
+
+    blank: Any = None
+    whole: str | None = None
+    broken: str | None = None
+
+    @classmethod
+    def of(cls, raw: Array, dtype: np.dtype[Any]) -> ObjectNumberFace:
+        """The face of an object column whose numbers fit the dtype."""
+        missing = missing_in(raw)
+        values = raw[~missing]
+        with np.errstate(invalid="ignore"):  # an infinity, which is refused by its column's name later
+            fraction = values.astype(dtype) % 1 != 0
+        return cls(dtype, blank_of(raw[missing]), _usual_type(values[~fraction]), _usual_type(values[fraction]))
+
+    def read(self, raw: Any) -> Plain:
+        """Numbers."""
+        missing = missing_in(raw)
+        values = np.where(missing, 0, raw) if missing.any() else raw
+        return Plain(np.array(values.astype(self.dtype)), is_missing(missing))
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        usual = "int" if self.dtype.kind in "iu" else "float"
+        whole, broken = self.whole or self.broken or usual, self.broken or self.whole or usual
+        if whole == broken:
+            out = _as_type(plain.values, whole)
+        else:
+            fraction = plain.values % 1 != 0
+            out = _as_type(plain.values, whole)
+            out[fraction] = _as_type(plain.values[fraction], broken)
+        if plain.missing is not None:
+            out[plain.missing] = self.blank
+        return out
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        types = {"whole": self.whole, "broken": self.broken}
+        return {"dtype": dtype_state(self.dtype), "blank": to_json(self.blank), **types}, {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectNumberFace:
+        """The face that `get_state` took apart."""
+        blank = from_json(config["blank"])
+        whole, broken = config.get("whole"), config.get("broken")
+        for name in (whole, broken):
+            if name not in (None, "int", "float") and np.dtype(name).kind not in "iuf":
+                raise ModelFileError(f"{name!r} is no type of numbers")
+        return cls(dtype_from(config["dtype"]), np.nan if isinstance(blank, float) else blank, whole, broken)
+
+
+def _usual_type(values: Array) -> str | None:
+    """The type that most of the numbers have: "int", "float", or the name of numpy's."""
+    if not len(values):
+        return None
+    kind = Counter(map(type, values)).most_common(1)[0][0]
+    return np.dtype(kind).str if issubclass(kind, np.generic) else str(kind.__name__)
+
+
+def _as_type(values: Array, name: str) -> Array:
+    """An object array of numbers of that type."""
+    if name in ("int", "float"):
+        return values.astype(np.int64 if name == "int" and values.dtype.kind == "f" else values.dtype).astype(object)
+    dtype = np.dtype(name)
+    out = np.empty(len(values), dtype=object)
+    out[:] = list(clip_to(values, dtype).astype(dtype))
+    return out
+
+
+class SparseFace(NumberFace):
+    """pandas' Sparse dtype over numbers."""
+
+    @property
+    def inner(self) -> np.dtype[Any]:
+        """The dtype of the dense values."""
+        return np.dtype(self.dtype.subtype)
+
+    def _dense(self) -> FloatFace | IntegerFace:
+        return FloatFace(self.inner) if self.inner.kind == "f" else IntegerFace(self.inner)
+
+    def read(self, raw: Any) -> Plain:
+        """Numbers, dense."""
+        return self._dense().read(np.asarray(raw))
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        return pd.arrays.SparseArray(self._dense().write(plain), dtype=self.dtype)
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        return {"inner": self.inner.str, "fill": to_json(self.dtype.fill_value)}, {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SparseFace:
+        """The face that `get_state` took apart."""
+        inner = np.dtype(config["inner"])
+        return cls(pd.SparseDtype(inner, from_json(config["fill"])))
+
+
+class TimesInUnit(NumberFace):
+    """What all faces of times share: int64 counts of a unit, since 1970 or of the duration.
+
+    Families: "zoned" instants, "time M" local times and days, "time m" durations, "clock" times of day. None stands
+    in for another.
+    """
+
+    @property
+    def exact(self) -> bool:
+        """Counts are counts."""
+        return True
+
+    @property
+    def inner(self) -> np.dtype[Any]:
+        """The counter's dtype."""
+        return np.dtype(np.int64)
+
+    @property
+    def counted(self) -> np.dtype[Any]:
+        """The unit, as numpy's datetime64 or timedelta64 of it."""
+        raise NotImplementedError
+
+    def read_as(self, given: Any, raw: Any) -> Plain:
+        """Times in another unit, where nothing is lost by it."""
+        plain = given.read(raw)
+        times = plain.values.view(given.counted)
+        counts = times.astype(self.counted)
+        if not np.array_equal(counts.astype(times.dtype), times):
+            raise InvalidDataError(
+                f"has times that {self.counted} cannot hold, as it could those in fit; round them with dt.floor"
+            )
+        return Plain(counts.view(np.int64), plain.missing)
+
+
+class TimeFace(TimesInUnit):
+    """datetime64 (with a time zone or none) and timedelta64 of any unit. NaT is missing."""
+
+    @property
+    def family(self) -> str:  # type: ignore[override]
+        """Instants and durations do not stand in for each other, nor do zoned and local times."""
+        return "zoned" if isinstance(self.dtype, pd.DatetimeTZDtype) else f"time {self.dtype.kind}"
+
+    @property
+    def counted(self) -> np.dtype[Any]:
+        """The unit, as numpy's dtype of it."""
+        zoned = isinstance(self.dtype, pd.DatetimeTZDtype)
+        return np.dtype(f"M8[{self.dtype.unit}]") if zoned else np.dtype(self.dtype)
+
+    def read(self, raw: Any) -> Plain:
+        """Counts of the dtype's unit since 1970, or of the duration."""
+        if isinstance(raw.dtype, pd.DatetimeTZDtype):
+            raw = pd.DatetimeIndex(raw).tz_convert(None).to_numpy()
+        raw = np.asarray(raw).astype(self.counted)
+        missing = np.isnat(raw)
+        values = raw.view(np.int64).copy()
+        values[missing] = 0
+        return Plain(values, is_missing(missing))
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        times = plain.values.astype(np.int64).view(self.counted)
+        if plain.missing is not None:
+            times[plain.missing] = np.asarray("NaT", dtype=self.counted)
+        if isinstance(self.dtype, pd.DatetimeTZDtype):
+            return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.dtype.tz).array
+        return times
+
+
+# --------------------------------------------------------------------------------------
+# Dtypes of choices: text, categories and mixed objects become codes into a table of levels.
+
+
+class ChoiceFace:
+    """What all faces of choices share."""
+
+    family: ClassVar[str] = "choice"
+    exact: ClassVar[bool] = True
+
+    def read(self, raw: Any) -> Plain:
+        """Codes into the levels."""
+        raise NotImplementedError
+
+    def read_as(self, given: Any, raw: Any) -> Plain:
+        """Read a column of another dtype of choices."""
+        return self.read(raw)
+
+
+@dataclass(frozen=True)
+class CategoryFace(ChoiceFace):
+    """pandas' category dtype. The whole dtype is kept, unused categories and order included."""
+
+    dtype: pd.CategoricalDtype
+
+    @property
+    def levels(self) -> pd.Index:
+        """The categories."""
+        return self.dtype.categories
+
+    @classmethod
+    def fit(cls, raw: Any) -> CategoryFace:
+        """The face of a column."""
+        return cls(raw.dtype)
+
+    def read(self, raw: Any) -> Plain:
+        """Codes into the levels."""
+        if isinstance(raw.dtype, pd.CategoricalDtype):
+            return recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
+        return recode(*_factorize(raw), self.levels)
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        return pd.Categorical.from_codes(plain.values, dtype=self.dtype)
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        config, arrays = pack_values(self.levels)
+        return {"levels": config, "ordered": bool(self.dtype.ordered)}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> CategoryFace:
+        """The face that `get_state` took apart."""
+        levels = unpack_values(config["levels"], arrays)
+        return cls(pd.CategoricalDtype(levels, ordered=config["ordered"]))
+
+
+@dataclass(frozen=True)
+class TextFace(ChoiceFace):
+    """pandas' ``str`` and ``string``, text kept by pyarrow, and numpy's fixed-width strings."""
+
+    dtype: Any
+    levels: pd.Index
+
+    @classmethod
+    def fit(cls, raw: Any) -> TextFace:
+        """The face of a column, with the texts that occur in it."""
+        found = _factorize(raw)[1]
+        return cls(raw.dtype, pd.Index(np.sort(found.to_numpy(dtype=object)), dtype=object))
+
+    def read(self, raw: Any) -> Plain:
+        """Codes into the levels."""
+        if isinstance(raw.dtype, pd.CategoricalDtype):
+            return recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
+        return recode(*_factorize(raw), self.levels)
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        if isinstance(self.dtype, np.dtype):
+            return self.levels.to_numpy()[plain.values].astype(self.dtype)
+        levels = pd.array(self.levels.to_numpy(), dtype=self.dtype)
+        return levels.take(plain.values, allow_fill=True)
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        config, arrays = pack_values(self.levels)
+        return {"levels": config, "dtype": dtype_state(self.dtype)}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TextFace:
+        """The face that `get_state` took apart."""
+        return cls(dtype_from(config["dtype"]), unpack_values(config["levels"], arrays))
+
+
+@dataclass(frozen=True)
+class ObjectFace(ChoiceFace):
+    """An object column of text, or of scalars of several types (True, 1 and 1.0 stay apart).
+
+    ``blank`` is what stands for missing: whichever of None, NaN, NA and NaT was seen most.
+    """
+
+    levels: Array
+    blank: Any
+    typed: bool
+
+    dtype: ClassVar[Any] = np.dtype(object)
+
+    @classmethod
+    def fit(cls, raw: Any) -> ObjectFace:
+        """The face of a column, with the values that occur in it."""
+        raw = np.asarray(raw, dtype=object)
+        missing = missing_in(raw)
+        blank = blank_of(raw[missing])
+        typed = pd.api.types.infer_dtype(raw, skipna=True) != "string"
+        if not typed:
+            found = np.sort(_factorize(raw)[1].to_numpy(dtype=object))
+            return cls(found, blank, typed)
+        distinct = {(type(v), v): v for v in raw[~missing]}
+        items = sorted(distinct.values(), key=lambda v: (type(v).__name__, str(v)))
+        for value in items:
+            to_json(value)  # refuses what could not be saved
+        return cls(object_array(items), blank, typed)
+
+    def read(self, raw: Any) -> Plain:
+        """Codes into the levels."""
+        if not self.typed:
+            return recode(*_factorize(raw), pd.Index(self.levels, dtype=object))
+        raw = np.asarray(raw, dtype=object)
+        missing = missing_in(raw)
+        place = {(type(v), v): i for i, v in enumerate(self.levels)}
+        codes = np.full(len(raw), -1, dtype=np.int64)
+        codes[~missing] = [place.get((type(v), v), -2) for v in raw[~missing]]
+        unseen = codes == -2
+        if unseen.any():
+            raise _unseen(list(dict.fromkeys(map(repr, raw[unseen]))))
+        return Plain(codes, is_missing(missing))
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        return object_array([*self.levels, self.blank])[plain.values]
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        config, arrays = pack_values(pd.Index(self.levels, dtype=object))
+        return {"levels": config, "blank": to_json(self.blank), "typed": self.typed}, arrays
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectFace:
+        """The face that `get_state` took apart."""
+        levels = unpack_values(config["levels"], arrays).to_numpy(dtype=object)
+        blank = from_json(config["blank"])
+        return cls(levels, np.nan if isinstance(blank, float) else blank, config["typed"])
+
+
+def _factorize(raw: Any) -> tuple[Array, pd.Index]:
+    codes, levels = pd.factorize(raw)
+    return codes, pd.Index(levels, dtype=levels.dtype)  # else objects that are text become ``str``
+
+
+def recode(codes: Array, given: pd.Index, levels: pd.Index) -> Plain:
+    """Codes into ``given`` become codes into ``levels``; only levels that occur must be known."""
+    if given is levels or (given.dtype == levels.dtype and given.equals(levels)):
+        moved = codes.astype(np.int64)
+    else:
+        table = np.append(levels.get_indexer(given), -1)
+        moved = table[codes].astype(np.int64)
+        unknown = (moved < 0) & (codes >= 0)
+        if unknown.any():
+            raise _unseen([repr(given[code]) for code in np.unique(codes[unknown])])
+    return Plain(moved, is_missing(codes < 0))
+
+
+def _unseen(values: list[str]) -> InvalidDataError:
+    shown = ", ".join(values[:5]) + (f" and {len(values) - 5} more" if len(values) > 5 else "")
+    return InvalidDataError(
+        f"has values that did not occur in the data given to fit: {shown}; drop these rows or fit again with them"
+    )

@@ -1,0 +1,304 @@
+"""Columns of numbers (dates too): one normal score, and a state for each spike and for missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.encoding.column_values import NEVER_MISSING, Array, Plain, State
+from ganaug.encoding.quantiles import Curve, Grid, float_grid, integer_step, inward, inward_whole, is_coarse, is_shared
+from ganaug.exceptions import InvalidDataError
+from ganaug.utils.seeding import numpy_generator
+
+__all__ = ["NumberModel"]
+
+_MAX_SAMPLE = 100_000
+# up to this many distinct values, each five times on average, are states rather than a curve
+_MAX_DISCRETE, _MIN_PER_VALUE = 10, 5
+_SPIKE_SHARE, _SPIKE_ROWS, _MAX_SPIKES, _SPIKE_OVER_MEDIAN = 0.05, 5, 8, 4
+_UINT_TOP = 18446744073709549568.0  # the largest float64 below 2**64
+
+
+@dataclass(frozen=True)
+class NumberModel:
+    """Encoding of a column of float64, int64 or uint64.
+
+    The states are, in this order: the curve (if any value is neither spike nor
+    missing), each spike, missing. With one state only no indicator is needed, so
+    a constant column costs no width.
+
+    Attributes
+    ----------
+    curve : Curve or None
+        Over floats, or over distances of integers from ``low``.
+    spikes : ndarray of shape (k,)
+        Increasing, in the column's own numbers, hence exact.
+    low, high : int or float
+        Between which the curve's values are kept: the range seen, rounded inwards unless the column is coarse.
+    step : int
+        Integers on the curve are ``low + k * step``.
+    grid : Grid or None
+        The same for floats.
+    exact : bool
+        Whether the curve's knots are values of the column that hardly repeat, as before format 2.
+    """
+
+    curve: Curve | None
+    spikes: Array
+    missing: bool
+    low: float | int
+    high: float | int
+    step: int
+    grid: Grid | None
+    keep_range: bool
+    exact: bool = False
+
+    @property
+    def n_scalars(self) -> int:
+        """One if there is a curve."""
+        return int(self.curve is not None)
+
+    @property
+    def n_states(self) -> int:
+        """Curve, spikes and missing."""
+        return self.n_scalars + len(self.spikes) + int(self.missing)
+
+    @classmethod
+    def fit(
+        cls, plain: Plain, dtype: np.dtype[Any], seed: int, column: int, keep_range: bool, discrete: bool
+    ) -> NumberModel:
+        """Learn the column; ``discrete`` makes a state of every value however few the rows."""
+        values = plain.present()
+        has_missing = plain.missing is not None
+        distinct, counts = _distinct(values, seed, column)
+        is_spike = _spikes(distinct, counts, discrete)
+        if is_spike.all() and not discrete and is_shared(counts).any() and not _is_coarse(distinct, dtype):
+            # of a few values some are single rows' own: they count for the nearest of the others
+            distinct, counts, is_spike = (part[is_shared(counts)] for part in (distinct, counts, is_spike))
+        spikes, rest, rest_counts = distinct[is_spike], distinct[~is_spike], counts[~is_spike]
+        if len(rest) == 0:
+            return cls(None, spikes, has_missing, 0, 0, 1, None, keep_range)
+        low, high, step = rest[0].item(), rest[-1].item(), 1
+        inside = values
+        if len(values) > _MAX_SAMPLE:  # a step found in the sample must hold for all
+            inside = values[(values >= low) & (values <= high) & ~np.isin(values, spikes)]
+        steps = Curve.takes_steps(rest_counts, keep_range)
+        if rest.dtype.kind == "f":
+            grid = float_grid(rest, dtype)
+            if grid is not None and len(values) > _MAX_SAMPLE and not grid.holds(inside, dtype):
+                grid = None
+            coarse = grid is not None and is_coarse(grid.whole(rest[[0, -1]]), grid.step)
+            low, high = _inward_floats(rest, rest_counts, grid)
+            distances = rest * _scale(low, high)
+        else:
+            deltas = rest.view(np.uint64) - rest.view(np.uint64)[0]
+            step = integer_step(deltas)
+            if step > 1 and len(values) > _MAX_SAMPLE:
+                step = integer_step(inside.view(np.uint64) - rest.view(np.uint64)[0])
+            grid = None
+            coarse = is_coarse(rest, step)
+            low, high = inward_whole(rest, rest_counts, step)
+            distances = _distances_from(low, rest)
+        ends = [low * _scale(low, high), high * _scale(low, high)] if rest.dtype.kind == "f" else [0, high - low]
+        if steps:
+            curve = Curve.steps(distances, rest_counts, coarse)
+        else:
+            curve = Curve.fit(distances, rest_counts, *map(float, ends))
+        return cls(curve, spikes, has_missing, low, high, step, grid, keep_range)
+
+    def encode(self, plain: Plain) -> tuple[Array, Array]:
+        """Scores (n, n_scalars) float32 and states (n,) int64.
+
+        A value that is no spike in a column without a curve takes the nearest spike's state.
+        """
+        values, n = plain.values, len(plain)
+        if plain.missing is not None and not self.missing:
+            raise InvalidDataError(NEVER_MISSING)
+        states = np.zeros(n, dtype=np.int64)
+        if len(self.spikes):
+            at = np.searchsorted(self.spikes, values).clip(0, len(self.spikes) - 1)
+            if self.curve is None:
+                left = np.maximum(at - 1, 0)
+                near = self.spikes.astype(np.float64)
+                nearer = np.abs(values - near[left]) < np.abs(near[at] - values)
+                states[:] = np.where(nearer, left, at)
+            else:
+                hit = self.spikes[at] == values
+                states[hit] = at[hit] + 1
+        scores = np.zeros((n, self.n_scalars), dtype=np.float32)
+        if self.curve is not None:
+            scores[:, 0] = self.curve.encode(self._distances(values))
+        if plain.missing is not None:
+            scores[plain.missing] = 0
+            states[plain.missing] = self.n_states - 1
+        return scores, states
+
+    def decode(self, scores: Array, states: Array) -> Plain:
+        """The column of any finite scores and any states in 0..n_states."""
+        if self.curve is None:
+            spikes = self.spikes if len(self.spikes) else np.zeros(1, dtype=self.spikes.dtype)
+            values = spikes[np.minimum(states, len(spikes) - 1)]
+        else:
+            values = self._numbers(self.curve.decode(scores[:, 0].astype(np.float64), self.keep_range))
+            if len(self.spikes):
+                spike = (states > 0) & (states <= len(self.spikes))
+                values[spike] = self.spikes[states[spike] - 1]
+        if not self.missing:
+            return Plain(values)
+        missing = states == self.n_states - 1
+        values[missing] = 0
+        return Plain(values, missing)
+
+    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+        """The encoding of what they decode to, which needs no decoding where numbers are not rounded."""
+        curve = self.curve
+        if curve is None:
+            return scores, states
+        rounded = curve.edges is None and (self.grid is not None or self.spikes.dtype.kind != "f")
+        if rounded or not self.keep_range:
+            return self.encode(self.decode(scores, states))
+        seen = curve.as_seen(scores[:, 0].astype(np.float64))
+        special = states > 0
+        if special.any():
+            seen[special] = self._special[states[special] - 1]
+        return seen.astype(np.float32)[:, None], states
+
+    @cached_property
+    def _special(self) -> npt.NDArray[np.float64]:
+        """Scores of rows in the states of the spikes, and of a missing value."""
+        if self.curve is None or not len(self.spikes):
+            return np.zeros(1)
+        return np.append(self.curve.encode(self._distances(self.spikes)), 0.0)
+
+    def _distances(self, values: Array) -> npt.NDArray[np.float64]:
+        if values.dtype.kind == "f":
+            return np.asarray(values * _scale(self.low, self.high), dtype=np.float64)
+        return _distances_from(self.low, values)
+
+    def _numbers(self, distances: npt.NDArray[np.float64]) -> Array:
+        if self.spikes.dtype.kind == "f":
+            distances = distances / _scale(self.low, self.high)
+            if self.grid is not None:
+                distances = self.grid.snap(distances)
+            if self.keep_range:
+                distances = distances.clip(self.low, self.high)
+            return distances
+        dtype = self.spikes.dtype
+        steps = np.rint(distances / self.step) * self.step
+        base = np.asarray(self.low, dtype=dtype).view(np.uint64)
+        lowest, highest = self.low, self.high
+        if not self.keep_range:
+            lowest, highest = np.iinfo(dtype).min, np.iinfo(dtype).max
+        up = np.minimum(steps.clip(0, _UINT_TOP).astype(np.uint64), np.uint64(highest - int(self.low)))
+        down = np.minimum((-steps).clip(0, _UINT_TOP).astype(np.uint64), np.uint64(int(self.low) - lowest))
+        return np.ascontiguousarray(base + up - down).view(dtype)
+
+    def possible(self) -> tuple[Array, bool]:
+        """All values where each is a state, else the smallest and the largest one of those seen."""
+        if self.curve is None:
+            return self.spikes, True
+        ends = np.append(self.spikes, np.array([self.low, self.high], dtype=self.spikes.dtype))
+        return np.array([ends.min(), ends.max()], dtype=ends.dtype), False
+
+    def summary(self) -> dict[str, Any]:
+        """Human-facing facts."""
+        return {
+            "spikes": self.spikes.tolist(),
+            "missing": self.missing,
+            "low": self.low,
+            "high": self.high,
+            "exact": self.exact,
+        }
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        arrays = {} if self.curve is None else self.curve.get_state()[1]
+        config = {
+            "curve": self.curve is not None,
+            "missing": self.missing,
+            "range": [self.low, self.high],
+            "step": self.step,
+            "grid": None if self.grid is None else self.grid.to_json(),
+            "keep_range": self.keep_range,
+            "native": self.spikes.dtype.str,
+            "exact": self.exact,
+        }
+        return config, arrays | {f"spikes_{self.spikes.dtype.kind}": self.spikes}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> NumberModel:
+        """The model that `get_state` took apart."""
+        curve = Curve.from_state({}, arrays) if config["curve"] else None
+        native = np.dtype(config["native"])
+        spikes = arrays[f"spikes_{native.kind}"]
+        grid = None if config["grid"] is None else Grid(**config["grid"])
+        low, high = config["range"]
+        # before format 2 the knots of a curve were values of the column
+        exact = bool(config.get("exact", curve is not None and curve.edges is None))
+        return cls(curve, spikes, config["missing"], low, high, config["step"], grid, config["keep_range"], exact)
+
+
+def _distances_from(low: float, values: Array) -> npt.NDArray[np.float64]:
+    """Of integers; unsigned differences are exact over the whole range of int64, where float64 is not."""
+    base = np.asarray(low, dtype=values.dtype).view(np.uint64)
+    out = (values.view(np.uint64) - base).astype(np.float64)
+    below = values < low
+    if below.any():
+        out[below] = -(base - values[below].view(np.uint64)).astype(np.float64)
+    return np.asarray(out, dtype=np.float64)
+
+
+def _is_coarse(distinct: Array, dtype: np.dtype[Any]) -> bool:
+    """Whether values stand on a grid of a few hundred points."""
+    if distinct.dtype.kind == "f":
+        grid = float_grid(distinct, dtype)
+        return grid is not None and is_coarse(grid.whole(distinct[[0, -1]]), grid.step)
+    return is_coarse(distinct, integer_step(distinct.view(np.uint64) - distinct.view(np.uint64)[0]))
+
+
+def _inward_floats(distinct: Array, counts: Array, grid: Grid | None) -> tuple[float, float]:
+    """Bounds inside the range of floats, on their grid if they have one."""
+    if grid is None:
+        return inward(distinct, counts)
+    low, high = grid.snap(np.array(inward_whole(grid.whole(distinct), counts, grid.step)) / 10.0**grid.decimals)
+    return float(low), float(high)
+
+
+def _scale(low: float, high: float) -> float:
+    """A power of two that keeps the range of the values from overflowing."""
+    return 1.0 if high * 0.5 - low * 0.5 < 1e307 else 0.125
+
+
+def _distinct(values: Array, seed: int, column: int) -> tuple[Array, Array]:
+    """Distinct values and counts, of a sample if there are many rows, but never without the extremes."""
+    n = len(values)
+    if n > _MAX_SAMPLE:
+        rows = numpy_generator(seed, "quantiles", column).integers(0, n, _MAX_SAMPLE)
+        distinct, counts = _runs(np.sort(np.append(values[rows], [values.min(), values.max()])))
+        # rare values of a discrete column must not be lost to sampling
+        return _runs(np.sort(values)) if len(distinct) <= 2 * _MAX_DISCRETE else (distinct, counts)
+    return _runs(np.sort(values))
+
+
+def _runs(ordered: Array) -> tuple[Array, Array]:
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    return ordered[starts], np.diff(np.append(starts, len(ordered)))
+
+
+def _spikes(distinct: Array, counts: Array, discrete: bool) -> npt.NDArray[np.bool_]:
+    """Which distinct values become states of their own."""
+    n, m = int(counts.sum()), len(distinct)
+    few = m <= _MAX_DISCRETE and n >= _MIN_PER_VALUE * m
+    if discrete or m <= 1 or few:
+        return np.ones(m, dtype=bool)
+    chosen = np.flatnonzero(counts >= max(_SPIKE_ROWS, _SPIKE_SHARE * n))
+    if len(chosen):
+        chosen = chosen[counts[chosen] >= _SPIKE_OVER_MEDIAN * np.median(counts)]
+    chosen = chosen[np.argsort(-counts[chosen], kind="stable")[:_MAX_SPIKES]]
+    out = np.zeros(m, dtype=bool)
+    out[chosen] = True
+    return out

@@ -1,0 +1,392 @@
+"""Decimals, dates, times and durations of Python, pandas or numpy in object columns, as SQL drivers give them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from ganaug.encoding.column_values import Array, Plain, State, is_missing
+from ganaug.encoding.dtype_state import zone_from, zone_state
+from ganaug.encoding.dtypes import NumberFace, TimesInUnit
+from ganaug.encoding.serialization import blank_of, from_json, missing_in, object_array, to_json
+from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
+
+__all__ = ["TIMES", "DecimalFace", "TimeObjectFace", "decimals", "exponent_for", "in_units", "mixed", "rescaled"]
+
+# Digits that an int64 holds whatever they are.
+_DIGITS = 18
+# Zeros that are written behind a rounded number, to give it the decimals of the others.
+_MOST_ZEROS = 30
+# Of its own, for the thread's may round to any number of digits.
+_EXACT = decimal.Context(prec=100_000, Emin=-999_999, Emax=999_999, traps=[])
+
+
+def _scaled(value: decimal.Decimal, power: int) -> decimal.Decimal:
+    """The value times ten to the power, exactly."""
+    sign, digits, exponent = value.as_tuple()
+    return decimal.Decimal((sign, digits, int(exponent) + power))
+
+
+def exponent_for(values: Sequence[decimal.Decimal], finest: int) -> int:
+    """The smallest exponent, not below the finest, at which every value is a whole number that an int64 holds.
+
+    Raises
+    ------
+    InvalidDataError
+        If a value is infinite.
+    """
+    top = finest
+    for value in values:
+        if not value.is_finite():
+            raise InvalidDataError(f"holds {value}; replace it with a finite number or None")
+        if value:
+            top = max(top, value.adjusted() - _DIGITS + 1)
+    return top
+
+
+def in_units(values: Sequence[decimal.Decimal], exponent: int) -> Array:
+    """Whole numbers of ``10 ** exponent``, rounded to the nearest. (n,) -> (n,) int64.
+
+    Raises
+    ------
+    InvalidDataError
+        If one is infinite, or larger than what was seen in fit by so much that no int64 holds it.
+    """
+    try:
+        return np.array([int(_EXACT.to_integral_value(_scaled(value, -exponent))) for value in values], dtype=np.int64)
+    except (OverflowError, ValueError) as error:
+        worst = next((value for value in values if not value.is_finite()), max(values, key=abs))
+        raise InvalidDataError(f"holds {worst}; replace it with a finite number of ordinary size") from error
+
+
+def decimals(units: Array, exponent: int, written: Sequence[int]) -> list[decimal.Decimal]:
+    """Decimals of whole numbers of ``10 ** exponent``, each with the fewest decimals that hold it out of those written.
+
+    Parameters
+    ----------
+    units : ndarray of shape (n,), dtype int64
+    exponent : int
+    written : sequence of int
+        Exponents that Decimals may have, the largest first.
+    """
+    steps = [(power, 10 ** (power - exponent)) for power in written if exponent <= power <= exponent + _DIGITS]
+    smallest = max(min(written), exponent - _MOST_ZEROS)
+    zeros = 10 ** max(0, exponent - smallest)
+    out = []
+    for unit in units.tolist():
+        found = next(((power, step) for power, step in steps if unit % step == 0), None)
+        number, power = (unit * zeros, min(smallest, exponent)) if found is None else (unit // found[1], found[0])
+        sign, digits = int(number < 0), tuple(map(int, str(abs(number))))
+        out.append(decimal.Decimal((sign, digits, power)))
+    return out
+
+
+def rescaled(plain: Plain, given: int, own: int) -> Plain:
+    """Whole numbers of another exponent."""
+    if given == own:
+        return plain
+    numbers = [decimal.Decimal(unit) for unit in plain.values.tolist()]
+    return Plain(in_units([_scaled(number, given) for number in numbers], own), plain.missing)
+
+
+@dataclass(frozen=True)
+class DecimalFace(NumberFace):
+    """Decimals in an object column, with the decimals that they have; and integers that no 64 bits hold.
+
+    Attributes
+    ----------
+    exponent : int
+        What is learnt are whole numbers of ``10 ** exponent``.
+    written : tuple of int
+        The exponents that occurred, the largest first: -2 is two decimals.
+    whole : bool
+        Whether values without decimals are ints.
+    blank : object
+        What stands for missing.
+    """
+
+    exponent: int
+    written: tuple[int, ...]
+    whole: bool
+    blank: Any
+
+    family: ClassVar[str] = "decimal"
+    exact: ClassVar[bool] = True
+    inner: ClassVar[np.dtype[Any]] = np.dtype(np.int64)
+    discrete: ClassVar[bool] = False
+
+    @classmethod
+    def fit(cls, raw: Any) -> DecimalFace:
+        """The face of a column."""
+        missing = missing_in(raw)
+        given = raw[~missing]
+        values = _as_decimals(given)
+        exponent_for(values, 0)  # refuses infinities, which have no exponent
+        written = tuple(sorted({int(value.as_tuple().exponent) for value in values}, reverse=True))
+        whole = sum(type(v) is int for v in given) * 2 > sum(v.as_tuple().exponent == 0 for v in values)
+        return cls(np.dtype(object), exponent_for(values, written[-1]), written, whole, blank_of(raw[missing]))
+
+    @property
+    def remark(self) -> str | None:
+        """What a user should know of it."""
+        if self.exponent <= self.written[-1]:
+            return None
+        return (
+            f"holds numbers of more than {_DIGITS} digits; the digits below 1E{self.exponent:+d} are not learnt, and "
+            "are zeros in synthetic rows. If it is an identifier, drop it or make it text"
+        )
+
+    def read(self, raw: Any) -> Plain:
+        """Whole numbers of the exponent."""
+        missing = missing_in(raw)
+        _check_types(raw[~missing], {decimal.Decimal, int}, "Decimal")
+        units = np.zeros(len(raw), dtype=np.int64)
+        units[~missing] = in_units(_as_decimals(raw[~missing]), self.exponent)
+        return Plain(units, is_missing(missing))
+
+    def read_as(self, given: Any, raw: Any) -> Plain:
+        """Decimals kept in another way."""
+        return rescaled(given.read(raw), given.exponent, self.exponent)
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        values: list[Any] = decimals(plain.values, self.exponent, self.written)
+        if self.whole:
+            values = [int(value) if value.as_tuple().exponent == 0 else value for value in values]
+        return _with_blanks(values, plain, self.blank)
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        numbers = {"exponent": self.exponent, "written": list(self.written), "whole": self.whole}
+        return {**numbers, "blank": to_json(self.blank)}, {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> DecimalFace:
+        """The face that `get_state` took apart."""
+        written = tuple(map(int, config["written"]))
+        blank = _blank(config["blank"])
+        return cls(np.dtype(object), int(config["exponent"]), written, bool(config["whole"]), blank)
+
+
+def _as_decimals(values: Any) -> list[decimal.Decimal]:
+    return [value if type(value) is decimal.Decimal else decimal.Decimal(value) for value in values]
+
+
+def _check_types(values: Any, known: set[type], name: str) -> None:
+    odd = sorted({type(value).__name__ for value in values if type(value) not in known})
+    if odd:
+        raise InvalidDataError(f"holds {', '.join(odd)} but held {name} in fit; convert it back")
+
+
+def _with_blanks(values: list[Any], plain: Plain, blank: Any) -> Array:
+    out = object_array(values)
+    if plain.missing is not None:
+        out[plain.missing] = blank
+    return out
+
+
+def _blank(item: list[Any]) -> Any:
+    blank = from_json(item)
+    return np.nan if isinstance(blank, float) else blank
+
+
+# ---------------------------------------------------------------- times
+
+
+@dataclass(frozen=True)
+class _Times:
+    """One type of times: as numpy's datetime64 or timedelta64, and back."""
+
+    type: type
+    counted: str  # "M" for instants, "m" for durations
+    read: Callable[[list[Any]], Array]
+    write: Callable[[Array, dt.tzinfo | None], list[Any]]
+    low: Any = None
+    high: Any = None
+
+
+def _utc(value: Any) -> Any:
+    return value if value.tzinfo is None else value.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def _datetimes(times: Array, zone: dt.tzinfo | None) -> list[Any]:
+    local: list[Any] = times.tolist()
+    if zone is None:
+        return local
+    return [value.replace(tzinfo=dt.UTC).astimezone(zone) for value in local]
+
+
+def _durations(values: list[Any]) -> Array:
+    counts = [(v.days * 86_400 + v.seconds) * 1_000_000 + v.microseconds for v in values]
+    return np.array(counts, dtype=np.int64).view("m8[us]")
+
+
+def _clocks(values: list[Any]) -> Array:
+    seconds = [(v.hour * 60 + v.minute) * 60 + v.second for v in values]
+    counts = np.array(seconds, dtype=np.int64) * 1_000_000 + np.array([v.microsecond for v in values], dtype=np.int64)
+    return counts.view("m8[us]")
+
+
+def _times_of_day(times: Array, zone: dt.tzinfo | None) -> list[Any]:
+    midnight = dt.datetime(2000, 1, 1)
+    return [(midnight + duration).time().replace(tzinfo=zone) for duration in times.tolist()]
+
+
+def _timestamps(times: Array, zone: dt.tzinfo | None) -> list[Any]:
+    index = pd.DatetimeIndex(times)
+    return list(index if zone is None else index.tz_localize("UTC").tz_convert(zone))
+
+
+def _finest(values: list[Any]) -> Array:
+    """Timestamps or Timedeltas in the finest of their units."""
+    unit = max((value.unit for value in values), key=["s", "ms", "us", "ns"].index)
+    return np.array([value.as_unit(unit).to_numpy() for value in values])
+
+
+TIMES: dict[str, _Times] = {
+    "date": _Times(
+        dt.date,
+        "M",
+        lambda values: np.array(values, dtype="M8[D]"),
+        lambda times, zone: times.tolist(),
+        np.datetime64(dt.date.min),
+        np.datetime64(dt.date.max),
+    ),
+    "datetime": _Times(
+        dt.datetime,
+        "M",
+        lambda values: np.array([_utc(value) for value in values], dtype="M8[us]"),
+        _datetimes,
+        np.datetime64(dt.datetime(1, 1, 2)),  # a day within, for the offset of a zone
+        np.datetime64(dt.datetime(9999, 12, 30, 23, 59, 59, 999_999)),
+    ),
+    "time": _Times(
+        dt.time, "m", _clocks, _times_of_day, np.timedelta64(0, "us"), np.timedelta64(86_400_000_000 - 1, "us")
+    ),
+    "timedelta": _Times(dt.timedelta, "m", _durations, lambda times, zone: times.tolist()),
+    "Timestamp": _Times(pd.Timestamp, "M", _finest, _timestamps),
+    "Timedelta": _Times(pd.Timedelta, "m", _finest, lambda times, zone: list(pd.TimedeltaIndex(times))),
+    "datetime64": _Times(np.datetime64, "M", np.array, lambda times, zone: list(times)),
+    "timedelta64": _Times(np.timedelta64, "m", np.array, lambda times, zone: list(times)),
+}
+
+
+@dataclass(frozen=True)
+class TimeObjectFace(TimesInUnit):
+    """Objects of one of the types of `TIMES`, learnt as counts of the finest unit that they have.
+
+    Attributes
+    ----------
+    kind : str
+        A key of `TIMES`.
+    unit : str
+        numpy's dtype of the counts.
+    zone : tzinfo or None
+        Of instants. All of a column have the same.
+    blank : object
+        What stands for missing.
+    """
+
+    kind: str
+    unit: str
+    zone: dt.tzinfo | None
+    blank: Any
+
+    @property
+    def family(self) -> str:  # type: ignore[override]
+        """Times of day are no durations, and zoned times no local ones."""
+        if self.kind == "time":
+            return "clock"
+        return "zoned" if self.zone is not None else f"time {self.counted.kind}"
+
+    @property
+    def counted(self) -> np.dtype[Any]:
+        """The unit, as numpy's dtype of it."""
+        return np.dtype(self.unit)
+
+    @classmethod
+    def of(cls, raw: Array, kind: str) -> TimeObjectFace:
+        """The face of an object column of that type.
+
+        Raises
+        ------
+        InvalidDataError
+            If they have several time zones, or a duration of more than 290,000 years.
+        InvalidTypeError
+            If the zone cannot be stored.
+        """
+        missing = missing_in(raw)
+        values = list(raw[~missing])
+        zone = _only_zone(values)
+        return cls(np.dtype(object), kind, _read(kind, values).dtype.str, zone, blank_of(raw[missing]))
+
+    def read(self, raw: Any) -> Plain:
+        """Counts of the unit."""
+        missing = missing_in(raw)
+        values = list(raw[~missing])
+        _check_types(values, {TIMES[self.kind].type}, self.kind)
+        if any((getattr(value, "tzinfo", None) is None) != (self.zone is None) for value in values):
+            raise InvalidDataError(f"mixes times with a zone and local ones; those in fit had the zone {self.zone}")
+        times = _read(self.kind, values) if values else np.zeros(0, self.counted)
+        counts = np.zeros(len(raw), dtype=np.int64)
+        counts[~missing] = times.astype(self.counted).view(np.int64)
+        return Plain(counts, is_missing(missing))
+
+    def write(self, plain: Plain) -> Any:
+        """The column."""
+        kind = TIMES[self.kind]
+        times = plain.values.astype(np.int64).view(self.counted)
+        if kind.low is not None:
+            times = times.clip(kind.low.astype(self.counted), kind.high.astype(self.counted))
+        return _with_blanks(kind.write(times, self.zone), plain, self.blank)
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        zone = {"zone": zone_state(self.zone)}
+        return {"kind": self.kind, "unit": self.unit, **zone, "blank": to_json(self.blank)}, {}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TimeObjectFace:
+        """The face that `get_state` took apart."""
+        kind, unit = config["kind"], np.dtype(config["unit"])
+        if unit.kind != TIMES[kind].counted:
+            raise ModelFileError(f"{unit} does not count objects of type {kind}")
+        return cls(np.dtype(object), kind, unit.str, zone_from(config["zone"]), _blank(config["blank"]))
+
+
+def _read(kind: str, values: list[Any]) -> Array:
+    try:
+        return TIMES[kind].read(values)
+    except (OverflowError, pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta) as error:
+        raise InvalidDataError(
+            f"holds times that are out of reach of one unit ({error}); round or split them"
+        ) from error
+
+
+def _only_zone(values: list[Any]) -> dt.tzinfo | None:
+    """The time zone of all values; None if they have none."""
+    zones = {id(zone): zone for zone in (getattr(value, "tzinfo", None) for value in values)}
+    states = {json.dumps(zone_state(zone)): zone for zone in zones.values()}
+    if len(states) > 1:
+        shown = ", ".join(sorted(str(zone) for zone in states.values())[:3])
+        raise InvalidDataError(
+            f"has times of several zones ({shown}); make them one with pd.to_datetime(column, utc=True)"
+        )
+    # of pytz each zone has an object for each of its offsets
+    return zone_from(json.loads(next(iter(states)))) if states else None
+
+
+def mixed(types: set[type]) -> InvalidTypeError:
+    """What is said of a column of several types of numbers or times."""
+    names = ", ".join(sorted(kind.__name__ for kind in types))
+    return InvalidTypeError(
+        f"mixes {names}, which would be learnt as categories and not as numbers or times; make them one type, for "
+        "example with astype(float) or pd.to_datetime(column)"
+    )

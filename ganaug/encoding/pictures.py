@@ -1,0 +1,364 @@
+"""PIL images: told apart without importing PIL, opened from files, made into arrays and back, in the mode they had."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganaug.encoding.column_values import Array
+from ganaug.exceptions import DataWarning, InvalidDataError, MissingDependencyError
+from ganaug.utils.isolation import warn
+
+__all__ = [
+    "PictureKind",
+    "array_picture",
+    "bands_of",
+    "check_picture_file",
+    "file_format",
+    "is_picture",
+    "kind_of_picture",
+    "learnt_as",
+    "mode_of_array",
+    "open_picture",
+    "picture_array",
+    "picture_bytes",
+    "resized",
+]
+
+# Modes whose numbers cannot be averaged -> the mode in which such images are learnt. The indices of a palette mean
+# nothing side by side; hue is a circle, on which the mean of two reds is cyan; premultiplied colours exceed their
+# alpha when they are learnt one by one.
+_CONVERTED = {"P": "RGB", "PA": "RGBA", "HSV": "RGB", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB"}
+# The same pixels in another order of bytes.
+_SIXTEEN = frozenset(["I;16", "I;16B", "I;16L", "I;16N"])
+_SMOOTH = {"1": "L", **_CONVERTED}  # PIL resizes these by picking single pixels, or means something else by the mean
+# A colour that stands for "transparent" -> the mode that has the transparency of each pixel.
+_WITH_ALPHA = {"P": "RGBA", "L": "LA", "RGB": "RGBA"}
+
+# Learnt mode -> the file format that holds it exactly, and that format's suffix.
+_FORMATS = {
+    **dict.fromkeys(("1", "L", "LA", "RGB", "RGBA", "I;16"), ("PNG", ".png")),
+    **dict.fromkeys(("I", "F", "CMYK", "YCbCr", "LAB"), ("TIFF", ".tif")),
+}
+# Learnt mode -> its channels.
+_BANDS = {"1": 1, "L": 1, "I;16": 1, "I": 1, "F": 1, "LA": 2, "RGB": 3, "YCbCr": 3, "LAB": 3, "RGBA": 4, "CMYK": 4}
+# Channels of 8-bit arrays -> the mode that is meant where nobody said which.
+_BY_CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+# EXIF: the tag, and its values -> what makes such an image upright
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+
+
+@dataclass(frozen=True)
+class PictureKind:
+    """What is in an image file, by its header.
+
+    Attributes
+    ----------
+    mode : str
+        PIL's mode of the file.
+    learnt : str
+        The mode in which it is learnt; see `learnt_as`. Palettes and single colours that stand for "transparent"
+        give a channel of transparency.
+    animated : bool
+        Whether it holds more than one frame or page.
+    deep : bool
+        Whether it holds colours of 16 bits, of which pillow reads 8.
+    profile : bytes or None
+        The ICC profile.
+    """
+
+    mode: str
+    learnt: str
+    animated: bool
+    deep: bool
+    profile: bytes | None
+
+
+def is_picture(X: Any) -> bool:
+    """Whether X is a PIL image, without importing PIL."""
+    image = sys.modules.get("PIL.Image")
+    return image is not None and isinstance(X, image.Image)
+
+
+def learnt_as(mode: str) -> str:
+    """The mode in which images of a mode are learnt: another one where its numbers cannot be averaged.
+
+    Examples
+    --------
+    >>> from ganaug.codecs.pictures import learnt_as
+    >>> learnt_as("P"), learnt_as("HSV"), learnt_as("CMYK")
+    ('RGB', 'RGB', 'CMYK')
+    """
+    return "I;16" if mode in _SIXTEEN else _CONVERTED.get(mode, mode)
+
+
+def bands_of(mode: str) -> int | None:
+    """Channels of a learnt mode; None if there is no such mode."""
+    return _BANDS.get(mode)
+
+
+def picture_array(image: Any) -> tuple[Array, str]:
+    """A PIL image as (H, W) or (H, W, channels), and the mode of these numbers; see `learnt_as`.
+
+    The two colour channels of LAB are counted from 128, so that neutral grey is in the middle of their range.
+    """
+    learnt = learnt_as(image.mode)
+    if image.mode == "P" and "transparency" in image.info:
+        warn(
+            "a palette image with transparent pixels is learnt as RGB, without its transparency; "
+            'image.convert("RGBA") keeps it',
+            DataWarning,
+        )
+        image = image.convert("RGBA")  # else pillow would warn
+    if image.mode not in _SIXTEEN and image.mode != learnt:
+        image = image.convert(learnt)
+    array = np.asarray(image)
+    if image.mode in _SIXTEEN:
+        return array.astype(np.uint16, copy=False), "I;16"
+    return _moved(array) if image.mode == "LAB" else array, image.mode
+
+
+def array_picture(array: Array, mode: str | None = None) -> Any:
+    """A PIL image of an array: the counterpart of `picture_array`.
+
+    Parameters
+    ----------
+    array : ndarray of shape (H, W) or (H, W, channels)
+        As `picture_array` gives it.
+    mode : str, default=None
+        The mode of the image. None goes by dtype and channels; see `mode_of_array`.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Of that mode; where images of the mode are learnt in another one, it is converted from that.
+
+    Raises
+    ------
+    InvalidDataError
+        If no mode holds such pixels, or the mode has another number of channels or another dtype.
+    """
+    from PIL import Image
+
+    learnt = mode_of_array(array) if mode is None else learnt_as(mode)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    dtype = _DTYPES.get(learnt, np.dtype(np.uint8))
+    bands = 1 if array.ndim == 2 else array.shape[-1]
+    if array.ndim not in (2, 3) or bands != bands_of(learnt):
+        raise InvalidDataError(f"pixels of shape {array.shape} make no image of mode {mode or learnt}")
+    if mode is not None and array.dtype.kind != dtype.kind:
+        raise InvalidDataError(f"pixels of dtype {array.dtype} make no image of mode {mode}; it holds {dtype}")
+    array = np.ascontiguousarray(array, dtype)
+    if learnt in ("1", *_SIXTEEN, "I", "F"):
+        image = Image.fromarray(array)
+    else:
+        # not by the number of channels, which RGBA and CMYK share
+        pixels = _moved(array) if learnt == "LAB" else array
+        image = Image.frombytes(learnt, (array.shape[1], array.shape[0]), pixels.tobytes())
+    if mode is None or mode == learnt or mode in _SIXTEEN:
+        return image
+    return image.convert("P", palette=Image.Palette.ADAPTIVE) if mode == "P" else image.convert(mode)
+
+
+_DTYPES = {"1": np.dtype(bool), "I;16": np.dtype(np.uint16), "I": np.dtype(np.int32), "F": np.dtype(np.float32)}
+
+
+def mode_of_array(array: Array) -> str:
+    """The mode of PIL that holds an array (H, W) or (H, W, channels), by its dtype and channels.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is none.
+    """
+    bands = 1 if array.ndim == 2 else array.shape[-1]
+    dtype = array.dtype
+    if dtype == np.uint8 and bands in _BY_CHANNELS:
+        return _BY_CHANNELS[bands]
+    if bands == 1 and dtype.kind in "biuf":
+        if dtype.kind in "bf":
+            return "1" if dtype.kind == "b" else "F"
+        if dtype == np.uint16:
+            return "I;16"
+        bounds = np.iinfo(np.int32)
+        if not array.size or (bounds.min <= array.min() and array.max() <= bounds.max):
+            return "I"
+    channels = "grey" if array.ndim == 2 else f"{bands} channel(s)"
+    raise InvalidDataError(
+        f"no image file holds pixels of {dtype}, {channels}; 8-bit images may have 1 to 4 channels, "
+        "images of other dtypes one"
+    )
+
+
+def _moved(lab: Array) -> Array:
+    """LAB with its colour channels as signed bytes <-> counted from 128."""
+    return lab ^ np.array([0, 128, 128], np.uint8)
+
+
+def file_format(mode: str) -> tuple[str, str]:
+    """The format of files in which images of a learnt mode are written exactly, and its suffix.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is none.
+    """
+    if mode not in _FORMATS:
+        raise InvalidDataError(
+            f"images of mode {mode} are held by no file format; convert them, for example to RGB or L"
+        )
+    return _FORMATS[mode]
+
+
+def picture_bytes(array: Array, mode: str, profile: bytes | None = None) -> bytes:
+    """The file of an image.
+
+    Parameters
+    ----------
+    array : ndarray of shape (H, W) or (H, W, channels)
+    mode : str
+        A learnt mode.
+    profile : bytes, default=None
+        An ICC profile to go with it.
+
+    Raises
+    ------
+    InvalidDataError
+        If the array has not the mode's dtype or channels, or no file holds the mode.
+    """
+    kind, _ = file_format(mode)
+    file = io.BytesIO()
+    array_picture(array, mode).save(file, format=kind, **({} if profile is None else {"icc_profile": profile}))
+    return file.getvalue()
+
+
+def check_picture_file(array: Array, mode: str, profile: bytes | None = None) -> None:
+    """Refuse an image that would be another one when it was written and read again.
+
+    Raises
+    ------
+    InvalidDataError, OSError
+        It says what comes back.
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture_bytes(array, mode, profile))) as image:
+        again, found = picture_array(image)
+    if found != mode or not np.array_equal(again.reshape(array.shape), array.astype(again.dtype)):
+        raise InvalidDataError(f"what is read again has mode {found}, and other pixels or channels")
+
+
+def resized(image: Any, size: tuple[int, int]) -> Any:
+    """A PIL image of another (height, width), smoothed where it shrinks."""
+    height, width = size
+    if image.size == (width, height):
+        return image
+    from PIL.Image import Resampling
+
+    if image.mode in _SMOOTH:
+        image = image.convert(_SMOOTH[image.mode])
+    elif image.mode in _SIXTEEN - {"I;16"}:
+        image = array_picture(*picture_array(image))
+    return image.resize((width, height), Resampling.BILINEAR)
+
+
+def kind_of_picture(path: str | os.PathLike[str]) -> PictureKind:
+    """What an image file holds, without decoding its pixels.
+
+    Raises
+    ------
+    InvalidDataError, MissingDependencyError
+        As `open_picture`.
+    """
+
+    def look(image: Any) -> PictureKind:
+        learnt = learnt_as(image.mode)
+        if "transparency" in image.info:
+            learnt = _WITH_ALPHA.get(image.mode, learnt)
+        # a second picture in a photograph of a phone is a preview or a map of brightness
+        animated = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
+        profile = image.info.get("icc_profile")
+        return PictureKind(image.mode, learnt, animated, _is_deep(image), profile if profile else None)
+
+    return _with_image(path, look)
+
+
+def _is_deep(image: Any) -> bool:
+    if image.mode in _SIXTEEN or image.mode in ("I", "F"):
+        return False
+    for codec, _, _, args in image.tile:
+        words = args if isinstance(args, (tuple, list)) else (args,)
+        if any(isinstance(word, str) and ";16" in word for word in words):
+            return True
+        if codec == "ppm" and isinstance(words[-1], int) and words[-1] > 255:
+            return True
+    return False
+
+
+def open_picture(path: str | os.PathLike[str], mode: str | None = None) -> Any:
+    """A PIL image, upright and wholly read, so that no file stays open.
+
+    Parameters
+    ----------
+    path : str or path-like
+    mode : str, default=None
+        What to convert it to, transparency included; None leaves it as it is.
+
+    Raises
+    ------
+    InvalidDataError
+        If the file cannot be read or is no image; it names the file.
+    MissingDependencyError
+        If pillow is missing, which torchvision brings.
+    """
+
+    def read(image: Any) -> Any:
+        image.load()
+        image = _upright(image)
+        return image if mode is None or image.mode in (mode, *_SIXTEEN) else image.convert(mode)
+
+    return _with_image(path, read)
+
+
+def _upright(image: Any) -> Any:
+    """The image as viewers show it: turned or mirrored as its EXIF data say."""
+    from PIL.Image import Transpose
+
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except Warning:
+        raise
+    except Exception:  # an EXIF block that cannot be read says nothing
+        return image
+    turn = _TURNS.get(orientation)
+    return image if turn is None else image.transpose(getattr(Transpose, turn))
+
+
+def _with_image(path: str | os.PathLike[str], use: Any) -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingDependencyError("images are read by pillow; pip install pillow") from error
+    try:
+        with Image.open(path) as image:
+            return use(image)
+    except Warning:  # of a process that makes errors of warnings
+        raise
+    except Exception as error:  # decoders of broken files raise whatever they ran into
+        raise InvalidDataError(f"{os.fspath(path)} cannot be read as an image: {error}; repair or remove it") from error

@@ -1,0 +1,485 @@
+"""Samples that are arrays: axes, stacks of images or series, and wide frames of series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ganaug.encoding.column_values import Array, State
+from ganaug.encoding.containers import FrameContainer, is_tensor
+from ganaug.encoding.dtype_state import dtype_from
+from ganaug.encoding.pictures import is_picture, picture_array
+from ganaug.encoding.table_checks import check_names, check_storable
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
+
+__all__ = [
+    "CHUNK",
+    "FAMILIES",
+    "LAYOUTS",
+    "SIDES",
+    "Stack",
+    "WideFrame",
+    "diverged",
+    "find_layout",
+    "from_nchw",
+    "looks_like_image",
+    "open_stack",
+    "plain_array",
+    "refuse_not_finite",
+    "stack_samples",
+    "stored",
+    "to_nchw",
+]
+
+# --------------------------------------------------------------------------------------
+# Where the channels of images stand.
+
+
+SIDES = (8, 256)  # pixels that a side may have
+
+_Move = Callable[[Array], Array]
+# layout -> (dimensions, to NCHW, back)
+LAYOUTS: dict[str, tuple[int, _Move, _Move]] = {
+    "NHW": (3, lambda x: x[:, None], lambda x: x[:, 0]),
+    "NHWC": (4, lambda x: x.transpose(0, 3, 1, 2), lambda x: x.transpose(0, 2, 3, 1)),
+    "NCHW": (4, lambda x: x, lambda x: x),
+}
+
+
+def to_nchw(array: Array, layout: str) -> Array:
+    """A view (n, C, H, W) of an array of that layout."""
+    return LAYOUTS[layout][1](array)
+
+
+def from_nchw(array: Array, layout: str) -> Array:
+    """A view of that layout of (n, C, H, W)."""
+    return LAYOUTS[layout][2](array)
+
+
+def find_layout(shape: tuple[int, ...], asked: str) -> str:
+    """The layout of images of that shape.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the whole array.
+    asked : {"auto", "NHW", "NHWC", "NCHW"}
+        "auto" takes for the channels the last or the second axis, whichever leaves sides of at least 8 pixels; if
+        both do, the one with at most half as many entries as the sides it leaves.
+
+    Raises
+    ------
+    InvalidParameterError
+        If ``asked`` is no layout.
+    InvalidDataError
+        If the shape has no such layout, could have two, or a side is too short or too long.
+    """
+    if asked != "auto" and asked not in LAYOUTS:
+        raise InvalidParameterError(f'layout={asked!r} is unknown; give "auto", "NHW", "NHWC" or "NCHW"')
+    _check_dimensions(shape)
+    layout = _guess(shape) if asked == "auto" else asked
+    if LAYOUTS[layout][0] != len(shape):
+        raise InvalidDataError(f'layout="{layout}" needs {LAYOUTS[layout][0]} dimensions, but X has shape {shape}')
+    sides = shape[2:] if layout == "NCHW" else shape[1:3]
+    if not all(SIDES[0] <= side <= SIDES[1] for side in sides):
+        raise InvalidDataError(
+            f"X of shape {shape} holds images of {sides[0]} x {sides[1]} pixels (layout {layout}); each side must "
+            f"have {SIDES[0]} to {SIDES[1]}. Resize or pad the images, or set layout= if the axes were misread"
+        )
+    if 0 in shape:
+        raise InvalidDataError(f"X of shape {shape} holds no pixels; give at least one image with one channel")
+    return layout
+
+
+def looks_like_image(height: int, width: int, most: int = 2) -> bool:
+    """Whether a sample of two axes is rather a grey image (H, W) than a series (channels, length).
+
+    Neither side is shorter than 8, and neither more than ``most`` times as long as the other: a series is
+    nearly always far longer than it has channels.
+
+    Examples
+    --------
+    >>> from ganaug.encoding.sample_arrays import looks_like_image
+    >>> looks_like_image(28, 28), looks_like_image(12, 1000), looks_like_image(3, 8)
+    (True, False, False)
+    """
+    short, long = sorted((height, width))
+    return short >= SIDES[0] and long <= most * short
+
+
+def _check_dimensions(shape: tuple[int, ...]) -> None:
+    if len(shape) == 2:
+        raise InvalidDataError(f"X of shape {shape} is a matrix; reshape flat images to (n, H, W) or (n, H, W, C)")
+    if len(shape) == 5:
+        raise InvalidDataError(f"X of shape {shape} holds volumes; SeriesGAN takes (n, C, D, H, W)")
+    if len(shape) not in (3, 4):
+        raise InvalidDataError(f"X has shape {shape}; images are (n, H, W), (n, H, W, C) or (n, C, H, W)")
+
+
+def _guess(shape: tuple[int, ...]) -> str:
+    if len(shape) == 3:
+        return "NHW"
+    readings = _readings(shape)
+    possible = [reading for reading in readings if min(reading[2]) >= SIDES[0]]
+    if not possible:  # too small either way: the message of the sides says so of the likelier one
+        return min(readings, key=lambda reading: reading[1])[0]
+    if len(possible) > 1:
+        possible = [reading for reading in readings if 2 * reading[1] <= min(reading[2])]
+    if len(possible) != 1:
+        raise InvalidDataError(
+            f'X of shape {shape} may be (n, H, W, C) or (n, C, H, W); say which with layout="NHWC" or layout="NCHW"'
+        )
+    return possible[0][0]
+
+
+def _readings(shape: tuple[int, ...]) -> list[tuple[str, int, tuple[int, ...]]]:
+    return [("NHWC", shape[3], shape[1:3]), ("NCHW", shape[1], shape[2:])]
+
+
+# --------------------------------------------------------------------------------------
+# Samples of equal shape in one array: how users hold images and series, and get them back.
+
+
+FAMILIES = {"b": "boolean", "i": "integer", "u": "integer", "f": "float"}
+
+CHUNK = 256  # samples that are cast to float64 at a time, so that memory stays near that of the data
+
+_HUGE = 1e300  # differences of larger numbers are infinite
+
+_LARGEST = 2**53  # integers up to here are floats without loss
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Container and dtype of stacked samples.
+
+    Attributes
+    ----------
+    tensor : bool
+        A torch tensor, else an ndarray.
+    dtype : str
+        A numpy dtype as ``dtype.str``, or "bfloat16", which numpy lacks.
+    """
+
+    tensor: bool
+    dtype: str
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """The dtype that decoded values are cast to (bfloat16: float32)."""
+        return np.dtype(np.float32 if self.dtype == "bfloat16" else self.dtype)
+
+    @property
+    def family(self) -> str:
+        """Boolean, integer or float."""
+        return FAMILIES[self.numpy.kind]
+
+    @property
+    def name(self) -> str:
+        """As messages say it."""
+        return self.dtype if self.dtype == "bfloat16" else self.numpy.name
+
+    def cast(self, values: Array) -> Array:
+        """Floats as `numpy`: integers rounded, nothing wrapped around or made infinite."""
+        dtype = self.numpy
+        if dtype.kind == "f":
+            info: Any = np.finfo(dtype)
+            return values.clip(float(info.min), float(info.max)).astype(dtype)
+        if dtype.kind == "b":
+            return values >= 0.5
+        bounds = np.iinfo(dtype)
+        return np.rint(values).clip(max(bounds.min, -_LARGEST), min(bounds.max, _LARGEST)).astype(dtype)
+
+    def close(self, array: Array) -> Any:
+        """The array in the container."""
+        if not self.tensor:
+            return array
+        import torch
+
+        tensor = torch.from_numpy(array)
+        return tensor.to(torch.bfloat16) if self.dtype == "bfloat16" else tensor
+
+    def get_state(self) -> dict[str, Any]:
+        """Config."""
+        return {"tensor": self.tensor, "dtype": self.dtype}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any]) -> Stack:
+        """The stack that `get_state` took apart; raises ModelFileError if it is none."""
+        tensor, dtype = config["tensor"], config["dtype"]
+        known = isinstance(dtype, str) and (dtype == "bfloat16" or dtype_from(dtype).kind in FAMILIES)
+        if type(tensor) is not bool or not known or (dtype == "bfloat16" and not tensor):
+            raise ModelFileError(f"stored dtype {dtype!r} (tensor={tensor!r}) is none of samples")
+        return cls(tensor, dtype)
+
+
+def open_stack(X: Any, what: str) -> tuple[Array, Stack]:
+    """An ndarray that shares memory with X where it can, and what X was.
+
+    Parameters
+    ----------
+    X : ndarray, tensor, or list of arrays, tensors or PIL images of equal size
+    what : str
+        "images" or "series"; messages say it.
+
+    Raises
+    ------
+    InvalidTypeError
+        If X is none of these, or its dtype is neither boolean, integer nor float.
+    InvalidDataError
+        If list items differ in size or mode.
+    """
+    if isinstance(X, (list, tuple)):
+        X = stack_samples(X, len(X), what)
+    if isinstance(X, np.ma.MaskedArray):
+        raise InvalidTypeError("a masked array cannot be given back; use X.filled(...)")
+    if is_tensor(X):
+        return _open_tensor(X, what)
+    if not isinstance(X, np.ndarray) and not hasattr(X, "__array__"):
+        raise InvalidTypeError(
+            f"cannot read {what} from {type(X).__name__!r}; give an ndarray, a torch tensor or a list of arrays"
+        )
+    array = np.asarray(X)
+    _check_kind(array, array.dtype.name, what)
+    return array, Stack(False, array.dtype.str)
+
+
+def _open_tensor(X: Any, what: str) -> tuple[Array, Stack]:
+    name = str(X.dtype).removeprefix("torch.")
+    try:
+        plain = X.detach().cpu()
+        array = (plain.float() if name == "bfloat16" else plain).numpy()
+    except (TypeError, RuntimeError) as error:  # sparse, quantised, 8-bit floats
+        raise InvalidTypeError(f"cannot read {what} from a tensor of dtype {name}: {error}") from error
+    _check_kind(array, name, what)
+    return array, Stack(True, name if name == "bfloat16" else array.dtype.str)
+
+
+def _check_kind(array: Array, name: str, what: str) -> None:
+    if array.dtype.kind not in FAMILIES:
+        hint = " (are the items of different shapes?)" if array.dtype == object else ""
+        raise InvalidTypeError(f"{what} of dtype {name} cannot be learnt{hint}; give booleans, integers or floats")
+    if array.dtype.kind in "iu" and array.dtype.itemsize == 8 and array.size:
+        if array.max() > _LARGEST or array.min() < -_LARGEST:
+            raise InvalidDataError(f"{what} hold integers beyond 2**53, which floats cannot tell apart; rescale them")
+
+
+def stack_samples(items: Iterable[Any], n: int, what: str, name: Callable[[int], str] | None = None) -> Any:
+    """Samples one after another, as one array or tensor.
+
+    Parameters
+    ----------
+    items : iterable of ndarray, tensor or PIL image
+        Of the same shape, dtype and mode; read one at a time.
+    n : int
+        How many there are.
+    what : str
+        "images" or "series"; messages say it.
+    name : callable, default=None
+        How messages name item ``i``.
+
+    Returns
+    -------
+    ndarray or tensor of shape (n, ...)
+        A tensor if the items are tensors. Pictures are (n, H, W) or (n, H, W, channels).
+
+    Raises
+    ------
+    InvalidDataError
+        If there is none, or two differ; it names both and what they are.
+    """
+    name = name or (lambda i: f"item {i}")
+    out: Any = None
+    first = ""
+    for i, item in enumerate(items):
+        sample, form = _opened(item, what, name(i))
+        if out is None:
+            out, first = np.empty((n, *sample.shape), sample.dtype), form
+            as_tensor = is_tensor(item)
+            tensor_dtype = item.dtype if as_tensor else None
+        elif form != first:
+            raise InvalidDataError(_difference(_likely(what, out.shape[1:], sample), name(0), first, name(i), form))
+        out[i] = sample
+    if out is None:
+        raise InvalidDataError(f"there are no {what}; give at least one")
+    if not as_tensor:
+        return out
+    import torch
+
+    return torch.from_numpy(out).to(tensor_dtype)
+
+
+def _opened(item: Any, what: str, name: str) -> tuple[Array, str]:
+    """A sample as an array, and the words for what it is; two samples stack if the words agree."""
+    if is_picture(item):
+        array, mode = picture_array(item)
+        return array, f"{array.shape[0]} x {array.shape[1]} {mode}"
+    if is_tensor(item):
+        array, stack = _open_tensor(item, what)
+        return array, f"a tensor of shape {array.shape} and dtype {stack.name}"
+    if isinstance(item, (np.ndarray, list, tuple)) or hasattr(item, "__array__"):
+        try:
+            array = np.asarray(item)
+        except ValueError as error:
+            raise InvalidDataError(f"{name} is no array: its rows differ in length") from error
+        _check_kind(array, array.dtype.name, what)
+        return array, f"an array of shape {array.shape} and dtype {array.dtype}"
+    raise InvalidTypeError(
+        f"{name} is a {type(item).__name__}; {what} must be arrays, tensors or PIL images "
+        "(a path is read with resolve_samples, or by giving its folder)"
+    )
+
+
+_REMEDIES = {
+    "images": "resize with torchvision.transforms.v2.Resize or give image_size=(height, width); where only the mode "
+    'or dtype differs, make it one, for example with image.convert("RGB")',
+    "series": "cut them to one length (x[..., :length]), pad them (numpy.pad) or resample them (scipy.signal.resample) "
+    "with the same channels and dtype",
+}
+
+
+def _likely(what: str, shape: tuple[int, ...], other: Array) -> str:
+    """Images, or series where that is what the samples must be: one axis, or two of which one is short and equal."""
+    if what != "images" or other.dtype == np.uint8 or {len(shape), other.ndim} - {1, 2}:
+        return what
+    if len(shape) != other.ndim:
+        return "series"
+    equal = [side for side, mine in zip(shape, other.shape, strict=True) if side == mine]
+    return "series" if other.ndim == 1 or (equal and min(equal) < SIDES[0]) else what
+
+
+def _difference(what: str, one: str, form: str, other: str, other_form: str) -> str:
+    return f"{what} differ: {one} is {form}, {other} is {other_form}; {_REMEDIES[what]}"
+
+
+def plain_array(samples: Any) -> Array:
+    """An array or tensor of a network as an ndarray; half precision becomes float32."""
+    if not is_tensor(samples):
+        return np.asarray(samples)
+    plain = samples.detach().cpu()
+    array: Array = (plain.float() if plain.is_floating_point() else plain).numpy()
+    return array
+
+
+def refuse_not_finite(array: Array, describe: Callable[[tuple[int, ...], str], str]) -> None:
+    """Refuse NaN, infinity and numbers beyond 1e300 in (n, ...).
+
+    ``describe(index, what)`` says where the first one is, and what to do.
+    """
+    if array.dtype.kind != "f":
+        return
+    limit = min(_HUGE, float(np.finfo(array.dtype).max))
+    for start in range(0, len(array), CHUNK):
+        bad = ~(np.abs(array[start : start + CHUNK]) <= limit)
+        if bad.any():
+            at = np.argwhere(bad)[0]
+            index = (start + int(at[0]), *map(int, at[1:]))
+            value = float(array[index])
+            what = "NaN" if np.isnan(value) else "infinity" if np.isinf(value) else f"the value {value:g}"
+            raise InvalidDataError(describe(index, what))
+
+
+def diverged(index: tuple[int, ...], what: str) -> str:
+    """What is said of numbers that no data has."""
+    return f"cannot decode {what} (sample {index[0]}); the generator that made it has diverged"
+
+
+def stored(arrays: dict[str, Array], name: str, shape: tuple[int, ...]) -> Array:
+    """A finite float64 array of a model file; raises ModelFileError for anything else."""
+    array = arrays.get(name)
+    if array is None or array.shape != shape or array.dtype != np.float64 or not np.isfinite(array).all():
+        raise ModelFileError(f"the stored {name!r} is no finite float64 array of shape {shape}")
+    return array
+
+
+# --------------------------------------------------------------------------------------
+# Series kept in a DataFrame: a row for each, a column for each step.
+
+
+@dataclass(frozen=True)
+class WideFrame:
+    """Columns are steps; with two levels, the first names the channel and the second the step."""
+
+    columns: pd.Index
+
+    @classmethod
+    def of(cls, X: Any) -> WideFrame:
+        """The columns of a DataFrame, if they can be series.
+
+        Raises
+        ------
+        InvalidDataError
+            If the channels do not have the same steps, one channel after the other, or columns share a name.
+        InvalidTypeError
+            If the names cannot be stored in a model file.
+        """
+        columns = X.columns
+        if not columns.is_unique:
+            raise InvalidDataError("columns of the DataFrame occur more than once; give every step its own name")
+        frame = cls(columns)
+        fault = frame._fault()
+        if fault is not None:
+            raise InvalidDataError(fault)
+        check_storable(FrameContainer(columns), "the names of the columns")
+        return frame
+
+    def _fault(self) -> str | None:
+        if self.columns.nlevels == 1:
+            return None
+        if self.columns.nlevels > 2:
+            return f"the columns have {self.columns.nlevels} levels; give one (steps) or two (channels, steps)"
+        channels = self.columns.get_level_values(0).unique()
+        steps = self.columns.get_level_values(1)[: len(self.columns) // max(len(channels), 1)]
+        if list(self.columns) != [(channel, step) for channel in channels for step in steps]:
+            return "the channels (first level of the columns) must have the same steps, one channel after the other"
+        return None
+
+    @property
+    def flat(self) -> bool:
+        """Whether there are no channels, just steps."""
+        return self.columns.nlevels == 1
+
+    def open(self, X: Any) -> Array:
+        """An array (n, length) or (n, channels, length); mixed dtypes become their common one."""
+        odd = [name for name, dtype in X.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
+        if odd:
+            raise InvalidTypeError(f"column {odd[0]!r} has dtype {X.dtypes[odd[0]]}; steps of a series are numbers")
+        if X.isna().any(axis=None):
+            row, column = map(int, np.argwhere(X.isna().to_numpy())[0])
+            raise InvalidDataError(
+                f"Input X contains NaN: series {row} (index {X.index[row]!r}), column {self.columns[column]!r}; "
+                "fill gaps (for example by interpolation) or drop the series"
+            )
+        plain = [getattr(dtype, "numpy_dtype", dtype) for dtype in X.dtypes]
+        values: Array = X.to_numpy(dtype=np.result_type(*plain) if plain else np.float64)
+        if self.flat:
+            return values
+        return values.reshape(len(X), self.columns.get_level_values(0).nunique(), -1)
+
+    def check(self, given: WideFrame, owner: str) -> None:
+        """Compare with the columns of another DataFrame; raises InvalidDataError where they differ."""
+        check_names(self.columns, given.columns, len(self.columns), len(given.columns), owner)
+
+    def close(self, array: Array) -> Any:
+        """The DataFrame of (n, channels, length)."""
+        frame = pd.DataFrame(array.reshape(len(array), -1))
+        frame.columns = self.columns
+        return frame
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        return FrameContainer(self.columns).get_state()
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array], shape: tuple[int, ...]) -> WideFrame:
+        """What `get_state` took apart; raises ModelFileError if it does not fit series of that shape."""
+        frame = cls(FrameContainer.from_state(config, arrays).columns)
+        fits = len(shape) == 2 and len(frame.columns) == shape[0] * shape[1] and frame.columns.is_unique
+        channels = 1 if frame.flat else frame.columns.get_level_values(0).nunique()
+        if not fits or frame._fault() is not None or channels != shape[0]:
+            raise ModelFileError(f"the stored columns do not fit series of shape {shape}")
+        return frame

@@ -1,0 +1,431 @@
+"""Series and volumes: their noise and their codec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ganaug.encoding.column_values import Array, State
+from ganaug.encoding.quantiles import simple_between
+from ganaug.encoding.sample_arrays import (
+    CHUNK,
+    Stack,
+    WideFrame,
+    diverged,
+    open_stack,
+    plain_array,
+    refuse_not_finite,
+    stored,
+)
+from ganaug.encoding.serialization import PickledByState
+from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
+from ganaug.utils.isolation import warn
+from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.types import FloatArray
+
+__all__ = ["SeriesCodec", "Signals"]
+
+# --------------------------------------------------------------------------------------
+# Channels of any amplitude at about unit scale, and back within the range they had.
+
+
+_KNEE = 4.0  # scales; beyond, values count by their logarithm
+_MOST = 1_000_000  # values of a channel that quantiles are taken from
+_MARGIN = 0.05
+
+
+@dataclass(frozen=True)
+class Signals:
+    r"""The scale of each channel.
+
+    A value :math:`v` becomes :math:`u = (v - c) / s` with the median :math:`c`; beyond :math:`|u| = 4` it grows by
+    the logarithm only, :math:`\pm (4 + \log(1 + |u| - 4))`, which is smooth and can be undone. The scale :math:`s`
+    is half the width of the central 68 % of the values (a normal variable's standard deviation), and at least a
+    quarter of the distance from the median within which 99.9 % lie. So ordinary signals have unit scale, the
+    peaks of spiky ones (an electrocardiogram is flat for most of its length) reach 4, and a single glitch a
+    thousand times larger neither sets the scale nor blows up the networks.
+
+    What is decoded stays between ``low`` and ``high``: the range seen, widened at each end by about ``range / (n - 1)``
+    for ``n`` series (at most 5 %), to a number of few digits, so that no series' own extreme is kept. That share is
+    the unbiased estimate of how far a uniform variable reaches beyond the extremes of n draws; some margin there must
+    be, since the next series of a continuous signal exceeds the largest of n with probability 1 / (n + 1). An end that
+    two series share is a bound (a saturated sensor, a rectified or normalised signal) and gets no margin, and a margin
+    never changes a sign. Centre and scale are rounded, too.
+
+    Attributes
+    ----------
+    centre, scale, low, high : ndarray of shape (C,), float64
+        A constant channel has scale 1, and low = high.
+    """
+
+    centre: Array
+    scale: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def fit(cls, signals: Array, seed: int) -> Signals:
+        """The scales of (n, C, *spatial), all finite."""
+        flat = signals.reshape(*signals.shape[:2], -1)  # (n, C, L)
+        chosen = flat
+        if len(flat) * flat.shape[2] > _MOST:
+            n = max(1, _MOST // flat.shape[2])
+            chosen = flat[np.sort(numpy_generator(seed, "quantiles").choice(len(flat), n, replace=False))]
+        columns = []
+        for channel in range(flat.shape[1]):
+            low, high = _bounds(flat[:, channel])
+            centre, scale = _scale(chosen[:, channel].astype(np.float64).ravel())
+            if low < high:  # no value of a series
+                scale = float(np.ldexp(np.rint(np.ldexp(scale, -_exponent(scale))), _exponent(scale)))
+                centre = float(np.clip(_rounded(centre, scale / 64), low, high))
+            columns.append((centre, scale, low, high))
+        return cls(*np.array(columns, dtype=np.float64).T.copy())
+
+    def encode(self, signals: Array) -> Array:
+        """(n, C, *spatial) of any amplitude -> about unit scale, float64."""
+        column = (-1,) + (1,) * (signals.ndim - 2)
+        with np.errstate(over="ignore"):  # infinity is clipped
+            u = (signals.astype(np.float64) - self.centre.reshape(column)) / self.scale.reshape(column)
+        far = np.abs(u) > _KNEE
+        if far.any():
+            u[far] = np.sign(u[far]) * (_KNEE + np.log1p(np.minimum(np.abs(u[far]), 1e300) - _KNEE))
+        return u
+
+    def decode(self, u: Array) -> Array:
+        """About unit scale -> (n, C, *spatial) within ``low`` and ``high``, float64."""
+        column = (-1,) + (1,) * (u.ndim - 2)
+        u = u.astype(np.float64)
+        far = np.abs(u) > _KNEE
+        with np.errstate(over="ignore"):  # infinity is clipped
+            if far.any():
+                u[far] = np.sign(u[far]) * (_KNEE + np.expm1(np.abs(u[far]) - _KNEE))
+            u *= self.scale.reshape(column)
+            u += self.centre.reshape(column)
+        return u.clip(self.low.reshape(column), self.high.reshape(column), out=u)
+
+    def get_state(self) -> dict[str, Array]:
+        """Arrays."""
+        return {"centre": self.centre, "scale": self.scale, "low": self.low, "high": self.high}
+
+    @classmethod
+    def from_state(cls, arrays: dict[str, Array], channels: int) -> Signals:
+        """What `get_state` took apart; raises ModelFileError if it does not fit together."""
+        signals = cls(*(stored(arrays, name, (channels,)) for name in ("centre", "scale", "low", "high")))
+        inside = (signals.low <= signals.centre) & (signals.centre <= signals.high)
+        if not (inside & (signals.scale > 0)).all():
+            raise ModelFileError("the stored scales of the series do not fit together")
+        return signals
+
+
+def _bounds(channel: Array) -> tuple[float, float]:
+    """The range of (n, L), and the margin beyond it."""
+    lows, highs = channel.min(1).astype(np.float64), channel.max(1).astype(np.float64)
+    low, high = float(lows.min()), float(highs.max())
+    share = min(_MARGIN, 1 / max(len(channel) - 1, 1))
+    margin = (high - low) * share
+    wider_low = -_beyond(-low, margin) if (lows == low).sum() == 1 else low
+    wider_high = _beyond(high, margin) if (highs == high).sum() == 1 else high
+    return (max(wider_low, 0.0) if low >= 0 else wider_low), (min(wider_high, 0.0) if high <= 0 else wider_high)
+
+
+def _beyond(extreme: float, margin: float) -> float:
+    """A number of few digits between half a margin and a whole one above."""
+    if extreme + margin / 2 == extreme:
+        return extreme
+    return float(simple_between(np.array([extreme + margin / 2]), np.array([extreme + margin]))[0])
+
+
+def _exponent(scale: float) -> int:
+    """What leaves a number six binary digits before the point."""
+    return int(np.frexp(scale)[1]) - 6
+
+
+def _rounded(value: float, step: float) -> float:
+    """A multiple of a power of two near a value, at most half a step off."""
+    power = float(np.exp2(np.floor(np.log2(step)))) if step > 0 else 0.0
+    return float(np.rint(value / power) * power) if power > 0 and np.isfinite(value / power) else value
+
+
+def _scale(values: Array) -> tuple[float, float]:
+    """Median and scale of the values of a channel."""
+    left, centre, right = np.quantile(values, [0.1587, 0.5, 0.8413])
+    distances = np.abs(values - centre)
+    scale = max((right - left) / 2, np.quantile(distances, 0.999) / _KNEE)
+    if scale == 0:  # all but one in a thousand are the same
+        scale = distances.max() / _KNEE
+    return float(centre), float(scale) if scale > 0 else 1.0
+
+
+# --------------------------------------------------------------------------------------
+# The two-way codec of series and volumes.
+
+
+_VERSION = 1
+_SHORTEST = 8
+_LONGEST_SIDE = 256  # of a volume; a series may have any length
+
+
+class SeriesCodec(PickledByState):
+    """Turns series (n, channels, length) and volumes (n, C, D, H, W) into about unit scale, and back.
+
+    Each channel has its own centre and scale, so that amplitudes come back.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (channels, length) or (C, D, H, W).
+    width, n_features_ : int
+        Their product.
+    feature_names_ : None
+        Steps of a series have no names.
+    bounded : bool
+        False: networks see values around 0 without fixed bounds, so a generator ends in a linear layer.
+
+    Notes
+    -----
+    Scaling and its margin are those of `ganaug.encoding.signals.Signals`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.encoding.signals import SeriesCodec
+    >>> X = 100 + 5 * np.sin(np.arange(40) / 3 + np.arange(6)[:, None, None])  # (6, 1, 40)
+    >>> codec = SeriesCodec().fit(X)
+    >>> Z = codec.encode(X)
+    >>> Z.shape, Z.dtype, bool(np.abs(Z).max() < 4)
+    ((6, 1, 40), dtype('float32'), True)
+    >>> np.allclose(codec.decode(Z), X)
+    True
+    """
+
+    bounded = False
+    feature_names_ = None
+
+    def fit(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> SeriesCodec:
+        """Learn the scale of each channel, the dtype and the container.
+
+        Parameters
+        ----------
+        X : ndarray, tensor, list of arrays or DataFrame
+            Of shape (n, channels, length) with a length of at least 8; or (n, C, D, H, W) with sides of 8 to 256;
+            or (n, length), which is one channel. A DataFrame has a row for each series and a column for each step;
+            with columns of two levels, the first names the channel. Booleans, integers or floats. Never changed.
+        codes
+            Not used; other codecs have it.
+        seed : int, default=0
+            For the sample of a large X from which quantiles are taken.
+
+        Returns
+        -------
+        SeriesCodec
+            Itself.
+
+        Raises
+        ------
+        InvalidDataError
+            If there is no series, one is too short, or a value is NaN or infinite; it names series and channel.
+        InvalidTypeError
+            If X holds no series, or a dtype that is no number.
+
+        Warns
+        -----
+        DataWarning
+            If there are far more channels than steps, as in data laid out (n, length, channels).
+        """
+        frame, array, stack = _opened(X)
+        signals = _as_signals(array)
+        refuse_not_finite(signals, _not_finite)
+        shape = tuple(map(int, signals.shape[1:]))
+        if len(shape) == 2 and shape[0] > 4 * shape[1]:
+            warn(
+                f"X of shape {array.shape} is read as {shape[0]} channels of {shape[1]} steps; if it is laid out "
+                "(n, length, channels), give X.transpose(0, 2, 1)",
+                DataWarning,
+            )
+        return self._set(frame, stack, array.ndim == 2, shape, Signals.fit(signals, seed))
+
+    def _set(
+        self, frame: WideFrame | None, stack: Stack, flat: bool, shape: tuple[int, ...], signals: Signals
+    ) -> SeriesCodec:
+        self._frame, self._stack, self._flat, self.shape, self._signals = frame, stack, flat, shape, signals
+        self.width = self.n_features_ = prod(shape)
+        return self
+
+    def encode(self, X: Any, owner: str = "SeriesCodec") -> FloatArray:
+        """Encode series.
+
+        Parameters
+        ----------
+        X : series
+            Of the shape seen in `fit`, in any container; a DataFrame has the columns seen there.
+        owner : str, default="SeriesCodec"
+            The estimator that error messages speak of.
+
+        Returns
+        -------
+        ndarray of shape (n, *shape), dtype float32
+            C-contiguous and never a view of X.
+
+        Raises
+        ------
+        InvalidDataError
+            If the shape or columns differ from those in fit, or a value is NaN or infinite.
+        """
+        frame, array, _ = _opened(X)
+        if frame is not None and self._frame is not None:
+            self._frame.check(frame, owner)
+        given = array[:, None] if array.ndim == 2 else array
+        if given.shape[1:] != self.shape:
+            hint = ""
+            if given.ndim == 3 and given.shape[1:] == self.shape[::-1]:
+                hint = "; it seems to be laid out (n, length, channels), give X.transpose(0, 2, 1)"
+            raise InvalidDataError(
+                f"X has shape {array.shape}, but {owner} was fitted on series of shape (n, {_text(self.shape)}){hint}"
+            )
+        refuse_not_finite(given, _not_finite)
+        out = np.empty(given.shape, np.float32)
+        for at in range(0, len(given), CHUNK):
+            out[at : at + CHUNK] = self._signals.encode(given[at : at + CHUNK])
+        return out
+
+    def to_network(self, samples: Any) -> Any:
+        """A batch of encoded series (B, *shape) as a network sees it: a float32 tensor of about unit scale."""
+        return samples.float()
+
+    def from_network(self, samples: Any) -> FloatArray:
+        """What a network made, (n, *shape), as `decode` takes it; refuses what is not finite."""
+        return self._shaped(samples).astype(np.float32)
+
+    def decode(self, samples: Any) -> Any:
+        """Series from what `encode` or `from_network` give.
+
+        Parameters
+        ----------
+        samples : ndarray or tensor of shape (n, *shape) or (n, width), floats
+            Of any number of series.
+
+        Returns
+        -------
+        ndarray, tensor or DataFrame
+            In the container, shape and dtype given to fit, integers rounded, within the range seen there and its
+            margin. A tensor is on the CPU, a DataFrame has a RangeIndex.
+
+        Raises
+        ------
+        InvalidDataError
+            If the shape is wrong or a number is not finite.
+        """
+        array = self._shaped(samples)
+        out = np.empty(array.shape, self._stack.numpy)
+        for at in range(0, len(array), CHUNK):
+            out[at : at + CHUNK] = self._stack.cast(self._signals.decode(array[at : at + CHUNK]))
+        if self._frame is not None:
+            return self._frame.close(out)
+        return self._stack.close(out[:, 0] if self._flat else out)
+
+    def _shaped(self, samples: Any) -> Array:
+        array = plain_array(samples)
+        if array.ndim == 2 and array.shape[1] == self.width:
+            array = array.reshape(-1, *self.shape)
+        if array.shape[1:] != self.shape or array.dtype.kind not in "biuf":
+            raise InvalidDataError(
+                f"cannot decode {array.dtype} of shape {array.shape}; give numbers of shape (n, {_text(self.shape)})"
+            )
+        refuse_not_finite(array, diverged)
+        return array
+
+    def get_state(self) -> State:
+        """Everything learnt, for `from_state`: a config that JSON can hold, and arrays. No training series."""
+        columns, arrays = (None, {}) if self._frame is None else self._frame.get_state()
+        config = {
+            "version": _VERSION,
+            "shape": list(self.shape),
+            "flat": self._flat,
+            "columns": columns,
+            **self._stack.get_state(),
+        }
+        return config, {**{f"columns.{k}": v for k, v in arrays.items()}, **self._signals.get_state()}
+
+    @classmethod
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SeriesCodec:
+        """The codec that `get_state` took apart.
+
+        Raises
+        ------
+        ModelFileError
+            If the state is of a newer version, incomplete, or does not fit together.
+        """
+        try:
+            if config["version"] > _VERSION:
+                raise ModelFileError("this series codec was written by a newer version of ganaug; upgrade ganaug")
+            shape, flat, columns = config["shape"], config["flat"], config["columns"]
+            whole = isinstance(shape, list) and all(type(size) is int for size in shape)
+            if not whole or _fault(tuple(shape)) is not None:
+                raise ModelFileError(f"stored shape {shape!r} is none of series")
+            if type(flat) is not bool or (flat and not (len(shape) == 2 and shape[0] == 1)):
+                raise ModelFileError(f"stored flat={flat!r} does not fit shape {shape}")
+            stack, frame = Stack.from_state(config), None
+            if columns is not None:
+                own = {k.removeprefix("columns."): v for k, v in arrays.items() if k.startswith("columns.")}
+                frame = WideFrame.from_state(columns, own, tuple(shape))
+                if stack.tensor or flat != frame.flat:
+                    raise ModelFileError("the stored columns belong to no DataFrame of this shape")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"the stored series codec cannot be read: {error}") from error
+        return cls()._set(frame, stack, flat, tuple(shape), Signals.from_state(arrays, shape[0]))
+
+
+def _opened(X: Any) -> tuple[WideFrame | None, Array, Stack]:
+    if isinstance(X, pd.DataFrame):
+        frame = WideFrame.of(X)
+        array, stack = open_stack(frame.open(X), "series")
+        return frame, array, stack
+    return None, *open_stack(X, "series")
+
+
+def _as_signals(array: Array) -> Array:
+    """The array as (n, C, *spatial), or an error that says what is wrong with its shape."""
+    if array.ndim == 4:
+        raise InvalidDataError(
+            f"X has shape {array.shape}; 4-D data are images (ImageGAN). Series are (n, channels, length), "
+            "volumes (n, C, D, H, W)"
+        )
+    if array.ndim not in (2, 3, 5):
+        raise InvalidDataError(f"X has shape {array.shape}; give (n, channels, length) or (n, C, D, H, W)")
+    signals = array[:, None] if array.ndim == 2 else array
+    fault = _fault(signals.shape[1:])
+    if len(signals) == 0 or fault is not None:
+        raise InvalidDataError(f"X has shape {array.shape}: {fault or 'it holds no series; give at least one'}")
+    return signals
+
+
+def _fault(shape: tuple[int, ...]) -> str | None:
+    """What is wrong with (C, *spatial), or None."""
+    if len(shape) not in (2, 4):
+        return "one series is (channels, length), one volume (C, D, H, W)"
+    if shape[0] < 1:
+        return "there is no channel; give at least one"
+    if min(shape[1:]) < _SHORTEST:
+        swapped = "; if it is (n, length, channels), give X.transpose(0, 2, 1), or swap the levels of the columns"
+        hint = swapped if len(shape) == 2 else ""
+        return f"a length of {min(shape[1:])} is too short, at least {_SHORTEST} is needed{hint}"
+    if len(shape) == 4 and max(shape[1:]) > _LONGEST_SIDE:
+        return f"a side of {max(shape[1:])} is too long for a volume, at most {_LONGEST_SIDE} is possible"
+    return None
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))
+
+
+def _not_finite(index: tuple[int, ...], what: str) -> str:
+    where = f"step {index[2]}" if len(index) == 3 else f"voxel {index[2:]}"
+    return (
+        f"Input X contains {what}: series {index[0]}, channel {index[1]}, {where}; "
+        "fill gaps (for example by interpolation) or drop the series"
+    )

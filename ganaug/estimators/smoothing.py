@@ -1,0 +1,329 @@
+"""Smoothing of synthetic rows by kernels, and the noise floor of synthetic series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ganaug.encoding.sample_arrays import CHUNK
+from ganaug.exceptions import ModelFileError
+from ganaug.runtime.threads import one_thread
+from ganaug.utils.state import expect
+from ganaug.utils.types import Block, FloatArray, IntArray
+
+__all__ = ["ClassKernel", "NoiseFloor"]
+
+# --------------------------------------------------------------------------------------
+# Gaussian kernels in the shape of a class: what makes a row into a neighbourhood.
+
+
+class ClassKernel:
+    """Smear the numbers of encoded rows by a kernel that has the covariance of their class.
+
+    A kernel as wide as Silverman's rule says, ``bandwidth * (4 / ((d + 2) * n)) ** (1 / (d + 4))`` standard deviations
+    for n rows of d numbers, and correlated as the class is: noise of its own for each column would tear apart what
+    belongs together. Rows are drawn towards the centre of the class by as much as keeps its covariance.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (d,), int64
+        Those that hold numbers.
+    conditions : ndarray of shape (k,), int64
+        Those that have a kernel.
+    centres : ndarray of shape (k, d), float32
+    roots : ndarray of shape (k, d, d), float32
+        What turns white noise into that of the kernel.
+    widths : ndarray of shape (k,), float32
+        Of each kernel, in standard deviations of its class.
+
+    References
+    ----------
+    Silverman (1986), Density Estimation for Statistics and Data Analysis, sections 4.3 and 6.4.
+    """
+
+    ARRAYS = ("columns", "conditions", "centres", "roots", "widths")
+
+    def __init__(
+        self, columns: IntArray, conditions: IntArray, centres: FloatArray, roots: FloatArray, widths: FloatArray
+    ) -> None:
+        self.columns, self.conditions = columns, conditions
+        self.centres, self.roots, self.widths = centres, roots, widths
+
+    @classmethod
+    def fit(
+        cls,
+        x: FloatArray,
+        y: IntArray,
+        conditions: Sequence[int],
+        blocks: Sequence[Block],
+        bandwidth: float,
+        sizes: Sequence[int] | None = None,
+    ) -> ClassKernel | None:
+        """Measure some of the classes.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, width), float32
+            Encoded rows.
+        y : ndarray of shape (n,), int64
+            Their conditions.
+        conditions : sequence of int
+            Those that will be smeared, each with a row. One of a single row takes the covariance of all rows.
+        blocks : sequence of Block
+            Layout of the encoded row.
+        bandwidth : float
+            Factor on the kernel's width.
+        sizes : sequence of int, optional
+            For each of ``conditions``, of how many rows the width is that of the rule; the rows given by default.
+            Samples of a generator have the shape of a class, and give no row of it away, but are as many as one likes.
+
+        Returns
+        -------
+        ClassKernel or None
+            None where there is nothing to smear.
+        """
+        columns = _numbers(blocks)
+        if not len(columns) or bandwidth == 0:
+            return None
+        numbers, d = x[:, columns], len(columns)
+        centres = np.zeros((len(conditions), d), np.float32)
+        roots = np.zeros((len(conditions), d, d), np.float32)
+        widths = np.zeros(len(conditions), np.float32)
+        with one_thread():
+            for place, condition in enumerate(conditions):
+                own = numbers[y == condition]
+                centres[place] = own.mean(0)
+                size = len(own) if sizes is None else sizes[place]
+                widths[place] = bandwidth * (4 / ((d + 2) * size)) ** (1 / (d + 4))
+                roots[place] = widths[place] * _root(own if len(own) > 1 else numbers)
+        return cls(columns, np.asarray(conditions, np.int64), centres, roots, widths)
+
+    def smeared(self, rows: FloatArray, condition: int, rng: torch.Generator) -> FloatArray:
+        """Other rows in the place of these, of a class that has a kernel. (n, width) -> (n, width)."""
+        if condition not in self.conditions:
+            return rows
+        place = int(np.flatnonzero(self.conditions == condition)[0])
+        noise = torch.empty((len(rows), len(self.columns)), dtype=torch.float32).normal_(generator=rng)
+        with one_thread():
+            moved = (noise @ torch.from_numpy(self.roots[place])).numpy()
+        centre = self.centres[place]
+        first, d = int(self.columns[0]), len(self.columns)
+        # a slice, where the columns lie side by side: several times as fast as a list of them
+        side_by_side = self.columns[-1] - first == d - 1
+        columns = slice(first, first + d) if side_by_side else self.columns
+        moved += rows[:, columns] - centre
+        moved /= np.sqrt(1 + self.widths[place] ** 2)
+        moved += centre
+        smeared = rows.copy()
+        smeared[:, columns] = moved
+        return smeared
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """What a file keeps of it."""
+        return {name: getattr(self, name) for name in self.ARRAYS}
+
+    @classmethod
+    def of_arrays(
+        cls, arrays: dict[str, npt.NDArray[np.generic]], blocks: Sequence[Block], conditions: Sequence[int]
+    ) -> ClassKernel:
+        """The counterpart of `arrays`, for rows of this layout.
+
+        Raises
+        ------
+        ModelFileError
+            If the arrays fit neither one another nor the layout.
+        """
+        wanted = _numbers(blocks)
+        k, d = len(conditions), len(wanted)
+        columns, own = expect(arrays, "columns", (d,), np.int64), expect(arrays, "conditions", (k,), np.int64)
+        if not (np.array_equal(columns, wanted) and np.array_equal(own, list(conditions))):
+            raise ModelFileError("the kernel is that of other columns or classes")
+        centres = expect(arrays, "centres", (k, d), np.float32)
+        roots = expect(arrays, "roots", (k, d, d), np.float32)
+        widths = expect(arrays, "widths", (k,), np.float32)
+        if not all(np.isfinite(part).all() for part in (centres, roots, widths)):
+            raise ModelFileError("the kernel is not finite")
+        return cls(columns, own, centres, roots, widths)
+
+
+def _numbers(blocks: Sequence[Block]) -> IntArray:
+    """Columns of an encoded row that hold numbers."""
+    places = [range(b.start, b.stop) for b in blocks if b.tag == "scalar"]
+    return np.fromiter((column for part in places for column in part), np.int64)
+
+
+def _root(rows: FloatArray) -> FloatArray:
+    """The symmetric square root of the covariance. (n, d) -> (d, d)."""
+    centred = torch.from_numpy(rows.astype(np.float64) - rows.mean(0, dtype=np.float64))
+    covariance = centred.T @ centred / max(1, len(rows) - 1)
+    values, vectors = torch.linalg.eigh(covariance)
+    root: FloatArray = ((vectors * values.clamp(min=0).sqrt()) @ vectors.T).float().numpy()
+    return root
+
+
+# --------------------------------------------------------------------------------------
+# The noise of a class's signals that a generator leaves out.
+
+
+Floats = npt.NDArray[np.float64]
+
+# Steps of the pieces of which spectra are taken: a quarter of a series, so that what is short is in few of them.
+SHORTEST, LONGEST = 8, 32
+# Bins to each side into which a smoothed Hann window spreads a pure tone.
+REACH = 3
+# Real or synthetic series of a class that are looked at, and values of them.
+MOST, FEWEST, VALUES = 1024, 32, 4_000_000
+# Series of all classes that count beside a class's own.
+PRIOR = 2
+
+
+class NoiseFloor:
+    """Add Gaussian noise to encoded series where the real ones of their class have more of it.
+
+    A generator of few inputs makes smooth signals: noise that is new at each step is more than it can hold. The floor
+    of a spectrum tells noise from structure: pieces of all series are taken, and of each frequency's power the median
+    over them, since noise is always there and a burst or a heart beat is not; of the real ones' floor above
+    the synthetic ones' what is wider than a pure tone. A class of few series is taken to be a little as all are.
+
+    Parameters
+    ----------
+    conditions : ndarray of shape (k,), int64
+        Those that have a floor.
+    floors : ndarray of shape (k, C, bins), float32
+        Power of the noise to add, at frequencies evenly spaced from 0 to a half; white noise has its variance at each.
+
+    References
+    ----------
+    Martin (2001), Noise Power Spectral Density Estimation Based on Optimal Smoothing and Minimum Statistics. Serra
+    (1982), Image Analysis and Mathematical Morphology (the opening, which removes what is narrow).
+    """
+
+    def __init__(self, conditions: IntArray, floors: FloatArray) -> None:
+        self.conditions, self.floors = conditions, floors
+
+    @classmethod
+    def fit(
+        cls, x: FloatArray, y: IntArray, conditions: Sequence[int], drawn: Callable[[int, int], FloatArray]
+    ) -> NoiseFloor | None:
+        """Compare real series with a generator's own.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, C, length), float32
+            Encoded series.
+        y : ndarray of shape (n,), int64
+            Their conditions.
+        conditions : sequence of int
+            Those that will be sampled, each with a series.
+        drawn : callable
+            From a condition and a number to so many synthetic series.
+
+        Returns
+        -------
+        NoiseFloor or None
+            None where nothing is lacking.
+        """
+        counts = np.bincount(y).tolist()
+        most = max(1, min(max(FEWEST, MOST // len(counts)), VALUES // x[0].size))
+        real = np.zeros((len(counts), x.shape[1], _window(x.shape[-1]) // 2 + 1))
+        for condition, count in enumerate(counts):
+            if count:
+                real[condition] = _floor(x[np.flatnonzero(y == condition)[:: -(-count // most)]])
+        everyones = np.average(real, axis=0, weights=counts)
+        floors = np.zeros((len(conditions), *everyones.shape), np.float32)
+        for place, condition in enumerate(conditions):
+            own = _between(real[condition], everyones, PRIOR / (counts[condition] + PRIOR))
+            floors[place] = _opened(own - _floor(drawn(condition, most)))
+        return cls(np.asarray(conditions, np.int64), floors) if floors.any() else None
+
+    def added(self, rows: FloatArray, condition: int, rng: np.random.Generator) -> FloatArray:
+        """The series with noise on them. (n, C, length) -> (n, C, length)."""
+        floor = self.floors[int(np.flatnonzero(self.conditions == condition)[0])]
+        length = rows.shape[-1]
+        at, known = np.fft.rfftfreq(length), np.linspace(0, 0.5, floor.shape[-1])
+        gain = np.sqrt([np.interp(at, known, channel) for channel in floor])
+        noisy = rows.copy()
+        for start in range(0, len(rows), CHUNK):
+            part = noisy[start : start + CHUNK]
+            white = np.fft.rfft(rng.standard_normal(part.shape))
+            part += np.fft.irfft(white * gain, n=length)
+        return noisy
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """What a file keeps of it."""
+        return {"conditions": self.conditions, "floors": self.floors}
+
+    @classmethod
+    def of_arrays(
+        cls, arrays: dict[str, npt.NDArray[np.generic]], shape: Sequence[int], conditions: Sequence[int]
+    ) -> NoiseFloor:
+        """The counterpart of `arrays`, for series of shape (C, length).
+
+        Raises
+        ------
+        ModelFileError
+            If the arrays fit neither one another nor the shape.
+        """
+        own = expect(arrays, "conditions", (len(conditions),), np.int64)
+        if not np.array_equal(own, list(conditions)):
+            raise ModelFileError("the noise is that of other classes")
+        bins = _window(shape[-1]) // 2 + 1
+        floors = expect(arrays, "floors", (len(conditions), shape[0], bins), np.float32)
+        if not (np.isfinite(floors).all() and (floors >= 0).all()):
+            raise ModelFileError("the noise has powers that are none")
+        return cls(own, floors)
+
+
+def _window(length: int) -> int:
+    """Steps of a piece: even, and about a quarter of the series."""
+    return min(LONGEST, max(SHORTEST, length // 8 * 2))
+
+
+def _floor(series: FloatArray) -> Floats:
+    """Power that is in half of all pieces at least, as a mean of Gaussian noise. (n, C, length) -> (C, bins)."""
+    window = _window(series.shape[-1])
+    basis = _basis(window)
+    floors = np.empty((series.shape[1], window // 2 + 1))
+    for channel in range(series.shape[1]):
+        pieces = sliding_window_view(series[:, channel], window, axis=-1)[:, :: window // 2]
+        spectrum = pieces.reshape(-1, window) @ basis
+        # the power of Gaussian noise is exponential, with a median of log(2) means
+        floors[channel] = np.median(np.abs(spectrum) ** 2, axis=0) / np.log(2)
+    floors[:, 0], floors[:, -1] = floors[:, 1], floors[:, -2]  # what has no phase is distributed otherwise
+    return floors
+
+
+def _between(own: Floats, everyones: Floats, share: float) -> Floats:
+    """The geometric mean of two powers, because a quiet class stays quiet beside one a hundred times as loud."""
+    tiny = np.finfo(np.float64).tiny
+    logarithms = (1 - share) * np.log(np.maximum(own, tiny)) + share * np.log(np.maximum(everyones, tiny))
+    mean: Floats = np.exp(logarithms)
+    return mean
+
+
+def _basis(window: int) -> npt.NDArray[np.complex128]:
+    """From a piece to its spectrum without level and slope; white noise has its variance at each frequency."""
+    line = np.vander(np.linspace(-1, 1, window), 2)
+    straight = np.eye(window) - line @ np.linalg.pinv(line)
+    basis = np.fft.rfft(straight * np.hanning(window + 2)[1:-1])
+    scale = np.sqrt((np.abs(basis) ** 2).sum(0))
+    return basis / np.maximum(scale, 1e-9)
+
+
+def _opened(lacking: Floats) -> Floats:
+    """What is lacking over more than a tone's width of frequencies, and nowhere less than nothing. (C, bins)."""
+    ends = np.pad(lacking, ((0, 0), (1, 1)), mode="edge")
+    smooth = np.maximum((ends[:, :-2] + 2 * ends[:, 1:-1] + ends[:, 2:]) / 4, 0)
+    lowest = _over_neighbours(smooth, np.min)
+    return np.minimum(_over_neighbours(lowest, np.max), smooth)
+
+
+def _over_neighbours(power: Floats, reduce: Callable[..., Floats]) -> Floats:
+    """Over `REACH` bins to each side; below the lowest there is nothing, above the highest its mirror image."""
+    below = np.pad(power, ((0, 0), (REACH, 0)))
+    ends = np.pad(below, ((0, 0), (0, REACH)), mode="reflect")
+    return reduce(sliding_window_view(ends, 2 * REACH + 1, axis=-1), axis=-1)

@@ -1,0 +1,391 @@
+"""Keep a synthetic row, or draw another.
+
+A curator is fitted to the encoded training rows and judges encoded synthetic
+ones by up to three rules: with hashes of the training rows, bounds and a forest.
+Hashes are for the process that fitted, and leave it only when asked; bounds are
+rounded; the forest is one that learnt on synthetic rows alone (`Curator.distil`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit
+
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.filtering.forest import ArrayForest
+from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.types import FloatArray, IntArray
+
+__all__ = ["AUTO", "LIKE_THE_CLASS", "MIN_ROWS", "RULES", "SAMPLES_LIKE_THE_CLASS", "Curator", "View", "check_rules"]
+
+# The gravest first: a row that cannot be had otherwise is one that only the last of them refuses.
+RULES = ("copies", "rules", "outliers", "other_class")
+# What `sample` refuses by default: rows like the class remain. "other_class" moves classes apart where they overlap,
+# which helps a classifier that is trained on the rows (`GANOversampler`), and makes them unlike the class.
+LIKE_THE_CLASS = ("copies", "outliers", "rules")
+SAMPLES_LIKE_THE_CLASS = ("copies", "outliers")  # of images and series, which have no columns
+
+# Two rows in one cell of this width (of a normal score) in every column are copies.
+CELL = 0.02
+# Where more real rows than this repeat others, an equal row is no copy: the data has few values.
+REPEATS_ALLOWED = 0.05
+# Up to this width a row must also be plausible column by column.
+MAX_AXES = 256
+N_DIRECTIONS = 32
+# A row is an outlier beyond all rows seen in a direction and beyond what, over all directions together, this
+# share of rows would reach by chance, were the class normal: the range of 20 rows alone would refuse most real
+# rows that it has not seen.
+BY_CHANCE = 0.1
+# A class of fewer rows has seen too little to say what is far outside it, or what is another class.
+MIN_ROWS = 12
+# Where the classes lie apart, that share of the votes is little: a row is then asked for as much as this share of the
+# class's own unseen rows stay below, but never for all of the votes. docs/method.md tells what else was tried.
+AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
+# More than a projection can change by being rounded otherwise.
+NEAR = 1e-3
+# Bounds are multiples of a power of two, of this share of a class's standard deviation or less.
+BOUND_STEP = 0.25
+# The share of votes that a class must get is a multiple of this.
+SHARE_STEP = 1 / 256
+# Rows judged together: so many stay in the processor's cache.
+JUDGED_AT_ONCE, HASHED_AT_ONCE = 8192, 512
+_ALL_BUT_16 = np.uint64(48)
+
+# What a saved curator is made of: axes and dtype of each array.
+_ARRAYS = {
+    "hashes": (1, "int64"),
+    "hash_factors": (1, "int64"),
+    "directions": (2, "float32"),
+    "bounds": (3, "float32"),
+    "few": (1, "bool"),
+    "least": (1, "float32"),
+    "forest.value": (2, "float32"),
+    "forest.threshold": (1, "float32"),
+    **dict.fromkeys(("forest.feature", "forest.left", "forest.right", "forest.roots"), (1, "int32")),
+}
+
+
+# From encoded rows to what is judged of them, and which of them break a rule of the table. (n, d) -> (n, k), (n,)
+View = Callable[[FloatArray], "tuple[FloatArray, npt.NDArray[np.bool_]]"]
+
+
+class Curator:
+    """Judge encoded rows of given conditions.
+
+    Parameters
+    ----------
+    rules : iterable of str
+        Any of "copies" (equal to a training row), "rules" (a rule of the table is broken, by what ``view`` says),
+        "outliers" (far outside the class's rows in some direction) and "other_class" (a forest gives the
+        class less than ``min_probability``).
+    min_probability : float or "auto"
+        Share of the forest's class-balanced votes that the class must get. "auto" is 0.6 of them, or more where the
+        classes lie apart: what a quarter of the class's own rows stay below, judged by trees that never saw them.
+    view : callable, optional
+        Makes of encoded rows what is judged; not part of the state. By default they are judged as they are.
+    """
+
+    def __init__(self, rules: Iterable[str], min_probability: float | str, view: View | None = None) -> None:
+        self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
+        self.min_probability = min_probability
+        self.hashes: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self.hash_factors: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self.directions: FloatArray = np.zeros((0, 0), np.float32)
+        self.bounds: FloatArray = np.zeros((0, 2, 0), np.float32)
+        self.forest: ArrayForest | None = None
+        self.few: npt.NDArray[np.bool_] = np.zeros(0, bool)
+        self.least: FloatArray = np.zeros(0, np.float32)
+        self.view = view
+        self.copies_unchecked = False  # the hashes that the rule needs stayed where they were made
+
+    def fit(self, x: FloatArray, y: IntArray, n_conditions: int, conditions: Sequence[int], seed: int) -> Curator:
+        """Learn what the training rows look like.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, d), float32
+            Encoded training rows.
+        y : ndarray of shape (n,), int64
+            Their conditions.
+        n_conditions : int
+        conditions : sequence of int
+            Those that will be judged.
+        seed : int
+        """
+        x = self._seen(x)
+        width = x.shape[1]
+        if "copies" in self.rules:
+            rng = numpy_generator(seed, "hash")
+            self.hash_factors = rng.integers(1, 2**63, (width,), dtype=np.uint64) | np.uint64(1)
+            mine = np.isin(y, conditions)
+            hashes = np.unique(self._hash(x[mine]))
+            repeats = 1 - len(hashes) / max(1, mine.sum())
+            self.hashes = hashes if repeats <= REPEATS_ALLOWED else hashes[:0]
+            self.__dict__.pop("_beginnings", None)
+        if "outliers" in self.rules:
+            self.directions = _directions(x, numpy_generator(seed, "directions"))
+            self.bounds = np.full((n_conditions, 2, self.directions.shape[1]), np.inf, np.float32)
+            self.bounds[:, 0] = -np.inf
+            for condition in conditions:
+                rows = x[y == condition]
+                if len(rows) < MIN_ROWS:
+                    continue
+                self.bounds[condition] = _plausible_range(self._project(rows))
+        counts = np.bincount(y, minlength=n_conditions)
+        self.few = counts < MIN_ROWS
+        if "other_class" in self.rules and n_conditions > 1 and counts.min() > 0 and width > 0:
+            self.forest = ArrayForest.fit(x, y, child_seed(seed, "forest"))
+            self.least = np.array([self._at_least(votes) for votes in self.forest.unseen], np.float32)
+        return self
+
+    def distil(self, candidates: Sequence[FloatArray], seed: int) -> Curator:
+        """Put a forest that has seen no training row in the place of the one that has.
+
+        Parameters
+        ----------
+        candidates : sequence of ndarray of shape (m, d), float32
+            Synthetic rows of each condition, as they will be judged. The new forest learns the old one's votes on
+            them, and refuses as many of each condition.
+        seed : int
+
+        Returns
+        -------
+        self
+        """
+        if self.forest is None or not len(self.least):
+            return self
+        candidates = [self._seen(rows) for rows in candidates]
+        x = np.concatenate(candidates)
+        votes = self.forest.predict_proba(x)
+        new = ArrayForest.distilled(x, votes, child_seed(seed, "distilled"))
+        again, start = new.predict_proba(x), 0
+        for condition, rows in enumerate(candidates):
+            own = slice(start, start + len(rows))
+            start += len(rows)
+            if not len(rows):
+                continue
+            refused = float((votes[own, condition] < self.least[condition]).mean())
+            bar = 1.0 if refused == 1 else 0.0 if refused == 0 else np.quantile(again[own, condition], refused)
+            self.least[condition] = np.rint(bar / SHARE_STEP) * SHARE_STEP
+        self.forest = new
+        return self
+
+    def verdict(self, x: FloatArray, condition: int) -> npt.NDArray[np.int8]:
+        """Which rule refuses each row: its place in `RULES` plus one, or 0 to keep. (n, d) -> (n,)."""
+        said = np.zeros(len(x), np.int8)
+        for start in range(0, len(x), JUDGED_AT_ONCE):
+            part, own = x[start : start + JUDGED_AT_ONCE], said[start : start + JUDGED_AT_ONCE]
+            left = np.arange(len(part))
+            if self.view is not None:
+                part, broken = self.view(part)
+                if "rules" in self.rules and broken.any():
+                    own[broken] = RULES.index("rules") + 1
+                    left, part = left[~broken], part[~broken]
+            # the dearest test is the last one, and need not see what the others refuse
+            for rule in [rule for rule in self.rules if rule in _TESTS]:
+                refused = _TESTS[rule](self, part, condition)
+                own[left[refused]] = np.where(own[left[refused]], own[left[refused]], RULES.index(rule) + 1)
+                # to judge a few rows twice is cheaper than to copy all others
+                if 8 * np.count_nonzero(refused) > len(part):
+                    left, part = left[~refused], part[~refused]
+        return said
+
+    def _seen(self, x: FloatArray) -> FloatArray:
+        return x if self.view is None else self.view(x)[0]
+
+    def _copies(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+        if not len(self.hashes):
+            return np.zeros(len(x), bool)
+        own = self._hash(x)
+        # few begin like a known one: only those are worth a bisection
+        same: npt.NDArray[np.bool_] = self._beginnings.take((own >> _ALL_BUT_16).view(np.int64), mode="wrap")
+        like = np.flatnonzero(same)
+        same[like] = self.hashes.take(np.searchsorted(self.hashes, own[like]), mode="clip") == own[like]
+        return same
+
+    def _outliers(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+        low, high = self.bounds[condition]
+        # BLAS is ten times as fast, and rounds otherwise: those near a bound are looked at again
+        along = self.directions.T @ x.T
+        outside = _beyond(along, low + NEAR, high - NEAR)
+        near = np.flatnonzero(outside)
+        near = near[~_beyond(along[:, near], low - NEAR, high + NEAR)]
+        outside[near] = _beyond(self._project(x[near]).T, low, high)
+        return outside
+
+    def _other_class(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+        if self.forest is None or self.few[condition]:
+            return np.zeros(len(x), bool)
+        return ~self.forest.gives(x, condition, float(self.least[condition]))
+
+    def _at_least(self, votes: npt.NDArray[np.float64]) -> float:
+        """What a row of a class must get, from what rows of the class got whose trees never saw them."""
+        if self.min_probability != AUTO:
+            return float(self.min_probability)
+        return max(ENOUGH, min(SURE, float(np.quantile(votes, REFUSED_OF_REAL)))) if len(votes) >= MIN_ROWS else ENOUGH
+
+    @property
+    def holds_samples(self) -> bool:
+        """Whether there is a trace of every training row: its hash."""
+        return len(self.hashes) > 0
+
+    @cached_property
+    def _beginnings(self) -> npt.NDArray[np.bool_]:
+        """For each beginning of 16 bits, whether a known hash has it."""
+        has = np.zeros(2**16, bool)
+        has[self.hashes >> _ALL_BUT_16] = True
+        return has
+
+    def _hash(self, x: FloatArray) -> npt.NDArray[np.uint64]:
+        total = np.empty(len(x), np.uint64)
+        for start in range(0, len(x), HASHED_AT_ONCE):
+            cells = x[start : start + HASHED_AT_ONCE] / CELL
+            mixed = np.floor(cells, out=cells).astype(np.int64).view(np.uint64)
+            mixed *= self.hash_factors
+            mixed ^= mixed >> np.uint64(29)
+            mixed.sum(1, out=total[start : start + HASHED_AT_ONCE])
+        return total
+
+    def _project(self, x: FloatArray) -> FloatArray:
+        # einsum without BLAS: its result must not depend on the number of threads
+        along: FloatArray = np.einsum("nd,dk->nk", x, self.directions, optimize=False)
+        return along
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            **{k: v for k, v in self.__dict__.items() if k not in ("_beginnings", "view")},  # made again
+            "view": None,
+            "hashes": self.hashes[:0],
+            "hash_factors": self.hash_factors[:0],
+            "copies_unchecked": self.copies_unchecked or self.holds_samples,
+        }
+
+    def get_state(self, keep_copies_check: bool = False) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Config (JSON) and arrays; without the hashes of training rows unless asked for."""
+        if self.holds_samples and not keep_copies_check:
+            without = type(self)(self.rules, self.min_probability)
+            without.__dict__.update(self.__getstate__())
+            return without.get_state()
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "hashes": self.hashes.view(np.int64),
+            "hash_factors": self.hash_factors.view(np.int64),
+            "directions": self.directions,
+            "bounds": self.bounds,
+            "few": self.few,
+        }
+        config: dict[str, Any] = {
+            "rules": list(self.rules),
+            "min_probability": self.min_probability,
+            "forest_depth": None,
+            "copies_unchecked": self.copies_unchecked,
+        }
+        if len(self.least):
+            arrays["least"] = self.least
+        if self.forest is not None:
+            config["forest_depth"] = self.forest.depth
+            arrays |= {f"forest.{name}": getattr(self.forest, name) for name in ArrayForest.ARRAYS}
+        return config, arrays
+
+    @classmethod
+    def from_state(
+        cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], width: int, n_conditions: int
+    ) -> Curator:
+        """The counterpart of `get_state`, for encoded rows of ``width`` columns and so many conditions.
+
+        Raises
+        ------
+        InvalidDataError
+            If the arrays do not fit one another, the width or the conditions.
+        """
+        self = cls(config["rules"], config["min_probability"])
+        odd = [k for k, a in arrays.items() if k in _ARRAYS and (a.ndim, a.dtype.name) != _ARRAYS[k]]
+        if odd:
+            raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
+        self.hashes = arrays["hashes"].view(np.uint64)
+        self.hash_factors = arrays["hash_factors"].view(np.uint64)
+        self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]
+        self.copies_unchecked = bool(config.get("copies_unchecked", False))
+        if config["forest_depth"] is not None:
+            # before format 2 one number was for all classes, and not in the arrays
+            one = config["min_probability"]
+            self.least = arrays["least"] if "least" in arrays else np.full(n_conditions, one, np.float32)
+        if config["forest_depth"] is not None:
+            parts = {name: arrays[f"forest.{name}"] for name in ArrayForest.ARRAYS}
+            self.forest = ArrayForest(depth=config["forest_depth"], **parts)
+            self.forest.check(width, n_conditions)
+        n_directions = self.directions.shape[1]
+        fits = {
+            "hash_factors": self.hash_factors.shape in ((width,), (0,)),
+            "directions": self.directions.shape in ((width, n_directions), (0, 0)),
+            "bounds": self.bounds.shape in ((n_conditions, 2, n_directions), (0, 2, 0)),
+            "few": self.few.shape == (n_conditions,),
+            "least": self.least.shape in ((n_conditions,), (0,))
+            and bool(((self.least >= 0) & (self.least <= 1)).all()),
+        }
+        if not all(fits.values()):
+            raise InvalidDataError(
+                f"arrays of the curator have the wrong shape: {[k for k, v in fits.items() if not v]}"
+            )
+        return self
+
+
+def _beyond(along: FloatArray, low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which rows leave the bounds in some direction. (k, n), (k,), (k,) -> (n,)."""
+    outside = (along < low[:, None]) | (along > high[:, None])
+    return np.asarray(outside.any(0))
+
+
+def _directions(x: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Random directions and, for a table that is not too wide, each column of numbers. (n, d) -> (d, k)."""
+    width = x.shape[1]
+    draws = rng.standard_normal((width, N_DIRECTIONS)) / max(1.0, math.sqrt(width))
+    numbers = [j for j in range(width) if ((x[:, j] != 0) & (x[:, j] != 1)).any()] if width <= MAX_AXES else []
+    return np.concatenate([np.eye(width)[:, numbers], draws], axis=1).astype(np.float32)
+
+
+def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Bounds outside of the range seen of each column, or of a wider prediction interval. (n, k) -> (k,), (k,).
+
+    Rounded outwards: an extreme is one row's own projection.
+    """
+    n, k = along.shape
+    quantile = float(stdtrit(n - 1, 1 - 0.5 * BY_CHANCE / k)) * math.sqrt(1 + 1 / n)
+    centre, spread = along.mean(0, dtype=np.float64), along.std(0, ddof=1, dtype=np.float64)
+    low, high = (
+        np.minimum(along.min(0), centre - quantile * spread),
+        np.maximum(along.max(0), centre + quantile * spread),
+    )
+    step = np.exp2(np.floor(np.log2(BOUND_STEP * np.maximum(spread, 2.0**-20))))
+    return (np.ceil(low / step - 1) * step).astype(np.float32), (np.floor(high / step + 1) * step).astype(np.float32)
+
+
+_TESTS: dict[str, Callable[[Curator, FloatArray, int], npt.NDArray[np.bool_]]] = {
+    "copies": Curator._copies,
+    "outliers": Curator._outliers,
+    "other_class": Curator._other_class,
+}
+
+
+def check_rules(curate: bool | str | Iterable[str]) -> tuple[str, ...]:
+    """The rules that a ``curate`` parameter names: True for all, False for none, or names in `RULES`.
+
+    Raises
+    ------
+    InvalidParameterError
+        Listing the valid names.
+    """
+    if isinstance(curate, bool):
+        return RULES if curate else ()
+    names = (curate,) if isinstance(curate, str) else tuple(curate) if isinstance(curate, Iterable) else (curate,)
+    unknown = [name for name in names if name not in RULES]
+    if unknown:
+        raise InvalidParameterError(
+            f"curate={curate!r} names no such rule: {unknown}; give True, False, or any of {list(RULES)}"
+        )
+    return names

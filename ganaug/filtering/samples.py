@@ -1,0 +1,388 @@
+"""Filters of images, series and volumes by a classifier's judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ganaug.augmentation import diff_augment
+from ganaug.exceptions import InvalidDataError
+from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, Curator
+from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
+from ganaug.training.optimizer import Player
+from ganaug.training.train_state import Load, Table
+from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.seeding import child_seed
+from ganaug.utils.types import FloatArray, IntArray
+
+__all__ = ["Judge", "LooksCurator"]
+
+# --------------------------------------------------------------------------------------
+# A small network that names the class of a sample, for samples that are no rows of a table.
+
+
+CPU = torch.device("cpu")
+BATCH = 64
+# Width at full resolution: a quarter of the cost of a small generator.
+CHANNELS = 8
+WIDTH = 64
+
+
+class Judge:
+    """A classifier of real samples: whoever makes synthetic ones never sees it.
+
+    It learns from class-balanced batches of shifted and partly covered samples, for some
+    seconds. Its last hidden layer compares samples better than their values do. With a single
+    class there is nothing to learn, and it stays as it was drawn: random features.
+
+    Parameters
+    ----------
+    network : DiscriminatorNetwork
+        With an auxiliary head.
+    shape : tuple of int
+        Of a sample, (C, *spatial).
+    """
+
+    def __init__(self, network: DiscriminatorNetwork, shape: Sequence[int]) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.shape = tuple(shape)
+
+    @classmethod
+    def fit(
+        cls,
+        x: npt.NDArray[Any],
+        y: IntArray,
+        n_classes: int,
+        shape: Sequence[int],
+        *,
+        load: Load,
+        steps: int,
+        at_once: int,
+        seed: int,
+        device: torch.device = CPU,
+    ) -> Judge:
+        """Learn to name the class.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, C, *spatial)
+            Encoded samples.
+        y : ndarray of shape (n,), int64
+            Their classes.
+        n_classes : int
+        shape : sequence of int
+            Of a sample.
+        load : callable
+            From encoded samples to floats.
+        steps : int
+            Of `BATCH` samples.
+        at_once : int
+            Samples in one pass, later.
+        seed : int
+        device : torch.device
+            Where it learns and judges.
+        """
+        network = _network(n_classes, shape, child_seed(seed, "network")).to(device)
+        rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
+        counts = np.bincount(y, minlength=n_classes)
+        if (counts > 0).sum() > 1:
+            present = torch.from_numpy(counts > 0).double()
+            weights = (present / present.sum()).to(device)
+            table = Table(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=load)
+            pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
+            player = Player(network, 2e-3, (0.9, 0.99))
+            batches = table.batches(BATCH, rng)
+            for step in range(steps):
+                samples, labels = next(batches)
+                features = network.features(pipe(samples, 0.5, rng), labels)
+                loss = network.head.class_loss(features, labels)
+                assert loss is not None
+                player.descend(loss.mean(), 1 - step / steps)
+        judge = cls(network, shape)
+        judge.at_once, judge.device = at_once, device
+        return judge
+
+    at_once = 256
+    device = CPU
+
+    def features(self, samples: Tensor) -> Tensor:
+        """The last hidden layer. (B, C, *spatial) -> (B, `WIDTH`), wherever the samples are."""
+        nobody = torch.zeros(len(samples), dtype=torch.long, device=samples.device)
+        network = self.network.to(samples.device)
+        return network.features(samples, nobody)
+
+    @torch.inference_mode()
+    def seen(self, x: npt.NDArray[Any], load: Load) -> tuple[FloatArray, FloatArray]:
+        """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
+        features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
+        for start in range(0, len(x), self.at_once):
+            now = self.features(load(torch.from_numpy(x[start : start + self.at_once]).to(self.device)))
+            features.append(now.cpu().numpy())
+            shares.append(self._classes(now).softmax(1).cpu().numpy())
+        return np.concatenate(features), np.concatenate(shares)
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes it tells apart."""
+        return int(self._classes.out_features)
+
+    @property
+    def _classes(self) -> Any:
+        return self.network.head.classes
+
+    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+        """Its weights."""
+        return {k: v.cpu().numpy().copy() for k, v in self.network.state_dict().items()}
+
+    @classmethod
+    def from_state(
+        cls, arrays: dict[str, npt.NDArray[Any]], n_classes: int, shape: Sequence[int], at_once: int
+    ) -> Judge:
+        """The counterpart of `get_state`; raises RuntimeError where the weights do not fit."""
+        network = _network(n_classes, shape, 0)
+        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
+        judge = cls(network, shape)
+        judge.at_once = at_once
+        return judge
+
+
+def _network(n_classes: int, shape: Sequence[int], seed: int) -> DiscriminatorNetwork:
+    rng = torch.Generator().manual_seed(seed)
+    build = IMAGE_ARCHITECTURES["residual"]
+    return build(
+        shape, n_classes, rng, conditioning="auxiliary", channels=CHANNELS, max_channels=WIDTH, latent_dim=1
+    ).discriminator
+
+
+# --------------------------------------------------------------------------------------
+# Keep a synthetic image or series, or draw another.
+
+
+# A sample is a copy if it is nearer to a training sample than this share of the usual distance between neighbours.
+COPY_DISTANCE = 0.25
+# Distances are compared along so many random directions, of samples averaged to at most `MOST_CELLS` a side.
+N_DIRECTIONS = 64
+MOST_CELLS = {1: 256, 2: 32, 3: 16}
+# Samples of a class from which the usual distance between neighbours is taken.
+MOST_NEIGHBOURS = 1000
+# Unseen samples of a class that the rule against other classes may refuse, at most.
+MOST_REFUSED = 0.1
+
+_ARRAYS = {"sketches": (2, "float32"), "of_class": (1, "int64"), "reach": (1, "float32"), "bar": (1, "float32")}
+
+
+class LooksCurator:
+    """Judge encoded samples of given conditions by how they look to a `Judge`.
+
+    Parameters
+    ----------
+    rules : iterable of str
+        Any of "copies" (much nearer to a training sample than its neighbours are), "outliers" (far outside the
+        class's samples in some direction of the judge's features) and "other_class" (the judge gives the class
+        less than ``min_probability``).
+    min_probability : float
+        Class-balanced probability that the class must get; less where the judge gives less to every tenth
+        real sample of that class which it has not learnt from.
+    judge : Judge
+    codec : ImageCodec or SeriesCodec
+        Whose `to_network` makes the judge's floats of encoded samples.
+    seed : int
+        Of the random directions.
+    """
+
+    def __init__(self, rules: Iterable[str], min_probability: float, judge: Judge, codec: Any, seed: int) -> None:
+        self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
+        self.min_probability = min_probability
+        self.judge, self.codec, self.seed = judge, codec, seed
+        self.sketches: FloatArray = np.zeros((0, N_DIRECTIONS), np.float32)
+        self.of_class: IntArray = np.zeros(0, np.int64)
+        n = judge.n_classes
+        self.reach: FloatArray = np.zeros(n, np.float32)  # distances below this are those of copies
+        self.bar: FloatArray = np.zeros(n, np.float32)  # probabilities below this are those of other classes
+        self.outside: Curator | None = None  # the rule against outliers, once fitted
+        self._directions: Tensor | None = None
+        self.copies_unchecked = False  # the sketches that the rule needs stayed where they were made
+
+    def fit(
+        self, x: npt.NDArray[Any], y: IntArray, conditions: Sequence[int], judged: Sequence[IntArray]
+    ) -> LooksCurator:
+        """Learn what the training samples look like.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, C, *spatial)
+            Encoded samples.
+        y : ndarray of shape (n,), int64
+            Their conditions.
+        conditions : sequence of int
+            Those that will be judged.
+        judged : sequence of ndarray of int64
+            Rows of each condition that the judge has not learnt from, if there are any.
+        """
+        if "copies" in self.rules:
+            mine = np.flatnonzero(np.isin(y, conditions))
+            self.sketches, self.of_class = self._sketched(x[mine]), y[mine]
+            for condition in conditions:
+                self.reach[condition] = COPY_DISTANCE * _usual_distance(self.sketches[self.of_class == condition])
+        if "outliers" in self.rules:
+            features, _ = self.judge.seen(x, self.codec.to_network)
+            self.outside = Curator(("outliers",), 0.0)
+            self.outside.fit(features, y, self.judge.n_classes, conditions, child_seed(self.seed, "outliers"))
+        if "other_class" in self.rules and self.judge.n_classes > 1:
+            for condition in conditions:
+                if (y == condition).sum() < MIN_ROWS:
+                    continue
+                _, shares = self.judge.seen(x[judged[condition]], self.codec.to_network)
+                low = np.quantile(shares[:, condition], MOST_REFUSED) if len(shares) >= MIN_ROWS else 0.0
+                low = np.floor(float(low) / SHARE_STEP) * SHARE_STEP
+                self.bar[condition] = min(self.min_probability, float(low))
+        return self
+
+    def verdict(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.int8]:
+        """Which rule refuses each sample: its place in `RULES` plus one, or 0 to keep. (n, ...) -> (n,)."""
+        said = np.zeros(len(x), np.int8)
+        if not self.rules:
+            return said
+        features, shares = self.judge.seen(x, self.codec.to_network)
+        tests: dict[str, npt.NDArray[np.bool_]] = {
+            "other_class": shares[:, condition] < self.bar[condition],
+            "outliers": np.zeros(len(x), bool)
+            if self.outside is None
+            else self.outside.verdict(features, condition) > 0,
+            "copies": self._copies(x, condition),
+        }
+        for rule, refused in tests.items():  # the last one has the last word
+            if rule in self.rules:
+                said[refused] = RULES.index(rule) + 1
+        return said
+
+    @property
+    def holds_samples(self) -> bool:
+        """Whether there is a trace of every training sample: its sketch."""
+        return len(self.sketches) > 0
+
+    def _copies(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.bool_]:
+        own = self.sketches[self.of_class == condition]
+        if not len(own) or self.reach[condition] == 0:
+            return np.zeros(len(x), bool)
+        return _nearest(self._sketched(x), own) < self.reach[condition]
+
+    @torch.inference_mode()
+    def _sketched(self, x: npt.NDArray[Any]) -> FloatArray:
+        """Small versions of the samples along random directions. (n, C, *spatial) -> (n, N_DIRECTIONS)."""
+        parts = [np.zeros((0, N_DIRECTIONS), np.float32)]
+        for start in range(0, len(x), 1024):
+            small = shrunk(self.codec.to_network(torch.from_numpy(x[start : start + 1024]))).flatten(1)
+            if self._directions is None:
+                rng = torch.Generator().manual_seed(child_seed(self.seed, "directions"))
+                shape = (small.shape[1], N_DIRECTIONS)
+                self._directions = torch.empty(shape, dtype=torch.float32).normal_(generator=rng) / N_DIRECTIONS**0.5
+            parts.append((small @ self._directions).numpy())
+        return np.concatenate(parts)
+
+    def get_state(self, keep_copies_check: bool = False) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Config (JSON) and arrays; without the sketches of training samples unless asked for."""
+        drop = self.holds_samples and not keep_copies_check
+        outside, bounds = (None, {}) if self.outside is None else self.outside.get_state()
+        config = {
+            "rules": list(self.rules),
+            "min_probability": self.min_probability,
+            "seed": self.seed,
+            "at_once": self.judge.at_once,
+            "outside": outside,
+            "copies_unchecked": self.copies_unchecked or drop,
+        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if drop:
+            arrays |= {
+                "sketches": self.sketches[:0],
+                "of_class": self.of_class[:0],
+                "reach": np.zeros_like(self.reach),
+            }
+        arrays |= {f"outside.{k}": v for k, v in bounds.items()}
+        return config, arrays | {f"judge.{k}": v for k, v in self.judge.get_state().items()}
+
+    @classmethod
+    def from_state(
+        cls,
+        config: dict[str, Any],
+        arrays: dict[str, npt.NDArray[Any]],
+        codec: Any,
+        n_conditions: int,
+    ) -> LooksCurator:
+        """The counterpart of `get_state`.
+
+        Raises
+        ------
+        InvalidDataError, RuntimeError
+            If the arrays do not fit one another, the codec or the conditions.
+        """
+        odd = [k for k, form in _ARRAYS.items() if (arrays[k].ndim, arrays[k].dtype.name) != form]
+        if odd:
+            raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
+
+        def of(name: str) -> dict[str, npt.NDArray[Any]]:
+            return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
+
+        judge = Judge.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
+        self = cls(config["rules"], config["min_probability"], judge, codec, config["seed"])
+        self.copies_unchecked = bool(config.get("copies_unchecked", False))
+        for name in _ARRAYS:
+            setattr(self, name, arrays[name])
+        if config["outside"] is not None:
+            self.outside = Curator.from_state(config["outside"], of("outside"), WIDTH, n_conditions)
+        fits = {
+            "sketches": self.sketches.shape == (len(self.of_class), N_DIRECTIONS),
+            "of_class": not len(self.of_class) or 0 <= self.of_class.min() <= self.of_class.max() < n_conditions,
+            "reach": self.reach.shape == (n_conditions,),
+            "bar": self.bar.shape == (n_conditions,),
+        }
+        if not all(fits.values()):
+            raise InvalidDataError(f"arrays of the curator do not fit: {[k for k, v in fits.items() if not v]}")
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:  # no networks in a pickle: arrays of numpy age better
+        config, arrays = self.get_state()
+        return {"config": config, "arrays": arrays, "codec": self.codec, "n_conditions": self.judge.n_classes}
+
+    @own_surroundings
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(vars(type(self).from_state(**state)))
+
+
+_POOL: dict[int, Any] = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
+
+
+def shrunk(x: Tensor, most: int | None = None) -> Tensor:
+    """Samples averaged to at most so many cells a side. (B, C, *spatial) -> (B, C, *smaller)."""
+    dims = x.ndim - 2
+    limit = MOST_CELLS[dims] if most is None else most
+    size = [min(n, limit) for n in x.shape[2:]]
+    result: Tensor = x if size == list(x.shape[2:]) else _POOL[dims](x, size)
+    return result
+
+
+def _usual_distance(rows: FloatArray) -> float:
+    """Median distance of a row to its nearest neighbour; 0 if there is none."""
+    if len(rows) < 2:
+        return 0.0
+    some = rows[:: max(1, len(rows) // MOST_NEIGHBOURS)]
+    return float(np.median(_nearest(some, rows, second=True)))
+
+
+def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> npt.NDArray[np.float64]:
+    """Distance of each row to the nearest (or second nearest: the first is itself) of the others."""
+    parts = [np.zeros(0)]
+    b = torch.from_numpy(others)
+    for start in range(0, len(rows), 512):
+        a = torch.from_numpy(rows[start : start + 512])
+        # not by expanding the square, which loses what is near
+        distances = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+        parts.append(distances.kthvalue(2, dim=1).values.double().numpy() if second else distances.amin(1).numpy())
+    return np.concatenate(parts)

@@ -1,0 +1,191 @@
+"""From a classifier's answers to calibrated probabilities and a tuned threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit
+from sklearn.isotonic import IsotonicRegression
+
+from ganaug.exceptions import InvalidParameterError
+from ganaug.selection.scoring import Metric, Responses
+
+__all__ = ["CALIBRATIONS", "Finish", "Sigmoid", "fit_finish"]
+
+Floats = npt.NDArray[np.float64]
+Map = Callable[[Floats], Floats]  # scores to probabilities
+
+# Thresholds tried; more of them follow the chance of the rows at hand.
+THRESHOLDS = 50
+# In units of the scores' spread. The slope stays above it, so that a calibration never turns a ranking round.
+FLATTEST = 1e-3
+NEWTON_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """p = 1 / (1 + exp(-(slope * s + intercept))), with slope > 0.
+
+    Attributes
+    ----------
+    slope, intercept : float
+        Where s is the logit of a probability, balancing alone moves the
+        intercept, by the logarithm of the change of the odds of the classes
+        (Saerens et al. 2002); the slope mends over- and underconfidence.
+    """
+
+    slope: float
+    intercept: float
+
+    def __call__(self, s: Floats) -> Floats:
+        """Probabilities of scores s."""
+        return np.asarray(expit(self.slope * s + self.intercept))
+
+
+def fit_sigmoid(s: Floats, hit: npt.NDArray[np.bool_]) -> Sigmoid:
+    """The most likely sigmoid, under Platt's (1999) soft targets, which keep it finite on separable rows."""
+    positive, negative = int(hit.sum()), int((~hit).sum())
+    target = np.where(hit, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    centre, scale = float(s.mean()), float(s.std()) or 1.0
+    u, one = (s - centre) / scale, np.ones(len(s))
+    slope, intercept = _most_likely(np.column_stack([u, one]), target, 0 * u)
+    if slope < FLATTEST:
+        slope, intercept = FLATTEST, _most_likely(one[:, None], target, FLATTEST * u)[0]
+    return Sigmoid(float(slope / scale), float(intercept - slope * centre / scale))
+
+
+def _most_likely(A: Floats, target: Floats, offset: Floats) -> Floats:
+    """Of p = expit(A theta + offset), the theta with the least cross entropy; Newton's method, never uphill."""
+
+    def loss(theta: Floats) -> float:
+        z = A @ theta + offset
+        return float(np.mean(np.logaddexp(0, z) - target * z))
+
+    theta = np.zeros(A.shape[1])
+    now = loss(theta)
+    for _ in range(NEWTON_STEPS):
+        p = expit(A @ theta + offset)
+        curvature = (A * (p * (1 - p))[:, None]).T @ A + 1e-9 * len(A) * np.eye(len(theta))
+        step = np.linalg.solve(curvature, A.T @ (p - target))
+        while (then := loss(theta - step)) > now:
+            step = step / 2
+        theta, gained, now = theta - step, now - then, then
+        if gained < 1e-12:
+            break
+    return theta
+
+
+def fit_isotonic(s: Floats, hit: npt.NDArray[np.bool_]) -> Map:
+    """The most likely non-decreasing steps; they tie what they cannot tell apart."""
+    steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(s, hit.astype(float))
+    predict: Map = steps.predict
+    return predict
+
+
+CALIBRATIONS: dict[str, Callable[[Floats, npt.NDArray[np.bool_]], Map]] = {
+    "sigmoid": fit_sigmoid,
+    "isotonic": fit_isotonic,
+}
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What is done to a classifier's answers before the user sees them.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows that it was fitted on: a probability of 0 counts as half a row among them.
+    maps : tuple of callable
+        Score to probability: one map for two classes, else one for each class; empty without calibration.
+    threshold : float or None
+        Of the margin (after calibration, if there is one) from which on the second of two classes is predicted.
+    """
+
+    n_rows: int
+    maps: tuple[Map, ...] = ()
+    threshold: float | None = None
+
+    def __call__(self, responses: Responses) -> Responses:
+        """Calibrated answers, and the labels that follow from them."""
+        if self.maps:
+            p = np.column_stack([one(s) for one, s in zip(self.maps, _scores(responses, self.n_rows), strict=True)])
+            if p.shape[1] == 1:
+                p = np.column_stack([1 - p[:, 0], p[:, 0]])
+            else:
+                total = p.sum(1, keepdims=True)
+                p = np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
+            responses = replace(responses, probabilities=p, labels=responses.classes[p.argmax(1)])
+        if self.threshold is not None:
+            above = np.asarray(responses.margin) >= self.threshold
+            responses = replace(responses, labels=responses.classes[above.astype(int)])
+        return responses
+
+
+def fit_finish(
+    responses: Responses, X: Any, y: npt.NDArray[Any], calibration: str | None, metric: Metric | None
+) -> Finish:
+    """Learn from answers on rows that the classifier did not train on.
+
+    Parameters
+    ----------
+    responses : Responses
+        On real rows X with labels y.
+    calibration : {None, "sigmoid", "isotonic"}
+    metric : Metric or None
+        What the threshold shall be best at; None leaves it.
+
+    Raises
+    ------
+    InvalidParameterError
+        If the classifier gives labels only.
+    """
+    finish = Finish(len(y))
+    if (calibration or metric) and responses.margin is None:
+        raise InvalidParameterError(
+            "threshold and calibrate need an estimator with predict_proba or decision_function; this one has neither"
+        )
+    if calibration:
+        positives = responses.classes[1:] if len(responses.classes) == 2 else responses.classes
+        scores = _scores(responses, len(y))
+        fit = CALIBRATIONS[calibration]
+        finish = replace(finish, maps=tuple(fit(s, y == c) for s, c in zip(scores, positives, strict=True)))
+    if metric:
+        finish = replace(finish, threshold=_best_threshold(finish(responses), X, y, metric))
+    return finish
+
+
+def _scores(responses: Responses, n_rows: int) -> list[Floats]:
+    """What calibration maps to a probability: of two classes the second's, else each one's."""
+    if responses.probabilities is not None:
+        # strictly monotone, and finite where a forest is certain
+        half = 0.5 / (n_rows + 1)
+        columns = logit(half + (1 - 2 * half) * np.asarray(responses.probabilities, dtype=np.float64)).T
+        return list(columns[1:] if len(columns) == 2 else columns)
+    decisions = np.asarray(responses.decisions, dtype=np.float64)
+    return [decisions] if decisions.ndim == 1 else list(decisions.T)
+
+
+def _best_threshold(responses: Responses, X: Any, y: npt.NDArray[Any], metric: Metric) -> float:
+    """Between two margins that occur: where the metric is best; among equals, the middle one."""
+    margin = np.asarray(responses.margin, dtype=np.float64)
+    values = np.unique(margin)
+    usual = 0.0 if responses.probabilities is None else 0.5
+    if len(values) < 2:
+        return usual
+    # what is best for a rate of hits lies beside a row of the rarer class
+    second = y == responses.classes[1]
+    rare = np.unique(margin[second if second.mean() <= 0.5 else ~second])
+    places = np.searchsorted(values, rare)
+    cuts = np.unique(np.concatenate([places, places + 1]))
+    cuts = cuts[(cuts > 0) & (cuts < len(values))]
+    if len(cuts) > THRESHOLDS:
+        cuts = cuts[np.linspace(0, len(cuts) - 1, THRESHOLDS).round().astype(int)]
+    tried = np.sort(np.append((values[cuts - 1] + values[cuts]) / 2, usual))
+    scores = np.array([metric(Finish(len(y), (), float(t))(responses), X, y) for t in tried])
+    best = tried[scores >= np.nanmax(scores) - 1e-12]
+    return float(best[len(best) // 2])

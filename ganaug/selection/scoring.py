@@ -1,0 +1,476 @@
+"""Scores of candidates: metrics, predictions, sample weights, and the folds on which they are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import check_scoring, get_scorer
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
+
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.runtime.parallel import run_tasks, side_by_side
+from ganaug.selection.blends import NONE, Blend, Pool, blended, pooled
+from ganaug.utils import validation
+from ganaug.utils.seeding import child_seed
+from ganaug.utils.types import IntArray
+
+__all__ = [
+    "Fold",
+    "Metric",
+    "Recorded",
+    "Responses",
+    "Weighting",
+    "checked_weights",
+    "fewest_groups",
+    "fitted",
+    "held_out",
+    "joined",
+    "of_kept_rows",
+    "record",
+    "seeded",
+    "splits",
+]
+
+# --------------------------------------------------------------------------------------
+# A scorer under the labels that it can read, with errors that name the parameter.
+
+
+class Metric:
+    """One number for recorded answers; greater is better.
+
+    scikit-learn's metrics by name take class 1 as the positive one, and refuse
+    two classes of which none is 1. For these the rarer class is the positive one.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter that gave it.
+    scoring : str or callable
+        As in scikit-learn.
+    classes, sizes : ndarray of shape (k,)
+        Labels and their numbers of rows.
+
+    Raises
+    ------
+    InvalidParameterError, InvalidTypeError
+        If there is no such scorer, or it is no callable.
+    """
+
+    def __init__(self, parameter: str, scoring: Any, classes: npt.NDArray[Any], sizes: npt.NDArray[np.int64]) -> None:
+        self.parameter = parameter
+        self.scoring = scoring
+        try:
+            self.scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+        except ValueError as error:
+            raise InvalidParameterError(f"{parameter}: {error}") from error
+        if not callable(self.scorer):
+            raise InvalidTypeError(
+                f"{parameter}={scoring!r} must be the name of a scorer or a callable(estimator, X, y)"
+            )
+        try:  # refuses a metric in the place of a scorer
+            check_scoring(DummyClassifier(), self.scorer)
+        except ValueError as error:
+            raise InvalidParameterError(f"{parameter}: {error}") from error
+        own = isinstance(scoring, str) and len(classes) == 2 and 1 not in classes.tolist()
+        self.positive = classes[int(np.argmin(sizes))] if own else None
+
+    @property
+    def name(self) -> str:
+        """For sentences: "average precision"."""
+        given = self.scoring
+        return given.replace("_", " ") if isinstance(given, str) else getattr(given, "__name__", "score")
+
+    def __call__(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> float:
+        """The score of answers on rows X with labels y.
+
+        Raises
+        ------
+        InvalidParameterError
+            If the scorer cannot judge these.
+        """
+        if self.positive is not None:
+            responses, y = responses.binary(self.positive), (y == self.positive).astype(int)
+        try:
+            return float(self.scorer(Recorded(responses), X, y))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InvalidParameterError(
+                f"{self.parameter}={self.scoring!r} cannot judge this classifier on {len(responses.classes)} classes: "
+                f"{error}"
+            ) from error
+
+    def sees_labels(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> bool:
+        """Whether the labels predicted matter, so that a threshold does."""
+        first, second = responses.classes[:2]
+        wrong = np.where(y == first, second, first)
+        return self(replace(responses, labels=y), X, y) != self(replace(responses, labels=wrong), X, y)
+
+
+# --------------------------------------------------------------------------------------
+# What a classifier said of held-out rows, kept so that any scorer can judge it later, and again.
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Answers of one classifier, row by row.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (k,)
+    labels : ndarray of shape (n,)
+        What ``predict`` said.
+    probabilities : ndarray of shape (n, k) or None
+    decisions : ndarray of shape (n,) or (n, k) or None
+        None where the classifier has no such method.
+    """
+
+    classes: npt.NDArray[Any]
+    labels: npt.NDArray[Any]
+    probabilities: npt.NDArray[Any] | None
+    decisions: npt.NDArray[Any] | None
+
+    def take(self, rows: npt.NDArray[Any]) -> Responses:
+        """The answers on some rows."""
+        return replace(
+            self,
+            labels=self.labels[rows],
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            decisions=None if self.decisions is None else self.decisions[rows],
+        )
+
+    def binary(self, positive: Any) -> Responses:
+        """The same with ``positive`` as class 1 and the other one as class 0."""
+        flip = positive == self.classes[0]
+        return Responses(
+            np.array([0, 1]),
+            (self.labels == positive).astype(int),
+            self.probabilities[:, ::-1] if flip and self.probabilities is not None else self.probabilities,
+            -self.decisions if flip and self.decisions is not None else self.decisions,
+        )
+
+    @property
+    def margin(self) -> npt.NDArray[Any] | None:
+        """Of two classes: how much speaks for the second, on whichever scale the classifier has."""
+        return self.decisions if self.probabilities is None else self.probabilities[:, 1]
+
+
+def record(estimator: Any, X: Any) -> Responses:
+    """Ask a fitted classifier everything it can tell of X."""
+    ask = {name: getattr(estimator, name, None) for name in ("predict_proba", "decision_function")}
+    said = {name: None if method is None else np.asarray(method(X)) for name, method in ask.items()}
+    return Responses(
+        np.asarray(estimator.classes_),
+        np.asarray(estimator.predict(X)),
+        said["predict_proba"],
+        said["decision_function"],
+    )
+
+
+def joined(parts: Sequence[Responses]) -> Responses:
+    """Answers of several folds, one under the other."""
+    first = parts[0]
+    if any(not np.array_equal(part.classes, first.classes) for part in parts):
+        raise InvalidParameterError("cv: every training part must hold every class")
+    return Responses(
+        first.classes,
+        np.concatenate([part.labels for part in parts]),
+        _stacked([part.probabilities for part in parts]),
+        _stacked([part.decisions for part in parts]),
+    )
+
+
+def _stacked(arrays: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if len(present) == len(arrays) else None
+
+
+class Recorded(ClassifierMixin, BaseEstimator):
+    """A fitted classifier that repeats what it said, for scorers that ask for one."""
+
+    def __init__(self, responses: Responses) -> None:
+        self.responses = responses
+        self.classes_ = responses.classes
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """The recorded labels, whatever X."""
+        return self.responses.labels
+
+    @available_if(lambda self: self.responses.probabilities is not None)
+    def predict_proba(self, X: Any) -> Any:
+        """The recorded probabilities, whatever X."""
+        return self.responses.probabilities
+
+    @available_if(lambda self: self.responses.decisions is not None)
+    def decision_function(self, X: Any) -> Any:
+        """The recorded decisions, whatever X."""
+        return self.responses.decisions
+
+
+# --------------------------------------------------------------------------------------
+# How weights of rows and of classes reach a classifier, also the last step of a Pipeline.
+
+
+class Weighting(NamedTuple):
+    """What a classifier takes.
+
+    Attributes
+    ----------
+    rows : str or None
+        Parameter of its ``fit`` that takes a weight for each row: "sample_weight", or for a Pipeline that of its last
+        step, "logisticregression__sample_weight". None: there is none.
+    classes : str or None
+        Constructor parameter that takes ``"balanced"``: "class_weight", or "logisticregression__class_weight".
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from ganaug.selection.scoring import Weighting
+    >>> Weighting.of(make_pipeline(StandardScaler(), LogisticRegression())).rows
+    'logisticregression__sample_weight'
+    """
+
+    rows: str | None
+    classes: str | None
+
+    @classmethod
+    def of(cls, estimator: Any) -> Weighting:
+        """What an estimator takes, which need not be fitted."""
+        steps = getattr(estimator, "steps", None)
+        if not isinstance(steps, list) or not steps:
+            own = estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
+            rows = "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+            return cls(rows, "class_weight" if "class_weight" in own else None)
+        name, last = steps[-1]
+        if not hasattr(last, "fit"):  # "passthrough"
+            return cls(None, None)
+        inner = cls.of(last)
+        # where a step resamples, the weights would be those of other rows
+        resampled = any(hasattr(step, "fit_resample") for _, step in steps)
+        return cls(*(f"{name}__{one}" if one else None for one in (None if resampled else inner.rows, inner.classes)))
+
+    @property
+    def balances(self) -> bool:
+        """Whether classes can be made to weigh the same."""
+        return self.rows is not None or self.classes is not None
+
+
+def checked_weights(sample_weight: Any, X: Any, weighting: Weighting, estimator: Any) -> npt.NDArray[np.float64] | None:
+    """A weight for each row, or None where none were given.
+
+    Raises
+    ------
+    InvalidDataError
+        If they are no numbers, negative, not finite, all zero, or not as many as the rows.
+    InvalidParameterError
+        If the estimator takes no weights.
+    """
+    if sample_weight is None:
+        return None
+    try:
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    except (TypeError, ValueError) as error:
+        raise InvalidDataError(f"sample_weight: {error}") from error
+    if not weights.any():  # older versions of scikit-learn let it pass
+        raise InvalidDataError("sample_weight: every weight is 0, so there is no row to train on")
+    if weighting.rows is None:
+        raise InvalidParameterError(
+            f"sample_weight was given, but the fit of estimator={type(estimator).__name__} takes no weights of rows; "
+            "leave sample_weight out, or take an estimator that has them, such as HistGradientBoostingClassifier"
+        )
+    return np.asarray(weights, dtype=np.float64)
+
+
+# --------------------------------------------------------------------------------------
+# Inner folds: each oversampler is fitted once, and every blend of what it made is tried.
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows that were held out, and what each blend's classifier said of them.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+    answers : list of Responses
+        One for each blend.
+    """
+
+    rows: IntArray
+    answers: list[Responses]
+
+
+def splits(
+    cv: Any, X: Any, y: npt.NDArray[Any], sizes: IntArray, seed: int, groups: npt.NDArray[Any] | None = None
+) -> list[tuple[IntArray, IntArray]]:
+    """Training and held-out rows of each fold; none where a class has a single row or group.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable of (train, test)
+        An integer is a number of shuffled, stratified folds, or as many as
+        the smallest class has rows; with groups, as many as each class has groups.
+    groups : ndarray of shape (n,), optional
+        Rows of one group are never trained on and held out in the same fold.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is none of these, the splits are those of other rows, or a fold would train without one of the classes.
+    """
+    if isinstance(cv, Integral):
+        fewest = int(sizes.min()) if groups is None else fewest_groups(y, groups)
+        wanted, state = min(validation.integer("cv", cv, 2), fewest), child_seed(seed, "folds") % 2**31
+        if wanted < 2:
+            return []
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+        cv = kind(wanted, shuffle=True, random_state=state)
+    try:
+        found = [(np.asarray(a), np.asarray(b)) for a, b in check_cv(cv, y, classifier=True).split(X, y, groups)]
+    except (TypeError, ValueError) as error:
+        advice = "; give fit(X, y, groups=...)" if groups is None and "groups" in str(error) else ""
+        raise InvalidParameterError(f"cv={cv!r} cannot split these rows: {error}{advice}") from error
+    found = [(_places(train, len(y)), _places(test, len(y))) for train, test in found]
+    if not found or any(len(np.unique(y[train])) < len(sizes) or not len(test) for train, test in found):
+        raise InvalidParameterError("cv: every training part must hold every class, and every test part a row")
+    return found
+
+
+def fewest_groups(y: npt.NDArray[Any], groups: npt.NDArray[Any]) -> int:
+    """In how many groups the class occurs that occurs in the fewest."""
+    return min(len(np.unique(groups[y == label])) for label in np.unique(y))
+
+
+def _places(rows: npt.NDArray[Any], n: int) -> IntArray:
+    """Row numbers of one part of a split, of which there are n in all."""
+    if rows.dtype == bool and rows.shape == (n,):
+        return np.flatnonzero(rows)
+    if not len(rows):
+        return np.zeros(0, np.int64)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1:
+        raise InvalidParameterError(
+            f"cv: a part of a split has dtype {rows.dtype} and shape {rows.shape}; give row numbers"
+        )
+    if rows.max() >= n or rows.min() < -n:
+        raise InvalidParameterError(
+            f"cv is a list of splits that names row {int(rows.max())}, and X has {n} rows: it was made for other rows "
+            "(inside an outer cross-validation, X is only its training part). Give a splitter, such as "
+            "StratifiedKFold(3), or StratifiedGroupKFold(3) and fit(X, y, groups=...)"
+        )
+    return np.asarray(rows, dtype=np.int64) % n
+
+
+def of_kept_rows(cv: Any, X: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
+    """What splits the rows that are kept as ``cv`` splits all of them: only a list of splits names rows.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable of (train, test)
+    kept : ndarray of int
+        Rows of X that are left, in order.
+    """
+    if isinstance(cv, Integral) or hasattr(cv, "split") or not isinstance(cv, Iterable) or isinstance(cv, str):
+        return cv
+    new_place = np.full(len(y), -1, dtype=np.int64)
+    new_place[kept] = np.arange(len(kept))
+    parts = [[new_place[_places(np.asarray(rows), len(y))] for rows in split] for split in cv]
+    return [(train[train >= 0], test[test >= 0]) for train, test in parts]
+
+
+def held_out(
+    estimator: Any,
+    oversampler: Any,
+    blends: Sequence[Blend],
+    X: Any,
+    y: npt.NDArray[Any],
+    parts: Sequence[tuple[IntArray, IntArray]],
+    seed: int,
+    n_jobs: int | None,
+    weights: npt.NDArray[np.float64] | None = None,
+) -> list[Fold]:
+    """Try every blend in every fold.
+
+    Parameters
+    ----------
+    estimator, oversampler : estimator
+        Cloned for each fold.
+    parts : sequence of (train, test)
+    weights : ndarray of shape (n,), optional
+        Of the rows, where the classifier is trained.
+
+    Returns
+    -------
+    list of Fold
+    """
+    if side_by_side(len(parts), n_jobs):
+        bars = [
+            name for name, value in oversampler.get_params().items() if name.endswith("verbose") and value == "auto"
+        ]
+        oversampler = clone(oversampler).set_params(**dict.fromkeys(bars, False))  # they would overwrite one another
+    tasks = [
+        (estimator, oversampler, blends, X, y, train, test, child_seed(seed, "fold", i), weights)
+        for i, (train, test) in enumerate(parts)
+    ]
+    return run_tasks(_try_blends, tasks, n_jobs)
+
+
+def _try_blends(
+    estimator: Any,
+    oversampler: Any,
+    blends: Sequence[Blend],
+    X: Any,
+    y: npt.NDArray[Any],
+    train: IntArray,
+    test: IntArray,
+    seed: int,
+    weights: npt.NDArray[np.float64] | None,
+) -> Fold:
+    X_train, y_train, X_test = _safe_indexing(X, train), y[train], _safe_indexing(X, test)
+    own = None if weights is None else weights[train]
+    pool = Pool(X_train, y_train, len(train), np.zeros(0), own)
+    answers: dict[Blend, Responses] = {}
+    # None comes first: what it refuses is refused before a GAN has been trained for minutes.
+    for blend in blends:
+        if blend.share > 0 and pool.X is X_train:
+            pool = pooled(seeded(oversampler, seed), X_train, y_train, seed, own)
+        if blend.share > 0 and not len(pool.turn):
+            answers[blend] = answers[NONE]  # the classes were balanced already
+            continue
+        answers[blend] = record(fitted(estimator, pool, blend, seed), X_test)
+    return Fold(test, [answers[blend] for blend in blends])
+
+
+def fitted(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
+    """A clone of the classifier, trained on a blend."""
+    X, y, weights = blended(pool, blend)
+    own, takes = seeded(estimator, seed), Weighting.of(estimator)
+    if weights is None or takes.rows is None:
+        if blend.class_weight is not None:
+            own.set_params(**{str(takes.classes): blend.class_weight})
+        return own.fit(X, y)
+    # the weights are handed to the step by name, which a Pipeline takes only where nothing is routed
+    with config_context(enable_metadata_routing=False):
+        return own.fit(X, y, **{takes.rows: weights})
+
+
+def seeded(prototype: Any, seed: int) -> Any:
+    """A clone whose seeds are set where they were None, the same for every blend: what differs is the rows."""
+    own = clone(prototype)
+    parameters = own.get_params(deep=True)
+    unset = [
+        name
+        for name, value in parameters.items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    ]
+    return own.set_params(**{name: child_seed(seed, name) % 2**31 for name in sorted(unset)})

@@ -1,0 +1,5 @@
+"""Training: its state, gradients, optimizer and loop; checkpoints and CUDA graphs."""
+
+from ganaug.training.loop import Event
+
+__all__ = ["Event"]

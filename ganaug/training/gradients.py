@@ -1,0 +1,145 @@
+"""Which way the players go: the gradients of a step, from some samples of its batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ganaug.augmentation import Pipe, direct
+from ganaug.networks import DiscriminatorNetwork
+from ganaug.objectives import PENALTIES, Objective, slope_of
+from ganaug.training.train_state import Game, Plan
+
+__all__ = ["PLAIN", "Part", "Slope", "Slopes", "discriminator_slope", "generator_slope", "parted", "together"]
+
+Slope = tuple[dict[str, Tensor], Tensor]  # what is recorded, and the gradient
+
+
+@dataclass
+class Part:
+    """Some samples of a batch, that are worked on by themselves.
+
+    Attributes
+    ----------
+    share : float
+        Of the batch.
+    rng : torch.Generator
+        For all that is random about these samples.
+    fake, on_real : Tensor
+        What the discriminator's step leaves for the generator's: the fake samples, and the logits of the real ones.
+    """
+
+    real: Tensor
+    labels: Tensor
+    share: float
+    rng: torch.Generator
+    fake: Tensor = field(init=False)
+    on_real: Tensor = field(init=False)
+
+
+def parted(real: Tensor, labels: Tensor, parts: int, rng: torch.Generator) -> list[Part]:
+    """A batch in so many parts. Each has random numbers of its own, so that it matters not which comes first."""
+    if parts == 1:
+        return [Part(real, labels, 1.0, rng)]
+    seeds = torch.empty(parts, dtype=torch.int64, device=rng.device).random_(generator=rng).tolist()
+    cut = zip(real.tensor_split(parts), labels.tensor_split(parts), seeds, strict=True)
+    return [Part(x, y, len(x) / len(real), torch.Generator(rng.device).manual_seed(seed)) for x, y, seed in cut]
+
+
+def together(results: list[Slope], parts: list[Part]) -> Slope:
+    """Records and gradients of the parts of a batch as those of the whole, always added in the same order."""
+    if len(results) == 1 and parts[0].share == 1.0:
+        return results[0]
+    gradient = results[0][1] * parts[0].share
+    for part, (_, own) in zip(parts[1:], results[1:], strict=True):
+        gradient.add_(own, alpha=part.share)
+    return {k: torch.cat([own[k].reshape(-1) for own, _ in results]) for k in results[0][0]}, gradient
+
+
+class Slopes(Protocol):
+    """Who works out the gradients of a step: first the discriminator's, then the generator's."""
+
+    def discriminator(self, game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
+        """See `discriminator_slope`."""
+
+    def generator(self, game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
+        """See `generator_slope`."""
+
+
+def discriminator_slope(game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
+    """Where the discriminator goes to tell real from fake better: what is recorded, and its gradient."""
+    network, real, labels, rng = game.discriminator.network, part.real, part.labels, part.rng
+    shape = (len(real), game.generator.network.latent_dim)
+    z = torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=rng)
+    with plan.precision():
+        fake = game.generator.network(z, labels, rng)
+    part.fake = fake.to(real.dtype)
+    fake, twice = part.fake.detach(), torch.cat([labels, labels])
+    features = trunk(network, plan.pipe(torch.cat([real, fake]), progress, rng), twice, plan)
+    on_real, on_fake = network.head(features, twice).chunk(2)
+    part.on_real = on_real.detach()
+    loss = objective.discriminator(on_real, on_fake).mean()
+    class_loss = network.head.class_loss(features, twice)
+    total = loss if class_loss is None else loss + class_loss.mean()
+    if game.step % plan.penalty_every == 0:
+        critic = Critic(network, labels, plan.pipe, progress, rng)
+        for name, weight in objective.penalties.items():
+            penalty = PENALTIES[name](critic, real, fake, rng)
+            total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
+    record = {"discriminator_loss": loss.detach(), "real_logit": part.on_real, "fake_logit": on_fake.detach()}
+    return record, game.discriminator.slope(total)
+
+
+@dataclass(frozen=True)
+class Critic:
+    """The discriminator as a function of the samples alone, for as many batches as it is given."""
+
+    network: DiscriminatorNetwork
+    labels: Tensor
+    pipe: Pipe
+    progress: float
+    rng: torch.Generator
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Logits. (k * B, ...) -> (k * B,)."""
+        logits: Tensor = self.network(self.pipe(points, self.progress, self.rng), self._labels(points))
+        return logits
+
+    def slope(self, points: Tensor) -> Tensor:
+        """Their gradient with respect to the samples: the network's own where nothing stands before it."""
+        if self.pipe is direct:
+            return self.network.slope(points, self._labels(points))
+        return slope_of(self, points)
+
+    def _labels(self, points: Tensor) -> Tensor:
+        return self.labels.repeat(len(points) // len(self.labels))
+
+
+def generator_slope(game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
+    """Where the generator goes to pass for real better: what is recorded, and its gradient."""
+    network, labels = game.discriminator.network, part.labels
+    features = trunk(network, plan.pipe(part.fake, progress, part.rng), labels, plan)
+    loss = objective.generator(part.on_real, network.head(features, labels)).mean()
+    class_loss = network.head.class_loss(features, labels)
+    total = loss if class_loss is None else loss + class_loss.mean()
+    return {"generator_loss": loss.detach()}, game.generator.slope(total)
+
+
+def trunk(network: DiscriminatorNetwork, x: Tensor, labels: Tensor, plan: Plan) -> Tensor:
+    """The discriminator's features, computed in the plan's precision. (B, ...), (B,) -> (B, width)."""
+    with plan.precision():
+        features = network.features(x, labels)
+    return features.to(x.dtype)
+
+
+class _Plain:
+    """They are worked out anew in every step."""
+
+    discriminator = staticmethod(discriminator_slope)
+    generator = staticmethod(generator_slope)
+
+
+PLAIN: Slopes = _Plain()

@@ -1,0 +1,117 @@
+"""A call makes its own surroundings: what its caller has set around it does not change its result.
+
+The doors, that is, what users call, carry `own_surroundings`. It covers all that a
+thread has for itself: modes of torch (the default device, autocast, grad and inference
+mode), numpy's handling of floating-point errors, the context of `decimal`. What
+the whole process shares, such as the default dtype, is neither read nor changed: other
+threads would see it. Instead every dtype is given where a tensor is made, to which
+``tests/test_house.py`` holds the code.
+"""
+
+from __future__ import annotations
+
+import decimal
+import functools
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, ParamSpec, TypeVar, cast
+
+import numpy as np
+
+__all__ = ["own_surroundings", "surroundings", "warn"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# As numpy has them when it is imported. (Names of the parameters of `numpy.errstate`.)
+_ERRORS: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+_DEVICE_TYPES = ("cpu", "cuda", "mps", "xpu")
+
+
+def own_surroundings(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function so that it runs in `surroundings`; a generator does so in each of its steps.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ganaug.utils.isolation import own_surroundings
+    >>> @own_surroundings
+    ... def slope():
+    ...     return torch.is_grad_enabled()
+    >>> with torch.no_grad():
+    ...     slope(), torch.is_grad_enabled()
+    (True, False)
+    """
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def steps(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
+            generator = cast("Iterator[Any]", function(*args, **kwargs))
+            while True:
+                with surroundings():
+                    try:
+                        found = next(generator)
+                    except StopIteration:
+                        return
+                yield found  # between two steps the surroundings are the caller's
+
+        wrapped: Any = steps
+    else:
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            with surroundings():
+                return function(*args, **kwargs)
+
+        wrapped = call
+    wrapped.has_own_surroundings = True
+    return cast("Callable[P, R]", wrapped)
+
+
+def surroundings() -> AbstractContextManager[object]:
+    """The settings of this thread as they are in a new one, within the block.
+
+    Blocks can be nested. Threads started within one start with the same settings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.utils.isolation import surroundings
+    >>> with np.errstate(all="raise"), surroundings():
+    ...     np.geterr()["divide"]
+    'warn'
+    """
+    stack = ExitStack()
+    with stack:  # if one cannot be entered, those before it are left
+        stack.enter_context(np.errstate(**_ERRORS))
+        stack.enter_context(decimal.localcontext(decimal.Context()))
+        # Not imported here: where nobody has imported torch, nobody has set anything of it.
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            _enter_torch(torch, stack)
+        return stack.pop_all()
+    raise AssertionError("not reached")
+
+
+def _enter_torch(torch: Any, stack: ExitStack) -> None:
+    if torch.is_inference_mode_enabled():
+        stack.enter_context(torch.inference_mode(False))
+    if not torch.is_grad_enabled():
+        stack.enter_context(torch.enable_grad())
+    for kind in _DEVICE_TYPES:
+        if torch.is_autocast_enabled(kind):
+            stack.enter_context(torch.autocast(kind, enabled=False))
+    # Only where it is another: while a default device is set, each call of torch takes longer.
+    if torch.get_default_device().type != "cpu":
+        stack.enter_context(torch.device("cpu"))
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the line from which ganaug was called, however many of its own calls lie between."""
+    frame, level = sys._getframe(0), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "ganaug":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

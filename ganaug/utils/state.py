@@ -1,0 +1,369 @@
+"""What is saved: one safetensors file of arrays, with a JSON config in its header.
+
+Never code, never a pickle. Everything that ganaug knows of the file stands in one
+JSON document, ``{format_version, written_by, kind, config, arrays, sha256}``, where
+``arrays`` is the table ``{name: [dtype, shape]}`` and the checksum covers the rest of
+the document and every byte of the arrays. One metadata key rather than six, because
+safetensors shuffles its keys and the same state ought to give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from ganaug import __version__
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFileError
+from ganaug.utils.files import checked_path, path_error, write_whole
+from ganaug.utils.types import STORED_DTYPES as _DTYPES
+
+__all__ = ["FORMAT_VERSION", "State", "expect", "read_state", "write_state"]
+
+FORMAT_VERSION = 2
+
+Array: TypeAlias = npt.NDArray[Any]
+Parts: TypeAlias = "tuple[dict[str, Any], dict[str, Array]]"
+
+# format -> function that turns (kind, config, arrays) of that format into those of the next one
+_UPGRADERS: dict[int, Callable[[str, dict[str, Any], dict[str, Array]], Parts]] = {}
+
+
+def _from_1(kind: str, config: dict[str, Any], arrays: dict[str, Array]) -> Parts:
+    """Format 2 has the least share of votes of each class in an array, and not one number in the config."""
+    curator, counts = config.get("curator"), arrays.get("condition_counts")
+    if isinstance(curator, dict) and curator.get("forest_depth") is not None and "curator/least" not in arrays:
+        least = curator.get("min_probability")
+        if isinstance(least, (int, float)) and counts is not None:  # else the file is damaged, and will be refused
+            arrays = {**arrays, "curator/least": np.full(counts.size, least, np.float32)}
+    return config, arrays
+
+
+_UPGRADERS[1] = _from_1
+
+_KEY = "ganaug"
+# safetensors writes a larger header than the 100 MB that it reads back
+_MAX_DOCUMENT = 50_000_000
+
+
+# OSError first: it is what takes the number and the text apart
+@dataclass(frozen=True)
+class State:
+    """What a model file holds.
+
+    Attributes
+    ----------
+    kind : str
+        What was saved, for example ``"tabular-gan"``.
+    config : dict
+        JSON values.
+    arrays : dict of str to ndarray
+        Writeable, native byte order, in the order in which they were written.
+    format_version : int
+        The format in which the file was written, before any upgrade.
+    written_by : str
+        The version of ganaug that wrote it.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    arrays: dict[str, Array]
+    format_version: int
+    written_by: str
+
+
+def write_state(
+    path: str | os.PathLike[str], kind: str, config: Mapping[str, Any], arrays: Mapping[str, Array]
+) -> None:
+    """Write one file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Taken as given, suffix and all. A file that stands there is replaced at
+        the last moment, and stays as it was if anything goes wrong before.
+    kind : str
+        What is saved; `read_state` checks it.
+    config : mapping
+        JSON values. Numpy scalars become Python ones, tuples become lists.
+    arrays : mapping of str to ndarray
+        Booleans, integers, floats of up to 64 bits or complex64, of any shape.
+
+    Raises
+    ------
+    InvalidTypeError
+        If a value of the config is not JSON, or an array has another dtype.
+    InvalidParameterError
+        If a number of the config is not finite, or the config is too large.
+    ModelPathNotFoundError
+        If the folder does not exist.
+    ModelPathError
+        If the path is a folder or the system refuses to write. Also an `OSError`.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from ganaug.utils.state import read_state, write_state
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     write_state(path, "demo", {"width": 128}, {"weight": np.zeros((2, 3))})
+    ...     state = read_state(path, "demo")
+    >>> state.config, state.arrays["weight"].shape
+    ({'width': 128}, (2, 3))
+    """
+    target = checked_path(path)
+    plain = {name: _plain_array(name, array) for name, array in arrays.items()}
+    document = {
+        "format_version": FORMAT_VERSION,
+        "written_by": __version__,
+        "kind": kind,
+        "config": _jsonable(dict(config), "config"),
+        "arrays": {name: [array.dtype.name, list(array.shape)] for name, array in plain.items()},
+    }
+    document["sha256"] = _checksum(document, plain)
+    text = _dump(document)
+    if len(text) > _MAX_DOCUMENT:
+        raise InvalidParameterError(
+            f"the config takes {len(text):,} characters and a model file has room for {_MAX_DOCUMENT:,}; "
+            "store its long lists as arrays"
+        )
+    write_whole(target, to_bytes(plain, metadata={_KEY: text}))
+
+
+def read_state(path: str | os.PathLike[str], kind: str | None = None) -> State:
+    """Read a file that `write_state` wrote, checking all of it and running none of it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    kind : str, optional
+        What the file must hold; None takes anything.
+
+    Returns
+    -------
+    State
+        Of the present format, whichever format the file has.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is empty, truncated, damaged, foreign, of a newer format or
+        of another kind.
+    ModelPathNotFoundError, ModelPathError
+        If there is no such file, or it cannot be read.
+    """
+    source = checked_path(path)
+    _refuse_foreign(source)
+    try:
+        with safe_open(source, framework="numpy") as file:
+            document = _parse(source, file.metadata())
+            table = document["arrays"]
+            names = file.keys()
+            if set(names) != set(table):
+                _damaged(source, f"arrays {sorted(set(names) ^ set(table))} are not both listed and there")
+            # safetensors has its own order; the table has the writer's
+            arrays: dict[str, Array] = {name: file.get_tensor(name) for name in table}
+    except OSError as error:
+        raise path_error(error, f"could not read {source}") from error
+    except (SafetensorError, TypeError, AttributeError) as error:
+        _damaged(source, str(error), error)
+    for name, array in arrays.items():
+        if table[name] != [array.dtype.name, list(array.shape)]:
+            _damaged(source, f"array {name!r} is {array.dtype.name} {array.shape}, listed as {table[name]}")
+    stored = document.pop("sha256")
+    if stored != _checksum(document, arrays):
+        _damaged(source, "its checksum does not match its contents")
+    return _upgraded(source, document, arrays, kind)
+
+
+def expect(
+    arrays: Mapping[str, Array],
+    name: str,
+    shape: tuple[int | None, ...] | None = None,
+    dtype: npt.DTypeLike | None = None,
+) -> Array:
+    """The array of that name, if it is what the config makes one expect.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        As in `State.arrays`.
+    name : str
+        The array wanted.
+    shape : tuple of int or None, optional
+        Its shape; None in the tuple stands for any size.
+    dtype : dtype-like, optional
+        Its dtype, exactly.
+
+    Returns
+    -------
+    ndarray
+        ``arrays[name]``.
+
+    Raises
+    ------
+    ModelFileError
+        If it is missing or of another shape or dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.utils.state import expect
+    >>> expect({"bias": np.zeros(3)}, "bias", shape=(3,)).shape
+    (3,)
+    """
+    if name not in arrays:
+        raise ModelFileError(f"the model file lacks the array {name!r}; it is damaged or was altered, save it again")
+    array = arrays[name]
+    fits = shape is None or (
+        array.ndim == len(shape) and all(want in (None, size) for want, size in zip(shape, array.shape, strict=True))
+    )
+    if not fits:
+        wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape or ()) + ")"
+        raise ModelFileError(
+            f"array {name!r} of the model file has shape {array.shape}, its config asks for {wanted}; "
+            "the file is damaged or was altered, save it again"
+        )
+    if dtype is not None and array.dtype != np.dtype(dtype):
+        raise ModelFileError(
+            f"array {name!r} of the model file has dtype {array.dtype}, expected {np.dtype(dtype)}; "
+            "the file is damaged or was altered, save it again"
+        )
+    return array
+
+
+def _damaged(path: Path, reason: str, cause: Exception | None = None) -> NoReturn:
+    raise ModelFileError(
+        f"{path} is truncated or damaged ({reason}); copy it again from where it was saved, or save it again"
+    ) from cause
+
+
+# ---------------------------------------------------------------- writing
+
+
+def _plain_array(name: object, array: object) -> Array:
+    if not isinstance(name, str) or not name or name == "__metadata__":
+        raise InvalidTypeError(f"{name!r} cannot name an array; use a non-empty string")
+    # a masked array would lose its mask, a tensor or a list its meaning
+    if not isinstance(array, (np.ndarray, np.generic)) or isinstance(array, np.ma.MaskedArray):
+        raise InvalidTypeError(f"array {name!r} is a {type(array).__name__}; give a plain numpy array")
+    if array.dtype.name not in _DTYPES:
+        raise InvalidTypeError(
+            f"array {name!r} has dtype {array.dtype}, which a model file cannot hold; convert it to one of "
+            f"{', '.join(_DTYPES)} (.astype('int64') for datetimes)"
+        )
+    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+
+
+def _jsonable(value: Any, where: str) -> Any:
+    """The value as plain JSON types, or an error that names where it stands."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidParameterError(f"{where} is {value}, which JSON cannot hold; use None or an array")
+        return float(value)
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise InvalidTypeError(f"{where} has the key {key!r}, not a string; JSON needs strings as keys")
+        return {str.__str__(key): _jsonable(item, f"{where}.{key}") for key, item in value.items()}
+    raise InvalidTypeError(
+        f"{where} is a {type(value).__name__}, not JSON; use None, bool, int, float, str, list or dict"
+    )
+
+
+def _dump(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, allow_nan=False, separators=(",", ":"))
+
+
+def _checksum(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
+    digest = hashlib.sha256(_dump(document).encode())
+    for name in document["arrays"]:
+        digest.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Say what a file is that cannot be ours; safetensors would speak of headers."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise path_error(error, f"could not read {path}") from error
+    if not start:
+        _damaged(path, "it is empty")
+    if start[8:9] == b"{":
+        return
+    guess = {b"\x80": "a pickle", b"PK": "a zip archive, as torch.save and numpy.savez write"}
+    looks = next((f"; it looks like {what}" for mark, what in guess.items() if start.startswith(mark)), "")
+    raise ModelFileError(
+        f"{path} is not a model file of ganaug{looks}. ganaug loads only what save() wrote, never pickles, "
+        "because those can run code"
+    )
+
+
+def _parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """The document in the header, of a format that can be read."""
+    text = (metadata or {}).get(_KEY)
+    if text is None:
+        raise ModelFileError(
+            f"{path} is a safetensors file, but not one of ganaug; load it with the library that wrote it"
+        )
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        _damaged(path, f"its config is not JSON: {error}", error)
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if type(version) is not int:
+        _damaged(path, "its format version is missing")
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{path} was written by ganaug {document.get('written_by', '(unknown)')} in format {version}; "
+            f"this ganaug ({__version__}) reads formats up to {FORMAT_VERSION}; upgrade ganaug to load it"
+        )
+    types = {"written_by": str, "kind": str, "config": dict, "arrays": dict, "sha256": str}
+    for key, kind in types.items():
+        if not isinstance(document.get(key), kind):
+            _damaged(path, f"{key!r} is missing from its header or not a {kind.__name__}")
+    return dict(document)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _upgraded(path: Path, document: dict[str, Any], arrays: dict[str, Array], kind: str | None) -> State:
+    found, config, written = document["kind"], document["config"], document["format_version"]
+    for version in range(written, FORMAT_VERSION):
+        if version not in _UPGRADERS:
+            raise ModelFileError(f"{path} has format {written}, which ganaug {__version__} cannot read any more")
+        config, arrays = _UPGRADERS[version](found, config, arrays)
+    if kind is not None and found != kind:
+        raise ModelFileError(
+            f"{path} holds a {found!r}, not a {kind!r}; load it with ganaug.load or the class that saved it"
+        )
+    return State(found, config, arrays, written, document["written_by"])
