@@ -107,12 +107,12 @@ def test_a_module_imports_only_from_lower_layers(path):
         ("objectives.py", "from ganaug.training import train", "objectives (L1) imports training (L2)"),
         ("objectives.py", "from ganaug import networks", "objectives (L1) imports networks (L1)"),
         ("objectives.py", "def f():\n    import ganaug.cli", "objectives (L1) imports cli (L5)"),
-        ("codecs/table.py", "from ..networks import mlp", "codecs (L1) imports networks (L1)"),
-        ("training.py", "importlib.import_module('ganaug.callbacks')", "training (L2) imports callbacks"),
-        ("state.py", "from ganaug import load", "import a public name from the module that defines it"),
-        ("codecs/table.py", "from .column import Column\nfrom ganaug.codecs import x", None),
+        ("encoding/table.py", "from ..networks import mlp", "encoding (L1) imports networks (L1)"),
+        ("training/loop.py", "importlib.import_module('ganaug.callbacks')", "training (L2) imports callbacks"),
+        ("utils/state.py", "from ganaug import load", "import a public name from the module that defines it"),
+        ("encoding/table.py", "from .column import Column\nfrom ganaug.encoding import x", None),
         ("callbacks.py", "from ganaug.training import Event\nimport ganaug.utils.types", None),
-        ("state.py", "from ganaug import __version__", None),
+        ("utils/state.py", "from ganaug import __version__", None),
     ],
 )
 def test_the_rule_sees_every_way_to_import(tmp_path, monkeypatch, file, code, breach):

@@ -198,8 +198,6 @@ def integer_step(deltas: Array) -> int:
 # extremes.
 
 
-Float64 = npt.NDArray[np.float64]
-
 # A value that so many rows share is no trace of one of them; of more rows than these a sample is looked at, in which
 # rows repeat.
 SHARED, SHARED_IN_SAMPLE, MOST_ROWS = 4, 12, 100_000
@@ -366,8 +364,6 @@ def _last_cut(counts: Array) -> int:
 # --------------------------------------------------------------------------------------
 # A monotone, piecewise linear map between a column's values and normal scores.
 
-
-Float64 = npt.NDArray[np.float64]
 
 # no score of a value seen is below this, or above its negative; nearer to 0, extremes would be drawn too often
 _LOW = -4.0

@@ -254,7 +254,6 @@ def _context(table: Table, columns: list[Column | None], rows: Array) -> FloatAr
 
 _VERSION = 1
 # Rows that are worked on together: what is made of them stays in the processor's cache.
-_AT_ONCE = 8192
 
 
 class TableCodec(PickledByState):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganaug.callbacks import BestSnapshot, ProgressBar, stop_when_diverged
+from ganaug.callbacks import ProgressBar
 from ganaug.encoding.profiles import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.encoding.sample_arrays import LAYOUTS
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
@@ -24,6 +24,7 @@ from ganaug.training.checkpoints import Checkpoint
 from ganaug.training.cuda_graphs import UNRECORDED, Replayed, can_be_replayed
 from ganaug.training.gradients import PLAIN, Slopes
 from ganaug.training.loop import Course, Event, Watcher, play_step, train
+from ganaug.training.snapshots import BestSnapshot, stop_when_diverged
 from ganaug.training.train_state import Game, Plan, Table
 from ganaug.utils.types import FloatArray, IntArray
 

@@ -377,7 +377,6 @@ def _unless_diverged(watch: Watcher) -> Watcher:
 # Drawing translations: from which images, and which of them are good enough.
 
 
-Images = npt.NDArray[Any]
 Translate = Callable[[Images], Images]
 
 # Translations made for each one wanted before refused ones are taken.

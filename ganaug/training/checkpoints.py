@@ -17,9 +17,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganaug.callbacks import BestSnapshot
 from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathError, TrainingWarning
 from ganaug.training.loop import Course
+from ganaug.training.snapshots import BestSnapshot
 from ganaug.training.train_state import Game
 from ganaug.utils.files import allowance, check_writable, checked_path
 from ganaug.utils.isolation import warn
