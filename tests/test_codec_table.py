@@ -444,7 +444,7 @@ def test_very_few_rows(n):
 
 
 def test_torch_is_not_imported():
-    code = "import sys, ganaug.codecs; assert 'torch' not in sys.modules"
+    code = "import sys, ganaug.encoding; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -330,7 +330,7 @@ def test_what_cannot_be_written_is_refused_before_the_training(here, capsys, mon
     def broken(array, mode, profile=None):
         return b"no image"
 
-    monkeypatch.setattr("ganaug.codecs.pictures.picture_bytes", broken)
+    monkeypatch.setattr("ganaug.encoding.pictures.picture_bytes", broken)
     monkeypatch.setattr(ImageGAN, "fit", lambda *_: pytest.fail("trained"))
     reds(here / "in", "LAB", "tif")
     err = run(capsys, "resample", "in", "-o", "out", *TINY, code=1)
@@ -856,7 +856,7 @@ def test_files_need_no_torch(tmp_path):
     reds(tmp_path / "in", "CMYK", "jpg")
     code = (
         "import sys\n"
-        "from ganaug.codecs.folders import read_folder\n"
+        "from ganaug.encoding.folders import read_folder\n"
         f"print(read_folder({str(tmp_path / 'in')!r}).mode, 'torch' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)

@@ -2,10 +2,10 @@
 
     python examples/benchmarks/gpu.py --write
 
-``fit`` replays recorded steps (`ganaug.training.cuda_graphs`); *step by step* is the same training without. Operations of
-a step are counted by torch's FlopCounterMode (a multiplication and an addition are two); the limit is the rate of a product of
-two bfloat16 matrices of 8,192 x 8,192, measured in the same process. Both include the looks at the samples, as often as
-in a training of 2,000 steps.
+``fit`` replays recorded steps (`ganaug.training.cuda_graphs`); *step by step* is the same training without.
+Operations of a step are counted by torch's FlopCounterMode (a multiplication and an addition are two); the limit is
+the rate of a product of two bfloat16 matrices of 8,192 x 8,192, measured in the same process. Both include the looks
+at the samples, as often as in a training of 2,000 steps.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class LabelCodec(PickledByState):
 
     Examples
     --------
-    >>> from ganaug.codecs import LabelCodec
+    >>> from ganaug.encoding import LabelCodec
     >>> labels = LabelCodec().fit(["ok", "fraud", "ok"])
     >>> labels.encode(["fraud"]), labels.decode([1, 0])
     (array([0]), ['ok', 'fraud'])

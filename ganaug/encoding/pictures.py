@@ -100,7 +100,7 @@ def learnt_as(mode: str) -> str:
 
     Examples
     --------
-    >>> from ganaug.codecs.pictures import learnt_as
+    >>> from ganaug.encoding.pictures import learnt_as
     >>> learnt_as("P"), learnt_as("HSV"), learnt_as("CMYK")
     ('RGB', 'RGB', 'CMYK')
     """

@@ -292,7 +292,7 @@ class TableCodec(PickledByState):
     Examples
     --------
     >>> import pandas as pd
-    >>> from ganaug.codecs import TableCodec
+    >>> from ganaug.encoding import TableCodec
     >>> X = pd.DataFrame({"amount": [1.5, 2.5, None, 4.0], "kind": ["a", "b", "a", "a"]})
     >>> codec = TableCodec().fit(X)
     >>> Z = codec.encode(X)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganaug.callbacks import ProgressBar, stop_when_diverged
+from ganaug.callbacks import ProgressBar
 from ganaug.encoding import LabelCodec
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, TrainingWarning
@@ -28,6 +28,7 @@ from ganaug.runtime.threads import Team, machine_threads, one_thread, team
 from ganaug.training.cyclegan import CycleGame, CyclePlan, play_cycle, shifted
 from ganaug.training.loop import Event, Watcher, cosine_tail
 from ganaug.training.optimizer import Player
+from ganaug.training.snapshots import stop_when_diverged
 from ganaug.utils.isolation import own_surroundings, warn
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.state import expect

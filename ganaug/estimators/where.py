@@ -79,7 +79,7 @@ class Where:
     Examples
     --------
     >>> import pandas as pd
-    >>> from ganaug.codecs import CompactTableCodec
+    >>> from ganaug.encoding import CompactTableCodec
     >>> X = pd.DataFrame({"age": [20, 65, 31, 70] * 15, "sex": ["F", "F", "M", "M"] * 15})
     >>> where = Where({"age": (60, None), "sex": "F"}, CompactTableCodec().fit(X))
     >>> int(where.holds(X).sum())

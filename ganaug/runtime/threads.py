@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 __all__ = ["Team", "alone", "machine_threads", "one_thread", "team", "threads"]
 
