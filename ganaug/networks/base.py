@@ -15,7 +15,7 @@ __all__ = [
     "Concat",
     "DiscriminatorNetwork",
     "GeneratorNetwork",
-    "Players",
+    "NetworkPair",
     "Projection",
     "ResidualBlock",
     "bent",
@@ -63,7 +63,7 @@ class DiscriminatorNetwork(nn.Module):
         return logit
 
 
-class Players(NamedTuple):
+class NetworkPair(NamedTuple):
     """The two networks of a game."""
 
     generator: GeneratorNetwork

@@ -13,7 +13,7 @@ from ganaug.networks.base import (
     CONDITIONINGS,
     DiscriminatorNetwork,
     GeneratorNetwork,
-    Players,
+    NetworkPair,
     ResidualBlock,
     bent,
     embedding,
@@ -179,7 +179,7 @@ def mlp(
     depth: int = 2,
     latent_dim: int = 64,
     temperature: float = 0.5,
-) -> Players:
+) -> NetworkPair:
     """Residual perceptrons for generator and discriminator.
 
     Parameters
@@ -207,4 +207,4 @@ def mlp(
         blocks, n_classes, rng, width=width, depth=depth, latent_dim=latent_dim, temperature=temperature
     )
     discriminator = Discriminator(n_in, n_classes, rng, width=width, depth=depth, conditioning=conditioning)
-    return Players(generator, discriminator)
+    return NetworkPair(generator, discriminator)
