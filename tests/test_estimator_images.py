@@ -167,7 +167,7 @@ def test_parts_add_up_to_the_batch():
     """The gradient of a batch in parts is that of the whole: same data, same noise."""
     from ganaug.networks import IMAGE_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.training.gradients import split_batch, together
+    from ganaug.training.gradients import reduce_gradients, split_batch
     from ganaug.training.train_state import TrainConfig, TrainState
 
     rng = torch.Generator().manual_seed(0)
@@ -181,9 +181,9 @@ def test_parts_add_up_to_the_batch():
 
     def slope(x, y):
         loss = OBJECTIVES["hinge"].discriminator(critic(x, y), critic(-x, y))
-        return {"loss": loss.detach()}, train_state.discriminator.slope(loss.mean())
+        return {"loss": loss.detach()}, train_state.discriminator.gradient_of(loss.mean())
 
-    record, gradient = together([slope(part.real, part.labels) for part in parts], parts)
+    record, gradient = reduce_gradients([slope(part.real, part.labels) for part in parts], parts)
     whole, expected = slope(real, labels)
     torch.testing.assert_close(gradient, expected)
     torch.testing.assert_close(record["loss"], whole["loss"])

@@ -160,7 +160,7 @@ def test_the_slope_in_closed_form_is_autograds(architecture, conditioning):
     """So is its derivative with respect to the weights, which the penalty needs."""
     network = pair(architecture=architecture, conditioning=conditioning).discriminator.double()
     x, labels = torch.randn(30, WIDTH, generator=rng(2), dtype=torch.float64), torch.arange(30) % 3
-    known, found = network.slope(x, labels), DiscriminatorNetwork.slope(network, x, labels)
+    known, found = network.input_gradient(x, labels), DiscriminatorNetwork.input_gradient(network, x, labels)
     torch.testing.assert_close(known, found)
     weights = list(network.parameters())
     for one, other in zip(

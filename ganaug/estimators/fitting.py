@@ -245,13 +245,13 @@ def seconds_per_step(pair: NetworkPair, objective: Objective, plan: TrainConfig,
     real = torch.empty((plan.batch_size, *shape), dtype=torch.float32, device=device).uniform_(-1, 1, generator=rng)
     labels = torch.zeros(plan.batch_size, dtype=torch.long, device=device)
     every, plan = plan.penalty_every, replace(plan, penalty_every=2)
-    slopes: GradientFunctions = ReplayedGradients(plan, device) if can_be_captured(plan, device) else PLAIN
-    before = [1] if slopes is PLAIN else [0, 1] * (UNRECORDED + 1)
+    gradients: GradientFunctions = ReplayedGradients(plan, device) if can_be_captured(plan, device) else PLAIN
+    before = [1] if gradients is PLAIN else [0, 1] * (UNRECORDED + 1)
     taken = []
     for step in (*before, 0, 1):  # a penalty falls due at step 0
         train_state.step = step
         began = time.perf_counter()
-        train_step(train_state, objective, real, labels, plan, 0.5, rng, slopes)
+        train_step(train_state, objective, real, labels, plan, 0.5, rng, gradients)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         taken.append(time.perf_counter() - began)

@@ -150,7 +150,7 @@ class Discriminator(DiscriminatorNetwork):
             x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
         return F.leaky_relu(self.body(self.first(x)), 0.2)
 
-    def slope(self, x: Tensor, labels: Tensor) -> Tensor:
+    def input_gradient(self, x: Tensor, labels: Tensor) -> Tensor:
         """The gradient of the logit in closed form: between its bends the network is linear.
 
         Autograd's second derivative goes back through the forward pass too, where nothing but zeros flows.
@@ -163,10 +163,10 @@ class Discriminator(DiscriminatorNetwork):
             inputs = [self.first(x)]
             for block in blocks:
                 inputs.append(block(inputs[-1]))
-        slope = bent(self.head.slope(labels), inputs.pop())
+        gradient = bent(self.head.input_gradient(labels), inputs.pop())
         for block, at in zip(reversed(blocks), reversed(inputs), strict=True):
-            slope = block.slope(slope, at)
-        return slope @ self.first.weight[:, :n_in]
+            gradient = block.input_gradient(gradient, at)
+        return gradient @ self.first.weight[:, :n_in]
 
 
 def mlp(

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ganaug.augmentation import DiffAugment, Pipe, direct
 from ganaug.objectives import Objective
-from ganaug.training.gradients import Part, RecordAndGradient, discriminator_gradient, generator_gradient
+from ganaug.training.gradients import Handover, Part, RecordAndGradient, discriminator_gradient, generator_gradient
 from ganaug.training.train_state import TrainConfig, TrainState
 
 __all__ = ["UNRECORDED", "CaptureMemory", "CapturedFunction", "ReplayedGradients", "can_be_captured"]
@@ -151,6 +151,8 @@ class ReplayedGradients:
     _tapes: dict[bool, tuple[CapturedFunction[RecordAndGradient], CapturedFunction[RecordAndGradient]]] = field(
         default_factory=dict, init=False
     )
+    # what the discriminator's step of each kind left: memory that the capture of the generator's step reads
+    _left: dict[bool, list[Handover]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._deck = CaptureMemory(self.device)
@@ -159,37 +161,48 @@ class ReplayedGradients:
 
     def discriminator(
         self, train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
-    ) -> RecordAndGradient:
+    ) -> tuple[RecordAndGradient, Handover]:
         """See `discriminator_gradient`."""
         kind = train_state.step % plan.penalty_every == 0
         if kind not in self._tapes:
-            self._tapes[kind] = self._blank(train_state, objective, part)
+            self._left[kind] = []
+            self._tapes[kind] = self._blank(train_state, objective, part, self._left[kind])
         if isinstance(plan.pipe, DiffAugment):
             self._strength.fill_(plan.pipe.strength(progress))
         record, gradient = self._tapes[kind][0](part.real, part.labels)
-        return dict(record), gradient  # the loop adds to it
+        return (dict(record), gradient), self._left[kind][-1]  # the loop adds to the record
 
     def generator(
-        self, train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+        self,
+        train_state: TrainState,
+        objective: Objective,
+        part: Part,
+        handover: Handover,
+        plan: TrainConfig,
+        progress: float,
     ) -> RecordAndGradient:
-        """See `generator_gradient`; it goes on from what the discriminator's step left in memory."""
+        """See `generator_gradient`; it reads the memory in which the discriminator's step left ``handover``."""
         record, gradient = self._tapes[train_state.step % plan.penalty_every == 0][1]()
         # they may be looked at after a step in which the generator stays, and the discriminator works in this memory
         return {name: value.clone() for name, value in record.items()}, gradient.clone()
 
     def _blank(
-        self, train_state: TrainState, objective: Objective, like: Part
+        self, train_state: TrainState, objective: Objective, like: Part, left: list[Handover]
     ) -> tuple[CapturedFunction[RecordAndGradient], CapturedFunction[RecordAndGradient]]:
         own = Part(torch.empty_like(like.real), torch.empty_like(like.labels), like.share, like.rng)
         held, deck = self._held, self._deck  # and not oneself: a circle would hold the GPU's memory for long
         inputs = (own.real, own.labels)
-        first = CapturedFunction(
-            lambda: discriminator_gradient(train_state, objective, own, held, 0.0), inputs, own.rng, deck
-        )
-        second = CapturedFunction(
-            lambda: generator_gradient(train_state, objective, own, held, 0.0), (), own.rng, deck, after=first
-        )
-        return first, second
+
+        def discriminator() -> RecordAndGradient:
+            result, handover = discriminator_gradient(train_state, objective, own, held, 0.0)
+            left[:] = [handover]
+            return result
+
+        def generator() -> RecordAndGradient:
+            return generator_gradient(train_state, objective, own, left[-1], held, 0.0)
+
+        first = CapturedFunction(discriminator, inputs, own.rng, deck)
+        return first, CapturedFunction(generator, (), own.rng, deck, after=first)
 
 
 def _held(pipe: Pipe, strength: Tensor) -> Pipe:

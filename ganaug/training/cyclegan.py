@@ -202,12 +202,12 @@ def train_step(
     """One step of each player. (B, C, H, W) each -> what the history records."""
     rate = cosine_decay(progress, plan.decay_from)
     ways = both_directions(train_state, a, b, rng)
-    record, gradient = together(
+    record, gradient = sum_gradients(
         plan.team(lambda way: cycle_discriminator_gradient(train_state, objective, way, plan, progress), ways)
     )
     record["discriminator_gradient_norm"] = train_state.discriminator.apply_gradient(gradient, rate)
     if train_state.step % objective.generator_every == 0:
-        more, gradient = together(
+        more, gradient = sum_gradients(
             plan.team(lambda way: direction_gradient(train_state, objective, way, plan, progress), ways)
         )
         record |= more
@@ -215,7 +215,7 @@ def train_step(
     return record
 
 
-def together(results: list[tuple[dict[str, Tensor], Tensor]]) -> tuple[dict[str, Tensor], Tensor]:
+def sum_gradients(results: list[tuple[dict[str, Tensor], Tensor]]) -> tuple[dict[str, Tensor], Tensor]:
     """Records and gradients of both ways as one."""
     (one, gradient), (other, more) = results
     return {name: torch.stack([one[name].mean(), other[name].mean()]) for name in one}, gradient + more
@@ -236,7 +236,7 @@ def cycle_discriminator_gradient(
             penalty = PENALTIES[name](critic(way, plan, progress), way.y, shown, way.rng)
             total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
     record = {"discriminator_loss": loss.detach(), "real_logit": way.on_real, "fake_logit": on_fake.detach()}
-    return record, train_state.discriminator.slope(total)
+    return record, train_state.discriminator.gradient_of(total)
 
 
 def critic(way: Direction, plan: CycleTrainConfig, progress: float) -> Callable[[Tensor], Tensor]:
@@ -258,7 +258,7 @@ def direction_gradient(
     identity = (way.same - way.y).abs().mean()
     total = fooled + pull(way.x) * (plan.cycle_weight * cycle + plan.identity_weight * identity)
     record = {"generator_loss": fooled, "cycle_loss": cycle, "identity_loss": identity}
-    return {name: value.detach() for name, value in record.items()}, train_state.generator.slope(total)
+    return {name: value.detach() for name, value in record.items()}, train_state.generator.gradient_of(total)
 
 
 def train_cycle(

@@ -1,8 +1,8 @@
-"""Which way the players go: the gradients of a step, from some samples of its batch."""
+"""Gradients of a training step: the discriminator's and the generator's, from a batch or a part of one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -10,18 +10,19 @@ from torch import Tensor
 
 from ganaug.augmentation import Pipe, direct
 from ganaug.networks import DiscriminatorNetwork
-from ganaug.objectives import PENALTIES, Objective, slope_of
+from ganaug.objectives import PENALTIES, Objective, input_gradient_of
 from ganaug.training.train_state import TrainConfig, TrainState
 
 __all__ = [
     "PLAIN",
     "GradientFunctions",
+    "Handover",
     "Part",
     "RecordAndGradient",
     "discriminator_gradient",
     "generator_gradient",
+    "reduce_gradients",
     "split_batch",
-    "together",
 ]
 
 RecordAndGradient = tuple[dict[str, Tensor], Tensor]  # what is recorded, and the gradient
@@ -37,16 +38,28 @@ class Part:
         Of the batch.
     rng : torch.Generator
         For all that is random about these samples.
-    fake, on_real : Tensor
-        What the discriminator's step leaves for the generator's: the fake samples, and the logits of the real ones.
     """
 
     real: Tensor
     labels: Tensor
     share: float
     rng: torch.Generator
-    fake: Tensor = field(init=False)
-    on_real: Tensor = field(init=False)
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What the discriminator's step leaves for the generator's.
+
+    Attributes
+    ----------
+    fake : Tensor of shape (B, ...)
+        The fake samples, through which the generator's gradient flows.
+    on_real : Tensor of shape (B,)
+        The discriminator's logits of the real samples, detached.
+    """
+
+    fake: Tensor
+    on_real: Tensor
 
 
 def split_batch(real: Tensor, labels: Tensor, parts: int, rng: torch.Generator) -> list[Part]:
@@ -58,7 +71,7 @@ def split_batch(real: Tensor, labels: Tensor, parts: int, rng: torch.Generator) 
     return [Part(x, y, len(x) / len(real), torch.Generator(rng.device).manual_seed(seed)) for x, y, seed in cut]
 
 
-def together(results: list[RecordAndGradient], parts: list[Part]) -> RecordAndGradient:
+def reduce_gradients(results: list[RecordAndGradient], parts: list[Part]) -> RecordAndGradient:
     """Records and gradients of the parts of a batch as those of the whole, always added in the same order."""
     if len(results) == 1 and parts[0].share == 1.0:
         return results[0]
@@ -73,29 +86,53 @@ class GradientFunctions(Protocol):
 
     def discriminator(
         self, train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
-    ) -> RecordAndGradient:
+    ) -> tuple[RecordAndGradient, Handover]:
         """See `discriminator_gradient`."""
 
     def generator(
-        self, train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+        self,
+        train_state: TrainState,
+        objective: Objective,
+        part: Part,
+        handover: Handover,
+        plan: TrainConfig,
+        progress: float,
     ) -> RecordAndGradient:
         """See `generator_gradient`."""
 
 
 def discriminator_gradient(
     train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
-) -> RecordAndGradient:
-    """Where the discriminator goes to tell real from fake better: what is recorded, and its gradient."""
+) -> tuple[RecordAndGradient, Handover]:
+    """The discriminator's gradient.
+
+    Parameters
+    ----------
+    train_state : TrainState
+    objective : Objective
+        Its loss and its penalties.
+    part : Part
+        Real samples, as many of which are generated.
+    plan : TrainConfig
+    progress : float
+        Share of the training that is done, from 0 to 1.
+
+    Returns
+    -------
+    (record, gradient)
+        What the history records, and the gradient of the loss in one vector.
+    handover : Handover
+        For `generator_gradient`.
+    """
     network, real, labels, rng = train_state.discriminator.network, part.real, part.labels, part.rng
     shape = (len(real), train_state.generator.network.latent_dim)
     z = torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=rng)
     with plan.precision():
         fake = train_state.generator.network(z, labels, rng)
-    part.fake = fake.to(real.dtype)
-    fake, twice = part.fake.detach(), torch.cat([labels, labels])
+    made = fake.to(real.dtype)
+    fake, twice = made.detach(), torch.cat([labels, labels])
     features = trunk(network, plan.pipe(torch.cat([real, fake]), progress, rng), twice, plan)
     on_real, on_fake = network.head(features, twice).chunk(2)
-    part.on_real = on_real.detach()
     loss = objective.discriminator(on_real, on_fake).mean()
     class_loss = network.head.class_loss(features, twice)
     total = loss if class_loss is None else loss + class_loss.mean()
@@ -104,8 +141,8 @@ def discriminator_gradient(
         for name, weight in objective.penalties.items():
             penalty = PENALTIES[name](critic, real, fake, rng)
             total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
-    record = {"discriminator_loss": loss.detach(), "real_logit": part.on_real, "fake_logit": on_fake.detach()}
-    return record, train_state.discriminator.slope(total)
+    record = {"discriminator_loss": loss.detach(), "real_logit": on_real.detach(), "fake_logit": on_fake.detach()}
+    return (record, train_state.discriminator.gradient_of(total)), Handover(made, record["real_logit"])
 
 
 @dataclass(frozen=True)
@@ -123,26 +160,34 @@ class Critic:
         logits: Tensor = self.network(self.pipe(points, self.progress, self.rng), self._labels(points))
         return logits
 
-    def slope(self, points: Tensor) -> Tensor:
+    def input_gradient(self, points: Tensor) -> Tensor:
         """Their gradient with respect to the samples: the network's own where nothing stands before it."""
         if self.pipe is direct:
-            return self.network.slope(points, self._labels(points))
-        return slope_of(self, points)
+            return self.network.input_gradient(points, self._labels(points))
+        return input_gradient_of(self, points)
 
     def _labels(self, points: Tensor) -> Tensor:
         return self.labels.repeat(len(points) // len(self.labels))
 
 
 def generator_gradient(
-    train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+    train_state: TrainState,
+    objective: Objective,
+    part: Part,
+    handover: Handover,
+    plan: TrainConfig,
+    progress: float,
 ) -> RecordAndGradient:
-    """Where the generator goes to pass for real better: what is recorded, and its gradient."""
+    """The generator's gradient: what the history records, and the gradient of its loss in one vector.
+
+    Parameters are those of `discriminator_gradient`, and ``handover`` is what that returned for the same samples.
+    """
     network, labels = train_state.discriminator.network, part.labels
-    features = trunk(network, plan.pipe(part.fake, progress, part.rng), labels, plan)
-    loss = objective.generator(part.on_real, network.head(features, labels)).mean()
+    features = trunk(network, plan.pipe(handover.fake, progress, part.rng), labels, plan)
+    loss = objective.generator(handover.on_real, network.head(features, labels)).mean()
     class_loss = network.head.class_loss(features, labels)
     total = loss if class_loss is None else loss + class_loss.mean()
-    return {"generator_loss": loss.detach()}, train_state.generator.slope(total)
+    return {"generator_loss": loss.detach()}, train_state.generator.gradient_of(total)
 
 
 def trunk(network: DiscriminatorNetwork, x: Tensor, labels: Tensor, plan: TrainConfig) -> Tensor:

@@ -1,4 +1,4 @@
-"""The game: one loop for every modality, objective and architecture.
+"""The training loop: one for every modality, objective and architecture.
 
 The loop knows tensors. What varies reaches it as functions and numbers: the
 objective's pair of losses and penalties, the augmentation of samples, the
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ganaug.objectives import Objective
 from ganaug.training.cuda_graphs import ReplayedGradients
-from ganaug.training.gradients import PLAIN, GradientFunctions, split_batch, together
+from ganaug.training.gradients import PLAIN, GradientFunctions, reduce_gradients, split_batch
 from ganaug.training.train_state import Table, TrainConfig, TrainState
 
 __all__ = ["Event", "TrainProgress", "Watcher", "cosine_decay", "summary", "train", "train_step"]
@@ -76,22 +76,25 @@ def train_step(
     plan: TrainConfig,
     progress: float,
     rng: torch.Generator,
-    slopes: GradientFunctions = PLAIN,
+    gradients: GradientFunctions = PLAIN,
 ) -> dict[str, Tensor]:
-    """One step of each player. Returns what the history records.
+    """One step of the discriminator and one of the generator. Returns what the history records.
 
-    The fake samples, and the logits of the real ones, serve both players: a
+    The fake samples, and the logits of the real ones, serve both: a
     second pass of either network for the generator's step costs a third of the
     whole and measured no better.
     """
     rate = cosine_decay(progress, plan.decay_from)
     parts = plan.ranks.parts(split_batch(real, labels, plan.parts, rng))
-    results = plan.team(lambda part: slopes.discriminator(train_state, objective, part, plan, progress), parts)
-    record, gradient = together(results, parts)
+    results = plan.team(lambda part: gradients.discriminator(train_state, objective, part, plan, progress), parts)
+    record, gradient = reduce_gradients([result for result, _ in results], parts)
     record["discriminator_gradient_norm"] = train_state.discriminator.apply_gradient(plan.ranks.summed(gradient), rate)
     if train_state.step % objective.generator_every == 0:
-        results = plan.team(lambda part: slopes.generator(train_state, objective, part, plan, progress), parts)
-        more, gradient = together(results, parts)
+        handed = [(part, handover) for part, (_, handover) in zip(parts, results, strict=True)]
+        results = plan.team(
+            lambda own: gradients.generator(train_state, objective, own[0], own[1], plan, progress), handed
+        )
+        more, gradient = reduce_gradients(results, parts)
         record |= more
         record["generator_gradient_norm"] = train_state.generator.apply_gradient(plan.ranks.summed(gradient), rate)
     return record
@@ -149,13 +152,13 @@ def train(
     train_progress = train_progress or TrainProgress(train_state.step)
     history, first = train_progress.history, train_progress.first
     batches, device = table.batches(plan.batch_size, rng), train_state.average_flat.device
-    slopes: GradientFunctions = ReplayedGradients(plan, device) if plan.replays else PLAIN
+    gradients: GradientFunctions = ReplayedGradients(plan, device) if plan.replays else PLAIN
     began = time.perf_counter() - train_progress.seconds
     while train_state.step < plan.max_steps:
         seconds = plan.ranks.first(time.perf_counter() - began, device)
         done = (train_state.step - first) / (plan.max_steps - first)
         progress = max(done, seconds / plan.max_time if plan.max_time else 0.0)
-        train_progress.record |= train_step(train_state, objective, *next(batches), plan, progress, rng, slopes)
+        train_progress.record |= train_step(train_state, objective, *next(batches), plan, progress, rng, gradients)
         half_life = min(plan.ema_half_life, 0.1 * (train_state.step + 1))
         train_state.average_flat.lerp_(train_state.generator.flat, 1 - 0.5 ** (1 / half_life))
         train_state.step += 1

@@ -34,9 +34,9 @@ class FlatAdam(Generic[Network]):
 
     def step(self, loss: Tensor, rate: float) -> Tensor:
         """One step of Adam down the gradient of ``loss``; returns the gradient."""
-        return self.apply_gradient(self.slope(loss), rate)
+        return self.apply_gradient(self.gradient_of(loss), rate)
 
-    def slope(self, loss: Tensor) -> Tensor:
+    def gradient_of(self, loss: Tensor) -> Tensor:
         """The gradient of ``loss`` in one vector."""
         grads = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
         if not self._plain:

@@ -254,13 +254,13 @@ class _Items:
         offset = phase.offset[self.source[rows]]
         importance = phase.class_weights if reweighted else torch.ones_like(phase.class_weights)
         if not len(partner):
-            return self.optimizer.slope(_loss(self.network(fast_layout(x)) + offset, y, weight * importance[y]))
+            return self.optimizer.gradient_of(_loss(self.network(fast_layout(x)) + offset, y, weight * importance[y]))
         share, other = shares
         x, offset = (share * part + other * part[partner] for part in (x, offset))
         logits = self.network(fast_layout(x)) + offset
         loss = share * _loss(logits, y, weight * importance[y])
         y, weight = y[partner], weight[partner]
-        return self.optimizer.slope(loss + other * _loss(logits, y, weight * importance[y]))
+        return self.optimizer.gradient_of(loss + other * _loss(logits, y, weight * importance[y]))
 
 
 class _Replayed:
