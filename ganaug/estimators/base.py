@@ -410,7 +410,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
 
     def _bare_state(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_players", None)  # built again from weights_
+        state.pop("_network_pair", None)  # built again from weights_
         state.pop("_second_weights", None)
         if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it
             state["history_"] = {name: np.asarray(column) for name, column in state["history_"].items()}
