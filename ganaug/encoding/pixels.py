@@ -271,12 +271,22 @@ class ImageCodec(PickledByState):
         InvalidTypeError
             If X holds no images, or a dtype that is no number.
         """
+        self._learn(X)
+        return self
+
+    def fit_encode(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> Array:
+        """Learn images and encode them, reading them once; equal to ``fit`` and ``encode``. See both."""
+        return self._encoded(self._learn(X))
+
+    def _learn(self, X: Any) -> Array:
+        """The images as (n, C, H, W)."""
         array, form = open_samples(X, "images")
         layout = find_layout(array.shape, self.layout)
-        images = to_nchw(array, layout)  # (n, C, H, W)
+        images = to_nchw(array, layout)
         refuse_not_finite(array, _not_finite)
         scale = PixelScale.fit(images, robust=not _is_bytes(form))
-        return self._set(form, layout, tuple(map(int, images.shape[1:])), scale)
+        self._set(form, layout, tuple(map(int, images.shape[1:])), scale)
+        return images
 
     def _set(self, form: SampleFormat, layout: str, shape: tuple[int, ...], scale: PixelScale) -> ImageCodec:
         self._format, self._layout, self.shape, self._scale = form, layout, shape, scale
@@ -319,7 +329,10 @@ class ImageCodec(PickledByState):
         self._check_shape(array.shape, owner)
         self._check_dtype(array, form, owner)
         refuse_not_finite(array, _not_finite)
-        images = to_nchw(array, self._layout)
+        return self._encoded(to_nchw(array, self._layout))
+
+    def _encoded(self, images: Array) -> Array:
+        """(n, C, H, W), checked -> the same, encoded."""
         out = np.empty(images.shape, np.uint8 if self._bytes else np.float32)
         if self._bytes:
             out[...] = images
