@@ -33,7 +33,7 @@ from ganaug.utils.isolation import warn
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.types import Block, FloatArray, IntArray
 
-__all__ = ["MODELS", "Column", "Layout", "TableCodec", "fit_column", "fit_columns", "largest", "read_as"]
+__all__ = ["MODELS", "Column", "Layout", "TableCodec", "argmax_rows", "fit_column", "fit_columns", "read_as"]
 
 # --------------------------------------------------------------------------------------
 # Where each column of a table stands in the encoded matrix: scalars first, then one-hot groups.
@@ -92,11 +92,11 @@ class Layout:
         """Scores (n, n_scalars), and of each row the state whose indicator is largest, (n,) int64."""
         a, b = self.scalars[column]
         c, d = self.groups[column]
-        states = largest(Z[:, c:d]) if d > c else np.zeros(len(Z), dtype=np.int64)
+        states = argmax_rows(Z[:, c:d]) if d > c else np.zeros(len(Z), dtype=np.int64)
         return Z[:, a:b], states
 
 
-def largest(group: Array) -> IntArray:
+def argmax_rows(group: Array) -> IntArray:
     """The column with the largest number of each row, the first of equals. (n, k) -> (n,), int64.
 
     In many short rows numpy's argmax is slow; down the columns it is a maximum, a comparison and another maximum.

@@ -11,18 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.encoding.column_values import Array, State
-from ganaug.encoding.pictures import bands_of
+from ganaug.encoding.pil_images import channels_of
 from ganaug.encoding.sample_arrays import (
     CHUNK,
     LAYOUTS,
     SIDES,
     SampleFormat,
-    diverged,
+    diverged_message,
     find_layout,
     from_nchw,
     open_samples,
     refuse_not_finite,
-    stored,
+    stored_array,
     to_array,
     to_nchw,
 )
@@ -133,8 +133,8 @@ class PixelScale:
     @classmethod
     def from_state(cls, arrays: dict[str, Array], channels: int, *, robust: bool) -> PixelScale:
         """What `get_state` took apart; raises ModelFileError if it does not fit together."""
-        low, high = (stored(arrays, name, (channels,)) for name in ("low", "high"))
-        knots = stored(arrays, "knots", (channels, _KNOTS)) if robust else _linear(low, high)
+        low, high = (stored_array(arrays, name, (channels,)) for name in ("low", "high"))
+        knots = stored_array(arrays, "knots", (channels, _KNOTS)) if robust else _linear(low, high)
         fits = (knots[:, 0] == low).all() and (knots[:, -1] == high).all() and (np.diff(knots, axis=1) >= 0).all()
         scale = cls(low, high, knots)
         if not fits or scale.tailed.any() != robust:
@@ -200,7 +200,7 @@ class ImageCodec(PickledByState):
 
     Each channel is mapped linearly from the smallest and largest value seen in
     ``fit`` to [-1, 1]; outliers of images that are not of 8 bits are squeezed, so that a hot pixel does not leave
-    all others without contrast (`ganaug.encoding.pixels.PixelScale`). Images of 8 bits stay bytes until a batch of
+    all others without contrast (`ganaug.encoding.image_codec.PixelScale`). Images of 8 bits stay bytes until a batch of
     them goes to a network (`to_network`), because as floats they would take four times the memory.
 
     Parameters
@@ -231,7 +231,7 @@ class ImageCodec(PickledByState):
     Examples
     --------
     >>> import numpy as np
-    >>> from ganaug.encoding.pixels import ImageCodec
+    >>> from ganaug.encoding.image_codec import ImageCodec
     >>> X = np.random.default_rng(0).integers(0, 256, size=(5, 12, 16, 3), dtype=np.uint8)
     >>> codec = ImageCodec().fit(X)
     >>> codec.encode(X).shape, codec.shape
@@ -468,7 +468,7 @@ class ImageCodec(PickledByState):
             raise InvalidDataError(
                 f"cannot decode {array.dtype} of shape {array.shape}; give numbers of shape (n, {wanted})"
             )
-        refuse_not_finite(array, diverged)
+        refuse_not_finite(array, diverged_message)
         return array
 
     def get_state(self) -> State:
@@ -503,7 +503,7 @@ class ImageCodec(PickledByState):
             if layout not in LAYOUTS or asked not in ("auto", layout) or (layout == "NHW" and shape[0] != 1):
                 raise ModelFileError(f"stored layout {layout!r} (asked for: {asked!r}) does not fit shape {shape}")
             mode = config.get("mode")
-            if mode is not None and bands_of(mode) != shape[0]:
+            if mode is not None and channels_of(mode) != shape[0]:
                 raise ModelFileError(f"stored mode {mode!r} does not fit shape {shape}")
             form = SampleFormat.from_state(config)
             robust = config["version"] == _VERSIONS[1]

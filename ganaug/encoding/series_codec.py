@@ -16,10 +16,10 @@ from ganaug.encoding.sample_arrays import (
     CHUNK,
     SampleFormat,
     WideFrame,
-    diverged,
+    diverged_message,
     open_samples,
     refuse_not_finite,
-    stored,
+    stored_array,
     to_array,
 )
 from ganaug.encoding.serialization import PickledByState
@@ -115,7 +115,7 @@ class Signals:
     @classmethod
     def from_state(cls, arrays: dict[str, Array], channels: int) -> Signals:
         """What `get_state` took apart; raises ModelFileError if it does not fit together."""
-        signals = cls(*(stored(arrays, name, (channels,)) for name in ("centre", "scale", "low", "high")))
+        signals = cls(*(stored_array(arrays, name, (channels,)) for name in ("centre", "scale", "low", "high")))
         inside = (signals.low <= signals.centre) & (signals.centre <= signals.high)
         if not (inside & (signals.scale > 0)).all():
             raise ModelFileError("the stored scales of the series do not fit together")
@@ -188,12 +188,12 @@ class SeriesCodec(PickledByState):
 
     Notes
     -----
-    Scaling and its margin are those of `ganaug.encoding.signals.Signals`.
+    Scaling and its margin are those of `ganaug.encoding.series_codec.Signals`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from ganaug.encoding.signals import SeriesCodec
+    >>> from ganaug.encoding.series_codec import SeriesCodec
     >>> X = 100 + 5 * np.sin(np.arange(40) / 3 + np.arange(6)[:, None, None])  # (6, 1, 40)
     >>> codec = SeriesCodec().fit(X)
     >>> Z = codec.encode(X)
@@ -350,7 +350,7 @@ class SeriesCodec(PickledByState):
             raise InvalidDataError(
                 f"cannot decode {array.dtype} of shape {array.shape}; give numbers of shape (n, {_text(self.shape)})"
             )
-        refuse_not_finite(array, diverged)
+        refuse_not_finite(array, diverged_message)
         return array
 
     def get_state(self) -> State:
