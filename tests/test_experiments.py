@@ -534,7 +534,7 @@ def test_pictures_are_drawn_into_axes(comparison, tmp_path):
     assert len(cost.collections[0].get_offsets()) == 4
     for ax in (own, heat, cost):
         ax.figure.savefig(tmp_path / "picture.png", dpi=40)
-    with pytest.raises(InvalidParameterError, match="must be one of"):
+    with pytest.raises(InvalidParameterError, match="no oversampler .D."):
         comparison.plot_differences("roc_auc", "D")
 
 
