@@ -52,8 +52,7 @@ class Prepared(ClassifierMixin, BaseEstimator):
         self.classifier = classifier
 
     def fit(self, X, y, sample_weight=None):
-        from ganaug.experiments.classifiers import preprocessing
-        from ganaug.experiments.classifiers import as_frame
+        from ganaug.experiments.classifiers import as_frame, preprocessing
 
         frame = as_frame(X)
         self.preparation_ = preprocessing(frame).fit(frame)

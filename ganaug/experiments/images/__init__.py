@@ -2,8 +2,8 @@
 
 from ganaug.experiments.images.arms import ARMS, SERIES_ARMS, Arm
 from ganaug.experiments.images.blend_choice import BlendChoice, choose_blend
-from ganaug.experiments.images.trials import compare_images, compare_series
 from ganaug.experiments.images.splits import long_tailed
+from ganaug.experiments.images.trials import compare_images, compare_series
 
 __all__ = [
     "ARMS",
