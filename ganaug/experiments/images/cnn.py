@@ -27,8 +27,8 @@ from ganaug.experiments.images.arms import SAMPLERS, Arm, BatchSampler, Training
 from ganaug.networks.base import linear
 from ganaug.networks.convolutions import fast_layout
 from ganaug.runtime.devices import resolve_device
-from ganaug.training.cuda_graphs import Deck, Tape
-from ganaug.training.optimizer import Player
+from ganaug.training.cuda_graphs import CapturedFunction, CaptureMemory
+from ganaug.training.optimizer import FlatAdam
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.types import FloatArray, IntArray
@@ -195,16 +195,16 @@ def train(items: TrainingSet, arm: Arm, setup: Setup) -> SmallCNN:
     network = SmallCNN(items.x.shape[1], items.n_classes, dims, rng, schedule.width).to(device)
     if dims == 2:
         network = network.to(memory_format=torch.channels_last)
-    player = Player(network.train(), schedule.learning_rate, (0.9, 0.999))
+    optimizer = FlatAdam(network.train(), schedule.learning_rate, (0.9, 0.999))
     first, last = _phases(items, arm, schedule.batch_size, child_seed(seed, "batches"), device)
     draws, chance = numpy_generator(seed, "mixup"), torch.Generator(device).manual_seed(child_seed(seed, "augment"))
-    gradients = _Gradients(player, items, arm, augmentation(setup.augment), chance, device)
+    gradients = _Gradients(optimizer, items, arm, augmentation(setup.augment), chance, device)
     for step in range(setup.steps):
         progress = step / setup.steps
         phase = last if progress >= arm.synthetic_until else first
         rows = torch.from_numpy(phase.batch())
         mixed = _mixed(arm.mixup, len(rows), draws)
-        player.follow(gradients(phase, progress >= arm.reweight_from, rows, *mixed), _rate(progress))
+        optimizer.apply_gradient(gradients(phase, progress >= arm.reweight_from, rows, *mixed), _rate(progress))
     return network.eval()
 
 
@@ -251,11 +251,11 @@ def _phases(items: TrainingSet, arm: Arm, size: int, seed: int, device: torch.de
 
 
 class _Gradients:
-    """Gradients of the loss over batches; on a GPU recorded once for each phase, and replayed.
+    """Gradients of the loss over batches; on a GPU captured once for each phase as a CUDA graph, and replayed.
 
     Parameters
     ----------
-    player : Player
+    optimizer : FlatAdam
         The network, whose parameters lie in one vector.
     items : TrainingSet
     arm : Arm
@@ -268,44 +268,46 @@ class _Gradients:
 
     def __init__(
         self,
-        player: Player[SmallCNN],
+        optimizer: FlatAdam[SmallCNN],
         items: TrainingSet,
         arm: Arm,
         pipe: Pipe,
         chance: torch.Generator,
         device: torch.device,
     ) -> None:
-        self.player, self.arm, self.pipe, self.chance, self.device = player, arm, pipe, chance, device
+        self.optimizer, self.arm, self.pipe, self.chance, self.device = optimizer, arm, pipe, chance, device
         weights = torch.from_numpy(np.where(items.synthetic, arm.weight, 1.0)).float()
         parts = items.x, torch.from_numpy(items.codes), torch.from_numpy(items.synthetic).long(), weights
         self.x, self.labels, self.source, self.weights = (part.to(device) for part in parts)
-        self.deck = Deck(device) if device.type == "cuda" else None
-        self.tapes: dict[tuple[_Phase, bool], Tape[Tensor]] = {}
+        self.memory = CaptureMemory(device) if device.type == "cuda" else None
+        self.captured: dict[tuple[_Phase, bool], CapturedFunction[Tensor]] = {}
 
     def __call__(self, phase: _Phase, reweighted: bool, *batch: Tensor) -> Tensor:
         """The gradient over a batch: places of its items, shares of a mixture, and with whom each is mixed."""
-        if self.deck is None:
+        if self.memory is None:
             return self._gradient(phase, reweighted, *batch)
         key = phase, reweighted
-        if key not in self.tapes:
+        if key not in self.captured:
             own = [part.to(self.device, copy=True) for part in batch]
-            self.tapes[key] = Tape(lambda: self._gradient(phase, reweighted, *own), own, self.chance, self.deck)
-        return self.tapes[key](*batch)
+            self.captured[key] = CapturedFunction(
+                lambda: self._gradient(phase, reweighted, *own), own, self.chance, self.memory
+            )
+        return self.captured[key](*batch)
 
     def _gradient(self, phase: _Phase, reweighted: bool, rows: Tensor, shares: Tensor, partner: Tensor) -> Tensor:
         x, y, weight = self.x[rows], self.labels[rows], self.weights[rows]
         x = self.pipe(x, 0.5, self.chance) if self.arm.augment else x
         offset = phase.offset[self.source[rows]]
         importance = phase.class_weights if reweighted else torch.ones_like(phase.class_weights)
-        network = self.player.network
+        network = self.optimizer.network
         if not len(partner):
-            return self.player.slope(_loss(network(fast_layout(x)) + offset, y, weight * importance[y]))
+            return self.optimizer.gradient_of(_loss(network(fast_layout(x)) + offset, y, weight * importance[y]))
         share, other = shares
         x, offset = (share * part + other * part[partner] for part in (x, offset))
         logits = network(fast_layout(x)) + offset
         loss = share * _loss(logits, y, weight * importance[y])
         y, weight = y[partner], weight[partner]
-        return self.player.slope(loss + other * _loss(logits, y, weight * importance[y]))
+        return self.optimizer.gradient_of(loss + other * _loss(logits, y, weight * importance[y]))
 
 
 def _loss(logits: Tensor, y: Tensor, weight: Tensor) -> Tensor:  # (B, K), (B,), (B,) -> ()
