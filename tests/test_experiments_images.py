@@ -448,6 +448,25 @@ def test_a_model_is_saved_and_sampled_again(split, tmp_path):
     assert not list(tmp_path.glob("*.checkpoint*"))
 
 
+def test_parts_of_an_arm_from_outside(split):
+    """A batch sampler and a maker of one's own are functions in an Arm, in other processes too."""
+
+    def even(codes, synthetic, size, rng):
+        yield from SAMPLERS["balanced"](codes, synthetic, size, rng)
+
+    def grey(x, codes, counts, pool, seed):
+        owners = np.repeat(np.arange(len(counts)), counts)
+        return torch.full((len(owners), *x.shape[1:]), 0.5), owners
+
+    arms = {"even": Arm(sampler=even), "balanced": Arm(sampler="balanced"), "nothing": "nothing"}
+    arms |= {"grey": Arm(share=0.5, maker=grey)}
+    found = compare_images({"d": split}, {}, arms, seeds=[0], quality=False, n_jobs=2, **TINY)
+    assert not len(found.failures)
+    assert found.results["n_synthetic"].tolist() == [0, 0, 0, 47] and set(found.results["kind"]) == {"baseline"}
+    recognised = found.by_class("d").T
+    assert recognised["even"].equals(recognised["balanced"]) and not recognised["even"].equals(recognised["nothing"])
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
