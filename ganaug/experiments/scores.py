@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = [
     "METRICS",
@@ -87,7 +87,7 @@ SCORES: dict[str, Callable[[Floats], float]] = {
 }
 
 
-@own_surroundings
+@isolated
 def class_scores(truth: npt.ArrayLike, predicted: npt.ArrayLike, n_classes: int) -> dict[str, float]:
     """Scores of predictions, as they would be on a test set with equally many items of each class.
 
@@ -252,7 +252,7 @@ def higher_is_better(column: str) -> bool:
     return METRICS[column].higher_is_better if column in METRICS else False
 
 
-@own_surroundings
+@isolated
 def calibration_error(happened: npt.ArrayLike, probability: npt.ArrayLike, n_bins: int = N_BINS) -> float:
     """How far predicted probabilities are from what happened.
 

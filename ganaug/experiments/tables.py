@@ -34,7 +34,7 @@ from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scor
 from ganaug.experiments.treatments import TREATMENTS, Treatment, as_treatment, default_oversamplers
 from ganaug.runtime.interrupts import Interrupt, main_thread_interrupts
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, root_seed
 
 __all__ = ["compare"]
@@ -46,7 +46,7 @@ MODES = ("both", "synthetic")
 INNER_FOLDS = 4  # a quarter of the training rows is held out to tune the threshold of "f1_tuned"
 
 
-@own_surroundings
+@isolated
 def compare(
     datasets: Mapping[str, Any],
     oversamplers: Mapping[str, Any] | None = None,

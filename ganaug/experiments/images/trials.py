@@ -23,7 +23,7 @@ from ganaug.experiments.images.splits import Split, as_tensors, read_split
 from ganaug.experiments.scores import SCORES, class_scores, class_shares, rare_classes, recalls
 from ganaug.runtime.threads import one_thread
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, root_seed
 
 __all__ = ["compare_images", "compare_series"]
@@ -33,7 +33,7 @@ PROTOCOL = 1
 SHOWN = 8  # samples of each class that a comparison keeps, to be looked at
 
 
-@own_surroundings
+@isolated
 def compare_images(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,
@@ -127,7 +127,7 @@ def compare_images(
     return _run(plan, cache, finished_only, n_jobs, verbose)
 
 
-@own_surroundings
+@isolated
 def compare_series(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,
