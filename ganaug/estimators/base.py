@@ -298,7 +298,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         if n == 0:
             return self._empty(), Tally()
         with self._computing(), self._team(device) as work:
-            return draw_curated(candidates, self.curator_, condition, n)
+            return draw_curated(candidates, self.curator_, condition, n, seed)
 
     def _generate(self, condition: int, n: int, seed: int, device: torch.device, work: Team) -> Iterator[Any]:
         """Some samples at a time: what they are made of is in memory once, and still in the processor's cache."""
