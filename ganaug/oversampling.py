@@ -69,9 +69,10 @@ class GANOversampler(BaseOverSampler):
         `FewSamplesWarning`: on so few rows a GAN learns them by heart or not at all.
     curate : "auto", bool or list of str, default="auto"
         What the generators refuse, as in `TabularGAN`. "auto" leaves a generator that was given a ``curate`` of its
-        own as it is, and has all others refuse everything that can be: rows of an "other_class" too, which raises
-        average precision and F1 of a classifier, and moves classes apart where they overlap. Rows that are like
-        their class, and no more, have ``curate=("copies", "outliers", "rules")``.
+        own as it is, and has all others refuse everything that can be. Of tables, rows that look like an "other_class"
+        are then thinned out, the more gently the more the classes overlap (``min_probability="auto"`` of `TabularGAN`),
+        which helps a classifier and moves the class a little. Rows that are like their class, and no more, have
+        ``curate=("copies", "outliers", "rules")``.
     n_jobs : int, optional
         Classes trained at the same time; as in joblib, whose
         ``parallel_config`` also chooses threads, dask or ray. The result does

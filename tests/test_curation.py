@@ -452,3 +452,94 @@ def test_where_classes_lie_apart_a_row_must_be_as_much_of_its_class_as_real_ones
     assert (apart.verdict(between, 1) > 0).mean() > (fixed.verdict(between, 1) > 0).mean() + 0.1
     own = rng.normal(3.0, 0.5, (500, 4)).astype(np.float32)
     assert (apart.verdict(own, 1) > 0).mean() < 0.45
+
+
+# ------------------------------------------------------------------------------------------ thinning out
+
+
+def overlapping(rng, n_others=1000, n=80, shift=0.5):
+    """Two classes that differ by half a standard deviation in the first of three columns."""
+    x, y = rng.normal(size=(n_others + n, 3)).astype(np.float32), np.repeat([0, 1], [n_others, n])
+    x[n_others:, 0] += shift
+    return x, y
+
+
+def test_auto_keeps_each_row_with_a_power_of_its_odds(rng):
+    x, y = overlapping(rng)
+    curator = RowFilter(["other_class"], "auto").fit(x, y, 2, [1], seed=0)
+    rows = rng.normal([0.5, 0, 0], size=(1500, 3)).astype(np.float32)
+    kept = np.mean([curator.verdict(rows, 1, rng.random(len(rows), np.float32)) == 0 for _ in range(100)], axis=0)
+    votes = curator.forest.predict_proba(rows)[:, 1].astype(float).clip(1 / 256, 1 - 1 / 256)
+    least, power = float(curator.least[1]), float(curator.powers[1])
+    expected = np.minimum(1, (votes / (1 - votes) / (least / (1 - least))) ** power)
+    assert abs(kept - expected).mean() < 0.04 and abs(kept.mean() - expected.mean()) < 0.005
+    assert 0.4 < kept.mean() < 0.75 and (curator.verdict(rows, 1) == 0).mean() < kept.mean() - 0.15
+    np.testing.assert_array_equal(curator.verdict(rows, 1, np.ones(len(rows), np.float32)), curator.verdict(rows, 1))
+
+
+def test_thinning_moves_an_overlapping_class_less_than_a_threshold(rng):
+    x, y = overlapping(rng, 4000, 400)
+    rows = rng.normal([0.5, 0, 0], size=(4000, 3)).astype(np.float32)
+    thin = RowFilter(["other_class"], "auto").fit(x, y, 2, [1], seed=0)
+    hard = RowFilter(["other_class"], 0.6).fit(x, y, 2, [1], seed=0)
+    moved = rows[thin.verdict(rows, 1, rng.random(len(rows), np.float32)) == 0, 0].mean() - 0.5
+    pushed = rows[hard.verdict(rows, 1, rng.random(len(rows), np.float32)) == 0, 0].mean() - 0.5
+    assert 0 < moved < 0.45 and pushed > 2 * moved, (moved, pushed)
+
+
+def test_the_more_the_classes_overlap_the_more_gently_a_class_is_thinned_out(rng):
+    powers = [
+        RowFilter(["other_class"], "auto").fit(*overlapping(rng, shift=shift), 2, [1], seed=0).powers[1]
+        for shift in (0.3, 1.5, 4.0)
+    ]
+    assert powers[0] < 2 and powers[0] < powers[1] <= powers[2] == 4, powers
+
+
+def test_a_number_stays_a_threshold_whatever_the_lots(rng):
+    x, y = overlapping(rng)
+    curator = RowFilter(["other_class"], 0.4).fit(x, y, 2, [1], seed=0)
+    assert not curator.thins and not len(curator.powers)
+    said = curator.verdict(x, 1)
+    np.testing.assert_array_equal(curator.verdict(x, 1, np.zeros(len(x), np.float32)), said)
+    assert ((said == 0) == (curator.forest.predict_proba(x)[:, 1] >= np.float32(0.4))).mean() > 0.99
+
+
+def test_a_distilled_curator_keeps_as_many_when_it_thins_out(rng):
+    x, y = overlapping(rng)
+    candidates = [rng.normal(size=(3000, 3)).astype(np.float32), rng.normal(size=(3000, 3)).astype(np.float32)]
+    candidates[1][:, 0] += 0.5
+    curator = RowFilter(["other_class"], "auto").fit(x, y, 2, [0, 1], seed=0)
+    lots = rng.random(3000, np.float32)
+    before = [(curator.verdict(rows, c, lots) == 0).mean() for c, rows in enumerate(candidates)]
+    curator.distil(candidates, seed=0)
+    after = [(curator.verdict(rows, c, lots) == 0).mean() for c, rows in enumerate(candidates)]
+    assert np.abs(np.subtract(before, after)).max() < 0.03, (before, after)
+
+
+def test_thinning_survives_saving_and_a_file_without_it_has_a_threshold(rng):
+    x, y = overlapping(rng)
+    curator = RowFilter(["other_class"], "auto").fit(x, y, 2, [0, 1], seed=0)
+    lots = rng.random(len(x), np.float32)
+    config, arrays = curator.get_state()
+    for again in (RowFilter.from_state(config, arrays, 3, 2), pickle.loads(pickle.dumps(curator))):
+        np.testing.assert_array_equal(again.verdict(x, 1, lots), curator.verdict(x, 1, lots))
+    earlier = RowFilter.from_state(config, {k: v for k, v in arrays.items() if k != "powers"}, 3, 2)
+    assert not earlier.thins
+    np.testing.assert_array_equal(earlier.verdict(x, 1, lots), curator.verdict(x, 1))
+    for odd in (arrays["powers"][:1], arrays["powers"] * 0, arrays["powers"] * np.float32(np.nan)):
+        with pytest.raises(InvalidDataError, match="powers"):
+            RowFilter.from_state(config, {**arrays, "powers": odd}, 3, 2)
+
+
+def test_lots_come_from_the_seed(rng):
+    x, y = overlapping(rng)
+    curator = RowFilter(["other_class"], "auto").fit(x, y, 2, [1], seed=0)
+    rows = rng.normal([0.5, 0, 0], size=(4000, 3)).astype(np.float32)
+
+    def drawn(seed):
+        return rejection_sample(lambda n, round_: np.array_split(rows[1000 * round_ :][:n], 3), curator, 1, 300, seed)
+
+    (one, tally), (same, _), (other, _) = drawn(1), drawn(1), drawn(2)
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+    assert tally.kept == 300 and tally.rejected["other_class"] > 50 and not tally.taken_anyway

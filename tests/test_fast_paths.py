@@ -177,6 +177,15 @@ def test_whether_a_class_gets_its_share_is_what_all_votes_say(monkeypatch, share
             np.testing.assert_array_equal(forest.votes_reach(x, c, share), said)
 
 
+def test_each_row_may_be_asked_for_a_share_of_its_own(monkeypatch):
+    forest, x = forest_and_rows(23)
+    shares = np.random.default_rng(0).random(len(x), np.float32)
+    said = forest.predict_proba(x)[:, 1] >= shares
+    assert (forest.votes_reach(x, 1, shares) != said).mean() < 0.01
+    monkeypatch.setattr(forest_module, "SURE", np.inf)
+    np.testing.assert_array_equal(forest.votes_reach(x, 1, shares), said)
+
+
 def test_rows_on_a_bound_are_no_outliers_however_a_projection_is_rounded():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 40)).astype(np.float32)

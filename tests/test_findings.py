@@ -379,7 +379,7 @@ def test_rules_that_are_none_are_refused(rules):
 
 @pytest.fixture(scope="module")
 def overlapping():
-    """Classes of 0 and half a standard deviation, and what the rule "other_class" and no such rule make of them."""
+    """Classes of 0 and half a standard deviation, and what a threshold on the votes and no such rule make of them."""
     rng = np.random.default_rng(0)
     y = (rng.random(1500) < 0.3).astype(int)
     X = pd.DataFrame({"x": rng.normal(0.5 * y, 1), "z": rng.normal(size=1500)})
@@ -390,7 +390,7 @@ def test_a_class_that_curation_moved_is_named_with_rule_and_parameter_and_the_ad
     X, y = overlapping
     made = []
     for curate in (True, ["copies", "outliers"]):
-        gan = TabularGAN(max_steps=150, curate=curate, random_state=0, verbose=False).fit(X, y)
+        gan = TabularGAN(max_steps=150, curate=curate, min_probability=0.6, random_state=0, verbose=False).fit(X, y)
         made.append(quality_report(gan, X, y, verbose=False))
         check(made[-1])
     found = [f for f in made[0].findings if f.topic == "class skew" and "other_class" in f.text]

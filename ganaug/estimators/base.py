@@ -300,7 +300,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         if n == 0:
             return self._empty(), FilterCounts()
         with self._computing(), self._team(device) as work:
-            return rejection_sample(candidates, self.curator_, condition, n)
+            return rejection_sample(candidates, self.curator_, condition, n, seed)
 
     def _generate(self, condition: int, n: int, seed: int, device: torch.device, work: Team) -> Iterator[Any]:
         """Some samples at a time: what they are made of is in memory once, and still in the processor's cache."""

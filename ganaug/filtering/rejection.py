@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.filtering.rows import RULES, RowFilter
+from ganaug.utils.seeding import numpy_generator
 from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["FilterCounts", "rejection_sample"]
@@ -54,7 +55,11 @@ class FilterCounts:
 
 
 def rejection_sample(
-    draw: Callable[[int, int], Iterable[FloatArray]], row_filter: RowFilter | None, condition: int, n: int
+    draw: Callable[[int, int], Iterable[FloatArray]],
+    row_filter: RowFilter | None,
+    condition: int,
+    n: int,
+    seed: int = 0,
 ) -> tuple[FloatArray, FilterCounts]:
     """Exactly ``n`` rows, drawn again where a rule refuses them, at most `ROUNDS` times.
 
@@ -66,6 +71,8 @@ def rejection_sample(
         None keeps everything.
     condition : int
     n : int
+    seed : int
+        Of the lots of a curator that thins out.
 
     Returns
     -------
@@ -73,7 +80,7 @@ def rejection_sample(
         In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
     counts : FilterCounts
     """
-    unchecked = getattr(row_filter, "copies_unchecked", False)
+    unchecked, thins = getattr(row_filter, "copies_unchecked", False), getattr(row_filter, "thins", False)
     counts, rows = (
         FilterCounts(copies_unchecked=unchecked),
         np.zeros(0, np.float32),
@@ -87,10 +94,12 @@ def rejection_sample(
         rate = counts.kept / counts.drawn if counts.drawn else 1.0
         spare = min(1.2, 1 + 3 / math.sqrt(max(1, missing)))
         count = missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * spare, 4 * n))
+        rng = numpy_generator(seed, "lots", round_)
         for part in draw(count, round_):
             if not counts.drawn:
                 rows = np.empty((n, *part.shape[1:]), part.dtype)
-            said = np.zeros(len(part), np.int8) if row_filter is None else row_filter.verdict(part, condition)
+            lots = (rng.random(len(part), np.float32),) if thins else ()
+            said = np.zeros(len(part), np.int8) if row_filter is None else row_filter.verdict(part, condition, *lots)
             good = np.flatnonzero(said == 0)[:missing]
             missing -= len(good)
             if not missing and len(good):  # what was drawn beyond the last row needed does not count

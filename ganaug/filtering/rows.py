@@ -47,6 +47,11 @@ MIN_ROWS = 12
 # Where the classes lie apart, that share of the votes is little: a row is then asked for as much as this share of the
 # class's own unseen rows stay below, but never for all of the votes. docs/method.md tells what else was tried.
 AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
+# Rows that get less are not all refused, but kept with a probability (odds of their votes / odds asked for) ** power.
+# Odds with a power leave the direction in which the classes differ as it is, and a threshold does not. The power is
+# the largest of these with which this share of the class's own unseen rows would be kept, and so the smaller the more
+# the classes overlap.
+POWERS, KEPT_OF_REAL = (4.0, 3.5, 3.0, 2.5, 2.0, 1.75, 1.5, 1.25, 1.0, 0.75, 0.5, 0.25), 0.55
 # More than a projection can change by being rounded otherwise.
 NEAR = 1e-3
 # Bounds are multiples of a power of two, of this share of a class's standard deviation or less.
@@ -65,6 +70,7 @@ _ARRAYS = {
     "bounds": (3, "float32"),
     "few": (1, "bool"),
     "least": (1, "float32"),
+    "powers": (1, "float32"),
     "forest.value": (2, "float32"),
     "forest.threshold": (1, "float32"),
     **dict.fromkeys(("forest.feature", "forest.left", "forest.right", "forest.roots"), (1, "int32")),
@@ -86,7 +92,8 @@ class RowFilter:
         class less than ``min_probability``).
     min_probability : float or "auto"
         Share of the forest's class-balanced votes that the class must get. "auto" is 0.6 of them, or more where the
-        classes lie apart: what a quarter of the class's own rows stay below, judged by trees that never saw them.
+        classes lie apart: what a quarter of the class's own rows stay below, judged by trees that never saw them. It
+        thins out what gets less instead of refusing all of it, the more gently the more the classes overlap.
     view : callable, optional
         Makes of encoded rows what is judged; not part of the state. By default they are judged as they are.
     """
@@ -101,6 +108,7 @@ class RowFilter:
         self.forest: ArrayForest | None = None
         self.few: npt.NDArray[np.bool_] = np.zeros(0, bool)
         self.least: FloatArray = np.zeros(0, np.float32)
+        self.powers: FloatArray = np.zeros(0, np.float32)
         self.view = view
         self.copies_unchecked = False  # the hashes that the rule needs stayed where they were made
 
@@ -142,6 +150,9 @@ class RowFilter:
         if "other_class" in self.rules and n_conditions > 1 and counts.min() > 0 and width > 0:
             self.forest = ArrayForest.fit(x, y, child_seed(seed, "forest"))
             self.least = np.array([self._at_least(votes) for votes in self.forest.unseen], np.float32)
+            if self.min_probability == AUTO:
+                asked = zip(self.forest.unseen, self.least.tolist(), strict=True)
+                self.powers = np.array([_power(votes, least) for votes, least in asked], np.float32)
         return self
 
     def distil(self, candidates: Sequence[FloatArray], seed: int) -> RowFilter:
@@ -170,15 +181,25 @@ class RowFilter:
             start += len(rows)
             if not len(rows):
                 continue
+            if self.thins:
+                power, before = float(self.powers[condition]), votes[own, condition]
+                kept = float(_kept(before, float(self.least[condition]), power).mean())
+                self.least[condition] = _bar(again[own, condition], power, kept)
+                continue
             refused = float((votes[own, condition] < self.least[condition]).mean())
             bar = 1.0 if refused == 1 else 0.0 if refused == 0 else np.quantile(again[own, condition], refused)
             self.least[condition] = np.rint(bar / SHARE_STEP) * SHARE_STEP
         self.forest = new
         return self
 
-    def verdict(self, x: FloatArray, condition: int) -> npt.NDArray[np.int8]:
-        """Which rule refuses each row: its place in `RULES` plus one, or 0 to keep. (n, d) -> (n,)."""
+    def verdict(self, x: FloatArray, condition: int, lots: FloatArray | None = None) -> npt.NDArray[np.int8]:
+        """Which rule refuses each row: its place in `RULES` plus one, or 0 to keep. (n, d) -> (n,).
+
+        ``lots`` are uniform numbers, one for each row, by which a curator that `thins` keeps some of the rows below
+        its bar. Without them it refuses all of these.
+        """
         said = np.zeros(len(x), np.int8)
+        bars = None if lots is None else self._bars(lots, condition)
         for start in range(0, len(x), JUDGED_AT_ONCE):
             part, own = x[start : start + JUDGED_AT_ONCE], said[start : start + JUDGED_AT_ONCE]
             left = np.arange(len(part))
@@ -187,9 +208,13 @@ class RowFilter:
                 if "rules" in self.rules and broken.any():
                     own[broken] = RULES.index("rules") + 1
                     left, part = left[~broken], part[~broken]
+            asked = None if bars is None else bars[start : start + JUDGED_AT_ONCE]
             # the dearest test is the last one, and need not see what the others refuse
             for rule in [rule for rule in self.rules if rule in _TESTS]:
-                refused = _TESTS[rule](self, part, condition)
+                if rule == "other_class" and asked is not None:
+                    refused = self._other_class(part, condition, asked[left])
+                else:
+                    refused = _TESTS[rule](self, part, condition)
                 own[left[refused]] = np.where(own[left[refused]], own[left[refused]], RULES.index(rule) + 1)
                 # to judge a few rows twice is cheaper than to copy all others
                 if 8 * np.count_nonzero(refused) > len(part):
@@ -219,10 +244,22 @@ class RowFilter:
         outside[near] = _beyond(self._project(x[near]).T, low, high)
         return outside
 
-    def _other_class(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+    def _other_class(self, x: FloatArray, condition: int, bars: FloatArray | None = None) -> npt.NDArray[np.bool_]:
         if self.forest is None or self.few[condition]:
             return np.zeros(len(x), bool)
-        return ~self.forest.votes_reach(x, condition, float(self.least[condition]))
+        return ~self.forest.votes_reach(x, condition, float(self.least[condition]) if bars is None else bars)
+
+    @property
+    def thins(self) -> bool:
+        """Whether rows below the bar are thinned out, and not all refused."""
+        return len(getattr(self, "powers", ())) > 0  # a pickle of an earlier version has none
+
+    def _bars(self, lots: FloatArray, condition: int) -> FloatArray | None:
+        """What each row must get, so that it is kept with the probability that `_kept` says."""
+        if not self.thins:
+            return None
+        odds = _odds(self.least[condition]) * lots ** (1 / self.powers[condition])
+        return np.asarray(odds / (1 + odds), np.float32)
 
     def _at_least(self, votes: npt.NDArray[np.float64]) -> float:
         """What a row of a class must get, from what rows of the class got whose trees never saw them."""
@@ -287,6 +324,8 @@ class RowFilter:
         }
         if len(self.least):
             arrays["least"] = self.least
+        if self.thins:
+            arrays["powers"] = self.powers
         if self.forest is not None:
             config["forest_depth"] = self.forest.depth
             arrays |= {f"forest.{name}": getattr(self.forest, name) for name in ArrayForest.ARRAYS}
@@ -315,6 +354,7 @@ class RowFilter:
             # before format 2 one number was for all classes, and not in the arrays
             one = config["min_probability"]
             self.least = arrays["least"] if "least" in arrays else np.full(n_conditions, one, np.float32)
+            self.powers = arrays.get("powers", self.powers)  # earlier versions refused all rows below the bar
         if config["forest_depth"] is not None:
             parts = {name: arrays[f"forest.{name}"] for name in ArrayForest.ARRAYS}
             self.forest = ArrayForest(depth=config["forest_depth"], **parts)
@@ -327,12 +367,42 @@ class RowFilter:
             "few": self.few.shape == (n_conditions,),
             "least": self.least.shape in ((n_conditions,), (0,))
             and bool(((self.least >= 0) & (self.least <= 1)).all()),
+            "powers": self.powers.shape in ((n_conditions,), (0,))
+            and bool(((self.powers >= min(POWERS)) & (self.powers <= max(POWERS))).all()),
         }
         if not all(fits.values()):
             raise InvalidDataError(
                 f"arrays of the curator have the wrong shape: {[k for k, v in fits.items() if not v]}"
             )
         return self
+
+
+def _odds(votes: npt.NDArray[Any] | float) -> npt.NDArray[np.float64]:
+    """Of shares of the votes, which are never none and never all."""
+    votes = np.clip(np.asarray(votes, np.float64), SHARE_STEP, 1 - SHARE_STEP)
+    return votes / (1 - votes)
+
+
+def _kept(votes: npt.NDArray[Any], least: float, power: float) -> npt.NDArray[np.float64]:
+    """With what probability rows are kept that get these votes."""
+    return np.minimum(1.0, (_odds(votes) / _odds(least)) ** power)
+
+
+def _power(votes: npt.NDArray[np.float64], least: float) -> float:
+    """The largest with which enough real rows are kept that get these votes from trees that never saw them."""
+    if len(votes) < MIN_ROWS:
+        return 1.0
+    enough = [power for power in POWERS if _kept(votes, least, power).mean() >= KEPT_OF_REAL]
+    return max(enough, default=min(POWERS))
+
+
+def _bar(votes: npt.NDArray[Any], power: float, kept: float) -> float:
+    """The share of the votes to ask for, so that such a share of the rows that get these is kept."""
+    low, high = 1, round(1 / SHARE_STEP) - 1  # in steps; the higher, the fewer are kept
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _kept(votes, middle * SHARE_STEP, power).mean() >= kept else (low, middle - 1)
+    return low * SHARE_STEP
 
 
 def _beyond(along: FloatArray, low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
