@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from ganaug.callbacks import say, wants_progress
 from ganaug.datasets.blended import BlendedDataset
-from ganaug.datasets.probing import Look, described, look_at, same_kind
+from ganaug.datasets.matching import RealItem, described, probe_item, same_kind
 from ganaug.encoding.profiles import name_classes
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.encoding.sources import resolve_samples
@@ -93,11 +93,11 @@ def balance(
     """
     seed = root_seed(seed)
     labels = resolve_targets(dataset, targets)
-    look = look_at(dataset, place=None if targets is None else label_place(dataset, labels))
-    estimator = _prototype(generator, look)
-    _check_mode(look, kwargs.get("transform", "auto"))
-    raw = dataset if look.transform is None else RawItems(dataset, look.form.label)
-    size = image_size if image_size is not None else _size_made(look)
+    real = probe_item(dataset, place=None if targets is None else label_place(dataset, labels))
+    estimator = _prototype(generator, real)
+    _check_mode(real, kwargs.get("transform", "auto"))
+    raw = dataset if real.transform is None else RawItems(dataset, real.form.label)
+    size = image_size if image_size is not None else _size_made(real)
     X, y, source = resolve_samples(raw, labels, image_size=size)
     if getattr(estimator, "random_state", 0) is None:
         estimator.set_params(random_state=child_seed(seed, "training") % 2**31)
@@ -106,25 +106,25 @@ def balance(
     return BlendedDataset(dataset, estimator, targets=targets, seed=seed, **kwargs)
 
 
-def _prototype(given: Any, look: Look) -> Any:
+def _prototype(given: Any, real: RealItem) -> Any:
     if given is None:
-        axes = _axes(look.raw)
+        axes = _axes(real.raw)
         if axes not in ESTIMATORS:
             raise InvalidDataError(
-                f"the dataset's samples are {described(look.raw)}; give a generator that learns a "
-                f"{type(look.raw).__name__}"
+                f"the dataset's samples are {described(real.raw)}; give a generator that learns a "
+                f"{type(real.raw).__name__}"
             )
         name, kind = ESTIMATORS[axes]
         estimator = getattr(importlib.import_module("ganaug.estimators"), name)(curate=True)  # for a classifier
-        if _is_doubtful(look.raw):
+        if _is_doubtful(real.raw):
             other = "ImageGAN" if name == "SeriesGAN" else "SeriesGAN"
             warn(
-                f"the dataset's samples, {described(look.raw)}, are taken for {'grey ' * (axes == 3)}{kind}, and "
+                f"the dataset's samples, {described(real.raw)}, are taken for {'grey ' * (axes == 3)}{kind}, and "
                 f"{name} is trained; if they are not, give generator={other}()",
                 DataWarning,
             )
         elif wants_progress(estimator.verbose):
-            say(f"balance: the samples are {described(look.raw)}; {name} is trained on them")
+            say(f"balance: the samples are {described(real.raw)}; {name} is trained on them")
         return estimator
     if isinstance(given, type):
         raise InvalidTypeError(f"generator={given.__name__} is a class; write generator={given.__name__}()")
@@ -156,17 +156,17 @@ def _dtype(raw: Any) -> str:
     return str(raw.dtype).removeprefix("torch.")
 
 
-def _check_mode(look: Look, transform: Any) -> None:
+def _check_mode(real: RealItem, transform: Any) -> None:
     """Refuse, before the training, images of a mode that synthetic ones cannot have, if the transform minds it."""
-    mode = look.raw.mode if isinstance(look.raw, Image.Image) else None
+    mode = real.raw.mode if isinstance(real.raw, Image.Image) else None
     if mode not in _PALETTES or transform != "auto":
         return
-    made = look.raw.convert(_PALETTES[mode])
-    made = made if look.transform is None else look.transform(made)
-    if not same_kind(look.sample, made, sizes=False) or _shape(look.sample)[:1] != _shape(made)[:1]:
+    made = real.raw.convert(_PALETTES[mode])
+    made = made if real.transform is None else real.transform(made)
+    if not same_kind(real.sample, made, sizes=False) or _shape(real.sample)[:1] != _shape(made)[:1]:
         raise InvalidDataError(
             f"the dataset's images are of mode {mode} (a palette), whose indices mean nothing side by side, and "
-            f"synthetic ones are {_PALETTES[mode]}: {described(made)} beside {described(look.sample)}. Let the "
+            f"synthetic ones are {_PALETTES[mode]}: {described(made)} beside {described(real.sample)}. Let the "
             'dataset\'s transform begin with image.convert("RGB")'
         )
 
@@ -179,16 +179,16 @@ def _shape(sample: Any) -> tuple[int, ...]:
     return tuple(getattr(sample, "shape", ()))
 
 
-def _size_made(look: Look) -> tuple[int, int] | None:
+def _size_made(real: RealItem) -> tuple[int, int] | None:
     """The height and width that the dataset's transform makes of its PIL images."""
-    if look.transform is None or not isinstance(look.raw, Image.Image):
+    if real.transform is None or not isinstance(real.raw, Image.Image):
         return None
-    if isinstance(look.sample, Image.Image):
-        return look.sample.height, look.sample.width
-    if isinstance(look.sample, torch.Tensor) and look.sample.ndim >= 2:
-        return int(look.sample.shape[-2]), int(look.sample.shape[-1])
-    if isinstance(look.sample, np.ndarray) and look.sample.ndim >= 2:
-        return int(look.sample.shape[0]), int(look.sample.shape[1])
+    if isinstance(real.sample, Image.Image):
+        return real.sample.height, real.sample.width
+    if isinstance(real.sample, torch.Tensor) and real.sample.ndim >= 2:
+        return int(real.sample.shape[-2]), int(real.sample.shape[-1])
+    if isinstance(real.sample, np.ndarray) and real.sample.ndim >= 2:
+        return int(real.sample.shape[0]), int(real.sample.shape[1])
     return None
 
 
@@ -203,11 +203,11 @@ class RawItems:
         return length_of(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        look = look_at(self.dataset, index, self.place)
-        if look.transform is None:
+        real = probe_item(self.dataset, index, self.place)
+        if real.transform is None:
             raise InvalidDataError(
                 f"item {index} of the {type(self.dataset).__name__} does not go through the transform that item 0 goes "
                 "through (does the dataset keep transformed samples?); fit the generator yourself, and give it to "
                 "BlendedDataset"
             )
-        return look.raw, look.label
+        return real.raw, real.label

@@ -11,25 +11,20 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from ganaug.datasets.drawing import Source
-from ganaug.datasets.epochs import PassWatch, asked_by
-from ganaug.datasets.fitting_in import check_beside, check_modes, entry_like, fit_in, label_like
-from ganaug.datasets.probing import first_view, look_at
+from ganaug.datasets.epochs import EpochWatch, Schedule, length_asked_by, schedule_of
+from ganaug.datasets.matching import check_beside, check_modes, first_view, label_like, match_items, probe_item
 from ganaug.datasets.scales import check_scale
-from ganaug.datasets.schedules import Schedule, schedule_of
-from ganaug.datasets.synthetic import SyntheticDataset
-from ganaug.datasets.vision import ItemDataset
-from ganaug.encoding.profiles import ValueProfile
+from ganaug.datasets.synthetic import ItemDataset, SyntheticDataset
 from ganaug.encoding.targets import class_names_of, label_place, resolve_targets
 from ganaug.estimators.strategy import TargetCodec, new_rows
 from ganaug.exceptions import DataWarning, InvalidParameterError
+from ganaug.pools.formats import Array
+from ganaug.pools.generators import ClassGenerators
 from ganaug.utils import validation
 from ganaug.utils.isolation import warn
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import FloatArray
 
 __all__ = ["BlendedDataset"]
-
-Array = npt.NDArray[Any]
 
 SPLIT = (
     "random_split (or a splitter of scikit-learn) puts synthetic items of this BlendedDataset into every part: what is "
@@ -184,10 +179,10 @@ class BlendedDataset(ItemDataset):
         self.n_real = len(labels)
         self._name_classes(labels)
         self.counts = self._wanted(labels, sampling_strategy)
-        source = Source(generator)
-        asked = self._asked(source)
+        generators = ClassGenerators(generator)
+        asked = self._asked(generators)
         self.synthetic = SyntheticDataset(
-            source,
+            generators,
             asked,
             seed=seed,
             pool=pool,
@@ -203,24 +198,20 @@ class BlendedDataset(ItemDataset):
         self._targets: Array = np.concatenate([labels, added.astype(labels.dtype)[self._owner]])
         self._labels = list(self.counts)
         if len(self._order):
-            self._fit_in(transform, targets, fill, {source.mode_of(label) for label in asked} - {None})
-            if check_values:
-                self._check_scale(transform, source, dict(zip(self.counts, asked, strict=True)))
-        self._weight_of = tuple(
-            torch.tensor(weight, dtype=torch.float32, device="cpu") for weight in (1.0, self.weight)
-        )
+            self._match(generators, dict(zip(self.counts, asked, strict=True)), transform, targets, fill, check_values)
+        self._weight_of = tuple(torch.tensor(one, dtype=torch.float32, device="cpu") for one in (1.0, self.weight))
         self.epoch = 0
         # in shared memory, so that workers that persist see it change
         self._active = torch.zeros(1, dtype=torch.int64, device="cpu").share_memory_()
         moves = schedule not in (None, "constant") or refresh_every is not None
-        self._split_told = False
-        self._watch = PassWatch(self.n_real) if moves and len(self._order) else None
+        self._warned_of_split = False
+        self._watch = EpochWatch(self.n_real) if moves and len(self._order) else None
         self._begin(0)
 
     def __len__(self) -> int:
-        asker = asked_by()
-        if asker == "split" and int(self._active) and not self._split_told:
-            self._split_told = True
+        asker = length_asked_by()
+        if asker == "split" and int(self._active) and not self._warned_of_split:
+            self._warned_of_split = True
             warn(SPLIT, DataWarning)
         elif asker == "sampler":
             self.begin_pass()
@@ -365,37 +356,49 @@ class BlendedDataset(ItemDataset):
             return {**item, "weight": weight}
         return (*item, weight)
 
-    def _fit_in(self, transform: Any, targets: Any, fill: Mapping[Any, Any] | None, modes: set[str | None]) -> None:
-        """Make synthetic items like real ones, and see that they are."""
-        place = None if targets is None else label_place(self.real, self._targets[: self.n_real])
-        look = look_at(self.real, place=place)
-        if transform == "auto":
-            check_modes(look, modes)
-        fit_in(self.synthetic, look, transform)
-        made = self.synthetic.samples([0])[0]
-        if len(look.form.views) == 1 and made is not first_view(made) and look.sample is first_view(look.sample):
-            look = look.of_views(len(made))  # the user's transform makes them all
-        look.form.fill(fill, entry_like)
-        self.transform = self.synthetic.transform
-        self._form, self._look = look.form, look
-        if self.target_transform is None:
-            self._labels = [label_like(look.label, label) for label in self.counts]
-        check_beside(self.real, made, look)
+    def _match(
+        self,
+        generators: ClassGenerators,
+        own: Mapping[Any, Any],
+        transform: Any,
+        targets: Any,
+        fill: Mapping[Any, Any] | None,
+        check_values: bool,
+    ) -> None:
+        """Make synthetic items like real ones, and see that they are.
 
-    def _check_scale(self, transform: Any, source: Source, own: Mapping[Any, Any]) -> None:
-        """See that the values of synthetic samples are on the scale of the real ones."""
+        Parameters
+        ----------
+        generators : ClassGenerators
+        own : dict of label to label
+            The generators' own labels for those of the real dataset.
+        transform, targets, fill, check_values
+            As the user gave them.
+        """
         labels = self._targets[: self.n_real]
-        if isinstance(self.generator, Mapping):  # each learnt its own class
-            groups: list[tuple[ValueProfile | None, IntArray]] = [
-                (source.profile_of(mine), np.flatnonzero(labels == label)) for label, mine in own.items()
-            ]
-        else:
-            codes, found = pd.factorize(labels)
-            known = [source.own_label(label, self._name_of(label)) is not None for label in found.tolist()]
-            groups = [(source.profile_of(next(iter(own.values()))), np.flatnonzero(np.array(known)[codes]))]
-        check_scale(self.real, self.synthetic, self._look, transform, groups)
+        real = probe_item(self.real, place=None if targets is None else label_place(self.real, labels))
+        if transform == "auto":
+            modes = map(generators.mode_of, own.values())
+            check_modes(real, {mode for mode in modes if mode is not None})
+        match_items(self.synthetic, real, transform)
+        made = self.synthetic.samples([0])[0]
+        if len(real.form.views) == 1 and made is not first_view(made) and real.sample is first_view(real.sample):
+            real = real.of_views(len(made))  # the user's transform makes them all
+        real.form.fill(fill)
+        self._form = real.form
+        if self.target_transform is None:
+            self._labels = [label_like(real.label, label) for label in self.counts]
+        check_beside(self.real, made, real)
+        if check_values:
+            if generators.is_dict:  # each learnt its own class
+                groups = [(generators.profile_of(mine), np.flatnonzero(labels == label)) for label, mine in own.items()]
+            else:
+                codes, found = pd.factorize(labels)
+                known = [generators.own_label(label, self._name_of(label)) is not None for label in found.tolist()]
+                profile = generators.profile_of(next(iter(own.values())))
+                groups = [(profile, np.flatnonzero(np.array(known)[codes]))]
+            check_scale(self.real, self.synthetic, real, transform, groups)
         self.transform = self.synthetic.transform
-        del self._look  # it holds a real item
 
     # ---- classes -----------------------------------------------------------------------------
 
@@ -424,47 +427,43 @@ class BlendedDataset(ItemDataset):
     def _name_of(self, label: Any) -> str | None:
         return label if isinstance(label, str) else self._names.get(label)
 
-    def _asked(self, source: Source) -> dict[Any, int]:
+    def _asked(self, generators: ClassGenerators) -> dict[Any, int]:
         """The counts by the generator's own labels, which may have other numbers, or be the names of the classes."""
         asked, missing = {}, []
         for label, n in self.counts.items():
-            own = source.own_label(label, self._name_of(label))
+            own = generators.own_label(label, self._name_of(label))
             if own is None:
                 missing.append(label)
             asked[own] = n
         if missing:
             listed = ", ".join(f"{x!r}" + (f" ({self._names[x]})" if x in self._names else "") for x in missing)
-            respell = " (if only their spelling differs, set the dataset's .classes)" if source.class_names else ""
+            respell = " (if only their spelling differs, set the dataset's .classes)" if generators.class_names else ""
             raise InvalidParameterError(
-                f"{source.name} cannot make class {listed}, of which sampling_strategy asks for items; the classes "
-                f"that it learnt are {source.known()}{respell}. Fit it on these data, give a dict of label to "
-                "generator, or leave the class out with a dict as sampling_strategy"
+                f"{generators.name} cannot make class {listed}, of which sampling_strategy asks for items; the classes "
+                f"that it learnt are {generators.described_labels()}{respell}. Fit it on these data, give a dict of "
+                "label to generator, or leave the class out with a dict as sampling_strategy"
             )
-        self._tell_of_numbers(source)
+        self._warn_of_numbers(generators)
         return asked
 
-    def _tell_of_numbers(self, source: Source) -> None:
+    def _warn_of_numbers(self, generators: ClassGenerators) -> None:
         """Warn where labels are matched by number, and the numbers do not look like the same ones."""
-        if (
-            source.labels is None
-            or isinstance(self.generator, Mapping)
-            or bool(source.class_names) == bool(self._names)
-        ):
+        if generators.labels is None or generators.is_dict or bool(generators.class_names) == bool(self._names):
             return
-        own = {label for label in source.labels if isinstance(label, int)}
+        own = {label for label in generators.labels if isinstance(label, int)}
         found = set(self._names) or {x for x in pd.Index(self._found_labels).unique().tolist() if isinstance(x, int)}
-        if found and (own != found if source.class_names else not own <= found):
-            named = "the generator" if source.class_names else "the dataset"
+        if found and (own != found if generators.class_names else not own <= found):
+            named = "the generator" if generators.class_names else "the dataset"
             warn(
                 f"classes are matched by number, because only {named} knows their names, but the numbers differ: the "
-                f"generator's are {source.known()}, the dataset's {sorted(found)[:20]}. Give the other one names too "
-                "(dataset.classes = [...], before the fit for the generator)",
+                f"generator's are {generators.described_labels()}, the dataset's {sorted(found)[:20]}. Give the other "
+                "one names too (dataset.classes = [...], before the fit for the generator)",
                 DataWarning,
             )
 
     def __getstate__(self) -> dict[str, Any]:
         # a schedule may be a lambda, a generator large: workers need neither
-        return {**vars(self), "_schedule": None, "generator": None, "_look": None}
+        return {**vars(self), "_schedule": None, "generator": None}
 
     def extra_repr(self) -> str:
         """What VisionDataset's repr shows beside the length."""

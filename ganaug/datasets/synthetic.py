@@ -5,32 +5,35 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import index as as_index
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from torchvision.datasets import VisionDataset
 
-from ganaug.datasets.drawing import Piece, Source, pieces_of
-from ganaug.datasets.epochs import PassWatch, asked_by
-from ganaug.datasets.faces import Face, default_face, stored_form
-from ganaug.datasets.pool import PoolFile, unfit, write_pool
-from ganaug.datasets.vision import ItemDataset
+from ganaug.datasets.epochs import EpochWatch, length_asked_by
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
+from ganaug.pools.formats import Array, ItemFormat, default_format, stored_form
+from ganaug.pools.generators import ClassGenerators, DrawBlock, draw_blocks
+from ganaug.pools.storage import PoolFile, unfit, write_pool
 from ganaug.utils import validation
 from ganaug.utils.files import path_error, remove_leftovers, temporary_beside
 from ganaug.utils.isolation import own_surroundings, warn
 from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
-__all__ = ["SyntheticDataset"]
+__all__ = ["ItemDataset", "SyntheticDataset"]
 
-Array = npt.NDArray[Any]
+# torchvision's base class; at run time it takes no parameters before torchvision 0.27 or so.
+if TYPE_CHECKING:
+    ItemDataset = VisionDataset[Any]
+else:
+    ItemDataset = VisionDataset
 
-# Without a pool, each process keeps the pieces that it drew last, up to so many bytes.
+# Without a pool, each process keeps the blocks that it drew last, up to so many bytes.
 KEPT_BYTES = 2**28
 
 
@@ -39,7 +42,7 @@ class SyntheticDataset(ItemDataset):
 
     Item *i* is a pure function of ``(seed, i)``: it is the same for every number
     of workers, start method, batch size and order. The items of a label are drawn
-    in pieces of ``block_size``, each in one call of the generator from a seed of its own.
+    in blocks of ``block_size``, each in one call of the generator from a seed of its own.
 
     By default all of them are drawn at once, by the process that makes the
     dataset, into a *pool*: a file that every worker maps into its memory. So no
@@ -63,7 +66,7 @@ class SyntheticDataset(ItemDataset):
     seed : int, default=0
         Of the items.
     pool : bool, default=True
-        False draws the pieces in the process that asks for them, when it asks,
+        False draws the blocks in the process that asks for them, when it asks,
         and keeps those used last (up to 256 MB). It starts at once and writes no file, for
         items that are read in order or only in part; the items are the same.
     cache_dir : path-like, default=None
@@ -137,29 +140,30 @@ class SyntheticDataset(ItemDataset):
         class_to_idx: Mapping[Any, int] | None = None,
     ) -> None:
         super().__init__(None, transform=transform, target_transform=target_transform)
-        self._source: Source | None = generator if isinstance(generator, Source) else Source(generator)
+        generators = generator if isinstance(generator, ClassGenerators) else ClassGenerators(generator)
+        self._generators: ClassGenerators | None = generators
         self.seed = root_seed(seed)
-        self.counts = self._source.counts(n_or_counts, self.seed)
+        self.counts = generators.counts(n_or_counts, self.seed)
         self.refresh_every = None if refresh_every is None else validation.integer("refresh_every", refresh_every, 1)
         self.block_size = validation.integer("block_size", block_size, 1)
-        self._pieces = list(pieces_of(self.counts, self.block_size))
-        self._starts = np.array([piece.start for piece in self._pieces], np.int64)
-        self._layout, self._pooled = layout, bool(pool)
-        self._number(class_to_idx)
-        self._watch = None if self.refresh_every is None else PassWatch(len(self.targets))
+        self._blocks = list(draw_blocks(self.counts, self.block_size))
+        self._starts = np.array([block.start for block in self._blocks], np.int64)
+        self._layout = layout
+        self._set_targets(generators, class_to_idx)
+        self._watch = None if self.refresh_every is None else EpochWatch(len(self.targets))
         # in shared memory, so that workers that persist see it change
         self._generation = torch.zeros(1, dtype=torch.int64, device="cpu").share_memory_()
         self._kept: OrderedDict[tuple[int, int], Array] = OrderedDict()
         self.sample_shape, self.sample_dtype, self.is_image = self._looked_at()
-        self.face = default_face(output, self.sample_shape, self.sample_dtype, self.is_image)
+        self.item_format = default_format(output, self.sample_shape, self.sample_dtype, self.is_image)
         self._pool: tuple[int, PoolFile] | None = None
         self._home, self._stem, self._lasting = Path(), "", cache_dir is not None
-        if self._pooled and len(self):
+        if pool and len(self):
             self._home, self._stem = self._place(cache_dir)
             self._pool = 0, self._made(0)
 
     def __len__(self) -> int:
-        if self._watch is not None and asked_by() == "sampler":
+        if self._watch is not None and length_asked_by() == "sampler":
             self._watch.begin()
         return len(self.targets)
 
@@ -174,7 +178,7 @@ class SyntheticDataset(ItemDataset):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, Any]]:
-        """Several items at once: read in one go, or drawn in one call for each piece."""
+        """Several items at once: read in one go, or drawn in one call for each block."""
         at = self._checked(indices)
         if self._watch is not None:
             self._watch.see(at.tolist())
@@ -196,11 +200,11 @@ class SyntheticDataset(ItemDataset):
     @own_surroundings
     def _formed(self, stored: Array) -> list[Any]:
         """Samples in the form in which they are handed out; transforms then run in the caller's surroundings."""
-        return self.face(stored)
+        return self.item_format(stored)
 
-    def hand_out(self, face: Face, transform: Callable[[Any], Any] | None) -> None:
+    def hand_out(self, item_format: ItemFormat, transform: Callable[[Any], Any] | None) -> None:
         """Set how samples are handed out, and the transform that they go through."""
-        self.face, self.transform = face, transform
+        self.item_format, self.transform = item_format, transform
 
     def get_labels(self) -> IntArray:
         """`targets`, as samplers ask for them, such as ImbalancedDatasetSampler.
@@ -254,12 +258,9 @@ class SyntheticDataset(ItemDataset):
     def _renew(self, generation: int) -> None:
         if generation == self.generation:
             return
-        if self._pool is not None:
-            made = self._made(generation)
-            self._generation.fill_(generation)
-            self._pool = generation, made  # and the earlier file is removed
-        else:
-            self._generation.fill_(generation)
+        made = None if self._pool is None else self._made(generation)
+        self._generation.fill_(generation)
+        self._pool = None if made is None else (generation, made)  # and the earlier file is removed
 
     # ---- the samples -------------------------------------------------------------------------
 
@@ -272,7 +273,7 @@ class SyntheticDataset(ItemDataset):
         owner = np.searchsorted(self._starts, at, side="right") - 1
         for number in np.unique(owner).tolist():
             mine = owner == number
-            out[mine] = self._piece(number)[at[mine] - self._pieces[number].start]
+            out[mine] = self._block(number)[at[mine] - self._blocks[number].start]
         return out
 
     def _from_pool(self, at: IntArray) -> Array:
@@ -298,13 +299,13 @@ class SyntheticDataset(ItemDataset):
             self._pool = generation, PoolFile(self._path(generation))
         return self._pool[1]
 
-    def _piece(self, number: int) -> Array:
-        """A piece out of those kept, or drawn."""
+    def _block(self, number: int) -> Array:
+        """A block out of those kept, or drawn."""
         key = self.generation, number
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        rows = self._drawn(self._pieces[number], key[0])
+        rows = self._drawn(self._blocks[number], key[0])
         self._kept[key] = rows
         size = max(1, rows.nbytes)
         while len(self._kept) * size > KEPT_BYTES and len(self._kept) > 1:
@@ -312,32 +313,32 @@ class SyntheticDataset(ItemDataset):
         return rows
 
     @own_surroundings
-    def _drawn(self, piece: Piece, generation: int) -> Array:
-        if self._source is None:
+    def _drawn(self, block: DrawBlock, generation: int) -> Array:
+        if self._generators is None:
             raise InvalidParameterError(
                 "this SyntheticDataset is a copy made by pickling, which has no generator; call refresh or set_epoch "
                 "on the dataset that it is a copy of"
             )
-        seed = child_seed(self.seed, "generation", generation, "label", piece.code, "piece", piece.number)
-        samples, image = self._stored_form(piece.label, piece.size, seed)
+        seed = child_seed(self.seed, "generation", generation, "label", block.code, "piece", block.number)
+        samples, image = self._draw(block.label, block.size, seed)
         if (samples.shape[1:], samples.dtype, image) != (self.sample_shape, self.sample_dtype, self.is_image):
             raise InvalidDataError(
-                f"the generator's samples of {piece.label!r} have shape {samples.shape[1:]} and dtype {samples.dtype}, "
-                f"those of {self._pieces[0].label!r} shape {self.sample_shape} and dtype {self.sample_dtype}; the "
+                f"the generator's samples of {block.label!r} have shape {samples.shape[1:]} and dtype {samples.dtype}, "
+                f"those of {self._blocks[0].label!r} shape {self.sample_shape} and dtype {self.sample_dtype}; the "
                 "items of a dataset must agree"
             )
         return samples
 
     @own_surroundings
-    def _stored_form(self, label: Any, n: int, seed: int) -> tuple[Array, bool]:
-        assert self._source is not None
-        return stored_form(self._source.draw(label, n, seed), self._layout, self._source.shape_of(label))
+    def _draw(self, label: Any, n: int, seed: int) -> tuple[Array, bool]:
+        assert self._generators is not None
+        return stored_form(self._generators.draw(label, n, seed), self._layout, self._generators.shape_of(label))
 
     def _looked_at(self) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
         """Shape, dtype and nature of the samples, from one of them."""
-        if not self._pieces:
+        if not self._blocks:
             return (), np.dtype(np.float32), False
-        samples, image = self._stored_form(self._pieces[0].label, 1, child_seed(self.seed, "look"))
+        samples, image = self._draw(self._blocks[0].label, 1, child_seed(self.seed, "look"))
         return samples.shape[1:], samples.dtype, image
 
     # ---- the pool ----------------------------------------------------------------------------
@@ -359,7 +360,7 @@ class SyntheticDataset(ItemDataset):
         )
         for code, (label, n) in enumerate(self.counts.items()):
             if n:
-                print_.update(self._stored_form(label, 2, child_seed(self.seed, "print", code))[0].tobytes())
+                print_.update(self._draw(label, 2, child_seed(self.seed, "print", code))[0].tobytes())
         return folder, f"ganaug-pool-{print_.hexdigest()[:16]}"
 
     def _path(self, generation: int) -> Path:
@@ -367,38 +368,32 @@ class SyntheticDataset(ItemDataset):
 
     def _made(self, generation: int) -> PoolFile:
         """The pool of a generation, written unless it is there."""
-        path, there = self._path(generation), False
-        if self._lasting and path.exists():
-            reason = unfit(path, (len(self), *self.sample_shape), self.sample_dtype)
-            there = reason is None
-            if reason:
-                warn(f"the pool {path} was damaged or altered ({reason}); its items are drawn again", DataWarning)
-        if not there:
-
-            def parts() -> Iterator[Array]:
-                return (self._drawn(piece, generation) for piece in self._pieces)
-
-            write_pool(path, (len(self), *self.sample_shape), self.sample_dtype, parts())
+        path, shape = self._path(generation), (len(self), *self.sample_shape)
+        found = self._lasting and path.exists()
+        reason = unfit(path, shape, self.sample_dtype) if found else None
+        if reason is not None:
+            warn(f"the pool {path} was damaged or altered ({reason}); its items are drawn again", DataWarning)
+        if reason is not None or not found:
+            parts = (self._drawn(block, generation) for block in self._blocks)
+            write_pool(path, shape, self.sample_dtype, parts)
         return PoolFile(path, temporary=not self._lasting)
 
     # ---- labels, indices, copies -------------------------------------------------------------
 
-    def _number(self, class_to_idx: Mapping[Any, int] | None) -> None:
-        """Set the targets and the names of the classes."""
-        assert self._source is not None
-        labels = list(self._source.labels or [])
+    def _set_targets(self, generators: ClassGenerators, class_to_idx: Mapping[Any, int] | None) -> None:
+        labels = list(generators.labels or [])
         if class_to_idx is None:
             whole = all(isinstance(label, int) for label in labels)
-            class_to_idx = {label: int(label) for label in labels} if whole else _in_order(labels)
-        class_to_idx = {self._source.called(label): target for label, target in class_to_idx.items()}
-        missing = [label for label in self.counts if label is not None and label not in class_to_idx]
+            order = labels if whole else sorted(labels, key=lambda label: (str(type(label)), label))
+            class_to_idx = {label: int(label) if whole else i for i, label in enumerate(order)}
+        numbers = {generators.label_of(label): target for label, target in class_to_idx.items()}
+        missing = [label for label in self.counts if label is not None and label not in numbers]
         if missing:
             raise InvalidParameterError(f"class_to_idx has no target for {', '.join(map(repr, missing))}")
-        targets = [-1 if label is None else class_to_idx[label] for label in self.counts]
+        targets = [-1 if label is None else numbers[label] for label in self.counts]
         self.targets: IntArray = np.repeat(np.array(targets, np.int64), list(self.counts.values()))
-        names = self._source.class_names
-        order = sorted(class_to_idx.items(), key=lambda pair: pair[1])
-        self.class_to_idx = {names.get(label, str(label)): int(i) for label, i in order}
+        by_target = sorted(numbers.items(), key=lambda pair: pair[1])
+        self.class_to_idx = {generators.class_names.get(label, str(label)): int(i) for label, i in by_target}
         self.classes = list(self.class_to_idx)
 
     def _checked(self, indices: Sequence[int]) -> IntArray:
@@ -408,16 +403,12 @@ class SyntheticDataset(ItemDataset):
         return np.where(at < 0, at + len(self), at)
 
     def __getstate__(self) -> dict[str, Any]:
-        # pieces that were kept are drawn again where they are needed
+        # blocks that were kept are drawn again where they are needed
         state = {**vars(self), "_kept": OrderedDict()}
         if self._pool is not None:
-            state["_source"] = None  # workers only read
+            state["_generators"] = None  # workers only read
         return state
 
     def extra_repr(self) -> str:
         """What VisionDataset's repr shows beside the length."""
         return f"Seed: {self.seed}\nGeneration: {self.generation}"
-
-
-def _in_order(labels: list[Any]) -> dict[Any, int]:
-    return {label: i for i, label in enumerate(sorted(labels, key=lambda label: (str(type(label)), label)))}

@@ -17,13 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
-from ganaug.transforms.bytes_of import fitted_to
-from ganaug.transforms.checks import integer, number
-from ganaug.transforms.classes import ClassNames
-from ganaug.transforms.pool import SamplePool
-from ganaug.transforms.sources import pool_at
+from ganaug.pools.formats import ByteImages, fitted_to
+from ganaug.pools.pool import PoolLabels, SamplePool, pool_at
 from ganaug.transforms.workers import worker_seed
 from ganaug.utils.seeding import child_seed
+from ganaug.utils.validation import integer, number
 
 __all__ = ["SyntheticMix", "SyntheticSwap"]
 
@@ -65,7 +63,7 @@ _ImageOnlyTransform: Any = _imported().ImageOnlyTransform
 
 
 # No InitSchema: with one, albumentations turns an error in a parameter into a warning and takes the default.
-class _FromFile(_ImageOnlyTransform):
+class _PoolTransform(_ImageOnlyTransform):
     """What both transforms share."""
 
     def __init__(
@@ -90,7 +88,7 @@ class _FromFile(_ImageOnlyTransform):
             raise InvalidParameterError(
                 f"class_key={class_key!r} must name what holds the class: transform(image=..., label=...)"
             )
-        names = ClassNames(classes, missing)
+        names = PoolLabels(classes, missing)
         # every argument under its own name: that is how albumentations serialises
         self.path = os.fspath(path)
         self.class_key = class_key
@@ -160,7 +158,7 @@ class _FromFile(_ImageOnlyTransform):
         pool = self._known or self.preload()
         if synthetic >= len(pool):
             raise InvalidDataError(f"{self.path} has {len(pool)} images and number {synthetic} was to be replayed")
-        made = self._made(img, self._matched(pool.take(np.array([synthetic])), img), params)
+        made = self._replacement(img, self._matched(pool.take(np.array([synthetic])), img), params)
         return np.ascontiguousarray(made)
 
     # ---- own ------------------------------------------------------------------------------------
@@ -169,7 +167,9 @@ class _FromFile(_ImageOnlyTransform):
         return {}
 
     @abstractmethod
-    def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
+    def _replacement(
+        self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]
+    ) -> npt.NDArray[Any]:
         """What comes out, of an item's image and a synthetic one of its shape."""
 
     def _own_random(self) -> random.Random:
@@ -181,7 +181,7 @@ class _FromFile(_ImageOnlyTransform):
         own = worker_seed()
         return random.Random(drawn if own is None else child_seed(own, drawn))
 
-    def _matched(self, images: npt.NDArray[np.uint8], img: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _matched(self, images: ByteImages, img: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """One image of the pool (1, C, H, W) in the shape and dtype of the item."""
         if img.ndim not in (2, 3):
             raise InvalidDataError(f"the image has shape {img.shape}; it must be (H, W) or (H, W, C)")
@@ -204,7 +204,7 @@ class _FromFile(_ImageOnlyTransform):
         return {**self.__dict__, "_known": None}
 
 
-class SyntheticSwap(_FromFile):
+class SyntheticSwap(_PoolTransform):
     """Swap an image for a synthetic one of its class.
 
     ``transform(image=image, label=3)``, alone or in ``A.Compose``. Serialisable: ``A.to_dict``,
@@ -280,11 +280,13 @@ class SyntheticSwap(_FromFile):
     ) -> None:
         super().__init__(path, class_key, classes, missing, resize, pool_size, pool_seed, p)
 
-    def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
+    def _replacement(
+        self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]
+    ) -> npt.NDArray[Any]:
         return synthetic
 
 
-class SyntheticMix(_FromFile):
+class SyntheticMix(_PoolTransform):
     """Mix an image with a synthetic one of its class: ``w * real + (1 - w) * synthetic``.
 
     Parameters
@@ -339,7 +341,9 @@ class SyntheticMix(_FromFile):
     def _extra(self, rng: random.Random) -> dict[str, Any]:
         return {"weight": rng.betavariate(self.alpha, self.alpha)}
 
-    def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
+    def _replacement(
+        self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]
+    ) -> npt.NDArray[Any]:
         weight = params["weight"]
         mixed = weight * real.astype(np.float32) + (1 - weight) * synthetic.astype(np.float32)
         return (mixed if real.dtype.kind == "f" else np.rint(mixed)).astype(real.dtype)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch.utils.data import get_worker_info
 
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.transforms.bytes_of import ByteImages, check_range, check_values, to_bytes
-from ganaug.transforms.makers import counts_of, makers_of, plain_label
-from ganaug.transforms.storage import read_pool, write_pool
+from ganaug.exceptions import InvalidDataError, InvalidTypeError
+from ganaug.pools.formats import ByteImages, Label, check_values, checked_range, plain_label, to_bytes
+from ganaug.pools.storage import is_pool_file, read_images, write_images
+from ganaug.utils import validation
+from ganaug.utils.files import checked_path, path_error
 from ganaug.utils.isolation import own_surroundings
 from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
-__all__ = ["SamplePool"]
+__all__ = ["PoolLabels", "SamplePool", "as_pool", "pool_at"]
 
 LAYOUTS = ("auto", "NCHW", "NHWC")
+MISSING = ("error", "keep")
 
 # Images asked of the generator at once: its floats must fit into memory, the pool's bytes may be a file.
 _AT_ONCE = 512
@@ -149,27 +153,25 @@ class SamplePool:
         >>> SamplePool.generate(Stripes(), 5).counts
         array([5, 5])
         """
-        if layout not in LAYOUTS:
-            raise InvalidParameterError(f"layout={layout!r} is unknown; choose one of: {', '.join(map(repr, LAYOUTS))}")
-        makers = makers_of(generator, labels)
-        bounds = check_range(value_range)
-        from ganaug.encoding.profiles import class_names as class_names_of  # a worker needs none of what that imports
+        # a worker that only opens a pool needs neither scikit-learn nor pandas
+        from ganaug.encoding.profiles import class_names as known_names
+        from ganaug.pools.generators import counts_of, draw_samples, generators_of
 
+        validation.choice("layout", layout, LAYOUTS)
+        generators = generators_of(generator, labels)
+        bounds = checked_range(value_range)
         names: dict[Any, str] = {}
-        for label, maker in makers.items():
-            names |= {own: name for own, name in class_names_of(maker).items() if own == label}
-            check_values(maker, bounds)
-        wanted = counts_of(n, list(makers))
+        for label, one in generators.items():
+            names |= {own: name for own, name in known_names(one).items() if own == label}
+            check_values(one, bounds)
         base = root_seed(seed)
         parts, named = [], []
-        for label, count in wanted.items():
-            maker = makers[label]
-            shape = getattr(getattr(maker, "codec_", None), "shape", None)
+        for label, count in counts_of(n, list(generators)).items():
+            shape = getattr(getattr(generators[label], "codec_", None), "shape", None)
             for start in range(0, count, _AT_ONCE):
                 size = min(_AT_ONCE, count - start)
-                # 32 bits: a generator of another library may take no more
                 own = child_seed(base, "pool", str(label), start) % 2**32
-                drawn, _ = maker.sample(size, label=label, random_state=own)
+                drawn = draw_samples(generators[label], size, own, label, label=label)
                 parts.append(to_bytes(drawn, shape=shape, layout=layout, value_range=bounds))
                 named += [label] * size
         shapes = sorted({part.shape[1:] for part in parts})
@@ -196,7 +198,7 @@ class SamplePool:
         ModelFileError
             If the file is missing, truncated or something else.
         """
-        found, images, labels = read_pool(path)
+        found, images, labels = read_images(path)
         names = None if labels.dtype.names is None else dict(zip(labels["label"], labels["name"].tolist(), strict=True))
         pool = cls(images, labels if names is None else labels["label"], names)
         pool.path = found
@@ -238,7 +240,7 @@ class SamplePool:
         labels = [label for label, count in zip(self.labels, self.counts, strict=True) for _ in range(count)]
         whole = len(self.class_names) == len(self.labels)
         names = [self.class_names[label] for label in labels] if whole else None
-        return SamplePool.open(write_pool(path, self._images, labels, self._order, names))
+        return SamplePool.open(write_images(path, self._images, labels, self._order, names))
 
     def code(self, label: Any) -> int | None:
         """The place of a class in `labels`, or None if the pool has no image of it."""
@@ -295,6 +297,117 @@ class SamplePool:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "_images" not in state:
-            found, images, labels = read_pool(state["path"], trusted=True)  # the parent has compared its checksum
+            found, images, labels = read_images(state["path"], trusted=True)  # the parent has compared its checksum
             state = {**SamplePool(images, labels).__dict__, "path": found}
         self.__dict__.update(state)
+
+
+class PoolLabels:
+    """Translates labels of the data into classes of a pool, and back.
+
+    Parameters
+    ----------
+    classes : sequence or None
+        What the labels 0, 1, ... stand for; they are matched by name where the pool knows names too. None: labels
+        are the pool's own.
+    missing : {"error", "keep"}
+        What a label means of which the pool has no image: an error, or -1.
+    """
+
+    def __init__(self, classes: Sequence[Any] | None, missing: str) -> None:
+        if isinstance(classes, str):
+            raise InvalidTypeError(f"classes={classes!r} is a string; give the list of names, dataset.classes")
+        self.missing = validation.choice("missing", missing, MISSING)
+        self.classes = None if classes is None else [plain_label(name) for name in classes]
+
+    def check(self, pool: SamplePool) -> None:
+        """Refuse a pool of other classes."""
+        if self.classes is None:
+            return
+        named = [pool.class_names.get(label, label) for label in pool.labels]
+        strange = [name for name in named if name not in self.classes]
+        if strange and not any(isinstance(name, str) for name in named) and isinstance(self.classes[0], str):
+            raise InvalidDataError(
+                f"the generator makes {', '.join(map(repr, strange[:5]))} and does not know what these classes are "
+                "called, so that classes= cannot be matched with them; leave it out if the batches' labels are these "
+                "numbers, or fit the generator on a dataset with .classes"
+            )
+        if strange:
+            raise InvalidDataError(
+                f"the generator makes {', '.join(map(repr, strange[:5]))}, and classes= has only "
+                f"{', '.join(map(repr, self.classes[:10]))}: it was trained on other classes"
+            )
+
+    def code(self, label: Any, pool: SamplePool) -> int:
+        """The pool's code of a label; -1 if it has no image of it and that is fine."""
+        name = plain_label(label)
+        if self.classes is not None and not isinstance(name, str):
+            if not 0 <= name < len(self.classes):
+                raise InvalidDataError(f"label {name!r} has no name among the {len(self.classes)} of classes=")
+            name = self.classes[int(name)]
+        code = pool.code_of(name)
+        if code is not None:
+            return code
+        if self.missing == "keep":
+            return -1
+        known = ", ".join(repr(pool.class_names.get(label, label)) for label in pool.labels[:10])
+        known += ", ..." if len(pool.labels) > 10 else ""
+        hint = 'give missing="keep" to leave its images real'
+        if self.classes is None and not isinstance(name, str) and isinstance(pool.labels[0], str):
+            hint = "give classes=dataset.classes"
+        raise InvalidDataError(f"the pool has no images of class {name!r}, only of {known}; {hint}")
+
+    def batch_label(self, label: Label, pool: SamplePool) -> int:
+        """The integer that stands for a class of the pool in a batch."""
+        if self.classes is not None:
+            return self.classes.index(pool.class_names.get(label, label))
+        if isinstance(label, int):
+            return int(label)
+        raise InvalidDataError(f"class {label!r} has no number; give classes=dataset.classes")
+
+
+def as_pool(source: Any, size: int, seed: int | None) -> SamplePool:
+    """The pool that a transform draws from.
+
+    Parameters
+    ----------
+    source : SamplePool, fitted generator, dict of label to generator, str or path-like
+        A path may be that of a saved pool or of a saved generator.
+    size, seed
+        Images of each class and the seed, if a generator has to draw them.
+    """
+    if isinstance(source, SamplePool):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return pool_at(source, size, seed)
+    if callable(getattr(source, "sample", None)) or isinstance(source, Mapping):
+        return SamplePool.generate(source, size, seed=seed)
+    raise InvalidTypeError(
+        f"source is a {type(source).__name__}; give a fitted generator, a SamplePool, or the path of a saved one"
+    )
+
+
+def pool_at(path: str | os.PathLike[str], size: int, seed: int | None) -> SamplePool:
+    """The pool of a file, opened or drawn once in each process and kept until the file changes."""
+    found = os.path.realpath(checked_path(path))
+    try:
+        status = os.stat(found)
+    except OSError as error:
+        raise path_error(error, f"could not read {found}") from error
+    return _pool_at(found, size, seed, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4)
+def _pool_at(path: str, size: int, seed: int | None, changed: int, length: int) -> SamplePool:
+    if is_pool_file(checked_path(path)):
+        return SamplePool.open(path)
+    return SamplePool.generate(_load(path), size, seed=seed)
+
+
+def _load(path: str) -> Any:
+    from ganaug.estimators import load  # here, because a worker that only opens a pool needs none of it
+
+    generator: Any = load(path)
+    if get_worker_info() is not None and "device" in generator.get_params():
+        generator.set_params(device="cpu")  # a forked process cannot use the GPU of its parent
+    return generator
