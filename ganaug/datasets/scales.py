@@ -89,7 +89,7 @@ class _ScaleOfClass:
         self.dataset, self.synthetic, self.real, self.profile, self.items = dataset, synthetic, real, profile, items
 
     def difference(self, own: bool) -> str | None:
-        """Why the scales differ, or None; ``own``: of what the real dataset's transform is given, where both have it."""
+        """Why the scales differ, or None; ``own``: of what the real dataset's transform is given, which both have."""
         synthetic, sample = self.synthetic, self.real.sample
         if own and self.profile is None and synthetic.sample_dtype.kind != "f":
             return None

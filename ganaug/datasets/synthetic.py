@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from operator import index as as_index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ __all__ = ["ItemDataset", "SyntheticDataset"]
 
 # torchvision's base class; at run time it takes no parameters before torchvision 0.27 or so.
 if TYPE_CHECKING:
-    ItemDataset = VisionDataset[Any]
+    ItemDataset: TypeAlias = VisionDataset[Any]
 else:
     ItemDataset = VisionDataset
 

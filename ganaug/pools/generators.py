@@ -16,7 +16,7 @@ from ganaug.pools.formats import plain_label
 from ganaug.utils import validation
 from ganaug.utils.seeding import numpy_generator
 
-__all__ = ["ClassGenerators", "DrawBlock", "counts_of", "draw_blocks", "draw_samples", "generators_of"]
+__all__ = ["ClassGenerators", "DrawBlock", "counts_of", "draw_blocks", "generators_of"]
 
 # Labels listed in an error message.
 LISTED = 20
@@ -165,12 +165,38 @@ class ClassGenerators:
         return dict(zip(self.labels, drawn.tolist(), strict=True))
 
     def draw(self, label: Any, n: int, seed: int) -> Any:
-        """The samples of a label, in the generator's own container."""
-        label_given = label is not None
-        if self.is_dict:  # one that was fitted on the rows of this label alone takes none
-            label_given = getattr(self._of(label), "classes_", label) is not None
-        named = {"label": self._inner_labels.get(label, label)} if label_given else {}
-        return draw_samples(self._of(label), n, seed % 2**31, label, **named)
+        """The samples of a label, in the generator's own container.
+
+        Raises
+        ------
+        InvalidDataError
+            If it returns another number of samples.
+        InvalidParameterError
+            If it is not fitted, or is on a GPU that this process cannot use.
+        """
+        generator = self._of(label)
+        named = {} if label is None else {"label": self._inner_labels.get(label, label)}
+        if self.is_dict and getattr(generator, "classes_", label) is None:
+            named = {}  # fitted on the rows of this label alone
+        try:
+            # 31 bits: any library takes them
+            samples, _ = generator.sample(n, **named, random_state=seed % 2**31)
+        except NotFittedError as error:
+            raise _not_fitted(generator, "generator") from error
+        except RuntimeError as error:
+            if "re-initialize CUDA" not in str(error):
+                raise
+            raise InvalidParameterError(
+                "a generator on a GPU cannot be called in a forked worker; leave pool=True, so that the main process "
+                'calls it, or give the DataLoader multiprocessing_context="spawn"'
+            ) from error
+        found = samples.shape[0] if hasattr(samples, "shape") else len(samples)
+        if found != n:
+            raise InvalidDataError(
+                f"{type(generator).__name__}.sample returned {found} samples of {label!r} when asked for {n}; "
+                "mend the generator"
+            )
+        return samples
 
     def profile_of(self, label: Any) -> ValueProfile | None:
         """The values of the samples that the generator of a label was fitted on, if it knows them."""
@@ -194,47 +220,6 @@ class ClassGenerators:
         return self.generator[label] if self.is_dict else self.generator
 
 
-def draw_samples(generator: Any, n: int, seed: int, shown: Any, **named: Any) -> Any:
-    """What ``generator.sample`` returns, checked.
-
-    Parameters
-    ----------
-    generator : object
-        With ``sample``.
-    n, seed : int
-        How many samples, from which seed (of 31 or 32 bits: other libraries take no more).
-    shown : object
-        The label in messages.
-    **named
-        ``label=``, where the generator takes one.
-
-    Raises
-    ------
-    InvalidDataError
-        If it returns another number of samples.
-    InvalidParameterError
-        If it is not fitted, or is on a GPU that this process cannot use.
-    """
-    try:
-        samples, _ = generator.sample(n, **named, random_state=seed)
-    except NotFittedError as error:
-        raise _not_fitted(generator, "generator") from error
-    except RuntimeError as error:
-        if "re-initialize CUDA" not in str(error):
-            raise
-        raise InvalidParameterError(
-            "a generator on a GPU cannot be called in a forked worker; leave pool=True, so that the main process "
-            'calls it, or give the DataLoader multiprocessing_context="spawn"'
-        ) from error
-    found = samples.shape[0] if hasattr(samples, "shape") else len(samples)
-    if found != n:
-        raise InvalidDataError(
-            f"{type(generator).__name__}.sample returned {found} samples of {shown!r} when asked for {n}; "
-            "mend the generator"
-        )
-    return samples
-
-
 # ---- pools of images: every class, unless some are asked for ---------------------------------------
 
 
@@ -249,17 +234,14 @@ def generators_of(generator: Any, labels: Sequence[Any] | None) -> dict[Any, Any
                 "label to generator"
             )
     known = each if is_dict else getattr(generator, "classes_", None)
-    if known is None and labels is None:
+    if known is not None and not is_dict and hasattr(generator, "conditions_"):
+        known = [known[code] for code in generator.conditions_.sampled()]  # with a class in focus, it draws no other
+    known = labels if known is None else known
+    if known is None:
         raise InvalidDataError(
             f"the {type(generator).__name__} knows no classes: it is not fitted, or was fitted without labels; "
             "fit(X, y), or give labels= if it can sample them"
         )
-    if known is None:
-        known = labels
-    elif not is_dict and hasattr(
-        generator, "conditions_"
-    ):  # one with a class in focus, or a translator, draws no other
-        known = [known[code] for code in generator.conditions_.sampled()]
     found = {plain_label(label): each[label] if is_dict else generator for label in known}
     asked = list(found) if labels is None else [plain_label(label) for label in labels]
     strange = [label for label in asked if label not in found]

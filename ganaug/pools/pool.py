@@ -155,7 +155,7 @@ class SamplePool:
         """
         # a worker that only opens a pool needs neither scikit-learn nor pandas
         from ganaug.encoding.profiles import class_names as known_names
-        from ganaug.pools.generators import counts_of, draw_samples, generators_of
+        from ganaug.pools.generators import counts_of, generators_of
 
         validation.choice("layout", layout, LAYOUTS)
         generators = generators_of(generator, labels)
@@ -171,7 +171,7 @@ class SamplePool:
             for start in range(0, count, _AT_ONCE):
                 size = min(_AT_ONCE, count - start)
                 own = child_seed(base, "pool", str(label), start) % 2**32
-                drawn = draw_samples(generators[label], size, own, label, label=label)
+                drawn, _ = generators[label].sample(size, label=label, random_state=own)  # 32 bits: some take no more
                 parts.append(to_bytes(drawn, shape=shape, layout=layout, value_range=bounds))
                 named += [label] * size
         shapes = sorted({part.shape[1:] for part in parts})
