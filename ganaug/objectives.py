@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["OBJECTIVES", "PENALTIES", "Critic", "Objective", "slope_of"]
+__all__ = ["OBJECTIVES", "PENALTIES", "Critic", "Objective", "input_gradient_of"]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Critic = Callable[[Tensor], Tensor]
@@ -76,16 +76,16 @@ def relativistic_g(real: Tensor, fake: Tensor) -> Tensor:
 
 def _squared_slope(critic: Critic, points: Tensor) -> Tensor:
     """Squared norm of the critic's gradient at each point. (B, ...) -> (B,)."""
-    own = getattr(critic, "slope", None)  # a critic that knows its gradient better than autograd says so
-    slope = slope_of(critic, points) if own is None else own(points.detach())
-    return slope.flatten(1).square().sum(1)
+    own = getattr(critic, "input_gradient", None)  # a critic that knows its gradient better than autograd says so
+    gradient = input_gradient_of(critic, points) if own is None else own(points.detach())
+    return gradient.flatten(1).square().sum(1)
 
 
-def slope_of(critic: Critic, points: Tensor) -> Tensor:
+def input_gradient_of(critic: Critic, points: Tensor) -> Tensor:
     """The critic's gradient at each point, itself differentiable. (B, ...) -> (B, ...)."""
     points = points.detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-    return slope
+    (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return gradient
 
 
 def r1(critic: Critic, real: Tensor, fake: Tensor, generator: torch.Generator) -> Tensor:

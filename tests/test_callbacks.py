@@ -45,13 +45,13 @@ def sample_is_sound(fitted, X):
 # ------------------------------------------------------------------------------------------ the best snapshot
 
 
-def game(step, value):
+def train_state(step, value):
     flat = torch.full((3,), float(value))
     return types.SimpleNamespace(step=step, average=None, average_flat=flat)
 
 
 def event(step, value, looks=True, max_steps=100, record=None):
-    return Event(step, max_steps, 0.0, {"step": step} if record is None else record, game(step, value), looks)
+    return Event(step, max_steps, 0.0, {"step": step} if record is None else record, train_state(step, value), looks)
 
 
 def measured(*qualities, diversity=1.0):
@@ -72,7 +72,7 @@ def test_the_best_look_is_remembered():
 def test_a_snapshot_is_a_copy():
     best, seen = BestSnapshot(measured(0.5)), event(1, 7)
     best(seen)
-    seen.game.average_flat.zero_()
+    seen.train_state.average_flat.zero_()
     assert best.weights.tolist() == [7, 7, 7]
 
 
@@ -132,7 +132,7 @@ def test_the_generator_that_samples_is_the_best_one(data):
     weights = {}
 
     def keep(event):
-        weights[event.step] = event.game.average_flat.clone()
+        weights[event.step] = event.train_state.average_flat.clone()
 
     fitted = gan(callbacks=[keep], learning_rate=0.02).fit(*data)
     generator = fitted._networks(torch.device("cpu")).generator
@@ -191,10 +191,10 @@ def test_mode_collapse_is_seen_and_named(data, monkeypatch):
     """A generator that hardly looks at its noise."""
 
     def deaf(*args, **kw):
-        players = TABULAR_ARCHITECTURES["mlp"](*args, **kw)
-        forward = players.generator.forward
-        players.generator.forward = lambda z, labels, rng: forward(z * 0.01, labels, rng)
-        return players
+        pair = TABULAR_ARCHITECTURES["mlp"](*args, **kw)
+        forward = pair.generator.forward
+        pair.generator.forward = lambda z, labels, rng: forward(z * 0.01, labels, rng)
+        return pair
 
     monkeypatch.setitem(TABULAR_ARCHITECTURES, "deaf", deaf)
     with pytest.warns(

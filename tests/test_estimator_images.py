@@ -167,23 +167,23 @@ def test_parts_add_up_to_the_batch():
     """The gradient of a batch in parts is that of the whole: same data, same noise."""
     from ganaug.networks import IMAGE_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.training.gradients import parted, together
-    from ganaug.training.train_state import Game, Plan
+    from ganaug.training.gradients import reduce_gradients, split_batch
+    from ganaug.training.train_state import TrainConfig, TrainState
 
     rng = torch.Generator().manual_seed(0)
-    players = IMAGE_ARCHITECTURES["residual"]((1, 8, 8), 2, rng, channels=2, max_channels=4, latent_dim=4)
-    plan = Plan(9, 6, 1e-3, 1e-3, (0.0, 0.99), 0.5, 5.0, 1, 1.0, 9, 9, parts=3)
-    game = Game.start(players, plan)
+    pair = IMAGE_ARCHITECTURES["residual"]((1, 8, 8), 2, rng, channels=2, max_channels=4, latent_dim=4)
+    plan = TrainConfig(9, 6, 1e-3, 1e-3, (0.0, 0.99), 0.5, 5.0, 1, 1.0, 9, 9, parts=3)
+    train_state = TrainState.start(pair, plan)
     real, labels = torch.randn(7, 1, 8, 8, generator=rng), torch.arange(7) % 2
-    parts = parted(real, labels, 3, rng)
+    parts = split_batch(real, labels, 3, rng)
     assert [len(part.real) for part in parts] == [3, 2, 2] and sum(part.share for part in parts) == pytest.approx(1)
-    critic = game.discriminator.network
+    critic = train_state.discriminator.network
 
     def slope(x, y):
         loss = OBJECTIVES["hinge"].discriminator(critic(x, y), critic(-x, y))
-        return {"loss": loss.detach()}, game.discriminator.slope(loss.mean())
+        return {"loss": loss.detach()}, train_state.discriminator.gradient_of(loss.mean())
 
-    record, gradient = together([slope(part.real, part.labels) for part in parts], parts)
+    record, gradient = reduce_gradients([slope(part.real, part.labels) for part in parts], parts)
     whole, expected = slope(real, labels)
     torch.testing.assert_close(gradient, expected)
     torch.testing.assert_close(record["loss"], whole["loss"])
@@ -328,8 +328,8 @@ def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):
 
     plans = []
     play = base.play
-    monkeypatch.setattr(base, "play", lambda game, table, objective, plan, **k: plans.append(plan) or play(
-        game, table, objective, plan, **k))  # fmt: skip
+    monkeypatch.setattr(base, "play", lambda train_state, table, objective, plan, **k: plans.append(plan) or play(
+        train_state, table, objective, plan, **k))  # fmt: skip
     X, y = images()
     for steps, augment in ((2, "auto"), (2, ["cutout"]), (2, None)):
         gan(max_steps=steps, augment=augment).fit(X, y)

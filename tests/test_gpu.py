@@ -14,19 +14,19 @@ from ganaug import GANOversampler, ImageGAN, ImageTranslator, SeriesGAN, Tabular
 from ganaug.augmentation import diff_augment, direct
 from ganaug.datasets import BlendedDataset
 from ganaug.networks import IMAGE_ARCHITECTURES, TABULAR_ARCHITECTURES
-from ganaug.networks.base import Players
+from ganaug.networks.base import NetworkPair
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import fastest
-from ganaug.training.cuda_graphs import UNRECORDED, Deck, Replayed, Tape, can_be_replayed
-from ganaug.training.gradients import parted
+from ganaug.training.cuda_graphs import UNRECORDED, CapturedFunction, CaptureMemory, ReplayedGradients, can_be_captured
+from ganaug.training.gradients import split_batch
 from ganaug.training.loop import train
-from ganaug.training.train_state import Game, Plan, Table
+from ganaug.training.train_state import Table, TrainConfig, TrainState
 from ganaug.utils.types import Block
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 GPU = torch.device("cuda")
-PLAN = Plan(
+PLAN = TrainConfig(
     max_steps=24, batch_size=1024, learning_rate=1e-3, discriminator_learning_rate=1e-3, betas=(0.0, 0.99),
     decay_from=0.5, ema_half_life=5.0, penalty_every=4, penalty_scale=1.0, log_every=1, look_every=3,
 )  # fmt: skip
@@ -43,35 +43,35 @@ def rng(seed=0, device=GPU):
 def images(architecture="residual", conditioning="projection", shape=(3, 16, 16)):
     """Players of pictures on the GPU, and pictures."""
     build = IMAGE_ARCHITECTURES[architecture]
-    players = build(
+    pair = build(
         shape, 2, rng(0, "cpu"), bounded=True, channels=8, max_channels=16, latent_dim=16, conditioning=conditioning
     )
-    placed = Players(*(network.to(GPU, memory_format=torch.channels_last) for network in players))
+    placed = NetworkPair(*(network.to(GPU, memory_format=torch.channels_last) for network in pair))
     x = torch.rand(64, *shape, generator=rng(1, "cpu")) * 2 - 1
     return placed, x.to(GPU)
 
 
 def rows():
-    players = TABULAR_ARCHITECTURES["mlp"](
+    pair = TABULAR_ARCHITECTURES["mlp"](
         [Block("scalar", 0, 3), Block("onehot", 3, 6)], 2, rng(0, "cpu"), width=16, depth=1, latent_dim=8
     )
     x = torch.randn(64, 6, generator=rng(1, "cpu"))
-    return Players(*(network.to(GPU) for network in players)), x.to(GPU)
+    return NetworkPair(*(network.to(GPU) for network in pair)), x.to(GPU)
 
 
-def played(players, x, the_plan, objective="relativistic"):
+def played(pair, x, the_plan, objective="relativistic"):
     """The history of a training, and how far the weights of both players went."""
     labels = torch.arange(len(x), device=GPU) % 2
-    game = Game.start(players, the_plan)
-    before = game.generator.flat.clone(), game.discriminator.flat.clone()
+    train_state = TrainState.start(pair, the_plan)
+    before = train_state.generator.flat.clone(), train_state.discriminator.flat.clone()
     table = Table(x, labels, torch.tensor([0.5, 0.5], device=GPU))
-    history, _ = train(game, table, OBJECTIVES[objective], the_plan, [], rng(2))
-    return history, game.generator.flat - before[0], game.discriminator.flat - before[1]
+    history, _ = train(train_state, table, OBJECTIVES[objective], the_plan, [], rng(2))
+    return history, train_state.generator.flat - before[0], train_state.discriminator.flat - before[1]
 
 
 def alike(make, the_plan, objective="relativistic"):
     """A training that is replayed goes where one goes that is not; batches are so large that noise matters little."""
-    assert can_be_replayed(the_plan, GPU) and the_plan.max_steps > 4 * UNRECORDED + 8
+    assert can_be_captured(the_plan, GPU) and the_plan.max_steps > 4 * UNRECORDED + 8
     plain = played(*make(), the_plan, objective)
     replayed = played(*make(), dataclasses.replace(the_plan, replays=True), objective)
     for one, other in zip(plain[0], replayed[0], strict=True):
@@ -114,20 +114,22 @@ def test_changes_come_and_go():
             return done
 
     spy = Spy(pipe.changes, pipe.probability, pipe.ramp, pipe.fade)
-    replayed = Replayed(plan(pipe=spy, replays=True), GPU)
-    players, x = images()
-    game, own = Game.start(players, PLAN), rng(3)
-    game.step = 1
+    replayed = ReplayedGradients(plan(pipe=spy, replays=True), GPU)
+    pair, x = images()
+    train_state, own = TrainState.start(pair, PLAN), rng(3)
+    train_state.step = 1
     for progress in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.9):
-        (part,) = parted(x[:16], torch.zeros(16, dtype=torch.long, device=GPU), 1, own)
-        replayed.discriminator(game, OBJECTIVES["relativistic"], part, replayed.plan, progress)
+        (part,) = split_batch(x[:16], torch.zeros(16, dtype=torch.long, device=GPU), 1, own)
+        replayed.discriminator(train_state, OBJECTIVES["relativistic"], part, replayed.plan, progress)
         last = bool(seen[-1])  # of a recording, what it wrote there this time
         assert last == (progress not in (0.0, 0.9))
 
 
 def test_a_tape_is_its_function():
-    deck, x, y = Deck(GPU), torch.zeros(1000, device=GPU), torch.ones(1, device=GPU)
-    tape = Tape(lambda: (2 * x + y, torch.empty_like(x).normal_(generator=own)), (x, y), own := rng(5), deck)
+    deck, x, y = CaptureMemory(GPU), torch.zeros(1000, device=GPU), torch.ones(1, device=GPU)
+    tape = CapturedFunction(
+        lambda: (2 * x + y, torch.empty_like(x).normal_(generator=own)), (x, y), own := rng(5), deck
+    )
     noises = []
     for turn in range(UNRECORDED + 5):
         doubled, noise = tape(torch.full((1000,), float(turn)), torch.tensor([0.5]))
@@ -144,7 +146,7 @@ def test_a_recording_survives_garbage():
     """Graphs that nobody needs any more are given back while others are recorded."""
     for _ in range(8):
         played(*rows(), plan(replays=True, batch_size=16))
-        circle = [Tape(lambda: torch.ones(2, device=GPU), (), rng(), Deck(GPU)) for _ in range(20)]
+        circle = [CapturedFunction(lambda: torch.ones(2, device=GPU), (), rng(), CaptureMemory(GPU)) for _ in range(20)]
         for tape in circle:
             for _ in range(UNRECORDED + 1):
                 tape()
@@ -160,15 +162,15 @@ def test_in_half_precision():
 
 def test_random_numbers_differ_from_step_to_step():
     """A recording that replayed its noise too would see the same fakes in every step."""
-    players, x = rows()
+    pair, x = rows()
     the_plan = plan(replays=True)
-    game, seen = Game.start(players, the_plan), []
-    replayed, own = Replayed(the_plan, GPU), rng(3)
+    train_state, seen = TrainState.start(pair, the_plan), []
+    replayed, own = ReplayedGradients(the_plan, GPU), rng(3)
     labels = torch.zeros(16, dtype=torch.long, device=GPU)
     for _ in range(UNRECORDED + 4):
-        game.step = 1
-        (part,) = parted(x[:16], labels, 1, own)
-        record, _ = replayed.discriminator(game, OBJECTIVES["relativistic"], part, the_plan, 0.5)
+        train_state.step = 1
+        (part,) = split_batch(x[:16], labels, 1, own)
+        record, _ = replayed.discriminator(train_state, OBJECTIVES["relativistic"], part, the_plan, 0.5)
         seen.append(record["fake_logit"].clone())
     assert len({tuple(logits.tolist()) for logits in seen}) == len(seen)
 
@@ -180,9 +182,9 @@ def test_no_global_generator_is_touched():
 
 
 def test_a_pipe_of_ones_own_is_not_replayed():
-    assert not can_be_replayed(plan(pipe=lambda x, progress, rng: x), GPU)
-    assert not can_be_replayed(plan(parts=2), GPU)
-    assert not can_be_replayed(plan(pipe=direct), torch.device("cpu"))
+    assert not can_be_captured(plan(pipe=lambda x, progress, rng: x), GPU)
+    assert not can_be_captured(plan(parts=2), GPU)
+    assert not can_be_captured(plan(pipe=direct), torch.device("cpu"))
 
 
 def test_parts_of_a_batch():

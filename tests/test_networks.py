@@ -20,7 +20,7 @@ def rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def players(blocks=BLOCKS, n_classes=3, seed=0, architecture="mlp", **kw):
+def pair(blocks=BLOCKS, n_classes=3, seed=0, architecture="mlp", **kw):
     return TABULAR_ARCHITECTURES[architecture](blocks, n_classes, rng(seed), **{"width": 16, "depth": 2, **kw})
 
 
@@ -36,7 +36,7 @@ conditionings = pytest.mark.parametrize("conditioning", CONDITIONINGS)
 @architectures
 @conditionings
 def test_shapes(architecture, conditioning):
-    generator, discriminator = players(architecture=architecture, conditioning=conditioning, latent_dim=7)
+    generator, discriminator = pair(architecture=architecture, conditioning=conditioning, latent_dim=7)
     z, labels = batch(latent_dim=7)
     fake = generator(z, labels, rng())
     assert generator.latent_dim == 7 and fake.shape == (40, WIDTH)
@@ -48,7 +48,7 @@ def test_shapes(architecture, conditioning):
 
 @architectures
 def test_every_group_is_a_distribution_and_scalars_are_free(architecture):
-    fake = players(architecture=architecture).generator(*batch(), rng()).detach()
+    fake = pair(architecture=architecture).generator(*batch(), rng()).detach()
     for block in GROUPS:
         group = fake[:, block.start : block.stop]
         assert (group >= 0).all()
@@ -59,7 +59,7 @@ def test_every_group_is_a_distribution_and_scalars_are_free(architecture):
 
 def test_groups_follow_their_logits():
     """Gumbel-softmax draws a state as often as softmax says."""
-    heads = players().generator.heads
+    heads = pair().generator.heads
     raw = torch.zeros(20_000, WIDTH)
     raw[:, 3], raw[:, 7], raw[:, 11] = 2.0, 1.0, -1.0
     hot = heads(raw, rng())
@@ -71,7 +71,7 @@ def test_groups_follow_their_logits():
 @pytest.mark.parametrize("blocks", [[Block("scalar", 0, 3)], [Block("onehot", 0, 4)], []])
 def test_tables_of_one_kind_and_of_no_columns(blocks):
     width = max((b.stop for b in blocks), default=0)
-    generator, discriminator = players(blocks)
+    generator, discriminator = pair(blocks)
     z, labels = batch()
     fake = generator(z, labels, rng())
     assert fake.shape == (40, width) and torch.isfinite(discriminator(fake, labels)).all()
@@ -80,7 +80,7 @@ def test_tables_of_one_kind_and_of_no_columns(blocks):
 @architectures
 def test_a_row_depends_on_its_own_noise_and_class_alone(architecture):
     """No batch statistics: neighbours in the batch change nothing, and training mode changes nothing."""
-    generator, discriminator = players([Block("scalar", 0, 5)], architecture=architecture)
+    generator, discriminator = pair([Block("scalar", 0, 5)], architecture=architecture)
     z, labels = batch()
     whole = generator(z, labels, rng())
     torch.testing.assert_close(whole[:3], generator(z[:3], labels[:3], rng()), rtol=1e-5, atol=1e-5)
@@ -94,7 +94,7 @@ def test_a_row_depends_on_its_own_noise_and_class_alone(architecture):
 @architectures
 @conditionings
 def test_the_class_matters_to_both_players(architecture, conditioning):
-    generator, discriminator = players(architecture=architecture, conditioning=conditioning)
+    generator, discriminator = pair(architecture=architecture, conditioning=conditioning)
     z, _ = batch()
     ones, twos = torch.ones(40, dtype=torch.long), torch.full((40,), 2)
     assert not torch.allclose(generator(z, ones, rng()), generator(z, twos, rng()), atol=0.01)
@@ -110,7 +110,7 @@ def test_the_class_matters_to_both_players(architecture, conditioning):
 
 
 def test_projection_is_its_equation():
-    discriminator = players(conditioning="projection").discriminator
+    discriminator = pair(conditioning="projection").discriminator
     rows, labels = torch.randn(9, WIDTH, generator=rng()), batch(9)[1]
     h, head = discriminator.features(rows, labels), discriminator.head
     expected = [head.logit.bias[0] + (head.logit.weight[0] + head.classes[y]) @ h[i] for i, y in enumerate(labels)]
@@ -120,7 +120,7 @@ def test_projection_is_its_equation():
 @architectures
 @conditionings
 def test_every_parameter_is_taught(architecture, conditioning):
-    generator, discriminator = players(architecture=architecture, conditioning=conditioning)
+    generator, discriminator = pair(architecture=architecture, conditioning=conditioning)
     z, labels = batch(200)
     fake = generator(z, labels, rng())
     loss = discriminator(fake, labels).square().mean()
@@ -135,7 +135,7 @@ def test_every_parameter_is_taught(architecture, conditioning):
 @conditionings
 def test_building_is_private_and_repeats(architecture, conditioning, global_state):
     kw = {"architecture": architecture, "conditioning": conditioning}
-    one, same, other = players(**kw), players(**kw), players(seed=1, **kw)
+    one, same, other = pair(**kw), pair(**kw), pair(seed=1, **kw)
     for a, b, c in zip(one, same, other, strict=True):
         state, again, changed = a.state_dict(), b.state_dict(), c.state_dict()
         assert all(torch.equal(state[k], again[k]) for k in state)
@@ -147,7 +147,7 @@ def test_building_is_private_and_repeats(architecture, conditioning, global_stat
 
 def test_untrained_activations_keep_their_scale_with_depth():
     for depth in (1, 4, 12):
-        generator, discriminator = players(depth=depth, width=64)
+        generator, discriminator = pair(depth=depth, width=64)
         z, labels = batch(500)
         features = discriminator.features(torch.randn(500, WIDTH, generator=rng()), labels)
         hidden = generator.body(generator.first(z) + generator.classes[labels])
@@ -158,9 +158,9 @@ def test_untrained_activations_keep_their_scale_with_depth():
 @conditionings
 def test_the_slope_in_closed_form_is_autograds(architecture, conditioning):
     """So is its derivative with respect to the weights, which the penalty needs."""
-    network = players(architecture=architecture, conditioning=conditioning).discriminator.double()
+    network = pair(architecture=architecture, conditioning=conditioning).discriminator.double()
     x, labels = torch.randn(30, WIDTH, generator=rng(2), dtype=torch.float64), torch.arange(30) % 3
-    known, found = network.slope(x, labels), DiscriminatorNetwork.slope(network, x, labels)
+    known, found = network.input_gradient(x, labels), DiscriminatorNetwork.input_gradient(network, x, labels)
     torch.testing.assert_close(known, found)
     weights = list(network.parameters())
     for one, other in zip(

@@ -12,8 +12,8 @@ from ganaug.exceptions import InvalidParameterError
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES
 from ganaug.networks.convolutions import Convolution, activate, convolve, enlarge, pyramid, shrink
 from ganaug.objectives import OBJECTIVES
-from ganaug.training.loop import play_step
-from ganaug.training.train_state import Game, Plan
+from ganaug.training.loop import train_step
+from ganaug.training.train_state import TrainConfig, TrainState
 
 SHAPES = [
     (1, 8, 8), (3, 28, 28), (2, 20, 36), (1, 31, 50), (1, 8, 65), (4, 15, 9), (1, 5, 6),
@@ -30,7 +30,7 @@ def rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def players(architecture, shape=(2, 11, 14), n_classes=3, seed=0, **kw):
+def pair(architecture, shape=(2, 11, 14), n_classes=3, seed=0, **kw):
     return IMAGE_ARCHITECTURES[architecture](shape, n_classes, rng(seed), **{**SMALL, **kw})
 
 
@@ -45,7 +45,7 @@ def plan(**kw):
         "betas": (0.0, 0.99), "decay_from": 0.5, "ema_half_life": 5.0, "penalty_every": 1, "penalty_scale": 1.0,
         "log_every": 50, "look_every": 50,
     }  # fmt: skip
-    return Plan(**{**numbers, **kw})
+    return TrainConfig(**{**numbers, **kw})
 
 
 # ------------------------------------------------------------------------------------------------ sizes
@@ -68,19 +68,19 @@ def test_axes_stop_on_their_own_and_widths_double_up_to_the_most():
 @pytest.mark.parametrize("shape", [(28,), (1, 2, 3, 4, 5), (0, 8, 8), (1, 0)])
 def test_a_shape_that_is_none_is_refused(architecture, shape):
     with pytest.raises(InvalidParameterError, match="shape="):
-        players(architecture, shape)
+        pair(architecture, shape)
 
 
 @architectures
 def test_widths_that_are_none_are_refused(architecture):
     with pytest.raises(InvalidParameterError, match="channels=0"):
-        players(architecture, channels=0)
+        pair(architecture, channels=0)
 
 
 @architectures
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_shapes(architecture, shape):
-    generator, discriminator = players(architecture, shape)
+    generator, discriminator = pair(architecture, shape)
     z, labels = batch(4)
     fake = generator(z, labels, rng())
     assert generator.latent_dim == 5 and fake.shape == (4, *shape) and fake.dtype == torch.float32
@@ -91,7 +91,7 @@ def test_shapes(architecture, shape):
 
 @architectures
 def test_a_long_series_costs_levels_not_parameters(architecture):
-    short, long = (players(architecture, (1, n)) for n in (80, 5120))
+    short, long = (pair(architecture, (1, n)) for n in (80, 5120))
     for a, b in zip(short, long, strict=True):
         sizes = [sum(p.numel() for p in network.parameters()) for network in (a, b)]
         assert sizes[1] < 4 * sizes[0]
@@ -102,8 +102,8 @@ def test_a_long_series_costs_levels_not_parameters(architecture):
 @architectures
 def test_bounded_or_not(architecture):
     z, labels = batch(60)
-    inside = players(architecture).generator(50 * z, labels, rng())
-    outside = players(architecture, bounded=False).generator(50 * z, labels, rng())
+    inside = pair(architecture).generator(50 * z, labels, rng())
+    outside = pair(architecture, bounded=False).generator(50 * z, labels, rng())
     assert inside.abs().max() <= 1
     torch.testing.assert_close(torch.tanh(outside), inside)
 
@@ -141,7 +141,7 @@ def test_a_second_derivative_that_is_not_provided_is_an_error():
 
 def test_a_penalty_is_that_of_plain_torch():
     """The slope penalty's gradient in every weight of a discriminator, against torch's own derivatives."""
-    discriminator = players("residual", (1, 9, 12)).discriminator
+    discriminator = pair("residual", (1, 9, 12)).discriminator
     nudge(discriminator)  # the last convolution of each block leaves zero
     x, labels = torch.randn(4, 1, 9, 12, generator=rng()), torch.tensor([0, 1, 2, 0])
     parameters = list(discriminator.parameters())
@@ -205,7 +205,7 @@ def test_averages_and_interpolation(dims):
 @architectures
 @conditionings
 def test_every_parameter_is_taught(architecture, conditioning):
-    generator, discriminator = players(architecture, conditioning=conditioning)
+    generator, discriminator = pair(architecture, conditioning=conditioning)
     nudge(generator, discriminator)  # at the outset the zeros of residual blocks hide the layers before them
     z, labels = batch(30)
     fake = generator(z, labels, rng())
@@ -223,7 +223,7 @@ def test_every_parameter_is_taught(architecture, conditioning):
 @architectures
 @conditionings
 def test_the_class_matters_to_both_players(architecture, conditioning):
-    generator, discriminator = players(architecture, conditioning=conditioning)
+    generator, discriminator = pair(architecture, conditioning=conditioning)
     z, _ = batch()
     ones, twos = torch.ones(6, dtype=torch.long), torch.full((6,), 2)
     assert (generator(z, ones, rng()) - generator(z, twos, rng())).abs().mean() > 0.01
@@ -235,7 +235,7 @@ def test_the_class_matters_to_both_players(architecture, conditioning):
 
 
 def test_shared_levels_do_not_know_the_class():
-    generator = players("residual", (1, 32, 32), shared_levels=2).generator
+    generator = pair("residual", (1, 32, 32), shared_levels=2).generator
     z, _ = batch()
     seen = []
     for stack in generator.stacks:
@@ -245,27 +245,27 @@ def test_shared_levels_do_not_know_the_class():
     zero, one = seen[:4], seen[4:]
     assert [torch.equal(a, b) for a, b in zip(zero, one, strict=True)] == [True, True, False, False]
     with pytest.raises(InvalidParameterError, match="shared_levels=4.*4 resolutions"):
-        players("residual", (1, 32, 32), shared_levels=4)
+        pair("residual", (1, 32, 32), shared_levels=4)
 
 
 @pytest.mark.parametrize("blocks", [{"blocks": 0}, {"blocks": 2}, {"top_blocks": 0}, {"expansion": 0.1}], ids=str)
 def test_blocks_as_many_and_as_wide_as_asked(blocks):
     asked = {"blocks": 1, "top_blocks": 1, "expansion": 1.0} | blocks
-    for network in players("residual", (1, 28, 28), **blocks):
+    for network in pair("residual", (1, 28, 28), **blocks):
         counts = [len(stack) for stack in network.stacks]
         full = counts[-1] if hasattr(network, "latent_dim") else counts[0]
         assert full == asked["top_blocks"] and sum(counts) == 2 * asked["blocks"] + asked["top_blocks"]
         widths = {stack[0].middle.weight.shape[0] for stack in network.stacks if len(stack)}
         assert widths <= {max(1, round(asked["expansion"] * c)) for c in (4, 8)}
     z, labels = batch()
-    generator, discriminator = players("residual", (1, 28, 28), **blocks)
+    generator, discriminator = pair("residual", (1, 28, 28), **blocks)
     assert discriminator(generator(z, labels, rng()), labels).shape == (6,)
 
 
 @architectures
 @pytest.mark.parametrize("shape", [(2, 11, 14), (1, 40), (1, 8, 9, 4)], ids=str)
 def test_a_sample_depends_on_its_own_noise_and_class_alone(architecture, shape):
-    generator, discriminator = (network.eval() for network in players(architecture, shape))
+    generator, discriminator = (network.eval() for network in pair(architecture, shape))
     nudge(generator, discriminator)
     z, labels = batch(20)
     whole = generator(z, labels, rng())
@@ -280,7 +280,7 @@ def test_a_sample_depends_on_its_own_noise_and_class_alone(architecture, shape):
 @architectures
 @conditionings
 def test_building_and_sampling_are_private_and_repeat(architecture, conditioning, global_state):
-    one, same, other = (players(architecture, conditioning=conditioning, seed=seed) for seed in (0, 0, 1))
+    one, same, other = (pair(architecture, conditioning=conditioning, seed=seed) for seed in (0, 0, 1))
     for a, b, c in zip(one, same, other, strict=True):
         state, again, changed = a.state_dict(), b.state_dict(), c.state_dict()
         assert all(torch.equal(state[k], again[k]) for k in state)
@@ -293,7 +293,7 @@ def test_building_and_sampling_are_private_and_repeat(architecture, conditioning
 
 @architectures
 def test_samples_are_not_changed_in_place(architecture):
-    discriminator = players(architecture).discriminator
+    discriminator = pair(architecture).discriminator
     x = torch.randn(3, 2, 11, 14, generator=rng()).requires_grad_()
     before = x.detach().clone()
     discriminator(x, torch.tensor([0, 1, 2])).sum().backward()
@@ -303,7 +303,7 @@ def test_samples_are_not_changed_in_place(architecture):
 @architectures
 def test_untrained_activations_keep_their_scale(architecture):
     for shape in [(1, 16), (1, 500), (1, 16, 16), (1, 64, 64)]:
-        generator, discriminator = players(architecture, shape, channels=16, max_channels=64, bounded=False)
+        generator, discriminator = pair(architecture, shape, channels=16, max_channels=64, bounded=False)
         z, labels = batch(40)
         fake = generator(z, labels, rng())
         features = discriminator.features(fake / fake.std(), labels)  # white noise would average out
@@ -313,7 +313,7 @@ def test_untrained_activations_keep_their_scale(architecture):
 @architectures
 def test_half_precision_reaches_every_gradient(architecture):
     """bfloat16 under autocast: outputs and gradients near those of single precision, penalties included."""
-    generator, discriminator = players(architecture)
+    generator, discriminator = pair(architecture)
     z, labels = batch()
     x = torch.randn(6, 2, 11, 14, generator=rng())
 
@@ -352,7 +352,7 @@ def test_modulated_convolution_is_its_equation():
 
 
 def test_styles_mix_in_training_only_and_noise_has_an_effect():
-    generator = players("style", mixing=1.0).generator
+    generator = pair("style", mixing=1.0).generator
     z, labels = batch()
     styles = generator.train().styles(z, labels, rng())
     assert torch.equal(styles[0], generator.mapping(z, labels)) and not torch.equal(styles[0], styles[-1])
@@ -364,7 +364,7 @@ def test_styles_mix_in_training_only_and_noise_has_an_effect():
 
 
 def test_truncation_draws_samples_to_the_centre_of_their_class():
-    generator = players("style").generator.eval()
+    generator = pair("style").generator.eval()
     z, labels = batch(300)
     spreads = []
     for truncation in (1.0, 0.5, 0.0):
@@ -405,13 +405,13 @@ def test_two_classes_of_bars_are_learnt(architecture):
     """Untrained: 0.05 to 0.5 of the samples are of their class."""
     network = IMAGE_ARCHITECTURES[architecture]((1, 8, 8), 2, rng(), channels=8, max_channels=16, latent_dim=16)
     how = plan(max_steps=80, learning_rate=4e-3, discriminator_learning_rate=4e-3, batch_size=32, penalty_scale=0.2)
-    game, source = Game.start(network, how), rng(1)
-    before, _ = learnt(game.average)
+    train_state, source = TrainState.start(network, how), rng(1)
+    before, _ = learnt(train_state.average)
     for step in range(how.max_steps):
         real, labels = bars(how.batch_size, source)
-        play_step(game, OBJECTIVES["relativistic"], real, labels, how, step / how.max_steps, source)
-        game.average_flat.lerp_(game.generator.flat, 1 - 0.5 ** (1 / how.ema_half_life))
-        game.step += 1
-    after, fake = learnt(game.average)
+        train_step(train_state, OBJECTIVES["relativistic"], real, labels, how, step / how.max_steps, source)
+        train_state.average_flat.lerp_(train_state.generator.flat, 1 - 0.5 ** (1 / how.ema_half_life))
+        train_state.step += 1
+    after, fake = learnt(train_state.average)
     assert before < 0.6 and after > 0.9, (before, after)
     assert fake.std() > 0.4 and fake[::2].var(0).mean() > 0.05  # bars in several places

@@ -15,12 +15,12 @@ from ganaug.augmentation import diff_augment, direct
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
 from ganaug.training import cuda_graphs
-from ganaug.training.loop import cosine_tail, train
+from ganaug.training.loop import cosine_decay, train
 from ganaug.training.optimizer import flatten
-from ganaug.training.train_state import Game, Plan, Table, class_probabilities
+from ganaug.training.train_state import Table, TrainConfig, TrainState, class_probabilities
 from ganaug.utils.types import Block
 
-PLAN = Plan(
+PLAN = TrainConfig(
     max_steps=12, batch_size=8, learning_rate=1e-2, discriminator_learning_rate=1e-2, betas=(0.0, 0.99),
     decay_from=0.5, ema_half_life=5.0, penalty_every=2, penalty_scale=1.0, log_every=1, look_every=3,
 )  # fmt: skip
@@ -34,7 +34,7 @@ def rng(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def players(seed=0, n_classes=2):
+def pair(seed=0, n_classes=2):
     return TABULAR_ARCHITECTURES["mlp"]([Block("scalar", 0, 3)], n_classes, rng(seed), width=8, depth=1, latent_dim=4)
 
 
@@ -45,9 +45,9 @@ def table(n=40, n_classes=2, **kw):
 
 
 def play(the_plan=PLAN, watchers=(), objective="relativistic", seed=0, step=0):
-    game = Game.start(players(), the_plan, step)
-    history, reason = train(game, table(), OBJECTIVES[objective], the_plan, watchers, rng(seed))
-    return game, history, reason
+    train_state = TrainState.start(pair(), the_plan, step)
+    history, reason = train(train_state, table(), OBJECTIVES[objective], the_plan, watchers, rng(seed))
+    return train_state, history, reason
 
 
 # ------------------------------------------------------------------------------------------ batches
@@ -105,7 +105,7 @@ def test_class_probabilities(counts, power, expected):
 
 
 def test_flat_parameters_are_the_parameters():
-    generator = players().generator
+    generator = pair().generator
     before = [p.detach().clone() for p in generator.parameters()]
     flat = flatten(generator)
     assert flat.numel() == sum(p.numel() for p in before)
@@ -118,17 +118,17 @@ def test_flat_parameters_are_the_parameters():
 
 def test_one_vector_is_stepped_as_separate_parameters_would_be():
     """Adam on the flat vector is Adam on each parameter."""
-    game = Game.start(players(), PLAN)
-    twin = copy.deepcopy(players().generator)
+    train_state = TrainState.start(pair(), PLAN)
+    twin = copy.deepcopy(pair().generator)
     optimizer = torch.optim.Adam(twin.parameters(), lr=PLAN.learning_rate, betas=PLAN.betas)
     z, labels = torch.randn(8, 4, generator=rng()), torch.zeros(8, dtype=torch.long)
     for rate in (1.0, 0.5):
-        game.generator.descend(game.generator.network(z, labels, rng()).square().mean(), rate)
+        train_state.generator.step(train_state.generator.network(z, labels, rng()).square().mean(), rate)
         optimizer.param_groups[0]["lr"] = PLAN.learning_rate * rate
         optimizer.zero_grad()
         twin(z, labels, rng()).square().mean().backward()
         optimizer.step()
-    for a, b in zip(game.generator.network.parameters(), twin.parameters(), strict=True):
+    for a, b in zip(train_state.generator.network.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -138,8 +138,8 @@ def test_one_vector_is_stepped_as_separate_parameters_would_be():
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("steps", [1, 7])
 def test_the_budget_is_exact_and_every_row_is_whole(objective, steps):
-    game, history, reason = play(plan(max_steps=steps), objective=objective)
-    assert (game.step, reason) == (steps, "max_steps")
+    train_state, history, reason = play(plan(max_steps=steps), objective=objective)
+    assert (train_state.step, reason) == (steps, "max_steps")
     assert [row["step"] for row in history] == list(range(1, steps + 1))
     columns = {
         "step", "discriminator_loss", "real_logit", "fake_logit", "discriminator_gradient_norm", "generator_loss",
@@ -160,10 +160,10 @@ def test_the_average_is_its_recursion():
     states, kept = [], []
 
     def watch(event):
-        states.append(event.game.generator.flat.clone())
-        kept.append(event.game.average_flat.clone())
+        states.append(event.train_state.generator.flat.clone())
+        kept.append(event.train_state.average_flat.clone())
 
-    start = flatten(players().generator).clone()
+    start = flatten(pair().generator).clone()
     play(plan(max_steps=80), [watch])
     average = start
     for step, state in enumerate(states):
@@ -174,14 +174,14 @@ def test_the_average_is_its_recursion():
 
 
 def test_the_average_is_the_network_that_samples():
-    game, _, _ = play()
-    assert torch.equal(game.average_flat, torch.cat([p.reshape(-1) for p in game.average.parameters()]))
-    assert not game.average.training and not any(p.requires_grad for p in game.average.parameters())
+    train_state, _, _ = play()
+    assert torch.equal(train_state.average_flat, torch.cat([p.reshape(-1) for p in train_state.average.parameters()]))
+    assert not train_state.average.training and not any(p.requires_grad for p in train_state.average.parameters())
 
 
 def test_the_learning_rate_follows_its_schedule():
     rates = []
-    play(plan(max_steps=10), [lambda e: rates.append(e.game.generator.rate)])
+    play(plan(max_steps=10), [lambda e: rates.append(e.train_state.generator.rate)])
     expected = [1e-2 * (1 if k <= 5 else 0.5 * (1 + math.cos(math.pi * (k - 5) / 5))) for k in range(10)]
     np.testing.assert_allclose(rates, expected)
 
@@ -189,24 +189,24 @@ def test_the_learning_rate_follows_its_schedule():
 def test_a_later_fit_has_a_schedule_of_its_own():
     """Not the end of one long schedule, where nothing would be learnt any more."""
     rates = []
-    game, _, _ = play(plan(max_steps=110), [lambda e: rates.append(e.game.generator.rate)], step=100)
-    assert game.step == 110 and len(rates) == 10
+    train_state, _, _ = play(plan(max_steps=110), [lambda e: rates.append(e.train_state.generator.rate)], step=100)
+    assert train_state.step == 110 and len(rates) == 10
     assert rates[0] == 1e-2 and rates[-1] < 1e-2 / 5
 
 
 def test_cosine_tail():
-    assert cosine_tail(0.0, 0.5) == cosine_tail(0.5, 0.5) == 1.0
-    assert cosine_tail(0.75, 0.5) == pytest.approx(0.5)
-    assert cosine_tail(1.0, 0.5) == cosine_tail(7.0, 0.5) == pytest.approx(0.0)
-    assert cosine_tail(1.0, 1.0) == 1.0
+    assert cosine_decay(0.0, 0.5) == cosine_decay(0.5, 0.5) == 1.0
+    assert cosine_decay(0.75, 0.5) == pytest.approx(0.5)
+    assert cosine_decay(1.0, 0.5) == cosine_decay(7.0, 0.5) == pytest.approx(0.0)
+    assert cosine_decay(1.0, 1.0) == 1.0
 
 
 def test_the_clock_ends_it_and_the_schedule_follows_the_clock():
     rates = []
-    watch = lambda e: rates.append(e.game.generator.rate)  # noqa: E731
-    game, history, reason = play(plan(max_steps=10**6, max_time=0.3, log_every=10**5), [watch])
-    assert reason == "max_time" and game.step < 10**5
-    assert [row["step"] for row in history] == [game.step]  # an unplanned end is logged and looked at
+    watch = lambda e: rates.append(e.train_state.generator.rate)  # noqa: E731
+    train_state, history, reason = play(plan(max_steps=10**6, max_time=0.3, log_every=10**5), [watch])
+    assert reason == "max_time" and train_state.step < 10**5
+    assert [row["step"] for row in history] == [train_state.step]  # an unplanned end is logged and looked at
     assert rates == [pytest.approx(0.0, abs=1e-12)]
 
 
@@ -214,8 +214,8 @@ def test_a_watcher_ends_it_and_the_first_reason_counts():
     calls = []
     stop = lambda e: "enough" if e.step == 4 else None  # noqa: E731
     later = lambda e: calls.append(e.step) or ("too late" if e.step == 4 else None)  # noqa: E731
-    game, history, reason = play(watchers=[stop, later])
-    assert (game.step, reason, len(history)) == (4, "enough", 4)
+    train_state, history, reason = play(watchers=[stop, later])
+    assert (train_state.step, reason, len(history)) == (4, "enough", 4)
     assert calls == [1, 2, 3, 4]  # all of them see the last row
 
 
@@ -228,11 +228,11 @@ def test_the_generator_moves_less_often_if_the_objective_says_so():
     moved = []
 
     def watch(event):
-        moved.append(event.game.generator.flat.clone())
+        moved.append(event.train_state.generator.flat.clone())
 
     slow = dataclasses.replace(OBJECTIVES["hinge"], generator_every=3)
-    game = Game.start(players(), PLAN)
-    train(game, table(), slow, PLAN, [watch], rng())
+    train_state = TrainState.start(pair(), PLAN)
+    train(train_state, table(), slow, PLAN, [watch], rng())
     changes = [not torch.equal(a, b) for a, b in itertools.pairwise(moved)]
     assert changes == [(step % 3) == 0 for step in range(1, 12)]
 
@@ -245,7 +245,7 @@ def test_lazy_penalties_cost_what_they_would_each_step(monkeypatch):
         lambda critic, real, fake, rng: weights.append(1) or critic(real) * 0,
     )
     counted = dataclasses.replace(OBJECTIVES["hinge"], penalties={"counted": 1.0})
-    train(Game.start(players(), PLAN), table(), counted, plan(max_steps=12, penalty_every=4), [], rng())
+    train(TrainState.start(pair(), PLAN), table(), counted, plan(max_steps=12, penalty_every=4), [], rng())
     assert len(weights) == 3
 
 
@@ -257,7 +257,7 @@ def test_penalty_every_and_scale_multiply():
             OBJECTIVES["relativistic"], discriminator=lambda real, fake: 0 * (real - fake), penalties={"r1": 1.0}
         )
         one = plan(max_steps=1, penalty_every=every, penalty_scale=scale)
-        history, _ = train(Game.start(players(), one), table(), no_loss, one, [], rng())
+        history, _ = train(TrainState.start(pair(), one), table(), no_loss, one, [], rng())
         norms[every, scale] = history[0]["discriminator_gradient_norm"]
     assert norms[3, 1.0] == pytest.approx(3 * norms[1, 1.0]) and norms[1, 5.0] == pytest.approx(5 * norms[1, 1.0])
 
@@ -265,9 +265,9 @@ def test_penalty_every_and_scale_multiply():
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_same_seed_gives_the_same_weights(objective, global_state):
     one, other, third = (play(objective=objective, seed=s)[0] for s in (0, 0, 1))
-    for player in ("generator", "discriminator"):
-        assert torch.equal(getattr(one, player).flat, getattr(other, player).flat)
-        assert not torch.equal(getattr(one, player).flat, getattr(third, player).flat)
+    for optimizer in ("generator", "discriminator"):
+        assert torch.equal(getattr(one, optimizer).flat, getattr(other, optimizer).flat)
+        assert not torch.equal(getattr(one, optimizer).flat, getattr(third, optimizer).flat)
     assert torch.equal(one.average_flat, other.average_flat)
     global_state.assert_unchanged()
 
@@ -305,8 +305,8 @@ class TapeOfMemory:
 @pytest.mark.parametrize("pipe", ["direct", "changes"])
 def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, objective, pipe):
     """Here to the bit; `test_gpu.py` has the recordings themselves."""
-    monkeypatch.setattr(cuda_graphs, "Tape", TapeOfMemory)
-    monkeypatch.setattr(cuda_graphs, "Deck", lambda device: None)
+    monkeypatch.setattr(cuda_graphs, "CapturedFunction", TapeOfMemory)
+    monkeypatch.setattr(cuda_graphs, "CaptureMemory", lambda device: None)
     pipes = {"direct": direct, "changes": diff_augment(["scale"], ramp=0.0, fade=(1.0, 1.0))}
     own = plan(max_steps=11, penalty_every=4, pipe=pipes[pipe])
     plain, there = (play(dataclasses.replace(own, replays=how), objective=objective) for how in (False, True))

@@ -21,7 +21,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFile
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.threads import alone, one_thread, team
-from ganaug.training.cyclegan import CycleGame, CyclePlan, ImagePool, play_cycle, pull, shifted
+from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, ImagePool, pull, shifted, train_cycle
 from ganaug.utils.state import read_state, write_state
 
 BRIGHTER = 120
@@ -95,19 +95,19 @@ def test_the_history_tells_what_happened(fitted):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_plays(objective):
     rng = torch.Generator().manual_seed(0)
-    game, plan = game_and_plan(rng)
+    train_state, plan = game_and_plan(rng)
     batches = iter(lambda: torch.rand(4, 1, 8, 8, generator=rng), None)
-    before = game.generator.flat.clone()
-    history, reason = play_cycle(game, batches, batches, OBJECTIVES[objective], plan, [], rng)
+    before = train_state.generator.flat.clone()
+    history, reason = train_cycle(train_state, batches, batches, OBJECTIVES[objective], plan, [], rng)
     assert reason == "max_steps" and all(map(math.isfinite, history[-1].values()))
-    assert not torch.equal(before, game.generator.flat)
+    assert not torch.equal(before, train_state.generator.flat)
 
 
 # ------------------------------------------------------------------------------------------ the game
 
 
 def game_and_plan(rng, work=alone):
-    plan = CyclePlan(
+    plan = CycleTrainConfig(
         max_steps=3,
         learning_rate=1e-3,
         betas=(0.5, 0.99),
@@ -122,7 +122,7 @@ def game_and_plan(rng, work=alone):
         pipe=lambda x, progress, rng: shifted(x, 0.1, rng),
         team=work,
     )
-    return CycleGame.start(*cycle_players((1, 8, 8), rng, width=4, depth=1), plan), plan
+    return CycleTrainState.start(*cycle_players((1, 8, 8), rng, width=4, depth=1), plan), plan
 
 
 def test_it_matters_not_who_works_on_which_way():
@@ -130,10 +130,10 @@ def test_it_matters_not_who_works_on_which_way():
     for workers in (1, 2):
         rng = torch.Generator().manual_seed(0)
         with team(workers) as work:
-            game, plan = game_and_plan(rng, work)
+            train_state, plan = game_and_plan(rng, work)
             batches = iter(lambda rng=rng: torch.rand(4, 1, 8, 8, generator=rng), None)
-            play_cycle(game, batches, batches, OBJECTIVES["least-squares"], plan, [], rng)
-        results.append(game.average_flat)
+            train_cycle(train_state, batches, batches, OBJECTIVES["least-squares"], plan, [], rng)
+        results.append(train_state.average_flat)
     assert torch.equal(*results)
 
 

@@ -63,13 +63,13 @@ def trained(side, settings, replays):
     gan = ImageGAN(
         max_steps=TRAINING, callbacks=[watch], random_state=0, verbose=False, device="cuda", layout="NCHW", **settings
     )
-    kept = base.can_be_replayed
+    kept = base.can_be_captured
     if not replays:
-        base.can_be_replayed = lambda plan, device: False
+        base.can_be_captured = lambda plan, device: False
     try:
         gan.fit(X, y)
     finally:
-        base.can_be_replayed = kept
+        base.can_be_captured = kept
     return watch.rate()
 
 
@@ -79,27 +79,27 @@ def operations(side, settings):
 
     from ganaug import ImageGAN
     from ganaug.estimators.fitting import preset_channels
-    from ganaug.networks import IMAGE_ARCHITECTURES, Players
+    from ganaug.networks import IMAGE_ARCHITECTURES, NetworkPair
     from ganaug.objectives import OBJECTIVES
     from ganaug.runtime.threads import alone
-    from ganaug.training.loop import play_step
-    from ganaug.training.train_state import Game
+    from ganaug.training.loop import train_step
+    from ganaug.training.train_state import TrainState
 
     gan, device = ImageGAN(verbose=False, **settings), torch.device("cuda")
     plan = gan._numbers(gan._check_parameters(), 1000, TRAINING, device, alone)
     shape = (3, side, side)
     design = {**gan._design(), "channels": gan.channels or preset_channels(shape)}
     build = IMAGE_ARCHITECTURES[design.pop("architecture")]
-    players = build(shape, 10, torch.Generator().manual_seed(0), bounded=True, **design)
-    game = Game.start(Players(*(network.to(device) for network in players)), plan)
+    pair = build(shape, 10, torch.Generator().manual_seed(0), bounded=True, **design)
+    train_state = TrainState.start(NetworkPair(*(network.to(device) for network in pair)), plan)
     rng = torch.Generator(device).manual_seed(0)
     real = torch.empty((plan.batch_size, *shape), device=device).uniform_(-1, 1, generator=rng)
     labels = torch.zeros(plan.batch_size, dtype=torch.long, device=device)
     counts = []
     for step in range(plan.penalty_every):
-        game.step = step
+        train_state.step = step
         with FlopCounterMode(display=False) as counter:
-            play_step(game, OBJECTIVES["relativistic"], real, labels, replace(plan), 0.5, rng)
+            train_step(train_state, OBJECTIVES["relativistic"], real, labels, replace(plan), 0.5, rng)
         counts.append(counter.get_total_flops())
     return statistics.mean(counts)
 

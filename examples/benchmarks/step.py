@@ -39,22 +39,22 @@ class Products(TorchDispatchMode):
         return function(*arguments, **(options or {}))
 
 
-def game(rows, columns, batch_size, width, depth):
+def train_state(rows, columns, batch_size, width, depth):
     """Everything that a step of ``TabularGAN`` on such a table needs."""
     from ganaug import TabularGAN
     from ganaug.networks import TABULAR_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.training.train_state import Game, Table
+    from ganaug.training.train_state import Table, TrainState
     from ganaug.utils.types import Block
 
     rng = torch.Generator().manual_seed(0)
     blocks = [Block("scalar", 0, columns)]
-    players = TABULAR_ARCHITECTURES["mlp"](blocks, 2, rng, width=width, depth=depth)
+    pair = TABULAR_ARCHITECTURES["mlp"](blocks, 2, rng, width=width, depth=depth)
     gan = TabularGAN(batch_size=batch_size)
     plan = gan._plan(gan._check_parameters(), SimpleNamespace(width=columns), 0)
     labels = torch.arange(rows) % 2
     table = Table(torch.randn(rows, columns, generator=rng), labels, torch.tensor([0.5, 0.5]))
-    return Game.start(players, plan), table, OBJECTIVES[gan.objective], plan, rng
+    return TrainState.start(pair, plan), table, OBJECTIVES[gan.objective], plan, rng
 
 
 def products(shapes):
@@ -80,15 +80,15 @@ def undisturbed(values):
 def measure(steps, **sizes):
     """Seconds of steps and of their products, with and without the penalty."""
     from ganaug.runtime.threads import one_thread
-    from ganaug.training.loop import play_step
+    from ganaug.training.loop import train_step
 
     with one_thread():
-        one, table, objective, plan, rng = game(**sizes)
+        one, table, objective, plan, rng = train_state(**sizes)
         batches = table.batches(plan.batch_size, rng)
         kinds = {}
         for number in range(2 * plan.penalty_every):  # the first steps warm up and are counted, not timed
             with Products() as counted:
-                play_step(one, objective, *next(batches), plan, 1.0, rng)
+                train_step(one, objective, *next(batches), plan, 1.0, rng)
             kinds[number % plan.penalty_every == 0] = counted
             one.step += 1
         seconds = {kind: [] for kind in kinds}
@@ -97,7 +97,7 @@ def measure(steps, **sizes):
         for _ in range(steps):
             kind = one.step % plan.penalty_every == 0
             began = time.process_time()
-            play_step(one, objective, *next(batches), plan, 1.0, rng)
+            train_step(one, objective, *next(batches), plan, 1.0, rng)
             one.average_flat.lerp_(one.generator.flat, 1 - 0.5 ** (1 / plan.ema_half_life))
             between = time.process_time()
             multiply[kind]()

@@ -106,7 +106,7 @@ def bare_speed(shape, batch_size, architecture, steps, clock):
         loss = F.softplus(on_fake - on_real).mean()
         if number % 4 == 0:
             points = torch.cat([real, fake.detach()])
-            slopes = discriminator.slope(points, twice)
+            slopes = discriminator.input_gradient(points, twice)
             loss = loss + 4 * slopes.square().flatten(1).sum(1).mean()
         by_discriminator.zero_grad()
         loss.backward()

@@ -30,13 +30,13 @@ from ganaug.exceptions import (
 )
 from ganaug.filtering import Tally, draw_curated
 from ganaug.filtering.rows import check_rules
-from ganaug.networks import CONDITIONINGS, Players
+from ganaug.networks import CONDITIONINGS, NetworkPair
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.threads import Team, alone, machine_threads
 from ganaug.training.checkpoints import Checkpoint, digest
-from ganaug.training.cuda_graphs import can_be_replayed
-from ganaug.training.train_state import Game, Table, class_probabilities
+from ganaug.training.cuda_graphs import can_be_captured
+from ganaug.training.train_state import Table, TrainState, class_probabilities
 from ganaug.utils import validation
 from ganaug.utils.files import check_writable, checked_path
 from ganaug.utils.isolation import own_surroundings, warn
@@ -164,21 +164,21 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             seed = ranks.seed(self._seed_of_fit() if checkpoint is None else checkpoint.seed, device)
             known = None if checkpoint is None else checkpoint.design
             if checkpoint is not None:
-                checkpoint.check_design(partial(self._players_of, prepared.codec, conditions.count))
+                checkpoint.check_design(partial(self._networks_of, prepared.codec, conditions.count))
             design, plan = self._designed(settings, prepared, conditions.count, earlier, device, work, known)
             plan = replace(plan, ranks=ranks, parts=-(-plan.parts // ranks.count) * ranks.count)
-            plan = replace(plan, replays=can_be_replayed(plan, device))
+            plan = replace(plan, replays=can_be_captured(plan, device))
             if checkpoint is not None:
                 checkpoint.design = design
             train_rows, judge_rows = hold_out(y, settings["validation_fraction"], numpy_generator(seed, "hold out"))
-            players = self._make_players(
+            pair = self._make_networks(
                 prepared.codec, conditions.count, torch.Generator().manual_seed(child_seed(seed, "networks")), **design
             )
             if self._continues():
-                self._go_on(players, conditions, design)
+                self._go_on(pair, conditions, design)
             rng = torch.Generator(device).manual_seed(child_seed(seed, "training", earlier))
-            placed = Players(self._placed(players.generator, device), self._placed(players.discriminator, device))
-            game = Game.start(placed, plan, earlier)
+            placed = NetworkPair(self._placed(pair.generator, device), self._placed(pair.discriminator, device))
+            train_state = TrainState.start(placed, plan, earlier)
             counts = np.bincount(y[train_rows], minlength=conditions.count)
             shares = class_probabilities(counts.tolist(), settings["class_power"])
             table = Table(
@@ -194,7 +194,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
                 settings, prepared, y, train_rows, judge_rows, conditions, plan, earlier, child_seed(seed, "curator")
             )
             played = play(
-                game,
+                train_state,
                 table,
                 OBJECTIVES[self.objective],
                 plan,
@@ -204,7 +204,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
                         judge_rows,
                         asked,
                         curator,
-                        players.generator.latent_dim,
+                        pair.generator.latent_dim,
                         device,
                         child_seed(seed, "judge"),
                     ),
@@ -218,7 +218,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
                 untrained=self._untrained,
             )
         self.design_ = design
-        self._keep(prepared, conditions, counts_of(y, conditions.count), game, played, curator, seed)
+        self._keep(prepared, conditions, counts_of(y, conditions.count), train_state, played, curator, seed)
         return self
 
     def _untrained_generator(
@@ -226,14 +226,14 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
     ) -> Any:
         """What every training from this seed begins with, whether this one does or goes on from an earlier one."""
         rng = torch.Generator().manual_seed(child_seed(seed, "networks"))
-        made = self._make_players(codec, n_conditions, rng, **design).generator
+        made = self._make_networks(codec, n_conditions, rng, **design).generator
         return self._placed(made, device).eval().requires_grad_(False)
 
-    def _players_of(self, codec: Any, n_conditions: int, design: dict[str, Any]) -> Players:
+    def _networks_of(self, codec: Any, n_conditions: int, design: dict[str, Any]) -> NetworkPair:
         """Networks of a design that a file describes."""
         if set(design) != set(self._design()):
             raise ModelFileError(f"its design names {sorted(design)}")
-        return self._make_players(codec, n_conditions, torch.Generator().manual_seed(0), **design)
+        return self._make_networks(codec, n_conditions, torch.Generator().manual_seed(0), **design)
 
     def _seed_of_fit(self) -> int:
         # a fit that goes on keeps its held-out rows
@@ -262,7 +262,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         prepared: Prepared,
         conditions: Conditions,
         counts: IntArray,
-        game: Game,
+        train_state: TrainState,
         played: Any,
         curator: Any,
         seed: int,
@@ -279,7 +279,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         self.n_steps_, self.stop_reason_ = played.n_steps, played.stop_reason
         self.best_step_, self.quality_ = played.best_step, played.quality
         self.curator_ = curator
-        self._keep_weights(game)
+        self._keep_weights(train_state)
         self._warning = played.warning
 
     def _continues(self) -> bool:

@@ -21,13 +21,13 @@ from ganaug.estimators.fitting import Conditions, Prepared, preset_channels, sec
 from ganaug.estimators.modality import Measure, Placed
 from ganaug.estimators.validation_set import looks, snapshot_measure
 from ganaug.filtering import Judge, LooksCurator, Tally
-from ganaug.networks import IMAGE_ARCHITECTURES, Players
+from ganaug.networks import IMAGE_ARCHITECTURES, NetworkPair
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import fastest, resolve_device
 from ganaug.runtime.distributed import Ranks, together_with
 from ganaug.runtime.threads import Team, machine_threads, team
 from ganaug.training.loop import Watcher
-from ganaug.training.train_state import Load, Plan
+from ganaug.training.train_state import Decode, TrainConfig
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import FloatArray, IntArray
@@ -140,8 +140,8 @@ class ConvolutionalGAN(BaseGAN):
         self._mode = source.mode
         return samples, labels, source.classes
 
-    def _loads(self, codec: Any) -> Load:
-        load: Load = codec.to_network
+    def _loads(self, codec: Any) -> Decode:
+        load: Decode = codec.to_network
         return load
 
     def _stored(self, codec: Any, samples: FloatArray) -> Any:
@@ -164,7 +164,7 @@ class ConvolutionalGAN(BaseGAN):
             "latent_dim": self.latent_dim,
         }
 
-    def _make_players(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
+    def _make_networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
         build = IMAGE_ARCHITECTURES[design.pop("architecture")]
         return build(codec.shape, n_conditions, rng, bounded=codec.bounded, **design)
 
@@ -195,7 +195,7 @@ class ConvolutionalGAN(BaseGAN):
         device: torch.device,
         work: Team,
         known: dict[str, Any] | None,
-    ) -> tuple[dict[str, Any], Plan]:
+    ) -> tuple[dict[str, Any], TrainConfig]:
         began = time.perf_counter()
         shape, seconds, steps = prepared.codec.shape, settings["max_time"], settings["max_steps"]
         design = dict(known) if known is not None else self._design()
@@ -204,8 +204,8 @@ class ConvolutionalGAN(BaseGAN):
         plan = self._numbers(settings, len(prepared.y), steps or STEPS, device, work)
         if seconds is not None and steps is None:
             rng = torch.Generator().manual_seed(0)
-            spent = self._make_players(prepared.codec, n_conditions, rng, **design)
-            placed = Players(self._placed(spent.generator, device), self._placed(spent.discriminator, device))
+            spent = self._make_networks(prepared.codec, n_conditions, rng, **design)
+            placed = NetworkPair(self._placed(spent.generator, device), self._placed(spent.discriminator, device))
             per_step = seconds_per_step(placed, OBJECTIVES[self.objective], plan, shape)
             per_step = self._ranks(device)[0].first(per_step, device)  # all processes build the same networks
             fixed = known is not None or self.channels is not None or self._continues()
@@ -230,9 +230,11 @@ class ConvolutionalGAN(BaseGAN):
             f"wide; about {steps:,} steps of {self.batch_size} samples{limit}"
         )
 
-    def _numbers(self, settings: dict[str, Any], n_samples: int, steps: int, device: torch.device, work: Team) -> Plan:
+    def _numbers(
+        self, settings: dict[str, Any], n_samples: int, steps: int, device: torch.device, work: Team
+    ) -> TrainConfig:
         batch = int(self.batch_size)
-        return Plan(
+        return TrainConfig(
             max_steps=steps,
             batch_size=batch,
             learning_rate=settings["learning_rate"],
@@ -273,7 +275,7 @@ class ConvolutionalGAN(BaseGAN):
         train: IntArray,
         judge: Sequence[IntArray],
         conditions: Conditions,
-        plan: Plan,
+        plan: TrainConfig,
         earlier: int,
         seed: int,
     ) -> LooksCurator:

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.threads import alone
-from ganaug.training.loop import cosine_tail
-from ganaug.training.optimizer import Player
+from ganaug.training.loop import cosine_decay
+from ganaug.training.optimizer import FlatAdam
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import Block, FloatArray
 
@@ -64,11 +64,11 @@ def second_discriminator(
         x = torch.from_numpy(np.concatenate(drawn))
         labels = torch.arange(count).repeat_interleave(each)
         broken = gan._corruption(gan.codec_)
-        players = gan._make_players(
+        pair = gan._make_networks(
             gan.codec_, count, torch.Generator().manual_seed(child_seed(seed, "network")), **gan.design_
         )
-        network = gan._placed(players.discriminator, device)
-        player = Player(network, RATE, BETAS)
+        network = gan._placed(pair.discriminator, device)
+        optimizer = FlatAdam(network, RATE, BETAS)
         truth = torch.tensor([1.0, 0.0], dtype=torch.float32, device=device).repeat_interleave(batch)
         n_steps = min(steps, max(20, int(share * gan.n_steps_)))
         for step in range(n_steps):
@@ -79,7 +79,7 @@ def second_discriminator(
             features = network.features(pair, claimed)
             loss = F.binary_cross_entropy_with_logits(network.head(features, claimed), truth)
             naming = network.head.class_loss(features[:batch], claimed[:batch])
-            player.descend(loss if naming is None else loss + naming.mean(), cosine_tail(step / n_steps, 0.3))
+            optimizer.step(loss if naming is None else loss + naming.mean(), cosine_decay(step / n_steps, 0.3))
     return {k: numpy_of(v) for k, v in network.state_dict().items()}
 
 

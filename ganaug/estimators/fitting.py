@@ -17,15 +17,15 @@ from ganaug.callbacks import ProgressBar
 from ganaug.encoding.profiles import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.encoding.sample_arrays import LAYOUTS
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.networks import Players
+from ganaug.networks import NetworkPair
 from ganaug.objectives import Objective
 from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_interrupts
 from ganaug.training.checkpoints import Checkpoint
-from ganaug.training.cuda_graphs import UNRECORDED, Replayed, can_be_replayed
-from ganaug.training.gradients import PLAIN, Slopes
-from ganaug.training.loop import Course, Event, Watcher, play_step, train
+from ganaug.training.cuda_graphs import UNRECORDED, ReplayedGradients, can_be_captured
+from ganaug.training.gradients import PLAIN, GradientFunctions
+from ganaug.training.loop import Event, TrainProgress, Watcher, train, train_step
 from ganaug.training.snapshots import BestSnapshot, stop_when_diverged
-from ganaug.training.train_state import Game, Plan, Table
+from ganaug.training.train_state import Table, TrainConfig, TrainState
 from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = [
@@ -237,21 +237,21 @@ def within(seconds: float, per_step: float, channels: int, *, fixed: bool) -> Fo
     return Forecast(channels, max(1, int(SHARE_OF_STEPS * seconds / per_step)))
 
 
-def seconds_per_step(players: Players, objective: Objective, plan: Plan, shape: Sequence[int]) -> float:
+def seconds_per_step(pair: NetworkPair, objective: Objective, plan: TrainConfig, shape: Sequence[int]) -> float:
     """How long a step takes, found by two of them on noise, after what makes them fast; the players are spent."""
-    game = Game.start(players, plan)
-    device = game.average_flat.device
+    train_state = TrainState.start(pair, plan)
+    device = train_state.average_flat.device
     rng = torch.Generator(device).manual_seed(0)
     real = torch.empty((plan.batch_size, *shape), dtype=torch.float32, device=device).uniform_(-1, 1, generator=rng)
     labels = torch.zeros(plan.batch_size, dtype=torch.long, device=device)
     every, plan = plan.penalty_every, replace(plan, penalty_every=2)
-    slopes: Slopes = Replayed(plan, device) if can_be_replayed(plan, device) else PLAIN
-    before = [1] if slopes is PLAIN else [0, 1] * (UNRECORDED + 1)
+    gradients: GradientFunctions = ReplayedGradients(plan, device) if can_be_captured(plan, device) else PLAIN
+    before = [1] if gradients is PLAIN else [0, 1] * (UNRECORDED + 1)
     taken = []
     for step in (*before, 0, 1):  # a penalty falls due at step 0
-        game.step = step
+        train_state.step = step
         began = time.perf_counter()
-        play_step(game, objective, real, labels, plan, 0.5, rng, slopes)
+        train_step(train_state, objective, real, labels, plan, 0.5, rng, gradients)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         taken.append(time.perf_counter() - began)
@@ -289,10 +289,10 @@ class Played:
 
 
 def play(
-    game: Game,
+    train_state: TrainState,
     table: Table,
     objective: Objective,
-    plan: Plan,
+    plan: TrainConfig,
     *,
     measure: Callable[[nn.Module], dict[str, float]],
     patience: int | None,
@@ -302,7 +302,7 @@ def play(
     checkpoint: Checkpoint | None = None,
     untrained: int = 0,
 ) -> Played:
-    """Train, watch, and leave the best averaged generator in ``game.average``.
+    """Train, watch, and leave the best averaged generator in ``train_state.average``.
 
     Parameters
     ----------
@@ -321,9 +321,9 @@ def play(
         because this may run in a worker whose warnings nobody sees.
     """
     best = BestSnapshot(measure, patience, untrained)
-    course = None if checkpoint is None else checkpoint.restore(game, best, rng)
-    if course is None:
-        best.look(game)  # what there is to fall back on: the untrained generator, or the earlier fit's
+    train_progress = None if checkpoint is None else checkpoint.restore(train_state, best, rng)
+    if train_progress is None:
+        best.look(train_state)  # what there is to fall back on: the untrained generator, or the earlier fit's
     bar = ProgressBar(title) if title is not None and plan.ranks.own == 0 else None
     endings = nullcontext(Ending()) if checkpoint is None else deferred_endings()
     with main_thread_interrupts() as interrupt, endings as ending:
@@ -331,28 +331,30 @@ def play(
         def stop_when_interrupted(event: Event) -> str | None:
             return "interrupted" if interrupt.requested else None
 
-        def at_rest(course: Course) -> None:
+        def at_rest(train_progress: TrainProgress) -> None:
             if checkpoint is not None and plan.ranks.own == 0:
-                checkpoint.save(game, course, best, rng, now=interrupt.requested or ending.requested)
+                checkpoint.save(train_state, train_progress, best, rng, now=interrupt.requested or ending.requested)
             ending.deliver()
 
         # Divergence is looked for first: nothing of a diverged network should be measured.
         guards: Sequence[Watcher] = [stop_when_diverged, best, stop_when_interrupted]
         shown: list[Watcher] = [*callbacks, *([bar] if bar else [])]
         try:
-            history, reason = train(game, table, objective, plan, [*guards, *shown], rng, course, at_rest)
+            history, reason = train(
+                train_state, table, objective, plan, [*guards, *shown], rng, train_progress, at_rest
+            )
         finally:
             if bar is not None:
                 bar.close()
     if reason != "diverged" and "quality" not in history[-1]:  # it ended between two looks
-        history[-1].update(best.look(game))
+        history[-1].update(best.look(train_state))
     if best.weights is not None:
-        game.average_flat.copy_(best.weights)
+        train_state.average_flat.copy_(best.weights)
     if checkpoint is not None and plan.ranks.own == 0 and reason != "interrupted":  # that one may be gone on with
         checkpoint.finish()
     advice = _ADVICE.get(reason)
-    warning = advice and advice.format(step=game.step, best=best.step, diversity=best.diversity)
-    return Played(history, reason, game.step, best.step, best.quality, warning)
+    warning = advice and advice.format(step=train_state.step, best=best.step, diversity=best.diversity)
+    return Played(history, reason, train_state.step, best.step, best.quality, warning)
 
 
 def history_frame(rows: list[dict[str, float]]) -> Any:

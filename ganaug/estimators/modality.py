@@ -14,10 +14,10 @@ from ganaug.augmentation import Augmentation
 from ganaug.estimators.fitting import Conditions, Prepared
 from ganaug.estimators.validation_set import snapshot_measure
 from ganaug.filtering import Curator, View
-from ganaug.networks import Players
+from ganaug.networks import NetworkPair
 from ganaug.runtime.distributed import Ranks
 from ganaug.runtime.threads import Team, alone, one_thread
-from ganaug.training.train_state import Load, Plan, as_stored
+from ganaug.training.train_state import Decode, TrainConfig, undecoded
 from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["Modality"]
@@ -33,7 +33,7 @@ AT_ONCE = 8192
 class Modality:
     """The hooks that `BaseGAN` calls. The first six make a modality; the others have defaults."""
 
-    _architectures: ClassVar[Mapping[str, Callable[..., Players]]]
+    _architectures: ClassVar[Mapping[str, Callable[..., NetworkPair]]]
     # Steps for which rows are drawn at once; a checkpoint falls on a multiple of them.
     _ahead: ClassVar[int] = 64
     # Steps up to which a generator whose samples are all alike is no reason to stop.
@@ -47,10 +47,10 @@ class Modality:
 
     @abstractmethod
     def _design(self) -> dict[str, Any]:
-        """The parameters that shape the networks, as `_make_players` takes them."""
+        """The parameters that shape the networks, as `_make_networks` takes them."""
 
     @abstractmethod
-    def _make_players(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
+    def _make_networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
         """Fresh networks on the CPU."""
 
     @abstractmethod
@@ -78,11 +78,11 @@ class Modality:
         device: torch.device,
         work: Team,
         known: dict[str, Any] | None,
-    ) -> tuple[dict[str, Any], Plan]:
+    ) -> tuple[dict[str, Any], TrainConfig]:
         """The design of a training on this data (the one known from its first part, if it goes on), and its plan."""
         return self._design(), self._plan(settings, prepared.codec, earlier)
 
-    def _plan(self, settings: dict[str, Any], codec: Any, earlier: int) -> Plan:
+    def _plan(self, settings: dict[str, Any], codec: Any, earlier: int) -> TrainConfig:
         """The numbers of a training that depend on nothing else."""
         raise TypeError(f"{type(self).__name__} has neither _plan nor _designed")
 
@@ -98,9 +98,9 @@ class Modality:
         """A network on its device, its weights laid out as the device likes them."""
         return network.to(device)
 
-    def _loads(self, codec: Any) -> Load:
+    def _loads(self, codec: Any) -> Decode:
         """From encoded samples, as they are stored, to the networks' floats."""
-        return as_stored
+        return undecoded
 
     def _stored(self, codec: Any, samples: FloatArray) -> Any:
         """From what the generator made to encoded samples as they are stored."""
@@ -139,7 +139,7 @@ class Modality:
         train: IntArray,
         judge: Sequence[IntArray],
         conditions: Conditions,
-        plan: Plan,
+        plan: TrainConfig,
         earlier: int,
         seed: int,
     ) -> Any:

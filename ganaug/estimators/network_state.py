@@ -17,8 +17,8 @@ from ganaug.estimators.distilling import numpy_of, second_discriminator
 from ganaug.estimators.fitting import Conditions
 from ganaug.estimators.modality import Modality
 from ganaug.exceptions import InvalidParameterError, ModelFileError
-from ganaug.networks import Players
-from ganaug.training.train_state import Game
+from ganaug.networks import NetworkPair
+from ganaug.training.train_state import TrainState
 from ganaug.utils.state import expect
 from ganaug.utils.types import FloatArray
 
@@ -139,10 +139,10 @@ def _checked_design(kind: type[Any], config: Mapping[str, Any]) -> dict[str, Any
 
 def _check_weights(gan: Any) -> None:
     """Build the networks that the config describes, and hold the file's weights against them."""
-    players = gan._make_players(gan.codec_, gan.conditions_.count, torch.Generator().manual_seed(0), **gan.design_)
+    pair = gan._make_networks(gan.codec_, gan.conditions_.count, torch.Generator().manual_seed(0), **gan.design_)
     expected = {
         f"{name}.{k}": tuple(v.shape)
-        for name, network in players._asdict().items()
+        for name, network in pair._asdict().items()
         for k, v in network.state_dict().items()
     }
     if set(expected) != set(gan.weights_):
@@ -228,9 +228,9 @@ class RebuildingMixin(Modality):
     codec_: Any
     conditions_: Conditions
 
-    def _keep_weights(self, game: Game) -> None:
-        self.weights_ = {f"generator.{k}": numpy_of(v) for k, v in game.average.state_dict().items()}
-        network = game.discriminator.network
+    def _keep_weights(self, train_state: TrainState) -> None:
+        self.weights_ = {f"generator.{k}": numpy_of(v) for k, v in train_state.average.state_dict().items()}
+        network = train_state.discriminator.network
         self.weights_ |= {f"discriminator.{k}": numpy_of(v) for k, v in network.state_dict().items()}
         self._discriminator, self._second_weights = "trained", None
         self.__dict__.pop("_players", None)
@@ -244,31 +244,31 @@ class RebuildingMixin(Modality):
         own = {k: v for k, v in self.weights_.items() if k.startswith("generator.")}
         return own | {f"discriminator.{k}": v for k, v in self._second_weights.items()}
 
-    def _networks(self, device: torch.device) -> Players:
+    def _networks(self, device: torch.device) -> NetworkPair:
         """The players, rebuilt from the weights; built once for each process and device."""
         cached = self.__dict__.get("_players")
         if cached is not None and cached[0] == device:
-            players: Players = cached[1]
-            return players
-        players = self._rebuilt()
-        for network in players:
+            pair: NetworkPair = cached[1]
+            return pair
+        pair = self._rebuilt()
+        for network in pair:
             network.to(device).eval().requires_grad_(False)
-        self._players = (device, players)
-        return players
+        self._network_pair = (device, pair)
+        return pair
 
-    def _rebuilt(self, weights: dict[str, FloatArray] | None = None) -> Players:
+    def _rebuilt(self, weights: dict[str, FloatArray] | None = None) -> NetworkPair:
         # from the design of the fit: the parameters may have been set anew since
         rng = torch.Generator().manual_seed(0)
-        players = self._make_players(self.codec_, self.conditions_.count, rng, **self.design_)
-        self._load_weights(players, weights)
-        return players
+        pair = self._make_networks(self.codec_, self.conditions_.count, rng, **self.design_)
+        self._load_weights(pair, weights)
+        return pair
 
     def _double_discriminator(self) -> nn.Module:
         """The discriminator that scores."""
         weights = self.weights_ if self._discriminator == "stored" else self._published_weights()
         return self._rebuilt(weights).discriminator.double().eval().requires_grad_(False)
 
-    def _go_on(self, players: Players, conditions: Conditions, design: dict[str, Any]) -> None:
+    def _go_on(self, pair: NetworkPair, conditions: Conditions, design: dict[str, Any]) -> None:
         if conditions.focus != self.conditions_.focus:
             raise InvalidParameterError("warm_start=True needs the focus of the earlier fit")
         changed = [name for name, value in design.items() if value != self.design_[name]]
@@ -277,10 +277,10 @@ class RebuildingMixin(Modality):
                 f"warm_start=True goes on with the networks of the earlier fit, but {', '.join(changed)} "
                 "changed since; set it back, or warm_start=False"
             )
-        self._load_weights(players)
+        self._load_weights(pair)
 
-    def _load_weights(self, players: Players, weights: dict[str, FloatArray] | None = None) -> None:
+    def _load_weights(self, pair: NetworkPair, weights: dict[str, FloatArray] | None = None) -> None:
         given = self.weights_ if weights is None else weights
-        for name, network in players._asdict().items():
+        for name, network in pair._asdict().items():
             own = {k.removeprefix(f"{name}."): v for k, v in given.items() if k.startswith(f"{name}.")}
             network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})

@@ -17,7 +17,7 @@ from ganaug.networks import IMAGE_ARCHITECTURES
 from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.threads import alone
 from ganaug.training.loop import Watcher
-from ganaug.training.train_state import Game
+from ganaug.training.train_state import TrainState
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.types import FloatArray, IntArray
 
@@ -198,12 +198,12 @@ class SeriesGAN(ConvolutionalGAN):
         prepared: Prepared,
         conditions: Conditions,
         counts: IntArray,
-        game: Game,
+        train_state: TrainState,
         played: Any,
         curator: Any,
         seed: int,
     ) -> None:
-        super()._keep(prepared, conditions, counts, game, played, curator, seed)
+        super()._keep(prepared, conditions, counts, train_state, played, curator, seed)
         self.noise_ = None
         if not self.noise_floor or prepared.x.ndim != 3:
             return

@@ -17,14 +17,14 @@ from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import LIKE_THE_CLASS, Curator, Tally, View
 from ganaug.filtering.rows import AUTO
-from ganaug.networks import TABULAR_ARCHITECTURES, Players
+from ganaug.networks import TABULAR_ARCHITECTURES, NetworkPair
 from ganaug.rules import Rules, as_rule
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
 from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.threads import alone
 from ganaug.training.loop import Watcher
-from ganaug.training.train_state import Plan
+from ganaug.training.train_state import TrainConfig
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import IntArray
@@ -241,9 +241,9 @@ class TabularGAN(BaseGAN):
     def _least_probability(self) -> float | str:
         return AUTO if self.min_probability == AUTO else super()._least_probability()
 
-    def _plan(self, settings: dict[str, Any], codec: RuledTableCodec, earlier: int) -> Plan:
+    def _plan(self, settings: dict[str, Any], codec: RuledTableCodec, earlier: int) -> TrainConfig:
         steps = settings["max_steps"]
-        return Plan(
+        return TrainConfig(
             max_steps=earlier + steps,
             batch_size=self.batch_size,
             learning_rate=settings["learning_rate"],
@@ -302,7 +302,9 @@ class TabularGAN(BaseGAN):
             "latent_dim": self.latent_dim,
         }
 
-    def _make_players(self, codec: RuledTableCodec, n_conditions: int, rng: torch.Generator, **design: Any) -> Players:
+    def _make_networks(
+        self, codec: RuledTableCodec, n_conditions: int, rng: torch.Generator, **design: Any
+    ) -> NetworkPair:
         build = TABULAR_ARCHITECTURES[design.pop("architecture")]
         return build(codec.blocks, n_conditions, rng, **design)
 

@@ -25,9 +25,9 @@ from ganaug.objectives import Objective
 from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.runtime.threads import Team, machine_threads, one_thread, team
-from ganaug.training.cyclegan import CycleGame, CyclePlan, play_cycle, shifted
-from ganaug.training.loop import Event, Watcher, cosine_tail
-from ganaug.training.optimizer import Player
+from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, shifted, train_cycle
+from ganaug.training.loop import Event, Watcher, cosine_decay
+from ganaug.training.optimizer import FlatAdam
 from ganaug.training.snapshots import stop_when_diverged
 from ganaug.utils.isolation import own_surroundings, warn
 from ganaug.utils.seeding import child_seed, numpy_generator
@@ -126,7 +126,7 @@ def _found(counts: IntArray, pick: Callable[[Any], Any], but: int | None) -> int
 # The label-flip check: whether a translation has arrived in the class that it was meant for.
 
 
-Load = Callable[[Tensor], Tensor]
+Decode = Callable[[Tensor], Tensor]
 
 # Enough for two classes of small images, and a few seconds.
 STEPS, BATCH, RATE = 200, 32, 2e-3
@@ -153,7 +153,7 @@ class FlipCheck:
         self.weights_: dict[str, FloatArray] = {}
 
     def fit(
-        self, source: npt.NDArray[Any], target: npt.NDArray[Any], load: Load, seed: int, device: torch.device
+        self, source: npt.NDArray[Any], target: npt.NDArray[Any], load: Decode, seed: int, device: torch.device
     ) -> FlipCheck:
         """Learn the two classes.
 
@@ -172,7 +172,7 @@ class FlipCheck:
         """
         network = self._network(torch.Generator().manual_seed(child_seed(seed, "networks"))).to(device)
         rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
-        player = Player(network, RATE, (0.9, 0.99))
+        optimizer = FlatAdam(network, RATE, (0.9, 0.99))
         classes = [torch.from_numpy(images).to(device) for images in (source, target)]
         truth = torch.tensor([0.0, 1.0], dtype=torch.float32, device=device).repeat_interleave(BATCH)
         for step in range(STEPS):
@@ -181,12 +181,12 @@ class FlipCheck:
             x = shifted(x, SHIFT, rng)
             x = x + NOISE * torch.empty_like(x).normal_(generator=rng)
             loss = F.binary_cross_entropy_with_logits(network(x).mean(1), truth)
-            player.descend(loss, cosine_tail(step / STEPS, 0.5))
+            optimizer.step(loss, cosine_decay(step / STEPS, 0.5))
         self._keep({k: v.detach().cpu().numpy().copy() for k, v in network.state_dict().items()})
         return self
 
     @torch.inference_mode()
-    def probabilities(self, images: npt.NDArray[Any], load: Load, device: torch.device) -> FloatArray:
+    def probabilities(self, images: npt.NDArray[Any], load: Decode, device: torch.device) -> FloatArray:
         """How likely each stored image is of the target class, were both as frequent. (n, C, H, W) -> (n,)."""
         network = self._placed(device)
         parts = [torch.from_numpy(images[at : at + AT_ONCE]).to(device) for at in range(0, len(images), AT_ONCE)]
@@ -308,8 +308,8 @@ class LastLook:
     silhouette. What is remembered is for a training that diverges.
     """
 
-    def __init__(self, measure: Measure, game: CycleGame) -> None:
-        self.measure, self.game = measure, game
+    def __init__(self, measure: Measure, train_state: CycleTrainState) -> None:
+        self.measure, self.train_state = measure, train_state
         self.seen: dict[str, float] = {}
         self.look()
 
@@ -321,25 +321,25 @@ class LastLook:
 
     def look(self) -> dict[str, float]:
         """Measure the averaged translators."""
-        self.seen = self.measure(self.game.average)
-        self.step, self.weights = self.game.step, self.game.average_flat.clone()
+        self.seen = self.measure(self.train_state.average)
+        self.step, self.weights = self.train_state.step, self.train_state.average_flat.clone()
         return self.seen
 
 
 def play(
-    game: CycleGame,
+    train_state: CycleTrainState,
     sources: Iterator[Tensor],
     targets: Iterator[Tensor],
     objective: Objective,
-    plan: CyclePlan,
+    plan: CycleTrainConfig,
     *,
     measure: Measure,
     callbacks: Iterable[Watcher],
     title: str | None,
     rng: torch.Generator,
 ) -> Translated:
-    """Train, watch, and leave the averaged translators in ``game.average``; as `fitting.play` for one-sided games."""
-    last = LastLook(measure, game)
+    """Train, watch, and leave the averaged translators in ``train_state.average``; as `fitting.play` does."""
+    last = LastLook(measure, train_state)
     bar = ProgressBar(title) if title is not None else None
     with main_thread_interrupts() as interrupt:
 
@@ -348,8 +348,8 @@ def play(
 
         shown: list[Watcher] = [*callbacks, *([bar] if bar else [])]
         try:
-            history, reason = play_cycle(
-                game,
+            history, reason = train_cycle(
+                train_state,
                 sources,
                 targets,
                 objective,
@@ -361,11 +361,11 @@ def play(
             if bar is not None:
                 bar.close()
     if reason == "diverged":
-        game.average_flat.copy_(last.weights)
+        train_state.average_flat.copy_(last.weights)
     elif "quality" not in history[-1]:  # it ended between two looks
         history[-1].update(last.look())
     advice = _ADVICE.get(reason)
-    warning = advice and advice.format(step=game.step, kept=last.step)
+    warning = advice and advice.format(step=train_state.step, kept=last.step)
     return Translated(history, reason, last.seen["quality"], last.seen.get("accepted", math.nan), warning)
 
 

@@ -34,9 +34,9 @@ from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.threads import Team, one_thread
-from ganaug.training.cyclegan import CycleGame, CyclePlan, shifted
+from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, shifted
 from ganaug.training.loop import Watcher
-from ganaug.training.train_state import Load, Table
+from ganaug.training.train_state import Decode, Table
 from ganaug.utils import validation
 from ganaug.utils.isolation import own_surroundings, warn
 from ganaug.utils.seeding import child_seed, root_seed
@@ -290,9 +290,9 @@ class ImageTranslator(TranslationSampling):
             rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
             plan = self._plan(settings, work)
             a, b = (_batches(x, codec.to_network, int(self.batch_size), device, rng) for x in images)
-            game = CycleGame.start(translators.to(device), judges.to(device), plan)
+            train_state = CycleTrainState.start(translators.to(device), judges.to(device), plan)
             played = play(
-                game,
+                train_state,
                 a,
                 b,
                 OBJECTIVES[self.objective],
@@ -307,10 +307,10 @@ class ImageTranslator(TranslationSampling):
         self.design_, self.check_, self._source_code = design, check, source
         self.source_, self.target_ = self._name(source), self._name(target)
         self._sources = images[0]
-        self.weights_ = {k: numpy_of(v) for k, v in game.average.state_dict().items()}
+        self.weights_ = {k: numpy_of(v) for k, v in train_state.average.state_dict().items()}
         self.__dict__.pop("_translators", None)
         self.history_ = history_frame(played.history)
-        self.n_steps_, self.stop_reason_ = game.step, played.stop_reason
+        self.n_steps_, self.stop_reason_ = train_state.step, played.stop_reason
         self.quality_, self.accepted_ = played.quality, played.accepted
         self._warning = played.warning
         return self
@@ -334,9 +334,9 @@ class ImageTranslator(TranslationSampling):
             "device": resolve_device(self.device),
         }
 
-    def _plan(self, settings: dict[str, Any], work: Team) -> CyclePlan:
+    def _plan(self, settings: dict[str, Any], work: Team) -> CycleTrainConfig:
         steps = int(self.max_steps)
-        return CyclePlan(
+        return CycleTrainConfig(
             max_steps=steps,
             learning_rate=float(self.learning_rate),
             betas=(0.5, 0.99),
@@ -424,7 +424,7 @@ class ImageTranslator(TranslationSampling):
 
 
 def _batches(
-    images: npt.NDArray[Any], load: Load, size: int, device: torch.device, rng: torch.Generator
+    images: npt.NDArray[Any], load: Decode, size: int, device: torch.device, rng: torch.Generator
 ) -> Iterator[Tensor]:
     """Endless batches of stored images of one class, as the networks see them."""
     labels = torch.zeros(len(images), dtype=torch.long, device=device)

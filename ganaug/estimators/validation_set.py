@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganaug.filtering import Judge
 from ganaug.filtering.samples import shrunk
 from ganaug.metrics.sample_measures import energy_quality, mean_distance
-from ganaug.training.train_state import Load, as_stored
+from ganaug.training.train_state import Decode, undecoded
 from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["hold_out", "looks", "scaled", "snapshot_measure"]
@@ -59,8 +59,8 @@ def snapshot_measure(
     device: torch.device,
     seed: int,
     *,
-    load: Load = as_stored,
-    face: Callable[[Tensor], Tensor] = as_stored,
+    load: Decode = undecoded,
+    face: Callable[[Tensor], Tensor] = undecoded,
     n_fake: int = JUDGED_ROWS,
     at_once: int = JUDGED_ROWS,
 ) -> Callable[[nn.Module], dict[str, float]]:

@@ -18,14 +18,14 @@ from ganaug.experiments.cells import Cell
 from ganaug.experiments.tables import as_frame
 from ganaug.utils.seeding import child_seed
 
-__all__ = ["Place", "Plan"]
+__all__ = ["Place", "TrainConfig"]
 
 Row = dict[str, Any]
 Place = tuple[int, int, int, int]  # data set, oversampler, repeat, fold: the order of the results
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainConfig:
     """What `compare` was asked for, checked."""
 
     datasets: dict[str, Any]

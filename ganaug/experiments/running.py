@@ -15,7 +15,7 @@ from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.experiments.cells import CLASS_WEIGHT, Cell, one_core, run_cell
 from ganaug.experiments.classifiers import default_classifiers
 from ganaug.experiments.comparison import Comparison
-from ganaug.experiments.planning import Place, Plan
+from ganaug.experiments.planning import Place, TrainConfig
 from ganaug.experiments.samplers import default_oversamplers
 from ganaug.experiments.scores import METRICS
 from ganaug.runtime.parallel import side_by_side
@@ -143,7 +143,7 @@ def compare(
     _check_counts(datasets, n_splits, n_repeats)
     seed, folder = root_seed(random_state), _folder(cache, finished_only)
     side_by_side(2, n_jobs)  # refuses what is no number of jobs
-    plan = Plan(dict(datasets), samplers, judges, chosen, modes, n_splits, n_repeats, seed, folder)
+    plan = TrainConfig(dict(datasets), samplers, judges, chosen, modes, n_splits, n_repeats, seed, folder)
     done: dict[Place, list[Row]] = {}
     show = _bar(plan.n_cells, False if finished_only else verbose)
     try:

@@ -15,8 +15,8 @@ from ganaug.augmentation import diff_augment
 from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, Curator
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
-from ganaug.training.optimizer import Player
-from ganaug.training.train_state import Load, Table
+from ganaug.training.optimizer import FlatAdam
+from ganaug.training.train_state import Decode, Table
 from ganaug.utils.isolation import own_surroundings
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import FloatArray, IntArray
@@ -61,7 +61,7 @@ class Judge:
         n_classes: int,
         shape: Sequence[int],
         *,
-        load: Load,
+        load: Decode,
         steps: int,
         at_once: int,
         seed: int,
@@ -96,14 +96,14 @@ class Judge:
             weights = (present / present.sum()).to(device)
             table = Table(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=load)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
-            player = Player(network, 2e-3, (0.9, 0.99))
+            optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))
             batches = table.batches(BATCH, rng)
             for step in range(steps):
                 samples, labels = next(batches)
                 features = network.features(pipe(samples, 0.5, rng), labels)
                 loss = network.head.class_loss(features, labels)
                 assert loss is not None
-                player.descend(loss.mean(), 1 - step / steps)
+                optimizer.step(loss.mean(), 1 - step / steps)
         judge = cls(network, shape)
         judge.at_once, judge.device = at_once, device
         return judge
@@ -118,7 +118,7 @@ class Judge:
         return network.features(samples, nobody)
 
     @torch.inference_mode()
-    def seen(self, x: npt.NDArray[Any], load: Load) -> tuple[FloatArray, FloatArray]:
+    def seen(self, x: npt.NDArray[Any], load: Decode) -> tuple[FloatArray, FloatArray]:
         """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
         features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
         for start in range(0, len(x), self.at_once):

@@ -5,7 +5,7 @@ To add one: write its file, add one line to the dict of its modality.
 
 from __future__ import annotations
 
-from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, Players
+from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.networks.dcgan import dcgan
 from ganaug.networks.mlp import mlp
 from ganaug.networks.residual import residual
@@ -17,7 +17,7 @@ __all__ = [
     "TABULAR_ARCHITECTURES",
     "DiscriminatorNetwork",
     "GeneratorNetwork",
-    "Players",
+    "NetworkPair",
 ]
 
 TABULAR_ARCHITECTURES = {"mlp": mlp}

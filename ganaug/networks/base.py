@@ -15,7 +15,7 @@ __all__ = [
     "Concat",
     "DiscriminatorNetwork",
     "GeneratorNetwork",
-    "Players",
+    "NetworkPair",
     "Projection",
     "ResidualBlock",
     "bent",
@@ -52,18 +52,18 @@ class DiscriminatorNetwork(nn.Module):
         """The last hidden layer. (B, ...), (B,) -> (B, width)."""
         raise TypeError(f"{type(self).__name__} has no features")
 
-    def slope(self, x: Tensor, labels: Tensor) -> Tensor:
+    def input_gradient(self, x: Tensor, labels: Tensor) -> Tensor:
         """The gradient of the logit with respect to the sample, itself differentiable. (B, ...), (B,) -> (B, ...)."""
         x = x.detach().requires_grad_(True)
-        (slope,) = torch.autograd.grad(self(x, labels).sum(), x, create_graph=True)
-        return slope
+        (gradient,) = torch.autograd.grad(self(x, labels).sum(), x, create_graph=True)
+        return gradient
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:  # (B, ...), (B,) -> (B,)
         logit: Tensor = self.head(self.features(x, labels), labels)
         return logit
 
 
-class Players(NamedTuple):
+class NetworkPair(NamedTuple):
     """The two networks of a game."""
 
     generator: GeneratorNetwork
@@ -90,7 +90,7 @@ class Concat(nn.Module):
         logit: Tensor = self.logit(features).squeeze(1)
         return logit
 
-    def slope(self, labels: Tensor) -> Tensor:
+    def input_gradient(self, labels: Tensor) -> Tensor:
         """The gradient of the logit with respect to the features, which it is linear in. (B,) -> (B, width)."""
         return self.logit.weight.expand(len(labels), -1)
 
@@ -111,7 +111,7 @@ class Projection(Concat):
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         return super().forward(features, labels) + (F.embedding(labels, self.classes) * features).sum(1)
 
-    def slope(self, labels: Tensor) -> Tensor:
+    def input_gradient(self, labels: Tensor) -> Tensor:
         return self.logit.weight + F.embedding(labels, self.classes)
 
 
@@ -190,7 +190,7 @@ class ResidualBlock(nn.Module):
         hidden = product(F.leaky_relu(x, 0.2), self.first.weight, self.first.bias, slope=0.2)
         return product(hidden, self.second.weight, plus=x)
 
-    def slope(self, slope: Tensor, x: Tensor) -> Tensor:
+    def input_gradient(self, slope: Tensor, x: Tensor) -> Tensor:
         """The gradient at the input ``x`` for a gradient at the output. (B, width), (B, width) -> (B, width)."""
         with torch.no_grad():
             hidden = self.first(F.leaky_relu(x, 0.2))

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, Players, embedding, linear
+from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, embedding, linear
 from ganaug.networks.convolutions import (
     LEAKY_GAIN,
     Convolution,
@@ -157,7 +157,7 @@ def dcgan(
     max_channels: int = 128,
     latent_dim: int = 64,
     bounded: bool = True,
-) -> Players:
+) -> NetworkPair:
     """Plain strided convolutions with kernels of 4, conditional, without batch normalisation.
 
     Parameters
@@ -199,7 +199,7 @@ def dcgan(
     levels = pyramid(shape, channels, max_channels)
     if len(levels) == 1:
         levels = levels * 2  # too small to be halved: one convolution at its only size
-    return Players(
+    return NetworkPair(
         Generator(shape, levels, n_classes, rng, latent_dim=latent_dim, bounded=bounded),
         Discriminator(shape, levels, n_classes, rng, conditioning=conditioning, width=max_channels),
     )

@@ -13,7 +13,7 @@ from ganaug.networks.base import (
     CONDITIONINGS,
     DiscriminatorNetwork,
     GeneratorNetwork,
-    Players,
+    NetworkPair,
     ResidualBlock,
     bent,
     embedding,
@@ -150,7 +150,7 @@ class Discriminator(DiscriminatorNetwork):
             x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
         return F.leaky_relu(self.body(self.first(x)), 0.2)
 
-    def slope(self, x: Tensor, labels: Tensor) -> Tensor:
+    def input_gradient(self, x: Tensor, labels: Tensor) -> Tensor:
         """The gradient of the logit in closed form: between its bends the network is linear.
 
         Autograd's second derivative goes back through the forward pass too, where nothing but zeros flows.
@@ -163,10 +163,10 @@ class Discriminator(DiscriminatorNetwork):
             inputs = [self.first(x)]
             for block in blocks:
                 inputs.append(block(inputs[-1]))
-        slope = bent(self.head.slope(labels), inputs.pop())
+        gradient = bent(self.head.input_gradient(labels), inputs.pop())
         for block, at in zip(reversed(blocks), reversed(inputs), strict=True):
-            slope = block.slope(slope, at)
-        return slope @ self.first.weight[:, :n_in]
+            gradient = block.input_gradient(gradient, at)
+        return gradient @ self.first.weight[:, :n_in]
 
 
 def mlp(
@@ -179,7 +179,7 @@ def mlp(
     depth: int = 2,
     latent_dim: int = 64,
     temperature: float = 0.5,
-) -> Players:
+) -> NetworkPair:
     """Residual perceptrons for generator and discriminator.
 
     Parameters
@@ -207,4 +207,4 @@ def mlp(
         blocks, n_classes, rng, width=width, depth=depth, latent_dim=latent_dim, temperature=temperature
     )
     discriminator = Discriminator(n_in, n_classes, rng, width=width, depth=depth, conditioning=conditioning)
-    return Players(generator, discriminator)
+    return NetworkPair(generator, discriminator)

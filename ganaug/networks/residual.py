@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, Players, embedding, linear
+from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, embedding, linear
 from ganaug.networks.convolutions import (
     LEAKY_GAIN,
     Convolution,
@@ -188,7 +188,7 @@ def residual(
     top_blocks: int = 1,
     expansion: float = 1.0,
     shared_levels: int = 0,
-) -> Players:
+) -> NetworkPair:
     """Residual networks after R3GAN, shaped for speed on a CPU.
 
     Parameters
@@ -250,4 +250,4 @@ def residual(
     discriminator = Discriminator(
         shape, levels, n_classes, rng, conditioning=conditioning, width=max_channels, stacks=stacks
     )
-    return Players(generator, discriminator)
+    return NetworkPair(generator, discriminator)

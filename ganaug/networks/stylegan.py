@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ganaug.networks.base import GeneratorNetwork, Players, embedding, linear
+from ganaug.networks.base import GeneratorNetwork, NetworkPair, embedding, linear
 from ganaug.networks.convolutions import (
     LEAKY_GAIN,
     Convolution,
@@ -191,7 +191,7 @@ def style(
     blocks: int = 1,
     top_blocks: int = 1,
     expansion: float = 1.0,
-) -> Players:
+) -> NetworkPair:
     """A style-based generator: mapping network, modulated convolutions, noise, style mixing, truncation.
 
     Path-length regularisation, learning rates by layer and the standard deviation over a
@@ -254,4 +254,4 @@ def style(
         width=max_channels,
         stacks=Stacks(blocks, top_blocks, expansion),
     )
-    return Players(generator, discriminator)
+    return NetworkPair(generator, discriminator)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganaug.networks.convolutions import LEAKY_GAIN, Convolution, activate
 
-__all__ = ["Judges", "PatchDiscriminator", "Translator", "Translators", "cycle_players", "patch_halvings"]
+__all__ = ["DiscriminatorPair", "PatchDiscriminator", "Translator", "Translators", "cycle_players", "patch_halvings"]
 
 # Sides from which translators halve once more, and down to which a discriminator halves.
 LARGE = 48
@@ -118,7 +118,7 @@ class Translators(nn.Module):
         self.to_target, self.to_source = to_target, to_source
 
 
-class Judges(nn.Module):
+class DiscriminatorPair(nn.Module):
     """A discriminator for each of the two classes."""
 
     def __init__(self, of_target: PatchDiscriminator, of_source: PatchDiscriminator) -> None:
@@ -133,7 +133,7 @@ def patch_halvings(shape: tuple[int, ...]) -> int:
 
 def cycle_players(
     shape: tuple[int, ...], rng: torch.Generator, *, width: int, depth: int
-) -> tuple[Translators, Judges]:
+) -> tuple[Translators, DiscriminatorPair]:
     """Fresh networks for images of one shape, on the CPU.
 
     Parameters
@@ -153,4 +153,4 @@ def cycle_players(
     halvings = 1 if shorter < LARGE else 2
     ways = [Translator(channels, rng, width=width, depth=depth, halvings=halvings) for _ in range(2)]
     judges = [PatchDiscriminator(channels, rng, width=width, halvings=patch_halvings(shape)) for _ in range(2)]
-    return Translators(*ways), Judges(*judges)
+    return Translators(*ways), DiscriminatorPair(*judges)

@@ -15,7 +15,7 @@ from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Wi
 from ganaug.rules.steps import Flag, Formula, Lookup, Mask, States
 from ganaug.rules.table_view import ColumnView, TableView
 
-__all__ = ["STEPS", "Plan"]
+__all__ = ["STEPS", "TrainConfig"]
 
 STEPS: dict[str, Any] = {step.kind: step for step in (States, Formula, Gap, Lookup, Flag, Mask)}
 
@@ -23,7 +23,7 @@ _MOST_PATTERNS = 4096
 _MOST_EXCEPTIONS = 0.001
 
 
-class Plan:
+class TrainConfig:
     """Steps that compute columns, in an order in which each finds what it needs.
 
     Parameters
@@ -47,7 +47,7 @@ class Plan:
         """Whether the plan keeps a rule by construction from now on."""
         take: Any = _TAKERS.get(type(rule))
         if take is None and isinstance(rule, Equation):
-            take = Plan._equation
+            take = TrainConfig._equation
         return rule.certain and take is not None and bool(take(self, rule))
 
     # ---- the graph
@@ -346,11 +346,11 @@ def _solved_product(rule: Product, name: Hashable) -> Product:
 
 
 _TAKERS: dict[type, Any] = {
-    OneHot: Plan._one_hot,
-    Copy: Plan._copy,
-    Within: Plan._within,
-    Bound: Plan._bound,
-    Order: Plan._order,
-    Determined: Plan._determined,
-    MissingWith: Plan._missing,
+    OneHot: TrainConfig._one_hot,
+    Copy: TrainConfig._copy,
+    Within: TrainConfig._within,
+    Bound: TrainConfig._bound,
+    Order: TrainConfig._order,
+    Determined: TrainConfig._determined,
+    MissingWith: TrainConfig._missing,
 }

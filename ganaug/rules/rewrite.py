@@ -16,7 +16,7 @@ from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
 from ganaug.rules.equations import Copy, Equation, Monotone, Product, Sum
 from ganaug.rules.kinds import Bound, Determined, OneHot, Order, Within, as_rule
-from ganaug.rules.plan import STEPS, Plan
+from ganaug.rules.plan import STEPS, TrainConfig
 from ganaug.rules.rule_set import Rules
 from ganaug.rules.steps import Formula, Mask, Restored, States
 from ganaug.rules.table_view import TableView, view_of
@@ -106,7 +106,7 @@ class Rewriter:
         view = TableView(kind, CONTAINERS[kind].open(X), source=X)
         given = list(rules)
         learnt = [as_rule(rule).learn(view) for rule in given]
-        plan = Plan(view, self.keep_range)
+        plan = TrainConfig(view, self.keep_range)
         order = sorted(range(len(learnt)), key=lambda i: _TURN.get(type(learnt[i]), len(_TURN)))
         taken = {i for i in order if plan.add(learnt[i])}
         self._kind, self._container, self._names = kind, CONTAINERS[kind].fit(X), list(view.names)

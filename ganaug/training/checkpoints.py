@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathError, TrainingWarning
-from ganaug.training.loop import Course
+from ganaug.training.loop import TrainProgress
 from ganaug.training.snapshots import BestSnapshot
-from ganaug.training.train_state import Game
+from ganaug.training.train_state import TrainState
 from ganaug.utils.files import allowance, check_writable, checked_path
 from ganaug.utils.isolation import warn
 from ganaug.utils.state import State, expect, read_state, write_state
@@ -142,49 +142,61 @@ class Checkpoint:
             )
         return state
 
-    def save(self, game: Game, course: Course, best: BestSnapshot, rng: torch.Generator, now: bool = False) -> None:
+    def save(
+        self,
+        train_state: TrainState,
+        train_progress: TrainProgress,
+        best: BestSnapshot,
+        rng: torch.Generator,
+        now: bool = False,
+    ) -> None:
         """Write the file, if it is time to."""
-        steps = game.step - max(self._saved_step, course.first)
+        steps = train_state.step - max(self._saved_step, train_progress.first)
         seconds = time.perf_counter() - self._saved_at
         if now or (steps if isinstance(self.every, int) else seconds) >= self.every:
-            self.write(game, course, best, rng)
+            self.write(train_state, train_progress, best, rng)
 
-    def write(self, game: Game, course: Course, best: BestSnapshot, rng: torch.Generator) -> None:
+    def write(
+        self, train_state: TrainState, train_progress: TrainProgress, best: BestSnapshot, rng: torch.Generator
+    ) -> None:
         """Write the file."""
-        columns = list(dict.fromkeys(k for row in course.history for k in row))
+        columns = list(dict.fromkeys(k for row in train_progress.history for k in row))
         config = {
             "settings": self.settings,
             "data": self.data,
             "seed": self.seed,
             "design": self.design,
-            "step": game.step,
-            "adam": {name: getattr(game, name).steps for name in _PLAYERS},
-            "first": course.first,
+            "step": train_state.step,
+            "adam": {name: getattr(train_state, name).steps for name in _PLAYERS},
+            "first": train_progress.first,
             "columns": columns,
             "best": {k: getattr(best, k) for k in _BEST_COUNTS},
         }
         arrays: Arrays = {
-            "seconds": np.array(course.seconds),
+            "seconds": np.array(train_progress.seconds),
             "rng": rng.get_state().numpy(),
             "best.measured": np.array([best.quality, best.diversity]),
-            **{f"record.{k}": _array(v) for k, v in course.record.items()},
-            **{f"game.{k}": _array(v) for k, v in _moving(game).items()},
+            **{f"record.{k}": _array(v) for k, v in train_progress.record.items()},
+            **{f"game.{k}": _array(v) for k, v in _moving(train_state).items()},
         }
         if best.weights is not None:
             arrays["best.weights"] = _array(best.weights)
         for column in columns:
-            rows = [place for place, row in enumerate(course.history) if column in row]
+            rows = [place for place, row in enumerate(train_progress.history) if column in row]
             arrays[f"rows.{column}"] = np.array(rows, np.int64)
-            arrays[f"history.{column}"] = np.array([course.history[place][column] for place in rows])
-        self._saved_at, self._saved_step = time.perf_counter(), game.step
+            arrays[f"history.{column}"] = np.array([train_progress.history[place][column] for place in rows])
+        self._saved_at, self._saved_step = time.perf_counter(), train_state.step
         try:
             write_state(self.path, KIND, config, arrays)
         except ModelPathError as error:
             if not self._warned:
                 self._warned = True
-                warn(f"the checkpoint was not written at step {game.step}: {error}; training goes on", TrainingWarning)
+                warn(
+                    f"the checkpoint was not written at step {train_state.step}: {error}; training goes on",
+                    TrainingWarning,
+                )
 
-    def restore(self, game: Game, best: BestSnapshot, rng: torch.Generator) -> Course | None:
+    def restore(self, train_state: TrainState, best: BestSnapshot, rng: torch.Generator) -> TrainProgress | None:
         """Put everything back where `write` found it; None, and nothing done, if there is no file.
 
         Raises
@@ -197,35 +209,42 @@ class Checkpoint:
         config, arrays = self._left.config, self._left.arrays
         self._left = None
         with self._believing():
-            return self._restored(config, arrays, game, best, rng)
+            return self._restored(config, arrays, train_state, best, rng)
 
     def _restored(
-        self, config: Mapping[str, Any], arrays: Arrays, game: Game, best: BestSnapshot, rng: torch.Generator
-    ) -> Course:
-        for name, tensor in _moving(game).items():
+        self,
+        config: Mapping[str, Any],
+        arrays: Arrays,
+        train_state: TrainState,
+        best: BestSnapshot,
+        rng: torch.Generator,
+    ) -> TrainProgress:
+        for name, tensor in _moving(train_state).items():
             with torch.no_grad():
                 own = torch.from_numpy(expect(arrays, f"game.{name}", tuple(tensor.shape)))
                 if own.dtype != tensor.dtype:
                     raise ModelFileError(f"its array 'game.{name}' is {own.dtype}")
                 tensor.copy_(own)
         for name in _PLAYERS:
-            getattr(game, name).steps = config["adam"][name]
-        game.step = config["step"]
+            getattr(train_state, name).steps = config["adam"][name]
+        train_state.step = config["step"]
         rng.set_state(torch.from_numpy(arrays["rng"]))
-        device = game.average_flat.device
+        device = train_state.average_flat.device
         for name, value in config["best"].items():
             setattr(best, name, value)
         best.quality, best.diversity = arrays["best.measured"].tolist()
         if "best.weights" in arrays:
-            best.weights = torch.from_numpy(expect(arrays, "best.weights", tuple(game.average_flat.shape))).to(device)
+            best.weights = torch.from_numpy(expect(arrays, "best.weights", tuple(train_state.average_flat.shape))).to(
+                device
+            )
         rows: dict[int, dict[str, float]] = {}
         for column in config["columns"]:
             values = arrays[f"history.{column}"].tolist()
             for place, value in zip(arrays[f"rows.{column}"].tolist(), values, strict=True):
                 rows.setdefault(place, {})[column] = value
         record = {k.removeprefix("record."): v for k, v in arrays.items() if k.startswith("record.")}
-        self._saved_step = game.step
-        return Course(
+        self._saved_step = train_state.step
+        return TrainProgress(
             first=config["first"],
             seconds=float(arrays["seconds"]),
             history=[rows[place] for place in sorted(rows)],
@@ -260,14 +279,14 @@ def _check(config: Mapping[str, Any]) -> None:
         raise ModelFileError(f"its entry {odd[0]!r} is not one of a checkpoint; the file was altered")
 
 
-def _moving(game: Game) -> dict[str, Tensor]:
+def _moving(train_state: TrainState) -> dict[str, Tensor]:
     """Every tensor that a step changes."""
-    found = {"average": game.average_flat}
+    found = {"average": train_state.average_flat}
     for name in _PLAYERS:
-        player = getattr(game, name)
-        found |= {f"{name}.{part}": getattr(player, part) for part in ("flat", "mean", "square")}
-        found |= {f"{name}.buffer.{k}": v for k, v in player.network.named_buffers()}
-    found |= {f"average.buffer.{k}": v for k, v in game.average.named_buffers()}
+        optimizer = getattr(train_state, name)
+        found |= {f"{name}.{part}": getattr(optimizer, part) for part in ("flat", "mean", "square")}
+        found |= {f"{name}.buffer.{k}": v for k, v in optimizer.network.named_buffers()}
+    found |= {f"average.buffer.{k}": v for k, v in train_state.average.named_buffers()}
     return found
 
 

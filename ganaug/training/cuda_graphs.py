@@ -17,10 +17,10 @@ from torch import Tensor
 
 from ganaug.augmentation import DiffAugment, Pipe, direct
 from ganaug.objectives import Objective
-from ganaug.training.gradients import Part, Slope, discriminator_slope, generator_slope
-from ganaug.training.train_state import Game, Plan
+from ganaug.training.gradients import Handover, Part, RecordAndGradient, discriminator_gradient, generator_gradient
+from ganaug.training.train_state import TrainConfig, TrainState
 
-__all__ = ["UNRECORDED", "Deck", "Replayed", "Tape", "can_be_replayed"]
+__all__ = ["UNRECORDED", "CaptureMemory", "CapturedFunction", "ReplayedGradients", "can_be_captured"]
 
 Result = TypeVar("Result")
 
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 UNRECORDED = 3
 
 
-class Deck:
+class CaptureMemory:
     """What the recordings of one training share: a stream, and memory, which no two of them use at a time.
 
     Parameters
@@ -43,7 +43,7 @@ class Deck:
         self.pool = torch.cuda.graph_pool_handle()
 
 
-class Tape(Generic[Result]):
+class CapturedFunction(Generic[Result]):
     """A function that is worked out `UNRECORDED` times, then recorded, and from then on replayed.
 
     It must do the same operations each time, on memory that stays where it is, and never wait for the GPU. Its random
@@ -67,8 +67,8 @@ class Tape(Generic[Result]):
         function: Callable[[], Result],
         inputs: Sequence[Tensor],
         rng: torch.Generator,
-        deck: Deck,
-        after: Tape[Any] | None = None,
+        deck: CaptureMemory,
+        after: CapturedFunction[Any] | None = None,
     ) -> None:
         self.function, self.inputs, self.rng, self.deck, self.after = function, inputs, rng, deck, after
         self.calls = 0
@@ -124,15 +124,15 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def can_be_replayed(plan: Plan, device: torch.device) -> bool:
+def can_be_captured(plan: TrainConfig, device: torch.device) -> bool:
     """Whether a step does the same each time: on one GPU, through changes whose strength is all that varies."""
     alone = plan.parts == plan.ranks.count == 1
     return device.type == "cuda" and alone and (plan.pipe is direct or isinstance(plan.pipe, DiffAugment))
 
 
 @dataclass
-class Replayed:
-    """Gradients from recorded operations; a `Slopes`.
+class ReplayedGradients:
+    """Gradients from recorded operations; a `GradientFunctions`.
 
     They are those that would be worked out anew: recorded is what is done, in which precision and by which random
     numbers. Steps of the optimiser are not recorded, so the rates may change.
@@ -140,44 +140,69 @@ class Replayed:
     Parameters
     ----------
     plan : Plan
-        For which `can_be_replayed`.
+        For which `can_be_captured`.
     device : torch.device
         A GPU.
     """
 
-    plan: Plan
+    plan: TrainConfig
     device: torch.device
     # of each kind of step, with a penalty and without: the discriminator's and the generator's
-    _tapes: dict[bool, tuple[Tape[Slope], Tape[Slope]]] = field(default_factory=dict, init=False)
+    _tapes: dict[bool, tuple[CapturedFunction[RecordAndGradient], CapturedFunction[RecordAndGradient]]] = field(
+        default_factory=dict, init=False
+    )
+    # what the discriminator's step of each kind left: memory that the capture of the generator's step reads
+    _left: dict[bool, list[Handover]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._deck = Deck(self.device)
+        self._deck = CaptureMemory(self.device)
         self._strength = torch.zeros((), dtype=torch.float32, device=self.device)
         self._held = replace(self.plan, pipe=_held(self.plan.pipe, self._strength))
 
-    def discriminator(self, game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
-        """See `discriminator_slope`."""
-        kind = game.step % plan.penalty_every == 0
+    def discriminator(
+        self, train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+    ) -> tuple[RecordAndGradient, Handover]:
+        """See `discriminator_gradient`."""
+        kind = train_state.step % plan.penalty_every == 0
         if kind not in self._tapes:
-            self._tapes[kind] = self._blank(game, objective, part)
+            self._left[kind] = []
+            self._tapes[kind] = self._blank(train_state, objective, part, self._left[kind])
         if isinstance(plan.pipe, DiffAugment):
             self._strength.fill_(plan.pipe.strength(progress))
         record, gradient = self._tapes[kind][0](part.real, part.labels)
-        return dict(record), gradient  # the loop adds to it
+        return (dict(record), gradient), self._left[kind][-1]  # the loop adds to the record
 
-    def generator(self, game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
-        """See `generator_slope`; it goes on from what the discriminator's step left in memory."""
-        record, gradient = self._tapes[game.step % plan.penalty_every == 0][1]()
+    def generator(
+        self,
+        train_state: TrainState,
+        objective: Objective,
+        part: Part,
+        handover: Handover,
+        plan: TrainConfig,
+        progress: float,
+    ) -> RecordAndGradient:
+        """See `generator_gradient`; it reads the memory in which the discriminator's step left ``handover``."""
+        record, gradient = self._tapes[train_state.step % plan.penalty_every == 0][1]()
         # they may be looked at after a step in which the generator stays, and the discriminator works in this memory
         return {name: value.clone() for name, value in record.items()}, gradient.clone()
 
-    def _blank(self, game: Game, objective: Objective, like: Part) -> tuple[Tape[Slope], Tape[Slope]]:
+    def _blank(
+        self, train_state: TrainState, objective: Objective, like: Part, left: list[Handover]
+    ) -> tuple[CapturedFunction[RecordAndGradient], CapturedFunction[RecordAndGradient]]:
         own = Part(torch.empty_like(like.real), torch.empty_like(like.labels), like.share, like.rng)
         held, deck = self._held, self._deck  # and not oneself: a circle would hold the GPU's memory for long
         inputs = (own.real, own.labels)
-        first = Tape(lambda: discriminator_slope(game, objective, own, held, 0.0), inputs, own.rng, deck)
-        second = Tape(lambda: generator_slope(game, objective, own, held, 0.0), (), own.rng, deck, after=first)
-        return first, second
+
+        def discriminator() -> RecordAndGradient:
+            result, handover = discriminator_gradient(train_state, objective, own, held, 0.0)
+            left[:] = [handover]
+            return result
+
+        def generator() -> RecordAndGradient:
+            return generator_gradient(train_state, objective, own, left[-1], held, 0.0)
+
+        first = CapturedFunction(discriminator, inputs, own.rng, deck)
+        return first, CapturedFunction(generator, (), own.rng, deck, after=first)
 
 
 def _held(pipe: Pipe, strength: Tensor) -> Pipe:

@@ -20,22 +20,22 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.augmentation import Pipe
-from ganaug.networks.translation import Judges, Translators
+from ganaug.networks.translation import DiscriminatorPair, Translators
 from ganaug.objectives import PENALTIES, Objective
 from ganaug.runtime.threads import Team
-from ganaug.training.loop import Event, Watcher, cosine_tail, summary
-from ganaug.training.optimizer import Player, flatten
-from ganaug.training.train_state import Game
+from ganaug.training.loop import Event, Watcher, cosine_decay, summary
+from ganaug.training.optimizer import FlatAdam, flatten
+from ganaug.training.train_state import TrainState
 
-__all__ = ["CycleGame", "CyclePlan", "ImagePool", "play_cycle", "shifted"]
+__all__ = ["CycleTrainConfig", "CycleTrainState", "ImagePool", "shifted", "train_cycle"]
 
 # Values of an image in the paper, for which its weights of the cycle and the identity are meant.
 VALUES = 3 * 256 * 256
 
 
 @dataclass(frozen=True)
-class CyclePlan:
-    """The numbers of a training; those that `training.Plan` has too mean the same.
+class CycleTrainConfig:
+    """The numbers of a training; those that `training.TrainConfig` has too mean the same.
 
     Attributes
     ----------
@@ -121,27 +121,27 @@ def pull(images: Tensor) -> float:
 
 
 @dataclass
-class CycleGame:
+class CycleTrainState:
     """Everything that changes while the two-sided game is played.
 
     Both translators are one player, and so are both discriminators: their
     losses are sums in which each network has terms of its own, so one step of Adam serves two.
     """
 
-    generator: Player[Translators]
-    discriminator: Player[Judges]
+    generator: FlatAdam[Translators]
+    discriminator: FlatAdam[DiscriminatorPair]
     average: Translators  # with averaged weights: the ones that translate
     average_flat: Tensor
     pools: tuple[ImagePool, ImagePool]
     step: int = 0
 
     @classmethod
-    def start(cls, translators: Translators, judges: Judges, plan: CyclePlan) -> CycleGame:
+    def start(cls, translators: Translators, judges: DiscriminatorPair, plan: CycleTrainConfig) -> CycleTrainState:
         """The players at the outset."""
         average = copy.deepcopy(translators).eval().requires_grad_(False)
         return cls(
-            Player(translators, plan.learning_rate, plan.betas),
-            Player(judges, plan.learning_rate, plan.betas),
+            FlatAdam(translators, plan.learning_rate, plan.betas),
+            FlatAdam(judges, plan.learning_rate, plan.betas),
             average,
             flatten(average),
             (ImagePool(plan.pool_size), ImagePool(plan.pool_size)),
@@ -149,7 +149,7 @@ class CycleGame:
 
 
 @dataclass
-class Way:
+class Direction:
     """One direction of a step, which is worked on by itself: images ``x`` on their way to the class of ``y``.
 
     Attributes
@@ -179,46 +179,50 @@ class Way:
     on_real: Tensor = field(init=False)
 
 
-def both_ways(game: CycleGame, a: Tensor, b: Tensor, rng: torch.Generator) -> list[Way]:
+def both_directions(train_state: CycleTrainState, a: Tensor, b: Tensor, rng: torch.Generator) -> list[Direction]:
     """There and back. Each has random numbers of its own, so that it matters not which comes first."""
-    ways, judges = game.generator.network, game.discriminator.network
+    ways, judges = train_state.generator.network, train_state.discriminator.network
     seeds = torch.empty(2, dtype=torch.int64, device=a.device).random_(generator=rng).tolist()
     one, other = (torch.Generator(a.device).manual_seed(seed) for seed in seeds)
     return [
-        Way(ways.to_target, ways.to_source, judges.of_target, a, b, game.pools[0], one),
-        Way(ways.to_source, ways.to_target, judges.of_source, b, a, game.pools[1], other),
+        Direction(ways.to_target, ways.to_source, judges.of_target, a, b, train_state.pools[0], one),
+        Direction(ways.to_source, ways.to_target, judges.of_source, b, a, train_state.pools[1], other),
     ]
 
 
-def play_step(
-    game: CycleGame,
+def train_step(
+    train_state: CycleTrainState,
     objective: Objective,
     a: Tensor,
     b: Tensor,
-    plan: CyclePlan,
+    plan: CycleTrainConfig,
     progress: float,
     rng: torch.Generator,
 ) -> dict[str, Tensor]:
     """One step of each player. (B, C, H, W) each -> what the history records."""
-    rate = cosine_tail(progress, plan.decay_from)
-    ways = both_ways(game, a, b, rng)
-    record, gradient = together(plan.team(lambda way: judge_slope(game, objective, way, plan, progress), ways))
-    record["discriminator_gradient_norm"] = game.discriminator.follow(gradient, rate)
-    if game.step % objective.generator_every == 0:
-        more, gradient = together(plan.team(lambda way: way_slope(game, objective, way, plan, progress), ways))
+    rate = cosine_decay(progress, plan.decay_from)
+    ways = both_directions(train_state, a, b, rng)
+    record, gradient = sum_gradients(
+        plan.team(lambda way: cycle_discriminator_gradient(train_state, objective, way, plan, progress), ways)
+    )
+    record["discriminator_gradient_norm"] = train_state.discriminator.apply_gradient(gradient, rate)
+    if train_state.step % objective.generator_every == 0:
+        more, gradient = sum_gradients(
+            plan.team(lambda way: direction_gradient(train_state, objective, way, plan, progress), ways)
+        )
         record |= more
-        record["generator_gradient_norm"] = game.generator.follow(gradient, rate)
+        record["generator_gradient_norm"] = train_state.generator.apply_gradient(gradient, rate)
     return record
 
 
-def together(results: list[tuple[dict[str, Tensor], Tensor]]) -> tuple[dict[str, Tensor], Tensor]:
+def sum_gradients(results: list[tuple[dict[str, Tensor], Tensor]]) -> tuple[dict[str, Tensor], Tensor]:
     """Records and gradients of both ways as one."""
     (one, gradient), (other, more) = results
     return {name: torch.stack([one[name].mean(), other[name].mean()]) for name in one}, gradient + more
 
 
-def judge_slope(
-    game: CycleGame, objective: Objective, way: Way, plan: CyclePlan, progress: float
+def cycle_discriminator_gradient(
+    train_state: CycleTrainState, objective: Objective, way: Direction, plan: CycleTrainConfig, progress: float
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Where a discriminator goes to tell real images of its class from translated ones: record and gradient."""
     # an image that is there already takes the same pass: the identity loss needs it
@@ -227,15 +231,15 @@ def judge_slope(
     on_real, on_fake = way.judge(plan.pipe(torch.cat([way.y, shown]), progress, way.rng)).chunk(2)
     way.on_real = on_real.detach()
     loss = total = objective.discriminator(on_real, on_fake).mean()
-    if game.step % plan.penalty_every == 0:
+    if train_state.step % plan.penalty_every == 0:
         for name, weight in objective.penalties.items():
             penalty = PENALTIES[name](critic(way, plan, progress), way.y, shown, way.rng)
             total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
     record = {"discriminator_loss": loss.detach(), "real_logit": way.on_real, "fake_logit": on_fake.detach()}
-    return record, game.discriminator.slope(total)
+    return record, train_state.discriminator.gradient_of(total)
 
 
-def critic(way: Way, plan: CyclePlan, progress: float) -> Callable[[Tensor], Tensor]:
+def critic(way: Direction, plan: CycleTrainConfig, progress: float) -> Callable[[Tensor], Tensor]:
     """A discriminator as the penalties know it: one logit for each image."""
 
     def logits(points: Tensor) -> Tensor:
@@ -245,8 +249,8 @@ def critic(way: Way, plan: CyclePlan, progress: float) -> Callable[[Tensor], Ten
     return logits
 
 
-def way_slope(
-    game: CycleGame, objective: Objective, way: Way, plan: CyclePlan, progress: float
+def direction_gradient(
+    train_state: CycleTrainState, objective: Objective, way: Direction, plan: CycleTrainConfig, progress: float
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Where the translators go to pass for real and to find back: record and gradient."""
     fooled = objective.generator(way.on_real, way.judge(plan.pipe(way.fake, progress, way.rng))).mean()
@@ -254,15 +258,15 @@ def way_slope(
     identity = (way.same - way.y).abs().mean()
     total = fooled + pull(way.x) * (plan.cycle_weight * cycle + plan.identity_weight * identity)
     record = {"generator_loss": fooled, "cycle_loss": cycle, "identity_loss": identity}
-    return {name: value.detach() for name, value in record.items()}, game.generator.slope(total)
+    return {name: value.detach() for name, value in record.items()}, train_state.generator.gradient_of(total)
 
 
-def play_cycle(
-    game: CycleGame,
+def train_cycle(
+    train_state: CycleTrainState,
     sources: Iterator[Tensor],
     targets: Iterator[Tensor],
     objective: Objective,
-    plan: CyclePlan,
+    plan: CycleTrainConfig,
     watchers: Sequence[Watcher],
     rng: torch.Generator,
 ) -> tuple[list[dict[str, float]], str]:
@@ -281,20 +285,20 @@ def play_cycle(
     history: list[dict[str, float]] = []
     record: dict[str, Tensor] = {}
     began = time.perf_counter()
-    while game.step < plan.max_steps:
+    while train_state.step < plan.max_steps:
         seconds = time.perf_counter() - began
-        progress = max(game.step / plan.max_steps, seconds / plan.max_time if plan.max_time else 0.0)
-        record |= play_step(game, objective, next(sources), next(targets), plan, progress, rng)
-        half_life = min(plan.ema_half_life, 0.1 * (game.step + 1))
-        game.average_flat.lerp_(game.generator.flat, 1 - 0.5 ** (1 / half_life))
-        game.step += 1
+        progress = max(train_state.step / plan.max_steps, seconds / plan.max_time if plan.max_time else 0.0)
+        record |= train_step(train_state, objective, next(sources), next(targets), plan, progress, rng)
+        half_life = min(plan.ema_half_life, 0.1 * (train_state.step + 1))
+        train_state.average_flat.lerp_(train_state.generator.flat, 1 - 0.5 ** (1 / half_life))
+        train_state.step += 1
         out_of_time = plan.max_time is not None and seconds >= plan.max_time
-        last = out_of_time or game.step == plan.max_steps
-        if last or game.step % plan.log_every == 0:
-            history.append(summary(game.step, record))
-            looks = last or game.step % plan.look_every == 0
+        last = out_of_time or train_state.step == plan.max_steps
+        if last or train_state.step % plan.log_every == 0:
+            history.append(summary(train_state.step, record))
+            looks = last or train_state.step % plan.look_every == 0
             # a watcher asks a game for its step, its average and that one's weights, which both games have
-            event = Event(game.step, plan.max_steps, seconds, history[-1], cast(Game, game), looks)
+            event = Event(train_state.step, plan.max_steps, seconds, history[-1], cast(TrainState, train_state), looks)
             said = [watch(event) for watch in watchers]
             reason = next((r for r in said if r), "max_time" if out_of_time else None)
             if reason:

@@ -1,8 +1,8 @@
-"""Which way the players go: the gradients of a step, from some samples of its batch."""
+"""Gradients of a training step: the discriminator's and the generator's, from a batch or a part of one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -10,12 +10,22 @@ from torch import Tensor
 
 from ganaug.augmentation import Pipe, direct
 from ganaug.networks import DiscriminatorNetwork
-from ganaug.objectives import PENALTIES, Objective, slope_of
-from ganaug.training.train_state import Game, Plan
+from ganaug.objectives import PENALTIES, Objective, input_gradient_of
+from ganaug.training.train_state import TrainConfig, TrainState
 
-__all__ = ["PLAIN", "Part", "Slope", "Slopes", "discriminator_slope", "generator_slope", "parted", "together"]
+__all__ = [
+    "PLAIN",
+    "GradientFunctions",
+    "Handover",
+    "Part",
+    "RecordAndGradient",
+    "discriminator_gradient",
+    "generator_gradient",
+    "reduce_gradients",
+    "split_batch",
+]
 
-Slope = tuple[dict[str, Tensor], Tensor]  # what is recorded, and the gradient
+RecordAndGradient = tuple[dict[str, Tensor], Tensor]  # what is recorded, and the gradient
 
 
 @dataclass
@@ -28,19 +38,31 @@ class Part:
         Of the batch.
     rng : torch.Generator
         For all that is random about these samples.
-    fake, on_real : Tensor
-        What the discriminator's step leaves for the generator's: the fake samples, and the logits of the real ones.
     """
 
     real: Tensor
     labels: Tensor
     share: float
     rng: torch.Generator
-    fake: Tensor = field(init=False)
-    on_real: Tensor = field(init=False)
 
 
-def parted(real: Tensor, labels: Tensor, parts: int, rng: torch.Generator) -> list[Part]:
+@dataclass(frozen=True)
+class Handover:
+    """What the discriminator's step leaves for the generator's.
+
+    Attributes
+    ----------
+    fake : Tensor of shape (B, ...)
+        The fake samples, through which the generator's gradient flows.
+    on_real : Tensor of shape (B,)
+        The discriminator's logits of the real samples, detached.
+    """
+
+    fake: Tensor
+    on_real: Tensor
+
+
+def split_batch(real: Tensor, labels: Tensor, parts: int, rng: torch.Generator) -> list[Part]:
     """A batch in so many parts. Each has random numbers of its own, so that it matters not which comes first."""
     if parts == 1:
         return [Part(real, labels, 1.0, rng)]
@@ -49,7 +71,7 @@ def parted(real: Tensor, labels: Tensor, parts: int, rng: torch.Generator) -> li
     return [Part(x, y, len(x) / len(real), torch.Generator(rng.device).manual_seed(seed)) for x, y, seed in cut]
 
 
-def together(results: list[Slope], parts: list[Part]) -> Slope:
+def reduce_gradients(results: list[RecordAndGradient], parts: list[Part]) -> RecordAndGradient:
     """Records and gradients of the parts of a batch as those of the whole, always added in the same order."""
     if len(results) == 1 and parts[0].share == 1.0:
         return results[0]
@@ -59,38 +81,68 @@ def together(results: list[Slope], parts: list[Part]) -> Slope:
     return {k: torch.cat([own[k].reshape(-1) for own, _ in results]) for k in results[0][0]}, gradient
 
 
-class Slopes(Protocol):
+class GradientFunctions(Protocol):
     """Who works out the gradients of a step: first the discriminator's, then the generator's."""
 
-    def discriminator(self, game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
-        """See `discriminator_slope`."""
+    def discriminator(
+        self, train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+    ) -> tuple[RecordAndGradient, Handover]:
+        """See `discriminator_gradient`."""
 
-    def generator(self, game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
-        """See `generator_slope`."""
+    def generator(
+        self,
+        train_state: TrainState,
+        objective: Objective,
+        part: Part,
+        handover: Handover,
+        plan: TrainConfig,
+        progress: float,
+    ) -> RecordAndGradient:
+        """See `generator_gradient`."""
 
 
-def discriminator_slope(game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
-    """Where the discriminator goes to tell real from fake better: what is recorded, and its gradient."""
-    network, real, labels, rng = game.discriminator.network, part.real, part.labels, part.rng
-    shape = (len(real), game.generator.network.latent_dim)
+def discriminator_gradient(
+    train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+) -> tuple[RecordAndGradient, Handover]:
+    """The discriminator's gradient.
+
+    Parameters
+    ----------
+    train_state : TrainState
+    objective : Objective
+        Its loss and its penalties.
+    part : Part
+        Real samples, as many of which are generated.
+    plan : TrainConfig
+    progress : float
+        Share of the training that is done, from 0 to 1.
+
+    Returns
+    -------
+    (record, gradient)
+        What the history records, and the gradient of the loss in one vector.
+    handover : Handover
+        For `generator_gradient`.
+    """
+    network, real, labels, rng = train_state.discriminator.network, part.real, part.labels, part.rng
+    shape = (len(real), train_state.generator.network.latent_dim)
     z = torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=rng)
     with plan.precision():
-        fake = game.generator.network(z, labels, rng)
-    part.fake = fake.to(real.dtype)
-    fake, twice = part.fake.detach(), torch.cat([labels, labels])
+        fake = train_state.generator.network(z, labels, rng)
+    made = fake.to(real.dtype)
+    fake, twice = made.detach(), torch.cat([labels, labels])
     features = trunk(network, plan.pipe(torch.cat([real, fake]), progress, rng), twice, plan)
     on_real, on_fake = network.head(features, twice).chunk(2)
-    part.on_real = on_real.detach()
     loss = objective.discriminator(on_real, on_fake).mean()
     class_loss = network.head.class_loss(features, twice)
     total = loss if class_loss is None else loss + class_loss.mean()
-    if game.step % plan.penalty_every == 0:
+    if train_state.step % plan.penalty_every == 0:
         critic = Critic(network, labels, plan.pipe, progress, rng)
         for name, weight in objective.penalties.items():
             penalty = PENALTIES[name](critic, real, fake, rng)
             total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
-    record = {"discriminator_loss": loss.detach(), "real_logit": part.on_real, "fake_logit": on_fake.detach()}
-    return record, game.discriminator.slope(total)
+    record = {"discriminator_loss": loss.detach(), "real_logit": on_real.detach(), "fake_logit": on_fake.detach()}
+    return (record, train_state.discriminator.gradient_of(total)), Handover(made, record["real_logit"])
 
 
 @dataclass(frozen=True)
@@ -108,27 +160,37 @@ class Critic:
         logits: Tensor = self.network(self.pipe(points, self.progress, self.rng), self._labels(points))
         return logits
 
-    def slope(self, points: Tensor) -> Tensor:
+    def input_gradient(self, points: Tensor) -> Tensor:
         """Their gradient with respect to the samples: the network's own where nothing stands before it."""
         if self.pipe is direct:
-            return self.network.slope(points, self._labels(points))
-        return slope_of(self, points)
+            return self.network.input_gradient(points, self._labels(points))
+        return input_gradient_of(self, points)
 
     def _labels(self, points: Tensor) -> Tensor:
         return self.labels.repeat(len(points) // len(self.labels))
 
 
-def generator_slope(game: Game, objective: Objective, part: Part, plan: Plan, progress: float) -> Slope:
-    """Where the generator goes to pass for real better: what is recorded, and its gradient."""
-    network, labels = game.discriminator.network, part.labels
-    features = trunk(network, plan.pipe(part.fake, progress, part.rng), labels, plan)
-    loss = objective.generator(part.on_real, network.head(features, labels)).mean()
+def generator_gradient(
+    train_state: TrainState,
+    objective: Objective,
+    part: Part,
+    handover: Handover,
+    plan: TrainConfig,
+    progress: float,
+) -> RecordAndGradient:
+    """The generator's gradient: what the history records, and the gradient of its loss in one vector.
+
+    Parameters are those of `discriminator_gradient`, and ``handover`` is what that returned for the same samples.
+    """
+    network, labels = train_state.discriminator.network, part.labels
+    features = trunk(network, plan.pipe(handover.fake, progress, part.rng), labels, plan)
+    loss = objective.generator(handover.on_real, network.head(features, labels)).mean()
     class_loss = network.head.class_loss(features, labels)
     total = loss if class_loss is None else loss + class_loss.mean()
-    return {"generator_loss": loss.detach()}, game.generator.slope(total)
+    return {"generator_loss": loss.detach()}, train_state.generator.gradient_of(total)
 
 
-def trunk(network: DiscriminatorNetwork, x: Tensor, labels: Tensor, plan: Plan) -> Tensor:
+def trunk(network: DiscriminatorNetwork, x: Tensor, labels: Tensor, plan: TrainConfig) -> Tensor:
     """The discriminator's features, computed in the plan's precision. (B, ...), (B,) -> (B, width)."""
     with plan.precision():
         features = network.features(x, labels)
@@ -138,8 +200,8 @@ def trunk(network: DiscriminatorNetwork, x: Tensor, labels: Tensor, plan: Plan) 
 class _Plain:
     """They are worked out anew in every step."""
 
-    discriminator = staticmethod(discriminator_slope)
-    generator = staticmethod(generator_slope)
+    discriminator = staticmethod(discriminator_gradient)
+    generator = staticmethod(generator_gradient)
 
 
-PLAIN: Slopes = _Plain()
+PLAIN: GradientFunctions = _Plain()

@@ -1,4 +1,4 @@
-"""The game: one loop for every modality, objective and architecture.
+"""The training loop: one for every modality, objective and architecture.
 
 The loop knows tensors. What varies reaches it as functions and numbers: the
 objective's pair of losses and penalties, the augmentation of samples, the
@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from ganaug.objectives import Objective
-from ganaug.training.cuda_graphs import Replayed
-from ganaug.training.gradients import PLAIN, Slopes, parted, together
-from ganaug.training.train_state import Game, Plan, Table
+from ganaug.training.cuda_graphs import ReplayedGradients
+from ganaug.training.gradients import PLAIN, GradientFunctions, reduce_gradients, split_batch
+from ganaug.training.train_state import Table, TrainConfig, TrainState
 
-__all__ = ["Course", "Event", "Watcher", "cosine_tail", "play_step", "summary", "train"]
+__all__ = ["Event", "TrainProgress", "Watcher", "cosine_decay", "summary", "train", "train_step"]
 
 
 @dataclass
@@ -36,8 +36,8 @@ class Event:
         Since the training began.
     record : dict
         The history's newest row. A watcher may add to it.
-    game : Game
-        The players. `game.average` is the generator that would be kept now.
+    train_state : Game
+        The players. `train_state.average` is the generator that would be kept now.
     looks : bool
         Whether this is a step at which the samples are to be looked at.
     """
@@ -46,8 +46,13 @@ class Event:
     max_steps: int
     seconds: float
     record: dict[str, float]
-    game: Game
+    train_state: TrainState
     looks: bool
+
+    @property
+    def game(self) -> TrainState:
+        """The earlier name of `train_state`."""
+        return self.train_state
 
 
 class Watcher(Protocol):
@@ -57,43 +62,46 @@ class Watcher(Protocol):
         """Look at the training."""
 
 
-def cosine_tail(progress: float, decay_from: float) -> float:
+def cosine_decay(progress: float, decay_from: float) -> float:
     """1 until ``decay_from``, then a half cosine down to 0 at ``progress = 1``."""
     tail = max(0.0, progress - decay_from) / max(1e-9, 1.0 - decay_from)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, tail)))
 
 
-def play_step(
-    game: Game,
+def train_step(
+    train_state: TrainState,
     objective: Objective,
     real: Tensor,
     labels: Tensor,
-    plan: Plan,
+    plan: TrainConfig,
     progress: float,
     rng: torch.Generator,
-    slopes: Slopes = PLAIN,
+    gradients: GradientFunctions = PLAIN,
 ) -> dict[str, Tensor]:
-    """One step of each player. Returns what the history records.
+    """One step of the discriminator and one of the generator. Returns what the history records.
 
-    The fake samples, and the logits of the real ones, serve both players: a
+    The fake samples, and the logits of the real ones, serve both: a
     second pass of either network for the generator's step costs a third of the
     whole and measured no better.
     """
-    rate = cosine_tail(progress, plan.decay_from)
-    parts = plan.ranks.parts(parted(real, labels, plan.parts, rng))
-    results = plan.team(lambda part: slopes.discriminator(game, objective, part, plan, progress), parts)
-    record, gradient = together(results, parts)
-    record["discriminator_gradient_norm"] = game.discriminator.follow(plan.ranks.summed(gradient), rate)
-    if game.step % objective.generator_every == 0:
-        results = plan.team(lambda part: slopes.generator(game, objective, part, plan, progress), parts)
-        more, gradient = together(results, parts)
+    rate = cosine_decay(progress, plan.decay_from)
+    parts = plan.ranks.parts(split_batch(real, labels, plan.parts, rng))
+    results = plan.team(lambda part: gradients.discriminator(train_state, objective, part, plan, progress), parts)
+    record, gradient = reduce_gradients([result for result, _ in results], parts)
+    record["discriminator_gradient_norm"] = train_state.discriminator.apply_gradient(plan.ranks.summed(gradient), rate)
+    if train_state.step % objective.generator_every == 0:
+        handed = [(part, handover) for part, (_, handover) in zip(parts, results, strict=True)]
+        results = plan.team(
+            lambda own: gradients.generator(train_state, objective, own[0], own[1], plan, progress), handed
+        )
+        more, gradient = reduce_gradients(results, parts)
         record |= more
-        record["generator_gradient_norm"] = game.generator.follow(plan.ranks.summed(gradient), rate)
+        record["generator_gradient_norm"] = train_state.generator.apply_gradient(plan.ranks.summed(gradient), rate)
     return record
 
 
 @dataclass
-class Course:
+class TrainProgress:
     """How far a training has come, beside its players.
 
     Attributes
@@ -115,20 +123,20 @@ class Course:
 
 
 def train(
-    game: Game,
+    train_state: TrainState,
     table: Table,
     objective: Objective,
-    plan: Plan,
+    plan: TrainConfig,
     watchers: Sequence[Watcher],
     rng: torch.Generator,
-    course: Course | None = None,
-    at_rest: Callable[[Course], None] | None = None,
+    train_progress: TrainProgress | None = None,
+    at_rest: Callable[[TrainProgress], None] | None = None,
 ) -> tuple[list[dict[str, float]], str]:
     """Play until a watcher stops it or the steps are used up.
 
     Parameters
     ----------
-    course : Course, optional
+    train_progress : Course, optional
         Of a training that goes on where it was broken off.
     at_rest : callable, optional
         Called where game, course and ``rng`` are all that is needed to go on:
@@ -141,32 +149,32 @@ def train(
     stop_reason : str
         "max_steps", "max_time", or what a watcher said.
     """
-    course = course or Course(game.step)
-    history, first = course.history, course.first
-    batches, device = table.batches(plan.batch_size, rng), game.average_flat.device
-    slopes: Slopes = Replayed(plan, device) if plan.replays else PLAIN
-    began = time.perf_counter() - course.seconds
-    while game.step < plan.max_steps:
+    train_progress = train_progress or TrainProgress(train_state.step)
+    history, first = train_progress.history, train_progress.first
+    batches, device = table.batches(plan.batch_size, rng), train_state.average_flat.device
+    gradients: GradientFunctions = ReplayedGradients(plan, device) if plan.replays else PLAIN
+    began = time.perf_counter() - train_progress.seconds
+    while train_state.step < plan.max_steps:
         seconds = plan.ranks.first(time.perf_counter() - began, device)
-        done = (game.step - first) / (plan.max_steps - first)
+        done = (train_state.step - first) / (plan.max_steps - first)
         progress = max(done, seconds / plan.max_time if plan.max_time else 0.0)
-        course.record |= play_step(game, objective, *next(batches), plan, progress, rng, slopes)
-        half_life = min(plan.ema_half_life, 0.1 * (game.step + 1))
-        game.average_flat.lerp_(game.generator.flat, 1 - 0.5 ** (1 / half_life))
-        game.step += 1
+        train_progress.record |= train_step(train_state, objective, *next(batches), plan, progress, rng, gradients)
+        half_life = min(plan.ema_half_life, 0.1 * (train_state.step + 1))
+        train_state.average_flat.lerp_(train_state.generator.flat, 1 - 0.5 ** (1 / half_life))
+        train_state.step += 1
         out_of_time = plan.max_time is not None and seconds >= plan.max_time
-        last = out_of_time or game.step == plan.max_steps
-        if last or game.step % plan.log_every == 0:
-            history.append(plan.ranks.averaged(summary(game.step, course.record), device))
-            looks = last or game.step % plan.look_every == 0
-            event = Event(game.step, plan.max_steps, seconds, history[-1], game, looks)
+        last = out_of_time or train_state.step == plan.max_steps
+        if last or train_state.step % plan.log_every == 0:
+            history.append(plan.ranks.averaged(summary(train_state.step, train_progress.record), device))
+            looks = last or train_state.step % plan.look_every == 0
+            event = Event(train_state.step, plan.max_steps, seconds, history[-1], train_state, looks)
             said = [watch(event) for watch in watchers]
             reason = plan.ranks.agreed(next((r for r in said if r), "max_time" if out_of_time else None))
             if reason:
                 return history, reason
-        if at_rest is not None and (game.step - first) % table.ahead == 0:
-            course.seconds = time.perf_counter() - began
-            at_rest(course)
+        if at_rest is not None and (train_state.step - first) % table.ahead == 0:
+            train_progress.seconds = time.perf_counter() - began
+            at_rest(train_progress)
     return history, "max_steps"
 
 

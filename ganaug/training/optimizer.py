@@ -8,12 +8,12 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Player", "adam", "flatten"]
+__all__ = ["FlatAdam", "adam", "flatten"]
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Player(Generic[Network]):
+class FlatAdam(Generic[Network]):
     """A network whose parameters lie side by side in one vector, with the state of their optimiser.
 
     One vector makes a step of Adam, the average and a snapshot a few operations
@@ -32,18 +32,18 @@ class Player(Generic[Network]):
         self.learning_rate, self.betas, self.steps = learning_rate, betas, 0
         self.rate = learning_rate
 
-    def descend(self, loss: Tensor, rate: float) -> Tensor:
+    def step(self, loss: Tensor, rate: float) -> Tensor:
         """One step of Adam down the gradient of ``loss``; returns the gradient."""
-        return self.follow(self.slope(loss), rate)
+        return self.apply_gradient(self.gradient_of(loss), rate)
 
-    def slope(self, loss: Tensor) -> Tensor:
+    def gradient_of(self, loss: Tensor) -> Tensor:
         """The gradient of ``loss`` in one vector."""
         grads = torch.autograd.grad(loss, self.parameters, materialize_grads=True)
         if not self._plain:
             grads = tuple(in_order(g, p) for g, p in zip(grads, self.parameters, strict=True))
         return torch.cat([g.reshape(-1) for g in grads])
 
-    def follow(self, gradient: Tensor, rate: float) -> Tensor:
+    def apply_gradient(self, gradient: Tensor, rate: float) -> Tensor:
         """One step of Adam down a gradient, which is returned."""
         self.rate = self.learning_rate * rate
         adam(self.flat, gradient, self.mean, self.square, self.steps, self.rate, self.betas)
@@ -100,5 +100,5 @@ def channels_last(p: Tensor) -> bool:
 
 
 def in_order(values: Tensor, like: Tensor) -> Tensor:
-    """A view of ``values`` whose axes follow one another as those of ``like`` do in memory."""
+    """A view of ``values`` whose axes apply_gradient one another as those of ``like`` do in memory."""
     return values.permute(0, 2, 3, 1) if channels_last(like) else values

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from ganaug.training.loop import Event
-from ganaug.training.train_state import Game
+from ganaug.training.train_state import TrainState
 
 __all__ = ["BestSnapshot", "stop_when_diverged"]
 
@@ -56,7 +56,7 @@ class BestSnapshot:
         """Measure, and keep the snapshot if it is the best so far."""
         if not event.looks:
             return None
-        event.record.update(self.look(event.game))
+        event.record.update(self.look(event.train_state))
         # The first third is left alone: an untrained generator is narrow, too.
         if self._collapsed >= COLLAPSED_LOOKS and event.step > max(event.max_steps / 3, self.untrained):
             return "mode_collapse"
@@ -64,14 +64,14 @@ class BestSnapshot:
             return "no_improvement"
         return None
 
-    def look(self, game: Game) -> dict[str, float]:
+    def look(self, train_state: TrainState) -> dict[str, float]:
         """Measure the averaged generator, and remember it if it is the best so far."""
-        seen = self.measure(game.average)
+        seen = self.measure(train_state.average)
         diversity = seen.get("diversity", 1.0)
         self._since_best += 1
         if seen["quality"] >= self.quality:
-            self.weights = game.average_flat.clone()
-            self.step, self.quality, self.diversity = game.step, seen["quality"], diversity
+            self.weights = train_state.average_flat.clone()
+            self.step, self.quality, self.diversity = train_state.step, seen["quality"], diversity
             self._since_best = 0
         self._collapsed = self._collapsed + 1 if diversity < COLLAPSED_BELOW else 0
         return seen

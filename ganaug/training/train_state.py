@@ -10,22 +10,22 @@ import torch
 from torch import Tensor
 
 from ganaug.augmentation import Augmentation, Pipe, direct, unchanged
-from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, Players
+from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.runtime.devices import Precision, full
 from ganaug.runtime.distributed import ALONE, Ranks
 from ganaug.runtime.threads import Team, alone
-from ganaug.training.optimizer import Player, flatten
+from ganaug.training.optimizer import FlatAdam, flatten
 
-__all__ = ["Game", "Load", "Plan", "Table", "as_stored", "class_probabilities"]
+__all__ = ["Decode", "Table", "TrainConfig", "TrainState", "class_probabilities", "undecoded"]
 
 # --------------------------------------------------------------------------------------
 # What the game is played with: real samples, drawn class by class.
 
 
-Load = Callable[[Tensor], Tensor]
+Decode = Callable[[Tensor], Tensor]
 
 
-def as_stored(x: Tensor) -> Tensor:
+def undecoded(x: Tensor) -> Tensor:
     """The samples as they lie in memory."""
     return x
 
@@ -48,7 +48,7 @@ class Table:
     labels: Tensor  # (n,) int64
     class_weights: Tensor  # (n_classes,) float, sums to 1
     augment: Augmentation = unchanged
-    load: Load = as_stored
+    load: Decode = undecoded
     ahead: int = 64  # drawing for many steps at once costs no more than for one
     order: Tensor = field(init=False)
     starts: Tensor = field(init=False)
@@ -90,7 +90,7 @@ def class_probabilities(counts: Sequence[int], power: float) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainConfig:
     """The numbers of a training.
 
     Attributes
@@ -152,22 +152,22 @@ class Plan:
 
 
 @dataclass
-class Game:
+class TrainState:
     """Everything that changes while a game is played."""
 
-    generator: Player[GeneratorNetwork]
-    discriminator: Player[DiscriminatorNetwork]
+    generator: FlatAdam[GeneratorNetwork]
+    discriminator: FlatAdam[DiscriminatorNetwork]
     average: GeneratorNetwork  # the generator with averaged weights: the one that samples
     average_flat: Tensor
     step: int = 0
 
     @classmethod
-    def start(cls, players: Players, plan: Plan, step: int = 0) -> Game:
+    def start(cls, pair: NetworkPair, plan: TrainConfig, step: int = 0) -> TrainState:
         """The players at the outset, or where an earlier game left them."""
-        average = copy.deepcopy(players.generator).eval().requires_grad_(False)
+        average = copy.deepcopy(pair.generator).eval().requires_grad_(False)
         return cls(
-            Player(players.generator, plan.learning_rate, plan.betas),
-            Player(players.discriminator, plan.discriminator_learning_rate, plan.betas),
+            FlatAdam(pair.generator, plan.learning_rate, plan.betas),
+            FlatAdam(pair.discriminator, plan.discriminator_learning_rate, plan.betas),
             average,
             flatten(average),
             step,

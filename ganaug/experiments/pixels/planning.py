@@ -17,7 +17,7 @@ from ganaug.experiments.pixels.samples import Split, read_split
 from ganaug.experiments.pixels.training import Schedule
 from ganaug.utils.seeding import child_seed
 
-__all__ = ["Place", "Plan", "Turn"]
+__all__ = ["Place", "TrainConfig", "Turn"]
 
 # data set, seed, table, arm, generator: the order of the results
 Place = tuple[int, int, str, int, int]
@@ -66,7 +66,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainConfig:
     """What was asked for, checked."""
 
     kind: str

@@ -20,7 +20,7 @@ from ganaug.experiments.pixels.arms import ARMS, SERIES_ARMS, chosen_arms
 from ganaug.experiments.pixels.cells import ArmCell, QualityCell, Row, run_cell
 from ganaug.experiments.pixels.comparison import ImageComparison
 from ganaug.experiments.pixels.makers import MAKERS
-from ganaug.experiments.pixels.planning import Place, Plan, Turn
+from ganaug.experiments.pixels.planning import Place, TrainConfig, Turn
 from ganaug.experiments.pixels.pools import fill_pool, is_filled
 from ganaug.experiments.pixels.samples import Split
 from ganaug.experiments.pixels.training import SAMPLERS, Schedule, augmentation
@@ -216,7 +216,7 @@ def _plan(
     schedule: Schedule,
     augment: Any,
     quality: bool,
-) -> Plan:
+) -> TrainConfig:
     for what, given in (("datasets", datasets), ("generators", generators)):
         if not isinstance(given, Mapping) or not all(isinstance(name, str) and name for name in given):
             raise InvalidTypeError(f"{what} must be a dict of names to what they stand for")
@@ -234,14 +234,14 @@ def _plan(
         raise InvalidParameterError(f"augment={augment!r} must be a list of names")
     for names in changes.values():
         augmentation(names)
-    return Plan(kind, dict(datasets), dict(generators), arms, judges, roots, schedule, changes, bool(quality))
+    return TrainConfig(kind, dict(datasets), dict(generators), arms, judges, roots, schedule, changes, bool(quality))
 
 
 # ---- The run -------------------------------------------------------------------------------------
 
 
 def _carried_out(
-    plan: Plan, cache: Any, finished_only: bool, n_jobs: int | None, verbose: bool | str
+    plan: TrainConfig, cache: Any, finished_only: bool, n_jobs: int | None, verbose: bool | str
 ) -> ImageComparison:
     side_by_side(2, n_jobs)  # refuses what is no number of jobs
     if finished_only and cache is None:

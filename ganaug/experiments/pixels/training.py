@@ -23,8 +23,8 @@ from ganaug.experiments.pixels.makers import Material
 from ganaug.experiments.pixels.networks import SmallCNN
 from ganaug.networks.convolutions import fast_layout
 from ganaug.runtime.devices import resolve_device
-from ganaug.training.cuda_graphs import Deck, Tape
-from ganaug.training.optimizer import Player
+from ganaug.training.cuda_graphs import CapturedFunction, CaptureMemory
+from ganaug.training.optimizer import FlatAdam
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.types import FloatArray, IntArray
@@ -214,17 +214,17 @@ def train(material: Material, arm: Arm, schedule: Schedule, pipe: Pipe, steps: i
     network = SmallCNN(material.x.shape[1], material.n_classes, dims, rng, schedule.width).to(device)
     if dims == 2:
         network = network.to(memory_format=torch.channels_last)
-    player = Player(network.train(), schedule.learning_rate, (0.9, 0.999))
+    optimizer = FlatAdam(network.train(), schedule.learning_rate, (0.9, 0.999))
     first, last = _phases(material, arm, schedule.batch_size, child_seed(seed, "batches"), device)
     draws, chance = numpy_generator(seed, "mixup"), torch.Generator(device).manual_seed(child_seed(seed, "augment"))
-    items = _Items(network, player, material, arm, pipe, chance, device)
+    items = _Items(network, optimizer, material, arm, pipe, chance, device)
     source = _Replayed(items, device) if device.type == "cuda" else items
     for step in range(steps):
         progress = step / steps
         phase = last if progress >= arm.synthetic_until else first
         rows = torch.from_numpy(phase.batch())
         slope = source.slope(phase, progress >= arm.reweight_from, rows, *_mixed(arm.mixup, len(rows), draws))
-        player.follow(slope, _rate(progress))
+        optimizer.apply_gradient(slope, _rate(progress))
     return network.eval()
 
 
@@ -234,14 +234,14 @@ class _Items:
     def __init__(
         self,
         network: SmallCNN,
-        player: Player[SmallCNN],
+        optimizer: FlatAdam[SmallCNN],
         material: Material,
         arm: Arm,
         pipe: Pipe,
         chance: torch.Generator,
         device: torch.device,
     ) -> None:
-        self.network, self.player, self.arm, self.pipe, self.chance = network, player, arm, pipe, chance
+        self.network, self.optimizer, self.arm, self.pipe, self.chance = network, optimizer, arm, pipe, chance
         weights = torch.from_numpy(np.where(material.synthetic, arm.weight, 1.0)).float()
         source = torch.from_numpy(material.synthetic).long()
         parts = (material.x, torch.from_numpy(material.codes), source, weights)
@@ -254,27 +254,27 @@ class _Items:
         offset = phase.offset[self.source[rows]]
         importance = phase.class_weights if reweighted else torch.ones_like(phase.class_weights)
         if not len(partner):
-            return self.player.slope(_loss(self.network(fast_layout(x)) + offset, y, weight * importance[y]))
+            return self.optimizer.gradient_of(_loss(self.network(fast_layout(x)) + offset, y, weight * importance[y]))
         share, other = shares
         x, offset = (share * part + other * part[partner] for part in (x, offset))
         logits = self.network(fast_layout(x)) + offset
         loss = share * _loss(logits, y, weight * importance[y])
         y, weight = y[partner], weight[partner]
-        return self.player.slope(loss + other * _loss(logits, y, weight * importance[y]))
+        return self.optimizer.gradient_of(loss + other * _loss(logits, y, weight * importance[y]))
 
 
 class _Replayed:
     """The gradients of `_Items` on a GPU: recorded once for each phase, and replayed."""
 
     def __init__(self, items: _Items, device: torch.device) -> None:
-        self.items, self.device, self.deck = items, device, Deck(device)
-        self.tapes: dict[tuple[_Phase, bool], Tape[Tensor]] = {}
+        self.items, self.device, self.deck = items, device, CaptureMemory(device)
+        self.tapes: dict[tuple[_Phase, bool], CapturedFunction[Tensor]] = {}
 
     def slope(self, phase: _Phase, reweighted: bool, *given: Tensor) -> Tensor:
         """See `_Items.slope`."""
         if (phase, reweighted) not in self.tapes:
             items, own = self.items, [part.to(self.device, copy=True) for part in given]
-            self.tapes[phase, reweighted] = Tape(
+            self.tapes[phase, reweighted] = CapturedFunction(
                 lambda: items.slope(phase, reweighted, *own), own, items.chance, self.deck
             )
         return self.tapes[phase, reweighted](*given)
