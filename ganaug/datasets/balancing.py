@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from ganaug.callbacks import say, wants_progress
 from ganaug.datasets.blended import BlendedDataset
-from ganaug.datasets.matching import RealItem, described, probe_item, same_kind
+from ganaug.datasets.matching import RealItem, described, dtype_name, probe_item, same_kind
 from ganaug.encoding.profiles import name_classes
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.encoding.sources import resolve_samples
@@ -30,6 +30,8 @@ ESTIMATORS = {
     3: ("ImageGAN", "images"),
     4: ("SeriesGAN", "volumes"),
 }
+# Modes of images whose synthetic ones have another mode.
+_PALETTES = {"P": "RGB", "PA": "RGBA"}
 # How many times as long as the other a side of a sample may be for a doubt whether it is an image.
 _DOUBTFUL = 4
 
@@ -48,8 +50,8 @@ def balance(
     Parameters
     ----------
     dataset : map-style dataset
-        Its items are (sample, label). Its samples are learnt as its transform is
-        given them, so that random augmentation is not learnt as if it were the data.
+        Its items are (sample, label). Its samples are learnt as its transform is given them, so that random
+        augmentation is not learnt as if it were the data.
     generator : estimator, default=None
         What is cloned and trained; it needs ``fit(X, y)`` and ``sample``. None goes by the samples: `ImageGAN` for
         PIL images and samples of three axes, `TabularGAN` for vectors, `SeriesGAN` for volumes. A sample of two axes
@@ -58,8 +60,8 @@ def balance(
     targets : array-like of shape (n,), default=None
         The labels, as in `BlendedDataset`.
     image_size : (height, width), default=None
-        What PIL images are resized to for the training. None is the size that the
-        dataset's transform makes of them, or their own if it has none.
+        What PIL images are resized to for the training. None is the size that the dataset's transform makes of them,
+        or their own if it has none.
     seed : int, default=0
         Of the training (if the generator has a ``random_state`` that is None) and of the synthetic items.
     **kwargs
@@ -141,7 +143,7 @@ def _axes(raw: Any) -> int:
     if isinstance(raw, Image.Image):
         return 3
     axes = int(getattr(raw, "ndim", 0))
-    grey = axes == 2 and (_dtype(raw) in ("uint8", "bool") or looks_like_image(*raw.shape))
+    grey = axes == 2 and (dtype_name(raw) in ("uint8", "bool") or looks_like_image(*raw.shape))
     return 3 if grey else axes
 
 
@@ -149,11 +151,7 @@ def _is_doubtful(raw: Any) -> bool:
     """Whether a sample may as well be an image as a series. Of 8 bits it is an image: series are floats."""
     if isinstance(raw, Image.Image) or getattr(raw, "ndim", 0) != 2:
         return False
-    return _dtype(raw) != "uint8" and looks_like_image(raw.shape[0], raw.shape[1], _DOUBTFUL)
-
-
-def _dtype(raw: Any) -> str:
-    return str(raw.dtype).removeprefix("torch.")
+    return dtype_name(raw) != "uint8" and looks_like_image(raw.shape[0], raw.shape[1], _DOUBTFUL)
 
 
 def _check_mode(real: RealItem, transform: Any) -> None:
@@ -163,7 +161,8 @@ def _check_mode(real: RealItem, transform: Any) -> None:
         return
     made = real.raw.convert(_PALETTES[mode])
     made = made if real.transform is None else real.transform(made)
-    if not same_kind(real.sample, made, sizes=False) or _shape(real.sample)[:1] != _shape(made)[:1]:
+    firsts = [getattr(sample, "shape", ())[:1] for sample in (real.sample, made)]
+    if not same_kind(real.sample, made, sizes=False) or firsts[0] != firsts[1]:
         raise InvalidDataError(
             f"the dataset's images are of mode {mode} (a palette), whose indices mean nothing side by side, and "
             f"synthetic ones are {_PALETTES[mode]}: {described(made)} beside {described(real.sample)}. Let the "
@@ -171,25 +170,17 @@ def _check_mode(real: RealItem, transform: Any) -> None:
         )
 
 
-# Modes of images whose synthetic ones have another mode.
-_PALETTES = {"P": "RGB", "PA": "RGBA"}
-
-
-def _shape(sample: Any) -> tuple[int, ...]:
-    return tuple(getattr(sample, "shape", ()))
-
-
 def _size_made(real: RealItem) -> tuple[int, int] | None:
     """The height and width that the dataset's transform makes of its PIL images."""
+    sample = real.sample
     if real.transform is None or not isinstance(real.raw, Image.Image):
         return None
-    if isinstance(real.sample, Image.Image):
-        return real.sample.height, real.sample.width
-    if isinstance(real.sample, torch.Tensor) and real.sample.ndim >= 2:
-        return int(real.sample.shape[-2]), int(real.sample.shape[-1])
-    if isinstance(real.sample, np.ndarray) and real.sample.ndim >= 2:
-        return int(real.sample.shape[0]), int(real.sample.shape[1])
-    return None
+    if isinstance(sample, Image.Image):
+        return sample.height, sample.width
+    if not isinstance(sample, (torch.Tensor, np.ndarray)) or sample.ndim < 2:
+        return None
+    height, width = sample.shape[-2:] if isinstance(sample, torch.Tensor) else sample.shape[:2]
+    return int(height), int(width)
 
 
 class RawItems:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import index as as_index
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,11 @@ from ganaug.pools.formats import Array
 from ganaug.pools.generators import ClassGenerators
 from ganaug.utils import validation
 from ganaug.utils.isolation import warn
-from ganaug.utils.types import FloatArray
+from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["BlendedDataset"]
+
+Weights: TypeAlias = npt.NDArray[np.float64]
 
 SPLIT = (
     "random_split (or a splitter of scikit-learn) puts synthetic items of this BlendedDataset into every part: what is "
@@ -37,9 +39,8 @@ SPLIT = (
 class BlendedDataset(ItemDataset):
     """A real dataset with synthetic items of its rare classes after it.
 
-    The real items come first, exactly as the real dataset hands them out. The
-    synthetic ones follow, made to stand in a batch with them: they are given to
-    the real dataset's own ``transform`` as what it is given there (a PIL image, a
+    The real items come first, exactly as the real dataset hands them out. The synthetic ones follow, made to stand in a
+    batch with them: they are given to the real dataset's own ``transform`` as what it is given there (a PIL image, a
     tensor, an array), and hold their labels as real items do.
 
     Works over any map-style dataset of (sample, label) items: `ImageFolder`, `MNIST` and its
@@ -175,12 +176,12 @@ class BlendedDataset(ItemDataset):
         self._schedule: Schedule | None = schedule_of(schedule, schedule_epochs)
         self.weight = 1.0 if weight is None else validation.number("weight", weight, 0)
         self._weighs = weight is not None if return_weight is None else bool(return_weight)
-        labels = self._found_labels = resolve_targets(real, targets)
+        labels = resolve_targets(real, targets)
         self.n_real = len(labels)
         self._name_classes(labels)
         self.counts = self._wanted(labels, sampling_strategy)
         generators = ClassGenerators(generator)
-        asked = self._asked(generators)
+        asked = self._asked(generators, labels)
         self.synthetic = SyntheticDataset(
             generators,
             asked,
@@ -191,9 +192,11 @@ class BlendedDataset(ItemDataset):
             refresh_every=refresh_every,
             block_size=block_size,
         )
-        owner = np.repeat(np.arange(len(self.counts)), list(self.counts.values()))
-        self._order = _interleaved(list(self.counts.values()))
-        self._owner = owner[self._order]
+        counts = list(self.counts.values())
+        # an order of items that stand class by class, in which the first k hold the classes in their proportions
+        place = np.concatenate([(np.arange(n) + 0.5) / n for n in counts] or [np.zeros(0)])
+        self._order: IntArray = np.argsort(place, kind="stable")
+        self._owner = np.repeat(np.arange(len(counts)), counts)[self._order]
         added = pd.Index(list(self.counts)).to_numpy() if self.counts else labels[:0]
         self._targets: Array = np.concatenate([labels, added.astype(labels.dtype)[self._owner]])
         self._labels = list(self.counts)
@@ -303,9 +306,7 @@ class BlendedDataset(ItemDataset):
         """Loss weights of the items."""
         return np.where(self.is_synthetic, self.weight, 1.0).astype(np.float32)
 
-    def sample_weights(
-        self, class_balanced: bool = True, synthetic_share: float | None = None
-    ) -> npt.NDArray[np.float64]:
+    def sample_weights(self, class_balanced: bool = True, synthetic_share: float | None = None) -> Weights:
         """Weights for `torch.utils.data.WeightedRandomSampler`.
 
         Parameters
@@ -352,9 +353,7 @@ class BlendedDataset(ItemDataset):
 
     def _weighed(self, item: Any, index: int) -> Any:
         weight = self._weight_of[index >= self.n_real]
-        if isinstance(item, Mapping):
-            return {**item, "weight": weight}
-        return (*item, weight)
+        return {**item, "weight": weight} if isinstance(item, Mapping) else (*item, weight)
 
     def _match(
         self,
@@ -418,16 +417,14 @@ class BlendedDataset(ItemDataset):
         target = TargetCodec()
         _, codes = target.fit(labels)
         if isinstance(strategy, Mapping):
-            by_name = {name: label for label, name in self._names.items()}
-            strategy = {
-                by_name.get(label, label) if label not in target.sizes_ else label: n for label, n in strategy.items()
-            }
+            by_name = {name: label for label, name in self._names.items()} | {label: label for label in target.sizes_}
+            strategy = {by_name.get(label, label): n for label, n in strategy.items()}
         return {label: n for label, n in new_rows(strategy, target, codes).items() if n}
 
     def _name_of(self, label: Any) -> str | None:
         return label if isinstance(label, str) else self._names.get(label)
 
-    def _asked(self, generators: ClassGenerators) -> dict[Any, int]:
+    def _asked(self, generators: ClassGenerators, labels: Array) -> dict[Any, int]:
         """The counts by the generator's own labels, which may have other numbers, or be the names of the classes."""
         asked, missing = {}, []
         for label, n in self.counts.items():
@@ -443,15 +440,15 @@ class BlendedDataset(ItemDataset):
                 f"that it learnt are {generators.described_labels()}{respell}. Fit it on these data, give a dict of "
                 "label to generator, or leave the class out with a dict as sampling_strategy"
             )
-        self._warn_of_numbers(generators)
+        self._warn_of_numbers(generators, labels)
         return asked
 
-    def _warn_of_numbers(self, generators: ClassGenerators) -> None:
+    def _warn_of_numbers(self, generators: ClassGenerators, labels: Array) -> None:
         """Warn where labels are matched by number, and the numbers do not look like the same ones."""
         if generators.labels is None or generators.is_dict or bool(generators.class_names) == bool(self._names):
             return
         own = {label for label in generators.labels if isinstance(label, int)}
-        found = set(self._names) or {x for x in pd.Index(self._found_labels).unique().tolist() if isinstance(x, int)}
+        found = set(self._names) or {x for x in pd.Index(labels).unique().tolist() if isinstance(x, int)}
         if found and (own != found if generators.class_names else not own <= found):
             named = "the generator" if generators.class_names else "the dataset"
             warn(
@@ -469,9 +466,3 @@ class BlendedDataset(ItemDataset):
         """What VisionDataset's repr shows beside the length."""
         counts = ", ".join(f"{label!r}: {n}" for label, n in self.counts.items())
         return f"Real: {self.n_real} of {type(self.real).__name__}\nSynthetic: {int(self._active)} of {{{counts}}}"
-
-
-def _interleaved(counts: list[int]) -> npt.NDArray[np.int64]:
-    """An order of items that stand class by class, in which the first k hold the classes in their proportions."""
-    place = np.concatenate([(np.arange(n) + 0.5) / n for n in counts if n] or [np.zeros(0)])
-    return np.argsort(place, kind="stable")

@@ -31,14 +31,9 @@ SCHEDULES: dict[str, Callable[[int, int], float]] = {
 
 
 def schedule_of(schedule: Any, epochs: Any) -> Schedule:
-    """A function epoch -> share, from a name or a function.
+    """A function epoch -> share, from a name in `SCHEDULES` (None is "constant") or a function.
 
-    Parameters
-    ----------
-    schedule : str, callable or None
-        A name in `SCHEDULES`, or a function of the epoch; None is "constant".
-    epochs : int or None
-        The epoch from which on the share is 0; needed by every name but "constant".
+    Every name but "constant" needs ``epochs``, from which epoch on the share is 0.
 
     Examples
     --------
@@ -91,13 +86,7 @@ def length_asked_by() -> str | None:
 
 
 class EpochWatch:
-    """Counts, over all workers, how often items were handed out, and warns once when a second pass begins untold.
-
-    Parameters
-    ----------
-    n : int
-        Items that every pass hands out: real ones.
-    """
+    """Counts, over all workers, how often each of n items was handed out; warns once of a second pass in epoch 0."""
 
     def __init__(self, n: int) -> None:
         # in shared memory: workers write, each other places; the last one says whether to watch no longer

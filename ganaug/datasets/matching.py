@@ -25,20 +25,7 @@ from ganaug.encoding.targets import annotations_of, could_be_label, is_image, le
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.pools.formats import ItemFormat, default_format
 
-__all__ = [
-    "ItemForm",
-    "RealItem",
-    "Transform",
-    "check_beside",
-    "check_modes",
-    "described",
-    "first_view",
-    "format_like",
-    "label_like",
-    "match_items",
-    "probe_item",
-    "same_kind",
-]
+__all__ = ["ItemForm", "RealItem", "check_beside", "check_modes", "match_items", "probe_item"]
 
 Transform: TypeAlias = Callable[[Any], Any]
 
@@ -50,18 +37,9 @@ READ = 4
 
 
 class ItemForm:
-    """Makes items such as the one that it was made of: a tuple, list, named tuple or dict.
+    """Makes items such as a real one: a tuple, list, named tuple or dict, with sample and label at the same places.
 
-    Parameters
-    ----------
-    item : tuple, list or dict
-        A real one.
-    views : tuple of int or key
-        Where the sample stands: several places for several views of it.
-    label : int or key
-        Where the label stands.
-    where : str
-        How messages name the item.
+    The sample stands at ``views``, several places for several views of it; messages call the real item ``where``.
     """
 
     def __init__(self, item: Any, views: tuple[Any, ...], label: Any, where: str) -> None:
@@ -110,11 +88,9 @@ class ItemForm:
                 f"with fill={{{example}}} (a value, or a function of the item's index), or wrap the dataset so that "
                 "its items are (sample, label)"
             )
-        self._fill = {
-            key: value if callable(value) else _entry_like(self._entries[key], value) for key, value in given.items()
-        }
-        # no more of the real item is kept than is needed
-        self._entries = {key: self._entries[key] for key, value in given.items() if callable(value)}
+        like = self._entries
+        self._fill = {key: value if callable(value) else _entry_like(like[key], value) for key, value in given.items()}
+        self._entries = {key: like[key] for key in given if callable(given[key])}  # no more of the real item is kept
 
     def _pictures(self) -> list[Any]:
         return [key for key, entry in self._entries.items() if is_image(entry)]
@@ -177,27 +153,13 @@ def label_like(label: Any, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class RealItem:
-    """One item of a real dataset.
+    """One item of a real dataset."""
 
-    Attributes
-    ----------
-    raw : object
-        The sample as the dataset's transform is given it; without one, as the item holds it.
-    sample, label : object
-        As the item holds them; of several views a tuple.
-    transform : callable or None
-        What makes ``sample`` of ``raw``.
-    form : ItemForm
-        What makes items like it.
-    item : tuple, list or dict
-        The item itself.
-    """
-
-    raw: Any
-    sample: Any
+    raw: Any  # the sample as the dataset's transform is given it; without one, as the item holds it
+    sample: Any  # as the item holds it; of several views a tuple
     label: Any
-    transform: Transform | None
-    form: ItemForm
+    transform: Transform | None  # what makes ``sample`` of ``raw``
+    form: ItemForm  # what makes items like it
     item: Any
 
     def of_views(self, count: int) -> RealItem:
@@ -207,21 +169,9 @@ class RealItem:
 
 
 def probe_item(dataset: Any, index: int = 0, place: Any = None) -> RealItem:
-    """What an item of a map-style dataset consists of.
+    """What an item of a map-style dataset consists of; ``place`` is that of the label in it, if it is known.
 
-    Parameters
-    ----------
-    dataset : map-style dataset
-    index : int, default=0
-    place : int or key, default=None
-        Where the label stands in an item, if that is known.
-
-    Raises
-    ------
-    InvalidDataError
-        If items have no sample and label, or hold what belongs to one real image (boxes, masks).
-    InvalidParameterError
-        If the parts of a ConcatDataset have different transforms.
+    Items without a sample and a label are refused, and those that hold what belongs to one real image (boxes, masks).
     """
     inner, index = _innermost(dataset, index)
     where = f"item {index} of the {type(inner).__name__}"
@@ -384,19 +334,8 @@ class RepeatedTransform:
 def match_items(synthetic: SyntheticDataset, real: RealItem, transform: Any) -> None:
     """Set the format and the transform of synthetic items after a real one.
 
-    Parameters
-    ----------
-    synthetic : SyntheticDataset
-        It is changed.
-    real : RealItem
-    transform : callable, None or "auto"
-        "auto" is the real dataset's own, where the generator makes what that is given. A generator that learnt
-        from transformed items makes what stands in a batch already, and goes without.
-
-    Raises
-    ------
-    InvalidDataError
-        If the generator makes neither.
+    The transform "auto" is the real dataset's own, where the generator makes what that is given. A generator that was
+    fitted on transformed items makes what stands in a batch already, and goes without; any other is refused.
     """
     shape, dtype, image = synthetic.sample_shape, synthetic.sample_dtype, synthetic.is_image
     made = f"samples of shape {shape} and dtype {dtype}"
@@ -416,8 +355,8 @@ def match_items(synthetic: SyntheticDataset, real: RealItem, transform: Any) -> 
             return
         after = f" (transformed: {described(real.sample)})" if real.transform is not None else ""
         raise InvalidDataError(
-            f"the real dataset's samples are {described(raw)}{after}, but the generator makes "
-            f"{made}; fit it on these data, or give a transform= that makes one of the other"
+            f"the real dataset's samples are {described(raw)}{after}, but the generator makes {made}; fit it on these "
+            "data, or give a transform= that makes one of the other"
         )
     channels = _channels(raw, image)
     if transform == "auto" and image and channels is not None and channels != shape[0]:
@@ -450,10 +389,9 @@ def check_beside(dataset: Any, synthetic: Any, real: RealItem) -> None:
         if any(not same_kind(real.sample, _views_in(dataset[index], real.form.views)) for index in few):
             return
     raise InvalidDataError(
-        f"real and synthetic items cannot stand in one batch: a real sample is {described(real.sample)}, a "
-        f"synthetic one {described(synthetic)}. Give the real dataset a transform that brings "
-        "both to one type and size (synthetic items go through it too), or say with transform= what synthetic items go "
-        "through"
+        f"real and synthetic items cannot stand in one batch: a real sample is {described(real.sample)}, a synthetic "
+        f"one {described(synthetic)}. Give the real dataset a transform that brings both to one type and size "
+        "(synthetic items go through it too), or say with transform= what synthetic items go through"
     )
 
 
@@ -472,7 +410,7 @@ def format_like(raw: Any, image: bool) -> ItemFormat:
         return ItemFormat("pil", mode={"P": "RGB", "PA": "RGBA"}.get(raw.mode, raw.mode))
     if isinstance(raw, torch.Tensor):
         kind = "image" if isinstance(raw, tv_tensors.Image) else "tensor"
-        return ItemFormat(kind, image, flat=image and raw.ndim == 2, dtype=str(raw.dtype).removeprefix("torch."))
+        return ItemFormat(kind, image, flat=image and raw.ndim == 2, dtype=dtype_name(raw))
     if isinstance(raw, np.ndarray):
         return ItemFormat("array", image, flat=image and raw.ndim == 2, dtype=raw.dtype.name)
     raise InvalidDataError(
@@ -491,7 +429,12 @@ def described(value: object) -> str:
         return f"{kind} of {', '.join(map(described, value))}"
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
         return kind
-    return f"{kind} of shape {tuple(value.shape)} and dtype {str(value.dtype).removeprefix('torch.')}"
+    return f"{kind} of shape {tuple(value.shape)} and dtype {dtype_name(value)}"
+
+
+def dtype_name(value: Any) -> str:
+    """The dtype of an array or a tensor, without torch's prefix."""
+    return str(value.dtype).removeprefix("torch.")
 
 
 def same_kind(one: object, other: object, *, sizes: bool = True) -> bool:
@@ -512,7 +455,7 @@ def _dtype_kind(value: object) -> str | None:
         return {"F": "f", "1": "b", "I": "i"}.get(value.mode, "u")
     if isinstance(value, torch.Tensor):
         # numpy lacks bfloat16
-        return "f" if value.dtype.is_floating_point else np.dtype(str(value.dtype).removeprefix("torch.")).kind
+        return "f" if value.dtype.is_floating_point else np.dtype(dtype_name(value)).kind
     return value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else None
 
 

@@ -13,7 +13,6 @@ from ganaug.datasets.blended import BlendedDataset
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.utils import validation
 from ganaug.utils.seeding import numpy_generator, root_seed
-from ganaug.utils.types import IntArray
 
 __all__ = ["ShareBatchSampler", "split_real"]
 
@@ -21,8 +20,8 @@ __all__ = ["ShareBatchSampler", "split_real"]
 class ShareBatchSampler(BatchSampler):
     """Batches of a `BlendedDataset`, each with the same share of synthetic items.
 
-    An epoch draws every real item once, in random order. Synthetic items are
-    drawn without replacement until all were drawn, then all over again.
+    An epoch draws every real item once, in random order. Synthetic items are drawn without replacement until all were
+    drawn, then all over again.
 
     Parameters
     ----------
@@ -30,8 +29,8 @@ class ShareBatchSampler(BatchSampler):
     batch_size : int
         Items of a batch, real and synthetic together.
     share : float, default=None
-        The synthetic share of each batch, in [0, 1); rounded to whole items, and
-        at least one item is real. None is the share that the dataset has in this epoch.
+        The synthetic share of each batch, in [0, 1); rounded to whole items, and at least one item is real. None is
+        the share that the dataset has in this epoch.
     seed : int, default=0
         Of the order.
     drop_last : bool, default=False
@@ -80,7 +79,7 @@ class ShareBatchSampler(BatchSampler):
                 f"dataset is a {type(dataset).__name__}; give a BlendedDataset, which knows which items are synthetic"
             )
         validation.integer("batch_size", batch_size, 1)
-        super().__init__(EpochPasser(dataset, self.set_epoch), int(batch_size), bool(drop_last))
+        super().__init__(_EpochSampler(dataset, self.set_epoch), int(batch_size), bool(drop_last))
         self.dataset = dataset
         self.share = None if share is None else validation.number("share", share, 0, 1, open_high=True)
         self.seed = root_seed(seed)
@@ -116,7 +115,9 @@ class ShareBatchSampler(BatchSampler):
         per_batch = self.batch_size - synthetic
         real = numpy_generator(self.seed, "epoch", epoch, "real").permutation(own)
         batches = len(self) * self.num_replicas
-        drawn = own + _endless(made, batches * synthetic, numpy_generator(self.seed, "epoch", epoch, "synthetic"))
+        rng, length = numpy_generator(self.seed, "epoch", epoch, "synthetic"), batches * synthetic
+        rounds = [rng.permutation(made) for _ in range(-(-length // made))] if made else []
+        drawn = own + np.concatenate([*rounds, np.zeros(0, np.int64)])
         mixing = numpy_generator(self.seed, "epoch", epoch, "mixing")
         for number in range(batches):
             mine = real[number * per_batch : (number + 1) * per_batch]
@@ -136,29 +137,18 @@ class ShareBatchSampler(BatchSampler):
         return min(round(share * self.batch_size), self.batch_size - 1)
 
 
-class EpochPasser(SequentialSampler):
-    """What stands as ``batch_sampler.sampler``, whose ``set_epoch`` frameworks call."""
+class _EpochSampler(SequentialSampler):
+    """The ``batch_sampler.sampler``, whose ``set_epoch`` frameworks call."""
 
-    def __init__(self, dataset: BlendedDataset, pass_on: Callable[[int], None]) -> None:
+    def __init__(self, dataset: BlendedDataset, set_epoch: Callable[[int], None]) -> None:
         super().__init__(dataset)
-        self.set_epoch = pass_on
-
-
-def _endless(n: int, length: int, rng: np.random.Generator) -> IntArray:
-    """So many numbers below n: one permutation after another."""
-    rounds = [rng.permutation(n) for _ in range(-(-length // n))] if n else []
-    return np.concatenate([*rounds, np.zeros(0, np.int64)])[:length].astype(np.int64)
+        self.set_epoch = set_epoch
 
 
 class TrainingPart(Subset[Any]):
-    """Some real items of a blend, and after them all synthetic ones of the epoch.
+    """Some real items of a blend, ``real``, and after them all synthetic ones of the epoch."""
 
-    Parameters
-    ----------
-    dataset : BlendedDataset
-    real : sequence of int
-        Its real items.
-    """
+    dataset: BlendedDataset
 
     def __init__(self, dataset: BlendedDataset, real: Sequence[int]) -> None:
         self.dataset, self.real = dataset, list(real)
@@ -166,32 +156,27 @@ class TrainingPart(Subset[Any]):
     @property
     def indices(self) -> Sequence[int]:  # type: ignore[override]
         """Of the blend's items; fewer where a schedule leaves fewer synthetic ones."""
-        blend: Any = self.dataset
-        return [*self.real, *range(blend.n_real, blend.n_real + int(blend.is_synthetic.sum()))]
+        n_real = self.dataset.n_real
+        return [*self.real, *range(n_real, n_real + int(self.dataset.is_synthetic.sum()))]
 
     def __len__(self) -> int:
-        blend: Any = self.dataset
-        return len(self.real) + int(blend.is_synthetic.sum())
+        return len(self.real) + int(self.dataset.is_synthetic.sum())
 
     def __getitem__(self, index: Any) -> Any:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
-        blend: Any = self.dataset
         length, own = len(self), len(self.real)
-        at = []
-        for index in indices:
-            if not -length <= index < length:
-                raise IndexError(f"index {index} is out of range: the part has {length} items")
-            place = index % length
-            at.append(self.real[place] if place < own else blend.n_real + place - own)
-        found: list[Any] = blend.__getitems__(at)
-        return found
+        strange = next((index for index in indices if not -length <= index < length), None)
+        if strange is not None:
+            raise IndexError(f"index {strange} is out of range: the part has {length} items")
+        places = (index % length for index in indices)
+        at = [self.real[place] if place < own else self.dataset.n_real + place - own for place in places]
+        return self.dataset.__getitems__(at)
 
     def set_epoch(self, epoch: int) -> None:
         """As `BlendedDataset.set_epoch`."""
-        blend: Any = self.dataset
-        blend.set_epoch(epoch)
+        self.dataset.set_epoch(epoch)
 
 
 def split_real(dataset: Any, fractions: Sequence[float], seed: int = 0, *, stratify: bool = True) -> list[Subset[Any]]:
@@ -241,7 +226,12 @@ def split_real(dataset: Any, fractions: Sequence[float], seed: int = 0, *, strat
         raise InvalidTypeError(
             f"dataset is a {type(dataset).__name__}; give a BlendedDataset (others have nothing to keep out)"
         )
-    shares = _shares(fractions)
+    try:
+        shares = np.asarray(list(fractions), np.float64)
+    except (TypeError, ValueError):
+        shares = np.zeros(0)
+    if len(shares) < 2 or not (shares > 0).all() or not np.isclose(shares.sum(), 1):
+        raise InvalidParameterError(f"fractions={fractions!r} must be two or more numbers above 0 that sum to 1")
     rng = numpy_generator(root_seed(seed), "split")
     codes = pd.factorize(dataset.targets[: dataset.n_real])[0] if stratify else np.zeros(dataset.n_real, np.int64)
     parts: list[list[int]] = [[] for _ in shares]
@@ -257,13 +247,3 @@ def split_real(dataset: Any, fractions: Sequence[float], seed: int = 0, *, strat
             f"fractions={list(fractions)!r} leave part {empty} without an item: there are {dataset.n_real} real ones"
         )
     return [TrainingPart(dataset, sorted(parts[0])), *(Subset(dataset, sorted(part)) for part in parts[1:])]
-
-
-def _shares(fractions: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    try:
-        shares = np.asarray(list(fractions), np.float64)
-    except (TypeError, ValueError):
-        shares = np.zeros(0)
-    if len(shares) < 2 or not (shares > 0).all() or not np.isclose(shares.sum(), 1):
-        raise InvalidParameterError(f"fractions={fractions!r} must be two or more numbers above 0 that sum to 1")
-    return shares

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,28 +66,15 @@ def check_scale(
         own = False
 
 
+@dataclass(frozen=True)
 class _ScaleOfClass:
-    """Compares what one generator makes with the real items of its classes.
+    """Compares what one generator makes with the real items of its classes."""
 
-    Parameters
-    ----------
-    dataset, synthetic, real
-        See `check_scale`.
-    profile : ValueProfile or None
-        The values that the generator was fitted on, if it knows them.
-    items : ndarray of int
-        Indices of the real items.
-    """
-
-    def __init__(
-        self,
-        dataset: Any,
-        synthetic: SyntheticDataset,
-        real: RealItem,
-        profile: ValueProfile | None,
-        items: IntArray,
-    ) -> None:
-        self.dataset, self.synthetic, self.real, self.profile, self.items = dataset, synthetic, real, profile, items
+    dataset: Any
+    synthetic: SyntheticDataset
+    real: RealItem
+    profile: ValueProfile | None  # the values that the generator was fitted on, if it knows them
+    items: IntArray  # indices of the real items
 
     def difference(self, own: bool) -> str | None:
         """Why the scales differ, or None; ``own``: of what the real dataset's transform is given, which both have."""
@@ -208,13 +196,12 @@ class LastSteps:
 
 def _refusal(why: str, profile: ValueProfile | None, real: RealItem, asked: Any) -> str:
     fitted = "" if profile is None else f"; the generator was fitted on values {profile}"
+    remedy = "transform= leaves synthetic samples on another scale; give one that ends on that of the real ones"
     if asked == "auto" or asked is None:
         remedy = (
             "Fit the generator on this dataset (or on one with the same transform), or say with transform= what "
             "synthetic samples lack, for example transform=v2.Normalize(mean, std)"
         )
-    else:
-        remedy = "transform= leaves synthetic samples on another scale; give one that ends on that of the real ones"
     after = " after the dataset's transform" if real.transform is not None else ""
     return (
         f"real samples{after} and synthetic ones are on different scales: {why}{fitted}. {remedy}. Where that is "

@@ -44,12 +44,11 @@ class SyntheticDataset(ItemDataset):
     of workers, start method, batch size and order. The items of a label are drawn
     in blocks of ``block_size``, each in one call of the generator from a seed of its own.
 
-    By default all of them are drawn at once, by the process that makes the
-    dataset, into a *pool*: a file that every worker maps into its memory. So no
-    worker calls a generator, which may live on a GPU that a forked worker
-    could not use, an item costs no more than one of an ordinary dataset in memory, and pickling
-    the dataset (for spawned workers) copies a path. A pickle holds neither the generator nor the pool. Without a pool
-    a pickle that is kept holds the generator as its own pickle does, which cannot refuse copies; workers get all of it.
+    By default all of them are drawn at once, by the process that makes the dataset, into a *pool*: a file that every
+    worker maps into its memory. So no worker calls a generator, which may live on a GPU that a forked worker could not
+    use, an item costs no more than one of an ordinary dataset in memory, and pickling the dataset (for spawned workers)
+    copies a path. A pickle holds neither the generator nor the pool. Without a pool a pickle that is kept holds the
+    generator as its own pickle does, which cannot refuse copies; workers get all of it.
 
     Parameters
     ----------

@@ -18,19 +18,7 @@ from torch.nn import functional as F
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.utils import validation
 
-__all__ = [
-    "Array",
-    "ByteImages",
-    "ItemFormat",
-    "Label",
-    "check_values",
-    "checked_range",
-    "default_format",
-    "fitted_to",
-    "plain_label",
-    "stored_form",
-    "to_bytes",
-]
+__all__ = ["Array", "ByteImages", "ItemFormat", "Label", "default_format", "fitted_to", "stored_form", "to_bytes"]
 
 Array: TypeAlias = npt.NDArray[Any]
 ByteImages: TypeAlias = npt.NDArray[np.uint8]
@@ -56,7 +44,9 @@ def plain_label(label: Any) -> Label:
 
 
 def stored_form(samples: Any, layout: str, shape: tuple[int, ...] | None = None) -> tuple[Array, bool]:
-    """What a generator returned, as a dataset's pool stores it.
+    """What a generator returned, as a dataset's pool stores it, and whether the samples are images.
+
+    Images are (n, C, H, W), floats float32, which is what networks take; integers and booleans stay as they are.
 
     Parameters
     ----------
@@ -66,13 +56,6 @@ def stored_form(samples: Any, layout: str, shape: tuple[int, ...] | None = None)
         it takes 4 dimensions, and 3 of 8-bit integers, for images.
     shape : tuple of int, optional
         Of one sample as the generator's networks see it, channels first.
-
-    Returns
-    -------
-    array : ndarray of shape (n, C, H, W) for images, else (n, ...)
-        Floats as float32, which is what networks take; integers and booleans as they are.
-    image : bool
-        Whether they are images.
     """
     from ganaug.encoding.sample_arrays import LAYOUTS, find_layout, to_nchw
 
@@ -98,27 +81,13 @@ def stored_form(samples: Any, layout: str, shape: tuple[int, ...] | None = None)
 
 @dataclass(frozen=True)
 class ItemFormat:
-    """The format in which an item is handed out.
+    """The format in which an item is handed out."""
 
-    Attributes
-    ----------
-    kind : {"image", "tensor", "array", "pil"}
-        `tv_tensors.Image` (C, H, W), plain tensor, ndarray (H, W, C), or PIL image.
-    image : bool
-        Whether stored samples are (C, H, W).
-    flat : bool
-        Grey images without an axis of channels, (H, W).
-    mode : str or None
-        Of PIL images; None is that of the number of channels.
-    dtype : str or None
-        Name of the dtype of tensors and arrays; None is the stored one.
-    """
-
-    kind: str
-    image: bool = True
-    flat: bool = False
-    mode: str | None = None
-    dtype: str | None = None
+    kind: str  # a key of KINDS: `tv_tensors.Image` (C, H, W), plain tensor, ndarray (H, W, C), or PIL image
+    image: bool = True  # whether stored samples are (C, H, W)
+    flat: bool = False  # grey images without an axis of channels, (H, W)
+    mode: str | None = None  # of PIL images; None is that of the number of channels
+    dtype: str | None = None  # name of the dtype of tensors and arrays; None is the stored one
 
     def __call__(self, samples: Array) -> list[Any]:
         """The items of stored samples; they share memory where they can."""

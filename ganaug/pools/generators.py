@@ -26,14 +26,8 @@ LISTED = 20
 class DrawBlock:
     """A run of items of one label that is drawn in one call, from a seed of its own.
 
-    Attributes
-    ----------
-    label : object
-        Of all its items.
-    code, number : int
-        The position of the label, and of the block within it: they make its seed.
-    start, size : int
-        Its items are ``start:start + size`` of the dataset.
+    The position of the label, ``code``, and of the block within it, ``number``, make the seed. Its items are
+    ``start:start + size`` of the dataset.
     """
 
     label: Any
@@ -61,16 +55,12 @@ class ClassGenerators:
         The classes that it can make; None if it was fitted without labels.
     class_names : dict of label to str
         Names of the classes, as far as the generator knows them.
-
-    Raises
-    ------
-    InvalidTypeError, InvalidParameterError
-        If it cannot sample, or is not fitted.
     """
 
     def __init__(self, generator: Any) -> None:
         self.generator = generator
         self.is_dict = isinstance(generator, Mapping)
+        self.name = "the dict of generators" if self.is_dict else type(generator).__name__  # in messages
         self.labels: list[Any] | None
         self.class_names: dict[Any, str] = {}
         self._inner_labels: dict[Any, Any] = {}  # the label that a generator of a dict has for its key
@@ -87,11 +77,6 @@ class ClassGenerators:
         self.labels = None if found is None else [_plain(label) for label in found]
         self.class_names = class_names(generator)
 
-    @property
-    def name(self) -> str:
-        """Its name in messages."""
-        return "the dict of generators" if self.is_dict else type(self.generator).__name__
-
     def can_make(self, label: Any) -> bool:
         """Whether it has learnt the label."""
         return self.labels is not None and label in self.labels
@@ -99,12 +84,7 @@ class ClassGenerators:
     def own_label(self, label: Any, name: str | None) -> Any:
         """Its label for a class of the real dataset, or None if it has not learnt that class.
 
-        Parameters
-        ----------
-        label : object
-            As the real dataset's items carry it.
-        name : str or None
-            The name of the class, if it has one. Where the generator knows names too, only they count.
+        Where the class has a name and the generator knows names too, only they count.
         """
         if name is not None and self.class_names:
             return _label_named(self.class_names, name)
@@ -131,12 +111,7 @@ class ClassGenerators:
     def counts(self, asked: Any, seed: int) -> dict[Any, int]:
         """How many items of which label, in the order of the items.
 
-        Parameters
-        ----------
-        asked : int or dict of label to int
-            A number is divided among the labels at random by their training frequencies, as ``sample`` does.
-        seed : int
-            Of that division.
+        A number is divided among the labels at random from ``seed``, by their training frequencies, as ``sample`` does.
         """
         if isinstance(asked, Mapping):
             asked = {self.label_of(_plain(label)): n for label, n in asked.items()}
@@ -165,15 +140,7 @@ class ClassGenerators:
         return dict(zip(self.labels, drawn.tolist(), strict=True))
 
     def draw(self, label: Any, n: int, seed: int) -> Any:
-        """The samples of a label, in the generator's own container.
-
-        Raises
-        ------
-        InvalidDataError
-            If it returns another number of samples.
-        InvalidParameterError
-            If it is not fitted, or is on a GPU that this process cannot use.
-        """
+        """The samples of a label, in the generator's own container; as many as asked, or an error."""
         generator = self._of(label)
         named = {} if label is None else {"label": self._inner_labels.get(label, label)}
         if self.is_dict and getattr(generator, "classes_", label) is None:

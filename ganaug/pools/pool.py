@@ -23,9 +23,6 @@ from ganaug.utils.types import IntArray
 
 __all__ = ["PoolLabels", "SamplePool", "as_pool", "pool_at"]
 
-LAYOUTS = ("auto", "NCHW", "NHWC")
-MISSING = ("error", "keep")
-
 # Images asked of the generator at once: its floats must fit into memory, the pool's bytes may be a file.
 _AT_ONCE = 512
 # Images that are looked at to tell bytes from flags.
@@ -35,9 +32,8 @@ LOOKED_AT = 64
 class SamplePool:
     """Synthetic images of each class, 8 bits deep, in memory or in a memory-mapped file.
 
-    Calling a generator where batches are made costs a forward pass for each
-    batch in each worker, and cannot be done at all with a GPU in a forked one.
-    A pool is drawn once, in the parent; workers share its pages.
+    Calling a generator where batches are made costs a forward pass for each batch in each worker, and cannot be done at
+    all with a GPU in a forked one. A pool is drawn once, in the parent; workers share its pages.
 
     Parameters
     ----------
@@ -64,13 +60,11 @@ class SamplePool:
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If there are no images, they are not uint8 of four dimensions, or have
-        another number than the labels.
+        If there are no images, they are not uint8 of four dimensions, or have another number than the labels.
 
     Notes
     -----
-    To see new images in later epochs, draw a new pool with another seed between
-    epochs and set the transform's ``pool`` to it.
+    To see new images in later epochs, draw a pool with another seed between epochs; set the transform's ``pool`` to it.
 
     Examples
     --------
@@ -83,10 +77,8 @@ class SamplePool:
 
     def __init__(self, images: ByteImages, labels: Iterable[Any], class_names: Mapping[Any, str] | None = None) -> None:
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
-            raise InvalidTypeError(
-                "a pool holds a uint8 array of shape (n, C, H, W), got "
-                + (f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__)
-            )
+            got = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+            raise InvalidTypeError(f"a pool holds a uint8 array of shape (n, C, H, W), got {got}")
         named = [plain_label(label) for label in labels]
         if len(named) != len(images) or not named:
             raise InvalidDataError(f"a pool needs images and a label for each; got {len(images)} and {len(named)}")
@@ -120,8 +112,7 @@ class SamplePool:
         Parameters
         ----------
         generator : ImageGAN, ImageTranslator, another, GANOversampler, or dict of label to generator
-            Anything with ``classes_`` and ``sample(n, label=..., random_state=...) -> (X, y)``,
-            or a collection of these.
+            Anything with ``classes_`` and ``sample(n, label=..., random_state=...) -> (X, y)``, or several of these.
         n : int or dict of label to int, default=256
             Images of each class. 256 RGB images of 32 x 32 take 0.8 MB.
         labels : sequence, optional
@@ -157,7 +148,7 @@ class SamplePool:
         from ganaug.encoding.profiles import class_names as known_names
         from ganaug.pools.generators import counts_of, generators_of
 
-        validation.choice("layout", layout, LAYOUTS)
+        validation.choice("layout", layout, ("auto", "NCHW", "NHWC"))
         generators = generators_of(generator, labels)
         bounds = checked_range(value_range)
         names: dict[Any, str] = {}
@@ -198,7 +189,11 @@ class SamplePool:
         ModelFileError
             If the file is missing, truncated or something else.
         """
-        found, images, labels = read_images(path)
+        return cls._mapped(path)
+
+    @classmethod
+    def _mapped(cls, path: str | os.PathLike[str], trusted: bool = False) -> SamplePool:
+        found, images, labels = read_images(path, trusted=trusted)
         names = None if labels.dtype.names is None else dict(zip(labels["label"], labels["name"].tolist(), strict=True))
         pool = cls(images, labels if names is None else labels["label"], names)
         pool.path = found
@@ -211,8 +206,7 @@ class SamplePool:
         Parameters
         ----------
         path : str or path-like
-            Two arrays in numpy's format, one after the other: the labels (with their names, where these are known),
-            then the images.
+            Two arrays in numpy's format: the labels (with their names, where these are known), then the images.
 
         Returns
         -------
@@ -289,16 +283,12 @@ class SamplePool:
         return f"SamplePool of {len(self)} images {self.shape}: {shown}{more}"
 
     def __getstate__(self) -> dict[str, Any]:
-        # A spawned worker maps the file again; numpy would send it the whole contents.
-        state = self.__dict__.copy()
-        if self.path is not None:
-            state = {"path": self.path}
-        return state
+        # a spawned worker maps the file again; numpy would send it the whole contents
+        return self.__dict__ if self.path is None else {"path": self.path}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if "_images" not in state:
-            found, images, labels = read_images(state["path"], trusted=True)  # the parent has compared its checksum
-            state = {**SamplePool(images, labels).__dict__, "path": found}
+        if "_images" not in state:  # the parent has compared its checksum
+            state = SamplePool._mapped(state["path"], trusted=True).__dict__
         self.__dict__.update(state)
 
 
@@ -308,8 +298,7 @@ class PoolLabels:
     Parameters
     ----------
     classes : sequence or None
-        What the labels 0, 1, ... stand for; they are matched by name where the pool knows names too. None: labels
-        are the pool's own.
+        What the labels 0, 1, ... stand for; matched by name where the pool knows names. None: labels are the pool's.
     missing : {"error", "keep"}
         What a label means of which the pool has no image: an error, or -1.
     """
@@ -317,7 +306,7 @@ class PoolLabels:
     def __init__(self, classes: Sequence[Any] | None, missing: str) -> None:
         if isinstance(classes, str):
             raise InvalidTypeError(f"classes={classes!r} is a string; give the list of names, dataset.classes")
-        self.missing = validation.choice("missing", missing, MISSING)
+        self.missing = validation.choice("missing", missing, ("error", "keep"))
         self.classes = None if classes is None else [plain_label(name) for name in classes]
 
     def check(self, pool: SamplePool) -> None:
@@ -326,16 +315,17 @@ class PoolLabels:
             return
         named = [pool.class_names.get(label, label) for label in pool.labels]
         strange = [name for name in named if name not in self.classes]
+        shown = ", ".join(map(repr, strange[:5]))
         if strange and not any(isinstance(name, str) for name in named) and isinstance(self.classes[0], str):
             raise InvalidDataError(
-                f"the generator makes {', '.join(map(repr, strange[:5]))} and does not know what these classes are "
-                "called, so that classes= cannot be matched with them; leave it out if the batches' labels are these "
-                "numbers, or fit the generator on a dataset with .classes"
+                f"the generator makes {shown} and does not know what these classes are called, so that classes= cannot "
+                "be matched with them; leave it out if the batches' labels are these numbers, or fit the generator on "
+                "a dataset with .classes"
             )
         if strange:
             raise InvalidDataError(
-                f"the generator makes {', '.join(map(repr, strange[:5]))}, and classes= has only "
-                f"{', '.join(map(repr, self.classes[:10]))}: it was trained on other classes"
+                f"the generator makes {shown}, and classes= has only {', '.join(map(repr, self.classes[:10]))}: it was "
+                "trained on other classes"
             )
 
     def code(self, label: Any, pool: SamplePool) -> int:
@@ -367,14 +357,9 @@ class PoolLabels:
 
 
 def as_pool(source: Any, size: int, seed: int | None) -> SamplePool:
-    """The pool that a transform draws from.
+    """The pool that a transform draws from: a pool, the path of one, or what a generator or its path makes.
 
-    Parameters
-    ----------
-    source : SamplePool, fitted generator, dict of label to generator, str or path-like
-        A path may be that of a saved pool or of a saved generator.
-    size, seed
-        Images of each class and the seed, if a generator has to draw them.
+    ``size`` images of each class are drawn from ``seed``, if a generator has to draw them.
     """
     if isinstance(source, SamplePool):
         return source

@@ -58,12 +58,7 @@ def _read_header(file: IO[bytes], length: int) -> tuple[tuple[int, ...], np.dtyp
 class PoolFile:
     """A pool on disk; it is opened when first read, and pickles as its path.
 
-    Parameters
-    ----------
-    path : Path
-        An array in numpy's format.
-    temporary : bool
-        Whether the file goes with this object. Pickled and forked copies leave it alone.
+    A ``temporary`` file goes with this object; pickled and forked copies leave it alone.
     """
 
     def __init__(self, path: Path, *, temporary: bool = False) -> None:
@@ -86,21 +81,10 @@ class PoolFile:
 
 
 def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: Iterable[Array]) -> None:
-    """Write an array that is made part by part; ``path`` appears when it is whole.
+    """Write an array that is made part by part; ``path`` appears when it is whole, in a folder that exists.
 
-    Parameters
-    ----------
-    path : Path
-        In a folder that exists.
-    shape, dtype
-        Of the whole array.
-    parts : iterable of ndarray
-        Its rows, in order; each is made after the one before it was written.
-
-    Raises
-    ------
-    ModelPathError
-        If the disk is full, or the folder cannot be written to; ``errno`` says why. Nothing is left behind.
+    Each of ``parts`` is made after the one before it was written; ``shape`` and ``dtype`` are those of the whole. If
+    the disk is full or cannot be written to, the error's ``errno`` says why, and nothing is left behind.
     """
     folder, needed = path.parent, math.prod(shape) * dtype.itemsize
     what = f"the pool of {shape[0]} synthetic items ({needed / 1e6:.1f} MB) could not be written to {folder}"
@@ -211,19 +195,9 @@ def write_images(
 
 
 def read_images(path: str | os.PathLike[str], *, trusted: bool = False) -> tuple[Path, ByteImages, Array]:
-    """The file's absolute path, its images, mapped and read-only, and their labels, or pairs of label and name.
+    """The absolute path of what `write_images` wrote, its images, mapped and read-only, and their labels (and names).
 
-    Parameters
-    ----------
-    path : str or path-like
-        What `write_images` wrote.
-    trusted : bool, default=False
-        Leave out the checksum, for which every byte is read: another process of this program compared it.
-
-    Raises
-    ------
-    ModelFileError
-        If it is no pool, was cut short or altered.
+    ``trusted`` leaves out the checksum, for which every byte is read: another process of this program compared it.
     """
     found = Path(os.path.realpath(checked_path(path)))
     if not is_pool_file(found):

@@ -33,10 +33,9 @@ _TIED = ("mask", "masks", "bboxes", "keypoints")
 def _imported() -> Any:
     """albumentations, imported without asking the network for its newest version.
 
-    It does so in every process that imports it, each worker included, waits up
-    to two seconds where there is no network, and then warns. Nobody who imports ganaug asked for that. The
-    variable that prevents it is set for the duration of the import only,
-    and not at all if the user has set it to something.
+    It does so in every process that imports it, each worker included, waits up to two seconds where there is no
+    network, and then warns. Nobody who imports ganaug asked for that. The variable that prevents it is set for the
+    duration of the import only, and not at all if the user has set it to something.
     """
     ours = _QUIET not in os.environ and "albumentations" not in sys.modules
     if ours:
@@ -64,7 +63,7 @@ _ImageOnlyTransform: Any = _imported().ImageOnlyTransform
 
 # No InitSchema: with one, albumentations turns an error in a parameter into a warning and takes the default.
 class _PoolTransform(_ImageOnlyTransform):
-    """What both transforms share."""
+    """What both transforms share; `SyntheticSwap` says what the parameters are."""
 
     def __init__(
         self,
@@ -81,41 +80,30 @@ class _PoolTransform(_ImageOnlyTransform):
         if not isinstance(path, (str, os.PathLike)):
             raise InvalidTypeError(
                 f"path is a {type(path).__name__}; give the path of a saved generator (generator.save(path)) or of a "
-                "saved pool (SamplePool.generate(generator).save(path)): a transform that A.to_dict can write "
-                "down, and a worker can open, holds no generator"
+                "saved pool (SamplePool.generate(generator).save(path)): a transform that A.to_dict can write down, "
+                "and a worker can open, holds no generator"
             )
         if not isinstance(class_key, str) or class_key in {"image", "images", *_TIED}:
             raise InvalidParameterError(
                 f"class_key={class_key!r} must name what holds the class: transform(image=..., label=...)"
             )
-        names = PoolLabels(classes, missing)
-        # every argument under its own name: that is how albumentations serialises
-        self.path = os.fspath(path)
-        self.class_key = class_key
-        self.classes = names.classes
-        self.missing = missing
-        self.resize = bool(resize)
-        self.pool_size = integer("pool_size", pool_size, 1)
-        self.pool_seed = integer("pool_seed", pool_seed, 0)
-        self._names = names
+        self._names = PoolLabels(classes, missing)
         self._known: SamplePool | None = None
+        # every argument under its own name: that is how albumentations serialises
+        self.path, self.class_key, self.resize = os.fspath(path), class_key, bool(resize)
+        self.classes, self.missing = self._names.classes, missing
+        self.pool_size, self.pool_seed = integer("pool_size", pool_size, 1), integer("pool_seed", pool_seed, 0)
 
     def preload(self) -> SamplePool:
         """Open or draw the pool now, in this process; forked workers then share it.
 
         Called again, it looks whether the file has changed since.
-
-        Returns
-        -------
-        SamplePool
         """
         pool = pool_at(self.path, self.pool_size, self.pool_seed)
         if pool is not self._known:
             self._names.check(pool)
             self._known = pool
         return pool
-
-    # ---- albumentations' protocol ---------------------------------------------------------------
 
     @property
     def targets(self) -> dict[str, Callable[..., Any]]:
@@ -161,8 +149,6 @@ class _PoolTransform(_ImageOnlyTransform):
         made = self._replacement(img, self._matched(pool.take(np.array([synthetic])), img), params)
         return np.ascontiguousarray(made)
 
-    # ---- own ------------------------------------------------------------------------------------
-
     def _extra(self, rng: random.Random) -> dict[str, Any]:
         return {}
 
@@ -173,10 +159,7 @@ class _PoolTransform(_ImageOnlyTransform):
         """What comes out, of an item's image and a synthetic one of its shape."""
 
     def _own_random(self) -> random.Random:
-        """A stream for one decision, of this worker and epoch.
-
-        Forked workers all hold the same ``py_random``, and again in each epoch.
-        """
+        """A stream for one decision, of this worker and epoch: forked workers all hold the same ``py_random``."""
         drawn = int(self.py_random.getrandbits(62))
         own = worker_seed()
         return random.Random(drawn if own is None else child_seed(own, drawn))
@@ -213,10 +196,9 @@ class SyntheticSwap(_PoolTransform):
     Parameters
     ----------
     path : str or path-like
-        Of a saved pool (`SamplePool.save`; mapped, so that workers share it: the
-        better choice), or of a saved generator (`ImageGAN.save`), which makes
-        ``pool_size`` images of each class at the first use in each process. Call `preload` before
-        a DataLoader forks, or every worker makes them anew in every epoch.
+        Of a saved pool (`SamplePool.save`; mapped, so that workers share it: the better choice), or of a saved
+        generator (`ImageGAN.save`), which makes ``pool_size`` images of each class at the first use in each process.
+        Call `preload` before a DataLoader forks, or every worker makes them anew in every epoch.
     class_key : str, default="label"
         The argument of the call that holds the item's class.
     classes : sequence, optional
@@ -236,19 +218,17 @@ class SyntheticSwap(_PoolTransform):
     Raises
     ------
     InvalidParameterError, InvalidTypeError, InvalidDataError, ModelFileError
-        For a generator instead of its path, an unknown class, another size,
-        other channels, a missing file.
+        For a generator instead of its path, an unknown class, another size, other channels, a missing file.
 
     Notes
     -----
-    Images are uint8 or floats in [0, 1], (H, W) or (H, W, C): put it first, before
-    ``A.Normalize``, with ``A.Resize`` before it if needed.
+    Images are uint8 or floats in [0, 1], (H, W) or (H, W, C): put it first, before ``A.Normalize``, with ``A.Resize``
+    before it if needed.
 
-    All randomness comes from the pipeline's own (``A.Compose(seed=)``), and in
-    a DataLoader's worker from the worker's seed too. So workers and epochs differ, though
-    albumentations 2.0.8 gives them all the same stream, and repeat if the
-    loader has a seeded ``generator=``. For the other transforms of the
-    pipeline use ``DataLoader(..., worker_init_fn=ganaug.transforms.seed_worker)``.
+    All randomness comes from the pipeline's own (``A.Compose(seed=)``), and in a DataLoader's worker from the worker's
+    seed too. So workers and epochs differ, though albumentations 2.0.8 gives them all the same stream, and repeat if
+    the loader has a seeded ``generator=``. For the other transforms of the pipeline use ``DataLoader(...,
+    worker_init_fn=ganaug.transforms.seed_worker)``.
 
     ``A.from_dict`` knows the class once it was imported: ``from ganaug.transforms import SyntheticSwap``.
 
@@ -294,8 +274,7 @@ class SyntheticMix(_PoolTransform):
     path : str or path-like
         As in `SyntheticSwap`.
     alpha : float, default=0.4
-        ``w`` is drawn from Beta(alpha, alpha), as in mixup; both images are of
-        one class, so the label stays.
+        ``w`` is drawn from Beta(alpha, alpha), as in mixup; both images are of one class, so the label stays.
     class_key, classes, missing, resize, pool_size, pool_seed
         As in `SyntheticSwap`.
     p : float, default=0.5

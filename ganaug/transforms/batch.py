@@ -40,22 +40,7 @@ LabelsGetter: TypeAlias = Callable[[Any], Any] | str
 class BatchTransform(v2.Transform):
     """What both transforms share: finding images and labels in a batch, drawing, matching dtype and range.
 
-    Parameters
-    ----------
-    source : SamplePool, fitted generator, dict of label to generator, str or path-like
-        Where synthetic images come from; see `as_pool`.
-    classes, missing
-        See `PoolLabels`.
-    mean, std : float, sequence of floats or None
-        As given to `v2.Normalize`, if the batch is normalised.
-    resize : bool
-        Whether synthetic images of another size are resized.
-    pool_size : int
-        Images of each class, if a generator is given.
-    seed : int or None
-        For the pool and the draws.
-    labels_getter : callable or "default"
-        Finds the labels in a batch.
+    `SyntheticBlend` says what the parameters are.
     """
 
     def __init__(
@@ -91,8 +76,6 @@ class BatchTransform(v2.Transform):
             raise InvalidTypeError(f"pool is a {type(pool).__name__}; give a SamplePool")
         self._names.check(pool)
         self._pool = pool
-
-    # ---- torchvision's protocol -----------------------------------------------------------------
 
     def __call__(self, *inputs: Any) -> Any:
         """Transform a batch: ``transform(images, labels)``, ``transform((images, labels))`` or a dict."""
@@ -159,8 +142,6 @@ class BatchTransform(v2.Transform):
         return tv_tensors.wrap(out, like=inpt) if isinstance(inpt, tv_tensors.Image) else out
 
     _transform = transform  # its name before torchvision 0.21
-
-    # ---- drawing --------------------------------------------------------------------------------
 
     @abstractmethod
     def _draw(self, labels: Tensor, rng: np.random.Generator) -> dict[str, Any]:
@@ -283,15 +264,14 @@ def _normalisation(mean: Any, std: Any) -> tuple[tuple[float, ...] | None, tuple
 class SyntheticBlend(BatchTransform):
     """Replace a share of a batch's images by synthetic ones.
 
-    Used on whole batches, in ``collate_fn`` or after the loader, as `v2.MixUp`
-    and `v2.CutMix` are, and before them.
+    Used on whole batches, in ``collate_fn`` or after the loader, as `v2.MixUp` and `v2.CutMix` are, and before them.
 
     Parameters
     ----------
     source : fitted generator, dict of label to generator, SamplePool, str or path-like
-        Where the images come from. A generator, given itself or by the path
-        where it was saved, is asked once, here, for ``pool_size`` images of each class. The path of a saved
-        pool maps that; with many workers or large images that is the lightest.
+        Where the images come from. A generator, given itself or by the path where it was saved, is asked once, here,
+        for ``pool_size`` images of each class. The path of a saved pool maps that; with many workers or large images
+        that is the lightest.
     share : float, default=0.25
         Mean share of the images that are replaced, in [0, 1]. No share is best
         everywhere: choose it by validation, 0 among the candidates.
@@ -309,8 +289,7 @@ class SyntheticBlend(BatchTransform):
     mean, std : float or sequence of floats, optional
         As given to `v2.Normalize`, if the batch is normalised.
     resize : bool, default=False
-        Whether synthetic images of another size are resized (bilinear,
-        antialiased) or an error.
+        Whether synthetic images of another size are resized (bilinear, antialiased) or an error.
     pool_size : int, default=256
         Images of each class, if a generator is given.
     seed : int or None, default=0
@@ -403,9 +382,8 @@ class SyntheticBlend(BatchTransform):
 class SyntheticMixUp(BatchTransform):
     """Mix each image of a batch with a synthetic one of its class; labels stay integers.
 
-    The mixture is ``w * real + (1 - w) * synthetic`` with ``w`` from
-    Beta(alpha, alpha) for each image. Both are of the same class, so the label needs no mixing, and any loss
-    that takes integers works on.
+    The mixture is ``w * real + (1 - w) * synthetic`` with ``w`` from Beta(alpha, alpha) for each image. Both are of the
+    same class, so the label needs no mixing, and any loss that takes integers works on.
 
     Parameters
     ----------
