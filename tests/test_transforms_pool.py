@@ -180,6 +180,14 @@ def test_a_pickle_of_a_mapped_pool_holds_its_path_and_of_another_its_images(tmp_
         assert np.array_equal(again.take(np.arange(150)), pool.take(np.arange(150))) and again.path == one.path
 
 
+def test_a_pickle_of_a_mapped_pool_keeps_the_names_of_its_classes(tmp_path):
+    images = np.arange(3, dtype=np.uint8).repeat(64).reshape(3, 1, 8, 8)
+    mapped = SamplePool(images, [0, 1, 2], {0: "ant", 1: "bee", 2: "cat"}).save(tmp_path / "named.pool")
+    again = pickle.loads(pickle.dumps(mapped))
+    assert again.class_names == {0: "ant", 1: "bee", 2: "cat"} and again.labels == (0, 1, 2)
+    assert again.code_of("cat") == 2 and again.path == mapped.path and np.array_equal(again.take([2]), images[2:])
+
+
 def test_a_damaged_or_foreign_file_is_named(tmp_path):
     path = tmp_path / "synthetic.pool"
     SamplePool.generate(Painter(), 20).save(path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Hashable, Mapping, Sequence
 from operator import index as as_index
 from typing import Any, TypeAlias
 
@@ -12,9 +13,9 @@ import pandas as pd
 import torch
 
 from ganaug.datasets.epochs import EpochWatch, Schedule, length_asked_by, schedule_of
-from ganaug.datasets.matching import check_beside, check_modes, first_view, label_like, match_items, probe_item
+from ganaug.datasets.matching import Item, check_beside, check_modes, first_view, label_like, match_items, probe_item
 from ganaug.datasets.scales import check_scale
-from ganaug.datasets.synthetic import ItemDataset, SyntheticDataset
+from ganaug.datasets.synthetic import ItemDataset, SyntheticDataset, Transform
 from ganaug.encoding.targets import class_names_of, label_place, resolve_targets
 from ganaug.estimators.strategy import TargetCodec, new_rows
 from ganaug.exceptions import DataWarning, InvalidParameterError
@@ -152,23 +153,23 @@ class BlendedDataset(ItemDataset):
     def __init__(
         self,
         real: Any,
-        generator: Any,
-        sampling_strategy: Any = "auto",
-        transform: Any = "auto",
-        target_transform: Callable[[Any], Any] | None = None,
+        generator: object,
+        sampling_strategy: object = "auto",
+        transform: Transform | str | None = "auto",
+        target_transform: Transform | None = None,
         seed: int = 0,
         *,
-        targets: Any = None,
+        targets: object = None,
         weight: float | None = None,
         return_weight: bool | None = None,
         schedule: str | Schedule | None = None,
         schedule_epochs: int | None = None,
         pool: bool = True,
-        cache_dir: Any = None,
+        cache_dir: str | os.PathLike[str] | None = None,
         layout: str = "auto",
         refresh_every: int | None = None,
         block_size: int = 64,
-        fill: Mapping[Any, Any] | None = None,
+        fill: Mapping[Any, object] | None = None,
         check_values: bool = True,
     ) -> None:
         super().__init__(None, target_transform=target_transform)
@@ -220,7 +221,7 @@ class BlendedDataset(ItemDataset):
             self.begin_pass()
         return self.n_real + int(self._active)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> Item:
         """An item: the real dataset's own, or a synthetic one like it.
 
         Parameters
@@ -234,7 +235,7 @@ class BlendedDataset(ItemDataset):
         item = self.real[index] if index < self.n_real else self._made([index])[0]
         return self._weighed(item, index) if self._weighs else item
 
-    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+    def __getitems__(self, indices: Sequence[int]) -> list[Item]:
         """Several items at once; the real dataset's own ``__getitems__`` is used where it has one."""
         n, length = self.n_real, len(self)
         if indices and not (min(indices) >= 0 and max(indices) < length):
@@ -336,7 +337,7 @@ class BlendedDataset(ItemDataset):
 
     # ---- items -------------------------------------------------------------------------------
 
-    def _made(self, indices: list[int]) -> list[Any]:
+    def _made(self, indices: list[int]) -> list[Item]:
         """Synthetic items."""
         if not indices:
             return []
@@ -351,17 +352,17 @@ class BlendedDataset(ItemDataset):
             raise IndexError(f"index {index} is out of range: the dataset has {len(self)} items")
         return index if index >= 0 else index + len(self)
 
-    def _weighed(self, item: Any, index: int) -> Any:
+    def _weighed(self, item: Item, index: int) -> Item:
         weight = self._weight_of[index >= self.n_real]
         return {**item, "weight": weight} if isinstance(item, Mapping) else (*item, weight)
 
     def _match(
         self,
         generators: ClassGenerators,
-        own: Mapping[Any, Any],
-        transform: Any,
-        targets: Any,
-        fill: Mapping[Any, Any] | None,
+        own: Mapping[Hashable, Hashable],
+        transform: Transform | str | None,
+        targets: object,
+        fill: Mapping[Any, object] | None,
         check_values: bool,
     ) -> None:
         """Make synthetic items like real ones, and see that they are.
@@ -405,14 +406,14 @@ class BlendedDataset(ItemDataset):
         names = class_names_of(self.real, labels)
         found = pd.Index(labels).unique().tolist()
         coded = names is not None and all(isinstance(x, int) and 0 <= x < len(names) for x in found)
-        self._names: dict[Any, str] = dict(enumerate(names)) if coded and names else {}
+        self._names: dict[Hashable, str] = dict(enumerate(names)) if coded and names else {}
         order = sorted(found, key=lambda label: (str(type(label)), label))
         self.classes = list(self._names.values()) or [str(label) for label in order]
         self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
         if not self._names and all(isinstance(label, int) for label in order):
             self.class_to_idx = {str(label): label for label in order}
 
-    def _wanted(self, labels: Array, strategy: Any) -> dict[Any, int]:
+    def _wanted(self, labels: Array, strategy: object) -> dict[Hashable, int]:
         """New items of each class that needs some."""
         target = TargetCodec()
         _, codes = target.fit(labels)
@@ -421,10 +422,10 @@ class BlendedDataset(ItemDataset):
             strategy = {by_name.get(label, label): n for label, n in strategy.items()}
         return {label: n for label, n in new_rows(strategy, target, codes).items() if n}
 
-    def _name_of(self, label: Any) -> str | None:
+    def _name_of(self, label: Hashable) -> str | None:
         return label if isinstance(label, str) else self._names.get(label)
 
-    def _asked(self, generators: ClassGenerators, labels: Array) -> dict[Any, int]:
+    def _asked(self, generators: ClassGenerators, labels: Array) -> dict[Hashable, int]:
         """The counts by the generator's own labels, which may have other numbers, or be the names of the classes."""
         asked, missing = {}, []
         for label, n in self.counts.items():
@@ -448,7 +449,7 @@ class BlendedDataset(ItemDataset):
         if generators.labels is None or generators.is_dict or bool(generators.class_names) == bool(self._names):
             return
         own = {label for label in generators.labels if isinstance(label, int)}
-        found = set(self._names) or {x for x in pd.Index(labels).unique().tolist() if isinstance(x, int)}
+        found: set[Any] = set(self._names) or {x for x in pd.Index(labels).unique().tolist() if isinstance(x, int)}
         if found and (own != found if generators.class_names else not own <= found):
             named = "the generator" if generators.class_names else "the dataset"
             warn(
@@ -458,7 +459,7 @@ class BlendedDataset(ItemDataset):
                 DataWarning,
             )
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # a schedule may be a lambda, a generator large: workers need neither
         return {**vars(self), "_schedule": None, "generator": None}
 

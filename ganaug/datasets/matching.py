@@ -19,15 +19,16 @@ from PIL import Image
 from torch.utils.data import ConcatDataset, StackDataset, Subset
 from torchvision import tv_tensors
 
-from ganaug.datasets.synthetic import SyntheticDataset
+from ganaug.datasets.synthetic import SyntheticDataset, Transform
 from ganaug.encoding.pictures import bands_of, learnt_as
 from ganaug.encoding.targets import annotations_of, could_be_label, is_image, length_of, places_of, sample_place
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.pools.formats import ItemFormat, default_format
+from ganaug.pools.formats import ItemFormat, Sample, default_format
 
 __all__ = ["ItemForm", "RealItem", "check_beside", "check_modes", "match_items", "probe_item"]
 
-Transform: TypeAlias = Callable[[Any], Any]
+Item: TypeAlias = Any  # a tuple, list or dict
+Place: TypeAlias = Any  # of an entry in an item: a number or a key
 
 # Real items that are read to tell whether their sizes differ among themselves.
 READ = 4
@@ -42,13 +43,13 @@ class ItemForm:
     The sample stands at ``views``, several places for several views of it; messages call the real item ``where``.
     """
 
-    def __init__(self, item: Any, views: tuple[Any, ...], label: Any, where: str) -> None:
+    def __init__(self, item: Item, views: tuple[Place, ...], label: Place, where: str) -> None:
         self.kind, self.views, self.label, self.where = type(item), views, label, where
         self.named = isinstance(item, Mapping)
         self.keys = list(item) if self.named else list(range(len(item)))
         # further entries, which `fill` must say something about
         self._entries = {key: item[key] for key in self.keys if key != label and key not in views}
-        self._fill: dict[Any, Any] = {}
+        self._fill: dict[Place, object] = {}
 
     def take_views(self, count: int) -> None:
         """Take so many views: the sample and the further pictures are what a transform made of one image."""
@@ -61,7 +62,7 @@ class ItemForm:
         self.views = tuple(pictures)
         self._entries = {key: entry for key, entry in self._entries.items() if key not in pictures}
 
-    def fill(self, values: Mapping[Any, Any] | None) -> None:
+    def fill(self, values: Mapping[Any, object] | None) -> None:
         """Set what further entries of synthetic items hold: each a value, or a function of the item's index."""
         given = dict(values or {})
         strange = [key for key in given if key not in self._entries]
@@ -92,16 +93,16 @@ class ItemForm:
         self._fill = {key: value if callable(value) else _entry_like(like[key], value) for key, value in given.items()}
         self._entries = {key: like[key] for key in given if callable(given[key])}  # no more of the real item is kept
 
-    def _pictures(self) -> list[Any]:
+    def _pictures(self) -> list[Place]:
         return [key for key, entry in self._entries.items() if is_image(entry)]
 
-    def __call__(self, samples: list[Any], labels: list[Any], indices: list[int]) -> list[Any]:
+    def __call__(self, samples: list[Sample], labels: list[object], indices: list[int]) -> list[Item]:
         """Items of samples (of tuples of them, for several views) and labels, at these indices of the dataset."""
         if self.kind is tuple and self.keys == [0, 1] and self.label == 1:  # nearly all of them
             return list(zip(samples, labels, strict=True))
         return [self._item(*each) for each in zip(samples, labels, indices, strict=True)]
 
-    def _item(self, sample: Any, label: Any, index: int) -> Any:
+    def _item(self, sample: Sample, label: object, index: int) -> Item:
         views = sample if len(self.views) > 1 else (sample,)
         parts = {self.label: label, **dict(zip(self.views, views, strict=True))}
         for key, value in self._fill.items():
@@ -114,11 +115,11 @@ class ItemForm:
         return values if self.kind is list else tuple(values)
 
 
-def _example_of(entry: Any) -> str:
+def _example_of(entry: object) -> str:
     return repr("") if isinstance(entry, str) else "-1" if could_be_label(entry) else "..."
 
 
-def _entry_like(entry: Any, value: Any) -> Any:
+def _entry_like(entry: object, value: object) -> object:
     """The value of a further entry as real items hold theirs: one number or text as `label_like`, else as it is."""
     if not could_be_label(entry):
         return value
@@ -131,7 +132,7 @@ def _entry_like(entry: Any, value: Any) -> Any:
         ) from error
 
 
-def label_like(label: Any, value: Any) -> Any:
+def label_like(label: object, value: Any) -> object:
     """A label written as ``label``, a real item's, is: as an int, a tensor, a numpy number, or text."""
     try:
         if isinstance(label, torch.Tensor) and label.numel() == 1:
@@ -155,12 +156,12 @@ def label_like(label: Any, value: Any) -> Any:
 class RealItem:
     """One item of a real dataset."""
 
-    raw: Any  # the sample as the dataset's transform is given it; without one, as the item holds it
-    sample: Any  # as the item holds it; of several views a tuple
-    label: Any
+    raw: Sample  # the sample as the dataset's transform is given it; without one, as the item holds it
+    sample: Sample  # as the item holds it; of several views a tuple
+    label: object
     transform: Transform | None  # what makes ``sample`` of ``raw``
     form: ItemForm  # what makes items like it
-    item: Any
+    item: Item
 
     def of_views(self, count: int) -> RealItem:
         """The same, with all pictures of the item for so many views of one image."""
@@ -168,7 +169,7 @@ class RealItem:
         return replace(self, sample=tuple(self.item[view] for view in self.form.views))
 
 
-def probe_item(dataset: Any, index: int = 0, place: Any = None) -> RealItem:
+def probe_item(dataset: Any, index: int = 0, place: Place = None) -> RealItem:
     """What an item of a map-style dataset consists of; ``place`` is that of the label in it, if it is known.
 
     Items without a sample and a label are refused, and those that hold what belongs to one real image (boxes, masks).
@@ -197,17 +198,17 @@ def probe_item(dataset: Any, index: int = 0, place: Any = None) -> RealItem:
 class _TransformCall:
     """An item; what its dataset's transform was given for it; that transform; and what it made, call by call."""
 
-    item: Any
-    raw: Any = None
+    item: Item
+    raw: Sample = None
     transform: Transform | None = None
-    made: tuple[Any, ...] = ()
+    made: tuple[object, ...] = ()
 
 
-def _views_in(item: Any, views: Sequence[Any]) -> Any:
+def _views_in(item: Item, views: Sequence[Place]) -> Sample:
     return tuple(item[view] for view in views) if len(views) > 1 else item[views[0]]
 
 
-def _view_places(call: _TransformCall, label: Any) -> tuple[Any, ...]:
+def _view_places(call: _TransformCall, label: Place) -> tuple[Place, ...]:
     """Where the entries stand that the transform made: of one call, of several, or of one that made several."""
     item, made = call.item, call.made
     keys = list(item) if isinstance(item, Mapping) else list(range(len(item)))
@@ -217,7 +218,7 @@ def _view_places(call: _TransformCall, label: Any) -> tuple[Any, ...]:
     return () if None in places else tuple(places)
 
 
-def _call_in_stack(dataset: Any, index: int, where: str, place: Any) -> _TransformCall:
+def _call_in_stack(dataset: Any, index: int, where: str, place: Place) -> _TransformCall:
     item = dataset[index]
     sample = places_of(item, where)[0] if place is None else sample_place(item, place)
     # the part is read again: the transform is recorded there, and reading it twice harms nobody
@@ -274,11 +275,11 @@ def _recorded(dataset: Any, index: int) -> _TransformCall:
 class _Recorder:
     """Does what a transform does, and remembers what it was given, how, and what it made."""
 
-    def __init__(self, transform: Callable[..., Any]) -> None:
+    def __init__(self, transform: Transform) -> None:
         self.transform = transform
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-        self.given: list[Any] = []
-        self.made: list[Any] = []
+        self.given: list[object] = []
+        self.made: list[object] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # what was given may be changed in place by the transform
@@ -291,7 +292,7 @@ class _Recorder:
         return getattr(self.transform, name)
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Sample) -> Sample:
     if isinstance(value, torch.Tensor):
         return value.clone()
     return value.copy() if isinstance(value, (Image.Image, np.ndarray)) else value
@@ -314,7 +315,7 @@ class ImageKeyword:
     def __init__(self, transform: Callable[..., Any]) -> None:
         self.transform = transform
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: Sample) -> Sample:
         return self.transform(image=image)["image"]
 
 
@@ -324,7 +325,7 @@ class RepeatedTransform:
     def __init__(self, transform: Transform, count: int) -> None:
         self.transform, self.count = transform, count
 
-    def __call__(self, image: Any) -> tuple[Any, ...]:
+    def __call__(self, image: Sample) -> tuple[Sample, ...]:
         return tuple(self.transform(_copied(image)) for _ in range(self.count))
 
 
@@ -379,7 +380,7 @@ def check_modes(real: RealItem, modes: set[str]) -> None:
         )
 
 
-def check_beside(dataset: Any, synthetic: Any, real: RealItem) -> None:
+def check_beside(dataset: Any, synthetic: Sample, real: RealItem) -> None:
     """Refuse a synthetic sample, transformed, that cannot stand in one batch with the items of ``dataset``."""
     if same_kind(real.sample, synthetic):
         return
@@ -398,13 +399,13 @@ def check_beside(dataset: Any, synthetic: Any, real: RealItem) -> None:
 # ---- what a sample is ------------------------------------------------------------------------------
 
 
-def first_view(sample: Any) -> Any:
+def first_view(sample: Sample) -> Sample:
     """The sample itself, or the first of its views."""
     several = isinstance(sample, (tuple, list)) and len(sample) > 0 and is_image(sample[0], axes=1)
     return sample[0] if several else sample
 
 
-def format_like(raw: Any, image: bool) -> ItemFormat:
+def format_like(raw: Sample, image: bool) -> ItemFormat:
     """The format in which stored samples are such things as ``raw``."""
     if isinstance(raw, Image.Image):
         return ItemFormat("pil", mode={"P": "RGB", "PA": "RGBA"}.get(raw.mode, raw.mode))
@@ -432,7 +433,7 @@ def described(value: object) -> str:
     return f"{kind} of shape {tuple(value.shape)} and dtype {dtype_name(value)}"
 
 
-def dtype_name(value: Any) -> str:
+def dtype_name(value: Sample) -> str:
     """The dtype of an array or a tensor, without torch's prefix."""
     return str(value.dtype).removeprefix("torch.")
 
@@ -459,7 +460,7 @@ def _dtype_kind(value: object) -> str | None:
     return value.dtype.kind if isinstance(value, (np.ndarray, np.generic)) else None
 
 
-def _channels(raw: Any, image: bool) -> int | None:
+def _channels(raw: Sample, image: bool) -> int | None:
     """Channels of a real image; None where they cannot be told."""
     if isinstance(raw, Image.Image):
         return None if raw.mode in {"P", "PA"} else bands_of(learnt_as(raw.mode))

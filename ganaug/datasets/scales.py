@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganaug.datasets.matching import RealItem, Transform, first_view, format_like, probe_item
-from ganaug.datasets.synthetic import SyntheticDataset
+from ganaug.datasets.matching import RealItem, first_view, format_like, probe_item
+from ganaug.datasets.synthetic import SyntheticDataset, Transform
 from ganaug.encoding.profiles import ValueProfile, difference, value_profile
 from ganaug.exceptions import InvalidDataError
-from ganaug.pools.formats import Array
+from ganaug.pools.formats import Array, Sample
 from ganaug.utils.types import IntArray
 
 __all__ = ["check_scale"]
@@ -30,7 +30,7 @@ def check_scale(
     dataset: Any,
     synthetic: SyntheticDataset,
     real: RealItem,
-    asked: Any,
+    asked: Transform | str | None,
     groups: Iterable[tuple[ValueProfile | None, IntArray]],
 ) -> None:
     """Refuse synthetic samples on another scale than the real ones, or give them the normalisation that they lack.
@@ -115,7 +115,7 @@ class _ScaleOfClass:
         synthetic.hand_out(*before)
         return False
 
-    def _real_samples(self, number: int, raw: bool) -> list[Any]:
+    def _real_samples(self, number: int, raw: bool) -> list[Sample]:
         """Some real samples, or what their transform is given."""
         dataset, form = self.dataset, self.real.form
         at = self.items[np.unique(np.linspace(0, len(self.items) - 1, number).astype(np.int64))].tolist()
@@ -125,7 +125,7 @@ class _ScaleOfClass:
         found = several(at) if callable(several) else [dataset[index] for index in at]
         return [first_view(item[form.views[0]]) for item in found]
 
-    def _levels(self, profile: ValueProfile) -> list[Any]:
+    def _levels(self, profile: ValueProfile) -> list[Sample]:
         """Samples of one value each, of those that the generator was fitted on, as they are handed out."""
         shape, dtype = self.synthetic.sample_shape, self.synthetic.sample_dtype
         levels = profile.levels(shape[0])  # (C, K)
@@ -133,14 +133,14 @@ class _ScaleOfClass:
         stored = np.broadcast_to(levels.T.reshape(number, -1, *(1,) * (len(shape) - 1)), (number, *shape))
         return self.synthetic.handed_out((np.rint(stored) if dtype.kind in "iu" else stored).astype(dtype))
 
-    def _drawn(self, raw: bool) -> list[Any]:
+    def _drawn(self, raw: bool) -> list[Sample]:
         """Some synthetic samples, or what their transform is given."""
         data = self.synthetic
         number = len(data) if data.pool_path is not None else min(len(data), data.block_size)
         stored = data.stored(np.unique(np.linspace(0, number - 1, DRAWN).astype(np.int64)))
         return data.item_format(stored) if raw else data.handed_out(stored)
 
-    def _profile_of(self, samples: list[Any]) -> ValueProfile | None:
+    def _profile_of(self, samples: list[Sample]) -> ValueProfile | None:
         found = [_channels_first(first_view(sample), self.synthetic.is_image) for sample in samples]
         arrays = [array for array in found if array is not None]
         if not arrays or len({array.shape[0] for array in arrays}) > 1:
@@ -151,7 +151,7 @@ class _ScaleOfClass:
         return value_profile(flat[None, :, :, None] if arrays[0].ndim >= 3 else flat[None])
 
 
-def _channels_first(sample: Any, image: bool) -> Array | None:
+def _channels_first(sample: Sample, image: bool) -> Array | None:
     """A sample as (C, ...), or None where its numbers are no values."""
     if isinstance(sample, Image.Image):
         if sample.mode in {"P", "PA"}:
@@ -169,7 +169,7 @@ def _channels_first(sample: Any, image: bool) -> Array | None:
     return np.moveaxis(sample, -1, 0) if image and moved and sample.ndim == 3 else sample
 
 
-def _normalisation(transform: Any) -> Transform | None:
+def _normalisation(transform: object) -> Transform | None:
     """What a pipeline of torchvision does from its first Normalize on; None if it has none."""
     steps = getattr(transform, "transforms", None)
     steps = list(transform) if steps is None and isinstance(transform, torch.nn.Sequential) else steps
@@ -185,7 +185,7 @@ class LastSteps:
     def __init__(self, steps: list[Transform]) -> None:
         self.steps = steps
 
-    def __call__(self, sample: Any) -> Any:
+    def __call__(self, sample: Sample) -> Sample:
         for step in self.steps:
             sample = step(sample)
         return sample
@@ -194,7 +194,7 @@ class LastSteps:
         return " -> ".join(map(repr, self.steps))
 
 
-def _refusal(why: str, profile: ValueProfile | None, real: RealItem, asked: Any) -> str:
+def _refusal(why: str, profile: ValueProfile | None, real: RealItem, asked: Transform | str | None) -> str:
     fitted = "" if profile is None else f"; the generator was fitted on values {profile}"
     remedy = "transform= leaves synthetic samples on another scale; give one that ends on that of the real ones"
     if asked == "auto" or asked is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from operator import index as as_index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,7 +17,7 @@ from torchvision.datasets import VisionDataset
 
 from ganaug.datasets.epochs import EpochWatch, length_asked_by
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
-from ganaug.pools.formats import Array, ItemFormat, default_format, stored_form
+from ganaug.pools.formats import Array, DType, ItemFormat, Sample, Shape, default_format, stored_form
 from ganaug.pools.generators import ClassGenerators, DrawBlock, draw_blocks
 from ganaug.pools.storage import PoolFile, unfit, write_pool
 from ganaug.utils import validation
@@ -26,6 +27,8 @@ from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
 __all__ = ["ItemDataset", "SyntheticDataset"]
+
+Transform: TypeAlias = Callable[[Any], Any]
 
 # torchvision's base class; at run time it takes no parameters before torchvision 0.27 or so.
 if TYPE_CHECKING:
@@ -124,14 +127,14 @@ class SyntheticDataset(ItemDataset):
 
     def __init__(
         self,
-        generator: Any,
+        generator: object,
         n_or_counts: int | Mapping[Any, int],
-        transform: Callable[[Any], Any] | None = None,
-        target_transform: Callable[[Any], Any] | None = None,
+        transform: Transform | None = None,
+        target_transform: Transform | None = None,
         seed: int = 0,
         *,
         pool: bool = True,
-        cache_dir: Any = None,
+        cache_dir: str | os.PathLike[str] | None = None,
         output: str = "auto",
         layout: str = "auto",
         refresh_every: int | None = None,
@@ -166,7 +169,7 @@ class SyntheticDataset(ItemDataset):
             self._watch.begin()
         return len(self.targets)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> tuple[Sample, Any]:
         """The sample and its target.
 
         Parameters
@@ -176,7 +179,7 @@ class SyntheticDataset(ItemDataset):
         """
         return self.__getitems__([index])[0]
 
-    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, Any]]:
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Sample, Any]]:
         """Several items at once: read in one go, or drawn in one call for each block."""
         at = self._checked(indices)
         if self._watch is not None:
@@ -186,22 +189,22 @@ class SyntheticDataset(ItemDataset):
             targets = [self.target_transform(target) for target in targets]
         return list(zip(self.samples(at), targets, strict=True))
 
-    def samples(self, indices: Sequence[int] | IntArray) -> list[Any]:
+    def samples(self, indices: Sequence[int] | IntArray) -> list[Sample]:
         """The samples of items, transformed, without their targets; an array of indices is not checked."""
         at = indices if isinstance(indices, np.ndarray) else self._checked(indices)
         return self.handed_out(self.stored(at))
 
-    def handed_out(self, stored: Array) -> list[Any]:
+    def handed_out(self, stored: Array) -> list[Sample]:
         """Samples as items hold them, of samples of shape ``(n, *sample_shape)`` as they are stored."""
         found = self._formed(stored)
         return found if self.transform is None else [self.transform(sample) for sample in found]
 
     @own_surroundings
-    def _formed(self, stored: Array) -> list[Any]:
+    def _formed(self, stored: Array) -> list[Sample]:
         """Samples in the form in which they are handed out; transforms then run in the caller's surroundings."""
         return self.item_format(stored)
 
-    def hand_out(self, item_format: ItemFormat, transform: Callable[[Any], Any] | None) -> None:
+    def hand_out(self, item_format: ItemFormat, transform: Transform | None) -> None:
         """Set how samples are handed out, and the transform that they go through."""
         self.item_format, self.transform = item_format, transform
 
@@ -329,11 +332,11 @@ class SyntheticDataset(ItemDataset):
         return samples
 
     @own_surroundings
-    def _draw(self, label: Any, n: int, seed: int) -> tuple[Array, bool]:
+    def _draw(self, label: Hashable, n: int, seed: int) -> tuple[Array, bool]:
         assert self._generators is not None
         return stored_form(self._generators.draw(label, n, seed), self._layout, self._generators.shape_of(label))
 
-    def _looked_at(self) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+    def _looked_at(self) -> tuple[Shape, DType, bool]:
         """Shape, dtype and nature of the samples, from one of them."""
         if not self._blocks:
             return (), np.dtype(np.float32), False
@@ -342,7 +345,7 @@ class SyntheticDataset(ItemDataset):
 
     # ---- the pool ----------------------------------------------------------------------------
 
-    def _place(self, cache_dir: Any) -> tuple[Path, str]:
+    def _place(self, cache_dir: str | os.PathLike[str] | None) -> tuple[Path, str]:
         """The folder of the pool, and the start of its file's name."""
         if cache_dir is None:
             own = temporary_beside(Path(tempfile.gettempdir()) / "pool", ".pool")
@@ -380,7 +383,7 @@ class SyntheticDataset(ItemDataset):
     # ---- labels, indices, copies -------------------------------------------------------------
 
     def _set_targets(self, generators: ClassGenerators, class_to_idx: Mapping[Any, int] | None) -> None:
-        labels = list(generators.labels or [])
+        labels: list[Any] = list(generators.labels or [])
         if class_to_idx is None:
             whole = all(isinstance(label, int) for label in labels)
             order = labels if whole else sorted(labels, key=lambda label: (str(type(label)), label))
@@ -401,7 +404,7 @@ class SyntheticDataset(ItemDataset):
             raise IndexError(f"index out of range: the dataset has {len(self)} items")
         return np.where(at < 0, at + len(self), at)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # blocks that were kept are drawn again where they are needed
         state = {**vars(self), "_kept": OrderedDict()}
         if self._pool is not None:

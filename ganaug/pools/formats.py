@@ -18,10 +18,16 @@ from torch.nn import functional as F
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.utils import validation
 
-__all__ = ["Array", "ByteImages", "ItemFormat", "Label", "default_format", "fitted_to", "stored_form", "to_bytes"]
+__all__ = [
+    "Array", "ByteImages", "DType", "ItemFormat", "Label", "Sample", "Shape", "check_values", "checked_range",
+    "default_format", "fitted_to", "plain_label", "stored_form", "to_bytes",
+]  # fmt: skip
 
 Array: TypeAlias = npt.NDArray[Any]
 ByteImages: TypeAlias = npt.NDArray[np.uint8]
+DType: TypeAlias = np.dtype[Any]
+Shape: TypeAlias = tuple[int, ...]
+Sample: TypeAlias = Any  # an array, a tensor or a PIL image
 Label: TypeAlias = bool | int | float | str
 
 # Channels of an array -> modes of 8-bit PIL images that hold it as it is.
@@ -43,7 +49,7 @@ def plain_label(label: Any) -> Label:
 # ---- samples of any kind, as datasets store them and hand them out ----------------------------------
 
 
-def stored_form(samples: Any, layout: str, shape: tuple[int, ...] | None = None) -> tuple[Array, bool]:
+def stored_form(samples: Any, layout: str, shape: Shape | None = None) -> tuple[Array, bool]:
     """What a generator returned, as a dataset's pool stores it, and whether the samples are images.
 
     Images are (n, C, H, W), floats float32, which is what networks take; integers and booleans stay as they are.
@@ -89,12 +95,12 @@ class ItemFormat:
     mode: str | None = None  # of PIL images; None is that of the number of channels
     dtype: str | None = None  # name of the dtype of tensors and arrays; None is the stored one
 
-    def __call__(self, samples: Array) -> list[Any]:
+    def __call__(self, samples: Array) -> list[Sample]:
         """The items of stored samples; they share memory where they can."""
         return KINDS[self.kind](samples, self)
 
 
-def default_format(output: str, shape: tuple[int, ...], dtype: np.dtype[Any], image: bool) -> ItemFormat:
+def default_format(output: str, shape: Shape, dtype: DType, image: bool) -> ItemFormat:
     """The format ``output`` for stored samples of that shape and dtype."""
     if validation.choice("output", output, ["auto", *KINDS]) == "auto":
         return ItemFormat("image" if image else "tensor", image)
@@ -106,20 +112,20 @@ def default_format(output: str, shape: tuple[int, ...], dtype: np.dtype[Any], im
     return ItemFormat(output, image)
 
 
-def _as_tensors(samples: Array, form: ItemFormat) -> list[Any]:
+def _as_tensors(samples: Array, form: ItemFormat) -> list[Sample]:
     # one view of all and its parts, not a view of each: a tenth of the time
     tensor = torch.from_numpy(samples[:, 0] if form.flat else samples)
     return list((tensor if form.dtype is None else tensor.to(getattr(torch, form.dtype))).unbind(0))
 
 
-def _as_images(samples: Array, form: ItemFormat) -> list[Any]:
+def _as_images(samples: Array, form: ItemFormat) -> list[Sample]:
     from torchvision import tv_tensors
 
     # not the constructor, which takes thrice as long to find that it was given a tensor
     return [tensor.as_subclass(tv_tensors.Image) for tensor in _as_tensors(samples, form)]
 
 
-def _as_arrays(samples: Array, form: ItemFormat) -> list[Any]:
+def _as_arrays(samples: Array, form: ItemFormat) -> list[Sample]:
     if form.flat:
         samples = samples[:, 0]
     elif form.image:
@@ -127,7 +133,7 @@ def _as_arrays(samples: Array, form: ItemFormat) -> list[Any]:
     return list(np.ascontiguousarray(samples, None if form.dtype is None else np.dtype(form.dtype)))
 
 
-def _as_pictures(samples: Array, form: ItemFormat) -> list[Any]:
+def _as_pictures(samples: Array, form: ItemFormat) -> list[Sample]:
     from ganaug.encoding.pictures import array_picture
 
     pixels = samples[:, 0] if samples.shape[1] == 1 else np.ascontiguousarray(samples.transpose(0, 2, 3, 1))
@@ -135,7 +141,7 @@ def _as_pictures(samples: Array, form: ItemFormat) -> list[Any]:
 
 
 # name of a kind of item -> what makes them of stored samples
-KINDS: dict[str, Callable[[Array, ItemFormat], list[Any]]] = {
+KINDS: dict[str, Callable[[Array, ItemFormat], list[Sample]]] = {
     "array": _as_arrays,
     "image": _as_images,
     "pil": _as_pictures,
@@ -179,7 +185,7 @@ def to_bytes(
     return np.ascontiguousarray(_scaled(array, value_range))
 
 
-def _colours_last(found: tuple[int, ...], shape: Sequence[int] | None, layout: str) -> bool:
+def _colours_last(found: Shape, shape: Sequence[int] | None, layout: str) -> bool:
     if layout != "auto":
         return layout == "NHWC"
     first, last = tuple(found[1:]), (found[3], found[1], found[2])
@@ -235,7 +241,7 @@ def fitted_to(images: ByteImages, wanted: tuple[int, int, int], resize: bool) ->
     return out
 
 
-def check_values(generator: Any, value_range: tuple[float, float] | None) -> None:
+def check_values(generator: object, value_range: tuple[float, float] | None) -> None:
     """Refuse a generator that was fitted on values of which this range makes no images.
 
     What it returns may lie in [0, 1] by chance, where it was fitted on -2 to 2; what it was fitted on tells.

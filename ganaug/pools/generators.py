@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ganaug.encoding.profiles import DataProfile, ValueProfile, class_names
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.pools.formats import plain_label
+from ganaug.pools.formats import Label, Sample, Shape, plain_label
 from ganaug.utils import validation
 from ganaug.utils.seeding import numpy_generator
 
@@ -30,14 +30,14 @@ class DrawBlock:
     ``start:start + size`` of the dataset.
     """
 
-    label: Any
+    label: Hashable
     code: int
     number: int
     start: int
     size: int
 
 
-def draw_blocks(counts: Mapping[Any, int], size: int) -> Iterator[DrawBlock]:
+def draw_blocks(counts: Mapping[Hashable, int], size: int) -> Iterator[DrawBlock]:
     """The items of a dataset, label by label, in blocks of at most ``size``."""
     start = 0
     for code, (label, count) in enumerate(counts.items()):
@@ -57,14 +57,14 @@ class ClassGenerators:
         Names of the classes, as far as the generator knows them.
     """
 
-    def __init__(self, generator: Any) -> None:
-        self.generator = generator
+    def __init__(self, generator: object) -> None:
+        self.generator: Any = generator
         self.is_dict = isinstance(generator, Mapping)
         self.name = "the dict of generators" if self.is_dict else type(generator).__name__  # in messages
-        self.labels: list[Any] | None
-        self.class_names: dict[Any, str] = {}
-        self._inner_labels: dict[Any, Any] = {}  # the label that a generator of a dict has for its key
-        if self.is_dict:
+        self.labels: list[Hashable] | None
+        self.class_names: dict[Hashable, str] = {}
+        self._inner_labels: dict[Hashable, Hashable] = {}  # the label that a generator of a dict has for its key
+        if isinstance(generator, Mapping):
             if not generator:
                 raise InvalidParameterError("generator is an empty dict; give a fitted generator for each label")
             for label, one in generator.items():
@@ -77,11 +77,11 @@ class ClassGenerators:
         self.labels = None if found is None else [_plain(label) for label in found]
         self.class_names = class_names(generator)
 
-    def can_make(self, label: Any) -> bool:
+    def can_make(self, label: Hashable) -> bool:
         """Whether it has learnt the label."""
         return self.labels is not None and label in self.labels
 
-    def own_label(self, label: Any, name: str | None) -> Any:
+    def own_label(self, label: Hashable, name: str | None) -> Hashable:
         """Its label for a class of the real dataset, or None if it has not learnt that class.
 
         Where the class has a name and the generator knows names too, only they count.
@@ -94,10 +94,11 @@ class ClassGenerators:
             return None if self._inner_labels[own] is None else own
         return own
 
-    def label_of(self, label: Any) -> Any:
+    def label_of(self, label: Hashable) -> Hashable:
         """A label that is given by itself or by the name of its class."""
-        by_name = isinstance(label, str) and not self.can_make(label)
-        named = _label_named(self.class_names, label) if by_name else None
+        if not isinstance(label, str) or self.can_make(label):
+            return label
+        named = _label_named(self.class_names, label)
         return label if named is None else named
 
     def described_labels(self) -> str:
@@ -108,7 +109,7 @@ class ClassGenerators:
         listed = [f"{label!r} ({names[label]})" if label in names else repr(label) for label in self.labels[:LISTED]]
         return ", ".join(listed) + (", ..." if len(self.labels) > LISTED else "")
 
-    def counts(self, asked: Any, seed: int) -> dict[Any, int]:
+    def counts(self, asked: object, seed: int) -> dict[Hashable, int]:
         """How many items of which label, in the order of the items.
 
         A number is divided among the labels at random from ``seed``, by their training frequencies, as ``sample`` does.
@@ -139,7 +140,7 @@ class ClassGenerators:
         drawn = numpy_generator(seed, "labels").multinomial(total, shares / shares.sum())
         return dict(zip(self.labels, drawn.tolist(), strict=True))
 
-    def draw(self, label: Any, n: int, seed: int) -> Any:
+    def draw(self, label: Hashable, n: int, seed: int) -> Sample:
         """The samples of a label, in the generator's own container; as many as asked, or an error."""
         generator = self._of(label)
         named = {} if label is None else {"label": self._inner_labels.get(label, label)}
@@ -165,7 +166,7 @@ class ClassGenerators:
             )
         return samples
 
-    def profile_of(self, label: Any) -> ValueProfile | None:
+    def profile_of(self, label: Hashable) -> ValueProfile | None:
         """The values of the samples that the generator of a label was fitted on, if it knows them."""
         generator = self._of(label)
         profile = getattr(generator, "data_profile_", None)
@@ -173,26 +174,26 @@ class ClassGenerators:
             profile = getattr(generator.generators_.get(label), "data_profile_", None)
         return profile.values if isinstance(profile, DataProfile) else None
 
-    def shape_of(self, label: Any) -> tuple[int, ...] | None:
+    def shape_of(self, label: Hashable) -> Shape | None:
         """The shape of a sample as the networks see it, channels first, if the generator knows it."""
         shape = getattr(getattr(self._of(label), "codec_", None), "shape", None)
         return None if shape is None else tuple(shape)
 
-    def mode_of(self, label: Any) -> str | None:
+    def mode_of(self, label: Hashable) -> str | None:
         """PIL's mode of the images that the generator of a label was fitted on, if they were PIL images."""
         mode = getattr(getattr(self._of(label), "codec_", None), "mode", None)
         return mode if isinstance(mode, str) else None
 
-    def _of(self, label: Any) -> Any:
+    def _of(self, label: Hashable) -> Any:
         return self.generator[label] if self.is_dict else self.generator
 
 
 # ---- pools of images: every class, unless some are asked for ---------------------------------------
 
 
-def generators_of(generator: Any, labels: Sequence[Any] | None) -> dict[Any, Any]:
+def generators_of(generator: object, labels: Sequence[object] | None) -> dict[Label, Any]:
     """Label to the generator that draws it, for the labels asked for or, by default, all that can be drawn."""
-    each = getattr(generator, "generators_", generator)  # those of an over-sampler
+    each: Any = getattr(generator, "generators_", generator)  # those of an over-sampler
     is_dict = isinstance(each, Mapping)
     for one in each.values() if is_dict else [generator]:
         if isinstance(one, type) or not callable(getattr(one, "sample", None)):
@@ -200,7 +201,7 @@ def generators_of(generator: Any, labels: Sequence[Any] | None) -> dict[Any, Any
                 f"{one!r} has no sample(n, label=..., random_state=...); give a fitted generator, or a dict of "
                 "label to generator"
             )
-    known = each if is_dict else getattr(generator, "classes_", None)
+    known: Any = each if is_dict else getattr(generator, "classes_", None)
     if known is not None and not is_dict and hasattr(generator, "conditions_"):
         known = [known[code] for code in generator.conditions_.sampled()]  # with a class in focus, it draws no other
     known = labels if known is None else known
@@ -218,7 +219,7 @@ def generators_of(generator: Any, labels: Sequence[Any] | None) -> dict[Any, Any
     return {label: found[label] for label in asked}
 
 
-def counts_of(n: int | Mapping[Any, int], labels: list[Any]) -> dict[Any, int]:
+def counts_of(n: int | Mapping[Any, int], labels: list[Label]) -> dict[Label, int]:
     """Images of each class, checked: ``n`` of all ``labels``, or as a dict says."""
     counts = {plain_label(k): v for k, v in n.items()} if isinstance(n, Mapping) else dict.fromkeys(labels, n)
     for label, count in counts.items():
@@ -234,15 +235,15 @@ def counts_of(n: int | Mapping[Any, int], labels: list[Any]) -> dict[Any, int]:
 # ---- checks ----------------------------------------------------------------------------------------
 
 
-def _label_named(names: Mapping[Any, str], name: str) -> Any:
+def _label_named(names: Mapping[Hashable, str], name: str) -> Hashable:
     return next((label for label, own in names.items() if own == name), None)
 
 
-def _plain(label: Any) -> Any:
+def _plain(label: Hashable) -> Any:
     return label.item() if hasattr(label, "item") else label
 
 
-def _check_generator(generator: Any, name: str) -> None:
+def _check_generator(generator: object, name: str) -> None:
     if isinstance(generator, type):
         raise InvalidTypeError(f"{name}={generator.__name__} is a class; write {generator.__name__}() and fit it")
     if not callable(getattr(generator, "sample", None)):
@@ -257,7 +258,7 @@ def _check_generator(generator: Any, name: str) -> None:
             raise _not_fitted(generator, name) from error
 
 
-def _not_fitted(generator: Any, name: str) -> InvalidParameterError:
+def _not_fitted(generator: object, name: str) -> InvalidParameterError:
     kind = type(generator).__name__
     return InvalidParameterError(
         f"{name} is a {kind} that is not fitted; call its fit first, or ganaug.balance(dataset, {kind}(...)), "

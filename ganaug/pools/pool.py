@@ -75,7 +75,9 @@ class SamplePool:
     SamplePool of 6 images (3, 8, 8): 'cat' 4, 'dog' 2
     """
 
-    def __init__(self, images: ByteImages, labels: Iterable[Any], class_names: Mapping[Any, str] | None = None) -> None:
+    def __init__(
+        self, images: ByteImages, labels: Iterable[object], class_names: Mapping[Any, str] | None = None
+    ) -> None:
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
             got = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
             raise InvalidTypeError(f"a pool holds a uint8 array of shape (n, C, H, W), got {got}")
@@ -99,10 +101,10 @@ class SamplePool:
     @own_surroundings
     def generate(
         cls,
-        generator: Any,
+        generator: object,
         n: int | Mapping[Any, int] = 256,
         *,
-        labels: Sequence[Any] | None = None,
+        labels: Sequence[object] | None = None,
         seed: int | None = 0,
         layout: str = "auto",
         value_range: tuple[float, float] | None = None,
@@ -151,7 +153,7 @@ class SamplePool:
         validation.choice("layout", layout, ("auto", "NCHW", "NHWC"))
         generators = generators_of(generator, labels)
         bounds = checked_range(value_range)
-        names: dict[Any, str] = {}
+        names: dict[Label, str] = {}
         for label, one in generators.items():
             names |= {own: name for own, name in known_names(one).items() if own == label}
             check_values(one, bounds)
@@ -236,11 +238,11 @@ class SamplePool:
         names = [self.class_names[label] for label in labels] if whole else None
         return SamplePool.open(write_images(path, self._images, labels, self._order, names))
 
-    def code(self, label: Any) -> int | None:
+    def code(self, label: object) -> int | None:
         """The place of a class in `labels`, or None if the pool has no image of it."""
         return self._code.get(plain_label(label))
 
-    def code_of(self, name: Any) -> int | None:
+    def code_of(self, name: object) -> int | None:
         """The place of a class in `labels`, given by its name, or by its label where names are not known."""
         if isinstance(name, str) and self._code_of_name:
             return self._code_of_name.get(name)
@@ -282,7 +284,7 @@ class SamplePool:
         more = ", ..." if len(self.labels) > 10 else ""
         return f"SamplePool of {len(self)} images {self.shape}: {shown}{more}"
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # a spawned worker maps the file again; numpy would send it the whole contents
         return self.__dict__ if self.path is None else {"path": self.path}
 
@@ -303,7 +305,7 @@ class PoolLabels:
         What a label means of which the pool has no image: an error, or -1.
     """
 
-    def __init__(self, classes: Sequence[Any] | None, missing: str) -> None:
+    def __init__(self, classes: Sequence[object] | None, missing: str) -> None:
         if isinstance(classes, str):
             raise InvalidTypeError(f"classes={classes!r} is a string; give the list of names, dataset.classes")
         self.missing = validation.choice("missing", missing, ("error", "keep"))
@@ -328,7 +330,7 @@ class PoolLabels:
                 "trained on other classes"
             )
 
-    def code(self, label: Any, pool: SamplePool) -> int:
+    def code(self, label: object, pool: SamplePool) -> int:
         """The pool's code of a label; -1 if it has no image of it and that is fine."""
         name = plain_label(label)
         if self.classes is not None and not isinstance(name, str):
@@ -356,7 +358,7 @@ class PoolLabels:
         raise InvalidDataError(f"class {label!r} has no number; give classes=dataset.classes")
 
 
-def as_pool(source: Any, size: int, seed: int | None) -> SamplePool:
+def as_pool(source: object, size: int, seed: int | None) -> SamplePool:
     """The pool that a transform draws from: a pool, the path of one, or what a generator or its path makes.
 
     ``size`` images of each class are drawn from ``seed``, if a generator has to draw them.

@@ -13,13 +13,13 @@ import shutil
 import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
 
 from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathError, ModelPathNotFoundError
-from ganaug.pools.formats import Array, ByteImages, Label
+from ganaug.pools.formats import Array, ByteImages, DType, Label, Shape
 from ganaug.utils.files import Sealed, array_header, checked_path, path_error, replacing, sealed_length
 from ganaug.utils.types import IntArray
 
@@ -32,7 +32,7 @@ SPARE = 2**20
 _ROWS_AT_ONCE = 256
 
 
-def _write_array(sealed: Sealed, shape: tuple[int, ...], dtype: np.dtype[Any], parts: Iterable[Array]) -> None:
+def _write_array(sealed: Sealed, shape: Shape, dtype: DType, parts: Iterable[Array]) -> None:
     """Write an array part by part. Not through a map: a full disk kills a process that writes to one."""
     npy.write_array_header_1_0(sealed, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape})
     for part in parts:
@@ -43,7 +43,7 @@ def _write(file: Sealed, part: Array) -> None:
     file.write(part.data)
 
 
-def _read_header(file: IO[bytes], length: int) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+def _read_header(file: IO[bytes], length: int) -> tuple[Shape, DType, int]:
     """Shape, dtype and place of the array that fills the rest of a file; sizes are compared before it is mapped."""
     shape, dtype = array_header(file)
     start = file.tell()
@@ -76,11 +76,11 @@ class PoolFile:
                 raise ModelFileError(f"{self.path} is no pool of samples, or was cut short: {error}") from error
         return self._array
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {"path": self.path, "_array": None, "finalizer": None}
 
 
-def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: Iterable[Array]) -> None:
+def write_pool(path: Path, shape: Shape, dtype: DType, parts: Iterable[Array]) -> None:
     """Write an array that is made part by part; ``path`` appears when it is whole, in a folder that exists.
 
     Each of ``parts`` is made after the one before it was written; ``shape`` and ``dtype`` are those of the whole. If
@@ -102,7 +102,7 @@ def write_pool(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], parts: 
         raise path_error(error, f"{what} ({advice})") from error
 
 
-def unfit(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> str | None:
+def unfit(path: Path, shape: Shape, dtype: DType) -> str | None:
     """Why the file is not the pool that is expected; None if it is. Every byte of it is read."""
     try:
         array = _mapped(path, compare=True)

@@ -11,7 +11,7 @@ import random
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from ganaug.utils.seeding import child_seed
 from ganaug.utils.validation import integer, number
 
 __all__ = ["SyntheticMix", "SyntheticSwap"]
+
+Params: TypeAlias = dict[str, Any]
 
 _QUIET = "NO_ALBUMENTATIONS_UPDATE"
 # What says where in an image something is: it would be wrong for the synthetic image in its place.
@@ -69,7 +71,7 @@ class _PoolTransform(_ImageOnlyTransform):
         self,
         path: str | os.PathLike[str],
         class_key: str,
-        classes: Sequence[Any] | None,
+        classes: Sequence[object] | None,
         missing: str,
         resize: bool,
         pool_size: int,
@@ -122,7 +124,7 @@ class _PoolTransform(_ImageOnlyTransform):
             return force_apply or self.p == 1.0
         return self._own_random().random() < self.p
 
-    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    def get_params_dependent_on_data(self, params: Params, data: Params) -> Params:
         """What ReplayCompose keeps: the row of the pool, -1 for an image that stays real."""
         tied = [key for key in _TIED if data.get(key) is not None]
         if tied:
@@ -149,13 +151,11 @@ class _PoolTransform(_ImageOnlyTransform):
         made = self._replacement(img, self._matched(pool.take(np.array([synthetic])), img), params)
         return np.ascontiguousarray(made)
 
-    def _extra(self, rng: random.Random) -> dict[str, Any]:
+    def _extra(self, rng: random.Random) -> Params:
         return {}
 
     @abstractmethod
-    def _replacement(
-        self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]
-    ) -> npt.NDArray[Any]:
+    def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
         """What comes out, of an item's image and a synthetic one of its shape."""
 
     def _own_random(self) -> random.Random:
@@ -182,7 +182,7 @@ class _PoolTransform(_ImageOnlyTransform):
             )
         return (made.astype(np.float32) / 255).astype(img.dtype)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Params:
         # a spawned worker opens the file itself
         return {**self.__dict__, "_known": None}
 
@@ -251,7 +251,7 @@ class SyntheticSwap(_PoolTransform):
         self,
         path: str | os.PathLike[str],
         class_key: str = "label",
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[object] | None = None,
         missing: str = "error",
         resize: bool = False,
         pool_size: int = 256,
@@ -260,9 +260,7 @@ class SyntheticSwap(_PoolTransform):
     ) -> None:
         super().__init__(path, class_key, classes, missing, resize, pool_size, pool_seed, p)
 
-    def _replacement(
-        self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]
-    ) -> npt.NDArray[Any]:
+    def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
         return synthetic
 
 
@@ -307,7 +305,7 @@ class SyntheticMix(_PoolTransform):
         path: str | os.PathLike[str],
         alpha: float = 0.4,
         class_key: str = "label",
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[object] | None = None,
         missing: str = "error",
         resize: bool = False,
         pool_size: int = 256,
@@ -317,12 +315,10 @@ class SyntheticMix(_PoolTransform):
         super().__init__(path, class_key, classes, missing, resize, pool_size, pool_seed, p)
         self.alpha = number("alpha", alpha, 0, open_low=True)
 
-    def _extra(self, rng: random.Random) -> dict[str, Any]:
+    def _extra(self, rng: random.Random) -> Params:
         return {"weight": rng.betavariate(self.alpha, self.alpha)}
 
-    def _replacement(
-        self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]
-    ) -> npt.NDArray[Any]:
+    def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
         weight = params["weight"]
         mixed = weight * real.astype(np.float32) + (1 - weight) * synthetic.astype(np.float32)
         return (mixed if real.dtype.kind == "f" else np.rint(mixed)).astype(real.dtype)

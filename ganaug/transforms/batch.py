@@ -34,6 +34,8 @@ _TIED = tuple(
 )
 
 Floats: TypeAlias = float | Sequence[float]
+Channels: TypeAlias = tuple[float, ...]
+Params: TypeAlias = dict[str, Any]
 LabelsGetter: TypeAlias = Callable[[Any], Any] | str
 
 
@@ -45,8 +47,8 @@ class BatchTransform(v2.Transform):
 
     def __init__(
         self,
-        source: Any,
-        classes: Sequence[Any] | None,
+        source: object,
+        classes: Sequence[object] | None,
         missing: str,
         mean: Floats | None,
         std: Floats | None,
@@ -94,7 +96,7 @@ class BatchTransform(v2.Transform):
         finally:
             _LABELS.reset(token)
 
-    def _needs_transform_list(self, flat_inputs: list[Any]) -> list[bool]:
+    def _needs_transform_list(self, flat_inputs: list[object]) -> list[bool]:
         # torchvision takes the first tensor of the batch for the images, which in a dict may be the labels
         labels = _labels()
         tied = [item for item in flat_inputs if isinstance(item, _TIED)]
@@ -106,7 +108,7 @@ class BatchTransform(v2.Transform):
         images = _images_of([item for item in flat_inputs if item is not labels], type(self).__name__)
         return [item is labels or any(item is image for image in images) for item in flat_inputs]
 
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+    def make_params(self, flat_inputs: list[Any]) -> Params:
         """Which rows change, and into what: ``rows`` of the batch, ``picks`` in the pool."""
         labels = _labels()
         images = [item for item in flat_inputs if item is not labels]
@@ -127,7 +129,7 @@ class BatchTransform(v2.Transform):
 
     _get_params = make_params  # its name before torchvision 0.21
 
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+    def transform(self, inpt: Any, params: Params) -> Any:
         """One tensor of the batch; never in place."""
         if inpt is _labels():
             return params["labels"] if params["relabel"] else inpt
@@ -144,11 +146,11 @@ class BatchTransform(v2.Transform):
     _transform = transform  # its name before torchvision 0.21
 
     @abstractmethod
-    def _draw(self, labels: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    def _draw(self, labels: Tensor, rng: np.random.Generator) -> Params:
         """What is random about a batch with these labels."""
 
     @abstractmethod
-    def _replacement(self, real: Tensor, synthetic: Tensor, params: dict[str, Any]) -> Tensor:
+    def _replacement(self, real: Tensor, synthetic: Tensor, params: Params) -> Tensor:
         """What takes the place of the real images, of these and of synthetic ones."""
 
     def _codes(self, labels: Tensor) -> IntArray:
@@ -190,7 +192,7 @@ class BatchTransform(v2.Transform):
         return ((floats - mean) / std).to(real.dtype)
 
 
-def _check_normalised(real: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+def _check_normalised(real: Tensor, mean: Channels, std: Channels) -> None:
     """See that ``mean=`` and ``std=`` are what was done to the batch."""
     low, high = (float(v) for v in torch.aminmax(real.float()))
     black, white = ((end - np.array(mean)) / std for end in (0, 1))
@@ -247,7 +249,9 @@ def _default_labels(batch: Any) -> Any:
     return batch
 
 
-def _normalisation(mean: Any, std: Any) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+def _normalisation(
+    mean: Floats | None, std: Floats | None
+) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     if mean is None and std is None:
         return None, None
     if mean is None or std is None:
@@ -330,12 +334,12 @@ class SyntheticBlend(BatchTransform):
 
     def __init__(
         self,
-        source: Any,
+        source: object,
         share: float = 0.25,
         *,
         draw: str = "same-class",
         p: float = 1.0,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[object] | None = None,
         missing: str = "error",
         mean: Floats | None = None,
         std: Floats | None = None,
@@ -348,7 +352,7 @@ class SyntheticBlend(BatchTransform):
         super().__init__(source, classes, missing, mean, std, resize, pool_size, seed, labels_getter)
         self.share, self.draw, self.p = checked
 
-    def _draw(self, labels: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    def _draw(self, labels: Tensor, rng: np.random.Generator) -> Params:
         balanced = self.draw == "balanced"  # then any image may go, whatever it was
         codes = np.zeros(len(labels), np.int64) if balanced else self._codes(labels)
         eligible = np.flatnonzero(codes >= 0)
@@ -363,7 +367,7 @@ class SyntheticBlend(BatchTransform):
             labels[where] = torch.tensor(named, dtype=labels.dtype, device=labels.device)
         return {"rows": rows, "picks": self.pool.pick(wanted, rng), "labels": labels, "relabel": balanced}
 
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+    def make_params(self, flat_inputs: list[Any]) -> Params:
         """Which rows change, and into what: ``rows`` of the batch, ``picks`` in the pool."""
         params = super().make_params(flat_inputs)
         if self.draw == "balanced" and not params["relabel"]:
@@ -375,7 +379,7 @@ class SyntheticBlend(BatchTransform):
 
     _get_params = make_params
 
-    def _replacement(self, real: Tensor, synthetic: Tensor, params: dict[str, Any]) -> Tensor:
+    def _replacement(self, real: Tensor, synthetic: Tensor, params: Params) -> Tensor:
         return synthetic
 
 
@@ -419,11 +423,11 @@ class SyntheticMixUp(BatchTransform):
 
     def __init__(
         self,
-        source: Any,
+        source: object,
         alpha: float = 0.4,
         *,
         p: float = 1.0,
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[object] | None = None,
         missing: str = "error",
         mean: Floats | None = None,
         std: Floats | None = None,
@@ -436,13 +440,13 @@ class SyntheticMixUp(BatchTransform):
         super().__init__(source, classes, missing, mean, std, resize, pool_size, seed, labels_getter)
         self.alpha, self.p = checked
 
-    def _draw(self, labels: Tensor, rng: np.random.Generator) -> dict[str, Any]:
+    def _draw(self, labels: Tensor, rng: np.random.Generator) -> Params:
         codes = self._codes(labels)
         rows = np.flatnonzero((codes >= 0) & (rng.random(len(codes)) < self.p))
         weights = rng.beta(self.alpha, self.alpha, len(rows)).astype(np.float32)
         return {"rows": rows, "picks": self.pool.pick(codes[rows], rng), "weights": weights, "relabel": False}
 
-    def _replacement(self, real: Tensor, synthetic: Tensor, params: dict[str, Any]) -> Tensor:
+    def _replacement(self, real: Tensor, synthetic: Tensor, params: Params) -> Tensor:
         weights = torch.from_numpy(params["weights"]).to(real.device).reshape(-1, 1, 1, 1)
         mixed = weights * real.float() + (1 - weights) * synthetic.float()
         return mixed.to(real.dtype) if real.is_floating_point() else mixed.round().to(real.dtype)

@@ -106,11 +106,11 @@ def seed_worker(worker_id: int) -> None:
         transform.set_random_seed(child_seed(seed, "transform", place) % _SHORT_SEED_BOUND)
 
 
-def _seedable(root: Any) -> Iterator[Any]:
+def _seedable(root: object) -> Iterator[Any]:
     """Everything below an object that has ``set_random_seed``, outermost only, in the order of attributes."""
     seen: set[int] = set()
 
-    def below(item: Any, depth: int) -> Iterator[Any]:
+    def below(item: object, depth: int) -> Iterator[Any]:
         if depth > _DEPTH or id(item) in seen or isinstance(item, (type, ModuleType)):
             return
         seen.add(id(item))
@@ -123,13 +123,13 @@ def _seedable(root: Any) -> Iterator[Any]:
     return below(root, 0)
 
 
-def _parts(item: Any) -> list[Any]:
+def _parts(item: object) -> list[object]:
     if isinstance(item, (Mapping, list, tuple)):
         entries = item.values() if isinstance(item, Mapping) else item
         return list(entries) if len(item) <= _ENTRIES else []
     if isinstance(item, FunctionType):
         return [value for cell in item.__closure__ or () for value in _contents(cell)]
-    own: list[Any] = []  # bound methods and functools.partial keep what they call outside ``__dict__``
+    own: list[object] = []  # bound methods and functools.partial keep what they call outside ``__dict__``
     if type(item).__name__ in {"method", "partial"}:
         own = [getattr(item, name) for name in ("__self__", "func", "args", "keywords") if hasattr(item, name)]
     # what the class holds counts too: a pipeline often stands there
@@ -137,7 +137,7 @@ def _parts(item: Any) -> list[Any]:
     return own + shared + list(getattr(item, "__dict__", {}).values())
 
 
-def _contents(cell: CellType) -> list[Any]:
+def _contents(cell: CellType) -> list[object]:
     try:
         return [cell.cell_contents]
     except ValueError:  # a name that has no value yet
