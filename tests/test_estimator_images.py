@@ -343,16 +343,16 @@ def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):
 
 
 def test_rules_refuse_copies_and_other_classes():
-    from ganaug.filtering import Judge, LooksCurator
+    from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 
     X, y = images()
     codes = (y == "few").astype(np.int64)
     codec = gan()._make_codec().fit(X)
     x = codec.encode(X)
-    judge = Judge.fit(x, codes, 2, codec.shape, load=codec.to_network, steps=40, at_once=16, seed=0)
-    _, shares = judge.seen(x, codec.to_network)
+    judge = AuxiliaryClassifier.fit(x, codes, 2, codec.shape, load=codec.to_network, steps=40, at_once=16, seed=0)
+    _, shares = judge.features_and_shares(x, codec.to_network)
     assert (shares.argmax(1) == codes).mean() > 0.95
-    rules = LooksCurator(("copies", "other_class"), 0.3, judge, codec, seed=0)
+    rules = SampleFilter(("copies", "other_class"), 0.3, judge, codec, seed=0)
     rules.fit(x, codes, [0, 1], [np.arange(40), np.arange(40, 60)])
     assert (rules.verdict(x[:5], 0) == 1).all()  # copies
     noisy = np.clip(x[:5].astype(int) + 2, 0, 255).astype(np.uint8)

@@ -22,7 +22,7 @@ from ganaug.pools.generators import ClassGenerators, DrawBlock, draw_blocks
 from ganaug.pools.storage import PoolFile, unfit, write_pool
 from ganaug.utils import validation
 from ganaug.utils.files import path_error, remove_leftovers, temporary_beside
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
@@ -199,7 +199,7 @@ class SyntheticDataset(ItemDataset):
         found = self._formed(stored)
         return found if self.transform is None else [self.transform(sample) for sample in found]
 
-    @own_surroundings
+    @isolated
     def _formed(self, stored: Array) -> list[Sample]:
         """Samples in the form in which they are handed out; transforms then run in the caller's surroundings."""
         return self.item_format(stored)
@@ -266,7 +266,7 @@ class SyntheticDataset(ItemDataset):
 
     # ---- the samples -------------------------------------------------------------------------
 
-    @own_surroundings
+    @isolated
     def stored(self, at: IntArray) -> Array:
         """Samples as they are stored, in an array of their own."""
         if self._pool is not None:
@@ -314,7 +314,7 @@ class SyntheticDataset(ItemDataset):
             self._kept.popitem(last=False)
         return rows
 
-    @own_surroundings
+    @isolated
     def _drawn(self, block: DrawBlock, generation: int) -> Array:
         if self._generators is None:
             raise InvalidParameterError(
@@ -331,7 +331,7 @@ class SyntheticDataset(ItemDataset):
             )
         return samples
 
-    @own_surroundings
+    @isolated
     def _draw(self, label: Hashable, n: int, seed: int) -> tuple[Array, bool]:
         assert self._generators is not None
         return stored_form(self._generators.draw(label, n, seed), self._layout, self._generators.shape_of(label))

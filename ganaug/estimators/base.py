@@ -28,7 +28,7 @@ from ganaug.exceptions import (
     ModelFileError,
     TrainingWarning,
 )
-from ganaug.filtering import Tally, draw_curated
+from ganaug.filtering import FilterCounts, rejection_sample
 from ganaug.filtering.rows import check_rules
 from ganaug.networks import CONDITIONINGS, NetworkPair
 from ganaug.objectives import OBJECTIVES
@@ -38,8 +38,8 @@ from ganaug.training.checkpoints import Checkpoint, digest
 from ganaug.training.cuda_graphs import can_be_captured
 from ganaug.training.train_state import Table, TrainState, class_probabilities
 from ganaug.utils import validation
-from ganaug.utils.files import check_writable, checked_path
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.files import check_path, check_writable
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import write_state
 from ganaug.utils.types import IntArray
@@ -65,7 +65,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
 
     # ---- fit ---------------------------------------------------------------------------------
 
-    @own_surroundings
+    @isolated
     def fit(self, X: Any, y: Any = None, *, focus: Any = None) -> BaseGAN:
         """Train generator and discriminator.
 
@@ -100,7 +100,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             warn(self._warning, TrainingWarning)
         return self
 
-    @own_surroundings
+    @isolated
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Fit the codecs and encode the samples, which several trainings can then share.
 
@@ -115,7 +115,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         """
         self._check_parameters()
         if getattr(self, "checkpoint", None) is not None:  # told now, and not when it is to be written
-            check_writable(checked_path(self.checkpoint))
+            check_writable(check_path(self.checkpoint))
         X, y, names = self._resolved(X, y)
         check_lengths(X, y)
         seed = root_seed(self.random_state)
@@ -137,7 +137,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             raise InvalidDataError(f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least 2 rows")
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_, names)
 
-    @own_surroundings
+    @isolated
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> BaseGAN:
         """Train on prepared data. What `fit` does after encoding; raises no warnings.
 
@@ -251,7 +251,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         if isinstance(self.random_state, Integral):
             settings["random_state"] = int(self.random_state)
         earlier = list(self.weights_.values()) if self._continues() else []
-        target = checked_path(path)
+        target = check_path(path)
         if conditions.focus is not None:  # each class has a training and a file of its own
             target = target.with_name(f"{target.stem}.class-{conditions.focus}{target.suffix}")
         every = validation.interval("checkpoint_every", getattr(self, "checkpoint_every", "60s"))
@@ -287,7 +287,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
 
     # ---- draw --------------------------------------------------------------------------------
 
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, FilterCounts]:
         """Exactly n encoded samples of a label, curated."""
         condition = self.conditions_.of_label_code(code)
         device = resolve_device(self.device)
@@ -296,9 +296,9 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             return self._generate(condition, count, child_seed(seed, "round", round_), device, work)
 
         if n == 0:
-            return self._empty(), Tally()
+            return self._empty(), FilterCounts()
         with self._computing(), self._team(device) as work:
-            return draw_curated(candidates, self.curator_, condition, n)
+            return rejection_sample(candidates, self.curator_, condition, n)
 
     def _generate(self, condition: int, n: int, seed: int, device: torch.device, work: Team) -> Iterator[Any]:
         """Some samples at a time: what they are made of is in memory once, and still in the processor's cache."""
@@ -350,7 +350,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
     def _least_probability(self) -> float | str:
         return validation.number("min_probability", self.min_probability, 0, 1)
 
-    @own_surroundings
+    @isolated
     def save(self, path: str | os.PathLike[str], *, keep_copies_check: bool = False) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
 
@@ -410,7 +410,7 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
 
     def _bare_state(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_players", None)  # built again from weights_
+        state.pop("_network_pair", None)  # built again from weights_
         state.pop("_second_weights", None)
         if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it
             state["history_"] = {name: np.asarray(column) for name, column in state["history_"].items()}

@@ -15,12 +15,12 @@ from ganaug.encoding.signals import SeriesCodec
 from ganaug.estimators.fitting import Conditions, Prepared
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.estimators.smoothing import ClassKernel
-from ganaug.filtering import Tally
+from ganaug.filtering import FilterCounts
 from ganaug.rules import Rules
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.types import FloatArray
 
@@ -80,7 +80,7 @@ class SmoothedBootstrap(SamplingMixin):
         self.rules = rules
         self.random_state = random_state
 
-    @own_surroundings
+    @isolated
     def fit(self, X: Any, y: Any = None, *, focus: Any = None) -> SmoothedBootstrap:
         """Remember the rows and their spread.
 
@@ -95,7 +95,7 @@ class SmoothedBootstrap(SamplingMixin):
         """
         return self.fit_prepared(self.prepare(X, y), focus=focus)
 
-    @own_surroundings
+    @isolated
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Fit the codecs and encode the rows; see `TabularGAN.prepare`."""
         checked_rules(self.rules)
@@ -109,7 +109,7 @@ class SmoothedBootstrap(SamplingMixin):
         check_lengths(x, codes)
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
 
-    @own_surroundings
+    @isolated
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> SmoothedBootstrap:
         """Remember prepared rows; see `TabularGAN.fit_prepared`."""
         bandwidth = validation.number("bandwidth", self.bandwidth, 0)
@@ -129,7 +129,7 @@ class SmoothedBootstrap(SamplingMixin):
         self._keep_codecs(prepared, conditions, root_seed(self.random_state))
         return self
 
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[FloatArray, Tally]:
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[FloatArray, FilterCounts]:
         condition = self.conditions_.of_label_code(code)
         rows = self.rows_[condition]
         rng = numpy_generator(seed)
@@ -140,12 +140,17 @@ class SmoothedBootstrap(SamplingMixin):
             drawn = _moved(self.codec_.to_network(torch.from_numpy(drawn)).numpy(), rng)
             drawn = drawn + self.spreads_[condition] * rng.standard_normal(drawn.shape, dtype=np.float32)
             drawn = self.codec_.from_network(drawn)
-        return drawn, Tally(drawn=n, kept=n)
+        return drawn, FilterCounts(drawn=n, kept=n)
 
-    def _within_rules(self, rows: FloatArray, condition: int, seed: int) -> tuple[FloatArray, Tally]:
+    def _within_rules(self, rows: FloatArray, condition: int, seed: int) -> tuple[FloatArray, FilterCounts]:
         """Rows with noise; where it breaks a rule, with other noise; at last without any, if the rule is certain."""
         assert self.kernel_ is not None
-        found, tally, left, own = rows.copy(), Tally(kept=len(rows)), np.arange(len(rows)), child_seed(seed, "kernel")
+        found, tally, left, own = (
+            rows.copy(),
+            FilterCounts(kept=len(rows)),
+            np.arange(len(rows)),
+            child_seed(seed, "kernel"),
+        )
         for attempt in range(ATTEMPTS):
             if not len(left):
                 break
@@ -168,7 +173,7 @@ class SmoothedBootstrap(SamplingMixin):
 
     def _broken(self, rows: FloatArray) -> Any:
         codec = self.codec_
-        return codec.judged(codec.as_seen(rows))[1] if codec.guards else np.zeros(len(rows), bool)
+        return codec.judged(codec.round_trip(rows))[1] if codec.guards else np.zeros(len(rows), bool)
 
     @property
     def rules_(self) -> Rules:

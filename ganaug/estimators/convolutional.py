@@ -20,7 +20,7 @@ from ganaug.estimators.distilling import Corrupt, broken_samples
 from ganaug.estimators.fitting import Conditions, Prepared, preset_channels, seconds_per_step, within
 from ganaug.estimators.modality import Measure, Placed
 from ganaug.estimators.validation_set import looks, snapshot_measure
-from ganaug.filtering import Judge, LooksCurator, Tally
+from ganaug.filtering import AuxiliaryClassifier, FilterCounts, SampleFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, NetworkPair
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import fastest, resolve_device
@@ -173,9 +173,9 @@ class ConvolutionalGAN(BaseGAN):
         # kernels that lie channel by channel make images lie so, which convolutions like
         return network.to(device, memory_format=torch.channels_last if flat else None)  # type: ignore[call-overload]
 
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, FilterCounts]:
         if self.curator_ is not None:  # it judges where the samples are made
-            self.curator_.judge.device = resolve_device(self.device)
+            self.curator_.classifier.device = resolve_device(self.device)
         return super()._drawn(code, n, seed)
 
     # ---- training ----------------------------------------------------------------------------
@@ -278,9 +278,9 @@ class ConvolutionalGAN(BaseGAN):
         plan: TrainConfig,
         earlier: int,
         seed: int,
-    ) -> LooksCurator:
+    ) -> SampleFilter:
         codec, steps = prepared.codec, min(plan.max_steps - earlier, STEPS)
-        look = Judge.fit(
+        look = AuxiliaryClassifier.fit(
             prepared.x[train],
             y[train],
             conditions.count,
@@ -291,22 +291,22 @@ class ConvolutionalGAN(BaseGAN):
             seed=child_seed(seed, "judge"),
             device=self._ranks(settings["device"])[1],
         )
-        curator = LooksCurator(settings["curate"], settings["min_probability"], look, codec, child_seed(seed, "sketch"))
+        curator = SampleFilter(settings["curate"], settings["min_probability"], look, codec, child_seed(seed, "sketch"))
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
         unseen = [np.setdiff1d(rows, train) for rows in judge]
         return curator.fit(prepared.x, y, asked, unseen)
 
     def _curator_of(
         self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int
-    ) -> LooksCurator:
-        return LooksCurator.from_state(config, arrays, codec, n_conditions)
+    ) -> SampleFilter:
+        return SampleFilter.from_state(config, arrays, codec, n_conditions)
 
     def _measure(
         self,
         prepared: Prepared,
         judge: Sequence[IntArray],
         asked: Sequence[int],
-        curator: LooksCurator,
+        curator: SampleFilter,
         latent_dim: int,
         device: torch.device,
         seed: int,
@@ -315,7 +315,7 @@ class ConvolutionalGAN(BaseGAN):
         n_fake = max(FEWEST_JUDGED, MOST_JUDGED // len(asked))
         some = np.concatenate([judge[condition] for condition in asked])
         some = some[:: max(1, len(some) // at_once)]
-        face = looks(curator.judge, load(torch.from_numpy(prepared.x[some]).to(device)))
+        face = looks(curator.classifier, load(torch.from_numpy(prepared.x[some]).to(device)))
         return snapshot_measure(
             prepared.x, judge, asked, latent_dim, device, seed, load=load, face=face, n_fake=n_fake, at_once=at_once
         )

@@ -13,7 +13,7 @@ from torch import nn
 from ganaug.augmentation import Augmentation
 from ganaug.estimators.fitting import Conditions, Prepared
 from ganaug.estimators.validation_set import snapshot_measure
-from ganaug.filtering import Curator, View
+from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
 from ganaug.runtime.distributed import Ranks
 from ganaug.runtime.threads import Team, alone, one_thread
@@ -112,7 +112,7 @@ class Modality:
 
     def _as_seen(self, codec: Any, rows: Any) -> Any:
         """Encoded samples as they will be once decoded: rounded, snapped, with their real categories."""
-        return codec.as_seen(rows)
+        return codec.round_trip(rows)
 
     def _at_once(self, codec: Any) -> int:
         """Samples in one pass of a network."""
@@ -147,7 +147,7 @@ class Modality:
         if not settings["curate"]:
             return None
         asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        curator = Curator(settings["curate"], settings["min_probability"], self._view(prepared.codec))
+        curator = RowFilter(settings["curate"], settings["min_probability"], self._view(prepared.codec))
         return curator.fit(prepared.x, y, conditions.count, asked, seed)
 
     def _view(self, codec: Any) -> View | None:
@@ -163,4 +163,4 @@ class Modality:
 
     def _curator_of(self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int) -> Any:
         """The curator of a saved model."""
-        return Curator.from_state(config, arrays, codec.width, n_conditions)
+        return RowFilter.from_state(config, arrays, codec.width, n_conditions)

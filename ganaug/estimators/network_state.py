@@ -233,7 +233,7 @@ class RebuildingMixin(Modality):
         network = train_state.discriminator.network
         self.weights_ |= {f"discriminator.{k}": numpy_of(v) for k, v in network.state_dict().items()}
         self._discriminator, self._second_weights = "trained", None
-        self.__dict__.pop("_players", None)
+        self.__dict__.pop("_network_pair", None)
 
     def _published_weights(self) -> dict[str, FloatArray]:
         """The weights that may leave this process: of the generator, and of a discriminator that saw samples only."""
@@ -246,7 +246,7 @@ class RebuildingMixin(Modality):
 
     def _networks(self, device: torch.device) -> NetworkPair:
         """The players, rebuilt from the weights; built once for each process and device."""
-        cached = self.__dict__.get("_players")
+        cached = self.__dict__.get("_network_pair")
         if cached is not None and cached[0] == device:
             pair: NetworkPair = cached[1]
             return pair

@@ -20,10 +20,10 @@ from ganaug.estimators.fitting import Conditions, Prepared, profile_of
 from ganaug.estimators.modality import Modality
 from ganaug.estimators.where import Where, drawn_where
 from ganaug.exceptions import InvalidParameterError
-from ganaug.filtering import Tally
+from ganaug.filtering import FilterCounts
 from ganaug.networks import DiscriminatorNetwork
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.types import IntArray
 
@@ -45,7 +45,7 @@ class SamplingMixin(BaseEstimator):
     conditions_: Conditions
 
     @abstractmethod
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, FilterCounts]:
         """Exactly n encoded samples of a label code, and what became of the candidates."""
 
     def _nothing(self, codec: Any) -> Any:
@@ -67,7 +67,7 @@ class SamplingMixin(BaseEstimator):
         self.data_profile_ = profile_of(prepared)
         self._seed, self._n_draws = seed, 0
 
-    @own_surroundings
+    @isolated
     def sample(
         self,
         n: int | Request = 1,
@@ -128,7 +128,7 @@ class SamplingMixin(BaseEstimator):
         rows, tally, refused = drawn_where(partial(self._drawn, code), self.codec_.decode, where, n, seed)
         return rows, tally.row() | {"where": refused}
 
-    @own_surroundings
+    @isolated
     def iter_samples(
         self,
         n: int | Request,
@@ -166,7 +166,7 @@ class SamplingMixin(BaseEstimator):
         conditions = None if where is None else Where(where, self._fitted_codec())
         orders = self._orders(n, label, random_state)
 
-        @own_surroundings
+        @isolated
         def chunks() -> Iterator[Samples]:
             for code, count, seed in orders:
                 for start in range(0, count, chunk_size):
@@ -260,7 +260,7 @@ class ScoringMixin(Modality, SamplingMixin):
 
     condition_counts_: IntArray
 
-    @own_surroundings
+    @isolated
     def score_samples(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
         """A discriminator's logit: how much a row looks like the training data.
 
@@ -298,7 +298,7 @@ class ScoringMixin(Modality, SamplingMixin):
 
         return self._judged(X, y, logit)[:, 0]
 
-    @own_surroundings
+    @isolated
     def features(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
         """The last hidden layer of the discriminator of `score_samples`, for transfer learning.
 

@@ -17,7 +17,7 @@ from ganaug.estimators.tabular import TabularGAN
 from ganaug.estimators.translator import ImageTranslator
 from ganaug.exceptions import GanaugError, ModelFileError, TraceWarning
 from ganaug.utils.files import allowance
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.state import read_state
 
 __all__ = ["load", "load_as", "read"]
@@ -33,7 +33,7 @@ _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
 }
 
 
-@own_surroundings
+@isolated
 def load(path: str | os.PathLike[str]) -> Any:
     """Read an estimator that its ``save`` wrote.
 

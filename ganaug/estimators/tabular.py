@@ -15,7 +15,7 @@ from ganaug.estimators.distilling import Corrupt, broken_rows
 from ganaug.estimators.fitting import Conditions, Prepared
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError
-from ganaug.filtering import LIKE_THE_CLASS, Curator, Tally, View
+from ganaug.filtering import LIKE_THE_CLASS, FilterCounts, RowFilter, View
 from ganaug.filtering.rows import AUTO
 from ganaug.networks import TABULAR_ARCHITECTURES, NetworkPair
 from ganaug.rules import Rules, as_rule
@@ -285,13 +285,13 @@ class TabularGAN(BaseGAN):
             return None
         return partial(codec.judged, more=functions)
 
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, FilterCounts]:
         if self.curator_ is not None:  # one that was copied has none
             self.curator_.view = self._view(self.codec_)
         return super()._drawn(code, n, seed)
 
-    def _curator_of(self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int) -> Curator:
-        return Curator.from_state(config, arrays, codec.full.width, n_conditions)
+    def _curator_of(self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int) -> RowFilter:
+        return RowFilter.from_state(config, arrays, codec.full.width, n_conditions)
 
     def _design(self) -> dict[str, Any]:
         return {

@@ -18,7 +18,7 @@ from ganaug.callbacks import ProgressBar
 from ganaug.encoding import LabelCodec
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, TrainingWarning
-from ganaug.filtering import Tally
+from ganaug.filtering import FilterCounts
 from ganaug.metrics.sample_measures import energy_quality, mean_distance
 from ganaug.networks.translation import PatchDiscriminator, Translators, cycle_players, patch_halvings
 from ganaug.objectives import Objective
@@ -29,7 +29,7 @@ from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, shifted,
 from ganaug.training.loop import Event, Watcher, cosine_decay
 from ganaug.training.optimizer import FlatAdam
 from ganaug.training.snapshots import stop_when_diverged
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.state import expect
 from ganaug.utils.types import FloatArray, IntArray
@@ -402,7 +402,7 @@ class TranslationSampling(SamplingMixin):
     _source_code: int
     _sources: Images | None
 
-    @own_surroundings
+    @isolated
     def set_sources(self, X: Any, y: Any = None) -> Self:
         """Give the images to sample from, after loading or instead of those of `fit`.
 
@@ -449,7 +449,7 @@ class TranslationSampling(SamplingMixin):
         self._sources = images
         return self
 
-    @own_surroundings
+    @isolated
     def translate(self, images: Any, to: Any = None) -> Any:
         """Translate images, one for one, without a check.
 
@@ -481,10 +481,10 @@ class TranslationSampling(SamplingMixin):
         with one_thread(), side_by_side(resolve_device(self.device)) as work:
             return self.codec_.decode(self._way(ways[code], work)(encoded))
 
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, Tally]:
+    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, FilterCounts]:
         sources = self._sources
         if n == 0:
-            return self._empty(), Tally(rejected={"other_class": 0})
+            return self._empty(), FilterCounts(rejected={"other_class": 0})
         if sources is None:
             raise InvalidDataError(
                 "a saved or copied ImageTranslator holds no images to sample from; hand some of the source class "
@@ -569,7 +569,7 @@ def accepted(
     min_probability: float,
     n: int,
     seed: int,
-) -> tuple[Images, Tally]:
+) -> tuple[Images, FilterCounts]:
     """Exactly ``n`` translations, each that the check refuses made anew from another image, at most `TRIES` n times.
 
     Parameters
@@ -585,9 +585,9 @@ def accepted(
     -------
     images : ndarray (n, C, H, W)
         In the order of drawing. If the tries did not suffice, the likeliest of the refused ones fill up the end.
-    tally : Tally
+    tally : FilterCounts
     """
-    tally = Tally(rejected={"other_class": 0})
+    tally = FilterCounts(rejected={"other_class": 0})
     ways = wandering(sources, numpy_generator(child_seed(seed, "sources")))
     kept: list[Images] = [sources[:0]]
     spare, spare_likely = sources[:0], np.zeros(0, np.float32)

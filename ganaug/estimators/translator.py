@@ -38,7 +38,7 @@ from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, shifted
 from ganaug.training.loop import Watcher
 from ganaug.training.train_state import Decode, Table
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.state import write_state
 
@@ -199,7 +199,7 @@ class ImageTranslator(TranslationSampling):
 
     # ---- fit ---------------------------------------------------------------------------------
 
-    @own_surroundings
+    @isolated
     def fit(self, X: Any, y: Any = None, focus: Any = None) -> ImageTranslator:
         """Train the translators and the check.
 
@@ -232,7 +232,7 @@ class ImageTranslator(TranslationSampling):
             warn(self._warning, TrainingWarning)
         return self
 
-    @own_surroundings
+    @isolated
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Read images and labels, which the translators of several classes can then share.
 
@@ -256,7 +256,7 @@ class ImageTranslator(TranslationSampling):
         x = codec.encode(X, owner=type(self).__name__)
         return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_, source.classes)
 
-    @own_surroundings
+    @isolated
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> ImageTranslator:
         """Train on prepared images. What `fit` does after reading them; raises no warnings.
 
@@ -356,7 +356,7 @@ class ImageTranslator(TranslationSampling):
 
     # ---- state -------------------------------------------------------------------------------
 
-    @own_surroundings
+    @isolated
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganaug.filtering import Judge
+from ganaug.filtering import AuxiliaryClassifier
 from ganaug.filtering.samples import shrunk
 from ganaug.metrics.sample_measures import energy_quality, mean_distance
 from ganaug.training.train_state import Decode, undecoded
@@ -137,7 +137,7 @@ SMALL = 8
 
 
 @torch.inference_mode()
-def looks(judge: Judge, some: Tensor) -> Callable[[Tensor], Tensor]:
+def looks(judge: AuxiliaryClassifier, some: Tensor) -> Callable[[Tensor], Tensor]:
     """A face for images and series: what a judge sees in them, and beside it a small version, weighing as much.
 
     ``some`` real samples (n, C, *spatial) give the weights.

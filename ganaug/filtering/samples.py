@@ -13,15 +13,15 @@ from torch import Tensor
 
 from ganaug.augmentation import diff_augment
 from ganaug.exceptions import InvalidDataError
-from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, Curator
+from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.training.optimizer import FlatAdam
 from ganaug.training.train_state import Decode, Table
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import FloatArray, IntArray
 
-__all__ = ["Judge", "LooksCurator"]
+__all__ = ["AuxiliaryClassifier", "SampleFilter"]
 
 # --------------------------------------------------------------------------------------
 # A small network that names the class of a sample, for samples that are no rows of a table.
@@ -34,7 +34,7 @@ CHANNELS = 8
 WIDTH = 64
 
 
-class Judge:
+class AuxiliaryClassifier:
     """A classifier of real samples: whoever makes synthetic ones never sees it.
 
     It learns from class-balanced batches of shifted and partly covered samples, for some
@@ -66,7 +66,7 @@ class Judge:
         at_once: int,
         seed: int,
         device: torch.device = CPU,
-    ) -> Judge:
+    ) -> AuxiliaryClassifier:
         """Learn to name the class.
 
         Parameters
@@ -104,9 +104,9 @@ class Judge:
                 loss = network.head.class_loss(features, labels)
                 assert loss is not None
                 optimizer.step(loss.mean(), 1 - step / steps)
-        judge = cls(network, shape)
-        judge.at_once, judge.device = at_once, device
-        return judge
+        classifier = cls(network, shape)
+        classifier.at_once, classifier.device = at_once, device
+        return classifier
 
     at_once = 256
     device = CPU
@@ -118,7 +118,7 @@ class Judge:
         return network.features(samples, nobody)
 
     @torch.inference_mode()
-    def seen(self, x: npt.NDArray[Any], load: Decode) -> tuple[FloatArray, FloatArray]:
+    def features_and_shares(self, x: npt.NDArray[Any], load: Decode) -> tuple[FloatArray, FloatArray]:
         """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
         features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
         for start in range(0, len(x), self.at_once):
@@ -143,13 +143,13 @@ class Judge:
     @classmethod
     def from_state(
         cls, arrays: dict[str, npt.NDArray[Any]], n_classes: int, shape: Sequence[int], at_once: int
-    ) -> Judge:
+    ) -> AuxiliaryClassifier:
         """The counterpart of `get_state`; raises RuntimeError where the weights do not fit."""
         network = _network(n_classes, shape, 0)
         network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
-        judge = cls(network, shape)
-        judge.at_once = at_once
-        return judge
+        classifier = cls(network, shape)
+        classifier.at_once = at_once
+        return classifier
 
 
 def _network(n_classes: int, shape: Sequence[int], seed: int) -> DiscriminatorNetwork:
@@ -177,41 +177,43 @@ MOST_REFUSED = 0.1
 _ARRAYS = {"sketches": (2, "float32"), "of_class": (1, "int64"), "reach": (1, "float32"), "bar": (1, "float32")}
 
 
-class LooksCurator:
-    """Judge encoded samples of given conditions by how they look to a `Judge`.
+class SampleFilter:
+    """Judge encoded samples of given conditions by how they look to an `AuxiliaryClassifier`.
 
     Parameters
     ----------
     rules : iterable of str
         Any of "copies" (much nearer to a training sample than its neighbours are), "outliers" (far outside the
-        class's samples in some direction of the judge's features) and "other_class" (the judge gives the class
-        less than ``min_probability``).
+        class's samples in some direction of the classifier's features) and "other_class" (the classifier gives the
+        class less than ``min_probability``).
     min_probability : float
-        Class-balanced probability that the class must get; less where the judge gives less to every tenth
+        Class-balanced probability that the class must get; less where the classifier gives less to every tenth
         real sample of that class which it has not learnt from.
-    judge : Judge
+    classifier : AuxiliaryClassifier
     codec : ImageCodec or SeriesCodec
-        Whose `to_network` makes the judge's floats of encoded samples.
+        Whose `to_network` makes the classifier's floats of encoded samples.
     seed : int
         Of the random directions.
     """
 
-    def __init__(self, rules: Iterable[str], min_probability: float, judge: Judge, codec: Any, seed: int) -> None:
+    def __init__(
+        self, rules: Iterable[str], min_probability: float, classifier: AuxiliaryClassifier, codec: Any, seed: int
+    ) -> None:
         self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
         self.min_probability = min_probability
-        self.judge, self.codec, self.seed = judge, codec, seed
+        self.classifier, self.codec, self.seed = classifier, codec, seed
         self.sketches: FloatArray = np.zeros((0, N_DIRECTIONS), np.float32)
         self.of_class: IntArray = np.zeros(0, np.int64)
-        n = judge.n_classes
+        n = classifier.n_classes
         self.reach: FloatArray = np.zeros(n, np.float32)  # distances below this are those of copies
         self.bar: FloatArray = np.zeros(n, np.float32)  # probabilities below this are those of other classes
-        self.outside: Curator | None = None  # the rule against outliers, once fitted
+        self.outside: RowFilter | None = None  # the rule against outliers, once fitted
         self._directions: Tensor | None = None
         self.copies_unchecked = False  # the sketches that the rule needs stayed where they were made
 
     def fit(
         self, x: npt.NDArray[Any], y: IntArray, conditions: Sequence[int], judged: Sequence[IntArray]
-    ) -> LooksCurator:
+    ) -> SampleFilter:
         """Learn what the training samples look like.
 
         Parameters
@@ -223,7 +225,7 @@ class LooksCurator:
         conditions : sequence of int
             Those that will be judged.
         judged : sequence of ndarray of int64
-            Rows of each condition that the judge has not learnt from, if there are any.
+            Rows of each condition that the classifier has not learnt from, if there are any.
         """
         if "copies" in self.rules:
             mine = np.flatnonzero(np.isin(y, conditions))
@@ -231,14 +233,14 @@ class LooksCurator:
             for condition in conditions:
                 self.reach[condition] = COPY_DISTANCE * _usual_distance(self.sketches[self.of_class == condition])
         if "outliers" in self.rules:
-            features, _ = self.judge.seen(x, self.codec.to_network)
-            self.outside = Curator(("outliers",), 0.0)
-            self.outside.fit(features, y, self.judge.n_classes, conditions, child_seed(self.seed, "outliers"))
-        if "other_class" in self.rules and self.judge.n_classes > 1:
+            features, _ = self.classifier.features_and_shares(x, self.codec.to_network)
+            self.outside = RowFilter(("outliers",), 0.0)
+            self.outside.fit(features, y, self.classifier.n_classes, conditions, child_seed(self.seed, "outliers"))
+        if "other_class" in self.rules and self.classifier.n_classes > 1:
             for condition in conditions:
                 if (y == condition).sum() < MIN_ROWS:
                     continue
-                _, shares = self.judge.seen(x[judged[condition]], self.codec.to_network)
+                _, shares = self.classifier.features_and_shares(x[judged[condition]], self.codec.to_network)
                 low = np.quantile(shares[:, condition], MOST_REFUSED) if len(shares) >= MIN_ROWS else 0.0
                 low = np.floor(float(low) / SHARE_STEP) * SHARE_STEP
                 self.bar[condition] = min(self.min_probability, float(low))
@@ -249,7 +251,7 @@ class LooksCurator:
         said = np.zeros(len(x), np.int8)
         if not self.rules:
             return said
-        features, shares = self.judge.seen(x, self.codec.to_network)
+        features, shares = self.classifier.features_and_shares(x, self.codec.to_network)
         tests: dict[str, npt.NDArray[np.bool_]] = {
             "other_class": shares[:, condition] < self.bar[condition],
             "outliers": np.zeros(len(x), bool)
@@ -294,7 +296,7 @@ class LooksCurator:
             "rules": list(self.rules),
             "min_probability": self.min_probability,
             "seed": self.seed,
-            "at_once": self.judge.at_once,
+            "at_once": self.classifier.at_once,
             "outside": outside,
             "copies_unchecked": self.copies_unchecked or drop,
         }
@@ -306,7 +308,7 @@ class LooksCurator:
                 "reach": np.zeros_like(self.reach),
             }
         arrays |= {f"outside.{k}": v for k, v in bounds.items()}
-        return config, arrays | {f"judge.{k}": v for k, v in self.judge.get_state().items()}
+        return config, arrays | {f"judge.{k}": v for k, v in self.classifier.get_state().items()}
 
     @classmethod
     def from_state(
@@ -315,7 +317,7 @@ class LooksCurator:
         arrays: dict[str, npt.NDArray[Any]],
         codec: Any,
         n_conditions: int,
-    ) -> LooksCurator:
+    ) -> SampleFilter:
         """The counterpart of `get_state`.
 
         Raises
@@ -325,18 +327,18 @@ class LooksCurator:
         """
         odd = [k for k, form in _ARRAYS.items() if (arrays[k].ndim, arrays[k].dtype.name) != form]
         if odd:
-            raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
+            raise InvalidDataError(f"arrays of the filter have the wrong dtype or number of axes: {odd}")
 
         def of(name: str) -> dict[str, npt.NDArray[Any]]:
             return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
 
-        judge = Judge.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
-        self = cls(config["rules"], config["min_probability"], judge, codec, config["seed"])
+        classifier = AuxiliaryClassifier.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
+        self = cls(config["rules"], config["min_probability"], classifier, codec, config["seed"])
         self.copies_unchecked = bool(config.get("copies_unchecked", False))
         for name in _ARRAYS:
             setattr(self, name, arrays[name])
         if config["outside"] is not None:
-            self.outside = Curator.from_state(config["outside"], of("outside"), WIDTH, n_conditions)
+            self.outside = RowFilter.from_state(config["outside"], of("outside"), WIDTH, n_conditions)
         fits = {
             "sketches": self.sketches.shape == (len(self.of_class), N_DIRECTIONS),
             "of_class": not len(self.of_class) or 0 <= self.of_class.min() <= self.of_class.max() < n_conditions,
@@ -344,14 +346,14 @@ class LooksCurator:
             "bar": self.bar.shape == (n_conditions,),
         }
         if not all(fits.values()):
-            raise InvalidDataError(f"arrays of the curator do not fit: {[k for k, v in fits.items() if not v]}")
+            raise InvalidDataError(f"arrays of the filter do not fit: {[k for k, v in fits.items() if not v]}")
         return self
 
     def __getstate__(self) -> dict[str, Any]:  # no networks in a pickle: arrays of numpy age better
         config, arrays = self.get_state()
-        return {"config": config, "arrays": arrays, "codec": self.codec, "n_conditions": self.judge.n_classes}
+        return {"config": config, "arrays": arrays, "codec": self.codec, "n_conditions": self.classifier.n_classes}
 
-    @own_surroundings
+    @isolated
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(vars(type(self).from_state(**state)))
 

@@ -16,8 +16,8 @@ from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.pools.formats import ByteImages, Label, check_values, checked_range, plain_label, to_bytes
 from ganaug.pools.storage import is_pool_file, read_images, write_images
 from ganaug.utils import validation
-from ganaug.utils.files import checked_path, path_error
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.files import check_path, path_error
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
@@ -98,7 +98,7 @@ class SamplePool:
         self._brightest: int | None = None
 
     @classmethod
-    @own_surroundings
+    @isolated
     def generate(
         cls,
         generator: object,
@@ -173,7 +173,7 @@ class SamplePool:
         return cls(np.concatenate(parts), named, names)
 
     @classmethod
-    @own_surroundings
+    @isolated
     def open(cls, path: str | os.PathLike[str]) -> SamplePool:
         """Map the file of a pool; its images are read when they are drawn.
 
@@ -201,7 +201,7 @@ class SamplePool:
         pool.path = found
         return pool
 
-    @own_surroundings
+    @isolated
     def save(self, path: str | os.PathLike[str]) -> SamplePool:
         """Write the pool to one file, whole or not at all.
 
@@ -376,7 +376,7 @@ def as_pool(source: object, size: int, seed: int | None) -> SamplePool:
 
 def pool_at(path: str | os.PathLike[str], size: int, seed: int | None) -> SamplePool:
     """The pool of a file, opened or drawn once in each process and kept until the file changes."""
-    found = os.path.realpath(checked_path(path))
+    found = os.path.realpath(check_path(path))
     try:
         status = os.stat(found)
     except OSError as error:
@@ -386,7 +386,7 @@ def pool_at(path: str | os.PathLike[str], size: int, seed: int | None) -> Sample
 
 @lru_cache(maxsize=4)
 def _pool_at(path: str, size: int, seed: int | None, changed: int, length: int) -> SamplePool:
-    if is_pool_file(checked_path(path)):
+    if is_pool_file(check_path(path)):
         return SamplePool.open(path)
     return SamplePool.generate(_load(path), size, seed=seed)
 

@@ -20,7 +20,7 @@ from numpy.lib import format as npy
 
 from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathError, ModelPathNotFoundError
 from ganaug.pools.formats import Array, ByteImages, DType, Label, Shape
-from ganaug.utils.files import Sealed, array_header, checked_path, path_error, replacing, sealed_length
+from ganaug.utils.files import Sealed, array_header, check_path, path_error, replacing, sealed_length
 from ganaug.utils.types import IntArray
 
 __all__ = ["PoolFile", "is_pool_file", "read_images", "unfit", "write_images", "write_pool"]
@@ -167,7 +167,7 @@ def write_images(
     order : ndarray of shape (n,)
         Rows of ``images``.
     """
-    target = Path(os.path.realpath(checked_path(path)))
+    target = Path(os.path.realpath(check_path(path)))
     if not target.parent.is_dir():
         raise ModelPathNotFoundError(errno.ENOENT, f"the folder {target.parent} does not exist; create it first")
     kinds = {type(label) for label in labels}
@@ -199,7 +199,7 @@ def read_images(path: str | os.PathLike[str], *, trusted: bool = False) -> tuple
 
     ``trusted`` leaves out the checksum, for which every byte is read: another process of this program compared it.
     """
-    found = Path(os.path.realpath(checked_path(path)))
+    found = Path(os.path.realpath(check_path(path)))
     if not is_pool_file(found):
         raise ModelFileError(f"{found} is no pool of images; SamplePool.generate(generator).save(path) makes one")
     try:
