@@ -11,6 +11,7 @@ import copy
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -190,7 +191,8 @@ def probe_item(dataset: Any, index: int = 0, place: Place = None) -> RealItem:
     form = ItemForm(item, views, label, where)
     if call.transform is None:
         return RealItem(first_view(found), found, item[label], None, form, item)
-    transform = call.transform if len(call.made) == 1 else RepeatedTransform(call.transform, len(call.made))
+    count = len(call.made)
+    transform = call.transform if count == 1 else partial(_of_views, call.transform, count)
     return RealItem(call.raw, found, item[label], transform, form, item)
 
 
@@ -268,7 +270,7 @@ def _recorded(dataset: Any, index: int) -> _TransformCall:
         return _TransformCall(item, args[0], transform, tuple(recorder.made))
     if not args and list(kwargs) == ["image"]:
         made = tuple(one["image"] if isinstance(one, Mapping) else one for one in recorder.made)
-        return _TransformCall(item, kwargs["image"], ImageKeyword(transform), made)
+        return _TransformCall(item, kwargs["image"], partial(_of_image, transform), made)
     return _TransformCall(item)
 
 
@@ -309,24 +311,14 @@ def _same(one: Any, other: Any) -> bool:
     return False
 
 
-class ImageKeyword:
-    """An albumentations transform as a function of the image."""
-
-    def __init__(self, transform: Callable[..., Any]) -> None:
-        self.transform = transform
-
-    def __call__(self, image: Sample) -> Sample:
-        return self.transform(image=image)["image"]
+def _of_image(transform: Callable[..., Any], image: Sample) -> Sample:
+    """What an albumentations transform makes of an image."""
+    return transform(image=image)["image"]
 
 
-class RepeatedTransform:
+def _of_views(transform: Transform, count: int, image: Sample) -> tuple[Sample, ...]:
     """Several views of one image: a transform that is applied so many times."""
-
-    def __init__(self, transform: Transform, count: int) -> None:
-        self.transform, self.count = transform, count
-
-    def __call__(self, image: Sample) -> tuple[Sample, ...]:
-        return tuple(self.transform(_copied(image)) for _ in range(self.count))
+    return tuple(transform(_copied(image)) for _ in range(count))
 
 
 # ---- synthetic samples like real ones --------------------------------------------------------------

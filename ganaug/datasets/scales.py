@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torchvision.transforms import v2
 
 from ganaug.datasets.matching import RealItem, first_view, format_like, probe_item
 from ganaug.datasets.synthetic import SyntheticDataset, Transform
@@ -176,22 +177,7 @@ def _normalisation(transform: object) -> Transform | None:
     if not isinstance(steps, (list, tuple)):
         return None
     first = next((i for i, step in enumerate(steps) if type(step).__name__ == "Normalize"), None)
-    return None if first is None else LastSteps(list(steps[first:]))
-
-
-class LastSteps:
-    """The last steps of a pipeline."""
-
-    def __init__(self, steps: list[Transform]) -> None:
-        self.steps = steps
-
-    def __call__(self, sample: Sample) -> Sample:
-        for step in self.steps:
-            sample = step(sample)
-        return sample
-
-    def __repr__(self) -> str:
-        return " -> ".join(map(repr, self.steps))
+    return None if first is None else v2.Compose(list(steps[first:]))
 
 
 def _refusal(why: str, profile: ValueProfile | None, real: RealItem, asked: Transform | str | None) -> str:
