@@ -38,56 +38,54 @@ SPLIT = (
 
 
 class BlendedDataset(ItemDataset):
-    """A real dataset with synthetic items of its rare classes after it.
+    """A real dataset, followed by synthetic items of its rare classes.
 
-    The real items come first, exactly as the real dataset hands them out. The synthetic ones follow, made to stand in a
-    batch with them: they are given to the real dataset's own ``transform`` as what it is given there (a PIL image, a
-    tensor, an array), and hold their labels as real items do.
+    The real items come first, exactly as the real dataset returns them. The synthetic ones follow in the same form:
+    they go through the real dataset's own ``transform``, which gets what it expects (a PIL image, a tensor, an array),
+    and hold their labels as real items do.
 
-    Works over any map-style dataset of (sample, label) items: `ImageFolder`, `MNIST` and its
-    likes, `Subset`, `ConcatDataset`, `StackDataset`, `TensorDataset`, those of the datasets library, and your own.
-    Items may hold several views of an image, and further entries (`fill`).
+    Works with any map-style dataset of (sample, label) items: `ImageFolder`, `MNIST` and the like, `Subset`,
+    `ConcatDataset`, `StackDataset`, `TensorDataset`, those of the datasets library, and your own. Items may hold
+    several views of an image, and further entries (`fill`).
 
     Parameters
     ----------
     real : map-style dataset
-        Its items are (sample, label) tuples, lists or dicts, with further entries or without. Not changed.
+        Its items are (sample, label) tuples, lists or dicts, with or without further entries. Not changed.
     generator : fitted generator, or dict of label to fitted generator
-        As in `SyntheticDataset`. Where it was fitted on a dataset with named classes, and the real one has names
-        too, classes are matched by name, in whatever order each has them; else its labels are the real dataset's
-        targets, or the names of its classes.
+        As in `SyntheticDataset`. If it was fitted on a dataset with named classes and the real one has names too,
+        classes are matched by name, whatever their numbers; else its labels are the real dataset's targets, or the
+        names of its classes.
     sampling_strategy : float, str, dict or callable, default="auto"
-        How many synthetic items, exactly as in imbalanced-learn and `GANOversampler`: "auto" brings every
-        class to the size of the largest; a dict gives the wanted total of each
-        class, by target or by name.
+        How many synthetic items, as in imbalanced-learn and `GANOversampler`: "auto" brings every class to the size of
+        the largest; a dict gives the wanted total of each class, by target or by name.
     transform : callable, None or "auto", default="auto"
-        What synthetic samples go through. "auto" is the transform of the real
-        dataset (or none if the generator learnt from transformed samples). Real items have had theirs.
+        Applied to synthetic samples. "auto" is the transform of the real dataset (or none if the generator was fitted
+        on transformed samples). Real items have had theirs.
     target_transform : callable, default=None
-        What synthetic labels go through, after the real dataset's own.
+        Applied to synthetic labels, after the real dataset's own.
     seed : int, default=0
-        Of the synthetic items: each is a pure function of it and its index.
+        Of the synthetic items: each is a pure function of the seed and its index.
     targets : array-like of shape (n,), default=None
-        The labels of the real items. None finds them in ``.targets``, ``.labels``, ``._labels`` or ``.samples``,
-        and reads the items only if they are nowhere else.
+        The labels of the real items. None looks in ``.targets``, ``.labels``, ``._labels`` and ``.samples``, and reads
+        the items only if they are nowhere else.
     weight : float, default=None
         The loss weight of a synthetic item; a real one has 1.
     return_weight : bool, default=None
         Whether items are (sample, label, weight), the weight as a float32 tensor. None: if a ``weight`` is given.
     schedule : {"constant", "linear", "cosine", "stop"} or callable, default=None
-        The share of the synthetic items that are in the dataset, by epoch. "linear"
-        and "cosine" fall from 1 to 0 at ``schedule_epochs``, "stop" is 1 until then; a
-        function takes the epoch and returns a share in [0, 1]. The
+        The share of the synthetic items that are in the dataset, by epoch. "linear" and "cosine" fall from 1 to 0 at
+        ``schedule_epochs``, "stop" is 1 until then; a function takes the epoch and returns a share in [0, 1]. The
         classes keep their proportions. None is "constant".
     schedule_epochs : int, default=None
         The epoch from which on a schedule's share is 0.
     fill : dict of int or key to object, default=None
-        What synthetic items hold in entries beside sample and label, such as an index or a path, by place or key: a
-        value, or a function of the item's index.
+        Further entries of synthetic items, such as an index or a path, by place or key: a value, or a function of the
+        item's index.
     check_values : bool, default=True
-        Whether the values of synthetic samples are held against those of some real ones: 0 to 1 does not stand
-        beside -2 to 2. If the real dataset's transform ends with a Normalize that the generator's data had not
-        been through, synthetic samples go through it; anything else is an error.
+        Whether to compare the values of synthetic samples with those of some real ones: 0 to 1 does not go with -2 to
+        2. If the real dataset's transform ends with a Normalize that the generator's data had not been through,
+        synthetic samples go through it; any other difference is an error.
     pool, cache_dir, layout, refresh_every, block_size
         As in `SyntheticDataset`.
 
@@ -115,24 +113,23 @@ class BlendedDataset(ItemDataset):
     Raises
     ------
     InvalidParameterError, InvalidDataError, InvalidTypeError
-        If the generator is not fitted, has not learnt a class that needs items,
-        or makes samples of other channels, sizes, types or scales; if labels are missing; if
-        ``sampling_strategy`` cannot be met. The message says what to do.
+        If the generator is not fitted, has not learnt a class that needs items, or makes samples of other channels,
+        sizes, types or scales; if labels are missing; if ``sampling_strategy`` cannot be met. The message says what to
+        do.
     ModelPathError
         If the pool cannot be written, for example because the disk is full.
 
     Warns
     -----
     DataWarning
-        If labels are matched by number though generator and dataset number differently many classes; if a
-        schedule never moves, because nobody calls `set_epoch`; if `random_split` or
-        scikit-learn is given the blend to split, which puts synthetic items into each part.
+        If labels are matched by number though generator and dataset number differently many classes; if a schedule
+        never moves, because nobody calls `set_epoch`; if `random_split` or scikit-learn splits the blend, which puts
+        synthetic items into each part.
 
     Notes
     -----
-    Where the length changes with the epoch, a sampler that counted before (`DistributedSampler`,
-    `WeightedRandomSampler`) must be made anew after `set_epoch`; a DataLoader's own shuffling and
-    `ShareBatchSampler` count again by themselves.
+    If the length changes with the epoch, a sampler that counted before (`DistributedSampler`, `WeightedRandomSampler`)
+    must be made anew after `set_epoch`; a DataLoader's own shuffling and `ShareBatchSampler` count again by themselves.
 
     Examples
     --------
@@ -252,8 +249,7 @@ class BlendedDataset(ItemDataset):
     def set_epoch(self, epoch: int) -> None:
         """Tell the epoch that begins: the schedule sets the share of synthetic items, ``refresh_every`` renews them.
 
-        To be called between epochs, in the main process, before the loader is
-        iterated over. Workers that persist need not be started anew.
+        Call it between epochs, in the main process, before iterating over the loader. Persistent workers may go on.
 
         Parameters
         ----------

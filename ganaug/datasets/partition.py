@@ -46,9 +46,8 @@ class ShareBatchSampler(BatchSampler):
 
     Notes
     -----
-    Each epoch has an order of its own: an iteration goes on to the next epoch
-    unless `set_epoch` says which one it is, to the dataset as well. Everything happens in the main process, so
-    workers may persist.
+    Each epoch has an order of its own: an iteration goes on to the next epoch unless `set_epoch` says which one it is,
+    to the dataset as well. Everything happens in the main process, so workers may be persistent.
 
     Examples
     --------
@@ -195,8 +194,7 @@ def split_real(dataset: Any, fractions: Sequence[float], seed: int = 0, *, strat
     Returns
     -------
     list of Subset
-        The first holds its real items and all synthetic ones; the others hold real items only. A schedule goes on
-        to work in the first.
+        The first holds its real items and all synthetic ones, by the schedule; the others hold real items only.
 
     Raises
     ------

@@ -43,24 +43,24 @@ KEPT_BYTES = 2**28
 class SyntheticDataset(ItemDataset):
     """A map-style dataset of a generator's samples, as torchvision's datasets are.
 
-    Item *i* is a pure function of ``(seed, i)``: it is the same for every number
-    of workers, start method, batch size and order. The items of a label are drawn
-    in blocks of ``block_size``, each in one call of the generator from a seed of its own.
+    Item *i* is a pure function of ``(seed, i)``: it is the same for every number of workers, start method, batch size
+    and order. The items of a label are drawn in blocks of ``block_size``, each in one call of the generator from a seed
+    of its own.
 
     By default all of them are drawn at once, by the process that makes the dataset, into a *pool*: a file that every
-    worker maps into its memory. So no worker calls a generator, which may live on a GPU that a forked worker could not
-    use, an item costs no more than one of an ordinary dataset in memory, and pickling the dataset (for spawned workers)
-    copies a path. A pickle holds neither the generator nor the pool. Without a pool a pickle that is kept holds the
-    generator as its own pickle does, which cannot refuse copies; workers get all of it.
+    worker maps into its memory. So no worker calls a generator (a forked worker could not use its GPU), an item costs
+    no more than one of a dataset in memory, and pickling the dataset (for spawned workers) copies a path. A pickle
+    holds neither the generator nor the pool. Without a pool a pickle that is kept holds the generator as its own pickle
+    does, which cannot refuse copies; workers get all of it.
 
     Parameters
     ----------
     generator : fitted generator, or dict of label to fitted generator
-        Anything with ``sample(n, label=..., random_state=...) -> (X, y)``, such as
-        `TabularGAN`, an image or series GAN, a fitted `GANOversampler` or its ``generators_``.
+        Anything with ``sample(n, label=..., random_state=...) -> (X, y)``, such as `TabularGAN`, an image or series
+        GAN, a fitted `GANOversampler` or its ``generators_``.
     n_or_counts : int or dict of label to int
-        How many items; a dict says how many of each label, in its order, by label or by the name of the class where
-        the generator was fitted on named ones. A number is divided among the labels by their training frequencies.
+        How many items; a dict says how many of each label, in its order, by label or by the name of the class if the
+        generator was fitted on named ones. A number is divided among the labels by their training frequencies.
     transform : callable, default=None
         Takes the sample, as ``output`` says, and returns what the item holds.
     target_transform : callable, default=None
@@ -68,27 +68,26 @@ class SyntheticDataset(ItemDataset):
     seed : int, default=0
         Of the items.
     pool : bool, default=True
-        False draws the blocks in the process that asks for them, when it asks,
-        and keeps those used last (up to 256 MB). It starts at once and writes no file, for
-        items that are read in order or only in part; the items are the same.
+        False draws a block when it is asked for, in the process that asks, and keeps those used last (up to 256 MB). It
+        starts at once and writes no file, for items that are read in order or only in part; the items are the same.
     cache_dir : path-like, default=None
-        The folder of the pool. None is the system's temporary folder, and the file
-        goes with the dataset. In a folder given, the file stays, and is
-        used again by a later dataset of the same generator, counts and seed; nothing there is ever removed.
+        The folder of the pool. None is the system's temporary folder, and the file is removed with the dataset. In a
+        folder given, the file stays, and is used again by a later dataset of the same generator, counts and seed;
+        nothing there is ever removed.
     output : {"auto", "image", "tensor", "array", "pil"}, default="auto"
-        What ``transform`` is given, and the item holds without one: an image as
-        `torchvision.tv_tensors.Image` (uint8, (C, H, W)), as a plain tensor, as an ndarray (H, W, C), or as a PIL
-        image. "auto" is "image" for images and "tensor" for series and tables.
+        What ``transform`` gets, and the item holds without one: an image as `torchvision.tv_tensors.Image` (uint8,
+        (C, H, W)), as a plain tensor, as an ndarray (H, W, C), or as a PIL image. "auto" is "image" for images and
+        "tensor" for series and tables.
     layout : {"auto", "NHW", "NHWC", "NCHW", "plain"}, default="auto"
-        Where the channels of the generator's images stand, if that is not plain
-        from their shape. "plain" samples are no images: they are handed out as they come.
+        The axes of the generator's images, if they cannot be told from the shape. "plain" samples are no images: they
+        are returned as they come.
     refresh_every : int, default=None
         After so many epochs, `set_epoch` has new items drawn. None keeps the same ones.
     block_size : int, default=64
         Items drawn in one call. Other sizes give other items.
     class_to_idx : dict of label to int, default=None
-        The targets of the labels (or of the names of the classes). None leaves whole numbers as they
-        are, and numbers other labels in sorted order.
+        The targets of the labels (or of the names of the classes). None keeps whole numbers as they are, and numbers
+        other labels in sorted order.
 
     Attributes
     ----------
@@ -232,7 +231,7 @@ class SyntheticDataset(ItemDataset):
     def set_epoch(self, epoch: int) -> None:
         """Tell the epoch that begins; if ``refresh_every`` asks for it, new items are drawn.
 
-        To be called between epochs, in the main process. Workers that persist see the new items too.
+        Call it between epochs, in the main process. Persistent workers see the new items too.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """Transforms that put synthetic images where a training reads its own.
 
-`SyntheticBlend` and `SyntheticMixUp` take whole batches, as torchvision's MixUp
-and CutMix do; `SyntheticSwap` and `SyntheticMix` are albumentations transforms
-of one item. All of them draw from a `SamplePool` of images made beforehand.
+`SyntheticBlend` and `SyntheticMixUp` take whole batches, as torchvision's MixUp and CutMix do; `SyntheticSwap` and
+`SyntheticMix` are albumentations transforms of one item. All of them draw from a `SamplePool` of images made
+beforehand.
 
 ``import ganaug.transforms`` imports neither torchvision nor albumentations.
 """

@@ -277,12 +277,12 @@ class SyntheticBlend(BatchTransform):
         for ``pool_size`` images of each class. The path of a saved pool maps that; with many workers or large images
         that is the lightest.
     share : float, default=0.25
-        Mean share of the images that are replaced, in [0, 1]. No share is best
-        everywhere: choose it by validation, 0 among the candidates.
+        Mean share of the images that are replaced, in [0, 1]. No share is best everywhere: choose it by validation,
+        with 0 among the candidates.
     draw : {"same-class", "balanced"}, default="same-class"
-        "same-class" replaces an image by one of its class: labels stay, and so
-        do the frequencies of the classes. "balanced" replaces images by ones of
-        classes drawn evenly from the pool, and their labels with them: rare classes become more frequent.
+        "same-class" replaces an image by one of its class: labels stay, and so do the frequencies of the classes.
+        "balanced" replaces images by ones of classes drawn evenly from the pool, and their labels with them: rare
+        classes become more frequent.
     p : float, default=1.0
         Probability that a batch is touched at all.
     classes : sequence, optional
@@ -297,12 +297,12 @@ class SyntheticBlend(BatchTransform):
     pool_size : int, default=256
         Images of each class, if a generator is given.
     seed : int or None, default=0
-        For the pool and the draws. In a worker the DataLoader's seed is mixed in, so that every worker and
-        epoch differs, and all of it repeats if the loader has a seeded ``generator=``. In
-        distributed training without workers give each rank a seed of its own.
+        For the pool and the draws. In a worker the DataLoader's seed is mixed in, so that every worker and epoch
+        differs, and all of it repeats if the loader has a seeded ``generator=``. In distributed training without
+        workers give each rank a seed of its own.
     labels_getter : callable or "default", default="default"
-        How to find the labels in the batch, as in `v2.MixUp`: by default its
-        second item (after several views the first vector), or the entry of a dict whose key contains "label".
+        How to find the labels in the batch, as in `v2.MixUp`: by default its second item (after several views the first
+        vector), or the entry of a dict whose key contains "label".
 
     Raises
     ------
@@ -394,8 +394,8 @@ class SyntheticMixUp(BatchTransform):
     source : fitted generator, SamplePool, str or path-like
         As in `SyntheticBlend`.
     alpha : float, default=0.4
-        Small values give images that are nearly all real or all synthetic, 1
-        all mixtures alike. 0.4 is the upper of the values that the paper found good on ImageNet.
+        Small values give images that are nearly all real or all synthetic, 1 all mixtures alike. 0.4 is the upper of
+        the values that the paper found good on ImageNet.
     p : float, default=1.0
         Probability that an image is mixed.
     classes, missing, mean, std, resize, pool_size, seed, labels_getter

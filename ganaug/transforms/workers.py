@@ -61,16 +61,13 @@ def seed_worker(worker_id: int) -> None:
     Raises
     ------
     InvalidParameterError
-        If called outside a worker, or if the dataset holds no albumentations
-        transform that can be found: as an attribute, in a list, in a wrapped
-        dataset, or in the closure of a function. One that a function reads from a module's
-        global variables cannot be found.
+        If called outside a worker, or if no albumentations transform is found: as an attribute of the dataset, in a
+        list, in a wrapped dataset, or in the closure of a function. Global variables of a module are not searched.
 
     Notes
     -----
-    The streams repeat if the loader has a seeded ``generator=``. `SyntheticSwap` and
-    `SyntheticMix` mix in the worker's seed by themselves and need no help; the
-    other transforms of the pipeline do.
+    The streams repeat if the loader has a seeded ``generator=``. `SyntheticSwap` and `SyntheticMix` use the worker's
+    seed by themselves; the other transforms of the pipeline need this function.
 
     Examples
     --------
