@@ -10,7 +10,7 @@ import albumentations as A
 import numpy as np
 import pytest
 import torch
-from test_transforms_pool import Painter
+from test_pools import Painter
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathNotFoundError

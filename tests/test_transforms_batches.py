@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from test_transforms_pool import Painter
+from test_pools import Painter
 from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision import tv_tensors
 from torchvision.transforms import v2

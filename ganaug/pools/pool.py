@@ -386,6 +386,7 @@ def pool_at(path: str | os.PathLike[str], size: int, seed: int | None) -> Sample
 
 @lru_cache(maxsize=4)
 def _pool_at(path: str, size: int, seed: int | None, changed: int, length: int) -> SamplePool:
+    """See `pool_at`; ``changed`` and ``length`` are those of the file, so that another at its path is noticed."""
     if is_pool_file(check_path(path)):
         return SamplePool.open(path)
     return SamplePool.generate(_load(path), size, seed=seed)
