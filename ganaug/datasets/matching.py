@@ -21,7 +21,7 @@ from torch.utils.data import ConcatDataset, StackDataset, Subset
 from torchvision import tv_tensors
 
 from ganaug.datasets.synthetic import SyntheticDataset, Transform
-from ganaug.encoding.pictures import bands_of, learnt_as
+from ganaug.encoding.pil_images import channels_of, learned_mode
 from ganaug.encoding.targets import annotations_of, could_be_label, is_image, length_of, places_of, sample_place
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.pools.formats import ItemFormat, Sample, default_format
@@ -362,9 +362,9 @@ def match_items(synthetic: SyntheticDataset, real: RealItem, transform: Any) -> 
 
 def check_modes(real: RealItem, modes: set[str]) -> None:
     """Refuse a generator fitted on PIL images of ``modes`` whose channels are other colours: CMYK beside RGBA."""
-    own = learnt_as(real.raw.mode) if isinstance(real.raw, Image.Image) else None
+    own = learned_mode(real.raw.mode) if isinstance(real.raw, Image.Image) else None
     other = next((mode for mode in sorted(modes) if own is not None and mode != own), None)
-    if other is not None and bands_of(other) == bands_of(str(own)):
+    if other is not None and channels_of(other) == channels_of(str(own)):
         raise InvalidDataError(
             f"the real dataset's images are of mode {real.raw.mode}, and the generator learnt images of mode {other}, "
             f"whose channels mean something else; fit it on these images, or convert one of them, for example with "
@@ -455,7 +455,7 @@ def _dtype_kind(value: object) -> str | None:
 def _channels(raw: Sample, image: bool) -> int | None:
     """Channels of a real image; None where they cannot be told."""
     if isinstance(raw, Image.Image):
-        return None if raw.mode in {"P", "PA"} else bands_of(learnt_as(raw.mode))
+        return None if raw.mode in {"P", "PA"} else channels_of(learned_mode(raw.mode))
     if not image or not hasattr(raw, "shape"):
         return None
     if len(raw.shape) == 2:

@@ -134,10 +134,10 @@ def _as_arrays(samples: Array, form: ItemFormat) -> list[Sample]:
 
 
 def _as_pictures(samples: Array, form: ItemFormat) -> list[Sample]:
-    from ganaug.encoding.pictures import array_picture
+    from ganaug.encoding.pil_images import array_to_pil
 
     pixels = samples[:, 0] if samples.shape[1] == 1 else np.ascontiguousarray(samples.transpose(0, 2, 3, 1))
-    return [array_picture(one, form.mode) for one in pixels]
+    return [array_to_pil(one, form.mode) for one in pixels]
 
 
 # name of a kind of item -> what makes them of stored samples
