@@ -128,8 +128,10 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
             codec = None
         codes = None if labels is None else labels.encode(y)
         if codec is None:
-            codec = self._make_codec().fit(X, codes, seed=child_seed(seed, "codec"))
-        x = codec.encode(X, owner=type(self).__name__)
+            codec = self._make_codec()
+            x = codec.fit_encode(X, codes, seed=child_seed(seed, "codec"))
+        else:
+            x = codec.encode(X, owner=type(self).__name__)
         if codes is None:
             codes = np.zeros(len(x), np.int64)
         check_lengths(x, codes)

@@ -10,8 +10,8 @@ import torch
 
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import check_lengths, modality_of
-from ganaug.encoding.pixels import ImageCodec
-from ganaug.encoding.signals import SeriesCodec
+from ganaug.encoding.image_codec import ImageCodec
+from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.estimators.fitting import Conditions, Prepared
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.estimators.smoothing import ClassKernel

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ganaug.encoding.signals import SeriesCodec
+from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN
 from ganaug.estimators.fitting import Conditions, Prepared
 from ganaug.estimators.smoothing import NoiseFloor

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from ganaug.encoding import LabelCodec
-from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.profiles import DataProfile
 from ganaug.estimators.fitting import Conditions
 from ganaug.estimators.network_state import MOST_ROWS, plain_parameters, take_plain

@@ -16,7 +16,7 @@ from torch import Tensor
 from ganaug.callbacks import wants_progress
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import check_lengths
-from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.sources import resolve_samples
 from ganaug.estimators import translation_state
 from ganaug.estimators.distilling import numpy_of
@@ -89,7 +89,7 @@ class ImageTranslator(TranslationSampling):
         Probability of the target class, of two equally frequent ones, that a classifier trained on real images must
         give to a translation; those with less are made anew from other images. 0 accepts all.
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
-        Of the images, as in `ganaug.encoding.pixels.ImageCodec`.
+        Of the images, as in `ganaug.encoding.image_codec.ImageCodec`.
     callbacks : list of callable, optional
         Called at each logged step; one that returns a string ends the training.
     random_state : int, RandomState, Generator or None, default=None

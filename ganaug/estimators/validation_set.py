@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.filtering import AuxiliaryClassifier
-from ganaug.filtering.samples import shrunk
+from ganaug.filtering.samples import shrink_samples
 from ganaug.metrics.sample_measures import energy_quality, mean_distance
 from ganaug.training.train_state import Decode, undecoded
 from ganaug.utils.types import FloatArray, IntArray
@@ -144,7 +144,7 @@ def looks(judge: AuxiliaryClassifier, some: Tensor) -> Callable[[Tensor], Tensor
     """
 
     def parts(samples: Tensor) -> tuple[Tensor, Tensor]:
-        return judge.features(samples), shrunk(samples, SMALL).flatten(1)
+        return judge.features(samples), shrink_samples(samples, SMALL).flatten(1)
 
     scales = [part.var(0).sum().sqrt() + 1e-9 for part in parts(some)]
 
