@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ganaug.encoding.arrow_columns import ArrowCategoricalAdapter, ArrowDecimalAdapter, ArrowTimeAdapter, arrow_kind
@@ -26,10 +25,10 @@ from ganaug.encoding.dtypes import (
 from ganaug.encoding.object_columns import TIMES, DecimalAdapter, ObjectTimeAdapter, mixed_types
 from ganaug.encoding.serialization import missing_in
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
+from ganaug.utils.types import DoubleArray
 
 __all__ = ["ADAPTERS", "DtypeAdapter", "adapter_of", "floats_of"]
 
-Float64 = npt.NDArray[np.float64]
 DtypeAdapter = Any  # any of ADAPTERS; they share fit, read, read_as, write, get_state, from_state, family and dtype
 
 ADAPTERS: dict[str, Any] = {
@@ -173,7 +172,7 @@ def adapter_of(raw: Any) -> DtypeAdapter:
     raise _not_understood(raw)
 
 
-def floats_of(raw: Any) -> Float64 | None:
+def floats_of(raw: Any) -> DoubleArray | None:
     """The numbers of a column of any dtype; times in seconds, since 1970 or since midnight; None if it is a choice.
 
     Parameters

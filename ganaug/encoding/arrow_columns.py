@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
+from ganaug.encoding.column_values import ColumnValues, is_missing
 from ganaug.encoding.dtype_state import arrow, arrow_array, clip_to, dtype_from, dtype_state
 from ganaug.encoding.dtypes import CategoricalAdapterBase, NumericAdapterBase, TimesInUnit, recode
 from ganaug.encoding.object_columns import decimals, exponent_for, in_units, rescale
 from ganaug.encoding.serialization import object_array, pack_values, unpack_values
 from ganaug.exceptions import InvalidTypeError
+from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = ["ArrowCategoricalAdapter", "ArrowDecimalAdapter", "ArrowTimeAdapter", "arrow_kind"]
 
@@ -53,7 +54,7 @@ class ArrowTimeAdapter(TimesInUnit):
         return "zoned" if types.is_timestamp(kind) and kind.tz is not None else f"time {self.counted.kind}"
 
     @property
-    def counted(self) -> np.dtype[Any]:
+    def counted(self) -> DType:
         """The unit, as numpy's dtype of it."""
         types, kind = _pa().types, self._type
         if types.is_date(kind):
@@ -83,7 +84,7 @@ class ArrowDecimalAdapter(NumericAdapterBase):
 
     family: ClassVar[str] = "decimal"
     exact: ClassVar[bool] = True
-    inner: ClassVar[np.dtype[Any]] = np.dtype(np.int64)
+    inner: ClassVar[DType] = np.dtype(np.int64)
     discrete: ClassVar[bool] = False
 
     @classmethod
@@ -126,7 +127,7 @@ class ArrowDecimalAdapter(NumericAdapterBase):
         return {"dtype": dtype_state(self.dtype), "exponent": self.exponent}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ArrowDecimalAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> ArrowDecimalAdapter:
         """The adapter that `get_state` took apart."""
         return cls(dtype_from(config["dtype"]), int(config["exponent"]))
 
@@ -171,7 +172,7 @@ class ArrowCategoricalAdapter(CategoricalAdapterBase):
         return {"levels": config, "dtype": dtype_state(self.dtype)}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ArrowCategoricalAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> ArrowCategoricalAdapter:
         """The adapter that `get_state` took apart."""
         return cls(dtype_from(config["dtype"]), unpack_values(config["levels"], arrays))
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ganaug.encoding.column_values import NEVER_MISSING, Array, ColumnValues, State
+from ganaug.encoding.column_values import NEVER_MISSING, ColumnValues
 from ganaug.encoding.quantiles import FastSearch, normal_scores
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.types import Array, Arrays, Config, State
 
 __all__ = ["HighCardinalityModel", "OneHotModel", "check_known", "check_observed"]
 
@@ -84,7 +85,7 @@ class OneHotModel:
         return {"n_levels": self.n_levels, "missing": self.missing, "once": self.once}, {"observed": self.observed}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> OneHotModel:
+    def from_state(cls, config: Config, arrays: Arrays) -> OneHotModel:
         """The model that `get_state` took apart."""
         model = cls(arrays["observed"], config["n_levels"], config["missing"], config.get("once", 0))
         check_observed(model.observed, model.n_levels)
@@ -257,7 +258,7 @@ class HighCardinalityModel:
         return config, {"observed": self.observed, "codes": self.codes.ravel()}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> HighCardinalityModel:
+    def from_state(cls, config: Config, arrays: Arrays) -> HighCardinalityModel:
         """The model that `get_state` took apart."""
         codes = arrays["codes"].reshape(len(arrays["observed"]), _DIMENSIONS)
         check_observed(arrays["observed"], config["n_levels"])

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["NEVER_MISSING", "Array", "ColumnValues", "State", "Table", "is_missing"]
+from ganaug.utils.types import Array
 
-Array = npt.NDArray[Any]
-State = tuple[dict[str, Any], dict[str, Array]]
+__all__ = ["NEVER_MISSING", "ColumnValues", "Table", "is_missing"]
+
 
 NEVER_MISSING = "has missing values but had none in the data given to fit; fill or drop them"
 

@@ -13,11 +13,12 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy import sparse
 
-from ganaug.encoding.column_values import Array, State, Table
+from ganaug.encoding.column_values import Table
 from ganaug.encoding.serialization import from_json, pack_values, to_json, unpack_values
 from ganaug.encoding.table_checks import conversion_of, full_name
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.utils.isolation import warn
+from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = [
     "CONTAINERS",
@@ -61,7 +62,7 @@ def _matrix(X: Array) -> Table:
     return Table(X.shape[0], X.shape[1], lambda j: X[:, j])
 
 
-def _stack(columns: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Array:
+def _stack(columns: Sequence[Any], n_rows: int, dtype: DType) -> Array:
     out = np.empty((n_rows, len(columns)), dtype=dtype)
     for j, column in enumerate(columns):
         out[:, j] = column
@@ -72,7 +73,7 @@ def _stack(columns: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Array:
 class ArrayContainer:
     """A 2-D ndarray (of a memmap or a masked array's kin too)."""
 
-    dtype: np.dtype[Any]
+    dtype: DType
 
     @classmethod
     def fit(cls, X: Any) -> ArrayContainer:
@@ -95,7 +96,7 @@ class ArrayContainer:
         return {"dtype": self.dtype.str}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Any:
+    def from_state(cls, config: Config, arrays: Arrays) -> Any:
         """The container that `get_state` took apart."""
         return cls(np.dtype(config["dtype"]))
 
@@ -203,7 +204,7 @@ class FrameContainer:
         if isinstance(self.columns, pd.MultiIndex):
             columns = self.columns.remove_unused_levels()
             levels: list[Any] = []
-            arrays: dict[str, Array] = {}
+            arrays: Arrays = {}
             for i, (level, codes) in enumerate(zip(columns.levels, columns.codes, strict=True)):
                 config, own = pack_values(level)
                 levels.append(config)
@@ -217,7 +218,7 @@ class FrameContainer:
         return {"index": config, "names": names}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> FrameContainer:
+    def from_state(cls, config: Config, arrays: Arrays) -> FrameContainer:
         """The container that `get_state` took apart."""
         names = [from_json(name) for name in config["names"]]
         if "levels" in config:
@@ -247,7 +248,7 @@ class SparseContainer:
 
     format: str
     array: bool
-    dtype: np.dtype[Any]
+    dtype: DType
 
     @classmethod
     def fit(cls, X: Any) -> SparseContainer:
@@ -292,7 +293,7 @@ class SparseContainer:
         return {"format": self.format, "array": self.array, "dtype": self.dtype.str}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SparseContainer:
+    def from_state(cls, config: Config, arrays: Arrays) -> SparseContainer:
         """The container that `get_state` took apart."""
         return cls(config["format"], config["array"], np.dtype(config["dtype"]))
 

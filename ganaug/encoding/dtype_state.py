@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, ColumnValues
+from ganaug.encoding.column_values import ColumnValues
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, MissingDependencyError, ModelFileError
+from ganaug.utils.types import Array, DType
 
 __all__ = [
     "arrow",
@@ -342,14 +343,14 @@ _READ: dict[str, Callable[..., Any]] = {
 }
 
 
-def native_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def native_of(dtype: DType) -> DType:
     """float64, int64 or uint64, whichever holds the dtype exactly."""
     if dtype.kind == "f":
         return np.dtype(np.float64)
     return np.dtype(np.uint64 if dtype.kind == "u" and dtype.itemsize == 8 else np.int64)
 
 
-def clip_to(values: Array, dtype: np.dtype[Any]) -> Array:
+def clip_to(values: Array, dtype: DType) -> Array:
     """Values that a cast to the dtype can neither wrap around nor make infinite."""
     if dtype.kind == "f" and dtype.itemsize < values.dtype.itemsize:
         return values.clip(np.finfo(dtype).min, np.finfo(dtype).max)
@@ -360,7 +361,7 @@ def clip_to(values: Array, dtype: np.dtype[Any]) -> Array:
     return values.clip(max(info.min, own.min), min(info.max, own.max))
 
 
-def to_native(cells: ColumnValues, native: np.dtype[Any]) -> ColumnValues:
+def to_native(cells: ColumnValues, native: DType) -> ColumnValues:
     """Numbers given in another dtype than in fit, where nothing is lost by it."""
     values = cells.values
     if values.dtype == native:

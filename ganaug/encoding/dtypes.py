@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
+from ganaug.encoding.column_values import ColumnValues, is_missing
 from ganaug.encoding.dtype_state import clip_to, dtype_from, dtype_state, native_of, to_native
 from ganaug.encoding.serialization import (
     blank_of,
@@ -21,6 +21,7 @@ from ganaug.encoding.serialization import (
     unpack_values,
 )
 from ganaug.exceptions import InvalidDataError, ModelFileError
+from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = [
     "CategoricalAdapter",
@@ -58,7 +59,7 @@ class NumericAdapterBase:
         return False
 
     @property
-    def inner(self) -> np.dtype[Any]:
+    def inner(self) -> DType:
         """The numpy dtype that says how fine the numbers are."""
         return np.dtype(getattr(self.dtype, "numpy_dtype", self.dtype))
 
@@ -72,7 +73,7 @@ class NumericAdapterBase:
         return {"dtype": dtype_state(self.dtype)}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Any:
+    def from_state(cls, config: Config, arrays: Arrays) -> Any:
         """The adapter that `get_state` took apart."""
         return cls(dtype_from(config["dtype"]))
 
@@ -173,7 +174,7 @@ class ObjectNumberAdapter(NumericAdapterBase):
     broken: str | None = None
 
     @classmethod
-    def of(cls, raw: Array, dtype: np.dtype[Any]) -> ObjectNumberAdapter:
+    def of(cls, raw: Array, dtype: DType) -> ObjectNumberAdapter:
         """The adapter of an object column whose numbers fit the dtype."""
         missing = missing_in(raw)
         values = raw[~missing]
@@ -207,7 +208,7 @@ class ObjectNumberAdapter(NumericAdapterBase):
         return {"dtype": dtype_state(self.dtype), "blank": to_json(self.blank), **types}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectNumberAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> ObjectNumberAdapter:
         """The adapter that `get_state` took apart."""
         blank = from_json(config["blank"])
         whole, broken = config.get("whole"), config.get("broken")
@@ -239,7 +240,7 @@ class SparseAdapter(NumericAdapterBase):
     """pandas' Sparse dtype over numbers."""
 
     @property
-    def inner(self) -> np.dtype[Any]:
+    def inner(self) -> DType:
         """The dtype of the dense values."""
         return np.dtype(self.dtype.subtype)
 
@@ -259,7 +260,7 @@ class SparseAdapter(NumericAdapterBase):
         return {"inner": self.inner.str, "fill": to_json(self.dtype.fill_value)}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SparseAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> SparseAdapter:
         """The adapter that `get_state` took apart."""
         inner = np.dtype(config["inner"])
         return cls(pd.SparseDtype(inner, from_json(config["fill"])))
@@ -278,12 +279,12 @@ class TimesInUnit(NumericAdapterBase):
         return True
 
     @property
-    def inner(self) -> np.dtype[Any]:
+    def inner(self) -> DType:
         """The counter's dtype."""
         return np.dtype(np.int64)
 
     @property
-    def counted(self) -> np.dtype[Any]:
+    def counted(self) -> DType:
         """The unit, as numpy's datetime64 or timedelta64 of it."""
         raise NotImplementedError
 
@@ -308,7 +309,7 @@ class TimeAdapter(TimesInUnit):
         return "zoned" if isinstance(self.dtype, pd.DatetimeTZDtype) else f"time {self.dtype.kind}"
 
     @property
-    def counted(self) -> np.dtype[Any]:
+    def counted(self) -> DType:
         """The unit, as numpy's dtype of it."""
         zoned = isinstance(self.dtype, pd.DatetimeTZDtype)
         return np.dtype(f"M8[{self.dtype.unit}]") if zoned else np.dtype(self.dtype)
@@ -384,7 +385,7 @@ class CategoricalAdapter(CategoricalAdapterBase):
         return {"levels": config, "ordered": bool(self.dtype.ordered)}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> CategoricalAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> CategoricalAdapter:
         """The adapter that `get_state` took apart."""
         levels = unpack_values(config["levels"], arrays)
         return cls(pd.CategoricalDtype(levels, ordered=config["ordered"]))
@@ -422,7 +423,7 @@ class TextAdapter(CategoricalAdapterBase):
         return {"levels": config, "dtype": dtype_state(self.dtype)}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TextAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> TextAdapter:
         """The adapter that `get_state` took apart."""
         return cls(dtype_from(config["dtype"]), unpack_values(config["levels"], arrays))
 
@@ -480,7 +481,7 @@ class ObjectAdapter(CategoricalAdapterBase):
         return {"levels": config, "blank": to_json(self.blank), "typed": self.typed}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> ObjectAdapter:
         """The adapter that `get_state` took apart."""
         levels = unpack_values(config["levels"], arrays).to_numpy(dtype=object)
         blank = from_json(config["blank"])

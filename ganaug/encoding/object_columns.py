@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
+from ganaug.encoding.column_values import ColumnValues, is_missing
 from ganaug.encoding.dtype_state import zone_from, zone_state
 from ganaug.encoding.dtypes import NumericAdapterBase, TimesInUnit
 from ganaug.encoding.serialization import blank_of, from_json, missing_in, object_array, to_json
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
+from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = [
     "TIMES",
@@ -128,7 +129,7 @@ class DecimalAdapter(NumericAdapterBase):
 
     family: ClassVar[str] = "decimal"
     exact: ClassVar[bool] = True
-    inner: ClassVar[np.dtype[Any]] = np.dtype(np.int64)
+    inner: ClassVar[DType] = np.dtype(np.int64)
     discrete: ClassVar[bool] = False
 
     @classmethod
@@ -177,7 +178,7 @@ class DecimalAdapter(NumericAdapterBase):
         return {**numbers, "blank": to_json(self.blank)}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> DecimalAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> DecimalAdapter:
         """The adapter that `get_state` took apart."""
         written = tuple(map(int, config["written"]))
         blank = _blank(config["blank"])
@@ -316,7 +317,7 @@ class ObjectTimeAdapter(TimesInUnit):
         return "zoned" if self.zone is not None else f"time {self.counted.kind}"
 
     @property
-    def counted(self) -> np.dtype[Any]:
+    def counted(self) -> DType:
         """The unit, as numpy's dtype of it."""
         return np.dtype(self.unit)
 
@@ -362,7 +363,7 @@ class ObjectTimeAdapter(TimesInUnit):
         return {"kind": self.kind, "unit": self.unit, **zone, "blank": to_json(self.blank)}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectTimeAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> ObjectTimeAdapter:
         """The adapter that `get_state` took apart."""
         kind, unit = config["kind"], np.dtype(config["unit"])
         if unit.kind != TIMES[kind].counted:

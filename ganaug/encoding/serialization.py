@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.dtype_state import dtype_from, dtype_state, zone_from, zone_state
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
+from ganaug.utils.types import Array, Arrays, Config, State
 
 __all__ = [
     "PickledByState",
@@ -224,14 +224,15 @@ def pack_values(values: pd.Index) -> State:
 
 def _pack_parts(parts: dict[str, pd.Index], **more: Any) -> State:
     """Several indexes as one state; their arrays are told apart by a prefix."""
-    config, arrays = dict(more), dict[str, Array]()
+    config: Config = dict(more)
+    arrays: Arrays = {}
     for name, part in parts.items():
         config[name], own = pack_values(part)
         arrays |= {f"{name}_{key}": array for key, array in own.items()}
     return config, arrays
 
 
-def _part(config: dict[str, Any], arrays: dict[str, Array], name: str) -> pd.Index:
+def _part(config: Config, arrays: Arrays, name: str) -> pd.Index:
     own = {k.removeprefix(f"{name}_"): a for k, a in arrays.items() if k.startswith(f"{name}_")}
     return unpack_values(config[name], own)
 
@@ -254,7 +255,7 @@ _PACK: list[tuple[Any, Callable[[Any], State]]] = [
 ]
 
 
-def unpack_values(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def unpack_values(config: Config, arrays: Arrays) -> pd.Index:
     """The index that `pack_values` took apart."""
     try:
         return _UNPACK[config["form"]](config, arrays)
@@ -262,28 +263,28 @@ def unpack_values(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
         raise ModelFileError(f"stored values cannot be read: {error}") from error
 
 
-def _interval(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def _interval(config: Config, arrays: Arrays) -> pd.Index:
     left, right = _part(config, arrays, "left"), _part(config, arrays, "right")
     return pd.IntervalIndex.from_arrays(left, right, closed=config["closed"])
 
 
-def _zoned(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def _zoned(config: Config, arrays: Arrays) -> pd.Index:
     times = pd.DatetimeIndex(arrays["values"].view(f"M8[{config['unit']}]"))
     return times.tz_localize("UTC").tz_convert(zone_from(config["tz"]))
 
 
-def _category(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def _category(config: Config, arrays: Arrays) -> pd.Index:
     dtype = pd.CategoricalDtype(_part(config, arrays, "categories"), ordered=config["ordered"])
     return pd.CategoricalIndex(pd.Categorical.from_codes(arrays["codes"], dtype=dtype))
 
 
-def _text(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def _text(config: Config, arrays: Arrays) -> pd.Index:
     data, offsets = arrays["text"].tobytes(), arrays["offsets"].tolist()
     parts = (data[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(offsets))
     return pd.Index(object_array(parts), dtype=dtype_from(config["dtype"]))
 
 
-_UNPACK: dict[str, Callable[[dict[str, Any], dict[str, Array]], pd.Index]] = {
+_UNPACK: dict[str, Callable[[dict[str, Any], Arrays], pd.Index]] = {
     "interval": _interval,
     "zoned": _zoned,
     "category": _category,
@@ -300,7 +301,7 @@ _UNPACK: dict[str, Callable[[dict[str, Any], dict[str, Array]], pd.Index]] = {
 # The arrays of thousands of columns as a handful, so that a model file stays a list of few entries.
 
 
-def pack_arrays(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
+def pack_arrays(parts: Iterable[Arrays]) -> Arrays:
     """Join 1-D arrays of the same name and dtype over all parts.
 
     Parameters
@@ -318,7 +319,7 @@ def pack_arrays(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
     for index, part in enumerate(parts):
         for name, array in part.items():
             pieces.setdefault(f"{name}:{array.dtype.str[1:]}", []).append((index, array))
-    out: dict[str, Array] = {}
+    out: Arrays = {}
     for key, found in pieces.items():
         out[f"{key}.data"] = np.concatenate([array for _, array in found])
         out[f"{key}.part"] = np.array([index for index, _ in found], dtype=np.int64)
@@ -326,9 +327,9 @@ def pack_arrays(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
     return out
 
 
-def unpack_arrays(packed: dict[str, Array], n_parts: int) -> list[dict[str, Array]]:
+def unpack_arrays(packed: Arrays, n_parts: int) -> list[Arrays]:
     """The dicts that `pack_arrays` joined."""
-    parts: list[dict[str, Array]] = [{} for _ in range(n_parts)]
+    parts: list[Arrays] = [{} for _ in range(n_parts)]
     try:
         for key in (k.removesuffix(".data") for k in packed if k.endswith(".data")):
             stops = np.cumsum(packed[f"{key}.length"])

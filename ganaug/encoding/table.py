@@ -12,7 +12,7 @@ import pandas as pd
 
 from ganaug.encoding.adapters import ADAPTERS, DtypeAdapter, adapter_of
 from ganaug.encoding.categorical import HighCardinalityModel, OneHotModel
-from ganaug.encoding.column_values import Array, ColumnValues, State, Table
+from ganaug.encoding.column_values import ColumnValues, Table
 from ganaug.encoding.containers import CONTAINERS, Container, container_of
 from ganaug.encoding.dtypes import ObjectNumberAdapter
 from ganaug.encoding.numeric import NumericModel
@@ -31,7 +31,7 @@ from ganaug.encoding.table_checks import (
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
 from ganaug.utils.isolation import warn
 from ganaug.utils.seeding import child_seed, numpy_generator
-from ganaug.utils.types import Block, FloatArray, IntArray
+from ganaug.utils.types import Array, Arrays, Block, Config, FloatArray, IntArray, State
 
 __all__ = ["MODELS", "Column", "Layout", "TableCodec", "argmax_rows", "fit_column", "fit_columns", "read_as"]
 
@@ -163,7 +163,7 @@ class Column:
         return config, arrays | {f"face_{key}": array for key, array in adapter_arrays.items()}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Column:
+    def from_state(cls, config: Config, arrays: Arrays) -> Column:
         """The column that `get_state` took apart."""
         of_adapter = {key.removeprefix("face_"): a for key, a in arrays.items() if key.startswith("face_")}
         (adapter_kind, adapter), (model_kind, model) = config["face"], config["model"]
@@ -547,7 +547,7 @@ class TableCodec(PickledByState):
         return config, pack_arrays([own, *(arrays for _, arrays in states)])
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TableCodec:
+    def from_state(cls, config: Config, arrays: Arrays) -> TableCodec:
         """The codec that `get_state` took apart.
 
         Raises

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.encoding.adapters import adapter_of
-from ganaug.encoding.column_values import Array, ColumnValues, Table
+from ganaug.encoding.column_values import ColumnValues, Table
 from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.encoding.quantiles import DecimalGrid, float_grid, integer_step, is_coarse
 from ganaug.exceptions import GanaugError, InvalidDataError
+from ganaug.utils.types import Array
 
 __all__ = [
     "Bits",
