@@ -12,6 +12,7 @@ import pandas as pd
 from ganaug.encoding.arrow_columns import ArrowCategoricalAdapter, ArrowDecimalAdapter, ArrowTimeAdapter, arrow_kind
 from ganaug.encoding.dtypes import (
     CategoricalAdapter,
+    DtypeAdapter,
     FloatAdapter,
     IntegerAdapter,
     MaskedAdapter,
@@ -29,9 +30,7 @@ from ganaug.utils.types import DoubleArray
 
 __all__ = ["ADAPTERS", "DtypeAdapter", "adapter_of", "floats_of"]
 
-DtypeAdapter = Any  # any of ADAPTERS; they share fit, read, read_as, write, get_state, from_state, family and dtype
-
-ADAPTERS: dict[str, Any] = {
+ADAPTERS: dict[str, type[DtypeAdapter]] = {
     "float": FloatAdapter,
     "integer": IntegerAdapter,
     "masked": MaskedAdapter,
@@ -207,7 +206,7 @@ def floats_of(raw: Any) -> DoubleArray | None:
         name, count = np.datetime_data(adapter.counted)
         one = np.ones(1, np.int64).view(f"m8[{count}{name}]")
         numbers = numbers * float((one / np.timedelta64(1, "s"))[0])
-    elif adapter.family == "decimal":
+    elif isinstance(adapter, (DecimalAdapter, ArrowDecimalAdapter)):
         numbers = numbers * 10.0**adapter.exponent
     if cells.missing is not None:
         numbers[cells.missing] = np.nan

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.encoding.column_values import NEVER_MISSING, ColumnValues
+from ganaug.encoding.column_values import NEVER_MISSING, ColumnModel, ColumnValues
 from ganaug.encoding.quantiles import (
     Curve,
     DecimalGrid,
@@ -33,7 +33,7 @@ _UINT_TOP = 18446744073709549568.0  # the largest float64 below 2**64
 
 
 @dataclass(frozen=True)
-class NumericModel:
+class NumericModel(ColumnModel):
     """Encoding of a column of float64, int64 or uint64.
 
     The states are, in this order: the curve (if any value is neither spike nor

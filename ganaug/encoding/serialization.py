@@ -7,9 +7,10 @@ import decimal
 import enum
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -19,11 +20,22 @@ from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
 from ganaug.utils.types import Array, Arrays, Config, State
 
 __all__ = [
+    "ANY_DTYPE",
+    "AS_IT_IS",
+    "BLANK",
+    "LEVELS",
+    "NUMPY_DTYPE",
+    "OBJECT_LEVELS",
+    "TIME_ZONE",
+    "WHOLE_NUMBER",
+    "WHOLE_NUMBERS",
+    "YES_OR_NO",
     "PickledByState",
+    "StateMixin",
+    "StoredField",
     "blank_of",
-    "dtype_from",
-    "dtype_state",
     "from_json",
+    "json_field",
     "missing_in",
     "object_array",
     "pack_arrays",
@@ -341,6 +353,105 @@ def unpack_arrays(packed: Arrays, n_parts: int) -> list[Arrays]:
     except (KeyError, IndexError, ValueError) as error:
         raise ModelFileError(f"the stored arrays do not fit each other: {error}") from error
     return parts
+
+
+# --------------------------------------------------------------------------------------
+# Objects as config and arrays: which attributes are stored, and how.
+
+
+@dataclass(frozen=True)
+class StoredField:
+    """How the state of an object holds one of its attributes.
+
+    Attributes
+    ----------
+    write : callable ``value -> (JSON value, arrays)``
+    read : callable ``(JSON value, arrays) -> value``
+    """
+
+    write: Callable[[Any], tuple[Any, Arrays]]
+    read: Callable[[Any, Arrays], Any]
+
+
+def json_field(write: Callable[[Any], Any] = lambda v: v, read: Callable[[Any], Any] = lambda v: v) -> StoredField:
+    """A field that needs no arrays."""
+    return StoredField(lambda value: (write(value), {}), lambda found, arrays: read(found))
+
+
+def _read_blank(item: list[Any]) -> Any:
+    blank = from_json(item)
+    return np.nan if isinstance(blank, float) else blank  # so that it is the NaN of numpy
+
+
+AS_IT_IS = json_field()
+WHOLE_NUMBER = json_field(int, int)
+WHOLE_NUMBERS = json_field(list, lambda found: tuple(map(int, found)))
+YES_OR_NO = json_field(bool, bool)
+ANY_DTYPE = json_field(dtype_state, dtype_from)
+NUMPY_DTYPE = json_field(lambda dtype: dtype.str, np.dtype)
+TIME_ZONE = json_field(zone_state, zone_from)
+BLANK = json_field(to_json, _read_blank)
+LEVELS = StoredField(pack_values, unpack_values)
+OBJECT_LEVELS = StoredField(
+    lambda levels: pack_values(pd.Index(levels, dtype=object)),
+    lambda found, arrays: unpack_values(found, arrays).to_numpy(dtype=object),
+)
+
+
+class StateMixin:
+    """`get_state` and `from_state` of a dataclass that declares which of its fields are stored.
+
+    ``CONFIG`` names the fields of the config, in the order of the file, and ``ARRAYS`` those that are arrays. A field
+    of the config that a file of an earlier version lacks takes its default.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from ganaug.encoding.serialization import AS_IT_IS, StateMixin
+    >>> @dataclass
+    ... class Scale(StateMixin):
+    ...     low: float
+    ...     unit: str = "m"
+    ...     CONFIG = {"low": AS_IT_IS, "unit": AS_IT_IS}
+    >>> Scale(2.0).get_state()
+    ({'low': 2.0, 'unit': 'm'}, {})
+    >>> Scale.from_state({"low": 3.0}, {})
+    Scale(low=3.0, unit='m')
+    """
+
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {}
+    ARRAYS: ClassVar[tuple[str, ...]] = ()
+
+    def get_state(self) -> State:
+        """Everything learnt: a config that JSON can hold, and arrays."""
+        config: Config = {}
+        arrays: Arrays = {}
+        for name, field in self.CONFIG.items():
+            config[name], own = field.write(getattr(self, name))
+            arrays |= own
+        return config, arrays | {name: getattr(self, name) for name in self.ARRAYS}
+
+    @classmethod
+    def from_state(cls, config: Config, arrays: Arrays) -> Self:
+        """The object that `get_state` took apart.
+
+        Raises
+        ------
+        ModelFileError, KeyError, TypeError, ValueError
+            If the state is incomplete or does not fit together.
+        """
+        optional = {field.name for field in fields(cls) if field.default is not MISSING}  # type: ignore[arg-type]
+        read = {
+            name: field.read(config[name], arrays)
+            for name, field in cls.CONFIG.items()
+            if name in config or name not in optional
+        }
+        found = cls(**read, **{name: arrays[name] for name in cls.ARRAYS})
+        found._check_state()
+        return found
+
+    def _check_state(self) -> None:
+        """Raise ModelFileError where what was read does not fit together."""
 
 
 # --------------------------------------------------------------------------------------

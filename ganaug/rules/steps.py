@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import ColumnValues, is_missing
-from ganaug.encoding.dtype_state import clip_to
+from ganaug.encoding.column_values import ColumnValues, clip_to, is_missing
 from ganaug.encoding.dtypes import IntegerAdapter, MaskedAdapter, TimeAdapter
 from ganaug.encoding.quantiles import is_shared, nearby_values, rounded_median
 from ganaug.encoding.serialization import from_json, to_json

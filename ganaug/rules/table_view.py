@@ -138,7 +138,7 @@ class ColumnView:
     def __init__(self, name: Hashable, raw: Any, adapter: Any = None) -> None:
         self.name = name
         try:
-            self.adapter = adapter_of(raw) if adapter is None else adapter
+            self.adapter: Any = adapter_of(raw) if adapter is None else adapter
             self.cells: ColumnValues = self.adapter.read(raw)
             if self.cells.values.dtype.kind == "f" and np.isinf(self.cells.values).any():
                 raise InvalidDataError("contains infinity; replace it with a finite number or NaN")
