@@ -19,7 +19,7 @@ from ganaug import GANOversampler, ImageGAN, SeriesGAN, SmoothedBootstrap, Tabul
 from ganaug.exceptions import GanaugError
 from ganaug.filtering.forest import ArrayForest
 from ganaug.metrics.diagnosis import trace_findings
-from ganaug.report import building
+from ganaug.report import build
 
 HERE = Path(__file__).resolve().parent
 BENCHMARKS = HERE.parent / "examples" / "benchmarks"
@@ -41,7 +41,7 @@ def attacks():
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Reports without intervals, which are most of the work."""
-    monkeypatch.setattr(building, "RESAMPLES", 0)
+    monkeypatch.setattr(build, "RESAMPLES", 0)
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import Finding, by_rows, diagnose, evaluate, utility
 from ganaug.metrics.diagnosis import VERDICTS, Made, columns_over
 from ganaug.metrics.limits import LIMITS, SEVERITIES, families_of
-from ganaug.report import building
-from ganaug.report.lights import LIGHTS
+from ganaug.report import build
+from ganaug.report.thresholds import LIGHTS
 
 QUICK = [
     "ks_distance", "total_variation", "missing_rate_difference", "correlation_distance", "contingency_distance",
@@ -31,7 +31,7 @@ QUICK = [
 def small_forests(monkeypatch):
     """Forests of few trees, and few draws for intervals: what is found here is not near a threshold."""
     monkeypatch.setattr(by_rows, "N_TREES", 8)
-    monkeypatch.setattr(building, "RESAMPLES", 10)
+    monkeypatch.setattr(build, "RESAMPLES", 10)
     monkeypatch.setattr(
         utility, "default_classifier", lambda tables, seed: RandomForestClassifier(10, random_state=seed % 2**32)
     )
@@ -58,6 +58,7 @@ def check(report):
     content, found = report.to_dict(), report.findings
     worst = min((f.severity for f in found), key=index)
     assert content["severity"] == worst and content["verdict"] == found[0].topic
+    assert (found[0].severity == "bad") == (worst == "bad"), "the headline speaks of the worst finding"
     for family, light in report.lights.items():
         said = [f.severity for f in found if family in families_of(f) and f.severity != "good"]
         assert (light == min(said, key=index)) if said else (light in ("good", "unsure", "none")), family
@@ -523,7 +524,7 @@ def test_real_rows_can_be_hidden():
      (3.14159, "3.142"), (2e20, "2 × 10²⁰"), (1.5e-9, "1.5 × 10⁻⁹"), (1e6, "1,000,000")],
 )  # fmt: skip
 def test_numbers_print_as_people_write_them(value, text):
-    from ganaug.summaries.columns import number_text
+    from ganaug.summaries.column_charts import number_text
 
     assert number_text(value) == text
 
@@ -533,7 +534,7 @@ def test_numbers_print_as_people_write_them(value, text):
     [(None, "–"), (0.0, "0.000"), (-1e-18, "0.000"), (0.0001, "<0.001"), (12345.6, "12,346"), (0.5, "0.500")],
 )
 def test_figures_print_as_people_write_them(value, text):
-    from ganaug.report.markup import number
+    from ganaug.report.page import number
 
     assert number(value) == text
 
@@ -541,9 +542,9 @@ def test_figures_print_as_people_write_them(value, text):
 WIDE = """
 import resource, numpy as np
 from ganaug import quality_report
-import ganaug.report.building as building
+import ganaug.report.build as build
 used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-building.RESAMPLES = 0
+build.RESAMPLES = 0
 rng = np.random.default_rng(0)
 y = np.arange(116) % 2
 X, fake = (rng.normal(size=(116, 7129)) + 0.3 * y[:, None] for _ in range(2))

@@ -250,11 +250,11 @@ def test_a_class_of_few_rows_is_said_to_be_one():
     assert entry["n_real"] == 12 and not entry["enough"]
     assert "12 real" in entry["note"] and "cannot support much" in entry["note"]
     few = [f for f in diagnose(results) if f.topic == "few rows"]
-    assert any("class 2 has 12 rows" in f.text for f in few)
+    assert any("class 2 has 12 real and " in f.text for f in few)
 
 
 def test_a_diagnosis_of_nothing_says_nothing_bad():
-    assert diagnose({}) == [Finding("good", "good", "Nothing is seen to be wrong with the samples.")]
+    assert diagnose({}) == [Finding("good", "good", "No problem was found with the samples.")]
 
 
 # ------------------------------------------------------------------------------------------ the dict

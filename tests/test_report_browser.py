@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ganaug import quality_report
-from ganaug.report import building
+from ganaug.report import build
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -208,7 +208,7 @@ def test_nothing_is_wider_than_a_telephone(visit, path):
 def test_200_columns_of_20_classes_open_in_two_seconds(visit, tmp_path, monkeypatch):
     from test_report import wide_report
 
-    monkeypatch.setattr(building, "RESAMPLES", 0)
+    monkeypatch.setattr(build, "RESAMPLES", 0)
     wide_report().to_html(tmp_path / "wide.html")
     page = visit(tmp_path / "wide.html")
     meter = page.context.new_cdp_session(page)

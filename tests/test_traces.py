@@ -27,6 +27,7 @@ from ganaug import (
     SyntheticDataset,
     TabularGAN,
     TraceWarning,
+    quality_report,
 )
 from ganaug.estimators.traces import traces
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
@@ -717,17 +718,14 @@ def test_loading_from_bytes_by_joblib_says_nothing(fitted):
 
 
 def test_a_report_of_a_loaded_model_says_that_copies_were_not_looked_for(fitted, tmp_path):
-    from ganaug.report.samples import _curation
-    from ganaug.report.training import curation_rows
-
     again = by_file(fitted["table"], tmp_path)
-    again.sample(5, label=1, random_state=0)
-    rows = curation_rows(again.curation_)
-    assert rows[0]["copies"] is None and rows[0]["kept"] == 5
-    page = _curation({"curation": rows})
+    X, y = fitted["table"].sample({0: 40, 1: 40}, random_state=1)
+    report = quality_report(again, X, y, n_samples={1: 30}, verbose=False)
+    rows = report.to_dict()["curation"]
+    assert rows[0]["copies"] is None and rows[0]["kept"] == 30
+    page = report.to_html()
     assert "not checked" in page and "were not looked for" in page
-    fitted["table"].sample(5, label=1, random_state=0)
-    page = _curation({"curation": curation_rows(fitted["table"].curation_)})
+    page = quality_report(fitted["table"], X, y, n_samples={1: 30}, verbose=False).to_html()
     assert "not checked" not in page and "were not looked for" not in page
 
 

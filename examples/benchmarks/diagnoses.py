@@ -25,7 +25,7 @@ from common import OUT, ROOT, machine, versions
 
 from ganaug import ImageGAN, SeriesGAN, TabularGAN
 from ganaug.metrics import METRICS, diagnose, evaluate
-from ganaug.report.building import MAX_ROWS, RESAMPLES
+from ganaug.report.build import MAX_ROWS, RESAMPLES
 
 PAGE, CACHE = ROOT / "docs" / "diagnoses.md", OUT / "diagnoses.json"
 START, END = "<!-- diagnoses -->", "<!-- end of diagnoses -->"

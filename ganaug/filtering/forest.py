@@ -257,7 +257,7 @@ class ArrayForest:
         return np.repeat(self.feature.astype(np.int64) * _CHUNK, 2), np.repeat(self.threshold, 2), children
 
 
-def _undecided(share: npt.NDArray[Any], asked: int, n_trees: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _undecided(share: DoubleArray, asked: int, n_trees: int) -> tuple[DoubleArray, DoubleArray]:
     """Between which sums of votes the trees that are left matter to whether all give this share. -> (n,), (n,)."""
     left, wanted = n_trees - asked, n_trees * share
     # how far the sum that is reckoned from the votes so far may be off: a share of some votes and one of others

@@ -1,4 +1,4 @@
-"""What the numbers of `evaluate` mean, in words: what is wrong, how sure, and what to do."""
+"""`diagnose`: findings from the figures of `evaluate`, with advice."""
 
 from __future__ import annotations
 
@@ -16,39 +16,48 @@ __all__ = [
     "diagnose", "trace_findings",
 ]  # fmt: skip
 
-# Topics that name what became of a generator; the first finding is the first of the worst of these that holds.
-VERDICTS = ("collapse", "untrained", "copying", "rules", "dependence", "marginals", "unlike", "few rows", "good")
+# Topics that can be a verdict. The first finding is the first of these among the worst findings.
+VERDICTS = ("collapse", "untrained", "copying", "dependence", "rules", "marginals", "unlike", "few rows", "good")
 
-# What a bad verdict brings about by itself, and is therefore not said beside it.
+# Consequences of a bad verdict, which are not reported beside it.
 FOLLOWS = {
-    "collapse": ("dependence", "marginals", "unlike", "told apart", "missing"),
-    "untrained": ("collapse", "dependence", "marginals", "unlike", "told apart", "missing"),
+    "collapse": ("dependence", "rules", "marginals", "unlike", "told apart", "missing"),
+    "untrained": ("collapse", "dependence", "rules", "marginals", "unlike", "told apart", "missing"),
     "dependence": ("unlike", "told apart"),
     "marginals": ("unlike", "told apart"),
 }
 
-# Collapse: rows lie close to one another (0 to 0.45 of real rows' spacing; all other cases 0.86 and more). Where they
-# do not, few different neighbours are noise.
+# A collapse needs rows that lie close together: 0 to 0.45 of the spacing of real rows, all other cases 0.86 and more.
 COLLAPSED_SPACING = 0.6
-# Single columns, the mean over all: from here on they are wrong each on its own, whatever the reason.
+# Mean excess distance of single columns from which on they are wrong for any reason.
 STRANGE_COLUMNS, WRONG_COLUMNS = 0.08, 0.2
 STRANGE_INSIDE, STRANGE_COVERAGE, THIN_COVERAGE = 0.4, 0.4, 0.7
-# Rows among which copies are expected by chance.
+# Rows among which the floor of copies is counted.
 FLOOR_ROWS = 500
-# Where there is any dependence to speak of: so strong on average, without what chance makes.
+# Mean strength, corrected for chance, from which on there is dependence worth judging.
 SPEAKS = 0.1
 DEPENDENCES = ("correlation_distance", "mixed_dependence_distance", "contingency_distance")
 COLUMN_METRICS = ("ks_distance", "total_variation")
-# Of the best average precision that there can be: above it nothing is left to gain.
+# Average precision of real rows alone above which there is nothing to gain.
 NOTHING_TO_GAIN = 0.98
-# Curation moves a class where a rule refuses more than this share of its candidates.
+# Share of refused candidates above which a curation rule is named as the cause of a class skew.
 REFUSED_MUCH = 0.1
 MOST_CLASSES, MOST_COLUMNS = 5, 3
 
-# What the classifiers were tested on, where it was no held-out rows.
+# What classifiers were tested on if there were no held-out rows.
 TESTED_ON = {
     "seen": "tested on real rows that the generator was trained on, which flatters it",
     "refitted": "of a second training on part of the real rows, tested on the rest",
+}
+
+# Treatments in the finding about utility, and their words.
+TREATMENTS = {
+    "real": "without any treatment",
+    "class weights": "with class weights",
+    "threshold": "with a threshold at the class share",
+    "SMOTE": "with SMOTE",
+    "real and synthetic": "with the samples added",
+    "real and synthetic, class weights": "with both samples and class weights",
 }
 
 Broken = Sequence[tuple[str, float, float]]
@@ -56,18 +65,18 @@ Broken = Sequence[tuple[str, float, float]]
 
 @dataclass(frozen=True)
 class Made:
-    """How the samples were made, as far as that is known; advice depends on it.
+    """How the samples were made, as far as known. Advice depends on it.
 
     Attributes
     ----------
     rules : tuple of str or None
-        Curation rules in use; None where samples alone were given.
+        Curation rules in use; None if only samples were given.
     curation : mapping
         Label, as text, to the counts of ``curation_``.
     steps : int or None
-        Of the training.
+        Steps of the training.
     stop_reason : str
-        Why it ended.
+        Why the training ended.
     """
 
     rules: tuple[str, ...] | None = None
@@ -77,7 +86,7 @@ class Made:
 
     @property
     def more_training(self) -> str:
-        """What to do about a generator that has not learnt enough, as the start of a sentence."""
+        """Advice for a generator that has not learnt enough, as the start of a sentence."""
         if self.stop_reason in _ENDED:
             return _ENDED[self.stop_reason]
         done = "" if self.steps is None else f": {self.steps:,} were made"
@@ -98,13 +107,13 @@ _ENDED = {
 
 
 class _Facts:
-    """Numbers of the metrics; NaN, of which no comparison holds, where there are none."""
+    """Values of metrics; NaN if a metric was not measured, so that no comparison holds."""
 
     def __init__(self, entries: Mapping[str, Mapping[str, Any]], made: Made, broken: Broken = ()) -> None:
         self.entries, self.made, self.broken = entries, made, broken
 
     def enough(self) -> _Facts:
-        """Those only that have rows enough."""
+        """Only metrics with enough rows."""
         return _Facts({name: e for name, e in self.entries.items() if e["enough"]}, self.made, self.broken)
 
     def get(self, metric: str, part: str = "value") -> float:
@@ -113,7 +122,7 @@ class _Facts:
         return float("nan") if value is None else float(value)
 
     def of_floor(self, metric: str, part: str = "value") -> float:
-        """Share of what real rows get."""
+        """Value as a share of the floor, which is what real rows reach."""
         floor = self.get(metric, "floor")
         return self.get(metric, part) / floor if floor > 0 else float("nan")
 
@@ -122,17 +131,17 @@ class _Facts:
         return self.get(metric) - (floor if floor == floor else 0.0)
 
     def columns_off(self) -> float:
-        """How much worse than by chance single columns are on average, the worse of numbers and categories."""
+        """Mean excess distance of single columns, the worse of numbers and categories."""
         over = [self.over_floor(name) for name in COLUMN_METRICS if name in self.entries]
         return max(over, default=float("nan"))
 
     def kept(self) -> float:
-        """How much of the dependence is left, where least; of the kinds that real rows have."""
+        """Smallest share of dependence that is left, over the kinds that real rows have."""
         kept = [self.get(name, "kept") for name in DEPENDENCES if self.get(name, "strength") > SPEAKS]
         return min((share for share in kept if share == share), default=float("nan"))
 
     def surely_lost(self, within: str = "") -> float:
-        """The same of those kinds of which chance does not explain that so little is left."""
+        """The same, over the kinds whose loss chance does not explain."""
         limit, sure = LIMITS["kept"].warn or 0.0, []
         for name in DEPENDENCES:
             share, most = self.get(name, f"kept{within}"), self.get(name, f"kept_high{within}")
@@ -142,14 +151,15 @@ class _Facts:
 
 
 def columns_over(entries: Mapping[str, Mapping[str, Any]], metrics: Sequence[str] = COLUMN_METRICS) -> dict[str, float]:
-    """Column to how far its distance is above its own floor; 0 where chance may be the reason.
+    """Column name to the excess of its distance over its floor; at most 0 if chance may be the reason.
 
     Parameters
     ----------
     entries : dict
-        Of `evaluate`, of all samples or of one class.
+        Results of `evaluate`, for all samples or one class.
     metrics : sequence of str
-        Whose "details" have "columns" (distances) and, where known, "floors" and "chance" (what chance hardly exceeds).
+        Metrics whose "details" have "columns" (distances) and possibly "floors" and "chance" (what chance rarely
+        exceeds).
     """
     over: dict[str, float] = {}
     for metric in metrics:
@@ -165,23 +175,23 @@ def columns_over(entries: Mapping[str, Mapping[str, Any]], metrics: Sequence[str
 def diagnose(
     results: Mapping[str, Mapping[str, Any]], made: Made | None = None, broken_rules: Broken = ()
 ) -> list[Finding]:
-    """Say what the numbers mean.
+    """Find out what is wrong with synthetic samples, from their figures.
 
     Parameters
     ----------
     results : dict
-        What `evaluate` gave; the more metrics, the more can be said.
+        Results of `evaluate`; more metrics allow more findings.
     made : Made, optional
-        How the samples were made: advice depends on it, and so does whether curation moved a class.
+        How the samples were made. Advice depends on it, and so do findings about curation.
     broken_rules : sequence of (str, float, float)
-        Rules in words, and the shares of real and of synthetic rows that break each.
+        Rules in words, with the shares of real and of synthetic rows that break each.
 
     Returns
     -------
     list of Finding
         The verdict first, one of: "collapse" (a few samples over and over), "untrained" (unlike real rows in
-        every way), "copying" (training rows repeated), "rules" (rules of the table broken), "dependence" (columns do
-        not go together), "marginals" (single columns off), "unlike" (rows where no real row lies, for none of these
+        every way), "copying" (training rows repeated), "dependence" (columns do not go together), "rules" (rules of
+        the table broken), "marginals" (single columns off), "unlike" (rows where no real row lies, for none of these
         reasons), "few rows" (too few rows to say), "good"; several may hold. Then the rest, the worst first, but for
         what the verdict brings about. Classes with rows enough are judged one by one as well, and named where that adds
         anything.
@@ -206,7 +216,14 @@ def diagnose(
         found.append(_good(facts))
     verdict = [finding for topic in VERDICTS for finding in found if finding.topic == topic and finding is not few]
     rest = [finding for finding in found if finding.topic not in VERDICTS or finding is few]
-    return _worst_first(verdict) + _worst_first(rest)
+    return with_others(_worst_first(verdict), rest)
+
+
+def with_others(verdict: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+    """Verdicts and other findings in order: a bad finding comes before a verdict that is not bad."""
+    bad, mild = ([f for f in verdict if (f.severity == "bad") == is_bad] for is_bad in (True, False))
+    rest = _worst_first(list(others))
+    return bad + [f for f in rest if f.severity == "bad"] + mild + [f for f in rest if f.severity != "bad"]
 
 
 def _whole(facts: _Facts, by_class: Mapping[Any, list[Finding]]) -> list[Finding]:
@@ -218,13 +235,15 @@ def _whole(facts: _Facts, by_class: Mapping[Any, list[Finding]]) -> list[Finding
     follows = {topic for cause in found if cause.severity == "bad" for topic in FOLLOWS.get(cause.topic, ())}
     found = [finding for finding in found if finding.topic not in follows]
     topics = {finding.topic for finding in found}
+    if "few rows" in topics:  # so few cover little of the real rows, whatever they are
+        found = [f for f in found if f.topic != "collapse" or f.severity == "bad"]
     if {"dependence", "marginals"} <= topics:
         found = [replace(f, text=f.text.replace(_RIGHT, _NOT_RIGHT)) if f.topic == "dependence" else f for f in found]
     return found
 
 
 def _lost_within_classes(facts: _Facts, by_class: Mapping[Any, list[Finding]]) -> Finding | None:
-    """Columns that were shuffled within the classes go together in the whole, as far as the classes lie apart."""
+    """Dependence lost in most classes, which differences between the classes hide in the whole."""
     lost = [f for found in by_class.values() for f in found if f.topic == "dependence" and f.severity == "bad"]
     entries = [facts.entries[name]["by_class"] for name in DEPENDENCES if name in facts.entries]
     judged = {str(label) for one in entries for label, entry in one.items() if entry["enough"]}
@@ -236,7 +255,7 @@ def _lost_within_classes(facts: _Facts, by_class: Mapping[Any, list[Finding]]) -
 
 
 def class_findings(results: Mapping[str, Mapping[str, Any]], made: Made | None = None) -> dict[Any, list[Finding]]:
-    """Label to what is found of its own rows, as far as it has enough of them; the worst first."""
+    """Label to the findings about its own rows, if it has enough of them; the worst first."""
     found: dict[Any, list[Finding]] = {}
     for label in dict.fromkeys(label for entry in results.values() for label in entry.get("by_class", {})):
         own = {name: e["by_class"][label] for name, e in results.items() if label in e.get("by_class", {})}
@@ -250,7 +269,7 @@ def class_findings(results: Mapping[str, Mapping[str, Any]], made: Made | None =
 
 
 def _adding(whole: list[Finding], by_class: Mapping[Any, list[Finding]]) -> list[Finding]:
-    """Of what is found of classes, what is not said of the whole already; their names in front."""
+    """Findings about classes that add to those about all samples, with the name of the class in front."""
 
     def said(finding: Finding) -> bool:
         of_all = {"class skew": "marginals"}.get(finding.topic, finding.topic)
@@ -301,10 +320,8 @@ def _collapse(facts: _Facts) -> Finding | None:
         neighbours, spacing = facts.get("distinct_neighbours"), facts.get("distinct_neighbours", "spacing")
         text = (
             f"Mode collapse: the generator repeats a few samples. Their variety is {judged[1].told} of that of real "
-            f"rows: "
-            f"{neighbours:.0%} as many different real rows are nearest to one, and they lie {spacing:.0%} as far "
-            f"from one "
-            f"another."
+            f"rows: {neighbours:.0%} as many different real rows are the nearest one of a sample, and samples lie "
+            f"{spacing:.0%} as far apart."
         )
         advice = (
             "Do not use these samples. Train with objective='relativistic' or 'wasserstein' and a larger penalty, a "
@@ -326,7 +343,7 @@ def _collapse(facts: _Facts) -> Finding | None:
 
 
 def _untrained(facts: _Facts) -> Finding | None:
-    """Columns are wrong each on its own, and rows lie where no real row lies or no dependence is right."""
+    """Single columns are wrong, and rows lie far from real rows or dependence is lost."""
     columns, inside, covered = facts.columns_off(), facts.of_floor("precision"), facts.of_floor("coverage")
     if columns < STRANGE_COLUMNS or _repeats(facts) is not None:
         return None
@@ -345,7 +362,7 @@ def _untrained(facts: _Facts) -> Finding | None:
     at = LIMITS["untrained columns"].judge("untrained columns", columns)
     judged = (first, at[1]) if at is not None and first.name != "untrained far" else (first,)
     words = {
-        "untrained inside": f"{first.told} as many of them lie among real rows as real rows do",
+        "untrained inside": f"they lie among real rows only {first.told} as often as real rows do",
         "untrained kept": f"{first.told} of the dependence between columns is left",
         "untrained far": f"single columns are off by {first.told} more than chance on average",
     }
@@ -358,7 +375,7 @@ def _untrained(facts: _Facts) -> Finding | None:
 
 
 def _surely_over(facts: _Facts, metric: str) -> float:
-    """How much a share is over its floor; 0 where two standard errors of the difference may be chance."""
+    """Excess of a share over its floor; 0 if it is within two standard errors."""
     share, floor = facts.get(metric), facts.get(metric, "floor")
     n, m = min(facts.get(metric, "n_real"), FLOOR_ROWS), facts.get(metric, "looked_at")
     if not floor >= 0:
@@ -372,7 +389,7 @@ def _copying(facts: _Facts) -> Finding | None:
     copies = LIMITS["copies"].judge("copies", _surely_over(facts, "near_copies"))
     high = facts.of_floor("authenticity", "high")
     noisy = None
-    # of a few samples over and over it says little: each is near some row
+    # a repeated sample is always near some row
     if _repeats(facts) is None and facts.over_floor("authenticity") < -(LIMITS["copies"].bad or 0.0):
         noisy = LIMITS["authentic"].judge("authentic", facts.of_floor("authenticity") if high != high else high)
     told = [judged for judged in (copies, noisy) if judged is not None]
@@ -470,7 +487,7 @@ def _dependence(facts: _Facts) -> Finding | None:
 
 
 def _off(facts: _Facts, limit: str, metrics: Sequence[str]) -> tuple[list[str], tuple[Severity, Judged] | None]:
-    """Names of the columns that are off, the worst first, and how far the worst one is."""
+    """Names of the columns that are off, the worst first, and the figure of the worst."""
     over = columns_over(facts.entries, metrics)
     warn = LIMITS[limit].warn or 0.0
     names = sorted((name for name, excess in over.items() if excess > warn), key=lambda name: -over[name])
@@ -527,9 +544,8 @@ def _unlike(facts: _Facts) -> Finding | None:
     if judged is None:
         return None
     text = (
-        f"Many samples are unlike any real row: at most {judged[1].told} as many of them lie among real rows as "
-        f"real rows "
-        f"do ({facts.get('precision'):.0%} instead of {facts.get('precision', 'floor'):.0%})."
+        f"Many samples are unlike any real row: {facts.get('precision'):.0%} of them lie among real rows instead of "
+        f"{facts.get('precision', 'floor'):.0%}, at most {judged[1].told} of what real rows reach."
     )
     if facts.made.uses("outliers"):
         advice = f"{facts.made.more_training}; rows far outside are refused already."
@@ -576,30 +592,32 @@ def _utility(facts: _Facts) -> Finding | None:
     how = TESTED_ON.get(tested_on, "")
     harm = LIMITS["harm"].judge("harm", high)
     end = f"{high:+.3f}" if harm is None else harm[1].told
-    sure = f"{gain:+.3f} average precision (95 %: {low:+.3f} to {end}){f', {how}' if how else ''}"
-    scores = (
-        f" Trained on real rows it reaches {real:.3f}, on synthetic rows alone {alone:.3f}." if real == real else ""
-    )
+    amount = f"{round(gain, 3) + 0.0:+.3f} average precision (95%: {low:+.3f} to {end})"
+    sure = f"{amount}, {how}" if how else amount
+    scores = f" Trained on real rows alone it reaches {real:.3f}, on synthetic ones alone {alone:.3f}."
+    scores = (scores if real == real else "") + _treatments(facts)
     if harm is not None:
         text = f"Adding the samples to the real rows harms this classifier: {sure}.{scores}"
         advice = "Add fewer (AugmentedClassifier chooses how many), or none: class weights may do."
-        return Finding("bad", "utility", text, advice, (harm[1],))
+        return Finding(harm[0], "utility", text, advice, (harm[1],))
     if tested_on == "seen" and _copying(facts) is not None:
         text = "Whether a classifier gains cannot be told: the samples copy the very rows that it was tested on."
         return Finding("warn", "utility", text, "Give real rows that the generator did not see (X_holdout, --holdout).")
-    if real >= NOTHING_TO_GAIN:
-        return Finding(
-            "good", "utility", f"There is nothing to gain: real rows alone reach {real:.3f}; {sure}.{scores}"
-        )
     behind = LIMITS["behind"].judge("behind", real - facts.get("train_synthetic_test_real", "high"))
     if behind is not None and not low > 0:
         text = (
             f"A classifier learns less from the samples than from real rows: at least {behind[1].told} average "
-            f"precision is "
-            f"lost.{scores} Adding them makes {sure}."
+            f"precision is lost.{scores} Adding them to the real rows makes {sure}."
         )
         advice = f"{facts.made.more_training}; for classes alone, compare with class weights and a moved threshold."
         return Finding("warn", "utility", text, advice, (behind[1],))
+    if real >= NOTHING_TO_GAIN:
+        text = f"There is nothing to gain: real rows alone are enough. Adding the samples makes {sure}.{scores}"
+        return Finding("good", "utility", text)
+    if low > 0 and tested_on == "seen":
+        text = f"On real rows that the generator had seen, adding the samples helps this classifier: {amount}.{scores}"
+        advice = "Whether it helps on others was not measured: give real rows that the generator did not see."
+        return Finding("good", "utility", text, advice)
     if low > 0:
         return Finding("good", "utility", f"Adding the samples to the real rows helps this classifier: {sure}.{scores}")
     text = f"Adding the samples to the real rows makes no clear difference to this classifier: {sure}.{scores}"
@@ -608,8 +626,16 @@ def _utility(facts: _Facts) -> Finding | None:
     )
 
 
+def _treatments(facts: _Facts) -> str:
+    """Scores of the same classifier after other treatments, as a sentence; empty if none were tried."""
+    found = facts.entries["augmentation_gain"]["details"].get("treatments", {})
+    scores = {name: one["balanced_accuracy"] for name, one in found.items()}
+    parts = [f"{scores[name]:.3f} {words}" for name, words in TREATMENTS.items() if name in scores]
+    return f" Its balanced accuracy is {', '.join(parts)}." if parts else ""
+
+
 def _few_rows(facts: _Facts) -> Finding | None:
-    """A doubt where some measures lack rows, and the verdict where all do."""
+    """The verdict if no measure has enough rows."""
     entries = facts.entries.values()
     if not entries or all(entry["enough"] for entry in entries):
         return None
@@ -639,16 +665,17 @@ def _good(facts: _Facts) -> Finding:
     ]
     if facts.get("near_copies", "floor") > (LIMITS["copies"].warn or 0.0):
         parts[-1] += f", as {facts.get('near_copies', 'floor'):.0%} of the real rows are of others"
-    return Finding("good", "good", "; ".join(["Nothing is seen to be wrong with the samples", *parts]) + ".")
+    return Finding("good", "good", "; ".join(["No problem was found with the samples", *parts]) + ".")
 
 
 def _classes_of_few_rows(results: Mapping[str, Mapping[str, Any]]) -> Finding | None:
     few = []
     for label in dict.fromkeys(label for entry in results.values() for label in entry.get("by_class", {})):
         of_class = [entry["by_class"][label] for entry in results.values() if label in entry.get("by_class", {})]
-        rows = [entry["n_real"] for entry in of_class if "n_test" not in entry["details"]]
+        rows = [(e["n_real"], e["n_synthetic"]) for e in of_class if "n_test" not in e["details"]]
         if rows and not any(entry["enough"] for entry in of_class):
-            few.append(f"class {label!r} has {min(rows)} rows")
+            n_real, n_synthetic = map(min, zip(*rows, strict=True))
+            few.append(f"class {label!r} has {n_real} real and {n_synthetic} synthetic rows")
     if not few:
         return None
     text = f"Some classes cannot be judged on their own: {', '.join(few)}."

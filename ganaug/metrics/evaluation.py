@@ -11,12 +11,12 @@ import numpy as np
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics.held_out import Comparison
 from ganaug.metrics.nearest import Estimate
-from ganaug.metrics.reading import read_comparison
+from ganaug.metrics.reading import read_samples
 from ganaug.metrics.registry import FAMILIES, METRICS, NEEDS, Metric
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import root_seed
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "measure"]
 
 # Splits of the real rows into two halves whose mean is the floor: of all rows, and of each class.
 SPLITS, CLASS_SPLITS = 2, 1
@@ -107,16 +107,23 @@ def evaluate(
     for name, number, least in (("max_rows", max_rows, 20), ("n_resamples", n_resamples, 0)):
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least:
             raise InvalidParameterError(f"{name}={number!r} is not an integer of at least {least}")
-    whole = read_comparison(
+    seed = root_seed(random_state)
+    whole = read_samples(
         {"real": X_real, "synthetic": X_syn, "holdout": X_holdout},
         {"real": y_real, "synthetic": y_syn, "holdout": y_holdout if X_holdout is not None else None},
         kind=kind,
         features=features,
-        classifier=classifier,
-        seed=root_seed(random_state),
-        n_resamples=int(n_resamples),
-        max_rows=int(max_rows),
-    )
+        seed=seed,
+    ).comparison(classifier=classifier, seed=seed, n_resamples=int(n_resamples), max_rows=int(max_rows))
+    return _measured_all(whole, chosen, demanded, max_rows)
+
+
+def measure(whole: Comparison, metrics: str | Sequence[str] = "all", max_rows: int = 5000) -> dict[str, dict[str, Any]]:
+    """What `evaluate` returns, of samples that were read already."""
+    return _measured_all(whole, *_chosen(metrics), max_rows)
+
+
+def _measured_all(whole: Comparison, chosen: list[str], demanded: bool, max_rows: int) -> dict[str, dict[str, Any]]:
     parts = _parts(whole, max_rows)
     halves = {code: _halves(part, SPLITS if part is whole else CLASS_SPLITS) for code, part in parts.items()}
     results = {}

@@ -1,4 +1,4 @@
-"""From which values on a figure is something to look at, or a problem: one threshold each, in numbers and in words."""
+"""Findings, and the thresholds of all figures in numbers and words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SEVERITIES: tuple[Severity, ...] = ("bad", "warn", "good")
 
 @dataclass(frozen=True)
 class Judged:
-    """A figure beside the threshold that it was compared with.
+    """A figure and the threshold it was compared with.
 
     Attributes
     ----------
@@ -21,9 +21,9 @@ class Judged:
         In `LIMITS`.
     value : float
     limit : float
-        The threshold that the value is beyond.
+        The threshold that the value exceeds, or falls below.
     told : str
-        The value as the finding's text tells it.
+        The value as it is written in the text of the finding.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that the numbers say.
+    """One result of a diagnosis.
 
     Attributes
     ----------
@@ -45,13 +45,13 @@ class Finding:
     text : str
         What was found, with its numbers.
     advice : str
-        What to do about it; empty where nothing is to be done.
+        What to do about it; may be empty.
     judged : tuple of Judged
-        The figures that led to it, each of which the text tells; empty where none did.
+        The figures behind it, all of which are in the text; may be empty.
     label : str
-        The class that it is about; empty where it is about all samples.
+        The class it is about; empty if it is about all samples.
     columns : tuple of str
-        The columns that it is about, the worst first.
+        The columns it is about, the worst first.
     """
 
     severity: Severity
@@ -70,12 +70,12 @@ class Limit:
     Attributes
     ----------
     says : str
-        What is the case beyond a threshold, with "{}" where that stands.
+        The condition in words, with "{}" for the threshold.
     warn, bad : float or None
     above : bool
-        Whether the figure is bad above its thresholds; else below.
+        Whether values above the thresholds are bad, or values below.
     form : str
-        How it is written.
+        Format specification of the value.
     """
 
     says: str
@@ -85,7 +85,7 @@ class Limit:
     form: str = ".0%"
 
     def judge(self, name: str, value: float) -> tuple[Severity, Judged] | None:
-        """How bad the value is, and the figure with its threshold; None where it is beyond none, or NaN."""
+        """Severity and figure; None if the value is within the thresholds or NaN."""
         severities: tuple[tuple[Severity, float | None], ...] = (("bad", self.bad), ("warn", self.warn))
         for severity, limit in severities:
             if limit is not None and self._beyond(value, limit):
@@ -93,7 +93,7 @@ class Limit:
         return None
 
     def told(self, value: float) -> str:
-        """The value, in as many digits as show on which side of each threshold it lies."""
+        """The value as text, with enough digits to show on which side of each threshold it lies."""
         limits = [limit for limit in (self.warn, self.bad) if limit is not None]
         kind = self.form[-1]
         digits = int(self.form[1:-1])
@@ -106,13 +106,13 @@ class Limit:
         return text
 
     def words(self, severity: Severity) -> str:
-        """What turns a light to this; empty where nothing does."""
+        """The condition of a severity in words; empty if there is none."""
         limit = self.bad if severity == "bad" else self.warn
         return "" if limit is None else self.says.format(self._short(limit))
 
     def _short(self, limit: float) -> str:
         if self.form.endswith("%"):
-            return f"{100 * limit:g} %"
+            return f"{100 * limit:g}%"
         return f"{limit:g}"
 
     def _beyond(self, value: float, limit: float) -> bool:
@@ -171,7 +171,7 @@ LIMITS: dict[str, Limit] = {
     # Upper end of the gain's interval, and how far training on synthetic rows alone surely stays behind.
     "harm": Limit(
         "adding the samples surely lowers the average precision on real rows (the interval of the gain ends under {})",
-        None, 0.0, above=False, form=".3f",
+        0.0, -0.01, above=False, form=".3f",
     ),
     "behind": Limit(
         "a classifier trained on the samples alone surely loses more than {} average precision",
@@ -179,7 +179,7 @@ LIMITS: dict[str, Limit] = {
     ),
 }  # fmt: skip
 
-# What a finding is about: families of measures by topic; and those that a problem, but not a doubt, is about as well.
+# Topic of a finding to the families of measures it is about; for bad findings also those of IF_BAD_ALSO.
 FAMILY_OF: dict[str, tuple[str, ...]] = {
     "collapse": ("diversity",),
     "untrained": ("fidelity", "diversity"),
@@ -195,11 +195,10 @@ FAMILY_OF: dict[str, tuple[str, ...]] = {
     "traces": ("privacy",),
     "utility": ("utility",),
 }
-# A generator that repeats a few samples makes nothing that looks like the whole; columns that are shuffled make none of
-# the kinds of rows that there are.
+# Repeated samples do not look like the real data, and shuffled columns miss the kinds of rows that there are.
 IF_BAD_ALSO: dict[str, tuple[str, ...]] = {"collapse": ("fidelity",), "dependence": ("diversity",)}
 
-# Family to the figures of its findings, in the order in which they are told.
+# Family to the figures of its findings, in order.
 JUDGED_BY: dict[str, tuple[str, ...]] = {
     "fidelity": ("column", "missing", "kept", "joint", "inside", "told apart", "rules"),
     "diversity": ("variety", "coverage"),
@@ -209,11 +208,11 @@ JUDGED_BY: dict[str, tuple[str, ...]] = {
 
 
 def families_of(finding: Finding) -> tuple[str, ...]:
-    """The families of measures whose lights a finding turns."""
+    """Families of measures that a finding is about."""
     also = IF_BAD_ALSO.get(finding.topic, ()) if finding.severity == "bad" else ()
     return FAMILY_OF.get(finding.topic, ()) + also
 
 
 def worst(severities: list[Severity]) -> Severity:
-    """The worst of some; "good" without any."""
+    """The worst severity; "good" if there is none."""
     return min(severities, key=SEVERITIES.index, default="good")

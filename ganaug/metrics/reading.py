@@ -1,8 +1,9 @@
-"""From what a caller gives to a `Comparison`: features, columns, class codes, and equal shares of classes."""
+"""From what a caller gives to features, columns and class codes, and from these to a `Comparison`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ import pandas as pd
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import TableMap, check_alike, feature_map, kind_of, n_rows, take_rows
 from ganaug.metrics.held_out import Comparison, Rows, at_most
-from ganaug.metrics.table_features import TableReader
+from ganaug.metrics.table_features import ColumnKind, TableReader
 from ganaug.utils.seeding import numpy_generator
 
-__all__ = ["MOST_READ", "matched_counts", "read_comparison"]
+__all__ = ["MOST_READ", "Reading", "matched_counts", "read_samples"]
 
 Codes = npt.NDArray[np.intp]
 
@@ -23,17 +24,99 @@ Codes = npt.NDArray[np.intp]
 MOST_READ = 50_000
 
 
-def read_comparison(
+@dataclass(frozen=True)
+class Reading:
+    """Real, synthetic and held-out samples, read alike once for whatever is measured or shown of them.
+
+    Attributes
+    ----------
+    kind : {"table", "image", "series"}
+    made : feature map, fitted to the real rows
+    table : TableReader or None
+        What reads the columns; None of images and series.
+    classes : pandas.Index
+        Labels as given, by code; empty without classes.
+    labels : tuple
+        The same as plain numbers and text.
+    rows : dict of str to Rows
+        "real", "synthetic" and, where given, "holdout": at most `MOST_READ` of each.
+    """
+
+    kind: str
+    made: Any
+    table: TableReader | None
+    classes: pd.Index
+    labels: tuple[Any, ...]
+    rows: dict[str, Rows]
+
+    @property
+    def columns(self) -> tuple[ColumnKind, ...]:
+        """Names and kinds of the columns; empty but for tables."""
+        return () if self.table is None else self.table.columns
+
+    def read(self, X: Any, y: Any = None, numbers: Codes | None = None) -> Rows:
+        """Further samples, with their labels where there are classes.
+
+        Parameters
+        ----------
+        X : as the real ones
+        y : array-like of shape (n,), optional
+        numbers : (n,) int, optional
+            Row numbers in what the caller gave; 0 to n - 1 by default.
+        """
+        columns = self.table.read(X) if self.table is not None else []
+        of_table = isinstance(self.made, TableMap)
+        vectors = self.made.of_columns(columns) if of_table else self.made.transform(X)
+        codes = None if y is None else _codes_of(y, self.classes, "y_syn")
+        return Rows(vectors, columns, codes, np.arange(n_rows(X)) if numbers is None else numbers)
+
+    def with_rows(self, **rows: Rows | None) -> Reading:
+        """The same with other rows: of "real", "synthetic" or "holdout"."""
+        chosen = {**self.rows, **rows}
+        return replace(self, rows={name: one for name, one in chosen.items() if one is not None})
+
+    def comparison(self, *, classifier: Any = None, seed: int, n_resamples: int, max_rows: int) -> Comparison:
+        """What metrics take: classes in equal shares, at most ``max_rows`` of each side."""
+        teach, offered, test = self.rows["real"], self.rows["synthetic"], self.rows.get("holdout")
+        generated = [] if offered.y is None else np.unique(offered.y).tolist()
+        train = teach.of_classes(generated) if offered.y is not None else teach
+        unseen = test
+        if test is not None and offered.y is not None:
+            unseen = test.of_classes(generated) if test.y is not None else None
+        rng = numpy_generator(seed, "matched")
+        real, synthetic = _matched(train, offered, rng)
+        remark = ""
+        if len(real) < len(train) or len(synthetic) < len(offered):
+            remark = "classes were brought to equal shares by leaving rows out"
+        return Comparison(
+            real=at_most(real, max_rows, rng),
+            synthetic=at_most(synthetic, max_rows, rng),
+            train=train,
+            unseen=unseen,
+            teach=teach,
+            test=test,
+            offered=offered,
+            kinds=self.columns,
+            widths=self.made.widths if isinstance(self.made, TableMap) else (),
+            labels=self.labels,
+            classifier=classifier,
+            seed=seed,
+            n_resamples=n_resamples,
+            remark=remark,
+        )
+
+
+_ARGUMENTS = {"real": "X_real", "synthetic": "X_syn", "holdout": "X_holdout"}
+
+
+def read_samples(
     samples: dict[str, Any],
     labels: dict[str, Any],
     *,
-    kind: str,
-    features: Callable[[Any], Any] | None,
-    classifier: Any,
-    seed: int,
-    n_resamples: int,
-    max_rows: int,
-) -> Comparison:
+    kind: str = "auto",
+    features: Callable[[Any], Any] | None = None,
+    seed: int = 0,
+) -> Reading:
     """Read "real", "synthetic" and, where it is not None, "holdout"; ``labels`` has None for those without.
 
     Raises
@@ -44,11 +127,11 @@ def read_comparison(
     real = samples["real"]
     kind = kind_of(real, kind)
     made = feature_map(real, kind, features)
-    reader: TableReader | None = made.reader if isinstance(made, TableMap) else None
-    if kind == "table" and reader is None:
-        reader = TableReader().fit(real)
+    table: TableReader | None = made.reader if isinstance(made, TableMap) else None
+    if kind == "table" and table is None:
+        table = TableReader().fit(real)
     classes, codes = _class_codes(samples, labels)
-    read: dict[str, Rows] = {}
+    reading = Reading(kind, made, table, classes, tuple(_plain(label) for label in classes), {})
     for name, X in samples.items():
         if X is None:
             continue
@@ -62,48 +145,10 @@ def read_comparison(
             X = take_rows(X, numbers)
         if name == "real":
             made.fit(X)
-        columns = reader.read(X) if reader is not None else []
-        vectors = made.of_columns(columns) if isinstance(made, TableMap) else made.transform(X)
+        rows = reading.read(X, None, numbers)
         y = codes.get(name)
-        read[name] = Rows(vectors, columns, None if y is None else y[numbers], numbers)
-    return _compared(
-        read,
-        kinds=reader.columns if reader is not None else (),
-        widths=made.widths if isinstance(made, TableMap) else (),
-        labels=classes,
-        classifier=classifier,
-        seed=seed,
-        n_resamples=n_resamples,
-        max_rows=max_rows,
-    )
-
-
-_ARGUMENTS = {"real": "X_real", "synthetic": "X_syn", "holdout": "X_holdout"}
-
-
-def _compared(read: dict[str, Rows], *, max_rows: int, **more: Any) -> Comparison:
-    teach, offered, test = read["real"], read["synthetic"], read.get("holdout")
-    generated = [] if offered.y is None else np.unique(offered.y).tolist()
-    train = teach.of_classes(generated) if offered.y is not None else teach
-    unseen = test
-    if test is not None and offered.y is not None:
-        unseen = test.of_classes(generated) if test.y is not None else None
-    rng = numpy_generator(more["seed"], "matched")
-    real, synthetic = _matched(train, offered, rng)
-    remark = ""
-    if len(real) < len(train) or len(synthetic) < len(offered):
-        remark = "classes were brought to equal shares by leaving rows out"
-    return Comparison(
-        real=at_most(real, max_rows, rng),
-        synthetic=at_most(synthetic, max_rows, rng),
-        train=train,
-        unseen=unseen,
-        teach=teach,
-        test=test,
-        offered=offered,
-        remark=remark,
-        **more,
-    )
+        reading.rows[name] = rows if y is None else replace(rows, y=y[numbers])
+    return reading
 
 
 def _matched(real: Rows, fake: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
@@ -143,38 +188,43 @@ def _thinned(rows: Rows, target: Codes, rng: np.random.Generator) -> Rows:
     return rows.take(np.sort(np.concatenate(kept)))
 
 
-def _class_codes(samples: dict[str, Any], labels: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Codes]]:
+def _class_codes(samples: dict[str, Any], labels: dict[str, Any]) -> tuple[pd.Index, dict[str, Codes]]:
     """Labels in order, and for each sample that has them its codes."""
     if labels["real"] is None or labels["synthetic"] is None:
         if labels["real"] is not labels["synthetic"]:
             raise InvalidDataError("give both y_real and y_syn, or neither")
-        return (), {}
+        return pd.Index([], dtype=object), {}
     given = {}
     for name, y in labels.items():
         if y is None:
             continue
-        column = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+        column = _as_array(y)
         if column.ndim != 1 or len(column) != n_rows(samples[name]):
             raise InvalidDataError(
                 f"{_ARGUMENTS[name].replace('X', 'y')} has shape {column.shape}; give one label "
                 f"for each of the {n_rows(samples[name])} rows of {_ARGUMENTS[name]}"
             )
-        given[name] = pd.Series(column).astype(object)
-    seen = pd.Index(given["real"].dropna().unique())
+        given[name] = column
+    seen = pd.Index(pd.Series(given["real"]).astype(object).dropna().unique())
     try:
         seen = seen.sort_values()
     except TypeError:
         seen = pd.Index(sorted(seen, key=str), dtype=object)
-    codes = {}
-    for name, series in given.items():
-        found = seen.get_indexer(pd.Index(series, dtype=object))
-        if (found < 0).any():
-            strange = series[found < 0].unique().tolist()[:5]
-            raise InvalidDataError(
-                f"{_ARGUMENTS[name].replace('X', 'y')} has labels that no real row has (or missing ones): {strange!r}"
-            )
-        codes[name] = found.astype(np.intp)
-    return tuple(_plain(label) for label in seen), codes
+    return seen, {name: _codes_of(y, seen, _ARGUMENTS[name].replace("X", "y")) for name, y in given.items()}
+
+
+def _as_array(y: Any) -> npt.NDArray[Any]:
+    return np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+
+
+def _codes_of(y: Any, classes: pd.Index, name: str) -> Codes:
+    """Where each label stands among the classes."""
+    series = pd.Series(_as_array(y)).astype(object)
+    found = classes.get_indexer(pd.Index(series, dtype=object))
+    if (found < 0).any():
+        strange = series[found < 0].unique().tolist()[:5]
+        raise InvalidDataError(f"{name} has labels that no real row has (or missing ones): {strange!r}")
+    return found.astype(np.intp)
 
 
 def _plain(label: Any) -> Any:

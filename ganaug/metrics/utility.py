@@ -14,10 +14,11 @@ from ganaug.metrics.held_out import Comparison, Rows, at_most
 from ganaug.metrics.nearest import Estimate, Floats, estimate
 from ganaug.utils.seeding import numpy_generator
 
-__all__ = ["augmentation_gain", "average_precision", "default_classifier", "tstr"]
+__all__ = ["augmentation_gain", "average_precision", "default_classifier", "treatments", "tstr"]
 
 Codes = npt.NDArray[np.intp]
 TAUGHT_ROWS = 5000
+SMOTE_NEIGHBOURS = 5
 
 
 def default_classifier(tables: bool, seed: int) -> Any:
@@ -189,3 +190,76 @@ def _ranking(model: Any, x: Floats, n_classes: int) -> Floats:
     out = np.full((len(x), n_classes), float(np.min(given, initial=0.0)))
     out[:, np.asarray(model.classes_, int)] = given
     return out
+
+
+def treatments(c: Comparison) -> dict[str, dict[str, float]]:
+    """The same classifier after usual treatments of imbalance, and with synthetic rows, on the same held-out rows.
+
+    Returns
+    -------
+    dict of str to dict
+        Treatment to "average_precision" (the mean over classes, one against the rest), "balanced_accuracy" (the mean
+        of the recalls) and "f1" (the mean over classes). "real" is the classifier without any treatment; "class
+        weights" weighs classes alike; "threshold" divides the probabilities by the classes' shares; "SMOTE" is that
+        of imbalanced-learn on the features, left out where a class has one row.
+    """
+    taught = _taught(c)
+    rng = numpy_generator(c.seed, "taught")  # the same rows as those of `_taught`
+    real, fake, test = (at_most(rows, TAUGHT_ROWS, rng) for rows in (c.teach, c.offered, c.test or c.teach))
+    x, y = real.features, _labels(real)
+    n_classes = len(c.labels)
+    model = _unweighted(default_classifier(bool(c.kinds), c.seed) if c.classifier is None else c.classifier)
+    alone = _fitted_ranking(model, x, y, test.features, n_classes)
+    shares = np.bincount(y, minlength=n_classes) / len(y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved = np.where(shares > 0, alone / shares, 0.0)
+    rankings = {"real": alone, "class weights": taught.rankings["real"], "threshold": moved}
+    decided = {name: ranking.argmax(1) for name, ranking in rankings.items()}
+    decided["class weights"] = taught.predicted["real"]
+    rankings["threshold"] = alone  # a threshold orders nothing anew
+    least = int(np.bincount(y)[np.unique(y)].min())
+    if least > 1:
+        from imblearn.over_sampling import SMOTE
+
+        smote = SMOTE(k_neighbors=min(SMOTE_NEIGHBOURS, least - 1), random_state=c.seed % 2**32)
+        more, labels = smote.fit_resample(x, y)
+        rankings["SMOTE"] = _fitted_ranking(model, more, labels, test.features, n_classes)
+        decided["SMOTE"] = rankings["SMOTE"].argmax(1)
+    both = np.concatenate([x, fake.features]), np.concatenate([y, _labels(fake)])
+    rankings["real and synthetic"] = _fitted_ranking(model, *both, test.features, n_classes)
+    decided["real and synthetic"] = rankings["real and synthetic"].argmax(1)
+    rankings["real and synthetic, class weights"] = taught.rankings["both"]
+    decided["real and synthetic, class weights"] = taught.predicted["both"]
+    rankings["synthetic alone"] = taught.rankings["synthetic"]
+    decided["synthetic alone"] = taught.predicted["synthetic"]
+    truth, weights = taught.truth, _equal(taught)
+    return {
+        name: {
+            "average_precision": float(
+                np.mean([average_precision(truth == k, ranking[:, k])(weights) for k in taught.classes])
+            ),
+            "balanced_accuracy": float(np.mean([(decided[name][truth == k] == k).mean() for k in taught.classes])),
+            "f1": float(np.mean([_f1(truth == k, decided[name] == k) for k in taught.classes])),
+        }
+        for name, ranking in rankings.items()
+    }
+
+
+def _unweighted(classifier: Any) -> Any:
+    """A fresh one without class weights, its own or those of a step."""
+    from sklearn.base import clone
+
+    made = clone(classifier)
+    names = [name for name in made.get_params() if name.split("__")[-1] == "class_weight"]
+    return made.set_params(**dict.fromkeys(names))
+
+
+def _fitted_ranking(model: Any, x: Floats, y: Codes, test: Floats, n_classes: int) -> Floats:
+    from sklearn.base import clone
+
+    return _ranking(clone(model).fit(x, y), test, n_classes)
+
+
+def _f1(truth: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_]) -> float:
+    either = truth.sum() + found.sum()
+    return float(2 * (truth & found).sum() / either) if either else 0.0

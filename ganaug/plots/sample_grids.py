@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import n_rows
 from ganaug.summaries import label_text
-from ganaug.summaries.pixels import as_pixels
+from ganaug.summaries.nearest_samples import as_pixels
 from ganaug.utils.axes import REAL, SYNTHETIC, axes_or_new, grid_or_new
 from ganaug.utils.isolation import isolated
 

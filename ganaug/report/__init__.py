@@ -1,6 +1,6 @@
-"""Whether synthetic samples are good, in words, figures and pictures: a dict first, then a page."""
+"""Reports on synthetic samples in words, figures and charts."""
 
-from ganaug.report.building import quality_report
-from ganaug.report.quality import QualityReport
+from ganaug.report.build import quality_report
+from ganaug.report.result import QualityReport
 
 __all__ = ["QualityReport", "quality_report"]

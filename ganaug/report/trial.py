@@ -1,7 +1,9 @@
-"""Whether a classifier gains from the samples, where no held-out samples were given."""
+"""Whether a classifier gains from the samples, beside other treatments of imbalance."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,78 +11,95 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
+from ganaug.estimators.bootstrap import SmoothedBootstrap
 from ganaug.estimators.tabular import TabularGAN
-from ganaug.metrics import evaluate
+from ganaug.metrics.evaluation import measure
 from ganaug.metrics.features import n_rows, take_rows
-from ganaug.report.sampling import Drawn
+from ganaug.metrics.held_out import Comparison
+from ganaug.metrics.reading import Reading
+from ganaug.metrics.utility import treatments
+from ganaug.oversampling import GANOversampler
+from ganaug.report.inputs import Drawn
 from ganaug.summaries import label_text
 from ganaug.utils.seeding import child_seed, numpy_generator
 
-__all__ = ["tried_utility"]
+__all__ = ["with_utility"]
 
-# Of each class so much is tested on, and the rest taught; a class of fewer rows is only taught.
+# Share of each class that the classifier is tested on; classes with fewer rows are used for training only.
 TESTED, LEAST_OF_CLASS = 0.3, 4
-# A generator is trained a second time, without the rows that are tested on, where that takes seconds.
+# A generator within these limits is trained again in seconds, without the test rows.
 MOST_ROWS, MOST_COLUMNS, MOST_STEPS, LEAST_TO_TRAIN = 2000, 60, 1000, 30
 
 Results = dict[str, dict[str, Any]]
+Places = npt.NDArray[np.intp]
 
 
-def tried_utility(X: Any, labels: tuple[Any, Any], drawn: Drawn, seed: int, n_resamples: int) -> tuple[Results, str]:
-    """Utility by a split of the real samples themselves.
+def with_utility(
+    results: Results, whole: Comparison, reading: Reading, real: tuple[Any, Any], drawn: Drawn
+) -> tuple[Results, str]:
+    """Add utility to what was measured, by a split of the real samples where none were held out.
 
     Parameters
     ----------
-    X : table, images or series of n rows
-        Real samples.
-    labels : (array-like of shape (n,) or None, array-like or None)
-        Of the real and of the synthetic samples.
+    results : dict
+        Of `measure`; has utility already where held-out samples with labels were given.
+    whole : Comparison
+        Of all samples; its seed and number of resamples are used.
+    reading : Reading
+    real : (samples, labels or None)
+        What the generator was trained on.
     drawn : Drawn
         The synthetic samples, and what made them.
-    seed, n_resamples : int
 
     Returns
     -------
     results : dict
-        As of `evaluate`; "details" have "tested_on": "refitted" where a second generator, trained on the part that is
-        taught, made the synthetic samples, and "seen" where the generator had seen what is tested on. Empty where
-        nothing could be measured.
+        With utility where it could be measured. Its "details" have "treatments" (see `treatments`), and without
+        held-out samples "tested_on": "refitted" if the synthetic samples are those of a second generator, which was
+        trained without the test rows, and "seen" if the generator had seen the test rows.
     why_not : str
-        Then the reason.
+        Why it was not measured; else empty.
     """
-    y, y_syn = labels
-    if y is None or y_syn is None:
-        return {}, "that needs the labels of the real and of the synthetic {things}"
-    codes, classes = pd.factorize(pd.Series(np.asarray(y)).astype(object), sort=False)
-    if len(classes) < 2:
-        return {}, "there is one class only"
-    taught, tested = _parts(codes, seed)
+    if "augmentation_gain" in results:
+        _note(results, {"treatments": treatments(whole)})
+        return results, ""
+    rows, codes = reading.rows["real"], reading.rows["real"].y
+    if codes is None:
+        return results, "that needs the labels of the real and of the synthetic {things}"
+    if len(reading.labels) < 2:
+        return results, "there is one class only"
+    taught, tested = _parts(codes, whole.seed)
     if len(np.unique(codes[tested])) < 2:
-        return {}, f"of all classes but one there are fewer than {LEAST_OF_CLASS} real {{things}}"
-    own, labels_of = _picked(X, y, taught), pd.Series(np.asarray(y_syn)).astype(object)
-    X_syn, tested_on = drawn.X, "seen"
-    if _is_quick(drawn.generator, X, codes[taught]):
-        X_syn, labels_of, tested_on = (*_refitted(drawn.generator, *own, labels_of, seed), "refitted")
-    results = evaluate(
-        own[0],
-        X_syn,
-        own[1],
-        labels_of,
-        *_picked(X, y, tested),
-        metrics="utility",
-        random_state=seed,
-        n_resamples=n_resamples,
-    )
-    for entry in results.values():
+        return results, f"of all classes but one there are fewer than {LEAST_OF_CLASS} real {{things}}"
+    synthetic, tested_on = reading.rows["synthetic"], "seen"
+    if _is_quick(drawn.generator, rows.columns, codes[taught]):
+        y = real[1] if hasattr(real[1], "iloc") else np.asarray(real[1])
+        own = [take_rows(part, rows.number[taught]) for part in (real[0], y)]
+        synthetic, tested_on = reading.read(*_refitted(drawn.generator, own, drawn.y, whole.seed)), "refitted"
+    split = reading.with_rows(real=rows.take(taught), synthetic=synthetic, holdout=rows.take(tested))
+    comparison = split.comparison(seed=whole.seed, n_resamples=whole.n_resamples, max_rows=len(rows))
+    found = measure(comparison, "utility")
+    _note(found, {"tested_on": tested_on, "treatments": treatments(comparison)})
+    return results | found, ""
+
+
+def _note(results: Results, details: Mapping[str, Any]) -> None:
+    """Add details to the utility measures, and say in their notes what they were tested on."""
+    for name, entry in results.items():
+        if entry["family"] != "utility":
+            continue
+        own = details if name == "augmentation_gain" else {k: v for k, v in details.items() if k != "treatments"}
+        entry["details"] = {**entry["details"], **own}
+        if "tested_on" not in details:
+            continue
         for one in (entry, *entry["by_class"].values()):
-            one["details"] = {**one["details"], "tested_on": tested_on}
-            if tested_on == "seen":
+            one["details"] = {**one["details"], "tested_on": details["tested_on"]}
+            if details["tested_on"] == "seen":
                 one["note"] = one["note"].replace("held-out rows", "real rows that the generator saw")
-    return results, ""
 
 
-def _parts(codes: npt.NDArray[np.int64], seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Rows to teach and rows to test on, of each class in the same shares."""
+def _parts(codes: Places, seed: int) -> tuple[Places, Places]:
+    """Training rows and test rows, with the same shares of classes."""
     rng = numpy_generator(seed, "tested")
     tested = []
     for code in range(int(codes.max()) + 1):
@@ -91,29 +110,36 @@ def _parts(codes: npt.NDArray[np.int64], seed: int) -> tuple[npt.NDArray[np.intp
     return np.setdiff1d(np.arange(len(codes)), test), test
 
 
-def _picked(X: Any, y: Any, rows: npt.NDArray[np.intp]) -> tuple[Any, Any]:
-    return take_rows(X, rows), take_rows(y if hasattr(y, "iloc") else np.asarray(y), rows)
-
-
-def _is_quick(generator: Any, X: Any, codes: npt.NDArray[np.int64]) -> bool:
-    """Whether there is a GAN that can be trained again on these rows in seconds, and in the same way each time."""
-    if type(generator) is not TabularGAN or generator.max_time is not None or generator.callbacks:
+def _is_quick(generator: Any, columns: list[Any], codes: Places) -> bool:
+    """Whether it can be trained again on these rows in seconds, with the same result each time."""
+    if not 0 < len(columns) <= MOST_COLUMNS or len(codes) > MOST_ROWS:
         return False
-    n_columns = X.shape[1] if hasattr(X, "shape") else len(X[0])
-    small = n_rows(X) <= MOST_ROWS and n_columns <= MOST_COLUMNS and generator.max_steps <= MOST_STEPS
-    return small and int(np.bincount(codes).min()) >= LEAST_TO_TRAIN
+    parts = [generator]
+    if type(generator) is GANOversampler:
+        parts = list({id(one): one for one in generator.generators_.values()}.values())
+        parts += [generator.generator] if generator.generator is not None else []
+    steps = 0
+    for one in parts:
+        if type(one) is TabularGAN:
+            if one.max_time is not None or one.callbacks:
+                return False
+            steps += one.max_steps
+        elif type(one) is not SmoothedBootstrap:
+            return False
+    return steps <= MOST_STEPS and (steps == 0 or int(np.bincount(codes).min()) >= LEAST_TO_TRAIN)
 
 
-def _refitted(generator: Any, X: Any, y: Any, y_syn: pd.Series, seed: int) -> tuple[Any, Any]:
-    """As many samples of each class by the same kind of generator, which saw these rows only."""
+def _refitted(generator: Any, real: list[Any], y_syn: Any, seed: int) -> tuple[Any, Any]:
+    """As many samples of each class from a clone of the generator, fitted to these rows only."""
     again = clone(generator)
     plain: dict[str, Any] = {"random_state": child_seed(seed, "again") % 2**31, "verbose": False, "warm_start": False}
-    if "checkpoint" in again.get_params():
-        plain["checkpoint"] = None
-    again.set_params(**plain).fit(X, y)
-    counts = {label: int(n) for label, n in y_syn.value_counts().items()}
-    order = sorted(counts, key=label_text)
-    X_syn, made = again.sample(
-        {label: counts[label] for label in order}, random_state=child_seed(seed, "sample") % 2**31
-    )
-    return X_syn, pd.Series(np.asarray(made)).astype(object)
+    plain["checkpoint"] = None
+    again.set_params(**{name: value for name, value in plain.items() if name in again.get_params()})
+    counts = {label: int(n) for label, n in pd.Series(np.asarray(y_syn)).astype(object).value_counts().items()}
+    order = {label: counts[label] for label in sorted(counts, key=label_text)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the first training has given the same warnings
+        X_syn, made = again.fit(*real).sample(order, random_state=child_seed(seed, "sample") % 2**31)
+    if n_rows(X_syn) != sum(order.values()):
+        raise AssertionError(f"{n_rows(X_syn)} samples where {sum(order.values())} were asked for")
+    return X_syn, made

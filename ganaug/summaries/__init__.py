@@ -1,10 +1,9 @@
-"""What there is to see of real and synthetic samples, as plain numbers and text: for plots and reports to draw."""
+"""Summaries of real and synthetic samples as plain numbers and text, for plots and reports."""
 
-from ganaug.summaries.columns import column_summaries
+from ganaug.summaries.column_charts import column_summaries, correlation_maps, pair_summaries
 from ganaug.summaries.embedding import embedding
-from ganaug.summaries.neighbours import neighbours
-from ganaug.summaries.pairs import correlation_maps, pair_summaries
-from ganaug.summaries.sides import Side, Sides, label_text, read_sides
+from ganaug.summaries.nearest_samples import neighbours
+from ganaug.summaries.sides import Side, Sides, label_text, read_sides, sides_of
 
 __all__ = [
     "Side",
@@ -16,4 +15,5 @@ __all__ = [
     "neighbours",
     "pair_summaries",
     "read_sides",
+    "sides_of",
 ]

@@ -1,25 +1,26 @@
-"""All columns, or pixels, in two: a map on which near samples are near."""
+"""Two-dimensional maps of real and synthetic samples."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from ganaug.metrics.nearest import Floats
 from ganaug.summaries.sides import Sides
-from ganaug.summaries.umap_map import umap_coordinates
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["embedding"]
 
 POINTS = 500
+NEIGHBOURS = 15
 
 
 @isolated
 def embedding(sides: Sides, *, seed: int = 0, points: int = POINTS) -> dict[str, Any]:
-    """Real and synthetic samples on one map, made from the real ones alone.
+    """Coordinates of real and synthetic samples on a map fitted to the real ones.
 
     Parameters
     ----------
@@ -46,17 +47,39 @@ def embedding(sides: Sides, *, seed: int = 0, points: int = POINTS) -> dict[str,
 
 
 def _mapped(real: Floats, fake: Floats, seed: int) -> tuple[str, float | None, tuple[Floats, Floats]]:
-    drawn = umap_coordinates(real, fake, seed)
+    drawn = _umap(real, fake, seed)
     if drawn is not None:
         return "UMAP", None, drawn
     from sklearn.decomposition import PCA
 
-    # a column that never changes gives the second axis of a one-column table
+    # a constant column is the second axis of a one-column table
     wide = [np.column_stack([X, np.zeros(len(X))]) if X.shape[1] < 2 else X for X in (real, fake)]
     if not wide[0].std(0).any():
         return "PCA", None, (wide[0][:, :2], wide[1][:, :2])
     pca = PCA(2, svd_solver="full").set_output(transform="default").fit(wide[0])
     return "PCA", round(float(pca.explained_variance_ratio_.sum()), 4), (pca.transform(wide[0]), pca.transform(wide[1]))
+
+
+def _umap(real: Floats, fake: Floats, seed: int) -> tuple[Floats, Floats] | None:
+    """Two coordinates of each row by UMAP fitted to the real rows; None without umap-learn or with few rows.
+
+    umap-learn is optional and not a dependency of any extra.
+
+    References
+    ----------
+    McInnes, Healy and Melville (2018), arXiv:1802.03426.
+    """
+    if len(real) <= NEIGHBOURS:
+        return None
+    with warnings.catch_warnings():
+        # it warns that a seed means one thread, and of its compiler's deprecations
+        warnings.simplefilter("ignore")
+        try:
+            from umap import UMAP
+        except ImportError:
+            return None
+        made = UMAP(n_neighbors=NEIGHBOURS, random_state=seed, n_jobs=1).fit(real)
+        return np.asarray(made.embedding_, float), np.asarray(made.transform(fake), float)
 
 
 def _short(values: Floats) -> list[float]:

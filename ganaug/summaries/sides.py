@@ -1,4 +1,4 @@
-"""Real and synthetic samples, read alike once for everything that is shown of them."""
+"""Real and synthetic samples as plots and reports show them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.exceptions import InvalidDataError
-from ganaug.metrics.features import TableMap, check_alike, feature_map, kind_of, n_rows, take_rows
+from ganaug.metrics.features import n_rows, take_rows
 from ganaug.metrics.nearest import Floats
+from ganaug.metrics.reading import Reading, read_samples
 from ganaug.metrics.table_features import ColumnKind
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 
-__all__ = ["MOST_SHOWN", "Places", "Side", "Sides", "label_text", "read_sides"]
+__all__ = ["MOST_SHOWN", "Places", "Side", "Sides", "label_text", "read_sides", "sides_of"]
 
 Places = npt.NDArray[np.intp]
 Kept = tuple[Sequence[int], Sequence[int]]
 
-# Rows of a side that anything shown is taken from.
+# Rows of each side that charts are made from.
 MOST_SHOWN = 20_000
 
 
@@ -37,13 +37,13 @@ class Side:
     columns : list of (n,) arrays
         Of a table: float64 with NaN, or codes with -1 for missing. Else empty.
     features : (n, d) float64
-        In which distances are meant.
+        Vectors whose Euclidean distances are compared.
     y : (n,) int
         Class codes; zeros without classes.
     number : (n,) int
         Row numbers in what the caller gave.
     weights : (n,) float64
-        Summing to one; such that both sides have the classes in the same shares, those of the real rows.
+        They sum to one, and give both sides the class shares of the real rows.
     """
 
     X: Any
@@ -57,7 +57,7 @@ class Side:
         return len(self.number)
 
     def some(self, n: int, rng: np.random.Generator) -> Places:
-        """At most n places, drawn by the weights, in order."""
+        """At most n sorted positions, drawn by the weights."""
         n = min(n, int((self.weights > 0).sum()))
         return np.sort(rng.choice(len(self), n, replace=False, p=self.weights))
 
@@ -92,7 +92,7 @@ class Sides:
 
 
 def label_text(label: Any) -> str:
-    """A class label as a person writes it."""
+    """A class label as text."""
     return str(label.item() if isinstance(label, np.generic) else label)
 
 
@@ -107,69 +107,57 @@ def read_sides(
     X, X_syn : tables, images or series
         Of n and m rows.
     y, y_syn : array-like of shape (n,) and (m,), or None
-        Classes are known where both are given.
-    seed : int
-        For the rows taken where there are more than ``most``.
-    keep : (sequence of int, sequence of int)
-        Row numbers, real and synthetic, that are taken in any case.
+        Classes are used if both are given.
+    seed, most, keep
+        As of `sides_of`.
 
     Raises
     ------
     InvalidDataError
-        Where they do not fit one another.
+        If they do not match.
     """
-    kind = kind_of(X)
-    check_alike(X, X_syn)
-    labels, codes, codes_syn = _codes(X, y, X_syn, y_syn)
-    made = feature_map(X, kind)
-    real, numbers = _taken(X, most, seed, "real", keep[0])
-    synthetic, numbers_syn = _taken(X_syn, most, seed, "synthetic", keep[1])
-    made.fit(real)
+    known = y is not None and y_syn is not None
+    labels = {"real": y if known else None, "synthetic": y_syn if known else None}
+    reading = read_samples({"real": X, "synthetic": X_syn}, labels, seed=seed)
+    return sides_of(reading, X, X_syn, seed=seed, most=most, keep=keep)
+
+
+def sides_of(
+    reading: Reading, X: Any, X_syn: Any, *, seed: int = 0, most: int = MOST_SHOWN, keep: Kept = ((), ())
+) -> Sides:
+    """Both sides of samples that were read already.
+
+    Parameters
+    ----------
+    reading : Reading
+    X, X_syn : tables, images or series
+        The samples that were read.
+    seed : int
+        For the choice of rows if there are more than ``most``.
+    most : int, default=20000
+        Rows of each side.
+    keep : (sequence of int, sequence of int)
+        Row numbers, real and synthetic, that are always included.
+    """
+    n_classes = max(1, len(reading.classes))
+    rows = reading.rows["real"], reading.rows["synthetic"]
+    codes = [np.zeros(len(one), np.intp) if one.y is None else one.y for one in rows]
+    shares = _shares(codes[0], codes[1], n_classes)
     sides = []
-    shares = _shares(codes, codes_syn, max(1, len(labels)))
-    for rows, number, all_codes in ((real, numbers, codes), (synthetic, numbers_syn, codes_syn)):
-        columns = made.reader.read(rows) if isinstance(made, TableMap) else []
-        features = made.of_columns(columns) if isinstance(made, TableMap) else made.transform(rows)
-        own = all_codes[number]
-        sides.append(Side(rows, columns, features, own, number, _weights(own, shares)))
-    kinds = made.columns if isinstance(made, TableMap) else ()
-    return Sides(kind, sides[0], sides[1], kinds, _dates(X), labels)
+    for name, one, own, samples, kept in zip(("real", "synthetic"), rows, codes, (X, X_syn), keep, strict=True):
+        if len(one) > most:
+            drawn = numpy_generator(seed, "shown", name).choice(len(one), most, replace=False)
+            places = np.union1d(drawn, np.flatnonzero(np.isin(one.number, np.asarray(kept, np.intp))))
+            one, own = one.take(places), own[places]
+        whole = len(one) == n_rows(samples)
+        shown = samples if whole else take_rows(samples, one.number)
+        sides.append(Side(shown, one.columns, one.features, own, one.number, _weights(own, shares)))
+    return Sides(reading.kind, sides[0], sides[1], reading.columns, _dates(X), _texts(reading.classes))
 
 
-def _taken(X: Any, most: int, seed: int, name: str, keep: Sequence[int]) -> tuple[Any, Places]:
-    n = n_rows(X)
-    if n < 2:
-        raise InvalidDataError(f"there are {n} {name} rows; two are needed to show anything")
-    if n <= most:
-        return X, np.arange(n)
-    drawn = numpy_generator(seed, "shown", name).choice(n, most, replace=False)
-    places = np.union1d(drawn, np.asarray(keep, np.intp))
-    return take_rows(X, places), places
-
-
-def _codes(X: Any, y: Any, X_syn: Any, y_syn: Any) -> tuple[list[str], Places, Places]:
-    if y is None or y_syn is None:
-        return [], np.zeros(n_rows(X), np.intp), np.zeros(n_rows(X_syn), np.intp)
-    given = [pd.Series(np.asarray(_on_cpu(labels))).astype(object) for labels in (y, y_syn)]
-    seen = pd.Index(given[0].dropna().unique())
-    try:
-        seen = seen.sort_values()
-    except TypeError:
-        seen = pd.Index(sorted(seen, key=str), dtype=object)
-    codes, codes_syn = (seen.get_indexer(pd.Index(labels, dtype=object)).astype(np.intp) for labels in given)
-    for name, found, rows in (("y", codes, n_rows(X)), ("the labels of the synthetic rows", codes_syn, n_rows(X_syn))):
-        if len(found) != rows:
-            raise InvalidDataError(f"{name}: {len(found)} labels for {rows} rows; give one for each")
-        if (found < 0).any():
-            raise InvalidDataError(f"{name}: labels are missing, or no real row has them")
-    texts = [label_text(label) for label in seen]
-    if len(set(texts)) < len(texts):  # 1 beside "1"
-        texts = [repr(label) for label in seen]
-    return texts, codes, codes_syn
-
-
-def _on_cpu(labels: Any) -> Any:
-    return labels.detach().cpu() if hasattr(labels, "detach") else labels
+def _texts(classes: pd.Index) -> list[str]:
+    texts = [label_text(label) for label in classes]
+    return texts if len(set(texts)) == len(texts) else [repr(label) for label in classes]  # 1 beside "1"
 
 
 def _shares(codes: Places, codes_syn: Places, n_classes: int) -> Floats:

@@ -1,10 +1,10 @@
-"""Samples to judge: those given, or drawn from a generator class by class."""
+"""Samples to judge, given or drawn from a generator, and facts about the generator."""
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -15,15 +15,19 @@ import pandas as pd
 from ganaug.encoding.containers import concatenate, n_rows
 from ganaug.estimators.saving import read
 from ganaug.estimators.traces import traces
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.filtering.rows import check_rules
+from ganaug.metrics.diagnosis import Made
 from ganaug.summaries import label_text
 from ganaug.utils.seeding import child_seed
 
-__all__ = ["Drawn", "draw"]
+__all__ = ["Drawn", "curation_rows", "draw", "generator_facts", "histories", "how_made"]
 
-# As many synthetic samples of a class as it has real ones, but at least so many, and so many of all classes.
+# Samples drawn of a class at least, and of all classes at most.
 LEAST_OF_CLASS = 200
 MOST = {"table": 4000, "image": 1500, "series": 2000}
+MOST_STEPS = 200
+_SHOWN = ("n_steps_", "stop_reason_", "best_step_", "quality_")
 
 
 @dataclass
@@ -34,13 +38,13 @@ class Drawn:
     ----------
     X, y : container, labels or None
     generator : object or None
-        What made them.
+        The generator that made them.
     curation : dict
         Label to counts of candidates.
     note : str
-        Why classes are not compared; empty where they are, or where there are none.
+        Why classes are not compared; empty if they are, or if there are none.
     traces : dict
-        What the generator, or the file that it was read from, gives away of single training samples.
+        What the generator, or the file it was read from, gives away about single training samples.
     """
 
     X: Any
@@ -52,7 +56,7 @@ class Drawn:
 
 
 def draw(source: Any, y: Any, kind: str, n_samples: Any, seed: int) -> Drawn:
-    """Take the samples given, or draw them.
+    """Return the samples given, or draw them from a generator.
 
     Parameters
     ----------
@@ -66,11 +70,11 @@ def draw(source: Any, y: Any, kind: str, n_samples: Any, seed: int) -> Drawn:
     Raises
     ------
     InvalidTypeError, InvalidParameterError, InvalidDataError
-        For what is neither, for a wrong number, or for a generator that returns something else.
+        If ``source`` is none of these, a number is wrong, or the generator returns something else.
     """
     given_away: dict[str, Any] = {}
     if isinstance(source, (str, os.PathLike)):
-        given_away, source = traces(source), read(source)[0]  # it tells of traces itself, so that load need not
+        given_away, source = traces(source), read(source)[0]  # read, unlike load, does not warn of traces
     if isinstance(source, type):
         raise InvalidTypeError(f"{source.__name__} is a class; give a fitted generator, samples or (X_syn, y_syn)")
     if isinstance(source, tuple) and len(source) == 2:
@@ -130,7 +134,7 @@ def _drawn(generator: Any, y: Any, n_samples: Any, most: int, seed: int) -> Draw
 
 
 def _labels(generator: Any, counts: Any) -> list[Any]:
-    """Labels that can be sampled, in the order of `classes_`."""
+    """Labels that the generator can sample, in the order of `classes_`."""
     if hasattr(generator, "generators_"):
         return list(generator.generators_)
     conditions: Any = getattr(generator, "conditions_", None)
@@ -144,7 +148,7 @@ def _labels(generator: Any, counts: Any) -> list[Any]:
 
 
 def _planned(labels: list[Any], counts: Any, total: int | None, most: int) -> dict[Any, int]:
-    """How many of each label: in proportion to the real ones, if a total is asked for."""
+    """Number of samples of each label, in proportion to the real ones if a total is given."""
     sizes = np.array([int(counts.get(label, 0)) for label in labels], float)
     if not sizes.sum():
         raise InvalidDataError(f"the generator makes classes {labels[:5]!r}, of which y has none")
@@ -166,3 +170,106 @@ def _pair(made: Any) -> tuple[Any, Any]:
 
 def _curation(generator: Any) -> dict[str, dict[str, int | None]]:
     return {label_text(label): dict(row) for label, row in getattr(generator, "curation_", {}).items()}
+
+
+# ------------------------------------------------------------------------------------------ the generator
+
+
+def _parts(generator: Any) -> Iterator[tuple[str, Any]]:
+    """Title and generator of each training: one, or one per class."""
+    if not hasattr(generator, "generators_"):
+        yield "", generator
+        return
+    of: dict[int, tuple[list[str], Any]] = {}
+    for label, one in generator.generators_.items():
+        of.setdefault(id(one), ([], one))[0].append(label_text(label))
+    for labels, one in of.values():
+        yield (f"class {labels[0]}" if len(labels) == 1 else f"{len(labels)} classes"), one
+
+
+def how_made(generator: Any, curation: Mapping[str, Mapping[str, int | None]]) -> Made:
+    """What advice depends on: the curation rules in use, the number of steps and why the training ended."""
+    if generator is None:
+        return Made()
+    parts = [one for _, one in _parts(generator)]
+    steps = [int(one.n_steps_) for one in parts if hasattr(one, "n_steps_")]
+    reasons = [str(one.stop_reason_) for one in parts if hasattr(one, "stop_reason_")]
+    reason = next((reason for reason in reasons if reason != "max_steps"), "max_steps" if reasons else "")
+    return Made(_rules([generator, *parts]), curation, min(steps, default=None), reason)
+
+
+def _rules(generators: list[Any]) -> tuple[str, ...] | None:
+    """Names of the curation rules of the first generator that has the parameter."""
+    for one in generators:
+        curate = getattr(one, "curate", None)
+        if curate is None:
+            continue
+        try:
+            return tuple(check_rules(curate))
+        except GanaugError:  # the parameter of a foreign generator
+            return (str(curate),)
+    return None
+
+
+def generator_facts(generator: Any) -> dict[str, Any]:
+    """Name of the generator, its parameters that differ from the defaults, and how each training ended."""
+    if generator is None:
+        return {}
+    trainings = []
+    for title, one in _parts(generator):
+        facts = {name.rstrip("_"): _plain(getattr(one, name)) for name in _SHOWN if hasattr(one, name)}
+        trainings.append({"title": title, "name": type(one).__name__, **facts})
+    return {"name": type(generator).__name__, "parameters": _changed(generator), "trainings": trainings}
+
+
+def _changed(generator: Any) -> dict[str, str]:
+    if not hasattr(generator, "get_params"):
+        return {}
+    given = generator.get_params(deep=False)
+    try:
+        usual = type(generator)().get_params(deep=False)
+    except TypeError:  # it has parameters without defaults
+        usual = {}
+    return {name: _short(value) for name, value in given.items() if name not in usual or _differs(value, usual[name])}
+
+
+def _differs(value: Any, usual: Any) -> bool:
+    return type(value) is not type(usual) or repr(value) != repr(usual)
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+def histories(generator: Any) -> list[dict[str, Any]]:
+    """History of each training: "title", "step" and "curves" (name to numbers), at most 200 steps."""
+    found = []
+    for title, one in _parts(generator):
+        history = getattr(one, "history_", None)
+        if history is None or len(history) < 2:
+            continue
+        thin = history.iloc[:: -(-len(history) // MOST_STEPS)]
+        curves = {
+            str(name): [_plain(v) for v in thin[name]]
+            for name in thin.columns
+            if name != "step" and thin[name].dtype.kind in "fiu" and thin[name].notna().any()
+        }
+        steps = thin["step"].tolist() if "step" in thin else thin.index.tolist()
+        found.append({"title": title, "step": [int(step) for step in steps], "curves": curves})
+    return found
+
+
+def curation_rows(curation: Mapping[str, Mapping[str, int | None]]) -> list[dict[str, Any]]:
+    """One row per label: candidates drawn, kept, and refused by each rule; None if a rule was not applied."""
+    return [
+        {"class": label, **{name: None if n is None else int(n) for name, n in row.items()}}
+        for label, row in curation.items()
+    ]
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, float):
+        return float(f"{value:.5g}") if np.isfinite(value) else None
+    return value if isinstance(value, (int, str, type(None))) else str(value)

@@ -1,4 +1,4 @@
-"""The report in words: one paragraph, and how far its figures can be trusted."""
+"""The words of a report: summary, advice on small classes, how far to trust the figures, help for measures."""
 
 from __future__ import annotations
 
@@ -8,17 +8,35 @@ from typing import Any
 from ganaug.metrics import Finding
 
 __all__ = [
-    "HELP", "NAMES", "TOO_FEW", "advice_for_class", "key_figures", "name_list", "small_classes", "summary", "trust",
+    "HELP", "LIGHT_WORDS", "NAMES", "TOO_FEW", "TRAINED_ON", "advice_for_class", "key_figures", "name_list",
+    "small_classes", "summary", "trust",
 ]  # fmt: skip
 
 # What the samples are called.
 NAMES = {"table": "rows", "image": "images", "series": "series"}
-# Below so many real samples nothing can be said of a class; below the second, little.
+LIGHT_WORDS = {
+    "good": "Good",
+    "warn": "Look closer",
+    "bad": "Problem",
+    "unsure": "Too few to say",
+    "none": "Not measured",
+}
+# What a classifier was trained on, by the names of `ganaug.metrics.utility.treatments`.
+TRAINED_ON = {
+    "real": "real ones, without any treatment",
+    "class weights": "real ones, with class weights",
+    "threshold": "real ones, with a threshold at the class share",
+    "SMOTE": "real ones and SMOTE",
+    "real and synthetic": "real and synthetic ones",
+    "real and synthetic, class weights": "real and synthetic ones, with class weights",
+    "synthetic alone": "synthetic ones alone, with class weights",
+}
+# Numbers of real samples below which nothing, little, or less than usual can be said about a class.
 TOO_FEW, FEW, ENOUGH = 12, 50, 100
 MOST_NAMED = 5
 
 _OPENINGS = {
-    "good": "look good: no test found anything wrong with them",
+    "good": "look good: no test found a problem with them",
     "collapse": "have collapsed: a few samples are repeated over and over, and most real ones have no counterpart",
     "untrained": "do not look like the real ones in any way, as those of an untrained generator",
     "copying": "copy the training {things}: most of them are training {things} with a little noise",
@@ -38,7 +56,7 @@ _MILD = {
     "marginals": "are close to the real ones, but some single columns are off",
     "unlike": "are usable with care: many are unlike any real one",
 }
-# Not verdicts, but enough not to call the samples good without more.
+# Topics that are no verdict but are named in the headline of otherwise good samples.
 DOUBTS = ("told apart", "missing", "membership", "class skew")
 _WORRIES = "look good on the whole, but {what}"
 _FAULTS = "are not good in every class: {what}"
@@ -49,12 +67,12 @@ _UTILITY = {
     "less": "A classifier learns less from them than from the real {things}.",
     "copies": "Whether a classifier gains from them cannot be told, because they copy what it was tested on.",
     "bad": "Adding them to the training data makes a classifier worse.",
+    "harm": "Adding them to the training data makes a classifier slightly worse.",
     "none": "Whether they help a classifier was not measured: {why_not}.",
     "unsure": "There were too few {things} to test on to tell whether a classifier gains from them.",
 }
 _SEEN = (
-    "It was tested on {things} that the generator had seen; held-out ones (X_holdout, --holdout) would tell more "
-    "surely."
+    "That was tested on {things} that the generator had seen; with others (X_holdout, --holdout) it was not measured."
 )
 _PRIVACY = {
     "good": "No sign was found that they give training {things} away.",
@@ -75,12 +93,23 @@ def summary(
     classes: Sequence[Mapping[str, Any]],
     why_not: str = "",
 ) -> str:
-    """One paragraph for somebody who never trained a GAN.
+    """One paragraph for readers who never trained a GAN.
 
-    ``findings`` are the report's, the verdict first; ``why_not`` is why utility was not measured.
+    Parameters
+    ----------
+    kind : {"table", "image", "series"}
+    n_synthetic : int
+    findings : sequence of Finding
+        Of the whole report, the verdict first.
+    lights : mapping
+        Family of measures to its light.
+    classes : sequence of mappings
+        With "label" and "n_real".
+    why_not : str
+        Why utility was not measured, if it was not.
     """
     things, first = NAMES[kind], findings[0]
-    if first.label:  # what holds of the whole comes before what holds of one class
+    if first.label:  # all samples come before a single class
         first = next((f for f in findings if not f.label and f.severity == first.severity), first)
     topics = {f.topic for f in findings if not f.label}
     openings = _OPENINGS | ({"dependence": _TOGETHER} if "marginals" in topics else {})
@@ -90,7 +119,7 @@ def summary(
         first, opening = doubts[0], None
     if opening is None or first.label:
         opening = _FAULTS if first.label and first.severity == "bad" else _WORRIES
-    what = first.text[:1].lower() + first.text[1:].rstrip(".")
+    what = first.text[:1].lower() + first.text[1:].split(". ")[0].rstrip(".")
     sentences = [f"The {n_synthetic:,} synthetic {things} {opening.format(things=things, what=what)}."]
     others = {f.topic for f in findings if f.severity == "bad" and not f.label} - {first.topic}
     sentences += [f"They also {text.format(things=things)}." for topic, text in openings.items() if topic in others]
@@ -98,7 +127,7 @@ def summary(
         sentences.append(_PRIVACY[lights["privacy"]].format(things=things))
     traces = next((f.severity for f in findings if f.topic == "traces"), "good")
     sentences += [_TRACES[traces].format(things=things)] if traces in _TRACES else []
-    if first.topic != "utility":  # else it is said already
+    if first.topic != "utility":  # otherwise the first sentence says it
         sentences.append(_utility(findings, lights["utility"], things, why_not))
     small = sorted((c for c in classes if c["n_real"] < FEW), key=lambda c: c["n_real"])
     if small:
@@ -113,7 +142,7 @@ def summary(
 
 
 def _utility(findings: Sequence[Finding], light: str, things: str, why_not: str) -> str:
-    """What the finding about utility says, in one sentence or two."""
+    """The finding about utility in one or two sentences."""
     found = next((f for f in findings if f.topic == "utility"), None)
     if found is None:
         key = "none" if light == "none" else "unsure" if light != "bad" else "bad"
@@ -122,13 +151,19 @@ def _utility(findings: Sequence[Finding], light: str, things: str, why_not: str)
     of_good = next((key for key, words in _SAID.items() if words in found.text), "same")
     key = "bad" if found.severity == "bad" else of_good
     said = [_UTILITY[key].format(things=things)]
-    if "was trained on" in found.text:
+    if "that the generator" in found.text and key != "copies":
         said.append(_SEEN.format(things=things))
     return " ".join(said)
 
 
-# Words of the findings about utility.
-_SAID = {"enough": "nothing to gain", "copies": "cannot be told", "less": "learns less", "good": "helps this"}
+# Words by which a finding about utility is recognised.
+_SAID = {
+    "harm": "harms this",
+    "enough": "nothing to gain",
+    "copies": "cannot be told",
+    "less": "learns less",
+    "good": "helps this",
+}
 
 
 _ADVICE = {
@@ -145,7 +180,7 @@ _ADVICE = {
 
 
 def advice_for_class(kind: str, label: str, n_real: int) -> str:
-    """How far the figures of a class can be trusted, and what to do; empty if there are samples enough."""
+    """How far to trust the figures of a class, and what to do; empty if it has enough samples."""
     things = NAMES[kind]
     has = f"Class `{label}` has {n_real} {things}"
     if n_real < FEW:
@@ -154,7 +189,7 @@ def advice_for_class(kind: str, label: str, n_real: int) -> str:
 
 
 def small_classes(kind: str, classes: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """Findings on the classes that have few real samples: one on those with far too few, one on the others."""
+    """Findings about classes with few real samples: one for those with far too few, one for the others."""
     found = []
     for size, advice in _ADVICE.items():
         group = sorted(
@@ -175,13 +210,13 @@ def _size(n_real: int) -> str:
 
 
 def name_list(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """The first names and the number of the others."""
     shown = ", ".join(f"`{name}`" for name in names[:MOST_NAMED])
     return shown + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
 def trust(kind: str, data: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]], why_not: str = "") -> list[str]:
-    """What a reader must know to believe the figures as far as they go, and no further."""
+    """What limits the trust that figures deserve, as sentences."""
     things = NAMES[kind]
     said = [
         "Each figure has an interval that holds 95% of what other draws of as many samples would have given, and a "
@@ -228,7 +263,7 @@ def _tried(results: Mapping[str, Mapping[str, Any]], things: str, why_not: str) 
 
 
 def key_figures(results: Mapping[str, Mapping[str, Any]], kind: str) -> list[dict[str, str]]:
-    """Some figures for the overview, each with its words and, where known, what real samples get."""
+    """Figures for the overview, with words and, where known, the value of real samples."""
     things = NAMES[kind]
     shown: list[dict[str, str]] = []
     for name, (what, form) in _FIGURES.items():
@@ -261,7 +296,7 @@ _FIGURES = {
 }
 _WITH_FLOOR = ("precision", "coverage", "near_copies")
 
-# Each measure in a sentence.
+# One sentence about each measure.
 HELP = {
     "ks_distance": "Largest gap between the cumulative shares of a column of numbers, on average over columns. 0 is "
     "equal.",

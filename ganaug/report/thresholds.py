@@ -1,4 +1,4 @@
-"""Traffic lights: what the findings come to for each family and column, and the thresholds in words."""
+"""Traffic lights of families of measures and of columns, and their thresholds in words."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ganaug.metrics.registry import FAMILIES
 
 __all__ = ["LIGHTS", "QUESTIONS", "column_light", "column_lights", "severity_of", "thresholds", "traffic_lights"]
 
-# The best first; "unsure": too few rows to say, "none": not measured.
+# From best to worst; "unsure" means too few rows to judge, "none" not measured.
 LIGHTS = ("none", "good", "unsure", "warn", "bad")
 
 QUESTIONS = {
     "fidelity": "Do they look like real ones?",
     "diversity": "Are all kinds of real ones among them?",
     "privacy": "Are they free of copies of real ones?",
-    "utility": "Does a classifier learn from them?",
+    "utility": "Is a classifier as good with them?",
 }
 
 
 def traffic_lights(results: Mapping[str, Mapping[str, Any]], findings: Sequence[Finding]) -> dict[str, str]:
-    """Family to one of `LIGHTS`.
+    """Family of measures to one of `LIGHTS`.
 
-    The worst finding about a family; green without any; "unsure" if none of its measures has rows enough; "none"
-    if none was taken.
+    The severity of the worst finding about the family. Without one: "good", or "unsure" if none of its measures has
+    enough rows, or "none" if none was measured.
     """
     lights = {}
     for family in FAMILIES:
@@ -43,12 +43,12 @@ def traffic_lights(results: Mapping[str, Mapping[str, Any]], findings: Sequence[
 
 
 def severity_of(findings: Sequence[Finding]) -> Severity:
-    """Of the whole report: that of its worst finding."""
+    """Severity of the worst finding."""
     return worst([finding.severity for finding in findings])
 
 
 def column_light(distance: float | None, floor: float | None, chance: float | None = None) -> str:
-    """Of one column's distance, beside the floor of that column and what chance hardly exceeds in it."""
+    """Light of one column, from its distance, its floor and the distance that chance rarely exceeds."""
     if distance is None:
         return "none"
     if chance is not None and distance <= chance:
@@ -58,7 +58,7 @@ def column_light(distance: float | None, floor: float | None, chance: float | No
 
 
 def column_lights(results: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Column to its light: the worse of its values and of how many are missing, by the thresholds of the findings."""
+    """Column name to its light: the worse of its distance and its share of missing values."""
     lights: dict[str, list[Severity]] = {}
     for limit, metrics in (("column", COLUMN_METRICS), ("missing", ("missing_rate_difference",))):
         for name, over in columns_over(results, metrics).items():
@@ -74,7 +74,7 @@ _TRACES: dict[Severity, str] = {
 
 
 def thresholds() -> dict[str, dict[Severity, list[str]]]:
-    """Family to what turns its light amber ("warn") and red ("bad"), each in words, by the thresholds of `diagnose`."""
+    """Family to the conditions that turn its light to "warn" and "bad", in words."""
     said: dict[str, dict[Severity, list[str]]] = {}
     for family in FAMILIES:
         limits = [LIMITS[name] for name in JUDGED_BY[family]]

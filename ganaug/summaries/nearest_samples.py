@@ -1,7 +1,10 @@
-"""Synthetic samples, each beside the real one that is nearest to it."""
+"""Synthetic samples beside their nearest real samples, as text, PNG or lines."""
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,17 +16,19 @@ from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.metrics.features import n_rows, take_rows
 from ganaug.metrics.nearest import nearest
 from ganaug.metrics.privacy import NEAR
-from ganaug.summaries.columns import number_text
-from ganaug.summaries.pixels import as_pixels, png_uri
+from ganaug.summaries.column_charts import number_text
 from ganaug.summaries.sides import Places, Sides
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 
-__all__ = ["neighbours", "series_lines"]
+__all__ = ["as_pixels", "neighbours", "png_uri", "series_lines"]
 
+Pixels = npt.NDArray[np.uint8]
 MOST_SAMPLES, MOST_COLUMNS = 24, 60
 MOST_POINTS, MOST_CHANNELS = 120, 3
 MOST_TEXT = 40
+# Pixels of a side of a thumbnail at most.
+MOST_PIXELS = 96
 
 
 @isolated
@@ -84,10 +89,10 @@ def _chosen(sides: Sides, copies: Sequence[int], n_samples: int, rng: np.random.
 
 
 def _nearest(sides: Sides, places: Places) -> tuple[Places, list[float | None]]:
-    """Places of the nearest real samples, and how near: relative to how far these are from their own nearest others."""
+    """Positions of the nearest real samples, and distances relative to those of their own nearest neighbours."""
     features = sides.real.features
     distances, found = nearest(sides.synthetic.features[places], features, 1)
-    own, _ = nearest(features[found[:, 0]], features, 2)  # each is its own nearest, or has an equal
+    own, _ = nearest(features[found[:, 0]], features, 2)  # the nearest is the sample itself
     others = own[:, -1] if own.shape[1] > 1 else np.zeros(len(places))
     ratios = zip(distances[:, 0].tolist(), others.tolist(), strict=True)
     return found[:, 0], [distance / other if other > 0 else None for distance, other in ratios]
@@ -127,6 +132,63 @@ def series_lines(X: Any) -> list[list[list[float]]]:
     array: npt.NDArray[Any] = np.asarray(X.detach().cpu() if hasattr(X, "detach") else X)
     step = -(-array.shape[-1] // MOST_POINTS)
     return [[[float(f"{v:.4g}") for v in channel[::step]] for channel in one[:MOST_CHANNELS]] for one in array]
+
+
+def as_pixels(images: Any, reference: Any = None, most: int = MOST_PIXELS) -> Pixels:
+    """Images (n, H, W), (n, H, W, C), (n, C, H, W) or volumes as (n, H, W, 3) of 8 bits.
+
+    Parameters
+    ----------
+    images : array
+        8-bit values stay; of others the range of ``reference`` becomes 0 to 255.
+    reference : array, optional
+        The images themselves by default.
+    most : int, default=96
+        Pixels of a side at most.
+    """
+    images = _array(images)
+    low, high = 0.0, 255.0
+    if images.dtype != np.uint8:
+        from_ = images if reference is None else _array(reference)
+        low, high = (float(q) for q in np.quantile(from_, [0.0, 1.0])) if from_.size else (0.0, 1.0)
+        high = high if high > low else low + 1.0
+    images = _channels_last(images)
+    for axis in (1, 2):
+        step = -(-images.shape[axis] // most)
+        images = images[:, ::step] if axis == 1 else images[:, :, ::step]
+    scaled = np.clip(np.rint((images.astype(np.float64) - low) / (high - low) * 255), 0, 255).astype(np.uint8)
+    return scaled[..., :3] if scaled.shape[-1] >= 3 else np.repeat(scaled[..., :1], 3, axis=-1)
+
+
+def _array(images: Any) -> npt.NDArray[Any]:
+    return np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
+
+
+def _channels_last(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if images.ndim == 5:  # a volume's middle slice, (n, C, D, H, W)
+        images = images[:, :, images.shape[2] // 2]
+    if images.ndim == 3:
+        return images[..., None]
+    return images if images.shape[-1] in (1, 3, 4) else images.transpose(0, 2, 3, 1)
+
+
+def png_uri(pixels: Pixels) -> str:
+    """One image (H, W, 3) as a data: address that any browser shows.
+
+    PNG is a header, zlib-compressed lines, each after a filter byte 0, and an end; see its specification, ISO 15948.
+    """
+    height, width, _ = pixels.shape
+    lines = np.zeros((height, 1 + 3 * width), np.uint8)
+    lines[:, 1:] = pixels.reshape(height, -1)
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
+        (b"IEND", b""),
+    )
+    made = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+    )
+    return "data:image/png;base64," + base64.b64encode(made).decode("ascii")
 
 
 _SHOWN: dict[str, Callable[[Sides, Any, Places], list[Any]]] = {"table": _cells, "image": _images, "series": _lines}

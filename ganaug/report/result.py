@@ -1,4 +1,4 @@
-"""The report as an object: a dict, and ways to look at it."""
+"""`QualityReport`: a dict, and ways to show it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganaug.metrics import Finding
 from ganaug.metrics.limits import Judged
-from ganaug.report.lights import QUESTIONS
+from ganaug.report.thresholds import QUESTIONS
 from ganaug.utils.files import check_path, write_whole
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _VALUES = (
 
 
 class QualityReport:
-    """What `quality_report` found. Printed, it says so in words; in a notebook it is a page.
+    """Result of `quality_report`. Printing it gives a summary in words, a notebook shows the page.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class QualityReport:
         "fidelity", "diversity", "privacy" and "utility" to "good", "warn", "bad", "unsure" (too few rows) or "none"
         (not measured).
     findings : list of Finding
-        What was found, the verdict first, each with what to do about it.
+        What was found and what to do about it, the verdict first.
 
     Examples
     --------
@@ -66,14 +66,14 @@ class QualityReport:
 
     @property
     def findings(self) -> list[Finding]:
-        """What was found, the verdict first."""
+        """What was found and what to do about it, the verdict first."""
         return [
             Finding(**{**one, "judged": tuple(Judged(**j) for j in one["judged"]), "columns": tuple(one["columns"])})
             for one in self._content["findings"]
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as dicts, lists, text, numbers and None: what `json.dumps` takes.
+        """Everything, in types that `json.dumps` takes.
 
         Returns
         -------
@@ -81,18 +81,18 @@ class QualityReport:
             "title", "kind", "verdict" (the first finding's topic), "severity" (the worst finding's), "summary",
             "figures" (those of the overview), "lights", "findings", "trust" (text), "data" (counts and classes),
             "metrics", "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories",
-            "curation", "generator", "traces" (what the generator gives away of single training samples), "broken_rules"
-            and "hides_real". A copy.
+            "curation", "generator", "traces" (what the generator gives away about single training samples), "rules"
+            (those of the table, with the shares of real and synthetic rows that break each) and "hides_real". A copy.
         """
         return copy.deepcopy(self._content)
 
     def to_frame(self) -> pd.DataFrame:
-        """The figures as a table.
+        """All figures as a table.
 
         Returns
         -------
         DataFrame
-            One row for each metric over all samples (no class) and one for each class: "metric", "class", "value",
+            One row per metric for all samples (no class) and for each class: "metric", "class", "value",
             "low", "high" (95%), "floor" (real against real), "direction", "family", "n_real", "n_synthetic",
             "enough", "note".
         """
@@ -107,12 +107,12 @@ class QualityReport:
         return frame.assign(**{name: frame[name].astype(float) for name in numbers})
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Write the report as one page that needs nothing else, and no network.
+        """Make the report one HTML page without external files, and write it if a path is given.
 
         Parameters
         ----------
         path : str or path-like, optional
-            The file; written whole or not at all. None writes nothing.
+            The file. An error leaves an existing file as it was. None writes nothing.
 
         Returns
         -------
@@ -126,8 +126,8 @@ class QualityReport:
 
         Notes
         -----
-        The page shows real samples beside synthetic ones. Do not pass it on where real ones must stay private, or make
-        the report with ``hide_real=True``.
+        The page shows real samples beside synthetic ones. Do not share it if they are private, or make the report with
+        ``hide_real=True``.
         """
         from ganaug.report.page import page
 
@@ -158,7 +158,7 @@ class QualityReport:
         return overview(self._content, ax)
 
     def _repr_html_(self) -> str:
-        # A document of its own: neither side's styles and scripts reach the other.
+        # an iframe keeps the styles and scripts of page and notebook apart
         return (
             f'<iframe title="{html.escape(self._content["title"])}" sandbox="allow-scripts allow-modals" '
             'style="width:100%;height:720px;border:0;border-radius:8px" '

@@ -1,4 +1,4 @@
-"""From samples to the dict that every view of a report draws."""
+"""`quality_report`: from samples to the dict that all views of a report show."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from ganaug import __version__
 from ganaug.callbacks import say, wants_progress
 from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import InvalidParameterError
-from ganaug.metrics import Finding, diagnose, evaluate
-from ganaug.metrics.diagnosis import VERDICTS, class_findings, columns_over, trace_findings
+from ganaug.metrics import Finding, diagnose
+from ganaug.metrics.diagnosis import SEVERITIES, VERDICTS, class_findings, columns_over, trace_findings
+from ganaug.metrics.evaluation import measure
 from ganaug.metrics.features import kind_of, n_rows
+from ganaug.metrics.reading import read_samples
 from ganaug.metrics.registry import METRICS
-from ganaug.report import words
-from ganaug.report.lights import QUESTIONS, column_lights, severity_of, thresholds, traffic_lights
-from ganaug.report.quality import QualityReport
-from ganaug.report.sampling import Drawn, draw
-from ganaug.report.training import curation_rows, generator_facts, histories, how_made
-from ganaug.report.trial import tried_utility
+from ganaug.report import wording
+from ganaug.report.inputs import Drawn, curation_rows, draw, generator_facts, histories, how_made
+from ganaug.report.result import QualityReport
+from ganaug.report.rule_counts import AUTO, RuleCount, count_rules, given_counts
+from ganaug.report.thresholds import QUESTIONS, column_lights, severity_of, thresholds, traffic_lights
+from ganaug.report.trial import with_utility
 from ganaug.summaries import (
     Sides,
     column_summaries,
@@ -32,7 +34,7 @@ from ganaug.summaries import (
     label_text,
     neighbours,
     pair_summaries,
-    read_sides,
+    sides_of,
 )
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import root_seed
@@ -40,9 +42,9 @@ from ganaug.utils.seeding import root_seed
 __all__ = ["quality_report"]
 
 FORMAT = 1
-# Rows of each side that a metric takes, and draws for an interval: a minute is what a look may cost.
+# Rows of each sample per metric, and resamples for intervals: a report should take less than a minute.
 MAX_ROWS, RESAMPLES = 2500, 60
-# Of more columns the worst are shown; all distances are in the metrics.
+# Columns shown at most, the worst first; the metrics hold the distances of all.
 MOST_COLUMNS = 300
 MOST_COPIES = 200
 WORST_OF_CLASS = 6
@@ -61,53 +63,58 @@ def quality_report(
     random_state: int | np.random.RandomState | np.random.Generator | None = 0,
     title: str | None = None,
     hide_real: bool = False,
+    rules: Any = AUTO,
     broken_rules: Sequence[tuple[str, float, float]] | None = None,
     verbose: bool | str = "auto",
 ) -> QualityReport:
-    """Say whether synthetic samples are good, whether they copy real ones, whether they help, and what to do.
+    """Report whether synthetic samples are good, copy real ones or help a classifier, and what to do about it.
 
     Parameters
     ----------
     generator_or_samples : fitted generator, path of a model file, samples, or (samples, labels)
         A `TabularGAN`, `ImageGAN`, `SeriesGAN`, `GANOversampler` or anything with ``sample(n, label=...,
         random_state=...) -> (X, y)``; the path of what one saved; or what one made: ``X_syn``, or the pair
-        ``(X_syn, y_syn)``. Of a generator the privacy light also says what the file, or else a pickle or a copy of the
-        object, gives away of single training samples.
+        ``(X_syn, y_syn)``. For a generator, privacy includes what its file, pickle or copy gives away about single
+        training samples.
     X : table, images or series of n rows
         The real samples that the generator was trained on. Not changed.
     y : array-like of shape (n,), optional
-        Their classes. The report then speaks of each class.
+        Their classes. Each class then has a section of its own.
     X_holdout : the same of u rows, optional
-        Real samples that the generator did not see: needed to tell whether an attacker can tell who was in the training
-        data, and best to tell whether a classifier gains. Without them, part of ``X`` is tested on: with samples of a
-        second `TabularGAN`, trained on the other part, where rows and steps are few, else with those given.
+        Real samples that the generator did not see. An attack on membership needs them, and they are the best test of
+        whether a classifier gains. Without them the classifier is tested on part of ``X``: with samples of a second
+        generator that is fitted to the other part, if that takes seconds, else with the samples given.
     y_holdout : array-like of shape (u,), optional
     n_samples : int or dict of label to int, optional
-        How many to draw from a generator, in all or of each class. By default as many as there are real ones, at most
-        4,000 rows, 2,000 series or 1,500 images, and some 200 of each class at least.
+        How many to draw from a generator, in total or of each class. By default as many as there are real ones, but
+        at most 4,000 rows, 2,000 series or 1,500 images in total, and about 200 of each class at least.
     random_state : int, RandomState, Generator or None, default=0
         The same integer gives the same report.
     title : str, optional
-        Stands on top.
+        The heading of the report.
     hide_real : bool, default=False
-        Whether no single real sample is shown: no nearest real ones, no real points on maps, no near copies. Counts,
-        shares and quantiles of them remain.
+        Leave out everything that shows a single real sample: nearest real samples, real points on maps, near copies.
+        Counts, shares and quantiles remain.
+    rules : "auto", None, Rules or list of rules, default="auto"
+        The rules of a table to count violations of: "auto" takes the generator's (``rules_``) or else those that
+        `find_rules` finds in ``X``; None counts none.
     broken_rules : sequence of (str, float, float), optional
-        Rules that the real rows keep, in words, each with the shares of real and of synthetic rows that break it.
+        Further rules that you counted yourself: in words, with the shares of real and of synthetic rows that break
+        each.
     verbose : bool or "auto", default="auto"
-        Says what is being done on standard error; "auto" on a terminal and in notebooks.
+        Whether to print progress on standard error; "auto" prints on a terminal and in notebooks.
 
     Returns
     -------
     QualityReport
-        `str` of it are words; `to_dict`, `to_frame`, `to_html` and `plot` are the rest.
+        Print it for a summary in words; `to_html`, `to_dict`, `to_frame` and `plot` show more.
 
     Raises
     ------
     InvalidParameterError, InvalidDataError, InvalidTypeError
-        Where the samples do not fit the real ones, or are none.
+        If the samples do not match the real ones, or there are none.
     ModelFileError, ModelPathNotFoundError
-        Where a path holds no model.
+        If the path holds no model.
 
     Notes
     -----
@@ -130,46 +137,40 @@ def quality_report(
     """
     if title is not None and not isinstance(title, str):
         raise InvalidParameterError(f"title={title!r} is no text")
-    broken = _checked_rules(broken_rules)
+    counts = given_counts(broken_rules)
     tell = say if wants_progress(verbose) else _silent
     X, y = _resolved(X, y)
     X_holdout, y_holdout = _resolved(X_holdout, y_holdout)
     seed = root_seed(random_state)
     drawn = draw(generator_or_samples, y, kind_of(X), n_samples, seed)
-    tell(f"quality_report: comparing {n_rows(drawn.X):,} synthetic {words.NAMES[kind_of(X)]} with {n_rows(X):,} real")
+    tell(f"quality_report: comparing {n_rows(drawn.X):,} synthetic {wording.NAMES[kind_of(X)]} with {n_rows(X):,} real")
     labels = (y, drawn.y) if drawn.y is not None and y is not None else (None, None)
-    holdout_labels = y_holdout if labels[0] is not None else None
-    results = evaluate(
-        X,
-        drawn.X,
-        labels[0],
-        labels[1],
-        X_holdout,
-        holdout_labels,
-        random_state=seed,
-        max_rows=MAX_ROWS,
-        n_resamples=RESAMPLES,
-    )
-    why_not = ""
-    if "augmentation_gain" not in results:
-        tell("quality_report: trying whether a classifier gains")
-        tried, why_not = tried_utility(X, labels, drawn, seed, RESAMPLES)
-        results |= tried
+    given = {"real": y, "synthetic": drawn.y, "holdout": y_holdout if X_holdout is not None else None}
+    if labels[0] is None:
+        given = dict.fromkeys(given)
+    reading = read_samples({"real": X, "synthetic": drawn.X, "holdout": X_holdout}, given, seed=seed)
+    whole = reading.comparison(seed=seed, n_resamples=RESAMPLES, max_rows=MAX_ROWS)
+    results = measure(whole, max_rows=MAX_ROWS)
+    tell("quality_report: trying whether a classifier gains")
+    results, why_not = with_utility(results, whole, reading, (X, y), drawn)
+    if kind_of(X) == "table":
+        tell("quality_report: counting broken rules")
+        counts = [*counts, *count_rules(X, drawn.X, rules, drawn.generator, seed)]
     tell("quality_report: putting together what is shown")
     copies = _copies(results)[:MOST_COPIES]
     keep = [row["real"] for row in copies], [row["synthetic"] for row in copies]
-    sides = read_sides(X, labels[0], drawn.X, labels[1], seed=seed, keep=keep)
-    data = _counted((X, drawn.X, X_holdout), (labels[0], labels[1], holdout_labels))
-    content = _content(results, sides, drawn, data, seed, title, broken, why_not)
+    sides = sides_of(reading, X, drawn.X, seed=seed, keep=keep)
+    data = _counted((X, drawn.X, X_holdout), tuple(given.values()))
+    content = _content(results, sides, drawn, data, seed, title, counts, why_not)
     return QualityReport(_plain(without_real(content) if hide_real else content))
 
 
 def _silent(text: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def _resolved(X: Any, y: Any) -> tuple[Any, Any]:
-    """Arrays of what torch and torchvision call data sets; anything else as it is."""
+    """The arrays of a torch or torchvision dataset; anything else unchanged."""
     if X is None or hasattr(X, "shape") or isinstance(X, (list, tuple)):
         return X, y
     X, y, *_ = resolve_samples(X, y)
@@ -177,7 +178,7 @@ def _resolved(X: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _counted(samples: tuple[Any, Any, Any], labels: tuple[Any, Any, Any]) -> dict[str, Any]:
-    """Samples of each side (real, synthetic, held out), in all and of each class."""
+    """Numbers of real, synthetic and held-out samples, in total and of each class."""
     sides = ("n_real", "n_synthetic", "n_holdout")
     counts = dict(zip(sides, map(_counts, labels), strict=True))
     X = samples[0]
@@ -202,22 +203,8 @@ def _counts(labels: Any) -> dict[str, int]:
     return {label_text(label): int(n) for label, n in counts.items()}
 
 
-def _checked_rules(broken: Any) -> list[tuple[str, float, float]]:
-    found = []
-    for rule in () if broken is None else broken:
-        parts: Any = rule if isinstance(rule, (tuple, list)) and len(rule) == 3 else (None, None, None)
-        text, real, fake = parts
-        if not isinstance(text, str) or not all(isinstance(s, (int, float)) and 0 <= s <= 1 for s in (real, fake)):
-            raise InvalidParameterError(
-                f"broken_rules holds {rule!r}; give (rule in words, share of real rows that break it, share of "
-                "synthetic rows that do), shares from 0 to 1"
-            )
-        found.append((text, float(real), float(fake)))
-    return found
-
-
 def without_real(content: dict[str, Any]) -> dict[str, Any]:
-    """The same dict without any single real sample, and without samples that all but repeat one."""
+    """The same dict without real samples and without near copies of them."""
     samples = [{**s, "real": None} for s in content["neighbours"]["samples"] if not s["copy"]]
     points: dict[str, dict[str, Any]] = {"points": {"real": [[], []]}}
     return {
@@ -236,15 +223,17 @@ def _content(
     data: dict[str, Any],
     seed: int,
     title: str | None,
-    broken: Sequence[tuple[str, float, float]],
+    counts: Sequence[RuleCount],
     why_not: str,
 ) -> dict[str, Any]:
     made_by = how_made(drawn.generator, drawn.curation)
+    broken = [(count.rule, count.real, count.synthetic) for count in counts if count.broken]
     findings = _with_classes(sides.kind, diagnose(results, made_by, broken), data)
     of_classes = {label_text(k): found for k, found in class_findings(results, made_by).items()}
     of_samples, rules = traffic_lights(results, findings), thresholds()
     at = next((i for i, finding in enumerate(findings) if finding.topic not in VERDICTS), len(findings))
-    findings[at:at] = trace_findings(drawn.traces)
+    rest = [*trace_findings(drawn.traces), *findings[at:]]
+    findings[at:] = sorted(rest, key=lambda finding: SEVERITIES.index(finding.severity))
     lights = traffic_lights(results, findings)
     metrics = {
         name: {**entry, "by_class": {label_text(k): each for k, each in entry["by_class"].items()}, **_about(name)}
@@ -261,8 +250,8 @@ def _content(
         "kind": sides.kind,
         "verdict": findings[0].topic,
         "severity": severity_of(findings),
-        "summary": words.summary(sides.kind, data["n_synthetic"], findings, of_samples, made, why_not),
-        "figures": words.key_figures(results, sides.kind),
+        "summary": wording.summary(sides.kind, data["n_synthetic"], findings, of_samples, made, why_not),
+        "figures": wording.key_figures(results, sides.kind),
         "lights": {
             name: {
                 "light": light,
@@ -276,7 +265,7 @@ def _content(
         "findings": [asdict(finding) for finding in findings],
         "trust": [
             *([drawn.note] if drawn.note else []),
-            *words.trust(sides.kind, {**data, "classes": made}, results, why_not),
+            *wording.trust(sides.kind, {**data, "classes": made}, results, why_not),
         ],
         "data": data,
         "metrics": metrics,
@@ -299,19 +288,19 @@ def _content(
         "curation": curation_rows(drawn.curation),
         "generator": generator_facts(drawn.generator),
         "traces": drawn.traces,
-        "broken_rules": [{"rule": text, "real": real, "synthetic": fake} for text, real, fake in broken],
+        "rules": [asdict(count) for count in sorted(counts, key=lambda one: one.real - one.synthetic)],
         "hides_real": False,
     }
 
 
 def _title(kind: str, drawn: Drawn) -> str:
     made = f" of {type(drawn.generator).__name__}" if drawn.generator is not None else ""
-    return f"Synthetic {words.NAMES[kind]}{made} beside real ones"
+    return f"Synthetic {wording.NAMES[kind]}{made} beside real ones"
 
 
 def _with_classes(kind: str, findings: list[Finding], data: Mapping[str, Any]) -> list[Finding]:
-    """Small classes with what to do, in place of the list of them that `diagnose` gives."""
-    small = words.small_classes(kind, [c for c in data["classes"] if c["n_synthetic"]])
+    """Replace the list of small classes that `diagnose` gives by findings with advice."""
+    small = wording.small_classes(kind, [c for c in data["classes"] if c["n_synthetic"]])
     if small:
         findings = [f for f in findings if "cannot be judged on their own" not in f.text]
     last = max((i for i, f in enumerate(findings) if f.severity != "good" or i == 0), default=0)
@@ -325,30 +314,30 @@ def _about(name: str) -> dict[str, Any]:
         "source": metric.source,
         "range": list(metric.range),
         "rows_needed": metric.rows,
-        "help": words.HELP[name],
+        "help": wording.HELP[name],
     }
 
 
 def _class_section(
     counts: Mapping[str, Any], kind: str, metrics: Mapping[str, Any], findings: Sequence[Finding], utility: str
 ) -> dict[str, Any]:
-    """Of one class: what its own samples say, as far as there are enough."""
+    """The section of one class, judged by its own samples if there are enough."""
     label = counts["label"]
     own = _of_class(metrics, label)
     over, lights = columns_over(own), traffic_lights(own, findings)
-    if lights["utility"] == "good":  # which is judged of all classes together
+    if lights["utility"] == "good":  # utility is judged for all classes together
         lights["utility"] = utility
     return {
         **counts,
         "lights": lights,
         "findings": [asdict(finding) for finding in findings],
-        "advice": words.advice_for_class(kind, label, counts["n_real"]),
+        "advice": wording.advice_for_class(kind, label, counts["n_real"]),
         "worst_columns": sorted(over, key=lambda name: -over[name])[:WORST_OF_CLASS],
     }
 
 
 def _distances(entries: Mapping[str, Mapping[str, Any]], part: str = "columns") -> dict[str, float]:
-    """Column to its distance, or to the floor of that distance."""
+    """Column name to its distance, or to the floor of that distance."""
     details = [entries.get(metric, {}).get("details", {}) for metric in ("ks_distance", "total_variation")]
     return {name: value for one in details for name, value in one.get(part, {}).items()}
 
@@ -373,13 +362,13 @@ def _of_class(metrics: Mapping[str, Any], label: str) -> dict[str, Any]:
 
 
 def _copies(results: Results) -> list[dict[str, Any]]:
-    """Pairs of row numbers with their distances, the closest first."""
+    """Row numbers of near copies with their distances, the closest first."""
     found: list[dict[str, Any]] = results["near_copies"]["details"].get("rows", [])
     return found
 
 
 def _plain(value: Any) -> Any:
-    """The same in what JSON knows: finite numbers, text, lists, dicts, None."""
+    """The same in JSON types: finite numbers, text, lists, dicts, None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
