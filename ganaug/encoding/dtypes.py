@@ -67,6 +67,11 @@ class NumberFace:
         """Whether every value is a state of its own."""
         return self.inner.kind == "b"
 
+    @property
+    def limits(self) -> tuple[int, int] | None:
+        """The smallest and the largest count that can be written, of a face of counts that has such limits."""
+        return None
+
     def get_state(self) -> State:
         """Config and arrays."""
         return {"dtype": dtype_state(self.dtype)}, {}

@@ -166,11 +166,17 @@ class Column:
 
 
 def fit_column(
-    face: Face, plain: Plain, seed: int, number: int, keep_range: bool, whole: bool = False
+    face: Face,
+    plain: Plain,
+    seed: int,
+    number: int,
+    keep_range: bool,
+    whole: bool = False,
+    labels: Array | None = None,
 ) -> Column | None:
     """Fit one column; None if it has too many levels (unless ``whole``) and must wait for the others' encoding."""
     if face.family != "choice":
-        model: Any = NumberModel.fit(plain, face.inner, seed, number, keep_range, face.discrete)
+        model: Any = NumberModel.fit(plain, face.inner, seed, number, keep_range, face.discrete, labels)
         return Column(face, model)
     model = ChoiceModel.fit(plain, len(face.levels))
     return Column(face, model) if whole or model.n_states <= _MAX_STATES else None
@@ -214,7 +220,7 @@ def fit_columns(
     waiting: dict[int, Plain] = {}
     for j, face in enumerate(faces):
         plain = face.read(table.get(j))
-        columns.append(fit_column(face, plain, seed, j, keep_range, j in one_block))
+        columns.append(fit_column(face, plain, seed, j, keep_range, j in one_block, labels))
         if columns[j] is None:
             waiting[j] = plain
         reason = suspicion(face, plain) if whole is None else ""

@@ -130,7 +130,8 @@ class Rewriter:
         rng = numpy_generator(0, "rewritten")
         rows = np.sort(rng.choice(view.n_rows, min(view.n_rows, _TRIED_ROWS), replace=False))
         frame = self._rewritten(view.take(rows))
-        shuffled = pd.DataFrame({name: frame[name].take(rng.permutation(len(frame))).array for name in frame.columns})
+        # not by pd.DataFrame of a dict, which takes objects for dates
+        shuffled = _frame({name: frame[name].array[rng.permutation(len(frame))] for name in frame}, len(frame))
         restored = view_of(self.restore(shuffled))
         checked = []
         for rule in rules:

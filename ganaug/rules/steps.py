@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding.column_values import Array, Plain, is_missing
-from ganaug.encoding.dtype_state import clip_to
-from ganaug.encoding.dtypes import IntegerFace, MaskedFace, TimeFace
+from ganaug.encoding.dtypes import IntegerFace, MaskedFace, SparseFace, TimesInUnit
 from ganaug.encoding.quantiles import beside, is_shared, near_middle
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.equations import Equation
 from ganaug.rules.kinds import Determined, MissingWith, OneHot, rule_from_json
+from ganaug.rules.scales import as_stored, count_of, number_of
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView
 
 __all__ = ["Columns", "Flag", "Formula", "Lookup", "Mask", "Restored", "States", "as_plain"]
@@ -48,8 +48,8 @@ class Restored:
     def put(self, name: Hashable, values: Array, missing: Bits | None) -> None:
         """A column that was computed, as it will be written; where it has to be missing it is."""
         face = self.faces[name]
-        if face.family == "real":  # no longer than its dtype is
-            values = clip_to(values, face.inner).astype(face.inner).astype(values.dtype)
+        if face.family != "choice":
+            values = as_stored(values, face)
         forced = self.missing.get(name)
         if forced is not None:
             missing = forced if missing is None else missing | forced
@@ -77,7 +77,9 @@ class Restored:
 
 def can_miss(face: Any) -> bool:
     """Whether a column of this dtype can hold missing values."""
-    return not isinstance(face, IntegerFace) and not (face.family == "choice" and _fixed_text(face))
+    if isinstance(face, (IntegerFace, SparseFace)):
+        return bool(face.inner.kind == "f")
+    return not (face.family == "choice" and _fixed_text(face))
 
 
 def _fixed_text(face: Any) -> bool:
@@ -86,7 +88,7 @@ def _fixed_text(face: Any) -> bool:
 
 def as_plain(values: Floats, face: Any, precision: Precision) -> Array:
     """Numbers (times in days), rounded, as the adapter of their dtype takes them. (n,)."""
-    if isinstance(face, TimeFace):
+    if face.family != "real":
         return precision.whole(values)
     rounded = precision.round(values)
     if face.inner.kind in "iub":
@@ -145,8 +147,10 @@ class States:
         for k, name in enumerate(self.members):
             values = self.patterns[:, k][codes]
             absent = values < 0
-            dtype = np.float64 if work.faces[name].inner.kind == "f" else np.int64
-            work.put(name, np.where(absent, 0, values).astype(dtype), absent if absent.any() else None)
+            face = work.faces[name]
+            dtype = np.float64 if face.inner.kind == "f" else np.int64
+            one = count_of(1, face) or 1
+            work.put(name, np.where(absent, 0, values * one).astype(dtype), absent if absent.any() else None)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
@@ -261,8 +265,8 @@ class Formula:
         keep = ~computed | column.missing | self._own(view, column, computed)
         values = as_plain(np.where(computed, expected, 0.0), column.face, self.precision)
         values = np.where(keep, column.plain.values, values).astype(column.plain.values.dtype)
-        written = column.face.read(column.face.write(Plain(values, column.plain.missing)))
-        return {column.name: ColumnView.of_plain(column.name, written, column.face)}
+        plain = Plain(as_stored(values, column.face), column.plain.missing)
+        return {column.name: ColumnView.of_plain(column.name, plain, column.face)}
 
     def restore(self, work: Restored) -> None:
         """The column, rounded as its numbers are."""
@@ -278,8 +282,8 @@ class Formula:
                 chosen &= lost | (work.stored(self.other).codes(["no", "yes"]) == 1)
             if chosen.any():
                 plain = as_plain(np.where(chosen, stored.number, 0.0), face, self.precision)
-                exact = stored.plain.values if stored.plain.values.dtype == plain.dtype else plain
-                values = np.where(chosen, exact, values)
+                same = stored.plain.values.dtype == plain.dtype and stored.scale == self.precision.scale
+                values = np.where(chosen, stored.plain.values if same else plain, values)
             lost = lost & ~chosen
         missing = lost if self.blank else None
         if self.gone:
@@ -306,8 +310,11 @@ def _yes_or_no(rows: Bits) -> pd.Categorical:
 
 def _sparse_column(column: ColumnView, rows: Bits) -> Any:
     """A column's values at some rows, and missing elsewhere, in a dtype that can be so."""
-    if isinstance(column.face, (TimeFace, MaskedFace)):
+    if isinstance(column.face, MaskedFace):
         return column.face.write(Plain(np.where(rows, column.plain.values, 0), is_missing(~rows)))
+    if isinstance(column.face, TimesInUnit):
+        times = column.plain.values.view(column.face.counted)
+        return np.where(rows, times, np.array("NaT", dtype=times.dtype))
     return np.where(rows, column.number, np.nan)
 
 
@@ -378,8 +385,9 @@ class Lookup:
         """The column."""
         by = work.column(self.rule.by)
         codes = by.codes(list(self.levels))
-        if by.is_number and ((codes < 0) & ~by.missing).any():  # a number between those that are known
-            codes = np.where((codes < 0) & ~by.missing, _nearest(by.number, self.levels), codes)
+        if by.is_numeric and ((codes < 0) & ~by.missing).any():  # a number between those that are known
+            known = [number_of(level, by.face) for level in self.levels]
+            codes = np.where((codes < 0) & ~by.missing, _nearest(by.number, known), codes)
         missing = self.missing[codes] if self.missing.any() else None
         work.put(self.rule.column, self.values[codes], missing)
 
@@ -403,7 +411,7 @@ class Lookup:
         return cls(rule, levels, np.asarray(values, dtype=stored["dtype"]), missing)
 
 
-def _nearest(values: Floats, levels: tuple[Any, ...]) -> Ints:
+def _nearest(values: Floats, levels: list[float]) -> Ints:
     """Places of the levels that are nearest. (n,)."""
     known = np.asarray(levels, dtype=np.float64)
     order = np.argsort(known, kind="stable")
@@ -450,7 +458,8 @@ class Flag:
             place = pd.Index(face.levels, dtype=object)
             table = np.array([place.get_loc(value) for value in pair], dtype=np.int64)
         else:
-            table = np.asarray(pair, dtype=np.float64 if face.inner.kind == "f" else np.int64)
+            counts = [count_of(value, face) for value in pair]
+            table = np.asarray(counts, dtype=np.float64 if face.inner.kind == "f" else np.int64)
         work.put(self.rule.by, table[work.column(self.rule.column).missing.astype(np.int64)], None)
 
     def to_json(self) -> dict[str, Any]:
