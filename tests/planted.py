@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ganaug.rules import Copy, Determined, MissingWith, Monotone, OneHot, Order, Product, Sum, Within
+from ganaug.rules import Copy, Determined, MissingWith, Monotone, Never, OneHot, Order, Product, Sum, Within
 
 CITIES = {
     "Rome": "Italy",
@@ -120,6 +120,12 @@ def missing(rng, n):
     return frame, [MissingWith("tsh", "t3"), MissingWith("t3", "measured", ["f"])]
 
 
+def never(rng, n):
+    sex = rng.choice(["F", "M"], n)
+    frame = pd.DataFrame({"sex": sex, "pregnant": np.where((sex == "F") & (rng.random(n) < 0.3), "yes", "no")})
+    return frame, [Never({"sex": "M", "pregnant": "yes"})]
+
+
 def curve(rng, n):
     x = rng.uniform(1, 9, n)
     return pd.DataFrame({"size": x, "price": np.log(x)}), [Monotone("price", "size", ((1, 9), (0, 2.2)))]
@@ -143,6 +149,7 @@ KINDS = [
     determined,
     confined,
     missing,
+    never,
     curve,
 ]
 

@@ -529,3 +529,29 @@ def test_a_hundred_thousand_levels_take_bounded_width_and_memory():
     assert codec.width <= 16 + 2 + 4 + 1 and peak < 300e6, peak
     model = codec._columns[0].model
     assert all(len(np.unique(dimension)) == len(dimension) for dimension in model.codes.T)
+
+
+# ---- what is common in one class only
+
+
+def test_a_value_that_is_common_in_a_rare_class_only_is_a_state_of_its_own(rng):
+    y = np.repeat([0, 1], [3900, 100])
+    amount = rng.gamma(2, 30, 4000).round(2)
+    amount[-45:] = 99.99
+    X = pd.DataFrame({"amount": amount})
+    assert 99.99 in TableCodec().fit(X, y)._columns[0].model.spikes
+    assert 99.99 not in TableCodec().fit(X)._columns[0].model.spikes
+    holed = X.assign(amount=X["amount"].mask(rng.random(4000) < 0.2))
+    assert 99.99 in TableCodec().fit(holed, y)._columns[0].model.spikes
+    assert not len(TableCodec().fit(X.assign(amount=rng.normal(size=4000)), y)._columns[0].model.spikes)
+
+
+def test_levels_that_a_rare_class_has_often_are_states_or_have_room(rng):
+    y = np.repeat([0, 1], [3800, 200])
+    kind = np.where(y == 1, rng.integers(50, 60, 4000), rng.integers(0, 50, 4000))
+    X = pd.DataFrame({"kind": [f"k{k}" for k in kind], "x": rng.normal(size=4000)})
+    with_classes, without = (TableCodec().fit(X, labels)._columns[0] for labels in (y, None))
+    own = {f"k{k}" for k in range(50, 60)}
+    for column, wanted in ((with_classes, 10), (without, 0)):
+        frequent = {str(column.adapter.levels[code]) for code in column.model.observed[: column.model.n_top]}
+        assert len(own & frequent) >= wanted and (wanted or not own & frequent)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,8 @@ import pytest
 import ganaug
 from ganaug import Copy, OneHot, Order, Product, Rules, Sum, Within, find_rules
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
-from ganaug.rules import Bound, Custom, Determined, Grid, MissingWith, Monotone, rule_from_json
+from ganaug.rules import Bound, Custom, Determined, Grid, MissingWith, Monotone, Never, Rule, rule_from_json
+from ganaug.rules.equations import Equation
 
 FRAME = pd.DataFrame(
     {
@@ -47,6 +50,13 @@ KEPT = [
     (Determined("b", "k", {"x": 3}), "b is determined by k", [0, 1, 1, 1]),
     (MissingWith("a", "d"), "a and d are missing together", [1, 1, 1, 1]),
     (MissingWith("a", "k", ["y"], exactly=False), "a is missing wherever k is y", [1, 0, 1, 1]),
+    (Never({"k": "x", "b": 3}), 'never k = "x" with b = 3', [1, 1, 0, 0]),
+    (
+        Never(["k", "p", "b"], [("x", 1, 3), ("y", 0, 2)]),
+        'never k = "x" and p = 1 with b = 3; k = "y" and p = 0 with b = 2',
+        [1, 0, 1, 0],
+    ),
+    (Never(["k", "q"], [("x", 0), ("x", 1)]), 'never k = "x" with q = 0 or 1', [0, 1, 0, 0]),
     (Grid("c", 4), "c in steps of 4", [0, 1, 0, 1]),
     (Monotone("c", "b", ((2, 3), (3, 5)), 0.5), "c rises with b (to 0.5)", [1, 0, 1, 0]),
     (Custom(lambda frame: frame["b"] > 2, "b is large"), "b is large", [0, 0, 1, 1]),
@@ -106,6 +116,9 @@ def test_a_function_is_no_part_of_a_model_file():
         (lambda: Within("a", "g", {"x": (3, 1)}), r"give \(low, high\)"),
         (lambda: Bound("a"), "give one of them"),
         (lambda: Bound("a", 3, 1), "swap them"),
+        (lambda: Never({"a": 1}), "two at least"),
+        (lambda: Never(["a", "b"], [(1,)]), "a value of each of 2 columns"),
+        (lambda: Never({"a": 1, "b": 2}, [(1, 2)]), "the dict has a value of each"),
         (lambda: Custom(3), "no function"),
     ],
 )
@@ -131,6 +144,69 @@ def test_a_rule_that_does_not_fit_the_table_names_the_column(rule, said):
         rule.holds(FRAME)
     with pytest.raises(GanaugError, match="is no rule"):
         Rules(["a <= b"])
+
+
+@dataclass(frozen=True)
+class FarApart(Rule):
+    """A rule of a user's own."""
+
+    first: str
+    second: str
+    least: float
+
+    @property
+    def columns(self):
+        return (self.first, self.second)
+
+    def keeps(self, view):
+        first, second = (view.column(name) for name in self.columns)
+        return (abs(first.number - second.number) >= self.least) | first.missing | second.missing
+
+    def __str__(self):
+        return f"{self.first} and {self.second} are {self.least} apart"
+
+
+@dataclass(frozen=True)
+class Doubled(Equation):
+    """An equation of a user's own."""
+
+    @property
+    def columns(self):
+        return ("big", "small")
+
+    def compute(self, inputs):
+        return 2 * inputs[0]
+
+    def slopes(self, inputs):
+        return [np.asarray(2.0)]
+
+
+def test_a_rule_class_of_the_users_own_guards_and_is_left_out_of_files(tmp_path, rng):
+    rule = FarApart("a", "c", 2)
+    assert rule.holds(FRAME).tolist() == [True, True, True, True] and rule.learn(FRAME).support == 3
+    with pytest.raises(InvalidDataError, match="no column 'z'"):
+        FarApart("a", "z", 2).holds(FRAME)
+    with pytest.raises(InvalidTypeError, match="class 'FarApart', and a model file holds no code"):
+        rule.to_json()
+    a = rng.normal(size=300)
+    X = pd.DataFrame({"a": a, "c": a + rng.choice([-1, 1], 300) * (0.5 + rng.random(300)), "small": a, "big": 2 * a})
+    gan = ganaug.TabularGAN(max_steps=3, random_state=0, rules=[FarApart("a", "c", 0.5), Doubled()]).fit(X)
+    assert [r.kept for r in gan.rules_] == ["guarded", "guarded"]
+    with pytest.warns(ganaug.exceptions.GanaugWarning, match="'a and c are 0.5 apart'"):
+        gan.save(tmp_path / "model")
+    loaded = ganaug.load(tmp_path / "model")
+    assert len(loaded.rules_) == 0
+    assert [str(r) for r in pickle.loads(pickle.dumps(gan)).rules_] == [str(r) for r in gan.rules_]
+    assert FarApart("a", "c", 0.5).holds(gan.sample(50, random_state=0)[0]).mean() > 0.5
+
+
+@pytest.mark.parametrize("base", [Rule, Equation])
+def test_a_rule_class_without_its_methods_fails_when_it_is_made(base):
+    class Half(base):
+        """Says nothing of its rows."""
+
+    with pytest.raises(TypeError, match=r"abstract.*columns.*" + ("compute" if base is Equation else "keeps")):
+        Half()
 
 
 def test_a_set_of_rules_is_a_sequence_a_table_and_a_page():
@@ -331,6 +407,35 @@ def test_many_dummies_are_one_group_wherever_they_stand(rng):
     frame = frame.assign(size=rng.normal(size=20_000))[rng.permutation([*frame, "size"])]
     found = find_rules(frame)
     assert sorted(len(rule.columns) for rule in found) == [3, 133] and {rule.kind for rule in found} == {"one-hot"}
+
+
+def test_what_never_occurs_is_told_once_and_not_where_it_follows(rng):
+    n = 1500
+    net = rng.choice(["none", "slow", "fast"], n)
+    frame = pd.DataFrame({"net": net, "sex": rng.choice(["F", "M"], n)})
+    for name in ("backup", "film", "music"):
+        frame[name] = np.where(net == "none", "no net", rng.choice(["yes", "no"], n))
+    frame["pregnant"] = np.where((frame["sex"] == "F") & (rng.random(n) < 0.1), "yes", "no")
+    found = find_rules(frame)
+    never = {frozenset(rule.columns): rule for rule in found if rule.kind == "never"}
+    assert str(never[frozenset(["sex", "pregnant"])]) == 'never sex = "M" with pregnant = "yes"'
+    # that there is no film without a net says enough about films and backups
+    assert len(never) <= 4 and all(rule.kept == "guarded" and rule.exceptions == 0 for rule in never.values())
+    seldom = frame.assign(pregnant=np.where(rng.random(n) < 0.01, "yes", "no"))  # 7 of 750 men: chance, if none is
+    assert not [rule for rule in find_rules(seldom) if rule.kind == "never" and "pregnant" in rule.columns]
+
+
+def test_flags_and_members_of_groups_take_part_in_what_never_occurs(rng):
+    n = 2000
+    kind = rng.choice(list("abc"), n)
+    frame = pd.get_dummies(pd.DataFrame({"kind": kind})).assign(old=(kind != "a") & (rng.random(n) < 0.4))
+    frame["free"] = rng.random(n) < 0.5
+    found = [str(rule) for rule in find_rules(frame)]
+    assert "never kind_a = True with old = True" in found and len(found) == 2
+    wide = frame.assign(more=rng.choice(list("xyz"), n))
+    assert [str(rule) for rule in find_rules(wide, max_rows=500) if rule.kind == "never"] == [
+        "never kind_a = True with old = True"
+    ]
 
 
 def test_grids_are_told_apart_from_rules(rng):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import ColumnValues, clip_to, is_missing
+from ganaug.encoding.column_values import ColumnValues, is_missing
 from ganaug.encoding.dtype_state import arrow, arrow_array
 from ganaug.encoding.dtypes import CategoricalAdapterBase, NumericAdapterBase, TimesInUnit, recode
 from ganaug.encoding.object_columns import decimals, exponent_for, in_units, rescale
@@ -68,12 +68,17 @@ class ArrowTimeAdapter(TimesInUnit):
         counts = array.view(f"int{array.type.bit_width}").fill_null(0).to_numpy(zero_copy_only=False)
         return ColumnValues(np.array(counts, dtype=np.int64), is_missing(_missing(array)))
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        """What its bits hold, or a day."""
+        if self.family == "clock":
+            return 0, int(np.timedelta64(_DAY, "s").astype(self.counted).astype(np.int64)) - 1
+        held = np.iinfo(f"int{self._type.bit_width}")
+        return int(held.min), int(held.max)
+
     def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        counts = clip_to(cells.values, np.dtype(f"int{self._type.bit_width}"))
-        if self.family == "clock":
-            counts = counts.clip(0, np.timedelta64(_DAY, "s").astype(self.counted).astype(np.int64) - 1)
-        stored = counts.astype(f"int{self._type.bit_width}")
+        stored = cells.values.clip(*self.limits).astype(f"int{self._type.bit_width}")
         return _column(_pa().array(stored, mask=_mask(cells)).view(self._type))
 
 
@@ -127,11 +132,17 @@ class ArrowDecimalAdapter(NumericAdapterBase):
         """Decimals kept in another way."""
         return rescale(given.read(raw), given.exponent, self.exponent)
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        """What the digits of the dtype hold."""
+        kind = self.dtype.pyarrow_dtype
+        most = min(10 ** (kind.precision - kind.scale - self.exponent) - 1, np.iinfo(np.int64).max)
+        return -most, most
+
     def write(self, cells: ColumnValues) -> Any:
         """The column."""
         kind = self.dtype.pyarrow_dtype
-        most = min(10 ** (kind.precision - kind.scale - self.exponent) - 1, np.iinfo(np.int64).max)
-        values = object_array(decimals(cells.values.clip(-most, most), self.exponent, [-kind.scale]))
+        values = object_array(decimals(cells.values.clip(*self.limits), self.exponent, [-kind.scale]))
         values[_mask(cells)] = None
         return _column(_pa().array(values, type=kind))
 

@@ -111,7 +111,8 @@ def check_observed(observed: Array, n_levels: int) -> None:
 # labels) are like where it occurs, shrunken towards the whole, and how frequent it
 # is. Levels that behave alike lie together, so a generator that is a little off
 # the mark still names a sensible level; and a level takes as much room among the
-# codes as it has rows, so that one that is far off still names rare levels rarely.
+# codes as it has of the classes (each of which counts alike), so that one that is
+# far off still names rare levels rarely.
 
 
 _TOP, _TOP_SHARE, _TOP_ROWS = 16, 0.005, 5
@@ -196,14 +197,15 @@ class HighCardinalityModel(ColumnModel):
         """
         rng = numpy_generator(seed, "codes")
         counts = np.bincount(cells.present(), minlength=n_levels)
-        order = np.argsort(-counts, kind="stable")
-        observed = order[: int((counts > 0).sum())]
-        common = int((counts[observed[:_TOP]] >= max(_TOP_SHARE * len(cells), _TOP_ROWS)).sum())
-        n_top = max(0, min(common, len(observed) - 1))  # some level stands for the others
         part = cells.take(rows)
+        usual = _usual(part, labels, counts)
+        order = np.lexsort((-counts, -usual))
+        observed = order[: int((counts > 0).sum())]
+        common = (usual[observed[:_TOP]] >= _TOP_SHARE) & (counts[observed[:_TOP]] >= _TOP_ROWS)
+        n_top = max(0, min(int(common.cumprod().sum()), len(observed) - 1))  # some level stands for the others
         features = [_mean_per_level(part, view, n_levels) for view in _views(context, labels, rng)]
-        features.append(counts.astype(np.float64))
-        shares = np.where(np.arange(len(observed)) < n_top, 0, counts[observed])
+        features.append(usual)
+        shares = np.where(np.arange(len(observed)) < n_top, 0, usual[observed])
         codes = [_distinct_scores(feature[observed], shares, rng) for feature in features]
         points = np.stack(codes, axis=1).astype(np.float32)
         return cls(observed, points, n_top, n_levels, cells.missing is not None, int((counts == 1).sum()))
@@ -273,6 +275,24 @@ class HighCardinalityModel(ColumnModel):
         check_observed(self.observed, self.n_levels)
 
 
+def _usual(cells: ColumnValues, labels: Array | None, counts: Array) -> Array:
+    """How common each level is: its share in a class, over all classes alike. A rare class has its own usual levels.
+
+    Shrunken towards its share of all rows, for that of a level of few rows would tell which class these are of.
+    """
+    overall = np.asarray(counts / max(1, counts.sum()))
+    if labels is None or not len(labels):
+        return overall
+    shares = np.zeros(len(counts))
+    known = cells.values >= 0
+    for label in np.unique(labels[known]):
+        own = cells.values[known & (labels == label)]
+        shares += np.bincount(own, minlength=len(counts)) / len(own)
+    balanced = (shares + overall) / (shares.sum() + 1)  # of all rows too, for these may lack levels
+    weight = np.where(counts < _FEWEST_ROWS, 0, counts / (counts + _PRIOR_ROWS))
+    return np.asarray(weight * balanced + (1 - weight) * overall)
+
+
 def _views(context: Array, labels: Array | None, rng: np.random.Generator) -> list[Array]:
     """Three numbers per row: the label first where there is one, then random projections."""
     out = []
@@ -309,7 +329,7 @@ def _distinct_scores(feature: Array, rows: Array, rng: np.random.Generator) -> A
     Ties fall in random order and no level is without room, so that no two levels share a code.
     """
     order = np.lexsort((rng.permutation(len(feature)), feature))
-    room = rows[order] / max(1, rows.sum()) + _LEAST_ROOM / len(feature)
+    room = rows[order] / (rows.sum() or 1.0) + _LEAST_ROOM / len(feature)
     scores = np.empty(len(feature))
     scores[order] = normal_scores((np.cumsum(room) - 0.5 * room) / room.sum())
     return scores

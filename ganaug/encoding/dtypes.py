@@ -118,6 +118,11 @@ class NumericAdapterBase(DtypeAdapter):
         """Whether every value is a state of its own."""
         return self.inner.kind == "b"
 
+    @property
+    def limits(self) -> tuple[int, int] | None:
+        """The smallest and the largest count that can be written; None where there is no such limit."""
+        return None
+
     def read_as(self, given: Any, raw: Any) -> ColumnValues:
         """Read a column of another dtype of the same family, whose own adapter is ``given``."""
         return to_native(given.read(raw), native_of(self.inner))

@@ -78,13 +78,26 @@ class NumericModel(ColumnModel):
 
     @classmethod
     def fit(
-        cls, cells: ColumnValues, dtype: DType, seed: int, column: int, keep_range: bool, discrete: bool
+        cls,
+        cells: ColumnValues,
+        dtype: DType,
+        seed: int,
+        column: int,
+        keep_range: bool,
+        discrete: bool,
+        labels: Array | None = None,
     ) -> NumericModel:
-        """Learn the column; ``discrete`` makes a state of every value however few the rows."""
+        """Learn the column; ``discrete`` makes a state of every value however few the rows.
+
+        With ``labels`` (class codes, (n,)) values that are common in one class only are states as well.
+        """
         values = cells.present()
         has_missing = cells.missing is not None
         distinct, counts = _distinct(values, seed, column)
         is_spike = _spikes(distinct, counts, discrete)
+        if labels is not None and not is_spike.all():
+            present = labels if cells.missing is None else labels[~cells.missing]
+            is_spike |= np.isin(distinct, _class_spikes(values, present, seed, column))
         if is_spike.all() and not discrete and is_shared(counts).any() and not _is_coarse(distinct, dtype):
             # of a few values some are single rows' own: they count for the nearest of the others
             distinct, counts, is_spike = (part[is_shared(counts)] for part in (distinct, counts, is_spike))
@@ -298,16 +311,39 @@ def _runs(ordered: Array) -> tuple[Array, Array]:
     return ordered[starts], np.diff(np.append(starts, len(ordered)))
 
 
+def _class_spikes(values: Array, labels: Array, seed: int, column: int) -> Array:
+    """Values that are spikes within a class: 99.99 among frauds. The commonest of all classes, so many at most."""
+    found: list[Array] = []
+    shares: list[Array] = []
+    for label in np.unique(labels):
+        own = values[labels == label]
+        if len(own) < _SPIKE_ROWS or len(own) == len(values):
+            continue
+        distinct, counts = _distinct(own, seed, column)
+        chosen = _chosen(counts)
+        found.append(distinct[chosen])
+        shares.append(counts[chosen] / counts.sum())
+    if not found:
+        return values[:0]
+    ordered = np.concatenate(found)[np.argsort(-np.concatenate(shares), kind="stable")]
+    _, first = np.unique(ordered, return_index=True)
+    return ordered[np.sort(first)[:_MAX_SPIKES]]
+
+
 def _spikes(distinct: Array, counts: Array, discrete: bool) -> BoolArray:
     """Which distinct values become states of their own."""
     n, m = int(counts.sum()), len(distinct)
     few = m <= _MAX_DISCRETE and n >= _MIN_PER_VALUE * m
     if discrete or m <= 1 or few:
         return np.ones(m, dtype=bool)
-    chosen = np.flatnonzero(counts >= max(_SPIKE_ROWS, _SPIKE_SHARE * n))
+    out = np.zeros(m, dtype=bool)
+    out[_chosen(counts)] = True
+    return out
+
+
+def _chosen(counts: Array) -> Array:
+    """Places of the values that stand out: a share of all rows, and far more than most values have."""
+    chosen = np.flatnonzero(counts >= max(_SPIKE_ROWS, _SPIKE_SHARE * counts.sum()))
     if len(chosen):
         chosen = chosen[counts[chosen] >= _SPIKE_OVER_MEDIAN * np.median(counts)]
-    chosen = chosen[np.argsort(-counts[chosen], kind="stable")[:_MAX_SPIKES]]
-    out = np.zeros(m, dtype=bool)
-    out[chosen] = True
-    return out
+    return np.asarray(chosen[np.argsort(-counts[chosen], kind="stable")[:_MAX_SPIKES]])

@@ -345,6 +345,15 @@ class ObjectTimeAdapter(TimesInUnit):
         """The unit, as numpy's dtype of it."""
         return np.dtype(self.unit)
 
+    @property
+    def limits(self) -> tuple[int, int] | None:
+        """Counts of the first and the last time that its type has."""
+        kind = TIMES[self.kind]
+        if kind.low is None:
+            return None
+        low, high = (end.astype(self.counted).astype(np.int64) for end in (kind.low, kind.high))
+        return int(low), int(high)
+
     @classmethod
     def of(cls, raw: Array, kind: str) -> Self:
         """The adapter of an object column of that type.
@@ -375,11 +384,10 @@ class ObjectTimeAdapter(TimesInUnit):
 
     def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
-        kind = TIMES[self.kind]
-        times = cells.values.astype(np.int64).view(self.counted)
-        if kind.low is not None:
-            times = times.clip(kind.low.astype(self.counted), kind.high.astype(self.counted))
-        return _with_blanks(kind.write(times, self.zone), cells, self.blank)
+        counts = cells.values.astype(np.int64)
+        if self.limits is not None:
+            counts = counts.clip(*self.limits)
+        return _with_blanks(TIMES[self.kind].write(counts.view(self.counted), self.zone), cells, self.blank)
 
     def _check_state(self) -> None:
         if self.counted.kind != TIMES[self.kind].counted:

@@ -174,11 +174,18 @@ class Column:
 
 
 def fit_column(
-    adapter: DtypeAdapter, cells: ColumnValues, seed: int, number: int, keep_range: bool, whole: bool = False
+    adapter: DtypeAdapter,
+    cells: ColumnValues,
+    seed: int,
+    number: int,
+    keep_range: bool,
+    whole: bool = False,
+    labels: Array | None = None,
 ) -> Column | None:
     """Fit one column; None if it has too many levels (unless ``whole``) and must wait for the others' encoding."""
     if isinstance(adapter, NumericAdapterBase):
-        return Column(adapter, NumericModel.fit(cells, adapter.inner, seed, number, keep_range, adapter.discrete))
+        numeric = NumericModel.fit(cells, adapter.inner, seed, number, keep_range, adapter.discrete, labels)
+        return Column(adapter, numeric)
     assert isinstance(adapter, CategoricalAdapterBase)
     model = OneHotModel.fit(cells, len(adapter.levels))
     return Column(adapter, model) if whole or model.n_states <= _MAX_STATES else None
@@ -236,7 +243,7 @@ def fit_columns(
     waiting: dict[int, tuple[CategoricalAdapterBase, ColumnValues]] = {}
     for j, adapter in enumerate(adapters):
         cells = adapter.read(table.get(j))
-        column = fit_column(adapter, cells, seed, j, keep_range, j in one_block)
+        column = fit_column(adapter, cells, seed, j, keep_range, j in one_block, labels)
         if column is not None:
             fitted[j] = column, column.encode(cells)
         elif isinstance(adapter, CategoricalAdapterBase):

@@ -233,13 +233,15 @@ def _converted(name: Any, value: Any, like: pd.Series) -> Any:
     kind: str = getattr(values.dtype, "kind", "O")
     first: Any = values.iloc[0] if len(values) else None
     try:
+        if isinstance(first, dt.date) and not isinstance(first, dt.datetime):
+            return _moment(value).date()
+        if isinstance(first, dt.time) and isinstance(value, str):
+            value = dt.time.fromisoformat(value)
         if kind == "M" or isinstance(first, dt.datetime):
             zone, moment = getattr(first, "tzinfo", None), _moment(value)
             moment = moment.tz_localize(zone) if zone is not None and moment.tzinfo is None else moment
             bool(first >= moment)  # raises where one has a time zone and the other has not
             return moment
-        if isinstance(first, dt.date):
-            return _moment(value).date()
         if kind == "m":
             if isinstance(value, (bool, int, float, np.number)):
                 raise ValueError("a number is no duration")

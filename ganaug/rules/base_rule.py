@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -10,18 +11,32 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ganaug.encoding.serialization import from_json, to_json
-from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, view_of
 from ganaug.utils.isolation import isolated
 
-__all__ = ["GUARDED", "REWRITTEN", "Rule", "comparable", "label", "named", "names_json", "number_text"]
+__all__ = [
+    "GUARDED",
+    "REWRITTEN",
+    "Rule",
+    "common_factors",
+    "comparable",
+    "label",
+    "named",
+    "names_json",
+    "number_text",
+    "value_text",
+]
 
 REWRITTEN, GUARDED = "rewritten", "guarded"
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(ABC):
     """A rule that rows of a table keep or break.
+
+    A class of your own is a frozen dataclass with `columns`, `keeps` and ``__str__``; it guards, and is stored in no
+    model file, which holds no code.
 
     Attributes
     ----------
@@ -44,9 +59,20 @@ class Rule:
     kind: ClassVar[str] = ""
 
     @property
+    @abstractmethod
     def columns(self) -> tuple[Hashable, ...]:
         """Names of the columns that it speaks of."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows of a table keep it; those in which one of its columns is missing do. (n,).
+
+        Parameters
+        ----------
+        view : TableView
+            ``view.column(name)`` has ``number`` (floats, NaN where missing; times in days), ``missing``, and
+            ``codes(values)``: the place of each row's value in a list of values, or -1.
+        """
 
     @property
     def share(self) -> float:
@@ -74,12 +100,12 @@ class Rule:
         """
         view = view_of(X)
         self.check(view)
-        return self._holds(view)
+        return self.keeps(view)
 
     def allows(self, view: TableView) -> Bits:
         """Which new rows a guard lets pass: those that keep the rule, as narrowly as it was seen. (n,)."""
         self.check(view)
-        return self._holds(view)
+        return self.keeps(view)
 
     def learn(self, X: Any) -> Self:
         """The same rule with all that it takes from data: tolerances, intervals, `support` and `exceptions`.
@@ -102,9 +128,6 @@ class Rule:
         for name in self.columns:
             view.column(name)
 
-    def _holds(self, view: TableView) -> Bits:
-        raise NotImplementedError
-
     def _learn(self, view: TableView) -> Self:
         return self
 
@@ -114,7 +137,7 @@ class Rule:
 
     def _measured(self, view: TableView) -> Self:
         applies = self._applies(view)
-        broken = ~self._holds(view)
+        broken = ~self.keeps(view)
         return self._with(support=int(applies.sum()), exceptions=int(broken.sum()))
 
     def _with(self, **changed: Any) -> Self:
@@ -131,11 +154,13 @@ class Rule:
         return {**common, "certain": self.certain, "kept": self.kept, **self._to_json()}
 
     def _to_json(self) -> dict[str, Any]:
-        raise NotImplementedError
+        raise InvalidTypeError(
+            f"the rule {str(self)!r} is of the class {type(self).__name__!r}, and a model file holds no code"
+        )
 
     @classmethod
     def _from_json(cls, stored: dict[str, Any]) -> Self:
-        raise NotImplementedError
+        raise InvalidTypeError(f"no file holds rules of the class {cls.__name__!r}")
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
@@ -154,6 +179,15 @@ def number_text(value: float) -> str:
     if float(value).is_integer() and abs(value) < 1e15:
         return str(int(value))
     return f"{value:.6g}"
+
+
+def value_text(value: Any) -> str:
+    """A value of a column as a formula writes it: text in quotes."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_, np.timedelta64)):
+        return number_text(float(value))
+    return str(value)
 
 
 def named(parameter: str, value: Any) -> list[Hashable]:
@@ -194,22 +228,31 @@ def numeric(view: TableView, name: Hashable, rule: str, times: bool = True) -> C
         If it holds text.
     """
     column = view.column(name)
-    if column.is_number or (times and column.is_time):
+    if column.is_number or (times and column.is_time) or column.is_blank:
         return column
-    what = "text or categories" if column.is_choice else "dates or durations" if column.is_time else column.family
+    what = "text or categories" if column.is_choice else "dates or durations"
+    if not (column.is_choice or column.is_time):
+        what = f"times in {getattr(column.adapter, 'counted', column.family)}, of which no day has a fixed number"
     wanted = "numbers, dates or durations" if times else "numbers"
     raise InvalidDataError(f"column {name!r} holds {what}, but {rule} needs {wanted}; convert it, or drop the rule")
 
 
 def comparable(a: ColumnView, b: ColumnView) -> tuple[Ints, Ints] | tuple[Floats, Floats]:
     """The values of two columns on one scale: exact counts where both are counted, else floats."""
-    if a.is_time and b.is_time:
-        fine = max(a.per_day, b.per_day)
-        factors = [round(fine / one.per_day) for one in (a, b)]
-        tops = [float(np.abs(one.cells.values).max(initial=0)) * f for one, f in zip((a, b), factors, strict=True)]
-        if max(tops) < 2.0**62:
-            return a.cells.values * factors[0], b.cells.values * factors[1]
-    kinds = {a.cells.values.dtype, b.cells.values.dtype}
-    if kinds == {np.dtype(np.int64)} and a.is_time == b.is_time:
-        return a.cells.values, b.cells.values
+    factors = common_factors([a, b])
+    if factors:
+        return a.cells.values * factors[0], b.cells.values * factors[1]
     return a.number, b.number
+
+
+def common_factors(columns: list[ColumnView]) -> list[int]:
+    """How many common units make one of each column's, if all are counted in such; else nothing."""
+    counted = all(c.is_whole and c.cells.values.dtype == np.int64 for c in columns)
+    if not counted or len({c.is_time for c in columns}) > 1:
+        return []
+    fine = max(c.scale for c in columns)
+    factors = [round(fine / c.scale) for c in columns]
+    if any(abs(factor * c.scale / fine - 1) > 1e-9 for factor, c in zip(factors, columns, strict=True)):
+        return []
+    tops = [float(np.abs(c.cells.values).max(initial=0)) * f for c, f in zip(columns, factors, strict=True)]
+    return factors if max(tops) < 2.0**61 else []

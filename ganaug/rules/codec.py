@@ -14,7 +14,7 @@ from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import DataWarning, InvalidTypeError
 from ganaug.rules.base_rule import GUARDED, Rule
 from ganaug.rules.find import find_rules
-from ganaug.rules.kinds import Custom
+from ganaug.rules.kinds import is_stored
 from ganaug.rules.rewrite import Rewriter
 from ganaug.rules.rule_set import Rules
 from ganaug.utils.isolation import warn
@@ -50,8 +50,8 @@ def checked_rules(rules: Any) -> str | list[Any]:
 
 
 def is_function(rule: Any) -> bool:
-    """Whether a rule is a function, which no state holds."""
-    return isinstance(rule, Custom) or not isinstance(rule, Rule)
+    """Whether a rule is a function, or of a class of the user's own, which no state holds."""
+    return not is_stored(rule)
 
 
 class RuledTableCodec(PickledByState):
@@ -189,9 +189,9 @@ class RuledTableCodec(PickledByState):
         return self.full.column_summary()
 
     @property
-    def functions(self) -> tuple[Custom, ...]:
-        """Rules that are functions, which no state holds."""
-        return tuple(rule for rule in self.rules_ if isinstance(rule, Custom))
+    def functions(self) -> tuple[Rule, ...]:
+        """Rules that are functions, or of a class of the user's own, which no state holds."""
+        return tuple(rule for rule in self.rules_ if is_function(rule))
 
     def get_state(self) -> State:
         """Config (JSON) and arrays; no training row is among them. That of a `CompactTableCodec` without rules."""
@@ -236,7 +236,7 @@ class RuledTableCodec(PickledByState):
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         if "config" in state and self.functions:  # a pickle may hold them, a file may not
-            state["functions"] = [(i, rule) for i, rule in enumerate(self.rules_) if isinstance(rule, Custom)]
+            state["functions"] = [(i, rule) for i, rule in enumerate(self.rules_) if is_function(rule)]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -41,13 +42,13 @@ class Equation(Rule):
         """The columns that it is computed from."""
         return self.columns[1:]
 
+    @abstractmethod
     def compute(self, inputs: list[Floats]) -> Floats:
         """The target from its inputs, not rounded; NaN where one is missing. Each of shape (n,)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def slopes(self, inputs: list[Floats]) -> list[Floats]:
         """How much the target moves with each input, as absolute values."""
-        raise NotImplementedError
 
     def check(self, view: TableView) -> None:
         """Raise InvalidDataError if a column is not there or holds text."""
@@ -71,7 +72,8 @@ class Equation(Rule):
     def _values(self, view: TableView) -> tuple[Floats, list[Floats]]:
         return view.column(self.target).number, [view.column(name).number for name in self.inputs]
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         units = self.units or self.fitting_units(view)
         return self.kept_by(*self._values(view), units)
 
@@ -404,9 +406,10 @@ class Copy(Equation):
         if not self._texts(view):
             super().check(view)
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         if not self._texts(view):
-            return super()._holds(view)
+            return super().keeps(view)
         copy, original = view.column(self.column), view.column(self.of)
         levels = [*original.levels, *copy.levels]
         same = copy.codes(levels) == original.codes(levels)

@@ -12,10 +12,11 @@ from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
 from ganaug.rules.equations import LEAST_SHARE, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows
 from ganaug.rules.find_equations import Numbers, find_copies, find_curves, find_sums, implied_orders
+from ganaug.rules.find_never import find_never
 from ganaug.rules.find_order import find_orders, find_within, without_steps
 from ganaug.rules.find_products import find_products
 from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, without_detours
-from ganaug.rules.kinds import Determined, Grid, OneHot, Order
+from ganaug.rules.kinds import Determined, Grid, Never, OneHot, Order
 from ganaug.rules.rule_set import Rules
 from ganaug.rules.table_view import TableView, view_of
 from ganaug.utils.isolation import isolated
@@ -128,9 +129,13 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
     fixed = copied | {rule.column for rule in determined}
     missing = [rule for rule in missing if rule.values is None or rule.by not in fixed]
     numbers = [name for name in names if name not in fixed | flags and search.column(name).is_numeric]
+    known = {frozenset(rule.columns) for rule in determined}
+    group_of = {name: k for k, group in enumerate(groups) for name in group.columns}
+    with work.stage(0.15) as part:
+        never = find_never(whole, [n for n in choices if n not in copied], group_of, known, part)
     with work.stage(1.0) as part:
         confined = find_within(search, [n for n in by if n not in fixed], numbers, part, rng("within"))
-    return [*groups, *equations, *without_steps(orders), *determined, *confined, *missing]
+    return [*groups, *equations, *without_steps(orders), *determined, *confined, *missing, *never]
 
 
 def _equations(
@@ -163,6 +168,8 @@ def _equations(
 
 def _few(view: TableView, name: Hashable) -> bool:
     column = view.column(name)
+    if not (column.is_choice or column.is_numeric):
+        return False
     size = len(column.distinct)
     most = view.n_rows // 5 if column.is_choice else min(_MOST_STATES, view.n_rows // 10)
     return 2 <= size <= most
@@ -182,6 +189,11 @@ def _confirmed(found: list[Rule], sample: TableView, view: TableView) -> list[Ru
     """Candidates with what they take from the sample, if all rows keep them."""
     kept = []
     for candidate in found:
+        if isinstance(candidate, Never) and view is not sample:
+            confirmed = candidate.confirmed(view)
+            if confirmed is None:
+                continue
+            candidate = confirmed
         rule = candidate._learn(sample)
         if view is not sample and not isinstance(rule, Equation):
             rule = candidate._learn(view)
@@ -211,7 +223,8 @@ def _grids(view: TableView) -> list[Grid]:
         if not column.is_numeric or column.is_flag or len(column.distinct) < 3:
             continue
         precision = column.precision
-        if precision.grid is not None and not (column.is_whole and precision.grid.step == 1):
+        finest = column.is_whole and precision.grid is not None and precision.grid.step == 1
+        if precision.grid is not None and not (finest and column.family != "decimal"):
             base = precision.grid.base / 10.0**precision.grid.decimals / precision.scale
             found.append(Grid(name, precision.step, base)._measured(view))
     return found

@@ -22,8 +22,9 @@ from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView
 __all__ = ["find_orders", "find_within", "without_steps"]
 
 LEAST_ROWS = 100
-# With fewer rows an order is a guess, which guards and does not rewrite.
+# With fewer rows an order is a guess, which guards and does not rewrite, but where a guard would refuse too many rows.
 SURE_ROWS = 300
+_MOST_REFUSED = 0.05
 _LEAST_DISTINCT = 4
 _MOST_SPREAD_RATIO = 30.0
 _TIES = 0.01
@@ -33,7 +34,6 @@ _FIRST = 256
 _QUANTILES = 64
 
 LEAST_WITHIN_ROWS = 200
-SURE_WITHIN_ROWS = 500
 _MOST_LEVELS = 50
 # Share of rows that lies in the interval of another category: intervals of which one ends where the next begins
 _MOST_OVERLAP = 0.02
@@ -48,7 +48,7 @@ def find_orders(view: TableView, names: list[Hashable], work: Work, rng: np.rand
     for name in names:
         column = view.column(name)
         if column.is_numeric and len(column.distinct) >= _LEAST_DISTINCT:
-            groups.setdefault(column.family, []).append(column)
+            groups.setdefault(column.measure, []).append(column)
     for columns in groups.values():
         found += _orders(columns, work, rng)
     return found
@@ -88,7 +88,7 @@ def _decimals(column: ColumnView) -> Any:
     if column.is_time:
         return "time"
     if precision.grid is not None:
-        return precision.grid.decimals
+        return precision.grid.decimals + round(np.log10(precision.scale))
     return "float"
 
 
@@ -115,7 +115,7 @@ def _order(low: ColumnView, high: ColumnView, candidates: float, rng: np.random.
         return None
     strict = ties == 0 and broken == 0 and n * twin_ties >= 10
     rule = Order(low.name, high.name, strict=strict)
-    return rule._with(certain=n >= SURE_ROWS)
+    return rule._with(certain=n >= SURE_ROWS or violations >= _MOST_REFUSED)
 
 
 def _cliff(gaps: Any) -> bool:
@@ -142,7 +142,8 @@ def find_within(
 ) -> list[Within]:
     """Numbers that their row's category confines to an interval of its own.
 
-    Sure where refusing rows would cost most of them: many rows, of which chance breaks at least half.
+    Sure, and therefore rewritten, where chance would break at least half of the rows: to refuse those would cost most
+    of what a generator draws.
     """
     found: list[Within] = []
     n = view.n_rows
@@ -164,7 +165,7 @@ def find_within(
                 continue
             by_chance = _confined(codes, values, len(levels), half, bar)
             if by_chance > 0:
-                found.append(Within(name, by)._with(certain=bool(n >= SURE_WITHIN_ROWS and by_chance > 0.5)))
+                found.append(Within(name, by)._with(certain=bool(by_chance > 0.5)))
     return found
 
 
@@ -203,5 +204,12 @@ def _confined(codes: Any, values: Floats, n_levels: int, half: Bits, bar: float)
         for share, a, b in zip(shares[large], low[large], high[large], strict=True)
     )
     broken = float(outside[test].mean()) if test.any() else 1.0
-    proven = broken <= 0.05 and by_chance > 0.25 and surplus_bits(int(test.sum()), broken, by_chance) > bar
+    # of new rows, so many lie beyond the extremes of the old ones whatever the distribution is
+    learnt = np.bincount(codes[half], minlength=n_levels)
+    beyond = float((shares * np.minimum(2.0 / (learnt + 1), 1.0)).sum())
+    proven = (
+        broken <= max(0.05, 1.5 * beyond)
+        and by_chance > 0.25
+        and surplus_bits(int(test.sum()), broken, by_chance) > bar
+    )
     return by_chance if proven else 0.0

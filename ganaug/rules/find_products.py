@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.rules.equations import Product
+from ganaug.rules.equations import LEAST_SHARE, Product
 from ganaug.rules.evidence import Work
 from ganaug.rules.find_equations import (
     BITS_PER_DIGIT,
@@ -146,9 +146,21 @@ def _product(numbers: Numbers, z: int, x: int, y: int, power: int, candidates: f
 
 
 def _plainness(rule: Product, numbers: Numbers) -> tuple[Any, ...]:
-    """Sorts rules: only the result rounded, no factor, more decimals than its parts, a product, the later column."""
+    """Sorts rules: only the result rounded, no factor, no fewer decimals than its parts, a product, the later column.
+
+    Where nothing was rounded decimals tell nothing.
+    """
     tight = all(absolute == 0 for absolute, _ in rule.units[1:])
     place = {column.name: j for j, column in enumerate(numbers.columns)}
     steps = [numbers.columns[place[name]].usual.step for name in rule.columns]
-    computed = (steps[0] > min(steps[1:]), len(rule.over)) if tight else ()
+    computed = (steps[0] > min(steps[1:]) and not _exact(rule, numbers, place), len(rule.over)) if tight else ()
     return (not tight, rule.scale != 1, *computed, -place[rule.result])
+
+
+def _exact(rule: Product, numbers: Numbers, place: dict[Any, int]) -> bool:
+    """Whether the result was not rounded in nearly all rows."""
+    target, *inputs = (numbers.values[:, place[name]] for name in rule.columns)
+    with np.errstate(all="ignore"):
+        off = np.abs(rule.compute(inputs) / target - 1)
+    off = off[np.isfinite(off)]
+    return bool(len(off) and (off < 1e-9).mean() >= LEAST_SHARE)

@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.dtypes import TimeAdapter
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.kinds import Within, rule_from_json
-from ganaug.rules.steps import Columns, Restored, as_stored
+from ganaug.rules.steps import Columns, Restored, as_written
 from ganaug.rules.table_view import Bits, ColumnView, Ints, Precision, TableView
 from ganaug.utils.types import Array
 
@@ -41,8 +40,8 @@ class Gap:
         Whether some rows lie outside.
     whole : bool
         Whether it is counted in integers; ``factors`` says how many of them make one unit of each column.
-    per_day : float
-        How many of them are a day, of dates and durations.
+    scale : float
+        How many of them are one of the numbers that rules compute with: a day, of dates and durations.
     decimals : int or None
         Of the gap.
     """
@@ -58,7 +57,7 @@ class Gap:
     exceptions: bool
     whole: bool
     factors: dict[Hashable, int]
-    per_day: float
+    scale: float
     decimals: int | None
     precision: Precision
     keep_range: bool
@@ -131,7 +130,7 @@ class Gap:
             gap = np.where(column.missing, np.nan, gap)
             return {self.column: gap if self.decimals is None else np.round(gap, self.decimals)}
         if column.is_time:
-            return {self.column: _durations(gap, column.missing, self.per_day)}
+            return {self.column: _durations(gap, column.missing, self.scale)}
         return {self.column: with_missing(gap, column.cells.missing)}
 
     def restore(self, work: Restored) -> None:
@@ -140,8 +139,8 @@ class Gap:
         stored = work.stored(self.column)
         low, high = self._bounds(work)
         gap = stored.cells.values if self.whole and stored.is_whole else stored.number
-        if stored.is_time and self.whole and stored.per_day != self.per_day and (self.below or self.above):
-            gap = gap // round(stored.per_day / self.per_day)
+        if stored.is_time and self.whole and stored.scale != self.scale and (self.below or self.above):
+            gap = gap // round(stored.scale / self.scale)
         missing = stored.missing if stored.n_missing else None
         if missing is not None and gap.dtype.kind == "f":
             gap = np.where(missing, 0.0, gap)
@@ -173,13 +172,12 @@ class Gap:
                 return counts
             base, step = (0, 1) if grid is None else (grid.base, grid.step)
             return np.asarray(np.rint((counts - base) / step).astype(np.int64) * step + base)
-        return as_stored(np.asarray(values, dtype=np.float64), adapter, self.precision)
+        return as_written(np.asarray(values, dtype=np.float64), adapter, self.precision)
 
     def _inside(self, plain: Array, low: Array, high: Array, adapter: Any, work: Restored) -> Array:
         """Values moved to the nearest ones that can be written and lie inside."""
-        if isinstance(adapter, TimeAdapter) and not self.whole:  # compared as days, written as counts
-            return plain
-        scale = self.factors[self.column] if self.whole else 1
+        # times and Decimals are compared as days and numbers where they are not counted
+        scale = self.factors[self.column] if self.whole else 1 / self.precision.scale
         least, most = self.limits
         if self.above or np.isfinite(most):
             bound = np.minimum(high, most) if self.above else np.full(len(plain), most)
@@ -198,7 +196,7 @@ class Gap:
                 found = found | ((self._own(column) == bound) & ~column.missing)
         return found
 
-    def _moved(self, plain: Array, bound: Array, scale: int, sign: int, adapter: Any, strict: Any) -> Array:
+    def _moved(self, plain: Array, bound: Array, scale: float, sign: int, adapter: Any, strict: Any) -> Array:
         """Values on the wrong side of a bound, moved to the first one on the right side that can be written."""
         written = _as_written(plain, adapter)
         wrong = (sign * (written * scale - bound) < 0) | (strict & (written * scale == bound))
@@ -217,7 +215,7 @@ class Gap:
                 break
             if step:
                 further = nearest + sign * step
-                further = as_stored(further, adapter, self.precision) if adapter.inner.kind == "f" else further
+                further = as_written(further, adapter, self.precision) if adapter.inner.kind == "f" else further
             else:
                 kind = adapter.inner if adapter.inner.kind == "f" else np.dtype(np.float64)
                 further = np.nextafter(nearest.astype(kind), np.asarray(sign * np.inf, kind)).astype(np.float64)
@@ -228,7 +226,7 @@ class Gap:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
-        simple = ("low", "high", "limits", "exceptions", "whole", "per_day", "decimals", "keep_range")
+        simple = ("low", "high", "limits", "exceptions", "whole", "scale", "decimals", "keep_range")
         stored = {name: getattr(self, name) for name in simple}
         stored |= {name: names_json(getattr(self, name)) for name in ("lowers", "uppers", "strict")}
         stored["column"], stored["precision"] = to_json(self.column), self.precision.to_json()
@@ -261,10 +259,10 @@ def _as_written(plain: Array, adapter: Any) -> Array:
 _UNITS = {1.0: "s", 24.0: "s", 1440.0: "s", 86400.0: "s", 864e5: "ms", 864e8: "us", 864e11: "ns"}
 
 
-def _durations(counts: Ints, missing: Bits, per_day: float) -> Array:
-    """Counts of a unit as timedelta64."""
-    unit = _UNITS[per_day]
-    factor = round(86400.0 / per_day) if unit == "s" else 1
+def _durations(counts: Ints, missing: Bits, scale: float) -> Array:
+    """Counts of a unit, of which so many are a day, as timedelta64."""
+    unit = _UNITS.get(scale, "s")
+    factor = round(86400.0 / scale) if unit == "s" else 1
     found = (counts * factor).view(f"m8[{unit}]")
     if missing.any():
         found = np.where(missing, np.array("NaT", dtype=found.dtype), found)

@@ -51,7 +51,8 @@ class Grid(Rule):
         """Raise InvalidDataError if the column is not there or holds text."""
         numeric(view, self.column, str(self))
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         column = view.column(self.column)
         steps = (column.number - self.base) / self.step
         slack = 1e-6 + column.precision.epsilon * np.abs(steps)

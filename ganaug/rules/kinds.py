@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 
 from ganaug.encoding.quantiles import inner_bounds, is_shared, outer_bounds
 from ganaug.encoding.serialization import from_json, to_json
@@ -15,6 +14,8 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTy
 from ganaug.rules.base_rule import Rule, comparable, label, named, names_from_json, names_json, number_text, numeric
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
 from ganaug.rules.grid_rule import Grid
+from ganaug.rules.never_rule import Never
+from ganaug.rules.scales import number_of
 from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "Determined",
     "Grid",
     "MissingWith",
+    "Never",
     "OneHot",
     "Order",
     "Within",
     "as_rule",
+    "is_stored",
     "rule_from_json",
 ]
 
@@ -77,13 +80,14 @@ class Order(Rule):
     def check(self, view: TableView) -> None:
         """Raise InvalidDataError if the columns are not there or cannot be compared."""
         low, high = (numeric(view, name, str(self)) for name in self.columns)
-        if low.family != high.family:
+        if low.measure != high.measure and not (low.is_blank or high.is_blank):
             raise InvalidDataError(
                 f"columns {self.low!r} ({low.adapter.dtype}) and {self.high!r} ({high.adapter.dtype}) cannot be "
                 f"compared, as the rule {self} wants; convert one of them, or drop the rule"
             )
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         a, b = view.column(self.low), view.column(self.high)
         low, high = comparable(a, b)
         return np.asarray((low < high if self.strict else low <= high) | a.missing | b.missing)
@@ -144,10 +148,13 @@ class Bound(Rule):
 
     def limits(self, column: ColumnView) -> tuple[float, float]:
         """The constants on the scale of ``ColumnView.number``."""
+        if column.is_blank:
+            return -np.inf, np.inf
         low, high = (_constant(value, column) for value in (self.low, self.high))
         return (-np.inf if low is None else low), (np.inf if high is None else high)
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         column = view.column(self.column)
         low, high = self.limits(column)
         return np.asarray(((column.number >= low) & (column.number <= high)) | column.missing)
@@ -171,17 +178,7 @@ def _constant(value: Any, column: ColumnView) -> float | None:
     if value is None:
         return None
     try:
-        if column.is_number:
-            return float(value)
-        if column.family == "time m":
-            return float(pd.Timedelta(value) / pd.Timedelta(days=1))
-        moment = pd.Timestamp(value)
-        zone = getattr(column.adapter.dtype, "tz", None)
-        if moment.tzinfo is None and zone is not None:
-            moment = moment.tz_localize(zone)
-        if moment.tzinfo is not None:
-            moment = moment.tz_convert(None)
-        return float(moment.to_datetime64().astype("M8[us]").astype(np.int64) / 864e8)
+        return number_of(value, column.adapter)
     except (TypeError, ValueError) as error:
         raise InvalidDataError(
             f"{value!r} cannot be compared with column {column.name!r} of dtype {column.adapter.dtype}; "
@@ -239,13 +236,16 @@ class OneHot(Rule):
         """Raise InvalidDataError if a column is not there or holds anything but 0 and 1."""
         for name in self.members:
             column = view.column(name)
-            if not column.is_number or not np.isin(column.distinct, [0, 1]).all():
-                odd = [v for v in column.levels if column.is_choice or v not in (0, 1)]
+            if column.is_blank:
+                continue
+            if not column.is_number or not np.isin(column.distinct, [0, column.scale]).all():
+                odd = [v for v in column.levels if not column.is_number or v not in (0, 1)]
                 raise InvalidDataError(
                     f"column {name!r} holds {odd[:3]!r}, but a one-hot group holds 0 and 1 only; leave it out of {self}"
                 )
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         missing = ~self._applies(view)
         if self.ordered:
             kept = np.ones(view.n_rows, dtype=bool)
@@ -319,6 +319,8 @@ class Within(Rule):
     category: Any
     intervals: Any = None
     inner: Any = field(default=None, init=False, compare=False, repr=False)
+    # whether intervals that the user gave (dates, say) are numbers by now
+    _as_numbers: bool = field(default=False, init=False, compare=False, repr=False)
 
     kind: ClassVar[str] = "within"
     least_rows: ClassVar[int] = 5
@@ -345,8 +347,14 @@ class Within(Rule):
         view.column(self.category)
 
     def _learn(self, view: TableView) -> Self:
-        if self.intervals is not None:
+        if self.inner is not None or self._as_numbers:
             return self
+        if self.intervals is not None:
+            column = view.column(self.column)
+            ends = {
+                level: tuple(_constant(end, column) for end in interval) for level, interval in self.intervals.items()
+            }
+            return self._with(intervals=ends, _as_numbers=True)
         outer, inner = self._found(view)
         return self._with(intervals=outer, inner=inner)
 
@@ -378,7 +386,8 @@ class Within(Rule):
         high = np.array([*(float(b) for _, b in intervals.values()), np.inf])
         return low[codes], high[codes]
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         return self._learn(view)._inside(view)
 
     def allows(self, view: TableView) -> Bits:
@@ -397,20 +406,20 @@ class Within(Rule):
     def _to_json(self) -> dict[str, Any]:
         intervals = None
         if self.intervals is not None:
-            intervals = [[to_json(level), float(a), float(b)] for level, (a, b) in self.intervals.items()]
+            intervals = [[to_json(level), to_json(a), to_json(b)] for level, (a, b) in self.intervals.items()]
         inner = None if self.inner is None else [list(ends) for ends in self.inner.values()]
-        return {"names": _names(self), "intervals": intervals, "inner": inner}
+        return {"names": _names(self), "intervals": intervals, "inner": inner, "as_numbers": self._as_numbers}
 
     @classmethod
     def _from_json(cls, stored: dict[str, Any]) -> Self:
         rows = stored["intervals"]
-        intervals = None if rows is None else {from_json(level): (a, b) for level, a, b in rows}
+        intervals = None if rows is None else {from_json(level): (from_json(a), from_json(b)) for level, a, b in rows}
         column, category = names_from_json(stored["names"])
         ends = stored.get("inner")
         inner = None
         if ends is not None and intervals is not None:
             inner = {level: (a, b) for level, (a, b) in zip(intervals, ends, strict=True)}
-        return cls(column, category)._with(intervals=intervals, inner=inner)
+        return cls(column, category)._with(intervals=intervals, inner=inner, _as_numbers=stored["as_numbers"])
 
 
 @dataclass(frozen=True)
@@ -466,7 +475,8 @@ class Determined(Rule):
         seen &= by.is_coarse | is_shared(table.sum(1))
         return self._with(mapping={levels[i]: values[best[i]] for i in np.flatnonzero(seen).tolist()})
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         mapping = self._learn(view).mapping
         column, by = view.column(self.column), view.column(self.by)
         wanted = list(dict.fromkeys(mapping.values()))
@@ -538,7 +548,8 @@ class MissingWith(Rule):
         """Where ``by`` says that the column is missing. (n,)."""
         return by.missing if self.values is None else np.asarray(by.codes(list(self.values)) >= 0)
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         missing, said = view.column(self.column).missing, self.says(view.column(self.by))
         return np.asarray(missing == said) if self.exactly else np.asarray(missing | ~said)
 
@@ -607,7 +618,8 @@ class Custom(Rule):
         """None: which columns the function looks at is not known."""
         return ()
 
-    def _holds(self, view: TableView) -> Bits:
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see `Rule.keeps`. (n,)."""
         mask = self.function(view.original())
         mask = np.asarray(mask.fillna(True) if hasattr(mask, "fillna") else mask)
         if mask.shape != (view.n_rows,) or mask.dtype.kind not in "bO":
@@ -626,8 +638,13 @@ class Custom(Rule):
 
 KINDS: dict[str, type[Rule]] = {
     rule.kind: rule
-    for rule in (Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid)
+    for rule in (Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid, Never)
 }
+
+
+def is_stored(rule: Any) -> bool:
+    """Whether a model file can hold a rule: one of the library's own, and no function."""
+    return type(rule) in KINDS.values()
 
 
 def rule_from_json(stored: dict[str, Any]) -> Rule:
@@ -657,6 +674,6 @@ def as_rule(given: Any) -> Rule:
     if callable(given) and not isinstance(given, type):
         return Custom(given)
     raise InvalidTypeError(
-        f"{given!r} is no rule; give Order, Sum, Product, Copy, OneHot, Within, Bound, "
+        f"{given!r} is no rule; give Order, Sum, Product, Copy, OneHot, Within, Bound, Never, "
         "or a function of a table to a mask"
     )

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ganaug.encoding.quantiles import inner_bounds, inner_bounds_int, outer_bounds, outer_bounds_int
-from ganaug.rules.base_rule import Rule
+from ganaug.rules.base_rule import Rule, common_factors
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Product, Sum
 from ganaug.rules.gaps import Gap
-from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within
+from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within, is_stored
 from ganaug.rules.steps import Flag, Formula, Lookup, Mask, States
 from ganaug.rules.table_view import ColumnView, TableView
 
-__all__ = ["STEPS", "TrainConfig"]
+__all__ = ["STEPS", "RewritePlan"]
 
 STEPS: dict[str, Any] = {step.kind: step for step in (States, Formula, Gap, Lookup, Flag, Mask)}
 
@@ -23,7 +23,7 @@ _MOST_PATTERNS = 4096
 _MOST_EXCEPTIONS = 0.001
 
 
-class TrainConfig:
+class RewritePlan:
     """Steps that compute columns, in an order in which each finds what it needs.
 
     Parameters
@@ -46,8 +46,8 @@ class TrainConfig:
     def add(self, rule: Rule) -> bool:
         """Whether the plan keeps a rule by construction from now on."""
         take: Any = _TAKERS.get(type(rule))
-        if take is None and isinstance(rule, Equation):
-            take = TrainConfig._equation
+        if take is None and isinstance(rule, Equation) and is_stored(rule):  # a step is stored with its rule
+            take = RewritePlan._equation
         return rule.certain and take is not None and bool(take(self, rule))
 
     # ---- the graph
@@ -235,7 +235,7 @@ class TrainConfig:
         within: Within | None = bounds.get("within")
         factors = {} if within is not None else _factors([column, *others])
         whole = bool(factors)
-        scale = column.per_day * factors[name] if whole else 1.0
+        scale = column.scale * factors[name] if whole else 1.0
         own = column.cells.values * factors[name] if whole else column.number
         low, high = _ends(column, own[~column.missing], factors.get(name, 0), self.keep_range)
         least, most = bounds["limits"]
@@ -255,7 +255,7 @@ class TrainConfig:
             or bool(within is not None and within.exceptions),
             whole=whole,
             factors=factors,
-            per_day=scale if column.is_time else 1.0,
+            scale=scale,
             decimals=_decimals([column, *others]),
             precision=column.precision,
             keep_range=self.keep_range,
@@ -292,20 +292,14 @@ def _ends(column: ColumnView, values: Any, factor: int, keep_range: bool) -> tup
 
 def _factors(columns: list[ColumnView]) -> dict[Hashable, int]:
     """How many common units make one of each column's, if all are counted; else nothing."""
-    if not all(c.is_whole and c.cells.values.dtype == np.int64 for c in columns):
-        return {}
-    if len({c.is_time for c in columns}) > 1:
-        return {}
-    fine = max(c.per_day for c in columns)
-    factors = {c.name: round(fine / c.per_day) for c in columns}
-    top = max(float(np.abs(c.cells.values).max(initial=0)) * factors[c.name] for c in columns)
-    return factors if top < 2.0**61 else {}
+    found = common_factors(columns)
+    return {column.name: factor for column, factor in zip(columns, found, strict=True)} if found else {}
 
 
 def _decimals(columns: list[ColumnView]) -> int | None:
     """Decimals of differences."""
     grids = [column.precision.grid for column in columns]
-    if any(grid is None for grid in grids) or any(column.is_time for column in columns):
+    if any(grid is None for grid in grids) or any(column.scale != 1 for column in columns):
         return None
     return max(grid.decimals for grid in grids if grid is not None)
 
@@ -346,11 +340,11 @@ def _solved_product(rule: Product, name: Hashable) -> Product:
 
 
 _TAKERS: dict[type, Any] = {
-    OneHot: TrainConfig._one_hot,
-    Copy: TrainConfig._copy,
-    Within: TrainConfig._within,
-    Bound: TrainConfig._bound,
-    Order: TrainConfig._order,
-    Determined: TrainConfig._determined,
-    MissingWith: TrainConfig._missing,
+    OneHot: RewritePlan._one_hot,
+    Copy: RewritePlan._copy,
+    Within: RewritePlan._within,
+    Bound: RewritePlan._bound,
+    Order: RewritePlan._order,
+    Determined: RewritePlan._determined,
+    MissingWith: RewritePlan._missing,
 }

@@ -15,7 +15,7 @@ from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
 from ganaug.rules.equations import Copy, Equation, Monotone, Product, Sum
 from ganaug.rules.kinds import Bound, Determined, OneHot, Order, Within, as_rule
-from ganaug.rules.plan import STEPS, TrainConfig
+from ganaug.rules.plan import STEPS, RewritePlan
 from ganaug.rules.rule_set import Rules
 from ganaug.rules.steps import Formula, Mask, Restored, States
 from ganaug.rules.table_view import TableView, view_of
@@ -106,7 +106,7 @@ class Rewriter:
         view = TableView(kind, CONTAINERS[kind].open(X), source=X)
         given = list(rules)
         learnt = [as_rule(rule).learn(view) for rule in given]
-        plan = TrainConfig(view, self.keep_range)
+        plan = RewritePlan(view, self.keep_range)
         order = sorted(range(len(learnt)), key=lambda i: _TURN.get(type(learnt[i]), len(_TURN)))
         taken = {i for i in order if plan.add(learnt[i])}
         self._kind, self._container, self._names = kind, CONTAINERS[kind].fit(X), list(view.names)
@@ -130,7 +130,8 @@ class Rewriter:
         rng = numpy_generator(0, "rewritten")
         rows = np.sort(rng.choice(view.n_rows, min(view.n_rows, _TRIED_ROWS), replace=False))
         frame = self._rewritten(view.take(rows))
-        shuffled = pd.DataFrame({name: frame[name].take(rng.permutation(len(frame))).array for name in frame.columns})
+        # not by pd.DataFrame of a dict, which takes objects for dates
+        shuffled = _frame({name: frame[name].array[rng.permutation(len(frame))] for name in frame}, len(frame))
         restored = view_of(self.restore(shuffled))
         checked = []
         for rule in rules:

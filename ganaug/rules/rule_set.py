@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ganaug.rules.base_rule import GUARDED, Rule
-from ganaug.rules.kinds import Custom, Grid, as_rule, rule_from_json
+from ganaug.rules.kinds import Grid, as_rule, is_stored, rule_from_json
 from ganaug.rules.table_view import Bits, view_of
 from ganaug.utils.isolation import isolated
 
@@ -153,7 +153,7 @@ class Rules(Sequence[Rule]):
         rows = []
         for rule in self:
             rule.check(view)
-            checked, broken = int(rule._applies(view).sum()), int((~rule._holds(view)).sum())
+            checked, broken = int(rule._applies(view).sum()), int((~rule.keeps(view)).sum())
             rows.append((rule.kind, str(rule), checked, broken, broken / max(checked, 1), 1 - rule.share))
         names = ["kind", "formula", "checked", "broken", "share", "expected"]
         frame = pd.DataFrame(rows, columns=names)
@@ -167,7 +167,7 @@ class Rules(Sequence[Rule]):
     def to_json(self) -> dict[str, Any]:
         """JSON values. Functions are left out: `dropped` names them."""
         return {
-            "rules": [rule.to_json() for rule in self if not isinstance(rule, Custom)],
+            "rules": [rule.to_json() for rule in self if is_stored(rule)],
             "grids": [grid.to_json() for grid in self.grids],
             "skipped": list(self.skipped),
         }
@@ -175,7 +175,7 @@ class Rules(Sequence[Rule]):
     @property
     def dropped(self) -> tuple[str, ...]:
         """Names of the rules that `to_json` leaves out, because they are functions."""
-        return tuple(str(rule) for rule in self if isinstance(rule, Custom))
+        return tuple(str(rule) for rule in self if not is_stored(rule))
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Rules:

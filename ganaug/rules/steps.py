@@ -9,17 +9,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import ColumnValues, clip_to, is_missing
-from ganaug.encoding.dtypes import IntegerAdapter, MaskedAdapter, TimeAdapter
+from ganaug.encoding.column_values import ColumnValues, is_missing
+from ganaug.encoding.dtypes import IntegerAdapter, MaskedAdapter, SparseAdapter, TimesInUnit
 from ganaug.encoding.quantiles import is_shared, nearby_values, rounded_median
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.equations import Equation
 from ganaug.rules.kinds import Determined, MissingWith, OneHot, rule_from_json
+from ganaug.rules.scales import as_stored, count_of, number_of
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView
 from ganaug.utils.types import Array
 
-__all__ = ["Columns", "Flag", "Formula", "Lookup", "Mask", "Restored", "States", "as_stored"]
+__all__ = ["Columns", "Flag", "Formula", "Lookup", "Mask", "Restored", "States", "as_written"]
 
 Label = Hashable
 Columns = dict[Label, Any]
@@ -48,8 +49,8 @@ class Restored:
     def put(self, name: Hashable, values: Array, missing: Bits | None) -> None:
         """A column that was computed, as it will be written; where it has to be missing it is."""
         adapter = self.adapters[name]
-        if adapter.family == "real":  # no longer than its dtype is
-            values = clip_to(values, adapter.inner).astype(adapter.inner).astype(values.dtype)
+        if adapter.family != "choice":
+            values = as_stored(values, adapter)
         forced = self.missing.get(name)
         if forced is not None:
             missing = forced if missing is None else missing | forced
@@ -77,16 +78,18 @@ class Restored:
 
 def can_miss(adapter: Any) -> bool:
     """Whether a column of this dtype can hold missing values."""
-    return not isinstance(adapter, IntegerAdapter) and not (adapter.family == "choice" and _fixed_text(adapter))
+    if isinstance(adapter, (IntegerAdapter, SparseAdapter)):
+        return bool(adapter.inner.kind == "f")
+    return not (adapter.family == "choice" and _fixed_text(adapter))
 
 
 def _fixed_text(adapter: Any) -> bool:
     return isinstance(adapter.dtype, np.dtype) and adapter.dtype.kind == "U"
 
 
-def as_stored(values: Floats, adapter: Any, precision: Precision) -> Array:
+def as_written(values: Floats, adapter: Any, precision: Precision) -> Array:
     """Numbers (times in days), rounded, as the adapter of their dtype takes them. (n,)."""
-    if isinstance(adapter, TimeAdapter):
+    if adapter.family != "real":
         return precision.whole(values)
     rounded = precision.round(values)
     if adapter.inner.kind in "iub":
@@ -145,8 +148,10 @@ class States:
         for k, name in enumerate(self.members):
             values = self.patterns[:, k][codes]
             absent = values < 0
-            dtype = np.float64 if work.adapters[name].inner.kind == "f" else np.int64
-            work.put(name, np.where(absent, 0, values).astype(dtype), absent if absent.any() else None)
+            adapter = work.adapters[name]
+            dtype = np.float64 if adapter.inner.kind == "f" else np.int64
+            one = count_of(1, adapter) or 1
+            work.put(name, np.where(absent, 0, values * one).astype(dtype), absent if absent.any() else None)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
@@ -259,10 +264,10 @@ class Formula:
         expected = self.rule.compute([view.column(name).number for name in self.rule.inputs])
         computed = np.isfinite(expected)
         keep = ~computed | column.missing | self._own(view, column, computed)
-        values = as_stored(np.where(computed, expected, 0.0), column.adapter, self.precision)
+        values = as_written(np.where(computed, expected, 0.0), column.adapter, self.precision)
         values = np.where(keep, column.cells.values, values).astype(column.cells.values.dtype)
-        written = column.adapter.read(column.adapter.write(ColumnValues(values, column.cells.missing)))
-        return {column.name: ColumnView.of_cells(column.name, written, column.adapter)}
+        plain = ColumnValues(as_stored(values, column.adapter), column.cells.missing)
+        return {column.name: ColumnView.of_cells(column.name, plain, column.adapter)}
 
     def restore(self, work: Restored) -> None:
         """The column, rounded as its numbers are."""
@@ -270,16 +275,17 @@ class Formula:
         expected = self.rule.compute([work.column(name).number for name in self.rule.inputs])
         computed = np.isfinite(expected)
         lost = ~computed
-        values = as_stored(np.where(computed, expected, self.fill) if lost.any() else expected, adapter, self.precision)
+        filled = np.where(computed, expected, self.fill) if lost.any() else expected
+        values = as_written(filled, adapter, self.precision)
         if self.exceptions or self.extra:
             stored = work.stored(target)
             chosen = ~stored.missing & ((computed & self.exceptions) | (lost & self.extra))
             if self.exceptions and self.extra:
                 chosen &= lost | (work.stored(self.other).codes(["no", "yes"]) == 1)
             if chosen.any():
-                plain = as_stored(np.where(chosen, stored.number, 0.0), adapter, self.precision)
-                exact = stored.cells.values if stored.cells.values.dtype == plain.dtype else plain
-                values = np.where(chosen, exact, values)
+                plain = as_written(np.where(chosen, stored.number, 0.0), adapter, self.precision)
+                same = stored.cells.values.dtype == plain.dtype and stored.scale == self.precision.scale
+                values = np.where(chosen, stored.cells.values if same else plain, values)
             lost = lost & ~chosen
         missing = lost if self.blank else None
         if self.gone:
@@ -306,8 +312,11 @@ def _yes_or_no(rows: Bits) -> pd.Categorical:
 
 def _sparse_column(column: ColumnView, rows: Bits) -> Any:
     """A column's values at some rows, and missing elsewhere, in a dtype that can be so."""
-    if isinstance(column.adapter, (TimeAdapter, MaskedAdapter)):
+    if isinstance(column.adapter, MaskedAdapter):
         return column.adapter.write(ColumnValues(np.where(rows, column.cells.values, 0), is_missing(~rows)))
+    if isinstance(column.adapter, TimesInUnit):
+        times = column.cells.values.view(column.adapter.counted)
+        return np.where(rows, times, np.array("NaT", dtype=times.dtype))
     return np.where(rows, column.number, np.nan)
 
 
@@ -378,8 +387,9 @@ class Lookup:
         """The column."""
         by = work.column(self.rule.by)
         codes = by.codes(list(self.levels))
-        if by.is_number and ((codes < 0) & ~by.missing).any():  # a number between those that are known
-            codes = np.where((codes < 0) & ~by.missing, _nearest(by.number, self.levels), codes)
+        if by.is_numeric and ((codes < 0) & ~by.missing).any():  # a number between those that are known
+            known = [number_of(level, by.adapter) for level in self.levels]
+            codes = np.where((codes < 0) & ~by.missing, _nearest(by.number, known), codes)
         missing = self.missing[codes] if self.missing.any() else None
         work.put(self.rule.column, self.values[codes], missing)
 
@@ -403,7 +413,7 @@ class Lookup:
         return cls(rule, levels, np.asarray(values, dtype=stored["dtype"]), missing)
 
 
-def _nearest(values: Floats, levels: tuple[Any, ...]) -> Ints:
+def _nearest(values: Floats, levels: list[float]) -> Ints:
     """Places of the levels that are nearest. (n,)."""
     known = np.asarray(levels, dtype=np.float64)
     order = np.argsort(known, kind="stable")
@@ -450,7 +460,8 @@ class Flag:
             place = pd.Index(adapter.levels, dtype=object)
             table = np.array([place.get_loc(value) for value in pair], dtype=np.int64)
         else:
-            table = np.asarray(pair, dtype=np.float64 if adapter.inner.kind == "f" else np.int64)
+            counts = [count_of(value, adapter) for value in pair]
+            table = np.asarray(counts, dtype=np.float64 if adapter.inner.kind == "f" else np.int64)
         work.put(self.rule.by, table[work.column(self.rule.column).missing.astype(np.int64)], None)
 
     def to_json(self) -> dict[str, Any]:

@@ -16,8 +16,10 @@ import pandas as pd
 from ganaug.encoding.adapters import adapter_of
 from ganaug.encoding.column_values import ColumnValues, Table
 from ganaug.encoding.containers import CONTAINERS, container_of
+from ganaug.encoding.dtypes import TimesInUnit
 from ganaug.encoding.quantiles import DecimalGrid, float_grid, integer_step, is_coarse
 from ganaug.exceptions import GanaugError, InvalidDataError
+from ganaug.rules.scales import count_of, scale_of
 from ganaug.utils.types import Array
 
 __all__ = [
@@ -27,7 +29,6 @@ __all__ = [
     "Ints",
     "Precision",
     "TableView",
-    "day_factor",
     "is_missing_value",
     "view_of",
 ]
@@ -42,7 +43,6 @@ _USUAL_DISTINCT, _USUAL_ROWS = 0.9, 0.97
 _EXACT = 2.0**53
 # rounding of float64 and float32, with room for a handful of operations
 _EPSILON = {8: 4e-15, 4: 2.5e-7, 2: 2e-3}
-_PER_DAY = {"D": 1.0, "h": 24.0, "m": 1440.0, "s": 86400.0, "ms": 864e5, "us": 864e8, "ns": 864e11}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class Precision:
     epsilon : float
         Relative rounding of the dtype.
     scale : float
-        Units of the grid in one of the numbers: 86,400 for times in seconds, which are counted in days.
+        Units of the grid in one of the numbers: 86,400 for times in seconds, which are counted in days; 100 for
+        Decimals of two decimals, whose units are hundredths.
     """
 
     grid: DecimalGrid | None = None
@@ -113,16 +114,6 @@ class Precision:
         return cls(None if grid is None else DecimalGrid(**grid), digits, epsilon, scale)
 
 
-def day_factor(dtype: Any) -> float | None:
-    """Units of a date's or duration's dtype in a day; None for what is neither."""
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        return _PER_DAY[dtype.unit]
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "mM":
-        return None
-    name, count = np.datetime_data(dtype)
-    return _PER_DAY[name] / count if name in _PER_DAY else None
-
-
 class ColumnView:
     """One column.
 
@@ -161,23 +152,33 @@ class ColumnView:
 
     @property
     def family(self) -> str:
-        """One of "real", "time M", "time m", "zoned" or "choice"."""
+        """One of "real", "decimal", "time M", "time m", "zoned", "clock" or "choice"."""
         return str(self.adapter.family)
 
     @property
+    def measure(self) -> str:
+        """What it measures: columns of one measure can be compared. "number", or the family."""
+        return "number" if self.family in ("real", "decimal") else self.family
+
+    @property
     def is_number(self) -> bool:
-        """Whether it holds numbers."""
-        return self.family == "real"
+        """Whether it holds numbers, Decimals among them."""
+        return self.measure == "number"
 
     @property
     def is_time(self) -> bool:
-        """Whether it holds dates or durations."""
-        return self.family.startswith("time") or self.family == "zoned"
+        """Whether it holds dates, durations or times of day, in a unit of which a day has a known number."""
+        return isinstance(self.adapter, TimesInUnit) and scale_of(self.adapter) is not None
 
     @property
     def is_numeric(self) -> bool:
-        """Whether rules can compute with it: numbers, dates and durations, not times of day or Decimals."""
+        """Whether rules can compute with it."""
         return self.is_number or self.is_time
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether all of it is missing: objects then tell nothing of what the column holds elsewhere."""
+        return self.n_missing == len(self)
 
     @property
     def is_choice(self) -> bool:
@@ -197,23 +198,23 @@ class ColumnView:
         return int(self.missing.sum())
 
     @cached_property
-    def per_day(self) -> float:
-        """Units in a day of a date or duration; 1 for numbers."""
-        return day_factor(self.adapter.dtype) or 1.0
+    def scale(self) -> float:
+        """What is counted in one of its numbers: units of a time in a day, 100 of a Decimal's hundredths, else 1."""
+        return scale_of(self.adapter) or 1.0
 
     @cached_property
     def number(self) -> Floats:
         """Numbers, and times in days, as floats; NaN where missing. (n,)."""
         values = self.cells.values.astype(np.float64)
-        if self.is_time:
-            values = values / self.per_day
+        if self.scale != 1:
+            values = values / self.scale
         if self.cells.missing is not None:
             values[self.cells.missing] = np.nan
         return np.asarray(values)
 
     @cached_property
     def is_whole(self) -> bool:
-        """Whether the dtype holds integers, bool or times: what is counted exactly."""
+        """Whether it is counted exactly: integers, bool, times and Decimals."""
         return self.cells.values.dtype.kind in "iu" and not self.is_choice
 
     @cached_property
@@ -233,9 +234,9 @@ class ColumnView:
     def is_flag(self) -> bool:
         """Whether it holds 0 and 1, both, and nothing else."""
         values = self.cells.present()
-        if not self.is_number or not len(values) or values.min() != 0 or values.max() != 1:
+        if not self.is_number or not len(values) or values.min() != 0 or values.max() != self.scale:
             return False
-        return bool(((values == 0) | (values == 1)).all())
+        return bool(((values == 0) | (values == self.scale)).all())
 
     @cached_property
     def levels(self) -> list[Any]:
@@ -243,6 +244,8 @@ class ColumnView:
         if self.is_choice:
             known = pd.Index(self.adapter.levels, dtype=object)
             return [known[code] for code in self.distinct.tolist()]
+        if self.family != "real":
+            return list(pd.Series(self.adapter.write(ColumnValues(self.distinct))))
         return [bool(v) for v in self.distinct] if self.adapter.inner.kind == "b" else list(self.distinct.tolist())
 
     def codes(self, levels: list[Any]) -> Ints:
@@ -254,12 +257,32 @@ class ColumnView:
             own = pd.Index(self.adapter.levels, dtype=object)
             table = np.array([*(place.get(_plainly(level), -1) for level in own), -1], dtype=np.int64)
             return np.asarray(table[self.cells.values])
-        known = np.asarray(levels, dtype=np.float64)
+        values = self.cells.values
+        known = self._counts(levels)
+        if known.dtype.kind != values.dtype.kind:
+            values, known = values.astype(np.float64), known.astype(np.float64)
         order = np.argsort(known, kind="stable")
-        values = self.cells.values.astype(np.float64)
         at = np.searchsorted(known[order], values).clip(0, len(known) - 1)
         found = np.where(known[order][at] == values, order[at], -1)
         return np.asarray(np.where(self.missing, -1, found), dtype=np.int64)
+
+    def _counts(self, levels: list[Any]) -> Array:
+        """Levels as they are stored; a number that no row has for a level of another kind. (k,)."""
+        if self.family == "real":
+            return np.asarray(levels, dtype=np.float64)
+        if not self.is_numeric:
+            raise InvalidDataError(
+                f"column {self.name!r} holds times in {self.adapter.counted}, whose values no rule can name; convert "
+                "it to days, or drop the rule"
+            )
+        counts = []
+        for level in levels:
+            try:
+                counts.append(None if is_missing_value(level) else count_of(level, self.adapter))
+            except (TypeError, ValueError):
+                counts.append(None)
+        none = np.iinfo(np.int64).min
+        return np.array([none if count is None else count for count in counts], dtype=np.int64)
 
     @cached_property
     def is_coarse(self) -> bool:
@@ -277,7 +300,7 @@ class ColumnView:
         if self.is_choice or not len(values):
             return Precision()
         if self.is_whole:
-            return Precision(_whole_grid(values), scale=self.per_day)
+            return Precision(_whole_grid(values), scale=self.scale)
         dtype = self.adapter.inner
         epsilon = _EPSILON.get(dtype.itemsize, _EPSILON[8])
         probe = np.unique(values[:_PROBE])
@@ -333,6 +356,8 @@ def _plainly(value: Any) -> Any:
         return bool, bool(value)
     if isinstance(value, (int, float, np.number)):
         return float, float(value)
+    if isinstance(value, str):
+        return str, str(value)
     return type(value).__name__, value
 
 
