@@ -15,7 +15,7 @@ from torch.utils.data import Subset, TensorDataset
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, ImageGAN, balance
-from ganaug.estimators.fitting import preset_channels, within
+from ganaug.estimators.convolutional import preset_channels, within
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.utils.state import read_state
 
@@ -112,7 +112,7 @@ def test_without_labels_and_with_a_focus():
 
 def test_bytes_stay_bytes(monkeypatch):
     """Images of 8 bits take a quarter of the memory of floats."""
-    import ganaug.estimators.base as base
+    import ganaug.estimators.gan as base
 
     seen = []
     table = base.Table
@@ -155,7 +155,7 @@ def test_the_same_on_any_number_of_cores(monkeypatch):
     X, y = images()
     fits = {}
     for cores in (1, 2, 3):
-        monkeypatch.setattr("ganaug.estimators.convolutional.machine_threads", lambda cores=cores: cores)
+        monkeypatch.setattr("ganaug.estimators.gan.machine_threads", lambda cores=cores: cores)
         own = gan(batch_size=128, max_steps=4, channels=4, max_channels=8).fit(X, y)
         fits[cores] = weights(own), own.sample(20, random_state=1)[0], own.score_samples(X)
     for cores in (2, 3):
@@ -324,18 +324,18 @@ def test_time_plans_the_width_and_the_steps(capsys):
 
 
 def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):
-    import ganaug.estimators.base as base
+    import ganaug.estimators.gan as base
 
     plans = []
-    play = base.play
-    monkeypatch.setattr(base, "play", lambda train_state, table, objective, plan, **k: plans.append(plan) or play(
+    run = base.run_training
+    monkeypatch.setattr(base, "run_training", lambda train_state, table, objective, plan, **k: plans.append(plan) or run(
         train_state, table, objective, plan, **k))  # fmt: skip
     X, y = images()
     for steps, augment in ((2, "auto"), (2, ["cutout"]), (2, None)):
         gan(max_steps=steps, augment=augment).fit(X, y)
     batch, rng = torch.ones(32, 1, 8, 8), torch.Generator().manual_seed(0)
     assert [bool((plan.pipe(batch, 0.5, rng) != batch).any()) for plan in plans] == [False, True, False]
-    own = gan(augment="auto")
+    own = gan(augment="auto")._modality
     assert (own._pipe(101)(batch, 0.5, rng) != batch).any() and own._pipe(99)(batch, 0.5, rng) is batch
 
 
@@ -343,16 +343,18 @@ def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):
 
 
 def test_rules_refuse_copies_and_other_classes():
-    from ganaug.filtering import Judge, LooksCurator
+    from ganaug.filtering import AuxiliaryClassifier, ImageFilter
 
     X, y = images()
     codes = (y == "few").astype(np.int64)
-    codec = gan()._make_codec().fit(X)
+    codec = gan()._modality.codec().fit(X)
     x = codec.encode(X)
-    judge = Judge.fit(x, codes, 2, codec.shape, load=codec.to_network, steps=40, at_once=16, seed=0)
-    _, shares = judge.seen(x, codec.to_network)
+    classifier = AuxiliaryClassifier.fit(
+        x, codes, 2, codec.shape, decode=codec.to_network, steps=40, at_once=16, seed=0
+    )
+    _, shares = classifier.classify(x, codec.to_network)
     assert (shares.argmax(1) == codes).mean() > 0.95
-    rules = LooksCurator(("copies", "other_class"), 0.3, judge, codec, seed=0)
+    rules = ImageFilter(("copies", "other_class"), 0.3, classifier, codec, seed=0)
     rules.fit(x, codes, [0, 1], [np.arange(40), np.arange(40, 60)])
     assert (rules.verdict(x[:5], 0) == 1).all()  # copies
     noisy = np.clip(x[:5].astype(int) + 2, 0, 255).astype(np.uint8)

@@ -16,12 +16,13 @@ from sklearn.exceptions import NotFittedError
 
 import ganaug
 from ganaug import GANOversampler, ImageTranslator, TrainingWarning
-from ganaug.estimators.translation_training import TRIES, accepted, wandering
+from ganaug.estimators.label_check import TRIES, accepted, wandering
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.threads import alone, one_thread, team
-from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, ImagePool, pull, shifted, train_cycle
+from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, ImagePool, cycle_step, shifted, weight_scale
+from ganaug.training.loop import train
 from ganaug.utils.state import read_state, write_state
 
 BRIGHTER = 120
@@ -96,9 +97,8 @@ def test_the_history_tells_what_happened(fitted):
 def test_every_objective_plays(objective):
     rng = torch.Generator().manual_seed(0)
     train_state, plan = game_and_plan(rng)
-    batches = iter(lambda: torch.rand(4, 1, 8, 8, generator=rng), None)
     before = train_state.generator.flat.clone()
-    history, reason = train_cycle(train_state, batches, batches, OBJECTIVES[objective], plan, [], rng)
+    history, reason = train(train_state, Noise(), OBJECTIVES[objective], plan, [], rng, step=cycle_step)
     assert reason == "max_steps" and all(map(math.isfinite, history[-1].values()))
     assert not torch.equal(before, train_state.generator.flat)
 
@@ -106,10 +106,22 @@ def test_every_objective_plays(objective):
 # ------------------------------------------------------------------------------------------ the game
 
 
+class Noise:
+    """Batches of noise of two classes."""
+
+    ahead = 1
+
+    def batches(self, size, rng):
+        while True:
+            yield torch.rand(size, 1, 8, 8, generator=rng), torch.rand(size, 1, 8, 8, generator=rng)
+
+
 def game_and_plan(rng, work=alone):
     plan = CycleTrainConfig(
         max_steps=3,
+        batch_size=4,
         learning_rate=1e-3,
+        discriminator_learning_rate=1e-3,
         betas=(0.5, 0.99),
         decay_from=0.5,
         ema_half_life=10.0,
@@ -122,7 +134,7 @@ def game_and_plan(rng, work=alone):
         pipe=lambda x, progress, rng: shifted(x, 0.1, rng),
         team=work,
     )
-    return CycleTrainState.start(*cycle_players((1, 8, 8), rng, width=4, depth=1), plan), plan
+    return CycleTrainState.of(*cycle_players((1, 8, 8), rng, width=4, depth=1), plan), plan
 
 
 def test_it_matters_not_who_works_on_which_way():
@@ -131,8 +143,7 @@ def test_it_matters_not_who_works_on_which_way():
         rng = torch.Generator().manual_seed(0)
         with team(workers) as work:
             train_state, plan = game_and_plan(rng, work)
-            batches = iter(lambda rng=rng: torch.rand(4, 1, 8, 8, generator=rng), None)
-            train_cycle(train_state, batches, batches, OBJECTIVES["least-squares"], plan, [], rng)
+            train(train_state, Noise(), OBJECTIVES["least-squares"], plan, [], rng, step=cycle_step)
         results.append(train_state.average_flat)
     assert torch.equal(*results)
 
@@ -165,8 +176,8 @@ def test_a_shift_moves_and_repeats_the_border():
 
 
 def test_a_small_image_is_held_as_slowly_as_a_large_one():
-    assert pull(torch.empty(1, 3, 256, 256)) == 1
-    assert pull(torch.empty(1, 3, 64, 64)) == pytest.approx(0.25)
+    assert weight_scale(torch.empty(1, 3, 256, 256)) == 1
+    assert weight_scale(torch.empty(1, 3, 64, 64)) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 31), (2, 64, 17), (4, 50, 50)])

@@ -563,8 +563,8 @@ def attack(reached, members, others, reference, synthetic):
         for forest in forests(model)[:1]:
             pinned = (boxed(forest, x, numbers) <= 0.05).all(1)
             figures["pinned by leaves"] = int(pinned[member].sum()), int(pinned[~member].sum())
-    judge = next((c.judge for c in curators(model) if hasattr(c, "judge")), None)
-    seen = x if table else judge.seen(x, model.codec_.to_network)[0] if judge else net
+    classifier = next((c.classifier for c in curators(model) if hasattr(c, "classifier")), None)
+    seen = x if table else classifier.classify(x, model.codec_.to_network)[0] if classifier else net
     figures["on a bound"] = on_a_bound(reached, seen[member]), on_a_bound(reached, seen[~member])
 
     traces, networks = file_scores(reached, X, y, x, codes), network_scores(model, X, y)

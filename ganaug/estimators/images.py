@@ -1,4 +1,4 @@
-"""A class-conditional GAN for images."""
+"""Images as a modality, and the GAN for them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,29 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ganaug.encoding.pixels import ImageCodec
-from ganaug.estimators.convolutional import ConvolutionalGAN
+from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
+from ganaug.estimators.custom import register
+from ganaug.estimators.fitting import Constraints
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.training.loop import Watcher
 
-__all__ = ["ImageGAN"]
+__all__ = ["ImageGAN", "ImageModality"]
 
 
+class ImageModality(ConvolutionalModality):
+    """Images (C, H, W); see `ImageGAN` for the parameters."""
+
+    # the codec checks the layout
+    constraints: ClassVar[Constraints] = {**ConvolutionalModality.constraints, "layout": lambda name, value: value}
+    layout: str
+    _policy = ("translation", "cutout")
+
+    def codec(self, mode: str | None = None) -> ImageCodec:
+        """Pixels to [-1, 1]; images of 8 bits stay bytes until a batch of them goes to a network."""
+        return ImageCodec(self.layout, mode)
+
+
+@register
 class ImageGAN(ConvolutionalGAN):
     """Class-conditional GAN for images: grey, RGB or any number of channels, from 8 to 256 pixels a side.
 
@@ -143,7 +159,7 @@ class ImageGAN(ConvolutionalGAN):
     ((5, 8, 8), dtype('uint8'), {'defect'})
     """
 
-    _policy: ClassVar = ("translation", "cutout")
+    _kind = ImageModality
 
     def __init__(
         self,
@@ -205,6 +221,3 @@ class ImageGAN(ConvolutionalGAN):
             verbose=verbose,
         )
         self.layout = layout
-
-    def _make_codec(self) -> ImageCodec:
-        return ImageCodec(self.layout, self._mode)

@@ -1,29 +1,64 @@
-"""A class-conditional GAN for series, volumes and short videos."""
+"""Series, volumes and short videos as a modality, and the GAN for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
-
+from ganaug.encoding.column_values import Array
 from ganaug.encoding.signals import SeriesCodec
-from ganaug.estimators.convolutional import ConvolutionalGAN
-from ganaug.estimators.fitting import Conditions, Prepared
+from ganaug.estimators.base import checked_switch
+from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
+from ganaug.estimators.custom import register
+from ganaug.estimators.fitting import Constraints
+from ganaug.estimators.modality import Draw, Task
 from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.networks import IMAGE_ARCHITECTURES
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import alone
 from ganaug.training.loop import Watcher
-from ganaug.training.train_state import TrainState
-from ganaug.utils.seeding import child_seed, numpy_generator
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils import validation
+from ganaug.utils.types import IntArray
 
-__all__ = ["SeriesGAN"]
+__all__ = ["SeriesGAN", "SeriesModality"]
+
+ARCHITECTURES = {name: IMAGE_ARCHITECTURES[name] for name in ("residual", "dcgan")}
 
 
+def _checked_augment(name: str, value: Any) -> Any:
+    ConvolutionalModality.constraints["augment"](name, value)
+    if isinstance(value, (list, tuple)) and set(value) & {"color", "flip"}:
+        raise InvalidParameterError(f"{name}={value!r}: color and flip are for images")
+    return value
+
+
+class SeriesModality(ConvolutionalModality):
+    """Series (C, length) and volumes (C, D, H, W); see `SeriesGAN` for the parameters."""
+
+    constraints: ClassVar[Constraints] = {
+        **ConvolutionalModality.constraints,
+        "architecture": partial(validation.choice, known=ARCHITECTURES),
+        "augment": _checked_augment,
+        "noise_floor": checked_switch,
+    }
+    noise_floor: bool
+    _policy = ("translation", "scale")
+
+    def codec(self, mode: str | None = None) -> SeriesCodec:
+        """Each channel to a robust scale, the amplitude of each series restored."""
+        return SeriesCodec()
+
+    def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> NoiseFloor | None:
+        if not self.noise_floor or task.x.ndim != 3:
+            return None
+        return NoiseFloor.fit(task.x, task.y, task.sampled, lambda condition, n: draw(condition, n, "noise floor"))
+
+    def _read_smoother(self, arrays: dict[str, Array], codec: SeriesCodec, sampled: Sequence[int]) -> NoiseFloor:
+        return NoiseFloor.of_arrays(arrays, codec.shape, sampled)
+
+
+@register
 class SeriesGAN(ConvolutionalGAN):
     """Class-conditional GAN for series (n, channels, length), and for volumes or short videos (n, C, D, H, W).
 
@@ -118,8 +153,7 @@ class SeriesGAN(ConvolutionalGAN):
     (5, 2, 24)
     """
 
-    _architectures: ClassVar = {name: IMAGE_ARCHITECTURES[name] for name in ("residual", "dcgan")}
-    _policy: ClassVar = ("translation", "scale")
+    _kind = SeriesModality
 
     def __init__(
         self,
@@ -181,50 +215,3 @@ class SeriesGAN(ConvolutionalGAN):
             verbose=verbose,
         )
         self.noise_floor = noise_floor
-
-    def _make_codec(self) -> SeriesCodec:
-        return SeriesCodec()
-
-    def _check_parameters(self) -> dict[str, Any]:
-        settings = super()._check_parameters()
-        if not isinstance(self.noise_floor, (bool, np.bool_)):
-            raise InvalidParameterError(f"noise_floor={self.noise_floor!r} must be True or False")
-        if isinstance(self.augment, (list, tuple)) and set(self.augment) & {"color", "flip"}:
-            raise InvalidParameterError(f"augment={self.augment!r}: color and flip are for images")
-        return settings
-
-    def _keep(
-        self,
-        prepared: Prepared,
-        conditions: Conditions,
-        counts: IntArray,
-        train_state: TrainState,
-        played: Any,
-        curator: Any,
-        seed: int,
-    ) -> None:
-        super()._keep(prepared, conditions, counts, train_state, played, curator, seed)
-        self.noise_ = None
-        if not self.noise_floor or prepared.x.ndim != 3:
-            return
-        device = resolve_device(self.device)
-
-        def drawn(condition: int, n: int) -> FloatArray:
-            own = child_seed(seed, "noise floor", condition)
-            return np.concatenate(list(self._generate(condition, n, own, device, alone)))
-
-        asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        with self._computing():
-            self.noise_ = NoiseFloor.fit(prepared.x, conditions.of_codes(prepared.y), asked, drawn)
-
-    def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
-        noise = getattr(self, "noise_", None)  # a pickle of an earlier version has none
-        return rows if noise is None else noise.added(rows, condition, numpy_generator(seed, "noise"))
-
-    def _beside(self) -> dict[str, Any]:
-        noise = getattr(self, "noise_", None)
-        return {} if noise is None else noise.arrays()
-
-    def _take_beside(self, arrays: dict[str, Any]) -> None:
-        asked = [self.conditions_.of_label_code(code) for code in self.conditions_.sampled()]
-        self.noise_ = NoiseFloor.of_arrays(arrays, self.codec_.shape, asked) if arrays else None

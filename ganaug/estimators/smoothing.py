@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ganaug.encoding.sample_arrays import CHUNK
 from ganaug.exceptions import ModelFileError
 from ganaug.runtime.threads import one_thread
+from ganaug.utils.seeding import numpy_generator
 from ganaug.utils.state import expect
 from ganaug.utils.types import Block, FloatArray, IntArray
 
@@ -102,10 +103,11 @@ class ClassKernel:
                 roots[place] = widths[place] * _root(own if len(own) > 1 else numbers)
         return cls(columns, np.asarray(conditions, np.int64), centres, roots, widths)
 
-    def smeared(self, rows: FloatArray, condition: int, rng: torch.Generator) -> FloatArray:
+    def smoothed(self, rows: FloatArray, condition: int, seed: int) -> FloatArray:
         """Other rows in the place of these, of a class that has a kernel. (n, width) -> (n, width)."""
         if condition not in self.conditions:
             return rows
+        rng = torch.Generator().manual_seed(seed)
         place = int(np.flatnonzero(self.conditions == condition)[0])
         noise = torch.empty((len(rows), len(self.columns)), dtype=torch.float32).normal_(generator=rng)
         with one_thread():
@@ -240,8 +242,9 @@ class NoiseFloor:
             floors[place] = _opened(own - _floor(drawn(condition, most)))
         return cls(np.asarray(conditions, np.int64), floors) if floors.any() else None
 
-    def added(self, rows: FloatArray, condition: int, rng: np.random.Generator) -> FloatArray:
+    def smoothed(self, rows: FloatArray, condition: int, seed: int) -> FloatArray:
         """The series with noise on them. (n, C, length) -> (n, C, length)."""
+        rng = numpy_generator(seed, "noise")
         floor = self.floors[int(np.flatnonzero(self.conditions == condition)[0])]
         length = rows.shape[-1]
         at, known = np.fft.rfftfreq(length), np.linspace(0, 0.5, floor.shape[-1])

@@ -2,15 +2,15 @@
 
 from ganaug.filtering.rejection import Tally, draw_curated
 from ganaug.filtering.rows import LIKE_THE_CLASS, RULES, SAMPLES_LIKE_THE_CLASS, Curator, View
-from ganaug.filtering.samples import Judge, LooksCurator
+from ganaug.filtering.samples import AuxiliaryClassifier, ImageFilter
 
 __all__ = [
     "LIKE_THE_CLASS",
     "RULES",
     "SAMPLES_LIKE_THE_CLASS",
+    "AuxiliaryClassifier",
     "Curator",
-    "Judge",
-    "LooksCurator",
+    "ImageFilter",
     "Tally",
     "View",
     "draw_curated",

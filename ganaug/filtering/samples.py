@@ -1,4 +1,4 @@
-"""Filters of images, series and volumes by a classifier's judgement."""
+"""The filter of synthetic images, series and volumes, and the small classifier by whose features it compares them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,7 @@ from ganaug.utils.isolation import own_surroundings
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import FloatArray, IntArray
 
-__all__ = ["Judge", "LooksCurator"]
-
-# --------------------------------------------------------------------------------------
-# A small network that names the class of a sample, for samples that are no rows of a table.
-
+__all__ = ["AuxiliaryClassifier", "ImageFilter"]
 
 CPU = torch.device("cpu")
 BATCH = 64
@@ -34,8 +30,8 @@ CHANNELS = 8
 WIDTH = 64
 
 
-class Judge:
-    """A classifier of real samples: whoever makes synthetic ones never sees it.
+class AuxiliaryClassifier:
+    """A classifier of real samples, which no generator ever sees.
 
     It learns from class-balanced batches of shifted and partly covered samples, for some
     seconds. Its last hidden layer compares samples better than their values do. With a single
@@ -61,12 +57,12 @@ class Judge:
         n_classes: int,
         shape: Sequence[int],
         *,
-        load: Decode,
+        decode: Decode,
         steps: int,
         at_once: int,
         seed: int,
         device: torch.device = CPU,
-    ) -> Judge:
+    ) -> AuxiliaryClassifier:
         """Learn to name the class.
 
         Parameters
@@ -78,7 +74,7 @@ class Judge:
         n_classes : int
         shape : sequence of int
             Of a sample.
-        load : callable
+        decode : callable
             From encoded samples to floats.
         steps : int
             Of `BATCH` samples.
@@ -86,7 +82,7 @@ class Judge:
             Samples in one pass, later.
         seed : int
         device : torch.device
-            Where it learns and judges.
+            Where it learns and classifies.
         """
         network = _network(n_classes, shape, child_seed(seed, "network")).to(device)
         rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
@@ -94,7 +90,7 @@ class Judge:
         if (counts > 0).sum() > 1:
             present = torch.from_numpy(counts > 0).double()
             weights = (present / present.sum()).to(device)
-            table = Table(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=load)
+            table = Table(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=decode)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))
             batches = table.batches(BATCH, rng)
@@ -104,9 +100,9 @@ class Judge:
                 loss = network.head.class_loss(features, labels)
                 assert loss is not None
                 optimizer.step(loss.mean(), 1 - step / steps)
-        judge = cls(network, shape)
-        judge.at_once, judge.device = at_once, device
-        return judge
+        found = cls(network, shape)
+        found.at_once, found.device = at_once, device
+        return found
 
     at_once = 256
     device = CPU
@@ -118,11 +114,11 @@ class Judge:
         return network.features(samples, nobody)
 
     @torch.inference_mode()
-    def seen(self, x: npt.NDArray[Any], load: Decode) -> tuple[FloatArray, FloatArray]:
+    def classify(self, x: npt.NDArray[Any], decode: Decode) -> tuple[FloatArray, FloatArray]:
         """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
         features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
         for start in range(0, len(x), self.at_once):
-            now = self.features(load(torch.from_numpy(x[start : start + self.at_once]).to(self.device)))
+            now = self.features(decode(torch.from_numpy(x[start : start + self.at_once]).to(self.device)))
             features.append(now.cpu().numpy())
             shares.append(self._classes(now).softmax(1).cpu().numpy())
         return np.concatenate(features), np.concatenate(shares)
@@ -143,13 +139,13 @@ class Judge:
     @classmethod
     def from_state(
         cls, arrays: dict[str, npt.NDArray[Any]], n_classes: int, shape: Sequence[int], at_once: int
-    ) -> Judge:
+    ) -> AuxiliaryClassifier:
         """The counterpart of `get_state`; raises RuntimeError where the weights do not fit."""
         network = _network(n_classes, shape, 0)
         network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
-        judge = cls(network, shape)
-        judge.at_once = at_once
-        return judge
+        found = cls(network, shape)
+        found.at_once = at_once
+        return found
 
 
 def _network(n_classes: int, shape: Sequence[int], seed: int) -> DiscriminatorNetwork:
@@ -158,10 +154,6 @@ def _network(n_classes: int, shape: Sequence[int], seed: int) -> DiscriminatorNe
     return build(
         shape, n_classes, rng, conditioning="auxiliary", channels=CHANNELS, max_channels=WIDTH, latent_dim=1
     ).discriminator
-
-
-# --------------------------------------------------------------------------------------
-# Keep a synthetic image or series, or draw another.
 
 
 # A sample is a copy if it is nearer to a training sample than this share of the usual distance between neighbours.
@@ -177,32 +169,34 @@ MOST_REFUSED = 0.1
 _ARRAYS = {"sketches": (2, "float32"), "of_class": (1, "int64"), "reach": (1, "float32"), "bar": (1, "float32")}
 
 
-class LooksCurator:
-    """Judge encoded samples of given conditions by how they look to a `Judge`.
+class ImageFilter:
+    """Refuse encoded samples of given conditions by what an `AuxiliaryClassifier` makes of them.
 
     Parameters
     ----------
     rules : iterable of str
         Any of "copies" (much nearer to a training sample than its neighbours are), "outliers" (far outside the
-        class's samples in some direction of the judge's features) and "other_class" (the judge gives the class
-        less than ``min_probability``).
+        class's samples in some direction of the classifier's features) and "other_class" (the classifier gives the
+        class less than ``min_probability``).
     min_probability : float
-        Class-balanced probability that the class must get; less where the judge gives less to every tenth
+        Class-balanced probability that the class must get; less where the classifier gives less to every tenth
         real sample of that class which it has not learnt from.
-    judge : Judge
+    classifier : AuxiliaryClassifier
     codec : ImageCodec or SeriesCodec
-        Whose `to_network` makes the judge's floats of encoded samples.
+        Whose `to_network` makes the classifier's floats of encoded samples.
     seed : int
         Of the random directions.
     """
 
-    def __init__(self, rules: Iterable[str], min_probability: float, judge: Judge, codec: Any, seed: int) -> None:
+    def __init__(
+        self, rules: Iterable[str], min_probability: float, classifier: AuxiliaryClassifier, codec: Any, seed: int
+    ) -> None:
         self.rules = tuple(rule for rule in RULES if rule in tuple(rules))
         self.min_probability = min_probability
-        self.judge, self.codec, self.seed = judge, codec, seed
+        self.classifier, self.codec, self.seed = classifier, codec, seed
         self.sketches: FloatArray = np.zeros((0, N_DIRECTIONS), np.float32)
         self.of_class: IntArray = np.zeros(0, np.int64)
-        n = judge.n_classes
+        n = classifier.n_classes
         self.reach: FloatArray = np.zeros(n, np.float32)  # distances below this are those of copies
         self.bar: FloatArray = np.zeros(n, np.float32)  # probabilities below this are those of other classes
         self.outside: Curator | None = None  # the rule against outliers, once fitted
@@ -210,8 +204,8 @@ class LooksCurator:
         self.copies_unchecked = False  # the sketches that the rule needs stayed where they were made
 
     def fit(
-        self, x: npt.NDArray[Any], y: IntArray, conditions: Sequence[int], judged: Sequence[IntArray]
-    ) -> LooksCurator:
+        self, x: npt.NDArray[Any], y: IntArray, conditions: Sequence[int], unseen: Sequence[IntArray]
+    ) -> ImageFilter:
         """Learn what the training samples look like.
 
         Parameters
@@ -221,9 +215,9 @@ class LooksCurator:
         y : ndarray of shape (n,), int64
             Their conditions.
         conditions : sequence of int
-            Those that will be judged.
-        judged : sequence of ndarray of int64
-            Rows of each condition that the judge has not learnt from, if there are any.
+            Those that will be filtered.
+        unseen : sequence of ndarray of int64
+            Rows of each condition that the classifier has not learnt from, if there are any.
         """
         if "copies" in self.rules:
             mine = np.flatnonzero(np.isin(y, conditions))
@@ -231,14 +225,14 @@ class LooksCurator:
             for condition in conditions:
                 self.reach[condition] = COPY_DISTANCE * _usual_distance(self.sketches[self.of_class == condition])
         if "outliers" in self.rules:
-            features, _ = self.judge.seen(x, self.codec.to_network)
+            features, _ = self.classifier.classify(x, self.codec.to_network)
             self.outside = Curator(("outliers",), 0.0)
-            self.outside.fit(features, y, self.judge.n_classes, conditions, child_seed(self.seed, "outliers"))
-        if "other_class" in self.rules and self.judge.n_classes > 1:
+            self.outside.fit(features, y, self.classifier.n_classes, conditions, child_seed(self.seed, "outliers"))
+        if "other_class" in self.rules and self.classifier.n_classes > 1:
             for condition in conditions:
                 if (y == condition).sum() < MIN_ROWS:
                     continue
-                _, shares = self.judge.seen(x[judged[condition]], self.codec.to_network)
+                _, shares = self.classifier.classify(x[unseen[condition]], self.codec.to_network)
                 low = np.quantile(shares[:, condition], MOST_REFUSED) if len(shares) >= MIN_ROWS else 0.0
                 low = np.floor(float(low) / SHARE_STEP) * SHARE_STEP
                 self.bar[condition] = min(self.min_probability, float(low))
@@ -246,10 +240,10 @@ class LooksCurator:
 
     def verdict(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.int8]:
         """Which rule refuses each sample: its place in `RULES` plus one, or 0 to keep. (n, ...) -> (n,)."""
-        said = np.zeros(len(x), np.int8)
+        verdicts = np.zeros(len(x), np.int8)
         if not self.rules:
-            return said
-        features, shares = self.judge.seen(x, self.codec.to_network)
+            return verdicts
+        features, shares = self.classifier.classify(x, self.codec.to_network)
         tests: dict[str, npt.NDArray[np.bool_]] = {
             "other_class": shares[:, condition] < self.bar[condition],
             "outliers": np.zeros(len(x), bool)
@@ -259,8 +253,8 @@ class LooksCurator:
         }
         for rule, refused in tests.items():  # the last one has the last word
             if rule in self.rules:
-                said[refused] = RULES.index(rule) + 1
-        return said
+                verdicts[refused] = RULES.index(rule) + 1
+        return verdicts
 
     @property
     def holds_samples(self) -> bool:
@@ -294,7 +288,7 @@ class LooksCurator:
             "rules": list(self.rules),
             "min_probability": self.min_probability,
             "seed": self.seed,
-            "at_once": self.judge.at_once,
+            "at_once": self.classifier.at_once,
             "outside": outside,
             "copies_unchecked": self.copies_unchecked or drop,
         }
@@ -306,7 +300,7 @@ class LooksCurator:
                 "reach": np.zeros_like(self.reach),
             }
         arrays |= {f"outside.{k}": v for k, v in bounds.items()}
-        return config, arrays | {f"judge.{k}": v for k, v in self.judge.get_state().items()}
+        return config, arrays | {f"judge.{k}": v for k, v in self.classifier.get_state().items()}
 
     @classmethod
     def from_state(
@@ -315,7 +309,7 @@ class LooksCurator:
         arrays: dict[str, npt.NDArray[Any]],
         codec: Any,
         n_conditions: int,
-    ) -> LooksCurator:
+    ) -> ImageFilter:
         """The counterpart of `get_state`.
 
         Raises
@@ -330,8 +324,8 @@ class LooksCurator:
         def of(name: str) -> dict[str, npt.NDArray[Any]]:
             return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
 
-        judge = Judge.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
-        self = cls(config["rules"], config["min_probability"], judge, codec, config["seed"])
+        classifier = AuxiliaryClassifier.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
+        self = cls(config["rules"], config["min_probability"], classifier, codec, config["seed"])
         self.copies_unchecked = bool(config.get("copies_unchecked", False))
         for name in _ARRAYS:
             setattr(self, name, arrays[name])
@@ -349,7 +343,7 @@ class LooksCurator:
 
     def __getstate__(self) -> dict[str, Any]:  # no networks in a pickle: arrays of numpy age better
         config, arrays = self.get_state()
-        return {"config": config, "arrays": arrays, "codec": self.codec, "n_conditions": self.judge.n_classes}
+        return {"config": config, "arrays": arrays, "codec": self.codec, "n_conditions": self.classifier.n_classes}
 
     @own_surroundings
     def __setstate__(self, state: dict[str, Any]) -> None:
