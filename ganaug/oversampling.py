@@ -12,7 +12,15 @@ from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from ganaug.encoding.containers import check_lengths, check_rows, column_names, modality_of, n_columns, n_rows, stacked
+from ganaug.encoding.containers import (
+    check_lengths,
+    check_rows,
+    column_names,
+    concatenate,
+    modality_of,
+    n_columns,
+    n_rows,
+)
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
 from ganaug.estimators.strategy import TargetCodec, barely_begun, new_rows, tell_few, tell_trouble, train_one
@@ -22,7 +30,7 @@ from ganaug.rules import Rules
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.runtime.parallel import run_tasks, side_by_side, unpacked
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
@@ -143,7 +151,7 @@ class GANOversampler(BaseOverSampler):
         tags.input_tags.categorical = True
         return tags
 
-    @own_surroundings
+    @isolated
     def fit(self, X: Any, y: Any) -> GANOversampler:
         """Train the generators, without resampling.
 
@@ -160,7 +168,7 @@ class GANOversampler(BaseOverSampler):
             self._train(X, y)
         return self
 
-    @own_surroundings
+    @isolated
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
         """Train the generators and add synthetic rows until the classes have the sizes wanted.
 
@@ -200,9 +208,9 @@ class GANOversampler(BaseOverSampler):
             asked = {label: self.sampling_strategy_[label] for label in self.generators_}
             rows, new_codes = self._draw(asked, child_seed(self._seed, "resample"))
             self.is_synthetic_ = np.arange(len(codes) + len(new_codes)) >= len(codes)
-            return stacked([X, *rows]), self._target.decode(np.concatenate([codes, new_codes]))
+            return concatenate([X, *rows]), self._target.decode(np.concatenate([codes, new_codes]))
 
-    @own_surroundings
+    @isolated
     def sample(
         self,
         n: int | Mapping[Any, int] = 1,
@@ -250,7 +258,7 @@ class GANOversampler(BaseOverSampler):
         else:
             seed = root_seed(random_state)
         rows, codes = self._draw(counts, seed, **conditions)
-        return stacked(rows), self._target.decode(codes)
+        return concatenate(rows), self._target.decode(codes)
 
     @property
     def rules_(self) -> Rules:

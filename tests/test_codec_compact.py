@@ -111,7 +111,7 @@ def told_twice(rng):
 
 def test_what_determines_one_another_is_one_group(told_twice, rng):
     codec = CompactTableCodec().fit(told_twice)
-    assert sorted(joint.members for joint in codec.joints.joints if len(joint.members) > 1) == [(0, 1), (3, 4)]
+    assert sorted(group.members for group in codec.categories.merged if len(group.members) > 1) == [(0, 1), (3, 4)]
     assert codec.width == 1 + 2 + 3 + 4 and codec.table.width == 1 + 2 + 2 + 3 + 4 + 4
     back = codec.decode(codec.encode(told_twice))
     pd.testing.assert_frame_equal(back.drop(columns="value"), told_twice.drop(columns="value"))
@@ -131,10 +131,10 @@ def test_an_unseen_combination_is_read_as_the_nearest(told_twice):
 
 
 def test_few_rows_join_nothing(told_twice):
-    assert CompactTableCodec().fit(told_twice.head(40)).joints.trivial
+    assert CompactTableCodec().fit(told_twice.head(40)).categories.trivial
 
 
-def test_joints_are_saved(told_twice):
+def test_merged_categories_are_saved(told_twice):
     codec = CompactTableCodec().fit(told_twice)
     config, arrays = codec.get_state()
     config = json.loads(json.dumps(config))

@@ -507,7 +507,7 @@ def test_levels_take_as_much_room_among_the_codes_as_they_have_rows(levels, powe
     counts = frame["shop"].value_counts()
     others = counts.iloc[model.n_top :]
     Z = rng(3).normal(size=(20_000, 4)).astype(np.float32)  # what a generator says that has learnt nothing of a level
-    made = codec._columns[0].face.write(model.decode(Z, np.full(len(Z), model.n_top)))
+    made = codec._columns[0].adapter.write(model.decode(Z, np.full(len(Z), model.n_top)))
     drawn = pd.Series(made).value_counts().reindex(others.index).fillna(0) / len(Z)
     real = others / others.sum()
     rare = others <= others.median()

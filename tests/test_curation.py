@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from ganaug.encoding import TableCodec
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.filtering import RULES, Curator, Tally, draw_curated
+from ganaug.filtering import RULES, FilterCounts, RowFilter, rejection_sample
 from ganaug.filtering import forest as forest_module
 from ganaug.filtering.forest import ArrayForest
 from ganaug.filtering.rejection import ROUNDS
@@ -33,48 +33,48 @@ def real():
 
 
 @pytest.fixture(scope="module")
-def curator(real):
+def row_filter(real):
     x, y, _, _ = real
-    return Curator(RULES, 0.25).fit(x, y, 2, [0, 1], seed=0)
+    return RowFilter(RULES, 0.25).fit(x, y, 2, [0, 1], seed=0)
 
 
 def only(rule, real, **kw):
     x, y, _, _ = real
-    return Curator([rule], 0.25).fit(x, y, 2, [0, 1], seed=0)
+    return RowFilter([rule], 0.25).fit(x, y, 2, [0, 1], seed=0)
 
 
 # ------------------------------------------------------------------------------------------ the rules
 
 
-def test_copies_of_training_rows_are_refused(real, curator):
+def test_copies_of_training_rows_are_refused(real, row_filter):
     x, y, unseen, unseen_y = real
     for condition in (0, 1):
-        assert (curator.verdict(x[y == condition], condition) == COPY).all()
-        assert (curator.verdict(unseen[unseen_y == condition], condition) != COPY).all()
+        assert (row_filter.verdict(x[y == condition], condition) == COPY).all()
+        assert (row_filter.verdict(unseen[unseen_y == condition], condition) != COPY).all()
 
 
 def test_a_row_of_a_class_that_is_not_sampled_may_be_repeated(real):
     x, y, _, _ = real
-    curator = Curator(["copies"], 0.25).fit(x, y, 2, [1], seed=0)
-    assert (curator.verdict(x[y == 1], 1) == COPY).all()
-    assert (curator.verdict(x[y == 0], 1) == 0).all()
+    row_filter = RowFilter(["copies"], 0.25).fit(x, y, 2, [1], seed=0)
+    assert (row_filter.verdict(x[y == 1], 1) == COPY).all()
+    assert (row_filter.verdict(x[y == 0], 1) == 0).all()
 
 
 def test_where_real_rows_repeat_equal_rows_are_no_copies(rng):
     few_values = rng.integers(0, 2, (300, 4)).astype(np.float32)
-    curator = Curator(["copies"], 0.25).fit(few_values, np.zeros(300, np.int64), 1, [0], seed=0)
-    assert (curator.verdict(few_values, 0) == 0).all()
+    row_filter = RowFilter(["copies"], 0.25).fit(few_values, np.zeros(300, np.int64), 1, [0], seed=0)
+    assert (row_filter.verdict(few_values, 0) == 0).all()
 
 
 def test_rows_far_outside_are_refused(real):
     x, y, _, _ = real
-    curator = only("outliers", real)
+    row_filter = only("outliers", real)
     for condition in (0, 1):
         inside = x[y == condition]
-        assert (curator.verdict(inside, condition) == 0).all()
+        assert (row_filter.verdict(inside, condition) == 0).all()
         centre = inside.mean(0)
-        assert (curator.verdict(centre + 5 * (inside - centre), condition) == OUTLIER).mean() > 0.9
-        assert (curator.verdict(inside + 12, condition) == OUTLIER).all()
+        assert (row_filter.verdict(centre + 5 * (inside - centre), condition) == OUTLIER).mean() > 0.9
+        assert (row_filter.verdict(inside + 12, condition) == OUTLIER).all()
 
 
 @pytest.mark.parametrize("n", [12, 30, 100])
@@ -85,70 +85,70 @@ def test_a_small_class_still_lets_in_rows_that_it_has_not_seen(real, n):
     refused = []
     for seed in range(5):
         rows = np.random.default_rng(seed).permutation(mine)[:n]
-        curator = Curator(["outliers"], 0.25).fit(x[rows], y[rows], 1, [0], seed=seed)
-        refused.append(curator.verdict(unseen[unseen_y == 0], 0).astype(bool).mean())
+        row_filter = RowFilter(["outliers"], 0.25).fit(x[rows], y[rows], 1, [0], seed=seed)
+        refused.append(row_filter.verdict(unseen[unseen_y == 0], 0).astype(bool).mean())
     assert np.mean(refused) < 0.15
 
 
 def test_rows_of_another_class_are_refused(real):
     _, _, unseen, unseen_y = real
-    curator = only("other_class", real)
+    row_filter = only("other_class", real)
     for condition in (0, 1):
-        assert (curator.verdict(unseen[unseen_y != condition], condition) == OTHER).mean() > 0.8
-        assert (curator.verdict(unseen[unseen_y == condition], condition) == 0).mean() > 0.9
+        assert (row_filter.verdict(unseen[unseen_y != condition], condition) == OTHER).mean() > 0.8
+        assert (row_filter.verdict(unseen[unseen_y == condition], condition) == 0).mean() > 0.9
 
 
 def test_min_probability_is_how_sure_the_forest_must_be(real):
     x, y, unseen, _ = real
     refused = []
     for p in (0.0, 0.25, 0.5, 0.9, 1.0):
-        curator = Curator(["other_class"], p).fit(x, y, 2, [0, 1], seed=0)
-        refused.append(int((curator.verdict(unseen, 1) == OTHER).sum()))
+        row_filter = RowFilter(["other_class"], p).fit(x, y, 2, [0, 1], seed=0)
+        refused.append(int((row_filter.verdict(unseen, 1) == OTHER).sum()))
     assert refused[0] == 0 and refused == sorted(refused) and len(set(refused)) == 5
 
 
-def test_all_rules_together_keep_most_real_rows(real, curator):
+def test_all_rules_together_keep_most_real_rows(real, row_filter):
     _, _, unseen, unseen_y = real
-    kept = [(curator.verdict(unseen[unseen_y == c], c) == 0).mean() for c in (0, 1)]
+    kept = [(row_filter.verdict(unseen[unseen_y == c], c) == 0).mean() for c in (0, 1)]
     assert min(kept) > 0.85
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_can_stand_alone(real, rule):
     x, _, _, _ = real
-    curator = only(rule, real)
+    row_filter = only(rule, real)
     bad = np.concatenate([x, x + 50])
-    assert set(np.unique(curator.verdict(bad, 1))) <= {0, RULES.index(rule) + 1}
+    assert set(np.unique(row_filter.verdict(bad, 1))) <= {0, RULES.index(rule) + 1}
 
 
-def test_the_first_rule_speaks_for_a_row_that_several_refuse(real, curator):
+def test_the_first_rule_speaks_for_a_row_that_several_refuse(real, row_filter):
     x, y, _, _ = real
-    assert (curator.verdict(x[y == 0], 1) == COPY).all()  # of the other class, too
+    assert (row_filter.verdict(x[y == 0], 1) == COPY).all()  # of the other class, too
 
 
 def test_a_class_of_a_few_rows_is_only_kept_from_copying(rng):
     x = rng.normal(size=(205, 4)).astype(np.float32)
     y = np.repeat([0, 1], [200, 5])
-    curator = Curator(RULES, 0.25).fit(x, y, 2, [1], seed=0)
-    assert (curator.verdict(rng.normal(size=(100, 4)).astype(np.float32) * 9, 1) == 0).all()
-    assert (curator.verdict(x[y == 1], 1) == COPY).all()
+    row_filter = RowFilter(RULES, 0.25).fit(x, y, 2, [1], seed=0)
+    assert (row_filter.verdict(rng.normal(size=(100, 4)).astype(np.float32) * 9, 1) == 0).all()
+    assert (row_filter.verdict(x[y == 1], 1) == COPY).all()
 
 
 def test_one_class_and_no_columns_are_no_trouble(rng):
     x = rng.normal(size=(50, 3)).astype(np.float32)
-    alone = Curator(RULES, 0.25).fit(x, np.zeros(50, np.int64), 1, [0], seed=0)
+    alone = RowFilter(RULES, 0.25).fit(x, np.zeros(50, np.int64), 1, [0], seed=0)
     assert alone.forest is None and (alone.verdict(x + 0.1, 0) == 0).mean() > 0.8
-    nothing = Curator(RULES, 0.25).fit(x[:, :0], np.arange(50) % 2, 2, [0, 1], seed=0)
+    nothing = RowFilter(RULES, 0.25).fit(x[:, :0], np.arange(50) % 2, 2, [0, 1], seed=0)
     assert (nothing.verdict(np.zeros((3, 0), np.float32), 0) == 0).all()
 
 
-def test_no_rows_no_verdicts(curator, real):
-    assert curator.verdict(real[0][:0], 1).shape == (0,)
+def test_no_rows_no_verdicts(row_filter, real):
+    assert row_filter.verdict(real[0][:0], 1).shape == (0,)
 
 
 def test_verdicts_repeat_and_do_not_depend_on_the_rows_beside(real):
     x, y, unseen, _ = real
-    first, again = (Curator(RULES, 0.25).fit(x, y, 2, [0, 1], seed=3) for _ in range(2))
+    first, again = (RowFilter(RULES, 0.25).fit(x, y, 2, [0, 1], seed=3) for _ in range(2))
     mixed = np.concatenate([unseen, x[:20], unseen + 3])
     said = first.verdict(mixed, 1)
     np.testing.assert_array_equal(said, again.verdict(mixed, 1))
@@ -158,69 +158,69 @@ def test_verdicts_repeat_and_do_not_depend_on_the_rows_beside(real):
 
 def test_fitting_touches_no_global_generator(real, global_state):
     x, y, _, _ = real
-    Curator(RULES, 0.25).fit(x, y, 2, [0, 1], seed=0).verdict(x, 0)
+    RowFilter(RULES, 0.25).fit(x, y, 2, [0, 1], seed=0).verdict(x, 0)
     global_state.assert_unchanged()
 
 
 # ------------------------------------------------------------------------------------------ state
 
 
-def through_state(curator, width, n_conditions=2):
-    return Curator.from_state(*curator.get_state(keep_copies_check=True), width, n_conditions)
+def through_state(row_filter, width, n_conditions=2):
+    return RowFilter.from_state(*row_filter.get_state(keep_copies_check=True), width, n_conditions)
 
 
 @pytest.mark.parametrize("rules", [RULES, ("copies",), ("outliers",), ("other_class",), ()])
 def test_state_gives_the_same_verdicts(real, rules):
     x, y, unseen, _ = real
-    curator = Curator(rules, 0.3).fit(x, y, 2, [0, 1], seed=0)
-    restored = through_state(curator, x.shape[1])
+    row_filter = RowFilter(rules, 0.3).fit(x, y, 2, [0, 1], seed=0)
+    restored = through_state(row_filter, x.shape[1])
     mixed = np.concatenate([x[:50], unseen, unseen + 3])
     for condition in (0, 1):
-        np.testing.assert_array_equal(curator.verdict(mixed, condition), restored.verdict(mixed, condition))
-    assert restored.rules == curator.rules and restored.min_probability == 0.3
+        np.testing.assert_array_equal(row_filter.verdict(mixed, condition), restored.verdict(mixed, condition))
+    assert restored.rules == row_filter.rules and restored.min_probability == 0.3
 
 
-def test_state_holds_no_rows(real, curator):
+def test_state_holds_no_rows(real, row_filter):
     x, _, _, _ = real
-    _, arrays = curator.get_state()
+    _, arrays = row_filter.get_state()
     shapes = {name: array.shape for name, array in arrays.items()}
     assert not [name for name, shape in shapes.items() if len(shape) == 2 and shape[1] == x.shape[1]], shapes
     assert shapes["hashes"] == shapes["hash_factors"] == (0,)
-    _, kept = curator.get_state(keep_copies_check=True)
+    _, kept = row_filter.get_state(keep_copies_check=True)
     assert kept["hashes"].shape == (len(x),)
 
 
-def test_without_hashes_all_other_rules_judge_as_before(real, curator):
+def test_without_hashes_all_other_rules_judge_as_before(real, row_filter):
     x, _, unseen, _ = real
-    restored = Curator.from_state(*curator.get_state(), x.shape[1], 2)
-    assert restored.copies_unchecked and not curator.copies_unchecked
+    restored = RowFilter.from_state(*row_filter.get_state(), x.shape[1], 2)
+    assert restored.copies_unchecked and not row_filter.copies_unchecked
     for condition in (0, 1):
-        before, after = curator.verdict(unseen, condition), restored.verdict(unseen, condition)
+        before, after = row_filter.verdict(unseen, condition), restored.verdict(unseen, condition)
         np.testing.assert_array_equal(before, after)
         assert not (restored.verdict(x, condition) == COPY).any()
-    again = Curator.from_state(*restored.get_state(keep_copies_check=True), x.shape[1], 2)
+    again = RowFilter.from_state(*restored.get_state(keep_copies_check=True), x.shape[1], 2)
     assert again.copies_unchecked  # what is gone stays gone
 
 
-def test_a_pickle_has_no_hashes(curator):
-    for copied in (pickle.loads(pickle.dumps(curator)), copy.deepcopy(curator)):
+def test_a_pickle_has_no_hashes(row_filter):
+    for copied in (pickle.loads(pickle.dumps(row_filter)), copy.deepcopy(row_filter)):
         assert not copied.holds_samples and copied.copies_unchecked
-    assert curator.holds_samples
+    assert row_filter.holds_samples
 
 
 @pytest.mark.parametrize("rules", [("outliers", "other_class"), ("copies",), ()])
 def test_where_there_are_no_hashes_nothing_is_unchecked(rng, rules):
     few_values = rng.integers(0, 2, (300, 4)).astype(np.float32)
-    curator = Curator(rules, 0.25).fit(few_values, np.arange(300) % 2, 2, [0, 1], seed=0)
-    restored = Curator.from_state(*curator.get_state(), 4, 2)
+    row_filter = RowFilter(rules, 0.25).fit(few_values, np.arange(300) % 2, 2, [0, 1], seed=0)
+    restored = RowFilter.from_state(*row_filter.get_state(), 4, 2)
     assert not restored.copies_unchecked
 
 
 @pytest.mark.parametrize("n", [12, 60, 400])
 def test_no_bound_is_a_row_of_its_own(rng, n):
     x = rng.standard_t(3, (n, 5)).astype(np.float32)
-    curator = Curator(["outliers"], 0.25).fit(x, np.zeros(n, np.int64), 1, [0], seed=0)
-    along, (low, high) = x @ curator.directions, curator.bounds[0]
+    row_filter = RowFilter(["outliers"], 0.25).fit(x, np.zeros(n, np.int64), 1, [0], seed=0)
+    along, (low, high) = x @ row_filter.directions, row_filter.bounds[0]
     assert not np.isclose(along, low, rtol=0, atol=1e-4).any() and not np.isclose(along, high, rtol=0, atol=1e-4).any()
     assert (along >= low).all() and (along <= high).all()
     step = np.exp2(np.floor(np.log2(0.25 * along.std(0, ddof=1))))
@@ -234,18 +234,18 @@ def test_a_distilled_forest_refuses_as_many_and_tells_no_row(rng):
     unseen_y = (np.arange(n) % 4 == 0).astype(np.int64)
     unseen = (rng.normal(size=(n, 6)) + 0.8 * unseen_y[:, None]).astype(np.float32)
     candidates = [(rng.normal(size=(3000, 6)) + 0.8 * c).astype(np.float32) for c in (0, 1)]
-    curator = Curator(["other_class"], "auto").fit(x, y, 2, [0, 1], seed=0)
-    before = [curator.verdict(rows, c) > 0 for c, rows in enumerate(candidates)]
-    seen = curator.forest.predict_proba(x)[y == 1, 1], curator.forest.predict_proba(unseen)[unseen_y == 1, 1]
+    row_filter = RowFilter(["other_class"], "auto").fit(x, y, 2, [0, 1], seed=0)
+    before = [row_filter.verdict(rows, c) > 0 for c, rows in enumerate(candidates)]
+    seen = row_filter.forest.predict_proba(x)[y == 1, 1], row_filter.forest.predict_proba(unseen)[unseen_y == 1, 1]
     known = roc_auc_score(np.repeat([1, 0], list(map(len, seen))), np.concatenate(seen))
-    again = copy.deepcopy(curator)
-    for one in (curator, again):
+    again = copy.deepcopy(row_filter)
+    for one in (row_filter, again):
         one.distil(candidates, seed=0)
-    np.testing.assert_array_equal(curator.forest.value, again.forest.value)
+    np.testing.assert_array_equal(row_filter.forest.value, again.forest.value)
     for c, rows in enumerate(candidates):
-        after = curator.verdict(rows, c) > 0
+        after = row_filter.verdict(rows, c) > 0
         assert abs(after.mean() - before[c].mean()) < 0.04 and (after == before[c]).mean() > 0.75
-    seen = curator.forest.predict_proba(x)[y == 1, 1], curator.forest.predict_proba(unseen)[unseen_y == 1, 1]
+    seen = row_filter.forest.predict_proba(x)[y == 1, 1], row_filter.forest.predict_proba(unseen)[unseen_y == 1, 1]
     told = roc_auc_score(np.repeat([1, 0], list(map(len, seen))), np.concatenate(seen))
     assert known > 0.68 and abs(told - 0.5) < 0.1, (known, told)
 
@@ -265,17 +265,17 @@ def test_a_distilled_forest_refuses_as_many_and_tells_no_row(rng):
         ("forest.value", lambda a: a[:, :1]),
     ],
 )
-def test_state_that_does_not_fit_is_refused(real, curator, name, spoil):
-    config, arrays = curator.get_state(keep_copies_check=True)
+def test_state_that_does_not_fit_is_refused(real, row_filter, name, spoil):
+    config, arrays = row_filter.get_state(keep_copies_check=True)
     with pytest.raises(InvalidDataError, match="curator"):
-        Curator.from_state(config, arrays | {name: spoil(arrays[name])}, real[0].shape[1], 2)
+        RowFilter.from_state(config, arrays | {name: spoil(arrays[name])}, real[0].shape[1], 2)
 
 
 @pytest.mark.parametrize("depth", [-1, 10**9])
-def test_a_depth_that_would_never_end_is_refused(real, curator, depth):
-    config, arrays = curator.get_state()
+def test_a_depth_that_would_never_end_is_refused(real, row_filter, depth):
+    config, arrays = row_filter.get_state()
     with pytest.raises(InvalidDataError, match="trees"):
-        Curator.from_state(config | {"forest_depth": depth}, arrays, real[0].shape[1], 2)
+        RowFilter.from_state(config | {"forest_depth": depth}, arrays, real[0].shape[1], 2)
 
 
 # ------------------------------------------------------------------------------------------ the forest
@@ -339,15 +339,15 @@ def test_unseen_rows_of_a_rare_overlapping_class_are_mostly_kept(rng, n, at_most
         return (rng.normal(size=(count, 5)) + shift).astype(np.float32)
 
     x, y = np.concatenate([rows(1000, 0.0), rows(n, 0.7)]), np.repeat([0, 1], [1000, n])
-    curator = Curator(["other_class"], 0.25).fit(x, y, 2, [1], seed=0)
-    assert (curator.verdict(rows(2000, 0.7), 1) > 0).mean() < at_most
+    row_filter = RowFilter(["other_class"], 0.25).fit(x, y, 2, [1], seed=0)
+    assert (row_filter.verdict(rows(2000, 0.7), 1) > 0).mean() < at_most
 
 
 # ------------------------------------------------------------------------------------------ drawing
 
 
 class Scripted:
-    """A curator whose verdict is written in the first column."""
+    """A row_filter whose verdict is written in the first column."""
 
     def verdict(self, x, condition):
         return x[:, 0].astype(np.int8)
@@ -368,47 +368,47 @@ class Source:
         return np.array_split(rows, [n // 3, n // 2])
 
 
-def balanced(tally):
-    return tally.drawn + tally.taken_anyway == tally.kept + sum(tally.rejected.values())
+def balanced(counts):
+    return counts.drawn + counts.taken_anyway == counts.kept + sum(counts.rejected.values())
 
 
 def test_without_a_curator_the_first_draw_is_all():
     source = Source(0)
-    rows, tally = draw_curated(source, None, 0, 7)
+    rows, counts = rejection_sample(source, None, 0, 7)
     assert len(rows) == 7 and source.asked == [7]
-    assert tally == Tally(drawn=7, kept=7)
+    assert counts == FilterCounts(drawn=7, kept=7)
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 100])
 @pytest.mark.parametrize("pattern", [(0,), (0, 1), (1, 0, 3, 0, 2), (3,) * 9 + (0,), (1,) * 60 + (0,), (1,), (2, 3)])
 def test_the_count_is_exact_and_the_sums_add_up(n, pattern):
     source = Source(*pattern)
-    rows, tally = draw_curated(source, Scripted(), 0, n)
-    assert rows.shape == (n, 2) and tally.kept == n
-    assert balanced(tally)
+    rows, counts = rejection_sample(source, Scripted(), 0, n)
+    assert rows.shape == (n, 2) and counts.kept == n
+    assert balanced(counts)
     assert len(set(rows[:, 1])) == n  # no row twice
-    assert tally.taken_anyway == (rows[:, 0] > 0).sum()
+    assert counts.taken_anyway == (rows[:, 0] > 0).sum()
     assert len(source.asked) <= ROUNDS and sum(source.asked) <= (4 * ROUNDS - 3) * n
-    assert tally.taken_anyway == 0 or len(source.asked) == ROUNDS
+    assert counts.taken_anyway == 0 or len(source.asked) == ROUNDS
 
 
 def test_kept_rows_come_in_the_order_of_drawing():
-    rows, tally = draw_curated(Source(0, 1, 0, 0, 2, 3), Scripted(), 0, 40)
+    rows, counts = rejection_sample(Source(0, 1, 0, 0, 2, 3), Scripted(), 0, 40)
     assert (np.diff(rows[:, 1]) > 0).all() and (rows[:, 0] == 0).all()
-    assert all(tally.rejected[rule] > 0 for rule in ("copies", "rules", "outliers"))
-    assert tally.rejected["other_class"] == 0
+    assert all(counts.rejected[rule] > 0 for rule in ("copies", "rules", "outliers"))
+    assert counts.rejected["other_class"] == 0
 
 
 def test_where_rounds_do_not_suffice_the_lesser_evil_fills_up():
-    rows, tally = draw_curated(Source(1, 2, 3, 3, 1, 1, *[1] * 200, 4), Scripted(), 0, 20)
-    assert tally.taken_anyway == 20
+    rows, counts = rejection_sample(Source(1, 2, 3, 3, 1, 1, *[1] * 200, 4), Scripted(), 0, 20)
+    assert counts.taken_anyway == 20
     faults = rows[:, 0].tolist()
     assert faults == sorted(faults, reverse=True)  # other class, outliers, broken rules, then copies
     assert faults.count(4) >= 2 and faults.count(3) >= 4 and faults.count(2) >= 2
 
 
 def test_a_tally_is_a_flat_row():
-    row = draw_curated(Source(0, 4), Scripted(), 0, 4)[1].row()
+    row = rejection_sample(Source(0, 4), Scripted(), 0, 4)[1].row()
     assert list(row) == ["drawn", "kept", *RULES, "taken_anyway"]
     assert row["kept"] == 4 and row["other_class"] == 3 and row["copies"] == 0
 
@@ -416,7 +416,7 @@ def test_a_tally_is_a_flat_row():
 def test_what_could_not_be_looked_for_is_none():
     scripted = Scripted()
     scripted.copies_unchecked = True
-    row = draw_curated(Source(0, 4), scripted, 0, 4)[1].row()
+    row = rejection_sample(Source(0, 4), scripted, 0, 4)[1].row()
     assert row["copies"] is None and row["other_class"] == 3 and row["outliers"] == 0
 
 
@@ -445,10 +445,10 @@ def test_where_classes_lie_apart_a_row_must_be_as_much_of_its_class_as_real_ones
     def table(shift):
         return np.concatenate([rng.normal(size=(1000, 4)), rng.normal(shift, 0.5, (60, 4))]).astype(np.float32)
 
-    apart, mixed = (Curator(["other_class"], "auto").fit(table(shift), y, 2, [1], seed=0) for shift in (3.0, 0.3))
+    apart, mixed = (RowFilter(["other_class"], "auto").fit(table(shift), y, 2, [1], seed=0) for shift in (3.0, 0.3))
     assert apart.least[1] > 0.8 > 0.7 > mixed.least[1] >= 0.5
     between = rng.normal(1.9, 0.4, (300, 4)).astype(np.float32)
-    fixed = Curator(["other_class"], 0.5).fit(table(3.0), y, 2, [1], seed=0)
+    fixed = RowFilter(["other_class"], 0.5).fit(table(3.0), y, 2, [1], seed=0)
     assert (apart.verdict(between, 1) > 0).mean() > (fixed.verdict(between, 1) > 0).mean() + 0.1
     own = rng.normal(3.0, 0.5, (500, 4)).astype(np.float32)
     assert (apart.verdict(own, 1) > 0).mean() < 0.45

@@ -328,8 +328,7 @@ def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):
 
     plans = []
     run = base.run_training
-    monkeypatch.setattr(base, "run_training", lambda train_state, table, objective, plan, **k: plans.append(plan) or run(
-        train_state, table, objective, plan, **k))  # fmt: skip
+    monkeypatch.setattr(base, "run_training", lambda *a, **k: plans.append(a[3]) or run(*a, **k))
     X, y = images()
     for steps, augment in ((2, "auto"), (2, ["cutout"]), (2, None)):
         gan(max_steps=steps, augment=augment).fit(X, y)
@@ -343,7 +342,7 @@ def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):
 
 
 def test_rules_refuse_copies_and_other_classes():
-    from ganaug.filtering import AuxiliaryClassifier, ImageFilter
+    from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 
     X, y = images()
     codes = (y == "few").astype(np.int64)
@@ -352,9 +351,9 @@ def test_rules_refuse_copies_and_other_classes():
     classifier = AuxiliaryClassifier.fit(
         x, codes, 2, codec.shape, decode=codec.to_network, steps=40, at_once=16, seed=0
     )
-    _, shares = classifier.classify(x, codec.to_network)
+    _, shares = classifier.features_and_shares(x, codec.to_network)
     assert (shares.argmax(1) == codes).mean() > 0.95
-    rules = ImageFilter(("copies", "other_class"), 0.3, classifier, codec, seed=0)
+    rules = SampleFilter(("copies", "other_class"), 0.3, classifier, codec, seed=0)
     rules.fit(x, codes, [0, 1], [np.arange(40), np.arange(40, 60)])
     assert (rules.verdict(x[:5], 0) == 1).all()  # copies
     noisy = np.clip(x[:5].astype(int) + 2, 0, 255).astype(np.uint8)

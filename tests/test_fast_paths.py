@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 
 from ganaug.encoding import TableCodec
-from ganaug.encoding.categorical import ManyModel
+from ganaug.encoding.categorical import HighCardinalityModel
 from ganaug.encoding.compact import CompactTableCodec
-from ganaug.encoding.quantiles import Places
+from ganaug.encoding.quantiles import FastSearch
 from ganaug.encoding.table import largest
-from ganaug.filtering import RULES, Curator
+from ganaug.filtering import RULES, RowFilter
 from ganaug.filtering import forest as forest_module
 from ganaug.filtering.forest import ArrayForest
 from ganaug.networks import TABULAR_ARCHITECTURES, base
@@ -48,20 +48,20 @@ def test_places_are_those_of_bisection(knots):
     beside = [np.nextafter(knots, s * np.inf) for s in (-1, 1)]
     between = rng.uniform(knots[0] / 2 - 0.1 * span, knots[-1] / 2 + 0.6 * span, 20_000)
     numbers = rng.permutation(np.concatenate([knots, *beside, between, [-1e300, 1e300]]))
-    places = Places(knots)
-    np.testing.assert_array_equal(places.below(numbers), np.searchsorted(knots, numbers))
-    np.testing.assert_array_equal(places.below(numbers[:7]), np.searchsorted(knots, numbers[:7]))
+    places = FastSearch(knots)
+    np.testing.assert_array_equal(places.searchsorted(numbers), np.searchsorted(knots, numbers))
+    np.testing.assert_array_equal(places.searchsorted(numbers[:7]), np.searchsorted(knots, numbers[:7]))
     values = np.sort(rng.normal(size=len(knots)))
     np.testing.assert_allclose(
-        places.interpolated(numbers, values), np.interp(numbers, knots, values), rtol=1e-13, atol=1e-13
+        places.interp(numbers, values), np.interp(numbers, knots, values), rtol=1e-13, atol=1e-13
     )
-    np.testing.assert_array_equal(places.interpolated(np.repeat(knots, 300), values), np.repeat(values, 300))
+    np.testing.assert_array_equal(places.interp(np.repeat(knots, 300), values), np.repeat(values, 300))
 
 
 def test_repeated_knots_are_counted_one_by_one():
     knots = np.repeat(np.linspace(0, 1, 200), 2)
     numbers = np.random.default_rng(0).permutation(np.tile(np.linspace(-0.1, 1.1, 777), 3))
-    np.testing.assert_array_equal(Places(knots).below(numbers), np.searchsorted(knots, numbers))
+    np.testing.assert_array_equal(FastSearch(knots).searchsorted(numbers), np.searchsorted(knots, numbers))
 
 
 @pytest.mark.parametrize("width", [1, 2, 17, 300])
@@ -102,7 +102,7 @@ def test_rows_as_seen_are_rows_decoded_and_encoded_again(codec, keep_range, n):
     rows = 1.5 * rng.normal(size=(n, codec.width)).astype(np.float32)
     rows[: n // 3] = codec.encode(X)[rng.integers(0, len(X), n // 3)]
     expected = codec.encode(codec.decode(rows))
-    seen = codec.as_seen(rows)
+    seen = codec.round_trip(rows)
     assert seen.dtype == np.float32 and seen.flags.c_contiguous
     np.testing.assert_allclose(seen, expected, rtol=1e-5, atol=1e-5)
     pd.testing.assert_frame_equal(codec.decode(seen), codec.decode(expected), rtol=1e-4)
@@ -112,7 +112,7 @@ def test_an_exact_code_finds_its_level_without_the_tree(monkeypatch):
     X, _ = make_golden.table()
     codec = TableCodec().fit(X)
     rows = codec.encode(X)
-    monkeypatch.setattr(ManyModel, "_tree", property(lambda self: pytest.fail("asked the tree")))
+    monkeypatch.setattr(HighCardinalityModel, "_tree", property(lambda self: pytest.fail("asked the tree")))
     pd.testing.assert_series_equal(codec.decode(rows)["shop"], X["shop"])
 
 
@@ -171,34 +171,34 @@ def test_whether_a_class_gets_its_share_is_what_all_votes_say(monkeypatch, share
     forest, x = forest_and_rows(n_trees)
     for c in (0, 1):
         said = forest.predict_proba(x)[:, c] >= share
-        assert (forest.gives(x, c, share) != said).mean() < 0.01
+        assert (forest.votes_reach(x, c, share) != said).mean() < 0.01
         with monkeypatch.context() as patched:
             patched.setattr(forest_module, "SURE", np.inf if 0 < share < 1 else 0)
-            np.testing.assert_array_equal(forest.gives(x, c, share), said)
+            np.testing.assert_array_equal(forest.votes_reach(x, c, share), said)
 
 
 def test_rows_on_a_bound_are_no_outliers_however_a_projection_is_rounded():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 40)).astype(np.float32)
-    curator = Curator(["outliers"], 0.5).fit(x, np.zeros(400, np.int64), 1, [0], seed=0)
-    along = curator._project(x)
-    curator.bounds[0] = along.min(0), along.max(0)  # so that each extreme row lies on one
-    assert (curator.verdict(x, 0) == 0).all()
-    curator.bounds[0, 1] = np.nextafter(curator.bounds[0, 1], -np.inf)
+    row_filter = RowFilter(["outliers"], 0.5).fit(x, np.zeros(400, np.int64), 1, [0], seed=0)
+    along = row_filter._project(x)
+    row_filter.bounds[0] = along.min(0), along.max(0)  # so that each extreme row lies on one
+    assert (row_filter.verdict(x, 0) == 0).all()
+    row_filter.bounds[0, 1] = np.nextafter(row_filter.bounds[0, 1], -np.inf)
     refused = np.unique(along.argmax(0))
-    np.testing.assert_array_equal(np.flatnonzero(curator.verdict(x, 0)), refused)
+    np.testing.assert_array_equal(np.flatnonzero(row_filter.verdict(x, 0)), refused)
 
 
 def test_the_first_rule_that_refuses_a_row_is_named_whether_or_not_it_is_taken_out():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2000, 3)).astype(np.float32)
-    curator = Curator(RULES, 0.5).fit(x, (x[:, 0] > 0).astype(np.int64), 2, [0, 1], seed=0)
+    row_filter = RowFilter(RULES, 0.5).fit(x, (x[:, 0] > 0).astype(np.int64), 2, [0, 1], seed=0)
     alone = {}
     test = np.concatenate([x[:100], x + 0.1, x[:50] + 20]).astype(np.float32)
     for place, rule in enumerate(RULES, 1):
-        whole = Curator([rule], 0.5)
-        whole.__dict__.update({k: v for k, v in curator.__dict__.items() if k != "rules"})
+        whole = RowFilter([rule], 0.5)
+        whole.__dict__.update({k: v for k, v in row_filter.__dict__.items() if k != "rules"})
         alone[place] = whole.verdict(test, 1) > 0
     assert set(alone) == {1, 2, 3, 4} and not alone[2].any()  # these rows have no rules to break
     expected = np.select(list(alone.values()), list(alone), 0)
-    np.testing.assert_array_equal(curator.verdict(test, 1), expected)
+    np.testing.assert_array_equal(row_filter.verdict(test, 1), expected)

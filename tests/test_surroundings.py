@@ -23,7 +23,7 @@ from ganaug import experiments, metrics, plots, summaries, transforms
 from ganaug.datasets import ShareBatchSampler
 from ganaug.exceptions import GanaugError
 from ganaug.runtime.threads import team
-from ganaug.utils.isolation import own_surroundings, surroundings, warn
+from ganaug.utils.isolation import isolated, isolation, warn
 
 # ------------------------------------------------------------------------------------- what is set
 
@@ -535,12 +535,12 @@ def test_the_threads_of_a_team_start_without_settings():
     with around(["autocast", "no_grad", "device block", "numpy raises"]):
         with team(2) as work:
             assert set(work(seen, range(4))) == {(True, False, "cpu", "warn")}
-        with surroundings(), team(1) as work:
+        with isolation(), team(1) as work:
             assert set(work(seen, range(4))) == {(True, False, "cpu", "warn")}
 
 
 def test_a_decorated_function_is_itself():
-    @own_surroundings
+    @isolated
     def function(a: int, b: int = 2) -> int:
         """Words."""
         return a + b

@@ -422,7 +422,7 @@ def test_the_code_of_a_level_of_one_row_does_not_tell_its_label():
     with pytest.warns(DataWarning):
         codec = TabularGAN()._modality.codec().fit(pd.DataFrame({"shop": shops, "x": y + np.arange(n) * 1e-3}), y)
     model = codec.full.table._columns[0].model
-    levels = codec.full.table._columns[0].face.levels
+    levels = codec.full.table._columns[0].adapter.levels
     of_level = {f"shop {i}": y[i] for i in range(n - 40)}
     labels = np.array([of_level[str(levels[code])] for code in model.observed if str(levels[code]) != "chain"])
     points = model.codes[[str(levels[code]) != "chain" for code in model.observed]]

@@ -381,9 +381,9 @@ def file_scores(reached, X, y, x, codes):
         scores["copies rule"] = np.zeros(len(x))
         for code in np.unique(codes):
             scores["copies rule"][codes == code] = rules.verdict(x[codes == code], int(code)) == 1
-        judge = getattr(curator, "judge", None)
+        judge = getattr(curator, "classifier", None)
         if judge is not None:
-            _, shares = judge.seen(x, curator.codec.to_network)
+            _, shares = judge.features_and_shares(x, curator.codec.to_network)
             scores["judge"] = shares[np.arange(len(x)), codes]
     for forest in forests(reached.model)[:1]:
         scores["forest"] = forest.predict_proba(x)[np.arange(len(x)), codes]
@@ -563,8 +563,8 @@ def attack(reached, members, others, reference, synthetic):
         for forest in forests(model)[:1]:
             pinned = (boxed(forest, x, numbers) <= 0.05).all(1)
             figures["pinned by leaves"] = int(pinned[member].sum()), int(pinned[~member].sum())
-    classifier = next((c.classifier for c in curators(model) if hasattr(c, "classifier")), None)
-    seen = x if table else classifier.classify(x, model.codec_.to_network)[0] if classifier else net
+    judge = next((c.classifier for c in curators(model) if hasattr(c, "classifier")), None)
+    seen = x if table else judge.features_and_shares(x, model.codec_.to_network)[0] if judge else net
     figures["on a bound"] = on_a_bound(reached, seen[member]), on_a_bound(reached, seen[~member])
 
     traces, networks = file_scores(reached, X, y, x, codes), network_scores(model, X, y)

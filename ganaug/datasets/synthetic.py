@@ -22,7 +22,7 @@ from ganaug.datasets.vision import ItemDataset
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
 from ganaug.utils import validation
 from ganaug.utils.files import path_error, remove_leftovers, temporary_beside
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
@@ -193,7 +193,7 @@ class SyntheticDataset(ItemDataset):
         found = self._formed(stored)
         return found if self.transform is None else [self.transform(sample) for sample in found]
 
-    @own_surroundings
+    @isolated
     def _formed(self, stored: Array) -> list[Any]:
         """Samples in the form in which they are handed out; transforms then run in the caller's surroundings."""
         return self.face(stored)
@@ -263,7 +263,7 @@ class SyntheticDataset(ItemDataset):
 
     # ---- the samples -------------------------------------------------------------------------
 
-    @own_surroundings
+    @isolated
     def stored(self, at: IntArray) -> Array:
         """Samples as they are stored, in an array of their own."""
         if self._pool is not None:
@@ -311,7 +311,7 @@ class SyntheticDataset(ItemDataset):
             self._kept.popitem(last=False)
         return rows
 
-    @own_surroundings
+    @isolated
     def _drawn(self, piece: Piece, generation: int) -> Array:
         if self._source is None:
             raise InvalidParameterError(
@@ -328,7 +328,7 @@ class SyntheticDataset(ItemDataset):
             )
         return samples
 
-    @own_surroundings
+    @isolated
     def _stored_form(self, label: Any, n: int, seed: int) -> tuple[Array, bool]:
         assert self._source is not None
         return stored_form(self._source.draw(label, n, seed), self._layout, self._source.shape_of(label))

@@ -1,4 +1,4 @@
-"""The data's two faces: what the owner sees, and the float32 matrix that a network sees."""
+"""The data's two forms: what the owner sees, and the float32 matrix that a network sees."""
 
 from ganaug.encoding.compact import CompactTableCodec
 from ganaug.encoding.labels import LabelCodec

@@ -1,4 +1,4 @@
-"""Which face a column has: one table from dtype to face."""
+"""Which adapter a column has: one table from dtype to adapter."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.encoding.arrow_columns import ArrowChoiceFace, ArrowDecimalFace, ArrowTimeFace, arrow_kind
+from ganaug.encoding.arrow_columns import ArrowCategoricalAdapter, ArrowDecimalAdapter, ArrowTimeAdapter, arrow_kind
 from ganaug.encoding.dtypes import (
-    CategoryFace,
-    FloatFace,
-    IntegerFace,
-    MaskedFace,
-    ObjectFace,
-    ObjectNumberFace,
-    SparseFace,
-    TextFace,
-    TimeFace,
+    CategoricalAdapter,
+    FloatAdapter,
+    IntegerAdapter,
+    MaskedAdapter,
+    ObjectAdapter,
+    ObjectNumberAdapter,
+    SparseAdapter,
+    TextAdapter,
+    TimeAdapter,
     TimesInUnit,
 )
-from ganaug.encoding.object_columns import TIMES, DecimalFace, TimeObjectFace, mixed
+from ganaug.encoding.object_columns import TIMES, DecimalAdapter, ObjectTimeAdapter, mixed
 from ganaug.encoding.serialization import missing_in
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 
-__all__ = ["FACES", "Face", "face_of", "floats_of"]
+__all__ = ["ADAPTERS", "DtypeAdapter", "adapter_of", "floats_of"]
 
 Float64 = npt.NDArray[np.float64]
-Face = Any  # any of FACES; they share fit, read, read_as, write, get_state, from_state, family and dtype
+DtypeAdapter = Any  # any of ADAPTERS; they share fit, read, read_as, write, get_state, from_state, family and dtype
 
-FACES: dict[str, Any] = {
-    "float": FloatFace,
-    "integer": IntegerFace,
-    "masked": MaskedFace,
-    "object-number": ObjectNumberFace,
-    "object-decimal": DecimalFace,
-    "object-time": TimeObjectFace,
-    "sparse": SparseFace,
-    "time": TimeFace,
-    "category": CategoryFace,
-    "text": TextFace,
-    "object": ObjectFace,
-    "arrow-time": ArrowTimeFace,
-    "arrow-decimal": ArrowDecimalFace,
-    "arrow-choice": ArrowChoiceFace,
+ADAPTERS: dict[str, Any] = {
+    "float": FloatAdapter,
+    "integer": IntegerAdapter,
+    "masked": MaskedAdapter,
+    "object-number": ObjectNumberAdapter,
+    "object-decimal": DecimalAdapter,
+    "object-time": ObjectTimeAdapter,
+    "sparse": SparseAdapter,
+    "time": TimeAdapter,
+    "category": CategoricalAdapter,
+    "text": TextAdapter,
+    "object": ObjectAdapter,
+    "arrow-time": ArrowTimeAdapter,
+    "arrow-decimal": ArrowDecimalAdapter,
+    "arrow-choice": ArrowCategoricalAdapter,
 }
 
 _NUMPY_KINDS = {"f": "float", "i": "integer", "u": "integer", "b": "integer", "m": "time", "M": "time"}
@@ -77,7 +77,7 @@ _PANDAS: list[tuple[Any, Callable[[Any], str]]] = [
 ]
 
 
-def _numbers(raw: Any, types: set[type]) -> Face:
+def _numbers(raw: Any, types: set[type]) -> DtypeAdapter:
     """Integers and floats; integers that 64 bits do not hold are learnt as Decimals are."""
     present = raw[~missing_in(raw)]
     whole = all(issubclass(kind, (int, np.integer)) for kind in types)
@@ -86,16 +86,16 @@ def _numbers(raw: Any, types: set[type]) -> Face:
             present.astype(native)
             if native is np.uint64 and min(present) < 0:
                 break
-            return ObjectNumberFace.of(raw, np.dtype(native))
+            return ObjectNumberAdapter.of(raw, np.dtype(native))
         except OverflowError:
             continue
     if types == {int}:
-        return DecimalFace.fit(raw)
+        return DecimalAdapter.fit(raw)
     raise InvalidDataError("holds numbers that no 64 bits can hold; make them smaller, or text if they are names")
 
 
-def _of_time(name: str) -> Callable[[Any, set[type]], Face]:
-    return lambda raw, types: TimeObjectFace.of(raw, name)
+def _of_time(name: str) -> Callable[[Any, set[type]], DtypeAdapter]:
+    return lambda raw, types: ObjectTimeAdapter.of(raw, name)
 
 
 def _is_number(kind: type) -> bool:
@@ -104,18 +104,18 @@ def _is_number(kind: type) -> bool:
 
 
 _TIME_TYPES = {kind.type for kind in TIMES.values()}
-# What all values of an object column are -> its face. Whatever is not here is a choice among what was seen.
-_OBJECTS: list[tuple[Callable[[set[type]], bool], Callable[[Any, set[type]], Face]]] = [
+# What all values of an object column are -> its adapter. Whatever is not here is a choice among what was seen.
+_OBJECTS: list[tuple[Callable[[set[type]], bool], Callable[[Any, set[type]], DtypeAdapter]]] = [
     (lambda types: all(map(_is_number, types)), _numbers),
     (
         lambda types: decimal.Decimal in types and types <= {decimal.Decimal, int},
-        lambda raw, types: DecimalFace.fit(raw),
+        lambda raw, types: DecimalAdapter.fit(raw),
     ),
     *((lambda types, kind=kind: types == {kind.type}, _of_time(name)) for name, kind in TIMES.items()),
 ]
 
 
-def _object(raw: Any) -> Face:
+def _object(raw: Any) -> DtypeAdapter:
     """Numbers and times in an object column are numbers; anything else is a choice among what was seen."""
     raw = np.asarray(raw, dtype=object)
     types = set(map(type, raw[~missing_in(raw)]))
@@ -127,7 +127,7 @@ def _object(raw: Any) -> Face:
     if all(kind in _TIME_TYPES or kind is decimal.Decimal or _is_number(kind) for kind in types) and types:
         raise mixed(types)
     try:
-        return ObjectFace.fit(raw)
+        return ObjectAdapter.fit(raw)
     except TypeError as error:
         if isinstance(error, InvalidTypeError):
             raise
@@ -138,8 +138,8 @@ def _object(raw: Any) -> Face:
         ) from error
 
 
-def face_of(raw: Any) -> Face:
-    """The face of a column.
+def adapter_of(raw: Any) -> DtypeAdapter:
+    """The adapter of a column.
 
     Parameters
     ----------
@@ -148,8 +148,8 @@ def face_of(raw: Any) -> Face:
 
     Returns
     -------
-    Face
-        It can ``read`` the column into a `Plain` and ``write`` one back.
+    DtypeAdapter
+        It can ``read`` the column into a `ColumnValues` and ``write`` one back.
 
     Raises
     ------
@@ -166,10 +166,10 @@ def face_of(raw: Any) -> Face:
             return _object(raw)
         if dtype.kind not in _NUMPY_KINDS or dtype in (np.dtype("M8"), np.dtype("m8")):
             raise _not_understood(raw)
-        return FACES[_NUMPY_KINDS[dtype.kind]].fit(raw)
+        return ADAPTERS[_NUMPY_KINDS[dtype.kind]].fit(raw)
     for known, name in _PANDAS:
         if isinstance(dtype, known):
-            return FACES[name(raw)].fit(raw)
+            return ADAPTERS[name(raw)].fit(raw)
     raise _not_understood(raw)
 
 
@@ -189,7 +189,7 @@ def floats_of(raw: Any) -> Float64 | None:
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        As `face_of`.
+        As `adapter_of`.
 
     Examples
     --------
@@ -199,19 +199,19 @@ def floats_of(raw: Any) -> Float64 | None:
     >>> floats_of(np.array([time(0, 1), None], dtype=object))
     array([60., nan])
     """
-    face = face_of(raw)
-    if face.family == "choice":
+    adapter = adapter_of(raw)
+    if adapter.family == "choice":
         return None
-    plain = face.read(raw)
-    numbers = np.asarray(plain.values, dtype=np.float64)
-    if isinstance(face, TimesInUnit):
-        name, count = np.datetime_data(face.counted)
+    cells = adapter.read(raw)
+    numbers = np.asarray(cells.values, dtype=np.float64)
+    if isinstance(adapter, TimesInUnit):
+        name, count = np.datetime_data(adapter.counted)
         one = np.ones(1, np.int64).view(f"m8[{count}{name}]")
         numbers = numbers * float((one / np.timedelta64(1, "s"))[0])
-    elif face.family == "decimal":
-        numbers = numbers * 10.0**face.exponent
-    if plain.missing is not None:
-        numbers[plain.missing] = np.nan
+    elif adapter.family == "decimal":
+        numbers = numbers * 10.0**adapter.exponent
+    if cells.missing is not None:
+        numbers[cells.missing] = np.nan
     return numbers
 
 

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, Plain, State, is_missing
+from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
 from ganaug.encoding.dtype_state import arrow, arrow_array, clip_to, dtype_from, dtype_state
-from ganaug.encoding.dtypes import ChoiceFace, NumberFace, TimesInUnit, recode
+from ganaug.encoding.dtypes import CategoricalAdapterBase, NumericAdapterBase, TimesInUnit, recode
 from ganaug.encoding.object_columns import decimals, exponent_for, in_units, rescaled
 from ganaug.encoding.serialization import object_array, pack_values, unpack_values
 from ganaug.exceptions import InvalidTypeError
 
-__all__ = ["ArrowChoiceFace", "ArrowDecimalFace", "ArrowTimeFace", "arrow_kind"]
+__all__ = ["ArrowCategoricalAdapter", "ArrowDecimalAdapter", "ArrowTimeAdapter", "arrow_kind"]
 
 _NEEDED = "columns kept by pyarrow need"
 _DAY = 86_400
@@ -29,15 +29,15 @@ def _missing(array: Any) -> Array:
     return np.array(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _mask(plain: Plain) -> Array:
-    return np.zeros(len(plain), dtype=bool) if plain.missing is None else plain.missing
+def _mask(cells: ColumnValues) -> Array:
+    return np.zeros(len(cells), dtype=bool) if cells.missing is None else cells.missing
 
 
 def _column(array: Any) -> Any:
     return pd.arrays.ArrowExtensionArray(array)
 
 
-class ArrowTimeFace(TimesInUnit):
+class ArrowTimeAdapter(TimesInUnit):
     """Arrow's timestamps, dates, times of day and durations, which are counts of a unit."""
 
     @property
@@ -60,23 +60,23 @@ class ArrowTimeFace(TimesInUnit):
             return np.dtype("M8[D]" if types.is_date32(kind) else "M8[ms]")
         return np.dtype(f"{'M8' if types.is_timestamp(kind) else 'm8'}[{kind.unit}]")
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Counts of the unit."""
         array = arrow_array(raw)
         counts = array.view(f"int{array.type.bit_width}").fill_null(0).to_numpy(zero_copy_only=False)
-        return Plain(np.array(counts, dtype=np.int64), is_missing(_missing(array)))
+        return ColumnValues(np.array(counts, dtype=np.int64), is_missing(_missing(array)))
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        counts = clip_to(plain.values, np.dtype(f"int{self._type.bit_width}"))
+        counts = clip_to(cells.values, np.dtype(f"int{self._type.bit_width}"))
         if self.family == "clock":
             counts = counts.clip(0, np.timedelta64(_DAY, "s").astype(self.counted).astype(np.int64) - 1)
         stored = counts.astype(f"int{self._type.bit_width}")
-        return _column(_pa().array(stored, mask=_mask(plain)).view(self._type))
+        return _column(_pa().array(stored, mask=_mask(cells)).view(self._type))
 
 
 @dataclass(frozen=True)
-class ArrowDecimalFace(NumberFace):
+class ArrowDecimalAdapter(NumericAdapterBase):
     """Arrow's decimals of any width, learnt as whole numbers of ``10 ** exponent``."""
 
     exponent: int
@@ -87,8 +87,8 @@ class ArrowDecimalFace(NumberFace):
     discrete: ClassVar[bool] = False
 
     @classmethod
-    def fit(cls, raw: Any) -> ArrowDecimalFace:
-        """The face of a column."""
+    def fit(cls, raw: Any) -> ArrowDecimalAdapter:
+        """The adapter of a column."""
         values = [value for value in arrow_array(raw).to_pylist() if value is not None]
         return cls(raw.dtype, exponent_for(values, -raw.dtype.pyarrow_dtype.scale))
 
@@ -101,24 +101,24 @@ class ArrowDecimalFace(NumberFace):
             f"holds numbers of more than 18 digits; the digits below 1E{self.exponent:+d} are zeros in synthetic rows"
         )
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Whole numbers of the exponent."""
         array = arrow_array(raw)
         missing = _missing(array)
         units = np.zeros(len(array), dtype=np.int64)
         units[~missing] = in_units([value for value in array.to_pylist() if value is not None], self.exponent)
-        return Plain(units, is_missing(missing))
+        return ColumnValues(units, is_missing(missing))
 
-    def read_as(self, given: Any, raw: Any) -> Plain:
+    def read_as(self, given: Any, raw: Any) -> ColumnValues:
         """Decimals kept in another way."""
         return rescaled(given.read(raw), given.exponent, self.exponent)
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
         kind = self.dtype.pyarrow_dtype
         most = min(10 ** (kind.precision - kind.scale - self.exponent) - 1, np.iinfo(np.int64).max)
-        values = object_array(decimals(plain.values.clip(-most, most), self.exponent, [-kind.scale]))
-        values[_mask(plain)] = None
+        values = object_array(decimals(cells.values.clip(-most, most), self.exponent, [-kind.scale]))
+        values[_mask(cells)] = None
         return _column(_pa().array(values, type=kind))
 
     def get_state(self) -> State:
@@ -126,25 +126,25 @@ class ArrowDecimalFace(NumberFace):
         return {"dtype": dtype_state(self.dtype), "exponent": self.exponent}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ArrowDecimalFace:
-        """The face that `get_state` took apart."""
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ArrowDecimalAdapter:
+        """The adapter that `get_state` took apart."""
         return cls(dtype_from(config["dtype"]), int(config["exponent"]))
 
 
 @dataclass(frozen=True)
-class ArrowChoiceFace(ChoiceFace):
+class ArrowCategoricalAdapter(CategoricalAdapterBase):
     """Arrow's dictionaries, bytes and nulls: a choice among the values that occur."""
 
     dtype: Any
     levels: pd.Index
 
     @classmethod
-    def fit(cls, raw: Any) -> ArrowChoiceFace:
-        """The face of a column, with the values that occur in it."""
+    def fit(cls, raw: Any) -> ArrowCategoricalAdapter:
+        """The adapter of a column, with the values that occur in it."""
         found = [value for value in _values(raw).unique().to_pylist() if value is not None]
         return cls(raw.dtype, pd.Index(object_array(sorted(found)), dtype=object, tupleize_cols=False))
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Codes into the levels."""
         if isinstance(raw.dtype, pd.CategoricalDtype):
             return recode(np.asarray(raw.codes), pd.Index(raw.dtype.categories, dtype=object), self.levels)
@@ -153,14 +153,14 @@ class ArrowChoiceFace(ChoiceFace):
         codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         return recode(codes, pd.Index(object_array(coded.dictionary.to_pylist()), dtype=object), self.levels)
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
         pa, kind = _pa(), self.dtype.pyarrow_dtype
         inner = kind.value_type if pa.types.is_dictionary(kind) else kind
         if pa.types.is_null(kind):
-            return _column(pa.nulls(len(plain)))
+            return _column(pa.nulls(len(cells)))
         levels = pa.array(list(self.levels), type=inner)
-        codes = pa.array(plain.values, mask=_mask(plain))
+        codes = pa.array(cells.values, mask=_mask(cells))
         if inner is kind:
             return _column(levels.take(codes))
         return _column(pa.DictionaryArray.from_arrays(codes.cast(kind.index_type), levels, ordered=kind.ordered))
@@ -171,8 +171,8 @@ class ArrowChoiceFace(ChoiceFace):
         return {"levels": config, "dtype": dtype_state(self.dtype)}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ArrowChoiceFace:
-        """The face that `get_state` took apart."""
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ArrowCategoricalAdapter:
+        """The adapter that `get_state` took apart."""
         return cls(dtype_from(config["dtype"]), unpack_values(config["levels"], arrays))
 
 
@@ -182,7 +182,7 @@ def _values(raw: Any) -> Any:
     return array.dictionary_decode() if _pa().types.is_dictionary(array.type) else array
 
 
-# What pyarrow.types calls them -> name of the face in `dtypes`.
+# What pyarrow.types calls them -> name of the adapter in `dtypes`.
 _KINDS = {
     "is_boolean": "masked",
     "is_integer": "masked",
@@ -204,7 +204,7 @@ _IN_DICTIONARIES: list[str] = [test for test in _KINDS if test != "is_null"]
 
 
 def arrow_kind(raw: Any) -> str:
-    """The name of the face of a column kept in Arrow.
+    """The name of the adapter of a column kept in Arrow.
 
     Raises
     ------

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ganaug.encoding.column_values import NEVER_MISSING, Array, Plain, State
-from ganaug.encoding.quantiles import Places, normal_scores
+from ganaug.encoding.column_values import NEVER_MISSING, Array, ColumnValues, State
+from ganaug.encoding.quantiles import FastSearch, normal_scores
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.seeding import numpy_generator
 
-__all__ = ["ChoiceModel", "ManyModel", "check_known", "check_observed"]
+__all__ = ["HighCardinalityModel", "OneHotModel", "check_known", "check_observed"]
 
 # --------------------------------------------------------------------------------------
 # Columns of few levels: one indicator for each observed level and one for missing.
 
 
 @dataclass(frozen=True)
-class ChoiceModel:
+class OneHotModel:
     """One-hot encoding over observed level codes.
 
     Attributes
@@ -49,25 +49,25 @@ class ChoiceModel:
         return len(self.observed) + int(self.missing)
 
     @classmethod
-    def fit(cls, plain: Plain, n_levels: int) -> ChoiceModel:
+    def fit(cls, cells: ColumnValues, n_levels: int) -> OneHotModel:
         """Note which levels occur."""
-        counts = np.bincount(plain.present(), minlength=n_levels)
-        return cls(np.flatnonzero(counts), n_levels, plain.missing is not None, int((counts == 1).sum()))
+        counts = np.bincount(cells.present(), minlength=n_levels)
+        return cls(np.flatnonzero(counts), n_levels, cells.missing is not None, int((counts == 1).sum()))
 
-    def encode(self, plain: Plain) -> tuple[Array, Array]:
+    def encode(self, cells: ColumnValues) -> tuple[Array, Array]:
         """No scalars, and states (n,) int64."""
-        check_known(plain, self.missing)
+        check_known(cells, self.missing)
         table = np.full(self.n_levels + 1, -1, dtype=np.int64)
         table[self.observed] = np.arange(len(self.observed))
         table[-1] = self.n_states - 1  # code -1 is missing
-        return np.zeros((len(plain), 0), dtype=np.float32), table[plain.values]
+        return np.zeros((len(cells), 0), dtype=np.float32), table[cells.values]
 
-    def decode(self, scores: Array, states: Array) -> Plain:
+    def decode(self, scores: Array, states: Array) -> ColumnValues:
         """Level codes of any states in 0..n_states."""
         codes = np.append(self.observed, -1)[states]
-        return Plain(codes, states == len(self.observed) if self.missing else None)
+        return ColumnValues(codes, states == len(self.observed) if self.missing else None)
 
-    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+    def round_trip(self, scores: Array, states: Array) -> tuple[Array, Array]:
         """The encoding of what they decode to: themselves."""
         return scores, states
 
@@ -84,16 +84,16 @@ class ChoiceModel:
         return {"n_levels": self.n_levels, "missing": self.missing, "once": self.once}, {"observed": self.observed}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ChoiceModel:
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> OneHotModel:
         """The model that `get_state` took apart."""
         model = cls(arrays["observed"], config["n_levels"], config["missing"], config.get("once", 0))
         check_observed(model.observed, model.n_levels)
         return model
 
 
-def check_known(plain: Plain, missing: bool) -> None:
+def check_known(cells: ColumnValues, missing: bool) -> None:
     """Refuse a missing value where training had none."""
-    if plain.missing is not None and not missing:
+    if cells.missing is not None and not missing:
         raise InvalidDataError(NEVER_MISSING)
 
 
@@ -126,7 +126,7 @@ _LEAST_ROOM = 0.02
 
 
 @dataclass(frozen=True)
-class ManyModel:
+class HighCardinalityModel:
     """States for the frequent levels, one state for all others, and a code for each level.
 
     The states are, in this order: each frequent level, other, missing.
@@ -160,21 +160,21 @@ class ManyModel:
         return cKDTree(self.codes[self.n_top :], leafsize=32, balanced_tree=False)
 
     @cached_property
-    def _by_first(self) -> tuple[Array, Places, Array]:
+    def _by_first(self) -> tuple[Array, FastSearch, Array]:
         """For exact codes: their order and places by the first dimension, in which they are distinct, and columns."""
         first = self.codes[self.n_top :, 0]
         order = np.argsort(first, kind="stable")
-        return order, Places(first[order].astype(np.float64)), np.ascontiguousarray(self.codes[self.n_top :].T)
+        return order, FastSearch(first[order].astype(np.float64)), np.ascontiguousarray(self.codes[self.n_top :].T)
 
     @classmethod
     def fit(
-        cls, plain: Plain, n_levels: int, context: Array, rows: Array, labels: Array | None, seed: int
-    ) -> ManyModel:
+        cls, cells: ColumnValues, n_levels: int, context: Array, rows: Array, labels: Array | None, seed: int
+    ) -> HighCardinalityModel:
         """Learn the codes.
 
         Parameters
         ----------
-        plain : Plain
+        cells : ColumnValues
             Level codes, (n,).
         n_levels : int
             Levels of the column's dtype.
@@ -188,32 +188,32 @@ class ManyModel:
             For the projection and for breaking ties.
         """
         rng = numpy_generator(seed, "codes")
-        counts = np.bincount(plain.present(), minlength=n_levels)
+        counts = np.bincount(cells.present(), minlength=n_levels)
         order = np.argsort(-counts, kind="stable")
         observed = order[: int((counts > 0).sum())]
-        common = int((counts[observed[:_TOP]] >= max(_TOP_SHARE * len(plain), _TOP_ROWS)).sum())
+        common = int((counts[observed[:_TOP]] >= max(_TOP_SHARE * len(cells), _TOP_ROWS)).sum())
         n_top = max(0, min(common, len(observed) - 1))  # some level stands for the others
-        part = plain.take(rows)
+        part = cells.take(rows)
         features = [_mean_per_level(part, view, n_levels) for view in _views(context, labels, rng)]
         features.append(counts.astype(np.float64))
         shares = np.where(np.arange(len(observed)) < n_top, 0, counts[observed])
         codes = [_distinct_scores(feature[observed], shares, rng) for feature in features]
         points = np.stack(codes, axis=1).astype(np.float32)
-        return cls(observed, points, n_top, n_levels, plain.missing is not None, int((counts == 1).sum()))
+        return cls(observed, points, n_top, n_levels, cells.missing is not None, int((counts == 1).sum()))
 
-    def encode(self, plain: Plain) -> tuple[Array, Array]:
+    def encode(self, cells: ColumnValues) -> tuple[Array, Array]:
         """Codes (n, 4) float32 and states (n,) int64."""
-        check_known(plain, self.missing)
+        check_known(cells, self.missing)
         place = np.full(self.n_levels + 1, -1, dtype=np.int64)
         place[self.observed] = np.arange(len(self.observed))
-        at = place[plain.values]
+        at = place[cells.values]
         scores, states = self.codes[at], np.minimum(at, self.n_top)
-        if plain.missing is not None:
-            scores[plain.missing] = 0
-            states[plain.missing] = self.n_states - 1
+        if cells.missing is not None:
+            scores[cells.missing] = 0
+            states[cells.missing] = self.n_states - 1
         return scores, states
 
-    def decode(self, scores: Array, states: Array) -> Plain:
+    def decode(self, scores: Array, states: Array) -> ColumnValues:
         """Level codes of any finite scores and any states in 0..n_states."""
         at = np.minimum(states, self.n_top)
         rest = states == self.n_top
@@ -222,15 +222,15 @@ class ManyModel:
             at[rest] = self.n_top + self._nearest(scores[rest])
         codes = self.observed[at]
         if not self.missing:
-            return Plain(codes)
+            return ColumnValues(codes)
         missing = states == self.n_states - 1
         codes[missing] = -1
-        return Plain(codes, missing)
+        return ColumnValues(codes, missing)
 
     def _nearest(self, points: Array) -> Array:
         """Places among the levels that are not frequent. (n, 4) -> (n,)."""
         order, first, columns = self._by_first
-        near = order.take(first.below(points[:, 0].astype(np.float64)), mode="clip")
+        near = order.take(first.searchsorted(points[:, 0].astype(np.float64)), mode="clip")
         # column by column: numpy is slow at many rows of four
         exact = columns[0].take(near) == points[:, 0]
         for column, own in zip(columns[1:], points.T[1:], strict=True):
@@ -239,7 +239,7 @@ class ManyModel:
             near[~exact] = self._tree.query(points[~exact].clip(-_FAR, _FAR), eps=_NEAR_ENOUGH)[1]
         return near
 
-    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+    def round_trip(self, scores: Array, states: Array) -> tuple[Array, Array]:
         """The encoding of what they decode to."""
         return self.encode(self.decode(scores, states))
 
@@ -257,7 +257,7 @@ class ManyModel:
         return config, {"observed": self.observed, "codes": self.codes.ravel()}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ManyModel:
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> HighCardinalityModel:
         """The model that `get_state` took apart."""
         codes = arrays["codes"].reshape(len(arrays["observed"]), _DIMENSIONS)
         check_observed(arrays["observed"], config["n_levels"])
@@ -282,11 +282,11 @@ def _views(context: Array, labels: Array | None, rng: np.random.Generator) -> li
     return out
 
 
-def _mean_per_level(plain: Plain, numbers: Array, n_levels: int) -> Array:
+def _mean_per_level(cells: ColumnValues, numbers: Array, n_levels: int) -> Array:
     """Means by level, shrunken towards the mean over all rows. Memory: one number per level."""
-    codes = plain.present()
-    if plain.missing is not None:
-        numbers = numbers[~plain.missing]
+    codes = cells.present()
+    if cells.missing is not None:
+        numbers = numbers[~cells.missing]
     if not len(numbers):
         return np.zeros(n_levels)
     sums = np.bincount(codes, weights=numbers, minlength=n_levels)

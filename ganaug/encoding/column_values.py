@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["NEVER_MISSING", "Array", "Plain", "State", "Table", "is_missing"]
+__all__ = ["NEVER_MISSING", "Array", "ColumnValues", "State", "Table", "is_missing"]
 
 Array = npt.NDArray[Any]
 State = tuple[dict[str, Any], dict[str, Array]]
@@ -18,7 +18,7 @@ NEVER_MISSING = "has missing values but had none in the data given to fit; fill 
 
 
 @dataclass(frozen=True)
-class Plain:
+class ColumnValues:
     """A column without its dtype.
 
     Attributes
@@ -36,9 +36,9 @@ class Plain:
     def __len__(self) -> int:
         return len(self.values)
 
-    def take(self, rows: Array) -> Plain:
+    def take(self, rows: Array) -> ColumnValues:
         """The same column at some rows only."""
-        return Plain(self.values[rows], None if self.missing is None else self.missing[rows])
+        return ColumnValues(self.values[rows], None if self.missing is None else self.missing[rows])
 
     def present(self) -> Array:
         """The values that are not missing."""

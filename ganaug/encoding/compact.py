@@ -18,7 +18,7 @@ from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.types import Block, FloatArray, IntArray
 
-__all__ = ["CompactTableCodec", "Factors", "Joints"]
+__all__ = ["CompactTableCodec", "Factors", "MergedCategories"]
 
 # --------------------------------------------------------------------------------------
 # Categorical columns that determine one another, as one group of states.
@@ -30,7 +30,7 @@ _MIN_ROWS = 50
 
 
 @dataclass(frozen=True)
-class Joint:
+class MergedGroup:
     """Some one-hot groups and the combinations of their states that occur.
 
     Attributes
@@ -55,7 +55,7 @@ class Joint:
 
 
 @dataclass(frozen=True)
-class Joints:
+class MergedCategories:
     """A shorter layout of the one-hot groups of an encoded table.
 
     ``measured = no`` and a missing value are one fact told twice. Two
@@ -65,15 +65,15 @@ class Joints:
     ----------
     groups : tuple of Block
         The table's one-hot groups.
-    joints : tuple of Joint
+    merged : tuple of MergedGroup
         Every group is in exactly one of them; most are alone.
     """
 
     groups: tuple[Block, ...]
-    joints: tuple[Joint, ...]
+    merged: tuple[MergedGroup, ...]
 
     @classmethod
-    def fit(cls, z: FloatArray, blocks: Sequence[Block]) -> Joints:
+    def fit(cls, z: FloatArray, blocks: Sequence[Block]) -> MergedCategories:
         """Join groups of which one determines the other in all rows. z: (n, width)."""
         groups = tuple(b for b in blocks if b.tag == "onehot")
         states = _states(z, groups)
@@ -90,26 +90,26 @@ class Joints:
                     break
             else:
                 joined.append(([place], own, n_own))
-        return cls(groups, tuple(_joint(members, states, groups) for members, _, _ in joined))
+        return cls(groups, tuple(_merge(members, states, groups) for members, _, _ in joined))
 
     @property
     def widths(self) -> list[int]:
-        """States of each joint."""
-        return [len(joint.combinations) for joint in self.joints]
+        """States of each merged group."""
+        return [len(group.combinations) for group in self.merged]
 
     @property
     def trivial(self) -> bool:
         """Whether no groups were joined."""
-        return len(self.joints) == len(self.groups)
+        return len(self.merged) == len(self.groups)
 
     def encode(self, z: FloatArray) -> FloatArray:
-        """One-hot joints of an encoded table. (n, width of the table) -> (n, sum of widths)."""
+        """One-hot states of merged columns of an encoded table. (n, width of the table) -> (n, sum of widths)."""
         states = _states(z, self.groups)
         out = np.zeros((len(z), sum(self.widths)), np.float32)
         start = 0
-        for joint, width in zip(self.joints, self.widths, strict=True):
-            own = states[:, joint.members]
-            codes = own[:, 0] if len(joint.members) == 1 else joint.code(own)
+        for group, width in zip(self.merged, self.widths, strict=True):
+            own = states[:, group.members]
+            codes = own[:, 0] if len(group.members) == 1 else group.code(own)
             out[np.arange(len(z)), start + codes] = 1
             start += width
         return out
@@ -120,20 +120,20 @@ class Joints:
         out = np.zeros((len(hot), sum(g.width for g in self.groups)), np.float32)
         start = 0
         rows = np.arange(len(hot))
-        for joint, width in zip(self.joints, self.widths, strict=True):
-            states = joint.combinations[hot[:, start : start + width].argmax(1)]
-            for k, place in enumerate(joint.members):
+        for group, width in zip(self.merged, self.widths, strict=True):
+            states = group.combinations[hot[:, start : start + width].argmax(1)]
+            for k, place in enumerate(group.members):
                 out[rows, self.groups[place].start - first + states[:, k]] = 1
             start += width
         return out
 
     def get_state(self) -> list[list[list[int]]]:
-        """Members and combinations of the joints that join anything, for JSON."""
-        return [[list(j.members), *j.combinations.tolist()] for j in self.joints if len(j.members) > 1]
+        """Members and combinations of the groups that join anything, for JSON."""
+        return [[list(j.members), *j.combinations.tolist()] for j in self.merged if len(j.members) > 1]
 
     @classmethod
-    def from_state(cls, stored: Sequence[Sequence[Sequence[int]]], blocks: Sequence[Block]) -> Joints:
-        """The joints that `get_state` took apart.
+    def from_state(cls, stored: Sequence[Sequence[Sequence[int]]], blocks: Sequence[Block]) -> MergedCategories:
+        """The groups that `get_state` took apart.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class Joints:
             If they name groups or states that the table does not have.
         """
         groups = tuple(b for b in blocks if b.tag == "onehot")
-        taken: dict[int, Joint] = {}
+        taken: dict[int, MergedGroup] = {}
         for members, *combinations in stored:
             table = np.asarray(combinations, np.int64)
             sound = (
@@ -152,10 +152,10 @@ class Joints:
             )
             if not sound:
                 raise ModelFileError("the stored joint groups do not fit the table")
-            joint = Joint(tuple(members), table)
-            taken |= dict.fromkeys(members, joint)
+            group = MergedGroup(tuple(members), table)
+            taken |= dict.fromkeys(members, group)
         order = [taken.get(place) or _alone(place, groups) for place in range(len(groups))]
-        return cls(groups, tuple({joint.members: joint for joint in order}.values()))
+        return cls(groups, tuple({group.members: group for group in order}.values()))
 
 
 def _states(z: Array, groups: Sequence[Block]) -> IntArray:
@@ -163,14 +163,14 @@ def _states(z: Array, groups: Sequence[Block]) -> IntArray:
     return np.stack(states, axis=1) if states else np.zeros((len(z), 0), np.int64)
 
 
-def _joint(members: list[int], states: IntArray, groups: Sequence[Block]) -> Joint:
+def _merge(members: list[int], states: IntArray, groups: Sequence[Block]) -> MergedGroup:
     if len(members) == 1:
         return _alone(members[0], groups)
-    return Joint(tuple(members), np.unique(states[:, members], axis=0))
+    return MergedGroup(tuple(members), np.unique(states[:, members], axis=0))
 
 
-def _alone(place: int, groups: Sequence[Block]) -> Joint:
-    return Joint((place,), np.arange(groups[place].width)[:, None])
+def _alone(place: int, groups: Sequence[Block]) -> MergedGroup:
+    return MergedGroup((place,), np.arange(groups[place].width)[:, None])
 
 
 # --------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ class CompactTableCodec(PickledByState):
     ----------
     table : TableCodec
         What encodes each column.
-    joints : Joints
+    categories : MergedCategories
         Its one-hot groups, joined.
     factors : Factors or None
         None where the table is not wide.
@@ -327,7 +327,7 @@ class CompactTableCodec(PickledByState):
         """Learn the columns and what can be made compact; see `TableCodec.fit`."""
         self.table = TableCodec(self.keep_range).fit(X, y, seed, whole=self.whole)
         rows = self.table.encode(X)
-        self.joints = Joints.fit(rows, self.table.blocks)
+        self.categories = MergedCategories.fit(rows, self.table.blocks)
         self.factors: Factors | None = None
         if self._n_scalars > self.most_numbers and len(rows) > 1:
             self.factors = Factors.fit(rows[:, : self._n_scalars], child_seed(seed, "factors"))
@@ -350,7 +350,7 @@ class CompactTableCodec(PickledByState):
         """The blocks of the encoded matrix, covering ``0..width`` in order."""
         at = self._n_numbers
         blocks = [Block("scalar", 0, at)] if at else []
-        for width in self.joints.widths:
+        for width in self.categories.widths:
             blocks.append(Block("onehot", at, at + width))
             at += width
         return tuple(blocks)
@@ -358,39 +358,39 @@ class CompactTableCodec(PickledByState):
     @property
     def width(self) -> int:
         """Columns of the encoded matrix."""
-        return self._n_numbers + sum(self.joints.widths)
+        return self._n_numbers + sum(self.categories.widths)
 
     def encode(self, X: Any, owner: str = "CompactTableCodec") -> FloatArray:
         """Encode a table; see `TableCodec.encode`. (n, d) -> (n, width), float32."""
         rows = self.table.encode(X, owner=owner)
-        if self.factors is None and self.joints.trivial:
+        if self.factors is None and self.categories.trivial:
             return rows
         numbers = rows[:, : self._n_scalars]
         if self.factors is not None:
             numbers = self.factors.encode(numbers)
-        return np.concatenate([numbers, self.joints.encode(rows)], axis=1)
+        return np.concatenate([numbers, self.categories.encode(rows)], axis=1)
 
     def decode(self, Z: npt.ArrayLike) -> Any:
         """Decode any finite numbers of shape (n, width); see `TableCodec.decode`."""
         matrix = np.asarray(Z, np.float32)
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise InvalidDataError(f"cannot decode an array of shape {matrix.shape}; give (n, {self.width})")
-        if self.factors is None and self.joints.trivial:
+        if self.factors is None and self.categories.trivial:
             return self.table.decode(matrix)
         numbers, hot = matrix[:, : self._n_numbers], matrix[:, self._n_numbers :]
         if self.factors is not None:
             numbers = self.factors.decode(numbers)
-        return self.table.decode(np.concatenate([numbers, self.joints.decode(hot)], axis=1))
+        return self.table.decode(np.concatenate([numbers, self.categories.decode(hot)], axis=1))
 
-    def as_seen(self, Z: FloatArray) -> FloatArray:
-        """What `encode` makes of what `decode` makes of a matrix; see `TableCodec.as_seen`."""
+    def round_trip(self, Z: FloatArray) -> FloatArray:
+        """What `encode` makes of what `decode` makes of a matrix; see `TableCodec.round_trip`."""
         if self.factors is not None:
             return self.encode(self.decode(Z))
-        if self.joints.trivial:
-            return self.table.as_seen(Z)
+        if self.categories.trivial:
+            return self.table.round_trip(Z)
         numbers, hot = Z[:, : self._n_numbers], Z[:, self._n_numbers :]
-        rows = self.table.as_seen(np.concatenate([numbers, self.joints.decode(hot)], axis=1))
-        return np.concatenate([rows[:, : self._n_scalars], self.joints.encode(rows)], axis=1)
+        rows = self.table.round_trip(np.concatenate([numbers, self.categories.decode(hot)], axis=1))
+        return np.concatenate([rows[:, : self._n_scalars], self.categories.encode(rows)], axis=1)
 
     def possible_values(self, place: int) -> tuple[pd.Series, bool]:
         """Values that a column can have; see `TableCodec.possible_values`."""
@@ -405,7 +405,7 @@ class CompactTableCodec(PickledByState):
         config, arrays = self.table.get_state()
         compact = {
             "most_numbers": self.most_numbers,
-            "joints": self.joints.get_state(),
+            "joints": self.categories.get_state(),
             "seed": None if self.factors is None else self.factors.seed,
         }
         own = {} if self.factors is None else self.factors.get_state()
@@ -426,7 +426,7 @@ class CompactTableCodec(PickledByState):
             compact = config["compact"]
             codec = cls(table.keep_range, compact["most_numbers"])
             codec.table, codec.factors = table, None
-            codec.joints = Joints.from_state(compact["joints"], table.blocks)
+            codec.categories = MergedCategories.from_state(compact["joints"], table.blocks)
             if compact["seed"] is not None:
                 codec.factors = Factors.from_state(compact["seed"], own, codec._n_scalars)
         except (KeyError, TypeError, AttributeError, ValueError) as error:

@@ -30,12 +30,12 @@ __all__ = [
     "check_lengths",
     "check_rows",
     "column_names",
+    "concatenate",
     "container_of",
     "is_tensor",
     "modality_of",
     "n_columns",
     "n_rows",
-    "stacked",
 ]
 
 # --------------------------------------------------------------------------------------
@@ -433,7 +433,7 @@ def column_names(X: Any) -> list[str] | None:
     return names if names and all(isinstance(name, str) for name in names) else None
 
 
-def stacked(parts: Sequence[Any]) -> Any:
+def concatenate(parts: Sequence[Any]) -> Any:
     """Rows of one or several containers of one kind, with the dtypes of the first; always a copy."""
     first: Any = parts[0]
     if hasattr(first, "todense"):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, Plain
+from ganaug.encoding.column_values import Array, ColumnValues
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, MissingDependencyError, ModelFileError
 
 __all__ = [
@@ -360,13 +360,13 @@ def clip_to(values: Array, dtype: np.dtype[Any]) -> Array:
     return values.clip(max(info.min, own.min), min(info.max, own.max))
 
 
-def to_native(plain: Plain, native: np.dtype[Any]) -> Plain:
+def to_native(cells: ColumnValues, native: np.dtype[Any]) -> ColumnValues:
     """Numbers given in another dtype than in fit, where nothing is lost by it."""
-    values = plain.values
+    values = cells.values
     if values.dtype == native:
-        return plain
+        return cells
     with np.errstate(invalid="ignore"):
         out = values.astype(native)
     if native.kind != "f" and not np.array_equal(out.astype(values.dtype), values):
         raise InvalidDataError("has values that are not whole or too large, but held integers in fit")
-    return Plain(out, plain.missing)
+    return ColumnValues(out, cells.missing)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, Plain, State, is_missing
+from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
 from ganaug.encoding.dtype_state import clip_to, dtype_from, dtype_state, native_of, to_native
 from ganaug.encoding.serialization import (
     blank_of,
@@ -23,17 +23,17 @@ from ganaug.encoding.serialization import (
 from ganaug.exceptions import InvalidDataError, ModelFileError
 
 __all__ = [
-    "CategoryFace",
-    "ChoiceFace",
-    "FloatFace",
-    "IntegerFace",
-    "MaskedFace",
-    "NumberFace",
-    "ObjectFace",
-    "ObjectNumberFace",
-    "SparseFace",
-    "TextFace",
-    "TimeFace",
+    "CategoricalAdapter",
+    "CategoricalAdapterBase",
+    "FloatAdapter",
+    "IntegerAdapter",
+    "MaskedAdapter",
+    "NumericAdapterBase",
+    "ObjectAdapter",
+    "ObjectNumberAdapter",
+    "SparseAdapter",
+    "TextAdapter",
+    "TimeAdapter",
     "TimesInUnit",
     "recode",
 ]
@@ -41,12 +41,12 @@ __all__ = [
 # --------------------------------------------------------------------------------------
 # Dtypes of numbers: how each becomes plain int64, uint64 or float64, and comes back.
 #
-# A face is what a column looks like to its owner. `face_of` in `dtypes` picks it.
+# An adapter is what a column looks like to its owner. `adapter_of` in `dtypes` picks it.
 
 
 @dataclass(frozen=True)
-class NumberFace:
-    """What all faces of numbers share: the state is the dtype's name."""
+class NumericAdapterBase:
+    """What all adapters of numbers share: the state is the dtype's name."""
 
     dtype: Any
 
@@ -73,20 +73,20 @@ class NumberFace:
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Any:
-        """The face that `get_state` took apart."""
+        """The adapter that `get_state` took apart."""
         return cls(dtype_from(config["dtype"]))
 
     @classmethod
     def fit(cls, raw: Any) -> Any:
-        """The face of a column."""
+        """The adapter of a column."""
         return cls(raw.dtype)
 
-    def read_as(self, given: Any, raw: Any) -> Plain:
-        """Read a column of another dtype of the same family, whose own face is ``given``."""
+    def read_as(self, given: Any, raw: Any) -> ColumnValues:
+        """Read a column of another dtype of the same family, whose own adapter is ``given``."""
         return to_native(given.read(raw), native_of(self.inner))
 
 
-class FloatFace(NumberFace):
+class FloatAdapter(NumericAdapterBase):
     """float16, float32, float64, long double (at float64's precision). NaN is missing."""
 
     @property
@@ -94,23 +94,23 @@ class FloatFace(NumberFace):
         """Not in single precision."""
         return self.dtype == np.dtype(np.float64)
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Floats; infinities are refused."""
         values = np.array(raw, dtype=np.float64)
         missing = is_missing(np.isnan(values))
         if missing is not None:
             values[missing] = 0
-        return Plain(values, missing)
+        return ColumnValues(values, missing)
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        out = clip_to(plain.values, self.inner).astype(self.dtype)
-        if plain.missing is not None:
-            out[plain.missing] = np.nan
+        out = clip_to(cells.values, self.inner).astype(self.dtype)
+        if cells.missing is not None:
+            out[cells.missing] = np.nan
         return out
 
 
-class IntegerFace(NumberFace):
+class IntegerAdapter(NumericAdapterBase):
     """Integers of any size, and bool."""
 
     @property
@@ -118,19 +118,19 @@ class IntegerFace(NumberFace):
         """Where nothing can be too large."""
         return self.dtype == native_of(self.inner)
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Integers."""
-        return Plain(np.asarray(raw).astype(native_of(self.inner)))
+        return ColumnValues(np.asarray(raw).astype(native_of(self.inner)))
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        return clip_to(plain.values, self.inner).astype(self.dtype)
+        return clip_to(cells.values, self.inner).astype(self.dtype)
 
 
-class MaskedFace(NumberFace):
+class MaskedAdapter(NumericAdapterBase):
     """pandas' nullable Int, UInt, Float and boolean, and the same kept by pyarrow."""
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Numbers; NA is missing."""
         native = native_of(self.inner)
         # pyarrow fills a boolean with nothing but a boolean
@@ -139,12 +139,12 @@ class MaskedFace(NumberFace):
         if native.kind == "f":
             missing |= np.isnan(values)
             values[missing] = 0
-        return Plain(values, is_missing(missing))
+        return ColumnValues(values, is_missing(missing))
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        values = clip_to(plain.values, self.inner).astype(self.inner)
-        mask = np.zeros(len(values), dtype=bool) if plain.missing is None else plain.missing
+        values = clip_to(cells.values, self.inner).astype(self.inner)
+        mask = np.zeros(len(values), dtype=bool) if cells.missing is None else cells.missing
         if isinstance(self.dtype, pd.ArrowDtype):
             array: Any = pd.Series(values, dtype=self.dtype).array
             array[mask] = pd.NA
@@ -161,7 +161,7 @@ _MASKED: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class ObjectNumberFace(NumberFace):
+class ObjectNumberAdapter(NumericAdapterBase):
     """Integers and floats of Python or numpy in an object column; ``dtype`` is their native dtype.
 
     ``whole`` and ``broken`` are the types, by name, of numbers without and with a fraction: 1 and 2.5 in one column
@@ -173,32 +173,32 @@ class ObjectNumberFace(NumberFace):
     broken: str | None = None
 
     @classmethod
-    def of(cls, raw: Array, dtype: np.dtype[Any]) -> ObjectNumberFace:
-        """The face of an object column whose numbers fit the dtype."""
+    def of(cls, raw: Array, dtype: np.dtype[Any]) -> ObjectNumberAdapter:
+        """The adapter of an object column whose numbers fit the dtype."""
         missing = missing_in(raw)
         values = raw[~missing]
         with np.errstate(invalid="ignore"):  # an infinity, which is refused by its column's name later
             fraction = values.astype(dtype) % 1 != 0
         return cls(dtype, blank_of(raw[missing]), _usual_type(values[~fraction]), _usual_type(values[fraction]))
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Numbers."""
         missing = missing_in(raw)
         values = np.where(missing, 0, raw) if missing.any() else raw
-        return Plain(np.array(values.astype(self.dtype)), is_missing(missing))
+        return ColumnValues(np.array(values.astype(self.dtype)), is_missing(missing))
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
         usual = "int" if self.dtype.kind in "iu" else "float"
         whole, broken = self.whole or self.broken or usual, self.broken or self.whole or usual
         if whole == broken:
-            out = _as_type(plain.values, whole)
+            out = _as_type(cells.values, whole)
         else:
-            fraction = plain.values % 1 != 0
-            out = _as_type(plain.values, whole)
-            out[fraction] = _as_type(plain.values[fraction], broken)
-        if plain.missing is not None:
-            out[plain.missing] = self.blank
+            fraction = cells.values % 1 != 0
+            out = _as_type(cells.values, whole)
+            out[fraction] = _as_type(cells.values[fraction], broken)
+        if cells.missing is not None:
+            out[cells.missing] = self.blank
         return out
 
     def get_state(self) -> State:
@@ -207,8 +207,8 @@ class ObjectNumberFace(NumberFace):
         return {"dtype": dtype_state(self.dtype), "blank": to_json(self.blank), **types}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectNumberFace:
-        """The face that `get_state` took apart."""
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectNumberAdapter:
+        """The adapter that `get_state` took apart."""
         blank = from_json(config["blank"])
         whole, broken = config.get("whole"), config.get("broken")
         for name in (whole, broken):
@@ -235,7 +235,7 @@ def _as_type(values: Array, name: str) -> Array:
     return out
 
 
-class SparseFace(NumberFace):
+class SparseAdapter(NumericAdapterBase):
     """pandas' Sparse dtype over numbers."""
 
     @property
@@ -243,30 +243,30 @@ class SparseFace(NumberFace):
         """The dtype of the dense values."""
         return np.dtype(self.dtype.subtype)
 
-    def _dense(self) -> FloatFace | IntegerFace:
-        return FloatFace(self.inner) if self.inner.kind == "f" else IntegerFace(self.inner)
+    def _dense(self) -> FloatAdapter | IntegerAdapter:
+        return FloatAdapter(self.inner) if self.inner.kind == "f" else IntegerAdapter(self.inner)
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Numbers, dense."""
         return self._dense().read(np.asarray(raw))
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        return pd.arrays.SparseArray(self._dense().write(plain), dtype=self.dtype)
+        return pd.arrays.SparseArray(self._dense().write(cells), dtype=self.dtype)
 
     def get_state(self) -> State:
         """Config and arrays."""
         return {"inner": self.inner.str, "fill": to_json(self.dtype.fill_value)}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SparseFace:
-        """The face that `get_state` took apart."""
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SparseAdapter:
+        """The adapter that `get_state` took apart."""
         inner = np.dtype(config["inner"])
         return cls(pd.SparseDtype(inner, from_json(config["fill"])))
 
 
-class TimesInUnit(NumberFace):
-    """What all faces of times share: int64 counts of a unit, since 1970 or of the duration.
+class TimesInUnit(NumericAdapterBase):
+    """What all adapters of times share: int64 counts of a unit, since 1970 or of the duration.
 
     Families: "zoned" instants, "time M" local times and days, "time m" durations, "clock" times of day. None stands
     in for another.
@@ -287,19 +287,19 @@ class TimesInUnit(NumberFace):
         """The unit, as numpy's datetime64 or timedelta64 of it."""
         raise NotImplementedError
 
-    def read_as(self, given: Any, raw: Any) -> Plain:
+    def read_as(self, given: Any, raw: Any) -> ColumnValues:
         """Times in another unit, where nothing is lost by it."""
-        plain = given.read(raw)
-        times = plain.values.view(given.counted)
+        cells = given.read(raw)
+        times = cells.values.view(given.counted)
         counts = times.astype(self.counted)
         if not np.array_equal(counts.astype(times.dtype), times):
             raise InvalidDataError(
                 f"has times that {self.counted} cannot hold, as it could those in fit; round them with dt.floor"
             )
-        return Plain(counts.view(np.int64), plain.missing)
+        return ColumnValues(counts.view(np.int64), cells.missing)
 
 
-class TimeFace(TimesInUnit):
+class TimeAdapter(TimesInUnit):
     """datetime64 (with a time zone or none) and timedelta64 of any unit. NaT is missing."""
 
     @property
@@ -313,7 +313,7 @@ class TimeFace(TimesInUnit):
         zoned = isinstance(self.dtype, pd.DatetimeTZDtype)
         return np.dtype(f"M8[{self.dtype.unit}]") if zoned else np.dtype(self.dtype)
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Counts of the dtype's unit since 1970, or of the duration."""
         if isinstance(raw.dtype, pd.DatetimeTZDtype):
             raw = pd.DatetimeIndex(raw).tz_convert(None).to_numpy()
@@ -321,13 +321,13 @@ class TimeFace(TimesInUnit):
         missing = np.isnat(raw)
         values = raw.view(np.int64).copy()
         values[missing] = 0
-        return Plain(values, is_missing(missing))
+        return ColumnValues(values, is_missing(missing))
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        times = plain.values.astype(np.int64).view(self.counted)
-        if plain.missing is not None:
-            times[plain.missing] = np.asarray("NaT", dtype=self.counted)
+        times = cells.values.astype(np.int64).view(self.counted)
+        if cells.missing is not None:
+            times[cells.missing] = np.asarray("NaT", dtype=self.counted)
         if isinstance(self.dtype, pd.DatetimeTZDtype):
             return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.dtype.tz).array
         return times
@@ -337,23 +337,23 @@ class TimeFace(TimesInUnit):
 # Dtypes of choices: text, categories and mixed objects become codes into a table of levels.
 
 
-class ChoiceFace:
-    """What all faces of choices share."""
+class CategoricalAdapterBase:
+    """What all adapters of choices share."""
 
     family: ClassVar[str] = "choice"
     exact: ClassVar[bool] = True
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Codes into the levels."""
         raise NotImplementedError
 
-    def read_as(self, given: Any, raw: Any) -> Plain:
+    def read_as(self, given: Any, raw: Any) -> ColumnValues:
         """Read a column of another dtype of choices."""
         return self.read(raw)
 
 
 @dataclass(frozen=True)
-class CategoryFace(ChoiceFace):
+class CategoricalAdapter(CategoricalAdapterBase):
     """pandas' category dtype. The whole dtype is kept, unused categories and order included."""
 
     dtype: pd.CategoricalDtype
@@ -364,19 +364,19 @@ class CategoryFace(ChoiceFace):
         return self.dtype.categories
 
     @classmethod
-    def fit(cls, raw: Any) -> CategoryFace:
-        """The face of a column."""
+    def fit(cls, raw: Any) -> CategoricalAdapter:
+        """The adapter of a column."""
         return cls(raw.dtype)
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Codes into the levels."""
         if isinstance(raw.dtype, pd.CategoricalDtype):
             return recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
         return recode(*_factorize(raw), self.levels)
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        return pd.Categorical.from_codes(plain.values, dtype=self.dtype)
+        return pd.Categorical.from_codes(cells.values, dtype=self.dtype)
 
     def get_state(self) -> State:
         """Config and arrays."""
@@ -384,37 +384,37 @@ class CategoryFace(ChoiceFace):
         return {"levels": config, "ordered": bool(self.dtype.ordered)}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> CategoryFace:
-        """The face that `get_state` took apart."""
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> CategoricalAdapter:
+        """The adapter that `get_state` took apart."""
         levels = unpack_values(config["levels"], arrays)
         return cls(pd.CategoricalDtype(levels, ordered=config["ordered"]))
 
 
 @dataclass(frozen=True)
-class TextFace(ChoiceFace):
+class TextAdapter(CategoricalAdapterBase):
     """pandas' ``str`` and ``string``, text kept by pyarrow, and numpy's fixed-width strings."""
 
     dtype: Any
     levels: pd.Index
 
     @classmethod
-    def fit(cls, raw: Any) -> TextFace:
-        """The face of a column, with the texts that occur in it."""
+    def fit(cls, raw: Any) -> TextAdapter:
+        """The adapter of a column, with the texts that occur in it."""
         found = _factorize(raw)[1]
         return cls(raw.dtype, pd.Index(np.sort(found.to_numpy(dtype=object)), dtype=object))
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Codes into the levels."""
         if isinstance(raw.dtype, pd.CategoricalDtype):
             return recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
         return recode(*_factorize(raw), self.levels)
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
         if isinstance(self.dtype, np.dtype):
-            return self.levels.to_numpy()[plain.values].astype(self.dtype)
+            return self.levels.to_numpy()[cells.values].astype(self.dtype)
         levels = pd.array(self.levels.to_numpy(), dtype=self.dtype)
-        return levels.take(plain.values, allow_fill=True)
+        return levels.take(cells.values, allow_fill=True)
 
     def get_state(self) -> State:
         """Config and arrays."""
@@ -422,13 +422,13 @@ class TextFace(ChoiceFace):
         return {"levels": config, "dtype": dtype_state(self.dtype)}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TextFace:
-        """The face that `get_state` took apart."""
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TextAdapter:
+        """The adapter that `get_state` took apart."""
         return cls(dtype_from(config["dtype"]), unpack_values(config["levels"], arrays))
 
 
 @dataclass(frozen=True)
-class ObjectFace(ChoiceFace):
+class ObjectAdapter(CategoricalAdapterBase):
     """An object column of text, or of scalars of several types (True, 1 and 1.0 stay apart).
 
     ``blank`` is what stands for missing: whichever of None, NaN, NA and NaT was seen most.
@@ -441,8 +441,8 @@ class ObjectFace(ChoiceFace):
     dtype: ClassVar[Any] = np.dtype(object)
 
     @classmethod
-    def fit(cls, raw: Any) -> ObjectFace:
-        """The face of a column, with the values that occur in it."""
+    def fit(cls, raw: Any) -> ObjectAdapter:
+        """The adapter of a column, with the values that occur in it."""
         raw = np.asarray(raw, dtype=object)
         missing = missing_in(raw)
         blank = blank_of(raw[missing])
@@ -456,7 +456,7 @@ class ObjectFace(ChoiceFace):
             to_json(value)  # refuses what could not be saved
         return cls(object_array(items), blank, typed)
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Codes into the levels."""
         if not self.typed:
             return recode(*_factorize(raw), pd.Index(self.levels, dtype=object))
@@ -468,11 +468,11 @@ class ObjectFace(ChoiceFace):
         unseen = codes == -2
         if unseen.any():
             raise _unseen(list(dict.fromkeys(map(repr, raw[unseen]))))
-        return Plain(codes, is_missing(missing))
+        return ColumnValues(codes, is_missing(missing))
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        return object_array([*self.levels, self.blank])[plain.values]
+        return object_array([*self.levels, self.blank])[cells.values]
 
     def get_state(self) -> State:
         """Config and arrays."""
@@ -480,8 +480,8 @@ class ObjectFace(ChoiceFace):
         return {"levels": config, "blank": to_json(self.blank), "typed": self.typed}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectFace:
-        """The face that `get_state` took apart."""
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectAdapter:
+        """The adapter that `get_state` took apart."""
         levels = unpack_values(config["levels"], arrays).to_numpy(dtype=object)
         blank = from_json(config["blank"])
         return cls(levels, np.nan if isinstance(blank, float) else blank, config["typed"])
@@ -492,7 +492,7 @@ def _factorize(raw: Any) -> tuple[Array, pd.Index]:
     return codes, pd.Index(levels, dtype=levels.dtype)  # else objects that are text become ``str``
 
 
-def recode(codes: Array, given: pd.Index, levels: pd.Index) -> Plain:
+def recode(codes: Array, given: pd.Index, levels: pd.Index) -> ColumnValues:
     """Codes into ``given`` become codes into ``levels``; only levels that occur must be known."""
     if given is levels or (given.dtype == levels.dtype and given.equals(levels)):
         moved = codes.astype(np.int64)
@@ -502,7 +502,7 @@ def recode(codes: Array, given: pd.Index, levels: pd.Index) -> Plain:
         unknown = (moved < 0) & (codes >= 0)
         if unknown.any():
             raise _unseen([repr(given[code]) for code in np.unique(codes[unknown])])
-    return Plain(moved, is_missing(codes < 0))
+    return ColumnValues(moved, is_missing(codes < 0))
 
 
 def _unseen(values: list[str]) -> InvalidDataError:

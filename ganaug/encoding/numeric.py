@@ -9,12 +9,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.encoding.column_values import NEVER_MISSING, Array, Plain, State
-from ganaug.encoding.quantiles import Curve, Grid, float_grid, integer_step, inward, inward_whole, is_coarse, is_shared
+from ganaug.encoding.column_values import NEVER_MISSING, Array, ColumnValues, State
+from ganaug.encoding.quantiles import (
+    Curve,
+    DecimalGrid,
+    float_grid,
+    integer_step,
+    inward,
+    inward_whole,
+    is_coarse,
+    is_shared,
+)
 from ganaug.exceptions import InvalidDataError
 from ganaug.utils.seeding import numpy_generator
 
-__all__ = ["NumberModel"]
+__all__ = ["NumericModel"]
 
 _MAX_SAMPLE = 100_000
 # up to this many distinct values, each five times on average, are states rather than a curve
@@ -24,7 +33,7 @@ _UINT_TOP = 18446744073709549568.0  # the largest float64 below 2**64
 
 
 @dataclass(frozen=True)
-class NumberModel:
+class NumericModel:
     """Encoding of a column of float64, int64 or uint64.
 
     The states are, in this order: the curve (if any value is neither spike nor
@@ -53,7 +62,7 @@ class NumberModel:
     low: float | int
     high: float | int
     step: int
-    grid: Grid | None
+    grid: DecimalGrid | None
     keep_range: bool
     exact: bool = False
 
@@ -69,11 +78,11 @@ class NumberModel:
 
     @classmethod
     def fit(
-        cls, plain: Plain, dtype: np.dtype[Any], seed: int, column: int, keep_range: bool, discrete: bool
-    ) -> NumberModel:
+        cls, cells: ColumnValues, dtype: np.dtype[Any], seed: int, column: int, keep_range: bool, discrete: bool
+    ) -> NumericModel:
         """Learn the column; ``discrete`` makes a state of every value however few the rows."""
-        values = plain.present()
-        has_missing = plain.missing is not None
+        values = cells.present()
+        has_missing = cells.missing is not None
         distinct, counts = _distinct(values, seed, column)
         is_spike = _spikes(distinct, counts, discrete)
         if is_spike.all() and not discrete and is_shared(counts).any() and not _is_coarse(distinct, dtype):
@@ -110,13 +119,13 @@ class NumberModel:
             curve = Curve.fit(distances, rest_counts, *map(float, ends))
         return cls(curve, spikes, has_missing, low, high, step, grid, keep_range)
 
-    def encode(self, plain: Plain) -> tuple[Array, Array]:
+    def encode(self, cells: ColumnValues) -> tuple[Array, Array]:
         """Scores (n, n_scalars) float32 and states (n,) int64.
 
         A value that is no spike in a column without a curve takes the nearest spike's state.
         """
-        values, n = plain.values, len(plain)
-        if plain.missing is not None and not self.missing:
+        values, n = cells.values, len(cells)
+        if cells.missing is not None and not self.missing:
             raise InvalidDataError(NEVER_MISSING)
         states = np.zeros(n, dtype=np.int64)
         if len(self.spikes):
@@ -132,12 +141,12 @@ class NumberModel:
         scores = np.zeros((n, self.n_scalars), dtype=np.float32)
         if self.curve is not None:
             scores[:, 0] = self.curve.encode(self._distances(values))
-        if plain.missing is not None:
-            scores[plain.missing] = 0
-            states[plain.missing] = self.n_states - 1
+        if cells.missing is not None:
+            scores[cells.missing] = 0
+            states[cells.missing] = self.n_states - 1
         return scores, states
 
-    def decode(self, scores: Array, states: Array) -> Plain:
+    def decode(self, scores: Array, states: Array) -> ColumnValues:
         """The column of any finite scores and any states in 0..n_states."""
         if self.curve is None:
             spikes = self.spikes if len(self.spikes) else np.zeros(1, dtype=self.spikes.dtype)
@@ -148,12 +157,12 @@ class NumberModel:
                 spike = (states > 0) & (states <= len(self.spikes))
                 values[spike] = self.spikes[states[spike] - 1]
         if not self.missing:
-            return Plain(values)
+            return ColumnValues(values)
         missing = states == self.n_states - 1
         values[missing] = 0
-        return Plain(values, missing)
+        return ColumnValues(values, missing)
 
-    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+    def round_trip(self, scores: Array, states: Array) -> tuple[Array, Array]:
         """The encoding of what they decode to, which needs no decoding where numbers are not rounded."""
         curve = self.curve
         if curve is None:
@@ -161,7 +170,7 @@ class NumberModel:
         rounded = curve.edges is None and (self.grid is not None or self.spikes.dtype.kind != "f")
         if rounded or not self.keep_range:
             return self.encode(self.decode(scores, states))
-        seen = curve.as_seen(scores[:, 0].astype(np.float64))
+        seen = curve.round_trip(scores[:, 0].astype(np.float64))
         special = states > 0
         if special.any():
             seen[special] = self._special[states[special] - 1]
@@ -230,12 +239,12 @@ class NumberModel:
         return config, arrays | {f"spikes_{self.spikes.dtype.kind}": self.spikes}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> NumberModel:
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> NumericModel:
         """The model that `get_state` took apart."""
         curve = Curve.from_state({}, arrays) if config["curve"] else None
         native = np.dtype(config["native"])
         spikes = arrays[f"spikes_{native.kind}"]
-        grid = None if config["grid"] is None else Grid(**config["grid"])
+        grid = None if config["grid"] is None else DecimalGrid(**config["grid"])
         low, high = config["range"]
         # before format 2 the knots of a curve were values of the column
         exact = bool(config.get("exact", curve is not None and curve.edges is None))
@@ -260,7 +269,7 @@ def _is_coarse(distinct: Array, dtype: np.dtype[Any]) -> bool:
     return is_coarse(distinct, integer_step(distinct.view(np.uint64) - distinct.view(np.uint64)[0]))
 
 
-def _inward_floats(distinct: Array, counts: Array, grid: Grid | None) -> tuple[float, float]:
+def _inward_floats(distinct: Array, counts: Array, grid: DecimalGrid | None) -> tuple[float, float]:
     """Bounds inside the range of floats, on their grid if they have one."""
     if grid is None:
         return inward(distinct, counts)

@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, Plain, State, is_missing
+from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
 from ganaug.encoding.dtype_state import zone_from, zone_state
-from ganaug.encoding.dtypes import NumberFace, TimesInUnit
+from ganaug.encoding.dtypes import NumericAdapterBase, TimesInUnit
 from ganaug.encoding.serialization import blank_of, from_json, missing_in, object_array, to_json
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
 
-__all__ = ["TIMES", "DecimalFace", "TimeObjectFace", "decimals", "exponent_for", "in_units", "mixed", "rescaled"]
+__all__ = ["TIMES", "DecimalAdapter", "ObjectTimeAdapter", "decimals", "exponent_for", "in_units", "mixed", "rescaled"]
 
 # Digits that an int64 holds whatever they are.
 _DIGITS = 18
@@ -88,16 +88,16 @@ def decimals(units: Array, exponent: int, written: Sequence[int]) -> list[decima
     return out
 
 
-def rescaled(plain: Plain, given: int, own: int) -> Plain:
+def rescaled(cells: ColumnValues, given: int, own: int) -> ColumnValues:
     """Whole numbers of another exponent."""
     if given == own:
-        return plain
-    numbers = [decimal.Decimal(unit) for unit in plain.values.tolist()]
-    return Plain(in_units([_scaled(number, given) for number in numbers], own), plain.missing)
+        return cells
+    numbers = [decimal.Decimal(unit) for unit in cells.values.tolist()]
+    return ColumnValues(in_units([_scaled(number, given) for number in numbers], own), cells.missing)
 
 
 @dataclass(frozen=True)
-class DecimalFace(NumberFace):
+class DecimalAdapter(NumericAdapterBase):
     """Decimals in an object column, with the decimals that they have; and integers that no 64 bits hold.
 
     Attributes
@@ -123,8 +123,8 @@ class DecimalFace(NumberFace):
     discrete: ClassVar[bool] = False
 
     @classmethod
-    def fit(cls, raw: Any) -> DecimalFace:
-        """The face of a column."""
+    def fit(cls, raw: Any) -> DecimalAdapter:
+        """The adapter of a column."""
         missing = missing_in(raw)
         given = raw[~missing]
         values = _as_decimals(given)
@@ -143,24 +143,24 @@ class DecimalFace(NumberFace):
             "are zeros in synthetic rows. If it is an identifier, drop it or make it text"
         )
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Whole numbers of the exponent."""
         missing = missing_in(raw)
         _check_types(raw[~missing], {decimal.Decimal, int}, "Decimal")
         units = np.zeros(len(raw), dtype=np.int64)
         units[~missing] = in_units(_as_decimals(raw[~missing]), self.exponent)
-        return Plain(units, is_missing(missing))
+        return ColumnValues(units, is_missing(missing))
 
-    def read_as(self, given: Any, raw: Any) -> Plain:
+    def read_as(self, given: Any, raw: Any) -> ColumnValues:
         """Decimals kept in another way."""
         return rescaled(given.read(raw), given.exponent, self.exponent)
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
-        values: list[Any] = decimals(plain.values, self.exponent, self.written)
+        values: list[Any] = decimals(cells.values, self.exponent, self.written)
         if self.whole:
             values = [int(value) if value.as_tuple().exponent == 0 else value for value in values]
-        return _with_blanks(values, plain, self.blank)
+        return _with_blanks(values, cells, self.blank)
 
     def get_state(self) -> State:
         """Config and arrays."""
@@ -168,8 +168,8 @@ class DecimalFace(NumberFace):
         return {**numbers, "blank": to_json(self.blank)}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> DecimalFace:
-        """The face that `get_state` took apart."""
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> DecimalAdapter:
+        """The adapter that `get_state` took apart."""
         written = tuple(map(int, config["written"]))
         blank = _blank(config["blank"])
         return cls(np.dtype(object), int(config["exponent"]), written, bool(config["whole"]), blank)
@@ -185,10 +185,10 @@ def _check_types(values: Any, known: set[type], name: str) -> None:
         raise InvalidDataError(f"holds {', '.join(odd)} but held {name} in fit; convert it back")
 
 
-def _with_blanks(values: list[Any], plain: Plain, blank: Any) -> Array:
+def _with_blanks(values: list[Any], cells: ColumnValues, blank: Any) -> Array:
     out = object_array(values)
-    if plain.missing is not None:
-        out[plain.missing] = blank
+    if cells.missing is not None:
+        out[cells.missing] = blank
     return out
 
 
@@ -279,7 +279,7 @@ TIMES: dict[str, _Times] = {
 
 
 @dataclass(frozen=True)
-class TimeObjectFace(TimesInUnit):
+class ObjectTimeAdapter(TimesInUnit):
     """Objects of one of the types of `TIMES`, learnt as counts of the finest unit that they have.
 
     Attributes
@@ -312,8 +312,8 @@ class TimeObjectFace(TimesInUnit):
         return np.dtype(self.unit)
 
     @classmethod
-    def of(cls, raw: Array, kind: str) -> TimeObjectFace:
-        """The face of an object column of that type.
+    def of(cls, raw: Array, kind: str) -> ObjectTimeAdapter:
+        """The adapter of an object column of that type.
 
         Raises
         ------
@@ -327,7 +327,7 @@ class TimeObjectFace(TimesInUnit):
         zone = _only_zone(values)
         return cls(np.dtype(object), kind, _read(kind, values).dtype.str, zone, blank_of(raw[missing]))
 
-    def read(self, raw: Any) -> Plain:
+    def read(self, raw: Any) -> ColumnValues:
         """Counts of the unit."""
         missing = missing_in(raw)
         values = list(raw[~missing])
@@ -337,15 +337,15 @@ class TimeObjectFace(TimesInUnit):
         times = _read(self.kind, values) if values else np.zeros(0, self.counted)
         counts = np.zeros(len(raw), dtype=np.int64)
         counts[~missing] = times.astype(self.counted).view(np.int64)
-        return Plain(counts, is_missing(missing))
+        return ColumnValues(counts, is_missing(missing))
 
-    def write(self, plain: Plain) -> Any:
+    def write(self, cells: ColumnValues) -> Any:
         """The column."""
         kind = TIMES[self.kind]
-        times = plain.values.astype(np.int64).view(self.counted)
+        times = cells.values.astype(np.int64).view(self.counted)
         if kind.low is not None:
             times = times.clip(kind.low.astype(self.counted), kind.high.astype(self.counted))
-        return _with_blanks(kind.write(times, self.zone), plain, self.blank)
+        return _with_blanks(kind.write(times, self.zone), cells, self.blank)
 
     def get_state(self) -> State:
         """Config and arrays."""
@@ -353,8 +353,8 @@ class TimeObjectFace(TimesInUnit):
         return {"kind": self.kind, "unit": self.unit, **zone, "blank": to_json(self.blank)}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TimeObjectFace:
-        """The face that `get_state` took apart."""
+    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectTimeAdapter:
+        """The adapter that `get_state` took apart."""
         kind, unit = config["kind"], np.dtype(config["unit"])
         if unit.kind != TIMES[kind].counted:
             raise ModelFileError(f"{unit} does not count objects of type {kind}")

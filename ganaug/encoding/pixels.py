@@ -16,14 +16,14 @@ from ganaug.encoding.sample_arrays import (
     CHUNK,
     LAYOUTS,
     SIDES,
-    Stack,
+    SampleFormat,
     diverged,
     find_layout,
     from_nchw,
-    open_stack,
-    plain_array,
+    open_samples,
     refuse_not_finite,
     stored,
+    to_array,
     to_nchw,
 )
 from ganaug.encoding.serialization import PickledByState
@@ -271,15 +271,15 @@ class ImageCodec(PickledByState):
         InvalidTypeError
             If X holds no images, or a dtype that is no number.
         """
-        array, stack = open_stack(X, "images")
+        array, form = open_samples(X, "images")
         layout = find_layout(array.shape, self.layout)
         images = to_nchw(array, layout)  # (n, C, H, W)
         refuse_not_finite(array, _not_finite)
-        scale = PixelScale.fit(images, robust=not _is_bytes(stack))
-        return self._set(stack, layout, tuple(map(int, images.shape[1:])), scale)
+        scale = PixelScale.fit(images, robust=not _is_bytes(form))
+        return self._set(form, layout, tuple(map(int, images.shape[1:])), scale)
 
-    def _set(self, stack: Stack, layout: str, shape: tuple[int, ...], scale: PixelScale) -> ImageCodec:
-        self._stack, self._layout, self.shape, self._scale = stack, layout, shape, scale
+    def _set(self, form: SampleFormat, layout: str, shape: tuple[int, ...], scale: PixelScale) -> ImageCodec:
+        self._format, self._layout, self.shape, self._scale = form, layout, shape, scale
         self.width = self.n_features_ = prod(shape)
         self._constants: dict[Any, Any] = {}
         return self
@@ -292,7 +292,7 @@ class ImageCodec(PickledByState):
     @property
     def _bytes(self) -> bool:
         """Whether encoded images are bytes."""
-        return _is_bytes(self._stack)
+        return _is_bytes(self._format)
 
     def encode(self, X: Any, owner: str = "ImageCodec") -> Array:
         """Encode images.
@@ -315,9 +315,9 @@ class ImageCodec(PickledByState):
         InvalidDataError
             If shape, layout or dtype differ from those in fit, or a value is NaN or infinite; it says how.
         """
-        array, stack = open_stack(X, "images")
+        array, form = open_samples(X, "images")
         self._check_shape(array.shape, owner)
-        self._check_dtype(array, stack, owner)
+        self._check_dtype(array, form, owner)
         refuse_not_finite(array, _not_finite)
         images = to_nchw(array, self._layout)
         out = np.empty(images.shape, np.uint8 if self._bytes else np.float32)
@@ -340,20 +340,20 @@ class ImageCodec(PickledByState):
             f"X has shape {shape}, but {owner} was fitted on images of shape (n, {wanted}), layout {self._layout}{hint}"
         )
 
-    def _check_dtype(self, array: Array, stack: Stack, owner: str) -> None:
-        seen, scale = self._stack, self._scale
-        if stack.family != seen.family:
+    def _check_dtype(self, array: Array, form: SampleFormat, owner: str) -> None:
+        seen, scale = self._format, self._scale
+        if form.family != seen.family:
             raise InvalidDataError(
-                f"X has dtype {stack.name} ({stack.family}), but {owner} was fitted on {seen.name} ({seen.family}) "
+                f"X has dtype {form.name} ({form.family}), but {owner} was fitted on {seen.name} ({seen.family}) "
                 f"images; give them the same dtype and range of values ({scale.low.min():g} to {scale.high.max():g})"
             )
-        if seen.family != "integer" or stack.numpy == seen.numpy:
+        if seen.family != "integer" or form.numpy == seen.numpy:
             return
         bounds = np.iinfo(seen.numpy)
-        narrower = stack.numpy.itemsize < seen.numpy.itemsize  # full scale means another number there
+        narrower = form.numpy.itemsize < seen.numpy.itemsize  # full scale means another number there
         if narrower or (array.size and not (bounds.min <= array.min() and array.max() <= bounds.max)):
             raise InvalidDataError(
-                f"X has dtype {stack.name}, but {owner} was fitted on {seen.name} images; rescale X to {seen.name}"
+                f"X has dtype {form.name}, but {owner} was fitted on {seen.name} images; rescale X to {seen.name}"
             )
 
     def to_network(self, samples: Any) -> Any:
@@ -433,13 +433,13 @@ class ImageCodec(PickledByState):
         as_pixels = self._bytes and array.dtype == np.uint8
         if as_pixels:
             low, high = (end.astype(np.uint8)[:, None, None] for end in (self._scale.low, self._scale.high))
-            pixels = from_nchw(array.clip(low, high), self._layout).astype(self._stack.numpy, order="C")
-            return self._stack.close(pixels)
-        out = np.empty(from_nchw(array, self._layout).shape, self._stack.numpy)
+            pixels = from_nchw(array.clip(low, high), self._layout).astype(self._format.numpy, order="C")
+            return self._format.close(pixels)
+        out = np.empty(from_nchw(array, self._layout).shape, self._format.numpy)
         for at in range(0, len(array), CHUNK):
             values = self._values(array[at : at + CHUNK])
-            out[at : at + CHUNK] = from_nchw(self._stack.cast(values), self._layout)
-        return self._stack.close(out)
+            out[at : at + CHUNK] = from_nchw(self._format.cast(values), self._layout)
+        return self._format.close(out)
 
     def _values(self, chunk: Array) -> Array:
         """Pixel values of floats in [-1, 1]."""
@@ -447,7 +447,7 @@ class ImageCodec(PickledByState):
         return self._scale.decode(chunk.astype(np.float32 if self._bytes else np.float64))
 
     def _shaped(self, samples: Any) -> Array:
-        array = plain_array(samples)
+        array = to_array(samples)
         if array.ndim == 2 and array.shape[1] == self.width:
             array = array.reshape(-1, *self.shape)
         if array.shape[1:] != self.shape or array.dtype.kind not in "biuf":
@@ -465,7 +465,7 @@ class ImageCodec(PickledByState):
             "asked": self.layout,
             "layout": self._layout,
             "shape": list(self.shape),
-            **self._stack.get_state(),
+            **self._format.get_state(),
         }
         if self.mode is not None:
             config["mode"] = self.mode
@@ -492,21 +492,21 @@ class ImageCodec(PickledByState):
             mode = config.get("mode")
             if mode is not None and bands_of(mode) != shape[0]:
                 raise ModelFileError(f"stored mode {mode!r} does not fit shape {shape}")
-            stack = Stack.from_state(config)
+            form = SampleFormat.from_state(config)
             robust = config["version"] == _VERSIONS[1]
         except (KeyError, TypeError) as error:
             raise ModelFileError(f"the stored image codec cannot be read: {error!r}") from error
         scale = PixelScale.from_state(arrays, shape[0], robust=robust)
-        if robust and _is_bytes(stack):
-            raise ModelFileError(f"the stored range of pixels is none of dtype {stack.name}")
+        if robust and _is_bytes(form):
+            raise ModelFileError(f"the stored range of pixels is none of dtype {form.name}")
         low, high = scale.low, scale.high
-        if (stack.cast(np.stack([low, high])) != np.stack([low, high])).any():
-            raise ModelFileError(f"the stored range of pixels is none of dtype {stack.name}")
-        return cls(asked, mode)._set(stack, layout, tuple(shape), scale)
+        if (form.cast(np.stack([low, high])) != np.stack([low, high])).any():
+            raise ModelFileError(f"the stored range of pixels is none of dtype {form.name}")
+        return cls(asked, mode)._set(form, layout, tuple(shape), scale)
 
 
-def _is_bytes(stack: Stack) -> bool:
-    return np.dtype(stack.numpy) in (np.uint8, np.bool_)
+def _is_bytes(form: SampleFormat) -> bool:
+    return np.dtype(form.numpy) in (np.uint8, np.bool_)
 
 
 def _not_finite(index: tuple[int, ...], what: str) -> str:

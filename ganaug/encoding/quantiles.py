@@ -16,8 +16,8 @@ from ganaug.utils.types import IntArray
 
 __all__ = [
     "Curve",
-    "Grid",
-    "Places",
+    "DecimalGrid",
+    "FastSearch",
     "beside",
     "float_grid",
     "integer_step",
@@ -45,7 +45,7 @@ _MOST_IN_BUCKET, _FEW_NUMBERS = 24, 256
 _AT_ONCE = 8192
 
 
-class Places:
+class FastSearch:
     """`numpy.searchsorted` and `numpy.interp` for many numbers and the same knots.
 
     Bisection of random numbers mispredicts every other branch. A table of evenly spaced buckets says instead at which
@@ -59,8 +59,8 @@ class Places:
     Examples
     --------
     >>> import numpy as np
-    >>> from ganaug.encoding.quantiles import Places
-    >>> Places(np.array([0.0, 1.0, 4.0])).below(np.linspace(-1.0, 5.0, 7)).tolist()
+    >>> from ganaug.encoding.quantiles import FastSearch
+    >>> FastSearch(np.array([0.0, 1.0, 4.0])).searchsorted(np.linspace(-1.0, 5.0, 7)).tolist()
     [0, 0, 1, 2, 2, 2, 3]
     """
 
@@ -77,7 +77,7 @@ class Places:
         self.most = int((np.searchsorted(knots, edges[1:] + 0.5 / self.scale) - self.first).max())
         self.after = np.append(knots, np.inf)
 
-    def below(self, numbers: Float64) -> IntArray:
+    def searchsorted(self, numbers: Float64) -> IntArray:
         """How many knots are below each number, as `numpy.searchsorted` tells. (n,) -> (n,)."""
         if self.most > _MOST_IN_BUCKET or len(numbers) < _FEW_NUMBERS:
             return np.searchsorted(self.knots, numbers)
@@ -87,7 +87,7 @@ class Places:
             counts[part] = self._count(numbers[part], np.less)
         return counts
 
-    def interpolated(self, numbers: Float64, values: Float64) -> Float64:
+    def interp(self, numbers: Float64, values: Float64) -> Float64:
         """`numpy.interp` of values at the knots. (n,), (m,) -> (n,)."""
         if self.most > _MOST_IN_BUCKET or len(numbers) < max(_FEW_NUMBERS, len(values)):
             return np.asarray(np.interp(numbers, self.knots, values), np.float64)
@@ -126,7 +126,7 @@ _PROBE = 64
 
 
 @dataclass(frozen=True)
-class Grid:
+class DecimalGrid:
     """Floats of the form ``(base + k * step) / 10**decimals`` with whole ``k``, and ``base`` in ``0..step - 1``."""
 
     decimals: int
@@ -152,7 +152,7 @@ class Grid:
         return asdict(self)
 
 
-def float_grid(distinct: Array, dtype: np.dtype[Any]) -> Grid | None:
+def float_grid(distinct: Array, dtype: np.dtype[Any]) -> DecimalGrid | None:
     """Find the coarsest decimal grid that holds every value.
 
     Parameters
@@ -177,7 +177,7 @@ def float_grid(distinct: Array, dtype: np.dtype[Any]) -> Grid | None:
         if _fits(probe, decimals, dtype) and _fits(distinct, decimals, dtype):
             whole = np.rint(distinct * 10.0**decimals).astype(np.int64)
             step = integer_step(np.abs(whole - whole[0]).astype(np.uint64))
-            return Grid(decimals, int(whole[0]) % step, step)
+            return DecimalGrid(decimals, int(whole[0]) % step, step)
     return None
 
 
@@ -464,7 +464,7 @@ class Curve:
 
     def encode(self, values: Float64) -> Float64:
         """Scores of values; values outside the knots get scores up to 5 in size."""
-        out = self._from_values.interpolated(values, self.scores)
+        out = self._from_values.interp(values, self.scores)
         below, above = values < self.values[0], values > self.values[-1]
         if below.any() or above.any():
             low, high = self._tails()
@@ -475,8 +475,8 @@ class Curve:
     def decode(self, scores: Float64, keep_range: bool) -> Float64:
         """Values of scores, all between the first and the last knot if ``keep_range``."""
         if self.edges is not None:
-            return self.values.take(self._from_scores.below(scores))
-        out = self._from_scores.interpolated(scores, self.values)
+            return self.values.take(self._from_scores.searchsorted(scores))
+        out = self._from_scores.interp(scores, self.values)
         if not keep_range:
             low, high = self._tails()
             below, above = scores < self.scores[0], scores > self.scores[-1]
@@ -484,20 +484,20 @@ class Curve:
             out[above] += (np.minimum(scores[above], _FAR) - self.scores[-1]) / high
         return np.asarray(out, dtype=np.float64)
 
-    def as_seen(self, scores: Float64) -> Float64:
+    def round_trip(self, scores: Float64) -> Float64:
         """What the values of scores would be encoded as, where each is within the range seen."""
         if self.edges is not None:
-            return self.scores.take(self._from_scores.below(scores))
+            return self.scores.take(self._from_scores.searchsorted(scores))
         return scores.clip(self.scores[0], self.scores[-1])
 
     @cached_property
-    def _from_values(self) -> Places:
-        return Places(self.values)
+    def _from_values(self) -> FastSearch:
+        return FastSearch(self.values)
 
     @cached_property
-    def _from_scores(self) -> Places:
+    def _from_scores(self) -> FastSearch:
         """Of the edges, where the column takes steps; a single step has none."""
-        return Places(self.scores if self.edges is None or not len(self.edges) else self.edges)
+        return FastSearch(self.scores if self.edges is None or not len(self.edges) else self.edges)
 
     def get_state(self) -> State:
         """Config and arrays."""

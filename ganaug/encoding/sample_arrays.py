@@ -21,17 +21,17 @@ __all__ = [
     "FAMILIES",
     "LAYOUTS",
     "SIDES",
-    "Stack",
+    "SampleFormat",
     "WideFrame",
     "diverged",
     "find_layout",
     "from_nchw",
     "looks_like_image",
-    "open_stack",
-    "plain_array",
+    "open_samples",
     "refuse_not_finite",
     "stack_samples",
     "stored",
+    "to_array",
     "to_nchw",
 ]
 
@@ -154,7 +154,7 @@ _LARGEST = 2**53  # integers up to here are floats without loss
 
 
 @dataclass(frozen=True)
-class Stack:
+class SampleFormat:
     """Container and dtype of stacked samples.
 
     Attributes
@@ -208,7 +208,7 @@ class Stack:
         return {"tensor": self.tensor, "dtype": self.dtype}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any]) -> Stack:
+    def from_state(cls, config: dict[str, Any]) -> SampleFormat:
         """The stack that `get_state` took apart; raises ModelFileError if it is none."""
         tensor, dtype = config["tensor"], config["dtype"]
         known = isinstance(dtype, str) and (dtype == "bfloat16" or dtype_from(dtype).kind in FAMILIES)
@@ -217,7 +217,7 @@ class Stack:
         return cls(tensor, dtype)
 
 
-def open_stack(X: Any, what: str) -> tuple[Array, Stack]:
+def open_samples(X: Any, what: str) -> tuple[Array, SampleFormat]:
     """An ndarray that shares memory with X where it can, and what X was.
 
     Parameters
@@ -245,10 +245,10 @@ def open_stack(X: Any, what: str) -> tuple[Array, Stack]:
         )
     array = np.asarray(X)
     _check_kind(array, array.dtype.name, what)
-    return array, Stack(False, array.dtype.str)
+    return array, SampleFormat(False, array.dtype.str)
 
 
-def _open_tensor(X: Any, what: str) -> tuple[Array, Stack]:
+def _open_tensor(X: Any, what: str) -> tuple[Array, SampleFormat]:
     name = str(X.dtype).removeprefix("torch.")
     try:
         plain = X.detach().cpu()
@@ -256,7 +256,7 @@ def _open_tensor(X: Any, what: str) -> tuple[Array, Stack]:
     except (TypeError, RuntimeError) as error:  # sparse, quantised, 8-bit floats
         raise InvalidTypeError(f"cannot read {what} from a tensor of dtype {name}: {error}") from error
     _check_kind(array, name, what)
-    return array, Stack(True, name if name == "bfloat16" else array.dtype.str)
+    return array, SampleFormat(True, name if name == "bfloat16" else array.dtype.str)
 
 
 def _check_kind(array: Array, name: str, what: str) -> None:
@@ -356,7 +356,7 @@ def _difference(what: str, one: str, form: str, other: str, other_form: str) -> 
     return f"{what} differ: {one} is {form}, {other} is {other_form}; {_REMEDIES[what]}"
 
 
-def plain_array(samples: Any) -> Array:
+def to_array(samples: Any) -> Array:
     """An array or tensor of a network as an ndarray; half precision becomes float32."""
     if not is_tensor(samples):
         return np.asarray(samples)

@@ -14,13 +14,13 @@ from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.quantiles import simple_between
 from ganaug.encoding.sample_arrays import (
     CHUNK,
-    Stack,
+    SampleFormat,
     WideFrame,
     diverged,
-    open_stack,
-    plain_array,
+    open_samples,
     refuse_not_finite,
     stored,
+    to_array,
 )
 from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
@@ -237,7 +237,7 @@ class SeriesCodec(PickledByState):
         DataWarning
             If there are far more channels than steps, as in data laid out (n, length, channels).
         """
-        frame, array, stack = _opened(X)
+        frame, array, form = _opened(X)
         signals = _as_signals(array)
         refuse_not_finite(signals, _not_finite)
         shape = tuple(map(int, signals.shape[1:]))
@@ -247,12 +247,12 @@ class SeriesCodec(PickledByState):
                 "(n, length, channels), give X.transpose(0, 2, 1)",
                 DataWarning,
             )
-        return self._set(frame, stack, array.ndim == 2, shape, Signals.fit(signals, seed))
+        return self._set(frame, form, array.ndim == 2, shape, Signals.fit(signals, seed))
 
     def _set(
-        self, frame: WideFrame | None, stack: Stack, flat: bool, shape: tuple[int, ...], signals: Signals
+        self, frame: WideFrame | None, form: SampleFormat, flat: bool, shape: tuple[int, ...], signals: Signals
     ) -> SeriesCodec:
-        self._frame, self._stack, self._flat, self.shape, self._signals = frame, stack, flat, shape, signals
+        self._frame, self._format, self._flat, self.shape, self._signals = frame, form, flat, shape, signals
         self.width = self.n_features_ = prod(shape)
         return self
 
@@ -321,15 +321,15 @@ class SeriesCodec(PickledByState):
             If the shape is wrong or a number is not finite.
         """
         array = self._shaped(samples)
-        out = np.empty(array.shape, self._stack.numpy)
+        out = np.empty(array.shape, self._format.numpy)
         for at in range(0, len(array), CHUNK):
-            out[at : at + CHUNK] = self._stack.cast(self._signals.decode(array[at : at + CHUNK]))
+            out[at : at + CHUNK] = self._format.cast(self._signals.decode(array[at : at + CHUNK]))
         if self._frame is not None:
             return self._frame.close(out)
-        return self._stack.close(out[:, 0] if self._flat else out)
+        return self._format.close(out[:, 0] if self._flat else out)
 
     def _shaped(self, samples: Any) -> Array:
-        array = plain_array(samples)
+        array = to_array(samples)
         if array.ndim == 2 and array.shape[1] == self.width:
             array = array.reshape(-1, *self.shape)
         if array.shape[1:] != self.shape or array.dtype.kind not in "biuf":
@@ -347,7 +347,7 @@ class SeriesCodec(PickledByState):
             "shape": list(self.shape),
             "flat": self._flat,
             "columns": columns,
-            **self._stack.get_state(),
+            **self._format.get_state(),
         }
         return config, {**{f"columns.{k}": v for k, v in arrays.items()}, **self._signals.get_state()}
 
@@ -369,23 +369,23 @@ class SeriesCodec(PickledByState):
                 raise ModelFileError(f"stored shape {shape!r} is none of series")
             if type(flat) is not bool or (flat and not (len(shape) == 2 and shape[0] == 1)):
                 raise ModelFileError(f"stored flat={flat!r} does not fit shape {shape}")
-            stack, frame = Stack.from_state(config), None
+            form, frame = SampleFormat.from_state(config), None
             if columns is not None:
                 own = {k.removeprefix("columns."): v for k, v in arrays.items() if k.startswith("columns.")}
                 frame = WideFrame.from_state(columns, own, tuple(shape))
-                if stack.tensor or flat != frame.flat:
+                if form.tensor or flat != frame.flat:
                     raise ModelFileError("the stored columns belong to no DataFrame of this shape")
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"the stored series codec cannot be read: {error}") from error
-        return cls()._set(frame, stack, flat, tuple(shape), Signals.from_state(arrays, shape[0]))
+        return cls()._set(frame, form, flat, tuple(shape), Signals.from_state(arrays, shape[0]))
 
 
-def _opened(X: Any) -> tuple[WideFrame | None, Array, Stack]:
+def _opened(X: Any) -> tuple[WideFrame | None, Array, SampleFormat]:
     if isinstance(X, pd.DataFrame):
         frame = WideFrame.of(X)
-        array, stack = open_stack(frame.open(X), "series")
-        return frame, array, stack
-    return None, *open_stack(X, "series")
+        array, form = open_samples(frame.open(X), "series")
+        return frame, array, form
+    return None, *open_samples(X, "series")
 
 
 def _as_signals(array: Array) -> Array:

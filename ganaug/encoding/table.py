@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.encoding.adapters import FACES, Face, face_of
-from ganaug.encoding.categorical import ChoiceModel, ManyModel
-from ganaug.encoding.column_values import Array, Plain, State, Table
+from ganaug.encoding.adapters import ADAPTERS, DtypeAdapter, adapter_of
+from ganaug.encoding.categorical import HighCardinalityModel, OneHotModel
+from ganaug.encoding.column_values import Array, ColumnValues, State, Table
 from ganaug.encoding.containers import CONTAINERS, Container, container_of
-from ganaug.encoding.dtypes import ObjectNumberFace
-from ganaug.encoding.numeric import NumberModel
-from ganaug.encoding.object_columns import DecimalFace, TimeObjectFace
+from ganaug.encoding.dtypes import ObjectNumberAdapter
+from ganaug.encoding.numeric import NumericModel
+from ganaug.encoding.object_columns import DecimalAdapter, ObjectTimeAdapter
 from ganaug.encoding.serialization import PickledByState, missing_in, pack_arrays, unpack_arrays
 from ganaug.encoding.table_checks import (
     check_columns,
@@ -25,8 +25,8 @@ from ganaug.encoding.table_checks import (
     check_storable,
     describe,
     each_column,
+    identifier_warning,
     refuse_infinities,
-    suspicion,
 )
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
 from ganaug.utils.isolation import warn
@@ -114,22 +114,22 @@ def largest(group: Array) -> IntArray:
 
 
 # --------------------------------------------------------------------------------------
-# One column: its face (dtype) and its model (encoding), fitted and kept together.
+# One column: its adapter (dtype) and its model (encoding), fitted and kept together.
 
 
 _MAX_STATES = 32
-OF_OBJECTS = (ObjectNumberFace, DecimalFace, TimeObjectFace)
+OF_OBJECTS = (ObjectNumberAdapter, DecimalAdapter, ObjectTimeAdapter)
 
-MODELS: dict[str, Any] = {"number": NumberModel, "choice": ChoiceModel, "many": ManyModel}
+MODELS: dict[str, Any] = {"number": NumericModel, "choice": OneHotModel, "many": HighCardinalityModel}
 _MODEL_NAMES = {model: name for name, model in MODELS.items()}
-_FACE_NAMES = {face: name for name, face in FACES.items()}
+_ADAPTER_NAMES = {adapter: name for name, adapter in ADAPTERS.items()}
 
 
 @dataclass(frozen=True)
 class Column:
     """A fitted column."""
 
-    face: Face
+    adapter: DtypeAdapter
     model: Any
 
     @property
@@ -137,58 +137,60 @@ class Column:
         """Name of the model."""
         return _MODEL_NAMES[type(self.model)]
 
-    def as_seen(self, scores: Array, states: Array) -> tuple[Array, Array]:
+    def round_trip(self, scores: Array, states: Array) -> tuple[Array, Array]:
         """The encoding of what they decode to: rounded as the dtype and the data are."""
-        if self.face.exact:
-            seen: tuple[Array, Array] = self.model.as_seen(scores, states)
+        if self.adapter.exact:
+            seen: tuple[Array, Array] = self.model.round_trip(scores, states)
             return seen
         again: tuple[Array, Array] = self.model.encode(
-            self.face.read(self.face.write(self.model.decode(scores, states)))
+            self.adapter.read(self.adapter.write(self.model.decode(scores, states)))
         )
         return again
 
     def get_state(self) -> State:
-        """Config and arrays; those of the face are under ``face_``."""
-        face, face_arrays = self.face.get_state()
+        """Config and arrays; those of the adapter are under ``face_``."""
+        adapter, adapter_arrays = self.adapter.get_state()
         model, arrays = self.model.get_state()
-        config = {"face": [_FACE_NAMES[type(self.face)], face], "model": [self.kind, model]}
-        return config, arrays | {f"face_{key}": array for key, array in face_arrays.items()}
+        config = {"face": [_ADAPTER_NAMES[type(self.adapter)], adapter], "model": [self.kind, model]}
+        return config, arrays | {f"face_{key}": array for key, array in adapter_arrays.items()}
 
     @classmethod
     def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Column:
         """The column that `get_state` took apart."""
-        of_face = {key.removeprefix("face_"): a for key, a in arrays.items() if key.startswith("face_")}
-        (face_kind, face), (model_kind, model) = config["face"], config["model"]
-        column = cls(FACES[face_kind].from_state(face, of_face), MODELS[model_kind].from_state(model, arrays))
-        if column.face.family == "choice" and len(column.face.levels) != column.model.n_levels:
-            raise ModelFileError(f"a column of {column.model.n_levels} levels lists {len(column.face.levels)}")
+        of_adapter = {key.removeprefix("face_"): a for key, a in arrays.items() if key.startswith("face_")}
+        (adapter_kind, adapter), (model_kind, model) = config["face"], config["model"]
+        column = cls(
+            ADAPTERS[adapter_kind].from_state(adapter, of_adapter), MODELS[model_kind].from_state(model, arrays)
+        )
+        if column.adapter.family == "choice" and len(column.adapter.levels) != column.model.n_levels:
+            raise ModelFileError(f"a column of {column.model.n_levels} levels lists {len(column.adapter.levels)}")
         return column
 
 
 def fit_column(
-    face: Face, plain: Plain, seed: int, number: int, keep_range: bool, whole: bool = False
+    adapter: DtypeAdapter, cells: ColumnValues, seed: int, number: int, keep_range: bool, whole: bool = False
 ) -> Column | None:
     """Fit one column; None if it has too many levels (unless ``whole``) and must wait for the others' encoding."""
-    if face.family != "choice":
-        model: Any = NumberModel.fit(plain, face.inner, seed, number, keep_range, face.discrete)
-        return Column(face, model)
-    model = ChoiceModel.fit(plain, len(face.levels))
-    return Column(face, model) if whole or model.n_states <= _MAX_STATES else None
+    if adapter.family != "choice":
+        model: Any = NumericModel.fit(cells, adapter.inner, seed, number, keep_range, adapter.discrete)
+        return Column(adapter, model)
+    model = OneHotModel.fit(cells, len(adapter.levels))
+    return Column(adapter, model) if whole or model.n_states <= _MAX_STATES else None
 
 
-def read_as(face: Face, raw: Any) -> Plain:
+def read_as(adapter: DtypeAdapter, raw: Any) -> ColumnValues:
     """Read a column given after fit, in the dtype seen in fit or one that can stand in for it."""
-    if raw.dtype == face.dtype:
-        plain: Plain = face.read(raw)
-        return plain
-    if isinstance(face, OF_OBJECTS) and missing_in(raw).all():
-        return face.read(np.asarray(raw, dtype=object))  # no type left to tell by
-    given = face_of(raw)
-    if given.family != face.family:
-        message = f"has dtype {raw.dtype} but had {face.dtype} in fit; convert it back with astype"
+    if raw.dtype == adapter.dtype:
+        cells: ColumnValues = adapter.read(raw)
+        return cells
+    if isinstance(adapter, OF_OBJECTS) and missing_in(raw).all():
+        return adapter.read(np.asarray(raw, dtype=object))  # no type left to tell by
+    given = adapter_of(raw)
+    if given.family != adapter.family:
+        message = f"has dtype {raw.dtype} but had {adapter.dtype} in fit; convert it back with astype"
         raise InvalidDataError(message)
-    plain = face.read_as(given, raw)
-    return plain
+    cells = adapter.read_as(given, raw)
+    return cells
 
 
 # --------------------------------------------------------------------------------------
@@ -201,7 +203,7 @@ _MAX_CONTEXT_ROWS = 100_000
 
 def fit_columns(
     table: Table,
-    faces: list[Face],
+    adapters: list[DtypeAdapter],
     labels: Array | None,
     seed: int,
     keep_range: bool,
@@ -211,16 +213,16 @@ def fit_columns(
     names = range(table.n_columns) if table.names is None else table.names
     one_block = set() if whole is None else {j for j, name in enumerate(names) if name in whole}
     columns: list[Column | None] = []
-    waiting: dict[int, Plain] = {}
-    for j, face in enumerate(faces):
-        plain = face.read(table.get(j))
-        columns.append(fit_column(face, plain, seed, j, keep_range, j in one_block))
+    waiting: dict[int, ColumnValues] = {}
+    for j, adapter in enumerate(adapters):
+        cells = adapter.read(table.get(j))
+        columns.append(fit_column(adapter, cells, seed, j, keep_range, j in one_block))
         if columns[j] is None:
-            waiting[j] = plain
-        reason = suspicion(face, plain) if whole is None else ""
+            waiting[j] = cells
+        reason = identifier_warning(adapter, cells) if whole is None else ""
         if reason:
             warn(f"{describe(table.names, j)} {reason}", DataWarning)
-        remark = getattr(face, "remark", None)
+        remark = getattr(adapter, "remark", None)
         if remark:
             warn(f"{describe(table.names, j)} {remark}", DataWarning)
     if waiting:
@@ -230,10 +232,10 @@ def fit_columns(
             rows = np.sort(chosen)
         context = _context(table, columns, rows)
         part = None if labels is None else labels[rows]
-        for j, plain in waiting.items():
+        for j, cells in waiting.items():
             own = child_seed(seed, "many", j)
-            model = ManyModel.fit(plain, len(faces[j].levels), context, rows, part, own)
-            columns[j] = Column(faces[j], model)
+            model = HighCardinalityModel.fit(cells, len(adapters[j].levels), context, rows, part, own)
+            columns[j] = Column(adapters[j], model)
     return [column for column in columns if column is not None]
 
 
@@ -243,7 +245,7 @@ def _context(table: Table, columns: list[Column | None], rows: Array) -> FloatAr
     layout = Layout.of([(c.model.n_scalars, c.model.n_states) for _, c in known])
     Z = np.zeros((len(rows), layout.width), dtype=np.float32)
     for position, (j, column) in enumerate(known):
-        scores, states = column.model.encode(column.face.read(table.get(j)).take(rows))
+        scores, states = column.model.encode(column.adapter.read(table.get(j)).take(rows))
         layout.write(Z, position, scores, states)
     return Z
 
@@ -342,11 +344,11 @@ class TableCodec(PickledByState):
         labels = None if y is None else np.asarray(y, dtype=np.int64)
         if labels is not None and len(labels) != table.n_rows:
             raise InvalidDataError(f"X has {table.n_rows} rows and y has {len(labels)}; they must be as many")
-        faces = [face for _, face in each_column(table, lambda raw, j: face_of(raw))]
-        refuse_infinities(table, faces)
+        adapters = [adapter for _, adapter in each_column(table, lambda raw, j: adapter_of(raw))]
+        refuse_infinities(table, adapters)
         check_storable(container, "the names of the columns" if table.names is not None else "X")
-        check_columns(faces, (describe(table.names, j) for j in range(len(faces))))
-        columns = fit_columns(table, faces, labels, seed, self.keep_range, whole)
+        check_columns(adapters, (describe(table.names, j) for j in range(len(adapters))))
+        columns = fit_columns(table, adapters, labels, seed, self.keep_range, whole)
         self._set(kind, container, columns, table.names)
         return self
 
@@ -393,12 +395,12 @@ class TableCodec(PickledByState):
         check_size(table, rows=False)
         check_names(self._names, table.names, self.n_features_, table.n_columns, owner)
         Z = np.zeros((table.n_rows, self.width), dtype=np.float32)
-        faces = [column.face for column in self._columns]
-        refuse_infinities(table, faces)
+        adapters = [column.adapter for column in self._columns]
+        refuse_infinities(table, adapters)
 
         def encode(raw: Any, j: int) -> tuple[Array, Array]:
             column = self._columns[j]
-            parts: tuple[Array, Array] = column.model.encode(read_as(column.face, raw))
+            parts: tuple[Array, Array] = column.model.encode(read_as(column.adapter, raw))
             return parts
 
         for j, (scores, states) in each_column(table, encode):
@@ -430,10 +432,10 @@ class TableCodec(PickledByState):
         columns = []
         for j, column in enumerate(self._columns):
             scores, states = self._layout.read(matrix, j)
-            columns.append(column.face.write(column.model.decode(scores, states)))
+            columns.append(column.adapter.write(column.model.decode(scores, states)))
         return self._container.close(columns, len(matrix))
 
-    def as_seen(self, Z: FloatArray) -> FloatArray:
+    def round_trip(self, Z: FloatArray) -> FloatArray:
         """What `encode` makes of what `decode` makes of a matrix, without making the table. (n, width) -> (n, width).
 
         Raises
@@ -446,7 +448,7 @@ class TableCodec(PickledByState):
         for start in range(0, len(Z), _AT_ONCE):
             part, own = Z[start : start + _AT_ONCE], seen[start : start + _AT_ONCE]
             for j, column in enumerate(self._columns):
-                self._layout.write(own, j, *column.as_seen(*self._layout.read(part, j)))
+                self._layout.write(own, j, *column.round_trip(*self._layout.read(part, j)))
         return seen
 
     def possible_values(self, place: int) -> tuple[pd.Series, bool]:
@@ -461,7 +463,7 @@ class TableCodec(PickledByState):
         """
         column = self._columns[place]
         values, every = column.model.possible()
-        return pd.Series(column.face.write(Plain(values))), every
+        return pd.Series(column.adapter.write(ColumnValues(values))), every
 
     def column_summary(self) -> list[dict[str, Any]]:
         """One dict for each column: name, dtype, kind, n_scalars, n_states and the kind's own facts."""
@@ -469,7 +471,7 @@ class TableCodec(PickledByState):
         return [
             {
                 "name": name,
-                "dtype": str(column.face.dtype),
+                "dtype": str(column.adapter.dtype),
                 "kind": column.kind,
                 "n_scalars": column.model.n_scalars,
                 "n_states": column.model.n_states,

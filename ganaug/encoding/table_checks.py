@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Plain, Table
+from ganaug.encoding.column_values import ColumnValues, Table
 from ganaug.encoding.dtype_state import zone_state
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
 from ganaug.utils.types import STORED_DTYPES
@@ -26,8 +26,8 @@ __all__ = [
     "describe",
     "each_column",
     "full_name",
+    "identifier_warning",
     "refuse_infinities",
-    "suspicion",
 ]
 
 # --------------------------------------------------------------------------------------
@@ -89,11 +89,11 @@ def check_size(table: Table, rows: bool = True) -> None:
         raise InvalidDataError(f"Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is required.")
 
 
-def refuse_infinities(table: Table, faces: list[Any]) -> None:
+def refuse_infinities(table: Table, adapters: list[Any]) -> None:
     """Refuse infinite numbers and name the columns that hold them."""
     bad = []
-    for j in range(len(faces)):
-        if faces[j].family == "real":
+    for j in range(len(adapters)):
+        if adapters[j].family == "real":
             raw = table.get(j)
             if raw.dtype.kind in "fO" and _infinite(raw):
                 bad.append(describe(table.names, j))
@@ -160,13 +160,13 @@ _DATE = r"(?:\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](?:\d{4}|\d\d))(?:[T 
 _WRITTEN = re.compile(rf"(?=.*\d.*\D|.*\D.*\d)(?:{_AMOUNT}|{_DATE})")
 
 
-def suspicion(face: Any, plain: Plain) -> str | None:
+def identifier_warning(adapter: Any, cells: ColumnValues) -> str | None:
     """What is wrong with a column and what to do, as the rest of a sentence; None if nothing is."""
-    values = plain.present()
+    values = cells.present()
     if len(values) < _MIN_ROWS:
         return None
-    if face.family == "choice":
-        levels = face.levels
+    if adapter.family == "choice":
+        levels = adapter.levels
         texts = [v for v in levels[:1000] if isinstance(v, str)]
         long = bool(texts) and np.mean([len(t) >= _LONG and " " in t.strip() for t in texts]) > 0.5
         if long and len(levels) > 0.5 * len(values):
@@ -179,7 +179,7 @@ def suspicion(face: Any, plain: Plain) -> str | None:
                 )
             return f"looks like an identifier (nearly every row has a value of its own){_DROP}"
         return None
-    if face.family == "real" and values.dtype.kind in "iu" and _counts_up(values):
+    if adapter.family == "real" and values.dtype.kind in "iu" and _counts_up(values):
         return f"looks like an identifier (whole numbers that count up, no two alike){_DROP}"
     return None
 
@@ -238,8 +238,8 @@ def check_storable(part: Any, where: str) -> int:
     return len(text)
 
 
-def check_columns(faces: Iterable[Any], names: Iterable[str]) -> None:
-    """`check_storable` of the faces of all columns.
+def check_columns(adapters: Iterable[Any], names: Iterable[str]) -> None:
+    """`check_storable` of the adapters of all columns.
 
     Raises
     ------
@@ -247,12 +247,16 @@ def check_columns(faces: Iterable[Any], names: Iterable[str]) -> None:
         Naming the column.
     """
     total, largest, known = 0, (0, ""), set()
-    for face, name in zip(faces, names, strict=True):
-        key = (type(face), face.dtype) if isinstance(face.dtype, np.dtype) and face.dtype.kind in "biuf" else None
+    for adapter, name in zip(adapters, names, strict=True):
+        key = (
+            (type(adapter), adapter.dtype)
+            if isinstance(adapter.dtype, np.dtype) and adapter.dtype.kind in "biuf"
+            else None
+        )
         if key in known:  # thousands of columns of one dtype
             continue
-        size = check_storable(face, name)
-        if key is not None and not hasattr(face, "blank"):
+        size = check_storable(adapter, name)
+        if key is not None and not hasattr(adapter, "blank"):
             known.add(key)
         total, largest = total + size, max(largest, (size, name))
     if total > _MOST_TEXT:

@@ -27,9 +27,9 @@ from ganaug.estimators.fitting import Conditions, Constraints, Prepared, TrainRe
 from ganaug.estimators.modality import to_storage
 from ganaug.estimators.where import Where, drawn_where
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
-from ganaug.filtering import Tally
+from ganaug.filtering import FilterCounts
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import write_state
 from ganaug.utils.types import FloatArray, IntArray
@@ -63,7 +63,7 @@ class BaseGenerator(BaseEstimator, ABC):
 
     # ---- fit -----------------------------------------------------------------------------------
 
-    @own_surroundings
+    @isolated
     def fit(self, X: Any, y: Any = None, *, focus: Any = None) -> Self:
         """Train on real samples.
 
@@ -97,7 +97,7 @@ class BaseGenerator(BaseEstimator, ABC):
             warn(self._warning, TrainingWarning)
         return self
 
-    @own_surroundings
+    @isolated
     def prepare(self, X: Any, y: Any = None) -> Prepared:
         """Fit the codecs and encode the samples, which several trainings can then share.
 
@@ -141,7 +141,7 @@ class BaseGenerator(BaseEstimator, ABC):
     def _fit_codec(self, X: Any, codes: IntArray | None, mode: str | None) -> Any:
         """A codec fitted to the samples; ``mode`` is PIL's of images that were read from files."""
 
-    @own_surroundings
+    @isolated
     def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> Self:
         """Train on prepared data. What `fit` does after encoding; raises no warnings.
 
@@ -188,10 +188,10 @@ class BaseGenerator(BaseEstimator, ABC):
     # ---- sample --------------------------------------------------------------------------------
 
     @abstractmethod
-    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, Tally]:
+    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, FilterCounts]:
         """Exactly n encoded samples of a label code, and what became of the candidates."""
 
-    @own_surroundings
+    @isolated
     def sample(
         self,
         n: int | Request = 1,
@@ -253,7 +253,7 @@ class BaseGenerator(BaseEstimator, ABC):
         rows, tally, refused = drawn_where(partial(self._draw, code), self.codec_.decode, where, n, seed)
         return rows, tally.row() | {"where": refused}
 
-    @own_surroundings
+    @isolated
     def iter_samples(
         self,
         n: int | Request,
@@ -291,7 +291,7 @@ class BaseGenerator(BaseEstimator, ABC):
         conditions = None if where is None else Where(where, self._fitted_codec())
         orders = self._orders(n, label, random_state)
 
-        @own_surroundings
+        @isolated
         def chunks() -> Iterator[tuple[Any, Any]]:
             for code, count, seed in orders:
                 for start in range(0, count, chunk_size):

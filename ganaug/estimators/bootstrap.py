@@ -16,7 +16,7 @@ from ganaug.encoding.signals import SeriesCodec
 from ganaug.estimators.base import BaseGenerator, Samples
 from ganaug.estimators.fitting import Conditions, Constraints, Prepared
 from ganaug.estimators.smoothing import ClassKernel
-from ganaug.filtering import Tally
+from ganaug.filtering import FilterCounts
 from ganaug.rules import Rules
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules
@@ -118,7 +118,7 @@ class SmoothedBootstrap(BaseGenerator):
                 self.spreads_.append((bandwidth * NOISE * (own if len(own) > 1 else floats).std(0)).astype(np.float32))
         self._keep_data(prepared, conditions, root_seed(self.random_state))
 
-    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, Tally]:
+    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, FilterCounts]:
         condition = self.conditions_.of_label_code(code)
         rows = self.rows_[condition]
         rng = numpy_generator(seed)
@@ -129,25 +129,26 @@ class SmoothedBootstrap(BaseGenerator):
             drawn = _moved(self.codec_.to_network(torch.from_numpy(drawn)).numpy(), rng)
             drawn = drawn + self.spreads_[condition] * rng.standard_normal(drawn.shape, dtype=np.float32)
             drawn = self.codec_.from_network(drawn)
-        return drawn, Tally(drawn=n, kept=n)
+        return drawn, FilterCounts(drawn=n, kept=n)
 
-    def _within_rules(self, rows: FloatArray, condition: int, seed: int) -> tuple[FloatArray, Tally]:
+    def _within_rules(self, rows: FloatArray, condition: int, seed: int) -> tuple[FloatArray, FilterCounts]:
         """Rows with noise; where it breaks a rule, with other noise; at last without any, if the rule is certain."""
         assert self.kernel_ is not None
-        found, tally, left, own = rows.copy(), Tally(kept=len(rows)), np.arange(len(rows)), child_seed(seed, "kernel")
+        found, left, own = rows.copy(), np.arange(len(rows)), child_seed(seed, "kernel")
+        counts = FilterCounts(kept=len(rows))
         for attempt in range(ATTEMPTS):
             if not len(left):
                 break
             smoothed = self.kernel_.smoothed(rows[left], condition, child_seed(own, attempt) if attempt else own)
             broken = self._broken(smoothed)
             found[left[~broken]] = smoothed[~broken]
-            tally.drawn += len(left)
-            tally.rejected["rules"] += int(broken.sum())
+            counts.drawn += len(left)
+            counts.rejected["rules"] += int(broken.sum())
             left = left[broken]
             if len(left) and attempt == ATTEMPTS - 1 and not self._sure:
                 found[left], left = smoothed[broken], left[:0]  # a guess from few rows is no reason to copy them
-        tally.drawn += len(left)  # the real rows themselves
-        return found, tally
+        counts.drawn += len(left)  # the real rows themselves
+        return found, counts
 
     @property
     def _sure(self) -> bool:
@@ -156,7 +157,7 @@ class SmoothedBootstrap(BaseGenerator):
 
     def _broken(self, rows: FloatArray) -> npt.NDArray[np.bool_]:
         codec: RuledTableCodec = self.codec_
-        return codec.judged(codec.as_seen(rows))[1] if codec.guards else np.zeros(len(rows), bool)
+        return codec.judged(codec.round_trip(rows))[1] if codec.guards else np.zeros(len(rows), bool)
 
     @property
     def rules_(self) -> Rules:

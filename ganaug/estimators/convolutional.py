@@ -19,8 +19,8 @@ from ganaug.encoding.column_values import Array
 from ganaug.estimators.base import to_device
 from ganaug.estimators.fitting import Constraints, Measure, snapshot_measure
 from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
-from ganaug.estimators.modality import Design, Modality, SampleFilter, Task, training_config
-from ganaug.filtering import AuxiliaryClassifier, ImageFilter
+from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
+from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.samples import shrunk
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
 from ganaug.objectives import OBJECTIVES, Objective
@@ -219,7 +219,7 @@ class ConvolutionalModality(Modality):
         """None: real and synthetic samples pass through the same changes."""
         return unchanged
 
-    def filter(self, task: Task) -> ImageFilter:
+    def filter(self, task: Task) -> SampleFilter:
         """By the features of a small classifier of real samples."""
         seed = child_seed(task.seed, "curator")
         classifier = AuxiliaryClassifier.fit(
@@ -235,13 +235,13 @@ class ConvolutionalModality(Modality):
         )
         own = child_seed(seed, "sketch")
         settings = task.settings
-        found = ImageFilter(settings.curate, float(settings.min_probability), classifier, task.codec, own)
+        found = SampleFilter(settings.curate, float(settings.min_probability), classifier, task.codec, own)
         unseen = [np.setdiff1d(rows, task.train) for rows in task.validation]
         return found.fit(task.x, task.y, task.sampled, unseen)
 
-    def validation_score(self, task: Task, found: SampleFilter | None) -> Measure:
+    def validation_score(self, task: Task, found: Filter | None) -> Measure:
         """Energy quality of the classifier's features and of small versions."""
-        assert isinstance(found, ImageFilter)
+        assert isinstance(found, SampleFilter)
         decode, at_once = task.codec.to_network, _at_once(task.codec)
         some = np.concatenate([task.validation[condition] for condition in task.sampled])
         some = some[:: max(1, len(some) // at_once)]
@@ -261,11 +261,11 @@ class ConvolutionalModality(Modality):
 
     def _read_filter(
         self, config: dict[str, Any], arrays: dict[str, Array], codec: Any, n_conditions: int
-    ) -> ImageFilter:
-        return ImageFilter.from_state(config, arrays, codec, n_conditions)
+    ) -> SampleFilter:
+        return SampleFilter.from_state(config, arrays, codec, n_conditions)
 
-    def _connect(self, found: SampleFilter, codec: Any, device: torch.device) -> None:
-        if isinstance(found, ImageFilter):  # it works where the samples are made
+    def _connect(self, found: Filter, codec: Any, device: torch.device) -> None:
+        if isinstance(found, SampleFilter):  # it works where the samples are made
             found.classifier.device = device
 
 

@@ -41,8 +41,8 @@ from ganaug.estimators.fitting import (
 )
 from ganaug.estimators.modality import (
     Design,
+    Filter,
     Modality,
-    SampleFilter,
     Samples,
     Smoother,
     Task,
@@ -52,7 +52,7 @@ from ganaug.estimators.modality import (
 )
 from ganaug.estimators.scoring import ScoringMixin, second_discriminator
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, ModelFileError
-from ganaug.filtering import Curator, Tally, draw_curated
+from ganaug.filtering import FilterCounts, RowFilter, rejection_sample
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES
@@ -65,8 +65,8 @@ from ganaug.training.loop import Watcher
 from ganaug.training.snapshots import BestSnapshot
 from ganaug.training.train_state import Table, TrainState, class_probabilities
 from ganaug.utils import validation
-from ganaug.utils.files import check_writable, checked_path
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.files import check_path, check_writable
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
 from ganaug.utils.types import FloatArray, IntArray
@@ -127,7 +127,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
     # What a fit leaves behind, beside what every generator has.
     best_step_: int
     condition_counts_: IntArray
-    curator_: SampleFilter | None
+    curator_: Filter | None
     smoother_: Smoother | None
     # Which discriminator ``weights_`` has: "trained", that of the training, which has seen the training samples and
     # stays in the memory of this process; "second", that of `second_discriminator`; "stored", that of a file of a
@@ -186,7 +186,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
 
     def _fit_codec(self, X: Any, codes: IntArray | None, mode: str | None) -> Any:
         if self.checkpoint is not None:  # told now, and not when it is to be written
-            check_writable(checked_path(self.checkpoint))
+            check_writable(check_path(self.checkpoint))
         seed = root_seed(self.random_state)
         if self._continues():
             return self.codec_
@@ -283,7 +283,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         result: TrainResult,
         snapshot: BestSnapshot,
         networks: Mapping[str, nn.Module],
-        found: SampleFilter | None,
+        found: Filter | None,
     ) -> None:
         """Set what is fitted, and fit what smooths and filters samples of the trained generator.
 
@@ -297,7 +297,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             That was kept.
         networks : dict of str to Module
             The generator of the snapshot, and the discriminator of the training.
-        found : SampleFilter or None
+        found : Filter or None
             Fitted to the training data.
         """
         if self._continues():
@@ -310,7 +310,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         self.curator_, self.smoother_ = found, None
         with one_thread():
             self.smoother_ = self._modality._smoother(task, self.condition_counts_, self._candidates)
-        if isinstance(found, Curator) and found.forest is not None:
+        if isinstance(found, RowFilter) and found.forest is not None:
             # it learns from the generator's rows what it knows of the training rows, and tells no more than they do
             each = max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions)
             rows = [self._candidates(condition, each, "forest") for condition in range(task.n_conditions)]
@@ -353,7 +353,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         if isinstance(self.random_state, Integral):
             settings["random_state"] = int(self.random_state)
         earlier = list(self.weights_.values()) if self._continues() else []
-        target = checked_path(self.checkpoint)
+        target = check_path(self.checkpoint)
         if conditions.focus is not None:  # each class has a training and a file of its own
             target = target.with_name(f"{target.stem}.class-{conditions.focus}{target.suffix}")
         every = validation.interval("checkpoint_every", self.checkpoint_every)
@@ -373,7 +373,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             return AT_ONCE
         return max(8, min(AT_ONCE, VALUES_AT_ONCE // int(np.prod(self.codec_.shape))))
 
-    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, Tally]:
+    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, FilterCounts]:
         condition = self.conditions_.of_label_code(code)
         device = resolve_device(self.device)
         if self.curator_ is not None:
@@ -383,9 +383,9 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             return self._generate(condition, count, child_seed(seed, "round", round_), device, work)
 
         if n == 0:
-            return self._empty(), Tally()
+            return self._empty(), FilterCounts()
         with one_thread(), self._team(device) as work:
-            return draw_curated(candidates, cast("Curator | None", self.curator_), condition, n)
+            return rejection_sample(candidates, cast("RowFilter | None", self.curator_), condition, n)
 
     def _generate(self, condition: int, n: int, seed: int, device: torch.device, work: Team) -> Iterator[Samples]:
         """Some samples at a time: what they are made of is in memory once, and still in the processor's cache."""
@@ -437,7 +437,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
 
     # ---- files and pickles ---------------------------------------------------------------------
 
-    @own_surroundings
+    @isolated
     def save(self, path: str | os.PathLike[str], *, keep_copies_check: bool = False) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
 

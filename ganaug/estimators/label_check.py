@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ganaug.exceptions import ModelFileError
-from ganaug.filtering import Tally
+from ganaug.filtering import FilterCounts
 from ganaug.networks.translation import PatchDiscriminator, patch_halvings
 from ganaug.training.cyclegan import shifted
 from ganaug.training.loop import cosine_decay
@@ -155,7 +155,7 @@ def accepted(
     min_probability: float,
     n: int,
     seed: int,
-) -> tuple[Images, Tally]:
+) -> tuple[Images, FilterCounts]:
     """Exactly ``n`` translations, each that the check refuses made anew from another image, at most `TRIES` n times.
 
     Parameters
@@ -171,9 +171,9 @@ def accepted(
     -------
     images : ndarray (n, C, H, W)
         In the order of drawing. If the tries did not suffice, the likeliest of the refused ones fill up the end.
-    tally : Tally
+    tally : FilterCounts
     """
-    tally = Tally(rejected={"other_class": 0})
+    tally = FilterCounts(rejected={"other_class": 0})
     ways = wandering(sources, numpy_generator(child_seed(seed, "sources")))
     kept: list[Images] = [sources[:0]]
     spare, spare_likely = sources[:0], np.zeros(0, np.float32)

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from ganaug.augmentation import Augmentation, Pipe, direct
 from ganaug.encoding.column_values import State
 from ganaug.estimators.fitting import Constraints, Measure, Settings, snapshot_measure
-from ganaug.filtering import Curator, View
+from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
 from ganaug.runtime.devices import Precision, full
 from ganaug.runtime.threads import Team
@@ -31,8 +31,8 @@ __all__ = [
     "Codec",
     "Design",
     "Draw",
+    "Filter",
     "Modality",
-    "SampleFilter",
     "Smoother",
     "Task",
     "network_decoder",
@@ -90,7 +90,7 @@ class Codec(ABC):
     def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Self:
         """The counterpart of `get_state`."""
 
-    def as_seen(self, samples: Samples) -> Samples:
+    def round_trip(self, samples: Samples) -> Samples:
         """Encoded samples as they will be once decoded: rounded, snapped to values that exist."""
         return self.encode(self.decode(samples))
 
@@ -109,12 +109,12 @@ def to_storage(codec: Any, samples: FloatArray) -> Samples:
 
 def round_trip(codec: Any, samples: Samples) -> Samples:
     """Encoded samples as they will be once decoded; those of images, which rounding hardly moves, as they are."""
-    seen: Samples = codec.as_seen(samples) if hasattr(codec, "as_seen") else samples
+    seen: Samples = codec.round_trip(samples) if hasattr(codec, "round_trip") else samples
     return seen
 
 
-class SampleFilter(Protocol):
-    """What refuses synthetic samples: `ganaug.filtering.Curator` for rows, or a class with the same methods.
+class Filter(Protocol):
+    """What refuses synthetic samples: `ganaug.filtering.RowFilter` for rows, or a class with the same methods.
 
     Attributes
     ----------
@@ -251,11 +251,11 @@ def training_config(
     )
 
 
-def row_filter(task: Task, view: View | None = None) -> Curator | None:
+def row_filter(task: Task, view: View | None = None) -> RowFilter | None:
     """A filter of encoded rows (n, d) that refuses what the parameter ``curate`` says."""
     if not task.settings.curate:
         return None
-    curator = Curator(task.settings.curate, task.settings.min_probability, view)
+    curator = RowFilter(task.settings.curate, task.settings.min_probability, view)
     return curator.fit(task.x, task.y, task.n_conditions, task.sampled, child_seed(task.seed, "curator"))
 
 
@@ -313,23 +313,23 @@ class Modality(BaseEstimator, ABC):
         """What happens to real samples before the discriminator sees them; ``counts`` are those of the conditions."""
 
     @abstractmethod
-    def filter(self, task: Task) -> SampleFilter | None:
+    def filter(self, task: Task) -> Filter | None:
         """What refuses synthetic samples, fitted; None keeps all."""
 
     @abstractmethod
-    def validation_score(self, task: Task, found: SampleFilter | None) -> Measure:
+    def validation_score(self, task: Task, found: Filter | None) -> Measure:
         """A function of a generator that measures a snapshot by ``task.validation``; see `row_score`."""
 
     # ---- what only tables, images and series need so far ---------------------------------------
 
-    def _connect(self, found: SampleFilter, codec: Any, device: torch.device) -> None:
+    def _connect(self, found: Filter, codec: Any, device: torch.device) -> None:
         """Give a filter what it does not keep, before each draw."""
 
     def _read_filter(
         self, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], codec: Any, n_conditions: int
-    ) -> SampleFilter:
+    ) -> Filter:
         """The counterpart of the ``get_state`` of what `filter` returns; by default that of a `row_filter`."""
-        return Curator.from_state(config, arrays, codec.width, n_conditions)
+        return RowFilter.from_state(config, arrays, codec.width, n_conditions)
 
     def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> Smoother | None:
         """What smooths the samples of the trained generator that ``draw`` draws from."""

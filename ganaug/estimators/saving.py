@@ -16,7 +16,7 @@ from ganaug.encoding.profiles import DataProfile
 from ganaug.estimators.fitting import Conditions
 from ganaug.exceptions import GanaugError, ModelFileError, TraceWarning
 from ganaug.utils.files import allowance
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.state import expect, read_state
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _differ(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
 # ---- files -------------------------------------------------------------------------------------
 
 
-@own_surroundings
+@isolated
 def load(path: str | os.PathLike[str]) -> Any:
     """Read an estimator that its ``save`` wrote.
 

@@ -29,7 +29,7 @@ from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.threads import Team, alone, one_thread
 from ganaug.training.loop import cosine_decay
 from ganaug.training.optimizer import FlatAdam
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import Block, FloatArray, IntArray
 
@@ -64,7 +64,7 @@ class ScoringMixin(BaseGenerator):
     def _team(self, device: torch.device) -> AbstractContextManager[Team]:
         """Who works on the parts of a batch."""
 
-    @own_surroundings
+    @isolated
     def score_samples(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
         """A discriminator's logit: how much a row looks like the training data.
 
@@ -102,7 +102,7 @@ class ScoringMixin(BaseGenerator):
 
         return self._evaluate(X, y, logit)[:, 0]
 
-    @own_surroundings
+    @isolated
     def features(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
         """The last hidden layer of the discriminator of `score_samples`, for transfer learning.
 

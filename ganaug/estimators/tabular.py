@@ -17,8 +17,8 @@ from ganaug.estimators.gan import BaseGAN, or_auto
 from ganaug.estimators.modality import (
     Design,
     Draw,
+    Filter,
     Modality,
-    SampleFilter,
     Task,
     row_filter,
     row_score,
@@ -26,7 +26,7 @@ from ganaug.estimators.modality import (
 )
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError
-from ganaug.filtering import LIKE_THE_CLASS, Curator, View
+from ganaug.filtering import LIKE_THE_CLASS, RowFilter, View
 from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, NetworkPair
 from ganaug.rules import Rules, as_rule
 from ganaug.rules.base_rule import GUARDED
@@ -98,22 +98,22 @@ class TableModality(Modality):
         scale = self.jitter * np.maximum(counts, 1) ** -0.2
         return jitter(codec.blocks, torch.tensor(scale, dtype=torch.float32, device=device))
 
-    def filter(self, task: Task) -> Curator | None:
+    def filter(self, task: Task) -> RowFilter | None:
         """Of rows as the table shows them, with the columns that rules leave out for the networks."""
         return row_filter(task, self._view(task.codec))
 
-    def validation_score(self, task: Task, found: SampleFilter | None) -> Measure:
+    def validation_score(self, task: Task, found: Filter | None) -> Measure:
         """Energy quality of encoded rows."""
         return row_score(task)
 
     def _read_filter(
         self, config: dict[str, Any], arrays: dict[str, Array], codec: RuledTableCodec, n_conditions: int
-    ) -> Curator:
+    ) -> RowFilter:
         # it sees the whole table, and not the one that rules rewrite
-        return Curator.from_state(config, arrays, codec.full.width, n_conditions)
+        return RowFilter.from_state(config, arrays, codec.full.width, n_conditions)
 
-    def _connect(self, found: SampleFilter, codec: RuledTableCodec, device: torch.device) -> None:
-        if isinstance(found, Curator):  # one that was copied has no view
+    def _connect(self, found: Filter, codec: RuledTableCodec, device: torch.device) -> None:
+        if isinstance(found, RowFilter):  # one that was copied has no view
             found.view = self._view(codec)
 
     def _view(self, codec: RuledTableCodec) -> View | None:

@@ -29,7 +29,7 @@ from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Conditions, Constraints, Measure, Prepared, run_training
 from ganaug.estimators.label_check import LabelCheck, accepted
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, TrainingWarning
-from ganaug.filtering import Tally
+from ganaug.filtering import FilterCounts
 from ganaug.metrics.sample_measures import energy_quality, mean_distance
 from ganaug.networks.translation import Translators, cycle_players
 from ganaug.objectives import OBJECTIVES
@@ -40,7 +40,7 @@ from ganaug.training.loop import Watcher
 from ganaug.training.snapshots import LastSnapshot
 from ganaug.training.train_state import Table
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings, warn
+from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
 from ganaug.utils.types import IntArray
@@ -375,7 +375,7 @@ class ImageTranslator(SavedGenerator):
 
     # ---- sample and translate ------------------------------------------------------------------
 
-    @own_surroundings
+    @isolated
     def set_sources(self, X: Any, y: Any = None) -> Self:
         """Give the images to sample from, after loading or instead of those of `fit`.
 
@@ -422,7 +422,7 @@ class ImageTranslator(SavedGenerator):
         self._sources = images
         return self
 
-    @own_surroundings
+    @isolated
     def translate(self, images: Any, to: Any = None) -> Any:
         """Translate images, one for one, without a check.
 
@@ -454,10 +454,10 @@ class ImageTranslator(SavedGenerator):
         with one_thread(), _side_by_side(resolve_device(self.device)) as work:
             return self.codec_.decode(self._way(ways[code], work)(encoded))
 
-    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, Tally]:
+    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, FilterCounts]:
         sources = self._sources
         if n == 0:
-            return self._empty(), Tally(rejected={"other_class": 0})
+            return self._empty(), FilterCounts(rejected={"other_class": 0})
         if sources is None:
             raise InvalidDataError(
                 "a saved or copied ImageTranslator holds no images to sample from; hand some of the source class "
@@ -515,7 +515,7 @@ class ImageTranslator(SavedGenerator):
         translators, _ = cycle_players(self.codec_.shape, torch.Generator().manual_seed(seed), **self.design_)
         return _by_name(translators)
 
-    @own_surroundings
+    @isolated
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file that `ganaug.load` reads.
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.filtering import Tally
+from ganaug.filtering import FilterCounts
 from ganaug.utils.seeding import child_seed
 
 __all__ = ["Where", "drawn_where"]
@@ -117,8 +117,8 @@ class Where:
 
 
 def drawn_where(
-    draw: Callable[[int, int], tuple[Any, Tally]], decode: Callable[[Any], Any], where: Where, n: int, seed: int
-) -> tuple[Any, Tally, int]:
+    draw: Callable[[int, int], tuple[Any, FilterCounts]], decode: Callable[[Any], Any], where: Where, n: int, seed: int
+) -> tuple[Any, FilterCounts, int]:
     """Rows that meet the conditions, drawn until there are enough of them.
 
     Parameters
@@ -133,7 +133,7 @@ def drawn_where(
     Returns
     -------
     rows : n encoded rows
-    tally : Tally
+    tally : FilterCounts
         Of all draws.
     refused : int
         Rows that did not meet the conditions.
@@ -144,7 +144,7 @@ def drawn_where(
         If the bound on drawing is reached before there are enough; it tells how many meet each condition.
     """
     most = min(MOST_TRIES, max(FEWEST_TRIES, TRIES * n))
-    kept, found, tried, total, round_, refused, shares = [], 0, 0, Tally(), 0, 0, ""
+    kept, found, tried, total, round_, refused, shares = [], 0, 0, FilterCounts(), 0, 0, ""
     while found < n:
         if tried >= most:
             raise InvalidDataError(

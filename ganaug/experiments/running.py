@@ -19,7 +19,7 @@ from ganaug.experiments.planning import Place, TrainConfig
 from ganaug.experiments.samplers import default_oversamplers
 from ganaug.experiments.scores import METRICS
 from ganaug.runtime.parallel import side_by_side
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import root_seed
 
 __all__ = ["compare"]
@@ -29,7 +29,7 @@ MODES = ("both", "synthetic")
 Row = dict[str, Any]
 
 
-@own_surroundings
+@isolated
 def compare(
     datasets: Mapping[str, Any],
     oversamplers: Mapping[str, Any] | None = None,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = ["METRICS", "Metric", "Predictions", "best_threshold", "calibration_error", "scored"]
 
@@ -126,7 +126,7 @@ def scored(predictions: Predictions, metrics: tuple[str, ...]) -> dict[str, floa
     return {name: float(METRICS[name].score(predictions)) for name in metrics}
 
 
-@own_surroundings
+@isolated
 def calibration_error(happened: npt.ArrayLike, probability: npt.ArrayLike, n_bins: int = N_BINS) -> float:
     """How far predicted probabilities are from what happened.
 

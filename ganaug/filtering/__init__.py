@@ -1,17 +1,17 @@
 """Which synthetic rows are kept."""
 
-from ganaug.filtering.rejection import Tally, draw_curated
-from ganaug.filtering.rows import LIKE_THE_CLASS, RULES, SAMPLES_LIKE_THE_CLASS, Curator, View
-from ganaug.filtering.samples import AuxiliaryClassifier, ImageFilter
+from ganaug.filtering.rejection import FilterCounts, rejection_sample
+from ganaug.filtering.rows import LIKE_THE_CLASS, RULES, SAMPLES_LIKE_THE_CLASS, RowFilter, View
+from ganaug.filtering.samples import AuxiliaryClassifier, SampleFilter
 
 __all__ = [
     "LIKE_THE_CLASS",
     "RULES",
     "SAMPLES_LIKE_THE_CLASS",
     "AuxiliaryClassifier",
-    "Curator",
-    "ImageFilter",
-    "Tally",
+    "FilterCounts",
+    "RowFilter",
+    "SampleFilter",
     "View",
-    "draw_curated",
+    "rejection_sample",
 ]

@@ -193,7 +193,7 @@ class ArrayForest:
             and self.feature.max() < width
         )
         if not sound:
-            raise InvalidDataError("the trees of the curator do not fit together")
+            raise InvalidDataError("the trees of the filter do not fit together")
 
     def predict_proba(self, x: FloatArray) -> FloatArray:
         """Class probabilities. (n, d) -> (n, n_classes), float32."""
@@ -205,7 +205,7 @@ class ArrayForest:
                     total[start : start + _CHUNK] += self.value.take(leaves, axis=0, mode="wrap")
         return (total / len(self.roots)).astype(np.float32)
 
-    def gives(self, x: FloatArray, of_class: int, share: float) -> npt.NDArray[np.bool_]:
+    def votes_reach(self, x: FloatArray, of_class: int, share: float) -> npt.NDArray[np.bool_]:
         """Whether a class gets at least this share of the votes. (n, d) -> (n,).
 
         What `predict_proba` says, in two thirds of the time: a row is followed through no more trees once those left

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.filtering.rows import RULES, Curator
+from ganaug.filtering.rows import RULES, RowFilter
 from ganaug.utils.types import FloatArray, IntArray
 
-__all__ = ["Tally", "draw_curated"]
+__all__ = ["FilterCounts", "rejection_sample"]
 
 ROUNDS = 8
 # Two rounds are nearly always enough. The refused rows of later ones are kept, in case they must serve: there are as
@@ -21,7 +21,7 @@ EASY_ROUNDS = 2
 
 
 @dataclass
-class Tally:
+class FilterCounts:
     """How many candidates were drawn and what became of them.
 
     Attributes
@@ -53,16 +53,16 @@ class Tally:
         return {"drawn": self.drawn, "kept": self.kept, **rejected, "taken_anyway": self.taken_anyway}
 
 
-def draw_curated(
-    draw: Callable[[int, int], Iterable[FloatArray]], curator: Curator | None, condition: int, n: int
-) -> tuple[FloatArray, Tally]:
+def rejection_sample(
+    draw: Callable[[int, int], Iterable[FloatArray]], row_filter: RowFilter | None, condition: int, n: int
+) -> tuple[FloatArray, FilterCounts]:
     """Exactly ``n`` rows, drawn again where a rule refuses them, at most `ROUNDS` times.
 
     Parameters
     ----------
     draw : callable ``(n, round) -> iterable of (m, d)``
         Draws candidates, in parts of as many as it likes. Each is judged before the next one is drawn.
-    curator : Curator or None
+    row_filter : RowFilter or None
         None keeps everything.
     condition : int
     n : int
@@ -71,35 +71,35 @@ def draw_curated(
     -------
     rows : ndarray of shape (n, d), float32
         In the order of drawing; if the rounds did not suffice, refused rows fill up the end.
-    tally : Tally
+    counts : FilterCounts
     """
-    unchecked = getattr(curator, "copies_unchecked", False)
-    tally, rows = (
-        Tally(copies_unchecked=unchecked),
+    unchecked = getattr(row_filter, "copies_unchecked", False)
+    counts, rows = (
+        FilterCounts(copies_unchecked=unchecked),
         np.zeros(0, np.float32),
     )  # as many and as large as the first part's, once it is here
     refused: list[FloatArray] = []
     faults: list[npt.NDArray[np.int8]] = []
     missing = n
-    for round_ in range(ROUNDS if curator is not None else 1):
+    for round_ in range(ROUNDS if row_filter is not None else 1):
         if round_ and not missing:
             break
-        rate = tally.kept / tally.drawn if tally.drawn else 1.0
+        rate = counts.kept / counts.drawn if counts.drawn else 1.0
         spare = min(1.2, 1 + 3 / math.sqrt(max(1, missing)))
         count = missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * spare, 4 * n))
         for part in draw(count, round_):
-            if not tally.drawn:
+            if not counts.drawn:
                 rows = np.empty((n, *part.shape[1:]), part.dtype)
-            said = np.zeros(len(part), np.int8) if curator is None else curator.verdict(part, condition)
+            said = np.zeros(len(part), np.int8) if row_filter is None else row_filter.verdict(part, condition)
             good = np.flatnonzero(said == 0)[:missing]
             missing -= len(good)
             if not missing and len(good):  # what was drawn beyond the last row needed does not count
                 said = said[: good[-1] + 1]
-            part.take(good, axis=0, out=rows[tally.kept : tally.kept + len(good)], mode="clip")
-            tally.drawn += len(said)
-            tally.kept += len(good)
+            part.take(good, axis=0, out=rows[counts.kept : counts.kept + len(good)], mode="clip")
+            counts.drawn += len(said)
+            counts.kept += len(good)
             for place, rule in enumerate(RULES, 1):
-                tally.rejected[rule] += int((said == place).sum())
+                counts.rejected[rule] += int((said == place).sum())
             if not missing:
                 break
             if round_ >= EASY_ROUNDS:
@@ -112,10 +112,10 @@ def draw_curated(
         best = _least_evil(found)[:missing]  # no more of them than could be needed
         refused, faults = [pool[best]], [found[best]]
     if missing:
-        rows[tally.kept :] = refused[0]
-        tally.taken_anyway = missing
-        tally.kept = n
-    return rows, tally
+        rows[counts.kept :] = refused[0]
+        counts.taken_anyway = missing
+        counts.kept = n
+    return rows, counts
 
 
 def _least_evil(said: npt.NDArray[np.int8]) -> IntArray:

@@ -1,9 +1,9 @@
 """Keep a synthetic row, or draw another.
 
-A curator is fitted to the encoded training rows and judges encoded synthetic
+A filter is fitted to the encoded training rows and judges encoded synthetic
 ones by up to three rules: with hashes of the training rows, bounds and a forest.
 Hashes are for the process that fitted, and leave it only when asked; bounds are
-rounded; the forest is one that learnt on synthetic rows alone (`Curator.distil`).
+rounded; the forest is one that learnt on synthetic rows alone (`RowFilter.distil`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ganaug.filtering.forest import ArrayForest
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.types import FloatArray, IntArray
 
-__all__ = ["AUTO", "LIKE_THE_CLASS", "MIN_ROWS", "RULES", "SAMPLES_LIKE_THE_CLASS", "Curator", "View", "check_rules"]
+__all__ = ["AUTO", "LIKE_THE_CLASS", "MIN_ROWS", "RULES", "SAMPLES_LIKE_THE_CLASS", "RowFilter", "View", "check_rules"]
 
 # The gravest first: a row that cannot be had otherwise is one that only the last of them refuses.
 RULES = ("copies", "rules", "outliers", "other_class")
@@ -57,7 +57,7 @@ SHARE_STEP = 1 / 256
 JUDGED_AT_ONCE, HASHED_AT_ONCE = 8192, 512
 _ALL_BUT_16 = np.uint64(48)
 
-# What a saved curator is made of: axes and dtype of each array.
+# What a saved filter is made of: axes and dtype of each array.
 _ARRAYS = {
     "hashes": (1, "int64"),
     "hash_factors": (1, "int64"),
@@ -75,7 +75,7 @@ _ARRAYS = {
 View = Callable[[FloatArray], "tuple[FloatArray, npt.NDArray[np.bool_]]"]
 
 
-class Curator:
+class RowFilter:
     """Judge encoded rows of given conditions.
 
     Parameters
@@ -104,7 +104,7 @@ class Curator:
         self.view = view
         self.copies_unchecked = False  # the hashes that the rule needs stayed where they were made
 
-    def fit(self, x: FloatArray, y: IntArray, n_conditions: int, conditions: Sequence[int], seed: int) -> Curator:
+    def fit(self, x: FloatArray, y: IntArray, n_conditions: int, conditions: Sequence[int], seed: int) -> RowFilter:
         """Learn what the training rows look like.
 
         Parameters
@@ -144,7 +144,7 @@ class Curator:
             self.least = np.array([self._at_least(votes) for votes in self.forest.unseen], np.float32)
         return self
 
-    def distil(self, candidates: Sequence[FloatArray], seed: int) -> Curator:
+    def distil(self, candidates: Sequence[FloatArray], seed: int) -> RowFilter:
         """Put a forest that has seen no training row in the place of the one that has.
 
         Parameters
@@ -222,7 +222,7 @@ class Curator:
     def _other_class(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
         if self.forest is None or self.few[condition]:
             return np.zeros(len(x), bool)
-        return ~self.forest.gives(x, condition, float(self.least[condition]))
+        return ~self.forest.votes_reach(x, condition, float(self.least[condition]))
 
     def _at_least(self, votes: npt.NDArray[np.float64]) -> float:
         """What a row of a class must get, from what rows of the class got whose trees never saw them."""
@@ -295,7 +295,7 @@ class Curator:
     @classmethod
     def from_state(
         cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], width: int, n_conditions: int
-    ) -> Curator:
+    ) -> RowFilter:
         """The counterpart of `get_state`, for encoded rows of ``width`` columns and so many conditions.
 
         Raises
@@ -306,7 +306,7 @@ class Curator:
         self = cls(config["rules"], config["min_probability"])
         odd = [k for k, a in arrays.items() if k in _ARRAYS and (a.ndim, a.dtype.name) != _ARRAYS[k]]
         if odd:
-            raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
+            raise InvalidDataError(f"arrays of the filter have the wrong dtype or number of axes: {odd}")
         self.hashes = arrays["hashes"].view(np.uint64)
         self.hash_factors = arrays["hash_factors"].view(np.uint64)
         self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]
@@ -330,7 +330,7 @@ class Curator:
         }
         if not all(fits.values()):
             raise InvalidDataError(
-                f"arrays of the curator have the wrong shape: {[k for k, v in fits.items() if not v]}"
+                f"arrays of the filter have the wrong shape: {[k for k, v in fits.items() if not v]}"
             )
         return self
 
@@ -365,10 +365,10 @@ def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
     return (np.ceil(low / step - 1) * step).astype(np.float32), (np.floor(high / step + 1) * step).astype(np.float32)
 
 
-_TESTS: dict[str, Callable[[Curator, FloatArray, int], npt.NDArray[np.bool_]]] = {
-    "copies": Curator._copies,
-    "outliers": Curator._outliers,
-    "other_class": Curator._other_class,
+_TESTS: dict[str, Callable[[RowFilter, FloatArray, int], npt.NDArray[np.bool_]]] = {
+    "copies": RowFilter._copies,
+    "outliers": RowFilter._outliers,
+    "other_class": RowFilter._other_class,
 }
 
 

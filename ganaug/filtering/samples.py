@@ -1,4 +1,4 @@
-"""The filter of synthetic images, series and volumes, and the small classifier by whose features it compares them."""
+"""Filters of images, series and volumes by a classifier's judgement."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from torch import Tensor
 
 from ganaug.augmentation import diff_augment
 from ganaug.exceptions import InvalidDataError
-from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, Curator
+from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.training.optimizer import FlatAdam
 from ganaug.training.train_state import Decode, Table
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import FloatArray, IntArray
 
-__all__ = ["AuxiliaryClassifier", "ImageFilter"]
+__all__ = ["AuxiliaryClassifier", "SampleFilter"]
 
 CPU = torch.device("cpu")
 BATCH = 64
@@ -31,7 +31,7 @@ WIDTH = 64
 
 
 class AuxiliaryClassifier:
-    """A classifier of real samples, which no generator ever sees.
+    """A classifier of real samples: whoever makes synthetic ones never sees it.
 
     It learns from class-balanced batches of shifted and partly covered samples, for some
     seconds. Its last hidden layer compares samples better than their values do. With a single
@@ -100,9 +100,9 @@ class AuxiliaryClassifier:
                 loss = network.head.class_loss(features, labels)
                 assert loss is not None
                 optimizer.step(loss.mean(), 1 - step / steps)
-        found = cls(network, shape)
-        found.at_once, found.device = at_once, device
-        return found
+        classifier = cls(network, shape)
+        classifier.at_once, classifier.device = at_once, device
+        return classifier
 
     at_once = 256
     device = CPU
@@ -114,7 +114,7 @@ class AuxiliaryClassifier:
         return network.features(samples, nobody)
 
     @torch.inference_mode()
-    def classify(self, x: npt.NDArray[Any], decode: Decode) -> tuple[FloatArray, FloatArray]:
+    def features_and_shares(self, x: npt.NDArray[Any], decode: Decode) -> tuple[FloatArray, FloatArray]:
         """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
         features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
         for start in range(0, len(x), self.at_once):
@@ -143,9 +143,9 @@ class AuxiliaryClassifier:
         """The counterpart of `get_state`; raises RuntimeError where the weights do not fit."""
         network = _network(n_classes, shape, 0)
         network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
-        found = cls(network, shape)
-        found.at_once = at_once
-        return found
+        classifier = cls(network, shape)
+        classifier.at_once = at_once
+        return classifier
 
 
 def _network(n_classes: int, shape: Sequence[int], seed: int) -> DiscriminatorNetwork:
@@ -169,8 +169,8 @@ MOST_REFUSED = 0.1
 _ARRAYS = {"sketches": (2, "float32"), "of_class": (1, "int64"), "reach": (1, "float32"), "bar": (1, "float32")}
 
 
-class ImageFilter:
-    """Refuse encoded samples of given conditions by what an `AuxiliaryClassifier` makes of them.
+class SampleFilter:
+    """Judge encoded samples of given conditions by how they look to an `AuxiliaryClassifier`.
 
     Parameters
     ----------
@@ -199,13 +199,13 @@ class ImageFilter:
         n = classifier.n_classes
         self.reach: FloatArray = np.zeros(n, np.float32)  # distances below this are those of copies
         self.bar: FloatArray = np.zeros(n, np.float32)  # probabilities below this are those of other classes
-        self.outside: Curator | None = None  # the rule against outliers, once fitted
+        self.outside: RowFilter | None = None  # the rule against outliers, once fitted
         self._directions: Tensor | None = None
         self.copies_unchecked = False  # the sketches that the rule needs stayed where they were made
 
     def fit(
         self, x: npt.NDArray[Any], y: IntArray, conditions: Sequence[int], unseen: Sequence[IntArray]
-    ) -> ImageFilter:
+    ) -> SampleFilter:
         """Learn what the training samples look like.
 
         Parameters
@@ -225,14 +225,14 @@ class ImageFilter:
             for condition in conditions:
                 self.reach[condition] = COPY_DISTANCE * _usual_distance(self.sketches[self.of_class == condition])
         if "outliers" in self.rules:
-            features, _ = self.classifier.classify(x, self.codec.to_network)
-            self.outside = Curator(("outliers",), 0.0)
+            features, _ = self.classifier.features_and_shares(x, self.codec.to_network)
+            self.outside = RowFilter(("outliers",), 0.0)
             self.outside.fit(features, y, self.classifier.n_classes, conditions, child_seed(self.seed, "outliers"))
         if "other_class" in self.rules and self.classifier.n_classes > 1:
             for condition in conditions:
                 if (y == condition).sum() < MIN_ROWS:
                     continue
-                _, shares = self.classifier.classify(x[unseen[condition]], self.codec.to_network)
+                _, shares = self.classifier.features_and_shares(x[unseen[condition]], self.codec.to_network)
                 low = np.quantile(shares[:, condition], MOST_REFUSED) if len(shares) >= MIN_ROWS else 0.0
                 low = np.floor(float(low) / SHARE_STEP) * SHARE_STEP
                 self.bar[condition] = min(self.min_probability, float(low))
@@ -243,7 +243,7 @@ class ImageFilter:
         verdicts = np.zeros(len(x), np.int8)
         if not self.rules:
             return verdicts
-        features, shares = self.classifier.classify(x, self.codec.to_network)
+        features, shares = self.classifier.features_and_shares(x, self.codec.to_network)
         tests: dict[str, npt.NDArray[np.bool_]] = {
             "other_class": shares[:, condition] < self.bar[condition],
             "outliers": np.zeros(len(x), bool)
@@ -309,7 +309,7 @@ class ImageFilter:
         arrays: dict[str, npt.NDArray[Any]],
         codec: Any,
         n_conditions: int,
-    ) -> ImageFilter:
+    ) -> SampleFilter:
         """The counterpart of `get_state`.
 
         Raises
@@ -319,7 +319,7 @@ class ImageFilter:
         """
         odd = [k for k, form in _ARRAYS.items() if (arrays[k].ndim, arrays[k].dtype.name) != form]
         if odd:
-            raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
+            raise InvalidDataError(f"arrays of the filter have the wrong dtype or number of axes: {odd}")
 
         def of(name: str) -> dict[str, npt.NDArray[Any]]:
             return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
@@ -330,7 +330,7 @@ class ImageFilter:
         for name in _ARRAYS:
             setattr(self, name, arrays[name])
         if config["outside"] is not None:
-            self.outside = Curator.from_state(config["outside"], of("outside"), WIDTH, n_conditions)
+            self.outside = RowFilter.from_state(config["outside"], of("outside"), WIDTH, n_conditions)
         fits = {
             "sketches": self.sketches.shape == (len(self.of_class), N_DIRECTIONS),
             "of_class": not len(self.of_class) or 0 <= self.of_class.min() <= self.of_class.max() < n_conditions,
@@ -338,14 +338,14 @@ class ImageFilter:
             "bar": self.bar.shape == (n_conditions,),
         }
         if not all(fits.values()):
-            raise InvalidDataError(f"arrays of the curator do not fit: {[k for k, v in fits.items() if not v]}")
+            raise InvalidDataError(f"arrays of the filter do not fit: {[k for k, v in fits.items() if not v]}")
         return self
 
     def __getstate__(self) -> dict[str, Any]:  # no networks in a pickle: arrays of numpy age better
         config, arrays = self.get_state()
         return {"config": config, "arrays": arrays, "codec": self.codec, "n_conditions": self.classifier.n_classes}
 
-    @own_surroundings
+    @isolated
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(vars(type(self).from_state(**state)))
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from ganaug.metrics.nearest import Floats, uniform
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = [
     "association",
@@ -37,7 +37,7 @@ __all__ = [
 Compared = Callable[[Floats, Floats], float]  # weights of the real and of the synthetic rows to a distance
 
 
-@own_surroundings
+@isolated
 def ks_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Kolmogorov-Smirnov distance of two samples of numbers; lower is better.
 
@@ -71,7 +71,7 @@ def ks_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     return compared_numbers(real, fake)(uniform(len(real)), uniform(len(fake)))
 
 
-@own_surroundings
+@isolated
 def total_variation(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Total-variation distance of two samples of categories; lower is better.
 
@@ -107,7 +107,7 @@ def total_variation(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     return compared(uniform(len(real)), uniform(len(fake)))
 
 
-@own_surroundings
+@isolated
 def missing_rate_difference(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """How far the shares of missing values are apart; lower is better.
 
@@ -173,7 +173,7 @@ def compared_codes(real: npt.NDArray[np.int64], fake: npt.NDArray[np.int64]) -> 
 Codes = npt.NDArray[np.int64]
 
 
-@own_surroundings
+@isolated
 def correlation_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Mean difference of the rank correlations of all pairs of columns of numbers; lower is better.
 
@@ -209,7 +209,7 @@ def correlation_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     return float(np.abs(a[pairs] - b[pairs]).mean()) if len(pairs[0]) else 0.0
 
 
-@own_surroundings
+@isolated
 def contingency_distance(
     real: Sequence[npt.ArrayLike] | npt.ArrayLike, fake: Sequence[npt.ArrayLike] | npt.ArrayLike
 ) -> float:
@@ -251,7 +251,7 @@ def contingency_distance(
     return float(np.mean(distances)) if distances else 0.0
 
 
-@own_surroundings
+@isolated
 def correlation_ratio(categories: npt.ArrayLike, numbers: npt.ArrayLike) -> float:
     """How much of the spread of a number a category explains.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganaug.metrics.limits import LIMITS, SEVERITIES, Finding, Judged, Severity, families_of, worst
 from ganaug.metrics.privacy import trace_findings
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = [
     "COLUMN_METRICS", "RULES", "SEVERITIES", "VERDICTS", "Finding", "Made", "class_findings", "columns_over",
@@ -161,7 +161,7 @@ def columns_over(entries: Mapping[str, Mapping[str, Any]], metrics: Sequence[str
     return over
 
 
-@own_surroundings
+@isolated
 def diagnose(
     results: Mapping[str, Mapping[str, Any]], made: Made | None = None, broken_rules: Broken = ()
 ) -> list[Finding]:

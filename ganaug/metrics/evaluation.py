@@ -13,7 +13,7 @@ from ganaug.metrics.held_out import Comparison
 from ganaug.metrics.nearest import Estimate
 from ganaug.metrics.reading import read_comparison
 from ganaug.metrics.registry import FAMILIES, METRICS, NEEDS, Metric
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import root_seed
 
 __all__ = ["evaluate"]
@@ -23,7 +23,7 @@ SPLITS, CLASS_SPLITS = 2, 1
 LEAST_CLASS_ROWS = 400
 
 
-@own_surroundings
+@isolated
 def evaluate(
     X_real: Any,
     X_syn: Any,

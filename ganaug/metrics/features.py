@@ -12,7 +12,7 @@ from ganaug.encoding.containers import is_tensor
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.metrics.nearest import Floats
 from ganaug.metrics.table_features import MAX_LEVELS, ColumnKind, TableReader
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["KINDS", "FeatureMap", "as_features", "feature_map", "kind_of", "n_rows", "take_rows"]
@@ -157,7 +157,7 @@ KINDS: dict[str, Callable[[], Any]] = {
 }
 
 
-@own_surroundings
+@isolated
 def as_features(
     X_real: Any,
     X_syn: Any,

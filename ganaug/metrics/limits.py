@@ -131,7 +131,7 @@ LIMITS: dict[str, Limit] = {
     "missing": Limit("a column misses values {} more or less often than the real one, above chance", 0.1, None),
     # How much of the real dependence is left: shuffled 0 to 0.2, unseen rows 0.8 and more.
     "kept": Limit("under {} of the dependence between columns is left", 0.7, 0.4, above=False),
-    # Joint shares of pairs of categories, above the floor, while each column is right.
+    # MergedGroup shares of pairs of categories, above the floor, while each column is right.
     "joint": Limit(
         "pairs of categories come further than {} above chance from their real shares",
         0.1, 0.2, form=".2f",

@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from ganaug.metrics.limits import SEVERITIES, Finding, Severity
 from ganaug.metrics.nearest import Floats, nearest
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = [
     "NEAR",
@@ -202,7 +202,7 @@ def _without(
     return np.take_along_axis(far, order, 1), np.take_along_axis(places, order, 1)
 
 
-@own_surroundings
+@isolated
 def near_copies(train: npt.ArrayLike, fake: npt.ArrayLike) -> Copies:
     """The synthetic rows that all but repeat a training row; fewer are better.
 
@@ -237,7 +237,7 @@ def near_copies(train: npt.ArrayLike, fake: npt.ArrayLike) -> Copies:
     return Copies(rows, found.row[rows], found.distance[rows])
 
 
-@own_surroundings
+@isolated
 def closest_record_ratio(train: npt.ArrayLike, fake: npt.ArrayLike, unseen: npt.ArrayLike | None = None) -> float:
     """Distance to the closest training record (DCR), against that of unseen real rows; higher is safer.
 
@@ -284,7 +284,7 @@ def ratio_of_middles(mine: Floats, theirs: Floats) -> float:
     return 1.0
 
 
-@own_surroundings
+@isolated
 def neighbour_distance_ratio(train: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Nearest-neighbour distance ratio (NNDR); higher is safer.
 
@@ -315,7 +315,7 @@ def neighbour_distance_ratio(train: npt.ArrayLike, fake: npt.ArrayLike) -> float
     return float(closest(train, fake).ratio.mean())
 
 
-@own_surroundings
+@isolated
 def authenticity(train: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Share of synthetic rows that are no noisy copies of a training row; higher is better.
 
@@ -352,7 +352,7 @@ def authentic(found: Closest) -> Floats:
     return ((found.distance > found.own) | (found.own == 0)).astype(float)
 
 
-@own_surroundings
+@isolated
 def membership_auc(train: npt.ArrayLike, unseen: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """How well an attacker tells training rows from unseen ones by the synthetic rows; lower is better.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.nearest import Floats, distances_in_chunks, nearest, neighbours_for, radii, uniform
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = [
     "Surroundings",
@@ -38,7 +38,7 @@ __all__ = [
 Compared = Callable[[Floats, Floats], float]
 
 
-@own_surroundings
+@isolated
 def frechet_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Frechet distance of the normal distributions with the samples' moments; lower is better.
 
@@ -72,7 +72,7 @@ def frechet_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     return compared_by_moments(real, fake)(uniform(len(real)), uniform(len(fake)))
 
 
-@own_surroundings
+@isolated
 def kernel_distance(real: npt.ArrayLike, fake: npt.ArrayLike) -> float:
     """Squared maximum mean discrepancy under a polynomial kernel, unbiased; lower is better.
 
@@ -160,7 +160,7 @@ def _checked(real: npt.ArrayLike, fake: npt.ArrayLike) -> tuple[Floats, Floats]:
 # How close the distribution of synthetic samples is to that of real ones.
 
 
-@own_surroundings
+@isolated
 def mean_distance(a: Tensor, b: Tensor | None = None) -> float:
     """Mean Euclidean distance between rows.
 
@@ -184,7 +184,7 @@ def mean_distance(a: Tensor, b: Tensor | None = None) -> float:
     return float(torch.cdist(a, a).sum()) / (n * (n - 1)) if n > 1 else 0.0
 
 
-@own_surroundings
+@isolated
 def energy_quality(real: Tensor, fake: Tensor, *, real_spread: float | None = None) -> float:
     """One minus the normalised energy distance of two samples; higher is better.
 
@@ -224,7 +224,7 @@ def energy_quality(real: Tensor, fake: Tensor, *, real_spread: float | None = No
     return (within + mean_distance(fake)) / (2 * across)
 
 
-@own_surroundings
+@isolated
 def two_sample_auc(real: npt.ArrayLike, fake: npt.ArrayLike, *, random_state: int = 0, n_folds: int = 3) -> float:
     """Area under the ROC curve of a classifier that tells synthetic rows from real ones; lower is better.
 
@@ -332,7 +332,7 @@ def surroundings(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None)
     return Surroundings((crowd > 0).astype(float), crowd, reached.astype(float), visited.astype(float), k)
 
 
-@own_surroundings
+@isolated
 def precision(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> float:
     """Share of synthetic rows that lie among real ones; higher is better.
 
@@ -365,7 +365,7 @@ def precision(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) ->
     return float(surroundings(real, fake, k).inside.mean())
 
 
-@own_surroundings
+@isolated
 def recall(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> float:
     """Share of real rows that lie among synthetic ones; higher is better.
 
@@ -398,7 +398,7 @@ def recall(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> fl
     return float(surroundings(real, fake, k).reached.mean())
 
 
-@own_surroundings
+@isolated
 def density(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> float:
     """How crowded with real rows the places of synthetic ones are; higher is better.
 
@@ -430,7 +430,7 @@ def density(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> f
     return float(surroundings(real, fake, k).crowd.mean())
 
 
-@own_surroundings
+@isolated
 def coverage(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> float:
     """Share of real rows with a synthetic one nearby; higher is better.
 
@@ -462,7 +462,7 @@ def coverage(real: npt.ArrayLike, fake: npt.ArrayLike, k: int | None = None) -> 
     return float(surroundings(real, fake, k).visited.mean())
 
 
-@own_surroundings
+@isolated
 def distinct_neighbours(
     real: npt.ArrayLike, fake: npt.ArrayLike, unseen: npt.ArrayLike, random_state: int = 0
 ) -> float:

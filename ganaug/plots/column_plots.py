@@ -11,7 +11,7 @@ from ganaug.exceptions import InvalidParameterError
 from ganaug.summaries import Sides, column_summaries, read_sides
 from ganaug.summaries.columns import span
 from ganaug.utils.figures import REAL, SYNTHETIC, grid_or_new
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["draw_column", "marginals", "pairs"]
@@ -21,7 +21,7 @@ MOST_MARGINALS, MOST_PAIRED = 12, 5
 POINTS = 400
 
 
-@own_surroundings
+@isolated
 def marginals(real: Any, synthetic: Any, columns: Sequence[Any] | None = None, ax: Any = None) -> Any:
     """Draw how often each value occurs, real (filled) beside synthetic (outlined).
 
@@ -92,7 +92,7 @@ def draw_column(summary: dict[str, Any], ax: Any) -> Any:
     return ax
 
 
-@own_surroundings
+@isolated
 def pairs(real: Any, synthetic: Any, columns: Sequence[Any] | None = None, ax: Any = None) -> Any:
     """Draw columns of numbers two by two: the columns on the diagonal, real points below it, synthetic ones above.
 

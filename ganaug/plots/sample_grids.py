@@ -13,7 +13,7 @@ from ganaug.metrics.features import n_rows
 from ganaug.summaries import label_text
 from ganaug.summaries.pixels import as_pixels
 from ganaug.utils.figures import REAL, SYNTHETIC, axes_or_new, grid_or_new
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = ["image_grid", "series_grid"]
 
@@ -21,7 +21,7 @@ GAP = 2
 Pixels = npt.NDArray[np.uint8]
 
 
-@own_surroundings
+@isolated
 def image_grid(
     images: Any, labels: Sequence[Any] | None = None, nearest: Any = None, *, n_columns: int = 8, ax: Any = None
 ) -> Any:
@@ -79,7 +79,7 @@ def image_grid(
     return ax
 
 
-@own_surroundings
+@isolated
 def series_grid(
     series: Any, labels: Sequence[Any] | None = None, nearest: Any = None, *, n_columns: int = 4, ax: Any = None
 ) -> Any:

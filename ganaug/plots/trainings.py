@@ -11,14 +11,14 @@ import pandas as pd
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.summaries import label_text
 from ganaug.utils.figures import REAL, SYNTHETIC, axes_or_new
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = ["blend_curve", "class_counts", "history"]
 
 _STYLES = ("-", "--", ":", "-.")
 
 
-@own_surroundings
+@isolated
 def history(gan: Any, curves: Sequence[str] | None = None, ax: Any = None) -> Any:
     """Draw the history of a training.
 
@@ -79,7 +79,7 @@ def history(gan: Any, curves: Sequence[str] | None = None, ax: Any = None) -> An
     return ax
 
 
-@own_surroundings
+@isolated
 def blend_curve(classifier: Any, ax: Any = None) -> Any:
     """Draw what each blend was worth to an `AugmentedClassifier`: the gain over none, with its standard error.
 
@@ -149,7 +149,7 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
     return ax
 
 
-@own_surroundings
+@isolated
 def class_counts(before: Any, after: Any = None, ax: Any = None) -> Any:
     """Draw how many samples each class has, before and after.
 

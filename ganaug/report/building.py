@@ -34,7 +34,7 @@ from ganaug.summaries import (
     pair_summaries,
     read_sides,
 )
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import root_seed
 
 __all__ = ["quality_report"]
@@ -49,7 +49,7 @@ WORST_OF_CLASS = 6
 Results = dict[str, dict[str, Any]]
 
 
-@own_surroundings
+@isolated
 def quality_report(
     generator_or_samples: Any,
     X: Any,

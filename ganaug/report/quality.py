@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ganaug.metrics import Finding
 from ganaug.metrics.limits import Judged
 from ganaug.report.lights import QUESTIONS
-from ganaug.utils.files import checked_path, write_whole
+from ganaug.utils.files import check_path, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +133,7 @@ class QualityReport:
 
         made = page(self._content)
         if path is not None:
-            write_whole(checked_path(path), made.encode("utf-8"))
+            write_whole(check_path(path), made.encode("utf-8"))
         return made
 
     def plot(self, ax: Any = None) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.containers import n_rows, stacked
+from ganaug.encoding.containers import concatenate, n_rows
 from ganaug.estimators.saving import read
 from ganaug.estimators.traces import traces
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
@@ -126,7 +126,7 @@ def _drawn(generator: Any, y: Any, n_samples: Any, most: int, seed: int) -> Draw
         parts.append(X)
         labels += [label] * n
         curation |= _curation(generator)
-    return Drawn(stacked(parts), pd.Series(labels, dtype=object), generator, curation)
+    return Drawn(concatenate(parts), pd.Series(labels, dtype=object), generator, curation)
 
 
 def _labels(generator: Any, counts: Any) -> list[Any]:

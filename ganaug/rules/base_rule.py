@@ -12,7 +12,7 @@ import numpy as np
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, view_of
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = ["GUARDED", "REWRITTEN", "Rule", "comparable", "label", "named", "names_json", "number_text"]
 
@@ -53,7 +53,7 @@ class Rule:
         """Share of the rows it was checked on that keep it; NaN if there were none."""
         return 1.0 - self.exceptions / self.support if self.support else float("nan")
 
-    @own_surroundings
+    @isolated
     def holds(self, X: Any) -> Bits:
         """Which rows keep the rule.
 
@@ -206,10 +206,10 @@ def comparable(a: ColumnView, b: ColumnView) -> tuple[Ints, Ints] | tuple[Floats
     if a.is_time and b.is_time:
         fine = max(a.per_day, b.per_day)
         factors = [round(fine / one.per_day) for one in (a, b)]
-        tops = [float(np.abs(one.plain.values).max(initial=0)) * f for one, f in zip((a, b), factors, strict=True)]
+        tops = [float(np.abs(one.cells.values).max(initial=0)) * f for one, f in zip((a, b), factors, strict=True)]
         if max(tops) < 2.0**62:
-            return a.plain.values * factors[0], b.plain.values * factors[1]
-    kinds = {a.plain.values.dtype, b.plain.values.dtype}
+            return a.cells.values * factors[0], b.cells.values * factors[1]
+    kinds = {a.cells.values.dtype, b.cells.values.dtype}
     if kinds == {np.dtype(np.int64)} and a.is_time == b.is_time:
-        return a.plain.values, b.plain.values
+        return a.cells.values, b.cells.values
     return a.number, b.number

@@ -147,9 +147,9 @@ class RuledTableCodec(PickledByState):
         found = self.own.decode(Z)
         return self.rewriter.restore(found) if self.rewriter is not None and self.rewrites else found
 
-    def as_seen(self, Z: FloatArray) -> FloatArray:
-        """What `encode` makes of what `decode` makes of a matrix; see `TableCodec.as_seen`."""
-        return self.own.as_seen(Z)
+    def round_trip(self, Z: FloatArray) -> FloatArray:
+        """What `encode` makes of what `decode` makes of a matrix; see `TableCodec.round_trip`."""
+        return self.own.round_trip(Z)
 
     def judged(
         self, Z: FloatArray, more: Iterable[Callable[[Any], Any]] = ()
@@ -159,7 +159,7 @@ class RuledTableCodec(PickledByState):
         Parameters
         ----------
         Z : ndarray of shape (n, width), float32
-            As `as_seen` returns them.
+            As `round_trip` returns them.
         more : iterable of callable
             Further rules, which a stored codec does not hold.
 

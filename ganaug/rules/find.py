@@ -18,7 +18,7 @@ from ganaug.rules.find_states import find_determined, find_missing, find_one_hot
 from ganaug.rules.kinds import Determined, Grid, OneHot, Order
 from ganaug.rules.rule_set import Rules
 from ganaug.rules.table_view import TableView, view_of
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator, root_seed
 
 __all__ = ["find_rules"]
@@ -30,7 +30,7 @@ _SURE_EQUATION_ROWS = 100
 _MOST_STATES = 50
 
 
-@own_surroundings
+@isolated
 def find_rules(X: Any, *, max_time: float = 2.0, random_state: Any = 0, max_rows: int = MAX_ROWS) -> Rules:
     """Find the rules that the rows of a table keep.
 
@@ -175,7 +175,7 @@ def _different_rows(view: TableView, work: Work) -> int:
         return view.n_rows
     if not work.afford(20.0 * view.n_rows * len(columns), "one-hot groups"):
         return 0
-    return distinct_rows([column.plain.values for column in columns])
+    return distinct_rows([column.cells.values for column in columns])
 
 
 def _confirmed(found: list[Rule], sample: TableView, view: TableView) -> list[Rule]:

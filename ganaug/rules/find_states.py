@@ -41,7 +41,7 @@ def find_one_hot(view: TableView, rows: int, work: Work) -> list[OneHot]:
     n, k = view.n_rows, len(flags)
     if k < 2 or n < LEAST_ROWS or not work.afford(float(n) * k * (8 + k / 30), "one-hot groups"):
         return []
-    B = np.stack([column.plain.values != 0 for column in flags], axis=1)
+    B = np.stack([column.cells.values != 0 for column in flags], axis=1)
     both = np.zeros((k, k), dtype=np.float32)
     for start in range(0, n, _AT_ONCE):
         part = B[start : start + _AT_ONCE].astype(np.float32)
@@ -207,7 +207,7 @@ def find_determined(
 
 def _codes(column: ColumnView) -> Ints:
     """Places among the values that occur; missing comes last. (n,)."""
-    codes = np.searchsorted(column.distinct, column.plain.values)
+    codes = np.searchsorted(column.distinct, column.cells.values)
     if column.n_missing:
         codes = np.where(column.missing, len(column.distinct), codes)
     return np.asarray(codes, dtype=np.int64)

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding.column_values import Array
-from ganaug.encoding.dtypes import TimeFace
+from ganaug.encoding.dtypes import TimeAdapter
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.kinds import Within, rule_from_json
-from ganaug.rules.steps import Columns, Restored, as_plain
+from ganaug.rules.steps import Columns, Restored, as_stored
 from ganaug.rules.table_view import Bits, ColumnView, Ints, Precision, TableView
 
 __all__ = ["Gap"]
@@ -89,7 +89,7 @@ class Gap:
         if not self.whole:
             return column.number
         factor = self.factors[column.name]
-        return column.plain.values if factor == 1 else column.plain.values * factor
+        return column.cells.values if factor == 1 else column.cells.values * factor
 
     def _bounds(self, table: Any, inner: bool = True) -> tuple[Array, Array]:
         """The bounds of each row, the constants where a column is missing; ``inner`` those of new rows."""
@@ -101,7 +101,7 @@ class Gap:
             for name in names:
                 column = table.column(name)
                 values = sign * self._own(column)
-                if column.plain.missing is not None:
+                if column.cells.missing is not None:
                     values = np.where(column.missing, none, values)
                 bound = np.maximum(bound, values)
             if self.within is not None:
@@ -132,21 +132,21 @@ class Gap:
             return {self.column: gap if self.decimals is None else np.round(gap, self.decimals)}
         if column.is_time:
             return {self.column: _durations(gap, column.missing, self.per_day)}
-        return {self.column: with_missing(gap, column.plain.missing)}
+        return {self.column: with_missing(gap, column.cells.missing)}
 
     def restore(self, work: Restored) -> None:
         """The column: bounded first, rounded, and bounded again."""
-        face = work.faces[self.column]
+        adapter = work.adapters[self.column]
         stored = work.stored(self.column)
         low, high = self._bounds(work)
-        gap = stored.plain.values if self.whole and stored.is_whole else stored.number
+        gap = stored.cells.values if self.whole and stored.is_whole else stored.number
         if stored.is_time and self.whole and stored.per_day != self.per_day and (self.below or self.above):
             gap = gap // round(stored.per_day / self.per_day)
         missing = stored.missing if stored.n_missing else None
         if missing is not None and gap.dtype.kind == "f":
             gap = np.where(missing, 0.0, gap)
         if not (self.below or self.above):
-            values = gap if not self.whole else self._own(work.stored(self.column, face))
+            values = gap if not self.whole else self._own(work.stored(self.column, adapter))
         elif self.below and self.above:
             values = low + gap * np.maximum(high - low, 0)
         elif self.below:
@@ -155,15 +155,15 @@ class Gap:
             values = high - gap
         if self.keep_range and len(values):
             values = np.minimum(np.maximum(values, self.low), self.high)
-        plain = self._plain(values, face)
-        moved = self._inside(plain, low, high, face, work)
+        plain = self._plain(values, adapter)
+        moved = self._inside(plain, low, high, adapter, work)
         if self.exceptions:  # those keep their distance
             inside = (gap >= 0) & (gap <= 1) if self.below and self.above else gap >= 0
             moved = np.where(inside, moved, plain)
         plain = moved
         work.put(self.column, plain, missing)
 
-    def _plain(self, values: Array, face: Any) -> Array:
+    def _plain(self, values: Array, adapter: Any) -> Array:
         """Rounded, in the column's own counts."""
         if self.whole:
             factor = self.factors[self.column]
@@ -173,20 +173,20 @@ class Gap:
                 return counts
             base, step = (0, 1) if grid is None else (grid.base, grid.step)
             return np.asarray(np.rint((counts - base) / step).astype(np.int64) * step + base)
-        return as_plain(np.asarray(values, dtype=np.float64), face, self.precision)
+        return as_stored(np.asarray(values, dtype=np.float64), adapter, self.precision)
 
-    def _inside(self, plain: Array, low: Array, high: Array, face: Any, work: Restored) -> Array:
+    def _inside(self, plain: Array, low: Array, high: Array, adapter: Any, work: Restored) -> Array:
         """Values moved to the nearest ones that can be written and lie inside."""
-        if isinstance(face, TimeFace) and not self.whole:  # compared as days, written as counts
+        if isinstance(adapter, TimeAdapter) and not self.whole:  # compared as days, written as counts
             return plain
         scale = self.factors[self.column] if self.whole else 1
         least, most = self.limits
         if self.above or np.isfinite(most):
             bound = np.minimum(high, most) if self.above else np.full(len(plain), most)
-            plain = self._moved(plain, bound, scale, -1, face, self._strict(self.uppers, work, bound))
+            plain = self._moved(plain, bound, scale, -1, adapter, self._strict(self.uppers, work, bound))
         if self.below or np.isfinite(least):
             bound = np.maximum(low, least) if self.below else np.full(len(plain), least)
-            plain = self._moved(plain, bound, scale, 1, face, self._strict(self.lowers, work, bound))
+            plain = self._moved(plain, bound, scale, 1, adapter, self._strict(self.lowers, work, bound))
         return plain
 
     def _strict(self, names: tuple[Hashable, ...], work: Restored, bound: Array) -> Bits | bool:
@@ -198,28 +198,28 @@ class Gap:
                 found = found | ((self._own(column) == bound) & ~column.missing)
         return found
 
-    def _moved(self, plain: Array, bound: Array, scale: int, sign: int, face: Any, strict: Any) -> Array:
+    def _moved(self, plain: Array, bound: Array, scale: int, sign: int, adapter: Any, strict: Any) -> Array:
         """Values on the wrong side of a bound, moved to the first one on the right side that can be written."""
-        written = _as_written(plain, face)
+        written = _as_written(plain, adapter)
         wrong = (sign * (written * scale - bound) < 0) | (strict & (written * scale == bound))
         if not wrong.any():
             return plain
         strict = np.broadcast_to(strict, wrong.shape)[wrong]
         limit = bound[wrong]
-        nearest = self._plain(limit, face)
+        nearest = self._plain(limit, adapter)
         step: Any = 0 if self.precision.grid is None else self.precision.grid.step / 10.0**self.precision.grid.decimals
-        if face.inner.kind != "f":
+        if adapter.inner.kind != "f":
             step = max(int(step), 1)
         for _ in range(3):
-            seen = _as_written(nearest, face)
+            seen = _as_written(nearest, adapter)
             outside = (sign * (seen * scale - limit) < 0) | (strict & (seen * scale == limit))
             if not outside.any():
                 break
             if step:
                 further = nearest + sign * step
-                further = as_plain(further, face, self.precision) if face.inner.kind == "f" else further
+                further = as_stored(further, adapter, self.precision) if adapter.inner.kind == "f" else further
             else:
-                kind = face.inner if face.inner.kind == "f" else np.dtype(np.float64)
+                kind = adapter.inner if adapter.inner.kind == "f" else np.dtype(np.float64)
                 further = np.nextafter(nearest.astype(kind), np.asarray(sign * np.inf, kind)).astype(np.float64)
             nearest = np.where(outside, further, nearest)
         moved = plain.copy()
@@ -251,10 +251,10 @@ class Gap:
         return cls(**own)
 
 
-def _as_written(plain: Array, face: Any) -> Array:
+def _as_written(plain: Array, adapter: Any) -> Array:
     """Numbers as they will be read again: float32 loses digits."""
-    if face.inner.kind == "f" and face.inner.itemsize < 8:
-        return np.asarray(plain.astype(face.inner).astype(np.float64))
+    if adapter.inner.kind == "f" and adapter.inner.itemsize < 8:
+        return np.asarray(plain.astype(adapter.inner).astype(np.float64))
     return plain
 
 

@@ -79,8 +79,8 @@ class Order(Rule):
         low, high = (numeric(view, name, str(self)) for name in self.columns)
         if low.family != high.family:
             raise InvalidDataError(
-                f"columns {self.low!r} ({low.face.dtype}) and {self.high!r} ({high.face.dtype}) cannot be compared, "
-                f"as the rule {self} wants; convert one of them, or drop the rule"
+                f"columns {self.low!r} ({low.adapter.dtype}) and {self.high!r} ({high.adapter.dtype}) cannot be "
+                f"compared, as the rule {self} wants; convert one of them, or drop the rule"
             )
 
     def _holds(self, view: TableView) -> Bits:
@@ -176,7 +176,7 @@ def _constant(value: Any, column: ColumnView) -> float | None:
         if column.family == "time m":
             return float(pd.Timedelta(value) / pd.Timedelta(days=1))
         moment = pd.Timestamp(value)
-        zone = getattr(column.face.dtype, "tz", None)
+        zone = getattr(column.adapter.dtype, "tz", None)
         if moment.tzinfo is None and zone is not None:
             moment = moment.tz_localize(zone)
         if moment.tzinfo is not None:
@@ -184,7 +184,7 @@ def _constant(value: Any, column: ColumnView) -> float | None:
         return float(moment.to_datetime64().astype("M8[us]").astype(np.int64) / 864e8)
     except (TypeError, ValueError) as error:
         raise InvalidDataError(
-            f"{value!r} cannot be compared with column {column.name!r} of dtype {column.face.dtype}; "
+            f"{value!r} cannot be compared with column {column.name!r} of dtype {column.adapter.dtype}; "
             "give a bound of its kind"
         ) from error
 
@@ -251,14 +251,14 @@ class OneHot(Rule):
             kept = np.ones(view.n_rows, dtype=bool)
             before = None
             for name in self.members:
-                own = view.column(name).plain.values != 0
+                own = view.column(name).cells.values != 0
                 if before is not None:
                     kept &= before | ~own
                 before = own
             return np.asarray(kept | missing)
         ones = np.zeros(view.n_rows, dtype=np.int64)
         for name in self.members:
-            ones += view.column(name).plain.values != 0
+            ones += view.column(name).cells.values != 0
         return np.asarray((ones <= 1 if self.at_most else ones == 1) | missing)
 
     def __str__(self) -> str:

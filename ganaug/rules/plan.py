@@ -236,7 +236,7 @@ class TrainConfig:
         factors = {} if within is not None else _factors([column, *others])
         whole = bool(factors)
         scale = column.per_day * factors[name] if whole else 1.0
-        own = column.plain.values * factors[name] if whole else column.number
+        own = column.cells.values * factors[name] if whole else column.number
         low, high = _ends(column, own[~column.missing], factors.get(name, 0), self.keep_range)
         least, most = bounds["limits"]
         if whole:
@@ -292,13 +292,13 @@ def _ends(column: ColumnView, values: Any, factor: int, keep_range: bool) -> tup
 
 def _factors(columns: list[ColumnView]) -> dict[Hashable, int]:
     """How many common units make one of each column's, if all are counted; else nothing."""
-    if not all(c.is_whole and c.plain.values.dtype == np.int64 for c in columns):
+    if not all(c.is_whole and c.cells.values.dtype == np.int64 for c in columns):
         return {}
     if len({c.is_time for c in columns}) > 1:
         return {}
     fine = max(c.per_day for c in columns)
     factors = {c.name: round(fine / c.per_day) for c in columns}
-    top = max(float(np.abs(c.plain.values).max(initial=0)) * factors[c.name] for c in columns)
+    top = max(float(np.abs(c.cells.values).max(initial=0)) * factors[c.name] for c in columns)
     return factors if top < 2.0**61 else {}
 
 

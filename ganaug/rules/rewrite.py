@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.adapters import FACES
+from ganaug.encoding.adapters import ADAPTERS
 from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.encoding.serialization import from_json, pack_arrays, to_json, unpack_arrays
@@ -25,7 +25,7 @@ from ganaug.utils.seeding import numpy_generator
 __all__ = ["Rewriter"]
 
 _VERSION = 1
-_FACE_NAMES = {face: name for name, face in FACES.items()}
+_ADAPTER_NAMES = {adapter: name for name, adapter in ADAPTERS.items()}
 # Those that leave columns out come before those that bound what is left.
 _TURN = {
     kind: turn for turn, kind in enumerate((OneHot, Copy, Sum, Product, Monotone, Determined, Within, Order, Bound))
@@ -111,14 +111,14 @@ class Rewriter:
         taken = {i for i in order if plan.add(learnt[i])}
         self._kind, self._container, self._names = kind, CONTAINERS[kind].fit(X), list(view.names)
         steps = plan.ordered()
-        self._set(steps, {name: view.column(name).face for name in _touched(steps)})
+        self._set(steps, {name: view.column(name).adapter for name in _touched(steps)})
         marked = [rule._with(kept=REWRITTEN if i in taken else GUARDED) for i, rule in enumerate(learnt)]
         grids, skipped = getattr(rules, "grids", ()), getattr(rules, "skipped", ())
         self.rules_ = Rules(self._tried(view, marked), grids, skipped)
         return self
 
-    def _set(self, steps: list[Any], faces: dict[Hashable, Any]) -> None:
-        self._steps, self._faces = steps, faces
+    def _set(self, steps: list[Any], adapters: dict[Hashable, Any]) -> None:
+        self._steps, self._adapters = steps, adapters
         self._computed = {name for step in steps for name in step.targets} | _masked(steps)
         self.changes = bool(steps)
         self.state_columns = tuple(step.members[0] for step in steps if isinstance(step, States))
@@ -199,7 +199,7 @@ class Rewriter:
             In the container given to `fit`, with its columns, their order and their dtypes.
         """
         view = view_of(frame)
-        work = Restored(view, self._faces)
+        work = Restored(view, self._adapters)
         for step in self._steps:
             step.restore(work)
         columns = [work.write(name) if name in self._computed else view.raw(name) for name in self._names]
@@ -210,16 +210,16 @@ class Rewriter:
     def get_state(self) -> State:
         """Config (JSON) and arrays, none of object dtype; functions among the rules are left out."""
         own, container = self._container.get_state()
-        names = list(self._faces)
-        states = [self._faces[name].get_state() for name in names]
+        names = list(self._adapters)
+        states = [self._adapters[name].get_state() for name in names]
         config = {
             "version": _VERSION,
             "keep_range": self.keep_range,
             "container": [self._kind, own],
             "names": [to_json(name) for name in self._names],
             "faces": [
-                [to_json(name), _FACE_NAMES[type(self._faces[name])], face]
-                for name, (face, _) in zip(names, states, strict=True)
+                [to_json(name), _ADAPTER_NAMES[type(self._adapters[name])], adapter]
+                for name, (adapter, _) in zip(names, states, strict=True)
             ],
             "steps": [[step.kind, step.to_json()] for step in self._steps],
             "rules": self.rules_.to_json(),
@@ -243,12 +243,12 @@ class Rewriter:
             rewriter._kind, state = config["container"]
             rewriter._container = CONTAINERS[rewriter._kind].from_state(state, own)
             rewriter._names = [from_json(name) for name in config["names"]]
-            faces = {
-                from_json(name): FACES[kind].from_state(face, part)
-                for (name, kind, face), part in zip(config["faces"], parts, strict=True)
+            adapters = {
+                from_json(name): ADAPTERS[kind].from_state(adapter, part)
+                for (name, kind, adapter), part in zip(config["faces"], parts, strict=True)
             }
             steps = [STEPS[kind].from_json(step) for kind, step in config["steps"]]
-            rewriter._set(steps, faces)
+            rewriter._set(steps, adapters)
             rewriter.rules_ = Rules.from_json(config["rules"])
         except ModelFileError:
             raise

@@ -12,7 +12,7 @@ import pandas as pd
 from ganaug.rules.base_rule import GUARDED, Rule
 from ganaug.rules.kinds import Custom, Grid, as_rule, rule_from_json
 from ganaug.rules.table_view import Bits, view_of
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = ["Rules"]
 
@@ -104,7 +104,7 @@ class Rules(Sequence[Rule]):
             }
         )
 
-    @own_surroundings
+    @isolated
     def holds(self, X: Any, kept: str | None = None) -> Bits:
         """Which rows keep all rules.
 
@@ -125,7 +125,7 @@ class Rules(Sequence[Rule]):
                 found &= rule.holds(view)
         return found
 
-    @own_surroundings
+    @isolated
     def allows(self, X: Any) -> Bits:
         """Which new rows no guarded rule refuses. (n,)."""
         view = view_of(X)
@@ -135,7 +135,7 @@ class Rules(Sequence[Rule]):
                 found &= rule.allows(view)
         return found
 
-    @own_surroundings
+    @isolated
     def check(self, X: Any) -> pd.DataFrame:
         """How often each rule is broken.
 

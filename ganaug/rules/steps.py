@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, Plain, is_missing
+from ganaug.encoding.column_values import Array, ColumnValues, is_missing
 from ganaug.encoding.dtype_state import clip_to
-from ganaug.encoding.dtypes import IntegerFace, MaskedFace, TimeFace
+from ganaug.encoding.dtypes import IntegerAdapter, MaskedAdapter, TimeAdapter
 from ganaug.encoding.quantiles import beside, is_shared, near_middle
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
@@ -19,7 +19,7 @@ from ganaug.rules.equations import Equation
 from ganaug.rules.kinds import Determined, MissingWith, OneHot, rule_from_json
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView
 
-__all__ = ["Columns", "Flag", "Formula", "Lookup", "Mask", "Restored", "States", "as_plain"]
+__all__ = ["Columns", "Flag", "Formula", "Lookup", "Mask", "Restored", "States", "as_stored"]
 
 Label = Hashable
 Columns = dict[Label, Any]
@@ -32,64 +32,64 @@ class Restored:
     ----------
     view : TableView
         Of the rewritten table.
-    faces : dict of name to dtype adapter
+    adapters : dict of name to dtype adapter
         Of the original columns.
     """
 
-    def __init__(self, view: TableView, faces: dict[Hashable, Any]) -> None:
-        self.view, self.faces, self.n_rows = view, faces, view.n_rows
+    def __init__(self, view: TableView, adapters: dict[Hashable, Any]) -> None:
+        self.view, self.adapters, self.n_rows = view, adapters, view.n_rows
         self._columns: dict[Hashable, ColumnView] = {}
         self.missing: dict[Hashable, Bits] = {}
 
-    def stored(self, label: Label, face: Any = None) -> ColumnView:
+    def stored(self, label: Label, adapter: Any = None) -> ColumnView:
         """A column of the rewritten table."""
-        return ColumnView(label, self.view.raw(label), face)
+        return ColumnView(label, self.view.raw(label), adapter)
 
     def put(self, name: Hashable, values: Array, missing: Bits | None) -> None:
         """A column that was computed, as it will be written; where it has to be missing it is."""
-        face = self.faces[name]
-        if face.family == "real":  # no longer than its dtype is
-            values = clip_to(values, face.inner).astype(face.inner).astype(values.dtype)
+        adapter = self.adapters[name]
+        if adapter.family == "real":  # no longer than its dtype is
+            values = clip_to(values, adapter.inner).astype(adapter.inner).astype(values.dtype)
         forced = self.missing.get(name)
         if forced is not None:
             missing = forced if missing is None else missing | forced
-        if missing is not None and missing.any() and can_miss(face):
-            blank = -1 if face.family == "choice" else 0
+        if missing is not None and missing.any() and can_miss(adapter):
+            blank = -1 if adapter.family == "choice" else 0
             values = np.where(missing, np.asarray(blank, dtype=values.dtype), values)
         else:
             missing = None
-        self._columns[name] = ColumnView.of_plain(name, Plain(values, missing), face)
+        self._columns[name] = ColumnView.of_cells(name, ColumnValues(values, missing), adapter)
 
     def column(self, name: Hashable) -> ColumnView:
         """A column of the original table: computed already, or the rewritten table's own."""
         if name not in self._columns:
-            own = self.stored(name, self.faces[name])
+            own = self.stored(name, self.adapters[name])
             if name in self.missing:
-                self.put(name, own.plain.values, own.plain.missing)
+                self.put(name, own.cells.values, own.cells.missing)
             else:
                 self._columns[name] = own
         return self._columns[name]
 
     def write(self, name: Hashable) -> Any:
         """The array of a column, in its own dtype."""
-        return self.faces[name].write(self.column(name).plain)
+        return self.adapters[name].write(self.column(name).cells)
 
 
-def can_miss(face: Any) -> bool:
+def can_miss(adapter: Any) -> bool:
     """Whether a column of this dtype can hold missing values."""
-    return not isinstance(face, IntegerFace) and not (face.family == "choice" and _fixed_text(face))
+    return not isinstance(adapter, IntegerAdapter) and not (adapter.family == "choice" and _fixed_text(adapter))
 
 
-def _fixed_text(face: Any) -> bool:
-    return isinstance(face.dtype, np.dtype) and face.dtype.kind == "U"
+def _fixed_text(adapter: Any) -> bool:
+    return isinstance(adapter.dtype, np.dtype) and adapter.dtype.kind == "U"
 
 
-def as_plain(values: Floats, face: Any, precision: Precision) -> Array:
+def as_stored(values: Floats, adapter: Any, precision: Precision) -> Array:
     """Numbers (times in days), rounded, as the adapter of their dtype takes them. (n,)."""
-    if isinstance(face, TimeFace):
+    if isinstance(adapter, TimeAdapter):
         return precision.whole(values)
     rounded = precision.round(values)
-    if face.inner.kind in "iub":
+    if adapter.inner.kind in "iub":
         return np.asarray(np.rint(rounded).astype(np.int64))
     return rounded
 
@@ -124,7 +124,7 @@ class States:
     @staticmethod
     def _packed(members: tuple[Hashable, ...], view: Any) -> tuple[Array, Ints]:
         columns = [view.column(name) for name in members]
-        values = [np.where(c.missing, -1, c.plain.values != 0) if c.n_missing else c.plain.values != 0 for c in columns]
+        values = [np.where(c.missing, -1, c.cells.values != 0) if c.n_missing else c.cells.values != 0 for c in columns]
         matrix = np.stack([np.asarray(v, dtype=np.int8) for v in values], axis=1)
         return _as_keys(matrix), matrix.astype(np.int64)
 
@@ -145,7 +145,7 @@ class States:
         for k, name in enumerate(self.members):
             values = self.patterns[:, k][codes]
             absent = values < 0
-            dtype = np.float64 if work.faces[name].inner.kind == "f" else np.int64
+            dtype = np.float64 if work.adapters[name].inner.kind == "f" else np.int64
             work.put(name, np.where(absent, 0, values).astype(dtype), absent if absent.any() else None)
 
     def to_json(self) -> dict[str, Any]:
@@ -259,26 +259,26 @@ class Formula:
         expected = self.rule.compute([view.column(name).number for name in self.rule.inputs])
         computed = np.isfinite(expected)
         keep = ~computed | column.missing | self._own(view, column, computed)
-        values = as_plain(np.where(computed, expected, 0.0), column.face, self.precision)
-        values = np.where(keep, column.plain.values, values).astype(column.plain.values.dtype)
-        written = column.face.read(column.face.write(Plain(values, column.plain.missing)))
-        return {column.name: ColumnView.of_plain(column.name, written, column.face)}
+        values = as_stored(np.where(computed, expected, 0.0), column.adapter, self.precision)
+        values = np.where(keep, column.cells.values, values).astype(column.cells.values.dtype)
+        written = column.adapter.read(column.adapter.write(ColumnValues(values, column.cells.missing)))
+        return {column.name: ColumnView.of_cells(column.name, written, column.adapter)}
 
     def restore(self, work: Restored) -> None:
         """The column, rounded as its numbers are."""
-        target, face = self.rule.target, work.faces[self.rule.target]
+        target, adapter = self.rule.target, work.adapters[self.rule.target]
         expected = self.rule.compute([work.column(name).number for name in self.rule.inputs])
         computed = np.isfinite(expected)
         lost = ~computed
-        values = as_plain(np.where(computed, expected, self.fill) if lost.any() else expected, face, self.precision)
+        values = as_stored(np.where(computed, expected, self.fill) if lost.any() else expected, adapter, self.precision)
         if self.exceptions or self.extra:
             stored = work.stored(target)
             chosen = ~stored.missing & ((computed & self.exceptions) | (lost & self.extra))
             if self.exceptions and self.extra:
                 chosen &= lost | (work.stored(self.other).codes(["no", "yes"]) == 1)
             if chosen.any():
-                plain = as_plain(np.where(chosen, stored.number, 0.0), face, self.precision)
-                exact = stored.plain.values if stored.plain.values.dtype == plain.dtype else plain
+                plain = as_stored(np.where(chosen, stored.number, 0.0), adapter, self.precision)
+                exact = stored.cells.values if stored.cells.values.dtype == plain.dtype else plain
                 values = np.where(chosen, exact, values)
             lost = lost & ~chosen
         missing = lost if self.blank else None
@@ -306,8 +306,8 @@ def _yes_or_no(rows: Bits) -> pd.Categorical:
 
 def _sparse_column(column: ColumnView, rows: Bits) -> Any:
     """A column's values at some rows, and missing elsewhere, in a dtype that can be so."""
-    if isinstance(column.face, (TimeFace, MaskedFace)):
-        return column.face.write(Plain(np.where(rows, column.plain.values, 0), is_missing(~rows)))
+    if isinstance(column.adapter, (TimeAdapter, MaskedAdapter)):
+        return column.adapter.write(ColumnValues(np.where(rows, column.cells.values, 0), is_missing(~rows)))
     return np.where(rows, column.number, np.nan)
 
 
@@ -346,16 +346,16 @@ class Lookup:
         column, by = view.column(rule.column), view.column(rule.by)
         levels = by.levels
         codes = by.codes(levels)
-        values = np.zeros(len(levels) + 1, dtype=column.plain.values.dtype)
+        values = np.zeros(len(levels) + 1, dtype=column.cells.values.dtype)
         missing = np.ones(len(levels) + 1, dtype=bool)
-        values[codes], missing[codes] = column.plain.values, column.missing
-        if not levels or (values[codes] != column.plain.values).any() or (missing[codes] != column.missing).any():
+        values[codes], missing[codes] = column.cells.values, column.missing
+        if not levels or (values[codes] != column.cells.values).any() or (missing[codes] != column.missing).any():
             return None
         if not by.n_missing:  # whatever most rows have
             common = np.bincount(codes).argmax()
             values[-1], missing[-1] = values[common], missing[common]
         if not column.is_coarse:  # a number that few rows have is kept roughly
-            distinct, counts = np.unique(column.plain.present(), return_counts=True)
+            distinct, counts = np.unique(column.cells.present(), return_counts=True)
             at = np.searchsorted(distinct, values).clip(0, len(distinct) - 1)
             single = ~missing & ~is_shared(counts)[at]
             grid = column.precision.grid
@@ -444,13 +444,13 @@ class Flag:
 
     def restore(self, work: Restored) -> None:
         """The column."""
-        face = work.faces[self.rule.by]
+        adapter = work.adapters[self.rule.by]
         pair = [self.other, self.rule.values[0]]
-        if face.family == "choice":
-            place = pd.Index(face.levels, dtype=object)
+        if adapter.family == "choice":
+            place = pd.Index(adapter.levels, dtype=object)
             table = np.array([place.get_loc(value) for value in pair], dtype=np.int64)
         else:
-            table = np.asarray(pair, dtype=np.float64 if face.inner.kind == "f" else np.int64)
+            table = np.asarray(pair, dtype=np.float64 if adapter.inner.kind == "f" else np.int64)
         work.put(self.rule.by, table[work.column(self.rule.column).missing.astype(np.int64)], None)
 
     def to_json(self) -> dict[str, Any]:

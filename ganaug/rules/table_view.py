@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.encoding.adapters import face_of
-from ganaug.encoding.column_values import Array, Plain, Table
+from ganaug.encoding.adapters import adapter_of
+from ganaug.encoding.column_values import Array, ColumnValues, Table
 from ganaug.encoding.containers import CONTAINERS, container_of
-from ganaug.encoding.quantiles import Grid, float_grid, integer_step, is_coarse
+from ganaug.encoding.quantiles import DecimalGrid, float_grid, integer_step, is_coarse
 from ganaug.exceptions import GanaugError, InvalidDataError
 
 __all__ = [
@@ -60,7 +60,7 @@ class Precision:
         Units of the grid in one of the numbers: 86,400 for times in seconds, which are counted in days.
     """
 
-    grid: Grid | None = None
+    grid: DecimalGrid | None = None
     digits: int | None = None
     epsilon: float = _EPSILON[8]
     scale: float = 1.0
@@ -97,7 +97,7 @@ class Precision:
 
     def whole(self, values: Floats) -> Ints:
         """The same as counts of the dtype's unit, exactly."""
-        grid = self.grid or Grid(0, 0, 1)
+        grid = self.grid or DecimalGrid(0, 0, 1)
         steps = np.rint((values * self.scale - grid.base) / grid.step)
         return np.asarray(steps.astype(np.int64) * grid.step + grid.base)
 
@@ -109,7 +109,7 @@ class Precision:
     def from_json(cls, stored: list[Any]) -> Precision:
         """What `to_json` wrote."""
         grid, digits, epsilon, scale = stored
-        return cls(None if grid is None else Grid(**grid), digits, epsilon, scale)
+        return cls(None if grid is None else DecimalGrid(**grid), digits, epsilon, scale)
 
 
 def day_factor(dtype: Any) -> float | None:
@@ -130,38 +130,38 @@ class ColumnView:
     name : hashable
         As the container names it; the number of a column of an array.
     raw : ndarray or ExtensionArray of shape (n,)
-    face
+    adapter
         Its dtype adapter, where it is known already.
     """
 
-    def __init__(self, name: Hashable, raw: Any, face: Any = None) -> None:
+    def __init__(self, name: Hashable, raw: Any, adapter: Any = None) -> None:
         self.name = name
         try:
-            self.face = face_of(raw) if face is None else face
-            self.plain: Plain = self.face.read(raw)
-            if self.plain.values.dtype.kind == "f" and np.isinf(self.plain.values).any():
+            self.adapter = adapter_of(raw) if adapter is None else adapter
+            self.cells: ColumnValues = self.adapter.read(raw)
+            if self.cells.values.dtype.kind == "f" and np.isinf(self.cells.values).any():
                 raise InvalidDataError("contains infinity; replace it with a finite number or NaN")
         except GanaugError as error:
             raise type(error)(f"column {name!r} {error}") from error
 
     @classmethod
-    def of_plain(cls, name: Hashable, plain: Plain, face: Any) -> ColumnView:
+    def of_cells(cls, name: Hashable, cells: ColumnValues, adapter: Any) -> ColumnView:
         """A column that was read before."""
         view = cls.__new__(cls)
-        view.name, view.plain, view.face = name, plain, face
+        view.name, view.cells, view.adapter = name, cells, adapter
         return view
 
     def __len__(self) -> int:
-        return len(self.plain)
+        return len(self.cells)
 
     def take(self, rows: Array) -> ColumnView:
         """The same column at some rows."""
-        return ColumnView.of_plain(self.name, self.plain.take(rows), self.face)
+        return ColumnView.of_cells(self.name, self.cells.take(rows), self.adapter)
 
     @property
     def family(self) -> str:
         """One of "real", "time M", "time m", "zoned" or "choice"."""
-        return str(self.face.family)
+        return str(self.adapter.family)
 
     @property
     def is_number(self) -> bool:
@@ -186,9 +186,9 @@ class ColumnView:
     @cached_property
     def missing(self) -> Bits:
         """Where it is missing. (n,)."""
-        if self.plain.missing is None:
+        if self.cells.missing is None:
             return np.zeros(len(self), dtype=bool)
-        return np.asarray(self.plain.missing, dtype=bool)
+        return np.asarray(self.cells.missing, dtype=bool)
 
     @cached_property
     def n_missing(self) -> int:
@@ -198,40 +198,40 @@ class ColumnView:
     @cached_property
     def per_day(self) -> float:
         """Units in a day of a date or duration; 1 for numbers."""
-        return day_factor(self.face.dtype) or 1.0
+        return day_factor(self.adapter.dtype) or 1.0
 
     @cached_property
     def number(self) -> Floats:
         """Numbers, and times in days, as floats; NaN where missing. (n,)."""
-        values = self.plain.values.astype(np.float64)
+        values = self.cells.values.astype(np.float64)
         if self.is_time:
             values = values / self.per_day
-        if self.plain.missing is not None:
-            values[self.plain.missing] = np.nan
+        if self.cells.missing is not None:
+            values[self.cells.missing] = np.nan
         return np.asarray(values)
 
     @cached_property
     def is_whole(self) -> bool:
         """Whether the dtype holds integers, bool or times: what is counted exactly."""
-        return self.plain.values.dtype.kind in "iu" and not self.is_choice
+        return self.cells.values.dtype.kind in "iu" and not self.is_choice
 
     @cached_property
     def exact(self) -> bool:
         """Whether floats hold its numbers exactly."""
-        if self.plain.values.dtype.kind == "f" or not len(self):
+        if self.cells.values.dtype.kind == "f" or not len(self):
             return True
-        values = self.plain.values
+        values = self.cells.values
         return max(abs(int(values.min())), abs(int(values.max()))) < _EXACT
 
     @cached_property
     def distinct(self) -> Array:
         """Values (or codes) that occur, each once, in order."""
-        return np.unique(self.plain.present())
+        return np.unique(self.cells.present())
 
     @cached_property
     def is_flag(self) -> bool:
         """Whether it holds 0 and 1, both, and nothing else."""
-        values = self.plain.present()
+        values = self.cells.present()
         if not self.is_number or not len(values) or values.min() != 0 or values.max() != 1:
             return False
         return bool(((values == 0) | (values == 1)).all())
@@ -240,9 +240,9 @@ class ColumnView:
     def levels(self) -> list[Any]:
         """The values that its codes or numbers stand for, as Python objects; those that occur, in order."""
         if self.is_choice:
-            known = pd.Index(self.face.levels, dtype=object)
+            known = pd.Index(self.adapter.levels, dtype=object)
             return [known[code] for code in self.distinct.tolist()]
-        return [bool(v) for v in self.distinct] if self.face.inner.kind == "b" else list(self.distinct.tolist())
+        return [bool(v) for v in self.distinct] if self.adapter.inner.kind == "b" else list(self.distinct.tolist())
 
     def codes(self, levels: list[Any]) -> Ints:
         """Places of the values in a list of levels; -1 where missing or not among them. (n,)."""
@@ -250,12 +250,12 @@ class ColumnView:
             return np.full(len(self), -1, dtype=np.int64)
         if self.is_choice:
             place = {_plainly(level): i for i, level in enumerate(levels)}
-            own = pd.Index(self.face.levels, dtype=object)
+            own = pd.Index(self.adapter.levels, dtype=object)
             table = np.array([*(place.get(_plainly(level), -1) for level in own), -1], dtype=np.int64)
-            return np.asarray(table[self.plain.values])
+            return np.asarray(table[self.cells.values])
         known = np.asarray(levels, dtype=np.float64)
         order = np.argsort(known, kind="stable")
-        values = self.plain.values.astype(np.float64)
+        values = self.cells.values.astype(np.float64)
         at = np.searchsorted(known[order], values).clip(0, len(known) - 1)
         found = np.where(known[order][at] == values, order[at], -1)
         return np.asarray(np.where(self.missing, -1, found), dtype=np.int64)
@@ -263,7 +263,7 @@ class ColumnView:
     @cached_property
     def is_coarse(self) -> bool:
         """Whether it holds text, or numbers that can only be a few hundred: its extremes tell of no single row."""
-        values = self.plain.present()
+        values = self.cells.present()
         if self.is_choice or not len(values):
             return True
         grid, ends = self.precision.grid, np.array([values.min(), values.max()])
@@ -272,12 +272,12 @@ class ColumnView:
     @cached_property
     def precision(self) -> Precision:
         """How finely its numbers are written."""
-        values = self.plain.present()
+        values = self.cells.present()
         if self.is_choice or not len(values):
             return Precision()
         if self.is_whole:
             return Precision(_whole_grid(values), scale=self.per_day)
-        dtype = self.face.inner
+        dtype = self.adapter.inner
         epsilon = _EPSILON.get(dtype.itemsize, _EPSILON[8])
         probe = np.unique(values[:_PROBE])
         grid = float_grid(probe, dtype)
@@ -299,11 +299,11 @@ class ColumnView:
         finest = _MOST_DIGITS if exact.grid is None else exact.grid.decimals
         if self.is_whole or self.is_choice or finest == 0 or exact.digits is not None:
             return exact
-        values = self.plain.present()[:_PROBE]
+        values = self.cells.present()[:_PROBE]
         distinct = np.unique(values)
         for decimals in range(min(finest, 4)):
-            guess = Precision(Grid(decimals, 0, 1), None, exact.epsilon)
-            dtype = self.face.inner
+            guess = Precision(DecimalGrid(decimals, 0, 1), None, exact.epsilon)
+            dtype = self.adapter.inner
             if (guess.round(distinct).astype(dtype) == distinct.astype(dtype)).mean() < _USUAL_DISTINCT:
                 continue
             if (guess.round(values).astype(dtype) == values.astype(dtype)).mean() >= _USUAL_ROWS:
@@ -311,15 +311,15 @@ class ColumnView:
         return exact
 
 
-def _whole_grid(values: Array) -> Grid:
+def _whole_grid(values: Array) -> DecimalGrid:
     """The steps in which integers come, found in the first ones and confirmed by all."""
     low = int(values.min())
     if values.dtype.kind == "u" or max(abs(low), abs(int(values.max()))) > 2**62:
-        return Grid(0, 0, 1)
+        return DecimalGrid(0, 0, 1)
     step = integer_step(np.unique(values[:_PROBE] - low).astype(np.uint64))
     if step > 1 and len(values) > _PROBE and ((values - low) % step).any():
         step = 1
-    return Grid(0, low % step, step)
+    return DecimalGrid(0, low % step, step)
 
 
 def _same(a: Floats, b: Floats, dtype: np.dtype[Any]) -> bool:
@@ -349,12 +349,14 @@ class TableView:
     kind : str
         Of its container.
     table : Table
-    faces : dict of name to dtype adapter
+    adapters : dict of name to dtype adapter
         Those that are known already.
     """
 
-    def __init__(self, kind: str, table: Table, faces: dict[Hashable, Any] | None = None, source: Any = None) -> None:
-        self.kind, self.table, self.faces, self._source = kind, table, faces or {}, source
+    def __init__(
+        self, kind: str, table: Table, adapters: dict[Hashable, Any] | None = None, source: Any = None
+    ) -> None:
+        self.kind, self.table, self.adapters, self._source = kind, table, adapters or {}, source
         self.names: list[Hashable] = list(range(table.n_columns) if table.names is None else table.names)
         self.n_rows = table.n_rows
         self._place = {name: j for j, name in enumerate(self.names)}
@@ -386,7 +388,7 @@ class TableView:
             near = difflib.get_close_matches(str(name), [str(n) for n in self.names], n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; its columns are {_listed(self.names)}"
             raise InvalidDataError(f"the table has no column {name!r}, which a rule names{hint}")
-        column = self._columns[name] = ColumnView(name, self.raw(name), self.faces.get(name))
+        column = self._columns[name] = ColumnView(name, self.raw(name), self.adapters.get(name))
         return column
 
     def take(self, rows: Array) -> TableView:
@@ -408,7 +410,7 @@ class _SomeRows(TableView):
     """Some rows of another view, whose columns are read once for both."""
 
     def __init__(self, whole: TableView, rows: Array) -> None:
-        super().__init__(whole.kind, whole.table, whole.faces)
+        super().__init__(whole.kind, whole.table, whole.adapters)
         self.n_rows, self._whole, self._rows = len(rows), whole, rows
 
     def column(self, name: Hashable) -> ColumnView:

@@ -18,7 +18,7 @@ from ganaug.selection.blends import Blend, Pool, candidates, pooled
 from ganaug.selection.calibration import Finish
 from ganaug.selection.choosing import choose
 from ganaug.selection.scoring import Weighting, checked_weights, fitted, of_kept_rows, record, seeded
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, root_seed
 
 __all__ = ["AugmentedClassifier"]
@@ -170,7 +170,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             tags.classifier_tags.poor_score = own.classifier_tags.poor_score
         return tags
 
-    @own_surroundings
+    @isolated
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> AugmentedClassifier:
         """Judge the blends, choose one, and train on all rows with it.
 
@@ -240,7 +240,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         self.threshold_ = None if choice.finish is None else choice.finish.threshold
         return self
 
-    @own_surroundings
+    @isolated
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Labels of rows, by the tuned threshold or calibrated probabilities if there are any."""
         X = self._rows(X)
@@ -249,7 +249,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         return self._finish(record(self.estimator_, X)).labels
 
     @_can("predict_proba")
-    @own_surroundings
+    @isolated
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:
         """Probabilities of the classes, in the order of ``classes_``; calibrated if it was asked for."""
         X = self._rows(X)
@@ -259,7 +259,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         return np.asarray(found)
 
     @_can("decision_function")
-    @own_surroundings
+    @isolated
     def decision_function(self, X: Any) -> npt.NDArray[Any]:
         """Decisions of the fitted estimator: neither calibrated nor moved by the threshold."""
         return np.asarray(self.estimator_.decision_function(self._rows(X)))

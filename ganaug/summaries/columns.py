@@ -13,7 +13,7 @@ import pandas as pd
 from ganaug.metrics.nearest import Floats
 from ganaug.metrics.table_features import ColumnKind
 from ganaug.summaries.sides import Places, Side, Sides
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = ["BINS", "MOST_LEVELS", "column_summaries", "frequent_levels", "number_text", "span", "whole"]
 
@@ -38,7 +38,7 @@ class _Binned:
         return len(self.levels) if self.levels is not None else len(self.edges or [0]) - 1
 
 
-@own_surroundings
+@isolated
 def column_summaries(
     sides: Sides, places: Sequence[int] | None = None, *, by_class: bool = True
 ) -> list[dict[str, Any]]:

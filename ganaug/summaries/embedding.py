@@ -9,7 +9,7 @@ import numpy as np
 from ganaug.metrics.nearest import Floats
 from ganaug.summaries.sides import Sides
 from ganaug.summaries.umap_map import umap_coordinates
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["embedding"]
@@ -17,7 +17,7 @@ __all__ = ["embedding"]
 POINTS = 500
 
 
-@own_surroundings
+@isolated
 def embedding(sides: Sides, *, seed: int = 0, points: int = POINTS) -> dict[str, Any]:
     """Real and synthetic samples on one map, made from the real ones alone.
 

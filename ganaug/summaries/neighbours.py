@@ -16,7 +16,7 @@ from ganaug.metrics.privacy import NEAR
 from ganaug.summaries.columns import number_text
 from ganaug.summaries.pixels import as_pixels, png_uri
 from ganaug.summaries.sides import Places, Sides
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["neighbours", "series_lines"]
@@ -26,7 +26,7 @@ MOST_POINTS, MOST_CHANNELS = 120, 3
 MOST_TEXT = 40
 
 
-@own_surroundings
+@isolated
 def neighbours(
     sides: Sides, copies: Sequence[int] = (), *, seed: int = 0, n_samples: int = MOST_SAMPLES
 ) -> dict[str, Any]:

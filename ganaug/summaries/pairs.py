@@ -12,7 +12,7 @@ from ganaug.metrics import column_measures
 from ganaug.metrics.nearest import Floats, uniform
 from ganaug.summaries.columns import MOST_LEVELS, frequent_levels, number_text, span, whole
 from ganaug.summaries.sides import Places, Side, Sides
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["correlation_maps", "pair_summaries"]
@@ -29,11 +29,11 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 Pair = tuple[int, int]
 
 
-@own_surroundings
+@isolated
 def pair_summaries(
     sides: Sides, n_pairs: int = 4, wanted: Sequence[tuple[str, str]] = (), *, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """Joint values of some pairs of columns.
+    """MergedGroup values of some pairs of columns.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def pair_summaries(
     return out
 
 
-@own_surroundings
+@isolated
 def correlation_maps(sides: Sides, most: int = MAPPED_COLUMNS) -> dict[str, Any]:
     """Spearman's correlations of the columns of numbers: "columns", "real" and "synthetic" (matrices).
 

@@ -14,7 +14,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import TableMap, check_alike, feature_map, kind_of, n_rows, take_rows
 from ganaug.metrics.nearest import Floats
 from ganaug.metrics.table_features import ColumnKind
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["MOST_SHOWN", "Places", "Side", "Sides", "label_text", "read_sides"]
@@ -96,7 +96,7 @@ def label_text(label: Any) -> str:
     return str(label.item() if isinstance(label, np.generic) else label)
 
 
-@own_surroundings
+@isolated
 def read_sides(
     X: Any, y: Any, X_syn: Any, y_syn: Any, *, seed: int = 0, most: int = MOST_SHOWN, keep: Kept = ((), ())
 ) -> Sides:

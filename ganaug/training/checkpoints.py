@@ -21,7 +21,7 @@ from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathEr
 from ganaug.training.loop import TrainProgress
 from ganaug.training.snapshots import BestSnapshot
 from ganaug.training.train_state import TrainState
-from ganaug.utils.files import allowance, check_writable, checked_path
+from ganaug.utils.files import allowance, check_path, check_writable
 from ganaug.utils.isolation import warn
 from ganaug.utils.state import State, expect, read_state, write_state
 
@@ -83,7 +83,7 @@ class Checkpoint:
     def __init__(
         self, path: str | os.PathLike[str], every: int | float, settings: Mapping[str, Any], data: str, seed: int
     ) -> None:
-        self.path: Path = checked_path(path)
+        self.path: Path = check_path(path)
         check_writable(self.path)
         self.every, self._warned = every, False
         # as JSON gives them back

@@ -148,7 +148,7 @@ def check_values(generator: Any, value_range: tuple[float, float] | None) -> Non
     values = profile.values if isinstance(profile, DataProfile) else None
     if values is None or values.ends is None or values.high <= values.low:
         return
-    stack = getattr(getattr(generator, "codec_", None), "_stack", None)
+    stack = getattr(getattr(generator, "codec_", None), "_format", None)
     family = getattr(stack, "family", "float")
     low, high = value_range or ((0.0, 1.0) if family == "float" else (0.0, 255.0))
     if family == "boolean":

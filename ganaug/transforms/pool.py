@@ -14,7 +14,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTy
 from ganaug.transforms.bytes_of import ByteImages, check_range, check_values, to_bytes
 from ganaug.transforms.makers import counts_of, makers_of, plain_label
 from ganaug.transforms.storage import read_pool, write_pool
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
@@ -100,7 +100,7 @@ class SamplePool:
         self._brightest: int | None = None
 
     @classmethod
-    @own_surroundings
+    @isolated
     def generate(
         cls,
         generator: Any,
@@ -178,7 +178,7 @@ class SamplePool:
         return cls(np.concatenate(parts), named, names)
 
     @classmethod
-    @own_surroundings
+    @isolated
     def open(cls, path: str | os.PathLike[str]) -> SamplePool:
         """Map the file of a pool; its images are read when they are drawn.
 
@@ -202,7 +202,7 @@ class SamplePool:
         pool.path = found
         return pool
 
-    @own_surroundings
+    @isolated
     def save(self, path: str | os.PathLike[str]) -> SamplePool:
         """Write the pool to one file, whole or not at all.
 

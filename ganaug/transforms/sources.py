@@ -12,7 +12,7 @@ from torch.utils.data import get_worker_info
 from ganaug.exceptions import InvalidTypeError
 from ganaug.transforms.pool import SamplePool
 from ganaug.transforms.storage import is_pool_file
-from ganaug.utils.files import checked_path, path_error
+from ganaug.utils.files import check_path, path_error
 
 __all__ = ["as_pool", "pool_at"]
 
@@ -45,7 +45,7 @@ def as_pool(source: Any, size: int, seed: int | None) -> SamplePool:
 
 def pool_at(path: str | os.PathLike[str], size: int, seed: int | None) -> SamplePool:
     """The pool of a file, opened or drawn once in each process and kept until the file changes."""
-    found = os.path.realpath(checked_path(path))
+    found = os.path.realpath(check_path(path))
     try:
         status = os.stat(found)
     except OSError as error:
@@ -55,7 +55,7 @@ def pool_at(path: str | os.PathLike[str], size: int, seed: int | None) -> Sample
 
 @lru_cache(maxsize=4)
 def _pool_at(path: str, size: int, seed: int | None, changed: int, length: int) -> SamplePool:
-    if is_pool_file(checked_path(path)):
+    if is_pool_file(check_path(path)):
         return SamplePool.open(path)
     return SamplePool.generate(_load(path), size, seed=seed)
 

@@ -14,7 +14,7 @@ from numpy.lib import format as npy
 
 from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathNotFoundError
 from ganaug.transforms.bytes_of import ByteImages
-from ganaug.utils.files import Sealed, array_header, checked_path, path_error, replacing, sealed_length
+from ganaug.utils.files import Sealed, array_header, check_path, path_error, replacing, sealed_length
 from ganaug.utils.types import IntArray
 
 __all__ = ["is_pool_file", "read_pool", "write_pool"]
@@ -42,7 +42,7 @@ def write_pool(
     names: Sequence[str] | None = None,
 ) -> Path:
     """Write ``images[order]``, their labels, and the names of these, in one step; returns the file's absolute path."""
-    target = Path(os.path.realpath(checked_path(path)))
+    target = Path(os.path.realpath(check_path(path)))
     if not target.parent.is_dir():
         raise ModelPathNotFoundError(errno.ENOENT, f"the folder {target.parent} does not exist; create it first")
     kinds = {type(label) for label in labels}
@@ -92,7 +92,7 @@ def read_pool(path: str | os.PathLike[str], *, trusted: bool = False) -> tuple[P
     ModelFileError
         If it is no pool, was cut short or altered.
     """
-    found = Path(os.path.realpath(checked_path(path)))
+    found = Path(os.path.realpath(check_path(path)))
     if not is_pool_file(found):
         raise ModelFileError(f"{found} is no pool of images; SamplePool.generate(generator).save(path) makes one")
     try:

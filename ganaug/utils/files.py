@@ -29,8 +29,8 @@ __all__ = [
     "Sealed",
     "allowance",
     "array_header",
+    "check_path",
     "check_writable",
-    "checked_path",
     "path_error",
     "remove_leftovers",
     "replacing",
@@ -53,7 +53,7 @@ _UNSIGNED = re.compile(r"\.ganaug-([0-9a-f]{16}|[a-z0-9_]{8})(\..*)?", re.DOTALL
 _LONGEST_SUFFIX = 32
 
 
-def checked_path(path: str | os.PathLike[str]) -> Path:
+def check_path(path: str | os.PathLike[str]) -> Path:
     """The path of a file, there or to be.
 
     Raises

@@ -1,6 +1,6 @@
 """A call makes its own surroundings: what its caller has set around it does not change its result.
 
-The doors, that is, what users call, carry `own_surroundings`. It covers all that a
+The doors, that is, what users call, carry `isolated`. It covers all that a
 thread has for itself: modes of torch (the default device, autocast, grad and inference
 mode), numpy's handling of floating-point errors, the context of `decimal`. What
 the whole process shares, such as the default dtype, is neither read nor changed: other
@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-__all__ = ["own_surroundings", "surroundings", "warn"]
+__all__ = ["isolated", "isolation", "warn"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,14 +31,14 @@ _ERRORS: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", 
 _DEVICE_TYPES = ("cpu", "cuda", "mps", "xpu")
 
 
-def own_surroundings(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function so that it runs in `surroundings`; a generator does so in each of its steps.
+def isolated(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function so that it runs in `isolation`; a generator does so in each of its steps.
 
     Examples
     --------
     >>> import torch
-    >>> from ganaug.utils.isolation import own_surroundings
-    >>> @own_surroundings
+    >>> from ganaug.utils.isolation import isolated
+    >>> @isolated
     ... def slope():
     ...     return torch.is_grad_enabled()
     >>> with torch.no_grad():
@@ -51,7 +51,7 @@ def own_surroundings(function: Callable[P, R]) -> Callable[P, R]:
         def steps(*args: P.args, **kwargs: P.kwargs) -> Iterator[Any]:
             generator = cast("Iterator[Any]", function(*args, **kwargs))
             while True:
-                with surroundings():
+                with isolation():
                     try:
                         found = next(generator)
                     except StopIteration:
@@ -63,15 +63,15 @@ def own_surroundings(function: Callable[P, R]) -> Callable[P, R]:
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            with surroundings():
+            with isolation():
                 return function(*args, **kwargs)
 
         wrapped = call
-    wrapped.has_own_surroundings = True
+    wrapped.is_isolated = True
     return cast("Callable[P, R]", wrapped)
 
 
-def surroundings() -> AbstractContextManager[object]:
+def isolation() -> AbstractContextManager[object]:
     """The settings of this thread as they are in a new one, within the block.
 
     Blocks can be nested. Threads started within one start with the same settings.
@@ -79,8 +79,8 @@ def surroundings() -> AbstractContextManager[object]:
     Examples
     --------
     >>> import numpy as np
-    >>> from ganaug.utils.isolation import surroundings
-    >>> with np.errstate(all="raise"), surroundings():
+    >>> from ganaug.utils.isolation import isolation
+    >>> with np.errstate(all="raise"), isolation():
     ...     np.geterr()["divide"]
     'warn'
     """

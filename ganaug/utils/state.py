@@ -25,7 +25,7 @@ from safetensors.numpy import save as to_bytes
 
 from ganaug import __version__
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFileError
-from ganaug.utils.files import checked_path, path_error, write_whole
+from ganaug.utils.files import check_path, path_error, write_whole
 from ganaug.utils.types import STORED_DTYPES as _DTYPES
 
 __all__ = ["FORMAT_VERSION", "State", "expect", "read_state", "write_state"]
@@ -122,7 +122,7 @@ def write_state(
     >>> state.config, state.arrays["weight"].shape
     ({'width': 128}, (2, 3))
     """
-    target = checked_path(path)
+    target = check_path(path)
     plain = {name: _plain_array(name, array) for name, array in arrays.items()}
     document = {
         "format_version": FORMAT_VERSION,
@@ -164,7 +164,7 @@ def read_state(path: str | os.PathLike[str], kind: str | None = None) -> State:
     ModelPathNotFoundError, ModelPathError
         If there is no such file, or it cannot be read.
     """
-    source = checked_path(path)
+    source = check_path(path)
     _refuse_foreign(source)
     try:
         with safe_open(source, framework="numpy") as file:

@@ -25,7 +25,7 @@ from ganaug.runtime.threads import one_thread
 from ganaug.selection.blends import Blend
 from ganaug.selection.choosing import best_blend, evidence
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.types import IntArray
 
@@ -84,7 +84,7 @@ class BlendChoice:
     verdict: str
 
 
-@own_surroundings
+@isolated
 def choose_blend(
     X: Any,
     y: Any = None,

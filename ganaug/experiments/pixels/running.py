@@ -26,13 +26,13 @@ from ganaug.experiments.pixels.samples import Split
 from ganaug.experiments.pixels.training import SAMPLERS, Schedule, augmentation
 from ganaug.runtime.parallel import side_by_side
 from ganaug.utils import validation
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import root_seed
 
 __all__ = ["compare_images", "compare_series"]
 
 
-@own_surroundings
+@isolated
 def compare_images(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,
@@ -127,7 +127,7 @@ def compare_images(
     return _carried_out(plan, cache, finished_only, n_jobs, verbose)
 
 
-@own_surroundings
+@isolated
 def compare_series(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganaug.encoding.pixels import ImageCodec
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 from ganaug.utils.types import IntArray
 
@@ -44,7 +44,7 @@ class Split(NamedTuple):
         return np.bincount(self.y_train, minlength=len(self.labels)).astype(np.int64)
 
 
-@own_surroundings
+@isolated
 def long_tailed(
     X: Any, y: npt.ArrayLike, counts: Sequence[int] | Mapping[Any, int], seed: int = 0
 ) -> tuple[Any, npt.NDArray[Any]]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.utils.isolation import own_surroundings
+from ganaug.utils.isolation import isolated
 
 __all__ = ["SCORES", "class_scores", "half_width", "rare_classes", "recalls"]
 
@@ -60,7 +60,7 @@ SCORES: dict[str, Callable[[Floats], float]] = {
 }
 
 
-@own_surroundings
+@isolated
 def class_scores(truth: npt.ArrayLike, predicted: npt.ArrayLike, n_classes: int) -> dict[str, float]:
     """Scores of predictions, as they would be on a test set with equally many items of each class.
 
