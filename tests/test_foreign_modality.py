@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import inspect
 import pickle
 import re
@@ -17,12 +18,21 @@ from sklearn.base import clone
 from torch.utils.data import TensorDataset
 
 import ganaug
-from ganaug.augmentation import unchanged
+from ganaug.augmentation import POLICIES, unchanged
 from ganaug.estimators import GAN, Codec, Modality, register
 from ganaug.estimators.modality import row_filter, row_score, training_config
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
-from ganaug.networks import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair
+from ganaug.metrics import METRICS
+from ganaug.networks import (
+    CONDITIONINGS,
+    IMAGE_ARCHITECTURES,
+    TABULAR_ARCHITECTURES,
+    DiscriminatorNetwork,
+    GeneratorNetwork,
+    NetworkPair,
+)
 from ganaug.networks.base import embedding, linear
+from ganaug.objectives import OBJECTIVES
 
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide" / "your_own_data.md"
 
@@ -237,3 +247,31 @@ def test_it_is_reported_on(fitted, spectra, tmp_path):
         report = ganaug.quality_report(fitted, X, y, n_samples=100, random_state=0)
     report.to_html(tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_all_else_is_one_line_as_well(monkeypatch, spectra):
+    """From outside of the package: an entry in a dict, and its name as a parameter."""
+    X, y = spectra[0][:40, :4].astype(float), spectra[1][30:70]
+    used = []
+
+    def seen(name, function):
+        return lambda *args, **kwargs: used.append(name) or function(*args, **kwargs)
+
+    for table, like in (
+        (TABULAR_ARCHITECTURES, "mlp"),
+        (IMAGE_ARCHITECTURES, "residual"),
+        (CONDITIONINGS, "projection"),
+        (POLICIES, "cutout"),
+    ):
+        monkeypatch.setitem(table, "mine", seen(like, table[like]))
+    own = OBJECTIVES["hinge"]
+    own = dataclasses.replace(own, discriminator=seen("hinge", own.discriminator))
+    monkeypatch.setitem(OBJECTIVES, "mine", own)
+    monkeypatch.setitem(METRICS, "mine", METRICS["recall"]._replace(measure=seen("recall", METRICS["recall"].measure)))
+    quick = {"architecture": "mine", "max_steps": 2, "verbose": False, "random_state": 0}
+    ganaug.TabularGAN(objective="mine", conditioning="mine", **quick).fit(X, y)
+    assert {"mlp", "hinge", "projection"} <= set(used)
+    series = np.random.default_rng(0).normal(size=(20, 2, 16))
+    ganaug.SeriesGAN(augment=["mine"], batch_size=8, channels=2, **{**quick, "max_steps": 4}).fit(series)
+    assert {"residual", "cutout"} <= set(used)
+    assert "value" in ganaug.metrics.evaluate(X, X + 0.1, metrics=["mine"], random_state=0)["mine"] and "recall" in used

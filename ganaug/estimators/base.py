@@ -23,7 +23,7 @@ from ganaug.encoding.containers import check_lengths
 from ganaug.encoding.profiles import DataProfile
 from ganaug.encoding.sources import resolve_samples
 from ganaug.estimators import saving
-from ganaug.estimators.fitting import Conditions, Constraints, Prepared, TrainResult, profile_of
+from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed, TrainResult, profile_of
 from ganaug.estimators.modality import to_storage
 from ganaug.estimators.where import Where, drawn_where
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
@@ -50,7 +50,7 @@ class BaseGenerator(BaseEstimator, ABC):
     classes_: npt.NDArray[Any] | None
     class_counts_: IntArray
     data_profile_: DataProfile
-    random_state: Any
+    random_state: Seed
     _seed: int
     _n_draws: int
     _warning: str | None = None
@@ -64,7 +64,7 @@ class BaseGenerator(BaseEstimator, ABC):
     # ---- fit -----------------------------------------------------------------------------------
 
     @isolated
-    def fit(self, X: Any, y: Any = None, *, focus: Any = None) -> Self:
+    def fit(self, X: object, y: object = None, *, focus: object = None) -> Self:
         """Train on real samples.
 
         Parameters
@@ -98,7 +98,7 @@ class BaseGenerator(BaseEstimator, ABC):
         return self
 
     @isolated
-    def prepare(self, X: Any, y: Any = None) -> Prepared:
+    def prepare(self, X: object, y: object = None) -> Prepared:
         """Fit the codecs and encode the samples, which several trainings can then share.
 
         Parameters
@@ -134,15 +134,15 @@ class BaseGenerator(BaseEstimator, ABC):
         """Whether `fit` also takes torch datasets, folders and lists of samples."""
         return False
 
-    def _fit_labels(self, y: Any) -> LabelCodec | None:
+    def _fit_labels(self, y: object) -> LabelCodec | None:
         return None if y is None else LabelCodec().fit(y)
 
     @abstractmethod
-    def _fit_codec(self, X: Any, codes: IntArray | None, mode: str | None) -> Any:
+    def _fit_codec(self, X: object, codes: IntArray | None, mode: str | None) -> Any:
         """A codec fitted to the samples; ``mode`` is PIL's of images that were read from files."""
 
     @isolated
-    def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> Self:
+    def fit_prepared(self, prepared: Prepared, *, focus: object = None, title: str | None = None) -> Self:
         """Train on prepared data. What `fit` does after encoding; raises no warnings.
 
         Parameters
@@ -162,7 +162,7 @@ class BaseGenerator(BaseEstimator, ABC):
         return self
 
     @abstractmethod
-    def _train(self, prepared: Prepared, focus: Any, title: str) -> None:
+    def _train(self, prepared: Prepared, focus: object, title: str) -> None:
         """Learn from encoded samples and set all that is fitted."""
 
     def _check_parameters(self) -> dict[str, Any]:
@@ -195,8 +195,8 @@ class BaseGenerator(BaseEstimator, ABC):
     def sample(
         self,
         n: int | Request = 1,
-        label: Any = None,
-        random_state: Any = None,
+        label: object = None,
+        random_state: Seed = None,
         where: Mapping[Any, Any] | None = None,
     ) -> tuple[Any, Any]:
         """Draw synthetic samples.
@@ -257,10 +257,10 @@ class BaseGenerator(BaseEstimator, ABC):
     def iter_samples(
         self,
         n: int | Request,
-        label: Any = None,
+        label: object = None,
         *,
         chunk_size: int = 65536,
-        random_state: Any = None,
+        random_state: Seed = None,
         where: Mapping[Any, Any] | None = None,
     ) -> Iterator[tuple[Any, Any]]:
         """Draw any number of samples in constant memory, a chunk at a time.
@@ -302,7 +302,7 @@ class BaseGenerator(BaseEstimator, ABC):
         return chunks()
 
     # ---- from labels to codes and back ---------------------------------------------------------
-    def _orders(self, n: Any, label: Any, random_state: Any) -> list[tuple[int, int, int]]:
+    def _orders(self, n: int | Request, label: object, random_state: Seed) -> list[tuple[int, int, int]]:
         """What is asked for, checked: (label code, count, seed) for each class."""
         self._check_fitted()
         counts = self._counts(n, label, lambda: seed)
@@ -313,7 +313,7 @@ class BaseGenerator(BaseEstimator, ABC):
             seed = root_seed(random_state)
         return [(code, count, child_seed(seed, "class", code)) for code, count in counts().items()]
 
-    def _counts(self, n: Any, label: Any, seed: Callable[[], int]) -> Callable[[], dict[int, int]]:
+    def _counts(self, n: int | Request, label: object, seed: Callable[[], int]) -> Callable[[], dict[int, int]]:
         """Label codes and counts; the draw of labels waits until the seed is known, after all checks."""
         if isinstance(n, Mapping):
             if label is not None:
@@ -333,7 +333,7 @@ class BaseGenerator(BaseEstimator, ABC):
 
         return frequencies
 
-    def _code(self, label: Any) -> int:
+    def _code(self, label: object) -> int:
         if self.label_codec_ is None:
             raise InvalidParameterError(f"label={label!r}, but the generator was fitted without labels (y=None)")
         code = int(self.label_codec_.encode([label])[0])
@@ -368,7 +368,7 @@ class BaseGenerator(BaseEstimator, ABC):
         return hasattr(self, "conditions_")
 
 
-def _count(value: Any, label: Any) -> int:
+def _count(value: object, label: object) -> int:
     if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0:
         return int(value)
     what = "n" if label is None else f"the count of class {label!r}"
@@ -455,14 +455,14 @@ class SavedGenerator(BaseGenerator):
         """What a file says that it holds."""
         return type(self).__name__
 
-    def _saved_parameters(self) -> dict[str, Any]:
+    def _saved_parameters(self) -> saving.Config:
         """Constructor parameters as JSON values."""
         plain = saving.plain_values(self.get_params(deep=False))
         # The file is read on other machines: it runs on what is there.
         return plain | {"device": "cpu" if str(self.device) == "cpu" else "auto"}
 
     @abstractmethod
-    def _read_codec(self, config: dict[str, Any], arrays: saving.Arrays) -> Any:
+    def _read_codec(self, config: saving.Config, arrays: saving.Arrays) -> Any:
         """The codec of a file."""
 
     @abstractmethod
@@ -474,7 +474,7 @@ class SavedGenerator(BaseGenerator):
         """Config and arrays of what only this kind of estimator has."""
 
     @abstractmethod
-    def _take_own_state(self, config: Mapping[str, Any], arrays: saving.Arrays) -> None:
+    def _take_own_state(self, config: saving.Config, arrays: saving.Arrays) -> None:
         """The counterpart of `_own_state`, of a file."""
 
     def _saved_weights(self, as_it_is: bool) -> dict[str, FloatArray]:
@@ -543,28 +543,28 @@ def to_device(network: Network, device: torch.device) -> Network:
     return moved
 
 
-def checked_callbacks(name: str, value: Any) -> Any:
+def checked_callbacks(name: str, value: Any) -> object:
     """A list of callables, or None."""
     if value is not None and not all(map(callable, value)):
         raise InvalidTypeError(f"{name} must be a list of callables that take an event")
     return value
 
 
-def checked_verbose(name: str, value: Any) -> bool | int | str:
+def checked_verbose(name: str, value: object) -> object:
     """A switch that may be left to the circumstances."""
     if isinstance(value, (bool, Integral)) or value == "auto":
         return value
     raise InvalidParameterError(f"{name}={value!r} must be True, False or 'auto'")
 
 
-def checked_random_state(name: str, value: Any) -> Any:
+def checked_random_state(name: str, value: Seed) -> object:
     """What seeds are made of."""
     if not isinstance(value, (np.random.RandomState, np.random.Generator)):
         root_seed(value)  # a generator would be drawn from
     return value
 
 
-def checked_switch(name: str, value: Any) -> bool:
+def checked_switch(name: str, value: object) -> bool:
     """True or False."""
     if isinstance(value, (bool, np.bool_)):
         return bool(value)

@@ -14,7 +14,7 @@ from ganaug.encoding.containers import modality_of
 from ganaug.encoding.pixels import ImageCodec
 from ganaug.encoding.signals import SeriesCodec
 from ganaug.estimators.base import BaseGenerator, Samples
-from ganaug.estimators.fitting import Conditions, Constraints, Prepared
+from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.filtering import FilterCounts
 from ganaug.rules import Rules
@@ -90,18 +90,18 @@ class SmoothedBootstrap(BaseGenerator):
     }
 
     def __init__(
-        self, *, bandwidth: float = 1.0, keep_range: bool = True, rules: Any = "auto", random_state: Any = None
+        self, *, bandwidth: float = 1.0, keep_range: bool = True, rules: Any = "auto", random_state: Seed = None
     ) -> None:
         self.bandwidth = bandwidth
         self.keep_range = keep_range
         self.rules = rules
         self.random_state = random_state
 
-    def _fit_codec(self, X: Any, codes: IntArray | None, mode: str | None) -> Any:
+    def _fit_codec(self, X: object, codes: IntArray | None, mode: str | None) -> Any:
         seed = child_seed(root_seed(self.random_state), "codec")
         return _CODECS[modality_of(X)](bool(self.keep_range), self.rules).fit(X, codes, seed=seed)
 
-    def _train(self, prepared: Prepared, focus: Any, title: str) -> None:
+    def _train(self, prepared: Prepared, focus: object, title: str) -> None:
         bandwidth: float = self._check_parameters()["bandwidth"]
         conditions = Conditions.of(prepared.labels, focus)
         y = conditions.of_codes(prepared.y)

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from ganaug.augmentation import Augmentation, Pipe, diff_augment, direct, unchanged
 from ganaug.callbacks import say, wants_progress
-from ganaug.encoding.column_values import Array
 from ganaug.estimators.base import to_device
-from ganaug.estimators.fitting import Constraints, Measure, snapshot_measure
+from ganaug.estimators.fitting import Constraints, Measure, Seed, snapshot_measure
 from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
+from ganaug.estimators.saving import Arrays, Config
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.samples import shrunk
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
@@ -259,9 +259,7 @@ class ConvolutionalModality(Modality):
             at_once=at_once,
         )
 
-    def _read_filter(
-        self, config: dict[str, Any], arrays: dict[str, Array], codec: Any, n_conditions: int
-    ) -> SampleFilter:
+    def _read_filter(self, config: Config, arrays: Arrays, codec: Any, n_conditions: int) -> SampleFilter:
         return SampleFilter.from_state(config, arrays, codec, n_conditions)
 
     def _connect(self, found: Filter, codec: Any, device: torch.device) -> None:
@@ -346,7 +344,7 @@ class ConvolutionalGAN(BaseGAN):
         checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from ganaug.estimators import saving
 from ganaug.estimators.base import SavedGenerator
-from ganaug.estimators.fitting import Constraints
+from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.gan import BaseGAN, or_auto
 from ganaug.estimators.modality import Modality
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
@@ -96,7 +96,7 @@ class GAN(BaseGAN):
         min_probability: float | str = AUTO,
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "Constraints",
     "Measure",
     "Prepared",
+    "Seed",
     "Settings",
     "TrainResult",
     "history_frame",
@@ -44,8 +45,9 @@ __all__ = [
 ]
 
 # A check of a parameter: ``(name, value) -> value``, converted; raises what `fit` says of a wrong one.
-Check = Callable[[str, Any], Any]
+Check = Callable[[str, Any], object]
 Constraints = Mapping[str, Check]
+Seed = int | np.random.RandomState | np.random.Generator | None
 Measure = Callable[[Any], dict[str, float]]
 
 # ---- parameters --------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ class Conditions:
     focus: int | None = None
 
     @classmethod
-    def of(cls, labels: LabelCodec | None, focus: Any = None) -> Conditions:
+    def of(cls, labels: LabelCodec | None, focus: object = None) -> Conditions:
         """The conditions of a label codec, with a label in focus or none.
 
         Raises

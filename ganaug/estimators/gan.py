@@ -177,14 +177,14 @@ class BaseGAN(ScoringMixin, SavedGenerator):
     def _takes_datasets(self) -> bool:
         return self._modality.reads_datasets
 
-    def _fit_labels(self, y: Any) -> LabelCodec | None:
+    def _fit_labels(self, y: object) -> LabelCodec | None:
         if not self._continues():
             return super()._fit_labels(y)
         if (y is None) != (self.label_codec_ is None):
             raise InvalidDataError("warm_start=True needs y as in the earlier fit: with labels or without")
         return self.label_codec_
 
-    def _fit_codec(self, X: Any, codes: IntArray | None, mode: str | None) -> Any:
+    def _fit_codec(self, X: object, codes: IntArray | None, mode: str | None) -> Any:
         if self.checkpoint is not None:  # told now, and not when it is to be written
             check_writable(check_path(self.checkpoint))
         seed = root_seed(self.random_state)
@@ -192,7 +192,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             return self.codec_
         return self._modality.codec(mode).fit(X, codes, seed=child_seed(seed, "codec"))
 
-    def _train(self, prepared: Prepared, focus: Any, title: str) -> None:
+    def _train(self, prepared: Prepared, focus: object, title: str) -> None:
         settings, modality = self._settings(), self._modality
         ranks, device = together_with(settings.device) if modality.parallel else (Ranks(), settings.device)
         conditions = Conditions.of(prepared.labels, focus)
@@ -484,7 +484,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         """Names of what a file does not hold, and rows were drawn with."""
         return ()
 
-    def _read_codec(self, config: dict[str, Any], arrays: saving.Arrays) -> Any:
+    def _read_codec(self, config: saving.Config, arrays: saving.Arrays) -> Any:
         return type(self._modality.codec()).from_state(config, arrays)
 
     def _check_design(self, design: Design) -> None:
@@ -511,7 +511,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         }
         return config, arrays
 
-    def _take_own_state(self, config: Mapping[str, Any], arrays: saving.Arrays) -> None:
+    def _take_own_state(self, config: saving.Config, arrays: saving.Arrays) -> None:
         modality, n_conditions = self._modality, self.conditions_.count
         self.curator_ = None
         if config["curator"] is not None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ganaug.encoding.pixels import ImageCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
 from ganaug.estimators.custom import register
-from ganaug.estimators.fitting import Constraints
+from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.training.loop import Watcher
 
@@ -188,7 +188,7 @@ class ImageGAN(ConvolutionalGAN):
         checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:

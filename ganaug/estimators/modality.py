@@ -17,8 +17,9 @@ import torch
 from sklearn.base import BaseEstimator
 
 from ganaug.augmentation import Augmentation, Pipe, direct
-from ganaug.encoding.column_values import State
+from ganaug.encoding.column_values import Array
 from ganaug.estimators.fitting import Constraints, Measure, Settings, snapshot_measure
+from ganaug.estimators.saving import Arrays, Config, State
 from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
 from ganaug.runtime.devices import Precision, full
@@ -43,7 +44,7 @@ __all__ = [
     "training_config",
 ]
 
-Samples = npt.NDArray[Any]
+Samples = Array
 # The sizes of networks as JSON values.
 Design = dict[str, Any]
 # ``draw(condition, n, purpose)``: n samples of a condition as the generator makes them, before any is refused.
@@ -70,11 +71,11 @@ class Codec(ABC):
     feature_names_: list[str] | None = None
 
     @abstractmethod
-    def fit(self, X: Any, codes: IntArray | None = None, seed: int = 0) -> Self:
+    def fit(self, X: object, codes: IntArray | None = None, seed: int = 0) -> Self:
         """Learn what is needed to encode X, and set the attributes; refuse what is no such data, saying why."""
 
     @abstractmethod
-    def encode(self, X: Any, owner: str = "") -> Samples:
+    def encode(self, X: object, owner: str = "") -> Samples:
         """Samples as an array of shape (n, ...); ``owner`` is the estimator that an error should name."""
 
     @abstractmethod
@@ -87,7 +88,7 @@ class Codec(ABC):
 
     @classmethod
     @abstractmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Self:
+    def from_state(cls, config: Config, arrays: Arrays) -> Self:
         """The counterpart of `get_state`."""
 
     def round_trip(self, samples: Samples) -> Samples:
@@ -141,7 +142,7 @@ class Smoother(Protocol):
     def smoothed(self, samples: Samples, condition: int, seed: int, /) -> Samples:
         """Other samples in the place of these."""
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+    def arrays(self) -> Arrays:
         """What a file keeps of it."""
 
 
@@ -325,9 +326,7 @@ class Modality(BaseEstimator, ABC):
     def _connect(self, found: Filter, codec: Any, device: torch.device) -> None:
         """Give a filter what it does not keep, before each draw."""
 
-    def _read_filter(
-        self, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], codec: Any, n_conditions: int
-    ) -> Filter:
+    def _read_filter(self, config: Config, arrays: Arrays, codec: Any, n_conditions: int) -> Filter:
         """The counterpart of the ``get_state`` of what `filter` returns; by default that of a `row_filter`."""
         return RowFilter.from_state(config, arrays, codec.width, n_conditions)
 
@@ -335,9 +334,7 @@ class Modality(BaseEstimator, ABC):
         """What smooths the samples of the trained generator that ``draw`` draws from."""
         return None
 
-    def _read_smoother(
-        self, arrays: dict[str, npt.NDArray[Any]], codec: Any, sampled: Sequence[int]
-    ) -> Smoother | None:
+    def _read_smoother(self, arrays: Arrays, codec: Any, sampled: Sequence[int]) -> Smoother | None:
         """The smoother of these arrays, of a saved model."""
         return None
 

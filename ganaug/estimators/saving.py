@@ -8,25 +8,27 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ganaug.encoding import LabelCodec
+from ganaug.encoding.column_values import Array
 from ganaug.encoding.profiles import DataProfile
 from ganaug.estimators.fitting import Conditions
 from ganaug.exceptions import GanaugError, ModelFileError, TraceWarning
 from ganaug.utils.files import allowance
 from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.state import expect, read_state
+from ganaug.utils.types import IntArray
 
 if TYPE_CHECKING:
     from ganaug.estimators.base import SavedGenerator
 
-__all__ = ["KINDS", "Arrays", "State", "load", "load_as", "plain_values", "read", "saved_parts", "under"]
+__all__ = ["KINDS", "Arrays", "Config", "State", "load", "load_as", "plain_values", "read", "saved_parts", "under"]
 
 T = TypeVar("T")
-Arrays = dict[str, npt.NDArray[Any]]
-State = tuple[dict[str, Any], Arrays]
+Arrays = dict[str, Array]
+Config = dict[str, Any]  # JSON values
+State = tuple[Config, Arrays]
 
 # What a file may count at most: sums of it are exact.
 MOST_ROWS = 2**48
@@ -82,9 +84,9 @@ def saved_parts(found: SavedGenerator, keep_copies_check: bool = False, as_it_is
     return config, arrays
 
 
-def plain_values(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def plain_values(parameters: Mapping[str, object]) -> Config:
     """Parameters that JSON can hold; callbacks and generators of random numbers stay behind."""
-    plain: dict[str, Any] = {}
+    plain: Config = {}
     for name, value in parameters.items():
         if value is None or isinstance(value, (bool, str)):
             plain[name] = value
@@ -97,7 +99,7 @@ def plain_values(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def under(name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+def under(name: str, arrays: Mapping[str, Array]) -> Arrays:
     """Arrays with the name of what they are a part of before their own."""
     return {f"{name}/{k}": v for k, v in arrays.items()}
 
@@ -110,7 +112,7 @@ def part(arrays: Arrays, name: str) -> Arrays:
 # ---- and back ----------------------------------------------------------------------------------
 
 
-def restored(make: Callable[..., SavedGenerator], config: Mapping[str, Any], arrays: Arrays) -> SavedGenerator:
+def restored(make: Callable[..., SavedGenerator], config: Config, arrays: Arrays) -> SavedGenerator:
     """The estimator of which these are the parts.
 
     Parameters
@@ -157,14 +159,14 @@ def restored(make: Callable[..., SavedGenerator], config: Mapping[str, Any], arr
     return found
 
 
-def checked_plain(name: str, value: Any, kind: type) -> Any:
+def checked_plain(name: str, value: object, kind: type) -> object:
     """A text, or a number that counts something or is a seed."""
     if type(value) is not kind or (isinstance(value, int) and not 0 <= value < 2**64):
         raise ModelFileError(f"{name}={str(value)[:40]!r} is no {kind.__name__} of a fitted estimator")
     return value
 
 
-def checked_counts(arrays: Arrays, name: str, n: int) -> npt.NDArray[np.int64]:
+def checked_counts(arrays: Arrays, name: str, n: int) -> IntArray:
     """The array of this name, if it counts rows of n classes."""
     counts = expect(arrays, name, (n,), np.int64)
     if counts.min() < 0 or counts.max() > MOST_ROWS or counts.sum() == 0:
@@ -198,7 +200,7 @@ def _check_whole(found: SavedGenerator, arrays: Arrays, history: list[str]) -> N
         raise ModelFileError(f"array {odd[0]!r} does not fit the rest")
 
 
-def _differ(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+def _differ(one: Array, other: Array) -> bool:
     return (one.dtype, one.shape, one.tobytes()) != (other.dtype, other.shape, other.tobytes())
 
 

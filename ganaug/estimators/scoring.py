@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +65,7 @@ class ScoringMixin(BaseGenerator):
         """Who works on the parts of a batch."""
 
     @isolated
-    def score_samples(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
+    def score_samples(self, X: object, y: object = None) -> npt.NDArray[np.float64]:
         """A discriminator's logit: how much a row looks like the training data.
 
         The discriminator of the training would tell the very rows that it saw from others like them. The one that
@@ -103,7 +103,7 @@ class ScoringMixin(BaseGenerator):
         return self._evaluate(X, y, logit)[:, 0]
 
     @isolated
-    def features(self, X: Any, y: Any = None) -> npt.NDArray[np.float64]:
+    def features(self, X: object, y: object = None) -> npt.NDArray[np.float64]:
         """The last hidden layer of the discriminator of `score_samples`, for transfer learning.
 
         Parameters
@@ -118,7 +118,7 @@ class ScoringMixin(BaseGenerator):
         return self._evaluate(X, y, lambda network, features, labels: features)
 
     def _evaluate(
-        self, X: Any, y: Any, of: Callable[[DiscriminatorNetwork, Tensor, Tensor], Tensor]
+        self, X: object, y: object, of: Callable[[DiscriminatorNetwork, Tensor, Tensor], Tensor]
     ) -> npt.NDArray[np.float64]:
         self._check_fitted()
         check_lengths(X, y)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any, ClassVar
 
-from ganaug.encoding.column_values import Array
 from ganaug.encoding.signals import SeriesCodec
 from ganaug.estimators.base import checked_switch
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
 from ganaug.estimators.custom import register
-from ganaug.estimators.fitting import Constraints
+from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.modality import Draw, Task
+from ganaug.estimators.saving import Arrays
 from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
@@ -23,10 +22,16 @@ from ganaug.utils.types import IntArray
 
 __all__ = ["SeriesGAN", "SeriesModality"]
 
-ARCHITECTURES = {name: IMAGE_ARCHITECTURES[name] for name in ("residual", "dcgan")}
+# Whose layers know images only.
+FOR_IMAGES = ("style",)
 
 
-def _checked_augment(name: str, value: Any) -> Any:
+def _checked_architecture(name: str, value: object) -> str:
+    known = sorted((own for own in IMAGE_ARCHITECTURES if own not in FOR_IMAGES), key=lambda own: own != "residual")
+    return validation.choice(name, value, known)
+
+
+def _checked_augment(name: str, value: object) -> Any:
     ConvolutionalModality.constraints["augment"](name, value)
     if isinstance(value, (list, tuple)) and set(value) & {"color", "flip"}:
         raise InvalidParameterError(f"{name}={value!r}: color and flip are for images")
@@ -38,7 +43,7 @@ class SeriesModality(ConvolutionalModality):
 
     constraints: ClassVar[Constraints] = {
         **ConvolutionalModality.constraints,
-        "architecture": partial(validation.choice, known=ARCHITECTURES),
+        "architecture": _checked_architecture,
         "augment": _checked_augment,
         "noise_floor": checked_switch,
     }
@@ -54,7 +59,7 @@ class SeriesModality(ConvolutionalModality):
             return None
         return NoiseFloor.fit(task.x, task.y, task.sampled, lambda condition, n: draw(condition, n, "noise floor"))
 
-    def _read_smoother(self, arrays: dict[str, Array], codec: SeriesCodec, sampled: Sequence[int]) -> NoiseFloor:
+    def _read_smoother(self, arrays: Arrays, codec: SeriesCodec, sampled: Sequence[int]) -> NoiseFloor:
         return NoiseFloor.of_arrays(arrays, codec.shape, sampled)
 
 
@@ -182,7 +187,7 @@ class SeriesGAN(ConvolutionalGAN):
         checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:

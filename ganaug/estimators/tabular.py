@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -10,9 +10,8 @@ import numpy as np
 import torch
 
 from ganaug.augmentation import Augmentation, jitter
-from ganaug.encoding.column_values import Array
 from ganaug.estimators.custom import register
-from ganaug.estimators.fitting import Constraints, Measure
+from ganaug.estimators.fitting import Constraints, Measure, Seed
 from ganaug.estimators.gan import BaseGAN, or_auto
 from ganaug.estimators.modality import (
     Design,
@@ -24,6 +23,7 @@ from ganaug.estimators.modality import (
     row_score,
     training_config,
 )
+from ganaug.estimators.saving import Arrays, Config
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import LIKE_THE_CLASS, RowFilter, View
@@ -44,7 +44,7 @@ WIDTH_OF_ONE_PENALTY = 64
 CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
 
-def _checked_range(name: str, value: Any) -> Any:
+def _checked_range(name: str, value: object) -> Any:
     if value not in (True, False):
         raise InvalidParameterError(f"{name}={value!r} must be True or False")
     return value
@@ -106,9 +106,7 @@ class TableModality(Modality):
         """Energy quality of encoded rows."""
         return row_score(task)
 
-    def _read_filter(
-        self, config: dict[str, Any], arrays: dict[str, Array], codec: RuledTableCodec, n_conditions: int
-    ) -> RowFilter:
+    def _read_filter(self, config: Config, arrays: Arrays, codec: RuledTableCodec, n_conditions: int) -> RowFilter:
         # it sees the whole table, and not the one that rules rewrite
         return RowFilter.from_state(config, arrays, codec.full.width, n_conditions)
 
@@ -139,7 +137,7 @@ class TableModality(Modality):
         sizes = counts[asked].tolist()
         return ClassKernel.fit(rows, conditions, asked, task.codec.blocks, float(self.smoothing), sizes)
 
-    def _read_smoother(self, arrays: dict[str, Array], codec: RuledTableCodec, sampled: Sequence[int]) -> ClassKernel:
+    def _read_smoother(self, arrays: Arrays, codec: RuledTableCodec, sampled: Sequence[int]) -> ClassKernel:
         return ClassKernel.of_arrays(arrays, codec.blocks, sampled)
 
 
@@ -301,7 +299,7 @@ class TabularGAN(BaseGAN):
         keep_range: bool = True,
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:
@@ -349,7 +347,7 @@ class TabularGAN(BaseGAN):
     def _left_out(self) -> tuple[str, ...]:
         return self.rules_.dropped
 
-    def _take_own_state(self, config: Mapping[str, Any], arrays: dict[str, Array]) -> None:
+    def _take_own_state(self, config: Config, arrays: Arrays) -> None:
         super()._take_own_state(config, arrays)
         if self.rules == "auto" and self.codec_.given:  # the file holds the rules that were given, in the codec
             self.rules = list(self.codec_.rules_)

@@ -26,7 +26,7 @@ from ganaug.estimators.base import (
     checked_verbose,
 )
 from ganaug.estimators.custom import register
-from ganaug.estimators.fitting import Conditions, Constraints, Measure, Prepared, run_training
+from ganaug.estimators.fitting import Conditions, Constraints, Measure, Prepared, Seed, run_training
 from ganaug.estimators.label_check import LabelCheck, accepted
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, TrainingWarning
 from ganaug.filtering import FilterCounts
@@ -197,8 +197,8 @@ class ImageTranslator(SavedGenerator):
     def __init__(
         self,
         *,
-        source: Any = None,
-        target: Any = None,
+        source: object = None,
+        target: object = None,
         objective: str = "least-squares",
         max_steps: int = 1000,
         max_time: float | str | None = None,
@@ -212,7 +212,7 @@ class ImageTranslator(SavedGenerator):
         min_probability: float = 0.5,
         layout: str = "auto",
         callbacks: list[Watcher] | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:
@@ -237,7 +237,7 @@ class ImageTranslator(SavedGenerator):
 
     # ---- fit -----------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, focus: Any = None) -> Self:
+    def fit(self, X: object, y: object = None, focus: object = None) -> Self:
         """Train the translators and the check.
 
         Parameters
@@ -269,15 +269,15 @@ class ImageTranslator(SavedGenerator):
     def _takes_datasets(self) -> bool:
         return True
 
-    def _fit_labels(self, y: Any) -> LabelCodec:
+    def _fit_labels(self, y: object) -> LabelCodec:
         if y is None:
             raise InvalidDataError("ImageTranslator translates between two classes: give the labels y")
         return LabelCodec().fit(y)
 
-    def _fit_codec(self, X: Any, codes: IntArray | None, mode: str | None) -> ImageCodec:
+    def _fit_codec(self, X: object, codes: IntArray | None, mode: str | None) -> ImageCodec:
         return ImageCodec(self.layout, mode).fit(X)
 
-    def _train(self, prepared: Prepared, focus: Any, title: str) -> None:
+    def _train(self, prepared: Prepared, focus: object, title: str) -> None:
         settings = self._check_parameters()
         device: torch.device = settings["device"]
         labels, codec = prepared.labels, prepared.codec
@@ -376,7 +376,7 @@ class ImageTranslator(SavedGenerator):
     # ---- sample and translate ------------------------------------------------------------------
 
     @isolated
-    def set_sources(self, X: Any, y: Any = None) -> Self:
+    def set_sources(self, X: object, y: object = None) -> Self:
         """Give the images to sample from, after loading or instead of those of `fit`.
 
         Parameters
@@ -423,7 +423,7 @@ class ImageTranslator(SavedGenerator):
         return self
 
     @isolated
-    def translate(self, images: Any, to: Any = None) -> Any:
+    def translate(self, images: object, to: object = None) -> Any:
         """Translate images, one for one, without a check.
 
         Parameters
@@ -496,7 +496,7 @@ class ImageTranslator(SavedGenerator):
 
         return translate
 
-    def _code(self, label: Any) -> int:
+    def _code(self, label: object) -> int:
         code = int(self._labels_of_fit().encode([label])[0])
         if code != self.conditions_.focus:
             raise InvalidDataError(
@@ -536,7 +536,7 @@ class ImageTranslator(SavedGenerator):
         """
         self._write(path)
 
-    def _read_codec(self, config: dict[str, Any], arrays: saving.Arrays) -> ImageCodec:
+    def _read_codec(self, config: saving.Config, arrays: saving.Arrays) -> ImageCodec:
         return ImageCodec.from_state(config, arrays)
 
     def _check_design(self, design: dict[str, Any]) -> None:
@@ -552,7 +552,7 @@ class ImageTranslator(SavedGenerator):
         # an array, because JSON has no NaN
         return config, arrays | {"judged": np.array([self.quality_, self.accepted_], np.float64)}
 
-    def _take_own_state(self, config: Mapping[str, Any], arrays: saving.Arrays) -> None:
+    def _take_own_state(self, config: saving.Config, arrays: saving.Arrays) -> None:
         source, target, counts = config["source"], config["target"], self.class_counts_
         if type(source) is not int or target is None or not 0 <= source < len(counts) or source == target:
             raise ModelFileError(f"source={source!r} or target={target!r} is no class, or both are one")
@@ -594,7 +594,7 @@ def _side_by_side(device: torch.device) -> AbstractContextManager[Team]:
 # ---- between which two classes to translate ----------------------------------------------------
 
 
-def code_of(labels: LabelCodec, name: str, label: Any) -> int | None:
+def code_of(labels: LabelCodec, name: str, label: object) -> int | None:
     """The code of a label given as the parameter of that name; None for None.
 
     Raises
@@ -610,7 +610,7 @@ def code_of(labels: LabelCodec, name: str, label: Any) -> int | None:
         raise InvalidParameterError(f"{name}={label!r}: {error}") from error
 
 
-def two_classes(labels: LabelCodec, y: IntArray, source: Any, target: Any, focus: Any) -> tuple[int, int]:
+def two_classes(labels: LabelCodec, y: IntArray, source: object, target: object, focus: object) -> tuple[int, int]:
     """Codes of source and target.
 
     Parameters

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganaug.augmentation import diff_augment
+from ganaug.encoding.column_values import Array, State
 from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
@@ -52,7 +53,7 @@ class AuxiliaryClassifier:
     @classmethod
     def fit(
         cls,
-        x: npt.NDArray[Any],
+        x: Array,
         y: IntArray,
         n_classes: int,
         shape: Sequence[int],
@@ -114,7 +115,7 @@ class AuxiliaryClassifier:
         return network.features(samples, nobody)
 
     @torch.inference_mode()
-    def features_and_shares(self, x: npt.NDArray[Any], decode: Decode) -> tuple[FloatArray, FloatArray]:
+    def features_and_shares(self, x: Array, decode: Decode) -> tuple[FloatArray, FloatArray]:
         """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
         features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
         for start in range(0, len(x), self.at_once):
@@ -132,13 +133,13 @@ class AuxiliaryClassifier:
     def _classes(self) -> Any:
         return self.network.head.classes
 
-    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+    def get_state(self) -> dict[str, Array]:
         """Its weights."""
         return {k: v.cpu().numpy().copy() for k, v in self.network.state_dict().items()}
 
     @classmethod
     def from_state(
-        cls, arrays: dict[str, npt.NDArray[Any]], n_classes: int, shape: Sequence[int], at_once: int
+        cls, arrays: dict[str, Array], n_classes: int, shape: Sequence[int], at_once: int
     ) -> AuxiliaryClassifier:
         """The counterpart of `get_state`; raises RuntimeError where the weights do not fit."""
         network = _network(n_classes, shape, 0)
@@ -203,9 +204,7 @@ class SampleFilter:
         self._directions: Tensor | None = None
         self.copies_unchecked = False  # the sketches that the rule needs stayed where they were made
 
-    def fit(
-        self, x: npt.NDArray[Any], y: IntArray, conditions: Sequence[int], unseen: Sequence[IntArray]
-    ) -> SampleFilter:
+    def fit(self, x: Array, y: IntArray, conditions: Sequence[int], unseen: Sequence[IntArray]) -> SampleFilter:
         """Learn what the training samples look like.
 
         Parameters
@@ -238,7 +237,7 @@ class SampleFilter:
                 self.bar[condition] = min(self.min_probability, float(low))
         return self
 
-    def verdict(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.int8]:
+    def verdict(self, x: Array, condition: int) -> npt.NDArray[np.int8]:
         """Which rule refuses each sample: its place in `RULES` plus one, or 0 to keep. (n, ...) -> (n,)."""
         verdicts = np.zeros(len(x), np.int8)
         if not self.rules:
@@ -261,14 +260,14 @@ class SampleFilter:
         """Whether there is a trace of every training sample: its sketch."""
         return len(self.sketches) > 0
 
-    def _copies(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.bool_]:
+    def _copies(self, x: Array, condition: int) -> npt.NDArray[np.bool_]:
         own = self.sketches[self.of_class == condition]
         if not len(own) or self.reach[condition] == 0:
             return np.zeros(len(x), bool)
         return _nearest(self._sketched(x), own) < self.reach[condition]
 
     @torch.inference_mode()
-    def _sketched(self, x: npt.NDArray[Any]) -> FloatArray:
+    def _sketched(self, x: Array) -> FloatArray:
         """Small versions of the samples along random directions. (n, C, *spatial) -> (n, N_DIRECTIONS)."""
         parts = [np.zeros((0, N_DIRECTIONS), np.float32)]
         for start in range(0, len(x), 1024):
@@ -280,7 +279,7 @@ class SampleFilter:
             parts.append((small @ self._directions).numpy())
         return np.concatenate(parts)
 
-    def get_state(self, keep_copies_check: bool = False) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    def get_state(self, keep_copies_check: bool = False) -> State:
         """Config (JSON) and arrays; without the sketches of training samples unless asked for."""
         drop = self.holds_samples and not keep_copies_check
         outside, bounds = (None, {}) if self.outside is None else self.outside.get_state()
@@ -306,7 +305,7 @@ class SampleFilter:
     def from_state(
         cls,
         config: dict[str, Any],
-        arrays: dict[str, npt.NDArray[Any]],
+        arrays: dict[str, Array],
         codec: Any,
         n_conditions: int,
     ) -> SampleFilter:
@@ -321,7 +320,7 @@ class SampleFilter:
         if odd:
             raise InvalidDataError(f"arrays of the filter have the wrong dtype or number of axes: {odd}")
 
-        def of(name: str) -> dict[str, npt.NDArray[Any]]:
+        def of(name: str) -> dict[str, Array]:
             return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
 
         classifier = AuxiliaryClassifier.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
