@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
-from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.sample_arrays import find_layout
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ganaug.encoding.signals import SeriesCodec
+from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelFileError
 
 SHAPES = {"series": (7, 3, 40), "short": (7, 1, 8), "flat": (7, 20), "volume": (5, 2, 8, 9, 10)}
@@ -154,7 +154,7 @@ def test_amplitude_of_what_a_gan_like_sampler_makes(rng):
 
 
 def test_large_data_are_sampled_reproducibly(rng, monkeypatch):
-    monkeypatch.setattr("ganaug.encoding.signals._MOST", 2_000)
+    monkeypatch.setattr("ganaug.encoding.series_codec._MOST", 2_000)
     X = rng.normal(3, 2, size=(500, 2, 40))
     one, again, other = (SeriesCodec().fit(X, seed=seed) for seed in (1, 1, 2))
     assert (one._signals.centre == again._signals.centre).all()

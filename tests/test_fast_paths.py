@@ -15,7 +15,7 @@ from ganaug.encoding import TableCodec
 from ganaug.encoding.categorical import HighCardinalityModel
 from ganaug.encoding.compact import CompactTableCodec
 from ganaug.encoding.quantiles import FastSearch
-from ganaug.encoding.table import largest
+from ganaug.encoding.table import argmax_rows
 from ganaug.filtering import RULES, RowFilter
 from ganaug.filtering import forest as forest_module
 from ganaug.filtering.forest import ArrayForest
@@ -68,7 +68,7 @@ def test_repeated_knots_are_counted_one_by_one():
 @pytest.mark.parametrize("n", [0, 3, 9000])
 def test_the_first_of_the_largest(n, width):
     group = np.random.default_rng(0).integers(-3, 4, (n, width)).astype(np.float32)  # many equal ones
-    np.testing.assert_array_equal(largest(group), group.argmax(1))
+    np.testing.assert_array_equal(argmax_rows(group), group.argmax(1))
 
 
 def kinds():

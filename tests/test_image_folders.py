@@ -21,8 +21,8 @@ import ganaug.estimators
 from ganaug import BlendedDataset, GANOversampler, ImageGAN, SeriesGAN, SmoothedBootstrap, balance, load
 from ganaug.cli import image_folders, main
 from ganaug.encoding.folders import list_folder, read_folder
-from ganaug.encoding.pictures import array_picture, file_format, mode_of_array, picture_array
-from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.image_codec import ImageCodec
+from ganaug.encoding.pil_images import array_to_pil, file_format, mode_of_array, pil_to_array
 from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import DataWarning, InvalidDataError
 
@@ -71,7 +71,7 @@ def red(mode, rng, size=(10, 8)):
     if mode == "HSV":
         values[..., 0] %= 256
     pixels = np.clip(values, 0, 255).astype(np.uint8)
-    return array_picture(pixels, mode) if mode != "HSV" else Image.frombytes("HSV", size, pixels.tobytes())
+    return array_to_pil(pixels, mode) if mode != "HSV" else Image.frombytes("HSV", size, pixels.tobytes())
 
 
 def save(image, path, **options):
@@ -151,13 +151,13 @@ def test_red_stays_red_in_every_mode(here, capsys, mode, suffix, made):
     assert ("mode P are converted to RGB" in err) == (mode == "P") and err.count("warning") == (mode == "P")
     after = contents("out")
     assert before.items() <= after.items() and len(after) == 32
-    real = np.stack([picture_array(opened(file).convert("RGB") if mode == "P" else opened(file))[0]
+    real = np.stack([pil_to_array(opened(file).convert("RGB") if mode == "P" else opened(file))[0]
                      for file in sorted((here / "in").rglob("*." + suffix))])  # fmt: skip
     for i in (1, 2, 3):
         file = here / "out" / "few" / f"synthetic-{i:06d}{file_format(made)[1]}"
         image = opened(file)
         assert image.mode == made and image.size == (10, 8)
-        pixels, _ = picture_array(image)
+        pixels, _ = pil_to_array(image)
         assert pixels.dtype == real.dtype and pixels.shape == real.shape[1:]
         assert (pixels >= real.min((0, 1, 2))).all() and (pixels <= real.max((0, 1, 2))).all()
 
@@ -165,8 +165,8 @@ def test_red_stays_red_in_every_mode(here, capsys, mode, suffix, made):
 @pytest.mark.parametrize("mode", [*RED, "P", "PA", "La", "RGBa", "RGBX"])
 def test_arrays_and_pictures_of_every_mode(mode):
     image = red(mode, np.random.default_rng(0))
-    array, learnt = picture_array(image)
-    again = array_picture(array, mode)
+    array, learnt = pil_to_array(image)
+    again = array_to_pil(array, mode)
     assert again.mode == mode and again.size == image.size
     both = [one.convert("LA") if mode == "La" else one for one in (again, image)]
     rgb = [np.asarray(one.convert("RGB"), np.int16) for one in both] if mode != "LAB" else []
@@ -177,7 +177,7 @@ def test_arrays_and_pictures_of_every_mode(mode):
     if mode == "HSV":  # hue is a circle: the mean of two reds must be red
         assert np.abs(array.mean((0, 1)) - [240, 15, 15]).max() < 12
     if mode == "LAB":  # a and b around neutral grey lie side by side
-        grey = picture_array(Image.frombytes("LAB", (2, 1), bytes([50, 1, 255, 50, 255, 1])))[0]
+        grey = pil_to_array(Image.frombytes("LAB", (2, 1), bytes([50, 1, 255, 50, 255, 1])))[0]
         assert grey[0, :, 1:].tolist() == [[129, 127], [127, 129]]
 
 
@@ -211,14 +211,14 @@ def test_modes_of_arrays(array, mode):
         with pytest.raises(InvalidDataError, match=mode):
             mode_of_array(array)
         return
-    assert mode_of_array(array) == mode and array_picture(array).mode == mode
+    assert mode_of_array(array) == mode and array_to_pil(array).mode == mode
 
 
 def test_an_array_that_is_not_of_the_mode_is_refused():
     with pytest.raises(InvalidDataError, match=r"shape \(8, 9, 3\) make no image of mode CMYK"):
-        array_picture(np.zeros((8, 9, 3), np.uint8), "CMYK")
+        array_to_pil(np.zeros((8, 9, 3), np.uint8), "CMYK")
     with pytest.raises(InvalidDataError, match="float32 make no image of mode L; it holds uint8"):
-        array_picture(np.zeros((8, 9), np.float32), "L")
+        array_to_pil(np.zeros((8, 9), np.float32), "L")
     with pytest.raises(InvalidDataError, match="mode HSV are held by no file format"):
         file_format("HSV")
 
@@ -330,7 +330,7 @@ def test_what_cannot_be_written_is_refused_before_the_training(here, capsys, mon
     def broken(array, mode, profile=None):
         return b"no image"
 
-    monkeypatch.setattr("ganaug.encoding.pictures.picture_bytes", broken)
+    monkeypatch.setattr("ganaug.encoding.pil_images.pil_file_bytes", broken)
     monkeypatch.setattr(ImageGAN, "fit", lambda *_: pytest.fail("trained"))
     reds(here / "in", "LAB", "tif")
     err = run(capsys, "resample", "in", "-o", "out", *TINY, code=1)
@@ -694,7 +694,7 @@ def test_balance_makes_pictures_of_the_mode_of_the_real_ones(monkeypatch, mode):
     blend = balance(data)
     image, _ = blend[len(blend) - 1]
     assert type(blend.generator) is ImageGAN and image.mode == mode and image.size == (10, 8)
-    found, real = picture_array(image)[0], np.stack([picture_array(one)[0] for one in data.samples_])
+    found, real = pil_to_array(image)[0], np.stack([pil_to_array(one)[0] for one in data.samples_])
     off = 2 if mode in ("HSV", "La", "RGBa") else 0
     assert (found >= real.min((0, 1, 2)).astype(float) - off).all()
     assert (found <= real.max((0, 1, 2)).astype(float) + off).all()

@@ -22,7 +22,7 @@ from torch.utils.data import (
 from torchvision import datasets, tv_tensors
 from torchvision.transforms import v2
 
-from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.sources import Source, class_names_of, resolve_samples, resolve_targets
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 
@@ -554,8 +554,8 @@ def test_nothing_is_imported_that_the_input_does_not_need(folder):
         "import sys\n"
         "sys.modules.update(dict.fromkeys(['torchvision', 'PIL']))\n"
         "import numpy as np\n"
-        "from ganaug.encoding.pixels import ImageCodec\n"
-        "from ganaug.encoding.signals import SeriesCodec\n"
+        "from ganaug.encoding.image_codec import ImageCodec\n"
+        "from ganaug.encoding.series_codec import SeriesCodec\n"
         "from ganaug.encoding.sources import resolve_samples\n"
         "X = np.arange(640, dtype=np.uint8).reshape(10, 8, 8)\n"
         "X, y, source = resolve_samples(X, [0, 1] * 5)\n"

@@ -30,7 +30,7 @@ from ganaug import (
 )
 from ganaug.estimators.traces import traces
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
-from ganaug.filtering.samples import shrunk
+from ganaug.filtering.samples import shrink_samples
 from ganaug.rules import Determined, OneHot, Order, Rewriter, Within
 from ganaug.rules.table_view import view_of
 from ganaug.utils.seeding import child_seed
@@ -255,7 +255,7 @@ def test_images_cannot_be_rebuilt_unless_the_check_was_kept(fitted, tmp_path):
     gan.save(tmp_path / "model")
     assert len(sketches_undone(read_state(tmp_path / "model"), X.shape[1:])) == 0
     gan.save(tmp_path / "kept", keep_copies_check=True)
-    seen = shrunk(gan.codec_.to_network(torch.from_numpy(gan.codec_.encode(X)))).flatten(1).numpy()
+    seen = shrink_samples(gan.codec_.to_network(torch.from_numpy(gan.codec_.encode(X)))).flatten(1).numpy()
     rebuilt = sketches_undone(read_state(tmp_path / "kept"), X.shape[1:])
     assert np.abs(rebuilt - seen).max() < 0.01  # what the documentation warns of
 

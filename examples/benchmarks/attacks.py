@@ -411,7 +411,7 @@ def _sketches(reached, x):
     from ganaug.filtering import samples
 
     with torch.inference_mode():
-        small = samples.shrunk(reached.model.codec_.to_network(torch.from_numpy(x))).flatten(1).double().numpy()
+        small = samples.shrink_samples(reached.model.codec_.to_network(torch.from_numpy(x))).flatten(1).double().numpy()
     stored = {
         k: a for k, a in reached.arrays.items() if a.size and a.ndim == 2 and a.dtype.kind == "f" and "sketch" in k
     }

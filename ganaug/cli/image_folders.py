@@ -19,8 +19,8 @@ import numpy as np
 from ganaug.cli import options
 from ganaug.cli.console import Fault, Usage, progress, tell, verbosity
 from ganaug.cli.table_files import check_output, whole_folder
-from ganaug.encoding.folders import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, named, read_folder
-from ganaug.encoding.pictures import bands_of, check_picture_file, file_format, mode_of_array, picture_bytes
+from ganaug.encoding.folders import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, list_names, read_folder
+from ganaug.encoding.pil_images import channels_of, check_pil_file, file_format, mode_of_array, pil_file_bytes
 from ganaug.encoding.sample_arrays import from_nchw, to_nchw
 from ganaug.exceptions import DataWarning, InvalidDataError
 
@@ -53,12 +53,12 @@ class Writer:
     @property
     def file_layout(self) -> str:
         """Of the arrays that become files."""
-        return "NHW" if bands_of(self.mode) == 1 else "NHWC"
+        return "NHW" if channels_of(self.mode) == 1 else "NHWC"
 
     def __call__(self, images: Any) -> list[bytes]:
         """The files of a batch."""
         pixels = from_nchw(to_nchw(np.asarray(images), self.layout), self.file_layout)
-        return [picture_bytes(one, self.mode, self.profile) for one in pixels]
+        return [pil_file_bytes(one, self.mode, self.profile) for one in pixels]
 
 
 def resample_folder(args: argparse.Namespace) -> None:
@@ -150,12 +150,12 @@ def _tell_not_copied(args: argparse.Namespace, files: ImageFiles) -> None:
     for reason in (HIDDEN, NO_IMAGE):
         left = files.left_out.get(reason)
         if left:
-            _warn(f"{len(left)} file(s) or folder(s) are not copied, {reason}: {named(left)}")
+            _warn(f"{len(left)} file(s) or folder(s) are not copied, {reason}: {list_names(left)}")
     earlier = [file for file in files_of(files) if _NUMBERED.match(file.name)]
     if earlier:
         _warn(
             f"{len(earlier)} file(s) of {args.data} are named as synthetic ones of an earlier run and are taken for "
-            f"real images: {named(earlier)}"
+            f"real images: {list_names(earlier)}"
         )
 
 
@@ -184,7 +184,7 @@ def _writer_of(codec: Any, notes: dict[str, Any], model: str) -> Writer:
     """How the images of a saved model are written, tried on one of them before any is drawn."""
     example = codec.decode(np.zeros((1, *codec.shape), np.float32))
     mode = notes.get("mode", codec.mode)
-    if mode is not None and (not isinstance(mode, str) or bands_of(mode) != codec.shape[0]):
+    if mode is not None and (not isinstance(mode, str) or channels_of(mode) != codec.shape[0]):
         raise Fault(
             f"its mode {mode!r} does not fit images of {codec.shape[0]} channel(s); save the model again", model
         )
@@ -211,7 +211,7 @@ def _check_written(writer: Writer, images: Any, shown: str) -> None:
     """
     pixels = from_nchw(to_nchw(np.asarray(images), writer.layout), writer.file_layout)
     try:
-        check_picture_file(pixels[0], writer.mode, writer.profile)
+        check_pil_file(pixels[0], writer.mode, writer.profile)
     except (InvalidDataError, OSError, ValueError) as error:
         raise Fault(
             f"images of mode {writer.mode} cannot be written as they are: {error}; convert them, for example to RGB",

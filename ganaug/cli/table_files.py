@@ -19,7 +19,7 @@ from ganaug.cli.console import Fault, Usage, did_you_mean, system_fault, tell
 from ganaug.cli.csv_files import CsvTable, CsvWriter
 from ganaug.cli.file_layout import Layout
 from ganaug.cli.parquet_files import ParquetTable, ParquetWriter
-from ganaug.encoding.labels import tell_alike
+from ganaug.encoding.labels import warn_of_similar_names
 from ganaug.exceptions import DataWarning
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.utils.files import remove_leftovers, replacing, temporary_beside
@@ -217,7 +217,7 @@ def split(
     _question(y, path, many_classes)
     if many_classes and y.dtype.kind == "f":
         y = y.astype(np.int64)  # the library questions floats, too
-    tell_alike(y.unique())
+    warn_of_similar_names(y.unique())
     return frame.drop(columns=target), y
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torchvision import tv_tensors
 
-from ganaug.encoding.pictures import array_picture
+from ganaug.encoding.pil_images import array_to_pil
 from ganaug.encoding.sample_arrays import LAYOUTS, find_layout, to_nchw
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.utils import validation
@@ -149,7 +149,7 @@ def _arrays(samples: Array, face: Face) -> list[Any]:
 
 def _pictures(samples: Array, face: Face) -> list[Any]:
     pixels = samples[:, 0] if samples.shape[1] == 1 else np.ascontiguousarray(samples.transpose(0, 2, 3, 1))
-    return [array_picture(one, face.mode) for one in pixels]
+    return [array_to_pil(one, face.mode) for one in pixels]
 
 
 # name of a kind of item -> what makes them of stored samples

@@ -12,7 +12,7 @@ from PIL import Image
 from ganaug.datasets.faces import default_face
 from ganaug.datasets.probing import Look, described, first_view, kind_of, same_kind
 from ganaug.datasets.synthetic import SyntheticDataset
-from ganaug.encoding.pictures import bands_of, learnt_as
+from ganaug.encoding.pil_images import channels_of, learned_mode
 from ganaug.encoding.targets import could_be_label
 from ganaug.exceptions import InvalidDataError
 
@@ -83,9 +83,9 @@ def check_modes(look: Look, modes: set[str | None]) -> None:
     InvalidDataError
         It names both modes.
     """
-    own = learnt_as(look.raw.mode) if isinstance(look.raw, Image.Image) else None
+    own = learned_mode(look.raw.mode) if isinstance(look.raw, Image.Image) else None
     other = next((mode for mode in sorted(map(str, modes)) if own is not None and mode != own), None)
-    if other is not None and bands_of(other) == bands_of(str(own)):
+    if other is not None and channels_of(other) == channels_of(str(own)):
         raise InvalidDataError(
             f"the real dataset's images are of mode {look.raw.mode}, and the generator learnt images of mode {other}, "
             f"whose channels mean something else; fit it on these images, or convert one of them, for example with "
@@ -185,7 +185,7 @@ def _family(value: Any) -> str | None:
 def _channels(raw: Any, image: bool) -> int | None:
     """Channels of a real image; None where they cannot be told."""
     if isinstance(raw, Image.Image):
-        return None if raw.mode in {"P", "PA"} else bands_of(learnt_as(raw.mode))
+        return None if raw.mode in {"P", "PA"} else channels_of(learned_mode(raw.mode))
     if not image or not hasattr(raw, "shape"):
         return None
     if len(raw.shape) == 2:

@@ -23,7 +23,7 @@ from ganaug.encoding.dtypes import (
     TimeAdapter,
     TimesInUnit,
 )
-from ganaug.encoding.object_columns import TIMES, DecimalAdapter, ObjectTimeAdapter, mixed
+from ganaug.encoding.object_columns import TIMES, DecimalAdapter, ObjectTimeAdapter, mixed_types
 from ganaug.encoding.serialization import missing_in
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 
@@ -125,7 +125,7 @@ def _object(raw: Any) -> DtypeAdapter:
     if found is not None:
         return found(raw, types)
     if all(kind in _TIME_TYPES or kind is decimal.Decimal or _is_number(kind) for kind in types) and types:
-        raise mixed(types)
+        raise mixed_types(types)
     try:
         return ObjectAdapter.fit(raw)
     except TypeError as error:

@@ -11,7 +11,7 @@ import pandas as pd
 from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
 from ganaug.encoding.dtype_state import arrow, arrow_array, clip_to, dtype_from, dtype_state
 from ganaug.encoding.dtypes import CategoricalAdapterBase, NumericAdapterBase, TimesInUnit, recode
-from ganaug.encoding.object_columns import decimals, exponent_for, in_units, rescaled
+from ganaug.encoding.object_columns import decimals, exponent_for, in_units, rescale
 from ganaug.encoding.serialization import object_array, pack_values, unpack_values
 from ganaug.exceptions import InvalidTypeError
 
@@ -111,7 +111,7 @@ class ArrowDecimalAdapter(NumericAdapterBase):
 
     def read_as(self, given: Any, raw: Any) -> ColumnValues:
         """Decimals kept in another way."""
-        return rescaled(given.read(raw), given.exponent, self.exponent)
+        return rescale(given.read(raw), given.exponent, self.exponent)
 
     def write(self, cells: ColumnValues) -> Any:
         """The column."""

@@ -325,14 +325,19 @@ class CompactTableCodec(PickledByState):
 
     def fit(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> CompactTableCodec:
         """Learn the columns and what can be made compact; see `TableCodec.fit`."""
-        self.table = TableCodec(self.keep_range).fit(X, y, seed, whole=self.whole)
-        rows = self.table.encode(X)
+        self.fit_encode(X, y, seed)
+        return self
+
+    def fit_encode(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
+        """Learn a table and encode it, reading it once; see `TableCodec.fit_encode`."""
+        self.table = TableCodec(self.keep_range)
+        rows = self.table.fit_encode(X, y, seed, whole=self.whole)
         self.categories = MergedCategories.fit(rows, self.table.blocks)
         self.factors: Factors | None = None
         if self._n_scalars > self.most_numbers and len(rows) > 1:
             self.factors = Factors.fit(rows[:, : self._n_scalars], child_seed(seed, "factors"))
         self._learnt()
-        return self
+        return self._compacted(rows)
 
     def _learnt(self) -> None:
         self.n_features_, self.feature_names_ = self.table.n_features_, self.table.feature_names_
@@ -362,7 +367,10 @@ class CompactTableCodec(PickledByState):
 
     def encode(self, X: Any, owner: str = "CompactTableCodec") -> FloatArray:
         """Encode a table; see `TableCodec.encode`. (n, d) -> (n, width), float32."""
-        rows = self.table.encode(X, owner=owner)
+        return self._compacted(self.table.encode(X, owner=owner))
+
+    def _compacted(self, rows: FloatArray) -> FloatArray:
+        """From the encoding of all columns. (n, table.width) -> (n, width)."""
         if self.factors is None and self.categories.trivial:
             return rows
         numbers = rows[:, : self._n_scalars]

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from ganaug.encoding.column_values import Array
-from ganaug.encoding.pictures import PictureKind, kind_of_picture, open_picture, resized
+from ganaug.encoding.pil_images import ImageHeader, open_image, read_image_header, resize_image
 from ganaug.encoding.sample_arrays import stack_samples
 from ganaug.exceptions import DataWarning, InvalidDataError
 from ganaug.utils.isolation import warn
 
-__all__ = ["FolderImages", "ImageFiles", "list_folder", "named", "read_folder"]
+__all__ = ["FolderImages", "ImageFiles", "list_folder", "list_names", "read_folder"]
 
 _ENDINGS = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"])
 _SHOWN = 3
@@ -109,29 +109,29 @@ def read_folder(path: str | os.PathLike[str], image_size: tuple[int, int] | None
     labels = np.repeat(list(found.classes), [len(inside) for inside in found.classes.values()])
     for reason, left in found.left_out.items():
         if reason not in _QUIET:
-            _warn(f"{len(left)} {reason} left out: {named(left)}")
+            _warn(f"{len(left)} {reason} left out: {list_names(left)}")
     if found.twice:
         _warn(
             f"{len(found.twice)} file(s) stand in two classes, for example {found.twice[0][0]} and "
             f"{found.twice[0][1]}: the same image is learnt under both labels; remove one of them"
         )
-    kinds = [kind_of_picture(file) for file in files]
+    kinds = [read_image_header(file) for file in files]
     modes = _modes(kinds, shrunk=image_size is not None)
     _tell_changes(files, kinds, modes)
 
     def images() -> Iterator[Any]:
         for file, mode in zip(files, modes, strict=True):
-            image = open_picture(file, mode)
+            image = open_image(file, mode)
             if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
                 raise InvalidDataError(f"{file} holds NaN or infinity; fill in these pixels or remove the image")
-            yield image if image_size is None else resized(image, image_size)
+            yield image if image_size is None else resize_image(image, image_size)
 
     stack = stack_samples(images(), len(files), "images", lambda i: str(files[i]))
     profiles = {kind.profile for kind in kinds}
     return FolderImages(stack, labels, modes[0], profiles.pop() if len(profiles) == 1 else None, found)
 
 
-def _modes(kinds: list[PictureKind], *, shrunk: bool) -> list[str]:
+def _modes(kinds: list[ImageHeader], *, shrunk: bool) -> list[str]:
     """The mode in which each image is learnt."""
     modes = [kind.learnt for kind in kinds]
     if "RGBA" in modes:  # some palettes have transparency and others not: to one who looks there is no difference
@@ -139,7 +139,7 @@ def _modes(kinds: list[PictureKind], *, shrunk: bool) -> list[str]:
     return ["L" if mode == "1" and shrunk else mode for mode in modes]
 
 
-def _tell_changes(files: list[Path], kinds: list[PictureKind], modes: list[str]) -> None:
+def _tell_changes(files: list[Path], kinds: list[ImageHeader], modes: list[str]) -> None:
     """Say which images are not learnt as they are in their files."""
     changed: dict[tuple[str, str], list[Path]] = {}
     for file, kind, mode in zip(files, kinds, modes, strict=True):
@@ -147,16 +147,18 @@ def _tell_changes(files: list[Path], kinds: list[PictureKind], modes: list[str])
             changed.setdefault((kind.mode, mode), []).append(file)
     for (old, new), some in changed.items():
         _warn(
-            f"{len(some)} image(s) of mode {old} are converted to {new}, and synthetic images are {new}: {named(some)}"
+            f"{len(some)} image(s) of mode {old} are converted to {new}, and synthetic images are {new}: "
+            f"{list_names(some)}"
         )
     animated = [file for file, kind in zip(files, kinds, strict=True) if kind.animated]
     if animated:
-        _warn(f"of {len(animated)} animation(s) or files of several pages only the first is read: {named(animated)}")
+        shown = list_names(animated)
+        _warn(f"of {len(animated)} animation(s) or files of several pages only the first is read: {shown}")
     deep = [file for file, kind in zip(files, kinds, strict=True) if kind.deep]
     if deep:
         _warn(
             f"{len(deep)} image(s) have colours of 16 bits, of which pillow reads 8, and synthetic images have 8: "
-            f"{named(deep)}; read them into an array (n, H, W, 3) yourself if all 16 matter"
+            f"{list_names(deep)}; read them into an array (n, H, W, 3) yourself if all 16 matter"
         )
 
 
@@ -164,7 +166,7 @@ def _warn(text: str) -> None:
     warn(text, DataWarning)
 
 
-def named(paths: Iterable[Path]) -> str:
+def list_names(paths: Iterable[Path]) -> str:
     """The first of some paths, and how many more there are."""
     listed = [str(path) for path in paths]
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
@@ -207,7 +209,7 @@ def list_folder(path: str | os.PathLike[str]) -> ImageFiles:
     if bare:
         endings = " ".join(sorted(_ENDINGS))
         skipped = [path for paths in left_out.values() for path in paths if path.relative_to(root).parts[0] in bare]
-        also = f"; left out: {named(skipped)}" if skipped else ""
+        also = f"; left out: {list_names(skipped)}" if skipped else ""
         raise InvalidDataError(
             f"the class folder(s) {', '.join(map(repr, bare[:5]))} of {root} hold no image ({endings}); "
             f"add images or remove the folder{also}"

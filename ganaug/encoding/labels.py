@@ -26,7 +26,7 @@ from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning, 
 from ganaug.utils.isolation import warn
 from ganaug.utils.types import IntArray
 
-__all__ = ["LabelCodec", "tell_alike"]
+__all__ = ["LabelCodec", "warn_of_similar_names"]
 
 # Floats as labels are questioned if there are more different ones, and fewer rows of each.
 _SOME_CLASSES, _ROWS_OF_A_CLASS = 10, 10
@@ -85,7 +85,7 @@ class LabelCodec(PickledByState):
         self.classes_ = _as_array(self._index)
         _check_name(self._name)
         check_storable(self, "the labels y")
-        tell_alike(self.classes_)
+        warn_of_similar_names(self.classes_)
         return self
 
     def encode(self, y: Any) -> IntArray:
@@ -187,7 +187,7 @@ class LabelCodec(PickledByState):
         return codec
 
 
-def tell_alike(labels: Any) -> None:
+def warn_of_similar_names(labels: Any) -> None:
     """Warn of classes whose names differ in nothing but case or spaces, such as "yes" and " Yes"."""
     alike: dict[str, list[str]] = {}
     for label in labels:

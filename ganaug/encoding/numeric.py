@@ -14,9 +14,9 @@ from ganaug.encoding.quantiles import (
     Curve,
     DecimalGrid,
     float_grid,
+    inner_bounds,
+    inner_bounds_int,
     integer_step,
-    inward,
-    inward_whole,
     is_coarse,
     is_shared,
 )
@@ -110,7 +110,7 @@ class NumericModel:
                 step = integer_step(inside.view(np.uint64) - rest.view(np.uint64)[0])
             grid = None
             coarse = is_coarse(rest, step)
-            low, high = inward_whole(rest, rest_counts, step)
+            low, high = inner_bounds_int(rest, rest_counts, step)
             distances = _distances_from(low, rest)
         ends = [low * _scale(low, high), high * _scale(low, high)] if rest.dtype.kind == "f" else [0, high - low]
         if steps:
@@ -272,8 +272,8 @@ def _is_coarse(distinct: Array, dtype: np.dtype[Any]) -> bool:
 def _inward_floats(distinct: Array, counts: Array, grid: DecimalGrid | None) -> tuple[float, float]:
     """Bounds inside the range of floats, on their grid if they have one."""
     if grid is None:
-        return inward(distinct, counts)
-    low, high = grid.snap(np.array(inward_whole(grid.whole(distinct), counts, grid.step)) / 10.0**grid.decimals)
+        return inner_bounds(distinct, counts)
+    low, high = grid.snap(np.array(inner_bounds_int(grid.whole(distinct), counts, grid.step)) / 10.0**grid.decimals)
     return float(low), float(high)
 
 

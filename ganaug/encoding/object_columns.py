@@ -18,7 +18,16 @@ from ganaug.encoding.dtypes import NumericAdapterBase, TimesInUnit
 from ganaug.encoding.serialization import blank_of, from_json, missing_in, object_array, to_json
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
 
-__all__ = ["TIMES", "DecimalAdapter", "ObjectTimeAdapter", "decimals", "exponent_for", "in_units", "mixed", "rescaled"]
+__all__ = [
+    "TIMES",
+    "DecimalAdapter",
+    "ObjectTimeAdapter",
+    "decimals",
+    "exponent_for",
+    "in_units",
+    "mixed_types",
+    "rescale",
+]
 
 # Digits that an int64 holds whatever they are.
 _DIGITS = 18
@@ -88,7 +97,7 @@ def decimals(units: Array, exponent: int, written: Sequence[int]) -> list[decima
     return out
 
 
-def rescaled(cells: ColumnValues, given: int, own: int) -> ColumnValues:
+def rescale(cells: ColumnValues, given: int, own: int) -> ColumnValues:
     """Whole numbers of another exponent."""
     if given == own:
         return cells
@@ -153,7 +162,7 @@ class DecimalAdapter(NumericAdapterBase):
 
     def read_as(self, given: Any, raw: Any) -> ColumnValues:
         """Decimals kept in another way."""
-        return rescaled(given.read(raw), given.exponent, self.exponent)
+        return rescale(given.read(raw), given.exponent, self.exponent)
 
     def write(self, cells: ColumnValues) -> Any:
         """The column."""
@@ -383,7 +392,7 @@ def _only_zone(values: list[Any]) -> dt.tzinfo | None:
     return zone_from(json.loads(next(iter(states)))) if states else None
 
 
-def mixed(types: set[type]) -> InvalidTypeError:
+def mixed_types(types: set[type]) -> InvalidTypeError:
     """What is said of a column of several types of numbers or times."""
     names = ", ".join(sorted(kind.__name__ for kind in types))
     return InvalidTypeError(

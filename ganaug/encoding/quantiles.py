@@ -18,17 +18,17 @@ __all__ = [
     "Curve",
     "DecimalGrid",
     "FastSearch",
-    "beside",
     "float_grid",
+    "inner_bounds",
+    "inner_bounds_int",
     "integer_step",
-    "inward",
-    "inward_whole",
     "is_coarse",
     "is_shared",
-    "near_middle",
+    "nearby_values",
     "normal_scores",
-    "outward",
-    "outward_whole",
+    "outer_bounds",
+    "outer_bounds_int",
+    "rounded_median",
     "simple_between",
 ]
 
@@ -226,7 +226,7 @@ def simple_between(low: Float64, high: Float64) -> Float64:
     return np.asarray(np.minimum((np.floor(low / step) + 1) * step, high), np.float64)
 
 
-def inward(distinct: Float64, counts: Array) -> tuple[float, float]:
+def inner_bounds(distinct: Float64, counts: Array) -> tuple[float, float]:
     """Rounded bounds inside the range of floats.
 
     Parameters
@@ -259,7 +259,7 @@ def _inward_float(distinct: Float64, counts: Array) -> float:
     return first
 
 
-def inward_whole(distinct: Array, counts: Array, step: int) -> tuple[int, int]:
+def inner_bounds_int(distinct: Array, counts: Array, step: int) -> tuple[int, int]:
     """The same for whole numbers ``distinct[0] + k * step``, of any integer dtype; the bounds are such numbers too."""
     first, last = int(distinct[0]), int(distinct[-1])
     span, shared = last - first, is_shared(counts)
@@ -272,7 +272,7 @@ def inward_whole(distinct: Array, counts: Array, step: int) -> tuple[int, int]:
     return (low, high) if low < high else (first, last)
 
 
-def outward(distinct: Float64, counts: Array) -> tuple[float, float]:
+def outer_bounds(distinct: Float64, counts: Array) -> tuple[float, float]:
     """Rounded bounds just outside the range of floats, which all of them keep; an extreme that rows share stays."""
     return _outward_float(distinct, counts), -_outward_float(-distinct[::-1], counts[::-1])
 
@@ -285,7 +285,7 @@ def _outward_float(distinct: Float64, counts: Array) -> float:
     return min(first, -float(simple_between(np.array([width / 4 - first]), np.array([3 * width / 4 - first]))[0]))
 
 
-def outward_whole(distinct: Array, counts: Array, step: int) -> tuple[int, int]:
+def outer_bounds_int(distinct: Array, counts: Array, step: int) -> tuple[int, int]:
     """The same for whole numbers ``distinct[0] + k * step``; the bounds are such numbers too."""
     ends, shared, coarse = [], is_shared(counts)[[0, -1]].tolist(), is_coarse(distinct, step)
     first, last = int(distinct[0]), int(distinct[-1])
@@ -296,7 +296,7 @@ def outward_whole(distinct: Array, counts: Array, step: int) -> tuple[int, int]:
     return ends[0], ends[1]
 
 
-def near_middle(values: Float64) -> float:
+def rounded_median(values: Float64) -> float:
     """A number near the median: the median itself only if rows share it. (n,), n > 0."""
     distinct, counts = np.unique(values, return_counts=True)
     place = int(np.searchsorted(np.cumsum(counts), (counts.sum() + 1) // 2))
@@ -307,7 +307,7 @@ def near_middle(values: Float64) -> float:
     return float(simple_between(left + gap / 4, left + 3 * gap / 4)[0])
 
 
-def beside(values: Array, distinct: Array, step: int = 0) -> Array:
+def nearby_values(values: Array, distinct: Array, step: int = 0) -> Array:
     """Numbers near some of a column, rounded to a 256th of its range at least, and none of its own where there is room.
 
     Parameters

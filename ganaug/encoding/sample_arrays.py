@@ -12,7 +12,7 @@ import pandas as pd
 from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.containers import FrameContainer, is_tensor
 from ganaug.encoding.dtype_state import dtype_from
-from ganaug.encoding.pictures import is_picture, picture_array
+from ganaug.encoding.pil_images import is_pil_image, pil_to_array
 from ganaug.encoding.table_checks import check_names, check_storable
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 
@@ -23,14 +23,14 @@ __all__ = [
     "SIDES",
     "SampleFormat",
     "WideFrame",
-    "diverged",
+    "diverged_message",
     "find_layout",
     "from_nchw",
     "looks_like_image",
     "open_samples",
     "refuse_not_finite",
     "stack_samples",
-    "stored",
+    "stored_array",
     "to_array",
     "to_nchw",
 ]
@@ -315,8 +315,8 @@ def stack_samples(items: Iterable[Any], n: int, what: str, name: Callable[[int],
 
 def _opened(item: Any, what: str, name: str) -> tuple[Array, str]:
     """A sample as an array, and the words for what it is; two samples stack if the words agree."""
-    if is_picture(item):
-        array, mode = picture_array(item)
+    if is_pil_image(item):
+        array, mode = pil_to_array(item)
         return array, f"{array.shape[0]} x {array.shape[1]} {mode}"
     if is_tensor(item):
         array, stack = _open_tensor(item, what)
@@ -383,12 +383,12 @@ def refuse_not_finite(array: Array, describe: Callable[[tuple[int, ...], str], s
             raise InvalidDataError(describe(index, what))
 
 
-def diverged(index: tuple[int, ...], what: str) -> str:
+def diverged_message(index: tuple[int, ...], what: str) -> str:
     """What is said of numbers that no data has."""
     return f"cannot decode {what} (sample {index[0]}); the generator that made it has diverged"
 
 
-def stored(arrays: dict[str, Array], name: str, shape: tuple[int, ...]) -> Array:
+def stored_array(arrays: dict[str, Array], name: str, shape: tuple[int, ...]) -> Array:
     """A finite float64 array of a model file; raises ModelFileError for anything else."""
     array = arrays.get(name)
     if array is None or array.shape != shape or array.dtype != np.float64 or not np.isfinite(array).all():

@@ -14,17 +14,17 @@ import pandas as pd
 
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.folders import read_folder
-from ganaug.encoding.pictures import is_picture, learnt_as, resized
+from ganaug.encoding.pil_images import is_pil_image, learned_mode, resize_image
 from ganaug.encoding.sample_arrays import stack_samples
 from ganaug.encoding.targets import (
-    bare_label,
-    checked_labels,
+    check_labels,
     class_names_of,
     dataset_kind,
     known_targets,
     length_of,
     resolve_targets,
     split_item,
+    unwrap_label,
 )
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
 
@@ -113,7 +113,7 @@ def resolve_samples(
         if size is not None:
             raise InvalidParameterError("image_size= resizes PIL images and folders; resize arrays before")
         return X, y, Source("array")
-    if is_picture(X):
+    if is_pil_image(X):
         raise InvalidTypeError("X is a single PIL image; give a list of images")
     return _read_dataset(X, y, size)
 
@@ -143,13 +143,13 @@ def _read_dataset(dataset: Any, y: Any, size: tuple[int, int] | None) -> tuple[A
             yield sample
 
     X = stack_samples(samples(), n, "images", lambda i: _place(dataset, i))
-    found = labels if labels is not None else checked_labels(read, n, f"the {type(dataset).__name__}")
+    found = labels if labels is not None else check_labels(read, n, f"the {type(dataset).__name__}")
     return X, found, Source("dataset", classes, modes[0])
 
 
 def _mode(sample: Any) -> str | None:
     """PIL's mode of the pixels that are learnt of a sample; None if it is no image of PIL."""
-    return learnt_as(sample.mode) if is_picture(sample) else None
+    return learned_mode(sample.mode) if is_pil_image(sample) else None
 
 
 def _whole(dataset: Any) -> Any:
@@ -175,7 +175,7 @@ def _item(dataset: Any, i: int, where: str) -> Any:
 def _check_label(label: Any, labels: Any, i: int, where: str) -> None:
     if labels is None:
         return
-    same = bare_label(label) == labels[i]
+    same = unwrap_label(label) == labels[i]
     if not (isinstance(same, (bool, np.bool_)) and same):
         raise InvalidDataError(
             f"{where} carries the label {label!r}, but the dataset's own list says {labels[i].item()!r}; "
@@ -203,12 +203,12 @@ def _file(dataset: Any, i: int) -> str | None:
 
 
 def _sized(sample: Any, size: tuple[int, int], where: str) -> Any:
-    if not is_picture(sample):
+    if not is_pil_image(sample):
         raise InvalidParameterError(
             f"image_size= resizes PIL images, but {where} is a {type(sample).__name__}; "
             "resize with torchvision.transforms.v2.Resize"
         )
-    return resized(sample, size)
+    return resize_image(sample, size)
 
 
 def _checked_size(size: Any) -> tuple[int, int] | None:

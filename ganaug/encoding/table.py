@@ -33,7 +33,7 @@ from ganaug.utils.isolation import warn
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.types import Block, FloatArray, IntArray
 
-__all__ = ["MODELS", "Column", "Layout", "TableCodec", "fit_column", "fit_columns", "largest", "read_as"]
+__all__ = ["MODELS", "Column", "Layout", "TableCodec", "argmax_rows", "fit_column", "fit_columns", "read_as"]
 
 # --------------------------------------------------------------------------------------
 # Where each column of a table stands in the encoded matrix: scalars first, then one-hot groups.
@@ -92,11 +92,11 @@ class Layout:
         """Scores (n, n_scalars), and of each row the state whose indicator is largest, (n,) int64."""
         a, b = self.scalars[column]
         c, d = self.groups[column]
-        states = largest(Z[:, c:d]) if d > c else np.zeros(len(Z), dtype=np.int64)
+        states = argmax_rows(Z[:, c:d]) if d > c else np.zeros(len(Z), dtype=np.int64)
         return Z[:, a:b], states
 
 
-def largest(group: Array) -> IntArray:
+def argmax_rows(group: Array) -> IntArray:
     """The column with the largest number of each row, the first of equals. (n, k) -> (n,), int64.
 
     In many short rows numpy's argmax is slow; down the columns it is a maximum, a comparison and another maximum.
@@ -125,6 +125,9 @@ _MODEL_NAMES = {model: name for name, model in MODELS.items()}
 _ADAPTER_NAMES = {adapter: name for name, adapter in ADAPTERS.items()}
 
 
+Encoding = tuple[Array, Array]  # scores and states of a column
+
+
 @dataclass(frozen=True)
 class Column:
     """A fitted column."""
@@ -136,6 +139,11 @@ class Column:
     def kind(self) -> str:
         """Name of the model."""
         return _MODEL_NAMES[type(self.model)]
+
+    def encode(self, cells: ColumnValues) -> Encoding:
+        """Scores (n, n_scalars) and states (n,), kept in as few bytes as hold them: of all columns they stand by."""
+        scores, states = self.model.encode(cells)
+        return scores, states.astype(np.min_scalar_type(self.model.n_states))
 
     def round_trip(self, scores: Array, states: Array) -> tuple[Array, Array]:
         """The encoding of what they decode to: rounded as the dtype and the data are."""
@@ -208,17 +216,35 @@ def fit_columns(
     seed: int,
     keep_range: bool,
     whole: Sequence[Any] | None = None,
-) -> list[Column]:
-    """Fit every column; warns of columns that should not be learnt from, unless ``whole`` says which are states."""
+) -> tuple[list[Column], list[Encoding]]:
+    """Fit and encode every column, reading each once.
+
+    Warns of columns that should not be learnt from.
+
+    Parameters
+    ----------
+    table : Table
+    adapters : list of DtypeAdapter
+        One for each column.
+    labels : ndarray of shape (n,), dtype int64, or None
+        Class codes.
+    seed : int
+    keep_range : bool
+        As in `TableCodec`.
+    whole : sequence of column names, optional
+        Categories that are one-hot however many they are. If given, nothing is warned of.
+    """
     names = range(table.n_columns) if table.names is None else table.names
     one_block = set() if whole is None else {j for j, name in enumerate(names) if name in whole}
-    columns: list[Column | None] = []
+    fitted: dict[int, tuple[Column, Encoding]] = {}
     waiting: dict[int, ColumnValues] = {}
     for j, adapter in enumerate(adapters):
         cells = adapter.read(table.get(j))
-        columns.append(fit_column(adapter, cells, seed, j, keep_range, j in one_block))
-        if columns[j] is None:
+        column = fit_column(adapter, cells, seed, j, keep_range, j in one_block)
+        if column is None:
             waiting[j] = cells
+        else:
+            fitted[j] = column, column.encode(cells)
         reason = identifier_warning(adapter, cells) if whole is None else ""
         if reason:
             warn(f"{describe(table.names, j)} {reason}", DataWarning)
@@ -230,23 +256,23 @@ def fit_columns(
         if table.n_rows > _MAX_CONTEXT_ROWS:
             chosen = numpy_generator(seed, "context").choice(table.n_rows, _MAX_CONTEXT_ROWS, replace=False)
             rows = np.sort(chosen)
-        context = _context(table, columns, rows)
+        context = _context(list(fitted.values()), rows)
         part = None if labels is None else labels[rows]
         for j, cells in waiting.items():
             own = child_seed(seed, "many", j)
             model = HighCardinalityModel.fit(cells, len(adapters[j].levels), context, rows, part, own)
-            columns[j] = Column(adapters[j], model)
-    return [column for column in columns if column is not None]
+            column = Column(adapters[j], model)
+            fitted[j] = column, column.encode(cells)
+    in_order = [fitted[j] for j in range(len(adapters))]
+    return [column for column, _ in in_order], [encoding for _, encoding in in_order]
 
 
-def _context(table: Table, columns: list[Column | None], rows: Array) -> FloatArray:
-    """The encoding of the columns that are fitted already, at some rows."""
-    known = [(j, column) for j, column in enumerate(columns) if column is not None]
-    layout = Layout.of([(c.model.n_scalars, c.model.n_states) for _, c in known])
+def _context(fitted: list[tuple[Column, Encoding]], rows: Array) -> FloatArray:
+    """The encoding, at some rows, of the columns that are fitted first."""
+    layout = Layout.of([(column.model.n_scalars, column.model.n_states) for column, _ in fitted])
     Z = np.zeros((len(rows), layout.width), dtype=np.float32)
-    for position, (j, column) in enumerate(known):
-        scores, states = column.model.encode(column.adapter.read(table.get(j)).take(rows))
-        layout.write(Z, position, scores, states)
+    for position, (_, (scores, states)) in enumerate(fitted):
+        layout.write(Z, position, scores[rows], states[rows])
     return Z
 
 
@@ -337,6 +363,23 @@ class TableCodec(PickledByState):
             For what is no table, for cells that are not scalars, and for values, names and dtypes that no model
             file can hold.
         """
+        self.fit_encode(X, y, seed, whole=whole)
+        return self
+
+    def fit_encode(
+        self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0, *, whole: Sequence[Any] | None = None
+    ) -> FloatArray:
+        """Learn the columns and encode them, reading the table once; equal to ``fit`` and ``encode``.
+
+        Parameters
+        ----------
+        X, y, seed, whole
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, width), dtype float32
+        """
         kind, X = container_of(X)
         container = CONTAINERS[kind].fit(X)
         table = CONTAINERS[kind].open(X)
@@ -348,9 +391,12 @@ class TableCodec(PickledByState):
         refuse_infinities(table, adapters)
         check_storable(container, "the names of the columns" if table.names is not None else "X")
         check_columns(adapters, (describe(table.names, j) for j in range(len(adapters))))
-        columns = fit_columns(table, adapters, labels, seed, self.keep_range, whole)
+        columns, encodings = fit_columns(table, adapters, labels, seed, self.keep_range, whole)
         self._set(kind, container, columns, table.names)
-        return self
+        Z = np.zeros((table.n_rows, self.width), dtype=np.float32)
+        for j, (scores, states) in enumerate(encodings):
+            self._layout.write(Z, j, scores, states)
+        return Z
 
     def _set(self, kind: str, container: Container, columns: list[Column], names: pd.Index | None) -> None:
         self._kind, self._container, self._columns, self._names = kind, container, columns, names

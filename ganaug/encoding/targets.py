@@ -12,14 +12,13 @@ import numpy as np
 
 from ganaug.encoding.column_values import Array
 from ganaug.encoding.containers import is_tensor
-from ganaug.encoding.pictures import is_picture
+from ganaug.encoding.pil_images import is_pil_image
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.utils.isolation import warn
 
 __all__ = [
     "annotations_of",
-    "bare_label",
-    "checked_labels",
+    "check_labels",
     "class_names_of",
     "could_be_label",
     "dataset_kind",
@@ -31,6 +30,7 @@ __all__ = [
     "resolve_targets",
     "sample_place",
     "split_item",
+    "unwrap_label",
 ]
 
 # Where torchvision's datasets keep their labels, in the order in which they are believed.
@@ -86,7 +86,7 @@ def resolve_targets(dataset: Any, targets: Any = None) -> Array:
     array([2, 0])
     """
     if targets is not None:
-        return checked_labels(targets, _at_least_one(dataset), "targets")
+        return check_labels(targets, _at_least_one(dataset), "targets")
     known = known_targets(dataset)
     return _read(dataset) if known is None else known
 
@@ -321,7 +321,7 @@ def could_be_label(value: Any) -> bool:
 def is_image(value: Any, axes: int = 2) -> bool:
     """Whether an entry of an item is a picture, or a tensor or array of at least so many axes."""
     shape = getattr(value, "shape", None)
-    return is_picture(value) or (shape is not None and len(shape) >= axes and int(np.prod(shape)) > 1)
+    return is_pil_image(value) or (shape is not None and len(shape) >= axes and int(np.prod(shape)) > 1)
 
 
 def annotations_of(item: Any) -> list[str]:
@@ -347,7 +347,7 @@ def _refuse_annotations(label: Any, where: str) -> None:
 
 
 def _equal(value: Any, known: Any) -> bool:
-    same = bare_label(value) == bare_label(known)
+    same = unwrap_label(value) == unwrap_label(known)
     return isinstance(same, (bool, np.bool_)) and bool(same)
 
 
@@ -369,7 +369,7 @@ def _known(dataset: Any) -> Array | None:
     n = length_of(dataset)
     found = next((column for column in _columns(dataset) if _has(column, n)), None)
     if found is not None:
-        return _transformed(checked_labels(found, n, f"the labels of the {type(dataset).__name__}"), dataset)
+        return _transformed(check_labels(found, n, f"the labels of the {type(dataset).__name__}"), dataset)
     kind = dataset_kind(dataset)
     return _of_features(dataset) if kind is None else _KNOWN[kind](dataset)
 
@@ -387,9 +387,7 @@ def _of_features(dataset: Any) -> Array | None:
     except (KeyError, TypeError, IndexError, ValueError):
         return None  # it only looks like one
     n = length_of(dataset)
-    return (
-        checked_labels(column, n, f"the column {key!r} of the {type(dataset).__name__}") if len(column) == n else None
-    )
+    return check_labels(column, n, f"the column {key!r} of the {type(dataset).__name__}") if len(column) == n else None
 
 
 def _columns(dataset: Any) -> Iterable[Any]:
@@ -433,7 +431,7 @@ def _of_concat(dataset: Any) -> Array | None:
 def _of_tensors(dataset: Any) -> Array | None:
     if len(dataset.tensors) < 2:
         raise InvalidDataError(f"the TensorDataset holds no labels, only one tensor; {_GIVE}")
-    return checked_labels(dataset.tensors[-1], len(dataset), "the last tensor of the TensorDataset")
+    return check_labels(dataset.tensors[-1], len(dataset), "the last tensor of the TensorDataset")
 
 
 def _of_stack(dataset: Any) -> Array | None:
@@ -447,9 +445,9 @@ def _of_stack(dataset: Any) -> Array | None:
     if dataset_kind(part) == "TensorDataset" and len(part.tensors) == 1:
         part = part.tensors[0]
     if is_tensor(part) or isinstance(part, (np.ndarray, list, tuple)):
-        return checked_labels(part, len(dataset), "the second part of the StackDataset")
-    return checked_labels(
-        [bare_label(part[i]) for i in range(len(dataset))], len(dataset), "the second part of the StackDataset"
+        return check_labels(part, len(dataset), "the second part of the StackDataset")
+    return check_labels(
+        [unwrap_label(part[i]) for i in range(len(dataset))], len(dataset), "the second part of the StackDataset"
     )
 
 
@@ -467,10 +465,10 @@ _KNOWN: dict[str, Callable[[Any], Array | None]] = {
 def _read(dataset: Any) -> Array:
     n = length_of(dataset)
     labels = [split_item(dataset[i], f"item {i} of the {type(dataset).__name__}")[1] for i in range(n)]
-    return checked_labels([bare_label(label) for label in labels], n, f"the labels of the {type(dataset).__name__}")
+    return check_labels([unwrap_label(label) for label in labels], n, f"the labels of the {type(dataset).__name__}")
 
 
-def bare_label(label: Any) -> Any:
+def unwrap_label(label: Any) -> Any:
     """A label out of what a loader may have wrapped it in."""
     if isinstance(label, (tuple, list)) and len(label) == 1:
         label = label[0]
@@ -483,11 +481,11 @@ def _transformed(labels: Array, dataset: Any) -> Array:
     change = getattr(dataset, "target_transform", None)
     if change is None:
         return labels
-    changed = [bare_label(change(label)) for label in labels.tolist()]
-    return checked_labels(changed, len(labels), f"what target_transform of the {type(dataset).__name__} makes")
+    changed = [unwrap_label(change(label)) for label in labels.tolist()]
+    return check_labels(changed, len(labels), f"what target_transform of the {type(dataset).__name__} makes")
 
 
-def checked_labels(labels: Any, n: int, where: str) -> Array:
+def check_labels(labels: Any, n: int, where: str) -> Array:
     """A vector of n labels, or an error that says where it comes from."""
     if is_tensor(labels):
         labels = labels.detach().cpu().numpy()
@@ -511,7 +509,7 @@ def checked_labels(labels: Any, n: int, where: str) -> Array:
 def _array(labels: Any, where: str) -> Array:
     if not isinstance(labels, (list, tuple)):
         return np.asarray(labels)
-    labels = [bare_label(label) for label in labels]
+    labels = [unwrap_label(label) for label in labels]
     try:
         array = np.asarray(labels)
     except ValueError as error:

@@ -119,8 +119,7 @@ class BaseGenerator(BaseEstimator, ABC):
         check_lengths(X, y, self._items)
         labels = self._fit_labels(y)
         codes = None if labels is None else labels.encode(y)
-        codec = self._fit_codec(X, codes, mode)
-        x = codec.encode(X, owner=type(self).__name__)
+        codec, x = self._fit_encode(X, codes, mode)
         if codes is None:
             codes = np.zeros(len(x), np.int64)
         check_lengths(x, codes, self._items)
@@ -138,8 +137,8 @@ class BaseGenerator(BaseEstimator, ABC):
         return None if y is None else LabelCodec().fit(y)
 
     @abstractmethod
-    def _fit_codec(self, X: object, codes: IntArray | None, mode: str | None) -> Any:
-        """A codec fitted to the samples; ``mode`` is PIL's of images that were read from files."""
+    def _fit_encode(self, X: object, codes: IntArray | None, mode: str | None) -> tuple[Any, Samples]:
+        """A codec fitted to the samples, and the samples encoded; ``mode`` is PIL's of images read from files."""
 
     @isolated
     def fit_prepared(self, prepared: Prepared, *, focus: object = None, title: str | None = None) -> Self:

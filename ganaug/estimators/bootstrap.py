@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from ganaug.encoding.containers import modality_of
-from ganaug.encoding.pixels import ImageCodec
-from ganaug.encoding.signals import SeriesCodec
+from ganaug.encoding.image_codec import ImageCodec
+from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.estimators.base import BaseGenerator, Samples
 from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed
 from ganaug.estimators.smoothing import ClassKernel
@@ -97,9 +97,9 @@ class SmoothedBootstrap(BaseGenerator):
         self.rules = rules
         self.random_state = random_state
 
-    def _fit_codec(self, X: object, codes: IntArray | None, mode: str | None) -> Any:
-        seed = child_seed(root_seed(self.random_state), "codec")
-        return _CODECS[modality_of(X)](bool(self.keep_range), self.rules).fit(X, codes, seed=seed)
+    def _fit_encode(self, X: object, codes: IntArray | None, mode: str | None) -> tuple[Any, Samples]:
+        codec = _CODECS[modality_of(X)](bool(self.keep_range), self.rules)
+        return codec, codec.fit_encode(X, codes, seed=child_seed(root_seed(self.random_state), "codec"))
 
     def _train(self, prepared: Prepared, focus: object, title: str) -> None:
         bandwidth: float = self._check_parameters()["bandwidth"]

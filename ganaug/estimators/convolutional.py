@@ -21,7 +21,7 @@ from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
 from ganaug.estimators.saving import Arrays, Config
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
-from ganaug.filtering.samples import shrunk
+from ganaug.filtering.samples import shrink_samples
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
 from ganaug.objectives import OBJECTIVES, Objective
 from ganaug.runtime.devices import fastest
@@ -296,7 +296,7 @@ def compared(classifier: AuxiliaryClassifier, some: Tensor) -> Callable[[Tensor]
     """
 
     def parts(samples: Tensor) -> tuple[Tensor, Tensor]:
-        return classifier.features(samples), shrunk(samples, SMALL).flatten(1)
+        return classifier.features(samples), shrink_samples(samples, SMALL).flatten(1)
 
     scales = [part.var(0).sum().sqrt() + 1e-9 for part in parts(some)]
 

@@ -184,13 +184,14 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             raise InvalidDataError("warm_start=True needs y as in the earlier fit: with labels or without")
         return self.label_codec_
 
-    def _fit_codec(self, X: object, codes: IntArray | None, mode: str | None) -> Any:
+    def _fit_encode(self, X: object, codes: IntArray | None, mode: str | None) -> tuple[Any, Samples]:
         if self.checkpoint is not None:  # told now, and not when it is to be written
             check_writable(check_path(self.checkpoint))
         seed = root_seed(self.random_state)
         if self._continues():
-            return self.codec_
-        return self._modality.codec(mode).fit(X, codes, seed=child_seed(seed, "codec"))
+            return self.codec_, self.codec_.encode(X, owner=type(self).__name__)
+        codec = self._modality.codec(mode)
+        return codec, codec.fit_encode(X, codes, seed=child_seed(seed, "codec"))
 
     def _train(self, prepared: Prepared, focus: object, title: str) -> None:
         settings, modality = self._settings(), self._modality

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Seed

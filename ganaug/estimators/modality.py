@@ -74,6 +74,10 @@ class Codec(ABC):
     def fit(self, X: object, codes: IntArray | None = None, seed: int = 0) -> Self:
         """Learn what is needed to encode X, and set the attributes; refuse what is no such data, saying why."""
 
+    def fit_encode(self, X: object, codes: IntArray | None = None, seed: int = 0) -> Samples:
+        """`fit` and `encode` in one; override it where that is faster."""
+        return self.fit(X, codes, seed).encode(X)
+
     @abstractmethod
     def encode(self, X: object, owner: str = "") -> Samples:
         """Samples as an array of shape (n, ...); ``owner`` is the estimator that an error should name."""

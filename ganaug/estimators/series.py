@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-from ganaug.encoding.signals import SeriesCodec
+from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.estimators.base import checked_switch
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
 from ganaug.estimators.custom import register

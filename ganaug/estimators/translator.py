@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ganaug.callbacks import wants_progress
 from ganaug.encoding import LabelCodec
-from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators import saving
 from ganaug.estimators.base import (
     Samples,
@@ -105,7 +105,7 @@ class ImageTranslator(SavedGenerator):
         Probability of the target class, of two equally frequent ones, that a classifier trained on real images must
         give to a translation; those with less are made anew from other images. 0 accepts all.
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
-        Of the images, as in `ganaug.encoding.pixels.ImageCodec`.
+        Of the images, as in `ganaug.encoding.image_codec.ImageCodec`.
     callbacks : list of callable, optional
         Called at each logged step; one that returns a string ends the training.
     random_state : int, RandomState, Generator or None, default=None
@@ -274,8 +274,9 @@ class ImageTranslator(SavedGenerator):
             raise InvalidDataError("ImageTranslator translates between two classes: give the labels y")
         return LabelCodec().fit(y)
 
-    def _fit_codec(self, X: object, codes: IntArray | None, mode: str | None) -> ImageCodec:
-        return ImageCodec(self.layout, mode).fit(X)
+    def _fit_encode(self, X: object, codes: IntArray | None, mode: str | None) -> tuple[ImageCodec, Samples]:
+        codec = ImageCodec(self.layout, mode)
+        return codec, codec.fit_encode(X)
 
     def _train(self, prepared: Prepared, focus: object, title: str) -> None:
         settings = self._check_parameters()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.utils.figures import axes_or_new
+from ganaug.utils.axes import axes_or_new
 
 __all__ = ["arm_intervals", "critical_difference", "heat_map", "sample_page", "score_against_cost"]
 

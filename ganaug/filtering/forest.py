@@ -193,7 +193,7 @@ class ArrayForest:
             and self.feature.max() < width
         )
         if not sound:
-            raise InvalidDataError("the trees of the filter do not fit together")
+            raise InvalidDataError("the trees of the curator do not fit together")
 
     def predict_proba(self, x: FloatArray) -> FloatArray:
         """Class probabilities. (n, d) -> (n, n_classes), float32."""

@@ -306,7 +306,7 @@ class RowFilter:
         self = cls(config["rules"], config["min_probability"])
         odd = [k for k, a in arrays.items() if k in _ARRAYS and (a.ndim, a.dtype.name) != _ARRAYS[k]]
         if odd:
-            raise InvalidDataError(f"arrays of the filter have the wrong dtype or number of axes: {odd}")
+            raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
         self.hashes = arrays["hashes"].view(np.uint64)
         self.hash_factors = arrays["hash_factors"].view(np.uint64)
         self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]
@@ -330,7 +330,7 @@ class RowFilter:
         }
         if not all(fits.values()):
             raise InvalidDataError(
-                f"arrays of the filter have the wrong shape: {[k for k, v in fits.items() if not v]}"
+                f"arrays of the curator have the wrong shape: {[k for k, v in fits.items() if not v]}"
             )
         return self
 

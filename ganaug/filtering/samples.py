@@ -271,7 +271,7 @@ class SampleFilter:
         """Small versions of the samples along random directions. (n, C, *spatial) -> (n, N_DIRECTIONS)."""
         parts = [np.zeros((0, N_DIRECTIONS), np.float32)]
         for start in range(0, len(x), 1024):
-            small = shrunk(self.codec.to_network(torch.from_numpy(x[start : start + 1024]))).flatten(1)
+            small = shrink_samples(self.codec.to_network(torch.from_numpy(x[start : start + 1024]))).flatten(1)
             if self._directions is None:
                 rng = torch.Generator().manual_seed(child_seed(self.seed, "directions"))
                 shape = (small.shape[1], N_DIRECTIONS)
@@ -318,7 +318,7 @@ class SampleFilter:
         """
         odd = [k for k, form in _ARRAYS.items() if (arrays[k].ndim, arrays[k].dtype.name) != form]
         if odd:
-            raise InvalidDataError(f"arrays of the filter have the wrong dtype or number of axes: {odd}")
+            raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
 
         def of(name: str) -> dict[str, Array]:
             return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
@@ -337,7 +337,7 @@ class SampleFilter:
             "bar": self.bar.shape == (n_conditions,),
         }
         if not all(fits.values()):
-            raise InvalidDataError(f"arrays of the filter do not fit: {[k for k, v in fits.items() if not v]}")
+            raise InvalidDataError(f"arrays of the curator do not fit: {[k for k, v in fits.items() if not v]}")
         return self
 
     def __getstate__(self) -> dict[str, Any]:  # no networks in a pickle: arrays of numpy age better
@@ -352,7 +352,7 @@ class SampleFilter:
 _POOL: dict[int, Any] = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
 
 
-def shrunk(x: Tensor, most: int | None = None) -> Tensor:
+def shrink_samples(x: Tensor, most: int | None = None) -> Tensor:
     """Samples averaged to at most so many cells a side. (B, C, *spatial) -> (B, C, *smaller)."""
     dims = x.ndim - 2
     limit = MOST_CELLS[dims] if most is None else most

@@ -10,7 +10,7 @@ import numpy as np
 from ganaug.exceptions import InvalidParameterError
 from ganaug.summaries import Sides, column_summaries, read_sides
 from ganaug.summaries.columns import span
-from ganaug.utils.figures import REAL, SYNTHETIC, grid_or_new
+from ganaug.utils.axes import REAL, SYNTHETIC, grid_or_new
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ganaug.plots.column_plots import draw_column
 from ganaug.plots.trainings import class_counts
-from ganaug.utils.figures import REAL, SYNTHETIC, grid_or_new
+from ganaug.utils.axes import REAL, SYNTHETIC, grid_or_new
 
 __all__ = ["overview"]
 

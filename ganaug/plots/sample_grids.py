@@ -12,7 +12,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import n_rows
 from ganaug.summaries import label_text
 from ganaug.summaries.pixels import as_pixels
-from ganaug.utils.figures import REAL, SYNTHETIC, axes_or_new, grid_or_new
+from ganaug.utils.axes import REAL, SYNTHETIC, axes_or_new, grid_or_new
 from ganaug.utils.isolation import isolated
 
 __all__ = ["image_grid", "series_grid"]

@@ -81,19 +81,25 @@ class RuledTableCodec(PickledByState):
 
     def fit(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> RuledTableCodec:
         """Learn the columns and their rules; see `TableCodec.fit`."""
-        self.full = self.own = CompactTableCodec(self.keep_range).fit(X, y, seed)
+        self.fit_encode(X, y, seed)
+        return self
+
+    def fit_encode(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
+        """Learn a table and its rules and encode it, reading it once; see `TableCodec.fit_encode`."""
+        self.full = self.own = CompactTableCodec(self.keep_range)
+        encoded = self.full.fit_encode(X, y, seed)
         wanted = checked_rules(self.rules)
         found: Any = find_rules(X, random_state=child_seed(seed, "rules")) if wanted == AUTO else wanted
         self.rewriter: Rewriter | None = None
         if len(found):
             self.rewriter = Rewriter(self.keep_range).fit(X, found)
             if self.rewriter.changes:
-                whole = self.rewriter.state_columns
-                self.own = CompactTableCodec(self.keep_range, whole=whole).fit(self.rewriter.rewrite(X), y, seed)
+                self.own = CompactTableCodec(self.keep_range, whole=self.rewriter.state_columns)
+                encoded = self.own.fit_encode(self.rewriter.rewrite(X), y, seed)
             if wanted != AUTO:
                 self._tell_broken(wanted)
         self._learnt()
-        return self
+        return encoded
 
     def _tell_broken(self, given: Any) -> None:
         """Warn of rules of the user's own that rows of the data break; those that were found know it."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ganaug.encoding.quantiles import outward, simple_between
+from ganaug.encoding.quantiles import outer_bounds, simple_between
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Sum
 from ganaug.rules.evidence import Work, complete, distinct_rows, needed, permuted
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
@@ -631,7 +631,7 @@ def _beside_rows(x: Floats, y: Floats, at: Ints) -> tuple[Floats, Floats]:
     step = x[left + 1] - x[left]
     knots = simple_between(x[left] + step / 128, x[left] + step / 32)
     once = np.ones(len(x), dtype=np.int64)
-    knots[0], last = outward(x, once)
+    knots[0], last = outer_bounds(x, once)
     keep = (at < len(x) - 1) & (np.arange(len(at)) > 0)
     knots = np.concatenate([knots[:1], knots[keep], [last]])
     left = np.concatenate([[0], left[keep], [len(x) - 2]])

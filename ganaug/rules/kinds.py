@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.quantiles import inward, is_shared, outward
+from ganaug.encoding.quantiles import inner_bounds, is_shared, outer_bounds
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.rules.base_rule import Rule, comparable, label, named, names_from_json, names_json, number_text, numeric
@@ -366,8 +366,8 @@ class Within(Rule):
                 continue
             distinct, counts = np.unique(values[start:end], return_counts=True)
             ends = float(distinct[0]), float(distinct[-1])
-            outer[level] = ends if column.is_coarse else outward(distinct, counts)
-            inner[level] = ends if column.is_coarse else inward(distinct, counts)
+            outer[level] = ends if column.is_coarse else outer_bounds(distinct, counts)
+            inner[level] = ends if column.is_coarse else inner_bounds(distinct, counts)
         return outer, inner
 
     def limits(self, category: ColumnView, inner: bool = False) -> tuple[Floats, Floats]:

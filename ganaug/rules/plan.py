@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.encoding.quantiles import inward, inward_whole, outward, outward_whole
+from ganaug.encoding.quantiles import inner_bounds, inner_bounds_int, outer_bounds, outer_bounds_int
 from ganaug.rules.base_rule import Rule
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Product, Sum
 from ganaug.rules.gaps import Gap
@@ -285,9 +285,9 @@ def _ends(column: ColumnView, values: Any, factor: int, keep_range: bool) -> tup
     if column.is_coarse:
         return distinct[0].item(), distinct[-1].item()
     if not factor:
-        return inward(distinct, counts) if keep_range else outward(distinct, counts)
+        return inner_bounds(distinct, counts) if keep_range else outer_bounds(distinct, counts)
     step = (1 if column.precision.grid is None else column.precision.grid.step) * factor
-    return (inward_whole if keep_range else outward_whole)(distinct, counts, step)
+    return (inner_bounds_int if keep_range else outer_bounds_int)(distinct, counts, step)
 
 
 def _factors(columns: list[ColumnView]) -> dict[Hashable, int]:

@@ -12,7 +12,7 @@ import pandas as pd
 from ganaug.encoding.column_values import Array, ColumnValues, is_missing
 from ganaug.encoding.dtype_state import clip_to
 from ganaug.encoding.dtypes import IntegerAdapter, MaskedAdapter, TimeAdapter
-from ganaug.encoding.quantiles import beside, is_shared, near_middle
+from ganaug.encoding.quantiles import is_shared, nearby_values, rounded_median
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.equations import Equation
@@ -231,7 +231,7 @@ class Formula:
             extra=bool((~column.missing & ~computed).any()),
             gone=bool((column.missing & computed).any()),
             blank=column.n_missing > 0,
-            fill=near_middle(present) if len(present) else 0.0,
+            fill=rounded_median(present) if len(present) else 0.0,
         )
 
     def rewrite(self, view: TableView) -> Columns:
@@ -361,7 +361,7 @@ class Lookup:
             grid = column.precision.grid
             step = grid.step if grid is not None and column.is_whole else 0
             values = values.copy()
-            values[single] = beside(values[single], distinct, step)
+            values[single] = nearby_values(values[single], distinct, step)
         if not by.is_coarse:
             shared = is_shared(np.bincount(codes[codes >= 0], minlength=len(levels)))
             if not shared.any():

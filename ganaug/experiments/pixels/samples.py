@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganaug.encoding.pixels import ImageCodec
+from ganaug.encoding.image_codec import ImageCodec
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator

@@ -11,18 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.encoding.column_values import Array, State
-from ganaug.encoding.pictures import bands_of
+from ganaug.encoding.pil_images import channels_of
 from ganaug.encoding.sample_arrays import (
     CHUNK,
     LAYOUTS,
     SIDES,
     SampleFormat,
-    diverged,
+    diverged_message,
     find_layout,
     from_nchw,
     open_samples,
     refuse_not_finite,
-    stored,
+    stored_array,
     to_array,
     to_nchw,
 )
@@ -133,8 +133,8 @@ class PixelScale:
     @classmethod
     def from_state(cls, arrays: dict[str, Array], channels: int, *, robust: bool) -> PixelScale:
         """What `get_state` took apart; raises ModelFileError if it does not fit together."""
-        low, high = (stored(arrays, name, (channels,)) for name in ("low", "high"))
-        knots = stored(arrays, "knots", (channels, _KNOTS)) if robust else _linear(low, high)
+        low, high = (stored_array(arrays, name, (channels,)) for name in ("low", "high"))
+        knots = stored_array(arrays, "knots", (channels, _KNOTS)) if robust else _linear(low, high)
         fits = (knots[:, 0] == low).all() and (knots[:, -1] == high).all() and (np.diff(knots, axis=1) >= 0).all()
         scale = cls(low, high, knots)
         if not fits or scale.tailed.any() != robust:
@@ -200,7 +200,7 @@ class ImageCodec(PickledByState):
 
     Each channel is mapped linearly from the smallest and largest value seen in
     ``fit`` to [-1, 1]; outliers of images that are not of 8 bits are squeezed, so that a hot pixel does not leave
-    all others without contrast (`ganaug.encoding.pixels.PixelScale`). Images of 8 bits stay bytes until a batch of
+    all others without contrast (`ganaug.encoding.image_codec.PixelScale`). Images of 8 bits stay bytes until a batch of
     them goes to a network (`to_network`), because as floats they would take four times the memory.
 
     Parameters
@@ -231,7 +231,7 @@ class ImageCodec(PickledByState):
     Examples
     --------
     >>> import numpy as np
-    >>> from ganaug.encoding.pixels import ImageCodec
+    >>> from ganaug.encoding.image_codec import ImageCodec
     >>> X = np.random.default_rng(0).integers(0, 256, size=(5, 12, 16, 3), dtype=np.uint8)
     >>> codec = ImageCodec().fit(X)
     >>> codec.encode(X).shape, codec.shape
@@ -271,12 +271,22 @@ class ImageCodec(PickledByState):
         InvalidTypeError
             If X holds no images, or a dtype that is no number.
         """
+        self._learn(X)
+        return self
+
+    def fit_encode(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> Array:
+        """Learn images and encode them, reading them once; equal to ``fit`` and ``encode``. See both."""
+        return self._encoded(self._learn(X))
+
+    def _learn(self, X: Any) -> Array:
+        """The images as (n, C, H, W)."""
         array, form = open_samples(X, "images")
         layout = find_layout(array.shape, self.layout)
-        images = to_nchw(array, layout)  # (n, C, H, W)
+        images = to_nchw(array, layout)
         refuse_not_finite(array, _not_finite)
         scale = PixelScale.fit(images, robust=not _is_bytes(form))
-        return self._set(form, layout, tuple(map(int, images.shape[1:])), scale)
+        self._set(form, layout, tuple(map(int, images.shape[1:])), scale)
+        return images
 
     def _set(self, form: SampleFormat, layout: str, shape: tuple[int, ...], scale: PixelScale) -> ImageCodec:
         self._format, self._layout, self.shape, self._scale = form, layout, shape, scale
@@ -319,7 +329,10 @@ class ImageCodec(PickledByState):
         self._check_shape(array.shape, owner)
         self._check_dtype(array, form, owner)
         refuse_not_finite(array, _not_finite)
-        images = to_nchw(array, self._layout)
+        return self._encoded(to_nchw(array, self._layout))
+
+    def _encoded(self, images: Array) -> Array:
+        """(n, C, H, W), checked -> the same, encoded."""
         out = np.empty(images.shape, np.uint8 if self._bytes else np.float32)
         if self._bytes:
             out[...] = images
@@ -455,7 +468,7 @@ class ImageCodec(PickledByState):
             raise InvalidDataError(
                 f"cannot decode {array.dtype} of shape {array.shape}; give numbers of shape (n, {wanted})"
             )
-        refuse_not_finite(array, diverged)
+        refuse_not_finite(array, diverged_message)
         return array
 
     def get_state(self) -> State:
@@ -490,7 +503,7 @@ class ImageCodec(PickledByState):
             if layout not in LAYOUTS or asked not in ("auto", layout) or (layout == "NHW" and shape[0] != 1):
                 raise ModelFileError(f"stored layout {layout!r} (asked for: {asked!r}) does not fit shape {shape}")
             mode = config.get("mode")
-            if mode is not None and bands_of(mode) != shape[0]:
+            if mode is not None and channels_of(mode) != shape[0]:
                 raise ModelFileError(f"stored mode {mode!r} does not fit shape {shape}")
             form = SampleFormat.from_state(config)
             robust = config["version"] == _VERSIONS[1]

@@ -16,10 +16,10 @@ from ganaug.encoding.sample_arrays import (
     CHUNK,
     SampleFormat,
     WideFrame,
-    diverged,
+    diverged_message,
     open_samples,
     refuse_not_finite,
-    stored,
+    stored_array,
     to_array,
 )
 from ganaug.encoding.serialization import PickledByState
@@ -115,7 +115,7 @@ class Signals:
     @classmethod
     def from_state(cls, arrays: dict[str, Array], channels: int) -> Signals:
         """What `get_state` took apart; raises ModelFileError if it does not fit together."""
-        signals = cls(*(stored(arrays, name, (channels,)) for name in ("centre", "scale", "low", "high")))
+        signals = cls(*(stored_array(arrays, name, (channels,)) for name in ("centre", "scale", "low", "high")))
         inside = (signals.low <= signals.centre) & (signals.centre <= signals.high)
         if not (inside & (signals.scale > 0)).all():
             raise ModelFileError("the stored scales of the series do not fit together")
@@ -188,12 +188,12 @@ class SeriesCodec(PickledByState):
 
     Notes
     -----
-    Scaling and its margin are those of `ganaug.encoding.signals.Signals`.
+    Scaling and its margin are those of `ganaug.encoding.series_codec.Signals`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from ganaug.encoding.signals import SeriesCodec
+    >>> from ganaug.encoding.series_codec import SeriesCodec
     >>> X = 100 + 5 * np.sin(np.arange(40) / 3 + np.arange(6)[:, None, None])  # (6, 1, 40)
     >>> codec = SeriesCodec().fit(X)
     >>> Z = codec.encode(X)
@@ -237,6 +237,15 @@ class SeriesCodec(PickledByState):
         DataWarning
             If there are far more channels than steps, as in data laid out (n, length, channels).
         """
+        self._learn(X, seed)
+        return self
+
+    def fit_encode(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
+        """Learn series and encode them, reading them once; equal to ``fit`` and ``encode``. See both."""
+        return self._encoded(self._learn(X, seed))
+
+    def _learn(self, X: Any, seed: int) -> Array:
+        """The series as (n, C, *spatial)."""
         frame, array, form = _opened(X)
         signals = _as_signals(array)
         refuse_not_finite(signals, _not_finite)
@@ -247,7 +256,8 @@ class SeriesCodec(PickledByState):
                 "(n, length, channels), give X.transpose(0, 2, 1)",
                 DataWarning,
             )
-        return self._set(frame, form, array.ndim == 2, shape, Signals.fit(signals, seed))
+        self._set(frame, form, array.ndim == 2, shape, Signals.fit(signals, seed))
+        return signals
 
     def _set(
         self, frame: WideFrame | None, form: SampleFormat, flat: bool, shape: tuple[int, ...], signals: Signals
@@ -288,9 +298,13 @@ class SeriesCodec(PickledByState):
                 f"X has shape {array.shape}, but {owner} was fitted on series of shape (n, {_text(self.shape)}){hint}"
             )
         refuse_not_finite(given, _not_finite)
-        out = np.empty(given.shape, np.float32)
-        for at in range(0, len(given), CHUNK):
-            out[at : at + CHUNK] = self._signals.encode(given[at : at + CHUNK])
+        return self._encoded(given)
+
+    def _encoded(self, signals: Array) -> FloatArray:
+        """(n, C, *spatial), checked -> the same, encoded."""
+        out = np.empty(signals.shape, np.float32)
+        for at in range(0, len(signals), CHUNK):
+            out[at : at + CHUNK] = self._signals.encode(signals[at : at + CHUNK])
         return out
 
     def to_network(self, samples: Any) -> Any:
@@ -336,7 +350,7 @@ class SeriesCodec(PickledByState):
             raise InvalidDataError(
                 f"cannot decode {array.dtype} of shape {array.shape}; give numbers of shape (n, {_text(self.shape)})"
             )
-        refuse_not_finite(array, diverged)
+        refuse_not_finite(array, diverged_message)
         return array
 
     def get_state(self) -> State:

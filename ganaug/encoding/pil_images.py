@@ -15,19 +15,19 @@ from ganaug.exceptions import DataWarning, InvalidDataError, MissingDependencyEr
 from ganaug.utils.isolation import warn
 
 __all__ = [
-    "PictureKind",
-    "array_picture",
-    "bands_of",
-    "check_picture_file",
+    "ImageHeader",
+    "array_to_pil",
+    "channels_of",
+    "check_pil_file",
     "file_format",
-    "is_picture",
-    "kind_of_picture",
-    "learnt_as",
+    "is_pil_image",
+    "learned_mode",
     "mode_of_array",
-    "open_picture",
-    "picture_array",
-    "picture_bytes",
-    "resized",
+    "open_image",
+    "pil_file_bytes",
+    "pil_to_array",
+    "read_image_header",
+    "resize_image",
 ]
 
 # Modes whose numbers cannot be averaged -> the mode in which such images are learnt. The indices of a palette mean
@@ -64,7 +64,7 @@ _TURNS = {
 
 
 @dataclass(frozen=True)
-class PictureKind:
+class ImageHeader:
     """What is in an image file, by its header.
 
     Attributes
@@ -72,7 +72,7 @@ class PictureKind:
     mode : str
         PIL's mode of the file.
     learnt : str
-        The mode in which it is learnt; see `learnt_as`. Palettes and single colours that stand for "transparent"
+        The mode in which it is learnt; see `learned_mode`. Palettes and single colours that stand for "transparent"
         give a channel of transparency.
     animated : bool
         Whether it holds more than one frame or page.
@@ -89,35 +89,35 @@ class PictureKind:
     profile: bytes | None
 
 
-def is_picture(X: Any) -> bool:
+def is_pil_image(X: Any) -> bool:
     """Whether X is a PIL image, without importing PIL."""
     image = sys.modules.get("PIL.Image")
     return image is not None and isinstance(X, image.Image)
 
 
-def learnt_as(mode: str) -> str:
+def learned_mode(mode: str) -> str:
     """The mode in which images of a mode are learnt: another one where its numbers cannot be averaged.
 
     Examples
     --------
-    >>> from ganaug.encoding.pictures import learnt_as
-    >>> learnt_as("P"), learnt_as("HSV"), learnt_as("CMYK")
+    >>> from ganaug.encoding.pil_images import learned_mode
+    >>> learned_mode("P"), learned_mode("HSV"), learned_mode("CMYK")
     ('RGB', 'RGB', 'CMYK')
     """
     return "I;16" if mode in _SIXTEEN else _CONVERTED.get(mode, mode)
 
 
-def bands_of(mode: str) -> int | None:
+def channels_of(mode: str) -> int | None:
     """Channels of a learnt mode; None if there is no such mode."""
     return _BANDS.get(mode)
 
 
-def picture_array(image: Any) -> tuple[Array, str]:
-    """A PIL image as (H, W) or (H, W, channels), and the mode of these numbers; see `learnt_as`.
+def pil_to_array(image: Any) -> tuple[Array, str]:
+    """A PIL image as (H, W) or (H, W, channels), and the mode of these numbers; see `learned_mode`.
 
     The two colour channels of LAB are counted from 128, so that neutral grey is in the middle of their range.
     """
-    learnt = learnt_as(image.mode)
+    learnt = learned_mode(image.mode)
     if image.mode == "P" and "transparency" in image.info:
         warn(
             "a palette image with transparent pixels is learnt as RGB, without its transparency; "
@@ -133,13 +133,13 @@ def picture_array(image: Any) -> tuple[Array, str]:
     return _moved(array) if image.mode == "LAB" else array, image.mode
 
 
-def array_picture(array: Array, mode: str | None = None) -> Any:
-    """A PIL image of an array: the counterpart of `picture_array`.
+def array_to_pil(array: Array, mode: str | None = None) -> Any:
+    """A PIL image of an array: the counterpart of `pil_to_array`.
 
     Parameters
     ----------
     array : ndarray of shape (H, W) or (H, W, channels)
-        As `picture_array` gives it.
+        As `pil_to_array` gives it.
     mode : str, default=None
         The mode of the image. None goes by dtype and channels; see `mode_of_array`.
 
@@ -155,12 +155,12 @@ def array_picture(array: Array, mode: str | None = None) -> Any:
     """
     from PIL import Image
 
-    learnt = mode_of_array(array) if mode is None else learnt_as(mode)
+    learnt = mode_of_array(array) if mode is None else learned_mode(mode)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     dtype = _DTYPES.get(learnt, np.dtype(np.uint8))
     bands = 1 if array.ndim == 2 else array.shape[-1]
-    if array.ndim not in (2, 3) or bands != bands_of(learnt):
+    if array.ndim not in (2, 3) or bands != channels_of(learnt):
         raise InvalidDataError(f"pixels of shape {array.shape} make no image of mode {mode or learnt}")
     if mode is not None and array.dtype.kind != dtype.kind:
         raise InvalidDataError(f"pixels of dtype {array.dtype} make no image of mode {mode}; it holds {dtype}")
@@ -226,7 +226,7 @@ def file_format(mode: str) -> tuple[str, str]:
     return _FORMATS[mode]
 
 
-def picture_bytes(array: Array, mode: str, profile: bytes | None = None) -> bytes:
+def pil_file_bytes(array: Array, mode: str, profile: bytes | None = None) -> bytes:
     """The file of an image.
 
     Parameters
@@ -244,11 +244,11 @@ def picture_bytes(array: Array, mode: str, profile: bytes | None = None) -> byte
     """
     kind, _ = file_format(mode)
     file = io.BytesIO()
-    array_picture(array, mode).save(file, format=kind, **({} if profile is None else {"icc_profile": profile}))
+    array_to_pil(array, mode).save(file, format=kind, **({} if profile is None else {"icc_profile": profile}))
     return file.getvalue()
 
 
-def check_picture_file(array: Array, mode: str, profile: bytes | None = None) -> None:
+def check_pil_file(array: Array, mode: str, profile: bytes | None = None) -> None:
     """Refuse an image that would be another one when it was written and read again.
 
     Raises
@@ -258,13 +258,13 @@ def check_picture_file(array: Array, mode: str, profile: bytes | None = None) ->
     """
     from PIL import Image
 
-    with Image.open(io.BytesIO(picture_bytes(array, mode, profile))) as image:
-        again, found = picture_array(image)
+    with Image.open(io.BytesIO(pil_file_bytes(array, mode, profile))) as image:
+        again, found = pil_to_array(image)
     if found != mode or not np.array_equal(again.reshape(array.shape), array.astype(again.dtype)):
         raise InvalidDataError(f"what is read again has mode {found}, and other pixels or channels")
 
 
-def resized(image: Any, size: tuple[int, int]) -> Any:
+def resize_image(image: Any, size: tuple[int, int]) -> Any:
     """A PIL image of another (height, width), smoothed where it shrinks."""
     height, width = size
     if image.size == (width, height):
@@ -274,27 +274,27 @@ def resized(image: Any, size: tuple[int, int]) -> Any:
     if image.mode in _SMOOTH:
         image = image.convert(_SMOOTH[image.mode])
     elif image.mode in _SIXTEEN - {"I;16"}:
-        image = array_picture(*picture_array(image))
+        image = array_to_pil(*pil_to_array(image))
     return image.resize((width, height), Resampling.BILINEAR)
 
 
-def kind_of_picture(path: str | os.PathLike[str]) -> PictureKind:
+def read_image_header(path: str | os.PathLike[str]) -> ImageHeader:
     """What an image file holds, without decoding its pixels.
 
     Raises
     ------
     InvalidDataError, MissingDependencyError
-        As `open_picture`.
+        As `open_image`.
     """
 
-    def look(image: Any) -> PictureKind:
-        learnt = learnt_as(image.mode)
+    def look(image: Any) -> ImageHeader:
+        learnt = learned_mode(image.mode)
         if "transparency" in image.info:
             learnt = _WITH_ALPHA.get(image.mode, learnt)
         # a second picture in a photograph of a phone is a preview or a map of brightness
         animated = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
         profile = image.info.get("icc_profile")
-        return PictureKind(image.mode, learnt, animated, _is_deep(image), profile if profile else None)
+        return ImageHeader(image.mode, learnt, animated, _is_deep(image), profile if profile else None)
 
     return _with_image(path, look)
 
@@ -311,7 +311,7 @@ def _is_deep(image: Any) -> bool:
     return False
 
 
-def open_picture(path: str | os.PathLike[str], mode: str | None = None) -> Any:
+def open_image(path: str | os.PathLike[str], mode: str | None = None) -> Any:
     """A PIL image, upright and wholly read, so that no file stays open.
 
     Parameters
