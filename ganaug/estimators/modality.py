@@ -64,6 +64,11 @@ class Codec(ABC):
         Values of a sample, as `n_features_in_` of the estimator.
     feature_names_ : list of str or None
         Names of the columns, where the data has any.
+
+    Notes
+    -----
+    Where networks see something else than what is stored (floats for bytes), a codec also has ``shape``, that of a
+    sample as networks see it, ``to_network(samples)`` and ``from_network(samples)``.
     """
 
     width: int
@@ -267,13 +272,15 @@ def row_filter(task: Task, view: View | None = None) -> RowFilter | None:
 def row_score(task: Task) -> Measure:
     """Energy quality of a generator's rows (n, d) against those held out; see `fitting.snapshot_measure`."""
     own = child_seed(task.seed, "judge")
-    return snapshot_measure(task.x, task.validation, task.sampled, task.latent_dim, task.device, own)
+    decode = network_decoder(task.codec)
+    return snapshot_measure(task.x, task.validation, task.sampled, task.latent_dim, task.device, own, decode=decode)
 
 
 class Modality(BaseEstimator, ABC):
     """One kind of data. Six methods say what differs between tables, images and all else; a GAN needs no more.
 
-    A subclass has parameters as every scikit-learn estimator, stored by ``__init__`` under their own names.
+    A subclass has parameters as every scikit-learn estimator, stored by ``__init__`` under their own names. One whose
+    `filter` is not a `row_filter` also says how a file is read into it (`_read_filter`).
 
     Attributes
     ----------
