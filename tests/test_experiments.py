@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.ensemble import BalancedRandomForestClassifier
 from imblearn.over_sampling import RandomOverSampler
 from scipy import stats
 from sklearn.base import BaseEstimator
@@ -24,6 +25,7 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -38,7 +40,17 @@ from ganaug.exceptions import (
     InvalidTypeError,
     MissingDependencyError,
 )
-from ganaug.experiments import Comparison, NeighborSampler, calibration_error, compare, plots, statistics, to_markdown
+from ganaug.experiments import (
+    TREATMENTS,
+    Comparison,
+    NeighborSampler,
+    Treatment,
+    calibration_error,
+    compare,
+    plots,
+    statistics,
+    to_markdown,
+)
 from ganaug.experiments.cache import data_digest, described
 from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
 
@@ -333,6 +345,91 @@ def test_class_weights_where_a_classifier_takes_them(numbers):
     assert notes["kNN"].startswith("not applicable: KNeighborsClassifier") and not notes["lr"]
 
 
+def test_a_threshold_at_the_prior():
+    """Rankings stay; the positive class is predicted where its probability is at least its share."""
+    X, y = make_classification(n_samples=300, weights=[0.9], flip_y=0.1, random_state=1)
+    found = compare({"a": (X, y)}, {"none": None, "p": "prior"}, {"lr": LogisticRegression()}, n_repeats=1)
+    assert not found.failures.size
+    for metric in ("roc_auc", "log_loss", "f1_tuned"):
+        assert (found.values(metric)["p"] == found.values(metric)["none"]).all()
+    assert (found.values("balanced_accuracy")["p"] > found.values("balanced_accuracy")["none"] + 0.02).all()
+    fitted, note = TREATMENTS["prior"].fit(LogisticRegression(), X, y, 0)
+    assert not note and ((fitted.predict_proba(X)[:, 1] >= y.mean()) == fitted.predict(X)).all()
+
+
+def test_a_threshold_at_the_prior_of_more_classes(rng):
+    X, y = rng.normal(size=(300, 2)), np.repeat(["a", "b", "c"], [200, 80, 20])
+    fitted, _ = TREATMENTS["prior"].fit(LogisticRegression(), X, y, 0)
+    assert len(set(LogisticRegression().fit(X, y).predict(X))) == 1  # noise: the largest class wins everywhere
+    counts = pd.Series(fitted.predict(X)).value_counts()
+    assert set(counts.index) == {"a", "b", "c"}
+    ratios = fitted.predict_proba(X) / np.array([200, 80, 20])
+    assert (fitted.classes_[ratios.argmax(axis=1)] == fitted.predict(X)).all()
+
+
+def test_a_tuned_threshold_is_scikit_learns():
+    X, y = make_classification(n_samples=300, weights=[0.9], flip_y=0.1, random_state=1)
+    fitted, note = TREATMENTS["tuned"].fit(LogisticRegression(), X, y, 3)
+    folds = StratifiedKFold(5, shuffle=True, random_state=3)
+    theirs = TunedThresholdClassifierCV(LogisticRegression(), scoring="balanced_accuracy", cv=folds).fit(X, y)
+    assert not note and fitted.best_threshold_ == theirs.best_threshold_ < 0.5
+    found = compare({"a": (X, y)}, {"none": None, "t": "tuned"}, {"lr": LogisticRegression()}, n_repeats=1)
+    assert (found.values("roc_auc")["t"] == found.values("roc_auc")["none"]).all()
+    assert (found.values("balanced_accuracy")["t"] > found.values("balanced_accuracy")["none"]).all()
+
+
+def test_treatments_say_where_they_do_nothing(numbers, mixed):
+    judges = {"ridge": RidgeClassifier(), "tree": DecisionTreeClassifier(max_depth=3)}
+    ways = {"none": None, "p": "prior", "t": "tuned"}
+    found = compare({"m": mixed, "a": numbers}, ways, judges, metrics=["f1"], n_splits=2, n_repeats=1)
+    assert not found.failures.size
+    notes = found.results.groupby(["dataset", "oversampler", "classifier"])["note"].first()
+    assert (
+        "ridge" in notes["a", "p"]
+        and notes["a", "p", "ridge"] == "not applicable: RidgeClassifier has no probabilities"
+    )
+    assert notes["m", "t", "tree"].startswith("not applicable: a threshold is tuned for two classes")
+    assert notes["a", "t", "ridge"] == notes["a", "t", "tree"] == notes["m", "p", "tree"] == ""
+    values = found.values("f1")
+    assert (values.loc["m"]["t"] == values.loc["m"]["none"]).all()
+    assert (values.loc["a"]["t"] != values.loc["a"]["none"]).all()
+
+
+def test_a_treatment_of_ones_own(numbers, tmp_path):
+    """A line in a dict: another model, or a sampler and a way to fit, cached by what the function does."""
+
+    def forest(classifier, X, y, seed):
+        return BalancedRandomForestClassifier(5, random_state=seed % 2**31).fit(X, y), "a forest instead"
+
+    ways = {"none": None, "forest": Treatment(forest), "SMOTE": Treatment(sampler=NeighborSampler())}
+    settings = {"metrics": ["roc_auc"], "n_splits": 2, "n_repeats": 1, "cache": tmp_path}
+    found = compare({"a": numbers}, ways, JUDGES, n_jobs=2, **settings)
+    assert not found.failures.size
+    assert set(found.select(oversampler="forest").results["note"]) == {"a forest instead"}
+    plain = compare({"a": numbers}, {"SMOTE": NeighborSampler()}, JUDGES, **settings)
+    assert plain.values("roc_auc")["SMOTE"].equals(found.values("roc_auc")["SMOTE"])
+    before = sorted(tmp_path.iterdir())
+    again = compare({"a": numbers}, ways, JUDGES, **settings)
+    assert sorted(tmp_path.iterdir()) == before and again.results.equals(found.results)
+
+    def forest(classifier, X, y, seed):
+        return BalancedRandomForestClassifier(7, random_state=seed % 2**31).fit(X, y), ""
+
+    other = compare({"a": numbers}, {"forest": Treatment(forest)}, JUDGES, **settings)
+    assert set(other.results["note"]) == {""}
+
+
+def test_a_treatment_that_is_registered(numbers, monkeypatch, tmp_path):
+    def seven(classifier, X, y, seed):
+        return DecisionTreeClassifier(max_depth=1).fit(X, y), "registered"
+
+    monkeypatch.setitem(TREATMENTS, "stump", Treatment(seven))
+    found = compare(
+        {"a": numbers}, {"s": "stump"}, {"lr": LogisticRegression()}, metrics=["f1"], n_jobs=2, cache=tmp_path
+    )
+    assert set(found.results["note"]) == {"registered"}
+
+
 def test_training_on_synthetic_rows_alone(numbers):
     modes = ["both", "synthetic"]
     found = compare({"a": numbers}, SAMPLERS, JUDGES, metrics=["roc_auc"], n_repeats=1, train_on=modes)
@@ -534,7 +631,7 @@ def test_pictures_are_drawn_into_axes(comparison, tmp_path):
     assert len(cost.collections[0].get_offsets()) == 4
     for ax in (own, heat, cost):
         ax.figure.savefig(tmp_path / "picture.png", dpi=40)
-    with pytest.raises(InvalidParameterError, match="must be one of"):
+    with pytest.raises(InvalidParameterError, match="no oversampler .D."):
         comparison.plot_differences("roc_auc", "D")
 
 

@@ -30,13 +30,12 @@ from ganaug.experiments import (
     compare_series,
     long_tailed,
 )
-from ganaug.experiments.pixels import training
-from ganaug.experiments.pixels.judges import applies, series_features
-from ganaug.experiments.pixels.makers import Material, material, smote, wanted
-from ganaug.experiments.pixels.networks import SmallCNN
-from ganaug.experiments.pixels.samples import read_split, seen
-from ganaug.experiments.pixels.scores import half_width, rare_classes, recalls
-from ganaug.experiments.pixels.training import SAMPLERS, Schedule, augmentation, logits_of, train
+from ganaug.experiments.images import cnn
+from ganaug.experiments.images.arms import SAMPLERS, TrainingSet, smote, synthetic_counts, training_set
+from ganaug.experiments.images.cnn import Schedule, Setup, SmallCNN, applies, logits_of, series_features, train
+from ganaug.experiments.images.splits import as_tensors, read_split
+from ganaug.experiments.scores import class_shares, rare_classes, recalls
+from ganaug.experiments.statistics import half_width
 
 TINY = {"epochs": 3, "batch_size": 16, "width": 4, "verbose": False}
 
@@ -104,7 +103,7 @@ def test_scores_are_the_published_ones(rng):
     # the mean over classes of one against the rest
     each = [geometric_mean_score(truth == c, predicted == c, average="binary") for c in range(4)]
     assert found["g_mean_ovr"] == pytest.approx(np.mean(each))
-    assert recalls(truth, predicted, 4).mean() == pytest.approx(found["acsa"])
+    assert recalls(class_shares(truth, predicted, 4)).mean() == pytest.approx(found["acsa"])
 
 
 def test_scores_do_not_depend_on_the_test_sets_class_ratio():
@@ -160,12 +159,12 @@ def test_splits_are_checked(split):
 
 
 def test_images_become_zero_to_one_and_series_unit_spread(split):
-    _, x, x_test = seen("image", read_split(split))
+    _, x, x_test = as_tensors("image", read_split(split))
     assert x.shape == (86, 1, 8, 8) and x.dtype == torch.float32
     assert x.min() == 0 and float(x.max()) == pytest.approx(1)
     assert x_test.shape == (60, 1, 8, 8)
     X = np.random.default_rng(0).normal(3, 5, (40, 2, 16))
-    _, x, _ = seen("series", read_split((X, np.arange(40) % 2, X, np.arange(40) % 2)))
+    _, x, _ = as_tensors("series", read_split((X, np.arange(40) % 2, X, np.arange(40) % 2)))
     assert x.mean((0, 2)).abs().max() < 1e-5 and (x.std((0, 2)) - 1).abs().max() < 1e-5
 
 
@@ -174,27 +173,27 @@ def test_images_become_zero_to_one_and_series_unit_spread(split):
 
 def test_wanted():
     counts = np.array([60, 20, 6])
-    assert wanted(counts, Arm(share=1.0)).tolist() == [0, 40, 54]
-    assert wanted(counts, Arm(share=0.25)).tolist() == [0, 10, 14]
-    assert wanted(counts, Arm(share=1.0, real=False)).tolist() == [60, 60, 60]
+    assert synthetic_counts(counts, Arm(share=1.0)).tolist() == [0, 40, 54]
+    assert synthetic_counts(counts, Arm(share=0.25)).tolist() == [0, 10, 14]
+    assert synthetic_counts(counts, Arm(share=1.0, real=False)).tolist() == [60, 60, 60]
 
 
 def test_a_smaller_blend_is_part_of_a_larger_one():
     x, codes = torch.zeros(86, 1, 8, 8), np.repeat([0, 1, 2], [60, 20, 6])
     pool = torch.arange(180.0).view(-1, 1, 1, 1).expand(-1, 1, 8, 8), np.repeat([0, 1, 2], 60)
-    half, full = (material(x, codes, Arm(share=share), pool, 3, 0) for share in (0.5, 1.0))
+    half, full = (training_set(x, codes, Arm(share=share), pool, 3, 0) for share in (0.5, 1.0))
     for made, n in ((half, 47), (full, 94)):
         assert made.synthetic.sum() == n and not made.synthetic[:86].any()
         assert torch.equal(made.x[:86], x)
     assert np.bincount(full.codes).tolist() == [60, 60, 60]
     part, whole = (set(made.x[made.synthetic][:, 0, 0, 0].tolist()) for made in (half, full))
     assert part < whole
-    alone = material(x, codes, Arm(share=1.0, real=False), pool, 3, 0)
+    alone = training_set(x, codes, Arm(share=1.0, real=False), pool, 3, 0)
     assert alone.synthetic.all() and np.bincount(alone.codes).tolist() == [60, 60, 60]
     with pytest.raises(InvalidParameterError, match="generators="):
-        material(x, codes, Arm(share=1.0), None, 3, 0)
+        training_set(x, codes, Arm(share=1.0), None, 3, 0)
     with pytest.raises(InvalidDataError, match="pool has 20"):
-        material(x, codes, Arm(share=1.0), (pool[0][110:130], pool[1][110:130]), 3, 0)
+        training_set(x, codes, Arm(share=1.0), (pool[0][110:130], pool[1][110:130]), 3, 0)
 
 
 def test_smote_lies_between_neighbours_of_the_class():
@@ -229,9 +228,9 @@ def test_samplers():
 
 def test_synthetic_items_of_every_class():
     counts = np.array([90, 10, 5])
-    assert wanted(counts, Arm(share=0.5)).tolist() == [0, 40, 42]
-    assert wanted(counts, Arm(share=0.5, every_class=True)).tolist() == [45, 45, 45]
-    assert wanted(counts, Arm(share=1.0, real=False)).tolist() == [90, 90, 90]
+    assert synthetic_counts(counts, Arm(share=0.5)).tolist() == [0, 40, 42]
+    assert synthetic_counts(counts, Arm(share=0.5, every_class=True)).tolist() == [45, 45, 45]
+    assert synthetic_counts(counts, Arm(share=1.0, real=False)).tolist() == [90, 90, 90]
 
 
 def spied(monkeypatch, arm, synthetic, steps=10):
@@ -249,13 +248,13 @@ def spied(monkeypatch, arm, synthetic, steps=10):
         seen_by["logits"].append(logits.detach())
         return torch.nn.functional.cross_entropy(logits, y)
 
-    monkeypatch.setattr(training, "SmallCNN", Spy)
-    monkeypatch.setattr(training, "_loss", loss)
+    monkeypatch.setattr(cnn, "SmallCNN", Spy)
+    monkeypatch.setattr(cnn, "_loss", loss)
     n = len(synthetic)
     codes = np.where(np.arange(n) < n * 3 // 4, 0, 1)
     x = torch.arange(float(n)).view(-1, 1, 1, 1).expand(-1, 1, 8, 8).clone()
     schedule = Schedule(batch_size=16, width=2)
-    train(Material(x, codes, synthetic, 2), arm, schedule, augmentation(["flip"]), steps, 0)
+    train(TrainingSet(x, codes, synthetic, 2), arm, Setup(schedule, ["flip"], steps, 0))
     return seen_by
 
 
@@ -292,13 +291,13 @@ def test_losses_of_the_arms(monkeypatch):
 def test_arms_are_trained_alike(split):
     """The same first weights and the same number of steps, whatever there is to train on."""
     found = read_split(split)
-    _, x, _ = seen("image", found)
+    _, x, _ = as_tensors("image", found)
     schedule = Schedule(epochs=2, batch_size=16, width=4)
     assert schedule.steps(len(x)) == 12
     first = []
     for arm in (Arm(), Arm(share=1.0, maker="smote", sampler="balanced")):
-        own = material(x, found.y_train, arm, None, 3, 0)
-        first.append(train(own, arm, schedule, augmentation([]), 0, 5).state_dict())
+        own = training_set(x, found.y_train, arm, None, 3, 0)
+        first.append(train(own, arm, Setup(schedule, [], 0, 5)).state_dict())
     assert all(torch.equal(first[0][name], first[1][name]) for name in first[0])
 
 
@@ -309,9 +308,9 @@ def test_the_network_learns_and_repeats(shape, global_state):
     x = torch.from_numpy(rng.normal(size=(96, *shape)).astype(np.float32)) + torch.from_numpy(codes).float().view(
         -1, *(1,) * len(shape)
     )
-    own = Material(x[:64], codes[:64], np.zeros(64, bool), 2)
+    own = TrainingSet(x[:64], codes[:64], np.zeros(64, bool), 2)
     schedule = Schedule(epochs=15, batch_size=16, width=8)
-    networks = [train(own, Arm(), schedule, augmentation([]), schedule.steps(64), seed) for seed in (0, 0, 1)]
+    networks = [train(own, Arm(), Setup(schedule, [], schedule.steps(64), seed)) for seed in (0, 0, 1)]
     said = [logits_of(network, x[64:]) for network in networks]
     assert (said[0].argmax(1) == codes[64:]).mean() > 0.8
     assert np.array_equal(said[0], said[1]) and not np.array_equal(said[0], said[2])
@@ -447,6 +446,25 @@ def test_a_model_is_saved_and_sampled_again(split, tmp_path):
     assert np.array_equal(np.load(pool)["X"], stored["X"])
     assert again.results["acsa"].tolist() == found.results["acsa"].tolist()
     assert not list(tmp_path.glob("*.checkpoint*"))
+
+
+def test_parts_of_an_arm_from_outside(split):
+    """A batch sampler and a maker of one's own are functions in an Arm, in other processes too."""
+
+    def even(codes, synthetic, size, rng):
+        yield from SAMPLERS["balanced"](codes, synthetic, size, rng)
+
+    def grey(x, codes, counts, pool, seed):
+        owners = np.repeat(np.arange(len(counts)), counts)
+        return torch.full((len(owners), *x.shape[1:]), 0.5), owners
+
+    arms = {"even": Arm(sampler=even), "balanced": Arm(sampler="balanced"), "nothing": "nothing"}
+    arms |= {"grey": Arm(share=0.5, maker=grey)}
+    found = compare_images({"d": split}, {}, arms, seeds=[0], quality=False, n_jobs=2, **TINY)
+    assert not len(found.failures)
+    assert found.results["n_synthetic"].tolist() == [0, 0, 0, 47] and set(found.results["kind"]) == {"baseline"}
+    recognised = found.by_class("d").T
+    assert recognised["even"].equals(recognised["balanced"]) and not recognised["even"].equals(recognised["nothing"])
 
 
 @pytest.mark.parametrize(
@@ -606,13 +624,13 @@ def test_bad_choices(change, error, words):
 
 def test_every_arm_of_the_registries_can_be_trained(split):
     found = read_split(split)
-    _, x, x_test = seen("image", found)
+    _, x, x_test = as_tensors("image", found)
     pool = torch.rand(180, 1, 8, 8, generator=torch.Generator().manual_seed(0)), np.repeat([0, 1, 2], 60)
     for arm in {*ARMS.values(), *SERIES_ARMS.values(), replace(ARMS["nothing"], share=0.5, weight=0.3)}:
-        own = material(x, found.y_train, arm, pool, 3, 0)
+        own = training_set(x, found.y_train, arm, pool, 3, 0)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            network = train(own, arm, Schedule(batch_size=16, width=2), augmentation(["translation", "flip"]), 4, 0)
+            network = train(own, arm, Setup(Schedule(batch_size=16, width=2), ["translation", "flip"], 4, 0))
         assert np.isfinite(logits_of(network, x_test)).all()
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import ganaug
 from ganaug.exceptions import DataWarning, ModelFileError
-from ganaug.experiments.cache import read_cell, write_cell
+from ganaug.experiments.cache import read_trial, write_trial
 from ganaug.transforms import SamplePool
 from ganaug.utils.state import read_state, write_state
 
@@ -152,9 +152,9 @@ ROWS = [
 
 
 def test_results_come_back_from_the_cache(tmp_path):
-    write_cell(tmp_path / "a.json", ROWS)
-    assert repr(read_cell(tmp_path / "a.json", ROWS[0])) == repr(ROWS)
-    assert read_cell(tmp_path / "b.json") is None
+    write_trial(tmp_path / "a.json", ROWS)
+    assert repr(read_trial(tmp_path / "a.json", ROWS[0])) == repr(ROWS)
+    assert read_trial(tmp_path / "b.json") is None
 
 
 @pytest.mark.parametrize(
@@ -173,24 +173,24 @@ def test_results_come_back_from_the_cache(tmp_path):
 )
 def test_altered_results_are_computed_again_with_a_word(tmp_path, change):
     path = tmp_path / "a.json"
-    write_cell(path, ROWS)
+    write_trial(path, ROWS)
     path.write_text(change(path.read_text()))
     with pytest.warns(DataWarning, match=r"a\.json are damaged or altered \(.*computed again"):
-        assert read_cell(path, ROWS[0]) is None
+        assert read_trial(path, ROWS[0]) is None
 
 
 def test_results_of_another_cell_are_not_taken(tmp_path):
-    write_cell(tmp_path / "a.json", ROWS)
+    write_trial(tmp_path / "a.json", ROWS)
     (tmp_path / "a.json").rename(tmp_path / "b.json")
-    with pytest.warns(DataWarning, match="another cell"):
-        assert read_cell(tmp_path / "b.json") is None
+    with pytest.warns(DataWarning, match="another trial"):
+        assert read_trial(tmp_path / "b.json") is None
 
 
 @pytest.mark.parametrize("rows", [[{"f1": 0.5}], [{**ROWS[0], "f1": "0.25"}], [{**ROWS[0], "fold": [0]}]])
 def test_results_have_the_columns_that_are_expected(tmp_path, rows):
-    write_cell(tmp_path / "a.json", rows)
+    write_trial(tmp_path / "a.json", rows)
     with pytest.warns(DataWarning, match="its column '(dataset|f1|fold)'"):
-        assert read_cell(tmp_path / "a.json", ROWS[0]) is None
+        assert read_trial(tmp_path / "a.json", ROWS[0]) is None
 
 
 @pytest.mark.parametrize("at", [0.02, 0.3, 0.5, 0.9, 0.999])

@@ -103,7 +103,7 @@ def make(folder):
         {"dataset": "a", "oversampler": "s", "classifier": "c", "repeat": 0, "fold": i, "f1": 0.5 + i, "error": ""}
         for i in range(3)
     ]
-    cache.write_cell(folder / "a-s-0-0-0123.json", [*rows, {**rows[0], "f1": float("nan")}])
+    cache.write_trial(folder / "a-s-0-0-0123.json", [*rows, {**rows[0], "f1": float("nan")}])
     frame.assign(state=names).to_csv(folder / "table.csv", index=False)
     frame.assign(state=names).to_csv(folder / "commas.csv", index=False, sep=";", decimal=",", encoding="utf-16")
     frame.assign(state=names).to_parquet(folder / "table.parquet")
@@ -345,7 +345,7 @@ def sealed_again(path):
 
 def try_cache(files, rng, folder):
     path = files / "a-s-0-0-0123.json"
-    right = cache.read_cell(path)
+    right = cache.read_trial(path)
     target = folder / path.name
     if rng.random() < 0.5:
         target.write_bytes(bent_bytes(path.read_bytes(), rng))
@@ -358,7 +358,7 @@ def try_cache(files, rng, folder):
     yield path.name
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = cache.read_cell(target, right[0])
+        found = cache.read_trial(target, right[0])
     assert found is not None or any(issubclass(w.category, DataWarning) for w in caught), "recomputed without a word"
     resealed = found is not None and target.read_bytes() != path.read_bytes()
     if found is not None and not resealed:

@@ -1,7 +1,7 @@
 """Does it help? Data sets, ways to treat imbalance and classifiers, with the statistics to judge them.
 
-`compare` is for tables, `compare_images` and `compare_series` for what torch trains on. Names of the
-latter are imported by their first use: torch comes with them.
+`compare` is for tables, `compare_images` and `compare_series` for what torch trains on. What needs torch is imported
+by its first use.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ganaug.experiments.classifiers import default_classifiers
-from ganaug.experiments.comparison import Comparison
+from ganaug.experiments.comparison import Comparison, ImageComparison
 from ganaug.experiments.markdown import to_markdown
-from ganaug.experiments.running import compare
-from ganaug.experiments.samplers import NeighborSampler, default_oversamplers
-from ganaug.experiments.scores import METRICS, calibration_error
+from ganaug.experiments.neighbor_sampler import NeighborSampler
+from ganaug.experiments.scores import METRICS, calibration_error, class_scores
+from ganaug.experiments.tables import compare
+from ganaug.experiments.treatments import TREATMENTS, Treatment, default_oversamplers
 
 if TYPE_CHECKING:
-    from ganaug.experiments.pixels import (
+    from ganaug.experiments.images import (
         ARMS,
         SERIES_ARMS,
         Arm,
         BlendChoice,
-        ImageComparison,
         choose_blend,
-        class_scores,
         compare_images,
         compare_series,
         long_tailed,
@@ -34,11 +33,13 @@ __all__ = [
     "ARMS",
     "METRICS",
     "SERIES_ARMS",
+    "TREATMENTS",
     "Arm",
     "BlendChoice",
     "Comparison",
     "ImageComparison",
     "NeighborSampler",
+    "Treatment",
     "calibration_error",
     "choose_blend",
     "class_scores",
@@ -55,7 +56,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'ganaug.experiments' has no attribute {name!r}")
-    value = getattr(importlib.import_module("ganaug.experiments.pixels"), name)
+    value = getattr(importlib.import_module("ganaug.experiments.images"), name)
     globals()[name] = value
     return value
 

@@ -1,4 +1,4 @@
-"""Finished cells on disk: one JSON file each, under a name that says everything the result depends on."""
+"""Finished trials on disk: one JSON file each, under a name that depends on all that the result depends on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ganaug.exceptions import DataWarning
 from ganaug.utils.files import write_whole
 from ganaug.utils.isolation import warn
 
-__all__ = ["cell_path", "data_digest", "described", "read_cell", "write_cell"]
+__all__ = ["Row", "data_digest", "described", "read_trial", "trial_path", "write_trial"]
 
 # Raised when the same settings would give other figures: files of an earlier protocol are then left unread.
 PROTOCOL = 1
@@ -28,32 +28,48 @@ PACKAGE = Path(__file__).resolve().parents[1]
 LOOKING = {"experiments", "report", "cli", "__init__", "__main__"}
 # Sources on which those of a sampler do not depend, because no lower layer imports them.
 ASIDE = LOOKING | {"datasets", "selection", "transforms"}
+# Classes that have moved, by the names that stand in files of earlier versions.
+FORMERLY = {
+    "ganaug.experiments.images.arms.Arm": "ganaug.experiments.pixels.arms.Arm",
+    "ganaug.experiments.neighbor_sampler.NeighborSampler": "ganaug.experiments.samplers.NeighborSampler",
+}
 
 Row = dict[str, Any]
 
 
-def cell_path(folder: Path, dataset: str, oversampler: str, repeat: int, fold: int, settings: Any) -> Path:
-    """Where the cell with these settings is, or would be."""
-    text = json.dumps([PROTOCOL, dataset, oversampler, repeat, fold, settings], sort_keys=True)
+def trial_path(folder: Path, dataset: str, arm: str, repeat: int, fold: int, settings: Any) -> Path:
+    """Where the trial with these settings is stored, or would be.
+
+    Parameters
+    ----------
+    folder : Path
+    dataset, arm : str
+        Names of the data set and of the treatment; the file's name begins with them.
+    repeat, fold : int
+        Of the cross-validation; of images and series the seed and 0.
+    settings : list, dict, str or number
+        All else that the result depends on, as JSON can hold it.
+    """
+    text = json.dumps([PROTOCOL, dataset, arm, repeat, fold, settings], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:20]
-    names = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", name)[:40] for name in (dataset, oversampler))
+    names = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "_", name)[:40] for name in (dataset, arm))
     return folder / f"{names}-{repeat}-{fold}-{key}.json"
 
 
-def read_cell(path: Path, like: Row | None = None) -> list[Row] | None:
-    """The rows of a finished cell, or None: not there, or to be done again.
+def read_trial(path: Path, like: Row | None = None) -> list[Row] | None:
+    """The rows of a finished trial, or None if it is not there, or has to be computed again.
 
     Parameters
     ----------
     path : Path
-        From `cell_path`.
+        From `trial_path`.
     like : dict, optional
         A row: those of the file must have its columns, of its types.
 
     Warns
     -----
     DataWarning
-        If the file is there, and is not what `write_cell` wrote for this cell.
+        If the file is there, and is not what `write_trial` wrote for this trial.
     """
     try:
         return _checked(json.loads(path.read_bytes()), path.name, like)
@@ -64,10 +80,10 @@ def read_cell(path: Path, like: Row | None = None) -> list[Row] | None:
         return None
 
 
-def write_cell(path: Path, rows: list[Row]) -> None:
-    """Write a finished cell, whole or not at all."""
+def write_trial(path: Path, rows: list[Row]) -> None:
+    """Write a finished trial, whole or not at all."""
     plain = [{name: None if _is_nan(value) else value for name, value in row.items()} for row in rows]
-    # the name of the file says what was computed, so that results are not taken for another cell's
+    # the name of the file says what was computed, so that results are not taken for another trial's
     document = {"cell": path.name, "sha256": _checksum(path.name, plain), "rows": plain}
     write_whole(path, json.dumps(document, indent=1, allow_nan=False).encode())
 
@@ -76,7 +92,7 @@ def _checked(document: Any, name: str, like: Row | None) -> list[Row]:
     if not isinstance(document, dict) or not {"cell", "sha256", "rows"} <= set(document):
         raise ValueError("it has no checksum, or is of an earlier version")
     if document["cell"] != name:
-        raise ValueError("it holds those of another cell")
+        raise ValueError("it holds those of another trial")
     rows = document["rows"]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("it holds no list of rows")
@@ -139,6 +155,7 @@ def _origin(thing: Any) -> str:
     name = f"{module}.{getattr(thing, '__qualname__', repr(thing))}"
     root, _, rest = module.partition(".")
     if root == PACKAGE.name:
+        name = FORMERLY.get(name, name)
         home = rest.split(".")[0]
         return name if home in LOOKING else f"{name} {_sources(aside=home in ASIDE)}"
     version = getattr(sys.modules.get(root), "__version__", None)

@@ -1,33 +1,43 @@
-"""The judges: classifiers, what they need done to a table first, and how they are given class weights."""
+"""Classifiers for tables, and how numeric and categorical columns are prepared for them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+import numpy.typing as npt
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import has_fit_parameter
 
-from ganaug.experiments.tables import as_numbers, as_texts, number_columns
-from ganaug.utils.seeding import child_seed
+from ganaug.exceptions import InvalidTypeError
 
-__all__ = ["default_classifiers", "fit_classifier", "preprocessing", "seeded"]
+__all__ = [
+    "as_frame",
+    "as_numbers",
+    "as_texts",
+    "default_classifiers",
+    "numeric_columns",
+    "preprocessing",
+    "rows_of",
+    "stacked_rows",
+]
+
+Floats = npt.NDArray[np.float64]
 
 MAX_LEVELS = 50  # one-hot columns of one category column; the rarest levels share the last
+MISSING = "<missing>"
 
 
 def default_classifiers() -> dict[str, Any]:
-    """What `compare` judges by unless told otherwise: name to classifier, with scikit-learn's defaults.
+    """The classifiers of `compare` unless others are given: name to classifier, with scikit-learn's defaults.
 
     Examples
     --------
@@ -45,12 +55,12 @@ def default_classifiers() -> dict[str, Any]:
     }
 
 
-def preprocessing(frame: Any) -> ColumnTransformer:
+def preprocessing(frame: pd.DataFrame) -> ColumnTransformer:
     """Impute, scale and one-hot encode: median and standard score of numbers, indicators of categories.
 
     A missing category is a category of its own, as is any that was not seen in training (all zeros).
     """
-    is_number = np.array(number_columns(frame), dtype=bool)
+    numeric = numeric_columns(frame)
     numbers = make_pipeline(
         FunctionTransformer(as_numbers),
         SimpleImputer(strategy="median", keep_empty_features=True),
@@ -61,46 +71,68 @@ def preprocessing(frame: Any) -> ColumnTransformer:
         OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_LEVELS, sparse_output=False),
     )
     parts = [
-        ("numbers", numbers, np.flatnonzero(is_number).tolist()),
-        ("categories", categories, np.flatnonzero(~is_number).tolist()),
+        ("numbers", numbers, np.flatnonzero(numeric).tolist()),
+        ("categories", categories, np.flatnonzero(~numeric).tolist()),
     ]
     return ColumnTransformer(parts, sparse_threshold=0.0).set_output(transform="default")
 
 
-def seeded(estimator: Any, seed: int) -> Any:
-    """A clone in which every ``random_state`` that is None is an integer derived from ``seed`` and its name."""
-    own = clone(estimator, safe=not hasattr(estimator, "get_params"))
-    if not hasattr(own, "get_params"):
-        return own
-    free = [
-        name
-        for name, value in sorted(own.get_params(deep=True).items())
-        if value is None and (name == "random_state" or name.endswith("__random_state"))
-    ]
-    return own.set_params(**{name: child_seed(seed, name) % 2**31 for name in free})
+# ---- Tables ----------------------------------------------------------------------------------------
 
 
-def fit_classifier(classifier: BaseEstimator, X: Any, y: np.ndarray, weighted: bool) -> str:
-    """Fit it, with balanced class weights if asked; what could not be done is returned as text.
+def as_frame(X: Any, columns: Any = None) -> pd.DataFrame:
+    """A table as a DataFrame; the columns of an array get the names given, or numbers."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    if not isinstance(X, np.ndarray) or X.ndim != 2:
+        raise InvalidTypeError(f"X is a {type(X).__name__}; give a DataFrame or a two-dimensional array")
+    frame = pd.DataFrame(X, columns=columns)
+    return frame.infer_objects() if X.dtype == object else frame
 
-    Weights go in as ``class_weight="balanced"`` where the classifier, or a step
-    of it, has that parameter, else as ``sample_weight`` of its ``fit``. One that takes
-    neither is fitted without: that is all that class weights can do for it.
-    """
-    if not weighted:
-        classifier.fit(X, y)
-        return ""
-    settable = [name for name in classifier.get_params(deep=True) if name.split("__")[-1] == "class_weight"]
-    if settable:
-        classifier.set_params(**dict.fromkeys(settable, "balanced"))
-        classifier.fit(X, y)
-        return ""
-    last, prefix = classifier, ""
-    while isinstance(last, Pipeline):
-        name, last = last.steps[-1]
-        prefix += f"{name}__"
-    if has_fit_parameter(last, "sample_weight"):
-        classifier.fit(X, y, **{f"{prefix}sample_weight": compute_sample_weight("balanced", y)})
-        return ""
-    classifier.fit(X, y)
-    return f"not applicable: {type(last).__name__} takes no weights, and was fitted without"
+
+def rows_of(X: Any, rows: Any) -> Any:
+    """Some rows of a DataFrame or array, by position."""
+    return X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows]
+
+
+def stacked_rows(first: Any, second: Any) -> Any:
+    """One table under the other, in the container of the first."""
+    if isinstance(first, pd.DataFrame):
+        return pd.concat([first, as_frame(second, first.columns)], ignore_index=True)
+    return np.concatenate([first, np.asarray(second, dtype=first.dtype)])
+
+
+def numeric_columns(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which columns are numbers or dates; booleans, texts and categories are not."""
+    return np.array([_is_date(dtype) or _is_number(dtype) for dtype in frame.dtypes], dtype=bool)
+
+
+def _is_number(dtype: Any) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype))
+
+
+def _is_date(dtype: Any) -> bool:
+    return bool(pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype))
+
+
+def as_numbers(frame: pd.DataFrame) -> Floats:
+    """Numbers as float64, dates as their integers; missing values are NaN."""
+    columns = []
+    for position in range(frame.shape[1]):
+        column = frame.iloc[:, position]
+        if _is_date(column.dtype):
+            columns.append(column.astype("int64").to_numpy(float, copy=True))
+            columns[-1][column.isna().to_numpy()] = np.nan
+        else:
+            columns.append(column.to_numpy(dtype=float, na_value=np.nan))
+    return np.column_stack(columns) if columns else np.zeros((len(frame), 0))
+
+
+def as_texts(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Categories as texts; a missing one is a category of its own."""
+    texts = np.empty(frame.shape, dtype=object)
+    for position in range(frame.shape[1]):
+        column = frame.iloc[:, position]
+        values = column.astype(object).map(str, na_action="ignore").to_numpy(dtype=object)
+        texts[:, position] = np.where(column.isna().to_numpy(), MISSING, values)
+    return texts

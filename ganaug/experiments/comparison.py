@@ -1,23 +1,83 @@
-"""The results of `compare`, and what can be said of them."""
+"""The results of comparisons: means, ranks, tests and intervals, and their pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import copy
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Self, cast
 
+import numpy as np
 import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.experiments import statistics
-from ganaug.experiments.scores import METRICS
+from ganaug.experiments import plots, statistics
+from ganaug.experiments.markdown import to_markdown
+from ganaug.experiments.scores import METRICS, SCORES, higher_is_better
+from ganaug.experiments.statistics import half_width
 
-__all__ = ["Comparison"]
+__all__ = ["Comparison", "ImageComparison"]
 
 SECONDS = ("seconds_resample", "seconds_fit")
 UNITS = {"cell": ["dataset", "classifier"], "dataset": ["dataset"]}
 
 
-class Comparison:
+class _Results:
+    """Rows of trials as a table, of which parts are selected."""
+
+    results: pd.DataFrame
+    # what the repr counts, and all tables that `select` looks through
+    _counted: ClassVar[tuple[str, ...]]
+    _tables: ClassVar[tuple[str, ...]] = ("results",)
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        if self.results.empty:
+            return f"{name}(no results)"
+        counts = ", ".join(f"{self.results[column].nunique()} {column}s" for column in self._counted)
+        return f"{name}({counts}; {len(self.results)} rows, {len(self.failures)} failed)"
+
+    def select(self, **columns: Any) -> Self:
+        """The part of the results in which each column named has the value given, or one of those in a list.
+
+        Examples
+        --------
+        >>> from ganaug.experiments import Comparison
+        >>> Comparison([{"dataset": "a"}, {"dataset": "b"}]).select(dataset=["b", "c"]).results["dataset"].tolist()
+        ['b']
+        """
+        part = copy.copy(self)
+        for table in self._tables:
+            frame = getattr(self, table)
+            for name, value in columns.items():
+                if table == "results":
+                    _known("column", name, frame.columns)
+                values = [value] if isinstance(value, str) or not hasattr(value, "__len__") else value
+                frame = frame[frame[name].isin(values)] if name in frame else frame
+            setattr(part, table, frame.reset_index(drop=True))
+        return part
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """The rows that have an error."""
+        if "error" not in self.results:
+            return self.results.iloc[:0]
+        return self.results[self.results["error"].astype(str) != ""]
+
+
+def _known(what: str, name: str, names: Iterable[Any]) -> None:
+    if name not in names:
+        raise InvalidParameterError(f"there is no {what} {name!r}; choose from {', '.join(map(str, names))}")
+
+
+def _by(names: list[str], rows: dict[Any, dict[str, Any]], columns: list[str] | None = None) -> pd.DataFrame:
+    """A table of rows under keys of several levels."""
+    return pd.DataFrame(list(rows.values()), pd.MultiIndex.from_tuples(rows, names=names), columns)
+
+
+# ---- Tables --------------------------------------------------------------------------------------
+
+
+class Comparison(_Results):
     """Results of `compare`, with ranks, tests and pictures.
 
     Statistics are over cells: the mean over folds and repeats, of one data set
@@ -40,7 +100,7 @@ class Comparison:
         A row for each data set, oversampler, classifier, ``train_on``, repeat
         and fold: the metrics, ``seconds_resample`` and ``seconds_fit`` (wall
         clock), ``rows_train``, ``error`` (empty if all went well) and ``note``
-        (warnings; "not applicable" where a classifier takes no class weights).
+        (warnings; "not applicable" where a treatment does nothing for a classifier).
     metrics : tuple of str
         Columns to judge by.
 
@@ -60,42 +120,12 @@ class Comparison:
     0.1
     """
 
+    _counted = ("dataset", "oversampler", "classifier")
+
     def __init__(self, results: Any, metrics: Sequence[str] | None = None) -> None:
         self.results = pd.DataFrame(results)
         present = [name for name in METRICS if name in self.results.columns]
         self.metrics = tuple(present if metrics is None else metrics)
-
-    def __repr__(self) -> str:
-        if self.results.empty:
-            return "Comparison(no results)"
-        counts = {c: self.results[c].nunique() for c in ("dataset", "oversampler", "classifier")}
-        shown = ", ".join(f"{n} {name}s" for name, n in counts.items())
-        return f"Comparison({shown}; {len(self.results)} rows, {len(self.failures)} failed)"
-
-    # ---- parts -------------------------------------------------------------------------------
-
-    def select(self, **columns: Any) -> Comparison:
-        """The part of the results in which each column named has the value given, or one of those in a list.
-
-        Examples
-        --------
-        >>> from ganaug.experiments import Comparison
-        >>> Comparison([{"dataset": "a"}, {"dataset": "b"}]).select(dataset=["b", "c"]).results["dataset"].tolist()
-        ['b']
-        """
-        part = self.results
-        for name, value in columns.items():
-            if name not in part:
-                raise InvalidParameterError(f"there is no column {name!r}; choose from {', '.join(part.columns)}")
-            part = part[part[name].isin([value] if isinstance(value, str) or not hasattr(value, "__len__") else value)]
-        return Comparison(part.reset_index(drop=True), self.metrics)
-
-    @property
-    def failures(self) -> pd.DataFrame:
-        """The rows that have an error."""
-        if "error" not in self.results:
-            return self.results.iloc[:0]
-        return self.results[self.results["error"].astype(str) != ""]
 
     def values(self, metric: str, unit: str = "cell") -> pd.DataFrame:
         """Mean over folds and repeats: a row for each cell, or data set, a column for each oversampler.
@@ -105,8 +135,7 @@ class Comparison:
         if unit not in UNITS:
             raise InvalidParameterError(f"unit={unit!r} must be one of {', '.join(UNITS)}")
         results = self._of_one_kind()
-        if metric not in results or metric not in (*METRICS, *SECONDS):
-            raise InvalidParameterError(f"there is no metric {metric!r}; choose from {', '.join(self.metrics)}")
+        _known("metric", metric, [name for name in (*METRICS, *SECONDS) if name in results])
         keys = ["dataset", "classifier", "oversampler"]
         folds = results.groupby(keys, sort=False)[metric]
         table = folds.mean().where(folds.count() == folds.size()).unstack("oversampler")
@@ -128,7 +157,7 @@ class Comparison:
 
     def ranks(self, metric: str, unit: str = "cell") -> pd.DataFrame:
         """Rank of each oversampler (column) in each cell (row); 1 is best, equals share the mean."""
-        return statistics.ranked(self.values(metric, unit), _higher(metric))
+        return statistics.ranked(self.values(metric, unit), higher_is_better(metric))
 
     def summary(self, unit: str = "cell") -> pd.DataFrame:
         """For each oversampler: mean and mean rank of each metric, mean seconds, failed rows."""
@@ -137,7 +166,7 @@ class Comparison:
             values = self.values(metric, unit)
             if len(values):
                 parts[metric, "mean"] = values.mean()
-                parts[metric, "rank"] = statistics.ranked(values, _higher(metric)).mean()
+                parts[metric, "rank"] = statistics.ranked(values, higher_is_better(metric)).mean()
         results = self._of_one_kind()
         for name in SECONDS:
             if name in results:
@@ -165,7 +194,7 @@ class Comparison:
 
         See `ganaug.experiments.statistics.wilcoxon`.
         """
-        return statistics.wilcoxon(self._with(metric, baseline, unit), baseline, _higher(metric))
+        return statistics.wilcoxon(self._with(metric, baseline, unit), baseline, higher_is_better(metric))
 
     def by_classifier(self, metric: str, baseline: str = "none") -> pd.DataFrame:
         """Mean over the data sets of each oversampler (column) minus the baseline, under each classifier (row)."""
@@ -181,41 +210,249 @@ class Comparison:
 
     def _with(self, metric: str, baseline: str, unit: str) -> pd.DataFrame:
         values = self.values(metric, unit)
-        if baseline not in values:
-            raise InvalidParameterError(f"there is no oversampler {baseline!r}; choose from {_listed(values)}")
+        _known("oversampler", baseline, values.columns)
         return values
 
     # ---- pictures ----------------------------------------------------------------------------
 
     def plot_critical_difference(self, metric: str, *, alpha: float = 0.05, unit: str = "cell", ax: Any = None) -> Any:
         """Mean ranks on a line, and a bar over those that do not differ at level alpha. Returns the axes."""
-        from ganaug.experiments import plots
-
         return plots.critical_difference(self.nemenyi(metric, alpha, unit), metric, ax)
 
     def plot_differences(self, metric: str, oversampler: str, *, baseline: str = "none", ax: Any = None) -> Any:
         """A heat map of an oversampler minus the baseline: data sets by classifiers. Returns the axes."""
-        from ganaug.experiments import plots
-
         differences = self._differences(metric, baseline)
-        if oversampler not in differences:
-            raise InvalidParameterError(f"oversampler={oversampler!r} must be one of {_listed(differences)}")
+        _known("oversampler", oversampler, differences.columns)
         table = differences[oversampler].unstack("classifier")
         table = table.reindex(columns=list(dict.fromkeys(differences.index.get_level_values("classifier"))))
-        return plots.heat_map(table, f"{metric}: {oversampler} minus {baseline}", _higher(metric), ax)
+        return plots.heat_map(table, f"{metric}: {oversampler} minus {baseline}", higher_is_better(metric), ax)
 
     def plot_cost(self, metric: str, *, ax: Any = None) -> Any:
         """Mean of the metric against mean seconds of resampling and fitting. Returns the axes."""
-        from ganaug.experiments import plots
-
         results = self._of_one_kind()
         seconds = results.groupby("oversampler", sort=False)[list(SECONDS)].mean().sum(axis=1)
         return plots.score_against_cost(self.values(metric).mean(), seconds, metric, ax)
 
 
-def _listed(table: pd.DataFrame) -> str:
-    return ", ".join(map(str, table.columns))
+# ---- Images and series ---------------------------------------------------------------------------
+
+SHOWN = [*SCORES, "rare_recall"]
+LISTS = ["labels", "counts", "recalls"]  # of a row: an entry for each class
+SYNTHETIC = "synthetic"
 
 
-def _higher(metric: str) -> bool:
-    return METRICS[metric].higher_is_better if metric in METRICS else False
+class ImageComparison(_Results):
+    """Results of `compare_images` or `compare_series`.
+
+    Intervals are Student's, of the mean over seeds, at 95 %; with three seeds they are 2.5 standard deviations
+    wide on either side. Differences are taken seed by seed, between classifiers of the same split and first weights.
+
+    Parameters
+    ----------
+    rows : list of dict
+        As the comparison makes them.
+    samples : dict, optional
+        (data set, seed, generator) to label to a few real and a few synthetic samples.
+    kind : {"image", "series"}, default="image"
+
+    Attributes
+    ----------
+    results : DataFrame
+        A row for each data set, seed, classifier, generator and arm: "acsa", "macro_f1", "g_mean", "g_mean_ovr" (see
+        `class_scores`), "rare_recall" (mean accuracy on the classes with at most a tenth of the largest one's training
+        samples), seconds, "n_real", "n_synthetic", "steps", "error" (empty if all went well), "note", and "kind":
+        "baseline", "blend" or "synthetic" (no real samples at all).
+    per_class : DataFrame
+        A row for each of these and each class: "label", "count" (its real training samples), "accuracy".
+    quality : DataFrame
+        A row for each data set, seed, generator, metric and class (empty: all); see `generator_quality`.
+    samples : dict
+    kind : str
+
+    Examples
+    --------
+    >>> from ganaug.experiments import ImageComparison
+    >>> rows = [
+    ...     {"dataset": "d", "seed": s, "arm": a, "kind": k, "acsa": value + s / 100}
+    ...     for s in range(3)
+    ...     for a, k, value in (("nothing", "baseline", 0.7), ("blend 1", "blend", 0.8))
+    ... ]
+    >>> found = ImageComparison(rows)
+    >>> found.best("acsa")["verdict"].tolist()
+    ['better']
+    """
+
+    _counted = ("dataset", "arm", "seed")
+    _tables = ("results", "per_class", "quality")
+
+    def __init__(
+        self, rows: Sequence[dict[str, Any]], samples: dict[Any, Any] | None = None, kind: str = "image"
+    ) -> None:
+        base = {"classifier": "cnn", "generator": "", "error": "", "note": "", "kind": "baseline"}
+        mine = [base | row for row in rows if "metric" not in row]
+        self.results = pd.DataFrame([{k: v for k, v in row.items() if k not in LISTS} for row in mine])
+        keys = ("dataset", "seed", "classifier", "generator", "arm", "kind")
+        each = [
+            {key: row.get(key) for key in keys} | {"label": label, "count": count, "accuracy": value}
+            for row in mine
+            for label, count, value in zip(*(row.get(name, []) for name in LISTS), strict=True)
+        ]
+        self.per_class = pd.DataFrame(each, columns=[*keys, "label", "count", "accuracy"])
+        self.quality = pd.DataFrame([row for row in rows if "metric" in row])
+        self.samples, self.kind = dict(samples or {}), kind
+
+    def values(self, metric: str = "acsa") -> pd.DataFrame:
+        """A row for each data set, classifier and seed, a column for each arm (and generator, if there are several)."""
+        if metric not in self.results:
+            _known("metric", metric, self.metrics)
+        named = self.results.assign(arm=self._names())
+        table = named.pivot(index=["dataset", "classifier", "seed"], columns="arm", values=metric)
+        order = pd.MultiIndex.from_frame(named[["dataset", "classifier", "seed"]].drop_duplicates())
+        return table.reindex(order)[list(dict.fromkeys(named["arm"]))]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The scores that are there."""
+        return [name for name in SHOWN if name in self.results]
+
+    def _names(self) -> pd.Series[Any]:
+        generators = set(self.results["generator"]) - {""}
+        if len(generators) < 2:
+            return self.results["arm"]
+        several = self.results["arm"] + " (" + self.results["generator"] + ")"
+        return self.results["arm"].where(self.results["generator"] == "", several)
+
+    def _kinds(self) -> dict[str, str]:
+        return dict(zip(self._names(), self.results["kind"], strict=True))
+
+    def summary(self, metric: str | None = None) -> pd.DataFrame:
+        """For each data set, classifier and arm: mean over the seeds, half its interval, and how many seeds.
+
+        Parameters
+        ----------
+        metric : str, optional
+            One of `metrics`; None gives all, under columns (metric, "mean"), (metric, "interval"), (metric, "seeds").
+        """
+        if metric is None:
+            return pd.concat({name: self.summary(name) for name in self.metrics}, axis=1)
+        names = ["dataset", "classifier", "arm"]
+        groups = self.values(metric).stack(future_stack=True).groupby(level=names, sort=False)
+        table = groups.agg(mean="mean", interval=lambda v: half_width(v.dropna()), seeds=lambda v: v.notna().sum())
+        there = self.results.assign(arm=self._names()).groupby(names, sort=False).size().index
+        return cast(pd.DataFrame, table).reindex(there)
+
+    def against(self, baseline: str, metric: str = "acsa") -> pd.DataFrame:
+        """Each arm minus one, seed by seed: mean difference, half its interval, seeds in which it is higher."""
+        values = self.values(metric)
+        _known("arm", baseline, values.columns)
+        rows = {}
+        for (dataset, classifier), part in values.groupby(level=["dataset", "classifier"], sort=False):
+            for arm in part.columns.drop(baseline):
+                d = (part[arm] - part[baseline]).dropna()
+                if len(d):
+                    row = {"difference": d.mean(), "interval": half_width(d), "higher": int((d > 0).sum())}
+                    rows[dataset, classifier, arm] = row | {"seeds": len(d)}
+        return _by(["dataset", "classifier", "arm"], rows)
+
+    def best(self, metric: str = "acsa") -> pd.DataFrame:
+        """For each data set and classifier, the best blend beside the best arm without a generator.
+
+        Which is best is known only from the test samples, for both alike. "verdict" is "better" or "worse" where the
+        difference exceeds its interval, "not told apart" where it does not, "one seed" where there is no interval.
+        """
+        kinds = self._kinds()
+        rows = {}
+        for key, part in self.values(metric).groupby(level=["dataset", "classifier"], sort=False):
+            means = part.mean().dropna()
+            blends, others = (means[[a for a in means.index if kinds[a] == kind]] for kind in ("blend", "baseline"))
+            if not len(blends) or not len(others):
+                continue
+            blend, other = str(blends.idxmax()), str(others.idxmax())
+            d = (part[blend] - part[other]).dropna()
+            width = half_width(d)
+            row = {"blend": blend, "blend_mean": means[blend], "other": other, "other_mean": means[other]}
+            rows[key] = row | {"difference": d.mean(), "interval": width, "verdict": _verdict(float(d.mean()), width)}
+        return _by(["dataset", "classifier"], rows)
+
+    def synthetic_accuracy(self, reference: str, metric: str = "acsa") -> pd.DataFrame:
+        """Classification accuracy score: arms on synthetic samples alone, beside one on real samples.
+
+        Parameters
+        ----------
+        reference : str
+            An arm on real samples.
+        metric : str, default="acsa"
+
+        Returns
+        -------
+        DataFrame
+            "synthetic", "real" and "ratio", for each data set, classifier and arm of kind "synthetic".
+        """
+        means = self.summary(metric)["mean"]
+        kinds = self._kinds()
+        rows = {}
+        for key, value in means.items():
+            dataset, classifier, arm = cast(tuple[str, str, str], key)
+            if kinds[arm] == SYNTHETIC and (dataset, classifier, reference) in means.index:
+                real = means[dataset, classifier, reference]
+                rows[dataset, classifier, arm] = {"synthetic": value, "real": real, "ratio": value / real}
+        return _by(["dataset", "classifier", "arm"], rows, ["synthetic", "real", "ratio"])
+
+    def by_class(self, dataset: str, classifier: str = "cnn") -> pd.DataFrame:
+        """Mean accuracy on each class: a row for each arm, a column for each class with its training samples."""
+        part = self.per_class[(self.per_class["dataset"] == dataset) & (self.per_class["classifier"] == classifier)]
+        _not_empty(part, dataset, classifier)
+        named = part.assign(label=part["label"] + " (" + part["count"].astype(str) + ")")
+        table = named.pivot_table(index="arm", columns="label", values="accuracy", sort=False)
+        return table.reindex(list(dict.fromkeys(named["arm"])))[list(dict.fromkeys(named["label"]))]
+
+    def to_markdown(self, dataset: str, classifier: str = "cnn", digits: int = 3) -> str:
+        """One data set's arms with all scores, mean and half its interval; the best mean of each in bold."""
+        part = self.select(dataset=dataset, classifier=classifier)
+        _not_empty(part.results, dataset, classifier)
+        columns = {}
+        for metric in part.metrics:
+            table = part.summary(metric)
+            texts = [_text(m, w, digits) for m, w in zip(table["mean"], table["interval"], strict=True)]
+            best = table["mean"].max()
+            columns[metric] = [f"**{t}**" if m == best else t for t, m in zip(texts, table["mean"], strict=True)]
+        arms = pd.Index([arm for _, _, arm in table.index], name="arm")
+        return to_markdown(pd.DataFrame(columns, index=arms))
+
+    # ---- pictures ----------------------------------------------------------------------------
+
+    def plot(self, dataset: str, metric: str = "acsa", *, classifier: str = "cnn", ax: Any = None) -> Any:
+        """A point for each arm, with its interval. Returns the axes."""
+        table = self.select(dataset=dataset, classifier=classifier).summary(metric).droplevel(["dataset", "classifier"])
+        kinds = self._kinds()
+        return plots.arm_intervals(table, [kinds[arm] for arm in table.index], f"{dataset}: {metric}", ax)
+
+    def plot_samples(
+        self, dataset: str, generator: str | None = None, seed: int | None = None, *, ax: Any = None
+    ) -> Any:
+        """A row of real and a row of synthetic samples of each class. Returns the axes."""
+        for (name, number, maker), classes in self.samples.items():
+            if name == dataset and generator in (None, maker) and seed in (None, number):
+                return plots.sample_page(classes, f"{dataset}: {maker}", self.kind, ax)
+        raise InvalidParameterError(
+            f"there are no samples of dataset={dataset!r}, generator={generator!r}, seed={seed!r}"
+        )
+
+
+def _not_empty(part: pd.DataFrame, dataset: str, classifier: str) -> None:
+    if part.empty:
+        raise InvalidParameterError(f"there is nothing of dataset={dataset!r}, classifier={classifier!r}")
+
+
+def _verdict(difference: float, width: float) -> str:
+    if np.isnan(width):
+        return "one seed"
+    if abs(difference) <= width:
+        return "not told apart"
+    return "better" if difference > 0 else "worse"
+
+
+def _text(mean: float, width: float, digits: int) -> str:
+    if np.isnan(mean):
+        return "failed"
+    return f"{mean:.{digits}f}" + ("" if np.isnan(width) else f" ± {width:.{digits}f}")

@@ -1,22 +1,147 @@
-"""What is measured on a test fold. Two classes: the rarer one is positive. More: means over the classes."""
+"""Scores of predictions on test items. Two classes: the rarer one is positive. More: means over the classes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
+from ganaug.exceptions import InvalidDataError
 from ganaug.utils.isolation import isolated
 
-__all__ = ["METRICS", "Metric", "Predictions", "best_threshold", "calibration_error", "scored"]
+__all__ = [
+    "METRICS",
+    "SCORES",
+    "Predictions",
+    "ScoreFunction",
+    "best_threshold",
+    "calibration_error",
+    "class_scores",
+    "class_shares",
+    "higher_is_better",
+    "rare_classes",
+    "recalls",
+    "scored",
+]
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 N_BINS = 15
+# A class with at most this share of the largest one's training items is rare.
+RARE = 0.1
+
+
+# ---- By class: each class weighs the same ----------------------------------------------------------
+
+
+def class_shares(truth: npt.ArrayLike, predicted: npt.ArrayLike, n_classes: int) -> Floats:
+    """Of the items of each class (row), the share taken for each class (column). (n,), (n,) -> (K, K).
+
+    The row of a class without items is NaN.
+    """
+    counts = np.zeros((n_classes, n_classes))
+    np.add.at(counts, (np.asarray(truth), np.asarray(predicted)), 1)
+    sizes = counts.sum(1, keepdims=True)
+    return np.divide(counts, sizes, out=np.full_like(counts, np.nan), where=sizes > 0)
+
+
+def recalls(shares: Floats) -> Floats:
+    """Share of each class's items that is recognised, of the classes that have items. (K, K) -> (K,)."""
+    hit = np.diag(shares)
+    return hit[~np.isnan(hit)]
+
+
+def balanced_accuracy(shares: Floats) -> float:
+    """Mean of the classes' recalls, in [0, 1]."""
+    return float(recalls(shares).mean())
+
+
+def g_mean(shares: Floats) -> float:
+    """(prod_k R_k)^(1/K), the geometric mean of the classes' recalls, in [0, 1] (Kubat and Matwin, ICML 1997)."""
+    hit = recalls(shares)
+    return float(np.prod(hit) ** (1 / len(hit)))
+
+
+def _macro_f1(shares: Floats) -> float:
+    # 2 TP / (2 TP + FP + FN), where TP + FN = 1 and TP + FP is the column's sum
+    return float((2 * np.diag(shares) / (1 + shares.sum(0))).mean())
+
+
+def _g_mean_ovr(shares: Floats) -> float:
+    hit = np.diag(shares)
+    specificity = 1 - (shares.sum(0) - hit) / (len(shares) - 1)
+    return float(np.sqrt(hit * specificity).mean())
+
+
+# name -> from `class_shares`; all in [0, 1], higher is better
+SCORES: dict[str, Callable[[Floats], float]] = {
+    "acsa": balanced_accuracy,
+    "macro_f1": _macro_f1,
+    "g_mean": g_mean,
+    "g_mean_ovr": _g_mean_ovr,
+}
+
+
+@isolated
+def class_scores(truth: npt.ArrayLike, predicted: npt.ArrayLike, n_classes: int) -> dict[str, float]:
+    """Scores of predictions, as they would be on a test set with equally many items of each class.
+
+    With R the shares of class c's items that were taken for k, TPR_c = R_cc and
+    TNR_c = 1 - sum over k != c of R_kc / (K - 1)::
+
+        acsa       = mean of TPR_c                  average class-specific accuracy, or balanced accuracy
+        macro_f1   = mean of 2 TPR_c / (1 + sum over k of R_kc)
+        g_mean     = (product of TPR_c)^(1 / K)      as in GAMO (Mullick et al. 2019)
+        g_mean_ovr = mean of sqrt(TPR_c TNR_c)       as in DeepSMOTE (Dablain et al. 2023)
+
+    The two geometric means are not comparable: the first is 0 where a single class is never recognised.
+
+    Parameters
+    ----------
+    truth : array-like of shape (n,)
+        Integers from 0 to K - 1; every class must be there.
+    predicted : array-like of shape (n,)
+    n_classes : int
+        K.
+
+    Returns
+    -------
+    dict
+        Each in [0, 1], higher is better.
+
+    Raises
+    ------
+    InvalidDataError
+        If a class has no item.
+
+    Examples
+    --------
+    >>> from ganaug.experiments import class_scores
+    >>> class_scores([0, 0, 0, 0, 1], [0, 0, 0, 1, 1], 2)["acsa"]
+    0.875
+    """
+    shares = class_shares(truth, predicted, n_classes)
+    absent = np.isnan(shares[:, 0])
+    if absent.any():
+        raise InvalidDataError(
+            f"there is no test item of the class at place {int(absent.argmax())}; every class needs one"
+        )
+    return {name: score(shares) for name, score in SCORES.items()}
+
+
+def rare_classes(counts: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Classes with at most a tenth of the largest one's items; the smallest one if there is none. (K,) -> (K,)."""
+    sizes = np.asarray(counts)
+    found: npt.NDArray[np.bool_] = sizes <= RARE * sizes.max()
+    return found if found.any() else sizes == sizes.min()
+
+
+# ---- Of a classifier with rankings and probabilities -------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -49,6 +174,11 @@ class Predictions:
         """K."""
         return int(self.ranking.shape[1])
 
+    @cached_property
+    def shares(self) -> Floats:
+        """See `class_shares`."""
+        return class_shares(self.truth, self.predicted, self.n_classes)
+
 
 def average_precision(p: Predictions) -> float:
     """AP = sum_i (R_i - R_{i-1}) P_i over thresholds i, in [0, 1]; of more classes, the mean of one against rest."""
@@ -60,20 +190,19 @@ def roc_auc(p: Predictions) -> float:
     return _one_against_rest(p, roc_auc_score)
 
 
-def balanced_accuracy(p: Predictions) -> float:
-    """Mean of the classes' recalls, in [0, 1]."""
-    return float(np.mean(_recalls(p)))
-
-
 def f1(p: Predictions) -> float:
     """F1 = 2 P R / (P + R), in [0, 1], of the positive class; of more classes, the mean (macro)."""
-    return _f1(p.truth, p.predicted, p)
+    if p.positive is not None:
+        return float(f1_score(p.truth == p.positive, p.predicted == p.positive, zero_division=0))
+    return float(f1_score(p.truth, p.predicted, average="macro", zero_division=0))
 
 
-def g_mean(p: Predictions) -> float:
-    """(prod_k R_k)^(1/K), the geometric mean of the classes' recalls, in [0, 1] (Kubat and Matwin, ICML 1997)."""
-    recalls = _recalls(p)
-    return float(np.prod(recalls) ** (1 / len(recalls)))
+def f1_tuned(p: Predictions) -> float:
+    """F1 of the positive class at the threshold tuned on training rows; two classes only."""
+    if p.positive is None or np.isnan(p.threshold):
+        return float("nan")
+    chosen = p.ranking[:, p.positive] >= p.threshold
+    return float(f1_score(p.truth == p.positive, chosen, zero_division=0))
 
 
 def log_loss(p: Predictions) -> float:
@@ -85,7 +214,7 @@ def log_loss(p: Predictions) -> float:
 
 
 def expected_calibration_error(p: Predictions) -> float:
-    """`calibration_error` of the positive class; of more classes, of the predicted one (is it right?)."""
+    """`calibration_error` of the positive class; of more classes, of the most probable one (is it right?)."""
     if p.proba is None:
         return float("nan")
     if p.positive is not None:
@@ -94,36 +223,33 @@ def expected_calibration_error(p: Predictions) -> float:
     return calibration_error(p.truth == top, p.proba.max(axis=1))
 
 
-def f1_tuned(p: Predictions) -> float:
-    """F1 of the positive class at the threshold tuned on training rows; two classes only."""
-    if p.positive is None or np.isnan(p.threshold):
-        return float("nan")
-    chosen = p.ranking[:, p.positive] >= p.threshold
-    return _f1(p.truth, np.where(chosen, p.positive, 1 - p.positive), p)
-
-
-class Metric(NamedTuple):
-    """A figure of a test fold."""
+class ScoreFunction(NamedTuple):
+    """A score of predictions, and its direction."""
 
     score: Callable[[Predictions], float]
     higher_is_better: bool
 
 
-METRICS: dict[str, Metric] = {
-    "average_precision": Metric(average_precision, True),
-    "roc_auc": Metric(roc_auc, True),
-    "balanced_accuracy": Metric(balanced_accuracy, True),
-    "f1": Metric(f1, True),
-    "g_mean": Metric(g_mean, True),
-    "log_loss": Metric(log_loss, False),
-    "calibration_error": Metric(expected_calibration_error, False),
-    "f1_tuned": Metric(f1_tuned, True),
+METRICS: dict[str, ScoreFunction] = {
+    "average_precision": ScoreFunction(average_precision, True),
+    "roc_auc": ScoreFunction(roc_auc, True),
+    "balanced_accuracy": ScoreFunction(lambda p: balanced_accuracy(p.shares), True),
+    "f1": ScoreFunction(f1, True),
+    "g_mean": ScoreFunction(lambda p: g_mean(p.shares), True),
+    "log_loss": ScoreFunction(log_loss, False),
+    "calibration_error": ScoreFunction(expected_calibration_error, False),
+    "f1_tuned": ScoreFunction(f1_tuned, True),
 }
 
 
 def scored(predictions: Predictions, metrics: tuple[str, ...]) -> dict[str, float]:
     """Metric name to value; NaN where it is not defined."""
     return {name: float(METRICS[name].score(predictions)) for name in metrics}
+
+
+def higher_is_better(column: str) -> bool:
+    """Whether more of a column of the results is better; of seconds and unknown ones less is."""
+    return METRICS[column].higher_is_better if column in METRICS else False
 
 
 @isolated
@@ -188,14 +314,3 @@ def _one_against_rest(p: Predictions, score: Callable[..., float]) -> float:
     present = [k for k in codes if 0 < (p.truth == k).sum() < len(p.truth)]
     values = [float(score(p.truth == k, p.ranking[:, k])) for k in present]
     return float(np.mean(values)) if values else float("nan")
-
-
-def _recalls(p: Predictions) -> Floats:
-    """Of the classes that the fold has."""
-    return np.array([(p.predicted[p.truth == k] == k).mean() for k in np.unique(p.truth)])
-
-
-def _f1(truth: Codes, predicted: Codes, p: Predictions) -> float:
-    if p.positive is not None:
-        return float(f1_score(truth == p.positive, predicted == p.positive, zero_division=0))
-    return float(f1_score(truth, predicted, average="macro", zero_division=0))

@@ -1,4 +1,4 @@
-"""Ranks and tests over many data sets, after J. Demsar, JMLR 7 (2006), "Statistical comparisons of classifiers"."""
+"""Ranks, tests and intervals over many data sets, after J. Demsar, JMLR 7 (2006)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import stats
 
 from ganaug.exceptions import InvalidParameterError
 
-__all__ = ["friedman", "holm", "nemenyi", "ranked", "wilcoxon"]
+__all__ = ["friedman", "half_width", "holm", "nemenyi", "ranked", "wilcoxon"]
 
 
 def ranked(values: pd.DataFrame, higher_is_better: bool = True) -> pd.DataFrame:
@@ -122,3 +122,19 @@ def wilcoxon(values: pd.DataFrame, baseline: str, higher_is_better: bool = True,
     found = pd.DataFrame(rows).astype(dict.fromkeys(["wins", "ties", "losses", "n", "missing"], int))
     found.index.name = f"against {baseline}"
     return found.assign(p_holm=holm(found["p"]))
+
+
+def half_width(values: npt.ArrayLike, level: float = 0.95) -> float:
+    """Half of Student's interval of the mean: t s / sqrt(n); NaN for a single value.
+
+    Examples
+    --------
+    >>> from ganaug.experiments.statistics import half_width
+    >>> round(half_width([0.80, 0.81, 0.82]), 4)
+    0.0248
+    """
+    known = np.asarray(values, float)
+    n = len(known)
+    if n < 2:
+        return float("nan")
+    return float(stats.t.ppf(0.5 + level / 2, n - 1) * known.std(ddof=1) / np.sqrt(n))

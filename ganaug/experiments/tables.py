@@ -1,73 +1,464 @@
-"""Numbers and categories of a table, seen in one way by the samplers and by the classifiers."""
+"""`compare`: oversamplers, and other treatments of imbalance, by what classifiers learn after them from tables."""
 
 from __future__ import annotations
 
+import os
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline
 
-from ganaug.exceptions import InvalidTypeError
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.experiments.cache import Row, data_digest, described, trial_path
+from ganaug.experiments.classifiers import as_frame, default_classifiers, preprocessing, rows_of
+from ganaug.experiments.comparison import Comparison
+from ganaug.experiments.harness import (
+    Batch,
+    Trial,
+    cache_folder,
+    error_text,
+    named,
+    recorded_warnings,
+    run_trials,
+    seeded,
+)
+from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
+from ganaug.experiments.treatments import TREATMENTS, Treatment, as_treatment, default_oversamplers
+from ganaug.runtime.interrupts import Interrupt, main_thread_interrupts
+from ganaug.utils import validation
+from ganaug.utils.isolation import isolated
+from ganaug.utils.seeding import child_seed, root_seed
 
-__all__ = ["as_frame", "as_numbers", "as_texts", "number_columns", "rows_of", "stacked_rows"]
+__all__ = ["compare"]
 
-MISSING = "<missing>"
+Labels = npt.NDArray[Any]
+Places = npt.NDArray[np.intp]
 
-
-def as_frame(X: Any, columns: Any = None) -> pd.DataFrame:
-    """A table as a DataFrame; one that is none gets ``columns``, or numbers, as names."""
-    if isinstance(X, pd.DataFrame):
-        return X
-    if not isinstance(X, np.ndarray) or X.ndim != 2:
-        raise InvalidTypeError(f"X is a {type(X).__name__}; give a DataFrame or a two-dimensional array")
-    frame = pd.DataFrame(X, columns=columns)
-    return frame.infer_objects() if X.dtype == object else frame
-
-
-def rows_of(X: Any, rows: Any) -> Any:
-    """Some rows of a DataFrame or array, by position."""
-    return X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows]
-
-
-def stacked_rows(first: Any, second: Any) -> Any:
-    """One table under the other, in the container of the first."""
-    if isinstance(first, pd.DataFrame):
-        return pd.concat([first, as_frame(second, first.columns)], ignore_index=True)
-    return np.concatenate([first, np.asarray(second, dtype=first.dtype)])
-
-
-def number_columns(frame: pd.DataFrame) -> list[bool]:
-    """Which columns are numbers or dates; booleans, texts and categories are not."""
-    return [_is_number(dtype) for dtype in frame.dtypes]
+MODES = ("both", "synthetic")
+INNER_FOLDS = 4  # a quarter of the training rows is held out to tune the threshold of "f1_tuned"
 
 
-def _is_number(dtype: Any) -> bool:
-    is_bool = pd.api.types.is_bool_dtype(dtype)
-    return _is_date(dtype) or (pd.api.types.is_numeric_dtype(dtype) and not is_bool)
+@isolated
+def compare(
+    datasets: Mapping[str, Any],
+    oversamplers: Mapping[str, Any] | None = None,
+    classifiers: Mapping[str, Any] | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
+    n_splits: int = 3,
+    n_repeats: int = 2,
+    train_on: str | Sequence[str] = "both",
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    finished_only: bool = False,
+    verbose: bool | str = "auto",
+) -> Comparison:
+    """Judge oversamplers by what classifiers learn from their rows, under repeated stratified cross-validation.
+
+    Only the training part of a fold is resampled; test folds keep the real rows
+    and the real class ratio. All oversamplers see the same folds, and a
+    classifier gets the same seed beside each of them. The unit of work, a trial,
+    is one oversampler on one training fold, resampled once for all classifiers.
+
+    Parameters
+    ----------
+    datasets : dict of str to (X, y), or to a function that returns (X, y)
+        ``X`` a DataFrame or a two-dimensional array, ``y`` labels of two or
+        more classes. A function is called when its turn comes, so that not all
+        sets are held at once.
+    oversamplers : dict of str to sampler, None, str or Treatment, optional
+        Anything with ``fit_resample(X, y)``. None leaves the training rows as
+        they are, and so do the names in `TREATMENTS`: "class_weight" weights the
+        classes in the classifier, "prior" moves its threshold to the share of the
+        training rows, "tuned" to where cross-validation finds it best. A
+        `Treatment` is a way of your own. Default: `default_oversamplers`.
+    classifiers : dict of str to classifier, optional
+        Each is put behind imputation, scaling and one-hot encoding, fitted on
+        the resampled training rows. A ``Pipeline`` is taken as it is. Labels
+        that are no numbers reach it as 0 to K - 1, in sorted order. Default:
+        `default_classifiers`.
+    metrics : sequence of str, optional
+        Of "average_precision", "roc_auc", "balanced_accuracy", "f1", "g_mean",
+        "log_loss", "calibration_error", "f1_tuned"; all by default. Without
+        "f1_tuned", whose threshold takes a second resampling and fit in every
+        trial, a run takes half as long.
+    n_splits, n_repeats : int, default=3 and 2
+        Folds, and how often the rows are shuffled and split anew.
+    train_on : {"both", "synthetic"} or both of them, default="both"
+        "both": real rows and the new ones. "synthetic": of each class that got
+        new rows, only those. With nothing and with class weights no row is new,
+        and they train on the real ones, for comparison. Given both, each trial
+        is resampled once for the two.
+    random_state : int, default=0
+        Seeds of folds, samplers and classifiers derive from it and from their
+        names, so that figures depend neither on ``n_jobs`` nor on what else is
+        compared. They are given to each parameter ``random_state`` that is None.
+    n_jobs : int, optional
+        Trials at the same time, as in joblib. Each runs on one core.
+    cache : path, optional
+        A folder, made if it is not there. Each finished trial is stored in it,
+        and taken from it by later calls with the same data, parameters, seeds
+        and versions, so that an interrupted run goes on where it stopped.
+        Failures are stored as well; delete a trial's file to try it again. For
+        what comes from ganaug, its source code counts as the version.
+    finished_only : bool, default=False
+        Compute nothing and return what ``cache`` holds, to look at a run that
+        is under way.
+    verbose : bool or "auto", default="auto"
+        A progress bar; "auto" shows it on a terminal and in notebooks.
+
+    Returns
+    -------
+    Comparison
+        ``results`` is a DataFrame with a row for each data set, oversampler,
+        classifier, ``train_on``, repeat and fold; what failed is a row with its ``error``.
+
+    Raises
+    ------
+    InvalidParameterError, InvalidTypeError
+        For parameters that cannot work. What goes wrong with a data set, a
+        sampler or a classifier is recorded instead.
+
+    Notes
+    -----
+    "f1_tuned": a quarter of the training rows is held out, sampler and classifier
+    are fitted anew on the other three, and the threshold with the best F1 on the
+    quarter is applied to the classifier of the whole training fold. So no
+    synthetic row derives from the rows that tune the threshold.
+
+    Within a call, numpy and scikit-learn use one thread in each process.
+
+    Examples
+    --------
+    >>> import ganaug
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from ganaug.experiments import NeighborSampler
+    >>> found = ganaug.experiments.compare(
+    ...     {"made up": make_classification(n_samples=120, weights=[0.8], random_state=0)},
+    ...     {"none": None, "weights": "class_weight", "threshold": "prior", "SMOTE": NeighborSampler("smote")},
+    ...     {"lr": LogisticRegression()},
+    ...     metrics=["roc_auc", "balanced_accuracy"],
+    ...     n_repeats=1,
+    ... )
+    >>> len(found.results)  # 4 oversamplers, 3 folds
+    12
+    >>> sorted(found.ranks("balanced_accuracy").columns)
+    ['SMOTE', 'none', 'threshold', 'weights']
+    """
+    given = named("oversamplers", default_oversamplers() if oversamplers is None else oversamplers)
+    treatments = {name: as_treatment(name, value) for name, value in given.items()}
+    judges = named("classifiers", default_classifiers() if classifiers is None else classifiers)
+    for name, classifier in judges.items():
+        if isinstance(classifier, type) or not hasattr(classifier, "fit"):
+            raise InvalidTypeError(f"classifiers[{name!r}]={classifier!r} must be an instance of a classifier")
+    chosen = _chosen("metrics", METRICS if metrics is None else metrics, METRICS)
+    modes = _chosen("train_on", [train_on] if isinstance(train_on, str) else train_on, MODES)
+    sets = named("datasets", datasets)
+    n_splits, n_repeats = validation.integer("n_splits", n_splits, 2), validation.integer("n_repeats", n_repeats, 1)
+    seed, folder = root_seed(random_state), cache_folder(cache, finished_only)
+    settings = [described([chosen, modes, judges]), n_splits, seed]
+    keys = {name: _key(value) for name, value in given.items()}
+
+    def trials() -> Iterator[Trial]:
+        for dataset, source in sets.items():
+            X, y, digest, error = None, np.zeros(0), "", ""
+            nothing = np.zeros(0, np.intp)
+            folds = [[(nothing, nothing)] * n_splits] * n_repeats
+            try:
+                X, y = _loaded(source)
+                folds = [_folds(y, n_splits, child_seed(seed, dataset, "folds", repeat)) for repeat in range(n_repeats)]
+                digest = data_digest(X, y)
+            except Exception as problem:
+                error = error_text(problem)
+            for repeat, fold in np.ndindex(n_repeats, n_splits):
+                for name in given:
+                    key = [digest, keys[name], *settings]
+                    yield _TableTrial(
+                        path=None if folder is None else trial_path(folder, dataset, name, repeat, fold, key),
+                        error=error,
+                        names=(dataset, name, repeat, fold),
+                        treatment=treatments[name],
+                        classifiers=judges,
+                        metrics=chosen,
+                        train_on=modes,
+                        data=(X, y),
+                        split=folds[repeat][fold],
+                        seed=child_seed(seed, dataset, "fold", repeat, fold),
+                    )
+
+    total = len(sets) * len(given) * n_splits * n_repeats
+    rows = run_trials([Batch(trials())], total, n_jobs=n_jobs, finished_only=finished_only, verbose=verbose)
+    first, then = list(sets), list(given)
+    rows.sort(key=lambda row: (first.index(row["dataset"]), then.index(row["oversampler"])))  # folds keep their order
+    return Comparison(rows, chosen)
 
 
-def _is_date(dtype: Any) -> bool:
-    return bool(pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype))
+def _chosen(what: str, given: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    chosen, known = tuple(dict.fromkeys(given)), tuple(known)
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        raise InvalidParameterError(f"{what}: {unknown or 'none given'}; choose from {', '.join(known)}")
+    return chosen
 
 
-def as_numbers(frame: pd.DataFrame) -> np.ndarray:
-    """Numbers as float64, dates as their integers; missing values are NaN."""
-    columns = []
-    for position in range(frame.shape[1]):
-        column = frame.iloc[:, position]
-        if _is_date(column.dtype):
-            columns.append(column.astype("int64").to_numpy(float, copy=True))
-            columns[-1][column.isna().to_numpy()] = np.nan
-        else:
-            columns.append(column.to_numpy(dtype=float, na_value=np.nan))
-    return np.column_stack(columns) if columns else np.zeros((len(frame), 0))
+def _key(given: Any) -> Any:
+    """What a treatment does, for the name of a file; "class_weight" is known by its name in older ones."""
+    return described(TREATMENTS[given] if isinstance(given, str) and given != "class_weight" else given)
 
 
-def as_texts(frame: pd.DataFrame) -> np.ndarray:
-    """Categories as texts; a missing one is a category of its own."""
-    texts = np.empty(frame.shape, dtype=object)
-    for position in range(frame.shape[1]):
-        column = frame.iloc[:, position]
-        values = column.astype(object).map(str, na_action="ignore").to_numpy(dtype=object)
-        texts[:, position] = np.where(column.isna().to_numpy(), MISSING, values)
-    return texts
+def _loaded(source: Any) -> tuple[Any, Labels]:
+    X, y = source() if callable(source) else source
+    labels = pd.Series(np.asarray(y)) if not isinstance(y, pd.Series) else y
+    frame, codes = as_frame(X), labels.to_numpy()
+    if len(frame) != len(codes):
+        raise InvalidDataError(f"X has {len(frame)} rows and y has {len(codes)}")
+    if pd.isna(codes).any():
+        raise InvalidDataError("y has missing values")
+    if codes.dtype == object and pd.api.types.infer_dtype(codes) in {"integer", "boolean"}:
+        codes = np.array(codes.tolist())
+    if len(np.unique(codes)) < 2:
+        raise InvalidDataError("y has a single class")
+    return X if isinstance(X, np.ndarray) and X.dtype != object else frame.reset_index(drop=True), codes
+
+
+def _folds(y: Labels, n_splits: int, seed: int) -> list[tuple[Places, Places]]:
+    """Training rows and test rows of each fold."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # classes of fewer rows than folds are missing from some
+        return list(StratifiedKFold(n_splits, shuffle=True, random_state=seed % 2**31).split(y, y))
+
+
+# ---- A trial ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TableTrial(Trial):
+    """A treatment on one training fold, and every classifier judged on the test fold.
+
+    Attributes
+    ----------
+    names : (str, str, int, int)
+        Data set, oversampler, repeat and fold.
+    treatment : Treatment
+        Its sampler is cloned and seeded, never fitted itself.
+    classifiers : dict
+        Name to classifier.
+    metrics, train_on : tuple of str
+        As in `compare`.
+    data : (X, y)
+        All rows.
+    split : (int array, int array)
+        Places of the training and of the test rows.
+    seed : int
+        Of the fold: the same for all oversamplers, so that their classifiers share it.
+    """
+
+    names: tuple[str, str, int, int]
+    treatment: Treatment
+    classifiers: dict[str, Any]
+    metrics: tuple[str, ...]
+    train_on: tuple[str, ...]
+    data: tuple[Any, Labels]
+    split: tuple[Places, Places]
+    seed: int
+
+    def rows(self) -> list[Row]:
+        """A row for each classifier and mode."""
+        with main_thread_interrupts() as interrupt:  # at Ctrl-C an unfinished GAN must not be judged
+            try:
+                return list(self._rows(interrupt))
+            finally:
+                _stop_if_asked(interrupt)
+
+    def failed(self, error: str) -> list[Row]:
+        """A row for each classifier and mode."""
+        return [self._row(name, mode, error=error) for name in self.classifiers for mode in self.train_on]
+
+    def example(self) -> Row:
+        """Any row."""
+        return self._row("", "")
+
+    def _row(self, classifier: str, train_on: str, **found: Any) -> Row:
+        dataset, oversampler, repeat, fold = self.names
+        row: Row = {"dataset": dataset, "oversampler": oversampler, "classifier": classifier, "train_on": train_on}
+        row |= {"repeat": repeat, "fold": fold}
+        row |= dict.fromkeys([*self.metrics, "seconds_resample", "seconds_fit"], float("nan"))
+        return row | {"rows_train": 0, "error": "", "note": ""} | found
+
+    def _rows(self, interrupt: Interrupt) -> Iterator[Row]:
+        classes, sizes = np.unique(self.data[1], return_counts=True)
+        positive = len(sizes) - 1 - int(sizes[::-1].argmin()) if len(classes) == 2 else None
+        train, test = self.split
+        outer = self._resampled(train, "sampler")
+        _stop_if_asked(interrupt)
+        inner, held, trouble = None, train, ""
+        if "f1_tuned" in self.metrics and positive is not None:
+            try:
+                fit, held = self._inner_split()
+                inner = self._resampled(fit, "inner sampler")
+            except Exception as error:
+                trouble = f"no threshold: {error_text(error)}"
+            _stop_if_asked(interrupt)
+        for name, prototype in self.classifiers.items():
+            row: Row | None = None
+            for mode in self.train_on:
+                if row is not None and self.treatment.sampler is None:
+                    yield row | {"train_on": mode}  # no row is synthetic: the real ones are what there is
+                    continue
+                try:
+                    seed = child_seed(self.seed, "classifier", name)
+                    found, costs, notes = self._predictions(outer, prototype, mode, seed, test, positive)
+                    if inner is not None:
+                        on_held, *_ = self._predictions(inner, prototype, mode, seed, held, positive)
+                        threshold = best_threshold(on_held.truth == positive, on_held.ranking[:, positive])
+                        found = replace(found, threshold=threshold)
+                    note = "; ".join(filter(None, [*outer.notes, *notes, trouble]))
+                    row = self._row(name, mode, **scored(found, self.metrics), **costs, note=note)
+                except Exception as error:
+                    row = self._row(name, mode, error=error_text(error))
+                row |= {"seconds_resample": outer.seconds}
+                yield row
+                _stop_if_asked(interrupt)
+
+    def _inner_split(self) -> tuple[Places, Places]:
+        """Three quarters of the training rows, and the quarter that tunes the threshold."""
+        train, y = self.split[0], self.data[1]
+        with recorded_warnings():
+            folds = StratifiedKFold(INNER_FOLDS, shuffle=True, random_state=child_seed(self.seed, "inner") % 2**31)
+            fit, held = next(folds.split(train, y[train]))
+        return train[fit], train[held]
+
+    def _resampled(self, rows: Places, purpose: str) -> _TrainingRows:
+        X, y = self.data
+        seed = child_seed(self.seed, purpose, self.names[1])
+        return _TrainingRows(rows_of(X, rows), y[rows], self.treatment.sampler, seed)
+
+    def _predictions(
+        self, data: _TrainingRows, prototype: Any, mode: str, seed: int, test: Places, positive: int | None
+    ) -> tuple[Predictions, Row, list[str]]:
+        """Fit a classifier on the rows of a mode, and predict other rows.
+
+        Parameters
+        ----------
+        data : _TrainingRows
+        prototype : classifier
+        mode : {"both", "synthetic"}
+        seed : int
+            Of the classifier.
+        test : int array
+            Places of the rows to predict.
+        positive : int or None
+            Code of the rarer of two classes.
+
+        Returns
+        -------
+        Predictions, dict of "seconds_fit" and "rows_train", list of notes
+        """
+        if mode == "synthetic" and self.treatment.sampler is not None and not data.is_synthetic.any():
+            raise InvalidDataError("the sampler made no rows that can be told from the real ones")
+        X, y = self.data
+        classes = np.unique(y)
+        # labels that are no numbers become 0 to K - 1: scikit-learn's forests take texts "1", "2" for numbers when
+        # weighted
+        known = classes if np.issubdtype(classes.dtype, np.number) else np.arange(len(classes))
+        labels = known[np.searchsorted(classes, data.labels[data.parts[mode]])]
+        classifier, X_test = seeded(prototype, seed), rows_of(X, test)
+        with recorded_warnings() as notes:
+            if isinstance(classifier, Pipeline):  # it prepares the table itself
+                X_train = rows_of(data.rows, data.parts[mode])
+            else:
+                prepared, X_train = data.prepared(mode, getattr(X, "columns", None))
+                X_test = prepared.transform(as_frame(X_test))
+            started = time.perf_counter()
+            fitted, note = self.treatment.fit(classifier, X_train, labels, seed)
+            costs = {"seconds_fit": time.perf_counter() - started, "rows_train": len(labels)}
+            truth = np.searchsorted(classes, y[test])
+            found = _predicted(fitted, X_test, truth, known, positive, self.treatment.decides)
+        return found, costs, [note, *notes]
+
+
+class _TrainingRows:
+    """Training rows after the oversampler, and as the classifiers take them."""
+
+    def __init__(self, X: Any, y: Labels, sampler: Any, seed: int) -> None:
+        self.rows, self.labels = X, y
+        self.notes: list[str] = []
+        self.seconds = 0.0
+        self.is_synthetic = np.zeros(len(y), dtype=bool)
+        self._prepared: dict[str, tuple[Any, Any]] = {}
+        if sampler is not None:
+            own = seeded(sampler, seed)
+            started = time.perf_counter()
+            with recorded_warnings() as self.notes:
+                self.rows, labels = own.fit_resample(X, y)
+            self.seconds = time.perf_counter() - started
+            self.labels = np.asarray(labels)
+            self.is_synthetic = _synthetic(own, y, self.labels)
+
+    @cached_property
+    def parts(self) -> dict[str, Places]:
+        """Mode to the rows to train on."""
+        made = np.isin(self.labels, np.unique(self.labels[self.is_synthetic]))
+        return {"both": np.arange(len(self.labels)), "synthetic": np.flatnonzero(self.is_synthetic | ~made)}
+
+    def prepared(self, mode: str, columns: Any) -> tuple[Any, Any]:
+        """The preprocessing fitted to the rows of a mode, and those rows after it."""
+        if mode not in self._prepared:
+            frame = as_frame(rows_of(self.rows, self.parts[mode]), columns)
+            fitted = preprocessing(frame)
+            self._prepared[mode] = fitted, fitted.fit_transform(frame)
+        return self._prepared[mode]
+
+
+def _synthetic(sampler: Any, before: Labels, after: Labels) -> npt.NDArray[np.bool_]:
+    """Which rows are new: as the sampler says, or all that follow the original ones."""
+    own = getattr(sampler, "is_synthetic_", None)
+    if own is not None:
+        return np.asarray(own, dtype=bool)
+    if len(after) >= len(before) and np.array_equal(after[: len(before)], before):
+        return np.arange(len(after)) >= len(before)
+    return np.zeros(len(after), dtype=bool)
+
+
+def _predicted(fitted: Any, X: Any, truth: Places, classes: Labels, positive: int | None, decides: bool) -> Predictions:
+    """What a classifier predicts for test rows.
+
+    Parameters
+    ----------
+    fitted : classifier
+    X : table or matrix
+    truth : int array
+        Codes of the rows' classes.
+    classes : array
+        Labels of all classes, as the classifier knows them.
+    positive : int or None
+        Code of the rarer of two classes.
+    decides : bool
+        Whether the classifier's ``predict`` gives the classes; else those of the largest probability.
+    """
+    columns = np.searchsorted(classes, fitted.classes_)
+    if hasattr(fitted, "predict_proba"):
+        proba = np.zeros((len(truth), len(classes)))
+        proba[:, columns] = fitted.predict_proba(X)
+        predicted = np.searchsorted(classes, fitted.predict(X)) if decides else proba.argmax(axis=1)
+        return Predictions(truth, predicted, proba, proba, positive)
+    values = np.asarray(fitted.decision_function(X))
+    values = np.column_stack([-values, values]) if values.ndim == 1 else values
+    ranking = np.full((len(truth), len(classes)), values.min() - 1.0)
+    ranking[:, columns] = values
+    return Predictions(truth, np.searchsorted(classes, fitted.predict(X)), ranking, None, positive)
+
+
+def _stop_if_asked(interrupt: Interrupt) -> None:
+    if interrupt.requested:
+        raise KeyboardInterrupt

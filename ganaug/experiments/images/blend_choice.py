@@ -13,13 +13,11 @@ from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
 from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.experiments.cells import one_core
-from ganaug.experiments.pixels.arms import ARMS, SERIES_ARMS, Arm, chosen_arms
-from ganaug.experiments.pixels.judges import Judging, by_cnn
-from ganaug.experiments.pixels.makers import MAKERS, material, wanted
-from ganaug.experiments.pixels.pools import sampled
-from ganaug.experiments.pixels.samples import Split, read_split, seen
-from ganaug.experiments.pixels.training import SAMPLERS, Schedule, augmentation
+from ganaug.experiments.harness import one_core
+from ganaug.experiments.images.arms import ARMS, SERIES_ARMS, Arm, chosen_arms, synthetic_counts, training_set
+from ganaug.experiments.images.cnn import Schedule, Setup, augmentation, by_cnn
+from ganaug.experiments.images.generated import GeneratedSamples, sampled
+from ganaug.experiments.images.splits import Split, as_tensors, read_split
 from ganaug.runtime.parallel import run_tasks
 from ganaug.runtime.threads import one_thread
 from ganaug.selection.blends import Blend
@@ -161,7 +159,7 @@ def choose_blend(
     ['nothing', 'blend 1']
     """
     validation.choice("kind", kind, KNOWN)
-    known = chosen_arms(CANDIDATES[kind] if arms is None else arms, KNOWN[kind], SAMPLERS, MAKERS)
+    known = chosen_arms(CANDIDATES[kind] if arms is None else arms, KNOWN[kind])
     bare = [name for name, arm in known.items() if not arm.uses_generator]
     if not bare or not all(arm.real for arm in known.values()):
         raise InvalidParameterError("arms: give at least one without synthetic samples, and none without real ones")
@@ -177,8 +175,8 @@ def choose_blend(
         split = read_split((samples[fit], labels[fit], samples[held], labels[held]))
         own = child_seed(seed, "split", number)
         pool = sampled(generator, split, own)
-        judging = Judging(schedule, tuple(augment), len(fit), child_seed(own, "classifier"))
-        tasks = [(kind, split, pool, arm, judging) for arm in known.values()]
+        setup = Setup(schedule, tuple(augment), schedule.steps(len(fit)), child_seed(own, "classifier"))
+        tasks = [(kind, split, pool, arm, setup) for arm in known.values()]
         hits = np.stack(run_tasks(_hits, tasks, n_jobs), axis=1)
         as_is.append(_acsa(hits, split.y_test, n_classes))
         resampled.append(_resampled(hits, split.y_test, n_classes, own))
@@ -204,13 +202,13 @@ def _splits(labels: npt.NDArray[Any], cv: Any, val_fraction: Any, rarest: int, s
     return StratifiedShuffleSplit(1, test_size=share, random_state=state).split(labels, labels)
 
 
-def _hits(kind: str, split: Split, pool: Any, arm: Arm, judging: Judging) -> npt.NDArray[np.bool_]:
+def _hits(kind: str, split: Split, pool: GeneratedSamples, arm: Arm, setup: Setup) -> npt.NDArray[np.bool_]:
     """Which held-out samples an arm's network recognises. (n,)."""
     with one_thread(), one_core():
-        reader, x, x_test = seen(kind, split)
+        reader, x, x_test = as_tensors(kind, split)
         made = (reader(pool.X), pool.codes) if arm.uses_generator else None
-        own = material(x, split.y_train, arm, made, len(split.labels), child_seed(judging.seed, "material"))
-        found: npt.NDArray[np.bool_] = by_cnn(own, arm, x_test, judging) == split.y_test
+        items = training_set(x, split.y_train, arm, made, len(split.labels), child_seed(setup.seed, "material"))
+        found: npt.NDArray[np.bool_] = by_cnn(items, arm, x_test, setup) == split.y_test
         return found
 
 
@@ -246,7 +244,7 @@ def _judged(
     shown = shown.join(whole).join(table[["gain", "gain_error", "needed"]].set_axis(pd.Index(order)))
     arm = arms[chosen]
     classes, counts = np.unique(labels, return_counts=True)
-    added = wanted(counts.astype(np.int64), arm) if arm.uses_generator else np.zeros(len(classes), np.int64)
+    added = synthetic_counts(counts.astype(np.int64), arm) if arm.uses_generator else np.zeros(len(classes), np.int64)
     strategy = {label: int(n + new) for label, n, new in zip(classes.tolist(), counts, added, strict=True) if new}
     share = arm.share if arm.uses_generator else 0.0
     return BlendChoice(chosen, arm, share, strategy, shown, reference, _verdict(shown, chosen, reference))

@@ -1,9 +1,9 @@
-"""Splits, and their samples as the classifiers take them."""
+"""Training and test samples: drawn with a long tail, checked, and as tensors for classifiers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,13 @@ from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 from ganaug.utils.types import IntArray
 
-__all__ = ["READERS", "Split", "long_tailed", "read_split", "seen"]
+__all__ = ["Split", "as_tensors", "long_tailed", "read_split"]
 
 Array = npt.NDArray[Any]
 
 
 class Split(NamedTuple):
-    """Real samples and labels to train on and to test on, as they were given, and the labels' places.
+    """Real samples to train on and to test on, as they were given, and their classes.
 
     Attributes
     ----------
@@ -125,47 +125,38 @@ def read_split(given: Any) -> Split:
     return Split(X_train, codes[0], X_test, codes[1], labels)
 
 
-class Reader(Protocol):
-    """Fitted to training samples, it makes float32 tensors (n, C, *spatial) of any."""
-
-    def __init__(self, X: Array) -> None: ...
-
-    def __call__(self, X: Array) -> Tensor:
-        """Read samples."""
+# What makes float32 tensors (n, C, *spatial) of samples.
+Reader = Callable[[Array], Tensor]
 
 
-class ImageReader:
+def image_reader(X: Array) -> Reader:
     """Pixels from 0, the darkest seen in training, to 1. Black stays 0, which is what augmentation moves in."""
+    codec = ImageCodec().fit(X)
 
-    def __init__(self, X: Array) -> None:
-        self._codec = ImageCodec().fit(X)
+    def read(X: Array) -> Tensor:  # (n, H, W), (n, H, W, C) or (n, C, H, W) -> (n, C, H, W)
+        return codec.to_network(torch.from_numpy(codec.encode(X))).float().add(1).div(2)
 
-    def __call__(self, X: Array) -> Tensor:  # (n, H, W), (n, H, W, C) or (n, C, H, W) -> (n, C, H, W)
-        return self._codec.to_network(torch.from_numpy(self._codec.encode(X))).float().add(1).div(2)
+    return read
 
 
-class SeriesReader:
+def series_reader(X: Array) -> Reader:
     """Each channel with mean 0 and spread 1 over the training samples."""
 
-    def __init__(self, X: Array) -> None:
-        x = self._raw(X)
-        self._mean, self._std = x.mean((0, 2), keepdim=True), x.std((0, 2), keepdim=True).clamp_min(1e-6)
-
-    def __call__(self, X: Array) -> Tensor:  # (n, C, length) or (n, length) -> (n, C, length)
-        return (self._raw(X) - self._mean) / self._std
-
-    @staticmethod
-    def _raw(X: Array) -> Tensor:
+    def raw(X: Array) -> Tensor:  # (n, C, length) or (n, length) -> (n, C, length)
         if X.ndim not in (2, 3):
             raise InvalidDataError(f"series have shape (n, channels, length) or (n, length), not {X.shape}")
         x = torch.from_numpy(np.ascontiguousarray(X, np.float32))
         return x.unsqueeze(1) if x.ndim == 2 else x
 
+    x = raw(X)
+    mean, std = x.mean((0, 2), keepdim=True), x.std((0, 2), keepdim=True).clamp_min(1e-6)
+    return lambda X: (raw(X) - mean) / std
 
-READERS: dict[str, Callable[[Array], Reader]] = {"image": ImageReader, "series": SeriesReader}
+
+READERS: dict[str, Callable[[Array], Reader]] = {"image": image_reader, "series": series_reader}
 
 
-def seen(kind: str, split: Split) -> tuple[Reader, Tensor, Tensor]:
-    """The reader fitted to the training samples, and training and test samples through it."""
+def as_tensors(kind: str, split: Split) -> tuple[Reader, Tensor, Tensor]:
+    """The reader fitted to the training samples, and training and test samples read by it."""
     reader = READERS[kind](split.X_train)
     return reader, reader(split.X_train), reader(split.X_test)

@@ -1,4 +1,4 @@
-"""The oversamplers that stand beside a GAN, each as strong as it can be made on a table with categories."""
+"""SMOTE, Borderline-SMOTE and ADASYN for any table: mixed columns, missing values, tiny classes."""
 
 from __future__ import annotations
 
@@ -6,38 +6,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, SMOTENC, BorderlineSMOTE, RandomOverSampler
+from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, SMOTENC, BorderlineSMOTE
 from sklearn.base import BaseEstimator
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.experiments.tables import as_frame, as_numbers, number_columns, stacked_rows
+from ganaug.experiments.classifiers import as_frame, as_numbers, numeric_columns, stacked_rows
 from ganaug.utils.seeding import child_seed, root_seed
 
-__all__ = ["NeighborSampler", "default_oversamplers"]
+__all__ = ["NeighborSampler"]
 
 METHODS = ("smote", "borderline", "adasyn")
-
-
-def default_oversamplers() -> dict[str, Any]:
-    """What `compare` compares unless told otherwise: name to sampler.
-
-    Examples
-    --------
-    >>> from ganaug.experiments import default_oversamplers
-    >>> list(default_oversamplers())
-    ['none', 'class weights', 'random', 'SMOTE', 'BorderlineSMOTE', 'ADASYN', 'GANOversampler']
-    """
-    from ganaug.oversampling import GANOversampler  # torch comes with it
-
-    return {
-        "none": None,
-        "class weights": "class_weight",
-        "random": RandomOverSampler(),
-        "SMOTE": NeighborSampler("smote"),
-        "BorderlineSMOTE": NeighborSampler("borderline"),
-        "ADASYN": NeighborSampler("adasyn"),
-        "GANOversampler": GANOversampler(verbose=False),
-    }
 
 
 class NeighborSampler(BaseEstimator):
@@ -132,7 +110,7 @@ class _Table:
 
     def __init__(self, X: Any) -> None:
         frame = as_frame(X)
-        is_number = np.array(number_columns(frame), dtype=bool)
+        is_number = numeric_columns(frame)
         self.n_rows, self.n_numbers, self.n_categories = len(frame), int(is_number.sum()), int((~is_number).sum())
         self.columns, self.dtypes, self.is_number = frame.columns, list(frame.dtypes), is_number
         numbers = as_numbers(frame.loc[:, is_number])

@@ -1,0 +1,453 @@
+"""`compare_images` and `compare_series`: every arm on every split of every data set."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ganaug.estimators import ImageGAN, SeriesGAN
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+from ganaug.experiments.cache import Row, data_digest, described, trial_path
+from ganaug.experiments.comparison import ImageComparison
+from ganaug.experiments.harness import Batch, Trial, cache_folder, error_text, named, run_trials
+from ganaug.experiments.images.arms import ARMS, SERIES_ARMS, Arm, chosen_arms, synthetic_counts, training_set
+from ganaug.experiments.images.cnn import CLASSIFIERS, Schedule, Setup, applies, augmentation
+from ganaug.experiments.images.generated import generator_quality, is_stored, read_samples, store_samples
+from ganaug.experiments.images.splits import Split, as_tensors, read_split
+from ganaug.experiments.scores import SCORES, class_scores, class_shares, rare_classes, recalls
+from ganaug.runtime.threads import one_thread
+from ganaug.utils import validation
+from ganaug.utils.isolation import isolated
+from ganaug.utils.seeding import child_seed, root_seed
+
+__all__ = ["compare_images", "compare_series"]
+
+# Raised when the same settings would give other figures: files of an earlier protocol are then left unread.
+PROTOCOL = 1
+SHOWN = 8  # samples of each class that a comparison keeps, to be looked at
+
+
+@isolated
+def compare_images(
+    datasets: Mapping[str, Any],
+    generators: Mapping[str, Any] | None = None,
+    arms: Any = None,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    epochs: int = 20,
+    batch_size: int = 64,
+    learning_rate: float = 2e-3,
+    width: int = 32,
+    augment: Any = ("translation",),
+    quality: bool = True,
+    device: str = "cpu",
+    n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    finished_only: bool = False,
+    verbose: bool | str = "auto",
+) -> ImageComparison:
+    """Judge ways to train on imbalanced images by what a small network recognises afterwards.
+
+    For each data set and seed a generator is fitted once, to the training
+    images; each arm then trains the same five-convolution network and is judged on
+    the test images, each class weighing the same.
+
+    Parameters
+    ----------
+    datasets : dict of str to (X_train, y_train, X_test, y_test), or to a function that returns it
+        Images of 8 to 256 pixels a side, (n, H, W), (n, H, W, C) or (n, C, H, W), in any dtype of numbers. A function
+        is called with the seed, so that each seed can draw its own split; see `long_tailed`.
+    generators : dict of str to estimator, optional
+        With ``fit(X, y)`` and ``sample(n, label=, random_state=)``; not fitted itself. Default: `ImageGAN`.
+    arms : list of str, or dict of str to Arm, optional
+        Names in `ARMS`, or arms of your own. Default: all of `ARMS`.
+    seeds : sequence of int, default=(0, 1, 2)
+        Of splits, generators and classifiers. Intervals are over these.
+    epochs : int, default=20
+        Passes over the real training images. It sets the number of steps, which
+        is the same for every arm: one with more images sees each less often.
+    batch_size : int, default=64
+    learning_rate : float, default=2e-3
+        Of Adam, at its height; rises over 5 % of the steps and falls along a cosine to 0.
+    width : int, default=32
+        Feature maps of the first convolution.
+    augment : list of str, or dict of data set to list of str, default=("translation",)
+        Standard augmentation, for arms that have it: names in `ganaug.augmentation.POLICIES`. "translation" moves by
+        up to an eighth of each side. Add "flip" for pictures in which left and right mean nothing.
+    quality : bool, default=True
+        Whether the generators' samples are judged too, see `generator_quality`.
+    device : str, default="cpu"
+        Of the classifiers. Figures repeat on a CPU.
+    n_jobs : int, optional
+        Arms at the same time, as in joblib, each on one core. Generators are fitted one after the other.
+    cache : path, optional
+        A folder, made if it is not there, for models, synthetic samples and finished trials; an interrupted run goes on
+        from it. Files are named by data, parameters and seeds and, for what comes from a generator of ganaug, its
+        source code.
+    finished_only : bool, default=False
+        Compute nothing and return what ``cache`` holds.
+    verbose : bool or "auto", default="auto"
+        A progress bar; "auto" shows it on a terminal and in notebooks.
+
+    Returns
+    -------
+    ImageComparison
+
+    Raises
+    ------
+    InvalidParameterError, InvalidTypeError
+        For parameters that cannot work. What goes wrong with a data set, a generator or an arm is recorded instead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import SmoothedBootstrap
+    >>> from ganaug.experiments import compare_images
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([0, 1], 40)
+    >>> X = rng.integers(0, 100, (80, 8, 8), dtype=np.uint8) + (100 * y[:, None, None]).astype(np.uint8)
+    >>> found = compare_images(
+    ...     {"made up": (X[:46], y[:46], X[20:], y[20:])},
+    ...     {"bootstrap": SmoothedBootstrap()},
+    ...     ["nothing", "weighted sampler", "blend 1 + augmentation"],
+    ...     seeds=[0], epochs=2, batch_size=16, width=2, quality=False,
+    ... )  # fmt: skip
+    >>> found.results["arm"].tolist()
+    ['nothing', 'weighted sampler', 'blend 1 + augmentation']
+    """
+    schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
+    given = {"ImageGAN": ImageGAN(curate=True, verbose=False)} if generators is None else generators
+    plan = _plan("image", datasets, given, chosen_arms(arms, ARMS), ("cnn",), seeds, schedule, augment, quality)
+    return _run(plan, cache, finished_only, n_jobs, verbose)
+
+
+@isolated
+def compare_series(
+    datasets: Mapping[str, Any],
+    generators: Mapping[str, Any] | None = None,
+    arms: Any = None,
+    *,
+    classifiers: Sequence[str] = ("cnn", "features"),
+    seeds: Sequence[int] = (0, 1, 2),
+    epochs: int = 30,
+    batch_size: int = 64,
+    learning_rate: float = 2e-3,
+    width: int = 16,
+    augment: Any = ("shift", "scale"),
+    quality: bool = True,
+    device: str = "cpu",
+    n_jobs: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    finished_only: bool = False,
+    verbose: bool | str = "auto",
+) -> ImageComparison:
+    """Judge ways to train on imbalanced series; the counterpart of `compare_images`.
+
+    Parameters
+    ----------
+    datasets : dict of str to (X_train, y_train, X_test, y_test), or to a function of the seed that returns it
+        Series (n, channels, length) or (n, length).
+    generators : dict of str to estimator, optional
+        Default: `SeriesGAN`.
+    arms : list of str, or dict of str to Arm, optional
+        Names in `SERIES_ARMS`, or arms of your own. Default: all of them.
+    classifiers : list of {"cnn", "features"}, default=("cnn", "features")
+        "cnn": five convolutions. "features": logistic regression on level, spread, extremes, quartiles, steps and
+        spectrum of each channel, for arms that need no training in batches.
+    seeds : sequence of int, default=(0, 1, 2)
+    epochs : int, default=30
+    batch_size : int, default=64
+    learning_rate : float, default=2e-3
+    width : int, default=16
+    augment : list of str, or dict of data set to list of str, default=("shift", "scale")
+        For arms that ask for augmentation, which none of `SERIES_ARMS` does.
+    quality, device, n_jobs, cache, finished_only, verbose
+        As in `compare_images`.
+
+    Returns
+    -------
+    ImageComparison
+
+    Raises
+    ------
+    InvalidParameterError, InvalidTypeError
+        As in `compare_images`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import SmoothedBootstrap
+    >>> from ganaug.experiments import compare_series
+    >>> y = np.repeat([0, 1], 40)
+    >>> X = np.random.default_rng(0).normal(size=(80, 1, 16)) + y[:, None, None]
+    >>> found = compare_series(
+    ...     {"made up": (X[:46], y[:46], X[20:], y[20:])},
+    ...     {"bootstrap": SmoothedBootstrap()},
+    ...     ["nothing", "SMOTE", "blend 1"],
+    ...     classifiers=["features"], seeds=[0, 1], quality=False,
+    ... )  # fmt: skip
+    >>> found.summary("acsa").shape
+    (3, 3)
+    """
+    schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
+    given = {"SeriesGAN": SeriesGAN(curate=True, verbose=False)} if generators is None else generators
+    judges = tuple(validation.choice("classifiers", name, CLASSIFIERS) for name in classifiers)
+    plan = _plan("series", datasets, given, chosen_arms(arms, SERIES_ARMS), judges, seeds, schedule, augment, quality)
+    return _run(plan, cache, finished_only, n_jobs, verbose)
+
+
+# ---- What was asked for ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Checked parameters."""
+
+    kind: str
+    datasets: dict[str, Any]
+    generators: dict[str, Any]
+    arms: dict[str, Arm]
+    classifiers: tuple[str, ...]
+    seeds: tuple[int, ...]
+    schedule: Schedule
+    augment: dict[str, tuple[str, ...]]
+    quality: bool
+
+    def arm_trials(self) -> Iterator[tuple[str, Arm, tuple[str, ...], str]]:
+        """Name, arm, classifiers and generator (empty if it needs none) of each trial of a split."""
+        for name, arm in self.arms.items():
+            classifiers = tuple(classifier for classifier in self.classifiers if applies(classifier, arm))
+            for generator in self.generators if arm.uses_generator else [""]:
+                if classifiers:
+                    yield name, arm, classifiers, generator
+
+
+def _plan(
+    kind: str,
+    datasets: Any,
+    generators: Any,
+    arms: dict[str, Arm],
+    classifiers: tuple[str, ...],
+    seeds: Any,
+    schedule: Schedule,
+    augment: Any,
+    quality: Any,
+) -> _Plan:
+    """Check what `compare_images` and `compare_series` were given; the parameters are theirs."""
+    sets = named("datasets", datasets)
+    makers = named("generators", generators) if generators != {} else {}
+    for name, generator in makers.items():
+        if isinstance(generator, type) or not (hasattr(generator, "fit") and hasattr(generator, "sample")):
+            raise InvalidTypeError(f"generators[{name!r}]={generator!r} must be an instance with fit and sample")
+    roots = tuple(dict.fromkeys(root_seed(seed) for seed in seeds))
+    for what, given in (("seeds", roots), ("classifiers", classifiers)):
+        if not given:
+            raise InvalidParameterError(f"{what} is empty; name at least one")
+    if any(arm.uses_generator for arm in arms.values()) and not makers:
+        raise InvalidParameterError("generators is empty, and some arms need one")
+    if isinstance(augment, str):
+        raise InvalidParameterError(f"augment={augment!r} must be a list of names")
+    changes = {name: tuple(augment.get(name, ()) if isinstance(augment, Mapping) else augment) for name in sets}
+    for names in changes.values():
+        augmentation(names)
+    return _Plan(kind, sets, makers, arms, classifiers, roots, schedule, changes, bool(quality))
+
+
+# ---- The run ---------------------------------------------------------------------------------------
+
+
+def _run(plan: _Plan, cache: Any, finished_only: bool, n_jobs: int | None, verbose: bool | str) -> ImageComparison:
+    examples: dict[tuple[str, int, str], dict[str, Any]] = {}
+    with ExitStack() as stack:
+        # generators' samples pass through files in any case
+        folder = cache_folder(cache, finished_only) or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+
+        def batches() -> Iterator[Batch]:
+            for name in plan.datasets:
+                for seed in plan.seeds:
+                    batch = _SplitTrials(plan, name, seed, folder)
+                    yield Batch(batch.trials(), batch.prepare)
+                    examples.update(batch.examples())
+
+        total = (len(list(plan.arm_trials())) + plan.quality * len(plan.generators)) * len(plan.datasets)
+        total *= len(plan.seeds)
+        rows = run_trials(batches(), total, n_jobs=n_jobs, finished_only=finished_only, verbose=verbose)
+    return ImageComparison(rows, examples, kind=plan.kind)
+
+
+class _SplitTrials:
+    """All trials on one split, and the generators whose samples they take."""
+
+    def __init__(self, plan: _Plan, dataset: str, seed: int, folder: Path) -> None:
+        self.plan, self.dataset, self.seed, self.folder = plan, dataset, seed, folder
+        self.split: Split | None = None
+        self.error, self.digest = "", ""
+        self.samples: dict[str, Path] = {}
+        try:
+            source = plan.datasets[dataset]
+            self.split = read_split(source(seed) if callable(source) else source)
+        except Exception as error:
+            self.error = error_text(error)
+            return
+        self.digest = data_digest(*self.split[:4])
+        for name, generator in plan.generators.items():
+            key = ["pool", PROTOCOL, self.digest, described(generator), child_seed(seed, dataset, name)]
+            self.samples[name] = trial_path(folder, dataset, f"pool_{name}", seed, 0, key).with_suffix(".npz")
+
+    def trials(self) -> Iterator[Trial]:
+        """Of the arms, then of the quality of generators; without a split, of the arms, with its error."""
+        plan, split = self.plan, self.split
+        for name, arm, classifiers, generator in plan.arm_trials():
+            common = self._common(generator, name, described(arm))
+            if split is not None and not (arm.uses_generator and synthetic_counts(split.counts, arm).any()):
+                common["samples"] = None
+            yield _ArmTrial(**common, name=name, arm=arm, classifiers=classifiers)
+        for generator in plan.generators if plan.quality and split is not None else ():
+            yield _QualityTrial(**self._common(generator, "quality", "quality"))
+
+    def _common(self, generator: str, title: str, extra: Any) -> dict[str, Any]:
+        plan, samples = self.plan, self.samples.get(generator)
+        seed, augment = child_seed(self.seed, self.dataset, "classifier"), plan.augment[self.dataset]
+        steps = plan.schedule.steps(0 if self.split is None else len(self.split.y_train))
+        key = [self.digest, plan.kind, plan.classifiers, vars(plan.schedule), augment, seed, PROTOCOL, extra]
+        key.append("" if samples is None else samples.name)
+        path = trial_path(self.folder, self.dataset, f"{title}_{generator}", self.seed, 0, key)
+        common = {"dataset": self.dataset, "generator": generator, "seed": self.seed, "kind": plan.kind}
+        common |= {"setup": Setup(plan.schedule, augment, steps, seed), "split": self.split, "samples": samples}
+        return common | {"path": path, "error": self.error}
+
+    def prepare(self, trials: list[Trial]) -> list[Trial]:
+        """Fit the generators whose samples are wanted; the trials of one that fails fail, until the next call."""
+        assert self.split is not None
+        errors: dict[str, str] = {}
+        wanted = [trial.generator if isinstance(trial, _SampleTrial) and trial.samples else "" for trial in trials]
+        for name in dict.fromkeys(filter(None, wanted)):
+            path = self.samples[name]
+            try:
+                if not is_stored(path):
+                    seed = child_seed(self.seed, self.dataset, name)
+                    store_samples(self.plan.generators[name], self.split, seed, path)
+            except Exception as error:
+                errors[name] = error_text(error)
+        return [replace(trial, error=errors.get(name, "")) for trial, name in zip(trials, wanted, strict=True)]
+
+    def examples(self) -> dict[tuple[str, int, str], dict[str, Any]]:
+        """A few real and synthetic samples of each class, for each generator whose samples are there."""
+        found = {}
+        for name, path in self.samples.items():
+            if self.split is not None and is_stored(path):
+                samples, (X, codes, *_) = read_samples(path), self.split
+                found[self.dataset, self.seed, name] = {
+                    str(label): (X[codes == code][:SHOWN].copy(), samples.X[samples.codes == code][:SHOWN].copy())
+                    for code, label in enumerate(self.split.labels)
+                }
+        return found
+
+
+# ---- Trials ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SampleTrial(Trial):
+    """A trial on samples.
+
+    Attributes
+    ----------
+    dataset, generator : str
+        Names; a trial that needs no generator has an empty one.
+    seed : int
+    kind : {"image", "series"}
+    setup : Setup
+    split : Split or None
+        None if it could not be read.
+    samples : Path or None
+        Of the generator's samples.
+    """
+
+    path: Path
+    dataset: str
+    generator: str
+    seed: int
+    kind: str
+    setup: Setup
+    split: Split | None
+    samples: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ArmTrial(_SampleTrial):
+    """An arm, and the classifiers to train."""
+
+    name: str
+    arm: Arm
+    classifiers: tuple[str, ...]
+
+    def rows(self) -> list[Row]:
+        """A row for each classifier."""
+        assert self.split is not None
+        split, n_classes = self.split, len(self.split.labels)
+        with one_thread():
+            reader, x, x_test = as_tensors(self.kind, split)
+            pool, about = None, {}
+            if self.samples is not None:
+                stored = read_samples(self.samples)
+                about = {"note": stored.note, "seconds_generator": stored.seconds_fit}
+                about["seconds_sample"] = stored.seconds_sample
+                places = stored.first(synthetic_counts(split.counts, self.arm))
+                pool = reader(stored.X[places]), stored.codes[places]
+            seed = child_seed(self.setup.seed, "material")
+            items = training_set(x, split.y_train, self.arm, pool, n_classes, seed)
+            about |= {"n_synthetic": int(items.synthetic.sum()), "n_real": len(split.y_train)}
+            about |= {"labels": [str(label) for label in split.labels], "counts": split.counts.tolist()}
+            rows = []
+            for classifier in self.classifiers:
+                began = time.perf_counter()
+                predicted = CLASSIFIERS[classifier](items, self.arm, x_test, self.setup)
+                spent = time.perf_counter() - began
+                hit = recalls(class_shares(split.y_test, predicted, n_classes))
+                scores: Row = {"recalls": hit.tolist(), "rare_recall": float(hit[rare_classes(split.counts)].mean())}
+                scores |= class_scores(split.y_test, predicted, n_classes)
+                rows.append(self._row(classifier, seconds_fit=spent, **scores, **about))
+        return rows
+
+    def _row(self, classifier: str, **found: Any) -> Row:
+        own: Row = {"dataset": self.dataset, "seed": self.seed, "classifier": classifier, "generator": self.generator}
+        own |= {"arm": self.name, "kind": self.arm.kind}
+        numbers = [*SCORES, "rare_recall", "seconds_fit", "seconds_generator", "seconds_sample"]
+        own |= dict.fromkeys(numbers, float("nan"))
+        own |= {"n_real": 0, "n_synthetic": 0, "steps": self.setup.steps}
+        return own | {"recalls": [], "labels": [], "counts": [], "error": "", "note": ""} | found
+
+    def failed(self, error: str) -> list[Row]:
+        """A row for each classifier."""
+        return [self._row(classifier, error=error) for classifier in self.classifiers]
+
+    def example(self) -> Row:
+        """Any row."""
+        return self._row("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _QualityTrial(_SampleTrial):
+    """How good a generator's samples are."""
+
+    def rows(self) -> list[Row]:
+        """A row for each metric, and for each metric and class."""
+        assert self.split is not None
+        assert self.samples is not None
+        with one_thread():
+            found = generator_quality(self.kind, self.split, read_samples(self.samples), self.setup)
+        return [self._row(row) for row in found]
+
+    def _row(self, found: Row) -> Row:
+        return {"dataset": self.dataset, "seed": self.seed, "generator": self.generator} | found
+
+    def failed(self, error: str) -> list[Row]:
+        """A row that says so; the results say it too."""
+        return [self._row({"metric": "", "label": "", "value": float("nan"), "error": error})]
