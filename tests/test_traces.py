@@ -371,7 +371,7 @@ def halves():
 
 def test_scores_do_not_tell_training_rows_from_others(halves):
     gan, X, unseen, _, _ = halves
-    trained = gan._rebuilt().discriminator.eval()
+    trained = gan._rebuilt(gan.weights_)["discriminator"].eval()
     logits = []
     for rows in (X, unseen):
         encoded = torch.from_numpy(gan.codec_.encode(rows))
