@@ -11,7 +11,6 @@ from numbers import Integral
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
@@ -32,12 +31,12 @@ from ganaug.utils import validation
 from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import write_state
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray, State
 
 __all__ = ["BaseGenerator", "SavedGenerator", "checked_callbacks", "checked_verbose"]
 
 Network = TypeVar("Network", bound=nn.Module)
-Samples = npt.NDArray[Any]
+Samples = Array
 Request = Mapping[Any, int]
 
 
@@ -47,7 +46,7 @@ class BaseGenerator(BaseEstimator, ABC):
     codec_: Any
     label_codec_: LabelCodec | None
     conditions_: Conditions
-    classes_: npt.NDArray[Any] | None
+    classes_: Array | None
     class_counts_: IntArray
     data_profile_: DataProfile
     random_state: Seed
@@ -454,14 +453,14 @@ class SavedGenerator(BaseGenerator):
         """What a file says that it holds."""
         return type(self).__name__
 
-    def _saved_parameters(self) -> saving.Config:
+    def _saved_parameters(self) -> Config:
         """Constructor parameters as JSON values."""
         plain = saving.plain_values(self.get_params(deep=False))
         # The file is read on other machines: it runs on what is there.
         return plain | {"device": "cpu" if str(self.device) == "cpu" else "auto"}
 
     @abstractmethod
-    def _read_codec(self, config: saving.Config, arrays: saving.Arrays) -> Any:
+    def _read_codec(self, config: Config, arrays: Arrays) -> Any:
         """The codec of a file."""
 
     @abstractmethod
@@ -469,11 +468,11 @@ class SavedGenerator(BaseGenerator):
         """Hold the sizes of networks to the same bounds as the parameters of that name."""
 
     @abstractmethod
-    def _own_state(self, keep_copies_check: bool, as_it_is: bool) -> saving.State:
+    def _own_state(self, keep_copies_check: bool, as_it_is: bool) -> State:
         """Config and arrays of what only this kind of estimator has."""
 
     @abstractmethod
-    def _take_own_state(self, config: saving.Config, arrays: saving.Arrays) -> None:
+    def _take_own_state(self, config: Config, arrays: Arrays) -> None:
         """The counterpart of `_own_state`, of a file."""
 
     def _saved_weights(self, as_it_is: bool) -> dict[str, FloatArray]:

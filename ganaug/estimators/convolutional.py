@@ -19,7 +19,6 @@ from ganaug.estimators.base import to_device
 from ganaug.estimators.fitting import Constraints, Measure, Seed, snapshot_measure
 from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
-from ganaug.estimators.saving import Arrays, Config
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.samples import shrink_samples
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
@@ -31,7 +30,7 @@ from ganaug.training.loop import Watcher, train_step
 from ganaug.training.train_state import TrainConfig, TrainState
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Arrays, Config, IntArray
 
 __all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "preset_channels", "within"]
 

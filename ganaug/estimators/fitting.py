@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -25,7 +24,7 @@ from ganaug.training.checkpoints import Checkpoint
 from ganaug.training.loop import Batches, Event, Step, TrainProgress, Watcher, train, train_step
 from ganaug.training.snapshots import BestSnapshot, stop_when_diverged
 from ganaug.training.train_state import Decode, TrainConfig, TrainState, undecoded
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import Array, FloatArray, IntArray
 
 __all__ = [
     "Check",
@@ -117,7 +116,7 @@ class Conditions:
         Code of the class in focus.
     """
 
-    classes: npt.NDArray[Any] | None
+    classes: Array | None
     focus: int | None = None
 
     @classmethod

@@ -69,7 +69,7 @@ from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import Arrays, Config, FloatArray, IntArray, State
 
 __all__ = ["BaseGAN", "optional", "or_auto"]
 
@@ -485,7 +485,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         """Names of what a file does not hold, and rows were drawn with."""
         return ()
 
-    def _read_codec(self, config: saving.Config, arrays: saving.Arrays) -> Any:
+    def _read_codec(self, config: Config, arrays: Arrays) -> Any:
         return type(self._modality.codec()).from_state(config, arrays)
 
     def _check_design(self, design: Design) -> None:
@@ -499,7 +499,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
     def _saved_weights(self, as_it_is: bool) -> dict[str, FloatArray]:
         return self.weights_ if as_it_is else self._published_weights()
 
-    def _own_state(self, keep_copies_check: bool, as_it_is: bool) -> saving.State:
+    def _own_state(self, keep_copies_check: bool, as_it_is: bool) -> State:
         found = self.curator_
         curator, curator_arrays = (None, {}) if found is None else found.get_state(keep_copies_check)
         smoother = {} if self.smoother_ is None else self.smoother_.arrays()
@@ -512,7 +512,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         }
         return config, arrays
 
-    def _take_own_state(self, config: saving.Config, arrays: saving.Arrays) -> None:
+    def _take_own_state(self, config: Config, arrays: Arrays) -> None:
         modality, n_conditions = self._modality, self.conditions_.count
         self.curator_ = None
         if config["curator"] is not None:

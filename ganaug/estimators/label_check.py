@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
@@ -20,11 +19,11 @@ from ganaug.training.optimizer import FlatAdam
 from ganaug.training.train_state import Decode
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.state import expect
-from ganaug.utils.types import FloatArray
+from ganaug.utils.types import Array, FloatArray
 
 __all__ = ["TRIES", "LabelCheck", "accepted", "wandering"]
 
-Images = npt.NDArray[Any]
+Images = Array
 Translate = Callable[[Images], Images]
 
 # Enough for two classes of small images, and a few seconds.

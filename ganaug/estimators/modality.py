@@ -17,16 +17,14 @@ import torch
 from sklearn.base import BaseEstimator
 
 from ganaug.augmentation import Augmentation, Pipe, direct
-from ganaug.encoding.column_values import Array
 from ganaug.estimators.fitting import Constraints, Measure, Settings, snapshot_measure
-from ganaug.estimators.saving import Arrays, Config, State
 from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
 from ganaug.runtime.devices import Precision, full
 from ganaug.runtime.threads import Team
 from ganaug.training.train_state import Decode, TrainConfig, undecoded
 from ganaug.utils.seeding import child_seed
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray, State
 
 __all__ = [
     "Codec",

@@ -11,24 +11,20 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding import LabelCodec
-from ganaug.encoding.column_values import Array
 from ganaug.encoding.profiles import DataProfile
 from ganaug.estimators.fitting import Conditions
 from ganaug.exceptions import GanaugError, ModelFileError, TraceWarning
 from ganaug.utils.files import allowance
 from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.state import expect, read_state
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 if TYPE_CHECKING:
     from ganaug.estimators.base import SavedGenerator
 
-__all__ = ["KINDS", "Arrays", "Config", "State", "load", "load_as", "plain_values", "read", "saved_parts", "under"]
+__all__ = ["KINDS", "load", "load_as", "plain_values", "read", "saved_parts", "under"]
 
 T = TypeVar("T")
-Arrays = dict[str, Array]
-Config = dict[str, Any]  # JSON values
-State = tuple[Config, Arrays]
 
 # What a file may count at most: sums of it are exact.
 MOST_ROWS = 2**48

@@ -11,14 +11,13 @@ from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModal
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.modality import Draw, Task
-from ganaug.estimators.saving import Arrays
 from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.networks import IMAGE_ARCHITECTURES
 from ganaug.training.loop import Watcher
 from ganaug.utils import validation
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Arrays, IntArray
 
 __all__ = ["SeriesGAN", "SeriesModality"]
 

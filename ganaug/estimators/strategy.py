@@ -7,7 +7,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from imblearn.utils import check_sampling_strategy
 
@@ -22,7 +21,7 @@ from ganaug.exceptions import (
 from ganaug.runtime.parallel import carried
 from ganaug.utils import validation
 from ganaug.utils.isolation import warn
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, IntArray
 
 __all__ = ["TargetCodec", "barely_begun", "new_rows", "tell_few", "tell_trouble", "train_one", "wanted_rows"]
 
@@ -45,7 +44,7 @@ class TargetCodec:
         Label, as a plain Python value, to number of rows; in the order of ``classes_``.
     """
 
-    classes_: npt.NDArray[Any]
+    classes_: Array
 
     def fit(self, y: Any) -> tuple[Any, IntArray]:
         """Learn the labels.

@@ -23,7 +23,6 @@ from ganaug.estimators.modality import (
     row_score,
     training_config,
 )
-from ganaug.estimators.saving import Arrays, Config
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import LIKE_THE_CLASS, RowFilter, View
@@ -34,7 +33,7 @@ from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
 from ganaug.training.loop import Watcher
 from ganaug.training.train_state import TrainConfig
 from ganaug.utils import validation
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Arrays, Config, IntArray
 
 __all__ = ["TableModality", "TabularGAN"]
 

@@ -43,7 +43,7 @@ from ganaug.utils import validation
 from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Arrays, Config, IntArray, State
 
 __all__ = ["ImageTranslator"]
 
@@ -537,7 +537,7 @@ class ImageTranslator(SavedGenerator):
         """
         self._write(path)
 
-    def _read_codec(self, config: saving.Config, arrays: saving.Arrays) -> ImageCodec:
+    def _read_codec(self, config: Config, arrays: Arrays) -> ImageCodec:
         return ImageCodec.from_state(config, arrays)
 
     def _check_design(self, design: dict[str, Any]) -> None:
@@ -546,14 +546,14 @@ class ImageTranslator(SavedGenerator):
         for name, size in design.items():
             self._constraints[name](name, size)
 
-    def _own_state(self, keep_copies_check: bool, as_it_is: bool) -> saving.State:
+    def _own_state(self, keep_copies_check: bool, as_it_is: bool) -> State:
         check = self.check_
         config = {"source": self._source_code, "check": check is not None}
         arrays = saving.under("check", {} if check is None else check.get_state())
         # an array, because JSON has no NaN
         return config, arrays | {"judged": np.array([self.quality_, self.accepted_], np.float64)}
 
-    def _take_own_state(self, config: saving.Config, arrays: saving.Arrays) -> None:
+    def _take_own_state(self, config: Config, arrays: Arrays) -> None:
         source, target, counts = config["source"], config["target"], self.class_counts_
         if type(source) is not int or target is None or not 0 <= source < len(counts) or source == target:
             raise ModelFileError(f"source={source!r} or target={target!r} is no class, or both are one")

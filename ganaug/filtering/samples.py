@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ganaug.augmentation import diff_augment
-from ganaug.encoding.column_values import Array, State
 from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
@@ -20,7 +19,7 @@ from ganaug.training.optimizer import FlatAdam
 from ganaug.training.train_state import Decode, Table
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
 __all__ = ["AuxiliaryClassifier", "SampleFilter"]
 
@@ -133,14 +132,12 @@ class AuxiliaryClassifier:
     def _classes(self) -> Any:
         return self.network.head.classes
 
-    def get_state(self) -> dict[str, Array]:
+    def get_state(self) -> Arrays:
         """Its weights."""
         return {k: v.cpu().numpy().copy() for k, v in self.network.state_dict().items()}
 
     @classmethod
-    def from_state(
-        cls, arrays: dict[str, Array], n_classes: int, shape: Sequence[int], at_once: int
-    ) -> AuxiliaryClassifier:
+    def from_state(cls, arrays: Arrays, n_classes: int, shape: Sequence[int], at_once: int) -> AuxiliaryClassifier:
         """The counterpart of `get_state`; raises RuntimeError where the weights do not fit."""
         network = _network(n_classes, shape, 0)
         network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
@@ -243,7 +240,7 @@ class SampleFilter:
         if not self.rules:
             return verdicts
         features, shares = self.classifier.features_and_shares(x, self.codec.to_network)
-        tests: dict[str, npt.NDArray[np.bool_]] = {
+        tests: dict[str, BoolArray] = {
             "other_class": shares[:, condition] < self.bar[condition],
             "outliers": np.zeros(len(x), bool)
             if self.outside is None
@@ -260,7 +257,7 @@ class SampleFilter:
         """Whether there is a trace of every training sample: its sketch."""
         return len(self.sketches) > 0
 
-    def _copies(self, x: Array, condition: int) -> npt.NDArray[np.bool_]:
+    def _copies(self, x: Array, condition: int) -> BoolArray:
         own = self.sketches[self.of_class == condition]
         if not len(own) or self.reach[condition] == 0:
             return np.zeros(len(x), bool)
@@ -304,8 +301,8 @@ class SampleFilter:
     @classmethod
     def from_state(
         cls,
-        config: dict[str, Any],
-        arrays: dict[str, Array],
+        config: Config,
+        arrays: Arrays,
         codec: Any,
         n_conditions: int,
     ) -> SampleFilter:
@@ -320,7 +317,7 @@ class SampleFilter:
         if odd:
             raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
 
-        def of(name: str) -> dict[str, Array]:
+        def of(name: str) -> Arrays:
             return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
 
         classifier = AuxiliaryClassifier.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
@@ -369,7 +366,7 @@ def _usual_distance(rows: FloatArray) -> float:
     return float(np.median(_nearest(some, rows, second=True)))
 
 
-def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> npt.NDArray[np.float64]:
+def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> DoubleArray:
     """Distance of each row to the nearest (or second nearest: the first is itself) of the others."""
     parts = [np.zeros(0)]
     b = torch.from_numpy(others)

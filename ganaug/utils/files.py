@@ -17,13 +17,12 @@ from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from numpy.lib import format as npy
 from torch.overrides import TorchFunctionMode
 
 from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathError, ModelPathNotFoundError
+from ganaug.utils.types import Array, DType
 
 __all__ = [
     "Sealed",
@@ -351,7 +350,7 @@ def sealed_length(path: Path, *, compare: bool = True, required: bool = False) -
     return size - _LENGTH
 
 
-def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], DType]:
     """Shape and dtype of the array that begins here, in numpy's format 1.0, its rows one after the other.
 
     Raises
@@ -406,7 +405,7 @@ class allowance(TorchFunctionMode):
     torch.Size([3, 4])
     """
 
-    def __init__(self, weights: Iterable[npt.NDArray[Any]]) -> None:
+    def __init__(self, weights: Iterable[Array]) -> None:
         super().__init__()
         sizes = [array.size for array in weights]
         self.largest = SPARE_VALUES + max(sizes, default=0)
