@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from multiprocessing.context import get_spawning_popen
 from numbers import Integral
@@ -541,9 +541,9 @@ def to_device(network: Network, device: torch.device) -> Network:
     return moved
 
 
-def checked_callbacks(name: str, value: Any) -> object:
+def checked_callbacks(name: str, value: object) -> object:
     """A list of callables, or None."""
-    if value is not None and not all(map(callable, value)):
+    if value is not None and not (isinstance(value, Iterable) and all(map(callable, value))):
         raise InvalidTypeError(f"{name} must be a list of callables that take an event")
     return value
 

@@ -13,7 +13,7 @@ import torch
 from ganaug.encoding.containers import modality_of
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.series_codec import SeriesCodec
-from ganaug.estimators.base import BaseGenerator, Samples
+from ganaug.estimators.base import BaseGenerator, Samples, checked_random_state
 from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.filtering import FilterCounts
@@ -40,7 +40,7 @@ _CODECS: dict[str, Callable[[bool, Any], Any]] = {
 
 
 class SmoothedBootstrap(BaseGenerator):
-    """Real rows drawn with replacement, their numbers smeared by a Gaussian kernel.
+    """Real rows drawn with replacement, with Gaussian noise on their numbers.
 
     Works from one row on. Categories and missing values are those of the drawn
     row, numbers stay within the range of all rows, so nothing is invented but
@@ -87,6 +87,7 @@ class SmoothedBootstrap(BaseGenerator):
     _constraints: ClassVar[Constraints] = {
         "rules": lambda name, value: checked_rules(value),
         "bandwidth": partial(validation.number, low=0),
+        "random_state": checked_random_state,
     }
 
     def __init__(

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganaug.augmentation import Augmentation, Pipe, diff_augment, direct, unchanged
+from ganaug.augmentation import POLICIES, Augmentation, Pipe, diff_augment, direct, unchanged
 from ganaug.callbacks import say, wants_progress
 from ganaug.estimators.base import to_device
 from ganaug.estimators.fitting import Constraints, Measure, Seed, snapshot_measure
 from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
+from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.samples import shrink_samples
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
@@ -96,7 +97,7 @@ def within(seconds: float, per_step: float, channels: int, *, fixed: bool) -> Fo
     Parameters
     ----------
     seconds : float
-        There are.
+        Time that there is.
     per_step : float
         Seconds that a step takes with ``channels``.
     channels : int
@@ -118,7 +119,7 @@ def within(seconds: float, per_step: float, channels: int, *, fixed: bool) -> Fo
 
 
 def seconds_per_step(pair: NetworkPair, objective: Objective, plan: TrainConfig, shape: Sequence[int]) -> float:
-    """How long a step takes, found by two of them on noise, after what makes them fast; the players are spent."""
+    """Seconds that a step takes, measured on noise after a warm-up; the networks are used up."""
     train_state = TrainState.start(pair, plan)
     device = train_state.average_flat.device
     rng = torch.Generator(device).manual_seed(0)
@@ -138,6 +139,15 @@ def seconds_per_step(pair: NetworkPair, objective: Objective, plan: TrainConfig,
     return (taken[-2] + (every - 1) * taken[-1]) / every
 
 
+def checked_augment(name: str, value: object) -> object:
+    """Names of augmentations, "auto", or None and False for none."""
+    if value is None or value is False or (isinstance(value, str) and value == "auto"):
+        return value
+    if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(v, str) and v in POLICIES for v in value):
+        return value
+    raise InvalidParameterError(f'{name}={value!r} must be "auto", None, or a list of names out of {sorted(POLICIES)}')
+
+
 # ---- the modality ------------------------------------------------------------------------------
 
 
@@ -152,14 +162,14 @@ class ConvolutionalModality(Modality):
         "max_channels": partial(validation.integer, low=1),
         "latent_dim": partial(validation.integer, low=1),
         "penalty_every": partial(validation.integer, low=1),
-        "augment": lambda name, value: value if isinstance(value, str) and value == "auto" else _named_pipe(value),
+        "augment": checked_augment,
     }
     reads_datasets = True
     parallel = True
     batches_ahead = 16
     collapse_grace_steps = 400
     scoring: ClassVar[Mapping[str, Any]] = {"share": 0.15, "steps": 200, "batch": 32, "samples": 512}
-    # Changes that real and synthetic samples alike pass through before they are told apart.
+    # Names of the augmentations of real and synthetic samples for ``augment="auto"``.
     _policy: ClassVar[Sequence[str]]
 
     architecture: str

@@ -377,7 +377,7 @@ def run_training(
     config : TrainConfig
         Numbers of the training.
     snapshot : BestSnapshot
-        What looks at the samples now and then, and remembers the weights to keep.
+        Evaluates samples now and then, and remembers the weights to keep.
     advice : dict of str to str
         For each reason to stop that is a failure, what to tell the user; may name {step}, {best} and {diversity}.
     callbacks : iterable of callable
@@ -393,7 +393,7 @@ def run_training(
     """
     progress = None if checkpoint is None else checkpoint.restore(state, snapshot, rng)
     if progress is None:
-        snapshot.look(state)  # what there is to fall back on: the untrained generator, or the earlier fit's
+        snapshot.look(state)  # to fall back on: the untrained generator, or that of the earlier fit
     bar = ProgressBar(title) if title is not None and config.ranks.own == 0 else None
     endings = nullcontext(Ending()) if checkpoint is None else deferred_endings()
     with main_thread_interrupts() as interrupt, endings as ending:
@@ -416,14 +416,14 @@ def run_training(
         finally:
             if bar is not None:
                 bar.close()
-    if reason != "diverged" and "quality" not in history[-1]:  # it ended between two looks
+    if reason != "diverged" and "quality" not in history[-1]:  # it ended between two evaluations
         history[-1].update(snapshot.look(state))
     if snapshot.weights is not None:
         state.average_flat.copy_(snapshot.weights)
     if checkpoint is not None and config.ranks.own == 0 and reason != "interrupted":  # that one may be continued
         checkpoint.finish()
-    told = advice.get(reason)
-    warning = told and told.format(step=state.step, best=snapshot.step, diversity=snapshot.diversity)
+    text = advice.get(reason)
+    warning = text and text.format(step=state.step, best=snapshot.step, diversity=snapshot.diversity)
     return TrainResult(history_frame(history), reason, state.step, warning)
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.estimators.base import checked_switch
-from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
+from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.modality import Draw, Task
@@ -31,7 +31,7 @@ def _checked_architecture(name: str, value: object) -> str:
 
 
 def _checked_augment(name: str, value: object) -> Any:
-    ConvolutionalModality.constraints["augment"](name, value)
+    checked_augment(name, value)
     if isinstance(value, (list, tuple)) and set(value) & {"color", "flip"}:
         raise InvalidParameterError(f"{name}={value!r}: color and flip are for images")
     return value
@@ -67,22 +67,22 @@ class SeriesGAN(ConvolutionalGAN):
     """Class-conditional GAN for series (n, channels, length), and for volumes or short videos (n, C, D, H, W).
 
     The networks of `ImageGAN` with convolutions in one dimension, or three. Series may have any length from 8
-    on; each channel's amplitude is restored. A DataFrame with a column for each step is taken, too.
+    on; each channel's amplitude is restored. A DataFrame with a column for each step is accepted, too.
 
     Parameters
     ----------
     objective : {"relativistic", "non-saturating", "minimax", "least-squares", "wasserstein", "hinge"}
-        What the two networks play for; see `ImageGAN`.
+        Losses of the two networks; see `ImageGAN`.
     architecture : {"residual", "dcgan"}
         Residual blocks without normalisation, or plain strided convolutions.
     conditioning : {"projection", "concat", "auxiliary"}
-        How the discriminator learns the class.
+        How the discriminator is told the class.
     max_steps : int or None, default=None
         Steps of training. None is 2000, or as many as ``max_time`` allows.
     max_time : float, str or None, default=None
         Seconds, or for example "5min". The training plans its own width and
         steps for it, says so if ``verbose``, and ends with what it has. A
-        result that the clock has cut short does not repeat.
+        result that was cut short by the clock does not repeat.
     batch_size : int, default=64
         Real samples for each step.
     learning_rate : float, default=2e-3
@@ -94,18 +94,18 @@ class SeriesGAN(ConvolutionalGAN):
     latent_dim : int, default=64
         Dimensions of the noise that becomes a sample.
     penalty : float, default=1.0
-        Factor on the objective's gradient penalties. More is steadier and smoother.
+        Factor on the objective's gradient penalties. A larger one makes training steadier and samples smoother.
     penalty_every : int, default=4
-        A penalty is taken every so many steps, times as much.
+        Steps between two penalties, whose weight grows by the same factor.
     augment : "auto", list of str, or None, default="auto"
-        Changes that real and synthetic samples alike pass through before they are judged: names in
+        Differentiable augmentation of what the discriminator sees, real and synthetic samples alike: names in
         `ganaug.augmentation.POLICIES`; they fade out before the end. "auto" is shift and scale if each sample
         is drawn more than 100 times on average, else nothing.
     noise_floor : bool, default=True
-        Whether series get the noise back that the networks leave out: noise that is new at each step, as every sensor
-        has it, is more than they can hold, and a classifier tells signals without it from real ones. How much of it
-        each class and channel lacks, and at which frequencies, is measured after the training; what is clean
-        stays clean. Not for volumes.
+        Whether to add the noise that the networks leave out: noise that is independent at each step, as sensors
+        have it, is more than they can generate, and a classifier tells signals without it from real ones. How much
+        of it each class and channel lacks, and at which frequencies, is measured after the training; clean signals
+        stay clean. Not for volumes.
     scope : {"shared", "per-class"}, default="shared"
         What `GANOversampler` and `balance` train: one GAN on all classes, or one for each
         class that needs samples, on this class against the rest.
@@ -114,24 +114,24 @@ class SeriesGAN(ConvolutionalGAN):
         evenly, 1 as often as they occur.
     validation_fraction : float, default=0.1
         Share of each class with at least 100 samples that is held out (at most 400)
-        to choose the best snapshot. Smaller classes are judged by what they train on.
+        to choose the best snapshot. Smaller classes are validated on their training samples.
     patience : int or None, default=None
-        Looks (20 in a whole training) without improvement after which to stop.
+        Evaluations (20 in a whole training) without improvement after which to stop.
     curate : bool or list of str, default=("copies", "outliers")
         Rules that refuse a sample, which is then drawn again: "copies", "outliers", "other_class"; see `ImageGAN`.
     min_probability : float, default=0.3
         Class-balanced probability that the classifier of "other_class" must give
-        to the sample's own class; less for classes of which it recognises less.
+        to the sample's own class; less for classes that it recognises less well.
     checkpoint : str, path or None, default=None
-        A file in which the training is kept while it runs; see `ImageGAN`.
+        A file that holds the state of the training while it runs; see `ImageGAN`.
     checkpoint_every : int or str, default="60s"
         Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional
-        Each is called with an `Event` at every logged step; a string that it
-        returns ends the training and becomes `stop_reason_`.
+        Each is called with an `Event` at every logged step; if it returns a
+        string, training stops and the string becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more. After loading or copying the
-        discriminator is that of `score_samples`, which has to learn again what it knew of the training data.
+        Whether ``fit`` continues from the weights of the earlier fit, for ``max_steps`` more. After loading or copying,
+        the discriminator is that of `score_samples`, which has to learn the training data again.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat, on any number of cores.
     device : str, default="auto"

@@ -1,4 +1,4 @@
-"""How many samples of which class: imbalanced-learn's targets and strategies, and the tasks that follow."""
+"""How many samples of which class: imbalanced-learn's targets and sampling strategies, and one training per class."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from ganaug.utils.types import Array, IntArray
 
 __all__ = ["TargetCodec", "barely_begun", "new_rows", "tell_few", "tell_trouble", "train_one", "wanted_rows"]
 
-# --------------------------------------------------------------------------------------
-# The target of a sampler: labels, a column of them, or one-vs-all; read into codes and written back.
+# ---- the target of a sampler -------------------------------------------------------------------
 
 
 class TargetCodec:
@@ -124,9 +123,7 @@ class TargetCodec:
         return y
 
 
-# --------------------------------------------------------------------------------------
-# How many rows each class gets: imbalanced-learn's ``sampling_strategy``, with errors that say what
-# to give.
+# ---- how many rows each class gets -------------------------------------------------------------
 
 
 # Classes listed in an error message, and characters of what was given.
@@ -218,8 +215,7 @@ def _named(given: Any) -> str:
     return f"sampling_strategy={said if len(said) <= SHOWN else said[:SHOWN] + '...'}"
 
 
-# --------------------------------------------------------------------------------------
-# One training as a task of an over-sampler, and what its user is told of it.
+# ---- one training as a task of an over-sampler -------------------------------------------------
 
 
 # An interrupted training that got less far than this made no generator worth having.

@@ -147,18 +147,18 @@ class TabularGAN(BaseGAN):
     Parameters
     ----------
     objective : {"relativistic", "non-saturating", "minimax", "least-squares", "wasserstein", "hinge"}
-        What the two networks play for. The default, paired relativistic logits
+        Losses of the two networks. The default, paired relativistic logits
         with R1 and R2 penalties (Huang et al. 2024), is the one that does not
         collapse on small classes.
     architecture : {"mlp"}
-        Residual perceptrons.
+        Residual multilayer perceptrons.
     conditioning : {"projection", "concat", "auxiliary"}
-        How the discriminator learns the class.
+        How the discriminator is told the class.
     max_steps : int, default=1000
         Steps of training. The cost grows with the steps and not with the rows.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
-        with what it has. A result that the clock has cut short does not repeat.
+        with what it has. A result that was cut short by the clock does not repeat.
     batch_size : int, default=128
         Real rows for each step.
     learning_rate : float, default=1e-3
@@ -168,7 +168,7 @@ class TabularGAN(BaseGAN):
     latent_dim : int, default=64
         Dimensions of the noise that becomes a row.
     penalty : float, default=1.0
-        Factor on the objective's gradient penalties. More is steadier and smoother.
+        Factor on the objective's gradient penalties. A larger one makes training steadier and samples smoother.
     class_power : float, default=0.0
         Classes are drawn in proportion to ``rows ** class_power``: 0 draws them
         evenly, 1 as often as they occur.
@@ -178,19 +178,19 @@ class TabularGAN(BaseGAN):
     smoothing : float, default=0.5
         Noise on the numbers of synthetic rows, shaped like the class: a Gaussian kernel with
         its covariance, this factor times as wide as Silverman's rule says. From few rows a GAN learns
-        clusters that are too tight; 0 leaves them so.
+        clusters that are too tight; 0 does not smooth.
     validation_fraction : float, default=0.2
         Share of each class with at least 100 rows that is held out (at most 400
-        rows) to choose the best snapshot. Smaller classes are judged by the
-        rows that they train on.
+        rows) to choose the best snapshot. Smaller classes are validated on
+        their training rows.
     patience : int or None, default=None
-        Looks (20 in a whole training) without improvement after which to stop.
+        Evaluations (20 in a whole training) without improvement after which to stop.
     curate : bool or list of str, default=("copies", "outliers", "rules")
-        What refuses a sample, which is then drawn again: "copies" equal to
+        Rules that refuse a sample, which is then drawn again: "copies" equal to
         a training row in every column, "outliers" far outside the class's rows, rows that break one of the table's
         "rules" (those of ``rules`` that the encoding does not keep by itself), and rows that a forest assigns to an
-        "other_class". True is all, False none. "other_class" is not among the default ones, because it
-        moves classes apart where they overlap: the rows help a classifier (`GANOversampler` asks for it), and are
+        "other_class". True is all, False none. "other_class" is not a default, because it
+        moves classes apart where they overlap: the rows help a classifier (`GANOversampler` uses it), but are
         less like the class.
     rules : "auto", None, or list of rules and callables, default="auto"
         What all rows of the table keep: sums, products, orders, one-hot groups, columns determined by others, values
@@ -201,19 +201,19 @@ class TabularGAN(BaseGAN):
         by ``curate``. A model file holds no functions: ``save`` says which it leaves out.
     min_probability : float or "auto", default="auto"
         Where ``curate`` holds "other_class": class-balanced probability that the forest of "other_class" must give
-        to the row's own class. "auto" is 0.6, or more where the classes lie apart: what a quarter of the class's
-        real rows stay below, each judged by trees that never saw it. Less keeps more of
+        to the row's own class. "auto" is 0.6, or more where classes are well separated: the lower quartile of the
+        out-of-bag probabilities of the class's real rows. Lower values keep more of
         the rows where classes overlap: more recall, less precision.
     keep_range : bool, default=True
         Whether numbers and dates stay within the range seen in training.
     callbacks : list of callable, optional
-        Each is called with an `Event` at every logged step; a string that it
-        returns ends the training and becomes `stop_reason_`.
+        Each is called with an `Event` at every logged step; if it returns a
+        string, training stops and the string becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights and encoding,
-        for ``max_steps`` more. After loading or copying the discriminator is
-        that of `score_samples`, which has to learn again what it knew of the
-        training data.
+        Whether ``fit`` continues from the weights and the encoding of the
+        earlier fit, for ``max_steps`` more. After loading or copying, the
+        discriminator is that of `score_samples`, which has to learn the
+        training data again.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat on the same machine.
     device : str, default="auto"
@@ -227,7 +227,7 @@ class TabularGAN(BaseGAN):
         Labels.
     history_ : DataFrame
         One row for each logged step: losses, gradient norms, mean logits, and
-        "quality" and "diversity" where samples were looked at.
+        "quality" and "diversity" where samples were evaluated.
     n_steps_, best_step_ : int
         Steps done, and the step of the snapshot that was kept (0: none was better than the start).
     quality_ : float
@@ -235,13 +235,13 @@ class TabularGAN(BaseGAN):
         and unseen real rows have 1 (a little more by chance).
     stop_reason_ : str
         "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
-        "mode_collapse", or what a callback said.
+        "mode_collapse", or what a callback returned.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
         drawn and kept, and those that each rule refused. ``"copies": None``
-        says that copies were not looked for, because the model was loaded or
+        means that copies were not checked, because the model was loaded or
         copied: what they are compared with stays in the process that fitted,
-        unless ``save(..., keep_copies_check=True)`` was asked for.
+        unless it was saved by ``save(..., keep_copies_check=True)``.
     rules_ : Rules
         The rules that are kept; empty where the table has none.
     n_features_in_, feature_names_in_

@@ -48,9 +48,9 @@ from ganaug.utils.types import Arrays, Config, IntArray, State
 __all__ = ["ImageTranslator"]
 
 # Shifts of what the discriminators see, in shares of the sides. Few images have few silhouettes: moved ones are
-# as true. It cannot leak, because a translation that moved would not find its way back.
+# as true. They cannot leak into translations, because one that moved would not find its way back.
 SEEN_SHIFT = 0.1
-# Of the objectives, which were tuned on rows of a table.
+# Factor on the penalties of the objectives, which were tuned on rows of a table.
 PENALTY = 0.3
 # Images of each class by which translations are measured during the training.
 MEASURED = 64
@@ -70,10 +70,10 @@ _ADVICE = {
 class ImageTranslator(SavedGenerator):
     """CycleGAN that translates images of a plentiful class into a rare one.
 
-    Two generators learn the ways between the two classes without pairs of images; what they may change is held by
-    the way back, which must restore the original (Zhu et al. 2017). Where the classes are of one kind (healthy
+    Two generators learn to translate between the two classes without pairs of images; how much they change is limited
+    by the way back, which must restore the original (Zhu et al. 2017). Where the classes are of one kind (healthy
     and ill, intact and defective), the rare class inherits the variety of the plentiful one, which twenty images
-    of its own cannot teach. A classifier trained on real images refuses translations that did not arrive.
+    of its own cannot teach. A classifier trained on real images refuses translations that miss the target class.
 
     Parameters
     ----------
@@ -82,12 +82,12 @@ class ImageTranslator(SavedGenerator):
     target : label, optional
         The rare class to translate into. None takes the rarest one, or the ``focus`` of `fit`.
     objective : {"least-squares", "relativistic", "non-saturating", "minimax", "wasserstein", "hinge"}
-        What translators and discriminators play for; the default is that of the paper.
+        Losses of translators and discriminators; the default is that of the paper.
     max_steps : int, default=1000
         Steps of training.
     max_time : float, str or None, default=None
-        Seconds, or for example "90s" or "5min", after which the training ends with what it has. A result that the
-        clock has cut short does not repeat.
+        Seconds, or for example "90s" or "5min", after which the training ends with what it has. A result that was
+        cut short by the clock does not repeat.
     batch_size : int, default=8
         Images of each class for each step.
     learning_rate : float, default=1e-3
@@ -95,23 +95,23 @@ class ImageTranslator(SavedGenerator):
     width, depth : int, default=32 and 3
         Channels at half resolution, and residual blocks of each translator.
     cycle_weight : float, default=10
-        How strongly there and back must restore an image. On the scale of the paper's images of 256 x 256; smaller
-        ones, whose pixels would be held too fast by it, are held less.
+        Weight of the cycle loss, which makes the way there and back restore an image. On the scale of the paper's
+        images of 256 x 256; for smaller ones, whose pixels it would hold too tightly, it is reduced.
     identity_weight : float, default=5
-        How strongly an image that is in the class already must stay as it is, on the same scale.
+        Weight of the identity loss, which leaves an image of the target class as it is; on the same scale.
     penalty : float, default=1.0
-        Factor on the objective's gradient penalties. More is steadier and smoother.
+        Factor on the objective's gradient penalties. A larger one makes training steadier and images smoother.
     min_probability : float, default=0.5
         Probability of the target class, of two equally frequent ones, that a classifier trained on real images must
-        give to a translation; those with less are made anew from other images. 0 accepts all.
+        give to a translation; those with less are replaced by translations of other images. 0 accepts all.
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
         Of the images, as in `ganaug.encoding.image_codec.ImageCodec`.
     callbacks : list of callable, optional
-        Called at each logged step; one that returns a string ends the training.
+        Called at each logged step; if one returns a string, training stops.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes training and samples repeat on the same machine.
     device : str, default="auto"
-        "cpu", "cuda", ...; "auto" takes the fastest there is.
+        "cpu", "cuda", ...; "auto" takes the fastest available.
     verbose : bool or "auto", default="auto"
         Progress bar: "auto" shows it on a terminal and in notebooks.
 
@@ -123,11 +123,11 @@ class ImageTranslator(SavedGenerator):
         All labels and their images.
     history_ : DataFrame
         One row for each logged step: losses (with "cycle_loss" and "identity_loss", the mean absolute errors), mean
-        logits, and where translations were looked at "accepted" (the share that the check takes for the target
+        logits, and where translations were evaluated "accepted" (the share that the check takes for the target
         class), "quality" (energy quality of translations against the target's images, 1 is perfect) and
         "diversity" (their spread over that of the target's images).
     n_steps_, stop_reason_
-        Steps done, and "max_steps", "max_time", "interrupted", "diverged", or what a callback said.
+        Steps done, and "max_steps", "max_time", "interrupted", "diverged", or what a callback returned.
     quality_, accepted_ : float
         Of the translator that was kept; ``accepted_`` is NaN without a check.
     curation_ : dict
@@ -140,10 +140,10 @@ class ImageTranslator(SavedGenerator):
     (bytes, for 8-bit images). `save`, pickles and deep copies do not hold them, because a model that leaves its process
     holds no training data: hand some over with ``set_sources(X)``, the same or others of the source class, before
     `sample` (of a fitted over-sampler: ``sampler.generators_[label].set_sources(X)``); `translate` needs none. The
-    weights do tell something of the target's images: they were trained to leave those as they are.
+    weights do reveal something about the target's images: they were trained to leave those as they are.
 
-    Each image is translated once before any is translated again; from then on they are shifted by up to a tenth of
-    their sides first, so that samples differ.
+    Each image is translated once before any is translated again; from then on images are first shifted by up to a
+    tenth of their sides, so that samples differ.
 
     Networks have instance normalisation and no batch normalisation: a translation depends on its own image alone.
 
