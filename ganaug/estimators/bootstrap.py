@@ -85,7 +85,7 @@ class SmoothedBootstrap(BaseGenerator):
     """
 
     _constraints: ClassVar[Constraints] = {
-        "rules": lambda name, value: checked_rules(value),
+        "rules": lambda _, value: checked_rules(value),
         "bandwidth": partial(validation.number, low=0),
         "random_state": checked_random_state,
     }

@@ -149,9 +149,9 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         "class_power": partial(validation.number, low=0, high=1),
         "validation_fraction": partial(validation.number, low=0, high=0.5),
         "patience": optional(partial(validation.integer, low=1)),
-        "curate": lambda name, value: check_rules(value),
+        "curate": lambda _, value: check_rules(value),
         "min_probability": partial(validation.number, low=0, high=1),
-        "device": lambda name, value: resolve_device(value),
+        "device": lambda _, value: resolve_device(value),
     }
     _plain: ClassVar[Mapping[str, type]] = {**SavedGenerator._plain, "best_step_": int}
     _caches = (*SavedGenerator._caches, "_second_weights")
@@ -246,16 +246,6 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             task = replace(task, design=design, steps=config.max_steps - earlier, latent_dim=pair.generator.latent_dim)
             rng = torch.Generator(device).manual_seed(child_seed(seed, "training", earlier))
             state = TrainState.start(pair, config, earlier)
-            counts = np.bincount(y[train_rows], minlength=n_conditions)
-            shares = class_probabilities(counts.tolist(), settings.class_power)
-            table = Table(
-                torch.from_numpy(prepared.x[train_rows]).to(device),
-                torch.from_numpy(y[train_rows]).to(device),
-                torch.tensor(shares, dtype=torch.float32, device=device),
-                modality.augmentation(codec, counts, device),
-                network_decoder(codec),
-                modality.batches_ahead,
-            )
             found = modality.filter(task)
             measure = scaled(
                 modality.validation_score(task, found), lambda: untrained().generator.eval().requires_grad_(False)
@@ -263,7 +253,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             snapshot = BestSnapshot(measure, settings.patience, modality.collapse_grace_steps)
             result = run_training(
                 state,
-                table,
+                _train_table(modality, task),
                 OBJECTIVES[self.objective],
                 config,
                 snapshot=snapshot,
@@ -560,6 +550,21 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         if parts is not None:
             config, arrays = parts
             self.curator_ = self._modality._read_filter(config, arrays, self.codec_, self.conditions_.count)
+
+
+def _train_table(modality: Modality, task: Task) -> Table:
+    """The samples that the networks see, to draw class-balanced batches from."""
+    y, device = task.y[task.train], task.device
+    counts = np.bincount(y, minlength=task.n_conditions)
+    shares = class_probabilities(counts.tolist(), task.settings.class_power)
+    return Table(
+        torch.from_numpy(task.x[task.train]).to(device),
+        torch.from_numpy(y).to(device),
+        torch.tensor(shares, dtype=torch.float32, device=device),
+        modality.augmentation(task.codec, counts, device),
+        network_decoder(task.codec),
+        modality.batches_ahead,
+    )
 
 
 def _networks_of(modality: Modality, codec: Any, n_conditions: int, design: Design) -> NetworkPair:

@@ -19,7 +19,7 @@ class ImageModality(ConvolutionalModality):
     """Images (C, H, W); see `ImageGAN` for the parameters."""
 
     # the codec checks the layout
-    constraints: ClassVar[Constraints] = {**ConvolutionalModality.constraints, "layout": lambda name, value: value}
+    constraints: ClassVar[Constraints] = {**ConvolutionalModality.constraints, "layout": lambda _, value: value}
     layout: str
     _policy = ("translation", "cutout")
 

@@ -45,7 +45,7 @@ class TargetCodec:
 
     classes_: Array
 
-    def fit(self, y: Any) -> tuple[Any, IntArray]:
+    def fit(self, y: object) -> tuple[Any, IntArray]:
         """Learn the labels.
 
         Parameters
@@ -131,7 +131,7 @@ LISTED, SHOWN = 20, 200
 WORDS = ("auto", "minority", "not minority", "not majority", "all")
 
 
-def new_rows(given: Any, target: TargetCodec, codes: IntArray) -> dict[Any, int]:
+def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, int]:
     """How many rows to add to which label.
 
     Parameters
@@ -206,7 +206,7 @@ def wanted_rows(strategy: Any, y: Any) -> dict[Any, int]:
     return dict(found)
 
 
-def _named(given: Any) -> str:
+def _named(given: object) -> str:
     """What was given as `sampling_strategy`; a callable by its name, for its repr is an address."""
     if callable(given):
         name = getattr(given, "__name__", type(given).__name__)
@@ -222,7 +222,7 @@ def _named(given: Any) -> str:
 USABLE_SHARE = 0.2
 
 
-def train_one(generator: Any, data: Any, focus: Any, title: str) -> Any:
+def train_one(generator: Any, data: Any, focus: object, title: str) -> Any:
     """Train one generator: for a label against the rest, or (None) for all classes. To be `unpacked`."""
     if hasattr(generator, "prepare"):
         return carried(generator.fit_prepared(data, focus=focus, title=title))
@@ -236,7 +236,7 @@ def barely_begun(generator: Any) -> bool:
     return bool(generator.n_steps_ < USABLE_SHARE * generator.max_steps)
 
 
-def tell_trouble(title: str, generator: Any) -> None:
+def tell_trouble(title: str, generator: object) -> None:
     """Warn of what went wrong in a worker, whose own warnings nobody sees."""
     said = getattr(generator, "_warning", None)
     if barely_begun(generator):
@@ -245,7 +245,7 @@ def tell_trouble(title: str, generator: Any) -> None:
         warn(f"{title}: {said}", TrainingWarning)
 
 
-def tell_few(label: Any, rows: int, smallest: int) -> None:
+def tell_few(label: object, rows: int, smallest: int) -> None:
     """Warn of a class that no GAN was trained for."""
     warn(
         f"class {label!r} has {rows} row{'s' * (rows != 1)}, fewer than min_class_size={smallest}: "

@@ -61,7 +61,7 @@ class TableModality(Modality):
         "latent_dim": partial(validation.integer, low=1),
         "jitter": partial(validation.number, low=0),
         "smoothing": partial(validation.number, low=0),
-        "rules": lambda name, value: checked_rules(value),
+        "rules": lambda _, value: checked_rules(value),
         "keep_range": _checked_range,
     }
 

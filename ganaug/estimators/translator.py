@@ -189,7 +189,7 @@ class ImageTranslator(SavedGenerator):
         "random_state": checked_random_state,
         "max_time": validation.seconds,
         "min_probability": partial(validation.number, low=0, high=1, open_high=True),
-        "device": lambda name, value: resolve_device(value),
+        "device": lambda _, value: resolve_device(value),
     }
     _items = "images"
     _focus_entry = "target"
