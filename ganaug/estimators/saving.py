@@ -14,9 +14,9 @@ from ganaug.encoding import LabelCodec
 from ganaug.encoding.profiles import DataProfile
 from ganaug.estimators.fitting import Conditions
 from ganaug.exceptions import GanaugError, ModelFileError, TraceWarning
-from ganaug.utils.files import allowance
 from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.state import expect, read_state
+from ganaug.utils.tensor_budget import TensorBudget
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def read(path: str | os.PathLike[str]) -> tuple[SavedGenerator, int]:
             "once the module that calls ganaug.estimators.register(...) for it has been imported"
         )
     try:
-        with allowance(state.arrays.values()):
+        with TensorBudget(state.arrays.values()):
             found = restored(KINDS[state.kind].make, state.config, state.arrays)
         found._try_out()
     except GanaugError as error:
