@@ -15,7 +15,7 @@ from torch.utils.data import Subset, TensorDataset
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, ImageGAN, balance
-from ganaug.estimators.convolutional import preset_channels, within
+from ganaug.estimators.convolutional import fit_into_time, preset_channels
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.utils.state import read_state
 
@@ -314,8 +314,8 @@ def test_bad_data():
 
 def test_time_plans_the_width_and_the_steps(capsys):
     assert preset_channels((3, 16, 16)) == 32 and preset_channels((3, 256, 256)) == 8
-    assert within(300, 0.1, 16, fixed=False).channels == 16
-    narrow, fixed = within(60, 1.0, 16, fixed=False), within(60, 1.0, 16, fixed=True)
+    assert fit_into_time(300, 0.1, 16, fixed=False).channels == 16
+    narrow, fixed = fit_into_time(60, 1.0, 16, fixed=False), fit_into_time(60, 1.0, 16, fixed=True)
     assert narrow.channels == 4 and narrow.steps == 216 and fixed.channels == 16 and fixed.steps == 54
     own = gan(max_time=1.0, max_steps=None, channels=None, verbose=True).fit(*images())
     assert own.stop_reason_ == "max_time" and own.design_["channels"] in (4, 8, 16, 32)

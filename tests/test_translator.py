@@ -16,12 +16,19 @@ from sklearn.exceptions import NotFittedError
 
 import ganaug
 from ganaug import GANOversampler, ImageTranslator, TrainingWarning
-from ganaug.estimators.label_check import TRIES, accepted, wandering
+from ganaug.estimators.label_check import TRIES, draw_accepted, iterate_sources
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.threads import alone, one_thread, team
-from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, ImagePool, cycle_step, shifted, weight_scale
+from ganaug.training.cyclegan import (
+    CycleTrainConfig,
+    CycleTrainState,
+    ImagePool,
+    cycle_step,
+    shift_images,
+    weight_scale,
+)
 from ganaug.training.loop import train
 from ganaug.utils.state import read_state, write_state
 
@@ -131,7 +138,7 @@ def game_and_plan(rng, work=alone):
         look_every=1,
         cycle_weight=10.0,
         identity_weight=5.0,
-        pipe=lambda x, progress, rng: shifted(x, 0.1, rng),
+        pipe=lambda x, progress, rng: shift_images(x, 0.1, rng),
         team=work,
     )
     return CycleTrainState.of(*cycle_players((1, 8, 8), rng, width=4, depth=1), plan), plan
@@ -165,7 +172,7 @@ def test_the_pool_shows_half_of_the_earlier_translations():
 def test_a_shift_moves_and_repeats_the_border():
     rng = torch.Generator().manual_seed(0)
     x = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).repeat(200, 1, 1, 1)
-    moved = shifted(x, 0.1, rng)
+    moved = shift_images(x, 0.1, rng)
     assert moved.shape == x.shape and moved.dtype == torch.uint8
     assert torch.equal(x[0], torch.arange(64, dtype=torch.uint8).view(1, 8, 8))
     # by one pixel of eight, in nine ways
@@ -236,7 +243,7 @@ def test_samples_are_like_those_of_every_generator(fitted):
 
 def test_no_two_samples_come_from_one_image_before_all_were_used(hardly):
     sources = hardly._sources
-    order = [image.tobytes() for image in islice(wandering(sources, np.random.default_rng(0)), 20)]
+    order = [image.tobytes() for image in islice(iterate_sources(sources, np.random.default_rng(0)), 20)]
     assert sorted(order) == sorted(image.tobytes() for image in sources)
 
 
@@ -293,14 +300,14 @@ def test_refused_translations_are_replaced_by_good_ones():
     def probabilities(images):
         return (images[:, 0, 4, 4] % 4 == 0).astype(np.float32)  # a quarter is good
 
-    images, tally = accepted(lambda x: x, sources, probabilities, 0.5, 20, seed=0)
+    images, tally = draw_accepted(lambda x: x, sources, probabilities, 0.5, 20, seed=0)
     assert (images[:, 0, 4, 4] % 4 == 0).all() and len(np.unique(images[:, 0, 4, 4])) == 20
     assert tally.drawn == 20 + tally.rejected["other_class"] and 50 < tally.drawn < 110 and tally.taken_anyway == 0
 
 
 def test_where_hardly_any_passes_the_likeliest_are_taken():
     sources = np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1).repeat(8, 2).repeat(8, 3)
-    images, tally = accepted(lambda x: x, sources, lambda x: x[:, 0, 4, 4] / np.float32(1000), 0.5, 10, seed=0)
+    images, tally = draw_accepted(lambda x: x, sources, lambda x: x[:, 0, 4, 4] / np.float32(1000), 0.5, 10, seed=0)
     assert images[:, 0, 4, 4].tolist() == list(range(99, 89, -1))
     assert tally.row() == {"drawn": TRIES * 10, "kept": 10, "other_class": TRIES * 10, "taken_anyway": 10}
 

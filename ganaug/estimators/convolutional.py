@@ -33,7 +33,7 @@ from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import Arrays, Config, IntArray
 
-__all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "preset_channels", "within"]
+__all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "fit_into_time", "preset_channels"]
 
 SCOPES = ("shared", "per-class")
 
@@ -91,7 +91,7 @@ class Forecast:
     steps: int
 
 
-def within(seconds: float, per_step: float, channels: int, *, fixed: bool) -> Forecast:
+def fit_into_time(seconds: float, per_step: float, channels: int, *, fixed: bool) -> Forecast:
     """Steps that fit into the time, of networks made narrower where they would be too few.
 
     Parameters
@@ -107,10 +107,10 @@ def within(seconds: float, per_step: float, channels: int, *, fixed: bool) -> Fo
 
     Examples
     --------
-    >>> from ganaug.estimators.convolutional import within
-    >>> within(300, 0.2, 16, fixed=False)
+    >>> from ganaug.estimators.convolutional import fit_into_time
+    >>> fit_into_time(300, 0.2, 16, fixed=False)
     Forecast(channels=16, steps=1350)
-    >>> within(60, 0.2, 16, fixed=False)
+    >>> fit_into_time(60, 0.2, 16, fixed=False)
     Forecast(channels=4, steps=1080)
     """
     while not fixed and channels > 4 and SHARE_OF_STEPS * seconds / per_step < FEWEST_STEPS:
@@ -197,7 +197,7 @@ class ConvolutionalModality(Modality):
             pair = NetworkPair(to_device(spent.generator, task.device), to_device(spent.discriminator, task.device))
             per_step = seconds_per_step(pair, OBJECTIVES[task.settings.objective], config, shape)
             # all processes of a training build the same networks
-            found = within(seconds, task.first_process(per_step), design["channels"], fixed=fixed)
+            found = fit_into_time(seconds, task.first_process(per_step), design["channels"], fixed=fixed)
             design, steps = {**design, "channels": found.channels}, found.steps
             config = replace(self._config(task, steps), max_steps=MOST_STEPS)
         if wants_progress(task.settings.verbose):
@@ -254,7 +254,7 @@ class ConvolutionalModality(Modality):
         decode, at_once = task.codec.to_network, _at_once(task.codec)
         some = np.concatenate([task.validation[condition] for condition in task.sampled])
         some = some[:: max(1, len(some) // at_once)]
-        features = compared(found.classifier, decode(torch.from_numpy(task.x[some]).to(task.device)))
+        features = comparison_features(found.classifier, decode(torch.from_numpy(task.x[some]).to(task.device)))
         return snapshot_measure(
             task.x,
             task.validation,
@@ -298,7 +298,7 @@ def _expectation(task: Task, design: Design, steps: int) -> str:
 
 
 @torch.inference_mode()
-def compared(classifier: AuxiliaryClassifier, some: Tensor) -> Callable[[Tensor], Tensor]:
+def comparison_features(classifier: AuxiliaryClassifier, some: Tensor) -> Callable[[Tensor], Tensor]:
     """What images and series are compared by: a classifier's features, and a small version, weighing as much.
 
     ``some`` real samples (n, C, *spatial) give the weights.

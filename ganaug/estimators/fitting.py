@@ -38,8 +38,8 @@ __all__ = [
     "history_frame",
     "hold_out",
     "profile_of",
+    "rescale_quality",
     "run_training",
-    "scaled",
     "snapshot_measure",
 ]
 
@@ -310,7 +310,7 @@ def snapshot_measure(
     return measure
 
 
-def scaled(measure: Measure, untrained: Callable[[], nn.Module]) -> Measure:
+def rescale_quality(measure: Measure, untrained: Callable[[], nn.Module]) -> Measure:
     """The same measure with a "quality" of 0 for an untrained generator and 1 for unseen real samples.
 
     q' = 1 - (1 - q) / (1 - q_untrained), which grows with q, so that the same snapshot is the best one. ``untrained``

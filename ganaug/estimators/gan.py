@@ -36,8 +36,8 @@ from ganaug.estimators.fitting import (
     Settings,
     TrainResult,
     hold_out,
+    rescale_quality,
     run_training,
-    scaled,
 )
 from ganaug.estimators.modality import (
     Design,
@@ -247,7 +247,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             rng = torch.Generator(device).manual_seed(child_seed(seed, "training", earlier))
             state = TrainState.start(pair, config, earlier)
             found = modality.filter(task)
-            measure = scaled(
+            measure = rescale_quality(
                 modality.validation_score(task, found), lambda: untrained().generator.eval().requires_grad_(False)
             )
             snapshot = BestSnapshot(measure, settings.patience, modality.collapse_grace_steps)
@@ -495,8 +495,8 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         smoother = {} if self.smoother_ is None else self.smoother_.arrays()
         config = {"curator": curator, "discriminator": self._discriminator if as_it_is else "second"}
         arrays = {
-            **saving.under("curator", curator_arrays),
-            **saving.under("beside", smoother),
+            **saving.add_prefix("curator", curator_arrays),
+            **saving.add_prefix("beside", smoother),
             "condition_counts": self.condition_counts_,
             "quality": np.array(self.quality_, np.float64),  # an array, because JSON has no infinity
         }
@@ -506,14 +506,14 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         modality, n_conditions = self._modality, self.conditions_.count
         self.curator_ = None
         if config["curator"] is not None:
-            own = saving.part(arrays, "curator")
+            own = saving.take_prefix(arrays, "curator")
             self.curator_ = modality._read_filter(config["curator"], own, self.codec_, n_conditions)
         self.condition_counts_ = saving.checked_counts(arrays, "condition_counts", n_conditions)
         self.quality_ = float(expect(arrays, "quality", ()))
         self._discriminator = config.get("discriminator", "stored")
         if self._discriminator not in ("second", "stored"):
             raise ModelFileError(f"discriminator={self._discriminator!r} is none")
-        smoother = saving.part(arrays, "beside")
+        smoother = saving.take_prefix(arrays, "beside")
         self.smoother_ = modality._read_smoother(smoother, self.codec_, self.conditions_.asked()) if smoother else None
 
     def _early_traces(self) -> list[str]:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from ganaug.exceptions import ModelFileError
 from ganaug.filtering import FilterCounts
 from ganaug.networks.translation import PatchDiscriminator, patch_halvings
-from ganaug.training.cyclegan import shifted
+from ganaug.training.cyclegan import shift_images
 from ganaug.training.loop import cosine_decay
 from ganaug.training.optimizer import FlatAdam
 from ganaug.training.train_state import Decode
@@ -21,15 +21,15 @@ from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.state import expect
 from ganaug.utils.types import Array, FloatArray
 
-__all__ = ["TRIES", "LabelCheck", "accepted", "wandering"]
+__all__ = ["TRIES", "LabelCheck", "draw_accepted", "iterate_sources"]
 
 Images = Array
 Translate = Callable[[Images], Images]
 
-# Enough for two classes of small images, and a few seconds.
+# Enough for two classes of small images; takes a few seconds.
 STEPS, BATCH, RATE = 200, 32, 2e-3
 WIDTH = 16
-# Shifts and noise, in shares of the sides and of the range: a few dozen images must not be learnt by heart.
+# Shifts and noise, in shares of the sides and of the range: so that a few dozen images are not memorised.
 SHIFT, NOISE = 0.1, 0.1
 AT_ONCE = 256
 # Translations made for each one wanted before refused ones are taken.
@@ -41,8 +41,8 @@ SECOND_TIME = 0.1
 class LabelCheck:
     """A small convolutional classifier of target against source, trained on real images of both, as many of each.
 
-    It has the shape of a discriminator, whose logits it averages, but never sees a translation: what fools the
-    discriminator did not learn to fool this one.
+    It has the architecture of a discriminator, whose logits it averages, but never sees a translation: the translators
+    do not learn to fool it.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class LabelCheck:
         for step in range(STEPS):
             rows = [torch.randint(len(images), (BATCH,), device=device, generator=rng) for images in classes]
             x = decode(torch.cat([images[at] for images, at in zip(classes, rows, strict=True)]))
-            x = shifted(x, SHIFT, rng)
+            x = shift_images(x, SHIFT, rng)
             x = x + NOISE * torch.empty_like(x).normal_(generator=rng)
             loss = F.binary_cross_entropy_with_logits(network(x).mean(1), truth)
             optimizer.step(loss, cosine_decay(step / STEPS, 0.5))
@@ -136,18 +136,18 @@ class LabelCheck:
         return check
 
 
-def wandering(sources: Images, rng: np.random.Generator) -> Iterator[Images]:
-    """Endless source images one at a time (1, C, H, W): each once in random order, then again and again, shifted."""
+def iterate_sources(sources: Images, rng: np.random.Generator) -> Iterator[Images]:
+    """Endless source images one at a time (1, C, H, W): each once in random order, then again, shifted."""
     turn = 0
     while True:
         moves = torch.Generator().manual_seed(int(rng.integers(2**63)))
         for row in rng.permutation(len(sources)):
             image = sources[row : row + 1]
-            yield shifted(torch.from_numpy(image), SECOND_TIME, moves).numpy() if turn else image
+            yield shift_images(torch.from_numpy(image), SECOND_TIME, moves).numpy() if turn else image
         turn += 1
 
 
-def accepted(
+def draw_accepted(
     translate: Translate,
     sources: Images,
     probabilities: Callable[[Images], FloatArray] | None,
@@ -155,7 +155,7 @@ def accepted(
     n: int,
     seed: int,
 ) -> tuple[Images, FilterCounts]:
-    """Exactly ``n`` translations, each that the check refuses made anew from another image, at most `TRIES` n times.
+    """Exactly ``n`` translations; those that the check refuses are replaced, by at most `TRIES` n translations in all.
 
     Parameters
     ----------
@@ -165,21 +165,25 @@ def accepted(
         Encoded images of the source class.
     probabilities : callable or None
         Of the target class, for translations; None accepts all.
+    min_probability : float
+        That a translation must have.
+    n : int
+    seed : int
 
     Returns
     -------
     images : ndarray (n, C, H, W)
         In the order of drawing. If the tries did not suffice, the likeliest of the refused ones fill up the end.
-    tally : FilterCounts
+    counts : FilterCounts
     """
-    tally = FilterCounts(rejected={"other_class": 0})
-    ways = wandering(sources, numpy_generator(child_seed(seed, "sources")))
+    counts = FilterCounts(rejected={"other_class": 0})
+    ways = iterate_sources(sources, numpy_generator(child_seed(seed, "sources")))
     kept: list[Images] = [sources[:0]]
     spare, spare_likely = sources[:0], np.zeros(0, np.float32)
     missing = n
-    while missing and tally.drawn < TRIES * n:
-        rate = max(tally.kept / tally.drawn, 0.1) if tally.drawn else 1.0
-        size = min(math.ceil(1.2 * missing / rate) if tally.drawn else missing, TRIES * n - tally.drawn)
+    while missing and counts.drawn < TRIES * n:
+        rate = max(counts.kept / counts.drawn, 0.1) if counts.drawn else 1.0
+        size = min(math.ceil(1.2 * missing / rate) if counts.drawn else missing, TRIES * n - counts.drawn)
         made = translate(np.concatenate([next(ways) for _ in range(size)]))
         likely = np.ones(len(made), np.float32) if probabilities is None else probabilities(made)
         good = np.flatnonzero(likely >= min_probability)[:missing]
@@ -188,12 +192,12 @@ def accepted(
             made, likely = made[: good[-1] + 1], likely[: good[-1] + 1]
         refused = np.flatnonzero(likely < min_probability)
         kept.append(made[good])
-        tally.drawn += len(made)
-        tally.kept += len(good)
-        tally.rejected["other_class"] += len(refused)
+        counts.drawn += len(made)
+        counts.kept += len(good)
+        counts.rejected["other_class"] += len(refused)
         spare, spare_likely = np.concatenate([spare, made[refused]]), np.concatenate([spare_likely, likely[refused]])
         best = np.argsort(-spare_likely, kind="stable")[:missing]
         spare, spare_likely = spare[best], spare_likely[best]
-    tally.taken_anyway = missing
-    tally.kept += missing
-    return np.concatenate([*kept, spare[:missing]]), tally
+    counts.taken_anyway = missing
+    counts.kept += missing
+    return np.concatenate([*kept, spare[:missing]]), counts

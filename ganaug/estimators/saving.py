@@ -22,7 +22,7 @@ from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 if TYPE_CHECKING:
     from ganaug.estimators.base import SavedGenerator
 
-__all__ = ["KINDS", "load", "load_as", "plain_values", "read", "saved_parts", "under"]
+__all__ = ["KINDS", "add_prefix", "load", "load_as", "plain_values", "read", "saved_parts", "take_prefix"]
 
 T = TypeVar("T")
 
@@ -70,10 +70,10 @@ def saved_parts(found: SavedGenerator, keep_copies_check: bool = False, as_it_is
         **own,
     }
     arrays = {
-        **under("codec", codec_arrays),
-        **under("labels", label_arrays),
-        **under("weights", found._saved_weights(as_it_is)),
-        **under("history", {name: np.asarray(history[name]) for name in history.columns}),
+        **add_prefix("codec", codec_arrays),
+        **add_prefix("labels", label_arrays),
+        **add_prefix("weights", found._saved_weights(as_it_is)),
+        **add_prefix("history", {name: np.asarray(history[name]) for name in history.columns}),
         "class_counts": found.class_counts_,
         **own_arrays,
     }
@@ -95,20 +95,20 @@ def plain_values(parameters: Mapping[str, object]) -> Config:
     return plain
 
 
-def under(name: str, arrays: Mapping[str, Array]) -> Arrays:
+def add_prefix(name: str, arrays: Mapping[str, Array]) -> Arrays:
     """Arrays with the name of what they are a part of before their own."""
     return {f"{name}/{k}": v for k, v in arrays.items()}
 
 
-def part(arrays: Arrays, name: str) -> Arrays:
-    """The counterpart of `under`."""
+def take_prefix(arrays: Arrays, name: str) -> Arrays:
+    """The counterpart of `add_prefix`."""
     return {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
 
 
 # ---- and back ----------------------------------------------------------------------------------
 
 
-def restored(make: Callable[..., SavedGenerator], config: Config, arrays: Arrays) -> SavedGenerator:
+def restore(make: Callable[..., SavedGenerator], config: Config, arrays: Arrays) -> SavedGenerator:
     """The estimator of which these are the parts.
 
     Parameters
@@ -130,16 +130,16 @@ def restored(make: Callable[..., SavedGenerator], config: Config, arrays: Arrays
     for name, array in arrays.items():
         if name.startswith(("codec/", "labels/")) and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ModelFileError(f"array {name!r} is not finite")
-    found.codec_ = found._read_codec(config["codec"], part(arrays, "codec"))
+    found.codec_ = found._read_codec(config["codec"], take_prefix(arrays, "codec"))
     labels = config["labels"]
-    found.label_codec_ = None if labels is None else LabelCodec.from_state(labels, part(arrays, "labels"))
+    found.label_codec_ = None if labels is None else LabelCodec.from_state(labels, take_prefix(arrays, "labels"))
     found.classes_ = None if found.label_codec_ is None else found.label_codec_.classes_
     n_classes, focus = 1 if found.classes_ is None else len(found.classes_), config[found._focus_entry]
     if focus is not None and not (found.classes_ is not None and type(focus) is int and 0 <= focus < n_classes):
         raise ModelFileError(f"{found._focus_entry}={focus!r} is no class")
     found.conditions_ = Conditions(found.classes_, focus)
     found.class_counts_ = checked_counts(arrays, "class_counts", n_classes)
-    columns = part(arrays, "history")
+    columns = take_prefix(arrays, "history")
     dtypes = {"step": np.int64}
     names: list[str] = config["history"]
     found.history_ = pd.DataFrame({k: expect(columns, k, (None,), dtypes.get(k, np.float64)) for k in names})
@@ -148,7 +148,7 @@ def restored(make: Callable[..., SavedGenerator], config: Config, arrays: Arrays
     found._name_features()
     known = config.get("profile")  # earlier versions kept none
     found.data_profile_ = DataProfile() if known is None else DataProfile.from_state(known)
-    found.weights_ = part(arrays, "weights")
+    found.weights_ = take_prefix(arrays, "weights")
     found._take_own_state(config, arrays)
     _check_weights(found)
     _check_whole(found, arrays, names)
@@ -266,7 +266,7 @@ def read(path: str | os.PathLike[str]) -> tuple[SavedGenerator, int]:
         )
     try:
         with TensorBudget(state.arrays.values()):
-            found = restored(KINDS[state.kind].make, state.config, state.arrays)
+            found = restore(KINDS[state.kind].make, state.config, state.arrays)
         found._try_out()
     except GanaugError as error:
         reason = " ".join(str(error).split())

@@ -36,7 +36,7 @@ from ganaug.utils.types import Block, FloatArray, IntArray
 if TYPE_CHECKING:
     from ganaug.estimators.gan import BaseGAN
 
-__all__ = ["ScoringMixin", "broken_rows", "broken_samples", "second_discriminator"]
+__all__ = ["ScoringMixin", "corrupt_rows", "corrupt_samples", "second_discriminator"]
 
 # Decimals of a score that no order of adding changes.
 DIGITS = 9
@@ -185,7 +185,7 @@ def second_discriminator(
         ]
         x = torch.from_numpy(np.concatenate(drawn))
         labels = torch.arange(count).repeat_interleave(each)
-        corrupt = broken_rows(gan.codec_.blocks) if hasattr(gan.codec_, "blocks") else broken_samples
+        corrupt = corrupt_rows(gan.codec_.blocks) if hasattr(gan.codec_, "blocks") else corrupt_samples
         networks = gan._new_networks(child_seed(seed, "network"))
         network = cast(DiscriminatorNetwork, to_device(networks["discriminator"], device))
         optimizer = FlatAdam(network, RATE, BETAS)
@@ -205,7 +205,7 @@ def second_discriminator(
     return {name.removeprefix("."): array for name, array in weights.items()}
 
 
-def broken_rows(blocks: Sequence[Block]) -> Corrupt:
+def corrupt_rows(blocks: Sequence[Block]) -> Corrupt:
     """What corrupts encoded rows (B, width): columns of other rows, numbers anywhere in the range, noise.
 
     A third of the rows each: columns exchanged, a random share of them; all exchanged, and the numbers uniform; some
@@ -240,7 +240,7 @@ def broken_rows(blocks: Sequence[Block]) -> Corrupt:
     return broken
 
 
-def broken_samples(x: Tensor, rng: torch.Generator) -> Tensor:
+def corrupt_samples(x: Tensor, rng: torch.Generator) -> Tensor:
     """Images and series (B, C, *spatial) corrupted: blended, joined of two, covered by noise, made of noise.
 
     A quarter of the samples each.

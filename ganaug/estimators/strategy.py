@@ -23,7 +23,15 @@ from ganaug.utils import validation
 from ganaug.utils.isolation import warn
 from ganaug.utils.types import Array, IntArray
 
-__all__ = ["TargetCodec", "barely_begun", "new_rows", "tell_few", "tell_trouble", "train_one", "wanted_rows"]
+__all__ = [
+    "TargetCodec",
+    "barely_begun",
+    "new_rows",
+    "train_one",
+    "wanted_rows",
+    "warn_of_few_rows",
+    "warn_of_training",
+]
 
 # ---- the target of a sampler -------------------------------------------------------------------
 
@@ -236,7 +244,7 @@ def barely_begun(generator: Any) -> bool:
     return bool(generator.n_steps_ < USABLE_SHARE * generator.max_steps)
 
 
-def tell_trouble(title: str, generator: object) -> None:
+def warn_of_training(title: str, generator: object) -> None:
     """Warn of what went wrong in a worker, whose own warnings nobody sees."""
     said = getattr(generator, "_warning", None)
     if barely_begun(generator):
@@ -245,7 +253,7 @@ def tell_trouble(title: str, generator: object) -> None:
         warn(f"{title}: {said}", TrainingWarning)
 
 
-def tell_few(label: object, rows: int, smallest: int) -> None:
+def warn_of_few_rows(label: object, rows: int, smallest: int) -> None:
     """Warn of a class that no GAN was trained for."""
     warn(
         f"class {label!r} has {rows} row{'s' * (rows != 1)}, fewer than min_class_size={smallest}: "

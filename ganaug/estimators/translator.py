@@ -27,7 +27,7 @@ from ganaug.estimators.base import (
 )
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Conditions, Constraints, Measure, Prepared, Seed, run_training
-from ganaug.estimators.label_check import LabelCheck, accepted
+from ganaug.estimators.label_check import LabelCheck, draw_accepted
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, TrainingWarning
 from ganaug.filtering import FilterCounts
 from ganaug.metrics.sample_measures import energy_quality, mean_distance
@@ -35,7 +35,7 @@ from ganaug.networks.translation import Translators, cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.threads import Team, machine_threads, one_thread, team
-from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, TwoClasses, cycle_step, shifted
+from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, TwoClasses, cycle_step, shift_images
 from ganaug.training.loop import Watcher
 from ganaug.training.snapshots import LastSnapshot
 from ganaug.training.train_state import Table
@@ -335,7 +335,7 @@ class ImageTranslator(SavedGenerator):
             look_every=max(1, steps // 60) * 3,
             cycle_weight=float(self.cycle_weight),
             identity_weight=float(self.identity_weight),
-            pipe=lambda x, progress, rng: shifted(x, SEEN_SHIFT, rng),
+            pipe=lambda x, progress, rng: shift_images(x, SEEN_SHIFT, rng),
             team=work,
             pool_size=max(50, int(self.batch_size)),
             max_time=settings["max_time"],
@@ -467,7 +467,7 @@ class ImageTranslator(SavedGenerator):
         device, check = resolve_device(self.device), self.check_
         likely = None if check is None else lambda x: check.probabilities(x, self.codec_.to_network, device)
         with one_thread(), _side_by_side(device) as work:
-            images, tally = accepted(
+            images, tally = draw_accepted(
                 self._way("to_target", work), sources, likely, float(self.min_probability), n, child_seed(seed, "draw")
             )
         if tally.taken_anyway:
@@ -549,7 +549,7 @@ class ImageTranslator(SavedGenerator):
     def _own_state(self, keep_copies_check: bool, as_it_is: bool) -> State:
         check = self.check_
         config = {"source": self._source_code, "check": check is not None}
-        arrays = saving.under("check", {} if check is None else check.get_state())
+        arrays = saving.add_prefix("check", {} if check is None else check.get_state())
         # an array, because JSON has no NaN
         return config, arrays | {"judged": np.array([self.quality_, self.accepted_], np.float64)}
 
@@ -561,7 +561,7 @@ class ImageTranslator(SavedGenerator):
             raise ModelFileError("the counts of its classes are none")
         self._keep_classes(source, target)
         self._sources = None
-        own = saving.part(arrays, "check")
+        own = saving.take_prefix(arrays, "check")
         self.check_ = LabelCheck.from_state(own, self.codec_.shape) if config["check"] is True else None
         self.quality_, self.accepted_ = map(float, expect(arrays, "judged", (2,), np.float64))
 

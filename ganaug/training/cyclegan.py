@@ -25,7 +25,7 @@ from ganaug.training.loop import cosine_decay
 from ganaug.training.optimizer import FlatAdam, flatten
 from ganaug.training.train_state import Table, TrainConfig, TrainState
 
-__all__ = ["CycleTrainConfig", "CycleTrainState", "ImagePool", "TwoClasses", "cycle_step", "shifted"]
+__all__ = ["CycleTrainConfig", "CycleTrainState", "ImagePool", "TwoClasses", "cycle_step", "shift_images"]
 
 # Values of an image in the paper, for which its weights of the cycle and the identity are meant.
 VALUES = 3 * 256 * 256
@@ -97,7 +97,7 @@ class ImagePool:
         return torch.where(coins, earlier, fakes)
 
 
-def shifted(x: Tensor, share: float, rng: torch.Generator) -> Tensor:
+def shift_images(x: Tensor, share: float, rng: torch.Generator) -> Tensor:
     """Images moved by up to ``share`` of their sides, what comes in being the border again. (B, C, H, W), any dtype."""
     n, _, *sides = x.shape
     places = []
@@ -226,11 +226,11 @@ def cycle_step(
     rate = cosine_decay(progress, config.decay_from)
     ways = both_directions(state, a, b, rng)
     results = config.team(lambda way: discriminator_gradient(state, objective, way, config, progress), ways)
-    record, gradient = summed([result for result, _ in results])
+    record, gradient = sum_directions([result for result, _ in results])
     record["discriminator_gradient_norm"] = state.discriminator.apply_gradient(gradient, rate)
     if state.step % objective.generator_every == 0:
         handed = [(way, handover) for way, (_, handover) in zip(ways, results, strict=True)]
-        more, gradient = summed(
+        more, gradient = sum_directions(
             config.team(lambda own: translator_gradient(state, objective, own[0], own[1], config, progress), handed)
         )
         record |= more
@@ -238,7 +238,7 @@ def cycle_step(
     return record
 
 
-def summed(results: list[RecordAndGradient]) -> RecordAndGradient:
+def sum_directions(results: list[RecordAndGradient]) -> RecordAndGradient:
     """Records and gradients of both directions as one."""
     (one, gradient), (other, more) = results
     return {name: torch.stack([one[name].mean(), other[name].mean()]) for name in one}, gradient + more
