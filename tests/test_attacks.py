@@ -54,6 +54,13 @@ def encoded(reached, X, y):
     return model.codec_.encode(X), model.conditions_.of_codes(model.label_codec_.encode(y))
 
 
+def test_the_sets_that_are_attacked_come_with_the_package(attacks):
+    for name, (load, _, _) in attacks.KINDS.items():
+        parts = load(60)
+        assert [len(X) for X, _ in parts] == [len(y) for _, y in parts], name
+        assert all(20 < len(y) <= 60 and len(set(y)) > 1 for _, y in parts), name
+
+
 # ---- Each attack succeeds on what was planted ------------------------------------------------------
 
 
@@ -101,7 +108,7 @@ def test_planted_projections_are_solved_whatever_they_are_called(attacks):
     X, others = rng.normal(size=(2, 50, 30))
     beside = rng.normal(size=(30, 40)) / 6
     for arrays in ({"codes": X @ beside, "axes": beside}, {"codes": X @ beside, "axes": beside.T.copy()}):
-        found = attacks.inverted(attacks.Reached(arrays=arrays), X[:3])
+        found = list(attacks.inverted(attacks.Reached(arrays=arrays), X[:3]))
         assert max(attacks.hits(part, X, 1e-6) for part in found) == 50
         assert max(attacks.hits(part, others, 1e-2) for part in found) == 0
     reached = attacks.Reached(values={"some/seed": 5})

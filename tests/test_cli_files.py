@@ -398,6 +398,25 @@ def test_parquet_that_cannot_be_learnt_from(tmp_path):
         ParquetTable(str(path))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_damaged_pages_are_told_in_one_line_as_what_they_are(tmp_path, seed):
+    pa = pytest.importorskip("pyarrow")
+    from ganaug.cli.parquet_files import ParquetTable
+
+    path, rng = tmp_path / "damaged.parquet", np.random.default_rng(seed)
+    pa.parquet.write_table(pa.table({"a": range(500), "b": [f"x{i % 7}" for i in range(500)]}), path)
+    data = bytearray(path.read_bytes())
+    data[4:200] = rng.bytes(196)  # the first page, in front of an index that is right
+    path.write_bytes(data)
+    with pytest.raises(Fault, match=r"damaged\.parquet: is no Parquet file that can be read: \S") as caught:
+        ParquetTable(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fault_is_one_line_whatever_it_quotes():
+    assert str(Fault("cannot be read: one\n  two\r\n", "a  b.csv", 3)) == "a  b.csv: line 3: cannot be read: one; two"
+
+
 def test_without_pyarrow_it_says_what_to_install(monkeypatch, tmp_path):
     from ganaug.cli.parquet_files import ParquetTable
     from ganaug.exceptions import MissingDependencyError

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import ganaug
 from ganaug.exceptions import DataWarning, ModelFileError
 from ganaug.experiments.cache import read_trial, write_trial
 from ganaug.transforms import SamplePool
+from ganaug.utils.files import allowance
 from ganaug.utils.state import read_state, write_state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples" / "benchmarks"))
@@ -98,6 +100,21 @@ def test_sizes_are_compared_before_anything_is_built(files, tmp_path, name, path
     took, (_, most) = time.process_time() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert took < 3 and most < 100e6  # under tracemalloc, and on a busy machine
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.zeros(2**20, 2**24),
+        lambda: torch.ones((2**20, 2**24)),
+        lambda: torch.empty(size=(2**44,), dtype=torch.uint8),
+        lambda: torch.full((2**22, 2**22), 1.0),
+        lambda: torch.randn([2**44], generator=torch.Generator()),
+    ],
+)
+def test_what_is_too_large_is_refused_before_it_is_made(make):
+    with allowance([np.zeros((3, 4))]), pytest.raises(ModelFileError, match="17,592,186,044,416 values"):
+        make()
 
 
 @pytest.mark.parametrize("name", ["frame", "focus", "images", "series", "translator"])

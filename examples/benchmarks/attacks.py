@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 import reconstruction
 import torch
-from common import ROOT, grey_images, machine, mixed_table, numeric_table, series, small_images, versions
+from common import ROOT, grey_images, machine, mixed_table, numeric_table, peak_memory, series, small_images, versions
 from reconstruction import auc
 from scipy.spatial import cKDTree
 from scipy.stats import gaussian_kde, rankdata
@@ -149,22 +149,20 @@ def _encodings(forms):
 
 
 def inverted(reached, known):
-    """Samples solved from stored projections: a list of candidates (m, d).
+    """Samples solved from stored projections: candidates (m, d) of one guess after the other.
 
     Every stored matrix may be the projections of samples along directions that are stored beside it, or that come
     from a seed in the file as the library draws them. Of fewer directions than values it is the likeliest sample, given
     ``known`` ones (n, d), which an attacker draws from the model.
     """
     d = known.shape[1]
-    guesses = []
     stored = {name: a for name, a in reached.arrays.items() if a.ndim == 2 and a.dtype.kind == "f" and min(a.shape) > 1}
     for a in stored.values():
         matrices = [b for b in stored.values() if b is not a and b.shape == (d, a.shape[1])]
         matrices += [b.T for b in stored.values() if b is not a and b.shape == (a.shape[1], d)]
         if len(a) >= 4 and 8 <= a.shape[1] <= 4 * d:
-            matrices += list(_drawn_directions(reached, d, a.shape[1]))
-        guesses += [_solved(a, np.asarray(m, float), known) for m in matrices if len(a) <= 20_000]
-    return guesses
+            matrices = itertools.chain(matrices, _drawn_directions(reached, d, a.shape[1]))
+        yield from (_solved(a, np.asarray(m, float), known) for m in matrices if len(a) <= 20_000)
 
 
 def seeds(reached):
@@ -197,11 +195,17 @@ def _solved(projected, directions, known):
 
 def hits(candidates, X, tolerance):
     """How many samples (n, d) some candidate (m, d) equals, but for ``tolerance`` in each value."""
-    candidates = np.asarray(candidates, float)[np.isfinite(candidates).all(1)]
-    if not len(candidates):
-        return 0
-    near, _ = cKDTree(candidates).query(np.asarray(X, float), p=np.inf)
-    return int((near <= tolerance).sum())
+    return int(hit([candidates], X, tolerance).sum())
+
+
+def hit(guesses, X, tolerance):
+    """Which samples (n, d) a candidate of some guess, each (m, d), equals; one guess is held at a time. (n,) bool."""
+    found = np.zeros(len(X), bool)
+    for candidates in guesses:
+        candidates = np.asarray(candidates, float)[np.isfinite(candidates).all(1)]
+        if len(candidates):
+            found |= cKDTree(candidates).query(np.asarray(X, float), p=np.inf)[0] <= tolerance
+    return found
 
 
 def enumerated(reached, blocks, cells):
@@ -551,9 +555,8 @@ def attack(reached, members, others, reference, synthetic):
     figures = {"members": int(member.sum()), "others": int((~member).sum())}
 
     figures["bytes"] = bytes_found(reached, members[0], x[member], net[member].astype(np.float32))
-    solved = np.concatenate([np.zeros((0, net.shape[1])), *inverted(reached, known)])
-    near = TOLERANCE * np.ptp(net)
-    figures["solved"] = hits(solved, net[member], near), hits(solved, net[~member], near)
+    solved = hit(inverted(reached, known), net, TOLERANCE * np.ptp(net))
+    figures["solved"] = int(solved[member].sum()), int(solved[~member].sum())
     if table:
         rows = enumerated(reached, model.codec_.blocks, scores_of_columns(model.codec_))
         figures["enumerated"] = hits(rows, x[member], CELL), hits(rows, x[~member], CELL)
@@ -622,6 +625,7 @@ def markdown(results, resampling, command, seconds):
         lines.append(f"| {name} | {held} | {' | '.join(cells)} | {best}: {r['single'][best]:.2f} |")
     lines += ["", *reconstruction.table(resampling)]
     ran = f"{datetime.date.today().isoformat()}, {machine()}; {seconds / 60:.0f} minutes"
+    ran += f", {peak_memory() / 1e9:.1f} GB at most"
     return "\n".join([*lines, "", f"`{command}`, {ran}; {versions('ganaug', 'torch', 'numpy', 'imbalanced-learn')}."])
 
 
@@ -662,6 +666,7 @@ def main(arguments=None):
             held = {"model file": in_file(path), "pickle": in_pickle(gan), "deepcopy": in_object(copy.deepcopy(gan))}
         for what, reached in held.items():
             results[name, what] = attack(reached, members, others, reference, synthetic)
+            print(f"{time.perf_counter() - started:.0f} s, {peak_memory() / 1e9:.1f} GB", end=" ")
             print(name, what, json.dumps(results[name, what], default=float), flush=True)
     resampling = reconstruction.all_columns(options.quick)
     command = shlex.join(

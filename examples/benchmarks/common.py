@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +14,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "out"
-DATA = ROOT / "examples" / "data"
 MARK = "RESULT "  # the line of a child's output that holds its result
 
 
@@ -58,6 +58,9 @@ def peak_memory():
     """Bytes that this process held at most."""
     import resource
 
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage tells the peak of the process that started this one, too
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -96,7 +99,7 @@ def load_average():
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
 
 
-# ---- Sets of examples/data, in three parts --------------------------------------------------------
+# ---- Sets that come with the package, in three parts ----------------------------------------------
 
 
 def thirds(X, y, most, seed=0):
@@ -120,22 +123,25 @@ def thirds(X, y, most, seed=0):
 
 def numeric_table(most):
     import numpy as np
-    import pandas as pd
 
-    frame = pd.read_csv(DATA / "card_fraud.csv.gz")
-    rows = np.concatenate([np.flatnonzero(frame["fraud"] == 1), np.flatnonzero(frame["fraud"] == 0)[: 3 * most]])
-    frame = frame.iloc[rows].drop_duplicates(["V4", "V14", "V17", "Amount"])
-    return thirds(frame[["V4", "V14", "V17", "Amount"]], frame["fraud"], most)
+    from ganaug.datasets import load_example
+
+    X, y = load_example("card_fraud")
+    rows = np.concatenate([np.flatnonzero(y == 1), np.flatnonzero(y == 0)[: 3 * most]])
+    X = X.iloc[rows][["V4", "V14", "V17", "Amount"]].drop_duplicates()
+    return thirds(X, y.loc[X.index], most)
 
 
 def mixed_table(most):
     import pandas as pd
 
-    frame = pd.read_csv(DATA / "thyroid_sick.csv").dropna(subset=["age", "sex", "TSH", "FTI"])
-    frame = frame.drop_duplicates(["age", "sex", "TSH", "FTI"])
-    sick = frame["class"] == "sick"
-    frame = pd.concat([frame[sick], frame[~sick].iloc[: 3 * most]])
-    return thirds(frame[["age", "sex", "TSH", "FTI"]], frame["class"], most)
+    from ganaug.datasets import load_example
+
+    X, y = load_example("thyroid_sick")
+    X = X[["age", "sex", "TSH", "FTI"]].dropna().drop_duplicates()
+    sick = y.loc[X.index] == "sick"
+    X = pd.concat([X[sick], X[~sick].iloc[: 3 * most]])
+    return thirds(X, y.loc[X.index], most)
 
 
 def small_images(most):
@@ -147,16 +153,15 @@ def small_images(most):
 
 
 def grey_images(most):
-    import numpy as np
+    from ganaug.datasets import load_example
 
-    with np.load(DATA / "fashion_mnist.npz") as file:
-        X, y = (np.concatenate([file[f"{name}_train"], file[f"{name}_test"]]) for name in "Xy")
-    return thirds(X, y, most)
+    return thirds(*load_example("fashion_mnist"), most)
 
 
 def series(most):
     import numpy as np
 
-    with np.load(DATA / "smartphone_motion.npz") as file:
-        X, y = (np.concatenate([file[f"{name}_train"], file[f"{name}_test"]]) for name in "Xy")
+    from ganaug.datasets import load_example
+
+    X, y = load_example("smartphone_motion")
     return thirds(X[:, :1, ::2].astype(np.float32), y, most)

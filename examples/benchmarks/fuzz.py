@@ -32,7 +32,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import torch
-from common import ROOT, machine, versions
+from common import ROOT, machine, peak_memory, versions
 from safetensors.numpy import save as to_bytes
 
 import ganaug
@@ -57,6 +57,8 @@ WHAT = {
 ODD_TEXTS = ["", "x", "nan", "int64", "object", "series", "datetime64[ns]", "<f8", "\x00", "é" * 40, "../../etc", "all"]
 ODD_NUMBERS = [0, 1, -1, 2, 7, 255, 65_536, 10**6 + 1, 2**31, 2**63, -(2**63), 10**30, 0.0, -0.5, 1e308, 1e-300]
 ODD_VALUES = [None, True, False, [], {}, [[]], [None], {"x": 1}, *ODD_TEXTS, *ODD_NUMBERS]
+ODD_CELLS = ["", " ", '"', "'", "NaN", "-", "1e999", "0x1f", "1,5", "1.234,5", "€ 5", "12:30", "٣", "\x00"]
+ODD_CELLS += ["inf", "=1+1", "x" * 9999]
 ODD_DTYPES = ["float64", "float32", "float16", "int64", "int8", "uint8", "bool", "uint64"]
 
 
@@ -95,6 +97,13 @@ def make(folder):
         "series": ganaug.SeriesGAN(**small).fit(rng.normal(size=(n, 2, 24)).astype(np.float32), names),
         "translator": ganaug.ImageTranslator(**quick, width=4, min_probability=0).fit(images[..., 0], y),
     }
+    low, gap, first = rng.integers(0, 300, n), rng.integers(0, 90, n), rng.random(n) < 0.5
+    kept = frame[["when"]].assign(low=low / 100, gap=gap / 100, high=(low + gap) / 100, one=first, two=~first)
+    kept = kept.assign(start=kept["when"] - pd.to_timedelta(low, "D"), name=np.where(low < 99, "x", "y"))
+    kept["code"], kept["most"] = np.where(low < 99, 5, 7), kept["low"] * 3
+    rules = [ganaug.Order("start", "when"), ganaug.Sum("high", ["low", "gap"]), ganaug.OneHot(["one", "two"])]
+    rules += [ganaug.Copy("most", "low", 3.0), ganaug.Within("gap", "one"), ganaug.rules.Determined("code", "name")]
+    models["ruled"] = ganaug.TabularGAN(**quick, width=8, depth=1, rules=rules).fit(kept, y)
     for name, model in models.items():
         model.save(folder / f"{name}.model")
     SamplePool.generate(models["images"], 5).save(folder / "images.pool")
@@ -212,8 +221,9 @@ def bent_arrays(arrays, rng):
 
 def model_bytes(document, arrays, checked=True):
     """A model file with these parts, under a checksum that fits them."""
-    document = {key: value for key, value in document.items() if key != "sha256"}
+    document = dict(document)
     if checked:
+        document.pop("sha256", None)
         document["arrays"] = {name: [array.dtype.name, list(array.shape)] for name, array in arrays.items()}
         document["sha256"] = state._checksum(document, arrays)
     return to_bytes(dict(arrays), metadata={"ganaug": json.dumps(document)})
@@ -235,7 +245,7 @@ def bent_model(path, rng):
         if rng.random() < 0.2:
             text = text.replace(b'"dtype"', b'"dtype":"F32","dtype"', 1)
         return struct.pack("<Q", len(text)) + text + data[8 + length :], f"header {what}"
-    if how == 2:  # the document, with its checksum
+    if how == 2:  # the document, with the checksum that it had
         bent, what = bent_json(document, rng)
         return model_bytes(bent, arrays, checked=False), f"document {what}"
     if how == 3:
@@ -368,15 +378,15 @@ def try_cache(files, rng, folder):
 
 
 def try_csv(files, rng, folder):
-    path = files / ("table.csv", "commas.csv")[rng.integers(2)]
-    target = folder / "bent.csv"
-    target.write_bytes(bent_text(path.read_bytes(), rng))
+    path, target = files / ("table.csv", "commas.csv")[rng.integers(2)], folder / "bent.csv"
+    data, touched = bent_text(path.read_bytes(), rng)
+    target.write_bytes(data)
     yield path.name
-    yield from _through(target, folder / "written.csv")
+    yield from _through(target, folder / "written.csv", path if touched else None, touched)
 
 
 def try_parquet(files, rng, folder):
-    target = folder / "bent.parquet"
+    target, touched = folder / "bent.parquet", None
     if rng.random() < 0.5:
         target.write_bytes(bent_bytes((files / "table.parquet").read_bytes(), rng))
     else:
@@ -387,19 +397,27 @@ def try_parquet(files, rng, folder):
         column.iloc[: int(rng.integers(1, len(frame) + 1))] = odd[rng.integers(len(odd))]
         try:
             frame.assign(**{name: column}).to_parquet(target)
+            touched = name
         except Exception:  # not every mixture can be written
             target.write_bytes(bent_bytes((files / "table.parquet").read_bytes(), rng))
     yield "table.parquet"
-    yield from _through(target, folder / "written.parquet")
+    yield from _through(target, folder / "written.parquet", files / "table.parquet" if touched else None, touched)
 
 
-def _through(source, target):
-    """What `ganaug resample` does before and after the training."""
+def _through(source, target, whole=None, touched=None):
+    """What `ganaug resample` does before and after the training.
+
+    whole : the table as it was, where all columns but the one that was touched must be read as they are there.
+    """
     from ganaug.cli import table_files
     from ganaug.cli.main import parser
 
     args = parser().parse_args(["resample", str(source), "--target", "state", "--output", str(target)])
     table = table_files.read_table(str(source), args)
+    if whole is not None:
+        right = table_files.read_table(str(whole), args).frame
+        for name in right.columns.difference([touched]):
+            pd.testing.assert_series_equal(table.frame[name], right[name])
     column = "state" if "state" in table.frame else table.frame.columns[-1]
     X, y = table_files.split(table, column)
     bootstrap = ganaug.SmoothedBootstrap(random_state=0).fit(X, y)
@@ -415,46 +433,28 @@ def _through(source, target):
 
 
 def bent_text(data, rng):
-    """Bytes changed, or what people do to tables."""
+    """Bytes changed, or what people do to tables; and the column of the one cell that was changed, if it was one."""
     if rng.random() < 0.4:
-        return bent_bytes(data, rng)
+        return bent_bytes(data, rng), None
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     lines = data.decode(encoding).splitlines()
     mark = ";" if lines[0].count(";") > lines[0].count(",") else ","
-    at, how = int(rng.integers(len(lines))), rng.integers(8)
+    at, how, touched = int(rng.integers(len(lines))), rng.integers(8), None
     cells = lines[at].split(mark)
     place = int(rng.integers(len(cells)))
-    odd = [
-        "",
-        " ",
-        '"',
-        "'",
-        "NaN",
-        "-",
-        "1e999",
-        "0x1f",
-        "1,5",
-        "1.234,5",
-        "€ 5",
-        "12:30",
-        "٣",
-        "\x00",
-        "inf",
-        "=1+1",
-        "x" * 9999,
-    ]
     if how < 4:
-        cells[place] = odd[rng.integers(len(odd))]
+        cells[place] = ODD_CELLS[rng.integers(len(ODD_CELLS))]
+        touched = lines[0].split(mark)[place] if at else None
         lines[at] = mark.join(cells)
     elif how == 4:
         lines[at] += mark if rng.random() < 0.5 else mark + "more"
     elif how == 5:
         lines = lines[: int(rng.integers(4))]
     elif how == 6:
-        lines = [mark.join([odd[rng.integers(len(odd))], *line.split(mark)[1:]]) for line in lines]
+        lines = [mark.join([ODD_CELLS[rng.integers(len(ODD_CELLS))], *line.split(mark)[1:]]) for line in lines]
     else:
         lines[0] = mark.join([cells[0]] * len(cells))
-    return ("\r\n" if rng.random() < 0.5 else "\n").join(lines).encode(encoding)
+    return ("\r\n" if rng.random() < 0.5 else "\n").join(lines).encode(encoding), touched
 
 
 def try_images(files, rng, folder):
@@ -465,6 +465,11 @@ def try_images(files, rng, folder):
     shutil.copytree(files / "tree" / "RGB", tree / "one")
     shutil.copytree(files / "tree" / ("RGB", "L", "palette")[rng.integers(3)], tree / "two")
     found = sorted(path for path in tree.rglob("*") if path.is_file())
+    if rng.random() < 0.5:  # folders of one mode, so that what is left of them can be read
+        shutil.rmtree(tree / "two")
+        shutil.copytree(tree / "one", tree / "two")
+        found = sorted(path for path in tree.rglob("*") if path.is_file())
+    right = _pixels(tree)
     path, how = found[rng.integers(len(found))], rng.integers(8)
     if how < 5:
         path.write_bytes(bent_bytes(path.read_bytes(), rng))
@@ -483,10 +488,24 @@ def try_images(files, rng, folder):
         list_folder(str(tree))
         read = read_folder(str(tree))
     yield "reads"
-    assert len(read.images) == len(read.labels)
+    for file, pixels in _pixels(tree, read).items():
+        assert file == path or not right or np.array_equal(pixels, right[file]), "another image than before"
+    assert len(read.images) == len(read.labels) == (3 if how == 7 else 6)
 
 
-MODELS = ("frame", "array", "focus", "wide", "images", "style", "series", "translator")
+def _pixels(tree, read=None):
+    """File -> what is read of it, without its transparency; nothing where the images cannot be read together."""
+    from ganaug.encoding.folders import read_folder
+
+    try:
+        read = read or read_folder(str(tree))
+    except GanaugError:
+        return {}
+    files = [file for inside in read.files.classes.values() for file in inside]
+    return {file: image[..., :3] if image.ndim == 3 else image for file, image in zip(files, read.images, strict=True)}
+
+
+MODELS = ("frame", "array", "focus", "wide", "images", "style", "series", "translator", "ruled")
 TRIES = {
     "models": try_model,
     "pools": try_pool,
@@ -526,7 +545,7 @@ def run_case(kind, files, number, folder):
         # found when it is read, and not when it is used
         late = kind == "models" and "loads" in seen
         outcome = f"late: {_where(error)}" if late else "refused"
-        if "\n" in str(error).strip() and kind == "models":
+        if "\n" in str(error):
             outcome = f"not one line: {str(error)[:80]}"
     except Late:
         outcome = "late: it hangs"
@@ -561,13 +580,14 @@ def work(kind, files, numbers, out):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run_case(kind, files, 10**9, folder)  # libraries are imported before the limit is set
-        least = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        Path("/proc/self/clear_refs").write_text("5")  # the peak so far; getrusage tells that of the parent too
+        least = peak_memory()
         used = int(Path("/proc/self/statm").read_text().split()[5]) * 4096
         resource.setrlimit(resource.RLIMIT_DATA, (used + MEMORY, used + MEMORY))
         for number in list(numbers):
             out.put((number, None))
             out.put((number, run_case(kind, files, number, folder)))
-    out.put((None, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - least) * 1024))
+    out.put((None, peak_memory() - least))
 
 
 def campaign(kind, files, n, jobs=1, first=0):

@@ -146,6 +146,16 @@ def wait_for(process, folder, rng, lasts):
         time.sleep(0.0005)
 
 
+def alive(run, folder, rng, lasts):
+    """A process at the moment of its kill: one that ended before it does not count."""
+    while True:
+        process = start(run, folder)
+        wait_for(process, folder, rng, lasts)
+        if process.poll() is None:
+            return process
+        process.communicate()
+
+
 def campaign(run, kills, seed):
     """So many kills of one run: counts, and what was wrong."""
     rng, counts, wrong = np.random.default_rng([seed, len(run)]), collections.Counter(), []
@@ -170,11 +180,9 @@ def campaign(run, kills, seed):
             allowed |= {content(folder / "model.ganaug")}
         while sum(counts.values()) < kills:
             for _ in range(min(IN_A_ROW, kills - sum(counts.values()))):
-                process = start(run, folder)
-                wait_for(process, folder, rng, lasts)
                 number = SIGNALS[sum(counts.values()) % len(SIGNALS)]
-                if process.poll() is None:
-                    process.send_signal(number)
+                process = alive(run, folder, rng, lasts)
+                process.send_signal(number)
                 try:
                     _, said = process.communicate(timeout=LONGEST)
                 except subprocess.TimeoutExpired:

@@ -13,8 +13,6 @@ import itertools
 import warnings
 
 import numpy as np
-import pandas as pd
-from common import DATA
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
@@ -162,8 +160,10 @@ def resampled(columns, n_minority, n_majority, steps, seed=0):
     from imblearn.over_sampling import SMOTE
 
     import ganaug
+    from ganaug.datasets import load_example
 
-    frame = pd.read_csv(DATA / "card_fraud.csv.gz").drop_duplicates(columns)
+    X, y = load_example("card_fraud")
+    frame = X.assign(fraud=y).drop_duplicates(columns)
     rng = numpy_generator(seed, "resampled")
     rare, plenty = (rng.permutation(np.flatnonzero(frame["fraud"] == label)) for label in (1, 0))
     X = frame[columns].to_numpy(float)

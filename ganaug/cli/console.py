@@ -55,7 +55,8 @@ class Fault(InvalidDataError):
         places = [f"line {line}"] if line is not None else []
         places += [f"column {column!r}"] if column is not None else []
         where = f"{', '.join(places)}: " if places else ""
-        super().__init__(f"{os.fspath(path)}: {where}{said}")
+        # libraries that are quoted say more in further lines
+        super().__init__(f"{os.fspath(path)}: {where}{'; '.join(part.strip() for part in said.splitlines())}")
 
 
 class Usage(InvalidParameterError):

@@ -34,6 +34,8 @@ class ParquetTable:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise Fault(f"is no Parquet file that can be read: {error}", path) from error
         except OSError as error:
+            if error.errno is None:  # Arrow's decoders say so of damaged pages
+                raise Fault(f"is no Parquet file that can be read: {error}", path) from error
             raise system_fault(error, path) from error
         names = self.rows.column_names
         twice = [name for name in names if names.count(name) > 1]

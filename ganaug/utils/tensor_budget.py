@@ -7,6 +7,7 @@ refused while it is being built.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +22,8 @@ __all__ = ["TensorBudget"]
 # Beside the weights: buffers that are computed, and the calls that it takes to make a layer.
 SPARE_VALUES, SPARE_CALLS = 2**20, 2000
 VALUES_FOR_EACH, CALLS_FOR_EACH = 8, 40
+
+_MAKERS = frozenset([torch.zeros, torch.ones, torch.empty, torch.full, torch.rand, torch.randn])
 
 
 class TensorBudget(TorchFunctionMode):
@@ -56,12 +59,23 @@ class TensorBudget(TorchFunctionMode):
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call a function of torch, and count what it gives."""
         self.calls -= 1
-        found = func(*args, **(kwargs or {}))  # memory is taken where it is written to, and not before
+        self._check(0)
+        if func in _MAKERS:  # zeros are written as they are made, so a look at the result would come too late
+            self._check(_size_asked(args, kwargs or {}))
+        found = func(*args, **(kwargs or {}))
         if isinstance(found, torch.Tensor):
-            size = found.numel()
-            self.values -= size
-            if size > self.largest:
-                raise ModelFileError(f"its config asks for an array of {size:,} values, which the file does not hold")
+            self.values -= found.numel()
+            self._check(found.numel())
+        return found
+
+    def _check(self, size: int) -> None:
+        if size > self.largest:
+            raise ModelFileError(f"its config asks for an array of {size:,} values, which the file does not hold")
         if self.calls < 0 or self.values < 0:
             raise ModelFileError("its config asks for larger networks than the file holds")
-        return found
+
+
+def _size_asked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    """How many values the sizes given to `torch.zeros` and its like make."""
+    sizes = kwargs.get("size", args[0] if args and isinstance(args[0], (tuple, list)) else args)
+    return math.prod(size for size in sizes if isinstance(size, int))
