@@ -18,7 +18,7 @@ import ganaug
 from ganaug.exceptions import DataWarning, ModelFileError
 from ganaug.experiments.cache import read_trial, write_trial
 from ganaug.transforms import SamplePool
-from ganaug.utils.files import allowance
+from ganaug.utils.tensor_budget import TensorBudget
 from ganaug.utils.state import read_state, write_state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples" / "benchmarks"))
@@ -113,7 +113,7 @@ def test_sizes_are_compared_before_anything_is_built(files, tmp_path, name, path
     ],
 )
 def test_what_is_too_large_is_refused_before_it_is_made(make):
-    with allowance([np.zeros((3, 4))]), pytest.raises(ModelFileError, match="17,592,186,044,416 values"):
+    with TensorBudget([np.zeros((3, 4))]), pytest.raises(ModelFileError, match="17,592,186,044,416 values"):
         make()
 
 
