@@ -14,7 +14,7 @@ from typing import Any
 
 from ganaug import __version__
 from ganaug.cli import compare, fit, report, resample, rules, sample
-from ganaug.cli.console import one_line, said_warnings
+from ganaug.cli.console import one_line, short_warnings
 from ganaug.cli.options import Parser
 from ganaug.exceptions import GanaugError, InvalidParameterError
 from ganaug.runtime.interrupts import InsistentInterrupt
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # argparse has said why
         return end.code if isinstance(end.code, int) else MISUSED
     try:
-        with _raising_signals(), said_warnings(args.quiet, args.verbose):
+        with _raising_signals(), short_warnings(args.quiet, args.verbose):
             args.run(args)
     except (KeyboardInterrupt, SystemExit, Exception) as error:
         if args.debug:
@@ -134,7 +134,7 @@ def _raising_signals() -> Iterator[None]:
 
     A handler of its own for Ctrl-C: beside Python's, the estimators would take the first
     one as a wish to stop training early and go on with what there is. What it raises may
-    get lost, so the loops ask for it, as they do in Python, and so does `whole_file`.
+    get lost, so the loops ask for it, as they do in Python, and so does `atomic_file`.
     """
     errors: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
     if hasattr(signal, "SIGHUP"):  # not on Windows

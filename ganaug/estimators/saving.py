@@ -16,9 +16,8 @@ from ganaug.estimators.series import SeriesGAN
 from ganaug.estimators.tabular import TabularGAN
 from ganaug.estimators.translator import ImageTranslator
 from ganaug.exceptions import GanaugError, ModelFileError, TraceWarning
-from ganaug.utils.files import allowance
 from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.state import read_state
+from ganaug.utils.state import allowance, read_state
 
 __all__ = ["load", "load_as", "read"]
 

@@ -21,9 +21,9 @@ from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathEr
 from ganaug.training.loop import TrainProgress
 from ganaug.training.snapshots import BestSnapshot
 from ganaug.training.train_state import TrainState
-from ganaug.utils.files import allowance, check_path, check_writable
+from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.isolation import warn
-from ganaug.utils.state import State, expect, read_state, write_state
+from ganaug.utils.state import State, allowance, expect, read_state, write_state
 
 __all__ = ["Checkpoint", "digest"]
 

@@ -1,4 +1,7 @@
-"""Files: paths that are checked, atomic writing, checksums, and limits on what a file may ask for."""
+"""Files: paths that are checked, atomic writing, and checksums.
+
+Nothing here imports what is slow to import: the command line checks its outputs before anything else.
+"""
 
 from __future__ import annotations
 
@@ -11,38 +14,32 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
-from numpy.lib import format as npy
-from torch.overrides import TorchFunctionMode
+from ganaug.exceptions import InvalidTypeError, ModelPathError, ModelPathNotFoundError
 
-from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathError, ModelPathNotFoundError
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "Sealed",
-    "allowance",
     "array_header",
     "check_path",
     "check_writable",
     "path_error",
     "remove_leftovers",
     "replacing",
+    "replacing_folder",
     "sealed_length",
     "temporary_beside",
     "write_whole",
 ]
 
-# --------------------------------------------------------------------------------------
-# Files that are written whole or not at all, and leave nothing behind when the process that writes
-# them is killed.
-
+# ---- atomic writing: whole or not at all, with nothing left behind when the process is killed ----------
 
 # A temporary file that says nothing of a living process is removed after so many seconds without a change.
 VERY_OLD = 30 * 24 * 3600.0
@@ -161,6 +158,27 @@ def replacing(target: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """The same for a folder, which must not be there yet.
+
+    Yields
+    ------
+    Path
+        A new, empty folder beside the target.
+    """
+    target = Path(os.path.realpath(target))
+    remove_leftovers(target.parent)
+    temporary = temporary_beside(target)
+    try:
+        temporary.mkdir()
+        yield temporary
+        os.rename(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
 def temporary_beside(target: Path, suffix: str = ".tmp") -> Path:
     """A name for a temporary file or folder beside ``target``, which `remove_leftovers` knows as this process's.
 
@@ -264,11 +282,8 @@ def _host() -> str:
     return hashlib.sha256(f"{name} {space}".encode()).hexdigest()[:8]
 
 
-# --------------------------------------------------------------------------------------
-# Arrays in files that end with a checksum: what was altered or cut short is found before it is used.
-#
-# The files stay readable as numpy's: the checksum stands behind the array, where nobody looks for it.
-
+# ---- checksums: what was altered or cut short is found before it is used -----------------------------
+# The files stay readable as numpy's: the checksum comes after the array, where no reader looks for it.
 
 # What the last bytes of a file are: this, and 64 hexadecimal digits.
 _SEAL = b"\nganaug sha256 "
@@ -359,6 +374,8 @@ def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     ValueError
         If there is none. (numpy raises many other errors at headers that were altered.)
     """
+    from numpy.lib import format as npy
+
     try:
         version = npy.read_magic(file)
         shape, by_columns, dtype = npy.read_array_header_1_0(file)
@@ -368,60 +385,3 @@ def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if version != (1, 0) or by_columns or not whole or dtype.hasobject or not dtype.itemsize:
         raise ValueError(f"an array of shape {shape} and dtype {dtype} is none of a pool")
     return shape, dtype
-
-
-# --------------------------------------------------------------------------------------
-# Networks of a file are built only as large as what the file holds.
-#
-# The sizes of networks stand in a file's config, and their weights beside it. An altered
-# config could ask for a million layers, or for a layer of a terabyte, before the weights are
-# compared. Within an `allowance` such a network is refused while it is being built.
-
-
-# Beside the weights: buffers that are worked out, and the calls that it takes to make a layer.
-SPARE_VALUES, SPARE_CALLS = 2**20, 2000
-VALUES_FOR_EACH, CALLS_FOR_EACH = 8, 40
-
-
-class allowance(TorchFunctionMode):
-    """Within the block, torch makes no more and no larger tensors than networks with these weights need.
-
-    Parameters
-    ----------
-    weights : iterable of ndarray
-        The arrays of the file.
-
-    Raises
-    ------
-    ModelFileError
-        Within the block, where more is asked for.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import torch
-    >>> from ganaug.utils.files import allowance
-    >>> with allowance([np.zeros((3, 4))]):
-    ...     torch.zeros(3, 4, dtype=torch.float32).shape
-    torch.Size([3, 4])
-    """
-
-    def __init__(self, weights: Iterable[npt.NDArray[Any]]) -> None:
-        super().__init__()
-        sizes = [array.size for array in weights]
-        self.largest = SPARE_VALUES + max(sizes, default=0)
-        self.values = SPARE_VALUES * 4 + VALUES_FOR_EACH * sum(sizes)
-        self.calls = SPARE_CALLS + CALLS_FOR_EACH * len(sizes)
-
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call a function of torch, and count what it gives."""
-        self.calls -= 1
-        found = func(*args, **(kwargs or {}))  # memory is taken where it is written to, and not before
-        if isinstance(found, torch.Tensor):
-            size = found.numel()
-            self.values -= size
-            if size > self.largest:
-                raise ModelFileError(f"its config asks for an array of {size:,} values, which the file does not hold")
-        if self.calls < 0 or self.values < 0:
-            raise ModelFileError("its config asks for larger networks than the file holds")
-        return found

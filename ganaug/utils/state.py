@@ -13,22 +13,24 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
+from torch.overrides import TorchFunctionMode
 
 from ganaug import __version__
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.utils.files import check_path, path_error, write_whole
 from ganaug.utils.types import STORED_DTYPES as _DTYPES
 
-__all__ = ["FORMAT_VERSION", "State", "expect", "read_state", "write_state"]
+__all__ = ["FORMAT_VERSION", "State", "allowance", "expect", "read_config", "read_state", "write_state"]
 
 FORMAT_VERSION = 2
 
@@ -186,6 +188,26 @@ def read_state(path: str | os.PathLike[str], kind: str | None = None) -> State:
     if stored != _checksum(document, arrays):
         _damaged(source, "its checksum does not match its contents")
     return _upgraded(source, document, arrays, kind)
+
+
+def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The config of a file, without its arrays and unchecked: for what is wanted of a file that was read before.
+
+    Raises
+    ------
+    ModelFileError, ModelPathNotFoundError, ModelPathError
+        As `read_state`.
+    """
+    source = check_path(path)
+    _refuse_foreign(source)
+    try:
+        with safe_open(source, framework="numpy") as file:
+            config: dict[str, Any] = _parse(source, file.metadata())["config"]
+    except OSError as error:
+        raise path_error(error, f"could not read {source}") from error
+    except SafetensorError as error:
+        _damaged(source, str(error), error)
+    return config
 
 
 def expect(
@@ -367,3 +389,57 @@ def _upgraded(path: Path, document: dict[str, Any], arrays: dict[str, Array], ki
             f"{path} holds a {found!r}, not a {kind!r}; load it with ganaug.load or the class that saved it"
         )
     return State(found, config, arrays, written, document["written_by"])
+
+
+# ---- limits on what a file may ask for -----------------------------------------------------------
+# The sizes of networks are in a file's config, and their weights beside it. An altered config could ask for a
+# million layers, or for a layer of a terabyte, before the weights are compared. Within an `allowance` such a
+# network is refused while it is being built.
+
+# Beside the weights: buffers that are worked out, and the calls that it takes to make a layer.
+SPARE_VALUES, SPARE_CALLS = 2**20, 2000
+VALUES_FOR_EACH, CALLS_FOR_EACH = 8, 40
+
+
+class allowance(TorchFunctionMode):
+    """Within the block, torch makes no more and no larger tensors than networks with these weights need.
+
+    Parameters
+    ----------
+    weights : iterable of ndarray
+        The arrays of the file.
+
+    Raises
+    ------
+    ModelFileError
+        Within the block, where more is asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from ganaug.utils.state import allowance
+    >>> with allowance([np.zeros((3, 4))]):
+    ...     torch.zeros(3, 4, dtype=torch.float32).shape
+    torch.Size([3, 4])
+    """
+
+    def __init__(self, weights: Iterable[npt.NDArray[Any]]) -> None:
+        super().__init__()
+        sizes = [array.size for array in weights]
+        self.largest = SPARE_VALUES + max(sizes, default=0)
+        self.values = SPARE_VALUES * 4 + VALUES_FOR_EACH * sum(sizes)
+        self.calls = SPARE_CALLS + CALLS_FOR_EACH * len(sizes)
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function of torch, and count what it gives."""
+        self.calls -= 1
+        found = func(*args, **(kwargs or {}))  # memory is taken where it is written to, and not before
+        if isinstance(found, torch.Tensor):
+            size = found.numel()
+            self.values -= size
+            if size > self.largest:
+                raise ModelFileError(f"its config asks for an array of {size:,} values, which the file does not hold")
+        if self.calls < 0 or self.values < 0:
+            raise ModelFileError("its config asks for larger networks than the file holds")
+        return found
