@@ -19,7 +19,7 @@ from ganaug.encoding import LabelCodec
 from ganaug.estimators.sampling import SamplingMixin
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, TrainingWarning
 from ganaug.filtering import FilterCounts
-from ganaug.metrics.sample_measures import energy_quality, mean_distance
+from ganaug.metrics.fidelity import energy_quality, mean_distance
 from ganaug.networks.translation import PatchDiscriminator, Translators, cycle_players, patch_halvings
 from ganaug.objectives import Objective
 from ganaug.runtime.devices import resolve_device

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganaug.filtering import AuxiliaryClassifier
 from ganaug.filtering.samples import shrink_samples
-from ganaug.metrics.sample_measures import energy_quality, mean_distance
+from ganaug.metrics.fidelity import energy_quality, mean_distance
 from ganaug.training.train_state import Decode, undecoded
 from ganaug.utils.types import FloatArray, IntArray
 
