@@ -29,8 +29,7 @@ __all__ = [
     "weighted_auc",
 ]
 
-# --------------------------------------------------------------------------------------
-# Nearest rows by Euclidean distance, in chunks.
+# ---- nearest rows by Euclidean distance, in chunks -------------------------------------------------
 
 
 # Neighbours that make a row's surroundings (Naeem et al. 2020), and the rows that each must stand for.
@@ -91,8 +90,7 @@ def distances_in_chunks(queries: Floats, rows: Floats) -> Iterator[tuple[slice, 
         yield part, cdist(queries[part], rows)
 
 
-# --------------------------------------------------------------------------------------
-# What a measure gives, and how sure of it one can be: rows drawn again, as weights.
+# ---- what a measure gives, and how sure of it one can be: rows drawn again, as weights -------------
 
 
 Floats = npt.NDArray[np.float64]
