@@ -129,7 +129,7 @@ def floats(dataset, i):
 def test_a_missing_normalisation_is_applied(fitted, cats_and_dogs):
     blend = BlendedDataset(ImageFolder(cats_and_dogs, transform=then(NORMAL)), fitted(FLOAT))
     made = blend[-1][0]
-    plain = blend.synthetic.face(blend.synthetic.stored(np.array([blend._order[-1]])))[0]
+    plain = blend.synthetic.item_format(blend.synthetic.stored(np.array([blend._order[-1]])))[0]
     torch.testing.assert_close(made, NORMAL(plain))
     assert "Normalize" in repr(blend.transform)
     erased = then(NORMAL, v2.RandomErasing(p=1.0))

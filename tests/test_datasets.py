@@ -22,8 +22,9 @@ from torchvision.datasets import VisionDataset
 from torchvision.transforms import v2
 
 from ganaug import SmoothedBootstrap, SyntheticDataset
-from ganaug.datasets import drawing, synthetic
+from ganaug.datasets import synthetic
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathError
+from ganaug.pools.generators import draw_blocks
 
 
 class FakeGAN:
@@ -332,7 +333,7 @@ def full_at(monkeypatch, number):
             raise OSError(errno.ENOSPC, "No space left on device")
         write(file, part)
 
-    monkeypatch.setattr("ganaug.datasets.pool._write", limited)
+    monkeypatch.setattr("ganaug.pools.storage._write", limited)
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -454,7 +455,7 @@ def test_a_focused_generator_draws_its_class_only():
     X, y = np.random.default_rng(0).normal(size=(40, 3)), np.repeat([0, 1], [30, 10])
     data = SyntheticDataset(SmoothedBootstrap(random_state=0).fit(X, y, focus=1), 12)
     assert data.counts == {0: 0, 1: 12}
-    assert list(drawing.pieces_of({0: 0, 1: 12}, 8))[1].start == 8
+    assert list(draw_blocks({0: 0, 1: 12}, 8))[1].start == 8
 
 
 def test_a_subset_of_it_is_a_dataset_too():

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from ganaug.cli.outputs import atomic_file, atomic_folder
-from ganaug.datasets.pool import write_pool
 from ganaug.exceptions import ModelPathError
+from ganaug.pools.storage import write_pool
 from ganaug.utils import files
 from ganaug.utils.files import remove_leftovers, replacing, temporary_beside, write_whole
 from ganaug.utils.state import write_state

@@ -46,7 +46,7 @@ from ganaug.selection import Blend, choosing
 from ganaug.selection.blends import blend_rows, candidates, pool_samples
 from ganaug.selection.calibration import fit_calibrator, fit_sigmoid
 from ganaug.selection.choosing import EXPECTED, UNEXPECTED, best_blend, evidence
-from ganaug.selection.scoring import Predictions, ScorerAdapter, Weighting, split_folds
+from ganaug.selection.scoring import ClassifierOutput, ScorerAdapter, Weighting, split_folds
 
 
 @pytest.fixture(autouse=True)
@@ -545,7 +545,7 @@ def test_threshold_makes_balancing_unnecessary():
 def test_threshold_among_equal_scores_is_the_middle():
     y = np.repeat([0, 1], [6, 4])
     p = np.repeat([0.1, 0.3], [6, 4])
-    said = Predictions(np.array([0, 1]), y * 0, np.column_stack([1 - p, p]), None)
+    said = ClassifierOutput(np.array([0, 1]), y * 0, np.column_stack([1 - p, p]), None)
     metric = ScorerAdapter("threshold", "f1", said.classes, np.array([6, 4]))
     calibrator = fit_calibrator(said, y, y, None, metric)
     assert calibrator.threshold == pytest.approx(0.2) and np.array_equal(calibrator(said).labels, y)

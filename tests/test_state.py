@@ -77,7 +77,7 @@ def test_there_and_back(path):
     assert read_state(str(path)).kind == "demo"
 
 
-@pytest.mark.parametrize("dtype", state._DTYPES)
+@pytest.mark.parametrize("dtype", state.STORED_DTYPES)
 @pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1,), (2, 3, 4)])
 def test_every_dtype_and_shape(tmp_path, dtype, shape):
     array = np.ones(shape, dtype)

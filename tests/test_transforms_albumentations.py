@@ -10,11 +10,12 @@ import albumentations as A
 import numpy as np
 import pytest
 import torch
-from test_transforms_pool import Painter
+from test_pools import Painter
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathNotFoundError
-from ganaug.transforms import SamplePool, SyntheticMix, SyntheticSwap, seed_worker, sources
+from ganaug.pools import pool as pool_module
+from ganaug.transforms import SamplePool, SyntheticMix, SyntheticSwap, seed_worker
 
 IMAGE = np.full((8, 8, 3), 255, np.uint8)  # the painter stays below
 BOTH = [SyntheticSwap, SyntheticMix]
@@ -163,7 +164,7 @@ def test_a_replay_of_another_pool_says_so(path, tmp_path):
 
 def test_a_generators_path_is_loaded_at_the_first_use_and_once(tmp_path, monkeypatch):
     loaded = []
-    monkeypatch.setattr(sources, "_load", lambda path: loaded.append(path) or Painter())
+    monkeypatch.setattr(pool_module, "_load", lambda path: loaded.append(path) or Painter())
     path = tmp_path / "gan.safetensors"
     path.write_bytes(b"a generator")
     first, second = SyntheticSwap(path, pool_size=6, p=1.0), SyntheticSwap(path, pool_size=6, p=1.0)

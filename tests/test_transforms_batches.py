@@ -8,13 +8,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from test_transforms_pool import Painter
+from test_pools import Painter
 from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.transforms import SamplePool, SyntheticBlend, SyntheticMixUp, sources
+from ganaug.pools import pool as pool_module
+from ganaug.transforms import SamplePool, SyntheticBlend, SyntheticMixUp
 
 REAL = 255  # the painter stays below
 
@@ -199,7 +200,7 @@ def test_a_path_is_that_of_a_pool_or_of_a_generator(pool, tmp_path, monkeypatch)
     want = SyntheticBlend(pool, 1.0)(images, labels)[0]
     assert torch.equal(SyntheticBlend(tmp_path / "synthetic.pool", 1.0)(images, labels)[0], want)
     loaded = []
-    monkeypatch.setattr(sources, "_load", lambda path: loaded.append(path) or Painter())
+    monkeypatch.setattr(pool_module, "_load", lambda path: loaded.append(path) or Painter())
     path = tmp_path / "gan.safetensors"
     path.write_bytes(b"a generator")
     for _ in range(2):

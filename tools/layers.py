@@ -25,6 +25,7 @@ LAYERS = [
     ("L2", {"callbacks"}),  # they watch the training; the training knows only that it is watched
     ("L3", {"filtering", "metrics"}),
     ("L3", {"estimators"}),
+    ("L4", {"pools"}),  # samples drawn beforehand, for datasets and transforms
     ("L4", {"datasets", "oversampling", "transforms"}),
     ("L4", {"selection", "summaries"}),
     ("L5", {"experiments", "plots"}),

@@ -1,11 +1,10 @@
 """Map-style datasets of torch and torchvision: synthetic items, and real ones with synthetic ones after them."""
 
 from ganaug.datasets.balancing import balance
-from ganaug.datasets.batches import ShareBatchSampler
 from ganaug.datasets.blended import BlendedDataset
+from ganaug.datasets.epochs import SCHEDULES
 from ganaug.datasets.examples import load_example
-from ganaug.datasets.schedules import SCHEDULES
-from ganaug.datasets.splitting import split_real
+from ganaug.datasets.partition import ShareBatchSampler, split_real
 from ganaug.datasets.synthetic import SyntheticDataset
 
 __all__ = [

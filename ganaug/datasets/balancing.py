@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from ganaug.callbacks import say, wants_progress
 from ganaug.datasets.blended import BlendedDataset
-from ganaug.datasets.probing import Look, described, look_at, same_kind
+from ganaug.datasets.matching import RealItem, described, dtype_name, probe_item, same_kind
 from ganaug.encoding.profiles import name_classes
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.encoding.sources import resolve_samples
@@ -30,6 +30,8 @@ ESTIMATORS = {
     3: ("ImageGAN", "images"),
     4: ("SeriesGAN", "volumes"),
 }
+# Modes of images whose synthetic ones have another mode.
+_PALETTES = {"P": "RGB", "PA": "RGBA"}
 # How many times as long as the other a side of a sample may be for a doubt whether it is an image.
 _DOUBTFUL = 4
 
@@ -48,8 +50,8 @@ def balance(
     Parameters
     ----------
     dataset : map-style dataset
-        Its items are (sample, label). Its samples are learnt as its transform is
-        given them, so that random augmentation is not learnt as if it were the data.
+        Its items are (sample, label). Its samples are learnt as its transform is given them, so that random
+        augmentation is not learnt as if it were the data.
     generator : estimator, default=None
         What is cloned and trained; it needs ``fit(X, y)`` and ``sample``. None goes by the samples: `ImageGAN` for
         PIL images and samples of three axes, `TabularGAN` for vectors, `SeriesGAN` for volumes. A sample of two axes
@@ -58,8 +60,8 @@ def balance(
     targets : array-like of shape (n,), default=None
         The labels, as in `BlendedDataset`.
     image_size : (height, width), default=None
-        What PIL images are resized to for the training. None is the size that the
-        dataset's transform makes of them, or their own if it has none.
+        What PIL images are resized to for the training. None is the size that the dataset's transform makes of them,
+        or their own if it has none.
     seed : int, default=0
         Of the training (if the generator has a ``random_state`` that is None) and of the synthetic items.
     **kwargs
@@ -93,11 +95,11 @@ def balance(
     """
     seed = root_seed(seed)
     labels = resolve_targets(dataset, targets)
-    look = look_at(dataset, place=None if targets is None else label_place(dataset, labels))
-    estimator = _prototype(generator, look)
-    _check_mode(look, kwargs.get("transform", "auto"))
-    raw = dataset if look.transform is None else RawItems(dataset, look.form.label)
-    size = image_size if image_size is not None else _size_made(look)
+    real = probe_item(dataset, place=None if targets is None else label_place(dataset, labels))
+    estimator = _prototype(generator, real)
+    _check_mode(real, kwargs.get("transform", "auto"))
+    raw = dataset if real.transform is None else RawItems(dataset, real.form.label)
+    size = image_size if image_size is not None else _size_made(real)
     X, y, source = resolve_samples(raw, labels, image_size=size)
     if getattr(estimator, "random_state", 0) is None:
         estimator.set_params(random_state=child_seed(seed, "training") % 2**31)
@@ -106,25 +108,25 @@ def balance(
     return BlendedDataset(dataset, estimator, targets=targets, seed=seed, **kwargs)
 
 
-def _prototype(given: Any, look: Look) -> Any:
+def _prototype(given: Any, real: RealItem) -> Any:
     if given is None:
-        axes = _axes(look.raw)
+        axes = _axes(real.raw)
         if axes not in ESTIMATORS:
             raise InvalidDataError(
-                f"the dataset's samples are {described(look.raw)}; give a generator that learns a "
-                f"{type(look.raw).__name__}"
+                f"the dataset's samples are {described(real.raw)}; give a generator that learns a "
+                f"{type(real.raw).__name__}"
             )
         name, kind = ESTIMATORS[axes]
         estimator = getattr(importlib.import_module("ganaug.estimators"), name)(curate=True)  # for a classifier
-        if _is_doubtful(look.raw):
+        if _is_doubtful(real.raw):
             other = "ImageGAN" if name == "SeriesGAN" else "SeriesGAN"
             warn(
-                f"the dataset's samples, {described(look.raw)}, are taken for {'grey ' * (axes == 3)}{kind}, and "
+                f"the dataset's samples, {described(real.raw)}, are taken for {'grey ' * (axes == 3)}{kind}, and "
                 f"{name} is trained; if they are not, give generator={other}()",
                 DataWarning,
             )
         elif wants_progress(estimator.verbose):
-            say(f"balance: the samples are {described(look.raw)}; {name} is trained on them")
+            say(f"balance: the samples are {described(real.raw)}; {name} is trained on them")
         return estimator
     if isinstance(given, type):
         raise InvalidTypeError(f"generator={given.__name__} is a class; write generator={given.__name__}()")
@@ -141,7 +143,7 @@ def _axes(raw: Any) -> int:
     if isinstance(raw, Image.Image):
         return 3
     axes = int(getattr(raw, "ndim", 0))
-    grey = axes == 2 and (_dtype(raw) in ("uint8", "bool") or looks_like_image(*raw.shape))
+    grey = axes == 2 and (dtype_name(raw) in ("uint8", "bool") or looks_like_image(*raw.shape))
     return 3 if grey else axes
 
 
@@ -149,47 +151,36 @@ def _is_doubtful(raw: Any) -> bool:
     """Whether a sample may as well be an image as a series. Of 8 bits it is an image: series are floats."""
     if isinstance(raw, Image.Image) or getattr(raw, "ndim", 0) != 2:
         return False
-    return _dtype(raw) != "uint8" and looks_like_image(raw.shape[0], raw.shape[1], _DOUBTFUL)
+    return dtype_name(raw) != "uint8" and looks_like_image(raw.shape[0], raw.shape[1], _DOUBTFUL)
 
 
-def _dtype(raw: Any) -> str:
-    return str(raw.dtype).removeprefix("torch.")
-
-
-def _check_mode(look: Look, transform: Any) -> None:
+def _check_mode(real: RealItem, transform: Any) -> None:
     """Refuse, before the training, images of a mode that synthetic ones cannot have, if the transform minds it."""
-    mode = look.raw.mode if isinstance(look.raw, Image.Image) else None
+    mode = real.raw.mode if isinstance(real.raw, Image.Image) else None
     if mode not in _PALETTES or transform != "auto":
         return
-    made = look.raw.convert(_PALETTES[mode])
-    made = made if look.transform is None else look.transform(made)
-    if not same_kind(look.sample, made, sizes=False) or _shape(look.sample)[:1] != _shape(made)[:1]:
+    made = real.raw.convert(_PALETTES[mode])
+    made = made if real.transform is None else real.transform(made)
+    firsts = [getattr(sample, "shape", ())[:1] for sample in (real.sample, made)]
+    if not same_kind(real.sample, made, sizes=False) or firsts[0] != firsts[1]:
         raise InvalidDataError(
             f"the dataset's images are of mode {mode} (a palette), whose indices mean nothing side by side, and "
-            f"synthetic ones are {_PALETTES[mode]}: {described(made)} beside {described(look.sample)}. Let the "
+            f"synthetic ones are {_PALETTES[mode]}: {described(made)} beside {described(real.sample)}. Let the "
             'dataset\'s transform begin with image.convert("RGB")'
         )
 
 
-# Modes of images whose synthetic ones have another mode.
-_PALETTES = {"P": "RGB", "PA": "RGBA"}
-
-
-def _shape(sample: Any) -> tuple[int, ...]:
-    return tuple(getattr(sample, "shape", ()))
-
-
-def _size_made(look: Look) -> tuple[int, int] | None:
+def _size_made(real: RealItem) -> tuple[int, int] | None:
     """The height and width that the dataset's transform makes of its PIL images."""
-    if look.transform is None or not isinstance(look.raw, Image.Image):
+    sample = real.sample
+    if real.transform is None or not isinstance(real.raw, Image.Image):
         return None
-    if isinstance(look.sample, Image.Image):
-        return look.sample.height, look.sample.width
-    if isinstance(look.sample, torch.Tensor) and look.sample.ndim >= 2:
-        return int(look.sample.shape[-2]), int(look.sample.shape[-1])
-    if isinstance(look.sample, np.ndarray) and look.sample.ndim >= 2:
-        return int(look.sample.shape[0]), int(look.sample.shape[1])
-    return None
+    if isinstance(sample, Image.Image):
+        return sample.height, sample.width
+    if not isinstance(sample, (torch.Tensor, np.ndarray)) or sample.ndim < 2:
+        return None
+    height, width = sample.shape[-2:] if isinstance(sample, torch.Tensor) else sample.shape[:2]
+    return int(height), int(width)
 
 
 class RawItems:
@@ -203,11 +194,11 @@ class RawItems:
         return length_of(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        look = look_at(self.dataset, index, self.place)
-        if look.transform is None:
+        real = probe_item(self.dataset, index, self.place)
+        if real.transform is None:
             raise InvalidDataError(
                 f"item {index} of the {type(self.dataset).__name__} does not go through the transform that item 0 goes "
                 "through (does the dataset keep transformed samples?); fit the generator yourself, and give it to "
                 "BlendedDataset"
             )
-        return look.raw, look.label
+        return real.raw, real.label

@@ -1,17 +1,61 @@
-"""Whether a dataset that changes from epoch to epoch is told which epoch it is."""
+"""What changes from epoch to epoch: the share of synthetic items, and whether anybody says which epoch it is."""
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 
-from ganaug.exceptions import DataWarning
+from ganaug.exceptions import DataWarning, InvalidParameterError
+from ganaug.utils import validation
 from ganaug.utils.isolation import warn
 
-__all__ = ["PassWatch", "asked_by"]
+__all__ = ["SCHEDULES", "EpochWatch", "Schedule", "length_asked_by", "schedule_of"]
+
+# epoch -> share in [0, 1] of the synthetic items that are in the dataset
+Schedule = Callable[[int], float]
+
+# name -> share in an epoch, given the first epoch without synthetic items. They only fall: a training ends
+# best on real data (SYNAuG, Ye-Bin et al. 2023, fine-tunes on it last).
+SCHEDULES: dict[str, Callable[[int, int], float]] = {
+    "constant": lambda epoch, end: 1.0,
+    "cosine": lambda epoch, end: 0.5 + 0.5 * math.cos(math.pi * min(1.0, epoch / end)),
+    "linear": lambda epoch, end: max(0.0, 1.0 - epoch / end),
+    "stop": lambda epoch, end: float(epoch < end),
+}
+
+
+def schedule_of(schedule: Any, epochs: Any) -> Schedule:
+    """A function epoch -> share, from a name in `SCHEDULES` (None is "constant") or a function.
+
+    Every name but "constant" needs ``epochs``, from which epoch on the share is 0.
+
+    Examples
+    --------
+    >>> from ganaug.datasets.epochs import schedule_of
+    >>> [schedule_of("linear", 4)(epoch) for epoch in range(6)]
+    [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    """
+    if callable(schedule):
+        given: Schedule = schedule
+        return given
+    name = validation.choice("schedule", "constant" if schedule is None else schedule, SCHEDULES)
+    if name != "constant" and epochs is None:
+        raise InvalidParameterError(
+            f"schedule={name!r} needs schedule_epochs=, the epoch from which on there are no synthetic items"
+        )
+    end = validation.integer("schedule_epochs", 1 if epochs is None else epochs, 1)
+    return partial(_share, name, end)
+
+
+def _share(name: str, end: int, epoch: int) -> float:
+    return SCHEDULES[name](epoch, end)
+
 
 # A pass is over when this share of the items was handed out: drop_last leaves some out.
 WHOLE = 0.9
@@ -32,7 +76,7 @@ MESSAGE = (
 )
 
 
-def asked_by() -> str | None:
+def length_asked_by() -> str | None:
     """Who asks for the length of a dataset: who is to "split" it, a "sampler" that begins a pass, or None.
 
     To be called in ``__len__``. Neither tells the dataset anything else.
@@ -41,17 +85,11 @@ def asked_by() -> str | None:
     return ASKERS.get((frame.f_code.co_name, frame.f_globals.get("__name__", "")))
 
 
-class PassWatch:
-    """Counts, over all workers, how often items were handed out, and warns once when a second pass is seen.
-
-    Parameters
-    ----------
-    n : int
-        Items that every pass hands out: real ones.
-    """
+class EpochWatch:
+    """Counts, over all workers, how often each of n items was handed out; warns once of a second pass in epoch 0."""
 
     def __init__(self, n: int) -> None:
-        # in shared memory: workers write, each other places; the last two say whether to watch, and what was added up
+        # in shared memory: workers write, each other places; the last one says whether to watch no longer
         self._seen = torch.zeros(n + 1, dtype=torch.uint8, device="cpu").share_memory_()
         self._since = 0
 

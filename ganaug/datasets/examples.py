@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
 
@@ -13,44 +15,12 @@ __all__ = ["EXAMPLES", "load_example"]
 FOLDER = Path(__file__).parent / "data"
 PARTS = ("all", "train", "test")
 
-
-def _table(file: str, target: str) -> Callable[[str, str], tuple[Any, Any]]:
-    """A reader of a CSV file; ``target`` is the column of the labels."""
-
-    def read(name: str, part: str) -> tuple[Any, Any]:
-        import pandas as pd
-
-        if part != "all":
-            raise InvalidParameterError(
-                f"part={part!r}: {name!r} has no published training and test part; leave part out and split it with "
-                "sklearn.model_selection.train_test_split(X, y, stratify=y)"
-            )
-        table = pd.read_csv(FOLDER / file)
-        return table.drop(columns=target), table[target]
-
-    return read
-
-
-def _arrays(file: str) -> Callable[[str, str], tuple[Any, Any]]:
-    """A reader of a file of arrays with a training and a test part."""
-
-    def read(name: str, part: str) -> tuple[Any, Any]:
-        import numpy as np
-
-        chosen = PARTS[1:] if part == "all" else (part,)
-        with np.load(FOLDER / file) as arrays:
-            X, y = ([arrays[f"{key}_{one}"] for one in chosen] for key in "Xy")
-        return np.concatenate(X), np.concatenate(y)
-
-    return read
-
-
-# name -> how it is read; README.md beside the files says whose they are
-EXAMPLES: dict[str, Callable[[str, str], tuple[Any, Any]]] = {
-    "card_fraud": _table("card_fraud.csv.gz", "fraud"),
-    "fashion_mnist": _arrays("fashion_mnist.npz"),
-    "smartphone_motion": _arrays("smartphone_motion.npz"),
-    "thyroid_sick": _table("thyroid_sick.csv.gz", "class"),
+# name -> file, and the column of the labels in a table; README.md beside the files says whose they are
+EXAMPLES = {
+    "card_fraud": ("card_fraud.csv.gz", "fraud"),
+    "fashion_mnist": ("fashion_mnist.npz", None),
+    "smartphone_motion": ("smartphone_motion.npz", None),
+    "thyroid_sick": ("thyroid_sick.csv.gz", "class"),
 }
 
 
@@ -97,4 +67,16 @@ def load_example(name: str, part: str = "all") -> tuple[Any, Any]:
         raise InvalidParameterError(f"name={name!r} is no example; give one of {sorted(EXAMPLES)}")
     if part not in PARTS:
         raise InvalidParameterError(f"part={part!r} must be one of {list(PARTS)}")
-    return EXAMPLES[name](name, part)
+    file, target = EXAMPLES[name]
+    if target is None:
+        chosen = PARTS[1:] if part == "all" else (part,)
+        with np.load(FOLDER / file) as arrays:
+            X, y = ([arrays[f"{key}_{one}"] for one in chosen] for key in "Xy")
+        return np.concatenate(X), np.concatenate(y)
+    if part != "all":
+        raise InvalidParameterError(
+            f"part={part!r}: {name!r} has no published training and test part; leave part out and split it with "
+            "sklearn.model_selection.train_test_split(X, y, stratify=y)"
+        )
+    table = pd.read_csv(FOLDER / file)
+    return table.drop(columns=target), table[target]

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ganaug.encoding.arrow_columns import ArrowCategoricalAdapter, ArrowDecimalAdapter, ArrowTimeAdapter, arrow_kind
 from ganaug.encoding.dtypes import (
     CategoricalAdapter,
+    DtypeAdapter,
     FloatAdapter,
     IntegerAdapter,
     MaskedAdapter,
@@ -26,13 +26,11 @@ from ganaug.encoding.dtypes import (
 from ganaug.encoding.object_columns import TIMES, DecimalAdapter, ObjectTimeAdapter, mixed_types
 from ganaug.encoding.serialization import missing_in
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
+from ganaug.utils.types import DoubleArray
 
 __all__ = ["ADAPTERS", "DtypeAdapter", "adapter_of", "floats_of"]
 
-Float64 = npt.NDArray[np.float64]
-DtypeAdapter = Any  # any of ADAPTERS; they share fit, read, read_as, write, get_state, from_state, family and dtype
-
-ADAPTERS: dict[str, Any] = {
+ADAPTERS: dict[str, type[DtypeAdapter]] = {
     "float": FloatAdapter,
     "integer": IntegerAdapter,
     "masked": MaskedAdapter,
@@ -173,7 +171,7 @@ def adapter_of(raw: Any) -> DtypeAdapter:
     raise _not_understood(raw)
 
 
-def floats_of(raw: Any) -> Float64 | None:
+def floats_of(raw: Any) -> DoubleArray | None:
     """The numbers of a column of any dtype; times in seconds, since 1970 or since midnight; None if it is a choice.
 
     Parameters
@@ -208,7 +206,7 @@ def floats_of(raw: Any) -> Float64 | None:
         name, count = np.datetime_data(adapter.counted)
         one = np.ones(1, np.int64).view(f"m8[{count}{name}]")
         numbers = numbers * float((one / np.timedelta64(1, "s"))[0])
-    elif adapter.family == "decimal":
+    elif isinstance(adapter, (DecimalAdapter, ArrowDecimalAdapter)):
         numbers = numbers * 10.0**adapter.exponent
     if cells.missing is not None:
         numbers[cells.missing] = np.nan

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
-from ganaug.encoding.dtype_state import arrow, arrow_array, clip_to, dtype_from, dtype_state
+from ganaug.encoding.column_values import ColumnValues, clip_to, is_missing
+from ganaug.encoding.dtype_state import arrow, arrow_array
 from ganaug.encoding.dtypes import CategoricalAdapterBase, NumericAdapterBase, TimesInUnit, recode
 from ganaug.encoding.object_columns import decimals, exponent_for, in_units, rescale
-from ganaug.encoding.serialization import object_array, pack_values, unpack_values
+from ganaug.encoding.serialization import ANY_DTYPE, LEVELS, WHOLE_NUMBER, StoredField, object_array
 from ganaug.exceptions import InvalidTypeError
+from ganaug.utils.types import Array, DType
 
 __all__ = ["ArrowCategoricalAdapter", "ArrowDecimalAdapter", "ArrowTimeAdapter", "arrow_kind"]
 
@@ -45,7 +47,7 @@ class ArrowTimeAdapter(TimesInUnit):
         return self.dtype.pyarrow_dtype
 
     @property
-    def family(self) -> str:  # type: ignore[override]
+    def family(self) -> str:
         """As of pandas' own times."""
         types, kind = _pa().types, self._type
         if types.is_time(kind):
@@ -53,7 +55,7 @@ class ArrowTimeAdapter(TimesInUnit):
         return "zoned" if types.is_timestamp(kind) and kind.tz is not None else f"time {self.counted.kind}"
 
     @property
-    def counted(self) -> np.dtype[Any]:
+    def counted(self) -> DType:
         """The unit, as numpy's dtype of it."""
         types, kind = _pa().types, self._type
         if types.is_date(kind):
@@ -81,13 +83,25 @@ class ArrowDecimalAdapter(NumericAdapterBase):
 
     exponent: int
 
-    family: ClassVar[str] = "decimal"
-    exact: ClassVar[bool] = True
-    inner: ClassVar[np.dtype[Any]] = np.dtype(np.int64)
-    discrete: ClassVar[bool] = False
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"dtype": ANY_DTYPE, "exponent": WHOLE_NUMBER}
+
+    @property
+    def family(self) -> str:
+        """Decimals stand in for Decimals."""
+        return "decimal"
+
+    @property
+    def exact(self) -> bool:
+        """Whole numbers are whole numbers."""
+        return True
+
+    @property
+    def inner(self) -> DType:
+        """Of the whole numbers."""
+        return np.dtype(np.int64)
 
     @classmethod
-    def fit(cls, raw: Any) -> ArrowDecimalAdapter:
+    def fit(cls, raw: Any) -> Self:
         """The adapter of a column."""
         values = [value for value in arrow_array(raw).to_pylist() if value is not None]
         return cls(raw.dtype, exponent_for(values, -raw.dtype.pyarrow_dtype.scale))
@@ -121,25 +135,17 @@ class ArrowDecimalAdapter(NumericAdapterBase):
         values[_mask(cells)] = None
         return _column(_pa().array(values, type=kind))
 
-    def get_state(self) -> State:
-        """Config and arrays."""
-        return {"dtype": dtype_state(self.dtype), "exponent": self.exponent}, {}
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ArrowDecimalAdapter:
-        """The adapter that `get_state` took apart."""
-        return cls(dtype_from(config["dtype"]), int(config["exponent"]))
-
 
 @dataclass(frozen=True)
 class ArrowCategoricalAdapter(CategoricalAdapterBase):
     """Arrow's dictionaries, bytes and nulls: a choice among the values that occur."""
 
-    dtype: Any
     levels: pd.Index
 
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"levels": LEVELS, "dtype": ANY_DTYPE}
+
     @classmethod
-    def fit(cls, raw: Any) -> ArrowCategoricalAdapter:
+    def fit(cls, raw: Any) -> Self:
         """The adapter of a column, with the values that occur in it."""
         found = [value for value in _values(raw).unique().to_pylist() if value is not None]
         return cls(raw.dtype, pd.Index(object_array(sorted(found)), dtype=object, tupleize_cols=False))
@@ -164,16 +170,6 @@ class ArrowCategoricalAdapter(CategoricalAdapterBase):
         if inner is kind:
             return _column(levels.take(codes))
         return _column(pa.DictionaryArray.from_arrays(codes.cast(kind.index_type), levels, ordered=kind.ordered))
-
-    def get_state(self) -> State:
-        """Config and arrays."""
-        config, arrays = pack_values(self.levels)
-        return {"levels": config, "dtype": dtype_state(self.dtype)}, arrays
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ArrowCategoricalAdapter:
-        """The adapter that `get_state` took apart."""
-        return cls(dtype_from(config["dtype"]), unpack_values(config["levels"], arrays))
 
 
 def _values(raw: Any) -> Any:

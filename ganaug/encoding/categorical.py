@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ganaug.encoding.column_values import NEVER_MISSING, Array, ColumnValues, State
+from ganaug.encoding.column_values import NEVER_MISSING, ColumnModel, ColumnValues
 from ganaug.encoding.quantiles import FastSearch, normal_scores
+from ganaug.encoding.serialization import AS_IT_IS, StoredField
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.types import Array, Arrays, Config, State
 
 __all__ = ["HighCardinalityModel", "OneHotModel", "check_known", "check_observed"]
 
@@ -21,7 +24,7 @@ __all__ = ["HighCardinalityModel", "OneHotModel", "check_known", "check_observed
 
 
 @dataclass(frozen=True)
-class OneHotModel:
+class OneHotModel(ColumnModel):
     """One-hot encoding over observed level codes.
 
     Attributes
@@ -41,7 +44,13 @@ class OneHotModel:
     missing: bool
     once: int = 0
 
-    n_scalars = 0
+    CONFIG: ClassVar[Mapping[str, StoredField]] = dict.fromkeys(("n_levels", "missing", "once"), AS_IT_IS)
+    ARRAYS: ClassVar[tuple[str, ...]] = ("observed",)
+
+    @property
+    def n_scalars(self) -> int:
+        """None."""
+        return 0
 
     @property
     def n_states(self) -> int:
@@ -79,16 +88,8 @@ class OneHotModel:
         """Human-facing facts."""
         return {"n_levels": len(self.observed), "missing": self.missing, "once": self.once}
 
-    def get_state(self) -> State:
-        """Config and arrays."""
-        return {"n_levels": self.n_levels, "missing": self.missing, "once": self.once}, {"observed": self.observed}
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> OneHotModel:
-        """The model that `get_state` took apart."""
-        model = cls(arrays["observed"], config["n_levels"], config["missing"], config.get("once", 0))
-        check_observed(model.observed, model.n_levels)
-        return model
+    def _check_state(self) -> None:
+        check_observed(self.observed, self.n_levels)
 
 
 def check_known(cells: ColumnValues, missing: bool) -> None:
@@ -126,7 +127,7 @@ _LEAST_ROOM = 0.02
 
 
 @dataclass(frozen=True)
-class HighCardinalityModel:
+class HighCardinalityModel(ColumnModel):
     """States for the frequent levels, one state for all others, and a code for each level.
 
     The states are, in this order: each frequent level, other, missing.
@@ -148,7 +149,13 @@ class HighCardinalityModel:
     missing: bool
     once: int = 0
 
-    n_scalars = _DIMENSIONS
+    CONFIG: ClassVar[Mapping[str, StoredField]] = dict.fromkeys(("n_top", "n_levels", "missing", "once"), AS_IT_IS)
+    ARRAYS: ClassVar[tuple[str, ...]] = ("observed", "codes")
+
+    @property
+    def n_scalars(self) -> int:
+        """The dimensions of the codes."""
+        return _DIMENSIONS
 
     @property
     def n_states(self) -> int:
@@ -252,17 +259,18 @@ class HighCardinalityModel:
         return {"n_levels": len(self.observed), "missing": self.missing, "once": self.once}
 
     def get_state(self) -> State:
-        """Config and arrays."""
-        config = {"n_top": self.n_top, "n_levels": self.n_levels, "missing": self.missing, "once": self.once}
-        return config, {"observed": self.observed, "codes": self.codes.ravel()}
+        """Everything learnt; the codes in one row."""
+        config, arrays = super().get_state()
+        return config, arrays | {"codes": self.codes.ravel()}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> HighCardinalityModel:
+    def from_state(cls, config: Config, arrays: Arrays) -> Self:
         """The model that `get_state` took apart."""
         codes = arrays["codes"].reshape(len(arrays["observed"]), _DIMENSIONS)
-        check_observed(arrays["observed"], config["n_levels"])
-        own = (config["n_top"], config["n_levels"], config["missing"], config.get("once", 0))
-        return cls(arrays["observed"], codes, *own)
+        return super().from_state(config, arrays | {"codes": codes})
+
+    def _check_state(self) -> None:
+        check_observed(self.observed, self.n_levels)
 
 
 def _views(context: Array, labels: Array | None, rng: np.random.Generator) -> list[Array]:

@@ -1,18 +1,21 @@
-"""What every table and every column becomes between its owner's form and its encoding."""
+"""A column between its dtype and its encoding: the values, casts that lose nothing, and what encodes them."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 import pandas as pd
 
-__all__ = ["NEVER_MISSING", "Array", "ColumnValues", "State", "Table", "is_missing"]
+from ganaug.encoding.serialization import StateMixin
+from ganaug.exceptions import InvalidDataError
+from ganaug.utils.types import Array, DType
 
-Array = npt.NDArray[Any]
-State = tuple[dict[str, Any], dict[str, Array]]
+__all__ = ["NEVER_MISSING", "ColumnModel", "ColumnValues", "Table", "clip_to", "is_missing", "native_of", "to_native"]
+
 
 NEVER_MISSING = "has missing values but had none in the data given to fit; fill or drop them"
 
@@ -58,3 +61,72 @@ class Table:
     n_columns: int
     get: Callable[[int], Any]
     names: pd.Index | None = None
+
+
+class ColumnModel(StateMixin, ABC):
+    """The encoding of one column: some scores, and one of several states.
+
+    Subclasses are frozen dataclasses with a ``fit`` of their own.
+    """
+
+    missing: bool
+
+    @property
+    @abstractmethod
+    def n_scalars(self) -> int:
+        """Scores of a row."""
+
+    @property
+    @abstractmethod
+    def n_states(self) -> int:
+        """States that a row can be in; with more than one, each has an indicator."""
+
+    @abstractmethod
+    def encode(self, cells: ColumnValues) -> tuple[Array, Array]:
+        """Scores (n, n_scalars) float32 and states (n,) int64."""
+
+    @abstractmethod
+    def decode(self, scores: Array, states: Array) -> ColumnValues:
+        """The column of any finite scores and any states in 0..n_states."""
+
+    @abstractmethod
+    def round_trip(self, scores: Array, states: Array) -> tuple[Array, Array]:
+        """The encoding of what they decode to."""
+
+    @abstractmethod
+    def possible(self) -> tuple[Array, bool]:
+        """All values that can come out, or the smallest and the largest; and whether these are all."""
+
+    @abstractmethod
+    def summary(self) -> dict[str, Any]:
+        """Facts for the user."""
+
+
+def native_of(dtype: DType) -> DType:
+    """float64, int64 or uint64, whichever holds the dtype exactly."""
+    if dtype.kind == "f":
+        return np.dtype(np.float64)
+    return np.dtype(np.uint64 if dtype.kind == "u" and dtype.itemsize == 8 else np.int64)
+
+
+def clip_to(values: Array, dtype: DType) -> Array:
+    """Values that a cast to the dtype can neither wrap around nor make infinite."""
+    if dtype.kind == "f" and dtype.itemsize < values.dtype.itemsize:
+        return values.clip(np.finfo(dtype).min, np.finfo(dtype).max)
+    if dtype.kind not in "iu":
+        return values
+    info = np.iinfo(dtype)
+    own = np.iinfo(values.dtype)
+    return values.clip(max(info.min, own.min), min(info.max, own.max))
+
+
+def to_native(cells: ColumnValues, native: DType) -> ColumnValues:
+    """Numbers given in another dtype than in fit, where nothing is lost by it."""
+    values = cells.values
+    if values.dtype == native:
+        return cells
+    with np.errstate(invalid="ignore"):
+        out = values.astype(native)
+    if native.kind != "f" and not np.array_equal(out.astype(values.dtype), values):
+        raise InvalidDataError("has values that are not whole or too large, but held integers in fit")
+    return ColumnValues(out, cells.missing)

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.serialization import PickledByState
 from ganaug.encoding.table import TableCodec
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.seeding import child_seed, numpy_generator
-from ganaug.utils.types import Block, FloatArray, IntArray
+from ganaug.utils.types import Array, Arrays, Block, Config, FloatArray, IntArray, State
 
 __all__ = ["CompactTableCodec", "Factors", "MergedCategories"]
 
@@ -77,7 +76,7 @@ class MergedCategories:
         """Join groups of which one determines the other in all rows. z: (n, width)."""
         groups = tuple(b for b in blocks if b.tag == "onehot")
         states = _states(z, groups)
-        joined: list[tuple[list[int], npt.NDArray[np.int64], int]] = []
+        joined: list[tuple[list[int], IntArray, int]] = []
         for place, group in enumerate(groups):
             own = states[:, place]
             n_own = len(np.unique(own))
@@ -261,7 +260,7 @@ class Factors:
             out[part] = self.mean + signal + self.residual * noise
         return out
 
-    def get_state(self) -> dict[str, Array]:
+    def get_state(self) -> Arrays:
         """Arrays, none of them a training row."""
         return {
             "factors.mean": self.mean,
@@ -271,7 +270,7 @@ class Factors:
         }
 
     @classmethod
-    def from_state(cls, seed: int, arrays: dict[str, Array], width: int) -> Factors:
+    def from_state(cls, seed: int, arrays: Arrays, width: int) -> Factors:
         """The factors that `get_state` took apart, for rows of ``width`` columns.
 
         Raises
@@ -420,7 +419,7 @@ class CompactTableCodec(PickledByState):
         return {"table": config, "compact": compact}, {**arrays, **own}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> CompactTableCodec:
+    def from_state(cls, config: Config, arrays: Arrays) -> CompactTableCodec:
         """The codec that `get_state` took apart.
 
         Raises

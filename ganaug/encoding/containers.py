@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy import sparse
 
-from ganaug.encoding.column_values import Array, State, Table
-from ganaug.encoding.serialization import from_json, pack_values, to_json, unpack_values
+from ganaug.encoding.column_values import Table
+from ganaug.encoding.serialization import (
+    AS_IT_IS,
+    NUMPY_DTYPE,
+    StateMixin,
+    StoredField,
+    from_json,
+    pack_values,
+    to_json,
+    unpack_values,
+)
 from ganaug.encoding.table_checks import conversion_of, full_name
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.utils.isolation import warn
+from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = [
     "CONTAINERS",
@@ -37,6 +47,25 @@ __all__ = [
     "n_columns",
     "n_rows",
 ]
+
+
+class Container(StateMixin, ABC):
+    """What a table was kept in; opens such a table, and puts columns together as another one."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, X: Any) -> Self:
+        """Note what is needed to make such a container again."""
+
+    @staticmethod
+    @abstractmethod
+    def open(X: Any) -> Table:
+        """Its columns."""
+
+    @abstractmethod
+    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+        """The container of columns."""
+
 
 # --------------------------------------------------------------------------------------
 # Tables kept as arrays, tensors or lists of rows.
@@ -61,7 +90,7 @@ def _matrix(X: Array) -> Table:
     return Table(X.shape[0], X.shape[1], lambda j: X[:, j])
 
 
-def _stack(columns: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Array:
+def _stack(columns: Sequence[Any], n_rows: int, dtype: DType) -> Array:
     out = np.empty((n_rows, len(columns)), dtype=dtype)
     for j, column in enumerate(columns):
         out[:, j] = column
@@ -69,13 +98,15 @@ def _stack(columns: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Array:
 
 
 @dataclass(frozen=True)
-class ArrayContainer:
+class ArrayContainer(Container):
     """A 2-D ndarray (of a memmap or a masked array's kin too)."""
 
-    dtype: np.dtype[Any]
+    dtype: DType
+
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"dtype": NUMPY_DTYPE}
 
     @classmethod
-    def fit(cls, X: Any) -> ArrayContainer:
+    def fit(cls, X: Any) -> Self:
         """Note the dtype."""
         return cls(X.dtype)
 
@@ -90,21 +121,12 @@ class ArrayContainer:
         """A C-contiguous array."""
         return _stack(columns, n_rows, self.dtype)
 
-    def get_state(self) -> State:
-        """Config and arrays."""
-        return {"dtype": self.dtype.str}, {}
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Any:
-        """The container that `get_state` took apart."""
-        return cls(np.dtype(config["dtype"]))
-
 
 class ListContainer(ArrayContainer):
     """A list of rows."""
 
     @classmethod
-    def fit(cls, X: Any) -> ListContainer:
+    def fit(cls, X: Any) -> Self:
         """Note the dtype numpy finds for it."""
         return cls(_from_list(X).dtype)
 
@@ -132,7 +154,7 @@ class TensorContainer(ArrayContainer):
     """A 2-D torch tensor; comes back on the CPU."""
 
     @classmethod
-    def fit(cls, X: Any) -> TensorContainer:
+    def fit(cls, X: Any) -> Self:
         """Note the dtype."""
         name = str(X.dtype).removeprefix("torch.")
         return cls(np.dtype("V2") if name == "bfloat16" else np.dtype(name))
@@ -157,13 +179,13 @@ class TensorContainer(ArrayContainer):
 
 
 @dataclass(frozen=True)
-class FrameContainer:
+class FrameContainer(Container):
     """A DataFrame. Comes back with a RangeIndex."""
 
     columns: pd.Index
 
     @classmethod
-    def fit(cls, X: Any) -> FrameContainer:
+    def fit(cls, X: Any) -> Self:
         """Note the columns' names."""
         return cls(X.columns)
 
@@ -203,7 +225,7 @@ class FrameContainer:
         if isinstance(self.columns, pd.MultiIndex):
             columns = self.columns.remove_unused_levels()
             levels: list[Any] = []
-            arrays: dict[str, Array] = {}
+            arrays: Arrays = {}
             for i, (level, codes) in enumerate(zip(columns.levels, columns.codes, strict=True)):
                 config, own = pack_values(level)
                 levels.append(config)
@@ -217,7 +239,7 @@ class FrameContainer:
         return {"index": config, "names": names}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> FrameContainer:
+    def from_state(cls, config: Config, arrays: Arrays) -> FrameContainer:
         """The container that `get_state` took apart."""
         names = [from_json(name) for name in config["names"]]
         if "levels" in config:
@@ -242,15 +264,17 @@ _HUGE = 2**30
 
 
 @dataclass(frozen=True)
-class SparseContainer:
+class SparseContainer(Container):
     """A scipy sparse matrix or array. Encoding makes it dense one column at a time."""
 
     format: str
     array: bool
-    dtype: np.dtype[Any]
+    dtype: DType
+
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"format": AS_IT_IS, "array": AS_IT_IS, "dtype": NUMPY_DTYPE}
 
     @classmethod
-    def fit(cls, X: Any) -> SparseContainer:
+    def fit(cls, X: Any) -> Self:
         """Note class, format and dtype."""
         return cls(X.format, isinstance(X, sp.sparray), X.dtype)
 
@@ -287,30 +311,18 @@ class SparseContainer:
         made: Any = sp.csc_array(parts, shape=shape) if self.array else sp.csc_matrix(parts, shape=shape)
         return made.asformat(self.format)
 
-    def get_state(self) -> State:
-        """Config and arrays."""
-        return {"format": self.format, "array": self.array, "dtype": self.dtype.str}, {}
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SparseContainer:
-        """The container that `get_state` took apart."""
-        return cls(config["format"], config["array"], np.dtype(config["dtype"]))
-
 
 # --------------------------------------------------------------------------------------
 # Which container a table has: one table from what X is to who opens and closes it.
 
 
-CONTAINERS: dict[str, Any] = {
+CONTAINERS: dict[str, type[Container]] = {
     "frame": FrameContainer,
     "sparse": SparseContainer,
     "tensor": TensorContainer,
     "array": ArrayContainer,
     "list": ListContainer,
 }
-
-Container = Any  # any of CONTAINERS; they share fit, open, close, get_state and from_state
-
 
 _MATCHES: list[tuple[Callable[[Any], bool], str]] = [
     (lambda X: isinstance(X, pd.DataFrame), "frame"),
@@ -437,7 +449,7 @@ def concatenate(parts: Sequence[Any]) -> Any:
     """Rows of one or several containers of one kind, with the dtypes of the first; always a copy."""
     first: Any = parts[0]
     if hasattr(first, "todense"):
-        return type(first)(sparse.vstack(parts, format=first.format), dtype=first.dtype)
+        return type(first)(sp.vstack(parts, format=first.format), dtype=first.dtype)
     if isinstance(first, pd.DataFrame):
         frames = [p if isinstance(p, pd.DataFrame) else pd.DataFrame(p, columns=first.columns) for p in parts]
         frame = pd.concat(frames, ignore_index=True)

@@ -13,17 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, ColumnValues
-from ganaug.exceptions import InvalidDataError, InvalidTypeError, MissingDependencyError, ModelFileError
+from ganaug.exceptions import InvalidTypeError, MissingDependencyError, ModelFileError
 
 __all__ = [
     "arrow",
     "arrow_array",
-    "clip_to",
     "dtype_from",
     "dtype_state",
-    "native_of",
-    "to_native",
     "type_from",
     "type_state",
     "zone_from",
@@ -284,7 +280,7 @@ _KINDS: dict[str, _Kind] = {
 
 
 # --------------------------------------------------------------------------------------
-# Dtypes by name, and casts between them that lose nothing unsaid.
+# Dtypes by name, or by what they are made of.
 
 
 _ARROW = "arrow:"
@@ -340,33 +336,3 @@ _READ: dict[str, Callable[..., Any]] = {
     "zoned": lambda unit, zone: pd.DatetimeTZDtype(unit, zone_from(zone)),
     "interval": lambda subtype, closed: pd.IntervalDtype(dtype_from(subtype), closed),
 }
-
-
-def native_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """float64, int64 or uint64, whichever holds the dtype exactly."""
-    if dtype.kind == "f":
-        return np.dtype(np.float64)
-    return np.dtype(np.uint64 if dtype.kind == "u" and dtype.itemsize == 8 else np.int64)
-
-
-def clip_to(values: Array, dtype: np.dtype[Any]) -> Array:
-    """Values that a cast to the dtype can neither wrap around nor make infinite."""
-    if dtype.kind == "f" and dtype.itemsize < values.dtype.itemsize:
-        return values.clip(np.finfo(dtype).min, np.finfo(dtype).max)
-    if dtype.kind not in "iu":
-        return values
-    info = np.iinfo(dtype)
-    own = np.iinfo(values.dtype)
-    return values.clip(max(info.min, own.min), min(info.max, own.max))
-
-
-def to_native(cells: ColumnValues, native: np.dtype[Any]) -> ColumnValues:
-    """Numbers given in another dtype than in fit, where nothing is lost by it."""
-    values = cells.values
-    if values.dtype == native:
-        return cells
-    with np.errstate(invalid="ignore"):
-        out = values.astype(native)
-    if native.kind != "f" and not np.array_equal(out.astype(values.dtype), values):
-        raise InvalidDataError("has values that are not whole or too large, but held integers in fit")
-    return ColumnValues(out, cells.missing)

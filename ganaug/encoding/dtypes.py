@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
-from ganaug.encoding.dtype_state import clip_to, dtype_from, dtype_state, native_of, to_native
+from ganaug.encoding.column_values import ColumnValues, clip_to, is_missing, native_of, to_native
 from ganaug.encoding.serialization import (
+    ANY_DTYPE,
+    AS_IT_IS,
+    BLANK,
+    LEVELS,
+    OBJECT_LEVELS,
+    StateMixin,
+    StoredField,
     blank_of,
     from_json,
     missing_in,
@@ -21,16 +29,19 @@ from ganaug.encoding.serialization import (
     unpack_values,
 )
 from ganaug.exceptions import InvalidDataError, ModelFileError
+from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = [
     "CategoricalAdapter",
     "CategoricalAdapterBase",
+    "DtypeAdapter",
     "FloatAdapter",
     "IntegerAdapter",
     "MaskedAdapter",
     "NumericAdapterBase",
     "ObjectAdapter",
     "ObjectNumberAdapter",
+    "RawColumn",
     "SparseAdapter",
     "TextAdapter",
     "TimeAdapter",
@@ -38,27 +49,67 @@ __all__ = [
     "recode",
 ]
 
-# --------------------------------------------------------------------------------------
-# Dtypes of numbers: how each becomes plain int64, uint64 or float64, and comes back.
-#
-# An adapter is what a column looks like to its owner. `adapter_of` in `dtypes` picks it.
+RawColumn: TypeAlias = Array | pd.api.extensions.ExtensionArray  # as containers of tables hold it
 
 
 @dataclass(frozen=True)
-class NumericAdapterBase:
-    """What all adapters of numbers share: the state is the dtype's name."""
+class DtypeAdapter(StateMixin, ABC):
+    """Reads columns of one dtype as `ColumnValues`, and writes such values as a column of that dtype.
+
+    ``adapter_of`` in `ganaug.encoding.adapters` picks it.
+    """
 
     dtype: Any
 
-    family: ClassVar[str] = "real"
+    @property
+    @abstractmethod
+    def family(self) -> str:
+        """Columns of one family can stand in for each other."""
 
     @property
     def exact(self) -> bool:
-        """Whether every plain column comes back as it was written."""
+        """Whether all `ColumnValues` come back as they were written."""
         return False
 
     @property
-    def inner(self) -> np.dtype[Any]:
+    def remark(self) -> str | None:
+        """What a user should know of the column, as the rest of a sentence."""
+        return None
+
+    @classmethod
+    def fit(cls, raw: Any) -> Self:
+        """The adapter of a column."""
+        return cls(raw.dtype)
+
+    @abstractmethod
+    def read(self, raw: Any) -> ColumnValues:
+        """The values of a column of this dtype, or levels of a category."""
+
+    @abstractmethod
+    def read_as(self, given: Any, raw: Any) -> ColumnValues:
+        """The values of a column of another dtype of the same family, whose own adapter is ``given``."""
+
+    @abstractmethod
+    def write(self, cells: ColumnValues) -> RawColumn:
+        """A column of this dtype."""
+
+
+# --------------------------------------------------------------------------------------
+# Numbers: each dtype as int64, uint64 or float64, and back.
+
+
+class NumericAdapterBase(DtypeAdapter):
+    """What all adapters of numbers share: the state is the dtype's name."""
+
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"dtype": ANY_DTYPE}
+
+    @property
+    def family(self) -> str:
+        """Numbers stand in for numbers."""
+        return "real"
+
+    @property
+    def inner(self) -> DType:
         """The numpy dtype that says how fine the numbers are."""
         return np.dtype(getattr(self.dtype, "numpy_dtype", self.dtype))
 
@@ -66,20 +117,6 @@ class NumericAdapterBase:
     def discrete(self) -> bool:
         """Whether every value is a state of its own."""
         return self.inner.kind == "b"
-
-    def get_state(self) -> State:
-        """Config and arrays."""
-        return {"dtype": dtype_state(self.dtype)}, {}
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Any:
-        """The adapter that `get_state` took apart."""
-        return cls(dtype_from(config["dtype"]))
-
-    @classmethod
-    def fit(cls, raw: Any) -> Any:
-        """The adapter of a column."""
-        return cls(raw.dtype)
 
     def read_as(self, given: Any, raw: Any) -> ColumnValues:
         """Read a column of another dtype of the same family, whose own adapter is ``given``."""
@@ -102,7 +139,7 @@ class FloatAdapter(NumericAdapterBase):
             values[missing] = 0
         return ColumnValues(values, missing)
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         out = clip_to(cells.values, self.inner).astype(self.dtype)
         if cells.missing is not None:
@@ -122,7 +159,7 @@ class IntegerAdapter(NumericAdapterBase):
         """Integers."""
         return ColumnValues(np.asarray(raw).astype(native_of(self.inner)))
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         return clip_to(cells.values, self.inner).astype(self.dtype)
 
@@ -141,7 +178,7 @@ class MaskedAdapter(NumericAdapterBase):
             values[missing] = 0
         return ColumnValues(values, is_missing(missing))
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         values = clip_to(cells.values, self.inner).astype(self.inner)
         mask = np.zeros(len(values), dtype=bool) if cells.missing is None else cells.missing
@@ -172,8 +209,15 @@ class ObjectNumberAdapter(NumericAdapterBase):
     whole: str | None = None
     broken: str | None = None
 
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {
+        "dtype": ANY_DTYPE,
+        "blank": BLANK,
+        "whole": AS_IT_IS,
+        "broken": AS_IT_IS,
+    }
+
     @classmethod
-    def of(cls, raw: Array, dtype: np.dtype[Any]) -> ObjectNumberAdapter:
+    def of(cls, raw: Array, dtype: DType) -> ObjectNumberAdapter:
         """The adapter of an object column whose numbers fit the dtype."""
         missing = missing_in(raw)
         values = raw[~missing]
@@ -187,7 +231,7 @@ class ObjectNumberAdapter(NumericAdapterBase):
         values = np.where(missing, 0, raw) if missing.any() else raw
         return ColumnValues(np.array(values.astype(self.dtype)), is_missing(missing))
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         usual = "int" if self.dtype.kind in "iu" else "float"
         whole, broken = self.whole or self.broken or usual, self.broken or self.whole or usual
@@ -201,20 +245,10 @@ class ObjectNumberAdapter(NumericAdapterBase):
             out[cells.missing] = self.blank
         return out
 
-    def get_state(self) -> State:
-        """Config and arrays."""
-        types = {"whole": self.whole, "broken": self.broken}
-        return {"dtype": dtype_state(self.dtype), "blank": to_json(self.blank), **types}, {}
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectNumberAdapter:
-        """The adapter that `get_state` took apart."""
-        blank = from_json(config["blank"])
-        whole, broken = config.get("whole"), config.get("broken")
-        for name in (whole, broken):
+    def _check_state(self) -> None:
+        for name in (self.whole, self.broken):
             if name not in (None, "int", "float") and np.dtype(name).kind not in "iuf":
                 raise ModelFileError(f"{name!r} is no type of numbers")
-        return cls(dtype_from(config["dtype"]), np.nan if isinstance(blank, float) else blank, whole, broken)
 
 
 def _usual_type(values: Array) -> str | None:
@@ -239,7 +273,7 @@ class SparseAdapter(NumericAdapterBase):
     """pandas' Sparse dtype over numbers."""
 
     @property
-    def inner(self) -> np.dtype[Any]:
+    def inner(self) -> DType:
         """The dtype of the dense values."""
         return np.dtype(self.dtype.subtype)
 
@@ -250,7 +284,7 @@ class SparseAdapter(NumericAdapterBase):
         """Numbers, dense."""
         return self._dense().read(np.asarray(raw))
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         return pd.arrays.SparseArray(self._dense().write(cells), dtype=self.dtype)
 
@@ -259,7 +293,7 @@ class SparseAdapter(NumericAdapterBase):
         return {"inner": self.inner.str, "fill": to_json(self.dtype.fill_value)}, {}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SparseAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> SparseAdapter:
         """The adapter that `get_state` took apart."""
         inner = np.dtype(config["inner"])
         return cls(pd.SparseDtype(inner, from_json(config["fill"])))
@@ -278,14 +312,14 @@ class TimesInUnit(NumericAdapterBase):
         return True
 
     @property
-    def inner(self) -> np.dtype[Any]:
+    def inner(self) -> DType:
         """The counter's dtype."""
         return np.dtype(np.int64)
 
     @property
-    def counted(self) -> np.dtype[Any]:
+    @abstractmethod
+    def counted(self) -> DType:
         """The unit, as numpy's datetime64 or timedelta64 of it."""
-        raise NotImplementedError
 
     def read_as(self, given: Any, raw: Any) -> ColumnValues:
         """Times in another unit, where nothing is lost by it."""
@@ -303,12 +337,12 @@ class TimeAdapter(TimesInUnit):
     """datetime64 (with a time zone or none) and timedelta64 of any unit. NaT is missing."""
 
     @property
-    def family(self) -> str:  # type: ignore[override]
+    def family(self) -> str:
         """Instants and durations do not stand in for each other, nor do zoned and local times."""
         return "zoned" if isinstance(self.dtype, pd.DatetimeTZDtype) else f"time {self.dtype.kind}"
 
     @property
-    def counted(self) -> np.dtype[Any]:
+    def counted(self) -> DType:
         """The unit, as numpy's dtype of it."""
         zoned = isinstance(self.dtype, pd.DatetimeTZDtype)
         return np.dtype(f"M8[{self.dtype.unit}]") if zoned else np.dtype(self.dtype)
@@ -323,7 +357,7 @@ class TimeAdapter(TimesInUnit):
         values[missing] = 0
         return ColumnValues(values, is_missing(missing))
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         times = cells.values.astype(np.int64).view(self.counted)
         if cells.missing is not None:
@@ -334,21 +368,26 @@ class TimeAdapter(TimesInUnit):
 
 
 # --------------------------------------------------------------------------------------
-# Dtypes of choices: text, categories and mixed objects become codes into a table of levels.
+# Categories: text, pandas' categories and mixed objects as codes into a table of levels.
 
 
-class CategoricalAdapterBase:
-    """What all adapters of choices share."""
+class CategoricalAdapterBase(DtypeAdapter):
+    """What all adapters of categories share."""
 
-    family: ClassVar[str] = "choice"
-    exact: ClassVar[bool] = True
+    levels: Any  # ndarray or Index
 
-    def read(self, raw: Any) -> ColumnValues:
-        """Codes into the levels."""
-        raise NotImplementedError
+    @property
+    def family(self) -> str:
+        """Categories stand in for categories."""
+        return "choice"
+
+    @property
+    def exact(self) -> bool:
+        """Codes are codes."""
+        return True
 
     def read_as(self, given: Any, raw: Any) -> ColumnValues:
-        """Read a column of another dtype of choices."""
+        """Read a column of another dtype of categories."""
         return self.read(raw)
 
 
@@ -363,18 +402,13 @@ class CategoricalAdapter(CategoricalAdapterBase):
         """The categories."""
         return self.dtype.categories
 
-    @classmethod
-    def fit(cls, raw: Any) -> CategoricalAdapter:
-        """The adapter of a column."""
-        return cls(raw.dtype)
-
     def read(self, raw: Any) -> ColumnValues:
         """Codes into the levels."""
         if isinstance(raw.dtype, pd.CategoricalDtype):
             return recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
         return recode(*_factorize(raw), self.levels)
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         return pd.Categorical.from_codes(cells.values, dtype=self.dtype)
 
@@ -384,7 +418,7 @@ class CategoricalAdapter(CategoricalAdapterBase):
         return {"levels": config, "ordered": bool(self.dtype.ordered)}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> CategoricalAdapter:
+    def from_state(cls, config: Config, arrays: Arrays) -> CategoricalAdapter:
         """The adapter that `get_state` took apart."""
         levels = unpack_values(config["levels"], arrays)
         return cls(pd.CategoricalDtype(levels, ordered=config["ordered"]))
@@ -394,11 +428,12 @@ class CategoricalAdapter(CategoricalAdapterBase):
 class TextAdapter(CategoricalAdapterBase):
     """pandas' ``str`` and ``string``, text kept by pyarrow, and numpy's fixed-width strings."""
 
-    dtype: Any
     levels: pd.Index
 
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"levels": LEVELS, "dtype": ANY_DTYPE}
+
     @classmethod
-    def fit(cls, raw: Any) -> TextAdapter:
+    def fit(cls, raw: Any) -> Self:
         """The adapter of a column, with the texts that occur in it."""
         found = _factorize(raw)[1]
         return cls(raw.dtype, pd.Index(np.sort(found.to_numpy(dtype=object)), dtype=object))
@@ -409,22 +444,12 @@ class TextAdapter(CategoricalAdapterBase):
             return recode(np.asarray(raw.codes), raw.dtype.categories, self.levels)
         return recode(*_factorize(raw), self.levels)
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         if isinstance(self.dtype, np.dtype):
             return self.levels.to_numpy()[cells.values].astype(self.dtype)
         levels = pd.array(self.levels.to_numpy(), dtype=self.dtype)
         return levels.take(cells.values, allow_fill=True)
-
-    def get_state(self) -> State:
-        """Config and arrays."""
-        config, arrays = pack_values(self.levels)
-        return {"levels": config, "dtype": dtype_state(self.dtype)}, arrays
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TextAdapter:
-        """The adapter that `get_state` took apart."""
-        return cls(dtype_from(config["dtype"]), unpack_values(config["levels"], arrays))
 
 
 @dataclass(frozen=True)
@@ -434,14 +459,15 @@ class ObjectAdapter(CategoricalAdapterBase):
     ``blank`` is what stands for missing: whichever of None, NaN, NA and NaT was seen most.
     """
 
+    dtype: DType = field(default=np.dtype(object), kw_only=True)
     levels: Array
     blank: Any
     typed: bool
 
-    dtype: ClassVar[Any] = np.dtype(object)
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"levels": OBJECT_LEVELS, "blank": BLANK, "typed": AS_IT_IS}
 
     @classmethod
-    def fit(cls, raw: Any) -> ObjectAdapter:
+    def fit(cls, raw: Any) -> Self:
         """The adapter of a column, with the values that occur in it."""
         raw = np.asarray(raw, dtype=object)
         missing = missing_in(raw)
@@ -470,21 +496,9 @@ class ObjectAdapter(CategoricalAdapterBase):
             raise _unseen(list(dict.fromkeys(map(repr, raw[unseen]))))
         return ColumnValues(codes, is_missing(missing))
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         return object_array([*self.levels, self.blank])[cells.values]
-
-    def get_state(self) -> State:
-        """Config and arrays."""
-        config, arrays = pack_values(pd.Index(self.levels, dtype=object))
-        return {"levels": config, "blank": to_json(self.blank), "typed": self.typed}, arrays
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectAdapter:
-        """The adapter that `get_state` took apart."""
-        levels = unpack_values(config["levels"], arrays).to_numpy(dtype=object)
-        blank = from_json(config["blank"])
-        return cls(levels, np.nan if isinstance(blank, float) else blank, config["typed"])
 
 
 def _factorize(raw: Any) -> tuple[Array, pd.Index]:

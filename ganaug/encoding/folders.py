@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.encoding.column_values import Array
 from ganaug.encoding.pil_images import ImageHeader, open_image, read_image_header, resize_image
 from ganaug.encoding.sample_arrays import stack_samples
 from ganaug.exceptions import DataWarning, InvalidDataError
 from ganaug.utils.isolation import warn
+from ganaug.utils.types import Array
 
 __all__ = ["FolderImages", "ImageFiles", "list_folder", "list_names", "read_folder"]
 

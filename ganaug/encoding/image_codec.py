@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.pil_images import channels_of
 from ganaug.encoding.sample_arrays import (
     CHUNK,
@@ -28,6 +27,7 @@ from ganaug.encoding.sample_arrays import (
 )
 from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import InvalidDataError, ModelFileError
+from ganaug.utils.types import Array, Arrays, Config, State
 
 __all__ = ["ImageCodec", "PixelScale"]
 
@@ -125,13 +125,13 @@ class PixelScale:
     def _bends(self) -> dict[int, _Bend]:
         return {int(c): _Bend(self.knots[c]) for c in np.flatnonzero(self.tailed)}
 
-    def get_state(self) -> dict[str, Array]:
+    def get_state(self) -> Arrays:
         """Arrays: the knots only where there are outliers."""
         state = {"low": self.low, "high": self.high}
         return {**state, "knots": self.knots} if self.tailed.any() else state
 
     @classmethod
-    def from_state(cls, arrays: dict[str, Array], channels: int, *, robust: bool) -> PixelScale:
+    def from_state(cls, arrays: Arrays, channels: int, *, robust: bool) -> PixelScale:
         """What `get_state` took apart; raises ModelFileError if it does not fit together."""
         low, high = (stored_array(arrays, name, (channels,)) for name in ("low", "high"))
         knots = stored_array(arrays, "knots", (channels, _KNOTS)) if robust else _linear(low, high)
@@ -485,7 +485,7 @@ class ImageCodec(PickledByState):
         return config, self._scale.get_state()
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ImageCodec:
+    def from_state(cls, config: Config, arrays: Arrays) -> ImageCodec:
         """The codec that `get_state` took apart.
 
         Raises

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.dtype_state import dtype_from, dtype_state
 from ganaug.encoding.serialization import (
@@ -24,7 +23,7 @@ from ganaug.encoding.serialization import (
 from ganaug.encoding.table_checks import check_storable, conversion_of, full_name
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning, ModelFileError
 from ganaug.utils.isolation import warn
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 __all__ = ["LabelCodec", "warn_of_similar_names"]
 
@@ -169,7 +168,7 @@ class LabelCodec(PickledByState):
         return state, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> LabelCodec:
+    def from_state(cls, config: Config, arrays: Arrays) -> LabelCodec:
         """The codec that `get_state` took apart; raises ModelFileError if that is incomplete."""
         codec = cls()
         try:

@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ganaug.encoding.column_values import NEVER_MISSING, Array, ColumnValues, State
+from ganaug.encoding.column_values import NEVER_MISSING, ColumnModel, ColumnValues
 from ganaug.encoding.quantiles import (
     Curve,
     DecimalGrid,
@@ -22,6 +21,7 @@ from ganaug.encoding.quantiles import (
 )
 from ganaug.exceptions import InvalidDataError
 from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, DType, State
 
 __all__ = ["NumericModel"]
 
@@ -33,7 +33,7 @@ _UINT_TOP = 18446744073709549568.0  # the largest float64 below 2**64
 
 
 @dataclass(frozen=True)
-class NumericModel:
+class NumericModel(ColumnModel):
     """Encoding of a column of float64, int64 or uint64.
 
     The states are, in this order: the curve (if any value is neither spike nor
@@ -78,7 +78,7 @@ class NumericModel:
 
     @classmethod
     def fit(
-        cls, cells: ColumnValues, dtype: np.dtype[Any], seed: int, column: int, keep_range: bool, discrete: bool
+        cls, cells: ColumnValues, dtype: DType, seed: int, column: int, keep_range: bool, discrete: bool
     ) -> NumericModel:
         """Learn the column; ``discrete`` makes a state of every value however few the rows."""
         values = cells.present()
@@ -177,18 +177,18 @@ class NumericModel:
         return seen.astype(np.float32)[:, None], states
 
     @cached_property
-    def _special(self) -> npt.NDArray[np.float64]:
+    def _special(self) -> DoubleArray:
         """Scores of rows in the states of the spikes, and of a missing value."""
         if self.curve is None or not len(self.spikes):
             return np.zeros(1)
         return np.append(self.curve.encode(self._distances(self.spikes)), 0.0)
 
-    def _distances(self, values: Array) -> npt.NDArray[np.float64]:
+    def _distances(self, values: Array) -> DoubleArray:
         if values.dtype.kind == "f":
             return np.asarray(values * _scale(self.low, self.high), dtype=np.float64)
         return _distances_from(self.low, values)
 
-    def _numbers(self, distances: npt.NDArray[np.float64]) -> Array:
+    def _numbers(self, distances: DoubleArray) -> Array:
         if self.spikes.dtype.kind == "f":
             distances = distances / _scale(self.low, self.high)
             if self.grid is not None:
@@ -239,7 +239,7 @@ class NumericModel:
         return config, arrays | {f"spikes_{self.spikes.dtype.kind}": self.spikes}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> NumericModel:
+    def from_state(cls, config: Config, arrays: Arrays) -> NumericModel:
         """The model that `get_state` took apart."""
         curve = Curve.from_state({}, arrays) if config["curve"] else None
         native = np.dtype(config["native"])
@@ -251,7 +251,7 @@ class NumericModel:
         return cls(curve, spikes, config["missing"], low, high, config["step"], grid, config["keep_range"], exact)
 
 
-def _distances_from(low: float, values: Array) -> npt.NDArray[np.float64]:
+def _distances_from(low: float, values: Array) -> DoubleArray:
     """Of integers; unsigned differences are exact over the whole range of int64, where float64 is not."""
     base = np.asarray(low, dtype=values.dtype).view(np.uint64)
     out = (values.view(np.uint64) - base).astype(np.float64)
@@ -261,7 +261,7 @@ def _distances_from(low: float, values: Array) -> npt.NDArray[np.float64]:
     return np.asarray(out, dtype=np.float64)
 
 
-def _is_coarse(distinct: Array, dtype: np.dtype[Any]) -> bool:
+def _is_coarse(distinct: Array, dtype: DType) -> bool:
     """Whether values stand on a grid of a few hundred points."""
     if distinct.dtype.kind == "f":
         grid = float_grid(distinct, dtype)
@@ -298,7 +298,7 @@ def _runs(ordered: Array) -> tuple[Array, Array]:
     return ordered[starts], np.diff(np.append(starts, len(ordered)))
 
 
-def _spikes(distinct: Array, counts: Array, discrete: bool) -> npt.NDArray[np.bool_]:
+def _spikes(distinct: Array, counts: Array, discrete: bool) -> BoolArray:
     """Which distinct values become states of their own."""
     n, m = int(counts.sum()), len(distinct)
     few = m <= _MAX_DISCRETE and n >= _MIN_PER_VALUE * m

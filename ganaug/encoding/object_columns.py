@@ -5,18 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, ColumnValues, State, is_missing
+from ganaug.encoding.column_values import ColumnValues, is_missing
 from ganaug.encoding.dtype_state import zone_from, zone_state
-from ganaug.encoding.dtypes import NumericAdapterBase, TimesInUnit
-from ganaug.encoding.serialization import blank_of, from_json, missing_in, object_array, to_json
+from ganaug.encoding.dtypes import NumericAdapterBase, RawColumn, TimesInUnit
+from ganaug.encoding.serialization import (
+    AS_IT_IS,
+    BLANK,
+    TIME_ZONE,
+    WHOLE_NUMBER,
+    WHOLE_NUMBERS,
+    YES_OR_NO,
+    StoredField,
+    blank_of,
+    json_field,
+    missing_in,
+    object_array,
+)
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
+from ganaug.utils.types import Array, DType
 
 __all__ = [
     "TIMES",
@@ -121,18 +134,36 @@ class DecimalAdapter(NumericAdapterBase):
         What stands for missing.
     """
 
+    dtype: DType = field(default=np.dtype(object), kw_only=True)
     exponent: int
     written: tuple[int, ...]
     whole: bool
     blank: Any
 
-    family: ClassVar[str] = "decimal"
-    exact: ClassVar[bool] = True
-    inner: ClassVar[np.dtype[Any]] = np.dtype(np.int64)
-    discrete: ClassVar[bool] = False
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {
+        "exponent": WHOLE_NUMBER,
+        "written": WHOLE_NUMBERS,
+        "whole": YES_OR_NO,
+        "blank": BLANK,
+    }
+
+    @property
+    def family(self) -> str:
+        """Decimals stand in for Decimals."""
+        return "decimal"
+
+    @property
+    def exact(self) -> bool:
+        """Whole numbers are whole numbers."""
+        return True
+
+    @property
+    def inner(self) -> DType:
+        """Of the whole numbers."""
+        return np.dtype(np.int64)
 
     @classmethod
-    def fit(cls, raw: Any) -> DecimalAdapter:
+    def fit(cls, raw: Any) -> Self:
         """The adapter of a column."""
         missing = missing_in(raw)
         given = raw[~missing]
@@ -140,7 +171,7 @@ class DecimalAdapter(NumericAdapterBase):
         exponent_for(values, 0)  # refuses infinities, which have no exponent
         written = tuple(sorted({int(value.as_tuple().exponent) for value in values}, reverse=True))
         whole = sum(type(v) is int for v in given) * 2 > sum(v.as_tuple().exponent == 0 for v in values)
-        return cls(np.dtype(object), exponent_for(values, written[-1]), written, whole, blank_of(raw[missing]))
+        return cls(exponent_for(values, written[-1]), written, whole, blank_of(raw[missing]))
 
     @property
     def remark(self) -> str | None:
@@ -164,24 +195,12 @@ class DecimalAdapter(NumericAdapterBase):
         """Decimals kept in another way."""
         return rescale(given.read(raw), given.exponent, self.exponent)
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         values: list[Any] = decimals(cells.values, self.exponent, self.written)
         if self.whole:
             values = [int(value) if value.as_tuple().exponent == 0 else value for value in values]
         return _with_blanks(values, cells, self.blank)
-
-    def get_state(self) -> State:
-        """Config and arrays."""
-        numbers = {"exponent": self.exponent, "written": list(self.written), "whole": self.whole}
-        return {**numbers, "blank": to_json(self.blank)}, {}
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> DecimalAdapter:
-        """The adapter that `get_state` took apart."""
-        written = tuple(map(int, config["written"]))
-        blank = _blank(config["blank"])
-        return cls(np.dtype(object), int(config["exponent"]), written, bool(config["whole"]), blank)
 
 
 def _as_decimals(values: Any) -> list[decimal.Decimal]:
@@ -199,11 +218,6 @@ def _with_blanks(values: list[Any], cells: ColumnValues, blank: Any) -> Array:
     if cells.missing is not None:
         out[cells.missing] = blank
     return out
-
-
-def _blank(item: list[Any]) -> Any:
-    blank = from_json(item)
-    return np.nan if isinstance(blank, float) else blank
 
 
 # ---------------------------------------------------------------- times
@@ -287,6 +301,9 @@ TIMES: dict[str, _Times] = {
 }
 
 
+UNIT = json_field(str, lambda unit: np.dtype(unit).str)
+
+
 @dataclass(frozen=True)
 class ObjectTimeAdapter(TimesInUnit):
     """Objects of one of the types of `TIMES`, learnt as counts of the finest unit that they have.
@@ -303,25 +320,33 @@ class ObjectTimeAdapter(TimesInUnit):
         What stands for missing.
     """
 
+    dtype: DType = field(default=np.dtype(object), kw_only=True)
     kind: str
     unit: str
     zone: dt.tzinfo | None
     blank: Any
 
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {
+        "kind": AS_IT_IS,
+        "unit": UNIT,
+        "zone": TIME_ZONE,
+        "blank": BLANK,
+    }
+
     @property
-    def family(self) -> str:  # type: ignore[override]
+    def family(self) -> str:
         """Times of day are no durations, and zoned times no local ones."""
         if self.kind == "time":
             return "clock"
         return "zoned" if self.zone is not None else f"time {self.counted.kind}"
 
     @property
-    def counted(self) -> np.dtype[Any]:
+    def counted(self) -> DType:
         """The unit, as numpy's dtype of it."""
         return np.dtype(self.unit)
 
     @classmethod
-    def of(cls, raw: Array, kind: str) -> ObjectTimeAdapter:
+    def of(cls, raw: Array, kind: str) -> Self:
         """The adapter of an object column of that type.
 
         Raises
@@ -334,7 +359,7 @@ class ObjectTimeAdapter(TimesInUnit):
         missing = missing_in(raw)
         values = list(raw[~missing])
         zone = _only_zone(values)
-        return cls(np.dtype(object), kind, _read(kind, values).dtype.str, zone, blank_of(raw[missing]))
+        return cls(kind, _read(kind, values).dtype.str, zone, blank_of(raw[missing]))
 
     def read(self, raw: Any) -> ColumnValues:
         """Counts of the unit."""
@@ -348,7 +373,7 @@ class ObjectTimeAdapter(TimesInUnit):
         counts[~missing] = times.astype(self.counted).view(np.int64)
         return ColumnValues(counts, is_missing(missing))
 
-    def write(self, cells: ColumnValues) -> Any:
+    def write(self, cells: ColumnValues) -> RawColumn:
         """The column."""
         kind = TIMES[self.kind]
         times = cells.values.astype(np.int64).view(self.counted)
@@ -356,18 +381,9 @@ class ObjectTimeAdapter(TimesInUnit):
             times = times.clip(kind.low.astype(self.counted), kind.high.astype(self.counted))
         return _with_blanks(kind.write(times, self.zone), cells, self.blank)
 
-    def get_state(self) -> State:
-        """Config and arrays."""
-        zone = {"zone": zone_state(self.zone)}
-        return {"kind": self.kind, "unit": self.unit, **zone, "blank": to_json(self.blank)}, {}
-
-    @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> ObjectTimeAdapter:
-        """The adapter that `get_state` took apart."""
-        kind, unit = config["kind"], np.dtype(config["unit"])
-        if unit.kind != TIMES[kind].counted:
-            raise ModelFileError(f"{unit} does not count objects of type {kind}")
-        return cls(np.dtype(object), kind, unit.str, zone_from(config["zone"]), _blank(config["blank"]))
+    def _check_state(self) -> None:
+        if self.counted.kind != TIMES[self.kind].counted:
+            raise ModelFileError(f"{self.unit} does not count objects of type {self.kind}")
 
 
 def _read(kind: str, values: list[Any]) -> Array:

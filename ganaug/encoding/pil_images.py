@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.encoding.column_values import Array
 from ganaug.exceptions import DataWarning, InvalidDataError, MissingDependencyError
 from ganaug.utils.isolation import warn
+from ganaug.utils.types import Array
 
 __all__ = [
     "ImageHeader",

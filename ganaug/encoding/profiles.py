@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.encoding.column_values import Array
 from ganaug.exceptions import ModelFileError
+from ganaug.utils.types import Array
 
 __all__ = [
     "DataProfile",

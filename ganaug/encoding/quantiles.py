@@ -7,12 +7,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from ganaug.encoding.column_values import Array, State
 from ganaug.exceptions import ModelFileError
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, DType, IntArray, State
 
 __all__ = [
     "Curve",
@@ -35,8 +33,6 @@ __all__ = [
 # --------------------------------------------------------------------------------------
 # Where numbers fall among sorted ones, several times as fast as by bisection.
 
-
-Float64 = npt.NDArray[np.float64]
 
 _BUCKETS = 4096
 # With so many knots in one bucket (they lie very unevenly) or so few numbers, bisection is as fast.
@@ -64,7 +60,7 @@ class FastSearch:
     [0, 0, 1, 2, 2, 2, 3]
     """
 
-    def __init__(self, knots: Float64) -> None:
+    def __init__(self, knots: DoubleArray) -> None:
         self.knots, self.low = knots, float(knots[0])
         span = float(knots[-1]) - self.low
         self.most = _MOST_IN_BUCKET + 1
@@ -77,7 +73,7 @@ class FastSearch:
         self.most = int((np.searchsorted(knots, edges[1:] + 0.5 / self.scale) - self.first).max())
         self.after = np.append(knots, np.inf)
 
-    def searchsorted(self, numbers: Float64) -> IntArray:
+    def searchsorted(self, numbers: DoubleArray) -> IntArray:
         """How many knots are below each number, as `numpy.searchsorted` tells. (n,) -> (n,)."""
         if self.most > _MOST_IN_BUCKET or len(numbers) < _FEW_NUMBERS:
             return np.searchsorted(self.knots, numbers)
@@ -87,7 +83,7 @@ class FastSearch:
             counts[part] = self._count(numbers[part], np.less)
         return counts
 
-    def interp(self, numbers: Float64, values: Float64) -> Float64:
+    def interp(self, numbers: DoubleArray, values: DoubleArray) -> DoubleArray:
         """`numpy.interp` of values at the knots. (n,), (m,) -> (n,)."""
         if self.most > _MOST_IN_BUCKET or len(numbers) < max(_FEW_NUMBERS, len(values)):
             return np.asarray(np.interp(numbers, self.knots, values), np.float64)
@@ -106,7 +102,7 @@ class FastSearch:
             out[start : start + _AT_ONCE] = part
         return out
 
-    def _count(self, numbers: Float64, compare: np.ufunc) -> IntArray:
+    def _count(self, numbers: DoubleArray, compare: np.ufunc) -> IntArray:
         """How many knots are less than each number, or less or equal."""
         with np.errstate(over="ignore"):
             bucket = numbers - self.low
@@ -133,17 +129,17 @@ class DecimalGrid:
     base: int
     step: int
 
-    def snap(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def snap(self, values: DoubleArray) -> DoubleArray:
         """The nearest grid points, exactly as the decimal number would be parsed."""
         unit = 10.0**self.decimals
         k = np.rint((values * unit - self.base) / self.step) * self.step + self.base
         return np.asarray(k / unit, dtype=np.float64)
 
-    def whole(self, values: Array) -> npt.NDArray[np.int64]:
+    def whole(self, values: Array) -> IntArray:
         """Values of the grid as whole numbers of its last decimal."""
         return np.asarray(np.rint(values * 10.0**self.decimals), np.int64)
 
-    def holds(self, values: Array, dtype: np.dtype[Any]) -> bool:
+    def holds(self, values: Array, dtype: DType) -> bool:
         """Whether all values, in the column's own dtype, stand on the grid."""
         return bool(np.array_equal(self.snap(values).astype(dtype), values.astype(dtype)))
 
@@ -152,7 +148,7 @@ class DecimalGrid:
         return asdict(self)
 
 
-def float_grid(distinct: Array, dtype: np.dtype[Any]) -> DecimalGrid | None:
+def float_grid(distinct: Array, dtype: DType) -> DecimalGrid | None:
     """Find the coarsest decimal grid that holds every value.
 
     Parameters
@@ -181,7 +177,7 @@ def float_grid(distinct: Array, dtype: np.dtype[Any]) -> DecimalGrid | None:
     return None
 
 
-def _fits(values: Array, decimals: int, dtype: np.dtype[Any]) -> bool:
+def _fits(values: Array, decimals: int, dtype: DType) -> bool:
     unit = 10.0**decimals
     return bool(np.array_equal((np.rint(values * unit) / unit).astype(dtype), values.astype(dtype)))
 
@@ -207,13 +203,13 @@ PART, ROWS = 128, 2000
 COARSE = 256
 
 
-def is_shared(counts: Array) -> npt.NDArray[np.bool_]:
+def is_shared(counts: Array) -> BoolArray:
     """Which values of a column, that occur so often, may be kept as they are. (m,) -> (m,)."""
-    shared: npt.NDArray[np.bool_] = counts >= (SHARED if counts.sum() <= MOST_ROWS else SHARED_IN_SAMPLE)
+    shared: BoolArray = counts >= (SHARED if counts.sum() <= MOST_ROWS else SHARED_IN_SAMPLE)
     return shared
 
 
-def simple_between(low: Float64, high: Float64) -> Float64:
+def simple_between(low: DoubleArray, high: DoubleArray) -> DoubleArray:
     """Numbers above ``low`` and up to ``high`` with few binary digits: multiples of the largest power of two that fits.
 
     Examples
@@ -226,7 +222,7 @@ def simple_between(low: Float64, high: Float64) -> Float64:
     return np.asarray(np.minimum((np.floor(low / step) + 1) * step, high), np.float64)
 
 
-def inner_bounds(distinct: Float64, counts: Array) -> tuple[float, float]:
+def inner_bounds(distinct: DoubleArray, counts: Array) -> tuple[float, float]:
     """Rounded bounds inside the range of floats.
 
     Parameters
@@ -246,7 +242,7 @@ def inner_bounds(distinct: Float64, counts: Array) -> tuple[float, float]:
     return (low, high) if low < high else (float(distinct[0]), float(distinct[-1]))
 
 
-def _inward_float(distinct: Float64, counts: Array) -> float:
+def _inward_float(distinct: DoubleArray, counts: Array) -> float:
     first = float(distinct[0])
     if len(distinct) < 2 or is_shared(counts)[0]:
         return first
@@ -272,12 +268,12 @@ def inner_bounds_int(distinct: Array, counts: Array, step: int) -> tuple[int, in
     return (low, high) if low < high else (first, last)
 
 
-def outer_bounds(distinct: Float64, counts: Array) -> tuple[float, float]:
+def outer_bounds(distinct: DoubleArray, counts: Array) -> tuple[float, float]:
     """Rounded bounds just outside the range of floats, which all of them keep; an extreme that rows share stays."""
     return _outward_float(distinct, counts), -_outward_float(-distinct[::-1], counts[::-1])
 
 
-def _outward_float(distinct: Float64, counts: Array) -> float:
+def _outward_float(distinct: DoubleArray, counts: Array) -> float:
     first = float(distinct[0])
     if len(distinct) < 2 or is_shared(counts)[0]:
         return first
@@ -296,7 +292,7 @@ def outer_bounds_int(distinct: Array, counts: Array, step: int) -> tuple[int, in
     return ends[0], ends[1]
 
 
-def rounded_median(values: Float64) -> float:
+def rounded_median(values: DoubleArray) -> float:
     """A number near the median: the median itself only if rows share it. (n,), n > 0."""
     distinct, counts = np.unique(values, return_counts=True)
     place = int(np.searchsorted(np.cumsum(counts), (counts.sum() + 1) // 2))
@@ -381,7 +377,7 @@ _LONG_RUN = 64
 _FEW_LEVELS, _MAX_LEVELS, _MIN_REPEATS = 64, 1001, 4
 
 
-def normal_scores(shares: Array) -> Float64:
+def normal_scores(shares: Array) -> DoubleArray:
     """Normal scores of shares in [0, 1], within -4 and 4."""
     # to float32 and back: what is stored is exactly what was used
     return np.asarray(ndtri(_EDGE + (1 - 2 * _EDGE) * shares).astype(np.float32), dtype=np.float64)
@@ -401,9 +397,9 @@ class Curve:
         to the very shares that were observed.
     """
 
-    values: Float64
-    scores: Float64
-    edges: Float64 | None
+    values: DoubleArray
+    scores: DoubleArray
+    edges: DoubleArray | None
 
     @staticmethod
     def takes_steps(counts: Array, keep_range: bool = True) -> bool:
@@ -412,7 +408,7 @@ class Curve:
         return bool(len(counts) <= most and counts.sum() >= _MIN_REPEATS * len(counts))
 
     @classmethod
-    def steps(cls, distinct: Float64, counts: Array, coarse: bool) -> Curve:
+    def steps(cls, distinct: DoubleArray, counts: Array, coarse: bool) -> Curve:
         """Fit to distinct values (increasing) that repeat; all are kept if ``coarse``, else those that rows share."""
         if not coarse:
             distinct, counts = _pooled(distinct, counts)
@@ -420,7 +416,7 @@ class Curve:
         return cls(distinct, normal_scores((upto - 0.5 * counts) / total), normal_scores(upto[:-1] / total))
 
     @classmethod
-    def fit(cls, distinct: Float64, counts: Array, low: float, high: float) -> Curve:
+    def fit(cls, distinct: DoubleArray, counts: Array, low: float, high: float) -> Curve:
         """Fit to distinct values (increasing) without keeping any that few rows have.
 
         A knot stands between two neighbours, at a number with few digits, and at least `_ROWS_A_KNOT` rows from the
@@ -462,7 +458,7 @@ class Curve:
             high = (self.scores[-1] - self.scores[-1 - k]) / (self.values[-1] - self.values[-1 - k])
         return float(low), float(high)
 
-    def encode(self, values: Float64) -> Float64:
+    def encode(self, values: DoubleArray) -> DoubleArray:
         """Scores of values; values outside the knots get scores up to 5 in size."""
         out = self._from_values.interp(values, self.scores)
         below, above = values < self.values[0], values > self.values[-1]
@@ -472,7 +468,7 @@ class Curve:
             out[above] += np.minimum(high * (values[above] - self.values[-1]), _FAR - self.scores[-1])
         return np.asarray(out, dtype=np.float64)
 
-    def decode(self, scores: Float64, keep_range: bool) -> Float64:
+    def decode(self, scores: DoubleArray, keep_range: bool) -> DoubleArray:
         """Values of scores, all between the first and the last knot if ``keep_range``."""
         if self.edges is not None:
             return self.values.take(self._from_scores.searchsorted(scores))
@@ -484,7 +480,7 @@ class Curve:
             out[above] += (np.minimum(scores[above], _FAR) - self.scores[-1]) / high
         return np.asarray(out, dtype=np.float64)
 
-    def round_trip(self, scores: Float64) -> Float64:
+    def round_trip(self, scores: DoubleArray) -> DoubleArray:
         """What the values of scores would be encoded as, where each is within the range seen."""
         if self.edges is not None:
             return self.scores.take(self._from_scores.searchsorted(scores))
@@ -503,13 +499,13 @@ class Curve:
         """Config and arrays."""
         single = self.values.astype(np.float32)
         knots = single if np.array_equal(single, self.values) else self.values
-        arrays: dict[str, Array] = {"knots": knots, "scores": self.scores.astype(np.float32)}
+        arrays: Arrays = {"knots": knots, "scores": self.scores.astype(np.float32)}
         if self.edges is not None:
             arrays["edges"] = self.edges.astype(np.float32)
         return {}, arrays
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Curve:
+    def from_state(cls, config: Config, arrays: Arrays) -> Curve:
         """The curve that `get_state` took apart."""
         edges = arrays.get("edges")
         values, scores = (arrays[key].astype(np.float64) for key in ("knots", "scores"))
@@ -518,7 +514,7 @@ class Curve:
         return cls(values, scores, None if edges is None else edges.astype(np.float64))
 
 
-def _boundaries(total: int) -> npt.NDArray[np.int64]:
+def _boundaries(total: int) -> IntArray:
     """Numbers of rows below each knot: about evenly spaced in scores, symmetrical, and never too close."""
     half, last = [], _ROWS_A_KNOT // 2 - _ROWS_A_KNOT
     for rows in np.rint(_KNOTS[: len(_KNOTS) // 2 + 1] * total).astype(np.int64).tolist():
@@ -529,14 +525,14 @@ def _boundaries(total: int) -> npt.NDArray[np.int64]:
     return np.concatenate([left, total - left[::-1]])
 
 
-def _beside(distinct: Float64, place: int) -> float:
+def _beside(distinct: DoubleArray, place: int) -> float:
     """A number between a level and its neighbour above, or below the highest level."""
     first, part = (place, (4, 12)) if place + 1 < len(distinct) else (place - 1, (13, 15))
     low, gap = distinct[[first]], distinct[first + 1] - distinct[first]
     return float(simple_between(low + part[0] * gap / 16, low + part[1] * gap / 16)[0])
 
 
-def _pooled(distinct: Float64, counts: Array) -> tuple[Float64, Array]:
+def _pooled(distinct: DoubleArray, counts: Array) -> tuple[DoubleArray, Array]:
     """Levels and counts with each run of rare levels as a few numbers between them, of several rows each.
 
     A long run, such as the tail of a skewed column, is not drawn together: each of its levels moves towards the next.

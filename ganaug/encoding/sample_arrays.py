@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.containers import FrameContainer, is_tensor
 from ganaug.encoding.dtype_state import dtype_from
 from ganaug.encoding.pil_images import is_pil_image, pil_to_array
 from ganaug.encoding.table_checks import check_names, check_storable
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
+from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = [
     "CHUNK",
@@ -169,7 +169,7 @@ class SampleFormat:
     dtype: str
 
     @property
-    def numpy(self) -> np.dtype[Any]:
+    def numpy(self) -> DType:
         """The dtype that decoded values are cast to (bfloat16: float32)."""
         return np.dtype(np.float32 if self.dtype == "bfloat16" else self.dtype)
 
@@ -208,7 +208,7 @@ class SampleFormat:
         return {"tensor": self.tensor, "dtype": self.dtype}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any]) -> SampleFormat:
+    def from_state(cls, config: Config) -> SampleFormat:
         """The stack that `get_state` took apart; raises ModelFileError if it is none."""
         tensor, dtype = config["tensor"], config["dtype"]
         known = isinstance(dtype, str) and (dtype == "bfloat16" or dtype_from(dtype).kind in FAMILIES)
@@ -388,7 +388,7 @@ def diverged_message(index: tuple[int, ...], what: str) -> str:
     return f"cannot decode {what} (sample {index[0]}); the generator that made it has diverged"
 
 
-def stored_array(arrays: dict[str, Array], name: str, shape: tuple[int, ...]) -> Array:
+def stored_array(arrays: Arrays, name: str, shape: tuple[int, ...]) -> Array:
     """A finite float64 array of a model file; raises ModelFileError for anything else."""
     array = arrays.get(name)
     if array is None or array.shape != shape or array.dtype != np.float64 or not np.isfinite(array).all():
@@ -475,7 +475,7 @@ class WideFrame:
         return FrameContainer(self.columns).get_state()
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array], shape: tuple[int, ...]) -> WideFrame:
+    def from_state(cls, config: Config, arrays: Arrays, shape: tuple[int, ...]) -> WideFrame:
         """What `get_state` took apart; raises ModelFileError if it does not fit series of that shape."""
         frame = cls(FrameContainer.from_state(config, arrays).columns)
         fits = len(shape) == 2 and len(frame.columns) == shape[0] * shape[1] and frame.columns.is_unique

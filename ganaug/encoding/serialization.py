@@ -7,23 +7,35 @@ import decimal
 import enum
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.dtype_state import dtype_from, dtype_state, zone_from, zone_state
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, ModelFileError
+from ganaug.utils.types import Array, Arrays, Config, State
 
 __all__ = [
+    "ANY_DTYPE",
+    "AS_IT_IS",
+    "BLANK",
+    "LEVELS",
+    "NUMPY_DTYPE",
+    "OBJECT_LEVELS",
+    "TIME_ZONE",
+    "WHOLE_NUMBER",
+    "WHOLE_NUMBERS",
+    "YES_OR_NO",
     "PickledByState",
+    "StateMixin",
+    "StoredField",
     "blank_of",
-    "dtype_from",
-    "dtype_state",
     "from_json",
+    "json_field",
     "missing_in",
     "object_array",
     "pack_arrays",
@@ -224,14 +236,15 @@ def pack_values(values: pd.Index) -> State:
 
 def _pack_parts(parts: dict[str, pd.Index], **more: Any) -> State:
     """Several indexes as one state; their arrays are told apart by a prefix."""
-    config, arrays = dict(more), dict[str, Array]()
+    config: Config = dict(more)
+    arrays: Arrays = {}
     for name, part in parts.items():
         config[name], own = pack_values(part)
         arrays |= {f"{name}_{key}": array for key, array in own.items()}
     return config, arrays
 
 
-def _part(config: dict[str, Any], arrays: dict[str, Array], name: str) -> pd.Index:
+def _part(config: Config, arrays: Arrays, name: str) -> pd.Index:
     own = {k.removeprefix(f"{name}_"): a for k, a in arrays.items() if k.startswith(f"{name}_")}
     return unpack_values(config[name], own)
 
@@ -254,7 +267,7 @@ _PACK: list[tuple[Any, Callable[[Any], State]]] = [
 ]
 
 
-def unpack_values(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def unpack_values(config: Config, arrays: Arrays) -> pd.Index:
     """The index that `pack_values` took apart."""
     try:
         return _UNPACK[config["form"]](config, arrays)
@@ -262,28 +275,28 @@ def unpack_values(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
         raise ModelFileError(f"stored values cannot be read: {error}") from error
 
 
-def _interval(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def _interval(config: Config, arrays: Arrays) -> pd.Index:
     left, right = _part(config, arrays, "left"), _part(config, arrays, "right")
     return pd.IntervalIndex.from_arrays(left, right, closed=config["closed"])
 
 
-def _zoned(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def _zoned(config: Config, arrays: Arrays) -> pd.Index:
     times = pd.DatetimeIndex(arrays["values"].view(f"M8[{config['unit']}]"))
     return times.tz_localize("UTC").tz_convert(zone_from(config["tz"]))
 
 
-def _category(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def _category(config: Config, arrays: Arrays) -> pd.Index:
     dtype = pd.CategoricalDtype(_part(config, arrays, "categories"), ordered=config["ordered"])
     return pd.CategoricalIndex(pd.Categorical.from_codes(arrays["codes"], dtype=dtype))
 
 
-def _text(config: dict[str, Any], arrays: dict[str, Array]) -> pd.Index:
+def _text(config: Config, arrays: Arrays) -> pd.Index:
     data, offsets = arrays["text"].tobytes(), arrays["offsets"].tolist()
     parts = (data[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(offsets))
     return pd.Index(object_array(parts), dtype=dtype_from(config["dtype"]))
 
 
-_UNPACK: dict[str, Callable[[dict[str, Any], dict[str, Array]], pd.Index]] = {
+_UNPACK: dict[str, Callable[[dict[str, Any], Arrays], pd.Index]] = {
     "interval": _interval,
     "zoned": _zoned,
     "category": _category,
@@ -300,7 +313,7 @@ _UNPACK: dict[str, Callable[[dict[str, Any], dict[str, Array]], pd.Index]] = {
 # The arrays of thousands of columns as a handful, so that a model file stays a list of few entries.
 
 
-def pack_arrays(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
+def pack_arrays(parts: Iterable[Arrays]) -> Arrays:
     """Join 1-D arrays of the same name and dtype over all parts.
 
     Parameters
@@ -318,7 +331,7 @@ def pack_arrays(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
     for index, part in enumerate(parts):
         for name, array in part.items():
             pieces.setdefault(f"{name}:{array.dtype.str[1:]}", []).append((index, array))
-    out: dict[str, Array] = {}
+    out: Arrays = {}
     for key, found in pieces.items():
         out[f"{key}.data"] = np.concatenate([array for _, array in found])
         out[f"{key}.part"] = np.array([index for index, _ in found], dtype=np.int64)
@@ -326,9 +339,9 @@ def pack_arrays(parts: Iterable[dict[str, Array]]) -> dict[str, Array]:
     return out
 
 
-def unpack_arrays(packed: dict[str, Array], n_parts: int) -> list[dict[str, Array]]:
+def unpack_arrays(packed: Arrays, n_parts: int) -> list[Arrays]:
     """The dicts that `pack_arrays` joined."""
-    parts: list[dict[str, Array]] = [{} for _ in range(n_parts)]
+    parts: list[Arrays] = [{} for _ in range(n_parts)]
     try:
         for key in (k.removesuffix(".data") for k in packed if k.endswith(".data")):
             stops = np.cumsum(packed[f"{key}.length"])
@@ -340,6 +353,105 @@ def unpack_arrays(packed: dict[str, Array], n_parts: int) -> list[dict[str, Arra
     except (KeyError, IndexError, ValueError) as error:
         raise ModelFileError(f"the stored arrays do not fit each other: {error}") from error
     return parts
+
+
+# --------------------------------------------------------------------------------------
+# Objects as config and arrays: which attributes are stored, and how.
+
+
+@dataclass(frozen=True)
+class StoredField:
+    """How the state of an object holds one of its attributes.
+
+    Attributes
+    ----------
+    write : callable ``value -> (JSON value, arrays)``
+    read : callable ``(JSON value, arrays) -> value``
+    """
+
+    write: Callable[[Any], tuple[Any, Arrays]]
+    read: Callable[[Any, Arrays], Any]
+
+
+def json_field(write: Callable[[Any], Any] = lambda v: v, read: Callable[[Any], Any] = lambda v: v) -> StoredField:
+    """A field that needs no arrays."""
+    return StoredField(lambda value: (write(value), {}), lambda found, arrays: read(found))
+
+
+def _read_blank(item: list[Any]) -> Any:
+    blank = from_json(item)
+    return np.nan if isinstance(blank, float) else blank  # so that it is the NaN of numpy
+
+
+AS_IT_IS = json_field()
+WHOLE_NUMBER = json_field(int, int)
+WHOLE_NUMBERS = json_field(list, lambda found: tuple(map(int, found)))
+YES_OR_NO = json_field(bool, bool)
+ANY_DTYPE = json_field(dtype_state, dtype_from)
+NUMPY_DTYPE = json_field(lambda dtype: dtype.str, np.dtype)
+TIME_ZONE = json_field(zone_state, zone_from)
+BLANK = json_field(to_json, _read_blank)
+LEVELS = StoredField(pack_values, unpack_values)
+OBJECT_LEVELS = StoredField(
+    lambda levels: pack_values(pd.Index(levels, dtype=object)),
+    lambda found, arrays: unpack_values(found, arrays).to_numpy(dtype=object),
+)
+
+
+class StateMixin:
+    """`get_state` and `from_state` of a dataclass that declares which of its fields are stored.
+
+    ``CONFIG`` names the fields of the config, in the order of the file, and ``ARRAYS`` those that are arrays. A field
+    of the config that a file of an earlier version lacks takes its default.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from ganaug.encoding.serialization import AS_IT_IS, StateMixin
+    >>> @dataclass
+    ... class Scale(StateMixin):
+    ...     low: float
+    ...     unit: str = "m"
+    ...     CONFIG = {"low": AS_IT_IS, "unit": AS_IT_IS}
+    >>> Scale(2.0).get_state()
+    ({'low': 2.0, 'unit': 'm'}, {})
+    >>> Scale.from_state({"low": 3.0}, {})
+    Scale(low=3.0, unit='m')
+    """
+
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {}
+    ARRAYS: ClassVar[tuple[str, ...]] = ()
+
+    def get_state(self) -> State:
+        """Everything learnt: a config that JSON can hold, and arrays."""
+        config: Config = {}
+        arrays: Arrays = {}
+        for name, field in self.CONFIG.items():
+            config[name], own = field.write(getattr(self, name))
+            arrays |= own
+        return config, arrays | {name: getattr(self, name) for name in self.ARRAYS}
+
+    @classmethod
+    def from_state(cls, config: Config, arrays: Arrays) -> Self:
+        """The object that `get_state` took apart.
+
+        Raises
+        ------
+        ModelFileError, KeyError, TypeError, ValueError
+            If the state is incomplete or does not fit together.
+        """
+        optional = {field.name for field in fields(cls) if field.default is not MISSING}  # type: ignore[arg-type]
+        read = {
+            name: field.read(config[name], arrays)
+            for name, field in cls.CONFIG.items()
+            if name in config or name not in optional
+        }
+        found = cls(**read, **{name: arrays[name] for name in cls.ARRAYS})
+        found._check_state()
+        return found
+
+    def _check_state(self) -> None:
+        """Raise ModelFileError where what was read does not fit together."""
 
 
 # --------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.quantiles import simple_between
 from ganaug.encoding.sample_arrays import (
     CHUNK,
@@ -26,7 +25,7 @@ from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
 from ganaug.utils.isolation import warn
 from ganaug.utils.seeding import numpy_generator
-from ganaug.utils.types import FloatArray
+from ganaug.utils.types import Array, Arrays, Config, FloatArray, State
 
 __all__ = ["SeriesCodec", "Signals"]
 
@@ -108,12 +107,12 @@ class Signals:
             u += self.centre.reshape(column)
         return u.clip(self.low.reshape(column), self.high.reshape(column), out=u)
 
-    def get_state(self) -> dict[str, Array]:
+    def get_state(self) -> Arrays:
         """Arrays."""
         return {"centre": self.centre, "scale": self.scale, "low": self.low, "high": self.high}
 
     @classmethod
-    def from_state(cls, arrays: dict[str, Array], channels: int) -> Signals:
+    def from_state(cls, arrays: Arrays, channels: int) -> Signals:
         """What `get_state` took apart; raises ModelFileError if it does not fit together."""
         signals = cls(*(stored_array(arrays, name, (channels,)) for name in ("centre", "scale", "low", "high")))
         inside = (signals.low <= signals.centre) & (signals.centre <= signals.high)
@@ -366,7 +365,7 @@ class SeriesCodec(PickledByState):
         return config, {**{f"columns.{k}": v for k, v in arrays.items()}, **self._signals.get_state()}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> SeriesCodec:
+    def from_state(cls, config: Config, arrays: Arrays) -> SeriesCodec:
         """The codec that `get_state` took apart.
 
         Raises

@@ -12,9 +12,9 @@ import pandas as pd
 
 from ganaug.encoding.adapters import ADAPTERS, DtypeAdapter, adapter_of
 from ganaug.encoding.categorical import HighCardinalityModel, OneHotModel
-from ganaug.encoding.column_values import Array, ColumnValues, State, Table
+from ganaug.encoding.column_values import ColumnModel, ColumnValues, Table
 from ganaug.encoding.containers import CONTAINERS, Container, container_of
-from ganaug.encoding.dtypes import ObjectNumberAdapter
+from ganaug.encoding.dtypes import CategoricalAdapterBase, NumericAdapterBase, ObjectNumberAdapter
 from ganaug.encoding.numeric import NumericModel
 from ganaug.encoding.object_columns import DecimalAdapter, ObjectTimeAdapter
 from ganaug.encoding.serialization import PickledByState, missing_in, pack_arrays, unpack_arrays
@@ -31,7 +31,7 @@ from ganaug.encoding.table_checks import (
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
 from ganaug.utils.isolation import warn
 from ganaug.utils.seeding import child_seed, numpy_generator
-from ganaug.utils.types import Block, FloatArray, IntArray
+from ganaug.utils.types import Array, Arrays, Block, Config, FloatArray, IntArray, State
 
 __all__ = ["MODELS", "Column", "Layout", "TableCodec", "argmax_rows", "fit_column", "fit_columns", "read_as"]
 
@@ -120,7 +120,7 @@ def argmax_rows(group: Array) -> IntArray:
 _MAX_STATES = 32
 OF_OBJECTS = (ObjectNumberAdapter, DecimalAdapter, ObjectTimeAdapter)
 
-MODELS: dict[str, Any] = {"number": NumericModel, "choice": OneHotModel, "many": HighCardinalityModel}
+MODELS: dict[str, type[ColumnModel]] = {"number": NumericModel, "choice": OneHotModel, "many": HighCardinalityModel}
 _MODEL_NAMES = {model: name for name, model in MODELS.items()}
 _ADAPTER_NAMES = {adapter: name for name, adapter in ADAPTERS.items()}
 
@@ -133,7 +133,7 @@ class Column:
     """A fitted column."""
 
     adapter: DtypeAdapter
-    model: Any
+    model: ColumnModel
 
     @property
     def kind(self) -> str:
@@ -148,12 +148,8 @@ class Column:
     def round_trip(self, scores: Array, states: Array) -> tuple[Array, Array]:
         """The encoding of what they decode to: rounded as the dtype and the data are."""
         if self.adapter.exact:
-            seen: tuple[Array, Array] = self.model.round_trip(scores, states)
-            return seen
-        again: tuple[Array, Array] = self.model.encode(
-            self.adapter.read(self.adapter.write(self.model.decode(scores, states)))
-        )
-        return again
+            return self.model.round_trip(scores, states)
+        return self.model.encode(self.adapter.read(self.adapter.write(self.model.decode(scores, states))))
 
     def get_state(self) -> State:
         """Config and arrays; those of the adapter are under ``face_``."""
@@ -163,15 +159,17 @@ class Column:
         return config, arrays | {f"face_{key}": array for key, array in adapter_arrays.items()}
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> Column:
+    def from_state(cls, config: Config, arrays: Arrays) -> Column:
         """The column that `get_state` took apart."""
         of_adapter = {key.removeprefix("face_"): a for key, a in arrays.items() if key.startswith("face_")}
         (adapter_kind, adapter), (model_kind, model) = config["face"], config["model"]
         column = cls(
             ADAPTERS[adapter_kind].from_state(adapter, of_adapter), MODELS[model_kind].from_state(model, arrays)
         )
-        if column.adapter.family == "choice" and len(column.adapter.levels) != column.model.n_levels:
-            raise ModelFileError(f"a column of {column.model.n_levels} levels lists {len(column.adapter.levels)}")
+        if isinstance(column.adapter, CategoricalAdapterBase):
+            n_levels = getattr(column.model, "n_levels", 0)
+            if len(column.adapter.levels) != n_levels:
+                raise ModelFileError(f"a column of {n_levels} levels lists {len(column.adapter.levels)}")
         return column
 
 
@@ -179,9 +177,9 @@ def fit_column(
     adapter: DtypeAdapter, cells: ColumnValues, seed: int, number: int, keep_range: bool, whole: bool = False
 ) -> Column | None:
     """Fit one column; None if it has too many levels (unless ``whole``) and must wait for the others' encoding."""
-    if adapter.family != "choice":
-        model: Any = NumericModel.fit(cells, adapter.inner, seed, number, keep_range, adapter.discrete)
-        return Column(adapter, model)
+    if isinstance(adapter, NumericAdapterBase):
+        return Column(adapter, NumericModel.fit(cells, adapter.inner, seed, number, keep_range, adapter.discrete))
+    assert isinstance(adapter, CategoricalAdapterBase)
     model = OneHotModel.fit(cells, len(adapter.levels))
     return Column(adapter, model) if whole or model.n_states <= _MAX_STATES else None
 
@@ -189,16 +187,14 @@ def fit_column(
 def read_as(adapter: DtypeAdapter, raw: Any) -> ColumnValues:
     """Read a column given after fit, in the dtype seen in fit or one that can stand in for it."""
     if raw.dtype == adapter.dtype:
-        cells: ColumnValues = adapter.read(raw)
-        return cells
+        return adapter.read(raw)
     if isinstance(adapter, OF_OBJECTS) and missing_in(raw).all():
         return adapter.read(np.asarray(raw, dtype=object))  # no type left to tell by
     given = adapter_of(raw)
     if given.family != adapter.family:
         message = f"has dtype {raw.dtype} but had {adapter.dtype} in fit; convert it back with astype"
         raise InvalidDataError(message)
-    cells = adapter.read_as(given, raw)
-    return cells
+    return adapter.read_as(given, raw)
 
 
 # --------------------------------------------------------------------------------------
@@ -237,20 +233,19 @@ def fit_columns(
     names = range(table.n_columns) if table.names is None else table.names
     one_block = set() if whole is None else {j for j, name in enumerate(names) if name in whole}
     fitted: dict[int, tuple[Column, Encoding]] = {}
-    waiting: dict[int, ColumnValues] = {}
+    waiting: dict[int, tuple[CategoricalAdapterBase, ColumnValues]] = {}
     for j, adapter in enumerate(adapters):
         cells = adapter.read(table.get(j))
         column = fit_column(adapter, cells, seed, j, keep_range, j in one_block)
-        if column is None:
-            waiting[j] = cells
-        else:
+        if column is not None:
             fitted[j] = column, column.encode(cells)
+        elif isinstance(adapter, CategoricalAdapterBase):
+            waiting[j] = adapter, cells
         reason = identifier_warning(adapter, cells) if whole is None else ""
         if reason:
             warn(f"{describe(table.names, j)} {reason}", DataWarning)
-        remark = getattr(adapter, "remark", None)
-        if remark:
-            warn(f"{describe(table.names, j)} {remark}", DataWarning)
+        if adapter.remark:
+            warn(f"{describe(table.names, j)} {adapter.remark}", DataWarning)
     if waiting:
         rows = np.arange(table.n_rows)
         if table.n_rows > _MAX_CONTEXT_ROWS:
@@ -258,10 +253,10 @@ def fit_columns(
             rows = np.sort(chosen)
         context = _context(list(fitted.values()), rows)
         part = None if labels is None else labels[rows]
-        for j, cells in waiting.items():
+        for j, (of_levels, cells) in waiting.items():
             own = child_seed(seed, "many", j)
-            model = HighCardinalityModel.fit(cells, len(adapters[j].levels), context, rows, part, own)
-            column = Column(adapters[j], model)
+            model = HighCardinalityModel.fit(cells, len(of_levels.levels), context, rows, part, own)
+            column = Column(of_levels, model)
             fitted[j] = column, column.encode(cells)
     in_order = [fitted[j] for j in range(len(adapters))]
     return [column for column, _ in in_order], [encoding for _, encoding in in_order]
@@ -446,8 +441,7 @@ class TableCodec(PickledByState):
 
         def encode(raw: Any, j: int) -> tuple[Array, Array]:
             column = self._columns[j]
-            parts: tuple[Array, Array] = column.model.encode(read_as(column.adapter, raw))
-            return parts
+            return column.model.encode(read_as(column.adapter, raw))
 
         for j, (scores, states) in each_column(table, encode):
             self._layout.write(Z, j, scores, states)
@@ -547,7 +541,7 @@ class TableCodec(PickledByState):
         return config, pack_arrays([own, *(arrays for _, arrays in states)])
 
     @classmethod
-    def from_state(cls, config: dict[str, Any], arrays: dict[str, Array]) -> TableCodec:
+    def from_state(cls, config: Config, arrays: Arrays) -> TableCodec:
         """The codec that `get_state` took apart.
 
         Raises

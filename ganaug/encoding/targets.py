@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.encoding.column_values import Array
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.pil_images import is_pil_image
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.utils.isolation import warn
+from ganaug.utils.types import Array
 
 __all__ = [
     "annotations_of",

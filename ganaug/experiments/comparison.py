@@ -80,12 +80,10 @@ def _by(names: list[str], rows: dict[Any, dict[str, Any]], columns: list[str] | 
 class Comparison(_Results):
     """Results of `compare`, with ranks, tests and pictures.
 
-    Statistics are over cells: the mean over folds and repeats, of one data set
-    and one classifier. A cell in which a fold failed has no value; it ranks
-    last, and is left out of differences (``summary`` counts failed rows). The
-    classifiers' figures on one set are not independent, so p-values over cells
-    are optimistic; ``unit="dataset"`` takes the mean over classifiers first, and
-    is the stricter test.
+    Statistics are over cells: the mean over folds and repeats, of one data set and one classifier. A cell in which a
+    fold failed has no value; it ranks last, and is left out of differences (``summary`` counts failed rows). The
+    classifiers' figures on one set are not independent, so p-values over cells are optimistic; ``unit="dataset"``
+    takes the mean over classifiers first, and is the stricter test.
 
     Parameters
     ----------
@@ -97,10 +95,9 @@ class Comparison(_Results):
     Attributes
     ----------
     results : DataFrame
-        A row for each data set, oversampler, classifier, ``train_on``, repeat
-        and fold: the metrics, ``seconds_resample`` and ``seconds_fit`` (wall
-        clock), ``rows_train``, ``error`` (empty if all went well) and ``note``
-        (warnings; "not applicable" where a treatment does nothing for a classifier).
+        A row for each data set, oversampler, classifier, ``train_on``, repeat and fold: the metrics,
+        ``seconds_resample`` and ``seconds_fit`` (wall clock), ``rows_train``, ``error`` (empty if all went well) and
+        ``note`` (warnings; "not applicable" where a treatment does nothing for a classifier).
     metrics : tuple of str
         Columns to judge by.
 
@@ -176,24 +173,15 @@ class Comparison(_Results):
         return pd.DataFrame(parts | {("failed", "rows"): failed}).reindex(names)
 
     def friedman(self, metric: str, unit: str = "cell") -> dict[str, float]:
-        """Friedman's test, and Iman and Davenport's, of whether the oversamplers differ at all.
-
-        See `ganaug.experiments.statistics.friedman`.
-        """
+        """Friedman's test, and Iman and Davenport's, of whether the oversamplers differ; see `statistics.friedman`."""
         return statistics.friedman(self.ranks(metric, unit))
 
     def nemenyi(self, metric: str, alpha: float = 0.05, unit: str = "cell") -> dict[str, Any]:
-        """Nemenyi's critical difference of mean ranks, the mean ranks, and p-values of all pairs.
-
-        See `ganaug.experiments.statistics.nemenyi`.
-        """
+        """Nemenyi's critical difference of mean ranks, these, and p-values of all pairs; see `statistics.nemenyi`."""
         return statistics.nemenyi(self.ranks(metric, unit), alpha)
 
     def wilcoxon(self, metric: str, baseline: str = "none", unit: str = "cell") -> pd.DataFrame:
-        """Every oversampler against one: mean difference, wins, ties, losses, p, and p after Holm's correction.
-
-        See `ganaug.experiments.statistics.wilcoxon`.
-        """
+        """Each oversampler against one: mean difference, wins, ties, losses, p-values; see `statistics.wilcoxon`."""
         return statistics.wilcoxon(self._with(metric, baseline, unit), baseline, higher_is_better(metric))
 
     def by_classifier(self, metric: str, baseline: str = "none") -> pd.DataFrame:
@@ -375,18 +363,9 @@ class ImageComparison(_Results):
         return _by(["dataset", "classifier"], rows)
 
     def synthetic_accuracy(self, reference: str, metric: str = "acsa") -> pd.DataFrame:
-        """Classification accuracy score: arms on synthetic samples alone, beside one on real samples.
+        """Classification accuracy score: arms on synthetic samples alone, beside one on real samples (the reference).
 
-        Parameters
-        ----------
-        reference : str
-            An arm on real samples.
-        metric : str, default="acsa"
-
-        Returns
-        -------
-        DataFrame
-            "synthetic", "real" and "ratio", for each data set, classifier and arm of kind "synthetic".
+        Columns are "synthetic", "real" and "ratio", for each data set, classifier and arm of kind "synthetic".
         """
         means = self.summary(metric)["mean"]
         kinds = self._kinds()

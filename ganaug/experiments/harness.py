@@ -34,15 +34,13 @@ __all__ = [
     "seeded",
 ]
 
-Numbered = Iterable[tuple[int, "Trial"]]  # place in the results, and what is to be computed
-
 
 @dataclass(frozen=True, kw_only=True)
 class Trial(ABC):
     """One way to treat imbalance on one split of one data set, with all classifiers that are trained on it.
 
-    A subclass holds all that its rows depend on, so that the order and the
-    process in which trials are computed change nothing.
+    A subclass holds all that its rows depend on, so that the order and the process in which trials are computed
+    change nothing.
 
     Attributes
     ----------
@@ -67,15 +65,18 @@ class Trial(ABC):
         """A row whose columns stored ones must have; None accepts any."""
         return None
 
+    def stored(self) -> list[Row] | None:
+        """Its rows if they are known: those of an earlier run, or that it cannot be computed."""
+        if self.error:
+            return self.failed(self.error)
+        return None if self.path is None else read_trial(self.path, self.example())
+
 
 class Batch(NamedTuple):
     """Trials that may run at the same time.
 
-    Attributes
-    ----------
-    trials : iterable of Trial
-    prepare : callable, optional
-        Called in the main process with the trials that are not finished; returns what is to be run instead of each.
+    ``prepare``, if there is one, is called in the main process with the trials that are not finished, and returns
+    what is to be run instead of each.
     """
 
     trials: Iterable[Trial]
@@ -104,15 +105,6 @@ def run_trials(
         Whether to compute nothing.
     verbose : bool or "auto", default="auto"
         Whether to show a progress bar.
-
-    Returns
-    -------
-    list of dict
-
-    Raises
-    ------
-    KeyboardInterrupt
-        At Ctrl-C; finished trials stay stored.
     """
     side_by_side(2, n_jobs)  # refuses what is no number of jobs
     done: dict[int, list[Row]] = {}
@@ -120,7 +112,7 @@ def run_trials(
 
     def unfinished(trials: Iterable[Trial]) -> Iterator[tuple[int, Trial]]:
         for trial in trials:
-            place, rows = next(places), _stored(trial)
+            place, rows = next(places), trial.stored()
             if rows is None:
                 yield place, trial
             else:
@@ -128,7 +120,7 @@ def run_trials(
 
     with _progress_bar(total, False if finished_only else verbose) as show:
         for batch in batches:
-            missing: Numbered = unfinished(batch.trials)
+            missing: Iterable[tuple[int, Trial]] = unfinished(batch.trials)
             if finished_only or batch.prepare is not None:
                 missing = list(missing)
             if finished_only:
@@ -145,13 +137,7 @@ def run_trials(
     return [row for place in sorted(done) for row in done[place]]
 
 
-def _stored(trial: Trial) -> list[Row] | None:
-    if trial.error:
-        return trial.failed(trial.error)
-    return None if trial.path is None else read_trial(trial.path, trial.example())
-
-
-def _streamed(trials: Numbered, n_jobs: int | None) -> Iterator[tuple[int, list[Row]]]:
+def _streamed(trials: Iterable[tuple[int, Trial]], n_jobs: int | None) -> Iterator[tuple[int, list[Row]]]:
     """Results as they come; all at the end where joblib's backend cannot return them earlier."""
     try:
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")

@@ -21,14 +21,12 @@ METHODS = ("smote", "borderline", "adasyn")
 class NeighborSampler(BaseEstimator):
     """SMOTE and its kin for any table: mixed columns, missing values, tiny classes.
 
-    Numbers are imputed by their median and divided by their standard deviation
-    before neighbours are sought, because plain SMOTE lets the column with the
-    largest unit decide who is near. "smote" is SMOTE where all columns are
-    numbers, SMOTENC where some are categories, and SMOTEN where all are. Of
-    "borderline" and "adasyn" there is no version for categories: they work on
-    the one-hot encoded table, and a new row gets the category whose indicator
-    is largest. A class of fewer than ``k_neighbors + 1`` rows lowers the number
-    of neighbours for itself; a class of a single row is repeated.
+    Numbers are imputed by their median and divided by their standard deviation before neighbours are sought, because
+    plain SMOTE lets the column with the largest unit decide who is near. "smote" is SMOTE where all columns are
+    numbers, SMOTENC where some are categories, and SMOTEN where all are. Of "borderline" and "adasyn" there is no
+    version for categories: they work on the one-hot encoded table, and a new row gets the category whose indicator is
+    largest. A class of fewer than ``k_neighbors + 1`` rows lowers the number of neighbours for itself; a class of a
+    single row is repeated.
 
     Parameters
     ----------
@@ -68,7 +66,7 @@ class NeighborSampler(BaseEstimator):
 
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
         """Add rows until the classes have the sizes wanted; the original ones come first, untouched."""
-        from ganaug.estimators.strategy import wanted_rows  # torch comes with it
+        from ganaug.estimators.strategy import wanted_rows  # imports torch
 
         if self.method not in METHODS:
             raise InvalidParameterError(f"method={self.method!r} must be one of {', '.join(METHODS)}")

@@ -18,7 +18,6 @@ __all__ = [
     "METRICS",
     "SCORES",
     "Predictions",
-    "ScoreFunction",
     "best_threshold",
     "calibration_error",
     "class_scores",
@@ -146,38 +145,19 @@ def rare_classes(counts: npt.ArrayLike) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of a classifier on n test rows of K classes.
+    """Of a classifier on n test rows of K classes."""
 
-    Attributes
-    ----------
-    truth, predicted : (n,) int
-        Class codes, 0 to K - 1.
-    ranking : (n, K) float
-        Higher means more likely of that class: probabilities, or values of a decision function.
-    proba : (n, K) float or None
-        Probabilities, if the classifier has any.
-    positive : int or None
-        Code of the rarer of two classes; None with more.
-    threshold : float
-        On ``ranking[:, positive]``, tuned on training rows; NaN if it was not.
-    """
-
-    truth: Codes
-    predicted: Codes
-    ranking: Floats
-    proba: Floats | None
-    positive: int | None
-    threshold: float = float("nan")
-
-    @property
-    def n_classes(self) -> int:
-        """K."""
-        return int(self.ranking.shape[1])
+    truth: Codes  # (n,), class codes, 0 to K - 1
+    predicted: Codes  # (n,)
+    ranking: Floats  # (n, K), higher means more likely of that class: probabilities, or values of a decision function
+    proba: Floats | None  # (n, K), if the classifier has any
+    positive: int | None  # code of the rarer of two classes; None with more
+    threshold: float = float("nan")  # on ranking[:, positive], tuned on training rows; NaN if it was not
 
     @cached_property
     def shares(self) -> Floats:
         """See `class_shares`."""
-        return class_shares(self.truth, self.predicted, self.n_classes)
+        return class_shares(self.truth, self.predicted, self.ranking.shape[1])
 
 
 def average_precision(p: Predictions) -> float:
@@ -192,9 +172,8 @@ def roc_auc(p: Predictions) -> float:
 
 def f1(p: Predictions) -> float:
     """F1 = 2 P R / (P + R), in [0, 1], of the positive class; of more classes, the mean (macro)."""
-    if p.positive is not None:
-        return float(f1_score(p.truth == p.positive, p.predicted == p.positive, zero_division=0))
-    return float(f1_score(p.truth, p.predicted, average="macro", zero_division=0))
+    how = {"average": "macro"} if p.positive is None else {"pos_label": p.positive}
+    return float(f1_score(p.truth, p.predicted, zero_division=0, **how))
 
 
 def f1_tuned(p: Predictions) -> float:
@@ -227,18 +206,18 @@ class ScoreFunction(NamedTuple):
     """A score of predictions, and its direction."""
 
     score: Callable[[Predictions], float]
-    higher_is_better: bool
+    higher_is_better: bool = True
 
 
 METRICS: dict[str, ScoreFunction] = {
-    "average_precision": ScoreFunction(average_precision, True),
-    "roc_auc": ScoreFunction(roc_auc, True),
-    "balanced_accuracy": ScoreFunction(lambda p: balanced_accuracy(p.shares), True),
-    "f1": ScoreFunction(f1, True),
-    "g_mean": ScoreFunction(lambda p: g_mean(p.shares), True),
+    "average_precision": ScoreFunction(average_precision),
+    "roc_auc": ScoreFunction(roc_auc),
+    "balanced_accuracy": ScoreFunction(lambda p: balanced_accuracy(p.shares)),
+    "f1": ScoreFunction(f1),
+    "g_mean": ScoreFunction(lambda p: g_mean(p.shares)),
     "log_loss": ScoreFunction(log_loss, False),
     "calibration_error": ScoreFunction(expected_calibration_error, False),
-    "f1_tuned": ScoreFunction(f1_tuned, True),
+    "f1_tuned": ScoreFunction(f1_tuned),
 }
 
 
@@ -263,11 +242,9 @@ def calibration_error(happened: npt.ArrayLike, probability: npt.ArrayLike, n_bin
     Parameters
     ----------
     happened : array-like of bool, shape (n,)
-        Whether it did.
     probability : array-like of float, shape (n,)
         Predicted, in [0, 1].
     n_bins : int, default=15
-        Number of bins.
 
     Returns
     -------
@@ -297,11 +274,11 @@ def best_threshold(positive: npt.NDArray[np.bool_], ranking: Floats) -> float:
 
     F1(t) = 2 TP / (rows at or above t + positives)
     """
+    if not positive.any():
+        return float("nan")
     order = np.argsort(-ranking, kind="stable")
     values, hits = ranking[order], np.cumsum(positive[order])
     ends = np.flatnonzero(np.append(values[:-1] != values[1:], True))  # the last row of each value
-    if not positive.any():
-        return float("nan")
     quality = 2 * hits[ends] / (ends + 1 + positive.sum())
     best = np.flatnonzero(quality >= quality.max() - 1e-12)
     place = ends[best[(len(best) - 1) // 2]]
@@ -310,7 +287,7 @@ def best_threshold(positive: npt.NDArray[np.bool_], ranking: Floats) -> float:
 
 
 def _one_against_rest(p: Predictions, score: Callable[..., float]) -> float:
-    codes = range(p.n_classes) if p.positive is None else [p.positive]
+    codes = range(p.ranking.shape[1]) if p.positive is None else [p.positive]
     present = [k for k in codes if 0 < (p.truth == k).sum() < len(p.truth)]
     values = [float(score(p.truth == k, p.ranking[:, k])) for k in present]
     return float(np.mean(values)) if values else float("nan")

@@ -103,9 +103,9 @@ def wilcoxon(values: pd.DataFrame, baseline: str, higher_is_better: bool = True,
     Returns
     -------
     DataFrame
-        A row for each other column: "difference" (mean of column minus
-        baseline), "median", "wins", "ties", "losses" (a win is a better value), "n" (rows in
-        which both have a value), "missing" (rows in which one has none), "p", "p_holm".
+        A row for each other column: "difference" (mean of column minus baseline), "median", "wins", "ties", "losses"
+        (a win is a better value), "n" (rows in which both have a value), "missing" (rows in which one has none), "p",
+        "p_holm".
     """
     rows = []
     for name in values.columns.drop(baseline):

@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,75 +63,62 @@ def compare(
 ) -> Comparison:
     """Judge oversamplers by what classifiers learn from their rows, under repeated stratified cross-validation.
 
-    Only the training part of a fold is resampled; test folds keep the real rows
-    and the real class ratio. All oversamplers see the same folds, and a
-    classifier gets the same seed beside each of them. The unit of work, a trial,
-    is one oversampler on one training fold, resampled once for all classifiers.
+    Only the training part of a fold is resampled; test folds keep the real rows and the real class ratio. All
+    oversamplers see the same folds, and a classifier gets the same seed beside each of them. The unit of work, a
+    trial, is one oversampler on one training fold, resampled once for all classifiers.
 
     Parameters
     ----------
     datasets : dict of str to (X, y), or to a function that returns (X, y)
-        ``X`` a DataFrame or a two-dimensional array, ``y`` labels of two or
-        more classes. A function is called when its turn comes, so that not all
-        sets are held at once.
+        ``X`` a DataFrame or a two-dimensional array, ``y`` labels of two or more classes. A function is called when
+        its turn comes, so that not all sets are held at once.
     oversamplers : dict of str to sampler, None, str or Treatment, optional
-        Anything with ``fit_resample(X, y)``. None leaves the training rows as
-        they are, and so do the names in `TREATMENTS`: "class_weight" weights the
-        classes in the classifier, "prior" moves its threshold to the share of the
-        training rows, "tuned" to where cross-validation finds it best. A
-        `Treatment` is a way of your own. Default: `default_oversamplers`.
+        Anything with ``fit_resample(X, y)``. None leaves the training rows as they are, and so do the names in
+        `TREATMENTS`: "class_weight" weights the classes in the classifier, "prior" moves its threshold to the share
+        of the training rows, "tuned" to where cross-validation finds it best. A `Treatment` is a way of your own.
+        Default: `default_oversamplers`.
     classifiers : dict of str to classifier, optional
-        Each is put behind imputation, scaling and one-hot encoding, fitted on
-        the resampled training rows. A ``Pipeline`` is taken as it is. Labels
-        that are no numbers reach it as 0 to K - 1, in sorted order. Default:
+        Each is put behind imputation, scaling and one-hot encoding, fitted on the resampled training rows. A
+        ``Pipeline`` is taken as it is. Labels that are no numbers reach it as 0 to K - 1, in sorted order. Default:
         `default_classifiers`.
     metrics : sequence of str, optional
-        Of "average_precision", "roc_auc", "balanced_accuracy", "f1", "g_mean",
-        "log_loss", "calibration_error", "f1_tuned"; all by default. Without
-        "f1_tuned", whose threshold takes a second resampling and fit in every
-        trial, a run takes half as long.
+        Names in `METRICS`; all by default. Without "f1_tuned", whose threshold takes a second resampling and fit in
+        every trial, a run takes half as long.
     n_splits, n_repeats : int, default=3 and 2
         Folds, and how often the rows are shuffled and split anew.
     train_on : {"both", "synthetic"} or both of them, default="both"
-        "both": real rows and the new ones. "synthetic": of each class that got
-        new rows, only those. With nothing and with class weights no row is new,
-        and they train on the real ones, for comparison. Given both, each trial
-        is resampled once for the two.
+        "both": real rows and the new ones. "synthetic": of each class that got new rows, only those; where no row is
+        new, the real ones, for comparison. Given both, each trial is resampled once for the two.
     random_state : int, default=0
-        Seeds of folds, samplers and classifiers derive from it and from their
-        names, so that figures depend neither on ``n_jobs`` nor on what else is
-        compared. They are given to each parameter ``random_state`` that is None.
+        Seeds of folds, samplers and classifiers derive from it and from their names, so that figures depend neither
+        on ``n_jobs`` nor on what else is compared. They are given to each parameter ``random_state`` that is None.
     n_jobs : int, optional
         Trials at the same time, as in joblib. Each runs on one core.
     cache : path, optional
-        A folder, made if it is not there. Each finished trial is stored in it,
-        and taken from it by later calls with the same data, parameters, seeds
-        and versions, so that an interrupted run goes on where it stopped.
-        Failures are stored as well; delete a trial's file to try it again. For
-        what comes from ganaug, its source code counts as the version.
+        A folder, made if it is not there. Each finished trial is stored in it, and taken from it by later calls with
+        the same data, parameters, seeds and versions, so that an interrupted run goes on where it stopped. Failures
+        are stored as well; delete a trial's file to try it again. For what comes from ganaug, its source code counts
+        as the version.
     finished_only : bool, default=False
-        Compute nothing and return what ``cache`` holds, to look at a run that
-        is under way.
+        Compute nothing and return what ``cache`` holds, to look at a run that is under way.
     verbose : bool or "auto", default="auto"
         A progress bar; "auto" shows it on a terminal and in notebooks.
 
     Returns
     -------
     Comparison
-        ``results`` is a DataFrame with a row for each data set, oversampler,
-        classifier, ``train_on``, repeat and fold; what failed is a row with its ``error``.
+        ``results`` is a DataFrame with a row for each data set, oversampler, classifier, ``train_on``, repeat and
+        fold; what failed is a row with its ``error``.
 
     Raises
     ------
     InvalidParameterError, InvalidTypeError
-        For parameters that cannot work. What goes wrong with a data set, a
-        sampler or a classifier is recorded instead.
+        For parameters that cannot work. What goes wrong with a data set, a sampler or a classifier is recorded.
 
     Notes
     -----
-    "f1_tuned": a quarter of the training rows is held out, sampler and classifier
-    are fitted anew on the other three, and the threshold with the best F1 on the
-    quarter is applied to the classifier of the whole training fold. So no
+    "f1_tuned": a quarter of the training rows is held out, sampler and classifier are fitted anew on the other three,
+    and the threshold with the best F1 on the quarter is applied to the classifier of the whole training fold. So no
     synthetic row derives from the rows that tune the threshold.
 
     Within a call, numpy and scikit-learn use one thread in each process.
@@ -204,7 +190,7 @@ def compare(
 
 
 def _chosen(what: str, given: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    chosen, known = tuple(dict.fromkeys(given)), tuple(known)
+    chosen = tuple(dict.fromkeys(given))
     unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:
         raise InvalidParameterError(f"{what}: {unknown or 'none given'}; choose from {', '.join(known)}")
@@ -243,42 +229,16 @@ def _folds(y: Labels, n_splits: int, seed: int) -> list[tuple[Places, Places]]:
 
 @dataclass(frozen=True, kw_only=True)
 class _TableTrial(Trial):
-    """A treatment on one training fold, and every classifier judged on the test fold.
+    """A treatment on one training fold, and every classifier judged on the test fold."""
 
-    Attributes
-    ----------
-    names : (str, str, int, int)
-        Data set, oversampler, repeat and fold.
-    treatment : Treatment
-        Its sampler is cloned and seeded, never fitted itself.
-    classifiers : dict
-        Name to classifier.
-    metrics, train_on : tuple of str
-        As in `compare`.
-    data : (X, y)
-        All rows.
-    split : (int array, int array)
-        Places of the training and of the test rows.
-    seed : int
-        Of the fold: the same for all oversamplers, so that their classifiers share it.
-    """
-
-    names: tuple[str, str, int, int]
-    treatment: Treatment
+    names: tuple[str, str, int, int]  # data set, oversampler, repeat and fold
+    treatment: Treatment  # its sampler is cloned and seeded, never fitted itself
     classifiers: dict[str, Any]
     metrics: tuple[str, ...]
     train_on: tuple[str, ...]
-    data: tuple[Any, Labels]
-    split: tuple[Places, Places]
-    seed: int
-
-    def rows(self) -> list[Row]:
-        """A row for each classifier and mode."""
-        with main_thread_interrupts() as interrupt:  # at Ctrl-C an unfinished GAN must not be judged
-            try:
-                return list(self._rows(interrupt))
-            finally:
-                _stop_if_asked(interrupt)
+    data: tuple[Any, Labels]  # all rows
+    split: tuple[Places, Places]  # training rows and test rows
+    seed: int  # of the fold: the same for all oversamplers, so that their classifiers share it
 
     def failed(self, error: str) -> list[Row]:
         """A row for each classifier and mode."""
@@ -295,39 +255,40 @@ class _TableTrial(Trial):
         row |= dict.fromkeys([*self.metrics, "seconds_resample", "seconds_fit"], float("nan"))
         return row | {"rows_train": 0, "error": "", "note": ""} | found
 
+    def rows(self) -> list[Row]:
+        """A row for each classifier and mode."""
+        with main_thread_interrupts() as interrupt:  # at Ctrl-C an unfinished GAN must not be judged
+            try:
+                return list(self._rows(interrupt))
+            finally:
+                _stop_if_asked(interrupt)
+
     def _rows(self, interrupt: Interrupt) -> Iterator[Row]:
-        classes, sizes = np.unique(self.data[1], return_counts=True)
-        positive = len(sizes) - 1 - int(sizes[::-1].argmin()) if len(classes) == 2 else None
         train, test = self.split
-        outer = self._resampled(train, "sampler")
+        outer, inner, held, trouble = _TrainingRows(self, train, "sampler"), None, train, ""
         _stop_if_asked(interrupt)
-        inner, held, trouble = None, train, ""
-        if "f1_tuned" in self.metrics and positive is not None:
+        if "f1_tuned" in self.metrics and outer.positive is not None:
             try:
                 fit, held = self._inner_split()
-                inner = self._resampled(fit, "inner sampler")
+                inner = _TrainingRows(self, fit, "inner sampler")
             except Exception as error:
                 trouble = f"no threshold: {error_text(error)}"
             _stop_if_asked(interrupt)
-        for name, prototype in self.classifiers.items():
+        for name in self.classifiers:
             row: Row | None = None
             for mode in self.train_on:
-                if row is not None and self.treatment.sampler is None:
-                    yield row | {"train_on": mode}  # no row is synthetic: the real ones are what there is
-                    continue
-                try:
-                    seed = child_seed(self.seed, "classifier", name)
-                    found, costs, notes = self._predictions(outer, prototype, mode, seed, test, positive)
-                    if inner is not None:
-                        on_held, *_ = self._predictions(inner, prototype, mode, seed, held, positive)
-                        threshold = best_threshold(on_held.truth == positive, on_held.ranking[:, positive])
-                        found = replace(found, threshold=threshold)
-                    note = "; ".join(filter(None, [*outer.notes, *notes, trouble]))
-                    row = self._row(name, mode, **scored(found, self.metrics), **costs, note=note)
-                except Exception as error:
-                    row = self._row(name, mode, error=error_text(error))
-                row |= {"seconds_resample": outer.seconds}
-                yield row
+                if row is None or self.treatment.sampler is not None:  # else no row is synthetic, in any mode
+                    try:
+                        found, about = outer.predictions(name, mode, test)
+                        if inner is not None:
+                            on_held = inner.predictions(name, mode, held)[0]
+                            ranking = on_held.ranking[:, outer.positive]
+                            found = replace(found, threshold=best_threshold(on_held.truth == outer.positive, ranking))
+                        note = "; ".join(filter(None, [*outer.notes, *about.pop("note"), trouble]))
+                        row = self._row(name, mode, **scored(found, self.metrics), **about, note=note)
+                    except Exception as error:
+                        row = self._row(name, mode, error=error_text(error))
+                yield row | {"train_on": mode, "seconds_resample": outer.seconds}
                 _stop_if_asked(interrupt)
 
     def _inner_split(self) -> tuple[Places, Places]:
@@ -338,80 +299,55 @@ class _TableTrial(Trial):
             fit, held = next(folds.split(train, y[train]))
         return train[fit], train[held]
 
-    def _resampled(self, rows: Places, purpose: str) -> _TrainingRows:
-        X, y = self.data
-        seed = child_seed(self.seed, purpose, self.names[1])
-        return _TrainingRows(rows_of(X, rows), y[rows], self.treatment.sampler, seed)
-
-    def _predictions(
-        self, data: _TrainingRows, prototype: Any, mode: str, seed: int, test: Places, positive: int | None
-    ) -> tuple[Predictions, Row, list[str]]:
-        """Fit a classifier on the rows of a mode, and predict other rows.
-
-        Parameters
-        ----------
-        data : _TrainingRows
-        prototype : classifier
-        mode : {"both", "synthetic"}
-        seed : int
-            Of the classifier.
-        test : int array
-            Places of the rows to predict.
-        positive : int or None
-            Code of the rarer of two classes.
-
-        Returns
-        -------
-        Predictions, dict of "seconds_fit" and "rows_train", list of notes
-        """
-        if mode == "synthetic" and self.treatment.sampler is not None and not data.is_synthetic.any():
-            raise InvalidDataError("the sampler made no rows that can be told from the real ones")
-        X, y = self.data
-        classes = np.unique(y)
-        # labels that are no numbers become 0 to K - 1: scikit-learn's forests take texts "1", "2" for numbers when
-        # weighted
-        known = classes if np.issubdtype(classes.dtype, np.number) else np.arange(len(classes))
-        labels = known[np.searchsorted(classes, data.labels[data.parts[mode]])]
-        classifier, X_test = seeded(prototype, seed), rows_of(X, test)
-        with recorded_warnings() as notes:
-            if isinstance(classifier, Pipeline):  # it prepares the table itself
-                X_train = rows_of(data.rows, data.parts[mode])
-            else:
-                prepared, X_train = data.prepared(mode, getattr(X, "columns", None))
-                X_test = prepared.transform(as_frame(X_test))
-            started = time.perf_counter()
-            fitted, note = self.treatment.fit(classifier, X_train, labels, seed)
-            costs = {"seconds_fit": time.perf_counter() - started, "rows_train": len(labels)}
-            truth = np.searchsorted(classes, y[test])
-            found = _predicted(fitted, X_test, truth, known, positive, self.treatment.decides)
-        return found, costs, [note, *notes]
-
 
 class _TrainingRows:
-    """Training rows after the oversampler, and as the classifiers take them."""
+    """Some of a trial's training rows after its sampler, and what classifiers learn from them."""
 
-    def __init__(self, X: Any, y: Labels, sampler: Any, seed: int) -> None:
-        self.rows, self.labels = X, y
+    def __init__(self, trial: _TableTrial, rows: Places, purpose: str) -> None:
+        X, y = trial.data
+        self.trial, self.rows, self.labels = trial, rows_of(X, rows), y[rows]
         self.notes: list[str] = []
         self.seconds = 0.0
-        self.is_synthetic = np.zeros(len(y), dtype=bool)
+        self.is_synthetic = np.zeros(len(rows), dtype=bool)
         self._prepared: dict[str, tuple[Any, Any]] = {}
-        if sampler is not None:
-            own = seeded(sampler, seed)
+        if trial.treatment.sampler is not None:
+            sampler = seeded(trial.treatment.sampler, child_seed(trial.seed, purpose, trial.names[1]))
             started = time.perf_counter()
             with recorded_warnings() as self.notes:
-                self.rows, labels = own.fit_resample(X, y)
+                self.rows, labels = sampler.fit_resample(self.rows, self.labels)
             self.seconds = time.perf_counter() - started
             self.labels = np.asarray(labels)
-            self.is_synthetic = _synthetic(own, y, self.labels)
-
-    @cached_property
-    def parts(self) -> dict[str, Places]:
-        """Mode to the rows to train on."""
+            self.is_synthetic = _synthetic(sampler, y[rows], self.labels)
         made = np.isin(self.labels, np.unique(self.labels[self.is_synthetic]))
-        return {"both": np.arange(len(self.labels)), "synthetic": np.flatnonzero(self.is_synthetic | ~made)}
+        self.parts = {"both": np.arange(len(self.labels)), "synthetic": np.flatnonzero(self.is_synthetic | ~made)}
+        self.classes, sizes = np.unique(y, return_counts=True)
+        # code of the rarer of two classes
+        self.positive = len(sizes) - 1 - int(sizes[::-1].argmin()) if len(sizes) == 2 else None
 
-    def prepared(self, mode: str, columns: Any) -> tuple[Any, Any]:
+    def predictions(self, name: str, mode: str, test: Places) -> tuple[Predictions, Row]:
+        """Fit a classifier to the rows of a mode, and predict other rows; with them come costs and notes."""
+        trial, classes = self.trial, self.classes
+        if mode == "synthetic" and trial.treatment.sampler is not None and not self.is_synthetic.any():
+            raise InvalidDataError("the sampler made no rows that can be told from the real ones")
+        X, y = trial.data
+        seed = child_seed(trial.seed, "classifier", name)
+        classifier, X_test = seeded(trial.classifiers[name], seed), rows_of(X, test)
+        # as codes if they are no numbers: scikit-learn's forests take texts "1", "2" for numbers when weighted
+        known = classes if np.issubdtype(classes.dtype, np.number) else np.arange(len(classes))
+        labels = known[np.searchsorted(classes, self.labels[self.parts[mode]])]
+        with recorded_warnings() as notes:
+            if isinstance(classifier, Pipeline):  # it prepares the table itself
+                X_train = rows_of(self.rows, self.parts[mode])
+            else:
+                prepared, X_train = self._prepare(mode, getattr(X, "columns", None))
+                X_test = prepared.transform(as_frame(X_test))
+            started = time.perf_counter()
+            fitted, note = trial.treatment.fit(classifier, X_train, labels, seed)
+            about = {"seconds_fit": time.perf_counter() - started, "rows_train": len(labels)}
+            found = self._predicted(fitted, X_test, np.searchsorted(classes, y[test]), known)
+        return found, about | {"note": [note, *notes]}
+
+    def _prepare(self, mode: str, columns: Any) -> tuple[Any, Any]:
         """The preprocessing fitted to the rows of a mode, and those rows after it."""
         if mode not in self._prepared:
             frame = as_frame(rows_of(self.rows, self.parts[mode]), columns)
@@ -419,44 +355,29 @@ class _TrainingRows:
             self._prepared[mode] = fitted, fitted.fit_transform(frame)
         return self._prepared[mode]
 
+    def _predicted(self, fitted: Any, X: Any, truth: Places, known: Labels) -> Predictions:
+        """What a classifier, which knows the classes by these labels, predicts for rows of these codes."""
+        columns = np.searchsorted(known, fitted.classes_)
+        if hasattr(fitted, "predict_proba"):
+            proba = np.zeros((len(truth), len(known)))
+            proba[:, columns] = fitted.predict_proba(X)
+            decides = self.trial.treatment.decides
+            predicted = np.searchsorted(known, fitted.predict(X)) if decides else proba.argmax(axis=1)
+            return Predictions(truth, predicted, proba, proba, self.positive)
+        values = np.asarray(fitted.decision_function(X))
+        values = np.column_stack([-values, values]) if values.ndim == 1 else values
+        ranking = np.full((len(truth), len(known)), values.min() - 1.0)
+        ranking[:, columns] = values
+        return Predictions(truth, np.searchsorted(known, fitted.predict(X)), ranking, None, self.positive)
+
 
 def _synthetic(sampler: Any, before: Labels, after: Labels) -> npt.NDArray[np.bool_]:
     """Which rows are new: as the sampler says, or all that follow the original ones."""
     own = getattr(sampler, "is_synthetic_", None)
     if own is not None:
         return np.asarray(own, dtype=bool)
-    if len(after) >= len(before) and np.array_equal(after[: len(before)], before):
-        return np.arange(len(after)) >= len(before)
-    return np.zeros(len(after), dtype=bool)
-
-
-def _predicted(fitted: Any, X: Any, truth: Places, classes: Labels, positive: int | None, decides: bool) -> Predictions:
-    """What a classifier predicts for test rows.
-
-    Parameters
-    ----------
-    fitted : classifier
-    X : table or matrix
-    truth : int array
-        Codes of the rows' classes.
-    classes : array
-        Labels of all classes, as the classifier knows them.
-    positive : int or None
-        Code of the rarer of two classes.
-    decides : bool
-        Whether the classifier's ``predict`` gives the classes; else those of the largest probability.
-    """
-    columns = np.searchsorted(classes, fitted.classes_)
-    if hasattr(fitted, "predict_proba"):
-        proba = np.zeros((len(truth), len(classes)))
-        proba[:, columns] = fitted.predict_proba(X)
-        predicted = np.searchsorted(classes, fitted.predict(X)) if decides else proba.argmax(axis=1)
-        return Predictions(truth, predicted, proba, proba, positive)
-    values = np.asarray(fitted.decision_function(X))
-    values = np.column_stack([-values, values]) if values.ndim == 1 else values
-    ranking = np.full((len(truth), len(classes)), values.min() - 1.0)
-    ranking[:, columns] = values
-    return Predictions(truth, np.searchsorted(classes, fitted.predict(X)), ranking, None, positive)
+    kept = len(after) >= len(before) and np.array_equal(after[: len(before)], before)
+    return np.arange(len(after)) >= len(before) if kept else np.zeros(len(after), dtype=bool)
 
 
 def _stop_if_asked(interrupt: Interrupt) -> None:

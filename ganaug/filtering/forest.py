@@ -8,11 +8,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError
 from ganaug.utils.seeding import numpy_generator
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import Array, BoolArray, DoubleArray, FloatArray, IntArray
 
 __all__ = ["ArrayForest"]
 
@@ -55,18 +54,18 @@ class ArrayForest:
         not draw them. Not saved.
     """
 
-    unseen: Sequence[npt.NDArray[np.float64]] = ()
+    unseen: Sequence[DoubleArray] = ()
 
     ARRAYS = ("feature", "left", "right", "threshold", "value", "roots")
 
     def __init__(
         self,
-        feature: npt.NDArray[Any],
-        left: npt.NDArray[Any],
-        right: npt.NDArray[Any],
-        threshold: npt.NDArray[Any],
-        value: npt.NDArray[Any],
-        roots: npt.NDArray[Any],
+        feature: Array,
+        left: Array,
+        right: Array,
+        threshold: Array,
+        value: Array,
+        roots: Array,
         depth: int,
     ) -> None:
         self.feature, self.left, self.right = feature, left, right
@@ -152,7 +151,7 @@ class ArrayForest:
     @classmethod
     def _of_trees(cls, trees: Sequence[Any]) -> ArrayForest:
         """The arrays of scikit-learn's trees."""
-        parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in cls.ARRAYS}
+        parts: dict[str, list[Array]] = {name: [] for name in cls.ARRAYS}
         start = 0
         depth = 0
         for tree in trees:
@@ -205,7 +204,7 @@ class ArrayForest:
                     total[start : start + _CHUNK] += self.value.take(leaves, axis=0, mode="wrap")
         return (total / len(self.roots)).astype(np.float32)
 
-    def votes_reach(self, x: FloatArray, of_class: int, share: float) -> npt.NDArray[np.bool_]:
+    def votes_reach(self, x: FloatArray, of_class: int, share: float) -> BoolArray:
         """Whether a class gets at least this share of the votes. (n, d) -> (n,).
 
         What `predict_proba` says, in two thirds of the time: a row is followed through no more trees once those left
@@ -228,7 +227,7 @@ class ArrayForest:
                 part.rows, total = part.rows[stay], total[stay]
         return enough
 
-    def _leaves(self, part: _Part, first: int) -> npt.NDArray[np.int64]:
+    def _leaves(self, part: _Part, first: int) -> IntArray:
         """Where the rows of a part end in some trees, from the ``first`` on. -> (trees, rows).
 
         Several trees and thousands of rows at once, for the calls to numpy cost as much as what they do;
@@ -251,7 +250,7 @@ class ArrayForest:
         return (slot >> 1).reshape(len(roots), -1)
 
     @cached_property
-    def _slots(self) -> tuple[npt.NDArray[np.int64], FloatArray, npt.NDArray[np.int64]]:
+    def _slots(self) -> tuple[IntArray, FloatArray, IntArray]:
         """Where the split column begins, threshold, the slots of the children: two slots a node, one a way out."""
         children = 2 * np.stack([self.left, self.right], axis=1).ravel().astype(np.int64)
         return np.repeat(self.feature.astype(np.int64) * _CHUNK, 2), np.repeat(self.threshold, 2), children
@@ -276,7 +275,7 @@ class _Part:
         self.rows = np.arange(len(x))
 
 
-def _rounded_down(threshold: npt.NDArray[np.float64]) -> FloatArray:
+def _rounded_down(threshold: DoubleArray) -> FloatArray:
     """The largest float32 not above: a float32 value is then on the same side of both."""
     near = threshold.astype(np.float32)
     return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)

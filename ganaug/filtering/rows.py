@@ -20,7 +20,7 @@ from scipy.special import stdtrit
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.filtering.forest import ArrayForest
 from ganaug.utils.seeding import child_seed, numpy_generator
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
 __all__ = ["AUTO", "LIKE_THE_CLASS", "MIN_ROWS", "RULES", "SAMPLES_LIKE_THE_CLASS", "RowFilter", "View", "check_rules"]
 
@@ -72,7 +72,7 @@ _ARRAYS = {
 
 
 # From encoded rows to what is judged of them, and which of them break a rule of the table. (n, d) -> (n, k), (n,)
-View = Callable[[FloatArray], "tuple[FloatArray, npt.NDArray[np.bool_]]"]
+View = Callable[[FloatArray], "tuple[FloatArray, BoolArray]"]
 
 
 class RowFilter:
@@ -99,7 +99,7 @@ class RowFilter:
         self.directions: FloatArray = np.zeros((0, 0), np.float32)
         self.bounds: FloatArray = np.zeros((0, 2, 0), np.float32)
         self.forest: ArrayForest | None = None
-        self.few: npt.NDArray[np.bool_] = np.zeros(0, bool)
+        self.few: BoolArray = np.zeros(0, bool)
         self.least: FloatArray = np.zeros(0, np.float32)
         self.view = view
         self.copies_unchecked = False  # the hashes that the rule needs stayed where they were made
@@ -199,17 +199,17 @@ class RowFilter:
     def _seen(self, x: FloatArray) -> FloatArray:
         return x if self.view is None else self.view(x)[0]
 
-    def _copies(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+    def _copies(self, x: FloatArray, condition: int) -> BoolArray:
         if not len(self.hashes):
             return np.zeros(len(x), bool)
         own = self._hash(x)
         # few begin like a known one: only those are worth a bisection
-        same: npt.NDArray[np.bool_] = self._beginnings.take((own >> _ALL_BUT_16).view(np.int64), mode="wrap")
+        same: BoolArray = self._beginnings.take((own >> _ALL_BUT_16).view(np.int64), mode="wrap")
         like = np.flatnonzero(same)
         same[like] = self.hashes.take(np.searchsorted(self.hashes, own[like]), mode="clip") == own[like]
         return same
 
-    def _outliers(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+    def _outliers(self, x: FloatArray, condition: int) -> BoolArray:
         low, high = self.bounds[condition]
         # BLAS is ten times as fast, and rounds otherwise: those near a bound are looked at again
         along = self.directions.T @ x.T
@@ -219,12 +219,12 @@ class RowFilter:
         outside[near] = _beyond(self._project(x[near]).T, low, high)
         return outside
 
-    def _other_class(self, x: FloatArray, condition: int) -> npt.NDArray[np.bool_]:
+    def _other_class(self, x: FloatArray, condition: int) -> BoolArray:
         if self.forest is None or self.few[condition]:
             return np.zeros(len(x), bool)
         return ~self.forest.votes_reach(x, condition, float(self.least[condition]))
 
-    def _at_least(self, votes: npt.NDArray[np.float64]) -> float:
+    def _at_least(self, votes: DoubleArray) -> float:
         """What a row of a class must get, from what rows of the class got whose trees never saw them."""
         if self.min_probability != AUTO:
             return float(self.min_probability)
@@ -236,7 +236,7 @@ class RowFilter:
         return len(self.hashes) > 0
 
     @cached_property
-    def _beginnings(self) -> npt.NDArray[np.bool_]:
+    def _beginnings(self) -> BoolArray:
         """For each beginning of 16 bits, whether a known hash has it."""
         has = np.zeros(2**16, bool)
         has[self.hashes >> _ALL_BUT_16] = True
@@ -266,20 +266,20 @@ class RowFilter:
             "copies_unchecked": self.copies_unchecked or self.holds_samples,
         }
 
-    def get_state(self, keep_copies_check: bool = False) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    def get_state(self, keep_copies_check: bool = False) -> State:
         """Config (JSON) and arrays; without the hashes of training rows unless asked for."""
         if self.holds_samples and not keep_copies_check:
             without = type(self)(self.rules, self.min_probability)
             without.__dict__.update(self.__getstate__())
             return without.get_state()
-        arrays: dict[str, npt.NDArray[Any]] = {
+        arrays: Arrays = {
             "hashes": self.hashes.view(np.int64),
             "hash_factors": self.hash_factors.view(np.int64),
             "directions": self.directions,
             "bounds": self.bounds,
             "few": self.few,
         }
-        config: dict[str, Any] = {
+        config: Config = {
             "rules": list(self.rules),
             "min_probability": self.min_probability,
             "forest_depth": None,
@@ -293,9 +293,7 @@ class RowFilter:
         return config, arrays
 
     @classmethod
-    def from_state(
-        cls, config: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], width: int, n_conditions: int
-    ) -> RowFilter:
+    def from_state(cls, config: Config, arrays: Arrays, width: int, n_conditions: int) -> RowFilter:
         """The counterpart of `get_state`, for encoded rows of ``width`` columns and so many conditions.
 
         Raises
@@ -335,7 +333,7 @@ class RowFilter:
         return self
 
 
-def _beyond(along: FloatArray, low: FloatArray, high: FloatArray) -> npt.NDArray[np.bool_]:
+def _beyond(along: FloatArray, low: FloatArray, high: FloatArray) -> BoolArray:
     """Which rows leave the bounds in some direction. (k, n), (k,), (k,) -> (n,)."""
     outside = (along < low[:, None]) | (along > high[:, None])
     return np.asarray(outside.any(0))
@@ -365,7 +363,7 @@ def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
     return (np.ceil(low / step - 1) * step).astype(np.float32), (np.floor(high / step + 1) * step).astype(np.float32)
 
 
-_TESTS: dict[str, Callable[[RowFilter, FloatArray, int], npt.NDArray[np.bool_]]] = {
+_TESTS: dict[str, Callable[[RowFilter, FloatArray, int], BoolArray]] = {
     "copies": RowFilter._copies,
     "outliers": RowFilter._outliers,
     "other_class": RowFilter._other_class,

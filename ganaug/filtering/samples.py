@@ -19,7 +19,7 @@ from ganaug.training.optimizer import FlatAdam
 from ganaug.training.train_state import Decode, Table
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
 __all__ = ["AuxiliaryClassifier", "SampleFilter"]
 
@@ -56,7 +56,7 @@ class AuxiliaryClassifier:
     @classmethod
     def fit(
         cls,
-        x: npt.NDArray[Any],
+        x: Array,
         y: IntArray,
         n_classes: int,
         shape: Sequence[int],
@@ -118,7 +118,7 @@ class AuxiliaryClassifier:
         return network.features(samples, nobody)
 
     @torch.inference_mode()
-    def features_and_shares(self, x: npt.NDArray[Any], load: Decode) -> tuple[FloatArray, FloatArray]:
+    def features_and_shares(self, x: Array, load: Decode) -> tuple[FloatArray, FloatArray]:
         """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
         features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
         for start in range(0, len(x), self.at_once):
@@ -136,14 +136,12 @@ class AuxiliaryClassifier:
     def _classes(self) -> Any:
         return self.network.head.classes
 
-    def get_state(self) -> dict[str, npt.NDArray[Any]]:
+    def get_state(self) -> Arrays:
         """Its weights."""
         return {k: v.cpu().numpy().copy() for k, v in self.network.state_dict().items()}
 
     @classmethod
-    def from_state(
-        cls, arrays: dict[str, npt.NDArray[Any]], n_classes: int, shape: Sequence[int], at_once: int
-    ) -> AuxiliaryClassifier:
+    def from_state(cls, arrays: Arrays, n_classes: int, shape: Sequence[int], at_once: int) -> AuxiliaryClassifier:
         """The counterpart of `get_state`; raises RuntimeError where the weights do not fit."""
         network = _network(n_classes, shape, 0)
         network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in arrays.items()})
@@ -211,9 +209,7 @@ class SampleFilter:
         self._directions: Tensor | None = None
         self.copies_unchecked = False  # the sketches that the rule needs stayed where they were made
 
-    def fit(
-        self, x: npt.NDArray[Any], y: IntArray, conditions: Sequence[int], judged: Sequence[IntArray]
-    ) -> SampleFilter:
+    def fit(self, x: Array, y: IntArray, conditions: Sequence[int], judged: Sequence[IntArray]) -> SampleFilter:
         """Learn what the training samples look like.
 
         Parameters
@@ -246,13 +242,13 @@ class SampleFilter:
                 self.bar[condition] = min(self.min_probability, float(low))
         return self
 
-    def verdict(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.int8]:
+    def verdict(self, x: Array, condition: int) -> npt.NDArray[np.int8]:
         """Which rule refuses each sample: its place in `RULES` plus one, or 0 to keep. (n, ...) -> (n,)."""
         said = np.zeros(len(x), np.int8)
         if not self.rules:
             return said
         features, shares = self.classifier.features_and_shares(x, self.codec.to_network)
-        tests: dict[str, npt.NDArray[np.bool_]] = {
+        tests: dict[str, BoolArray] = {
             "other_class": shares[:, condition] < self.bar[condition],
             "outliers": np.zeros(len(x), bool)
             if self.outside is None
@@ -269,14 +265,14 @@ class SampleFilter:
         """Whether there is a trace of every training sample: its sketch."""
         return len(self.sketches) > 0
 
-    def _copies(self, x: npt.NDArray[Any], condition: int) -> npt.NDArray[np.bool_]:
+    def _copies(self, x: Array, condition: int) -> BoolArray:
         own = self.sketches[self.of_class == condition]
         if not len(own) or self.reach[condition] == 0:
             return np.zeros(len(x), bool)
         return _nearest(self._sketched(x), own) < self.reach[condition]
 
     @torch.inference_mode()
-    def _sketched(self, x: npt.NDArray[Any]) -> FloatArray:
+    def _sketched(self, x: Array) -> FloatArray:
         """Small versions of the samples along random directions. (n, C, *spatial) -> (n, N_DIRECTIONS)."""
         parts = [np.zeros((0, N_DIRECTIONS), np.float32)]
         for start in range(0, len(x), 1024):
@@ -288,7 +284,7 @@ class SampleFilter:
             parts.append((small @ self._directions).numpy())
         return np.concatenate(parts)
 
-    def get_state(self, keep_copies_check: bool = False) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    def get_state(self, keep_copies_check: bool = False) -> State:
         """Config (JSON) and arrays; without the sketches of training samples unless asked for."""
         drop = self.holds_samples and not keep_copies_check
         outside, bounds = (None, {}) if self.outside is None else self.outside.get_state()
@@ -313,8 +309,8 @@ class SampleFilter:
     @classmethod
     def from_state(
         cls,
-        config: dict[str, Any],
-        arrays: dict[str, npt.NDArray[Any]],
+        config: Config,
+        arrays: Arrays,
         codec: Any,
         n_conditions: int,
     ) -> SampleFilter:
@@ -329,7 +325,7 @@ class SampleFilter:
         if odd:
             raise InvalidDataError(f"arrays of the curator have the wrong dtype or number of axes: {odd}")
 
-        def of(name: str) -> dict[str, npt.NDArray[Any]]:
+        def of(name: str) -> Arrays:
             return {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
 
         classifier = AuxiliaryClassifier.from_state(of("judge"), n_conditions, codec.shape, config["at_once"])
@@ -378,7 +374,7 @@ def _usual_distance(rows: FloatArray) -> float:
     return float(np.median(_nearest(some, rows, second=True)))
 
 
-def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> npt.NDArray[np.float64]:
+def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> DoubleArray:
     """Distance of each row to the nearest (or second nearest: the first is itself) of the others."""
     parts = [np.zeros(0)]
     b = torch.from_numpy(others)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.encoding import CompactTableCodec
-from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import DataWarning, InvalidTypeError
 from ganaug.rules.base_rule import GUARDED, Rule
@@ -20,7 +19,7 @@ from ganaug.rules.rewrite import Rewriter
 from ganaug.rules.rule_set import Rules
 from ganaug.utils.isolation import warn
 from ganaug.utils.seeding import child_seed
-from ganaug.utils.types import Block, FloatArray
+from ganaug.utils.types import Array, Block, FloatArray, State
 
 __all__ = ["RuledTableCodec", "checked_rules", "is_function"]
 

@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array
 from ganaug.encoding.dtypes import TimeAdapter
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.kinds import Within, rule_from_json
 from ganaug.rules.steps import Columns, Restored, as_stored
 from ganaug.rules.table_view import Bits, ColumnView, Ints, Precision, TableView
+from ganaug.utils.types import Array
 
 __all__ = ["Gap"]
 

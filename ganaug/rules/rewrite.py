@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding.adapters import ADAPTERS
-from ganaug.encoding.column_values import Array, State
 from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.encoding.serialization import from_json, pack_arrays, to_json, unpack_arrays
 from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
@@ -21,6 +20,7 @@ from ganaug.rules.rule_set import Rules
 from ganaug.rules.steps import Formula, Mask, Restored, States
 from ganaug.rules.table_view import TableView, view_of
 from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.types import Array, State
 
 __all__ = ["Rewriter"]
 

@@ -9,8 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import Array, ColumnValues, is_missing
-from ganaug.encoding.dtype_state import clip_to
+from ganaug.encoding.column_values import ColumnValues, clip_to, is_missing
 from ganaug.encoding.dtypes import IntegerAdapter, MaskedAdapter, TimeAdapter
 from ganaug.encoding.quantiles import is_shared, nearby_values, rounded_median
 from ganaug.encoding.serialization import from_json, to_json
@@ -18,6 +17,7 @@ from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.equations import Equation
 from ganaug.rules.kinds import Determined, MissingWith, OneHot, rule_from_json
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView
+from ganaug.utils.types import Array
 
 __all__ = ["Columns", "Flag", "Formula", "Lookup", "Mask", "Restored", "States", "as_stored"]
 

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.encoding.adapters import adapter_of
-from ganaug.encoding.column_values import Array, ColumnValues, Table
+from ganaug.encoding.column_values import ColumnValues, Table
 from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.encoding.quantiles import DecimalGrid, float_grid, integer_step, is_coarse
 from ganaug.exceptions import GanaugError, InvalidDataError
+from ganaug.utils.types import Array
 
 __all__ = [
     "Bits",
@@ -137,7 +138,7 @@ class ColumnView:
     def __init__(self, name: Hashable, raw: Any, adapter: Any = None) -> None:
         self.name = name
         try:
-            self.adapter = adapter_of(raw) if adapter is None else adapter
+            self.adapter: Any = adapter_of(raw) if adapter is None else adapter
             self.cells: ColumnValues = self.adapter.read(raw)
             if self.cells.values.dtype.kind == "f" and np.isinf(self.cells.values).any():
                 raise InvalidDataError("contains infinity; replace it with a finite number or NaN")

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.selection.scoring import Predictions, ScorerAdapter
+from ganaug.selection.scoring import ClassifierOutput, ScorerAdapter
 
 __all__ = ["CALIBRATIONS", "Calibrator", "Sigmoid", "fit_calibrator"]
 
@@ -110,7 +110,7 @@ class Calibrator:
     maps: tuple[Map, ...] = ()
     threshold: float | None = None
 
-    def __call__(self, predictions: Predictions) -> Predictions:
+    def __call__(self, predictions: ClassifierOutput) -> ClassifierOutput:
         """Calibrated answers, and the labels that follow from them."""
         if self.maps:
             p = np.column_stack([one(s) for one, s in zip(self.maps, _scores(predictions, self.n_rows), strict=True)])
@@ -127,13 +127,13 @@ class Calibrator:
 
 
 def fit_calibrator(
-    predictions: Predictions, X: Any, y: npt.NDArray[Any], calibration: str | None, metric: ScorerAdapter | None
+    predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], calibration: str | None, metric: ScorerAdapter | None
 ) -> Calibrator:
     """Learn from answers on rows that the classifier did not train on.
 
     Parameters
     ----------
-    predictions : Predictions
+    predictions : ClassifierOutput
         On real rows X with labels y.
     calibration : {None, "sigmoid", "isotonic"}
     metric : ScorerAdapter or None
@@ -159,7 +159,7 @@ def fit_calibrator(
     return calibrator
 
 
-def _scores(predictions: Predictions, n_rows: int) -> list[Floats]:
+def _scores(predictions: ClassifierOutput, n_rows: int) -> list[Floats]:
     """What calibration maps to a probability: of two classes the second's, else each one's."""
     if predictions.probabilities is not None:
         # strictly monotone, and finite where a forest is certain
@@ -170,7 +170,7 @@ def _scores(predictions: Predictions, n_rows: int) -> list[Floats]:
     return [decisions] if decisions.ndim == 1 else list(decisions.T)
 
 
-def _best_threshold(predictions: Predictions, X: Any, y: npt.NDArray[Any], metric: ScorerAdapter) -> float:
+def _best_threshold(predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], metric: ScorerAdapter) -> float:
     """Between two margins that occur: where the metric is best; among equals, the middle one."""
     margin = np.asarray(predictions.margin, dtype=np.float64)
     values = np.unique(margin)

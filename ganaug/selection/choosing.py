@@ -24,8 +24,8 @@ from ganaug.runtime.parallel import run_tasks
 from ganaug.selection.blends import Blend
 from ganaug.selection.calibration import CALIBRATIONS, Calibrator, fit_calibrator
 from ganaug.selection.scoring import (
+    ClassifierOutput,
     FoldPredictions,
-    Predictions,
     ScorerAdapter,
     concatenate_predictions,
     fewest_groups,
@@ -197,7 +197,7 @@ class BlendScorer:
     calibration: str | None
     threshold_metric: ScorerAdapter | None
 
-    def calibrator(self, predictions: Predictions, X: Any, y: npt.NDArray[Any]) -> Calibrator | None:
+    def calibrator(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> Calibrator | None:
         """Learn from held-out rows what is to be done to answers, if anything."""
         if self.calibration is None and self.threshold_metric is None:
             return None
@@ -222,7 +222,7 @@ class BlendScorer:
         return np.stack(as_is), np.stack(resampled)
 
 
-def out_of_fold(folds: Sequence[FoldPredictions], blend: int) -> tuple[IntArray, Predictions]:
+def out_of_fold(folds: Sequence[FoldPredictions], blend: int) -> tuple[IntArray, ClassifierOutput]:
     """The rows held out in any fold, and what one blend's classifiers said of them."""
     return np.concatenate([fold.rows for fold in folds]), concatenate_predictions(
         [fold.answers[blend] for fold in folds]

@@ -26,8 +26,8 @@ from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import IntArray
 
 __all__ = [
+    "ClassifierOutput",
     "FoldPredictions",
-    "Predictions",
     "RecordedClassifier",
     "ScorerAdapter",
     "Weighting",
@@ -90,7 +90,7 @@ class ScorerAdapter:
         given = self.scoring
         return given.replace("_", " ") if isinstance(given, str) else getattr(given, "__name__", "score")
 
-    def __call__(self, predictions: Predictions, X: Any, y: npt.NDArray[Any]) -> float:
+    def __call__(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> float:
         """The score of answers on rows X with labels y.
 
         Raises
@@ -108,7 +108,7 @@ class ScorerAdapter:
                 f"classes: {error}"
             ) from error
 
-    def sees_labels(self, predictions: Predictions, X: Any, y: npt.NDArray[Any]) -> bool:
+    def sees_labels(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
         first, second = predictions.classes[:2]
         wrong = np.where(y == first, second, first)
@@ -119,7 +119,7 @@ class ScorerAdapter:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class ClassifierOutput:
     """Answers of one classifier, row by row.
 
     Attributes
@@ -137,7 +137,7 @@ class Predictions:
     probabilities: npt.NDArray[Any] | None
     decisions: npt.NDArray[Any] | None
 
-    def take(self, rows: npt.NDArray[Any]) -> Predictions:
+    def take(self, rows: npt.NDArray[Any]) -> ClassifierOutput:
         """The answers on some rows."""
         return replace(
             self,
@@ -146,10 +146,10 @@ class Predictions:
             decisions=None if self.decisions is None else self.decisions[rows],
         )
 
-    def binary(self, positive: Any) -> Predictions:
+    def binary(self, positive: Any) -> ClassifierOutput:
         """The same with ``positive`` as class 1 and the other one as class 0."""
         flip = positive == self.classes[0]
-        return Predictions(
+        return ClassifierOutput(
             np.array([0, 1]),
             (self.labels == positive).astype(int),
             self.probabilities[:, ::-1] if flip and self.probabilities is not None else self.probabilities,
@@ -162,11 +162,11 @@ class Predictions:
         return self.decisions if self.probabilities is None else self.probabilities[:, 1]
 
 
-def predict_all(estimator: Any, X: Any) -> Predictions:
+def predict_all(estimator: Any, X: Any) -> ClassifierOutput:
     """All outputs that a fitted classifier has for X."""
     ask = {name: getattr(estimator, name, None) for name in ("predict_proba", "decision_function")}
     said = {name: None if method is None else np.asarray(method(X)) for name, method in ask.items()}
-    return Predictions(
+    return ClassifierOutput(
         np.asarray(estimator.classes_),
         np.asarray(estimator.predict(X)),
         said["predict_proba"],
@@ -174,12 +174,12 @@ def predict_all(estimator: Any, X: Any) -> Predictions:
     )
 
 
-def concatenate_predictions(parts: Sequence[Predictions]) -> Predictions:
+def concatenate_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutput:
     """Answers of several folds, one under the other."""
     first = parts[0]
     if any(not np.array_equal(part.classes, first.classes) for part in parts):
         raise InvalidParameterError("cv: every training part must hold every class")
-    return Predictions(
+    return ClassifierOutput(
         first.classes,
         np.concatenate([part.labels for part in parts]),
         _stacked([part.probabilities for part in parts]),
@@ -195,7 +195,7 @@ def _stacked(arrays: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
 class RecordedClassifier(ClassifierMixin, BaseEstimator):
     """A fitted classifier that repeats what it said, for scorers that ask for one."""
 
-    def __init__(self, predictions: Predictions) -> None:
+    def __init__(self, predictions: ClassifierOutput) -> None:
         self.predictions = predictions
         self.classes_ = predictions.classes
 
@@ -299,12 +299,12 @@ class FoldPredictions:
     Attributes
     ----------
     rows : ndarray of int
-    answers : list of Predictions
+    answers : list of ClassifierOutput
         One for each blend.
     """
 
     rows: IntArray
-    answers: list[Predictions]
+    answers: list[ClassifierOutput]
 
 
 def split_folds(
@@ -435,7 +435,7 @@ def _try_blends(
     X_train, y_train, X_test = _safe_indexing(X, train), y[train], _safe_indexing(X, test)
     own = None if weights is None else weights[train]
     pool = Pool(X_train, y_train, len(train), np.zeros(0), own)
-    answers: dict[Blend, Predictions] = {}
+    answers: dict[Blend, ClassifierOutput] = {}
     # None comes first: what it refuses is refused before a GAN has been trained for minutes.
     for blend in blends:
         if blend.share > 0 and pool.X is X_train:

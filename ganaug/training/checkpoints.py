@@ -23,7 +23,7 @@ from ganaug.training.snapshots import BestSnapshot
 from ganaug.training.train_state import TrainState
 from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.isolation import warn
-from ganaug.utils.state import State, allowance, expect, read_state, write_state
+from ganaug.utils.state import ModelState, allowance, expect, read_state, write_state
 
 __all__ = ["Checkpoint", "digest"]
 
@@ -118,7 +118,7 @@ class Checkpoint:
                 "done to the file; remove it, and the training starts from the beginning"
             ) from error
 
-    def _found(self) -> State | None:
+    def _found(self) -> ModelState | None:
         """What an earlier run left, if it was a run of the same training."""
         if not self.path.exists():
             return None

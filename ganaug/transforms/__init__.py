@@ -1,8 +1,8 @@
 """Transforms that put synthetic images where a training reads its own.
 
-`SyntheticBlend` and `SyntheticMixUp` take whole batches, as torchvision's MixUp
-and CutMix do; `SyntheticSwap` and `SyntheticMix` are albumentations transforms
-of one item. All of them draw from a `SamplePool` of images made beforehand.
+`SyntheticBlend` and `SyntheticMixUp` take whole batches, as torchvision's MixUp and CutMix do; `SyntheticSwap` and
+`SyntheticMix` are albumentations transforms of one item. All of them draw from a `SamplePool` of images made
+beforehand.
 
 ``import ganaug.transforms`` imports neither torchvision nor albumentations.
 """
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 # public name -> module that defines it
 _HOME = {
-    "SamplePool": "ganaug.transforms.pool",
-    "SyntheticBlend": "ganaug.transforms.batches",
+    "SamplePool": "ganaug.pools.pool",
+    "SyntheticBlend": "ganaug.transforms.batch",
     "SyntheticMix": "ganaug.transforms.albumentations",
-    "SyntheticMixUp": "ganaug.transforms.batches",
+    "SyntheticMixUp": "ganaug.transforms.batch",
     "SyntheticSwap": "ganaug.transforms.albumentations",
     "seed_worker": "ganaug.transforms.workers",
 }
@@ -25,9 +25,9 @@ _HOME = {
 __all__ = ["SamplePool", "SyntheticBlend", "SyntheticMix", "SyntheticMixUp", "SyntheticSwap", "seed_worker"]
 
 if TYPE_CHECKING:
+    from ganaug.pools.pool import SamplePool
     from ganaug.transforms.albumentations import SyntheticMix, SyntheticSwap
-    from ganaug.transforms.batches import SyntheticBlend, SyntheticMixUp
-    from ganaug.transforms.pool import SamplePool
+    from ganaug.transforms.batch import SyntheticBlend, SyntheticMixUp
     from ganaug.transforms.workers import seed_worker
 
 

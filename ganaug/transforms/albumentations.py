@@ -11,21 +11,21 @@ import random
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
-from ganaug.transforms.bytes_of import fitted_to
-from ganaug.transforms.checks import integer, number
-from ganaug.transforms.classes import ClassNames
-from ganaug.transforms.pool import SamplePool
-from ganaug.transforms.sources import pool_at
+from ganaug.pools.formats import ByteImages, fitted_to
+from ganaug.pools.pool import PoolLabels, SamplePool, pool_at
 from ganaug.transforms.workers import worker_seed
 from ganaug.utils.seeding import child_seed
+from ganaug.utils.validation import integer, number
 
 __all__ = ["SyntheticMix", "SyntheticSwap"]
+
+Params: TypeAlias = dict[str, Any]
 
 _QUIET = "NO_ALBUMENTATIONS_UPDATE"
 # What says where in an image something is: it would be wrong for the synthetic image in its place.
@@ -35,10 +35,9 @@ _TIED = ("mask", "masks", "bboxes", "keypoints")
 def _imported() -> Any:
     """albumentations, imported without asking the network for its newest version.
 
-    It does so in every process that imports it, each worker included, waits up
-    to two seconds where there is no network, and then warns. Nobody who imports ganaug asked for that. The
-    variable that prevents it is set for the duration of the import only,
-    and not at all if the user has set it to something.
+    It does so in every process that imports it, each worker included, waits up to two seconds where there is no
+    network, and then warns. Nobody who imports ganaug asked for that. The variable that prevents it is set for the
+    duration of the import only, and not at all if the user has set it to something.
     """
     ours = _QUIET not in os.environ and "albumentations" not in sys.modules
     if ours:
@@ -65,14 +64,14 @@ _ImageOnlyTransform: Any = _imported().ImageOnlyTransform
 
 
 # No InitSchema: with one, albumentations turns an error in a parameter into a warning and takes the default.
-class _FromFile(_ImageOnlyTransform):
-    """What both transforms share."""
+class _PoolTransform(_ImageOnlyTransform):
+    """What both transforms share; `SyntheticSwap` says what the parameters are."""
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         class_key: str,
-        classes: Sequence[Any] | None,
+        classes: Sequence[object] | None,
         missing: str,
         resize: bool,
         pool_size: int,
@@ -83,41 +82,30 @@ class _FromFile(_ImageOnlyTransform):
         if not isinstance(path, (str, os.PathLike)):
             raise InvalidTypeError(
                 f"path is a {type(path).__name__}; give the path of a saved generator (generator.save(path)) or of a "
-                "saved pool (SamplePool.generate(generator).save(path)): a transform that A.to_dict can write "
-                "down, and a worker can open, holds no generator"
+                "saved pool (SamplePool.generate(generator).save(path)): a transform that A.to_dict can write down, "
+                "and a worker can open, holds no generator"
             )
         if not isinstance(class_key, str) or class_key in {"image", "images", *_TIED}:
             raise InvalidParameterError(
                 f"class_key={class_key!r} must name what holds the class: transform(image=..., label=...)"
             )
-        names = ClassNames(classes, missing)
-        # every argument under its own name: that is how albumentations serialises
-        self.path = os.fspath(path)
-        self.class_key = class_key
-        self.classes = names.classes
-        self.missing = missing
-        self.resize = bool(resize)
-        self.pool_size = integer("pool_size", pool_size, 1)
-        self.pool_seed = integer("pool_seed", pool_seed, 0)
-        self._names = names
+        self._names = PoolLabels(classes, missing)
         self._known: SamplePool | None = None
+        # every argument under its own name: that is how albumentations serialises
+        self.path, self.class_key, self.resize = os.fspath(path), class_key, bool(resize)
+        self.classes, self.missing = self._names.classes, missing
+        self.pool_size, self.pool_seed = integer("pool_size", pool_size, 1), integer("pool_seed", pool_seed, 0)
 
     def preload(self) -> SamplePool:
         """Open or draw the pool now, in this process; forked workers then share it.
 
         Called again, it looks whether the file has changed since.
-
-        Returns
-        -------
-        SamplePool
         """
         pool = pool_at(self.path, self.pool_size, self.pool_seed)
         if pool is not self._known:
             self._names.check(pool)
             self._known = pool
         return pool
-
-    # ---- albumentations' protocol ---------------------------------------------------------------
 
     @property
     def targets(self) -> dict[str, Callable[..., Any]]:
@@ -136,7 +124,7 @@ class _FromFile(_ImageOnlyTransform):
             return force_apply or self.p == 1.0
         return self._own_random().random() < self.p
 
-    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    def get_params_dependent_on_data(self, params: Params, data: Params) -> Params:
         """What ReplayCompose keeps: the row of the pool, -1 for an image that stays real."""
         tied = [key for key in _TIED if data.get(key) is not None]
         if tied:
@@ -160,28 +148,23 @@ class _FromFile(_ImageOnlyTransform):
         pool = self._known or self.preload()
         if synthetic >= len(pool):
             raise InvalidDataError(f"{self.path} has {len(pool)} images and number {synthetic} was to be replayed")
-        made = self._made(img, self._matched(pool.take(np.array([synthetic])), img), params)
+        made = self._replacement(img, self._matched(pool.take(np.array([synthetic])), img), params)
         return np.ascontiguousarray(made)
 
-    # ---- own ------------------------------------------------------------------------------------
-
-    def _extra(self, rng: random.Random) -> dict[str, Any]:
+    def _extra(self, rng: random.Random) -> Params:
         return {}
 
     @abstractmethod
-    def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
+    def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
         """What comes out, of an item's image and a synthetic one of its shape."""
 
     def _own_random(self) -> random.Random:
-        """A stream for one decision, of this worker and epoch.
-
-        Forked workers all hold the same ``py_random``, and again in each epoch.
-        """
+        """A stream for one decision, of this worker and epoch: forked workers all hold the same ``py_random``."""
         drawn = int(self.py_random.getrandbits(62))
         own = worker_seed()
         return random.Random(drawn if own is None else child_seed(own, drawn))
 
-    def _matched(self, images: npt.NDArray[np.uint8], img: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _matched(self, images: ByteImages, img: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """One image of the pool (1, C, H, W) in the shape and dtype of the item."""
         if img.ndim not in (2, 3):
             raise InvalidDataError(f"the image has shape {img.shape}; it must be (H, W) or (H, W, C)")
@@ -199,12 +182,12 @@ class _FromFile(_ImageOnlyTransform):
             )
         return (made.astype(np.float32) / 255).astype(img.dtype)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Params:
         # a spawned worker opens the file itself
         return {**self.__dict__, "_known": None}
 
 
-class SyntheticSwap(_FromFile):
+class SyntheticSwap(_PoolTransform):
     """Swap an image for a synthetic one of its class.
 
     ``transform(image=image, label=3)``, alone or in ``A.Compose``. Serialisable: ``A.to_dict``,
@@ -213,10 +196,9 @@ class SyntheticSwap(_FromFile):
     Parameters
     ----------
     path : str or path-like
-        Of a saved pool (`SamplePool.save`; mapped, so that workers share it: the
-        better choice), or of a saved generator (`ImageGAN.save`), which makes
-        ``pool_size`` images of each class at the first use in each process. Call `preload` before
-        a DataLoader forks, or every worker makes them anew in every epoch.
+        Of a saved pool (`SamplePool.save`; mapped, so that workers share it: the better choice), or of a saved
+        generator (`ImageGAN.save`), which makes ``pool_size`` images of each class at the first use in each process.
+        Call `preload` before a DataLoader forks, or every worker makes them anew in every epoch.
     class_key : str, default="label"
         The argument of the call that holds the item's class.
     classes : sequence, optional
@@ -236,19 +218,17 @@ class SyntheticSwap(_FromFile):
     Raises
     ------
     InvalidParameterError, InvalidTypeError, InvalidDataError, ModelFileError
-        For a generator instead of its path, an unknown class, another size,
-        other channels, a missing file.
+        For a generator instead of its path, an unknown class, another size, other channels, a missing file.
 
     Notes
     -----
-    Images are uint8 or floats in [0, 1], (H, W) or (H, W, C): put it first, before
-    ``A.Normalize``, with ``A.Resize`` before it if needed.
+    Images are uint8 or floats in [0, 1], (H, W) or (H, W, C): put it first, before ``A.Normalize``, with ``A.Resize``
+    before it if needed.
 
-    All randomness comes from the pipeline's own (``A.Compose(seed=)``), and in
-    a DataLoader's worker from the worker's seed too. So workers and epochs differ, though
-    albumentations 2.0.8 gives them all the same stream, and repeat if the
-    loader has a seeded ``generator=``. For the other transforms of the
-    pipeline use ``DataLoader(..., worker_init_fn=ganaug.transforms.seed_worker)``.
+    All randomness comes from the pipeline's own (``A.Compose(seed=)``), and in a DataLoader's worker from the worker's
+    seed too. So workers and epochs differ, though albumentations 2.0.8 gives them all the same stream, and repeat if
+    the loader has a seeded ``generator=``. For the other transforms of the pipeline use ``DataLoader(...,
+    worker_init_fn=ganaug.transforms.seed_worker)``.
 
     ``A.from_dict`` knows the class once it was imported: ``from ganaug.transforms import SyntheticSwap``.
 
@@ -271,7 +251,7 @@ class SyntheticSwap(_FromFile):
         self,
         path: str | os.PathLike[str],
         class_key: str = "label",
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[object] | None = None,
         missing: str = "error",
         resize: bool = False,
         pool_size: int = 256,
@@ -280,11 +260,11 @@ class SyntheticSwap(_FromFile):
     ) -> None:
         super().__init__(path, class_key, classes, missing, resize, pool_size, pool_seed, p)
 
-    def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
+    def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
         return synthetic
 
 
-class SyntheticMix(_FromFile):
+class SyntheticMix(_PoolTransform):
     """Mix an image with a synthetic one of its class: ``w * real + (1 - w) * synthetic``.
 
     Parameters
@@ -292,8 +272,7 @@ class SyntheticMix(_FromFile):
     path : str or path-like
         As in `SyntheticSwap`.
     alpha : float, default=0.4
-        ``w`` is drawn from Beta(alpha, alpha), as in mixup; both images are of
-        one class, so the label stays.
+        ``w`` is drawn from Beta(alpha, alpha), as in mixup; both images are of one class, so the label stays.
     class_key, classes, missing, resize, pool_size, pool_seed
         As in `SyntheticSwap`.
     p : float, default=0.5
@@ -326,7 +305,7 @@ class SyntheticMix(_FromFile):
         path: str | os.PathLike[str],
         alpha: float = 0.4,
         class_key: str = "label",
-        classes: Sequence[Any] | None = None,
+        classes: Sequence[object] | None = None,
         missing: str = "error",
         resize: bool = False,
         pool_size: int = 256,
@@ -336,10 +315,10 @@ class SyntheticMix(_FromFile):
         super().__init__(path, class_key, classes, missing, resize, pool_size, pool_seed, p)
         self.alpha = number("alpha", alpha, 0, open_low=True)
 
-    def _extra(self, rng: random.Random) -> dict[str, Any]:
+    def _extra(self, rng: random.Random) -> Params:
         return {"weight": rng.betavariate(self.alpha, self.alpha)}
 
-    def _made(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: dict[str, Any]) -> npt.NDArray[Any]:
+    def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
         weight = params["weight"]
         mixed = weight * real.astype(np.float32) + (1 - weight) * synthetic.astype(np.float32)
         return (mixed if real.dtype.kind == "f" else np.rint(mixed)).astype(real.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,22 +24,15 @@ _DEPTH, _ENTRIES = 10, 100
 def worker_seed() -> int | None:
     """The seed of this worker in this epoch, or None in the main process.
 
-    A DataLoader draws it anew for each epoch from its ``generator=`` (from
-    torch's global one if it has none), so seeding that repeats everything.
-    Workers that persist keep theirs, and their streams go on instead.
+    A DataLoader draws it anew for each epoch from its ``generator=`` (from torch's global one if it has none), so
+    seeding that repeats everything. Workers that persist keep theirs, and their streams go on instead.
     """
     info = get_worker_info()
     return None if info is None else int(info.seed) % _SEED_BOUND
 
 
 class WorkerStream:
-    """A private random generator for each call, of this worker and epoch.
-
-    Parameters
-    ----------
-    seed : int or None
-        None takes fresh entropy.
-    """
+    """A private random generator for each call, of this worker and epoch; ``seed`` None takes fresh entropy."""
 
     def __init__(self, seed: int | None) -> None:
         self.seed = root_seed(seed)
@@ -56,10 +49,9 @@ class WorkerStream:
 def seed_worker(worker_id: int) -> None:
     """Give the albumentations transforms of a DataLoader's worker a random stream of their own.
 
-    In albumentations 2.0.8 every forked worker replays the same random stream, and
-    does so again in each epoch, with and without a seed: augmentation is
-    several times less varied than it seems. This reseeds every transform that
-    the worker's dataset holds, from the seed that the DataLoader gave the worker.
+    In albumentations 2.0.8 every forked worker replays the same random stream, and does so again in each epoch, with
+    and without a seed: augmentation is several times less varied than it seems. This reseeds every transform that the
+    worker's dataset holds, from the seed that the DataLoader gave the worker.
 
     Parameters
     ----------
@@ -69,16 +61,13 @@ def seed_worker(worker_id: int) -> None:
     Raises
     ------
     InvalidParameterError
-        If called outside a worker, or if the dataset holds no albumentations
-        transform that can be found: as an attribute, in a list, in a wrapped
-        dataset, or in the closure of a function. One that a function reads from a module's
-        global variables cannot be found.
+        If called outside a worker, or if no albumentations transform is found: as an attribute of the dataset, in a
+        list, in a wrapped dataset, or in the closure of a function. Global variables of a module are not searched.
 
     Notes
     -----
-    The streams repeat if the loader has a seeded ``generator=``. `SyntheticSwap` and
-    `SyntheticMix` mix in the worker's seed by themselves and need no help; the
-    other transforms of the pipeline do.
+    The streams repeat if the loader has a seeded ``generator=``. `SyntheticSwap` and `SyntheticMix` use the worker's
+    seed by themselves; the other transforms of the pipeline need this function.
 
     Examples
     --------
@@ -114,11 +103,11 @@ def seed_worker(worker_id: int) -> None:
         transform.set_random_seed(child_seed(seed, "transform", place) % _SHORT_SEED_BOUND)
 
 
-def _seedable(root: Any) -> Iterator[Any]:
+def _seedable(root: object) -> Iterator[Any]:
     """Everything below an object that has ``set_random_seed``, outermost only, in the order of attributes."""
     seen: set[int] = set()
 
-    def below(item: Any, depth: int) -> Iterator[Any]:
+    def below(item: object, depth: int) -> Iterator[Any]:
         if depth > _DEPTH or id(item) in seen or isinstance(item, (type, ModuleType)):
             return
         seen.add(id(item))
@@ -131,27 +120,22 @@ def _seedable(root: Any) -> Iterator[Any]:
     return below(root, 0)
 
 
-def _parts(item: Any) -> list[Any]:
-    if isinstance(item, Mapping):
-        return list(item.values()) if len(item) <= _ENTRIES else []
-    if isinstance(item, (list, tuple)):
-        return list(item) if len(item) <= _ENTRIES else []
+def _parts(item: object) -> list[object]:
+    if isinstance(item, (Mapping, list, tuple)):
+        entries = item.values() if isinstance(item, Mapping) else item
+        return list(entries) if len(item) <= _ENTRIES else []
     if isinstance(item, FunctionType):
-        return [cell.cell_contents for cell in item.__closure__ or () if _is_full(cell)]
-    own = [getattr(item, name) for name in ("__self__", "func", "args", "keywords") if _is_partial(item, name)]
+        return [value for cell in item.__closure__ or () for value in _contents(cell)]
+    own: list[object] = []  # bound methods and functools.partial keep what they call outside ``__dict__``
+    if type(item).__name__ in {"method", "partial"}:
+        own = [getattr(item, name) for name in ("__self__", "func", "args", "keywords") if hasattr(item, name)]
     # what the class holds counts too: a pipeline often stands there
     shared = [value for value in vars(type(item)).values() if callable(getattr(value, "set_random_seed", None))]
     return own + shared + list(getattr(item, "__dict__", {}).values())
 
 
-def _is_partial(item: Any, name: str) -> bool:
-    """Bound methods and functools.partial keep what they call outside ``__dict__``."""
-    return type(item).__name__ in {"method", "partial"} and hasattr(item, name)
-
-
-def _is_full(cell: Any) -> bool:
+def _contents(cell: CellType) -> list[object]:
     try:
-        cell.cell_contents  # noqa: B018
+        return [cell.cell_contents]
     except ValueError:  # a name that has no value yet
-        return False
-    return True
+        return []

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ganaug.exceptions import InvalidTypeError, ModelPathError, ModelPathNotFoundError
 
 if TYPE_CHECKING:
-    import numpy as np
+    from ganaug.utils.types import DType
 
 __all__ = [
     "Sealed",
@@ -366,7 +366,7 @@ def sealed_length(path: Path, *, compare: bool = True, required: bool = False) -
     return size - _LENGTH
 
 
-def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], DType]:
     """Shape and dtype of the array that begins here, in numpy's format 1.0, its rows one after the other.
 
     Raises

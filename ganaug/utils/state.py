@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -28,20 +28,17 @@ from torch.overrides import TorchFunctionMode
 from ganaug import __version__
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.utils.files import check_path, path_error, write_whole
-from ganaug.utils.types import STORED_DTYPES as _DTYPES
+from ganaug.utils.types import STORED_DTYPES, Array, Arrays, Config, State
 
-__all__ = ["FORMAT_VERSION", "State", "allowance", "expect", "read_config", "read_state", "write_state"]
+__all__ = ["FORMAT_VERSION", "ModelState", "allowance", "expect", "read_config", "read_state", "write_state"]
 
 FORMAT_VERSION = 2
 
-Array: TypeAlias = npt.NDArray[Any]
-Parts: TypeAlias = "tuple[dict[str, Any], dict[str, Array]]"
-
 # format -> function that turns (kind, config, arrays) of that format into those of the next one
-_UPGRADERS: dict[int, Callable[[str, dict[str, Any], dict[str, Array]], Parts]] = {}
+_UPGRADERS: dict[int, Callable[[str, Config, Arrays], State]] = {}
 
 
-def _from_1(kind: str, config: dict[str, Any], arrays: dict[str, Array]) -> Parts:
+def _from_1(kind: str, config: Config, arrays: Arrays) -> State:
     """Format 2 has the least share of votes of each class in an array, and not one number in the config."""
     curator, counts = config.get("curator"), arrays.get("condition_counts")
     if isinstance(curator, dict) and curator.get("forest_depth") is not None and "curator/least" not in arrays:
@@ -58,9 +55,8 @@ _KEY = "ganaug"
 _MAX_DOCUMENT = 50_000_000
 
 
-# OSError first: it is what takes the number and the text apart
 @dataclass(frozen=True)
-class State:
+class ModelState:
     """What a model file holds.
 
     Attributes
@@ -78,8 +74,8 @@ class State:
     """
 
     kind: str
-    config: dict[str, Any]
-    arrays: dict[str, Array]
+    config: Config
+    arrays: Arrays
     format_version: int
     written_by: str
 
@@ -143,7 +139,7 @@ def write_state(
     write_whole(target, to_bytes(plain, metadata={_KEY: text}))
 
 
-def read_state(path: str | os.PathLike[str], kind: str | None = None) -> State:
+def read_state(path: str | os.PathLike[str], kind: str | None = None) -> ModelState:
     """Read a file that `write_state` wrote, checking all of it and running none of it.
 
     Parameters
@@ -155,7 +151,7 @@ def read_state(path: str | os.PathLike[str], kind: str | None = None) -> State:
 
     Returns
     -------
-    State
+    ModelState
         Of the present format, whichever format the file has.
 
     Raises
@@ -176,7 +172,7 @@ def read_state(path: str | os.PathLike[str], kind: str | None = None) -> State:
             if set(names) != set(table):
                 _damaged(source, f"arrays {sorted(set(names) ^ set(table))} are not both listed and there")
             # safetensors has its own order; the table has the writer's
-            arrays: dict[str, Array] = {name: file.get_tensor(name) for name in table}
+            arrays: Arrays = {name: file.get_tensor(name) for name in table}
     except OSError as error:
         raise path_error(error, f"could not read {source}") from error
     except (SafetensorError, TypeError, AttributeError) as error:
@@ -221,7 +217,7 @@ def expect(
     Parameters
     ----------
     arrays : mapping of str to ndarray
-        As in `State.arrays`.
+        As in `ModelState.arrays`.
     name : str
         The array wanted.
     shape : tuple of int or None, optional
@@ -281,10 +277,10 @@ def _plain_array(name: object, array: object) -> Array:
     # a masked array would lose its mask, a tensor or a list its meaning
     if not isinstance(array, (np.ndarray, np.generic)) or isinstance(array, np.ma.MaskedArray):
         raise InvalidTypeError(f"array {name!r} is a {type(array).__name__}; give a plain numpy array")
-    if array.dtype.name not in _DTYPES:
+    if array.dtype.name not in STORED_DTYPES:
         raise InvalidTypeError(
             f"array {name!r} has dtype {array.dtype}, which a model file cannot hold; convert it to one of "
-            f"{', '.join(_DTYPES)} (.astype('int64') for datetimes)"
+            f"{', '.join(STORED_DTYPES)} (.astype('int64') for datetimes)"
         )
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 
@@ -378,7 +374,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _upgraded(path: Path, document: dict[str, Any], arrays: dict[str, Array], kind: str | None) -> State:
+def _upgraded(path: Path, document: dict[str, Any], arrays: Arrays, kind: str | None) -> ModelState:
     found, config, written = document["kind"], document["config"], document["format_version"]
     for version in range(written, FORMAT_VERSION):
         if version not in _UPGRADERS:
@@ -388,7 +384,7 @@ def _upgraded(path: Path, document: dict[str, Any], arrays: dict[str, Array], ki
         raise ModelFileError(
             f"{path} holds a {found!r}, not a {kind!r}; load it with ganaug.load or the class that saved it"
         )
-    return State(found, config, arrays, written, document["written_by"])
+    return ModelState(found, config, arrays, written, document["written_by"])
 
 
 # ---- limits on what a file may ask for -----------------------------------------------------------
@@ -424,7 +420,7 @@ class allowance(TorchFunctionMode):
     torch.Size([3, 4])
     """
 
-    def __init__(self, weights: Iterable[npt.NDArray[Any]]) -> None:
+    def __init__(self, weights: Iterable[Array]) -> None:
         super().__init__()
         sizes = [array.size for array in weights]
         self.largest = SPARE_VALUES + max(sizes, default=0)

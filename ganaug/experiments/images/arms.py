@@ -64,8 +64,8 @@ class Arm:
     mixup : float, default=0.0
         alpha of Mixup (Zhang et al. 2018), lambda drawn from Beta(alpha, alpha) for each batch; 0 is none.
     reweight_from : float, default=1.0
-        Share of the training after which the loss weighs classes by their effective number (Cui et al. 2019),
-        1 never: deferred re-weighting (Cao et al. 2019).
+        Share of the training after which the loss weighs classes by their effective number (Cui et al. 2019), 1
+        never: deferred re-weighting (Cao et al. 2019).
     weight : float, default=1.0
         Loss weight of a synthetic item.
     synthetic_until : float, default=1.0
@@ -73,8 +73,8 @@ class Arm:
     late_sampler : str or callable, default="balanced"
         The sampler from then on.
     real : bool, default=True
-        Whether real items are trained on at all. Without, every class gets as many synthetic
-        ones as the largest class has: the classification accuracy score (Ravuri and Vinyals 2019).
+        Whether real items are trained on at all. Without, every class gets as many synthetic ones as the largest
+        class has: the classification accuracy score (Ravuri and Vinyals 2019).
     """
 
     share: float = 0.0
@@ -206,19 +206,11 @@ def _check(name: str, arm: Arm) -> None:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Real and synthetic items.
+    """Real and synthetic items."""
 
-    Attributes
-    ----------
-    x : Tensor of shape (n, C, *spatial), float32
-    codes : ndarray of shape (n,), int64
-    synthetic : ndarray of shape (n,), bool
-    n_classes : int
-    """
-
-    x: Tensor
-    codes: IntArray
-    synthetic: Mask
+    x: Tensor  # (n, C, *spatial), float32
+    codes: IntArray  # (n,), places of their classes
+    synthetic: Mask  # (n,)
     n_classes: int
 
 
@@ -233,15 +225,12 @@ def training_set(x: Tensor, codes: IntArray, arm: Arm, pool: Items | None, n_cla
 
     Parameters
     ----------
-    x : Tensor of shape (n, C, *spatial)
-        Real items.
-    codes : int array of shape (n,)
-        Their classes.
+    x, codes : Tensor of shape (n, C, *spatial), int array of shape (n,)
+        Real items and their classes.
     arm : Arm
     pool : (Tensor, int array), optional
         A generator's samples and their classes.
-    n_classes : int
-    seed : int
+    n_classes, seed : int
     """
     counts = synthetic_counts(np.bincount(codes, minlength=n_classes).astype(np.int64), arm)
     maker = arm.maker if callable(arm.maker) else MAKERS[arm.maker]

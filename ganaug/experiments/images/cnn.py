@@ -20,10 +20,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from ganaug.augmentation import POLICIES, Pipe, diff_augment
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.experiments.images.arms import SAMPLERS, Arm, BatchSampler, TrainingSet
+from ganaug.experiments.images.arms import SAMPLERS, Arm, TrainingSet
 from ganaug.networks.base import linear
 from ganaug.networks.convolutions import fast_layout
 from ganaug.runtime.devices import resolve_device
@@ -57,26 +58,13 @@ BINS = 8
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast every arm trains.
+    """How long and how fast every arm trains."""
 
-    Attributes
-    ----------
-    epochs : int, default=20
-        Passes over the real items that would take as many steps.
-    batch_size : int, default=64
-    learning_rate : float, default=2e-3
-        Of Adam, at its height.
-    width : int, default=32
-        Of `SmallCNN`.
-    device : str, default="cpu"
-        Figures repeat on a CPU; on a GPU nearly. "auto" takes the fastest there is.
-    """
-
-    epochs: int = 20
+    epochs: int = 20  # passes over the real items that would take as many steps
     batch_size: int = 64
-    learning_rate: float = 2e-3
-    width: int = 32
-    device: str = "cpu"
+    learning_rate: float = 2e-3  # of Adam, at its height
+    width: int = 32  # of `SmallCNN`
+    device: str = "cpu"  # figures repeat on a CPU; on a GPU nearly. "auto" takes the fastest there is
 
     def checked(self) -> Schedule:
         """Itself, if it can work."""
@@ -92,23 +80,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Setup:
-    """What all arms of a data set share.
-
-    Attributes
-    ----------
-    schedule : Schedule
-    augment : sequence of str
-        See `augmentation`.
-    steps : int
-        Of the training.
-    seed : int
-        Of the classifier; the first weights depend on nothing else.
-    """
+    """What all arms of a data set share."""
 
     schedule: Schedule
-    augment: Sequence[str]
-    steps: int
-    seed: int
+    augment: Sequence[str]  # see `augmentation`
+    steps: int  # of the training
+    seed: int  # of the classifier; the first weights depend on nothing else
 
 
 def augmentation(names: Sequence[str]) -> Pipe:
@@ -117,8 +94,8 @@ def augmentation(names: Sequence[str]) -> Pipe:
     Parameters
     ----------
     names : sequence of str
-        Of `ganaug.augmentation.POLICIES`: "translation" moves by up to an eighth of each side, as cropping
-        after padding does; "flip" mirrors left and right, which digits, text and organs do not bear.
+        Of `ganaug.augmentation.POLICIES`: "translation" moves by up to an eighth of each side, as cropping after
+        padding does; "flip" mirrors left and right, which digits, text and organs do not bear.
     """
     if isinstance(names, str) or not set(names) <= set(POLICIES):
         raise InvalidParameterError(f"augment={names!r} must be a list of names out of {', '.join(sorted(POLICIES))}")
@@ -127,33 +104,25 @@ def augmentation(names: Sequence[str]) -> Pipe:
 
 # ---- The network ---------------------------------------------------------------------------------
 
-_CONVOLVE = {1: F.conv1d, 2: F.conv2d}
-_NORM = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
-# Width of the kernels: series are longer than images are wide.
-KERNEL = {1: 7, 2: 3}
+# Layers and width of the kernels: series are longer than images are wide.
+_LAYERS = {1: (nn.Conv1d, nn.BatchNorm1d, 7), 2: (nn.Conv2d, nn.BatchNorm2d, 3)}
 
 
-class _Block(nn.Module):
-    """Convolution, batch normalisation, rectifier."""
+class _Block(nn.Sequential):
+    """Convolution, batch normalisation, rectifier. (B, n_in, *spatial) -> (B, n_out, *spatial / stride)."""
 
     def __init__(self, n_in: int, n_out: int, dims: int, stride: int, rng: torch.Generator) -> None:
-        super().__init__()
-        kernel = KERNEL[dims]
-        std = math.sqrt(2 / (n_in * kernel**dims))  # He et al. 2015
-        shape = n_out, n_in, *(kernel,) * dims
-        self.weight = nn.Parameter(torch.empty(shape, dtype=torch.float32).normal_(0.0, std, generator=rng))
-        self.norm = _NORM[dims](n_out, dtype=torch.float32)
-        self.dims, self.stride, self.padding = dims, stride, kernel // 2
-
-    def forward(self, x: Tensor) -> Tensor:  # (B, n_in, *spatial) -> (B, n_out, *spatial / stride)
-        return F.relu(self.norm(_CONVOLVE[self.dims](x, self.weight, None, self.stride, self.padding)))
+        convolution, norm, width = _LAYERS[dims]
+        layer = skip_init(convolution, n_in, n_out, width, stride, width // 2, bias=False, dtype=torch.float32)
+        nn.init.normal_(layer.weight, 0.0, math.sqrt(2 / (n_in * width**dims)), generator=rng)  # He et al. 2015
+        super().__init__(layer, norm(n_out, dtype=torch.float32), nn.ReLU())
 
 
 class SmallCNN(nn.Module):
     """Five convolutions, the second and the fourth halving each side, the mean over all places, and a linear layer.
 
-    At the default width it has 0.14 million weights. Batch statistics are fine here, other than in
-    a GAN: a classifier is asked about real items only.
+    At the default width it has 0.14 million weights. Batch statistics are fine here, other than in a GAN: a
+    classifier is asked about real items only.
 
     Parameters
     ----------
@@ -189,51 +158,44 @@ class SmallCNN(nn.Module):
 def train(items: TrainingSet, arm: Arm, setup: Setup) -> SmallCNN:
     """Train a classifier as an arm says; it is returned in evaluation mode."""
     schedule, seed = setup.schedule, setup.seed
-    device = torch.device(schedule.device)
     dims = items.x.ndim - 2
     rng = torch.Generator().manual_seed(child_seed(seed, "weights"))
-    network = SmallCNN(items.x.shape[1], items.n_classes, dims, rng, schedule.width).to(device)
+    network = SmallCNN(items.x.shape[1], items.n_classes, dims, rng, schedule.width).to(torch.device(schedule.device))
     if dims == 2:
         network = network.to(memory_format=torch.channels_last)
     optimizer = FlatAdam(network.train(), schedule.learning_rate, (0.9, 0.999))
-    first, last = _phases(items, arm, schedule.batch_size, child_seed(seed, "batches"), device)
-    draws, chance = numpy_generator(seed, "mixup"), torch.Generator(device).manual_seed(child_seed(seed, "augment"))
-    gradients = _Gradients(optimizer, items, arm, augmentation(setup.augment), chance, device)
+    phases = [_Phase(items, arm, late, setup) for late in [False, True][: 1 + (arm.synthetic_until < 1)]]
+    gradients, draws = _Gradients(optimizer, items, arm, setup), numpy_generator(seed, "mixup")
     for step in range(setup.steps):
         progress = step / setup.steps
-        phase = last if progress >= arm.synthetic_until else first
-        rows = torch.from_numpy(phase.batch())
+        phase = phases[progress >= arm.synthetic_until]
+        rows = phase.batch()
         mixed = _mixed(arm.mixup, len(rows), draws)
         optimizer.apply_gradient(gradients(phase, progress >= arm.reweight_from, rows, *mixed), _rate(progress))
     return network.eval()
 
 
 class _Phase:
-    """What is drawn from, until synthetic items leave or after."""
+    """The items that batches are drawn from: all, or real ones alone after synthetic ones have left (``late``)."""
 
-    def __init__(
-        self,
-        rows: IntArray,
-        items: TrainingSet,
-        arm: Arm,
-        sampler: str | BatchSampler,
-        size: int,
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        codes, synthetic = items.codes[rows], items.synthetic[rows]
-        if not len(rows):
+    def __init__(self, items: TrainingSet, arm: Arm, late: bool, setup: Setup) -> None:
+        self._rows = np.flatnonzero(~items.synthetic) if late else np.arange(len(items.codes))
+        codes, synthetic = items.codes[self._rows], items.synthetic[self._rows]
+        if not len(codes):
             raise InvalidDataError("there is nothing to train on")
         priors = torch.stack([_log_prior(codes[synthetic == side], items.n_classes) for side in (False, True)])
+        device, seed = torch.device(setup.schedule.device), child_seed(setup.seed, "batches")
         self.offset = (arm.adjust * priors).to(device)  # (2, K)
         effective = (1 - BETA) / (1 - BETA ** np.maximum(np.bincount(codes, minlength=items.n_classes), 1))
         self.class_weights = torch.from_numpy(effective / effective.mean()).float().to(device)
+        sampler = arm.late_sampler if late else arm.sampler
         batches = sampler if callable(sampler) else SAMPLERS[sampler]
-        self._rows, self._batches = rows, batches(codes, synthetic, size, numpy_generator(seed, "batches"))
+        rng = numpy_generator(child_seed(seed, "last" if late else "first"), "batches")
+        self._batches = batches(codes, synthetic, setup.schedule.batch_size, rng)
 
-    def batch(self) -> IntArray:
+    def batch(self) -> Tensor:
         """Places of the next items."""
-        return self._rows[next(self._batches)]
+        return torch.from_numpy(self._rows[next(self._batches)])
 
 
 def _log_prior(codes: IntArray, n_classes: int) -> Tensor:
@@ -242,44 +204,17 @@ def _log_prior(codes: IntArray, n_classes: int) -> Tensor:
     return torch.from_numpy(np.log(counts / max(1, len(codes)))).float()
 
 
-def _phases(items: TrainingSet, arm: Arm, size: int, seed: int, device: torch.device) -> tuple[_Phase, _Phase]:
-    everything, real = np.arange(len(items.codes)), np.flatnonzero(~items.synthetic)
-    first = _Phase(everything, items, arm, arm.sampler, size, child_seed(seed, "first"), device)
-    if arm.synthetic_until == 1:
-        return first, first
-    return first, _Phase(real, items, arm, arm.late_sampler, size, child_seed(seed, "last"), device)
-
-
 class _Gradients:
-    """Gradients of the loss over batches; on a GPU captured once for each phase as a CUDA graph, and replayed.
+    """Gradients of the loss over batches; on a GPU captured once for each phase as a CUDA graph, and replayed."""
 
-    Parameters
-    ----------
-    optimizer : FlatAdam
-        The network, whose parameters lie in one vector.
-    items : TrainingSet
-    arm : Arm
-    pipe : callable
-        Of `augmentation`.
-    chance : torch.Generator
-        Of the augmentation.
-    device : torch.device
-    """
-
-    def __init__(
-        self,
-        optimizer: FlatAdam[SmallCNN],
-        items: TrainingSet,
-        arm: Arm,
-        pipe: Pipe,
-        chance: torch.Generator,
-        device: torch.device,
-    ) -> None:
-        self.optimizer, self.arm, self.pipe, self.chance, self.device = optimizer, arm, pipe, chance, device
+    def __init__(self, optimizer: FlatAdam[SmallCNN], items: TrainingSet, arm: Arm, setup: Setup) -> None:
+        self.optimizer, self.arm, self.pipe = optimizer, arm, augmentation(setup.augment)
+        self.device = torch.device(setup.schedule.device)
+        self.chance = torch.Generator(self.device).manual_seed(child_seed(setup.seed, "augment"))
         weights = torch.from_numpy(np.where(items.synthetic, arm.weight, 1.0)).float()
         parts = items.x, torch.from_numpy(items.codes), torch.from_numpy(items.synthetic).long(), weights
-        self.x, self.labels, self.source, self.weights = (part.to(device) for part in parts)
-        self.memory = CaptureMemory(device) if device.type == "cuda" else None
+        self.x, self.labels, self.source, self.weights = (part.to(self.device) for part in parts)
+        self.memory = CaptureMemory(self.device) if self.device.type == "cuda" else None
         self.captured: dict[tuple[_Phase, bool], CapturedFunction[Tensor]] = {}
 
     def __call__(self, phase: _Phase, reweighted: bool, *batch: Tensor) -> Tensor:

@@ -29,24 +29,13 @@ __all__ = ["GeneratedSamples", "generator_quality", "is_stored", "read_samples",
 
 
 class GeneratedSamples(NamedTuple):
-    """A generator's samples: of every class as many as the largest one has real ones.
+    """A generator's samples: of every class as many as the largest one has real ones."""
 
-    Attributes
-    ----------
-    X : ndarray of shape (n, ...)
-        As the generator gives them; those of a class in random order.
-    codes : ndarray of shape (n,), int64
-    seconds_fit, seconds_sample : float
-        NaN where the model was there already.
-    note : str
-        What the generator warned of.
-    """
-
-    X: npt.NDArray[Any]
-    codes: IntArray
-    seconds_fit: float
+    X: npt.NDArray[Any]  # (n, ...), as the generator gives them; those of a class in random order
+    codes: IntArray  # (n,)
+    seconds_fit: float  # NaN where the model was there already
     seconds_sample: float
-    note: str
+    note: str  # what the generator warned of
 
     def first(self, counts: npt.ArrayLike) -> IntArray:
         """Places of the first so many samples of each class."""
@@ -54,17 +43,7 @@ class GeneratedSamples(NamedTuple):
 
 
 def sampled(generator: Any, split: Split, seed: int, model: Path | None = None) -> GeneratedSamples:
-    """Fit a clone of the generator and draw its samples.
-
-    Parameters
-    ----------
-    generator : estimator
-        With ``fit(X, y)`` and ``sample(n, label=, random_state=) -> (X, y)``.
-    split : Split
-    seed : int
-    model : Path, optional
-        Where the fitted generator is, or is to be, saved.
-    """
+    """Fit a clone of the generator and draw its samples; ``model`` is where it is, or is to be, saved."""
     with recorded_warnings() as notes:
         fitted, seconds_fit = _fitted(generator, split, seed, model)
         began = time.perf_counter()
@@ -108,8 +87,8 @@ def _fitted(generator: Any, split: Split, seed: int, model: Path | None) -> tupl
 def store_samples(generator: Any, split: Split, seed: int, path: Path) -> None:
     """Fit a clone on the training samples, save it beside ``path`` if it can be, and write its samples to ``path``.
 
-    A model that an earlier, interrupted run saved is sampled as it is, and a
-    training that was killed goes on from its checkpoint, if the generator keeps one.
+    A model that an earlier, interrupted run saved is sampled as it is, and a training that was killed goes on from
+    its checkpoint, if the generator keeps one.
 
     Raises
     ------
@@ -162,23 +141,15 @@ SHOWN = ("value", "low", "high", "floor", "n_real", "n_synthetic", "enough")
 def generator_quality(kind: str, split: Split, samples: GeneratedSamples, setup: Setup) -> list[Row]:
     """Distances, precision and its kin, and near copies, over all and for each class.
 
-    Features are those of a `SmallCNN` trained on the real training samples with a weighted sampler and
-    augmentation. Real and synthetic samples are compared in equal shares of classes. The floor is what
-    two halves of the real samples get against each other, so of half as many samples: a distance below
-    it is as good as can be told.
-
-    Parameters
-    ----------
-    kind : {"image", "series"}
-    split : Split
-    samples : GeneratedSamples
-    setup : Setup
+    Features are those of a `SmallCNN` trained on the real training samples with a weighted sampler and augmentation.
+    Real and synthetic samples are compared in equal shares of classes. The floor is what two halves of the real
+    samples get against each other, so of half as many samples: a distance below it is as good as can be told.
 
     Returns
     -------
     list of dict
-        "metric", "label" (empty for all), and "value", "low", "high", "floor", "n_real", "n_synthetic",
-        "enough" as `ganaug.metrics.evaluate` gives them.
+        "metric", "label" (empty for all), and "value", "low", "high", "floor", "n_real", "n_synthetic", "enough" as
+        `ganaug.metrics.evaluate` gives them.
     """
     reader, x, _ = as_tensors(kind, split)
     network = train(training_set(x, split.y_train, REFERENCE, None, len(split.labels), setup.seed), REFERENCE, setup)

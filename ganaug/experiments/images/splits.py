@@ -22,15 +22,7 @@ Array = npt.NDArray[Any]
 
 
 class Split(NamedTuple):
-    """Real samples to train on and to test on, as they were given, and their classes.
-
-    Attributes
-    ----------
-    X_train, X_test : ndarray
-    y_train, y_test : ndarray of shape (n,), int64
-        Places in ``labels``.
-    labels : ndarray of shape (K,)
-    """
+    """Real samples to train on and to test on, as they were given; y are places in ``labels``, which are sorted."""
 
     X_train: Array
     y_train: IntArray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import time
@@ -54,9 +55,8 @@ def compare_images(
 ) -> ImageComparison:
     """Judge ways to train on imbalanced images by what a small network recognises afterwards.
 
-    For each data set and seed a generator is fitted once, to the training
-    images; each arm then trains the same five-convolution network and is judged on
-    the test images, each class weighing the same.
+    For each data set and seed a generator is fitted once, to the training images; each arm then trains the same
+    five-convolution network and is judged on the test images, each class weighing the same.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def compare_images(
     seeds : sequence of int, default=(0, 1, 2)
         Of splits, generators and classifiers. Intervals are over these.
     epochs : int, default=20
-        Passes over the real training images. It sets the number of steps, which
-        is the same for every arm: one with more images sees each less often.
+        Passes over the real training images. It sets the number of steps, which is the same for every arm: one with
+        more images sees each less often.
     batch_size : int, default=64
     learning_rate : float, default=2e-3
         Of Adam, at its height; rises over 5 % of the steps and falls along a cosine to 0.
@@ -123,8 +123,8 @@ def compare_images(
     """
     schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
     given = {"ImageGAN": ImageGAN(curate=True, verbose=False)} if generators is None else generators
-    plan = _plan("image", datasets, given, chosen_arms(arms, ARMS), ("cnn",), seeds, schedule, augment, quality)
-    return _run(plan, cache, finished_only, n_jobs, verbose)
+    plan = _Plan("image", datasets, given, chosen_arms(arms, ARMS), ("cnn",), seeds, schedule, augment, quality)
+    return plan.run(cache, finished_only, n_jobs, verbose)
 
 
 @isolated
@@ -160,14 +160,9 @@ def compare_series(
     classifiers : list of {"cnn", "features"}, default=("cnn", "features")
         "cnn": five convolutions. "features": logistic regression on level, spread, extremes, quartiles, steps and
         spectrum of each channel, for arms that need no training in batches.
-    seeds : sequence of int, default=(0, 1, 2)
-    epochs : int, default=30
-    batch_size : int, default=64
-    learning_rate : float, default=2e-3
-    width : int, default=16
     augment : list of str, or dict of data set to list of str, default=("shift", "scale")
         For arms that ask for augmentation, which none of `SERIES_ARMS` does.
-    quality, device, n_jobs, cache, finished_only, verbose
+    seeds, epochs, batch_size, learning_rate, width, quality, device, n_jobs, cache, finished_only, verbose
         As in `compare_images`.
 
     Returns
@@ -198,26 +193,64 @@ def compare_series(
     schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
     given = {"SeriesGAN": SeriesGAN(curate=True, verbose=False)} if generators is None else generators
     judges = tuple(validation.choice("classifiers", name, CLASSIFIERS) for name in classifiers)
-    plan = _plan("series", datasets, given, chosen_arms(arms, SERIES_ARMS), judges, seeds, schedule, augment, quality)
-    return _run(plan, cache, finished_only, n_jobs, verbose)
+    plan = _Plan("series", datasets, given, chosen_arms(arms, SERIES_ARMS), judges, seeds, schedule, augment, quality)
+    return plan.run(cache, finished_only, n_jobs, verbose)
 
 
-# ---- What was asked for ----------------------------------------------------------------------------
+# ---- The run ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Plan:
-    """Checked parameters."""
+    """What `compare_images` and `compare_series` were given, and how it is carried out."""
 
     kind: str
-    datasets: dict[str, Any]
-    generators: dict[str, Any]
+    datasets: Any
+    generators: Any
     arms: dict[str, Arm]
     classifiers: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: Any
     schedule: Schedule
-    augment: dict[str, tuple[str, ...]]
-    quality: bool
+    augment: Any
+    quality: Any
+
+    def __post_init__(self) -> None:
+        self.datasets = named("datasets", self.datasets)
+        self.generators = named("generators", self.generators) if self.generators != {} else {}
+        for name, generator in self.generators.items():
+            if isinstance(generator, type) or not (hasattr(generator, "fit") and hasattr(generator, "sample")):
+                raise InvalidTypeError(f"generators[{name!r}]={generator!r} must be an instance with fit and sample")
+        self.seeds = tuple(dict.fromkeys(root_seed(seed) for seed in self.seeds))
+        for what in ("seeds", "classifiers"):
+            if not getattr(self, what):
+                raise InvalidParameterError(f"{what} is empty; name at least one")
+        if any(arm.uses_generator for arm in self.arms.values()) and not self.generators:
+            raise InvalidParameterError("generators is empty, and some arms need one")
+        if isinstance(self.augment, str):
+            raise InvalidParameterError(f"augment={self.augment!r} must be a list of names")
+        if not isinstance(self.augment, Mapping):
+            self.augment = dict.fromkeys(self.datasets, self.augment)
+        self.augment = {name: tuple(self.augment.get(name, ())) for name in self.datasets}
+        for names in self.augment.values():
+            augmentation(names)
+
+    def run(self, cache: Any, finished_only: bool, n_jobs: int | None, verbose: bool | str) -> ImageComparison:
+        """Run all trials."""
+        examples: dict[tuple[str, int, str], dict[str, Any]] = {}
+        with ExitStack() as stack:
+            # generators' samples pass through files in any case
+            folder = cache_folder(cache, finished_only) or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+
+            def batches() -> Iterator[Batch]:
+                for name, seed in itertools.product(self.datasets, self.seeds):
+                    batch = _SplitTrials(self, name, seed, folder)
+                    yield Batch(batch.trials(), batch.prepare)
+                    examples.update(batch.examples())
+
+            total = len(list(self.arm_trials())) + bool(self.quality) * len(self.generators)
+            total *= len(self.datasets) * len(self.seeds)
+            rows = run_trials(batches(), total, n_jobs=n_jobs, finished_only=finished_only, verbose=verbose)
+        return ImageComparison(rows, examples, kind=self.kind)
 
     def arm_trials(self) -> Iterator[tuple[str, Arm, tuple[str, ...], str]]:
         """Name, arm, classifiers and generator (empty if it needs none) of each trial of a split."""
@@ -226,59 +259,6 @@ class _Plan:
             for generator in self.generators if arm.uses_generator else [""]:
                 if classifiers:
                     yield name, arm, classifiers, generator
-
-
-def _plan(
-    kind: str,
-    datasets: Any,
-    generators: Any,
-    arms: dict[str, Arm],
-    classifiers: tuple[str, ...],
-    seeds: Any,
-    schedule: Schedule,
-    augment: Any,
-    quality: Any,
-) -> _Plan:
-    """Check what `compare_images` and `compare_series` were given; the parameters are theirs."""
-    sets = named("datasets", datasets)
-    makers = named("generators", generators) if generators != {} else {}
-    for name, generator in makers.items():
-        if isinstance(generator, type) or not (hasattr(generator, "fit") and hasattr(generator, "sample")):
-            raise InvalidTypeError(f"generators[{name!r}]={generator!r} must be an instance with fit and sample")
-    roots = tuple(dict.fromkeys(root_seed(seed) for seed in seeds))
-    for what, given in (("seeds", roots), ("classifiers", classifiers)):
-        if not given:
-            raise InvalidParameterError(f"{what} is empty; name at least one")
-    if any(arm.uses_generator for arm in arms.values()) and not makers:
-        raise InvalidParameterError("generators is empty, and some arms need one")
-    if isinstance(augment, str):
-        raise InvalidParameterError(f"augment={augment!r} must be a list of names")
-    changes = {name: tuple(augment.get(name, ()) if isinstance(augment, Mapping) else augment) for name in sets}
-    for names in changes.values():
-        augmentation(names)
-    return _Plan(kind, sets, makers, arms, classifiers, roots, schedule, changes, bool(quality))
-
-
-# ---- The run ---------------------------------------------------------------------------------------
-
-
-def _run(plan: _Plan, cache: Any, finished_only: bool, n_jobs: int | None, verbose: bool | str) -> ImageComparison:
-    examples: dict[tuple[str, int, str], dict[str, Any]] = {}
-    with ExitStack() as stack:
-        # generators' samples pass through files in any case
-        folder = cache_folder(cache, finished_only) or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-
-        def batches() -> Iterator[Batch]:
-            for name in plan.datasets:
-                for seed in plan.seeds:
-                    batch = _SplitTrials(plan, name, seed, folder)
-                    yield Batch(batch.trials(), batch.prepare)
-                    examples.update(batch.examples())
-
-        total = (len(list(plan.arm_trials())) + plan.quality * len(plan.generators)) * len(plan.datasets)
-        total *= len(plan.seeds)
-        rows = run_trials(batches(), total, n_jobs=n_jobs, finished_only=finished_only, verbose=verbose)
-    return ImageComparison(rows, examples, kind=plan.kind)
 
 
 class _SplitTrials:
@@ -304,38 +284,36 @@ class _SplitTrials:
         """Of the arms, then of the quality of generators; without a split, of the arms, with its error."""
         plan, split = self.plan, self.split
         for name, arm, classifiers, generator in plan.arm_trials():
-            common = self._common(generator, name, described(arm))
+            parts = self._parts(generator, name, described(arm))
             if split is not None and not (arm.uses_generator and synthetic_counts(split.counts, arm).any()):
-                common["samples"] = None
-            yield _ArmTrial(**common, name=name, arm=arm, classifiers=classifiers)
+                parts["samples"] = None
+            yield _ArmTrial(**parts, name=name, arm=arm, classifiers=classifiers)
         for generator in plan.generators if plan.quality and split is not None else ():
-            yield _QualityTrial(**self._common(generator, "quality", "quality"))
+            yield _QualityTrial(**self._parts(generator, "quality", "quality"))
 
-    def _common(self, generator: str, title: str, extra: Any) -> dict[str, Any]:
+    def _parts(self, generator: str, title: str, extra: Any) -> dict[str, Any]:
         plan, samples = self.plan, self.samples.get(generator)
         seed, augment = child_seed(self.seed, self.dataset, "classifier"), plan.augment[self.dataset]
         steps = plan.schedule.steps(0 if self.split is None else len(self.split.y_train))
         key = [self.digest, plan.kind, plan.classifiers, vars(plan.schedule), augment, seed, PROTOCOL, extra]
         key.append("" if samples is None else samples.name)
         path = trial_path(self.folder, self.dataset, f"{title}_{generator}", self.seed, 0, key)
-        common = {"dataset": self.dataset, "generator": generator, "seed": self.seed, "kind": plan.kind}
-        common |= {"setup": Setup(plan.schedule, augment, steps, seed), "split": self.split, "samples": samples}
-        return common | {"path": path, "error": self.error}
+        names = {"dataset": self.dataset, "seed": self.seed, "generator": generator}
+        parts = {"setup": Setup(plan.schedule, augment, steps, seed), "split": self.split, "samples": samples}
+        return parts | {"path": path, "error": self.error, "kind": plan.kind, "names": names}
 
     def prepare(self, trials: list[Trial]) -> list[Trial]:
         """Fit the generators whose samples are wanted; the trials of one that fails fail, until the next call."""
-        assert self.split is not None
-        errors: dict[str, str] = {}
-        wanted = [trial.generator if isinstance(trial, _SampleTrial) and trial.samples else "" for trial in trials]
-        for name in dict.fromkeys(filter(None, wanted)):
-            path = self.samples[name]
+        errors: dict[Any, str] = {}
+        wanted = [getattr(trial, "samples", None) for trial in trials]
+        for name, path in self.samples.items():
             try:
-                if not is_stored(path):
+                if path in wanted and self.split is not None and not is_stored(path):
                     seed = child_seed(self.seed, self.dataset, name)
                     store_samples(self.plan.generators[name], self.split, seed, path)
             except Exception as error:
-                errors[name] = error_text(error)
-        return [replace(trial, error=errors.get(name, "")) for trial, name in zip(trials, wanted, strict=True)]
+                errors[path] = error_text(error)
+        return [replace(trial, error=errors.get(path, "")) for trial, path in zip(trials, wanted, strict=True)]
 
     def examples(self) -> dict[tuple[str, int, str], dict[str, Any]]:
         """A few real and synthetic samples of each class, for each generator whose samples are there."""
@@ -355,28 +333,12 @@ class _SplitTrials:
 
 @dataclass(frozen=True, kw_only=True)
 class _SampleTrial(Trial):
-    """A trial on samples.
+    """A trial on a split of samples, and on samples of a generator (in a file) if it needs any."""
 
-    Attributes
-    ----------
-    dataset, generator : str
-        Names; a trial that needs no generator has an empty one.
-    seed : int
-    kind : {"image", "series"}
-    setup : Setup
-    split : Split or None
-        None if it could not be read.
-    samples : Path or None
-        Of the generator's samples.
-    """
-
-    path: Path
-    dataset: str
-    generator: str
-    seed: int
+    names: dict[str, Any]  # data set, seed and generator
     kind: str
     setup: Setup
-    split: Split | None
+    split: Split
     samples: Path | None
 
 
@@ -390,38 +352,36 @@ class _ArmTrial(_SampleTrial):
 
     def rows(self) -> list[Row]:
         """A row for each classifier."""
-        assert self.split is not None
-        split, n_classes = self.split, len(self.split.labels)
+        split, n_classes, pool = self.split, len(self.split.labels), None
+        about: Row = {"n_real": len(split.y_train), "counts": split.counts.tolist()}
+        about["labels"] = [str(label) for label in split.labels]
+        rows = []
         with one_thread():
             reader, x, x_test = as_tensors(self.kind, split)
-            pool, about = None, {}
             if self.samples is not None:
                 stored = read_samples(self.samples)
-                about = {"note": stored.note, "seconds_generator": stored.seconds_fit}
-                about["seconds_sample"] = stored.seconds_sample
+                about |= {"note": stored.note, "seconds_generator": stored.seconds_fit}
+                about |= {"seconds_sample": stored.seconds_sample}
                 places = stored.first(synthetic_counts(split.counts, self.arm))
                 pool = reader(stored.X[places]), stored.codes[places]
             seed = child_seed(self.setup.seed, "material")
             items = training_set(x, split.y_train, self.arm, pool, n_classes, seed)
-            about |= {"n_synthetic": int(items.synthetic.sum()), "n_real": len(split.y_train)}
-            about |= {"labels": [str(label) for label in split.labels], "counts": split.counts.tolist()}
-            rows = []
+            about["n_synthetic"] = int(items.synthetic.sum())
             for classifier in self.classifiers:
                 began = time.perf_counter()
                 predicted = CLASSIFIERS[classifier](items, self.arm, x_test, self.setup)
-                spent = time.perf_counter() - began
+                about["seconds_fit"] = time.perf_counter() - began
                 hit = recalls(class_shares(split.y_test, predicted, n_classes))
-                scores: Row = {"recalls": hit.tolist(), "rare_recall": float(hit[rare_classes(split.counts)].mean())}
-                scores |= class_scores(split.y_test, predicted, n_classes)
-                rows.append(self._row(classifier, seconds_fit=spent, **scores, **about))
+                scores = class_scores(split.y_test, predicted, n_classes)
+                scores["rare_recall"] = float(hit[rare_classes(split.counts)].mean())
+                rows.append(self._row(classifier, recalls=hit.tolist(), **scores, **about))
         return rows
 
     def _row(self, classifier: str, **found: Any) -> Row:
-        own: Row = {"dataset": self.dataset, "seed": self.seed, "classifier": classifier, "generator": self.generator}
-        own |= {"arm": self.name, "kind": self.arm.kind}
+        own: Row = {"dataset": self.names["dataset"], "seed": self.names["seed"], "classifier": classifier}
+        own |= {"generator": self.names["generator"], "arm": self.name, "kind": self.arm.kind}
         numbers = [*SCORES, "rare_recall", "seconds_fit", "seconds_generator", "seconds_sample"]
-        own |= dict.fromkeys(numbers, float("nan"))
-        own |= {"n_real": 0, "n_synthetic": 0, "steps": self.setup.steps}
+        own |= dict.fromkeys(numbers, float("nan")) | {"n_real": 0, "n_synthetic": 0, "steps": self.setup.steps}
         return own | {"recalls": [], "labels": [], "counts": [], "error": "", "note": ""} | found
 
     def failed(self, error: str) -> list[Row]:
@@ -433,21 +393,16 @@ class _ArmTrial(_SampleTrial):
         return self._row("")
 
 
-@dataclass(frozen=True, kw_only=True)
 class _QualityTrial(_SampleTrial):
     """How good a generator's samples are."""
 
     def rows(self) -> list[Row]:
         """A row for each metric, and for each metric and class."""
-        assert self.split is not None
         assert self.samples is not None
         with one_thread():
             found = generator_quality(self.kind, self.split, read_samples(self.samples), self.setup)
-        return [self._row(row) for row in found]
-
-    def _row(self, found: Row) -> Row:
-        return {"dataset": self.dataset, "seed": self.seed, "generator": self.generator} | found
+        return [self.names | row for row in found]
 
     def failed(self, error: str) -> list[Row]:
         """A row that says so; the results say it too."""
-        return [self._row({"metric": "", "label": "", "value": float("nan"), "error": error})]
+        return [self.names | {"metric": "", "label": "", "value": float("nan"), "error": error}]

@@ -24,8 +24,9 @@ from ganaug.exceptions import (
     ModelPathError,
     ModelPathNotFoundError,
 )
-from ganaug.transforms import SamplePool, sources
-from ganaug.transforms.bytes_of import fitted_to, to_bytes
+from ganaug.pools import pool as pool_module
+from ganaug.pools.formats import fitted_to, to_bytes
+from ganaug.transforms import SamplePool
 
 
 class Painter:
@@ -124,7 +125,7 @@ def test_a_generator_of_each_class_makes_a_pool_of_all(tmp_path):
     each = {2: Painter(), 0: Painter()}
     pool = SamplePool.generate(each, 4)
     assert pool.labels == (2, 0) and each[2].asked[0][1] == 2 and len(each[2].asked) == 1
-    assert np.array_equal(sources.as_pool(each, 4, 0).take(np.arange(8)), pool.take(np.arange(8)))
+    assert np.array_equal(pool_module.as_pool(each, 4, 0).take(np.arange(8)), pool.take(np.arange(8)))
     sampler = SimpleNamespace(generators_=each, sample=None)  # as GANOversampler has them
     assert SamplePool.generate(sampler, 4).labels == (2, 0)
     with pytest.raises(InvalidParameterError, match=r"class 1; the generator makes \[2, 0\]"):
@@ -177,6 +178,14 @@ def test_a_pickle_of_a_mapped_pool_holds_its_path_and_of_another_its_images(tmp_
     for one in (pool, mapped):
         again = pickle.loads(pickle.dumps(one))
         assert np.array_equal(again.take(np.arange(150)), pool.take(np.arange(150))) and again.path == one.path
+
+
+def test_a_pickle_of_a_mapped_pool_keeps_the_names_of_its_classes(tmp_path):
+    images = np.arange(3, dtype=np.uint8).repeat(64).reshape(3, 1, 8, 8)
+    mapped = SamplePool(images, [0, 1, 2], {0: "ant", 1: "bee", 2: "cat"}).save(tmp_path / "named.pool")
+    again = pickle.loads(pickle.dumps(mapped))
+    assert again.class_names == {0: "ant", 1: "bee", 2: "cat"} and again.labels == (0, 1, 2)
+    assert again.code_of("cat") == 2 and again.path == mapped.path and np.array_equal(again.take([2]), images[2:])
 
 
 def test_a_damaged_or_foreign_file_is_named(tmp_path):
@@ -277,7 +286,7 @@ def test_a_generator_of_rows_is_loaded_and_refused(tmp_path):
     gan = ganaug.TabularGAN(max_steps=1, random_state=0, verbose=0).fit(X, np.repeat([0, 1], 20))
     gan.save(tmp_path / "gan.safetensors")
     with pytest.raises(InvalidDataError, match=r"samples of shape \(4, 3\); these transforms take images"):
-        sources.as_pool(tmp_path / "gan.safetensors", 4, 0)
+        pool_module.as_pool(tmp_path / "gan.safetensors", 4, 0)
 
 
 def test_a_worker_never_asks_for_the_gpu_of_its_parent(tmp_path, monkeypatch):
@@ -286,9 +295,9 @@ def test_a_worker_never_asks_for_the_gpu_of_its_parent(tmp_path, monkeypatch):
     gan = ganaug.TabularGAN(max_steps=1, random_state=0, verbose=0).fit(X, np.repeat([0, 1], 20))
     default = gan.device
     gan.save(path)
-    assert sources._load(path).device == default != "cpu"
-    monkeypatch.setattr(sources, "get_worker_info", lambda: object())
-    assert sources._load(path).device == "cpu"
+    assert pool_module._load(path).device == default != "cpu"
+    monkeypatch.setattr(pool_module, "get_worker_info", lambda: object())
+    assert pool_module._load(path).device == "cpu"
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3)])

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch.utils.data import get_worker_info
 
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.transforms.bytes_of import ByteImages, check_range, check_values, to_bytes
-from ganaug.transforms.makers import counts_of, makers_of, plain_label
-from ganaug.transforms.storage import read_pool, write_pool
+from ganaug.exceptions import InvalidDataError, InvalidTypeError
+from ganaug.pools.formats import ByteImages, Label, check_values, checked_range, plain_label, to_bytes
+from ganaug.pools.storage import is_pool_file, read_images, write_images
+from ganaug.utils import validation
+from ganaug.utils.files import check_path, path_error
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
-__all__ = ["SamplePool"]
-
-LAYOUTS = ("auto", "NCHW", "NHWC")
+__all__ = ["PoolLabels", "SamplePool", "as_pool", "pool_at"]
 
 # Images asked of the generator at once: its floats must fit into memory, the pool's bytes may be a file.
 _AT_ONCE = 512
@@ -31,9 +32,8 @@ LOOKED_AT = 64
 class SamplePool:
     """Synthetic images of each class, 8 bits deep, in memory or in a memory-mapped file.
 
-    Calling a generator where batches are made costs a forward pass for each
-    batch in each worker, and cannot be done at all with a GPU in a forked one.
-    A pool is drawn once, in the parent; workers share its pages.
+    Calling a generator where batches are made costs a forward pass for each batch in each worker, and cannot be done at
+    all with a GPU in a forked one. A pool is drawn once, in the parent; workers share its pages.
 
     Parameters
     ----------
@@ -60,13 +60,11 @@ class SamplePool:
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If there are no images, they are not uint8 of four dimensions, or have
-        another number than the labels.
+        If there are no images, they are not uint8 of four dimensions, or have another number than the labels.
 
     Notes
     -----
-    To see new images in later epochs, draw a new pool with another seed between
-    epochs and set the transform's ``pool`` to it.
+    To see new images in later epochs, draw a pool with another seed between epochs; set the transform's ``pool`` to it.
 
     Examples
     --------
@@ -77,12 +75,12 @@ class SamplePool:
     SamplePool of 6 images (3, 8, 8): 'cat' 4, 'dog' 2
     """
 
-    def __init__(self, images: ByteImages, labels: Iterable[Any], class_names: Mapping[Any, str] | None = None) -> None:
+    def __init__(
+        self, images: ByteImages, labels: Iterable[object], class_names: Mapping[Any, str] | None = None
+    ) -> None:
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4:
-            raise InvalidTypeError(
-                "a pool holds a uint8 array of shape (n, C, H, W), got "
-                + (f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__)
-            )
+            got = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+            raise InvalidTypeError(f"a pool holds a uint8 array of shape (n, C, H, W), got {got}")
         named = [plain_label(label) for label in labels]
         if len(named) != len(images) or not named:
             raise InvalidDataError(f"a pool needs images and a label for each; got {len(images)} and {len(named)}")
@@ -103,10 +101,10 @@ class SamplePool:
     @isolated
     def generate(
         cls,
-        generator: Any,
+        generator: object,
         n: int | Mapping[Any, int] = 256,
         *,
-        labels: Sequence[Any] | None = None,
+        labels: Sequence[object] | None = None,
         seed: int | None = 0,
         layout: str = "auto",
         value_range: tuple[float, float] | None = None,
@@ -116,8 +114,7 @@ class SamplePool:
         Parameters
         ----------
         generator : ImageGAN, ImageTranslator, another, GANOversampler, or dict of label to generator
-            Anything with ``classes_`` and ``sample(n, label=..., random_state=...) -> (X, y)``,
-            or a collection of these.
+            Anything with ``classes_`` and ``sample(n, label=..., random_state=...) -> (X, y)``, or several of these.
         n : int or dict of label to int, default=256
             Images of each class. 256 RGB images of 32 x 32 take 0.8 MB.
         labels : sequence, optional
@@ -149,27 +146,25 @@ class SamplePool:
         >>> SamplePool.generate(Stripes(), 5).counts
         array([5, 5])
         """
-        if layout not in LAYOUTS:
-            raise InvalidParameterError(f"layout={layout!r} is unknown; choose one of: {', '.join(map(repr, LAYOUTS))}")
-        makers = makers_of(generator, labels)
-        bounds = check_range(value_range)
-        from ganaug.encoding.profiles import class_names as class_names_of  # a worker needs none of what that imports
+        # a worker that only opens a pool needs neither scikit-learn nor pandas
+        from ganaug.encoding.profiles import class_names as known_names
+        from ganaug.pools.generators import counts_of, generators_of
 
-        names: dict[Any, str] = {}
-        for label, maker in makers.items():
-            names |= {own: name for own, name in class_names_of(maker).items() if own == label}
-            check_values(maker, bounds)
-        wanted = counts_of(n, list(makers))
+        validation.choice("layout", layout, ("auto", "NCHW", "NHWC"))
+        generators = generators_of(generator, labels)
+        bounds = checked_range(value_range)
+        names: dict[Label, str] = {}
+        for label, one in generators.items():
+            names |= {own: name for own, name in known_names(one).items() if own == label}
+            check_values(one, bounds)
         base = root_seed(seed)
         parts, named = [], []
-        for label, count in wanted.items():
-            maker = makers[label]
-            shape = getattr(getattr(maker, "codec_", None), "shape", None)
+        for label, count in counts_of(n, list(generators)).items():
+            shape = getattr(getattr(generators[label], "codec_", None), "shape", None)
             for start in range(0, count, _AT_ONCE):
                 size = min(_AT_ONCE, count - start)
-                # 32 bits: a generator of another library may take no more
                 own = child_seed(base, "pool", str(label), start) % 2**32
-                drawn, _ = maker.sample(size, label=label, random_state=own)
+                drawn, _ = generators[label].sample(size, label=label, random_state=own)  # 32 bits: some take no more
                 parts.append(to_bytes(drawn, shape=shape, layout=layout, value_range=bounds))
                 named += [label] * size
         shapes = sorted({part.shape[1:] for part in parts})
@@ -196,7 +191,11 @@ class SamplePool:
         ModelFileError
             If the file is missing, truncated or something else.
         """
-        found, images, labels = read_pool(path)
+        return cls._mapped(path)
+
+    @classmethod
+    def _mapped(cls, path: str | os.PathLike[str], trusted: bool = False) -> SamplePool:
+        found, images, labels = read_images(path, trusted=trusted)
         names = None if labels.dtype.names is None else dict(zip(labels["label"], labels["name"].tolist(), strict=True))
         pool = cls(images, labels if names is None else labels["label"], names)
         pool.path = found
@@ -209,8 +208,7 @@ class SamplePool:
         Parameters
         ----------
         path : str or path-like
-            Two arrays in numpy's format, one after the other: the labels (with their names, where these are known),
-            then the images.
+            Two arrays in numpy's format: the labels (with their names, where these are known), then the images.
 
         Returns
         -------
@@ -238,13 +236,13 @@ class SamplePool:
         labels = [label for label, count in zip(self.labels, self.counts, strict=True) for _ in range(count)]
         whole = len(self.class_names) == len(self.labels)
         names = [self.class_names[label] for label in labels] if whole else None
-        return SamplePool.open(write_pool(path, self._images, labels, self._order, names))
+        return SamplePool.open(write_images(path, self._images, labels, self._order, names))
 
-    def code(self, label: Any) -> int | None:
+    def code(self, label: object) -> int | None:
         """The place of a class in `labels`, or None if the pool has no image of it."""
         return self._code.get(plain_label(label))
 
-    def code_of(self, name: Any) -> int | None:
+    def code_of(self, name: object) -> int | None:
         """The place of a class in `labels`, given by its name, or by its label where names are not known."""
         if isinstance(name, str) and self._code_of_name:
             return self._code_of_name.get(name)
@@ -286,15 +284,118 @@ class SamplePool:
         more = ", ..." if len(self.labels) > 10 else ""
         return f"SamplePool of {len(self)} images {self.shape}: {shown}{more}"
 
-    def __getstate__(self) -> dict[str, Any]:
-        # A spawned worker maps the file again; numpy would send it the whole contents.
-        state = self.__dict__.copy()
-        if self.path is not None:
-            state = {"path": self.path}
-        return state
+    def __getstate__(self) -> dict[str, object]:
+        # a spawned worker maps the file again; numpy would send it the whole contents
+        return self.__dict__ if self.path is None else {"path": self.path}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if "_images" not in state:
-            found, images, labels = read_pool(state["path"], trusted=True)  # the parent has compared its checksum
-            state = {**SamplePool(images, labels).__dict__, "path": found}
+        if "_images" not in state:  # the parent has compared its checksum
+            state = SamplePool._mapped(state["path"], trusted=True).__dict__
         self.__dict__.update(state)
+
+
+class PoolLabels:
+    """Translates labels of the data into classes of a pool, and back.
+
+    Parameters
+    ----------
+    classes : sequence or None
+        What the labels 0, 1, ... stand for; matched by name where the pool knows names. None: labels are the pool's.
+    missing : {"error", "keep"}
+        What a label means of which the pool has no image: an error, or -1.
+    """
+
+    def __init__(self, classes: Sequence[object] | None, missing: str) -> None:
+        if isinstance(classes, str):
+            raise InvalidTypeError(f"classes={classes!r} is a string; give the list of names, dataset.classes")
+        self.missing = validation.choice("missing", missing, ("error", "keep"))
+        self.classes = None if classes is None else [plain_label(name) for name in classes]
+
+    def check(self, pool: SamplePool) -> None:
+        """Refuse a pool of other classes."""
+        if self.classes is None:
+            return
+        named = [pool.class_names.get(label, label) for label in pool.labels]
+        strange = [name for name in named if name not in self.classes]
+        shown = ", ".join(map(repr, strange[:5]))
+        if strange and not any(isinstance(name, str) for name in named) and isinstance(self.classes[0], str):
+            raise InvalidDataError(
+                f"the generator makes {shown} and does not know what these classes are called, so that classes= cannot "
+                "be matched with them; leave it out if the batches' labels are these numbers, or fit the generator on "
+                "a dataset with .classes"
+            )
+        if strange:
+            raise InvalidDataError(
+                f"the generator makes {shown}, and classes= has only {', '.join(map(repr, self.classes[:10]))}: it was "
+                "trained on other classes"
+            )
+
+    def code(self, label: object, pool: SamplePool) -> int:
+        """The pool's code of a label; -1 if it has no image of it and that is fine."""
+        name = plain_label(label)
+        if self.classes is not None and not isinstance(name, str):
+            if not 0 <= name < len(self.classes):
+                raise InvalidDataError(f"label {name!r} has no name among the {len(self.classes)} of classes=")
+            name = self.classes[int(name)]
+        code = pool.code_of(name)
+        if code is not None:
+            return code
+        if self.missing == "keep":
+            return -1
+        known = ", ".join(repr(pool.class_names.get(label, label)) for label in pool.labels[:10])
+        known += ", ..." if len(pool.labels) > 10 else ""
+        hint = 'give missing="keep" to leave its images real'
+        if self.classes is None and not isinstance(name, str) and isinstance(pool.labels[0], str):
+            hint = "give classes=dataset.classes"
+        raise InvalidDataError(f"the pool has no images of class {name!r}, only of {known}; {hint}")
+
+    def batch_label(self, label: Label, pool: SamplePool) -> int:
+        """The integer that stands for a class of the pool in a batch."""
+        if self.classes is not None:
+            return self.classes.index(pool.class_names.get(label, label))
+        if isinstance(label, int):
+            return int(label)
+        raise InvalidDataError(f"class {label!r} has no number; give classes=dataset.classes")
+
+
+def as_pool(source: object, size: int, seed: int | None) -> SamplePool:
+    """The pool that a transform draws from: a pool, the path of one, or what a generator or its path makes.
+
+    ``size`` images of each class are drawn from ``seed``, if a generator has to draw them.
+    """
+    if isinstance(source, SamplePool):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return pool_at(source, size, seed)
+    if callable(getattr(source, "sample", None)) or isinstance(source, Mapping):
+        return SamplePool.generate(source, size, seed=seed)
+    raise InvalidTypeError(
+        f"source is a {type(source).__name__}; give a fitted generator, a SamplePool, or the path of a saved one"
+    )
+
+
+def pool_at(path: str | os.PathLike[str], size: int, seed: int | None) -> SamplePool:
+    """The pool of a file, opened or drawn once in each process and kept until the file changes."""
+    found = os.path.realpath(check_path(path))
+    try:
+        status = os.stat(found)
+    except OSError as error:
+        raise path_error(error, f"could not read {found}") from error
+    return _pool_at(found, size, seed, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4)
+def _pool_at(path: str, size: int, seed: int | None, changed: int, length: int) -> SamplePool:
+    """See `pool_at`; ``changed`` and ``length`` are those of the file, so that another at its path is noticed."""
+    if is_pool_file(check_path(path)):
+        return SamplePool.open(path)
+    return SamplePool.generate(_load(path), size, seed=seed)
+
+
+def _load(path: str) -> Any:
+    from ganaug.estimators import load  # here, because a worker that only opens a pool needs none of it
+
+    generator: Any = load(path)
+    if get_worker_info() is not None and "device" in generator.get_params():
+        generator.set_params(device="cpu")  # a forked process cannot use the GPU of its parent
+    return generator
