@@ -8,17 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import tabular_gan as gan
 from sklearn.datasets import load_breast_cancer
 
-from ganaug import TabularGAN
 from ganaug.estimators import base as base_module
 from ganaug.estimators import modality as modality_module
 from ganaug.estimators.validation_set import HOLD_OUT_FROM, JUDGED_ROWS, hold_out, snapshot_measure
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
-
-
-def gan(**kw):
-    return TabularGAN(**{"max_steps": 20, "width": 16, "depth": 1, "random_state": 0, "verbose": False, **kw})
 
 
 @pytest.fixture(scope="module")
