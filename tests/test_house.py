@@ -14,6 +14,7 @@ import pytest
 import ganaug
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import crossings
 import house
 
 PACKAGE = Path(ganaug.__file__).parent
@@ -241,6 +242,23 @@ def test_the_counts_see_what_they_count(tmp_path):
         "ganaug/c/same.py:1: anew",
         "docs/page.md:1: gone on with",
     ]
+
+
+def test_the_files_that_a_call_crosses_are_counted(tmp_path):
+    (tmp_path / "one.py").write_text(
+        "from two import double\ndef call(x):\n    return len(str(double(x) + double(x)))\n"
+    )
+    (tmp_path / "two.py").write_text("from three import same\ndef double(x):\n    return 2 * same(x)\n")
+    (tmp_path / "three.py").write_text("def same(x):\n    return x\ndef unused():\n    pass\n")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        one = importlib.import_module("one")
+    finally:
+        sys.path.remove(str(tmp_path))
+    found = crossings.count(lambda: one.call(3), tmp_path)
+    assert found.files == {"one.py": 1, "two.py": 2, "three.py": 2}
+    assert (found.changes, found.depth) == (8, 3)
+    assert sys.getprofile() is None
 
 
 # ------------------------------------------------------------------------------------------ public names

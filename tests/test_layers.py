@@ -158,6 +158,17 @@ def test_importing_ganaug_imports_no_other_package():
     assert set(loaded) - set(sys.stdlib_module_names) == {"ganaug"}
 
 
+def test_the_command_line_answers_before_anything_slow_is_imported():
+    loaded = json.loads(
+        run(
+            "import json, sys; from ganaug.cli import main\n"
+            "assert main(['sample', '--rows', 'many']) == 2\n"
+            "print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
+        )
+    )
+    assert not {"numpy", "pandas", "scipy", "sklearn", "torch"} & set(loaded)
+
+
 def test_tables_need_neither_the_image_libraries_nor_the_extras():
     # None in sys.modules is Python's own way to make an import fail.
     absent = ["torchvision", *(package for package in OPTIONAL if package not in {"tqdm", "pyarrow"})]

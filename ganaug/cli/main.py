@@ -87,24 +87,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, SystemExit, Exception) as error:
         if args.debug:
             traceback.print_exc()
-        said, code = _explained(error, args)
-        _handled()
+        said, code = _describe_error(error)
+        _forget_interrupt()
         with suppress(OSError):
             print(f"ganaug: {said}", file=sys.stderr)
         return code
     return OK
 
 
-def _handled() -> None:
+def _forget_interrupt() -> None:
     """Make Python forget a Ctrl-C that was caught.
 
-    One that struck while a dataclass or a named tuple was being made, as in many an import, counts as unhandled for
-    good, and `python -m ganaug` would end by the signal, not with its exit code. Making another begins anew.
+    One that struck while a dataclass or a named tuple was being made, as many imports do, counts as unhandled for
+    good, and `python -m ganaug` would end by the signal, not with its exit code. Making another one resets that.
     """
     namedtuple("Forgotten", "")
 
 
-def _explained(error: BaseException, args: argparse.Namespace) -> tuple[str, int]:
+def _describe_error(error: BaseException) -> tuple[str, int]:
     """What went wrong in one line, and the exit code."""
     kinds: list[tuple[Any, Callable[[Any], str], int]] = [
         (KeyboardInterrupt, lambda _: "interrupted", INTERRUPTED),

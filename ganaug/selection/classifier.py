@@ -206,7 +206,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         groups = choosing.groups(groups, len(labels))
         if weights is not None and not weights.all():
             kept = np.flatnonzero(weights)
-            cv = restrict_splits(cv, X, labels, kept)
+            cv = restrict_splits(cv, labels, kept)
             X, labels, weights = _safe_indexing(X, kept), labels[kept], weights[kept]
             groups = None if groups is None else groups[kept]
         seed = root_seed(self.random_state)

@@ -367,7 +367,7 @@ def _places(rows: npt.NDArray[Any], n: int) -> IntArray:
     return np.asarray(rows, dtype=np.int64) % n
 
 
-def restrict_splits(cv: Any, X: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
+def restrict_splits(cv: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
     """What splits the rows that are kept as ``cv`` splits all of them: only a list of splits names rows.
 
     Parameters
