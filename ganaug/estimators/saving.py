@@ -17,7 +17,8 @@ from ganaug.estimators.tabular import TabularGAN
 from ganaug.estimators.translator import ImageTranslator
 from ganaug.exceptions import GanaugError, ModelFileError, TraceWarning
 from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.state import allowance, read_state
+from ganaug.utils.state import read_state
+from ganaug.utils.tensor_budget import TensorBudget
 
 __all__ = ["load", "load_as", "read"]
 
@@ -101,7 +102,7 @@ def read(path: str | os.PathLike[str]) -> tuple[Any, int]:
     if state.kind not in _KINDS:
         raise ModelFileError(f"{os.fspath(path)} holds a {state.kind!r}; this version knows {sorted(_KINDS)}")
     try:
-        with allowance(state.arrays.values()):
+        with TensorBudget(state.arrays.values()):
             found = _KINDS[state.kind](state.config, state.arrays)
         _try(found)
     except GanaugError as error:

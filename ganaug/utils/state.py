@@ -13,24 +13,22 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
-from torch.overrides import TorchFunctionMode
 
 from ganaug import __version__
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.utils.files import check_path, path_error, write_whole
 from ganaug.utils.types import STORED_DTYPES, Array, Arrays, Config, State
 
-__all__ = ["FORMAT_VERSION", "ModelState", "allowance", "expect", "read_config", "read_state", "write_state"]
+__all__ = ["FORMAT_VERSION", "ModelState", "expect", "read_config", "read_state", "write_state"]
 
 FORMAT_VERSION = 2
 
@@ -385,57 +383,3 @@ def _upgraded(path: Path, document: dict[str, Any], arrays: Arrays, kind: str | 
             f"{path} holds a {found!r}, not a {kind!r}; load it with ganaug.load or the class that saved it"
         )
     return ModelState(found, config, arrays, written, document["written_by"])
-
-
-# ---- limits on what a file may ask for -----------------------------------------------------------
-# The sizes of networks are in a file's config, and their weights beside it. An altered config could ask for a
-# million layers, or for a layer of a terabyte, before the weights are compared. Within an `allowance` such a
-# network is refused while it is being built.
-
-# Beside the weights: buffers that are worked out, and the calls that it takes to make a layer.
-SPARE_VALUES, SPARE_CALLS = 2**20, 2000
-VALUES_FOR_EACH, CALLS_FOR_EACH = 8, 40
-
-
-class allowance(TorchFunctionMode):
-    """Within the block, torch makes no more and no larger tensors than networks with these weights need.
-
-    Parameters
-    ----------
-    weights : iterable of ndarray
-        The arrays of the file.
-
-    Raises
-    ------
-    ModelFileError
-        Within the block, where more is asked for.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import torch
-    >>> from ganaug.utils.state import allowance
-    >>> with allowance([np.zeros((3, 4))]):
-    ...     torch.zeros(3, 4, dtype=torch.float32).shape
-    torch.Size([3, 4])
-    """
-
-    def __init__(self, weights: Iterable[Array]) -> None:
-        super().__init__()
-        sizes = [array.size for array in weights]
-        self.largest = SPARE_VALUES + max(sizes, default=0)
-        self.values = SPARE_VALUES * 4 + VALUES_FOR_EACH * sum(sizes)
-        self.calls = SPARE_CALLS + CALLS_FOR_EACH * len(sizes)
-
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call a function of torch, and count what it gives."""
-        self.calls -= 1
-        found = func(*args, **(kwargs or {}))  # memory is taken where it is written to, and not before
-        if isinstance(found, torch.Tensor):
-            size = found.numel()
-            self.values -= size
-            if size > self.largest:
-                raise ModelFileError(f"its config asks for an array of {size:,} values, which the file does not hold")
-        if self.calls < 0 or self.values < 0:
-            raise ModelFileError("its config asks for larger networks than the file holds")
-        return found
