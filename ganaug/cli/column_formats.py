@@ -25,11 +25,9 @@ from ganaug.cli.number_formats import (
 
 __all__ = ["FORMATS", "MISSING", "TRUTHS", "ColumnFormat", "ColumnGuess", "format_for", "settle_formats"]
 
-# --------------------------------------------------------------------------------------
-# How the values of one column are written as text: found out, read, and written again.
+# ---- reading and writing the values of one column --------------------------------------------------
 
-
-# What stands for a missing value among numbers, dates and booleans. Among texts only an empty field does.
+# What marks a missing value among numbers, dates and booleans. Among texts only an empty field does.
 MISSING = frozenset(
     {"", "NA", "N/A", "#N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "none", "<NA>", "NaT", "?", "-", "."}
 )
@@ -276,7 +274,7 @@ def _write_texts(own: ColumnFormat, values: pd.Series[Any]) -> list[str]:
 Reader = Callable[[ColumnFormat, Sequence[str]], "pd.Series[Any]"]
 Writer = Callable[[ColumnFormat, "pd.Series[Any]"], list[str]]
 
-# kind of column -> who reads its texts, who writes them
+# kind of column -> function that reads its texts, function that writes them
 FORMATS: dict[str, tuple[Reader, Writer]] = {
     "integer": (_read_integers, _write_integers),
     "number": (_read_numbers, _write_numbers),
@@ -313,10 +311,7 @@ def format_for_dates(values: pd.Series[Any]) -> ColumnFormat:
     return ColumnFormat("date", pattern="%Y-%m-%d %H:%M:%S", digits=6 if fractions else None, suffix=zone)
 
 
-# --------------------------------------------------------------------------------------
-# Which format a column of text has: every format is tried on every value, and the first that is left
-# holds.
-
+# ---- detecting the format of a column: every format is tried on every value, the first left is taken ----
 
 # Values kept to tell fractions and time zones: of each column, and of each offset.
 _KEPT = 1000
@@ -324,7 +319,7 @@ _SIGNS = {".": "point", ",": "comma"}
 
 
 class ColumnGuess:
-    """What one column can be, in the light of the values seen so far."""
+    """The formats that a column can have, given the values seen so far."""
 
     def __init__(self) -> None:
         self.empty = True
@@ -405,7 +400,7 @@ class ColumnGuess:
         return {date_formats.meaning(pattern): pattern for pattern in reversed(left)}  # of the same meaning the first
 
     def date(self, pattern: date_formats.DatePattern) -> tuple[ColumnFormat, str]:
-        """The format of dates with this pattern, and what is to be said of it."""
+        """The format of dates with this pattern, and a remark about it."""
         kind = "date" if date_formats.has_day(pattern) else "time of day"
         style = {**_fraction_style(self._fractions), "pattern": pattern.text}
         if not pattern.tail:
@@ -427,7 +422,7 @@ class ColumnGuess:
         )
 
     def settle(self, decimal: str, reading: str | None) -> tuple[ColumnFormat, str]:
-        """The format, and what is to be said of it.
+        """The format, and a remark about it.
 
         Parameters
         ----------
@@ -463,7 +458,7 @@ def _other(decimal: str) -> str:
 
 
 def _fraction_style(found: set[str]) -> dict[str, Any]:
-    """What a `ColumnFormat` says of fractions of the second."""
+    """The fields of a `ColumnFormat` for fractions of a second."""
     lengths = {len(one) - 1 for one in found if one}
     if not lengths:
         return {}
@@ -532,7 +527,7 @@ def _ordered(meaning: str) -> bool:
 
 
 def _guessed(guess: ColumnGuess, sign: str, delimiter: str) -> tuple[str, str]:
-    """What separates decimals in a column that allows both, and what to say of it."""
+    """The decimal sign of a column that allows both, and a remark about the guess."""
     numbers = guess.numbers[sign]
     some_without = -1 in numbers.digits  # 1,234 beside 567: thousands, for decimals would be as many
     if sign == ".":

@@ -1,4 +1,4 @@
-"""What a user of the command line sees: faults of one line, progress and messages."""
+"""What a user of the command line sees: errors of one line, progress and messages."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ __all__ = [
     "verbosity",
 ]
 
-# --------------------------------------------------------------------------------------
-# What the command line says when something is wrong: one line that names file, line and column.
-
+# ---- errors: one line that names file, line and column ---------------------------------------------
 
 SHOWN = 10
 
@@ -86,9 +84,7 @@ def system_error(error: OSError, path: str | os.PathLike[str], also: str = "") -
     return FileError(f"{reason}{also}", path)
 
 
-# --------------------------------------------------------------------------------------
-# What is said while a command works: on standard error, a line each, and nothing unless somebody
-# looks.
+# ---- messages while a command works: on standard error, and only if it is a terminal ---------------
 
 
 def one_line(text: object) -> str:

@@ -37,10 +37,7 @@ __all__ = [
     "write",
 ]
 
-# --------------------------------------------------------------------------------------
-# What stands behind a date: "Z", an offset from UTC, an abbreviation; and the time zone that explains
-# them.
-
+# ---- what follows a date: "Z", an offset from UTC, an abbreviation; the time zone that explains them ----
 
 # Hours from UTC; those that mean one thing only.
 _ABBREVIATIONS = {
@@ -164,9 +161,7 @@ def _tail(offset: int, suffix: str, zone: str, example: pd.Timestamp) -> str:
     return suffix.replace(suffix.strip(), styles[suffix.strip()])
 
 
-# --------------------------------------------------------------------------------------
-# Dates as they are written: which pattern, read by it, written by it.
-
+# ---- dates: the pattern of a text, reading and writing by a pattern -------------------------------
 
 # What to_datetime makes of a time without a day.
 MIDNIGHT = pd.Timestamp("1900-01-01")

@@ -31,9 +31,7 @@ __all__ = [
     "records",
 ]
 
-# --------------------------------------------------------------------------------------
-# Text out of bytes: which encoding a file has, and where it breaks off.
-
+# ---- the encoding of a file, and where it cannot be decoded ----------------------------------------
 
 _PEEK = 4096
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f"))
@@ -312,9 +310,7 @@ def raw_records(file: TextIO, dialect: Dialect, path: str) -> Iterator[str]:
         lines.clear()
 
 
-# --------------------------------------------------------------------------------------
-# What a table looks like on disk, apart from its rows.
-
+# ---- what a table looks like on disk, apart from its rows -------------------------------------------
 
 _VERSION = 1
 

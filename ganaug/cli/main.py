@@ -1,4 +1,4 @@
-"""From words to commands, and from what went wrong to one line and an exit code."""
+"""The commands and their exit codes; errors become one line."""
 
 from __future__ import annotations
 
@@ -132,9 +132,9 @@ class _HungUp(SystemExit):
 def _raising_signals() -> Iterator[None]:
     """Ctrl-C, a request to end and a closed terminal raise at once, so that no half output is left behind.
 
-    A handler of its own for Ctrl-C: beside Python's, the estimators would take the first
-    one as a wish to stop training early and go on with what there is. What it raises may
-    get lost, so the loops ask for it, as they do in Python, and so does `atomic_file`.
+    Ctrl-C has a handler of its own: with Python's, the estimators would take the first one as a wish to stop
+    training early and continue with what there is. What it raises may get lost, so the loops ask for it, as they do
+    in Python, and so does `atomic_file`.
     """
     errors: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
     if hasattr(signal, "SIGHUP"):  # not on Windows

@@ -112,7 +112,7 @@ _NO_UNIT = str.maketrans("", "", SPACES + MINUS + "+()")
 def parse_number(text: str, decimal: str) -> NumberParts | None:
     """A number taken apart, or None if the text is none.
 
-    Leading zeros make a name of it, as in "00123", and so do more digits than a number holds.
+    A text with leading zeros, as "00123", is a name, and so is one with more digits than a float holds.
 
     Examples
     --------
@@ -204,7 +204,7 @@ class NumberColumn:
         self._templates: dict[str, Counter[str]] = {sign: Counter() for sign in ("+", "-", "0")}
 
     def see(self, values: Iterable[str]) -> None:
-        """Look at further values."""
+        """Update with further values."""
         if not self._read:
             return
         plain = _plain(self.decimal).fullmatch
@@ -230,7 +230,7 @@ class NumberColumn:
             self._see(cast(NumberParts, parse_number(value, self.decimal)), count)
 
     def rule_out(self) -> None:
-        """They are no such numbers."""
+        """Note that the column cannot be numbers with this decimal sign."""
         self._read = False
 
     def _see(self, parts: NumberParts, count: int) -> None:
@@ -289,7 +289,7 @@ class NumberColumn:
         return bool(self._groups) and self._kinds["bare 5"] > 0
 
     def style(self) -> dict[str, Any]:
-        """What a `ColumnFormat` says of them."""
+        """The fields of a `ColumnFormat` for these numbers."""
         with_exponent = [one for one in self._exponents if one]
         scientific_all = bool(with_exponent) and not self._exponents[""]
         fixed = len(self.digits) == 1 and min(self.digits) > 0 and (scientific_all or not with_exponent)

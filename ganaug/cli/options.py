@@ -215,7 +215,7 @@ def training_parameters(args: argparse.Namespace, kind: Any) -> dict[str, Any]:
             raise UsageError(f"--rules is for tables, and this is a {kind.__name__}")
         parameters["rules"] = None if args.rules == "none" else args.rules
     try:
-        # as fit does, but before anything is read; a generator of another maker may have no such check
+        # as fit does, but before anything is read; a third-party generator may have no such check
         getattr(kind(**parameters), "_check_parameters", dict)()
     except (InvalidParameterError, InvalidTypeError) as error:
         wrong = next((name for name in parameters if str(error).startswith(f"{name}=")), None)
@@ -225,12 +225,12 @@ def training_parameters(args: argparse.Namespace, kind: Any) -> dict[str, Any]:
 
 
 def choose_seed(args: argparse.Namespace) -> int:
-    """The seed given, or a new one, which can be told."""
+    """The seed given, or a new one, which is then printed."""
     return secrets.randbelow(SEEDS) if args.seed is None else int(args.seed)
 
 
 def choose_by_name(what: str, given: str | None, known: dict[str, Any]) -> dict[str, Any]:
-    """Those of ``known`` whose names stand in a list with commas; all without a list."""
+    """The entries of ``known`` named in a comma-separated list; all of them without a list."""
     if given is None:
         return known
     names = [name.strip() for name in given.split(",") if name.strip()]

@@ -70,7 +70,7 @@ def check_output(path: str, inputs: list[str], *, force: bool, folder: bool = Fa
 
 @contextmanager
 def atomic_file(path: str) -> Iterator[Path]:
-    """A temporary file beside the output, which takes its place when the block ends well, and goes if not.
+    """A temporary file beside the output, which replaces it when the block ends well, and is removed otherwise.
 
     Yields
     ------
@@ -89,7 +89,7 @@ def atomic_file(path: str) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str) -> Iterator[Path]:
-    """The same for a folder, which must not be there yet."""
+    """The same for a folder, which must not exist yet."""
     try:
         with replacing_folder(Path(path)) as temporary:
             yield temporary
