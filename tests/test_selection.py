@@ -46,7 +46,7 @@ from ganaug.selection import Blend, choosing
 from ganaug.selection.blends import blend_rows, candidates, pool_samples
 from ganaug.selection.calibration import fit_calibrator, fit_sigmoid
 from ganaug.selection.choosing import EXPECTED, UNEXPECTED, best_blend, evidence
-from ganaug.selection.scoring import ClassifierOutput, ScorerAdapter, Weighting, split_folds
+from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter, Weighting, split_folds
 
 
 @pytest.fixture(autouse=True)

@@ -26,13 +26,13 @@ ODD_SIZES = {
     "__main__.py": "the name is Python's, and it only calls the command line",
     "summaries/umap_map.py": "the one place that imports umap, which is optional",
 }
-MAX_FILES = 190  # other than __init__.py
-MAX_ANY = 1058  # annotations of a parameter, a result or a variable that are just `Any`
-MAX_OLD_WORDS = 42
+MAX_FILES = 188  # other than __init__.py
+MAX_ANY = 950  # annotations of a parameter, a result or a variable that are just `Any`
+MAX_OLD_WORDS = 36
 # Names that occur in several places, until the files and classes are renamed.
-REPEATED_FILES = {"base.py", "overview.py", "samples.py", "sampling.py"}
-REPEATED_CLASSES = {"Block", "Discriminator", "Generator", "Table", "TrainConfig"}
-CIRCLES = 1
+REPEATED_FILES = {"base.py", "overview.py", "samples.py"}
+REPEATED_CLASSES = {"Block", "Discriminator", "Generator", "Handover", "Table", "TrainConfig"}
+CIRCLES = 0
 
 # Words and phrases that are not today's plain English. Not in the logs, which say what was tried and when.
 OLD_WORDS = {

@@ -103,10 +103,10 @@ class Memory:
 
     def take_over(self):
         """Stand before the functions of `ganaug.selection` that train."""
-        from ganaug.selection import choosing, classifier, scoring
+        from ganaug.selection import choosing, classifier, fold_predictions
 
         for module, name in [
-            (scoring, "pool_samples"),
+            (fold_predictions, "pool_samples"),
             (classifier, "pool_samples"),
             (choosing, "predict_held_out"),
             (classifier, "fit_clone"),

@@ -107,12 +107,8 @@ def _last_call() -> None:
 
 def save_model(gan: Any, path: str, notes: dict[str, Any]) -> None:
     """Write a model file that also remembers what its data looked like on disk."""
-    from ganaug.utils.state import read_state, write_state
-
     with atomic_file(path) as temporary:
-        gan.save(temporary)
-        state = read_state(temporary)
-        write_state(temporary, state.kind, {**state.config, _KEY: notes}, state.arrays)
+        gan._write(temporary, notes={_KEY: notes})
 
 
 def load_model(path: str) -> tuple[Any, dict[str, Any]]:

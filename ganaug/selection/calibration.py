@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.selection.scoring import ClassifierOutput, ScorerAdapter
+from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
 
 __all__ = ["CALIBRATIONS", "Calibrator", "Sigmoid", "fit_calibrator"]
 

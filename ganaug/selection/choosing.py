@@ -23,7 +23,7 @@ from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.runtime.parallel import run_tasks
 from ganaug.selection.blends import Blend
 from ganaug.selection.calibration import CALIBRATIONS, Calibrator, fit_calibrator
-from ganaug.selection.scoring import (
+from ganaug.selection.fold_predictions import (
     ClassifierOutput,
     FoldPredictions,
     ScorerAdapter,

@@ -17,7 +17,14 @@ from ganaug.selection import choosing
 from ganaug.selection.blends import Blend, Pool, candidates, pool_samples
 from ganaug.selection.calibration import Calibrator
 from ganaug.selection.choosing import choose
-from ganaug.selection.scoring import Weighting, check_weights, clone_with_seeds, fit_clone, predict_all, restrict_splits
+from ganaug.selection.fold_predictions import (
+    Weighting,
+    check_weights,
+    clone_with_seeds,
+    fit_clone,
+    predict_all,
+    restrict_splits,
+)
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, root_seed
 

@@ -233,7 +233,7 @@ class Weighting(NamedTuple):
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
-    >>> from ganaug.selection.scoring import Weighting
+    >>> from ganaug.selection.fold_predictions import Weighting
     >>> Weighting.of(make_pipeline(StandardScaler(), LogisticRegression())).rows
     'logisticregression__sample_weight'
     """
