@@ -11,16 +11,13 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
+from helpers import numpy_rng as rng
 
 from ganaug.encoding import TableCodec
 from ganaug.encoding.containers import SparseContainer
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelFileError
 
 N = 300
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def round_trip(X, **options):

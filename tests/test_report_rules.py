@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from ganaug import GANOversampler, Order, SmoothedBootstrap, Sum, TabularGAN, Within, quality_report
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.metrics import by_rows, diagnose, utility
+from ganaug.metrics import diagnose, fidelity, utility
 from ganaug.report import build
 from ganaug.report.rule_counts import count_rules, given_counts
 from ganaug.report.wording import summary
@@ -19,7 +19,7 @@ from ganaug.report.wording import summary
 
 @pytest.fixture(autouse=True)
 def small_forests(monkeypatch):
-    monkeypatch.setattr(by_rows, "N_TREES", 5)
+    monkeypatch.setattr(fidelity, "N_TREES", 5)
     monkeypatch.setattr(build, "RESAMPLES", 5)
     monkeypatch.setattr(
         utility, "default_classifier", lambda tables, seed: RandomForestClassifier(10, random_state=seed % 2**32)

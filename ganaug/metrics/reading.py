@@ -1,4 +1,4 @@
-"""From what a caller gives to features, columns and class codes, and from these to a `Comparison`."""
+"""From what a caller gives to features, columns and class codes, and from these to a `SamplePair`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.metrics.features import TableMap, check_alike, feature_map, kind_of, n_rows, take_rows
-from ganaug.metrics.held_out import Comparison, Rows, at_most
-from ganaug.metrics.table_features import ColumnKind, TableReader
+from ganaug.metrics.features import (
+    ColumnKind,
+    TableMap,
+    TableReader,
+    check_alike,
+    feature_map,
+    kind_of,
+    n_rows,
+    take_rows,
+)
+from ganaug.metrics.sample_pair import Rows, SamplePair, at_most
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["MOST_READ", "Reading", "matched_counts", "read_samples"]
@@ -75,7 +83,7 @@ class Reading:
         chosen = {**self.rows, **rows}
         return replace(self, rows={name: one for name, one in chosen.items() if one is not None})
 
-    def comparison(self, *, classifier: Any = None, seed: int, n_resamples: int, max_rows: int) -> Comparison:
+    def comparison(self, *, classifier: Any = None, seed: int, n_resamples: int, max_rows: int) -> SamplePair:
         """What metrics take: classes in equal shares, at most ``max_rows`` of each side."""
         teach, offered, test = self.rows["real"], self.rows["synthetic"], self.rows.get("holdout")
         generated = [] if offered.y is None else np.unique(offered.y).tolist()
@@ -88,7 +96,7 @@ class Reading:
         remark = ""
         if len(real) < len(train) or len(synthetic) < len(offered):
             remark = "classes were brought to equal shares by leaving rows out"
-        return Comparison(
+        return SamplePair(
             real=at_most(real, max_rows, rng),
             synthetic=at_most(synthetic, max_rows, rng),
             train=train,

@@ -15,8 +15,8 @@ from ganaug.estimators.bootstrap import SmoothedBootstrap
 from ganaug.estimators.tabular import TabularGAN
 from ganaug.metrics.evaluation import measure
 from ganaug.metrics.features import n_rows, take_rows
-from ganaug.metrics.held_out import Comparison
 from ganaug.metrics.reading import Reading
+from ganaug.metrics.sample_pair import SamplePair
 from ganaug.metrics.utility import treatments
 from ganaug.oversampling import GANOversampler
 from ganaug.report.inputs import Drawn
@@ -35,7 +35,7 @@ Places = npt.NDArray[np.intp]
 
 
 def with_utility(
-    results: Results, whole: Comparison, reading: Reading, real: tuple[Any, Any], drawn: Drawn
+    results: Results, whole: SamplePair, reading: Reading, real: tuple[Any, Any], drawn: Drawn
 ) -> tuple[Results, str]:
     """Add utility to what was measured, by a split of the real samples where none were held out.
 
@@ -43,7 +43,7 @@ def with_utility(
     ----------
     results : dict
         Of `measure`; has utility already where held-out samples with labels were given.
-    whole : Comparison
+    whole : SamplePair
         Of all samples; its seed and number of resamples are used.
     reading : Reading
     real : (samples, labels or None)

@@ -159,7 +159,7 @@ class Rule(ABC):
         )
 
     @classmethod
-    def _from_json(cls, stored: dict[str, Any]) -> Self:
+    def _from_json(cls, stored: dict[str, Any]) -> Self:  # noqa: ARG003 - those that can be stored read it
         raise InvalidTypeError(f"no file holds rules of the class {cls.__name__!r}")
 
     @classmethod

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.metrics.features import n_rows, take_rows
+from ganaug.metrics.features import ColumnKind, n_rows, take_rows
 from ganaug.metrics.nearest import Floats
 from ganaug.metrics.reading import Reading, read_samples
-from ganaug.metrics.table_features import ColumnKind
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 

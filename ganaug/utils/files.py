@@ -1,4 +1,7 @@
-"""Files: paths that are checked, atomic writing, and checksums."""
+"""Files: paths that are checked, atomic writing, and checksums.
+
+Nothing here imports what is slow to import: the command line checks its outputs before anything else.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
-
-from numpy.lib import format as npy
+from typing import IO, TYPE_CHECKING, Any
 
 from ganaug.exceptions import InvalidTypeError, ModelPathError, ModelPathNotFoundError
-from ganaug.utils.types import DType
+
+if TYPE_CHECKING:
+    from ganaug.utils.types import DType
 
 __all__ = [
     "Sealed",
@@ -30,15 +33,13 @@ __all__ = [
     "path_error",
     "remove_leftovers",
     "replacing",
+    "replacing_folder",
     "sealed_length",
     "temporary_beside",
     "write_whole",
 ]
 
-# --------------------------------------------------------------------------------------
-# Files that are written whole or not at all, and leave nothing behind when the process that writes
-# them is killed.
-
+# ---- atomic writing: whole or not at all, with nothing left behind when the process is killed ----------
 
 # A temporary file that says nothing of a living process is removed after so many seconds without a change.
 VERY_OLD = 30 * 24 * 3600.0
@@ -157,6 +158,27 @@ def replacing(target: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """The same for a folder, which must not be there yet.
+
+    Yields
+    ------
+    Path
+        A new, empty folder beside the target.
+    """
+    target = Path(os.path.realpath(target))
+    remove_leftovers(target.parent)
+    temporary = temporary_beside(target)
+    try:
+        temporary.mkdir()
+        yield temporary
+        os.rename(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
 def temporary_beside(target: Path, suffix: str = ".tmp") -> Path:
     """A name for a temporary file or folder beside ``target``, which `remove_leftovers` knows as this process's.
 
@@ -260,11 +282,8 @@ def _host() -> str:
     return hashlib.sha256(f"{name} {space}".encode()).hexdigest()[:8]
 
 
-# --------------------------------------------------------------------------------------
-# Arrays in files that end with a checksum: what was altered or cut short is found before it is used.
-#
-# The files stay readable as numpy's: the checksum stands behind the array, where nobody looks for it.
-
+# ---- checksums: what was altered or cut short is found before it is used -----------------------------
+# The files stay readable as numpy's: the checksum comes after the array, where no reader looks for it.
 
 # What the last bytes of a file are: this, and 64 hexadecimal digits.
 _SEAL = b"\nganaug sha256 "
@@ -355,6 +374,8 @@ def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], DType]:
     ValueError
         If there is none. (numpy raises many other errors at headers that were altered.)
     """
+    from numpy.lib import format as npy
+
     try:
         version = npy.read_magic(file)
         shape, by_columns, dtype = npy.read_array_header_1_0(file)

@@ -28,7 +28,7 @@ from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFile
 from ganaug.utils.files import check_path, path_error, write_whole
 from ganaug.utils.types import STORED_DTYPES, Array, Arrays, Config, State
 
-__all__ = ["FORMAT_VERSION", "ModelState", "expect", "read_state", "write_state"]
+__all__ = ["FORMAT_VERSION", "ModelState", "expect", "read_config", "read_state", "write_state"]
 
 FORMAT_VERSION = 2
 
@@ -182,6 +182,26 @@ def read_state(path: str | os.PathLike[str], kind: str | None = None) -> ModelSt
     if stored != _checksum(document, arrays):
         _damaged(source, "its checksum does not match its contents")
     return _upgraded(source, document, arrays, kind)
+
+
+def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The config of a file, without its arrays and unchecked: for what is wanted of a file that was read before.
+
+    Raises
+    ------
+    ModelFileError, ModelPathNotFoundError, ModelPathError
+        As `read_state`.
+    """
+    source = check_path(path)
+    _refuse_foreign(source)
+    try:
+        with safe_open(source, framework="numpy") as file:
+            config: dict[str, Any] = _parse(source, file.metadata())["config"]
+    except OSError as error:
+        raise path_error(error, f"could not read {source}") from error
+    except SafetensorError as error:
+        _damaged(source, str(error), error)
+    return config
 
 
 def expect(
