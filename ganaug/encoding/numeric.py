@@ -26,7 +26,7 @@ from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, DT
 __all__ = ["NumericModel"]
 
 _MAX_SAMPLE = 100_000
-# up to this many distinct values, each five times on average, are states rather than a curve
+# up to this many distinct values, each five times on average, become states instead of a curve
 _MAX_DISCRETE, _MIN_PER_VALUE = 10, 5
 _SPIKE_SHARE, _SPIKE_ROWS, _MAX_SPIKES, _SPIKE_OVER_MEDIAN = 0.05, 5, 8, 4
 _UINT_TOP = 18446744073709549568.0  # the largest float64 below 2**64
@@ -86,7 +86,7 @@ class NumericModel(ColumnModel):
         distinct, counts = _distinct(values, seed, column)
         is_spike = _spikes(distinct, counts, discrete)
         if is_spike.all() and not discrete and is_shared(counts).any() and not _is_coarse(distinct, dtype):
-            # of a few values some are single rows' own: they count for the nearest of the others
+            # some of a few values occur in single rows: these count for the nearest of the others
             distinct, counts, is_spike = (part[is_shared(counts)] for part in (distinct, counts, is_spike))
         spikes, rest, rest_counts = distinct[is_spike], distinct[~is_spike], counts[~is_spike]
         if len(rest) == 0:

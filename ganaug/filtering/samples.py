@@ -24,7 +24,7 @@ from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, Fl
 __all__ = ["AuxiliaryClassifier", "SampleFilter"]
 
 # --------------------------------------------------------------------------------------
-# A small network that names the class of a sample, for samples that are no rows of a table.
+# A small classifier of images and series.
 
 
 CPU = torch.device("cpu")
@@ -35,7 +35,7 @@ WIDTH = 64
 
 
 class AuxiliaryClassifier:
-    """A classifier of real samples: whoever makes synthetic ones never sees it.
+    """A classifier of real samples, which the generator is not trained against.
 
     It learns from class-balanced batches of shifted and partly covered samples, for some
     seconds. Its last hidden layer compares samples better than their values do. With a single
@@ -159,7 +159,7 @@ def _network(n_classes: int, shape: Sequence[int], seed: int) -> DiscriminatorNe
 
 
 # --------------------------------------------------------------------------------------
-# Keep a synthetic image or series, or draw another.
+# The filter of images and series.
 
 
 # A sample is a copy if it is nearer to a training sample than this share of the usual distance between neighbours.
@@ -380,7 +380,7 @@ def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> Doub
     b = torch.from_numpy(others)
     for start in range(0, len(rows), 512):
         a = torch.from_numpy(rows[start : start + 512])
-        # not by expanding the square, which loses what is near
+        # not by expanding the square, which is imprecise for near samples
         distances = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
         parts.append(distances.kthvalue(2, dim=1).values.double().numpy() if second else distances.amin(1).numpy())
     return np.concatenate(parts)
