@@ -9,29 +9,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from imblearn.over_sampling import RandomOverSampler
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from ganaug.exceptions import InvalidTypeError
+from ganaug.experiments.classifiers import Floats, Table
 from ganaug.experiments.neighbor_sampler import NeighborSampler
 
 __all__ = ["TREATMENTS", "Treatment", "as_treatment", "default_oversamplers"]
 
 Labels = npt.NDArray[Any]
 # (classifier, X, y, seed) -> the fitted classifier, and "" or what could not be done
-Fit = Callable[[Any, Any, Labels, int], tuple[Any, str]]
+Fit = Callable[[BaseEstimator, Table, Labels, int], tuple[BaseEstimator, str]]
 
 TUNING_FOLDS = 5
 
 
-def plain(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
+def plain(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
     """The classifier as it is."""
     return classifier.fit(X, y), ""
 
 
-def class_weighted(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
+def class_weighted(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
     """Balanced class weights, by the parameter ``class_weight`` of the classifier or a step, else as sample weights.
 
     A classifier that takes neither is fitted without: that is all that class weights can do for it.
@@ -50,7 +52,7 @@ def class_weighted(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, 
     return classifier.fit(X, y), note
 
 
-def at_prior(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
+def at_prior(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
     """The threshold at the share of the training rows: the class with the largest P(class | x) / share is predicted.
 
     Of two classes, that is the positive one where its probability is at least its share.
@@ -62,19 +64,19 @@ def at_prior(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
 
 
 class _AtShares:
-    def __init__(self, classifier: Any, shares: npt.NDArray[np.float64]) -> None:
+    def __init__(self, classifier: BaseEstimator, shares: Floats) -> None:
         self.classifier, self.shares, self.classes_ = classifier, shares, classifier.classes_
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
-        found: npt.NDArray[np.float64] = self.classifier.predict_proba(X)
+    def predict_proba(self, X: Table) -> Floats:
+        found: Floats = self.classifier.predict_proba(X)
         return found
 
-    def predict(self, X: Any) -> Labels:
+    def predict(self, X: Table) -> Labels:
         found: Labels = self.classes_[(self.predict_proba(X) / self.shares).argmax(axis=1)]
         return found
 
 
-def tuned(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
+def tuned(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
     """The threshold with the best balanced accuracy in a cross-validation of the training rows, by scikit-learn."""
     sizes = np.unique(y, return_counts=True)[1]
     if len(sizes) != 2 or sizes.min() < 2:

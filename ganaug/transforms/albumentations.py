@@ -70,13 +70,13 @@ class _PoolTransform(_ImageOnlyTransform):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        class_key: str,
-        classes: Sequence[object] | None,
-        missing: str,
-        resize: bool,
-        pool_size: int,
-        pool_seed: int,
-        p: float,
+        class_key: str = "label",
+        classes: Sequence[object] | None = None,
+        missing: str = "error",
+        resize: bool = False,
+        pool_size: int = 256,
+        pool_seed: int = 0,
+        p: float = 0.5,
     ) -> None:
         super().__init__(p=number("p", p, 0, 1))
         if not isinstance(path, (str, os.PathLike)):
@@ -246,19 +246,6 @@ class SyntheticSwap(_PoolTransform):
     >>> int(out["image"].max()), out["label"]
     (9, 1)
     """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        class_key: str = "label",
-        classes: Sequence[object] | None = None,
-        missing: str = "error",
-        resize: bool = False,
-        pool_size: int = 256,
-        pool_seed: int = 0,
-        p: float = 0.5,
-    ) -> None:
-        super().__init__(path, class_key, classes, missing, resize, pool_size, pool_seed, p)
 
     def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
         return synthetic
