@@ -80,7 +80,22 @@ class NumericModel(ColumnModel):
     def fit(
         cls, cells: ColumnValues, dtype: DType, seed: int, column: int, keep_range: bool, discrete: bool
     ) -> NumericModel:
-        """Learn the column; ``discrete`` makes a state of every value however few the rows."""
+        """Learn the column.
+
+        Parameters
+        ----------
+        cells : ColumnValues
+        dtype : dtype
+            The numpy dtype of the column, which says how fine its numbers are.
+        seed : int
+            For the sample of a long column.
+        column : int
+            Its place in the table, so that each column has its own sample.
+        keep_range : bool
+            As in `TableCodec`.
+        discrete : bool
+            Whether every value becomes a state, however few rows have it.
+        """
         values = cells.present()
         has_missing = cells.missing is not None
         distinct, counts = _distinct(values, seed, column)

@@ -176,7 +176,26 @@ class Column:
 def fit_column(
     adapter: DtypeAdapter, cells: ColumnValues, seed: int, number: int, keep_range: bool, whole: bool = False
 ) -> Column | None:
-    """Fit one column; None if it has too many levels (unless ``whole``) and needs the encoding of the others."""
+    """Fit one column.
+
+    Parameters
+    ----------
+    adapter : DtypeAdapter
+    cells : ColumnValues
+        What the adapter reads.
+    seed : int
+    number : int
+        The column's place in the table.
+    keep_range : bool
+        As in `TableCodec`.
+    whole : bool, default=False
+        Whether a category is one-hot, however many levels it has.
+
+    Returns
+    -------
+    Column or None
+        None if there are too many levels: their codes depend on the encoding of the other columns.
+    """
     if isinstance(adapter, NumericAdapterBase):
         return Column(adapter, NumericModel.fit(cells, adapter.inner, seed, number, keep_range, adapter.discrete))
     assert isinstance(adapter, CategoricalAdapterBase)

@@ -57,6 +57,15 @@ def describe(names: pd.Index | None, column: int) -> str:
 def check_names(seen: pd.Index | None, given: pd.Index | None, n_seen: int, n_given: int, owner: str) -> None:
     """Compare columns with those seen in fit, as scikit-learn does: same names, same order.
 
+    Parameters
+    ----------
+    seen, given : Index or None
+        Names of the columns in fit, and now; None where the container has none.
+    n_seen, n_given : int
+        Numbers of columns.
+    owner : str
+        The estimator that messages speak of.
+
     Raises
     ------
     InvalidDataError

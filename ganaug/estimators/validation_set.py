@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.filtering import AuxiliaryClassifier
-from ganaug.filtering.samples import shrink_samples
+from ganaug.filtering.sample_filter import shrink_samples
 from ganaug.metrics.sample_measures import energy_quality, mean_distance
 from ganaug.training.train_state import Decode, undecoded
 from ganaug.utils.types import FloatArray, IntArray
