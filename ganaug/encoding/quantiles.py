@@ -218,7 +218,8 @@ def simple_between(low: DoubleArray, high: DoubleArray) -> DoubleArray:
     [0.5, 10.125]
     """
     step = np.exp2(np.floor(np.log2(np.maximum(high - low, np.finfo(np.float64).tiny))))
-    return np.asarray(np.minimum((np.floor(low / step) + 1) * step, high), np.float64)
+    with np.errstate(over="ignore"):  # where nothing lies between, it is ``high``
+        return np.asarray(np.minimum((np.floor(low / step) + 1) * step, high), np.float64)
 
 
 def inner_bounds(distinct: DoubleArray, counts: Array) -> tuple[float, float]:
