@@ -374,7 +374,7 @@ def test_a_model_file_holds_what_was_written(tmp_path, config, arrays):
 # ------------------------------------------------------------------------------------------ seeds
 
 
-KEYS = st.lists(st.integers(-(2**31), 2**31) | st.text(max_size=4), min_size=1, max_size=3)
+KEYS = st.lists(st.integers(-(2**31), 2**31) | st.text(min_size=1, max_size=4), min_size=1, max_size=3)
 
 
 @bounded

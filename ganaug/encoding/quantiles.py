@@ -492,8 +492,10 @@ class Curve:
 
     @cached_property
     def _from_scores(self) -> FastSearch:
-        """Of the edges, where the column takes steps; a single step has none."""
-        return FastSearch(self.scores if self.edges is None or not len(self.edges) else self.edges)
+        """Of the edges, where the column takes steps; a single step has none, and every score is below its end."""
+        if self.edges is None:
+            return FastSearch(self.scores)
+        return FastSearch(self.edges if len(self.edges) else np.array([np.inf]))
 
     def get_state(self) -> State:
         """Config and arrays."""
