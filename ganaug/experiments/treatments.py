@@ -30,7 +30,8 @@ TUNING_FOLDS = 5
 
 def plain(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
     """The classifier as it is."""
-    return classifier.fit(X, y), ""
+    classifier.fit(X, y)
+    return classifier, ""
 
 
 def class_weighted(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
@@ -38,18 +39,20 @@ def class_weighted(classifier: BaseEstimator, X: Table, y: Labels, seed: int) ->
 
     A classifier that takes neither is fitted without: that is all that class weights can do for it.
     """
-    settable = [name for name in classifier.get_params(deep=True) if name.split("__")[-1] == "class_weight"]
-    if settable:
-        classifier.set_params(**dict.fromkeys(settable, "balanced"))
-        return classifier.fit(X, y), ""
-    last, prefix = classifier, ""
+    weights: dict[str, Floats] = {}
+    note, last, prefix = "", classifier, ""
     while isinstance(last, Pipeline):
         name, last = last.steps[-1]
         prefix += f"{name}__"
-    if has_fit_parameter(last, "sample_weight"):
-        return classifier.fit(X, y, **{f"{prefix}sample_weight": compute_sample_weight("balanced", y)}), ""
-    note = f"not applicable: {type(last).__name__} takes no weights, and was fitted without"
-    return classifier.fit(X, y), note
+    settable = [name for name in classifier.get_params(deep=True) if name.split("__")[-1] == "class_weight"]
+    if settable:
+        classifier.set_params(**dict.fromkeys(settable, "balanced"))
+    elif has_fit_parameter(last, "sample_weight"):
+        weights = {f"{prefix}sample_weight": compute_sample_weight("balanced", y)}
+    else:
+        note = f"not applicable: {type(last).__name__} takes no weights, and was fitted without"
+    classifier.fit(X, y, **weights)
+    return classifier, note
 
 
 def at_prior(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
@@ -80,7 +83,8 @@ def tuned(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[Ba
     """The threshold with the best balanced accuracy in a cross-validation of the training rows, by scikit-learn."""
     sizes = np.unique(y, return_counts=True)[1]
     if len(sizes) != 2 or sizes.min() < 2:
-        return classifier.fit(X, y), "not applicable: a threshold is tuned for two classes of at least two rows each"
+        classifier.fit(X, y)
+        return classifier, "not applicable: a threshold is tuned for two classes of at least two rows each"
     folds = StratifiedKFold(min(TUNING_FOLDS, int(sizes.min())), shuffle=True, random_state=seed % 2**31)
     return TunedThresholdClassifierCV(classifier, scoring="balanced_accuracy", cv=folds).fit(X, y), ""
 
