@@ -3,7 +3,9 @@
 Public functions are decorated with `isolated`. It resets all settings that belong to a thread: modes of torch
 (default device, autocast, grad and inference mode), numpy's handling of floating-point errors, the context of
 `decimal`. Settings of the whole process, such as the default dtype, are neither read nor changed, because other
-threads would see it. Instead every tensor is made with an explicit dtype, which ``tests/test_house.py`` checks.
+threads would see it. Instead every tensor is made with an explicit dtype, which ``tests/test_house.py`` checks. The
+exception is torch's precision of float32 products: if the caller has lowered it, and the processor or GPU can multiply
+in less precision, there is no other way to keep results. It is "highest" during calls, and then the caller's again.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import decimal
 import functools
 import inspect
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -102,9 +105,44 @@ def _enter_torch(torch: Any, stack: ExitStack) -> None:
     for kind in _DEVICE_TYPES:
         if torch.is_autocast_enabled(kind):
             stack.enter_context(torch.autocast(kind, enabled=False))
+    if _precision_of(torch) != "highest" or _lowered.calls:
+        stack.enter_context(_lowered.raised(torch))
     # Only if it differs: with a default device set, each call of torch takes longer.
     if torch.get_default_device().type != "cpu":
         stack.enter_context(torch.device("cpu"))
+
+
+def _precision_of(torch: Any) -> str:
+    try:
+        return str(torch.get_float32_matmul_precision())
+    except RuntimeError:  # set by torch's newer interface, in a way that has no name in this one
+        return "highest"
+
+
+class _Lowered:
+    """The precision of float32 products that the caller lowered: the highest while any call lasts, in any thread."""
+
+    def __init__(self) -> None:
+        self.lock, self.calls, self.callers = threading.Lock(), 0, "highest"
+
+    @contextmanager
+    def raised(self, torch: Any) -> Iterator[None]:
+        """Set it, and set the caller's again when the last call ends."""
+        with self.lock:
+            if not self.calls:
+                self.callers = _precision_of(torch)
+                torch.set_float32_matmul_precision("highest")
+            self.calls += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.calls -= 1
+                if not self.calls:
+                    torch.set_float32_matmul_precision(self.callers)
+
+
+_lowered = _Lowered()
 
 
 def warn(message: str, category: type[Warning]) -> None:
