@@ -39,19 +39,21 @@ __all__ = [
     "write_whole",
 ]
 
-# ---- atomic writing: whole or not at all, with nothing left behind when the process is killed ----------
+# --------------------------------------------------------------------------------------
+# Atomic writing: a file is written whole or not at all, and temporary files of killed processes are removed.
 
-# A temporary file that says nothing of a living process is removed after so many seconds without a change.
+
+# Temporary files that belong to no known process are removed after so many seconds without a change.
 VERY_OLD = 30 * 24 * 3600.0
 # `.ganaug-<host>-<pid>-<start>-<random><suffix>`
 _TEMPORARY = re.compile(r"\.ganaug-([0-9a-f]{8})-([0-9]{1,10})-([0-9a-f]{1,16})-[0-9a-f]{8}(\..*)?", re.DOTALL)
-# What earlier versions wrote: nothing in the name says whose it is.
+# Names of earlier versions, which do not say which process wrote them.
 _UNSIGNED = re.compile(r"\.ganaug-([0-9a-f]{16}|[a-z0-9_]{8})(\..*)?", re.DOTALL)
 _LONGEST_SUFFIX = 32
 
 
 def check_path(path: str | os.PathLike[str]) -> Path:
-    """The path of a file, there or to be.
+    """The path of a file, which may not exist yet.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def check_path(path: str | os.PathLike[str]) -> Path:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a path at which no file could be written, before the work of which it is to hold the result.
+    """Refuse a path that cannot be written to, before a long computation whose result it will hold.
 
     Raises
     ------
@@ -203,7 +205,7 @@ def temporary_beside(target: Path, suffix: str = ".tmp") -> Path:
     """
     pid = os.getpid()
     name = f".ganaug-{_host()}-{pid}-{_start(pid) or 0:x}-{secrets.token_hex(4)}"
-    # not tempfile: nobody else may read its files
+    # not tempfile, whose files only their owner can read
     return target.parent / (name + suffix[:_LONGEST_SUFFIX])
 
 
@@ -235,7 +237,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _is_left(entry: os.DirEntry[str]) -> bool:
-    """Whether nobody will finish what is there."""
+    """Whether the process that wrote it is gone."""
     signed = _TEMPORARY.fullmatch(entry.name)
     if signed is None and _UNSIGNED.fullmatch(entry.name) is None:
         return False
@@ -273,7 +275,7 @@ def _start(pid: int) -> int | None:
 
 
 def _host() -> str:
-    """What stands for this machine in names: processes are numbered by machine, and by container."""
+    """An identifier of this machine and container, within which process numbers are unique."""
     try:
         space = os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -282,10 +284,12 @@ def _host() -> str:
     return hashlib.sha256(f"{name} {space}".encode()).hexdigest()[:8]
 
 
-# ---- checksums: what was altered or cut short is found before it is used -----------------------------
-# The files stay readable as numpy's: the checksum comes after the array, where no reader looks for it.
+# --------------------------------------------------------------------------------------
+# Files that end with a checksum, so that changed or truncated files are detected. numpy still reads such a file,
+# because the checksum comes after the array.
 
-# What the last bytes of a file are: this, and 64 hexadecimal digits.
+
+# The last bytes of a file: this, and 64 hexadecimal digits.
 _SEAL = b"\nganaug sha256 "
 _LENGTH = len(_SEAL) + 64
 _AT_ONCE = 2**22
