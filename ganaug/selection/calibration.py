@@ -127,7 +127,12 @@ class Finish:
 
 
 def fit_finish(
-    responses: Responses, X: Any, y: npt.NDArray[Any], calibration: str | None, metric: Metric | None
+    responses: Responses,
+    X: Any,
+    y: npt.NDArray[Any],
+    calibration: str | None,
+    metric: Metric | None,
+    share: float | None = None,
 ) -> Finish:
     """Learn from answers on rows that the classifier did not train on.
 
@@ -138,6 +143,8 @@ def fit_finish(
     calibration : {None, "sigmoid", "isotonic"}
     metric : Metric or None
         What the threshold shall be best at; None leaves it.
+    share : float, optional
+        Threshold of the second class's probability, if there is no metric.
 
     Raises
     ------
@@ -154,6 +161,8 @@ def fit_finish(
         scores = _scores(responses, len(y))
         fit = CALIBRATIONS[calibration]
         finish = replace(finish, maps=tuple(fit(s, y == c) for s, c in zip(scores, positives, strict=True)))
+    if share is not None:
+        finish = replace(finish, threshold=share)
     if metric:
         finish = replace(finish, threshold=_best_threshold(finish(responses), X, y, metric))
     return finish
@@ -186,6 +195,10 @@ def _best_threshold(responses: Responses, X: Any, y: npt.NDArray[Any], metric: M
     if len(cuts) > THRESHOLDS:
         cuts = cuts[np.linspace(0, len(cuts) - 1, THRESHOLDS).round().astype(int)]
     tried = np.sort(np.append((values[cuts - 1] + values[cuts]) / 2, usual))
-    scores = np.array([metric(Finish(len(y), (), float(t))(responses), X, y) for t in tried])
+    scores = metric.of_thresholds(responses, y, tried)
+    if scores is None:
+        scores = np.array([metric(Finish(len(y), (), float(t))(responses), X, y) for t in tried])
+    if not np.isfinite(scores).any():
+        return usual
     best = tried[scores >= np.nanmax(scores) - 1e-12]
     return float(best[len(best) // 2])

@@ -21,6 +21,7 @@ from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.parallel import run_tasks, side_by_side
 from ganaug.selection.blends import NONE, Blend, Pool, blended, pooled
+from ganaug.selection.quick_scores import OF_LABELS, OF_RANKING, label_scores, ranking_scores
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import IntArray
@@ -108,6 +109,46 @@ class Metric:
                 f"{self.parameter}={self.scoring!r} cannot judge this classifier on {len(responses.classes)} classes: "
                 f"{error}"
             ) from error
+
+    def of_resamples(
+        self, responses: Responses, y: npt.NDArray[Any], times: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64] | None:
+        """The scores where each row counts so many times, a line of ``times`` each; None where scikit-learn must."""
+        known = self._as_binary(responses, y)
+        if known is None:
+            return None
+        responses, hit = known
+        if self.scoring in OF_LABELS:
+            return label_scores(self.scoring, hit, responses.labels == 1, times)
+        values = responses.decisions if responses.decisions is not None else responses.margin
+        if self.scoring not in OF_RANKING or values is None or values.ndim != 1:
+            return None
+        return ranking_scores(self.scoring, hit, np.asarray(values, dtype=np.float64), times)
+
+    def of_thresholds(
+        self, responses: Responses, y: npt.NDArray[Any], thresholds: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64] | None:
+        """The scores where the second class is predicted from a margin on; None where scikit-learn must say."""
+        known = self._as_binary(responses, y)
+        if known is None or self.scoring not in OF_LABELS:
+            return None
+        said = np.asarray(responses.margin) >= thresholds[:, None]
+        if self.positive is not None and self.positive == responses.classes[0]:
+            said = ~said
+        return label_scores(self.scoring, known[1], said, np.ones(len(y)))
+
+    def _as_binary(
+        self, responses: Responses, y: npt.NDArray[Any]
+    ) -> tuple[Responses, npt.NDArray[np.bool_]] | None:
+        """Answers on the classes 0 and 1, and which rows are of class 1; None where they are others."""
+        if not isinstance(self.scoring, str) or len(responses.classes) != 2:
+            return None
+        if self.positive is not None:
+            responses, y = responses.binary(self.positive), (y == self.positive).astype(int)
+        if responses.classes.tolist() != [0, 1] or not len(y):
+            return None
+        hit = y == 1
+        return None if hit.all() or not hit.any() else (responses, hit)
 
     def sees_labels(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
@@ -398,6 +439,7 @@ def held_out(
     seed: int,
     n_jobs: int | None,
     weights: npt.NDArray[np.float64] | None = None,
+    first: int = 0,
 ) -> list[Fold]:
     """Try every blend in every fold.
 
@@ -406,6 +448,8 @@ def held_out(
     estimator, oversampler : estimator
         Cloned for each fold.
     parts : sequence of (train, test)
+    first : int, default=0
+        Number of the first of these folds, where earlier ones have been tried before.
     weights : ndarray of shape (n,), optional
         Of the rows, where the classifier is trained.
 
@@ -413,14 +457,14 @@ def held_out(
     -------
     list of Fold
     """
-    if side_by_side(len(parts), n_jobs):
+    if oversampler is not None and side_by_side(len(parts), n_jobs):
         bars = [
             name for name, value in oversampler.get_params().items() if name.endswith("verbose") and value == "auto"
         ]
         oversampler = clone(oversampler).set_params(**dict.fromkeys(bars, False))  # they would overwrite one another
     tasks = [
         (estimator, oversampler, blends, X, y, train, test, child_seed(seed, "fold", i), weights)
-        for i, (train, test) in enumerate(parts)
+        for i, (train, test) in enumerate(parts, first)
     ]
     return run_tasks(_try_blends, tasks, n_jobs)
 
@@ -444,8 +488,10 @@ def _try_blends(
     for blend in blends:
         if blend.share > 0 and pool.X is X_train:
             pool = pooled(seeded(oversampler, seed), X_train, y_train, seed, own)
-        if blend.share > 0 and not len(pool.turn):
-            answers[blend] = answers[NONE]  # the classes were balanced already
+        if blend.share > 0 and not len(pool.turn):  # the classes were balanced already
+            if NONE not in answers:
+                answers[NONE] = record(fitted(estimator, pool, NONE, seed), X_test)
+            answers[blend] = answers[NONE]
             continue
         answers[blend] = record(fitted(estimator, pool, blend, seed), X_test)
     return Fold(test, [answers[blend] for blend in blends])
