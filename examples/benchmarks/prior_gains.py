@@ -4,9 +4,9 @@
 
 For each two-class set of ../shared/data, drawn down to a few hundred rows, and each kind of classifier, every treatment
 is judged on the inner folds as `AugmentedClassifier` does it. A gain counts in parts of what the bare classifier leaves
-to gain (1 minus its score). The mean is that of all sets and blends of a kind of treatment; the spread is the standard
-deviation of the gains less half of what their own error would explain of it (that is the larger of two estimates). The mean is drawn towards 0, as if one set more
-had gained nothing. A finished set is a file of out/prior_gains, and a later call goes on from there.
+to gain (1 minus its score). The mean is that of all sets, drawn towards 0 as if one set more had gained nothing. The
+spread is the standard deviation of the gains, less half of what their errors would explain of it: half, because an
+error is the larger of two estimates. A finished set is a file of out/prior_gains, and a later call goes on from there.
 """
 
 from __future__ import annotations
@@ -54,11 +54,10 @@ def gains_of(name, rows):
 
     from ganaug import GANOversampler
     from ganaug.experiments import NeighborSampler
-    from ganaug.selection import stages
     from ganaug.selection.blends import candidates
     from ganaug.selection.candidates import TREATMENTS, finishes, treatments_of
     from ganaug.selection.choosing import Judge, evidence
-    from ganaug.selection.scoring import Metric, Weighting, held_out, splits
+    from ganaug.selection.scoring import Fold, Metric, Weighting, held_out, splits
 
     X, y = load(name, rows)
     y = np.asarray(y).astype(int)
@@ -75,7 +74,9 @@ def gains_of(name, rows):
             for i in (-1, 0, 1)
             if (own := list(dict.fromkeys(one.blend for one in treatments if one.sampler == i)))
         }
-        answers = [stages.Fold(parts[f][1], sum((folds[i][f].answers for i in folds), [])) for f in range(len(parts))]
+        answers = [
+            Fold(test, [said for own in folds.values() for said in own[f].answers]) for f, (_, test) in enumerate(parts)
+        ]
         order = [one for i in folds for one in treatments if one.sampler == i]
         for scoring in METRICS:
             metric = Metric("scoring", scoring, np.array([0, 1]), sizes)
@@ -127,7 +128,7 @@ def table_of(found):
             for kind, one in rows.groupby("kind"):
                 n = one["set"].nunique()
                 mean = one.groupby("set")["gain"].mean().sum() / (n + 1)
-                noise = (one["error"] ** 2).mean() / 2  # the error is the larger of two estimates: half, to be careful
+                noise = (one["error"] ** 2).mean() / 2
                 spread = np.sqrt(max(((one["gain"] - mean) ** 2).mean() - noise, LEAST_SPREAD**2))
                 tables.setdefault(metric, {}).setdefault(family, {})[kind] = [round(mean, 4), round(spread, 4), n]
     return tables

@@ -55,15 +55,20 @@ class Treatment(NamedTuple):
 
 def samplers(given: Any, verbose: bool | str) -> tuple[list[Any], list[str]]:
     """The oversamplers, and a name for each."""
-    found = list(given) if isinstance(given, (list, tuple)) else [given]
+    found = list(given) if isinstance(given, list) else [given]
     if not found:
         raise InvalidParameterError("oversampler is empty; give a sampler, such as GANOversampler(), or None")
-    found = [GANOversampler(verbose=verbose) if one is None else one for one in found]
-    for one in found:
+    pairs = [one if _is_named(one) else (None, one) for one in found]
+    kept = [GANOversampler(verbose=verbose) if one is None else one for _, one in pairs]
+    for one in kept:
         if isinstance(one, type) or not hasattr(one, "fit_resample"):
             raise InvalidTypeError(f"oversampler={one!r} must be a sampler with fit_resample, such as GANOversampler()")
-    names = [type(one).__name__ for one in found]
-    return found, [name if names.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(names)]
+    names = [name or type(one).__name__ for (name, _), one in zip(pairs, kept, strict=True)]
+    return kept, [name if names.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(names)]
+
+
+def _is_named(given: Any) -> bool:
+    return isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str)
 
 
 def is_costly(sampler: Any) -> bool:
@@ -103,9 +108,7 @@ def treatments_of(blends: Sequence[Blend], n_samplers: int) -> list[Treatment]:
 
 def finishes(treatment: Treatment, moves: Iterable[str]) -> list[Treatment]:
     """A treatment with each threshold that makes a difference to it."""
-    found = [treatment]
-    for name in moves:
-        # at the class's share a classifier decides as class weights do, and where classes are balanced nothing moves
-        if name == "tuned" or treatment.blend == NONE:
-            found.append(treatment._replace(threshold=name))
-    return found
+    # where the classes weigh the same, a share moves nothing
+    return [treatment] + [
+        treatment._replace(threshold=name) for name in moves if name == "tuned" or treatment.blend == NONE
+    ]

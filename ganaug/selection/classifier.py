@@ -60,7 +60,8 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         What makes the rows: any over-sampler with ``fit_resample`` that appends
         to what it was given. None is ``GANOversampler()``. It is fitted once in
         each inner fold, whatever the number of blends, and once on all rows if
-        any of its rows are used. Of a list, such as ``[GANOversampler(), SMOTE()]``, each is judged. A `GANOversampler`
+        any of its rows are used. Of a list, such as ``[GANOversampler(), SMOTE()]`` or
+        ``[("gan", GANOversampler()), ("kin", SMOTE())]``, each is judged. A `GANOversampler`
         comes last, only where the cheap treatments leave something to gain, and ends after the first fold if that
         shows that it does not.
     blend : "auto", float, Blend, or list of these

@@ -137,9 +137,7 @@ class Metric:
             said = ~said
         return label_scores(self.scoring, known[1], said, np.ones(len(y)))
 
-    def _as_binary(
-        self, responses: Responses, y: npt.NDArray[Any]
-    ) -> tuple[Responses, npt.NDArray[np.bool_]] | None:
+    def _as_binary(self, responses: Responses, y: npt.NDArray[Any]) -> tuple[Responses, npt.NDArray[np.bool_]] | None:
         """Answers on the classes 0 and 1, and which rows are of class 1; None where they are others."""
         if not isinstance(self.scoring, str) or len(responses.classes) != 2:
             return None

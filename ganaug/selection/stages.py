@@ -17,7 +17,7 @@ from sklearn.utils import _safe_indexing
 
 from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterError
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.selection.blends import NONE, Blend
+from ganaug.selection.blends import Blend
 from ganaug.selection.calibration import Finish
 from ganaug.selection.candidates import Treatment, finishes, is_costly, treatments_of
 from ganaug.selection.choosing import (
