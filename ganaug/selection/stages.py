@@ -149,7 +149,8 @@ class _Race:
         self.costly = [is_costly(one) for one in plan.samplers]
         self.stages: list[_Stage] = []
         self.judge: Judge
-        self.demand, self.beliefs = EXPECTED, None
+        self.demand = EXPECTED
+        self.beliefs: Mapping[str, Belief] | None = None
 
     def prepare(self, judge: Judge, demand: float, beliefs: Mapping[str, Belief] | None) -> None:
         """Say how answers are judged."""
@@ -354,7 +355,7 @@ def choose(
 def _limited_by_rows(race: _Race, table: pd.DataFrame) -> list[bool]:
     """Whether the error of a gain is that of the rows held out, and not that of the trainings."""
     bare = race.ordered()[0].as_is[:, :1]
-    found = []
+    found: list[bool] = []
     for stage in race.ordered():
         n = len(stage.folds)
         for j in range(len(stage.treatments)):
