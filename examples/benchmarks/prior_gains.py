@@ -4,9 +4,10 @@
 
 For each two-class set of ../shared/data, drawn down to a few hundred rows, and each kind of classifier, every treatment
 is judged on the inner folds as `AugmentedClassifier` does it. A gain counts in parts of what the bare classifier leaves
-to gain (1 minus its score). The mean is that of all sets, drawn towards 0 as if one set more had gained nothing. The
-spread is the standard deviation of the gains, less half of what their errors would explain of it: half, because an
-error is the larger of two estimates. A finished set is a file of out/prior_gains, and a later call goes on from there.
+to gain (1 minus its score). The mean m over sets is drawn towards 0 by m^2 / (m^2 + e^2), where e is its standard error
+over sets. The spread is the standard deviation of the gains, less half of what their own errors would explain of it
+(half, because those are the larger of two estimates, and never below half of it all), and e on top. A finished set is a
+file of out/prior_gains, and a later call goes on from there.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SETS = [
     "winequality_red_4", "solar_flare_m0",
 ]  # fmt: skip
 METRICS = ["accuracy", "average_precision", "balanced_accuracy", "f1", "roc_auc"]
-LEAST_SPREAD = 0.01
+LEAST_SPREAD = 0.02
 
 
 def classifiers(frame):
@@ -126,11 +127,13 @@ def table_of(found):
         for family in [*sorted(own["family"].unique()), "other"]:
             rows = own if family == "other" else own[own["family"] == family]
             for kind, one in rows.groupby("kind"):
-                n = one["set"].nunique()
-                mean = one.groupby("set")["gain"].mean().sum() / (n + 1)
-                noise = (one["error"] ** 2).mean() / 2
-                spread = np.sqrt(max(((one["gain"] - mean) ** 2).mean() - noise, LEAST_SPREAD**2))
-                tables.setdefault(metric, {}).setdefault(family, {})[kind] = [round(mean, 4), round(spread, 4), n]
+                own_means = one.groupby("set")["gain"].mean()
+                n, mean = len(own_means), own_means.mean()
+                unsure = own_means.var(ddof=1) / n  # the sets might have been others
+                total = ((one["gain"] - mean) ** 2).mean()
+                spread = max(total - (one["error"] ** 2).mean() / 2, total / 4, LEAST_SPREAD**2)
+                numbers = [round(mean**3 / (mean**2 + unsure), 4), round(float(np.sqrt(spread + unsure)), 4), n]
+                tables.setdefault(metric, {}).setdefault(family, {})[kind] = numbers
     return tables
 
 

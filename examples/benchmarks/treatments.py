@@ -164,7 +164,8 @@ def section(results, options, asked):
         f"{len(options.sets)} sets that neither its priors nor its rules have seen ({sets}), at most {options.rows} "
         f"rows of each; boosting, logistic regression and random forest; the mean of {options.splits} random split(s) "
         f"into halves is a cell. Its median time is {results['seconds'].median():.1f} s on a busy machine, with rows "
-        f"of the oversamplers kept between calls.\n\n```bash\n{asked}\n```\n\n{datetime.date.today().isoformat()}, {machine()}."
+        f"of the oversamplers kept between calls.\n\n```bash\n{asked}\n```\n\n"
+        f"{datetime.date.today().isoformat()}, {machine()}."
     )
     return "\n\n".join([head, *parts])
 

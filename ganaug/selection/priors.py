@@ -30,8 +30,6 @@ BEST = {
     "roc_auc": 1.0,
 }
 LEAST_ROOM = 0.01
-# A treatment is taken if it is better than nothing by so many errors of the posterior.
-CAUTION = 1.0
 
 
 class Belief(NamedTuple):
@@ -93,7 +91,7 @@ def room(scoring: str, score: float) -> float:
 
 
 def with_prior(
-    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: Any
+    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: Any, demand: float
 ) -> pd.DataFrame:
     """Evidence with two columns more, ``expected`` and ``expected_error``, and ``needed`` by the prior.
 
@@ -101,9 +99,20 @@ def with_prior(
 
         expected_error = 1 / sqrt(1 / e^2 + 1 / s^2)
         expected       = expected_error^2 * (g / e^2 + m / s^2)
-        needed         = the g at which expected is CAUTION times expected_error, at least 0
+        needed         = the g at which expected is demand times expected_error, at least 0
 
     Without a prior ``expected`` is the gain itself, and ``needed`` stays.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The evidence.
+    kinds : sequence of str
+        Kind of each treatment.
+    beliefs : dict of kind to Belief, or None
+    scoring : str
+    demand : float
+        By how many errors of the posterior a treatment must be better than nothing.
     """
     gain, error = table["gain"].to_numpy(dtype=float), table["gain_error"].to_numpy(dtype=float)
     if beliefs is None:
@@ -116,7 +125,7 @@ def with_prior(
     e = np.where(sure, 1.0, error)
     variance = 1 / (1 / e**2 + 1 / spread**2)
     expected = np.where(sure, gain, variance * (gain / e**2 + mean / spread**2))
-    needed = np.where(sure, 0.0, np.maximum(0, e**2 * (CAUTION / np.sqrt(variance) - mean / spread**2)))
+    needed = np.where(sure, 0.0, np.maximum(0, e**2 * (demand / np.sqrt(variance) - mean / spread**2)))
     return table.assign(needed=needed, expected=expected, expected_error=np.where(sure, 0.0, np.sqrt(variance)))
 
 

@@ -215,7 +215,7 @@ class _Race:
             start = end
         found = evidence([one.blend for one in treatments], as_is, resampled, self.rarest, self.demand)
         kinds = [one.kind(self.costly) for one in treatments]
-        return with_prior(found, kinds, self.beliefs, self.plan.scoring)
+        return with_prior(found, kinds, self.beliefs, self.plan.scoring, self.demand)
 
     def ordered(self) -> list[_Stage]:
         """Stages in the order of the oversamplers."""
