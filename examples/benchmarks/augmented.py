@@ -169,7 +169,12 @@ def one_fold(name, fold, rows, tuned):
             assert chosen(blends, demand_of(metric)) == int(blends["chosen"].argmax())
             found[-1]["blends"] = blends.drop(columns="chosen").to_dict("records")
             if tuned and metric in OF_LABELS:
-                score(judge, TUNED, metric, AugmentedClassifier(bare, **{**common, "threshold": "tune"}).fit(X_train, y_train))
+                score(
+                    judge,
+                    TUNED,
+                    metric,
+                    AugmentedClassifier(bare, **{**common, "threshold": "tune"}).fit(X_train, y_train),
+                )
     return found
 
 
