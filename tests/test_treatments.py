@@ -164,17 +164,19 @@ def test_time_is_kept_and_told(fits):
 
 def test_evidence_is_drawn_towards_what_is_known():
     table = pd.DataFrame({"score": [0.6] * 4, "gain": [0, 0.02, 0.02, 0.0], "gain_error": [0, 0.02, 0.02, 0.0]})
-    table["needed"] = table["gain_error"]
+    table["needed"] = 1.5 * table["gain_error"]
     known = {"good": Belief(0.1, 0.05), "bad": Belief(-0.1, 0.05)}
-    found = with_prior(table, ["", "good", "bad", "good"], known, "roc_auc", 1.5)
+    found = with_prior(table, ["", "good", "bad", "good"], known, "roc_auc")
     # two equally sure opinions, 0.02 and 0.4 * 0.1
     assert found["expected"].tolist() == pytest.approx([0, 0.03, -0.01, 0])
     assert found["expected_error"].tolist() == pytest.approx([0, 0.02 / 2**0.5, 0.02 / 2**0.5, 0])
     assert 0 <= found["needed"][1] < 0.02 < found["needed"][2]
     at = table.assign(gain=found["needed"][2], gain_error=0.02)
-    again = with_prior(at, ["bad"] * 4, known, "roc_auc", 1.5)
+    again = with_prior(at, ["bad"] * 4, known, "roc_auc")
     assert again["expected"][0] == pytest.approx(1.5 * again["expected_error"][0])
-    alone = with_prior(table, [""] * 4, None, "roc_auc", 1.0)
+    wide = with_prior(table, [""] * 4, {"": Belief(0.0, 1e6)}, "roc_auc")
+    np.testing.assert_allclose(wide[["needed", "expected"]], table[["needed", "gain"]], atol=1e-9)
+    alone = with_prior(table, [""] * 4, None, "roc_auc")
     assert alone["expected"].tolist() == table["gain"].tolist() and alone["needed"].tolist() == table["needed"].tolist()
 
 
@@ -191,7 +193,8 @@ def test_priors_by_kind_of_classifier(estimator, family):
     assert family_of(estimator) == family
     for metric in ("average_precision", "balanced_accuracy", "f1", "roc_auc", "accuracy"):
         found = beliefs_of(metric, estimator)
-        assert {"class_weight", "gan", "rows"} <= set(found)
+        assert {"gan", "rows"} <= set(found)
+        assert ("class_weight" in found) == (family != "neighbors")
         assert all(abs(one.mean) < 1 and 0 < one.spread < 2 for one in found.values())
     assert beliefs_of("neg_log_loss", estimator) is None and beliefs_of(balanced_accuracy_score, estimator) is None
 

@@ -4,7 +4,7 @@
 
 For each two-class set of ../shared/data, drawn down to a few hundred rows, and each kind of classifier, every treatment
 is judged on the inner folds as `AugmentedClassifier` does it. A gain counts in parts of what the bare classifier leaves
-to gain (1 minus its score). The mean m over sets is drawn towards 0 by m^2 / (m^2 + e^2), where e is its standard error
+to gain (1 minus its score, at least 0.1). The mean m over sets is drawn towards 0 by m^2 / (m^2 + e^2), where e is its standard error
 over sets. The spread is the standard deviation of the gains, less half of what their own errors would explain of it
 (half, because those are the larger of two estimates, and never below half of it all), and e on top. A finished set is a
 file of out/prior_gains, and a later call goes on from there.
@@ -58,6 +58,7 @@ def gains_of(name, rows):
     from ganaug.selection.blends import candidates
     from ganaug.selection.candidates import TREATMENTS, finishes, treatments_of
     from ganaug.selection.choosing import Judge, evidence
+    from ganaug.selection.priors import scale
     from ganaug.selection.scoring import Fold, Metric, Weighting, held_out, splits
 
     X, y = load(name, rows)
@@ -89,11 +90,11 @@ def gains_of(name, rows):
                 *Judge(metric, None, None).scores(answers, X, y, 0, None, places, tested),
                 int(sizes.min()),
             )
-            left = max(1 - table["score"][0], 0.01)
+            unit = scale(scoring, table["score"][0])
             for (_, one), gain, error in zip(judged, table["gain"], table["gain_error"], strict=True):
                 if one != order[0]:
                     kind = one.kind([True, False])
-                    numbers = {"gain": gain / left, "error": error / left}
+                    numbers = {"gain": gain / unit, "error": error / unit}
                     found.append({"set": name, "metric": scoring, "family": family, "kind": kind, **numbers})
     return found
 

@@ -138,9 +138,9 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     where ``gain`` is the mean over folds of the difference to none and
     ``gain_error`` its standard error. What is needed is a gain at which the
     posterior of the true gain, a normal prior of such treatments combined
-    with the evidence, lies one standard error above 0 (one and a half where no
-    gain is to be expected, as in a ranking); without a prior it is
-    ``c * gain_error``, where ``c >= 1`` makes up for choosing the best of
+    with the evidence, lies ``k`` standard errors above 0; without a prior it
+    is ``k * gain_error``. ``k`` is at least 1, or 1.5 where no gain is to be
+    expected, as in a ranking, and larger to make up for choosing the best of
     several. See ``docs/choosing_the_blend.md``. Cost: at most one training of
     each oversampler for each fold and one more, and of the classifier one for
     each blend and fold; a moved threshold costs no training.

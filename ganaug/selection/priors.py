@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
 
-__all__ = ["Belief", "beliefs_of", "expected_improvement", "family_of", "room", "with_prior"]
+__all__ = ["Belief", "beliefs_of", "expected_improvement", "family_of", "room", "scale", "with_prior"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,7 +29,7 @@ BEST = {
     "f1": 1.0,
     "roc_auc": 1.0,
 }
-LEAST_ROOM = 0.01
+LEAST_SCALE = 0.1  # where less is left to gain, treatments still harm
 
 
 class Belief(NamedTuple):
@@ -87,11 +87,16 @@ def beliefs_of(scoring: Any, estimator: Any) -> dict[str, Belief] | None:
 
 def room(scoring: str, score: float) -> float:
     """What is left to gain above a score."""
-    return max(BEST[scoring] - score, LEAST_ROOM)
+    return BEST[scoring] - score
+
+
+def scale(scoring: str, score: float) -> float:
+    """The unit of known gains: what is left to gain above a score, but not less than `LEAST_SCALE`."""
+    return max(room(scoring, score), LEAST_SCALE)
 
 
 def with_prior(
-    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: Any, demand: float
+    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: Any
 ) -> pd.DataFrame:
     """Evidence with two columns more, ``expected`` and ``expected_error``, and ``needed`` by the prior.
 
@@ -99,9 +104,10 @@ def with_prior(
 
         expected_error = 1 / sqrt(1 / e^2 + 1 / s^2)
         expected       = expected_error^2 * (g / e^2 + m / s^2)
-        needed         = the g at which expected is demand times expected_error, at least 0
+        needed         = the g at which expected is k times expected_error, at least 0
 
-    Without a prior ``expected`` is the gain itself, and ``needed`` stays.
+    where k errors are what the evidence alone asks for. With a very wide prior it is the rule of `evidence`; without
+    one ``expected`` is the gain itself, and ``needed`` stays.
 
     Parameters
     ----------
@@ -111,21 +117,20 @@ def with_prior(
         Kind of each treatment.
     beliefs : dict of kind to Belief, or None
     scoring : str
-    demand : float
-        By how many errors of the posterior a treatment must be better than nothing.
     """
     gain, error = table["gain"].to_numpy(dtype=float), table["gain_error"].to_numpy(dtype=float)
     if beliefs is None:
         return table.assign(expected=gain, expected_error=error)
-    left = room(scoring, float(table["score"].iloc[0]))
+    unit = scale(scoring, float(table["score"].iloc[0]))
     prior = [beliefs.get(kind, Belief(0.0, 0.1)) for kind in kinds]
-    mean = np.array([one.mean for one in prior]) * left
-    spread = np.array([one.spread for one in prior]) * left
+    mean = np.array([one.mean for one in prior]) * unit
+    spread = np.array([one.spread for one in prior]) * unit
     sure = error == 0  # answers that differ in nothing
     e = np.where(sure, 1.0, error)
+    asked = np.where(sure, 0.0, table["needed"].to_numpy(dtype=float) / e)
     variance = 1 / (1 / e**2 + 1 / spread**2)
     expected = np.where(sure, gain, variance * (gain / e**2 + mean / spread**2))
-    needed = np.where(sure, 0.0, np.maximum(0, e**2 * (demand / np.sqrt(variance) - mean / spread**2)))
+    needed = np.where(sure, 0.0, np.maximum(0, e**2 * (asked / np.sqrt(variance) - mean / spread**2)))
     return table.assign(needed=needed, expected=expected, expected_error=np.where(sure, 0.0, np.sqrt(variance)))
 
 

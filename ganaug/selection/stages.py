@@ -31,7 +31,7 @@ from ganaug.selection.choosing import (
     no_evidence,
     out_of_fold,
 )
-from ganaug.selection.priors import Belief, beliefs_of, expected_improvement, room, with_prior
+from ganaug.selection.priors import Belief, beliefs_of, expected_improvement, room, scale, with_prior
 from ganaug.selection.scoring import Fold, Metric, fewest_groups, held_out, splits
 from ganaug.selection.verdicts import judged, surer, unjudged
 from ganaug.utils.types import IntArray
@@ -215,7 +215,7 @@ class _Race:
             start = end
         found = evidence([one.blend for one in treatments], as_is, resampled, self.rarest, self.demand)
         kinds = [one.kind(self.costly) for one in treatments]
-        return with_prior(found, kinds, self.beliefs, self.plan.scoring, self.demand)
+        return with_prior(found, kinds, self.beliefs, self.plan.scoring)
 
     def ordered(self) -> list[_Stage]:
         """Stages in the order of the oversamplers."""
@@ -250,15 +250,15 @@ class _Race:
         """What a stage is expected to add to a gain."""
         assert self.beliefs is not None
         score = float(next(one for one in self.stages if one.sampler < 0).as_is[:, 0].mean())
-        left = room(self.plan.scoring, score)
         if stage.folds:
             table = self.table()
             own = [one.sampler == stage.sampler for one in self.treatments()]
             mean, error = (table.loc[own, name].to_numpy(dtype=float) for name in ("expected", "expected_error"))
         else:
             known = [self.beliefs[kind] for kind in {one.kind(self.costly) for one in stage.treatments}]
-            mean, error = (np.array([getattr(one, name) for one in known]) * left for name in ("mean", "spread"))
-        return min(expected_improvement(mean, error, over), left - over)
+            unit = scale(self.plan.scoring, score)
+            mean, error = (np.array([getattr(one, name) for one in known]) * unit for name in ("mean", "spread"))
+        return min(expected_improvement(mean, error, over), room(self.plan.scoring, score) - over)
 
 
 def choose(
