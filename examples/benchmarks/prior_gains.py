@@ -4,10 +4,10 @@
 
 For each two-class set of ../shared/data, drawn down to a few hundred rows, and each kind of classifier, every treatment
 is judged on the inner folds as `AugmentedClassifier` does it. A gain counts in parts of what the bare classifier leaves
-to gain (1 minus its score, at least 0.1). The mean m over sets is drawn towards 0 by m^2 / (m^2 + e^2), where e is its standard error
-over sets. The spread is the standard deviation of the gains, less half of what their own errors would explain of it
-(half, because those are the larger of two estimates, and never below half of it all), and e on top. A finished set is a
-file of out/prior_gains, and a later call goes on from there.
+to gain (1 minus its score, at least 0.1). The mean m over sets is drawn towards 0 by m^2 / (m^2 + e^2), where e is its
+standard error over sets. The spread is the standard deviation of the gains, less half of what their own errors would
+explain of it (half, because those are the larger of two estimates, and never below half of it all), and e on top. A
+finished set is a file of out/prior_gains, and a later call goes on from there.
 """
 
 from __future__ import annotations
