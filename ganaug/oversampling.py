@@ -23,7 +23,14 @@ from ganaug.encoding.containers import (
 )
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
-from ganaug.estimators.strategy import TargetCodec, barely_begun, new_rows, tell_few, tell_trouble, train_one
+from ganaug.estimators.strategy import (
+    TargetCodec,
+    barely_begun,
+    new_rows,
+    train_one,
+    warn_of_few_rows,
+    warn_of_training,
+)
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
@@ -309,7 +316,7 @@ class GANOversampler(BaseOverSampler):
             bootstrap = self._seeded(SmoothedBootstrap(), label)
             self.generators_[label] = bootstrap.fit_prepared(prepared, focus=label)
             if label not in large:
-                tell_few(label, sizes[label], smallest)
+                warn_of_few_rows(label, sizes[label], smallest)
         self.generators_ = {label: self.generators_[label] for label in wanted}
         self.n_features_in_, names = n_columns(X), column_names(X)
         for stale in ("feature_names_in_", "is_synthetic_", "curation_"):
@@ -334,7 +341,7 @@ class GANOversampler(BaseOverSampler):
         with main_thread_interrupts():
             results = [unpacked(result) for result in run_tasks(train_one, tasks, self.n_jobs)]
         for (_, _, label, title), generator in zip(tasks, results, strict=True):
-            tell_trouble(title, generator)
+            warn_of_training(title, generator)
             if label is None:
                 return dict.fromkeys(labels, generator)
         return dict(zip(labels, results, strict=True))

@@ -135,7 +135,7 @@ def test_the_generator_that_samples_is_the_best_one(data):
         weights[event.step] = event.train_state.average_flat.clone()
 
     fitted = gan(callbacks=[keep], learning_rate=0.02).fit(*data)
-    generator = fitted._networks(torch.device("cpu")).generator
+    generator = fitted._networks(torch.device("cpu"))["generator"]
     kept = torch.cat([p.reshape(-1) for p in generator.parameters()])
     assert torch.equal(kept, weights[fitted.best_step_])
     assert not torch.equal(weights[10], weights[60])

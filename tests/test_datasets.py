@@ -22,8 +22,8 @@ from torchvision.datasets import VisionDataset
 from torchvision.transforms import v2
 
 from ganaug import SmoothedBootstrap, SyntheticDataset
-from ganaug.datasets import synthetic
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathError
+from ganaug.pools import item_pool, storage
 from ganaug.pools.generators import draw_blocks
 
 
@@ -136,10 +136,10 @@ def test_a_batch_is_read_at_once_or_drawn_in_one_call():
 
 
 def test_pieces_kept_without_a_pool_are_bounded(monkeypatch):
-    monkeypatch.setattr(synthetic, "KEPT_BYTES", 3 * 8 * 192)
+    monkeypatch.setattr(item_pool, "KEPT_BYTES", 3 * 8 * 192)
     data = SyntheticDataset(FakeGAN(), {1: 80}, pool=False, block_size=8)
     before = bytes_of([x for x, _ in data])
-    assert len(data._kept) == 3
+    assert len(data._pool._kept) == 3
     assert bytes_of([data[i][0] for i in range(80)]) == before
 
 
@@ -272,7 +272,7 @@ def test_a_temporary_pool_goes_with_its_dataset():
 
 def test_another_process_does_not_remove_the_pool():
     data = SyntheticDataset(FakeGAN(), {1: 3})
-    child = multiprocessing.get_context("fork").Process(target=data._pool[1].finalizer)
+    child = multiprocessing.get_context("fork").Process(target=data._pool._file[1].finalizer)
     child.start()
     child.join()
     assert child.exitcode == 0 and data.pool_path.exists()
@@ -325,7 +325,7 @@ def test_forked_workers_that_persist_see_new_items(pool):
 
 def full_at(monkeypatch, number):
     """The disk is full at the so-manieth part."""
-    write, calls = synthetic.write_pool.__globals__["_write"], []
+    write, calls = storage._write, []
 
     def limited(file, part):
         calls.append(1)

@@ -15,7 +15,7 @@ from torch.utils.data import Subset, TensorDataset
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, ImageGAN, balance
-from ganaug.estimators.fitting import preset_channels, within
+from ganaug.estimators.convolutional import fit_into_time, preset_channels
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.utils.state import read_state
 
@@ -112,7 +112,7 @@ def test_without_labels_and_with_a_focus():
 
 def test_bytes_stay_bytes(monkeypatch):
     """Images of 8 bits take a quarter of the memory of floats."""
-    import ganaug.estimators.base as base
+    import ganaug.estimators.gan as base
 
     seen = []
     table = base.Table
@@ -155,7 +155,7 @@ def test_the_same_on_any_number_of_cores(monkeypatch):
     X, y = images()
     fits = {}
     for cores in (1, 2, 3):
-        monkeypatch.setattr("ganaug.estimators.convolutional.machine_threads", lambda cores=cores: cores)
+        monkeypatch.setattr("ganaug.estimators.gan.machine_threads", lambda cores=cores: cores)
         own = gan(batch_size=128, max_steps=4, channels=4, max_channels=8).fit(X, y)
         fits[cores] = weights(own), own.sample(20, random_state=1)[0], own.score_samples(X)
     for cores in (2, 3):
@@ -314,8 +314,8 @@ def test_bad_data():
 
 def test_time_plans_the_width_and_the_steps(capsys):
     assert preset_channels((3, 16, 16)) == 32 and preset_channels((3, 256, 256)) == 8
-    assert within(300, 0.1, 16, fixed=False).channels == 16
-    narrow, fixed = within(60, 1.0, 16, fixed=False), within(60, 1.0, 16, fixed=True)
+    assert fit_into_time(300, 0.1, 16, fixed=False).channels == 16
+    narrow, fixed = fit_into_time(60, 1.0, 16, fixed=False), fit_into_time(60, 1.0, 16, fixed=True)
     assert narrow.channels == 4 and narrow.steps == 216 and fixed.channels == 16 and fixed.steps == 54
     own = gan(max_time=1.0, max_steps=None, channels=None, verbose=True).fit(*images())
     assert own.stop_reason_ == "max_time" and own.design_["channels"] in (4, 8, 16, 32)
@@ -324,18 +324,17 @@ def test_time_plans_the_width_and_the_steps(capsys):
 
 
 def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):
-    import ganaug.estimators.base as base
+    import ganaug.estimators.gan as base
 
     plans = []
-    play = base.play
-    monkeypatch.setattr(base, "play", lambda train_state, table, objective, plan, **k: plans.append(plan) or play(
-        train_state, table, objective, plan, **k))  # fmt: skip
+    run = base.run_training
+    monkeypatch.setattr(base, "run_training", lambda *a, **k: plans.append(a[3]) or run(*a, **k))
     X, y = images()
     for steps, augment in ((2, "auto"), (2, ["cutout"]), (2, None)):
         gan(max_steps=steps, augment=augment).fit(X, y)
     batch, rng = torch.ones(32, 1, 8, 8), torch.Generator().manual_seed(0)
     assert [bool((plan.pipe(batch, 0.5, rng) != batch).any()) for plan in plans] == [False, True, False]
-    own = gan(augment="auto")
+    own = gan(augment="auto")._modality
     assert (own._pipe(101)(batch, 0.5, rng) != batch).any() and own._pipe(99)(batch, 0.5, rng) is batch
 
 
@@ -347,12 +346,14 @@ def test_rules_refuse_copies_and_other_classes():
 
     X, y = images()
     codes = (y == "few").astype(np.int64)
-    codec = gan()._make_codec().fit(X)
+    codec = gan()._modality.codec().fit(X)
     x = codec.encode(X)
-    judge = AuxiliaryClassifier.fit(x, codes, 2, codec.shape, load=codec.to_network, steps=40, at_once=16, seed=0)
-    _, shares = judge.features_and_shares(x, codec.to_network)
+    classifier = AuxiliaryClassifier.fit(
+        x, codes, 2, codec.shape, decode=codec.to_network, steps=40, at_once=16, seed=0
+    )
+    _, shares = classifier.features_and_shares(x, codec.to_network)
     assert (shares.argmax(1) == codes).mean() > 0.95
-    rules = SampleFilter(("copies", "other_class"), 0.3, judge, codec, seed=0)
+    rules = SampleFilter(("copies", "other_class"), 0.3, classifier, codec, seed=0)
     rules.fit(x, codes, [0, 1], [np.arange(40), np.arange(40, 60)])
     assert (rules.verdict(x[:5], 0) == 1).all()  # copies
     noisy = np.clip(x[:5].astype(int) + 2, 0, 255).astype(np.uint8)

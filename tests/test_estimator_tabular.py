@@ -11,9 +11,8 @@ import torch
 from sklearn.datasets import load_breast_cancer
 
 from ganaug import TabularGAN
-from ganaug.estimators import base as base_module
-from ganaug.estimators import modality as modality_module
-from ganaug.estimators.validation_set import HOLD_OUT_FROM, JUDGED_ROWS, hold_out, snapshot_measure
+from ganaug.estimators import gan as gan_module
+from ganaug.estimators.fitting import HOLD_OUT_FROM, VALIDATION_ROWS, hold_out, snapshot_measure
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
 
 
@@ -153,7 +152,7 @@ def test_fit_and_sample_touch_nothing_global(table, global_state):
 
 def test_large_draws_do_not_depend_on_the_rows_per_pass(table, monkeypatch):
     """Rows come in passes; a pass is a pass whatever comes after it."""
-    monkeypatch.setattr(modality_module, "AT_ONCE", 16)
+    monkeypatch.setattr(gan_module, "AT_ONCE", 16)
     model = gan(curate=False).fit(*table)
     few, many = (model.sample(n, "fine", random_state=0)[0] for n in (32, 50))
     pd.testing.assert_frame_equal(few, many.iloc[:32])
@@ -402,15 +401,15 @@ def test_rows_to_judge_by_are_kept_from_training(rng):
 
 def test_no_more_rows_are_held_out_than_are_looked_at(rng):
     train, judge = hold_out(np.zeros(10_000, np.int64), 0.2, rng)
-    assert len(judge[0]) == JUDGED_ROWS and len(train) == 10_000 - JUDGED_ROWS
+    assert len(judge[0]) == VALIDATION_ROWS and len(train) == 10_000 - VALIDATION_ROWS
     train, judge = hold_out(np.zeros(10_000, np.int64), 0.0, rng)
-    assert len(train) == 10_000 and len(judge[0]) == JUDGED_ROWS
+    assert len(train) == 10_000 and len(judge[0]) == VALIDATION_ROWS
 
 
 def test_held_out_rows_never_reach_the_training(monkeypatch, imbalanced):
     tables = []
-    original = base_module.Table
-    monkeypatch.setattr(base_module, "Table", lambda *a, **k: tables.append(original(*a, **k)) or tables[-1])
+    original = gan_module.Table
+    monkeypatch.setattr(gan_module, "Table", lambda *a, **k: tables.append(original(*a, **k)) or tables[-1])
     X, y = imbalanced
     model = gan().fit(X, y)
     rows = {tuple(row) for row in tables[0].x.tolist()}

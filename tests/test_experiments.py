@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,6 +43,7 @@ from ganaug.exceptions import (
 )
 from ganaug.experiments import (
     TREATMENTS,
+    Arm,
     Comparison,
     NeighborSampler,
     Treatment,
@@ -51,7 +53,8 @@ from ganaug.experiments import (
     statistics,
     to_markdown,
 )
-from ganaug.experiments.cache import data_digest, described
+from ganaug.experiments.cache import data_digest, described, trial_path
+from ganaug.experiments.harness import Batch, Trial, run_trials
 from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
 
 JUDGES = {"lr": LogisticRegression(), "tree": DecisionTreeClassifier()}
@@ -373,7 +376,8 @@ def test_a_tuned_threshold_is_scikit_learns():
     folds = StratifiedKFold(5, shuffle=True, random_state=3)
     theirs = TunedThresholdClassifierCV(LogisticRegression(), scoring="balanced_accuracy", cv=folds).fit(X, y)
     assert not note and fitted.best_threshold_ == theirs.best_threshold_ < 0.5
-    found = compare({"a": (X, y)}, {"none": None, "t": "tuned"}, {"lr": LogisticRegression()}, n_repeats=1)
+    settings = {"metrics": ["roc_auc", "balanced_accuracy"], "n_repeats": 1}
+    found = compare({"a": (X, y)}, {"none": None, "t": "tuned"}, {"lr": LogisticRegression()}, **settings)
     assert (found.values("roc_auc")["t"] == found.values("roc_auc")["none"]).all()
     assert (found.values("balanced_accuracy")["t"] > found.values("balanced_accuracy")["none"]).all()
 
@@ -675,6 +679,61 @@ def test_digests_follow_values_and_not_addresses(mixed):
     parts = {thing.__name__: described(thing)[-12:] for thing in (ganaug.GANOversampler, ganaug.TabularGAN)}
     assert parts["GANOversampler"] == parts["TabularGAN"] != described(NeighborSampler)[-12:]
     assert json.dumps(described({"f": len, "a": [1, array], "c": Counting, "s": Broken()}))
+
+
+def test_files_of_earlier_versions_are_found():
+    """The keys of the cache are those of the first version: names, fields and their order."""
+    path = trial_path(Path("cells"), "data 1", "SMOTE", 0, 2, [["None"], 3, 0])
+    assert str(path) == "cells/data_1-SMOTE-0-2-3f632b6bd58f3e8f5501.json"
+    assert described(NeighborSampler())[0] == "ganaug.experiments.samplers.NeighborSampler"
+    name, fields = described(Arm(share=0.5))
+    assert name == "ganaug.experiments.pixels.arms.Arm" and fields["share"] == "0.5"
+    assert set(fields) == {
+        *("adjust", "augment", "every_class", "late_sampler", "maker", "mixup", "real", "reweight_from", "sampler"),
+        *("share", "synthetic_until", "weight"),
+    }
+
+
+# ---- The harness ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square(Trial):
+    number: int
+
+    def rows(self):
+        if self.number < 0:
+            raise ValueError("negative")
+        return [{"number": self.number, "square": self.number**2, "error": ""}]
+
+    def failed(self, error):
+        return [{"number": self.number, "square": float("nan"), "error": error}]
+
+
+def test_trials_are_computed_once_in_their_order(tmp_path):
+    def trials(*numbers):
+        return [Square(number=n, path=tmp_path / f"{n}.json") for n in numbers]
+
+    given, order = [], []
+
+    def prepare(unfinished):
+        given.append([trial.number for trial in unfinished])
+        return [replace(trial, error="not today" if trial.number == 5 else "") for trial in unfinished]
+
+    def batches():
+        yield Batch(trials(3, -1, 2))
+        order.append(sorted(path.name for path in tmp_path.iterdir()))
+        yield Batch([*trials(5, 4, 3), Square(number=9, path=None, error="no data")], prepare)
+
+    rows = run_trials(batches(), 7)
+    assert order == [["-1.json", "2.json", "3.json"]]  # the second batch is asked for after the first
+    assert given == [[5, 4]]  # what is finished, or cannot be computed, needs no preparation
+    assert [row["number"] for row in rows] == [3, -1, 2, 5, 4, 3, 9]
+    errors = [row["error"] for row in rows]
+    assert errors == ["", "ValueError: negative", "", "not today", "", "", "no data"]
+    assert not (tmp_path / "5.json").exists() and (tmp_path / "-1.json").exists()
+    seen = run_trials([Batch(trials(5, 4), prepare)], 2, finished_only=True)
+    assert [row["number"] for row in seen] == [4] and len(given) == 1
 
 
 # ---- The benchmark -------------------------------------------------------------------------------

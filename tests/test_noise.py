@@ -9,7 +9,7 @@ import pytest
 
 import ganaug
 from ganaug import GANOversampler, SeriesGAN
-from ganaug.estimators.network_state import saved_parts
+from ganaug.estimators.saving import saved_parts
 from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError, ModelFileError
 from ganaug.utils.state import write_state
@@ -37,7 +37,7 @@ def test_white_noise_comes_back(length):
     noise = 0.2 * np.random.default_rng(1).normal(size=(400, 2, length)).astype("f4")
     made = waves(length, seed=2)
     floor = floor_of(waves(length) + noise, made)
-    added = floor.added(made, 0, np.random.default_rng(3)) - made
+    added = floor.smoothed(made, 0, 3) - made
     assert added.std() == pytest.approx(0.2, rel=0.06)
     power = (np.abs(np.fft.rfft(added)) ** 2).mean((0, 1)) / length
     upper = power[len(power) // 2 : -1]
@@ -55,7 +55,7 @@ def test_coloured_noise_keeps_its_colour_and_each_channel_its_own():
     noise = rng.normal(size=(400, 2, 400)).astype("f4")
     noise[:, 1] = np.diff(noise[:, 1], axis=-1, append=0)
     made = np.zeros_like(noise)
-    added = floor_of(noise, made).added(made, 0, rng)
+    added = floor_of(noise, made).smoothed(made, 0, 2)
     assert np.std(added, axis=(0, 2)) == pytest.approx([1, np.sqrt(2)], rel=0.1)
     power = (np.abs(np.fft.rfft(added[:, 1])) ** 2).mean(0) / 400
     assert power[10:30].mean() < 0.25 and power[-30:-5].mean() == pytest.approx(4, rel=0.1)
@@ -117,10 +117,10 @@ def test_any_number_of_rows_in_any_parts():
     noise = np.random.default_rng(1).normal(size=(400, 2, 33)).astype("f4")
     floor = floor_of(noise, np.zeros_like(noise))
     rows = np.zeros((700, 2, 33), np.float32)
-    added = floor.added(rows, 0, np.random.default_rng(0))
+    added = floor.smoothed(rows, 0, 0)
     assert added.dtype == np.float32 and not rows.any()
-    assert np.array_equal(added[:300], floor.added(rows[:300], 0, np.random.default_rng(0)))
-    assert len(floor.added(rows[:0], 0, np.random.default_rng(0))) == 0
+    assert np.array_equal(added[:300], floor.smoothed(rows[:300], 0, 0))
+    assert len(floor.smoothed(rows[:0], 0, 0)) == 0
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_without_it_nothing_is_changed(noisy):
     """The generator's samples are those beneath the noise."""
     X, y = noisy
     bare, full = gan(noise_floor=False).fit(X, y), gan().fit(X, y)
-    assert bare.noise_ is None and full.noise_ is not None
-    full.noise_ = None
+    assert bare.smoother_ is None and full.smoother_ is not None
+    full.smoother_ = None
     assert all(np.array_equal(bare.weights_[name], full.weights_[name]) for name in bare.weights_)
     assert np.array_equal(*(own.sample(9, random_state=1)[0] for own in (bare, full)))
 
@@ -190,7 +190,7 @@ def test_a_file_of_an_earlier_version_samples_as_it_did(noisy, tmp_path):
     earlier = {name: array for name, array in arrays.items() if not name.startswith("beside/")}
     assert len(earlier) == len(arrays) - 2
     write_state(tmp_path / "gan", "SeriesGAN", config, earlier)
-    del own.noise_  # nor has a pickle of that version one
+    del own.smoother_  # nor has a pickle of that version one
     for again in (ganaug.load(tmp_path / "gan"), pickle.loads(pickle.dumps(own))):
         bare = gan(noise_floor=False).fit(*noisy).sample(9, random_state=1)[0]
         assert np.array_equal(bare, again.sample(9, random_state=1)[0])
@@ -212,15 +212,15 @@ def test_the_same_seed_gives_the_same_noise_for_any_number_of_jobs(noisy):
 def test_a_fit_that_goes_on_measures_anew(noisy):
     X, y = noisy
     own = gan(warm_start=True).fit(X, y)
-    before = own.noise_.floors.copy()
-    after = own.fit(X, y).noise_.floors
+    before = own.smoother_.floors.copy()
+    after = own.fit(X, y).smoother_.floors
     assert after.mean() == pytest.approx(before.mean(), rel=0.3)
-    assert own.set_params(noise_floor=False).fit(X, y).noise_ is None
+    assert own.set_params(noise_floor=False).fit(X, y).smoother_ is None
 
 
 def test_volumes_have_none():
     X = np.random.default_rng(0).normal(size=(30, 1, 8, 8, 8))
-    assert gan(max_steps=2).fit(X).noise_ is None
+    assert gan(max_steps=2).fit(X).smoother_ is None
 
 
 @pytest.mark.parametrize("value", [1, "yes", None, 0.5])

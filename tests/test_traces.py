@@ -122,7 +122,7 @@ def numbers_in(thing):
 @pytest.mark.parametrize("column", ["normal", "skewed", "cents", "amount", "when", "single", "heavy"])
 def test_a_codec_keeps_no_value_of_a_fine_column(column, n):
     X, y = table(n)
-    codec = TabularGAN()._make_codec().fit(X[[column]], y)
+    codec = TabularGAN()._modality.codec().fit(X[[column]], y)
     values = X[column].to_numpy()
     values = (values.view("int64") if values.dtype.kind == "M" else values).astype(np.float64)
     once = pd.Series(values).value_counts().pipe(lambda counts: counts.index[counts < 4])
@@ -141,7 +141,7 @@ def test_a_codec_keeps_no_value_of_a_fine_column(column, n):
 @pytest.mark.parametrize("n", [12, 60, 500, 3000])
 def test_bounds_are_inside_and_near(n):
     X, _ = table(n)
-    codec = TabularGAN()._make_codec().fit(X)
+    codec = TabularGAN()._modality.codec().fit(X)
     for column in codec.column_summary():
         if column["kind"] != "number" or column["name"] == "kind":
             continue
@@ -174,7 +174,7 @@ def mixed_values(kind):
 def test_of_mixed_values_those_that_are_shared_are_kept(kind):
     values = mixed_values(kind)
     frame = pd.DataFrame({"x": values})
-    codec = TabularGAN()._make_codec().fit(frame)
+    codec = TabularGAN()._modality.codec().fit(frame)
     counts = pd.Series(values).value_counts()
     shared, single = counts.index[counts >= 4], counts.index[counts < 4]
     kept = np.array(list(numbers_in(codec.get_state())))
@@ -200,14 +200,14 @@ def test_of_mixed_values_those_that_are_shared_are_kept(kind):
     ids=["counts", "levels", "ages"],
 )
 def test_a_coarse_column_keeps_its_range_and_values(values):
-    codec = TabularGAN()._make_codec().fit(pd.DataFrame({"x": values}))
+    codec = TabularGAN()._modality.codec().fit(pd.DataFrame({"x": values}))
     Z = codec.encode(pd.DataFrame({"x": values}))
     np.testing.assert_array_equal(codec.decode(Z)["x"], values)
 
 
 def test_an_extreme_that_many_share_stays(rng):
     x = np.append(rng.random(300), [2.0] * 6)
-    codec = TabularGAN()._make_codec().fit(x[:, None])
+    codec = TabularGAN()._modality.codec().fit(x[:, None])
     assert codec.column_summary()[0]["high"] == 2.0
     assert (codec.decode(codec.encode(x[:, None]))[-6:] == 2.0).all()
 
@@ -371,7 +371,7 @@ def halves():
 
 def test_scores_do_not_tell_training_rows_from_others(halves):
     gan, X, unseen, _, _ = halves
-    trained = gan._rebuilt().discriminator.eval()
+    trained = gan._rebuilt(gan.weights_)["discriminator"].eval()
     logits = []
     for rows in (X, unseen):
         encoded = torch.from_numpy(gan.codec_.encode(rows))
@@ -403,13 +403,13 @@ def test_a_class_of_fewer_rows_than_columns_is_not_told_by_its_kernel():
     X, unseen = rng.normal(size=(140, 30)), rng.normal(size=(200, 30))
     y = np.repeat([0, 1], [120, 20])
     gan = TabularGAN(width=16, depth=1, **SMALL).fit(X, y)
-    place = int(np.flatnonzero(gan.kernel_.conditions == 1)[0])
-    root = gan.kernel_.roots[place].astype(np.float64)
+    place = int(np.flatnonzero(gan.smoother_.conditions == 1)[0])
+    root = gan.smoother_.roots[place].astype(np.float64)
     inverse = np.linalg.pinv(root @ root, rcond=1e-6, hermitian=True)
     outside = np.linalg.svd(root)[0][:, 20:]  # where 20 rows would have no variance at all
     far, left_over = [], []
     for part in (X[y == 1], unseen):
-        rows = gan.codec_.encode(part)[:, gan.kernel_.columns] - gan.kernel_.centres[place]
+        rows = gan.codec_.encode(part)[:, gan.smoother_.columns] - gan.smoother_.centres[place]
         far.append(-np.einsum("nd,de,ne->n", rows, inverse, rows))
         left_over.append(-np.abs(rows @ outside).sum(1))
     assert auc(*far) < 0.7 and auc(*left_over) < 0.7
@@ -420,7 +420,7 @@ def test_the_code_of_a_level_of_one_row_does_not_tell_its_label():
     y = np.random.default_rng(0).integers(0, 2, n)
     shops = np.array([f"shop {i}" for i in range(n - 40)] + ["chain"] * 40)
     with pytest.warns(DataWarning):
-        codec = TabularGAN()._make_codec().fit(pd.DataFrame({"shop": shops, "x": y + np.arange(n) * 1e-3}), y)
+        codec = TabularGAN()._modality.codec().fit(pd.DataFrame({"shop": shops, "x": y + np.arange(n) * 1e-3}), y)
     model = codec.full.table._columns[0].model
     levels = codec.full.table._columns[0].adapter.levels
     of_level = {f"shop {i}": y[i] for i in range(n - 40)}
@@ -472,7 +472,7 @@ def texts_in(thing):
 @pytest.mark.parametrize("n", [300, 2000])
 def test_rules_keep_no_value_of_a_fine_column(n, keep_range, rules):
     X, y = ruled(n)
-    codec = TabularGAN(keep_range=keep_range, rules=rules)._make_codec().fit(X, y)
+    codec = TabularGAN(keep_range=keep_range, rules=rules)._modality.codec().fit(X, y)
     kinds = {rule.kind for rule in codec.rules_}
     assert kinds >= ({"order", "one-hot", "monotone", "determined"} if rules == "auto" else {"order", "within"})
     config, arrays = codec.rewriter.get_state()
@@ -574,7 +574,7 @@ def test_traces_name_groups_with_a_member_of_one_row():
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e9])
 def test_series_keep_no_extreme_of_one_of_them(rng, scale):
     X = rng.normal(size=(60, 2, 24)) * scale
-    codec = SeriesGAN()._make_codec().fit(X)
+    codec = SeriesGAN()._modality.codec().fit(X)
     _, arrays = codec.get_state()
     for channel in (0, 1):
         values, span = X[:, channel], np.ptp(X[:, channel])
@@ -592,7 +592,7 @@ def test_series_keep_no_extreme_of_one_of_them(rng, scale):
 def test_a_range_that_several_series_share_stays(rng, n):
     X = rng.random((n, 1, 12))
     X[:2, 0, 0], X[:2, 0, 1] = 0.0, 1.0
-    _, arrays = SeriesGAN()._make_codec().fit(X).get_state()
+    _, arrays = SeriesGAN()._modality.codec().fit(X).get_state()
     assert arrays["low"][0] == 0 and arrays["high"][0] == 1
 
 

@@ -16,12 +16,20 @@ from sklearn.exceptions import NotFittedError
 
 import ganaug
 from ganaug import GANOversampler, ImageTranslator, TrainingWarning
-from ganaug.estimators.translation_training import TRIES, accepted, wandering
+from ganaug.estimators.label_check import TRIES, draw_accepted, iterate_sources
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.threads import alone, one_thread, team
-from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, ImagePool, pull, shifted, train_cycle
+from ganaug.training.cyclegan import (
+    CycleTrainConfig,
+    CycleTrainState,
+    ImagePool,
+    cycle_step,
+    shift_images,
+    weight_scale,
+)
+from ganaug.training.loop import train
 from ganaug.utils.state import read_state, write_state
 
 BRIGHTER = 120
@@ -96,9 +104,8 @@ def test_the_history_tells_what_happened(fitted):
 def test_every_objective_plays(objective):
     rng = torch.Generator().manual_seed(0)
     train_state, plan = game_and_plan(rng)
-    batches = iter(lambda: torch.rand(4, 1, 8, 8, generator=rng), None)
     before = train_state.generator.flat.clone()
-    history, reason = train_cycle(train_state, batches, batches, OBJECTIVES[objective], plan, [], rng)
+    history, reason = train(train_state, Noise(), OBJECTIVES[objective], plan, [], rng, step=cycle_step)
     assert reason == "max_steps" and all(map(math.isfinite, history[-1].values()))
     assert not torch.equal(before, train_state.generator.flat)
 
@@ -106,10 +113,22 @@ def test_every_objective_plays(objective):
 # ------------------------------------------------------------------------------------------ the game
 
 
+class Noise:
+    """Batches of noise of two classes."""
+
+    ahead = 1
+
+    def batches(self, size, rng):
+        while True:
+            yield torch.rand(size, 1, 8, 8, generator=rng), torch.rand(size, 1, 8, 8, generator=rng)
+
+
 def game_and_plan(rng, work=alone):
     plan = CycleTrainConfig(
         max_steps=3,
+        batch_size=4,
         learning_rate=1e-3,
+        discriminator_learning_rate=1e-3,
         betas=(0.5, 0.99),
         decay_from=0.5,
         ema_half_life=10.0,
@@ -119,10 +138,10 @@ def game_and_plan(rng, work=alone):
         look_every=1,
         cycle_weight=10.0,
         identity_weight=5.0,
-        pipe=lambda x, progress, rng: shifted(x, 0.1, rng),
+        pipe=lambda x, progress, rng: shift_images(x, 0.1, rng),
         team=work,
     )
-    return CycleTrainState.start(*cycle_players((1, 8, 8), rng, width=4, depth=1), plan), plan
+    return CycleTrainState.of(*cycle_players((1, 8, 8), rng, width=4, depth=1), plan), plan
 
 
 def test_it_matters_not_who_works_on_which_way():
@@ -131,8 +150,7 @@ def test_it_matters_not_who_works_on_which_way():
         rng = torch.Generator().manual_seed(0)
         with team(workers) as work:
             train_state, plan = game_and_plan(rng, work)
-            batches = iter(lambda rng=rng: torch.rand(4, 1, 8, 8, generator=rng), None)
-            train_cycle(train_state, batches, batches, OBJECTIVES["least-squares"], plan, [], rng)
+            train(train_state, Noise(), OBJECTIVES["least-squares"], plan, [], rng, step=cycle_step)
         results.append(train_state.average_flat)
     assert torch.equal(*results)
 
@@ -154,7 +172,7 @@ def test_the_pool_shows_half_of_the_earlier_translations():
 def test_a_shift_moves_and_repeats_the_border():
     rng = torch.Generator().manual_seed(0)
     x = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).repeat(200, 1, 1, 1)
-    moved = shifted(x, 0.1, rng)
+    moved = shift_images(x, 0.1, rng)
     assert moved.shape == x.shape and moved.dtype == torch.uint8
     assert torch.equal(x[0], torch.arange(64, dtype=torch.uint8).view(1, 8, 8))
     # by one pixel of eight, in nine ways
@@ -165,8 +183,8 @@ def test_a_shift_moves_and_repeats_the_border():
 
 
 def test_a_small_image_is_held_as_slowly_as_a_large_one():
-    assert pull(torch.empty(1, 3, 256, 256)) == 1
-    assert pull(torch.empty(1, 3, 64, 64)) == pytest.approx(0.25)
+    assert weight_scale(torch.empty(1, 3, 256, 256)) == 1
+    assert weight_scale(torch.empty(1, 3, 64, 64)) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 31), (2, 64, 17), (4, 50, 50)])
@@ -225,7 +243,7 @@ def test_samples_are_like_those_of_every_generator(fitted):
 
 def test_no_two_samples_come_from_one_image_before_all_were_used(hardly):
     sources = hardly._sources
-    order = [image.tobytes() for image in islice(wandering(sources, np.random.default_rng(0)), 20)]
+    order = [image.tobytes() for image in islice(iterate_sources(sources, np.random.default_rng(0)), 20)]
     assert sorted(order) == sorted(image.tobytes() for image in sources)
 
 
@@ -282,14 +300,14 @@ def test_refused_translations_are_replaced_by_good_ones():
     def probabilities(images):
         return (images[:, 0, 4, 4] % 4 == 0).astype(np.float32)  # a quarter is good
 
-    images, tally = accepted(lambda x: x, sources, probabilities, 0.5, 20, seed=0)
+    images, tally = draw_accepted(lambda x: x, sources, probabilities, 0.5, 20, seed=0)
     assert (images[:, 0, 4, 4] % 4 == 0).all() and len(np.unique(images[:, 0, 4, 4])) == 20
     assert tally.drawn == 20 + tally.rejected["other_class"] and 50 < tally.drawn < 110 and tally.taken_anyway == 0
 
 
 def test_where_hardly_any_passes_the_likeliest_are_taken():
     sources = np.arange(100, dtype=np.uint8).reshape(100, 1, 1, 1).repeat(8, 2).repeat(8, 3)
-    images, tally = accepted(lambda x: x, sources, lambda x: x[:, 0, 4, 4] / np.float32(1000), 0.5, 10, seed=0)
+    images, tally = draw_accepted(lambda x: x, sources, lambda x: x[:, 0, 4, 4] / np.float32(1000), 0.5, 10, seed=0)
     assert images[:, 0, 4, 4].tolist() == list(range(99, 89, -1))
     assert tally.row() == {"drawn": TRIES * 10, "kept": 10, "other_class": TRIES * 10, "taken_anyway": 10}
 

@@ -327,7 +327,7 @@ def from_kernels(reached):
     counts = [a for k, a in reached.arrays.items() if "condition_counts" in k]
     rows = []
     for kernel in (
-        k.removesuffix("centres") for k in reached.arrays if k.endswith(("beside/centres", "kernel_/centres"))
+        k.removesuffix("centres") for k in reached.arrays if k.endswith(("beside/centres", "smoother_/centres"))
     ):
         conditions, centres, roots, widths = (
             reached.arrays[kernel + name] for name in ("conditions", "centres", "roots", "widths")

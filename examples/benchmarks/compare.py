@@ -81,12 +81,13 @@ def classifiers():
 
 
 def run(options, finished_only=False):
-    from ganaug.experiments import METRICS, compare, default_oversamplers
+    from ganaug.experiments import METRICS, TREATMENTS, compare, default_oversamplers
 
     samplers = default_oversamplers()
+    known = samplers | {name: name for name in TREATMENTS}
     return compare(
         {name: functools.partial(load, name, options.rows) for name in options.sets},
-        {name: samplers[name] for name in options.oversamplers or samplers},
+        {name: known[name] for name in options.oversamplers or samplers},
         classifiers(),
         metrics=[name for name in METRICS if not (options.quick and name == "f1_tuned")],
         n_repeats=options.repeats,
@@ -255,7 +256,9 @@ def page(found, left_out, options, command):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="only these (default: 43 tabular sets)")
-    parser.add_argument("--oversamplers", nargs="+", metavar="NAME", help="only these (default: all seven)")
+    parser.add_argument(
+        "--oversamplers", nargs="+", metavar="NAME", help="only these (default: all seven); also prior, tuned"
+    )
     parser.add_argument("--repeats", type=int, default=2, help="of the 3 folds (default: 2)")
     parser.add_argument("--rows", type=int, default=3_000, help="most rows of a set (default: 3000)")
     parser.add_argument("--jobs", type=int, default=None, help="cells at a time (default: 1)")

@@ -18,6 +18,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ class Stopwatch:
 def trained(side, settings, replays):
     """Steps a second."""
     from ganaug import ImageGAN
-    from ganaug.estimators import base
+    from ganaug.estimators import gan as module
 
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (1000, 3, side, side), np.uint8), np.arange(1000) % 10
@@ -63,13 +64,13 @@ def trained(side, settings, replays):
     gan = ImageGAN(
         max_steps=TRAINING, callbacks=[watch], random_state=0, verbose=False, device="cuda", layout="NCHW", **settings
     )
-    kept = base.can_be_captured
+    kept = module.can_be_captured
     if not replays:
-        base.can_be_captured = lambda plan, device: False
+        module.can_be_captured = lambda plan, device: False
     try:
         gan.fit(X, y)
     finally:
-        base.can_be_captured = kept
+        module.can_be_captured = kept
     return watch.rate()
 
 
@@ -78,7 +79,7 @@ def operations(side, settings):
     from torch.utils.flop_counter import FlopCounterMode
 
     from ganaug import ImageGAN
-    from ganaug.estimators.fitting import preset_channels
+    from ganaug.estimators.convolutional import preset_channels
     from ganaug.networks import IMAGE_ARCHITECTURES, NetworkPair
     from ganaug.objectives import OBJECTIVES
     from ganaug.runtime.threads import alone
@@ -86,9 +87,11 @@ def operations(side, settings):
     from ganaug.training.train_state import TrainState
 
     gan, device = ImageGAN(verbose=False, **settings), torch.device("cuda")
-    plan = gan._numbers(gan._check_parameters(), 1000, TRAINING, device, alone)
+    task = SimpleNamespace(settings=gan._settings(), y=range(1000), device=device, team=alone)
+    plan = gan._modality._config(task, TRAINING)
     shape = (3, side, side)
-    design = {**gan._design(), "channels": gan.channels or preset_channels(shape)}
+    design = {name: getattr(gan, name) for name in gan._modality.design}
+    design["channels"] = gan.channels or preset_channels(shape)
     build = IMAGE_ARCHITECTURES[design.pop("architecture")]
     pair = build(shape, 10, torch.Generator().manual_seed(0), bounded=True, **design)
     train_state = TrainState.start(NetworkPair(*(network.to(device) for network in pair)), plan)

@@ -44,6 +44,7 @@ def train_state(rows, columns, batch_size, width, depth):
     from ganaug import TabularGAN
     from ganaug.networks import TABULAR_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
+    from ganaug.runtime.threads import alone
     from ganaug.training.train_state import Table, TrainState
     from ganaug.utils.types import Block
 
@@ -51,7 +52,8 @@ def train_state(rows, columns, batch_size, width, depth):
     blocks = [Block("scalar", 0, columns)]
     pair = TABULAR_ARCHITECTURES["mlp"](blocks, 2, rng, width=width, depth=depth)
     gan = TabularGAN(batch_size=batch_size)
-    plan = gan._plan(gan._check_parameters(), SimpleNamespace(width=columns), 0)
+    task = SimpleNamespace(settings=gan._settings(), codec=SimpleNamespace(width=columns), design={}, team=alone)
+    _, plan = gan._modality.config(task)
     labels = torch.arange(rows) % 2
     table = Table(torch.randn(rows, columns, generator=rng), labels, torch.tensor([0.5, 0.5]))
     return TrainState.start(pair, plan), table, OBJECTIVES[gan.objective], plan, rng

@@ -75,7 +75,7 @@ def fitted_speed(gan_class, shape, batch_size, architecture, clock):
 
 def bare_speed(shape, batch_size, architecture, steps, clock):
     """Images a second of the loop alone."""
-    from ganaug.estimators.fitting import preset_channels
+    from ganaug.estimators.convolutional import preset_channels
     from ganaug.networks import IMAGE_ARCHITECTURES
 
     X, y = pictures(shape)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import index as as_index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import torch
 from torchvision.datasets import VisionDataset
 
 from ganaug.datasets.epochs import EpochWatch, length_asked_by
-from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
-from ganaug.pools.formats import Array, DType, ItemFormat, Sample, Shape, default_format, stored_form
-from ganaug.pools.generators import ClassGenerators, DrawBlock, draw_blocks
-from ganaug.pools.storage import PoolFile, unfit, write_pool
+from ganaug.exceptions import InvalidParameterError
+from ganaug.pools.formats import Array, ItemFormat, Sample, default_format
+from ganaug.pools.generators import ClassGenerators
+from ganaug.pools.item_pool import ItemPool
 from ganaug.utils import validation
-from ganaug.utils.files import path_error, remove_leftovers, temporary_beside
-from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.isolation import isolated
+from ganaug.utils.seeding import root_seed
 from ganaug.utils.types import IntArray
 
 __all__ = ["ItemDataset", "SyntheticDataset"]
@@ -35,9 +30,6 @@ if TYPE_CHECKING:
     ItemDataset: TypeAlias = VisionDataset[Any]
 else:
     ItemDataset = VisionDataset
-
-# Without a pool, each process keeps the blocks that it drew last, up to so many bytes.
-KEPT_BYTES = 2**28
 
 
 class SyntheticDataset(ItemDataset):
@@ -142,26 +134,17 @@ class SyntheticDataset(ItemDataset):
     ) -> None:
         super().__init__(None, transform=transform, target_transform=target_transform)
         generators = generator if isinstance(generator, ClassGenerators) else ClassGenerators(generator)
-        self._generators: ClassGenerators | None = generators
         self.seed = root_seed(seed)
         self.counts = generators.counts(n_or_counts, self.seed)
         self.refresh_every = None if refresh_every is None else validation.integer("refresh_every", refresh_every, 1)
         self.block_size = validation.integer("block_size", block_size, 1)
-        self._blocks = list(draw_blocks(self.counts, self.block_size))
-        self._starts = np.array([block.start for block in self._blocks], np.int64)
-        self._layout = layout
         self._set_targets(generators, class_to_idx)
         self._watch = None if self.refresh_every is None else EpochWatch(len(self.targets))
-        # in shared memory, so that workers that persist see it change
-        self._generation = torch.zeros(1, dtype=torch.int64, device="cpu").share_memory_()
-        self._kept: OrderedDict[tuple[int, int], Array] = OrderedDict()
-        self.sample_shape, self.sample_dtype, self.is_image = self._looked_at()
+        self._pool = items = ItemPool(generators, self.counts, self.seed, self.block_size, layout)
+        self.sample_shape, self.sample_dtype, self.is_image = items.sample_shape, items.sample_dtype, items.is_image
         self.item_format = default_format(output, self.sample_shape, self.sample_dtype, self.is_image)
-        self._pool: tuple[int, PoolFile] | None = None
-        self._home, self._stem, self._lasting = Path(), "", cache_dir is not None
         if pool and len(self):
-            self._home, self._stem = self._place(cache_dir)
-            self._pool = 0, self._made(0)
+            items.store(cache_dir)
 
     def __len__(self) -> int:
         if self._watch is not None and length_asked_by() == "sampler":
@@ -198,6 +181,10 @@ class SyntheticDataset(ItemDataset):
         found = self._formed(stored)
         return found if self.transform is None else [self.transform(sample) for sample in found]
 
+    def stored(self, at: IntArray) -> Array:
+        """Samples as they are stored, in an array of their own."""
+        return self._pool.read(at)
+
     @isolated
     def _formed(self, stored: Array) -> list[Sample]:
         """Samples in the form in which they are handed out; transforms then run in the caller's surroundings."""
@@ -216,17 +203,15 @@ class SyntheticDataset(ItemDataset):
         """
         return self.targets
 
-    # ---- epochs ------------------------------------------------------------------------------
-
     @property
     def generation(self) -> int:
         """How many times the items were renewed."""
-        return int(self._generation)
+        return self._pool.generation
 
     @property
     def pool_path(self) -> Path | None:
         """The file that the items are in."""
-        return None if self._pool is None else self._current().path
+        return self._pool.path
 
     def set_epoch(self, epoch: int) -> None:
         """Tell the epoch that begins; if ``refresh_every`` asks for it, new items are drawn.
@@ -242,7 +227,7 @@ class SyntheticDataset(ItemDataset):
         if self._watch is not None:
             self._watch.stop()  # whoever calls this knows how
         if self.refresh_every is not None:
-            self._renew(epoch // self.refresh_every)
+            self._pool.renew(epoch // self.refresh_every)
 
     def refresh(self) -> None:
         """Have new items drawn now.
@@ -254,132 +239,7 @@ class SyntheticDataset(ItemDataset):
         InvalidParameterError
             In a copy made by pickling, which has no generator.
         """
-        self._renew(self.generation + 1)
-
-    def _renew(self, generation: int) -> None:
-        if generation == self.generation:
-            return
-        made = None if self._pool is None else self._made(generation)
-        self._generation.fill_(generation)
-        self._pool = None if made is None else (generation, made)  # and the earlier file is removed
-
-    # ---- the samples -------------------------------------------------------------------------
-
-    @isolated
-    def stored(self, at: IntArray) -> Array:
-        """Samples as they are stored, in an array of their own."""
-        if self._pool is not None:
-            return self._from_pool(at)
-        out = np.empty((len(at), *self.sample_shape), self.sample_dtype)
-        owner = np.searchsorted(self._starts, at, side="right") - 1
-        for number in np.unique(owner).tolist():
-            mine = owner == number
-            out[mine] = self._block(number)[at[mine] - self._blocks[number].start]
-        return out
-
-    def _from_pool(self, at: IntArray) -> Array:
-        while True:
-            pool = self._current()
-            try:
-                found: Array = pool.array[at]
-                return found
-            except FileNotFoundError as error:
-                if self._pool is not None and self._pool[0] != self.generation:
-                    continue  # renewed between the two
-                raise path_error(
-                    error,
-                    f"the pool {pool.path} is gone: it is removed with the dataset that made it. Keep that dataset, or "
-                    "give it cache_dir=, whose files stay",
-                ) from error
-
-    def _current(self) -> PoolFile:
-        """The pool of this generation; in a worker, the main process may have written a new one."""
-        assert self._pool is not None
-        generation = self.generation
-        if self._pool[0] != generation:
-            self._pool = generation, PoolFile(self._path(generation))
-        return self._pool[1]
-
-    def _block(self, number: int) -> Array:
-        """A block out of those kept, or drawn."""
-        key = self.generation, number
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        rows = self._drawn(self._blocks[number], key[0])
-        self._kept[key] = rows
-        size = max(1, rows.nbytes)
-        while len(self._kept) * size > KEPT_BYTES and len(self._kept) > 1:
-            self._kept.popitem(last=False)
-        return rows
-
-    @isolated
-    def _drawn(self, block: DrawBlock, generation: int) -> Array:
-        if self._generators is None:
-            raise InvalidParameterError(
-                "this SyntheticDataset is a copy made by pickling, which has no generator; call refresh or set_epoch "
-                "on the dataset that it is a copy of"
-            )
-        seed = child_seed(self.seed, "generation", generation, "label", block.code, "piece", block.number)
-        samples, image = self._draw(block.label, block.size, seed)
-        if (samples.shape[1:], samples.dtype, image) != (self.sample_shape, self.sample_dtype, self.is_image):
-            raise InvalidDataError(
-                f"the generator's samples of {block.label!r} have shape {samples.shape[1:]} and dtype {samples.dtype}, "
-                f"those of {self._blocks[0].label!r} shape {self.sample_shape} and dtype {self.sample_dtype}; the "
-                "items of a dataset must agree"
-            )
-        return samples
-
-    @isolated
-    def _draw(self, label: Hashable, n: int, seed: int) -> tuple[Array, bool]:
-        assert self._generators is not None
-        return stored_form(self._generators.draw(label, n, seed), self._layout, self._generators.shape_of(label))
-
-    def _looked_at(self) -> tuple[Shape, DType, bool]:
-        """Shape, dtype and nature of the samples, from one of them."""
-        if not self._blocks:
-            return (), np.dtype(np.float32), False
-        samples, image = self._draw(self._blocks[0].label, 1, child_seed(self.seed, "look"))
-        return samples.shape[1:], samples.dtype, image
-
-    # ---- the pool ----------------------------------------------------------------------------
-
-    def _place(self, cache_dir: str | os.PathLike[str] | None) -> tuple[Path, str]:
-        """The folder of the pool, and the start of its file's name."""
-        if cache_dir is None:
-            own = temporary_beside(Path(tempfile.gettempdir()) / "pool", ".pool")
-            remove_leftovers(own.parent)
-            return own.parent, own.name
-        folder = Path(cache_dir)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise path_error(error, f"cache_dir={str(cache_dir)!r} cannot be made a folder") from error
-        # Named by what is in it: by a few samples of each label too, for they tell generators apart.
-        print_ = hashlib.sha256(
-            repr((self.seed, self.counts, self.block_size, self.sample_shape, self.sample_dtype.str)).encode()
-        )
-        for code, (label, n) in enumerate(self.counts.items()):
-            if n:
-                print_.update(self._draw(label, 2, child_seed(self.seed, "print", code))[0].tobytes())
-        return folder, f"ganaug-pool-{print_.hexdigest()[:16]}"
-
-    def _path(self, generation: int) -> Path:
-        return self._home / f"{self._stem}-{generation}.npy"
-
-    def _made(self, generation: int) -> PoolFile:
-        """The pool of a generation, written unless it is there."""
-        path, shape = self._path(generation), (len(self), *self.sample_shape)
-        found = self._lasting and path.exists()
-        reason = unfit(path, shape, self.sample_dtype) if found else None
-        if reason is not None:
-            warn(f"the pool {path} was damaged or altered ({reason}); its items are drawn again", DataWarning)
-        if reason is not None or not found:
-            parts = (self._drawn(block, generation) for block in self._blocks)
-            write_pool(path, shape, self.sample_dtype, parts)
-        return PoolFile(path, temporary=not self._lasting)
-
-    # ---- labels, indices, copies -------------------------------------------------------------
+        self._pool.renew(self.generation + 1)
 
     def _set_targets(self, generators: ClassGenerators, class_to_idx: Mapping[Any, int] | None) -> None:
         labels: list[Any] = list(generators.labels or [])
@@ -402,13 +262,6 @@ class SyntheticDataset(ItemDataset):
         if len(at) and not (-len(self) <= at.min() and at.max() < len(self)):
             raise IndexError(f"index out of range: the dataset has {len(self)} items")
         return np.where(at < 0, at + len(self), at)
-
-    def __getstate__(self) -> dict[str, object]:
-        # blocks that were kept are drawn again where they are needed
-        state = {**vars(self), "_kept": OrderedDict()}
-        if self._pool is not None:
-            state["_generators"] = None  # workers only read
-        return state
 
     def extra_repr(self) -> str:
         """What VisionDataset's repr shows beside the length."""

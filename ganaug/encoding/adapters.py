@@ -18,6 +18,7 @@ from ganaug.encoding.dtypes import (
     MaskedAdapter,
     ObjectAdapter,
     ObjectNumberAdapter,
+    RawColumn,
     SparseAdapter,
     TextAdapter,
     TimeAdapter,
@@ -219,7 +220,7 @@ _ADVICE: list[tuple[Any, str]] = [
 ]
 
 
-def _not_understood(raw: Any) -> InvalidTypeError:
+def _not_understood(raw: RawColumn) -> InvalidTypeError:
     usual = "convert it to a number, text, category or date"
     advice = next((advice for known, advice in _ADVICE if isinstance(raw.dtype, known)), usual)
     return InvalidTypeError(f"has dtype {raw.dtype}, which is not understood; {advice}")

@@ -71,7 +71,7 @@ class Container(StateMixin, ABC):
 # Tables kept as arrays, tensors or lists of rows.
 
 
-def is_tensor(X: Any) -> bool:
+def is_tensor(X: object) -> bool:
     """Whether X is a torch tensor, without importing torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(X, torch.Tensor)
@@ -324,7 +324,7 @@ CONTAINERS: dict[str, type[Container]] = {
     "list": ListContainer,
 }
 
-_MATCHES: list[tuple[Callable[[Any], bool], str]] = [
+_MATCHES: list[tuple[Callable[[object], bool], str]] = [
     (lambda X: isinstance(X, pd.DataFrame), "frame"),
     (sp.issparse, "sparse"),
     (is_tensor, "tensor"),

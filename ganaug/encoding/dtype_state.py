@@ -111,7 +111,7 @@ def arrow_array(column: Any) -> Any:
     return held.chunk(0) if held.num_chunks == 1 else pa.concat_arrays(held.chunks or [pa.array([], held.type)])
 
 
-def _never(kind: Any) -> bool:
+def _never(kind: object) -> bool:
     return False
 
 
@@ -178,9 +178,7 @@ def zone_from(state: list[Any] | str | None) -> dt.tzinfo | None:
     return zone
 
 
-def _by_name(name: str) -> Any:
-    import pandas as pd
-
+def _by_name(name: str) -> dt.tzinfo:
     return pd.DatetimeTZDtype("ns", name).tz
 
 
@@ -214,7 +212,7 @@ def _dateutil() -> Any:
 def _of_dateutil(name: str) -> Callable[[Any], bool]:
     """Whether a zone is of a class of dateutil; where it is not imported, nothing is."""
 
-    def fits(zone: Any) -> bool:
+    def fits(zone: object) -> bool:
         module = sys.modules.get("dateutil.tz")
         return module is not None and isinstance(zone, getattr(module, name))
 
@@ -242,7 +240,7 @@ def _tzoffset(microseconds: int, name: str | None) -> dt.tzinfo:
     return zone
 
 
-def _is_pytz(zone: Any) -> bool:
+def _is_pytz(zone: object) -> bool:
     return type(zone).__module__.partition(".")[0] == "pytz"
 
 

@@ -219,7 +219,7 @@ def _tensor(values: Array) -> Any:
     return torch.from_numpy(values)
 
 
-def _kind(y: Any) -> str:
+def _kind(y: object) -> str:
     kinds = ((pd.Series, "series"), (pd.Index, "index"), ((list, tuple), "list"))
     named = next((name for known, name in kinds if isinstance(y, known)), None)
     if named is not None:
@@ -294,7 +294,7 @@ def _check_discrete(labels: pd.Index, n_rows: int) -> None:
         )
 
 
-def _check_name(name: Any) -> None:
+def _check_name(name: object) -> None:
     try:
         to_json(name)
     except InvalidTypeError as error:

@@ -235,7 +235,7 @@ class _Times:
     high: Any = None
 
 
-def _utc(value: Any) -> Any:
+def _utc(value: dt.datetime) -> dt.datetime:
     return value if value.tzinfo is None else value.astimezone(dt.UTC).replace(tzinfo=None)
 
 

@@ -89,7 +89,7 @@ class ImageHeader:
     profile: bytes | None
 
 
-def is_pil_image(X: Any) -> bool:
+def is_pil_image(X: object) -> bool:
     """Whether X is a PIL image, without importing PIL."""
     image = sys.modules.get("PIL.Image")
     return image is not None and isinstance(X, image.Image)

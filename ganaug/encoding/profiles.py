@@ -149,7 +149,7 @@ def _listed(pair: tuple[float, float] | None) -> list[float] | None:
     return None if pair is None else list(pair)
 
 
-def class_names(generator: Any) -> dict[Any, str]:
+def class_names(generator: object) -> dict[Any, str]:
     """Label to the name of its class, as a fitted generator knows them; empty where it does not."""
     profile = getattr(generator, "data_profile_", None)
     return dict(profile.class_names) if isinstance(profile, DataProfile) else {}

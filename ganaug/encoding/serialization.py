@@ -131,7 +131,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def to_json(value: Any) -> list[Any]:
+def to_json(value: object) -> list[Any]:
     """One scalar as ``[type name, JSON value]``.
 
     Raises

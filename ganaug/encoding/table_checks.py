@@ -6,16 +6,17 @@ import dataclasses
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from ganaug.encoding.column_values import ColumnValues, Table
 from ganaug.encoding.dtype_state import zone_state
+from ganaug.encoding.dtypes import CategoricalAdapterBase, DtypeAdapter
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
-from ganaug.utils.types import STORED_DTYPES
+from ganaug.utils.types import STORED_DTYPES, State
 
 __all__ = [
     "check_columns",
@@ -33,6 +34,8 @@ __all__ = [
 # --------------------------------------------------------------------------------------
 # What is asked of a table before anything is done with it, and how messages name its columns.
 
+
+Found = TypeVar("Found")
 
 _SHOWN = 5
 # A method that such an object has -> the line that makes pandas' own of it. The first that is there counts.
@@ -89,7 +92,7 @@ def check_size(table: Table, rows: bool = True) -> None:
         raise InvalidDataError(f"Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is required.")
 
 
-def refuse_infinities(table: Table, adapters: list[Any]) -> None:
+def refuse_infinities(table: Table, adapters: Sequence[DtypeAdapter]) -> None:
     """Refuse infinite numbers and name the columns that hold them."""
     bad = []
     for j in range(len(adapters)):
@@ -114,7 +117,7 @@ def _infinite(raw: Any) -> bool:
     return bool(np.isinf(numbers).any())
 
 
-def each_column(table: Table, do: Callable[[Any, int], Any]) -> Iterator[tuple[int, Any]]:
+def each_column(table: Table, do: Callable[[Any, int], Found]) -> Iterator[tuple[int, Found]]:
     """Do something with each column; errors of ganaug gain the column's name."""
     for j in range(table.n_columns):
         try:
@@ -124,13 +127,13 @@ def each_column(table: Table, do: Callable[[Any, int], Any]) -> Iterator[tuple[i
         yield j, result
 
 
-def full_name(value: Any) -> str:
+def full_name(value: object) -> str:
     """The type with its library: "'polars.DataFrame'"."""
     kind = type(value)
     return repr(f"{kind.__module__.partition('.')[0]}.{kind.__name__}")
 
 
-def conversion_of(value: Any, name: str) -> str | None:
+def conversion_of(value: object, name: str) -> str | None:
     """What to do with a table or column of another library; None if it is not known to be one.
 
     Examples
@@ -160,12 +163,12 @@ _DATE = r"(?:\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](?:\d{4}|\d\d))(?:[T 
 _WRITTEN = re.compile(rf"(?=.*\d.*\D|.*\D.*\d)(?:{_AMOUNT}|{_DATE})")
 
 
-def identifier_warning(adapter: Any, cells: ColumnValues) -> str | None:
+def identifier_warning(adapter: DtypeAdapter, cells: ColumnValues) -> str | None:
     """What is wrong with a column and what to do, as the rest of a sentence; None if nothing is."""
     values = cells.present()
     if len(values) < _MIN_ROWS:
         return None
-    if adapter.family == "choice":
+    if isinstance(adapter, CategoricalAdapterBase):
         levels = adapter.levels
         texts = [v for v in levels[:1000] if isinstance(v, str)]
         long = bool(texts) and np.mean([len(t) >= _LONG and " " in t.strip() for t in texts]) > 0.5
@@ -195,11 +198,19 @@ def _counts_up(values: Any) -> bool:
 # What fits can be saved: the state of each part is written and read once, before anything is trained.
 
 
+class Stored(Protocol):
+    """What has a state."""
+
+    def get_state(self) -> State:
+        """Config and arrays."""
+        ...
+
+
 # A model file has room for 50 million characters in its config.
 _MOST_TEXT = 40_000_000
 
 
-def check_storable(part: Any, where: str) -> int:
+def check_storable(part: Stored, where: str) -> int:
     """Write the state of a part of a codec as `ganaug.utils.state` would, read it, and compare.
 
     Parameters
@@ -225,7 +236,7 @@ def check_storable(part: Any, where: str) -> int:
         odd = [name for name, array in arrays.items() if array.dtype.name not in STORED_DTYPES]
         if odd:
             raise TypeError(f"numbers of dtype {arrays[odd[0]].dtype}")
-        again = type(part).from_state(json.loads(text), arrays)
+        again = type(part).from_state(json.loads(text), arrays)  # type: ignore[attr-defined]
         changed = [name for name, value in _learnt(part) if not _same(value, getattr(again, name))]
         if changed:
             raise TypeError(f"its {changed[0].strip('_')} would come back otherwise")
@@ -238,7 +249,7 @@ def check_storable(part: Any, where: str) -> int:
     return len(text)
 
 
-def check_columns(adapters: Iterable[Any], names: Iterable[str]) -> None:
+def check_columns(adapters: Iterable[DtypeAdapter], names: Iterable[str]) -> None:
     """`check_storable` of the adapters of all columns.
 
     Raises
@@ -270,7 +281,7 @@ def _learnt(part: Any) -> list[tuple[str, Any]]:
     return [(name, getattr(part, name)) for name in names]
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: Any) -> bool:
     """Whether two learnt values are equal, type by type."""
     if isinstance(one, (pd.Index, np.ndarray)):
         # a range is whole numbers that are kept in another way

@@ -145,7 +145,7 @@ def class_names_of(dataset: Any, labels: Sequence[Any] | Array | None = None) ->
     return named.get(key)
 
 
-def _named_features(dataset: Any) -> dict[Any, list[str]]:
+def _named_features(dataset: object) -> dict[Any, list[str]]:
     """Key to names of the classes, of a dataset that describes its columns as the datasets library does."""
     features = getattr(dataset, "features", None)
     if not isinstance(features, Mapping):
@@ -211,7 +211,7 @@ def length_of(dataset: Any) -> int:
         raise InvalidTypeError(f"a {name} has no length; {advice}") from error
 
 
-def split_item(item: Any, where: str, labelled: bool = True, known: Any = None) -> tuple[Any, Any]:
+def split_item(item: Any, where: str, labelled: bool = True, known: object = None) -> tuple[Any, Any]:
     """Sample and label of one item.
 
     Parameters
@@ -241,7 +241,7 @@ def split_item(item: Any, where: str, labelled: bool = True, known: Any = None) 
     return item[sample], None if label is None else item[label]
 
 
-def places_of(item: Any, where: str, known: Any = None) -> tuple[Any, Any]:
+def places_of(item: Any, where: str, known: object = None) -> tuple[Any, Any]:
     """The keys of a dict, or the places in a tuple or list, at which sample and label stand.
 
     The sample of a tuple is its first entry (behind a number, the first picture, tensor or array). Its label is the
@@ -277,7 +277,7 @@ def places_of(item: Any, where: str, known: Any = None) -> tuple[Any, Any]:
     raise InvalidDataError(f"{where} has no label: it is {_described(item)}, not (sample, label); {_GIVE}")
 
 
-def _label_key(item: Mapping[Any, Any], where: str, known: Any) -> Any:
+def _label_key(item: Mapping[Any, Any], where: str, known: object) -> Any:
     exact = [key for key in _LABEL_KEYS if key in item]
     like = [key for key in item if isinstance(key, str) and any(word in key.lower() for word in _LABEL_WORDS)]
     like = [key for key in like if key not in exact and could_be_label(item[key])]
@@ -318,13 +318,13 @@ def could_be_label(value: Any) -> bool:
     return isinstance(value, (str, int, float, np.generic))
 
 
-def is_image(value: Any, axes: int = 2) -> bool:
+def is_image(value: object, axes: int = 2) -> bool:
     """Whether an entry of an item is a picture, or a tensor or array of at least so many axes."""
     shape = getattr(value, "shape", None)
     return is_pil_image(value) or (shape is not None and len(shape) >= axes and int(np.prod(shape)) > 1)
 
 
-def annotations_of(item: Any) -> list[str]:
+def annotations_of(item: object) -> list[str]:
     """What an item holds that says where in its image something is, by name: boxes, masks, key points."""
     named = item if isinstance(item, Mapping) else {}
     found = [repr(key) for key in named if isinstance(key, str) and key.lower() in _ANNOTATIONS]
@@ -337,7 +337,7 @@ def annotations_of(item: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _refuse_annotations(label: Any, where: str) -> None:
+def _refuse_annotations(label: object, where: str) -> None:
     found = annotations_of(label) if isinstance(label, (Mapping, list, tuple)) else annotations_of((label,))
     if found:
         raise InvalidDataError(
@@ -346,19 +346,19 @@ def _refuse_annotations(label: Any, where: str) -> None:
         )
 
 
-def _equal(value: Any, known: Any) -> bool:
+def _equal(value: object, known: object) -> bool:
     same = unwrap_label(value) == unwrap_label(known)
     return isinstance(same, (bool, np.bool_)) and bool(same)
 
 
-def _is_path(value: Any) -> bool:
+def _is_path(value: object) -> bool:
     return isinstance(value, os.PathLike) or (isinstance(value, str) and ("/" in value or "\\" in value))
 
 
 # ---------------------------------------------------------------- where labels are known
 
 
-def dataset_kind(dataset: Any) -> str | None:
+def dataset_kind(dataset: object) -> str | None:
     """Which of torch's own datasets it is; nothing is imported, for what is not imported has no instances."""
     data = sys.modules.get("torch.utils.data")
     return next((name for name in _KNOWN if data is not None and isinstance(dataset, getattr(data, name))), None)
@@ -526,7 +526,7 @@ def _joined(parts: Sequence[Array]) -> Array:
     return np.concatenate(parts)
 
 
-def _described(item: Any) -> str:
+def _described(item: object) -> str:
     shape = getattr(item, "shape", None)
     text = f"a {type(item).__name__}" + ("" if shape is None else f" of shape {tuple(shape)}")
     return "None" if item is None else text

@@ -1,73 +1,70 @@
-"""What every GAN estimator shares: fit, sample, score, save. A modality adds its codec and its networks."""
+"""What every generator shares: fit, sample, save, load and pickling. Each kind adds its training and its draw."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import replace
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from multiprocessing.context import get_spawning_popen
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from torch import nn
 
-from ganaug.callbacks import wants_progress
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import check_lengths
-from ganaug.estimators.fitting import Conditions, Prepared, history_frame, play
-from ganaug.estimators.network_state import RebuildingMixin, plain_parameters, saved_parts
-from ganaug.estimators.sampling import ScoringMixin
-from ganaug.estimators.validation_set import hold_out, scaled
-from ganaug.exceptions import (
-    DataWarning,
-    InvalidDataError,
-    InvalidParameterError,
-    InvalidTypeError,
-    ModelFileError,
-    TrainingWarning,
-)
-from ganaug.filtering import FilterCounts, rejection_sample
-from ganaug.filtering.rows import check_rules
-from ganaug.networks import CONDITIONINGS, NetworkPair
-from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import Team, alone, machine_threads
-from ganaug.training.checkpoints import Checkpoint, digest
-from ganaug.training.cuda_graphs import can_be_captured
-from ganaug.training.train_state import Table, TrainState, class_probabilities
+from ganaug.encoding.profiles import DataProfile
+from ganaug.encoding.sources import resolve_samples
+from ganaug.estimators import saving
+from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed, TrainResult, profile_of
+from ganaug.estimators.modality import to_storage
+from ganaug.estimators.where import Where, drawn_where
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
+from ganaug.filtering import FilterCounts
 from ganaug.utils import validation
-from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import write_state
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray, State
 
-__all__ = ["BaseGAN"]
+__all__ = ["BaseGenerator", "SavedGenerator", "checked_callbacks", "checked_verbose"]
 
-# Parts for each thread of a team that are drawn before the first of them is judged.
-EACH = 4
-# What says how a training runs, and not what comes of it: a checkpoint may be gone on with under other values.
-_NO_MATTER = {
-    "callbacks", "checkpoint", "checkpoint_every", "curate", "device", "min_probability", "noise_floor",
-    "random_state", "scope", "verbose",
-}  # fmt: skip
+Network = TypeVar("Network", bound=nn.Module)
+Samples = Array
+Request = Mapping[Any, int]
 
 
-class BaseGAN(RebuildingMixin, ScoringMixin):
-    """Estimator around one game; see `TabularGAN` for the parameters.
+class BaseGenerator(BaseEstimator, ABC):
+    """``fit``, ``sample`` and ``iter_samples`` over three steps: encode, train, draw encoded samples of one class."""
 
-    A modality implements the abstract hooks of `Modality`.
-    """
+    codec_: Any
+    label_codec_: LabelCodec | None
+    conditions_: Conditions
+    classes_: Array | None
+    class_counts_: IntArray
+    data_profile_: DataProfile
+    random_state: Seed
+    _seed: int
+    _n_draws: int
+    _warning: str | None = None
 
-    history_: Any
+    # A check for each parameter of the constructor.
+    _constraints: ClassVar[Constraints] = {}
+    # What an error calls the samples, and how few of them there may be.
+    _items: ClassVar[str] = "rows"
+    _fewest: ClassVar[int] = 1
 
-    # ---- fit ---------------------------------------------------------------------------------
+    # ---- fit -----------------------------------------------------------------------------------
 
     @isolated
-    def fit(self, X: Any, y: Any = None, *, focus: Any = None) -> BaseGAN:
-        """Train generator and discriminator.
+    def fit(self, X: object, y: object = None, *, focus: object = None) -> Self:
+        """Train on real samples.
 
         Parameters
         ----------
@@ -94,14 +91,13 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         TrainingWarning
             If the training diverged, collapsed or was interrupted.
         """
-        self._check_parameters()
         self.fit_prepared(self.prepare(X, y), focus=focus)
         if self._warning:
             warn(self._warning, TrainingWarning)
         return self
 
     @isolated
-    def prepare(self, X: Any, y: Any = None) -> Prepared:
+    def prepare(self, X: object, y: object = None) -> Prepared:
         """Fit the codecs and encode the samples, which several trainings can then share.
 
         Parameters
@@ -114,33 +110,37 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         Prepared
         """
         self._check_parameters()
-        if getattr(self, "checkpoint", None) is not None:  # told now, and not when it is to be written
-            check_writable(check_path(self.checkpoint))
-        X, y, names = self._resolved(X, y)
-        check_lengths(X, y)
-        seed = root_seed(self.random_state)
-        if self._continues():
-            codec, labels = self.codec_, self.label_codec_
-            if (y is None) != (labels is None):
-                raise InvalidDataError("warm_start=True needs y as in the earlier fit: with labels or without")
-        else:
-            labels = None if y is None else LabelCodec().fit(y)
-            codec = None
+        mode: str | None = None
+        names: Sequence[str] | None = None
+        if self._takes_datasets():
+            X, y, source = resolve_samples(X, y)
+            mode, names = source.mode, source.classes
+        check_lengths(X, y, self._items)
+        labels = self._fit_labels(y)
         codes = None if labels is None else labels.encode(y)
-        if codec is None:
-            codec = self._make_codec()
-            x = codec.fit_encode(X, codes, seed=child_seed(seed, "codec"))
-        else:
-            x = codec.encode(X, owner=type(self).__name__)
+        codec, x = self._fit_encode(X, codes, mode)
         if codes is None:
             codes = np.zeros(len(x), np.int64)
-        check_lengths(x, codes)
-        if len(x) < 2:
-            raise InvalidDataError(f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least 2 rows")
-        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_, names)
+        check_lengths(x, codes, self._items)
+        if len(x) < self._fewest:
+            raise InvalidDataError(
+                f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least {self._fewest} rows"
+            )
+        return Prepared(codec, labels, x, codes, names)
+
+    def _takes_datasets(self) -> bool:
+        """Whether `fit` also takes torch datasets, folders and lists of samples."""
+        return False
+
+    def _fit_labels(self, y: object) -> LabelCodec | None:
+        return None if y is None else LabelCodec().fit(y)
+
+    @abstractmethod
+    def _fit_encode(self, X: object, codes: IntArray | None, mode: str | None) -> tuple[Any, Samples]:
+        """A codec fitted to the samples, and the samples encoded; ``mode`` is PIL's of images read from files."""
 
     @isolated
-    def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> BaseGAN:
+    def fit_prepared(self, prepared: Prepared, *, focus: object = None, title: str | None = None) -> Self:
         """Train on prepared data. What `fit` does after encoding; raises no warnings.
 
         Parameters
@@ -156,288 +156,277 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         -------
         self
         """
-        settings = self._check_parameters()
-        ranks, device = self._ranks(settings["device"])
-        conditions = Conditions.of(prepared.labels, focus)
-        y = conditions.of_codes(prepared.y)
-        earlier = self.n_steps_ if self._continues() else 0
-        with self._computing(), self._team(device) as work:
-            checkpoint = self._checkpoint(prepared, y, conditions, device)
-            seed = ranks.seed(self._seed_of_fit() if checkpoint is None else checkpoint.seed, device)
-            known = None if checkpoint is None else checkpoint.design
-            if checkpoint is not None:
-                checkpoint.check_design(partial(self._networks_of, prepared.codec, conditions.count))
-            design, plan = self._designed(settings, prepared, conditions.count, earlier, device, work, known)
-            plan = replace(plan, ranks=ranks, parts=-(-plan.parts // ranks.count) * ranks.count)
-            plan = replace(plan, replays=can_be_captured(plan, device))
-            if checkpoint is not None:
-                checkpoint.design = design
-            train_rows, judge_rows = hold_out(y, settings["validation_fraction"], numpy_generator(seed, "hold out"))
-            pair = self._make_networks(
-                prepared.codec, conditions.count, torch.Generator().manual_seed(child_seed(seed, "networks")), **design
-            )
-            if self._continues():
-                self._go_on(pair, conditions, design)
-            rng = torch.Generator(device).manual_seed(child_seed(seed, "training", earlier))
-            placed = NetworkPair(self._placed(pair.generator, device), self._placed(pair.discriminator, device))
-            train_state = TrainState.start(placed, plan, earlier)
-            counts = np.bincount(y[train_rows], minlength=conditions.count)
-            shares = class_probabilities(counts.tolist(), settings["class_power"])
-            table = Table(
-                torch.from_numpy(prepared.x[train_rows]).to(device),
-                torch.from_numpy(y[train_rows]).to(device),
-                torch.tensor(shares, dtype=torch.float32, device=device),
-                self._augmentation(prepared.codec, counts, device),
-                self._loads(prepared.codec),
-                self._ahead,
-            )
-            asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-            curator = self._curator(
-                settings, prepared, y, train_rows, judge_rows, conditions, plan, earlier, child_seed(seed, "curator")
-            )
-            played = play(
-                train_state,
-                table,
-                OBJECTIVES[self.objective],
-                plan,
-                measure=scaled(
-                    self._measure(
-                        prepared,
-                        judge_rows,
-                        asked,
-                        curator,
-                        pair.generator.latent_dim,
-                        device,
-                        child_seed(seed, "judge"),
-                    ),
-                    partial(self._untrained_generator, prepared.codec, conditions.count, design, device, seed),
-                ),
-                patience=settings["patience"],
-                callbacks=self.callbacks or (),
-                title=(title or type(self).__name__) if wants_progress(self.verbose) else None,
-                rng=rng,
-                checkpoint=checkpoint,
-                untrained=self._untrained,
-            )
-        self.design_ = design
-        self._keep(prepared, conditions, counts_of(y, conditions.count), train_state, played, curator, seed)
+        self._train(prepared, focus, title or type(self).__name__)
         return self
 
-    def _untrained_generator(
-        self, codec: Any, n_conditions: int, design: dict[str, Any], device: torch.device, seed: int
-    ) -> Any:
-        """What every training from this seed begins with, whether this one does or goes on from an earlier one."""
-        rng = torch.Generator().manual_seed(child_seed(seed, "networks"))
-        made = self._make_networks(codec, n_conditions, rng, **design).generator
-        return self._placed(made, device).eval().requires_grad_(False)
-
-    def _networks_of(self, codec: Any, n_conditions: int, design: dict[str, Any]) -> NetworkPair:
-        """Networks of a design that a file describes."""
-        if set(design) != set(self._design()):
-            raise ModelFileError(f"its design names {sorted(design)}")
-        return self._make_networks(codec, n_conditions, torch.Generator().manual_seed(0), **design)
-
-    def _seed_of_fit(self) -> int:
-        # a fit that goes on keeps its held-out rows
-        return self._seed if self._continues() else root_seed(self.random_state)
-
-    def _checkpoint(
-        self, prepared: Prepared, y: IntArray, conditions: Conditions, device: torch.device
-    ) -> Checkpoint | None:
-        """The file in which the training is kept while it runs, with what an earlier run left in it."""
-        path = getattr(self, "checkpoint", None)
-        if path is None:
-            return None
-        settings = {k: v for k, v in plain_parameters(self).items() if k not in _NO_MATTER}
-        settings |= {"device": device.type, "focus": conditions.focus}
-        if isinstance(self.random_state, Integral):
-            settings["random_state"] = int(self.random_state)
-        earlier = list(self.weights_.values()) if self._continues() else []
-        target = check_path(path)
-        if conditions.focus is not None:  # each class has a training and a file of its own
-            target = target.with_name(f"{target.stem}.class-{conditions.focus}{target.suffix}")
-        every = validation.interval("checkpoint_every", getattr(self, "checkpoint_every", "60s"))
-        return Checkpoint(target, every, settings, digest(prepared.x, y, *earlier), self._seed_of_fit())
-
-    def _keep(
-        self,
-        prepared: Prepared,
-        conditions: Conditions,
-        counts: IntArray,
-        train_state: TrainState,
-        played: Any,
-        curator: Any,
-        seed: int,
-    ) -> None:
-        before = self.history_ if self._continues() else None
-        self._keep_codecs(prepared, conditions, seed)
-        self.condition_counts_ = counts
-        history = history_frame(played.history)
-        if before is not None:
-            import pandas as pd
-
-            history = pd.concat([before, history], ignore_index=True)
-        self.history_ = history
-        self.n_steps_, self.stop_reason_ = played.n_steps, played.stop_reason
-        self.best_step_, self.quality_ = played.best_step, played.quality
-        self.curator_ = curator
-        self._keep_weights(train_state)
-        self._warning = played.warning
-
-    def _continues(self) -> bool:
-        return bool(self.warm_start) and hasattr(self, "weights_")
-
-    # ---- draw --------------------------------------------------------------------------------
-
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, FilterCounts]:
-        """Exactly n encoded samples of a label, curated."""
-        condition = self.conditions_.of_label_code(code)
-        device = resolve_device(self.device)
-
-        def candidates(count: int, round_: int) -> Iterator[Any]:
-            return self._generate(condition, count, child_seed(seed, "round", round_), device, work)
-
-        if n == 0:
-            return self._empty(), FilterCounts()
-        with self._computing(), self._team(device) as work:
-            return rejection_sample(candidates, self.curator_, condition, n)
-
-    def _generate(self, condition: int, n: int, seed: int, device: torch.device, work: Team) -> Iterator[Any]:
-        """Some samples at a time: what they are made of is in memory once, and still in the processor's cache."""
-        generator = self._networks(device).generator
-        most = self._at_once(self.codec_)
-
-        @torch.inference_mode()
-        def part(start: int) -> Any:
-            size = min(most, n - start)
-            rng = torch.Generator(device).manual_seed(child_seed(seed, start))
-            z = torch.empty(size, generator.latent_dim, dtype=torch.float32, device=device).normal_(generator=rng)
-            labels = torch.full((size,), condition, dtype=torch.long, device=device)
-            rows = self._stored(self.codec_, generator.draw(z, labels, rng).cpu().numpy())
-            rows = self._smoothed(rows, condition, child_seed(seed, "kernel", start))
-            # Judged as it will be seen: after all that changes it.
-            return rows if self.curator_ is None else self._as_seen(self.codec_, rows)
-
-        at_once = most if work is alone else most * EACH * machine_threads()
-        for start in range(0, n, at_once):
-            yield from work(part, range(start, min(n, start + at_once), most))
-
-    # ---- parameters and state ----------------------------------------------------------------
+    @abstractmethod
+    def _train(self, prepared: Prepared, focus: object, title: str) -> None:
+        """Learn from encoded samples and set all that is fitted."""
 
     def _check_parameters(self) -> dict[str, Any]:
-        """Checked and converted parameters, for those that are not used as they are."""
-        validation.choice("objective", self.objective, OBJECTIVES)
-        validation.choice("architecture", self.architecture, self._architectures)
-        validation.choice("conditioning", self.conditioning, CONDITIONINGS)
-        validation.integer("batch_size", self.batch_size, 2)
-        if self.callbacks is not None and not all(map(callable, self.callbacks)):
-            raise InvalidTypeError("callbacks must be a list of callables that take an event")
-        if not (isinstance(self.verbose, (bool, Integral)) or self.verbose == "auto"):
-            raise InvalidParameterError(f"verbose={self.verbose!r} must be True, False or 'auto'")
-        if not isinstance(self.random_state, (np.random.RandomState, np.random.Generator)):
-            root_seed(self.random_state)  # a generator would be drawn from
-        return {
-            "max_steps": None if self.max_steps is None else validation.integer("max_steps", self.max_steps, 1),
-            "max_time": validation.seconds("max_time", self.max_time),
-            "learning_rate": validation.number("learning_rate", self.learning_rate, 0, 1e6, open_low=True),
-            "penalty": validation.number("penalty", self.penalty, 0),
-            "class_power": validation.number("class_power", self.class_power, 0, 1),
-            "validation_fraction": validation.number("validation_fraction", self.validation_fraction, 0, 0.5),
-            "patience": None if self.patience is None else validation.integer("patience", self.patience, 1),
-            "curate": check_rules(self.curate),
-            "min_probability": self._least_probability(),
-            "device": resolve_device(self.device),
-        }
+        """Hold the parameters of the constructor to their constraints; returned as the checks convert them."""
+        return {name: check(name, getattr(self, name)) for name, check in self._constraints.items()}
 
-    def _least_probability(self) -> float | str:
-        return validation.number("min_probability", self.min_probability, 0, 1)
+    def _keep_data(self, prepared: Prepared, conditions: Conditions, seed: int) -> None:
+        """What sampling needs to know of the data, and the start of the stream of samples."""
+        self.codec_, self.label_codec_ = prepared.codec, prepared.labels
+        self.conditions_ = conditions
+        self.classes_ = conditions.classes
+        self.class_counts_ = np.bincount(prepared.y, minlength=1 if self.classes_ is None else len(self.classes_))
+        self._name_features()
+        self.data_profile_ = profile_of(prepared)
+        self._seed, self._n_draws = seed, 0
+
+    def _name_features(self) -> None:
+        self.n_features_in_ = self.codec_.n_features_
+        self.__dict__.pop("feature_names_in_", None)
+        if self.codec_.feature_names_ is not None:
+            self.feature_names_in_ = np.asarray(self.codec_.feature_names_, dtype=object)
+
+    # ---- sample --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, FilterCounts]:
+        """Exactly n encoded samples of a label code, and what became of the candidates."""
 
     @isolated
-    def save(self, path: str | os.PathLike[str], *, keep_copies_check: bool = False) -> None:
-        """Write the fitted estimator to one file that `ganaug.load` reads.
+    def sample(
+        self,
+        n: int | Request = 1,
+        label: object = None,
+        random_state: Seed = None,
+        where: Mapping[Any, Any] | None = None,
+    ) -> tuple[Any, Any]:
+        """Draw synthetic samples.
 
         Parameters
         ----------
-        path : str or path-like
-            The file, for example "fraud.safetensors"; written whole or not at all.
-        keep_copies_check : bool, default=False
-            Whether the file also holds what the rule "copies" compares with: of tables a hash of each distinct
-            training row, of images and series 64 numbers of each sample. **Who has such a file can tell with
-            certainty whether a sample was in the training, and can rebuild images, series, and rows of few values.**
-            Without it a loaded model refuses no copies, and says so in `curation_`; a generator rarely makes one.
+        n : int or dict of label to int, default=1
+            How many; a dict says how many of each label, in its order.
+        label : optional
+            The class of all ``n``. None draws labels by their training
+            frequencies (of the class in focus, if there is one).
+        random_state : int, RandomState, Generator or None, default=None
+            An integer gives the same samples each time. None goes on from the
+            estimator's own stream, so that two calls differ.
+        where : dict of column to condition, optional
+            For tables: only rows that meet all of these. A condition is a value, a list of values, a pair
+            ``(low, high)`` of which either may be None, None (missing), or a callable that takes the column as a
+            Series and returns a mask. Rows are drawn until enough of them meet it, 500 for each at most.
+
+        Returns
+        -------
+        X : same container, columns and dtypes as in `fit`, of n rows
+            Grouped by class, in the order of `classes_` or of the dict.
+        y : labels of the rows, in the container of `fit`'s y; None if fitted without labels
 
         Raises
         ------
-        ModelFileError
-            If the folder does not exist or cannot be written to.
-        InvalidParameterError
-            If ``keep_copies_check`` is neither True nor False.
-
-        Warns
-        -----
-        DataWarning
-            If ``rules`` holds functions, which a file cannot hold: it names them, and says how to give them again.
+        InvalidParameterError, InvalidDataError
+            For a negative count or an unknown label; for a condition that no row can meet, or that too few rows meet,
+            with how many meet each.
 
         Notes
         -----
-        safetensors and JSON: weights, encodings (rounded quantiles, category names, values that many rows share),
-        rules of curation (rounded bounds, a forest that learnt on synthetic rows) and parameters. No code and no
-        trace of a single training sample; the names of categories are all there, also those that a single row has. The
-        discriminator is the one of `score_samples`. Callbacks are left out. The same holds for pickles and deep copies.
+        `curation_` afterwards tells how many candidates of each label ("all" without labels) were drawn, and how
+        many each rule refused; with ``where``, also how many did not meet it.
         """
+        conditions = None if where is None else Where(where, self._fitted_codec())
+        counts: dict[Any, dict[str, Any]] = {}
+        drawn = []
+        for code, count, seed in self._orders(n, label, random_state):
+            found, counts[self._name(code)] = self._met(code, count, seed, conditions)
+            drawn.append((code, found))
+        self.curation_ = counts
+        rows = [x for _, x in drawn]
+        codes = np.concatenate([np.full(len(x), code) for code, x in drawn] or [np.zeros(0)]).astype(np.int64)
+        encoded = self._empty() if not rows else rows[0] if len(rows) == 1 else np.concatenate(rows)
+        return self.codec_.decode(encoded), self._labels(codes)
+
+    def _met(self, code: int, n: int, seed: int, where: Where | None) -> tuple[Any, dict[str, Any]]:
+        """Encoded samples of a label code that meet the conditions, if there are any, and what they cost."""
+        if where is None or n == 0:
+            rows, tally = self._draw(code, n, seed)
+            return rows, tally.row()
+        rows, tally, refused = drawn_where(partial(self._draw, code), self.codec_.decode, where, n, seed)
+        return rows, tally.row() | {"where": refused}
+
+    @isolated
+    def iter_samples(
+        self,
+        n: int | Request,
+        label: object = None,
+        *,
+        chunk_size: int = 65536,
+        random_state: Seed = None,
+        where: Mapping[Any, Any] | None = None,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Draw any number of samples in constant memory, a chunk at a time.
+
+        Parameters
+        ----------
+        n, label, random_state, where
+            As in `sample`. The samples are the same for each run with the same
+            seed and chunk size, but not those that `sample` returns.
+        chunk_size : int, default=65536
+            Rows of a chunk; the last one of a class may be smaller.
+
+        Yields
+        ------
+        X, y
+            As `sample` returns them, each chunk of one class.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import TabularGAN
+        >>> X = np.random.default_rng(0).normal(size=(60, 2))
+        >>> gan = TabularGAN(max_steps=5, random_state=0).fit(X)
+        >>> [len(chunk) for chunk, _ in gan.iter_samples(25, chunk_size=10)]
+        [10, 10, 5]
+        """
+        chunk_size = validation.integer("chunk_size", chunk_size, 1)
+        conditions = None if where is None else Where(where, self._fitted_codec())
+        orders = self._orders(n, label, random_state)
+
+        @isolated
+        def chunks() -> Iterator[tuple[Any, Any]]:
+            for code, count, seed in orders:
+                for start in range(0, count, chunk_size):
+                    size, own = min(chunk_size, count - start), child_seed(seed, "chunk", start)
+                    rows, _ = self._met(code, size, own, conditions)
+                    yield self.codec_.decode(rows), self._labels(np.full(len(rows), code, np.int64))
+
+        return chunks()
+
+    # ---- from labels to codes and back ---------------------------------------------------------
+    def _orders(self, n: int | Request, label: object, random_state: Seed) -> list[tuple[int, int, int]]:
+        """What is asked for, checked: (label code, count, seed) for each class."""
         self._check_fitted()
-        if not isinstance(keep_copies_check, (bool, np.bool_)):
-            raise InvalidParameterError(f"keep_copies_check={keep_copies_check!r} must be True or False")
-        write_state(path, type(self).__name__, *saved_parts(self, bool(keep_copies_check)))
-        left_out = self._left_out()
-        if left_out:
-            warn(
-                f"the file does not hold the rules {', '.join(map(repr, left_out))}: they are functions, and a model "
-                "file holds no code. Give them again after loading: "
-                "gan.set_params(rules=[*gan.rules_, function])",
-                DataWarning,
+        counts = self._counts(n, label, lambda: seed)
+        if random_state is None:
+            seed = child_seed(self._seed, "sample", self._n_draws)
+            self._n_draws += 1
+        else:
+            seed = root_seed(random_state)
+        return [(code, count, child_seed(seed, "class", code)) for code, count in counts().items()]
+
+    def _counts(self, n: int | Request, label: object, seed: Callable[[], int]) -> Callable[[], dict[int, int]]:
+        """Label codes and counts; the draw of labels waits until the seed is known, after all checks."""
+        if isinstance(n, Mapping):
+            if label is not None:
+                raise InvalidParameterError("give either a dict of counts or a label, not both")
+            wanted = {self._code(key): _count(value, key) for key, value in n.items()}
+            return lambda: wanted
+        total = _count(n, label)
+        if label is not None:
+            one = {self._code(label): total}
+            return lambda: one
+        codes = self.conditions_.sampled()
+        shares = self.class_counts_[codes] / self.class_counts_[codes].sum()
+
+        def frequencies() -> dict[int, int]:
+            drawn = numpy_generator(seed(), "labels").multinomial(total, shares)
+            return {code: int(count) for code, count in zip(codes, drawn, strict=True) if count}
+
+        return frequencies
+
+    def _code(self, label: object) -> int:
+        if self.label_codec_ is None:
+            raise InvalidParameterError(f"label={label!r}, but the generator was fitted without labels (y=None)")
+        code = int(self.label_codec_.encode([label])[0])
+        self.conditions_.of_label_code(code)
+        return code
+
+    def _name(self, code: int) -> Any:
+        if self.classes_ is None:
+            return "all"
+        label = self.classes_[code]
+        return label.item() if isinstance(label, (np.number, np.bool_, np.str_)) else label
+
+    def _labels(self, codes: IntArray) -> Any:
+        return None if self.label_codec_ is None else self.label_codec_.decode(codes)
+
+    def _fitted_codec(self) -> Any:
+        self._check_fitted()
+        return self.codec_
+
+    def _empty(self) -> Samples:
+        """No encoded samples at all."""
+        shape = getattr(self.codec_, "shape", (self.codec_.width,))
+        return to_storage(self.codec_, np.zeros((0, *shape), np.float32))
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "conditions_"):
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments first."
             )
 
-    def _left_out(self) -> tuple[str, ...]:
-        """Names of what a file does not hold, and rows were drawn with."""
-        return ()
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "conditions_")
 
-    def __getstate__(self) -> dict[str, Any]:
-        if get_spawning_popen() is not None:  # for a process that this one starts: nothing is kept
-            return self._whole_state()
-        state = self._bare_state()
-        if "weights_" in state:
-            state["weights_"], state["_discriminator"] = self._published_weights(), "second"
-        return state
 
-    def _bare_state(self) -> dict[str, Any]:
-        state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_network_pair", None)  # built again from weights_
-        state.pop("_second_weights", None)
-        if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it
-            state["history_"] = {name: np.asarray(column) for name, column in state["history_"].items()}
-        return state
+def _count(value: object, label: object) -> int:
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0:
+        return int(value)
+    what = "n" if label is None else f"the count of class {label!r}"
+    raise InvalidParameterError(f"{what} is {value!r}; it must be an integer of at least 0")
 
-    def _whole_state(self) -> dict[str, Any]:
-        """The state with what a pickle leaves out; see `ganaug.runtime.parallel`."""
-        state = self._bare_state()
-        if state.get("curator_") is not None:
-            state["_curator_parts"] = state.pop("curator_").get_state(keep_copies_check=True)
-        return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        import pandas as pd
+class SavedGenerator(BaseGenerator):
+    """A generator of networks, of which weights, sizes and history are kept: in memory, pickles and model files.
 
-        state, parts = dict(state), state.get("_curator_parts")
-        state.pop("_curator_parts", None)
-        if "history_" in state:
-            state["history_"] = pd.DataFrame(state["history_"])
-        if "weights_" in state:
-            state = {"_discriminator": "stored", "_second_weights": None, **state}  # pickles of earlier versions
-        super().__setstate__(state)
-        if parts is not None:
-            config, arrays = parts
-            self.curator_ = self._curator_of(config, arrays, self.codec_, self.conditions_.count)
+    Networks are built again from their weights where they are needed, so that all that is fitted is JSON and arrays.
+    """
+
+    weights_: dict[str, FloatArray]
+    design_: dict[str, Any]
+    history_: pd.DataFrame
+    n_steps_: int
+    stop_reason_: str
+    quality_: float
+    device: str
+
+    # Fitted attributes that are plain values, with their types.
+    _plain: ClassVar[Mapping[str, type]] = {"n_steps_": int, "stop_reason_": str, "_seed": int, "_n_draws": int}
+    # Entry of a file's config that holds the code of the class in focus.
+    _focus_entry: ClassVar[str] = "focus"
+    # Attributes that are made again where they are needed.
+    _caches: ClassVar[tuple[str, ...]] = ("_network_cache",)
+
+    def _keep_training(self, result: TrainResult, design: dict[str, Any], weights: dict[str, FloatArray]) -> None:
+        self.design_, self.weights_ = design, weights
+        self.history_, self._warning = result.history, result.warning
+        self.n_steps_, self.stop_reason_ = result.n_steps, result.stop_reason
+        for name in self._caches:
+            self.__dict__.pop(name, None)
+
+    # ---- networks ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _new_networks(self, seed: int = 0) -> dict[str, nn.Module]:
+        """Fresh networks of the sizes in ``design_``, by the names that their weights begin with."""
+
+    def _networks(self, device: torch.device) -> dict[str, nn.Module]:
+        """The networks on a device, for inference; built once for each process and device."""
+        cached: tuple[torch.device, dict[str, nn.Module]] | None = self.__dict__.get("_network_cache")
+        if cached is None or cached[0] != device:
+            networks = self._rebuilt(self.weights_)
+            for network in networks.values():
+                network.to(device).eval().requires_grad_(False)
+            self._network_cache = cached = (device, networks)
+        return cached[1]
+
+    def _rebuilt(self, weights: Mapping[str, FloatArray]) -> dict[str, nn.Module]:
+        networks = self._new_networks()
+        load_weights(networks, weights)
+        return networks
+
+    # ---- files ---------------------------------------------------------------------------------
+
+    def _write(self, path: str | os.PathLike[str], keep_copies_check: bool = False) -> None:
+        self._check_fitted()
+        write_state(path, self._kind_name(), *saving.saved_parts(self, keep_copies_check))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -458,11 +447,123 @@ class BaseGAN(RebuildingMixin, ScoringMixin):
         ModelFileError
             As `ganaug.load`; also if the file holds an estimator of another class.
         """
-        from ganaug.estimators.saving import load_as  # saving imports the estimators
+        return saving.load_as(cls, path)
 
-        return load_as(cls, path)
+    def _kind_name(self) -> str:
+        """What a file says that it holds."""
+        return type(self).__name__
+
+    def _saved_parameters(self) -> Config:
+        """Constructor parameters as JSON values."""
+        plain = saving.plain_values(self.get_params(deep=False))
+        # The file is read on other machines: it runs on what is there.
+        return plain | {"device": "cpu" if str(self.device) == "cpu" else "auto"}
+
+    @abstractmethod
+    def _read_codec(self, config: Config, arrays: Arrays) -> Any:
+        """The codec of a file."""
+
+    @abstractmethod
+    def _check_design(self, design: dict[str, Any]) -> None:
+        """Hold the sizes of networks to the same bounds as the parameters of that name."""
+
+    @abstractmethod
+    def _own_state(self, keep_copies_check: bool, as_it_is: bool) -> State:
+        """Config and arrays of what only this kind of estimator has."""
+
+    @abstractmethod
+    def _take_own_state(self, config: Config, arrays: Arrays) -> None:
+        """The counterpart of `_own_state`, of a file."""
+
+    def _saved_weights(self, as_it_is: bool) -> dict[str, FloatArray]:
+        """The weights that may leave this process, or (``as_it_is``) those that are there."""
+        return self.weights_
+
+    def _early_traces(self) -> list[str]:
+        """What a file of an earlier format held of single training samples, and a new one does not."""
+        return []
+
+    def _try_out(self) -> None:
+        """Do a little of everything: what no check of a file saw fails here, and not later in the user's hands."""
+        labels = self.label_codec_
+        if labels is not None:
+            codes = np.arange(len(labels.classes_))
+            if not np.array_equal(labels.encode(labels.decode(codes)), codes):
+                raise ModelFileError("its labels do not come back as they went in")
+        self._counts(1, None, lambda: 0)()  # the shares of the classes
+
+    # ---- pickles and copies --------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        # for a process that this one starts nothing is left out
+        return self._published_state() if get_spawning_popen() is None else self._whole_state()
+
+    def _whole_state(self) -> dict[str, Any]:
+        """The state with what a pickle leaves out; see `ganaug.runtime.parallel`."""
+        return self._bare_state()
+
+    def _published_state(self) -> dict[str, Any]:
+        """The state that a pickle holds, without traces of single training samples."""
+        return self._bare_state()
+
+    def _bare_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {k: v for k, v in super().__getstate__().items() if k not in self._caches}
+        if "history_" in state:  # plain arrays, for a pickle of pandas ages and skops refuses it
+            state["history_"] = {name: np.asarray(column) for name, column in state["history_"].items()}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "history_" in state:
+            state = {**state, "history_": pd.DataFrame(state["history_"])}
+        super().__setstate__(state)
 
 
-def counts_of(y: IntArray, n: int) -> IntArray:
-    """Rows of each condition."""
-    return np.bincount(y, minlength=n).astype(np.int64)
+def load_weights(networks: Mapping[str, nn.Module], weights: Mapping[str, FloatArray]) -> None:
+    """Set the weights of networks, by name of the network and of the weight."""
+    for name, network in networks.items():
+        own = {k.removeprefix(f"{name}."): v for k, v in weights.items() if k.startswith(f"{name}.")}
+        network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in own.items()})
+
+
+def arrays_of(networks: Mapping[str, nn.Module]) -> dict[str, FloatArray]:
+    """The weights of networks as arrays of their own, on the CPU."""
+    return {
+        f"{name}.{k}": v.detach().cpu().numpy().copy()
+        for name, network in networks.items()
+        for k, v in network.state_dict().items()
+    }
+
+
+def to_device(network: Network, device: torch.device) -> Network:
+    """A network on a device; kernels of images lie channel by channel, which makes images lie so and is faster."""
+    flat = max(p.ndim for p in network.parameters()) == 4
+    moved: Network = network.to(device, memory_format=torch.channels_last if flat else None)  # type: ignore[call-overload]
+    return moved
+
+
+def checked_callbacks(name: str, value: object) -> object:
+    """A list of callables, or None."""
+    if value is not None and not (isinstance(value, Iterable) and all(map(callable, value))):
+        raise InvalidTypeError(f"{name} must be a list of callables that take an event")
+    return value
+
+
+def checked_verbose(name: str, value: object) -> object:
+    """A switch that may be left to the circumstances."""
+    if isinstance(value, (bool, Integral)) or value == "auto":
+        return value
+    raise InvalidParameterError(f"{name}={value!r} must be True, False or 'auto'")
+
+
+def checked_random_state(name: str, value: Seed) -> object:
+    """What seeds are made of."""
+    if not isinstance(value, (np.random.RandomState, np.random.Generator)):
+        root_seed(value)  # a generator would be drawn from
+    return value
+
+
+def checked_switch(name: str, value: object) -> bool:
+    """True or False."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise InvalidParameterError(f"{name}={value!r} must be True or False")

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from ganaug.encoding import LabelCodec
-from ganaug.encoding.containers import check_lengths, modality_of
+from ganaug.encoding.containers import modality_of
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.series_codec import SeriesCodec
-from ganaug.estimators.fitting import Conditions, Prepared
-from ganaug.estimators.sampling import SamplingMixin
+from ganaug.estimators.base import BaseGenerator, Samples, checked_random_state
+from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.filtering import FilterCounts
 from ganaug.rules import Rules
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
-from ganaug.utils.types import FloatArray
+from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["SmoothedBootstrap"]
 
+# What images and series are moved by, as a share of a side; their noise, as a share of their spread.
+MOVE, NOISE = 1 / 16, 0.05
+# How often a row that breaks a rule gets other noise.
+ATTEMPTS = 8
 
-class SmoothedBootstrap(SamplingMixin):
-    """Real rows drawn with replacement, their numbers smeared by a Gaussian kernel.
+# What the rows are -> a codec for them, not yet fitted.
+_CODECS: dict[str, Callable[[bool, Any], Any]] = {
+    "table": RuledTableCodec,
+    "image": lambda keep_range, rules: ImageCodec(),
+    "series": lambda keep_range, rules: SeriesCodec(),
+}
+
+
+class SmoothedBootstrap(BaseGenerator):
+    """Real rows drawn with replacement, with Gaussian noise on their numbers.
 
     Works from one row on. Categories and missing values are those of the drawn
     row, numbers stay within the range of all rows, so nothing is invented but
@@ -72,64 +84,42 @@ class SmoothedBootstrap(SamplingMixin):
     (3, 2)
     """
 
+    _constraints: ClassVar[Constraints] = {
+        "rules": lambda _, value: checked_rules(value),
+        "bandwidth": partial(validation.number, low=0),
+        "random_state": checked_random_state,
+    }
+
     def __init__(
-        self, *, bandwidth: float = 1.0, keep_range: bool = True, rules: Any = "auto", random_state: Any = None
+        self, *, bandwidth: float = 1.0, keep_range: bool = True, rules: Any = "auto", random_state: Seed = None
     ) -> None:
         self.bandwidth = bandwidth
         self.keep_range = keep_range
         self.rules = rules
         self.random_state = random_state
 
-    @isolated
-    def fit(self, X: Any, y: Any = None, *, focus: Any = None) -> SmoothedBootstrap:
-        """Remember the rows and their spread.
+    def _fit_encode(self, X: object, codes: IntArray | None, mode: str | None) -> tuple[Any, Samples]:
+        codec = _CODECS[modality_of(X)](bool(self.keep_range), self.rules)
+        return codec, codec.fit_encode(X, codes, seed=child_seed(root_seed(self.random_state), "codec"))
 
-        Parameters
-        ----------
-        X, y, focus
-            As in `TabularGAN.fit`.
-
-        Returns
-        -------
-        self
-        """
-        return self.fit_prepared(self.prepare(X, y), focus=focus)
-
-    @isolated
-    def prepare(self, X: Any, y: Any = None) -> Prepared:
-        """Fit the codecs and encode the rows; see `TabularGAN.prepare`."""
-        checked_rules(self.rules)
-        check_lengths(X, y)
-        labels = None if y is None else LabelCodec().fit(y)
-        codes = None if labels is None else labels.encode(y)
-        seed = child_seed(root_seed(self.random_state), "codec")
-        codec = _CODECS[modality_of(X)](bool(self.keep_range), self.rules).fit(X, codes, seed=seed)
-        x = codec.encode(X, owner=type(self).__name__)
-        codes = np.zeros(len(x), np.int64) if codes is None else codes
-        check_lengths(x, codes)
-        return Prepared(codec, labels, x, codes, codec.n_features_, codec.feature_names_)
-
-    @isolated
-    def fit_prepared(self, prepared: Prepared, *, focus: Any = None, title: str | None = None) -> SmoothedBootstrap:
-        """Remember prepared rows; see `TabularGAN.fit_prepared`."""
-        bandwidth = validation.number("bandwidth", self.bandwidth, 0)
+    def _train(self, prepared: Prepared, focus: object, title: str) -> None:
+        bandwidth: float = self._check_parameters()["bandwidth"]
         conditions = Conditions.of(prepared.labels, focus)
         y = conditions.of_codes(prepared.y)
         codec, x = prepared.codec, prepared.x
         self.rows_: list[FloatArray] = [x[y == condition] for condition in range(conditions.count)]
-        self.kernel_, self.spreads_ = None, []
+        self.kernel_: ClassKernel | None = None
+        self.spreads_: list[FloatArray] = []
         if hasattr(codec, "blocks"):
-            asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-            self.kernel_ = ClassKernel.fit(x, y, asked, codec.blocks, bandwidth)
+            self.kernel_ = ClassKernel.fit(x, y, conditions.asked(), codec.blocks, bandwidth)
         else:
             floats = codec.to_network(torch.from_numpy(x)).numpy()
             for condition in range(conditions.count):
                 own = floats[y == condition]
                 self.spreads_.append((bandwidth * NOISE * (own if len(own) > 1 else floats).std(0)).astype(np.float32))
-        self._keep_codecs(prepared, conditions, root_seed(self.random_state))
-        return self
+        self._keep_data(prepared, conditions, root_seed(self.random_state))
 
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[FloatArray, FilterCounts]:
+    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, FilterCounts]:
         condition = self.conditions_.of_label_code(code)
         rows = self.rows_[condition]
         rng = numpy_generator(seed)
@@ -145,34 +135,29 @@ class SmoothedBootstrap(SamplingMixin):
     def _within_rules(self, rows: FloatArray, condition: int, seed: int) -> tuple[FloatArray, FilterCounts]:
         """Rows with noise; where it breaks a rule, with other noise; at last without any, if the rule is certain."""
         assert self.kernel_ is not None
-        found, tally, left, own = (
-            rows.copy(),
-            FilterCounts(kept=len(rows)),
-            np.arange(len(rows)),
-            child_seed(seed, "kernel"),
-        )
+        found, left, own = rows.copy(), np.arange(len(rows)), child_seed(seed, "kernel")
+        counts = FilterCounts(kept=len(rows))
         for attempt in range(ATTEMPTS):
             if not len(left):
                 break
-            rng = torch.Generator().manual_seed(child_seed(own, attempt) if attempt else own)
-            smeared = self.kernel_.smeared(rows[left], condition, rng)
-            broken = self._broken(smeared)
-            found[left[~broken]] = smeared[~broken]
-            tally.drawn += len(left)
-            tally.rejected["rules"] += int(broken.sum())
+            smoothed = self.kernel_.smoothed(rows[left], condition, child_seed(own, attempt) if attempt else own)
+            broken = self._broken(smoothed)
+            found[left[~broken]] = smoothed[~broken]
+            counts.drawn += len(left)
+            counts.rejected["rules"] += int(broken.sum())
             left = left[broken]
             if len(left) and attempt == ATTEMPTS - 1 and not self._sure:
-                found[left], left = smeared[broken], left[:0]  # a guess from few rows is no reason to copy them
-        tally.drawn += len(left)  # the real rows themselves
-        return found, tally
+                found[left], left = smoothed[broken], left[:0]  # a guess from few rows is no reason to copy them
+        counts.drawn += len(left)  # the real rows themselves
+        return found, counts
 
     @property
     def _sure(self) -> bool:
         """Whether a rule that noise can break is beyond doubt."""
         return any(rule.certain for rule in self.codec_.rules_ if rule.kept == GUARDED)
 
-    def _broken(self, rows: FloatArray) -> Any:
-        codec = self.codec_
+    def _broken(self, rows: FloatArray) -> npt.NDArray[np.bool_]:
+        codec: RuledTableCodec = self.codec_
         return codec.judged(codec.round_trip(rows))[1] if codec.guards else np.zeros(len(rows), bool)
 
     @property
@@ -192,16 +177,3 @@ def _moved(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
         shape[axis] = size
         samples = np.take_along_axis(samples, places.reshape(shape), axis)
     return samples
-
-
-# What images and series are moved by, as a share of a side; their noise, as a share of their spread.
-MOVE, NOISE = 1 / 16, 0.05
-# How often a row that breaks a rule gets other noise.
-ATTEMPTS = 8
-
-# What the rows are -> a codec for them, not yet fitted.
-_CODECS: dict[str, Callable[[bool, Any], Any]] = {
-    "table": RuledTableCodec,
-    "image": lambda keep_range, rules: ImageCodec(),
-    "series": lambda keep_range, rules: SeriesCodec(),
-}

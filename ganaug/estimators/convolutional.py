@@ -1,69 +1,331 @@
-"""What GANs for images, series and volumes share."""
+"""Images, series and volumes as modalities: convolutional networks whose size goes by the samples and the time."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from ganaug.augmentation import Augmentation, Pipe, diff_augment, direct, unchanged
+from ganaug.augmentation import POLICIES, Augmentation, Pipe, diff_augment, direct, unchanged
 from ganaug.callbacks import say, wants_progress
-from ganaug.encoding.sources import resolve_samples
-from ganaug.estimators.base import BaseGAN
-from ganaug.estimators.distilling import Corrupt, broken_samples
-from ganaug.estimators.fitting import Conditions, Prepared, preset_channels, seconds_per_step, within
-from ganaug.estimators.modality import Measure, Placed
-from ganaug.estimators.validation_set import looks, snapshot_measure
-from ganaug.filtering import AuxiliaryClassifier, FilterCounts, SampleFilter
-from ganaug.networks import IMAGE_ARCHITECTURES, NetworkPair
-from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.devices import fastest, resolve_device
-from ganaug.runtime.distributed import Ranks, together_with
-from ganaug.runtime.threads import Team, machine_threads, team
-from ganaug.training.loop import Watcher
-from ganaug.training.train_state import Decode, TrainConfig
+from ganaug.estimators.base import to_device
+from ganaug.estimators.fitting import Constraints, Measure, Seed, snapshot_measure
+from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
+from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
+from ganaug.exceptions import InvalidParameterError
+from ganaug.filtering import AuxiliaryClassifier, SampleFilter
+from ganaug.filtering.samples import shrink_samples
+from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
+from ganaug.objectives import OBJECTIVES, Objective
+from ganaug.runtime.devices import fastest
+from ganaug.training.cuda_graphs import UNRECORDED, ReplayedGradients, can_be_captured
+from ganaug.training.gradients import PLAIN, GradientFunctions
+from ganaug.training.loop import Watcher, train_step
+from ganaug.training.train_state import TrainConfig, TrainState
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.types import Arrays, Config, IntArray
 
-__all__ = ["SCOPES", "ConvolutionalGAN"]
+__all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "fit_into_time", "preset_channels"]
 
 SCOPES = ("shared", "per-class")
 
-# Values of a sample in one pass of a network: what a core's cache and any memory can bear.
-VALUES_AT_ONCE = 300_000
 # Samples of a batch that one thread works on at a time.
 PART = 32
-# Steps without a limit on time or steps.
+# Steps without a limit on time or steps, and with a limit on time only.
 STEPS = 2000
 MOST_STEPS = 1_000_000_000
 # Draws of each real sample from which augmentation pays: below it costs more than learning by heart would.
 REPEATS = 100
-# Of the network that judges samples.
-JUDGE_STEPS = 300
-# Samples of all classes together, and at least of each, that a snapshot is judged by.
-MOST_JUDGED, FEWEST_JUDGED = 1024, 32
+# Of the classifier that filters samples.
+CLASSIFIER_STEPS = 300
+# Samples of all classes together, and at least of each, that a snapshot is measured by.
+MOST_MEASURED, FEWEST_MEASURED = 1024, 32
 # Samples (and share of the training) after which a weight's share in the averaged generator has halved.
 HALF_LIFE, HALF_LIFE_SHARE = 20_000, 0.1
+# Cells a side of the small versions of samples that are compared value by value.
+SMALL = 8
+
+# Cells of a sample up to which networks are so wide at full resolution; beyond the last, NARROWEST.
+WIDTHS = ((400, 32), (1300, 16), (5000, 12))
+NARROWEST = 8
+# Fewer steps teach too little, whatever the width: the networks are made narrower first.
+FEWEST_STEPS = 800
+# Share of the time that is spent on steps, and not on looking at the samples.
+SHARE_OF_STEPS = 0.9
+
+
+def preset_channels(shape: Sequence[int]) -> int:
+    """Feature maps at full resolution for samples (C, *spatial).
+
+    Examples
+    --------
+    >>> from ganaug.estimators.convolutional import preset_channels
+    >>> preset_channels((1, 28, 28)), preset_channels((3, 128, 128))
+    (16, 8)
+    """
+    cells = prod(shape[1:])
+    return next((width for most, width in WIDTHS if cells <= most), NARROWEST)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a training is expected to be.
+
+    Attributes
+    ----------
+    channels : int
+        Feature maps at full resolution.
+    steps : int
+        Of training.
+    """
+
+    channels: int
+    steps: int
+
+
+def fit_into_time(seconds: float, per_step: float, channels: int, *, fixed: bool) -> Forecast:
+    """Steps that fit into the time, of networks made narrower where they would be too few.
+
+    Parameters
+    ----------
+    seconds : float
+        Time that there is.
+    per_step : float
+        Seconds that a step takes with ``channels``.
+    channels : int
+        Feature maps at full resolution.
+    fixed : bool
+        Whether the width must stay.
+
+    Examples
+    --------
+    >>> from ganaug.estimators.convolutional import fit_into_time
+    >>> fit_into_time(300, 0.2, 16, fixed=False)
+    Forecast(channels=16, steps=1350)
+    >>> fit_into_time(60, 0.2, 16, fixed=False)
+    Forecast(channels=4, steps=1080)
+    """
+    while not fixed and channels > 4 and SHARE_OF_STEPS * seconds / per_step < FEWEST_STEPS:
+        channels, per_step = channels // 2, per_step / 2
+    return Forecast(channels, max(1, int(SHARE_OF_STEPS * seconds / per_step)))
+
+
+def seconds_per_step(pair: NetworkPair, objective: Objective, plan: TrainConfig, shape: Sequence[int]) -> float:
+    """Seconds that a step takes, measured on noise after a warm-up; the networks are used up."""
+    train_state = TrainState.start(pair, plan)
+    device = train_state.average_flat.device
+    rng = torch.Generator(device).manual_seed(0)
+    real = torch.empty((plan.batch_size, *shape), dtype=torch.float32, device=device).uniform_(-1, 1, generator=rng)
+    labels = torch.zeros(plan.batch_size, dtype=torch.long, device=device)
+    every, plan = plan.penalty_every, replace(plan, penalty_every=2)
+    gradients: GradientFunctions = ReplayedGradients(plan, device) if can_be_captured(plan, device) else PLAIN
+    before = [1] if gradients is PLAIN else [0, 1] * (UNRECORDED + 1)
+    taken = []
+    for step in (*before, 0, 1):  # a penalty falls due at step 0
+        train_state.step = step
+        began = time.perf_counter()
+        train_step(train_state, objective, real, labels, plan, 0.5, rng, gradients)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        taken.append(time.perf_counter() - began)
+    return (taken[-2] + (every - 1) * taken[-1]) / every
+
+
+def checked_augment(name: str, value: object) -> object:
+    """Names of augmentations, "auto", or None and False for none."""
+    if value is None or value is False or (isinstance(value, str) and value == "auto"):
+        return value
+    if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(v, str) and v in POLICIES for v in value):
+        return value
+    raise InvalidParameterError(f'{name}={value!r} must be "auto", None, or a list of names out of {sorted(POLICIES)}')
+
+
+# ---- the modality ------------------------------------------------------------------------------
+
+
+class ConvolutionalModality(Modality):
+    """Samples ``(C, *spatial)``; see `ImageGAN` for the parameters. A subclass has a codec."""
+
+    design = ("architecture", "conditioning", "channels", "max_channels", "latent_dim")
+    constraints: ClassVar[Constraints] = {
+        "architecture": partial(validation.choice, known=IMAGE_ARCHITECTURES),
+        "conditioning": partial(validation.choice, known=CONDITIONINGS),
+        "channels": optional(partial(validation.integer, low=1)),
+        "max_channels": partial(validation.integer, low=1),
+        "latent_dim": partial(validation.integer, low=1),
+        "penalty_every": partial(validation.integer, low=1),
+        "augment": checked_augment,
+    }
+    reads_datasets = True
+    parallel = True
+    batches_ahead = 16
+    collapse_grace_steps = 400
+    scoring: ClassVar[Mapping[str, Any]] = {"share": 0.15, "steps": 200, "batch": 32, "samples": 512}
+    # Names of the augmentations of real and synthetic samples for ``augment="auto"``.
+    _policy: ClassVar[Sequence[str]]
+
+    architecture: str
+    conditioning: str
+    channels: int | None
+    max_channels: int
+    latent_dim: int
+    penalty_every: int
+    augment: Any
+
+    def networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
+        """Convolutions of one, two or three dimensions."""
+        build = IMAGE_ARCHITECTURES[design.pop("architecture")]
+        return build(codec.shape, n_conditions, rng, bounded=codec.bounded, **design)
+
+    def config(self, task: Task) -> tuple[Design, TrainConfig]:
+        """Width and steps by the size of the samples; with a limit on time only, by a measured step."""
+        began = time.perf_counter()
+        shape, seconds, steps = task.codec.shape, task.settings.max_time, task.settings.max_steps
+        fixed = task.design["channels"] is not None
+        design = task.design if fixed else {**task.design, "channels": preset_channels(shape)}
+        config = self._config(task, steps or STEPS)
+        if seconds is not None and steps is None:
+            spent = self.networks(task.codec, task.n_conditions, torch.Generator().manual_seed(0), **design)
+            pair = NetworkPair(to_device(spent.generator, task.device), to_device(spent.discriminator, task.device))
+            per_step = seconds_per_step(pair, OBJECTIVES[task.settings.objective], config, shape)
+            # all processes of a training build the same networks
+            found = fit_into_time(seconds, task.first_process(per_step), design["channels"], fixed=fixed)
+            design, steps = {**design, "channels": found.channels}, found.steps
+            config = replace(self._config(task, steps), max_steps=MOST_STEPS)
+        if wants_progress(task.settings.verbose):
+            say(_expectation(task, design, steps or STEPS))
+        if seconds is not None:  # what was spent until the first step is part of it
+            config = replace(config, max_time=max(0.1 * seconds, seconds - (time.perf_counter() - began)))
+        return design, config
+
+    def _config(self, task: Task, steps: int) -> TrainConfig:
+        batch, repeats = task.settings.batch_size, steps * task.settings.batch_size / len(task.y)
+        return training_config(
+            task,
+            steps,
+            ema_half_life=max(1.0, min(HALF_LIFE / batch, HALF_LIFE_SHARE * steps)),
+            penalty_every=int(self.penalty_every),
+            pipe=self._pipe(repeats),
+            precision=fastest(task.device),
+            parts=max(1, batch // PART) if task.device.type == "cpu" else 1,
+        )
+
+    def _pipe(self, repeats: float) -> Pipe:
+        """What samples pass through where each real one is drawn so many times on average."""
+        if isinstance(self.augment, str) and self.augment == "auto":
+            return diff_augment(self._policy) if repeats > REPEATS else direct
+        return _named_pipe(self.augment)
+
+    def augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:
+        """None: real and synthetic samples pass through the same changes."""
+        return unchanged
+
+    def filter(self, task: Task) -> SampleFilter:
+        """By the features of a small classifier of real samples."""
+        seed = child_seed(task.seed, "curator")
+        classifier = AuxiliaryClassifier.fit(
+            task.x[task.train],
+            task.y[task.train],
+            task.n_conditions,
+            task.codec.shape,
+            decode=task.codec.to_network,
+            steps=min(CLASSIFIER_STEPS, max(5, min(task.steps, STEPS) // 5)),
+            at_once=_at_once(task.codec),
+            seed=child_seed(seed, "judge"),
+            device=task.device,
+        )
+        own = child_seed(seed, "sketch")
+        settings = task.settings
+        found = SampleFilter(settings.curate, float(settings.min_probability), classifier, task.codec, own)
+        unseen = [np.setdiff1d(rows, task.train) for rows in task.validation]
+        return found.fit(task.x, task.y, task.sampled, unseen)
+
+    def validation_score(self, task: Task, found: Filter | None) -> Measure:
+        """Energy quality of the classifier's features and of small versions."""
+        assert isinstance(found, SampleFilter)
+        decode, at_once = task.codec.to_network, _at_once(task.codec)
+        some = np.concatenate([task.validation[condition] for condition in task.sampled])
+        some = some[:: max(1, len(some) // at_once)]
+        features = comparison_features(found.classifier, decode(torch.from_numpy(task.x[some]).to(task.device)))
+        return snapshot_measure(
+            task.x,
+            task.validation,
+            task.sampled,
+            task.latent_dim,
+            task.device,
+            child_seed(task.seed, "judge"),
+            decode=decode,
+            features=features,
+            n_fake=max(FEWEST_MEASURED, MOST_MEASURED // len(task.sampled)),
+            at_once=at_once,
+        )
+
+    def _read_filter(self, config: Config, arrays: Arrays, codec: Any, n_conditions: int) -> SampleFilter:
+        return SampleFilter.from_state(config, arrays, codec, n_conditions)
+
+    def _connect(self, found: Filter, codec: Any, device: torch.device) -> None:
+        if isinstance(found, SampleFilter):  # it works where the samples are made
+            found.classifier.device = device
+
+
+def _named_pipe(augment: Any) -> Pipe:
+    """What samples pass through, by the names of the changes; None and False are none."""
+    return direct if augment is None or augment is False else diff_augment(augment)
+
+
+def _at_once(codec: Any) -> int:
+    """Samples in one pass of a network."""
+    return max(8, min(8192, VALUES_AT_ONCE // prod(codec.shape)))
+
+
+def _expectation(task: Task, design: Design, steps: int) -> str:
+    """One line that says what is going to happen."""
+    size, seconds = " x ".join(map(str, task.codec.shape)), task.settings.max_time
+    limit = "" if seconds is None else f" in {seconds:.0f} s"
+    classes = f"{task.n_conditions} classes, " if task.n_conditions > 1 else ""
+    return (
+        f"{task.owner}: {size}, {classes}{design['architecture']} networks {design['channels']} channels "
+        f"wide; about {steps:,} steps of {task.settings.batch_size} samples{limit}"
+    )
+
+
+@torch.inference_mode()
+def comparison_features(classifier: AuxiliaryClassifier, some: Tensor) -> Callable[[Tensor], Tensor]:
+    """What images and series are compared by: a classifier's features, and a small version, weighing as much.
+
+    ``some`` real samples (n, C, *spatial) give the weights.
+    """
+
+    def parts(samples: Tensor) -> tuple[Tensor, Tensor]:
+        return classifier.features(samples), shrink_samples(samples, SMALL).flatten(1)
+
+    scales = [part.var(0).sum().sqrt() + 1e-9 for part in parts(some)]
+
+    def features(samples: Tensor) -> Tensor:  # (B, C, *spatial) -> (B, d)
+        return torch.cat([part / scale for part, scale in zip(parts(samples), scales, strict=True)], dim=1)
+
+    return features
+
+
+# ---- the estimator -----------------------------------------------------------------------------
 
 
 class ConvolutionalGAN(BaseGAN):
     """A GAN over samples ``(C, *spatial)``; see `ImageGAN` for the parameters."""
 
-    _architectures: ClassVar = IMAGE_ARCHITECTURES
-    _ahead: ClassVar[int] = 16
-    _untrained: ClassVar[int] = 400
-    _second: ClassVar = {"share": 0.15, "steps": 200, "batch": 32, "samples": 512}
-    # Changes that real and synthetic samples alike pass through before they are judged.
-    _policy: ClassVar[Sequence[str]]
-    # PIL's mode of the images read last, which their arrays do not tell.
-    _mode: str | None = None
+    _constraints: ClassVar[Constraints] = {
+        **BaseGAN._constraints,
+        "scope": partial(validation.choice, known=SCOPES),
+        "checkpoint_every": validation.interval,
+    }
 
     def __init__(
         self,
@@ -91,7 +353,7 @@ class ConvolutionalGAN(BaseGAN):
         checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:
@@ -121,201 +383,3 @@ class ConvolutionalGAN(BaseGAN):
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
-
-    def _check_parameters(self) -> dict[str, Any]:
-        if self.channels is not None:
-            validation.integer("channels", self.channels, 1)
-        validation.integer("max_channels", self.max_channels, 1)
-        validation.integer("latent_dim", self.latent_dim, 1)
-        validation.integer("penalty_every", self.penalty_every, 1)
-        validation.choice("scope", self.scope, SCOPES)
-        validation.interval("checkpoint_every", self.checkpoint_every)
-        self._pipe(0)
-        return super()._check_parameters()
-
-    # ---- samples -----------------------------------------------------------------------------
-
-    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any, Sequence[str] | None]:
-        samples, labels, source = resolve_samples(X, y)
-        self._mode = source.mode
-        return samples, labels, source.classes
-
-    def _loads(self, codec: Any) -> Decode:
-        load: Decode = codec.to_network
-        return load
-
-    def _stored(self, codec: Any, samples: FloatArray) -> Any:
-        return codec.from_network(samples)
-
-    def _as_seen(self, codec: Any, rows: Any) -> Any:
-        return rows  # rounding moves an image by less than anyone sees
-
-    def _at_once(self, codec: Any) -> int:
-        return max(8, min(8192, VALUES_AT_ONCE // int(prod(codec.shape))))
-
-    # ---- networks ----------------------------------------------------------------------------
-
-    def _design(self) -> dict[str, Any]:
-        return {
-            "architecture": self.architecture,
-            "conditioning": self.conditioning,
-            "channels": self.channels,
-            "max_channels": self.max_channels,
-            "latent_dim": self.latent_dim,
-        }
-
-    def _make_networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
-        build = IMAGE_ARCHITECTURES[design.pop("architecture")]
-        return build(codec.shape, n_conditions, rng, bounded=codec.bounded, **design)
-
-    def _placed(self, network: Placed, device: torch.device) -> Placed:
-        flat = max(p.ndim for p in network.parameters()) == 4
-        # kernels that lie channel by channel make images lie so, which convolutions like
-        return network.to(device, memory_format=torch.channels_last if flat else None)  # type: ignore[call-overload]
-
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, FilterCounts]:
-        if self.curator_ is not None:  # it judges where the samples are made
-            self.curator_.classifier.device = resolve_device(self.device)
-        return super()._drawn(code, n, seed)
-
-    # ---- training ----------------------------------------------------------------------------
-
-    def _team(self, device: torch.device) -> AbstractContextManager[Team]:
-        return team(machine_threads() if device.type == "cpu" else 1)
-
-    def _ranks(self, device: torch.device) -> tuple[Ranks, torch.device]:
-        return together_with(device)
-
-    def _designed(
-        self,
-        settings: dict[str, Any],
-        prepared: Prepared,
-        n_conditions: int,
-        earlier: int,
-        device: torch.device,
-        work: Team,
-        known: dict[str, Any] | None,
-    ) -> tuple[dict[str, Any], TrainConfig]:
-        began = time.perf_counter()
-        shape, seconds, steps = prepared.codec.shape, settings["max_time"], settings["max_steps"]
-        design = dict(known) if known is not None else self._design()
-        if known is None and design["channels"] is None:
-            design["channels"] = self.design_["channels"] if self._continues() else preset_channels(shape)
-        plan = self._numbers(settings, len(prepared.y), steps or STEPS, device, work)
-        if seconds is not None and steps is None:
-            rng = torch.Generator().manual_seed(0)
-            spent = self._make_networks(prepared.codec, n_conditions, rng, **design)
-            placed = NetworkPair(self._placed(spent.generator, device), self._placed(spent.discriminator, device))
-            per_step = seconds_per_step(placed, OBJECTIVES[self.objective], plan, shape)
-            per_step = self._ranks(device)[0].first(per_step, device)  # all processes build the same networks
-            fixed = known is not None or self.channels is not None or self._continues()
-            found = within(seconds, per_step, design["channels"], fixed=fixed)
-            design["channels"] = found.channels
-            plan = replace(self._numbers(settings, len(prepared.y), found.steps, device, work), max_steps=MOST_STEPS)
-            steps = found.steps
-        if wants_progress(self.verbose):
-            say(self._expectation(shape, n_conditions, design, steps or STEPS, seconds))
-        if seconds is not None:  # what was spent until the first step is part of it
-            plan = replace(plan, max_time=max(0.1 * seconds, seconds - (time.perf_counter() - began)))
-        return design, replace(plan, max_steps=earlier + plan.max_steps)
-
-    def _expectation(
-        self, shape: Sequence[int], n_conditions: int, design: dict[str, Any], steps: int, seconds: float | None
-    ) -> str:
-        size = " x ".join(map(str, shape))
-        limit = "" if seconds is None else f" in {seconds:.0f} s"
-        classes = f"{n_conditions} classes, " if n_conditions > 1 else ""
-        return (
-            f"{type(self).__name__}: {size}, {classes}{design['architecture']} networks {design['channels']} channels "
-            f"wide; about {steps:,} steps of {self.batch_size} samples{limit}"
-        )
-
-    def _numbers(
-        self, settings: dict[str, Any], n_samples: int, steps: int, device: torch.device, work: Team
-    ) -> TrainConfig:
-        batch = int(self.batch_size)
-        return TrainConfig(
-            max_steps=steps,
-            batch_size=batch,
-            learning_rate=settings["learning_rate"],
-            discriminator_learning_rate=settings["learning_rate"],
-            betas=(0.0, 0.99),
-            decay_from=0.5,
-            ema_half_life=max(1.0, min(HALF_LIFE / batch, HALF_LIFE_SHARE * steps)),
-            penalty_every=int(self.penalty_every),
-            penalty_scale=settings["penalty"],
-            log_every=max(1, steps // 60),
-            look_every=max(1, steps // 60) * 3,
-            max_time=settings["max_time"],
-            pipe=self._pipe(steps * batch / n_samples),
-            precision=fastest(device),
-            parts=max(1, batch // PART) if device.type == "cpu" else 1,
-            team=work,
-        )
-
-    def _corruption(self, codec: Any) -> Corrupt:
-        return broken_samples
-
-    def _augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:
-        return unchanged
-
-    def _pipe(self, repeats: float) -> Pipe:
-        """What samples pass through where each real one is drawn so many times on average."""
-        if self.augment == "auto":
-            return diff_augment(self._policy) if repeats > REPEATS else direct
-        return direct if self.augment is None or self.augment is False else diff_augment(self.augment)
-
-    # ---- what judges the samples -------------------------------------------------------------
-
-    def _curator(
-        self,
-        settings: dict[str, Any],
-        prepared: Prepared,
-        y: IntArray,
-        train: IntArray,
-        judge: Sequence[IntArray],
-        conditions: Conditions,
-        plan: TrainConfig,
-        earlier: int,
-        seed: int,
-    ) -> SampleFilter:
-        codec, steps = prepared.codec, min(plan.max_steps - earlier, STEPS)
-        look = AuxiliaryClassifier.fit(
-            prepared.x[train],
-            y[train],
-            conditions.count,
-            codec.shape,
-            load=codec.to_network,
-            steps=min(JUDGE_STEPS, max(5, steps // 5)),
-            at_once=self._at_once(codec),
-            seed=child_seed(seed, "judge"),
-            device=self._ranks(settings["device"])[1],
-        )
-        curator = SampleFilter(settings["curate"], settings["min_probability"], look, codec, child_seed(seed, "sketch"))
-        asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        unseen = [np.setdiff1d(rows, train) for rows in judge]
-        return curator.fit(prepared.x, y, asked, unseen)
-
-    def _curator_of(
-        self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int
-    ) -> SampleFilter:
-        return SampleFilter.from_state(config, arrays, codec, n_conditions)
-
-    def _measure(
-        self,
-        prepared: Prepared,
-        judge: Sequence[IntArray],
-        asked: Sequence[int],
-        curator: SampleFilter,
-        latent_dim: int,
-        device: torch.device,
-        seed: int,
-    ) -> Measure:
-        load, at_once = prepared.codec.to_network, self._at_once(prepared.codec)
-        n_fake = max(FEWEST_JUDGED, MOST_JUDGED // len(asked))
-        some = np.concatenate([judge[condition] for condition in asked])
-        some = some[:: max(1, len(some) // at_once)]
-        face = looks(curator.classifier, load(torch.from_numpy(prepared.x[some]).to(device)))
-        return snapshot_measure(
-            prepared.x, judge, asked, latent_dim, device, seed, load=load, face=face, n_fake=n_fake, at_once=at_once
-        )

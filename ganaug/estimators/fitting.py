@@ -1,47 +1,77 @@
-"""What a fit needs: encoded data, the size of networks, the number of steps, and the training itself."""
+"""One training, from encoded samples to the weights worth keeping, and its conditions, held-out rows and measure."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from math import prod
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganaug.callbacks import ProgressBar
+from ganaug.encoding import LabelCodec
 from ganaug.encoding.profiles import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.encoding.sample_arrays import LAYOUTS
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.networks import NetworkPair
+from ganaug.metrics.sample_measures import energy_quality, mean_distance
 from ganaug.objectives import Objective
 from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_interrupts
 from ganaug.training.checkpoints import Checkpoint
-from ganaug.training.cuda_graphs import UNRECORDED, ReplayedGradients, can_be_captured
-from ganaug.training.gradients import PLAIN, GradientFunctions
-from ganaug.training.loop import Event, TrainProgress, Watcher, train, train_step
+from ganaug.training.loop import Batches, Event, Step, TrainProgress, Watcher, train, train_step
 from ganaug.training.snapshots import BestSnapshot, stop_when_diverged
-from ganaug.training.train_state import Table, TrainConfig, TrainState
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.training.train_state import Decode, TrainConfig, TrainState, undecoded
+from ganaug.utils.types import Array, FloatArray, IntArray
 
 __all__ = [
+    "Check",
     "Conditions",
-    "Forecast",
-    "Played",
+    "Constraints",
+    "Measure",
     "Prepared",
-    "play",
-    "preset_channels",
+    "Seed",
+    "Settings",
+    "TrainResult",
+    "history_frame",
+    "hold_out",
     "profile_of",
-    "seconds_per_step",
-    "within",
+    "rescale_quality",
+    "run_training",
+    "snapshot_measure",
 ]
 
-# --------------------------------------------------------------------------------------
-# Data on its way into a training: encoded once, used by the GAN of every class.
+# A check of a parameter: ``(name, value) -> value``, converted; raises what `fit` says of a wrong one.
+Check = Callable[[str, Any], object]
+Constraints = Mapping[str, Check]
+Seed = int | np.random.RandomState | np.random.Generator | None
+Measure = Callable[[Any], dict[str, float]]
+
+# ---- parameters --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Checked parameters of a GAN, converted to plain types; their names are those of `TabularGAN`."""
+
+    objective: str
+    max_steps: int | None
+    max_time: float | None
+    batch_size: int
+    learning_rate: float
+    penalty: float
+    class_power: float
+    validation_fraction: float
+    patience: int | None
+    curate: tuple[str, ...]
+    min_probability: float | str
+    device: torch.device
+    verbose: bool | int | str
+
+
+# ---- data: encoded once, used by the GAN of every class ----------------------------------------
 
 
 # Samples, and their values together, that the profile of the training data is made of.
@@ -56,22 +86,18 @@ class Prepared:
     ----------
     codec, labels
         The fitted codecs of the samples and of the labels (None without labels).
-    x : ndarray of shape (n, ...), float32
+    x : ndarray of shape (n, ...)
         Encoded samples.
     y : ndarray of shape (n,), int64
         Codes of the labels; zeros without labels.
-    feature_names : list of str or None
-        Column names, where all of them are strings.
     names : sequence of str or None
         The name at place ``i`` is that of class ``i``.
     """
 
     codec: Any
-    labels: Any
+    labels: LabelCodec | None
     x: FloatArray
     y: IntArray
-    n_features: int
-    feature_names: list[str] | None
     names: Sequence[str] | None = None
 
 
@@ -84,17 +110,17 @@ class Conditions:
 
     Attributes
     ----------
-    names : list
-        The label of each condition; the rest of a focus has none (None).
+    classes : ndarray or None
+        The labels.
     focus : int or None
         Code of the class in focus.
     """
 
-    classes: Any  # ndarray of labels, or None
+    classes: Array | None
     focus: int | None = None
 
     @classmethod
-    def of(cls, labels: Any, focus: Any = None) -> Conditions:
+    def of(cls, labels: LabelCodec | None, focus: object = None) -> Conditions:
         """The conditions of a label codec, with a label in focus or none.
 
         Raises
@@ -126,6 +152,10 @@ class Conditions:
             return [self.focus]
         return list(range(self.count))
 
+    def asked(self) -> list[int]:
+        """Conditions that can be sampled."""
+        return [self.of_label_code(code) for code in self.sampled()]
+
     def of_label_code(self, code: int) -> int:
         """The condition that makes samples of a label.
 
@@ -136,6 +166,7 @@ class Conditions:
         """
         if self.focus is None:
             return code
+        assert self.classes is not None
         if code != self.focus:
             raise InvalidDataError(
                 f"this generator was trained for class {self.classes[self.focus]!r} against the rest and cannot "
@@ -168,199 +199,236 @@ def _values_of(codec: Any, x: FloatArray) -> ValueProfile | None:
     return value_profile(array.reshape(-1, *shape) if fitting is None else fitting(array))
 
 
-# --------------------------------------------------------------------------------------
-# How large the networks are and how many steps they get, from pixels and minutes.
+# ---- held-out rows, and how a snapshot of a generator is measured by them ----------------------
 
 
-# Cells of a sample up to which networks are so wide at full resolution; beyond the last, NARROWEST.
-WIDTHS = ((400, 32), (1300, 16), (5000, 12))
-NARROWEST = 8
-# Fewer steps teach too little, whatever the width: the networks are made narrower first.
-FEWEST_STEPS = 800
-# Share of the time that is spent on steps, and not on looking at the samples.
-SHARE_OF_STEPS = 0.9
+# A class of fewer rows trains on all of them and is measured by them too: a fifth of 60 rows
+# would measure worse than it teaches.
+HOLD_OUT_FROM = 100
+VALIDATION_ROWS = 400
+# A real difference smaller than this from what an untrained generator makes cannot be measured.
+LEAST_TO_LEARN = 0.01
 
 
-def preset_channels(shape: Sequence[int]) -> int:
-    """Feature maps at full resolution for samples (C, *spatial).
-
-    Examples
-    --------
-    >>> from ganaug.estimators.fitting import preset_channels
-    >>> preset_channels((1, 28, 28)), preset_channels((3, 128, 128))
-    (16, 8)
-    """
-    cells = prod(shape[1:])
-    return next((width for most, width in WIDTHS if cells <= most), NARROWEST)
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a training is expected to be.
-
-    Attributes
-    ----------
-    channels : int
-        Feature maps at full resolution.
-    steps : int
-        Of training.
-    """
-
-    channels: int
-    steps: int
-
-
-def within(seconds: float, per_step: float, channels: int, *, fixed: bool) -> Forecast:
-    """Steps that fit into the time, of networks made narrower where they would be too few.
+def hold_out(y: IntArray, fraction: float, rng: np.random.Generator) -> tuple[IntArray, list[IntArray]]:
+    """Split rows into those to train on and, for each condition, those to validate by.
 
     Parameters
     ----------
-    seconds : float
-        There are.
-    per_step : float
-        Seconds that a step takes with ``channels``.
-    channels : int
-        Feature maps at full resolution.
-    fixed : bool
-        Whether the width must stay.
+    y : ndarray of shape (n,), int64
+        Conditions.
+    fraction : float
+        Share of each condition to hold out, at most `VALIDATION_ROWS` rows. A
+        condition with fewer than `HOLD_OUT_FROM` rows is validated by its training rows.
+    rng : numpy Generator
 
-    Examples
-    --------
-    >>> from ganaug.estimators.fitting import within
-    >>> within(300, 0.2, 16, fixed=False)
-    Forecast(channels=16, steps=1350)
-    >>> within(60, 0.2, 16, fixed=False)
-    Forecast(channels=4, steps=1080)
+    Returns
+    -------
+    train : ndarray of int64
+        Rows to train on, in order.
+    validation : list of ndarray of int64
+        Rows to validate each condition by.
     """
-    while not fixed and channels > 4 and SHARE_OF_STEPS * seconds / per_step < FEWEST_STEPS:
-        channels, per_step = channels // 2, per_step / 2
-    return Forecast(channels, max(1, int(SHARE_OF_STEPS * seconds / per_step)))
+    held: list[IntArray] = []
+    validation: list[IntArray] = []
+    for condition in range(int(y.max()) + 1):
+        rows = rng.permutation(np.flatnonzero(y == condition))
+        n_held = min(int(fraction * len(rows)), VALIDATION_ROWS) if len(rows) >= HOLD_OUT_FROM else 0
+        held.append(rows[:n_held])
+        validation.append(rows[:n_held] if n_held else rows[:VALIDATION_ROWS])
+    train = np.setdiff1d(np.arange(len(y)), np.concatenate(held))
+    return train, validation
 
 
-def seconds_per_step(pair: NetworkPair, objective: Objective, plan: TrainConfig, shape: Sequence[int]) -> float:
-    """How long a step takes, found by two of them on noise, after what makes them fast; the players are spent."""
-    train_state = TrainState.start(pair, plan)
-    device = train_state.average_flat.device
-    rng = torch.Generator(device).manual_seed(0)
-    real = torch.empty((plan.batch_size, *shape), dtype=torch.float32, device=device).uniform_(-1, 1, generator=rng)
-    labels = torch.zeros(plan.batch_size, dtype=torch.long, device=device)
-    every, plan = plan.penalty_every, replace(plan, penalty_every=2)
-    gradients: GradientFunctions = ReplayedGradients(plan, device) if can_be_captured(plan, device) else PLAIN
-    before = [1] if gradients is PLAIN else [0, 1] * (UNRECORDED + 1)
-    taken = []
-    for step in (*before, 0, 1):  # a penalty falls due at step 0
-        train_state.step = step
-        began = time.perf_counter()
-        train_step(train_state, objective, real, labels, plan, 0.5, rng, gradients)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        taken.append(time.perf_counter() - began)
-    return (taken[-2] + (every - 1) * taken[-1]) / every
+def snapshot_measure(
+    x: FloatArray,
+    validation: Sequence[IntArray],
+    conditions: Sequence[int],
+    latent_dim: int,
+    device: torch.device,
+    seed: int,
+    *,
+    decode: Decode = undecoded,
+    features: Callable[[Tensor], Tensor] = undecoded,
+    n_fake: int = VALIDATION_ROWS,
+    at_once: int = VALIDATION_ROWS,
+) -> Measure:
+    """A function that measures a generator by rows it has not seen.
+
+    "quality" is the mean over ``conditions`` of the energy quality of fresh
+    samples against the rows to validate by, "diversity" the smallest ratio of the
+    spread of fake samples to that of real ones. Every snapshot gets the same
+    noise, so that differences come from the weights.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, ...)
+        Encoded samples.
+    validation : sequence of ndarray of int64
+        Rows of ``x`` to validate each condition by.
+    conditions : sequence of int
+        Those that count.
+    latent_dim : int
+        Dimensions of the generator's noise.
+    device : torch.device
+        Of the generator.
+    seed : int
+    decode : callable
+        From encoded samples to the networks' floats.
+    features : callable
+        From these to rows, the distances between which are compared. (B, ...) -> (B, d).
+    n_fake, at_once : int
+        Samples to make for each condition, and in one pass of the networks.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    cases = []
+    for condition in conditions:
+        rows = validation[condition]
+        if len(rows) < 2:
+            continue
+        with torch.inference_mode():
+            stored = torch.from_numpy(x[rows]).split(at_once)
+            real = torch.cat([features(decode(part.to(device))) for part in stored])
+        z = torch.randn(n_fake, latent_dim, dtype=torch.float32, generator=rng).to(device)
+        labels = torch.full((n_fake,), condition, dtype=torch.long, device=device)
+        cases.append((real, mean_distance(real), z, labels))
+
+    @torch.inference_mode()
+    def measure(generator: nn.Module) -> dict[str, float]:
+        inner_noise = torch.Generator(device).manual_seed(seed)
+        qualities: list[float] = []
+        diversities: list[float] = []
+        for real, spread, z, labels in cases:
+            passes = zip(z.split(at_once), labels.split(at_once), strict=True)
+            fake = torch.cat([features(generator(noise, claimed, inner_noise)) for noise, claimed in passes])
+            qualities.append(energy_quality(real, fake, real_spread=spread))
+            diversities.append(mean_distance(fake) / spread if spread > 0 else 1.0)
+        if not qualities:
+            return {"quality": 0.0}
+        return {"quality": float(np.mean(qualities)), "diversity": min(diversities)}
+
+    return measure
 
 
-# --------------------------------------------------------------------------------------
-# One game from encoded samples to the weights worth keeping.
+def rescale_quality(measure: Measure, untrained: Callable[[], nn.Module]) -> Measure:
+    """The same measure with a "quality" of 0 for an untrained generator and 1 for unseen real samples.
+
+    q' = 1 - (1 - q) / (1 - q_untrained), which grows with q, so that the same snapshot is the best one. ``untrained``
+    makes that generator.
+    """
+    start = measure(untrained())["quality"]
+    room = max(LEAST_TO_LEARN, 1 - start)
+
+    def rescaled(generator: nn.Module) -> dict[str, float]:
+        seen = measure(generator)
+        return {**seen, "quality": 1 - (1 - seen["quality"]) / room}
+
+    return rescaled
 
 
-# What each early end means and what to do about it, said in a warning.
-_ADVICE = {
-    "diverged": (
-        "the training diverged at step {step}; the generator of step {best} was kept. "
-        "Lower learning_rate or raise penalty; objective='relativistic' is the steadiest."
-    ),
-    "mode_collapse": (
-        "the generator collapsed to a few modes (diversity {diversity:.2f} of the real rows' 1); the one of step "
-        "{best} was kept. Raise penalty or lower learning_rate; objective='relativistic' is the steadiest."
-    ),
-    "interrupted": "interrupted at step {step}; the best generator so far, that of step {best}, was kept.",
-}
+# ---- one training ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Played:
-    """What a game leaves behind."""
+class TrainResult:
+    """What a training leaves behind, beside the weights.
 
-    history: list[dict[str, float]]
+    Attributes
+    ----------
+    history : DataFrame
+        One row for each logged step.
+    stop_reason : str
+    n_steps : int
+    warning : str or None
+        What went wrong. It is text and not a warning raised here, because a training may run in a worker whose
+        warnings nobody sees.
+    """
+
+    history: pd.DataFrame
     stop_reason: str
     n_steps: int
-    best_step: int
-    quality: float
     warning: str | None
 
 
-def play(
-    train_state: TrainState,
-    table: Table,
+def run_training(
+    state: TrainState,
+    batches: Batches,
     objective: Objective,
-    plan: TrainConfig,
+    config: TrainConfig,
     *,
-    measure: Callable[[nn.Module], dict[str, float]],
-    patience: int | None,
+    snapshot: BestSnapshot,
+    advice: Mapping[str, str],
     callbacks: Iterable[Watcher],
     title: str | None,
     rng: torch.Generator,
     checkpoint: Checkpoint | None = None,
-    untrained: int = 0,
-) -> Played:
-    """Train, watch, and leave the best averaged generator in ``train_state.average``.
+    step: Step = train_step,
+) -> TrainResult:
+    """Train, watch, and leave the networks of the snapshot in ``state.average``.
 
     Parameters
     ----------
+    state : TrainState
+        Networks, optimizers and averages.
+    batches : Batches
+        Real samples.
+    objective : Objective
+        The losses.
+    config : TrainConfig
+        Numbers of the training.
+    snapshot : BestSnapshot
+        Evaluates samples now and then, and remembers the weights to keep.
+    advice : dict of str to str
+        For each reason to stop that is a failure, what to tell the user; may name {step}, {best} and {diversity}.
+    callbacks : iterable of callable
+        Of the user.
     title : str or None
         Title of the progress bar; None shows none.
+    rng : torch.Generator
+        For all that is random in the training.
     checkpoint : Checkpoint, optional
-        Where the training is kept while it runs, and may be gone on with.
-    untrained : int
-        Steps up to which a narrow generator is not collapsed, but untrained.
-
-    Returns
-    -------
-    Played
-        Its ``warning`` says what went wrong, if the training diverged,
-        collapsed or was interrupted. It is text and not a warning raised here,
-        because this may run in a worker whose warnings nobody sees.
+        The file in which the training is kept while it runs, and from which it may be continued.
+    step : callable
+        One step of all networks.
     """
-    best = BestSnapshot(measure, patience, untrained)
-    train_progress = None if checkpoint is None else checkpoint.restore(train_state, best, rng)
-    if train_progress is None:
-        best.look(train_state)  # what there is to fall back on: the untrained generator, or the earlier fit's
-    bar = ProgressBar(title) if title is not None and plan.ranks.own == 0 else None
+    progress = None if checkpoint is None else checkpoint.restore(state, snapshot, rng)
+    if progress is None:
+        snapshot.look(state)  # to fall back on: the untrained generator, or that of the earlier fit
+    bar = ProgressBar(title) if title is not None and config.ranks.own == 0 else None
     endings = nullcontext(Ending()) if checkpoint is None else deferred_endings()
     with main_thread_interrupts() as interrupt, endings as ending:
 
         def stop_when_interrupted(event: Event) -> str | None:
             return "interrupted" if interrupt.requested else None
 
-        def at_rest(train_progress: TrainProgress) -> None:
-            if checkpoint is not None and plan.ranks.own == 0:
-                checkpoint.save(train_state, train_progress, best, rng, now=interrupt.requested or ending.requested)
+        def at_rest(progress: TrainProgress) -> None:
+            if checkpoint is not None and config.ranks.own == 0:
+                checkpoint.save(state, progress, snapshot, rng, now=interrupt.requested or ending.requested)
             ending.deliver()
 
-        # Divergence is looked for first: nothing of a diverged network should be measured.
-        guards: Sequence[Watcher] = [stop_when_diverged, best, stop_when_interrupted]
+        # The first one that gives a reason names it; all of them are called.
+        guards: Sequence[Watcher] = [stop_when_diverged, snapshot, stop_when_interrupted]
         shown: list[Watcher] = [*callbacks, *([bar] if bar else [])]
         try:
             history, reason = train(
-                train_state, table, objective, plan, [*guards, *shown], rng, train_progress, at_rest
+                state, batches, objective, config, [*guards, *shown], rng, progress, at_rest, step=step
             )
         finally:
             if bar is not None:
                 bar.close()
-    if reason != "diverged" and "quality" not in history[-1]:  # it ended between two looks
-        history[-1].update(best.look(train_state))
-    if best.weights is not None:
-        train_state.average_flat.copy_(best.weights)
-    if checkpoint is not None and plan.ranks.own == 0 and reason != "interrupted":  # that one may be gone on with
+    if reason != "diverged" and "quality" not in history[-1]:  # it ended between two evaluations
+        history[-1].update(snapshot.look(state))
+    if snapshot.weights is not None:
+        state.average_flat.copy_(snapshot.weights)
+    if checkpoint is not None and config.ranks.own == 0 and reason != "interrupted":  # that one may be continued
         checkpoint.finish()
-    advice = _ADVICE.get(reason)
-    warning = advice and advice.format(step=train_state.step, best=best.step, diversity=best.diversity)
-    return Played(history, reason, train_state.step, best.step, best.quality, warning)
+    text = advice.get(reason)
+    warning = text and text.format(step=state.step, best=snapshot.step, diversity=snapshot.diversity)
+    return TrainResult(history_frame(history), reason, state.step, warning)
 
 
-def history_frame(rows: list[dict[str, float]]) -> Any:
+def history_frame(rows: list[dict[str, float]]) -> pd.DataFrame:
     """The history as a DataFrame with the step as an integer column."""
-    import pandas as pd
-
     frame = pd.DataFrame(rows)
     if "step" in frame:
         frame["step"] = frame["step"].astype("int64")

@@ -1,4 +1,4 @@
-"""A class-conditional GAN for images."""
+"""Images as a modality, and the GAN for them."""
 
 from __future__ import annotations
 
@@ -6,33 +6,49 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ganaug.encoding.image_codec import ImageCodec
-from ganaug.estimators.convolutional import ConvolutionalGAN
+from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
+from ganaug.estimators.custom import register
+from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.training.loop import Watcher
 
-__all__ = ["ImageGAN"]
+__all__ = ["ImageGAN", "ImageModality"]
 
 
+class ImageModality(ConvolutionalModality):
+    """Images (C, H, W); see `ImageGAN` for the parameters."""
+
+    # the codec checks the layout
+    constraints: ClassVar[Constraints] = {**ConvolutionalModality.constraints, "layout": lambda _, value: value}
+    layout: str
+    _policy = ("translation", "cutout")
+
+    def codec(self, mode: str | None = None) -> ImageCodec:
+        """Pixels to [-1, 1]; images of 8 bits stay bytes until a batch of them goes to a network."""
+        return ImageCodec(self.layout, mode)
+
+
+@register
 class ImageGAN(ConvolutionalGAN):
     """Class-conditional GAN for images: grey, RGB or any number of channels, from 8 to 256 pixels a side.
 
     Parameters
     ----------
     objective : {"relativistic", "non-saturating", "minimax", "least-squares", "wasserstein", "hinge"}
-        What the two networks play for. The default, paired relativistic logits
-        with R1 and R2 penalties (Huang et al. 2024), holds every mode of the data.
+        Losses of the two networks. The default, paired relativistic logits
+        with R1 and R2 penalties (Huang et al. 2024), covers every mode of the data.
     architecture : {"residual", "dcgan", "style"}
         "residual": blocks without normalisation after R3GAN. "dcgan": plain
         strided convolutions (Radford et al. 2016). "style": mapping network,
         modulated convolutions and noise after StyleGAN2 (Karras et al. 2020).
     conditioning : {"projection", "concat", "auxiliary"}
-        How the discriminator learns the class.
+        How the discriminator is told the class.
     max_steps : int or None, default=None
         Steps of training. None is 2000, or as many as ``max_time`` allows.
     max_time : float, str or None, default=None
         Seconds, or for example "5min". The training plans its own width and
         steps for it, says so if ``verbose``, and ends with what it has. A
-        result that the clock has cut short does not repeat.
+        result that was cut short by the clock does not repeat.
     batch_size : int, default=64
         Real images for each step.
     learning_rate : float, default=2e-3
@@ -45,15 +61,15 @@ class ImageGAN(ConvolutionalGAN):
     latent_dim : int, default=64
         Dimensions of the noise that becomes an image.
     penalty : float, default=1.0
-        Factor on the objective's gradient penalties. More is steadier and blurs.
+        Factor on the objective's gradient penalties. A larger one makes training steadier and images blurrier.
     penalty_every : int, default=4
-        A penalty is taken every so many steps, times as much.
+        Steps between two penalties, whose weight grows by the same factor.
     augment : "auto", list of str, or None, default="auto"
-        Changes that real and synthetic images alike pass through before they are judged, so that few
-        images are not learnt by heart (Zhao et al. 2020): names in `ganaug.augmentation.POLICIES`. They
+        Differentiable augmentation of what the discriminator sees, real and synthetic images alike, so that few
+        images are not memorised (Zhao et al. 2020): names in `ganaug.augmentation.POLICIES`. They
         fade out before the end. "auto" is translation and cutout if each image is drawn more than 100 times on
-        average, else nothing: in shorter trainings it costs more than it saves. Mirror images ("flip") are
-        not among them, because they change what digits, text and many organs are.
+        average, else nothing: in shorter trainings it costs more than it gains. Mirror images ("flip") are
+        not included, because they change the meaning of digits, text and many organs.
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
         Of the images given.
     scope : {"shared", "per-class"}, default="shared"
@@ -64,34 +80,34 @@ class ImageGAN(ConvolutionalGAN):
         evenly, 1 as often as they occur.
     validation_fraction : float, default=0.1
         Share of each class with at least 100 images that is held out (at most 400
-        images) to choose the best snapshot. Smaller classes are judged by the
-        images that they train on.
+        images) to choose the best snapshot. Smaller classes are validated on
+        their training images.
     patience : int or None, default=None
-        Looks (20 in a whole training) without improvement after which to stop.
+        Evaluations (20 in a whole training) without improvement after which to stop.
     curate : bool or list of str, default=("copies", "outliers")
-        What refuses an image, which is then drawn again: "copies", much nearer to a
+        Rules that refuse an image, which is then drawn again: "copies", much nearer to a
         training image than those are to each other; "outliers"; and images that a small classifier, trained
-        beside the GAN, takes for an "other_class". True is all, False none. `GANOversampler` and `balance` ask for
-        all, for the sake of a classifier; without "other_class" the images are like the class.
+        in addition to the GAN, assigns to an "other_class". True is all, False none. `GANOversampler` and `balance`
+        use all, since that helps a classifier; without "other_class" the images are more like the class.
     min_probability : float, default=0.3
         Class-balanced probability that the classifier of "other_class" must give
-        to the image's own class; less for classes of which it recognises less.
+        to the image's own class; less for classes that it recognises less well.
     checkpoint : str, path or None, default=None
-        A file in which the training is kept while it runs. If it is killed, the same ``fit`` on the same data
-        goes on from there, on a CPU to the same result bit for bit. It is removed at the end. A path that cannot be
-        written to is refused before the training; where a write fails later, the training warns once and goes on.
-        A damaged file is refused and left as it is: remove it to start from the beginning. At SIGTERM and
+        A file that holds the state of the training while it runs. If the process is killed, the same ``fit`` on the
+        same data continues from there, on a CPU to the same result bit for bit. It is removed at the end. A path that
+        cannot be written to is refused before the training; if a write fails later, the training warns once and
+        continues. A damaged file is refused and left as it is: remove it to start from the beginning. At SIGTERM and
         SIGHUP the file is written, and then the process ends as it would have.
-        It holds no image, but the discriminator that sees them and tells them from others: keep it where the data
-        may be.
+        It holds no image, but the discriminator that sees them and can tell them from others: store it where the data
+        may be stored.
     checkpoint_every : int or str, default="60s"
         Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional
-        Each is called with an `Event` at every logged step; a string that it
-        returns ends the training and becomes `stop_reason_`.
+        Each is called with an `Event` at every logged step; if it returns a
+        string, training stops and the string becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more. After loading or copying the
-        discriminator is that of `score_samples`, which has to learn again what it knew of the training data.
+        Whether ``fit`` continues from the weights of the earlier fit, for ``max_steps`` more. After loading or copying,
+        the discriminator is that of `score_samples`, which has to learn the training data again.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat, on any number of cores.
     device : str, default="auto"
@@ -107,7 +123,7 @@ class ImageGAN(ConvolutionalGAN):
         Images of each.
     history_ : DataFrame
         One row for each logged step: losses, gradient norms, mean logits, and
-        "quality" and "diversity" where samples were looked at.
+        "quality" and "diversity" where samples were evaluated.
     n_steps_, best_step_ : int
         Steps done, and the step of the snapshot that was kept (0: none was better than the start).
     quality_ : float
@@ -115,13 +131,13 @@ class ImageGAN(ConvolutionalGAN):
         and unseen real images have 1 (a little more by chance).
     stop_reason_ : str
         "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
-        "mode_collapse", or what a callback said.
+        "mode_collapse", or what a callback returned.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
         drawn and kept, and those that each rule refused. ``"copies": None``
-        says that copies were not looked for, because the model was loaded or
+        means that copies were not checked, because the model was loaded or
         copied: what they are compared with stays in the process that fitted,
-        unless ``save(..., keep_copies_check=True)`` was asked for.
+        unless it was saved by ``save(..., keep_copies_check=True)``.
     n_features_in_ : int
         Values of an image.
 
@@ -143,7 +159,7 @@ class ImageGAN(ConvolutionalGAN):
     ((5, 8, 8), dtype('uint8'), {'defect'})
     """
 
-    _policy: ClassVar = ("translation", "cutout")
+    _kind = ImageModality
 
     def __init__(
         self,
@@ -172,7 +188,7 @@ class ImageGAN(ConvolutionalGAN):
         checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:
@@ -205,6 +221,3 @@ class ImageGAN(ConvolutionalGAN):
             verbose=verbose,
         )
         self.layout = layout
-
-    def _make_codec(self) -> ImageCodec:
-        return ImageCodec(self.layout, self._mode)

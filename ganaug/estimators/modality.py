@@ -1,166 +1,356 @@
-"""What differs between tables, images and series: each hook with what holds for rows of numbers."""
+"""What a GAN must know of one kind of data: a codec, networks, and four choices of the training.
+
+`Modality` has six methods, all of them abstract; everything else of an estimator is the same for tables, images,
+series and whatever else is described by one. An instance is handed to `ganaug.estimators.GAN`.
+"""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Self
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from torch import nn
+from sklearn.base import BaseEstimator
 
-from ganaug.augmentation import Augmentation
-from ganaug.estimators.fitting import Conditions, Prepared
-from ganaug.estimators.validation_set import snapshot_measure
+from ganaug.augmentation import Augmentation, Pipe, direct
+from ganaug.estimators.fitting import Constraints, Measure, Settings, snapshot_measure
 from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
-from ganaug.runtime.distributed import Ranks
-from ganaug.runtime.threads import Team, alone, one_thread
+from ganaug.runtime.devices import Precision, full
+from ganaug.runtime.threads import Team
 from ganaug.training.train_state import Decode, TrainConfig, undecoded
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils.seeding import child_seed
+from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray, State
 
-__all__ = ["Modality"]
+__all__ = [
+    "Codec",
+    "Design",
+    "Draw",
+    "Filter",
+    "Modality",
+    "Smoother",
+    "Task",
+    "network_decoder",
+    "round_trip",
+    "row_filter",
+    "row_score",
+    "to_storage",
+    "training_config",
+]
 
-Placed = TypeVar("Placed", bound=nn.Module)
-Measure = Callable[[nn.Module], dict[str, float]]
+Samples = Array
+# The sizes of networks as JSON values.
+Design = dict[str, Any]
+# ``draw(condition, n, purpose)``: n samples of a condition as the generator makes them, before any is refused.
+Draw = Callable[[int, int, str], Samples]
 
 
-# Rows in one pass of a network: enough to fill a core, little enough for any memory.
-AT_ONCE = 8192
+class Codec(ABC):
+    """Samples to arrays that networks learn from, and back. Knows what the data means, and nothing of GANs.
 
+    The codecs of ganaug have the same methods without being subclasses.
 
-class Modality:
-    """The hooks that `BaseGAN` calls. The first six make a modality; the others have defaults."""
+    Attributes
+    ----------
+    width : int
+        Values of an encoded sample.
+    n_features_ : int
+        Values of a sample, as `n_features_in_` of the estimator.
+    feature_names_ : list of str or None
+        Names of the columns, where the data has any.
 
-    _architectures: ClassVar[Mapping[str, Callable[..., NetworkPair]]]
-    # Steps for which rows are drawn at once; a checkpoint falls on a multiple of them.
-    _ahead: ClassVar[int] = 64
-    # Steps up to which a generator whose samples are all alike is no reason to stop.
-    _untrained: ClassVar[int] = 0
-    # Parameters of `second_discriminator` other than its own.
-    _second: ClassVar[Mapping[str, Any]] = {}
+    Notes
+    -----
+    Where networks see something else than what is stored (floats for bytes), a codec also has ``shape``, that of a
+    sample as networks see it, ``to_network(samples)`` and ``from_network(samples)``.
+    """
+
+    width: int
+    n_features_: int
+    feature_names_: list[str] | None = None
 
     @abstractmethod
-    def _make_codec(self) -> Any:
-        """A codec, not yet fitted."""
+    def fit(self, X: object, codes: IntArray | None = None, seed: int = 0) -> Self:
+        """Learn what is needed to encode X, and set the attributes; refuse what is no such data, saying why."""
+
+    def fit_encode(self, X: object, codes: IntArray | None = None, seed: int = 0) -> Samples:
+        """`fit` and `encode` in one; override it where that is faster."""
+        return self.fit(X, codes, seed).encode(X)
 
     @abstractmethod
-    def _design(self) -> dict[str, Any]:
-        """The parameters that shape the networks, as `_make_networks` takes them."""
+    def encode(self, X: object, owner: str = "") -> Samples:
+        """Samples as an array of shape (n, ...); ``owner`` is the estimator that an error should name."""
 
     @abstractmethod
-    def _make_networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
-        """Fresh networks on the CPU."""
+    def decode(self, samples: Samples) -> Any:
+        """The counterpart of `encode`, for any finite values."""
 
     @abstractmethod
-    def _corruption(self, codec: Any) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
-        """What breaks samples, as the networks see them, so that a discriminator can tell good ones from them."""
+    def get_state(self) -> State:
+        """What was learnt as config (JSON) and arrays, without any training sample."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, config: Config, arrays: Arrays) -> Self:
+        """The counterpart of `get_state`."""
+
+    def round_trip(self, samples: Samples) -> Samples:
+        """Encoded samples as they will be once decoded: rounded, snapped to values that exist."""
+        return self.encode(self.decode(samples))
+
+
+def network_decoder(codec: Any) -> Decode:
+    """From encoded samples, as they are stored, to the networks' floats."""
+    decoder: Decode = getattr(codec, "to_network", undecoded)
+    return decoder
+
+
+def to_storage(codec: Any, samples: FloatArray) -> Samples:
+    """From what a generator made to encoded samples as they are stored."""
+    stored: Samples = codec.from_network(samples) if hasattr(codec, "from_network") else samples
+    return stored
+
+
+def round_trip(codec: Any, samples: Samples) -> Samples:
+    """Encoded samples as they will be once decoded; those of images, which rounding hardly moves, as they are."""
+    seen: Samples = codec.round_trip(samples) if hasattr(codec, "round_trip") else samples
+    return seen
+
+
+class Filter(Protocol):
+    """What refuses synthetic samples: `ganaug.filtering.RowFilter` for rows, or a class with the same methods.
+
+    Attributes
+    ----------
+    copies_unchecked : bool
+        Whether copies should be refused, but what they are compared with is not there.
+    """
+
+    copies_unchecked: bool
+
+    @property
+    def holds_samples(self) -> bool:
+        """Whether there is a trace of every training sample."""
+
+    def verdict(self, x: Samples, condition: int, /) -> npt.NDArray[np.int8]:
+        """Which rule refuses each sample: its place in `ganaug.filtering.RULES` plus one, or 0 to keep."""
+
+    def get_state(self, keep_copies_check: bool = False) -> State:
+        """Config (JSON) and arrays; without traces of training samples unless asked for."""
+
+
+class Smoother(Protocol):
+    """What gives a generator's samples back the variation that the networks leave out."""
+
+    def smoothed(self, samples: Samples, condition: int, seed: int, /) -> Samples:
+        """Other samples in the place of these."""
+
+    def arrays(self) -> Arrays:
+        """What a file keeps of it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training, as the methods of a `Modality` see it.
+
+    Attributes
+    ----------
+    owner : str
+        Class of the estimator.
+    settings : Settings
+        The estimator's checked parameters.
+    codec
+        Fitted.
+    x : ndarray of shape (n, ...)
+        Encoded samples.
+    y : ndarray of shape (n,), int64
+        Their conditions: the classes, or 1 for the class in focus and 0 for all others.
+    n_conditions : int
+    sampled : list of int
+        Conditions that will be sampled.
+    train : ndarray of int64
+        Rows that the networks see.
+    validation : list of ndarray of int64
+        For each condition the rows that a snapshot is measured by; of a small class those that the networks see.
+    seed : int
+    device : torch.device
+    team : callable
+        Who works on the parts of a batch.
+    design : dict
+        Sizes of the networks: parameters of the modality, or those of the training that is continued.
+    first_process : callable
+        From a number that may differ between the processes of one training to that of the first.
+    steps, latent_dim : int
+        Of the training at most, and of the generator's noise; for `Modality.filter` and `Modality.validation_score`.
+    """
+
+    owner: str
+    settings: Settings
+    codec: Any
+    x: Samples
+    y: IntArray
+    n_conditions: int
+    sampled: list[int]
+    train: IntArray
+    validation: Sequence[IntArray]
+    seed: int
+    device: torch.device
+    team: Team
+    design: Design
+    first_process: Callable[[float], float]
+    steps: int = 0
+    latent_dim: int = 0
+
+
+def training_config(
+    task: Task,
+    steps: int,
+    *,
+    ema_half_life: float,
+    penalty_every: int = 4,
+    penalty_scale: float | None = None,
+    pipe: Pipe = direct,
+    precision: Precision = full,
+    parts: int = 1,
+) -> TrainConfig:
+    """The numbers of a training as they suit all modalities so far; see `ganaug.training.train_state.TrainConfig`.
+
+    Parameters
+    ----------
+    task : Task
+        Its settings decide the rest.
+    steps : int
+        Of training.
+    ema_half_life : float
+        Steps after which a weight's share in the averaged generator has halved.
+    penalty_every : int
+        Steps between two penalties.
+    penalty_scale : float, optional
+        Factor on the penalties; by default the parameter ``penalty``.
+    pipe : callable
+        What real and synthetic samples pass through on their way to the discriminator.
+    precision : callable
+        Opened around passes of the networks.
+    parts : int
+        Into which a batch is split.
+    """
+    settings = task.settings
+    return TrainConfig(
+        max_steps=steps,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        discriminator_learning_rate=settings.learning_rate,
+        betas=(0.0, 0.99),
+        decay_from=0.5,
+        ema_half_life=ema_half_life,
+        penalty_every=penalty_every,
+        penalty_scale=settings.penalty if penalty_scale is None else penalty_scale,
+        log_every=max(1, steps // 60),
+        look_every=max(1, steps // 60) * 3,
+        max_time=settings.max_time,
+        pipe=pipe,
+        precision=precision,
+        parts=parts,
+        team=task.team,
+    )
+
+
+def row_filter(task: Task, view: View | None = None) -> RowFilter | None:
+    """A filter of encoded rows (n, d) that refuses what the parameter ``curate`` says."""
+    if not task.settings.curate:
+        return None
+    curator = RowFilter(task.settings.curate, task.settings.min_probability, view)
+    return curator.fit(task.x, task.y, task.n_conditions, task.sampled, child_seed(task.seed, "curator"))
+
+
+def row_score(task: Task) -> Measure:
+    """Energy quality of a generator's rows (n, d) against those held out; see `fitting.snapshot_measure`."""
+    own = child_seed(task.seed, "judge")
+    decode = network_decoder(task.codec)
+    return snapshot_measure(task.x, task.validation, task.sampled, task.latent_dim, task.device, own, decode=decode)
+
+
+class Modality(BaseEstimator, ABC):
+    """One kind of data. Six methods say what differs between tables, images and all else; a GAN needs no more.
+
+    A subclass has parameters as every scikit-learn estimator, stored by ``__init__`` under their own names. One whose
+    `filter` is not a `row_filter` also says how a file is read into it (`_read_filter`).
+
+    Attributes
+    ----------
+    design : tuple of str
+        Names of those parameters that set the sizes of the networks: what `networks` is called with.
+    constraints : dict of str to callable
+        For each parameter a check ``(name, value) -> value`` that raises what `fit` should say of a wrong one.
+    reads_datasets : bool
+        Whether `fit` also takes torch datasets, folders and lists of samples, as for images.
+    parallel : bool
+        Whether batches are split between the threads and processes that there are; needs ``codec.shape``.
+    batches_ahead : int
+        Batches whose rows are drawn at once.
+    collapse_grace_steps : int
+        Steps up to which a generator whose samples are all alike is untrained, and not collapsed.
+    scoring : dict
+        Parameters of `ganaug.estimators.scoring.second_discriminator` other than its own.
+    """
+
+    design: ClassVar[tuple[str, ...]] = ()
+    constraints: ClassVar[Constraints] = {}
+    reads_datasets: ClassVar[bool] = False
+    parallel: ClassVar[bool] = False
+    batches_ahead: ClassVar[int] = 64
+    collapse_grace_steps: ClassVar[int] = 0
+    scoring: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
-    def _augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:
-        """What happens to real samples before the discriminator sees them."""
+    def codec(self, mode: str | None = None) -> Any:
+        """A `Codec`, not yet fitted. ``mode`` is PIL's of images that were read from files."""
 
-    def _ranks(self, device: torch.device) -> tuple[Ranks, torch.device]:
-        """The processes that train together, and the device of this one."""
-        return Ranks(), device
+    @abstractmethod
+    def networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
+        """Fresh networks on the CPU, their weights drawn from ``rng``, of the sizes in ``design``."""
 
-    def _resolved(self, X: Any, y: Any) -> tuple[Any, Any, Sequence[str] | None]:
-        """Samples and labels out of whatever holds both, and the names of labels that are places among them."""
-        return X, y, None
+    @abstractmethod
+    def config(self, task: Task) -> tuple[Design, TrainConfig]:
+        """The sizes of the networks (``task.design``, if it leaves nothing open) and the numbers of the training."""
 
-    def _designed(
-        self,
-        settings: dict[str, Any],
-        prepared: Prepared,
-        n_conditions: int,
-        earlier: int,
-        device: torch.device,
-        work: Team,
-        known: dict[str, Any] | None,
-    ) -> tuple[dict[str, Any], TrainConfig]:
-        """The design of a training on this data (the one known from its first part, if it goes on), and its plan."""
-        return self._design(), self._plan(settings, prepared.codec, earlier)
+    @abstractmethod
+    def augmentation(self, codec: Any, counts: IntArray, device: torch.device) -> Augmentation:
+        """What happens to real samples before the discriminator sees them; ``counts`` are those of the conditions."""
 
-    def _plan(self, settings: dict[str, Any], codec: Any, earlier: int) -> TrainConfig:
-        """The numbers of a training that depend on nothing else."""
-        raise TypeError(f"{type(self).__name__} has neither _plan nor _designed")
+    @abstractmethod
+    def filter(self, task: Task) -> Filter | None:
+        """What refuses synthetic samples, fitted; None keeps all."""
 
-    def _team(self, device: torch.device) -> AbstractContextManager[Team]:
-        """Who works on the parts of a batch."""
-        return nullcontext(alone)
+    @abstractmethod
+    def validation_score(self, task: Task, found: Filter | None) -> Measure:
+        """A function of a generator that measures a snapshot by ``task.validation``; see `row_score`."""
 
-    def _computing(self) -> AbstractContextManager[None]:
-        """The number of threads of everything whose result must repeat."""
-        return one_thread()
+    # ---- what only tables, images and series need so far ---------------------------------------
 
-    def _placed(self, network: Placed, device: torch.device) -> Placed:
-        """A network on its device, its weights laid out as the device likes them."""
-        return network.to(device)
+    def _connect(self, found: Filter, codec: Any, device: torch.device) -> None:
+        """Give a filter what it does not keep, before each draw."""
 
-    def _loads(self, codec: Any) -> Decode:
-        """From encoded samples, as they are stored, to the networks' floats."""
-        return undecoded
+    def _read_filter(self, config: Config, arrays: Arrays, codec: Any, n_conditions: int) -> Filter:
+        """The counterpart of the ``get_state`` of what `filter` returns; by default that of a `row_filter`."""
+        return RowFilter.from_state(config, arrays, codec.width, n_conditions)
 
-    def _stored(self, codec: Any, samples: FloatArray) -> Any:
-        """From what the generator made to encoded samples as they are stored."""
-        return samples
-
-    def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
-        """Encoded samples in the place of those that the generator drew, as the class would have them."""
-        return rows
-
-    def _as_seen(self, codec: Any, rows: Any) -> Any:
-        """Encoded samples as they will be once decoded: rounded, snapped, with their real categories."""
-        return codec.round_trip(rows)
-
-    def _at_once(self, codec: Any) -> int:
-        """Samples in one pass of a network."""
-        return AT_ONCE
-
-    def _measure(
-        self,
-        prepared: Prepared,
-        judge: Sequence[IntArray],
-        asked: Sequence[int],
-        curator: Any,
-        latent_dim: int,
-        device: torch.device,
-        seed: int,
-    ) -> Measure:
-        """What tells a good snapshot from a bad one."""
-        return snapshot_measure(prepared.x, judge, asked, latent_dim, device, seed)
-
-    def _curator(
-        self,
-        settings: dict[str, Any],
-        prepared: Prepared,
-        y: IntArray,
-        train: IntArray,
-        judge: Sequence[IntArray],
-        conditions: Conditions,
-        plan: TrainConfig,
-        earlier: int,
-        seed: int,
-    ) -> Any:
-        """What refuses samples, fitted; None keeps all."""
-        if not settings["curate"]:
-            return None
-        asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        curator = RowFilter(settings["curate"], settings["min_probability"], self._view(prepared.codec))
-        return curator.fit(prepared.x, y, conditions.count, asked, seed)
-
-    def _view(self, codec: Any) -> View | None:
-        """What a curator judges in the place of encoded samples."""
+    def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> Smoother | None:
+        """What smooths the samples of the trained generator that ``draw`` draws from."""
         return None
 
-    def _beside(self) -> dict[str, Any]:
-        """Arrays of a fitted estimator beside those that all modalities have; they are saved."""
-        return {}
+    def _read_smoother(self, arrays: Arrays, codec: Any, sampled: Sequence[int]) -> Smoother | None:
+        """The smoother of these arrays, of a saved model."""
+        return None
 
-    def _take_beside(self, arrays: dict[str, Any]) -> None:
-        """The counterpart of `_beside`, of a saved model."""
-
-    def _curator_of(self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int) -> Any:
-        """The curator of a saved model."""
-        return RowFilter.from_state(config, arrays, codec.width, n_conditions)
+    @classmethod
+    def _of(cls, owner: object) -> Self:
+        """A modality of ganaug, whose parameters are those of its estimator."""
+        found = cls.__new__(cls)
+        for name in cls.constraints:
+            setattr(found, name, getattr(owner, name))
+        return found

@@ -1,49 +1,88 @@
-"""A class-conditional GAN for series, volumes and short videos."""
+"""Series, volumes and short videos as a modality, and the GAN for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ganaug.encoding.series_codec import SeriesCodec
-from ganaug.estimators.convolutional import ConvolutionalGAN
-from ganaug.estimators.fitting import Conditions, Prepared
+from ganaug.estimators.base import checked_switch
+from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment
+from ganaug.estimators.custom import register
+from ganaug.estimators.fitting import Constraints, Seed
+from ganaug.estimators.modality import Draw, Task
 from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.networks import IMAGE_ARCHITECTURES
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import alone
 from ganaug.training.loop import Watcher
-from ganaug.training.train_state import TrainState
-from ganaug.utils.seeding import child_seed, numpy_generator
-from ganaug.utils.types import FloatArray, IntArray
+from ganaug.utils import validation
+from ganaug.utils.types import Arrays, IntArray
 
-__all__ = ["SeriesGAN"]
+__all__ = ["SeriesGAN", "SeriesModality"]
+
+# Whose layers know images only.
+FOR_IMAGES = ("style",)
 
 
+def _checked_architecture(name: str, value: object) -> str:
+    known = sorted((own for own in IMAGE_ARCHITECTURES if own not in FOR_IMAGES), key=lambda own: own != "residual")
+    return validation.choice(name, value, known)
+
+
+def _checked_augment(name: str, value: object) -> Any:
+    checked_augment(name, value)
+    if isinstance(value, (list, tuple)) and set(value) & {"color", "flip"}:
+        raise InvalidParameterError(f"{name}={value!r}: color and flip are for images")
+    return value
+
+
+class SeriesModality(ConvolutionalModality):
+    """Series (C, length) and volumes (C, D, H, W); see `SeriesGAN` for the parameters."""
+
+    constraints: ClassVar[Constraints] = {
+        **ConvolutionalModality.constraints,
+        "architecture": _checked_architecture,
+        "augment": _checked_augment,
+        "noise_floor": checked_switch,
+    }
+    noise_floor: bool
+    _policy = ("translation", "scale")
+
+    def codec(self, mode: str | None = None) -> SeriesCodec:
+        """Each channel to a robust scale, the amplitude of each series restored."""
+        return SeriesCodec()
+
+    def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> NoiseFloor | None:
+        if not self.noise_floor or task.x.ndim != 3:
+            return None
+        return NoiseFloor.fit(task.x, task.y, task.sampled, lambda condition, n: draw(condition, n, "noise floor"))
+
+    def _read_smoother(self, arrays: Arrays, codec: SeriesCodec, sampled: Sequence[int]) -> NoiseFloor:
+        return NoiseFloor.of_arrays(arrays, codec.shape, sampled)
+
+
+@register
 class SeriesGAN(ConvolutionalGAN):
     """Class-conditional GAN for series (n, channels, length), and for volumes or short videos (n, C, D, H, W).
 
     The networks of `ImageGAN` with convolutions in one dimension, or three. Series may have any length from 8
-    on; each channel's amplitude is restored. A DataFrame with a column for each step is taken, too.
+    on; each channel's amplitude is restored. A DataFrame with a column for each step is accepted, too.
 
     Parameters
     ----------
     objective : {"relativistic", "non-saturating", "minimax", "least-squares", "wasserstein", "hinge"}
-        What the two networks play for; see `ImageGAN`.
+        Losses of the two networks; see `ImageGAN`.
     architecture : {"residual", "dcgan"}
         Residual blocks without normalisation, or plain strided convolutions.
     conditioning : {"projection", "concat", "auxiliary"}
-        How the discriminator learns the class.
+        How the discriminator is told the class.
     max_steps : int or None, default=None
         Steps of training. None is 2000, or as many as ``max_time`` allows.
     max_time : float, str or None, default=None
         Seconds, or for example "5min". The training plans its own width and
         steps for it, says so if ``verbose``, and ends with what it has. A
-        result that the clock has cut short does not repeat.
+        result that was cut short by the clock does not repeat.
     batch_size : int, default=64
         Real samples for each step.
     learning_rate : float, default=2e-3
@@ -55,18 +94,18 @@ class SeriesGAN(ConvolutionalGAN):
     latent_dim : int, default=64
         Dimensions of the noise that becomes a sample.
     penalty : float, default=1.0
-        Factor on the objective's gradient penalties. More is steadier and smoother.
+        Factor on the objective's gradient penalties. A larger one makes training steadier and samples smoother.
     penalty_every : int, default=4
-        A penalty is taken every so many steps, times as much.
+        Steps between two penalties, whose weight grows by the same factor.
     augment : "auto", list of str, or None, default="auto"
-        Changes that real and synthetic samples alike pass through before they are judged: names in
+        Differentiable augmentation of what the discriminator sees, real and synthetic samples alike: names in
         `ganaug.augmentation.POLICIES`; they fade out before the end. "auto" is shift and scale if each sample
         is drawn more than 100 times on average, else nothing.
     noise_floor : bool, default=True
-        Whether series get the noise back that the networks leave out: noise that is new at each step, as every sensor
-        has it, is more than they can hold, and a classifier tells signals without it from real ones. How much of it
-        each class and channel lacks, and at which frequencies, is measured after the training; what is clean
-        stays clean. Not for volumes.
+        Whether to add the noise that the networks leave out: noise that is independent at each step, as sensors
+        have it, is more than they can generate, and a classifier tells signals without it from real ones. How much
+        of it each class and channel lacks, and at which frequencies, is measured after the training; clean signals
+        stay clean. Not for volumes.
     scope : {"shared", "per-class"}, default="shared"
         What `GANOversampler` and `balance` train: one GAN on all classes, or one for each
         class that needs samples, on this class against the rest.
@@ -75,24 +114,24 @@ class SeriesGAN(ConvolutionalGAN):
         evenly, 1 as often as they occur.
     validation_fraction : float, default=0.1
         Share of each class with at least 100 samples that is held out (at most 400)
-        to choose the best snapshot. Smaller classes are judged by what they train on.
+        to choose the best snapshot. Smaller classes are validated on their training samples.
     patience : int or None, default=None
-        Looks (20 in a whole training) without improvement after which to stop.
+        Evaluations (20 in a whole training) without improvement after which to stop.
     curate : bool or list of str, default=("copies", "outliers")
         Rules that refuse a sample, which is then drawn again: "copies", "outliers", "other_class"; see `ImageGAN`.
     min_probability : float, default=0.3
         Class-balanced probability that the classifier of "other_class" must give
-        to the sample's own class; less for classes of which it recognises less.
+        to the sample's own class; less for classes that it recognises less well.
     checkpoint : str, path or None, default=None
-        A file in which the training is kept while it runs; see `ImageGAN`.
+        A file that holds the state of the training while it runs; see `ImageGAN`.
     checkpoint_every : int or str, default="60s"
         Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional
-        Each is called with an `Event` at every logged step; a string that it
-        returns ends the training and becomes `stop_reason_`.
+        Each is called with an `Event` at every logged step; if it returns a
+        string, training stops and the string becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights, for ``max_steps`` more. After loading or copying the
-        discriminator is that of `score_samples`, which has to learn again what it knew of the training data.
+        Whether ``fit`` continues from the weights of the earlier fit, for ``max_steps`` more. After loading or copying,
+        the discriminator is that of `score_samples`, which has to learn the training data again.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat, on any number of cores.
     device : str, default="auto"
@@ -118,8 +157,7 @@ class SeriesGAN(ConvolutionalGAN):
     (5, 2, 24)
     """
 
-    _architectures: ClassVar = {name: IMAGE_ARCHITECTURES[name] for name in ("residual", "dcgan")}
-    _policy: ClassVar = ("translation", "scale")
+    _kind = SeriesModality
 
     def __init__(
         self,
@@ -148,7 +186,7 @@ class SeriesGAN(ConvolutionalGAN):
         checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:
@@ -181,50 +219,3 @@ class SeriesGAN(ConvolutionalGAN):
             verbose=verbose,
         )
         self.noise_floor = noise_floor
-
-    def _make_codec(self) -> SeriesCodec:
-        return SeriesCodec()
-
-    def _check_parameters(self) -> dict[str, Any]:
-        settings = super()._check_parameters()
-        if not isinstance(self.noise_floor, (bool, np.bool_)):
-            raise InvalidParameterError(f"noise_floor={self.noise_floor!r} must be True or False")
-        if isinstance(self.augment, (list, tuple)) and set(self.augment) & {"color", "flip"}:
-            raise InvalidParameterError(f"augment={self.augment!r}: color and flip are for images")
-        return settings
-
-    def _keep(
-        self,
-        prepared: Prepared,
-        conditions: Conditions,
-        counts: IntArray,
-        train_state: TrainState,
-        played: Any,
-        curator: Any,
-        seed: int,
-    ) -> None:
-        super()._keep(prepared, conditions, counts, train_state, played, curator, seed)
-        self.noise_ = None
-        if not self.noise_floor or prepared.x.ndim != 3:
-            return
-        device = resolve_device(self.device)
-
-        def drawn(condition: int, n: int) -> FloatArray:
-            own = child_seed(seed, "noise floor", condition)
-            return np.concatenate(list(self._generate(condition, n, own, device, alone)))
-
-        asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        with self._computing():
-            self.noise_ = NoiseFloor.fit(prepared.x, conditions.of_codes(prepared.y), asked, drawn)
-
-    def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
-        noise = getattr(self, "noise_", None)  # a pickle of an earlier version has none
-        return rows if noise is None else noise.added(rows, condition, numpy_generator(seed, "noise"))
-
-    def _beside(self) -> dict[str, Any]:
-        noise = getattr(self, "noise_", None)
-        return {} if noise is None else noise.arrays()
-
-    def _take_beside(self, arrays: dict[str, Any]) -> None:
-        asked = [self.conditions_.of_label_code(code) for code in self.conditions_.sampled()]
-        self.noise_ = NoiseFloor.of_arrays(arrays, self.codec_.shape, asked) if arrays else None

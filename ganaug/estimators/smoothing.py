@@ -1,4 +1,4 @@
-"""Smoothing of synthetic rows by kernels, and the noise floor of synthetic series."""
+"""Smoothing of synthetic samples: Gaussian kernels for the rows of a table, the noise floor for series."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ganaug.encoding.sample_arrays import CHUNK
 from ganaug.exceptions import ModelFileError
 from ganaug.runtime.threads import one_thread
+from ganaug.utils.seeding import numpy_generator
 from ganaug.utils.state import expect
 from ganaug.utils.types import Block, FloatArray, IntArray
 
 __all__ = ["ClassKernel", "NoiseFloor"]
 
-# --------------------------------------------------------------------------------------
-# Gaussian kernels in the shape of a class: what makes a row into a neighbourhood.
+# ---- kernels for rows --------------------------------------------------------------------------
 
 
 class ClassKernel:
-    """Smear the numbers of encoded rows by a kernel that has the covariance of their class.
+    """Add Gaussian noise with the covariance of the class to the numbers of encoded rows.
 
-    A kernel as wide as Silverman's rule says, ``bandwidth * (4 / ((d + 2) * n)) ** (1 / (d + 4))`` standard deviations
-    for n rows of d numbers, and correlated as the class is: noise of its own for each column would tear apart what
-    belongs together. Rows are drawn towards the centre of the class by as much as keeps its covariance.
+    The kernel's width follows Silverman's rule, ``bandwidth * (4 / ((d + 2) * n)) ** (1 / (d + 4))`` standard
+    deviations for n rows of d numbers. It is correlated as the class is, since independent noise in each column would
+    break dependences. Rows are shrunk towards the class mean so that the class covariance is preserved.
 
     Parameters
     ----------
     columns : ndarray of shape (d,), int64
-        Those that hold numbers.
+        Columns that hold numbers.
     conditions : ndarray of shape (k,), int64
-        Those that have a kernel.
+        Conditions that have a kernel.
     centres : ndarray of shape (k, d), float32
+        Means of their rows.
     roots : ndarray of shape (k, d, d), float32
-        What turns white noise into that of the kernel.
+        Square roots of the kernels' covariances, which turn white noise into theirs.
     widths : ndarray of shape (k,), float32
         Of each kernel, in standard deviations of its class.
 
@@ -63,7 +64,7 @@ class ClassKernel:
         bandwidth: float,
         sizes: Sequence[int] | None = None,
     ) -> ClassKernel | None:
-        """Measure some of the classes.
+        """Estimate the covariance of some of the classes.
 
         Parameters
         ----------
@@ -72,19 +73,19 @@ class ClassKernel:
         y : ndarray of shape (n,), int64
             Their conditions.
         conditions : sequence of int
-            Those that will be smeared, each with a row. One of a single row takes the covariance of all rows.
+            Those that will be smoothed, each with a row. One of a single row takes the covariance of all rows.
         blocks : sequence of Block
             Layout of the encoded row.
         bandwidth : float
             Factor on the kernel's width.
         sizes : sequence of int, optional
-            For each of ``conditions``, of how many rows the width is that of the rule; the rows given by default.
-            Samples of a generator have the shape of a class, and give no row of it away, but are as many as one likes.
+            For each of ``conditions`` the n of Silverman's rule; by default the number of rows given. If these are
+            samples of a generator, which reveal no single row of a class, their number means nothing.
 
         Returns
         -------
         ClassKernel or None
-            None where there is nothing to smear.
+            None where there is nothing to smooth.
         """
         columns = _numbers(blocks)
         if not len(columns) or bandwidth == 0:
@@ -102,25 +103,26 @@ class ClassKernel:
                 roots[place] = widths[place] * _root(own if len(own) > 1 else numbers)
         return cls(columns, np.asarray(conditions, np.int64), centres, roots, widths)
 
-    def smeared(self, rows: FloatArray, condition: int, rng: torch.Generator) -> FloatArray:
-        """Other rows in the place of these, of a class that has a kernel. (n, width) -> (n, width)."""
+    def smoothed(self, rows: FloatArray, condition: int, seed: int) -> FloatArray:
+        """Rows with noise added, of a class that has a kernel. (n, width) -> (n, width)."""
         if condition not in self.conditions:
             return rows
+        rng = torch.Generator().manual_seed(seed)
         place = int(np.flatnonzero(self.conditions == condition)[0])
         noise = torch.empty((len(rows), len(self.columns)), dtype=torch.float32).normal_(generator=rng)
         with one_thread():
             moved = (noise @ torch.from_numpy(self.roots[place])).numpy()
         centre = self.centres[place]
         first, d = int(self.columns[0]), len(self.columns)
-        # a slice, where the columns lie side by side: several times as fast as a list of them
+        # where the columns are adjacent, a slice is several times as fast as a list of them
         side_by_side = self.columns[-1] - first == d - 1
         columns = slice(first, first + d) if side_by_side else self.columns
         moved += rows[:, columns] - centre
         moved /= np.sqrt(1 + self.widths[place] ** 2)
         moved += centre
-        smeared = rows.copy()
-        smeared[:, columns] = moved
-        return smeared
+        found = rows.copy()
+        found[:, columns] = moved
+        return found
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """What a file keeps of it."""
@@ -165,8 +167,7 @@ def _root(rows: FloatArray) -> FloatArray:
     return root
 
 
-# --------------------------------------------------------------------------------------
-# The noise of a class's signals that a generator leaves out.
+# ---- noise floors for series -------------------------------------------------------------------
 
 
 Floats = npt.NDArray[np.float64]
@@ -175,26 +176,27 @@ Floats = npt.NDArray[np.float64]
 SHORTEST, LONGEST = 8, 32
 # Bins to each side into which a smoothed Hann window spreads a pure tone.
 REACH = 3
-# Real or synthetic series of a class that are looked at, and values of them.
+# Real or synthetic series of a class that are compared, and values of them.
 MOST, FEWEST, VALUES = 1024, 32, 4_000_000
-# Series of all classes that count beside a class's own.
+# Series of all classes that a class's estimate is shrunk by.
 PRIOR = 2
 
 
 class NoiseFloor:
     """Add Gaussian noise to encoded series where the real ones of their class have more of it.
 
-    A generator of few inputs makes smooth signals: noise that is new at each step is more than it can hold. The floor
-    of a spectrum tells noise from structure: pieces of all series are taken, and of each frequency's power the median
-    over them, since noise is always there and a burst or a heart beat is not; of the real ones' floor above
-    the synthetic ones' what is wider than a pure tone. A class of few series is taken to be a little as all are.
+    A generator with few inputs makes smooth signals: it cannot generate noise that is independent at each step. Noise
+    is told from structure by the floor of the spectrum: the median of each frequency's power over short pieces of all
+    series, since noise is always present and a burst or a heart beat is not. Of the difference between the floors of
+    real and synthetic series, only what is wider than a pure tone counts. The estimate of a class with few series is
+    shrunk towards that of all series.
 
     Parameters
     ----------
     conditions : ndarray of shape (k,), int64
-        Those that have a floor.
+        Conditions that have a floor.
     floors : ndarray of shape (k, C, bins), float32
-        Power of the noise to add, at frequencies evenly spaced from 0 to a half; white noise has its variance at each.
+        Power of the noise to add, at frequencies evenly spaced from 0 to 0.5; that of white noise is its variance.
 
     References
     ----------
@@ -220,12 +222,12 @@ class NoiseFloor:
         conditions : sequence of int
             Those that will be sampled, each with a series.
         drawn : callable
-            From a condition and a number to so many synthetic series.
+            ``drawn(condition, n)``: n synthetic series of a condition.
 
         Returns
         -------
         NoiseFloor or None
-            None where nothing is lacking.
+            None where no noise is missing.
         """
         counts = np.bincount(y).tolist()
         most = max(1, min(max(FEWEST, MOST // len(counts)), VALUES // x[0].size))
@@ -240,8 +242,9 @@ class NoiseFloor:
             floors[place] = _opened(own - _floor(drawn(condition, most)))
         return cls(np.asarray(conditions, np.int64), floors) if floors.any() else None
 
-    def added(self, rows: FloatArray, condition: int, rng: np.random.Generator) -> FloatArray:
+    def smoothed(self, rows: FloatArray, condition: int, seed: int) -> FloatArray:
         """The series with noise on them. (n, C, length) -> (n, C, length)."""
+        rng = numpy_generator(seed, "noise")
         floor = self.floors[int(np.flatnonzero(self.conditions == condition)[0])]
         length = rows.shape[-1]
         at, known = np.fft.rfftfreq(length), np.linspace(0, 0.5, floor.shape[-1])
@@ -279,12 +282,12 @@ class NoiseFloor:
 
 
 def _window(length: int) -> int:
-    """Steps of a piece: even, and about a quarter of the series."""
+    """Length of a piece: even, and about a quarter of the series."""
     return min(LONGEST, max(SHORTEST, length // 8 * 2))
 
 
 def _floor(series: FloatArray) -> Floats:
-    """Power that is in half of all pieces at least, as a mean of Gaussian noise. (n, C, length) -> (C, bins)."""
+    """Median power over all pieces, scaled to the mean of Gaussian noise. (n, C, length) -> (C, bins)."""
     window = _window(series.shape[-1])
     basis = _basis(window)
     floors = np.empty((series.shape[1], window // 2 + 1))
@@ -298,7 +301,7 @@ def _floor(series: FloatArray) -> Floats:
 
 
 def _between(own: Floats, everyones: Floats, share: float) -> Floats:
-    """The geometric mean of two powers, because a quiet class stays quiet beside one a hundred times as loud."""
+    """Weighted geometric mean of two powers, so that a quiet class stays quiet next to one a hundred times as loud."""
     tiny = np.finfo(np.float64).tiny
     logarithms = (1 - share) * np.log(np.maximum(own, tiny)) + share * np.log(np.maximum(everyones, tiny))
     mean: Floats = np.exp(logarithms)
@@ -315,7 +318,7 @@ def _basis(window: int) -> npt.NDArray[np.complex128]:
 
 
 def _opened(lacking: Floats) -> Floats:
-    """What is lacking over more than a tone's width of frequencies, and nowhere less than nothing. (C, bins)."""
+    """Missing power that is wider than a tone (a morphological opening), and nowhere negative. (C, bins)."""
     ends = np.pad(lacking, ((0, 0), (1, 1)), mode="edge")
     smooth = np.maximum((ends[:, :-2] + 2 * ends[:, 1:-1] + ends[:, 2:]) / 4, 0)
     lowest = _over_neighbours(smooth, np.min)
@@ -323,7 +326,7 @@ def _opened(lacking: Floats) -> Floats:
 
 
 def _over_neighbours(power: Floats, reduce: Callable[..., Floats]) -> Floats:
-    """Over `REACH` bins to each side; below the lowest there is nothing, above the highest its mirror image."""
+    """Reduce over `REACH` bins to each side; padded by zeros below the lowest bin, mirrored above the highest."""
     below = np.pad(power, ((0, 0), (REACH, 0)))
     ends = np.pad(below, ((0, 0), (0, REACH)), mode="reflect")
     return reduce(sliding_window_view(ends, 2 * REACH + 1, axis=-1), axis=-1)

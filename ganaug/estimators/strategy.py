@@ -1,4 +1,4 @@
-"""How many samples of which class: imbalanced-learn's targets and strategies, and the tasks that follow."""
+"""How many samples of which class: imbalanced-learn's targets and sampling strategies, and one training per class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from imblearn.utils import check_sampling_strategy
 
@@ -22,12 +21,19 @@ from ganaug.exceptions import (
 from ganaug.runtime.parallel import carried
 from ganaug.utils import validation
 from ganaug.utils.isolation import warn
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, IntArray
 
-__all__ = ["TargetCodec", "barely_begun", "new_rows", "tell_few", "tell_trouble", "train_one", "wanted_rows"]
+__all__ = [
+    "TargetCodec",
+    "barely_begun",
+    "new_rows",
+    "train_one",
+    "wanted_rows",
+    "warn_of_few_rows",
+    "warn_of_training",
+]
 
-# --------------------------------------------------------------------------------------
-# The target of a sampler: labels, a column of them, or one-vs-all; read into codes and written back.
+# ---- the target of a sampler -------------------------------------------------------------------
 
 
 class TargetCodec:
@@ -45,9 +51,9 @@ class TargetCodec:
         Label, as a plain Python value, to number of rows; in the order of ``classes_``.
     """
 
-    classes_: npt.NDArray[Any]
+    classes_: Array
 
-    def fit(self, y: Any) -> tuple[Any, IntArray]:
+    def fit(self, y: object) -> tuple[Any, IntArray]:
         """Learn the labels.
 
         Parameters
@@ -125,9 +131,7 @@ class TargetCodec:
         return y
 
 
-# --------------------------------------------------------------------------------------
-# How many rows each class gets: imbalanced-learn's ``sampling_strategy``, with errors that say what
-# to give.
+# ---- how many rows each class gets -------------------------------------------------------------
 
 
 # Classes listed in an error message, and characters of what was given.
@@ -135,7 +139,7 @@ LISTED, SHOWN = 20, 200
 WORDS = ("auto", "minority", "not minority", "not majority", "all")
 
 
-def new_rows(given: Any, target: TargetCodec, codes: IntArray) -> dict[Any, int]:
+def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, int]:
     """How many rows to add to which label.
 
     Parameters
@@ -210,7 +214,7 @@ def wanted_rows(strategy: Any, y: Any) -> dict[Any, int]:
     return dict(found)
 
 
-def _named(given: Any) -> str:
+def _named(given: object) -> str:
     """What was given as `sampling_strategy`; a callable by its name, for its repr is an address."""
     if callable(given):
         name = getattr(given, "__name__", type(given).__name__)
@@ -219,15 +223,14 @@ def _named(given: Any) -> str:
     return f"sampling_strategy={said if len(said) <= SHOWN else said[:SHOWN] + '...'}"
 
 
-# --------------------------------------------------------------------------------------
-# One training as a task of an over-sampler, and what its user is told of it.
+# ---- one training as a task of an over-sampler -------------------------------------------------
 
 
 # An interrupted training that got less far than this made no generator worth having.
 USABLE_SHARE = 0.2
 
 
-def train_one(generator: Any, data: Any, focus: Any, title: str) -> Any:
+def train_one(generator: Any, data: Any, focus: object, title: str) -> Any:
     """Train one generator: for a label against the rest, or (None) for all classes. To be `unpacked`."""
     if hasattr(generator, "prepare"):
         return carried(generator.fit_prepared(data, focus=focus, title=title))
@@ -241,7 +244,7 @@ def barely_begun(generator: Any) -> bool:
     return bool(generator.n_steps_ < USABLE_SHARE * generator.max_steps)
 
 
-def tell_trouble(title: str, generator: Any) -> None:
+def warn_of_training(title: str, generator: object) -> None:
     """Warn of what went wrong in a worker, whose own warnings nobody sees."""
     said = getattr(generator, "_warning", None)
     if barely_begun(generator):
@@ -250,7 +253,7 @@ def tell_trouble(title: str, generator: Any) -> None:
         warn(f"{title}: {said}", TrainingWarning)
 
 
-def tell_few(label: Any, rows: int, smallest: int) -> None:
+def warn_of_few_rows(label: object, rows: int, smallest: int) -> None:
     """Warn of a class that no GAN was trained for."""
     warn(
         f"class {label!r} has {rows} row{'s' * (rows != 1)}, fewer than min_class_size={smallest}: "

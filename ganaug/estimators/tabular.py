@@ -1,8 +1,8 @@
-"""A class-conditional GAN for tables."""
+"""Tables as a modality, and the GAN for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -10,51 +10,155 @@ import numpy as np
 import torch
 
 from ganaug.augmentation import Augmentation, jitter
-from ganaug.estimators.base import BaseGAN
-from ganaug.estimators.distilling import Corrupt, broken_rows
-from ganaug.estimators.fitting import Conditions, Prepared
+from ganaug.estimators.custom import register
+from ganaug.estimators.fitting import Constraints, Measure, Seed
+from ganaug.estimators.gan import BaseGAN, or_auto
+from ganaug.estimators.modality import (
+    Design,
+    Draw,
+    Filter,
+    Modality,
+    Task,
+    row_filter,
+    row_score,
+    training_config,
+)
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError
-from ganaug.filtering import LIKE_THE_CLASS, FilterCounts, RowFilter, View
-from ganaug.filtering.rows import AUTO
-from ganaug.networks import TABULAR_ARCHITECTURES, NetworkPair
+from ganaug.filtering import LIKE_THE_CLASS, RowFilter, View
+from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, NetworkPair
 from ganaug.rules import Rules, as_rule
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import alone
 from ganaug.training.loop import Watcher
 from ganaug.training.train_state import TrainConfig
 from ganaug.utils import validation
-from ganaug.utils.seeding import child_seed
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Arrays, Config, IntArray
 
-__all__ = ["TabularGAN"]
+__all__ = ["TableModality", "TabularGAN"]
 
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
-# Synthetic rows of all classes, and at least of each, on which the forest that curates is distilled.
+# Synthetic rows of all classes, and at least of each, to which the kernel is fitted.
 CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
 
+def _checked_range(name: str, value: object) -> Any:
+    if value not in (True, False):
+        raise InvalidParameterError(f"{name}={value!r} must be True or False")
+    return value
+
+
+class TableModality(Modality):
+    """Rows of numbers, categories, dates and missing values; see `TabularGAN` for the parameters."""
+
+    design = ("architecture", "conditioning", "width", "depth", "latent_dim")
+    constraints: ClassVar[Constraints] = {
+        "architecture": partial(validation.choice, known=TABULAR_ARCHITECTURES),
+        "conditioning": partial(validation.choice, known=CONDITIONINGS),
+        "width": partial(validation.integer, low=1),
+        "depth": partial(validation.integer, low=1),
+        "latent_dim": partial(validation.integer, low=1),
+        "jitter": partial(validation.number, low=0),
+        "smoothing": partial(validation.number, low=0),
+        "rules": lambda _, value: checked_rules(value),
+        "keep_range": _checked_range,
+    }
+
+    architecture: str
+    conditioning: str
+    width: int
+    depth: int
+    latent_dim: int
+    jitter: float
+    smoothing: float
+    rules: Any
+    keep_range: bool
+
+    def codec(self, mode: str | None = None) -> RuledTableCodec:
+        """Numbers to normal scores, categories to one-hot groups, rules kept by rewriting the table."""
+        return RuledTableCodec(keep_range=bool(self.keep_range), rules=self.rules)
+
+    def networks(self, codec: RuledTableCodec, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
+        """Residual perceptrons."""
+        build = TABULAR_ARCHITECTURES[design.pop("architecture")]
+        return build(codec.blocks, n_conditions, rng, **design)
+
+    def config(self, task: Task) -> tuple[Design, TrainConfig]:
+        """A penalty that grows with the width of the table."""
+        steps = task.settings.max_steps or 1
+        # Rows of many columns lie far apart, so that a critic with slopes too small for the penalty
+        # still tells them all from each other: the squared slope at a given logit falls with the width.
+        scale = task.settings.penalty * max(1.0, task.codec.width / WIDTH_OF_ONE_PENALTY)
+        return task.design, training_config(task, steps, ema_half_life=min(200.0, steps / 8), penalty_scale=scale)
+
+    def augmentation(self, codec: RuledTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
+        """Noise on the numbers of real rows, more for scarcer classes."""
+        scale = self.jitter * np.maximum(counts, 1) ** -0.2
+        return jitter(codec.blocks, torch.tensor(scale, dtype=torch.float32, device=device))
+
+    def filter(self, task: Task) -> RowFilter | None:
+        """Of rows as the table shows them, with the columns that rules leave out for the networks."""
+        return row_filter(task, self._view(task.codec))
+
+    def validation_score(self, task: Task, found: Filter | None) -> Measure:
+        """Energy quality of encoded rows."""
+        return row_score(task)
+
+    def _read_filter(self, config: Config, arrays: Arrays, codec: RuledTableCodec, n_conditions: int) -> RowFilter:
+        # it sees the whole table, and not the one that rules rewrite
+        return RowFilter.from_state(config, arrays, codec.full.width, n_conditions)
+
+    def _connect(self, found: Filter, codec: RuledTableCodec, device: torch.device) -> None:
+        if isinstance(found, RowFilter):  # one that was copied has no view
+            found.view = self._view(codec)
+
+    def _view(self, codec: RuledTableCodec) -> View | None:
+        """What a filter sees in the place of encoded rows."""
+        functions = self._functions(codec)
+        if not (codec.rewrites or codec.guards or functions):
+            return None
+        return partial(codec.judged, more=functions)
+
+    def _functions(self, codec: RuledTableCodec) -> list[Callable[[Any], Any]]:
+        """Rules that are functions, where the codec comes from a file, which holds none."""
+        given = checked_rules(self.rules)
+        return [] if codec.functions or isinstance(given, str) else [rule for rule in given if is_function(rule)]
+
+    def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> ClassKernel | None:
+        # fitted to the generator's own rows, so that it tells no more of the training rows than they do
+        if not self.smoothing > 0:
+            return None
+        asked = task.sampled
+        each = max(FEWEST_CANDIDATES, CANDIDATES // len(asked))
+        rows = np.concatenate([draw(condition, each, "kernel") for condition in asked])
+        conditions = np.repeat(np.array(asked, np.int64), each)
+        sizes = counts[asked].tolist()
+        return ClassKernel.fit(rows, conditions, asked, task.codec.blocks, float(self.smoothing), sizes)
+
+    def _read_smoother(self, arrays: Arrays, codec: RuledTableCodec, sampled: Sequence[int]) -> ClassKernel:
+        return ClassKernel.of_arrays(arrays, codec.blocks, sampled)
+
+
+@register
 class TabularGAN(BaseGAN):
     """Class-conditional GAN for tables of numbers, categories, dates and missing values.
 
     Parameters
     ----------
     objective : {"relativistic", "non-saturating", "minimax", "least-squares", "wasserstein", "hinge"}
-        What the two networks play for. The default, paired relativistic logits
+        Losses of the two networks. The default, paired relativistic logits
         with R1 and R2 penalties (Huang et al. 2024), is the one that does not
         collapse on small classes.
     architecture : {"mlp"}
-        Residual perceptrons.
+        Residual multilayer perceptrons.
     conditioning : {"projection", "concat", "auxiliary"}
-        How the discriminator learns the class.
+        How the discriminator is told the class.
     max_steps : int, default=1000
         Steps of training. The cost grows with the steps and not with the rows.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
-        with what it has. A result that the clock has cut short does not repeat.
+        with what it has. A result that was cut short by the clock does not repeat.
     batch_size : int, default=128
         Real rows for each step.
     learning_rate : float, default=1e-3
@@ -64,7 +168,7 @@ class TabularGAN(BaseGAN):
     latent_dim : int, default=64
         Dimensions of the noise that becomes a row.
     penalty : float, default=1.0
-        Factor on the objective's gradient penalties. More is steadier and smoother.
+        Factor on the objective's gradient penalties. A larger one makes training steadier and samples smoother.
     class_power : float, default=0.0
         Classes are drawn in proportion to ``rows ** class_power``: 0 draws them
         evenly, 1 as often as they occur.
@@ -74,19 +178,19 @@ class TabularGAN(BaseGAN):
     smoothing : float, default=0.5
         Noise on the numbers of synthetic rows, shaped like the class: a Gaussian kernel with
         its covariance, this factor times as wide as Silverman's rule says. From few rows a GAN learns
-        clusters that are too tight; 0 leaves them so.
+        clusters that are too tight; 0 does not smooth.
     validation_fraction : float, default=0.2
         Share of each class with at least 100 rows that is held out (at most 400
-        rows) to choose the best snapshot. Smaller classes are judged by the
-        rows that they train on.
+        rows) to choose the best snapshot. Smaller classes are validated on
+        their training rows.
     patience : int or None, default=None
-        Looks (20 in a whole training) without improvement after which to stop.
+        Evaluations (20 in a whole training) without improvement after which to stop.
     curate : bool or list of str, default=("copies", "outliers", "rules")
-        What refuses a sample, which is then drawn again: "copies" equal to
+        Rules that refuse a sample, which is then drawn again: "copies" equal to
         a training row in every column, "outliers" far outside the class's rows, rows that break one of the table's
         "rules" (those of ``rules`` that the encoding does not keep by itself), and rows that a forest assigns to an
-        "other_class". True is all, False none. "other_class" is not among the default ones, because it
-        moves classes apart where they overlap: the rows help a classifier (`GANOversampler` asks for it), and are
+        "other_class". True is all, False none. "other_class" is not a default, because it
+        moves classes apart where they overlap: the rows help a classifier (`GANOversampler` uses it), but are
         less like the class.
     rules : "auto", None, or list of rules and callables, default="auto"
         What all rows of the table keep: sums, products, orders, one-hot groups, columns determined by others, values
@@ -97,19 +201,19 @@ class TabularGAN(BaseGAN):
         by ``curate``. A model file holds no functions: ``save`` says which it leaves out.
     min_probability : float or "auto", default="auto"
         Where ``curate`` holds "other_class": class-balanced probability that the forest of "other_class" must give
-        to the row's own class. "auto" is 0.6, or more where the classes lie apart: what a quarter of the class's
-        real rows stay below, each judged by trees that never saw it. Less keeps more of
+        to the row's own class. "auto" is 0.6, or more where classes are well separated: the lower quartile of the
+        out-of-bag probabilities of the class's real rows. Lower values keep more of
         the rows where classes overlap: more recall, less precision.
     keep_range : bool, default=True
         Whether numbers and dates stay within the range seen in training.
     callbacks : list of callable, optional
-        Each is called with an `Event` at every logged step; a string that it
-        returns ends the training and becomes `stop_reason_`.
+        Each is called with an `Event` at every logged step; if it returns a
+        string, training stops and the string becomes `stop_reason_`.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the earlier fit's weights and encoding,
-        for ``max_steps`` more. After loading or copying the discriminator is
-        that of `score_samples`, which has to learn again what it knew of the
-        training data.
+        Whether ``fit`` continues from the weights and the encoding of the
+        earlier fit, for ``max_steps`` more. After loading or copying, the
+        discriminator is that of `score_samples`, which has to learn the
+        training data again.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes fit and samples repeat on the same machine.
     device : str, default="auto"
@@ -123,7 +227,7 @@ class TabularGAN(BaseGAN):
         Labels.
     history_ : DataFrame
         One row for each logged step: losses, gradient norms, mean logits, and
-        "quality" and "diversity" where samples were looked at.
+        "quality" and "diversity" where samples were evaluated.
     n_steps_, best_step_ : int
         Steps done, and the step of the snapshot that was kept (0: none was better than the start).
     quality_ : float
@@ -131,13 +235,13 @@ class TabularGAN(BaseGAN):
         and unseen real rows have 1 (a little more by chance).
     stop_reason_ : str
         "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
-        "mode_collapse", or what a callback said.
+        "mode_collapse", or what a callback returned.
     curation_ : dict
         After ``sample``: for each label ("all" without labels) the candidates
         drawn and kept, and those that each rule refused. ``"copies": None``
-        says that copies were not looked for, because the model was loaded or
+        means that copies were not checked, because the model was loaded or
         copied: what they are compared with stays in the process that fitted,
-        unless ``save(..., keep_copies_check=True)`` was asked for.
+        unless it was saved by ``save(..., keep_copies_check=True)``.
     rules_ : Rules
         The rules that are kept; empty where the table has none.
     n_features_in_, feature_names_in_
@@ -162,7 +266,12 @@ class TabularGAN(BaseGAN):
     ((5, 3), {'fraud'})
     """
 
-    _architectures: ClassVar = TABULAR_ARCHITECTURES
+    _kind = TableModality
+    _constraints: ClassVar[Constraints] = {
+        **BaseGAN._constraints,
+        "max_steps": partial(validation.integer, low=1),
+        "min_probability": or_auto(BaseGAN._constraints["min_probability"]),
+    }
 
     def __init__(
         self,
@@ -189,7 +298,7 @@ class TabularGAN(BaseGAN):
         keep_range: bool = True,
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
-        random_state: Any = None,
+        random_state: Seed = None,
         device: str = "auto",
         verbose: bool | str = "auto",
     ) -> None:
@@ -226,129 +335,18 @@ class TabularGAN(BaseGAN):
         tags.input_tags.sparse = True
         return tags
 
-    def _check_parameters(self) -> dict[str, Any]:
-        validation.integer("max_steps", self.max_steps, 1)
-        validation.integer("width", self.width, 1)
-        validation.integer("depth", self.depth, 1)
-        validation.integer("latent_dim", self.latent_dim, 1)
-        validation.number("jitter", self.jitter, 0)
-        validation.number("smoothing", self.smoothing, 0)
-        checked_rules(self.rules)
-        if self.keep_range not in (True, False):
-            raise InvalidParameterError(f"keep_range={self.keep_range!r} must be True or False")
-        return super()._check_parameters()
-
-    def _least_probability(self) -> float | str:
-        return AUTO if self.min_probability == AUTO else super()._least_probability()
-
-    def _plan(self, settings: dict[str, Any], codec: RuledTableCodec, earlier: int) -> TrainConfig:
-        steps = settings["max_steps"]
-        return TrainConfig(
-            max_steps=earlier + steps,
-            batch_size=self.batch_size,
-            learning_rate=settings["learning_rate"],
-            discriminator_learning_rate=settings["learning_rate"],
-            betas=(0.0, 0.99),
-            decay_from=0.5,
-            ema_half_life=min(200.0, steps / 8),
-            penalty_every=4,
-            # Rows of many columns lie far apart, so that a critic with slopes too small for the penalty
-            # still tells them all from each other: the squared slope at a given logit falls with the width.
-            penalty_scale=settings["penalty"] * max(1.0, codec.width / WIDTH_OF_ONE_PENALTY),
-            log_every=max(1, steps // 60),
-            look_every=max(1, steps // 60) * 3,
-            max_time=settings["max_time"],
-        )
-
-    def _make_codec(self) -> RuledTableCodec:
-        return RuledTableCodec(keep_range=bool(self.keep_range), rules=self.rules)
-
     @property
     def rules_(self) -> Rules:
         """The rules that are kept; empty where the table has none."""
         self._check_fitted()
         found: Rules = self.codec_.rules_
-        more = [as_rule(function)._with(kept=GUARDED) for function in self._functions(self.codec_)]
+        more = [as_rule(rule)._with(kept=GUARDED) for rule in TableModality._of(self)._functions(self.codec_)]
         return Rules([*found, *more], found.grids, found.skipped) if more else found
 
     def _left_out(self) -> tuple[str, ...]:
         return self.rules_.dropped
 
-    def _functions(self, codec: RuledTableCodec) -> list[Any]:
-        """Rules that are functions, where the codec comes from a file, which holds none."""
-        given = checked_rules(self.rules)
-        return [] if codec.functions or isinstance(given, str) else [rule for rule in given if is_function(rule)]
-
-    def _view(self, codec: RuledTableCodec) -> View | None:
-        functions = self._functions(codec)
-        if not (codec.rewrites or codec.guards or functions):
-            return None
-        return partial(codec.judged, more=functions)
-
-    def _drawn(self, code: int, n: int, seed: int) -> tuple[Any, FilterCounts]:
-        if self.curator_ is not None:  # one that was copied has none
-            self.curator_.view = self._view(self.codec_)
-        return super()._drawn(code, n, seed)
-
-    def _curator_of(self, config: dict[str, Any], arrays: dict[str, Any], codec: Any, n_conditions: int) -> RowFilter:
-        return RowFilter.from_state(config, arrays, codec.full.width, n_conditions)
-
-    def _design(self) -> dict[str, Any]:
-        return {
-            "architecture": self.architecture,
-            "conditioning": self.conditioning,
-            "width": self.width,
-            "depth": self.depth,
-            "latent_dim": self.latent_dim,
-        }
-
-    def _make_networks(
-        self, codec: RuledTableCodec, n_conditions: int, rng: torch.Generator, **design: Any
-    ) -> NetworkPair:
-        build = TABULAR_ARCHITECTURES[design.pop("architecture")]
-        return build(codec.blocks, n_conditions, rng, **design)
-
-    def _corruption(self, codec: RuledTableCodec) -> Corrupt:
-        return broken_rows(codec.blocks)
-
-    def _augmentation(self, codec: RuledTableCodec, counts: IntArray, device: torch.device) -> Augmentation:
-        scale = self.jitter * np.maximum(counts, 1) ** -0.2
-        return jitter(codec.blocks, torch.tensor(scale, dtype=torch.float32, device=device))
-
-    def _keep(self, prepared: Prepared, conditions: Conditions, *rest: Any) -> None:
-        super()._keep(prepared, conditions, *rest)
-        # What sampling needs beside the generator is taken from its own rows, which tell no more than they do.
-        self.kernel_ = None
-        asked = [conditions.of_label_code(code) for code in conditions.sampled()]
-        blocks, sizes = prepared.codec.blocks, self.condition_counts_[asked].tolist()
-        if self.smoothing > 0:
-            rows, of = self._candidates(asked, max(FEWEST_CANDIDATES, CANDIDATES // len(asked)), "kernel")
-            self.kernel_ = ClassKernel.fit(np.concatenate(rows), of, asked, blocks, float(self.smoothing), sizes)
-        if self.curator_ is not None and self.curator_.forest is not None:
-            every = range(conditions.count)
-            rows, _ = self._candidates(every, max(FEWEST_CANDIDATES, CANDIDATES // len(every)), "forest")
-            self.curator_.distil(rows, child_seed(self._seed, "forest"))
-
-    def _candidates(self, conditions: Iterable[int], n: int, purpose: str) -> tuple[list[Any], IntArray]:
-        """Rows of each condition before any is refused, and the condition of each."""
-        device, conditions = resolve_device(self.device), list(conditions)
-        with self._computing():
-            rows = [
-                np.concatenate(list(self._generate(c, n, child_seed(self._seed, purpose, c), device, alone)))
-                for c in conditions
-            ]
-        return rows, np.repeat(np.array(conditions, np.int64), n)
-
-    def _smoothed(self, rows: Any, condition: int, seed: int) -> Any:
-        kernel = getattr(self, "kernel_", None)  # a pickle of an earlier version has none
-        return rows if kernel is None else kernel.smeared(rows, condition, torch.Generator().manual_seed(seed))
-
-    def _beside(self) -> dict[str, Any]:
-        kernel = getattr(self, "kernel_", None)
-        return {} if kernel is None else kernel.arrays()
-
-    def _take_beside(self, arrays: dict[str, Any]) -> None:
-        asked = [self.conditions_.of_label_code(code) for code in self.conditions_.sampled()]
-        self.kernel_ = ClassKernel.of_arrays(arrays, self.codec_.blocks, asked) if arrays else None
+    def _take_own_state(self, config: Config, arrays: Arrays) -> None:
+        super()._take_own_state(config, arrays)
         if self.rules == "auto" and self.codec_.given:  # the file holds the rules that were given, in the codec
             self.rules = list(self.codec_.rules_)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.estimators.base import BaseGAN
+from ganaug.estimators.base import BaseGenerator
 from ganaug.estimators.bootstrap import SmoothedBootstrap
+from ganaug.estimators.gan import BaseGAN
 from ganaug.estimators.saving import read
-from ganaug.estimators.translation_training import TranslationSampling
 
 __all__ = ["traces"]
 
@@ -95,7 +95,7 @@ def _generators(thing: Any, depth: int, seen: set[int]) -> Iterator[Any]:
     if depth < 0 or id(thing) in seen or isinstance(thing, (str, bytes, int, float, np.ndarray, type(None))):
         return
     seen.add(id(thing))
-    if isinstance(thing, (BaseGAN, SmoothedBootstrap, TranslationSampling)):
+    if isinstance(thing, BaseGenerator):
         if hasattr(thing, "conditions_"):
             yield thing
         return

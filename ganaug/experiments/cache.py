@@ -24,10 +24,10 @@ __all__ = ["Row", "data_digest", "described", "read_trial", "trial_path", "write
 # Raised when the same settings would give other figures: files of an earlier protocol are then left unread.
 PROTOCOL = 1
 PACKAGE = Path(__file__).resolve().parents[1]
-# Sources of ganaug on which no figure depends: what looks at results (PROTOCOL stands for it), names, the command line.
-LOOKING = {"experiments", "report", "cli", "__init__", "__main__"}
-# Sources on which those of a sampler do not depend, because no lower layer imports them.
-ASIDE = LOOKING | {"datasets", "selection", "transforms"}
+# Packages of ganaug on whose sources no figure depends (for that of the experiments PROTOCOL stands).
+WITHOUT_EFFECT = {"experiments", "report", "cli", "__init__", "__main__"}
+# Packages on which a sampler's figures do not depend, because no lower layer imports them.
+ABOVE_SAMPLERS = WITHOUT_EFFECT | {"datasets", "pools", "selection", "transforms"}
 # Classes that have moved, by the names that stand in files of earlier versions.
 FORMERLY = {
     "ganaug.experiments.images.arms.Arm": "ganaug.experiments.pixels.arms.Arm",
@@ -157,7 +157,7 @@ def _origin(thing: Any) -> str:
     if root == PACKAGE.name:
         name = FORMERLY.get(name, name)
         home = rest.split(".")[0]
-        return name if home in LOOKING else f"{name} {_sources(aside=home in ASIDE)}"
+        return name if home in WITHOUT_EFFECT else f"{name} {_sources(whole=home in ABOVE_SAMPLERS)}"
     version = getattr(sys.modules.get(root), "__version__", None)
     if version is None:
         try:
@@ -168,10 +168,11 @@ def _origin(thing: Any) -> str:
 
 
 @functools.cache
-def _sources(aside: bool) -> str:
-    """A digest of ganaug's own sources, with or without those that stand aside."""
+def _sources(whole: bool) -> str:
+    """A digest of ganaug's own sources, or only of those that a sampler's figures depend on."""
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.relative_to(PACKAGE).with_suffix("").parts[0] not in (LOOKING if aside else ASIDE):
+        home = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        if home not in (WITHOUT_EFFECT if whole else ABOVE_SAMPLERS):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -20,6 +20,8 @@ from sklearn.tree import DecisionTreeClassifier
 from ganaug.exceptions import InvalidTypeError
 
 __all__ = [
+    "Floats",
+    "Table",
     "as_frame",
     "as_numbers",
     "as_texts",
@@ -31,6 +33,8 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+Table = pd.DataFrame | npt.NDArray[Any]
+Dtype = np.dtype[Any] | pd.api.extensions.ExtensionDtype
 
 MAX_LEVELS = 50  # one-hot columns of one category column; the rarest levels share the last
 MISSING = "<missing>"
@@ -80,7 +84,7 @@ def preprocessing(frame: pd.DataFrame) -> ColumnTransformer:
 # ---- Tables ----------------------------------------------------------------------------------------
 
 
-def as_frame(X: Any, columns: Any = None) -> pd.DataFrame:
+def as_frame(X: Any, columns: pd.Index[Any] | None = None) -> pd.DataFrame:
     """A table as a DataFrame; the columns of an array get the names given, or numbers."""
     if isinstance(X, pd.DataFrame):
         return X
@@ -90,12 +94,12 @@ def as_frame(X: Any, columns: Any = None) -> pd.DataFrame:
     return frame.infer_objects() if X.dtype == object else frame
 
 
-def rows_of(X: Any, rows: Any) -> Any:
+def rows_of(X: Table, rows: npt.NDArray[np.intp]) -> Table:
     """Some rows of a DataFrame or array, by position."""
     return X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows]
 
 
-def stacked_rows(first: Any, second: Any) -> Any:
+def stacked_rows(first: Table, second: Table) -> Table:
     """One table under the other, in the container of the first."""
     if isinstance(first, pd.DataFrame):
         return pd.concat([first, as_frame(second, first.columns)], ignore_index=True)
@@ -107,11 +111,11 @@ def numeric_columns(frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return np.array([_is_date(dtype) or _is_number(dtype) for dtype in frame.dtypes], dtype=bool)
 
 
-def _is_number(dtype: Any) -> bool:
+def _is_number(dtype: Dtype) -> bool:
     return bool(pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype))
 
 
-def _is_date(dtype: Any) -> bool:
+def _is_date(dtype: Dtype) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype))
 
 

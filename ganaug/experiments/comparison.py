@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.experiments import plots, statistics
+from ganaug.experiments.cache import Row
 from ganaug.experiments.markdown import to_markdown
 from ganaug.experiments.scores import METRICS, SCORES, higher_is_better
 from ganaug.experiments.statistics import half_width
@@ -36,7 +37,7 @@ class _Results:
         counts = ", ".join(f"{self.results[column].nunique()} {column}s" for column in self._counted)
         return f"{name}({counts}; {len(self.results)} rows, {len(self.failures)} failed)"
 
-    def select(self, **columns: Any) -> Self:
+    def select(self, **columns: object) -> Self:
         """The part of the results in which each column named has the value given, or one of those in a list.
 
         Examples
@@ -64,12 +65,12 @@ class _Results:
         return self.results[self.results["error"].astype(str) != ""]
 
 
-def _known(what: str, name: str, names: Iterable[Any]) -> None:
+def _known(what: str, name: str, names: Iterable[object]) -> None:
     if name not in names:
         raise InvalidParameterError(f"there is no {what} {name!r}; choose from {', '.join(map(str, names))}")
 
 
-def _by(names: list[str], rows: dict[Any, dict[str, Any]], columns: list[str] | None = None) -> pd.DataFrame:
+def _by(names: list[str], rows: Mapping[tuple[Any, ...], Row], columns: list[str] | None = None) -> pd.DataFrame:
     """A table of rows under keys of several levels."""
     return pd.DataFrame(list(rows.values()), pd.MultiIndex.from_tuples(rows, names=names), columns)
 
@@ -158,7 +159,7 @@ class Comparison(_Results):
 
     def summary(self, unit: str = "cell") -> pd.DataFrame:
         """For each oversampler: mean and mean rank of each metric, mean seconds, failed rows."""
-        parts: dict[tuple[str, str], Any] = {}
+        parts: dict[tuple[str, str], pd.Series[float]] = {}
         for metric in self.metrics:
             values = self.values(metric, unit)
             if len(values):
@@ -273,9 +274,7 @@ class ImageComparison(_Results):
     _counted = ("dataset", "arm", "seed")
     _tables = ("results", "per_class", "quality")
 
-    def __init__(
-        self, rows: Sequence[dict[str, Any]], samples: dict[Any, Any] | None = None, kind: str = "image"
-    ) -> None:
+    def __init__(self, rows: Sequence[Row], samples: Mapping[Any, Any] | None = None, kind: str = "image") -> None:
         base = {"classifier": "cnn", "generator": "", "error": "", "note": "", "kind": "baseline"}
         mine = [base | row for row in rows if "metric" not in row]
         self.results = pd.DataFrame([{k: v for k, v in row.items() if k not in LISTS} for row in mine])

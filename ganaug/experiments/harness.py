@@ -24,6 +24,7 @@ from ganaug.utils.seeding import child_seed
 
 __all__ = [
     "Batch",
+    "Cache",
     "Trial",
     "cache_folder",
     "error_text",
@@ -33,6 +34,7 @@ __all__ = [
     "run_trials",
     "seeded",
 ]
+Cache = str | os.PathLike[str] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +227,7 @@ def named(what: str, given: Any) -> dict[str, Any]:
     return dict(given)
 
 
-def cache_folder(cache: str | os.PathLike[str] | None, finished_only: bool) -> Path | None:
+def cache_folder(cache: Cache, finished_only: bool) -> Path | None:
     """The folder of stored trials, made if it is not there."""
     if cache is None:
         if finished_only:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,15 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.experiments.cache import Row, data_digest, described, trial_path
-from ganaug.experiments.classifiers import as_frame, default_classifiers, preprocessing, rows_of
+from ganaug.experiments.classifiers import Floats, Table, as_frame, default_classifiers, preprocessing, rows_of
 from ganaug.experiments.comparison import Comparison
 from ganaug.experiments.harness import (
     Batch,
+    Cache,
     Trial,
     cache_folder,
     error_text,
@@ -57,7 +58,7 @@ def compare(
     train_on: str | Sequence[str] = "both",
     random_state: int = 0,
     n_jobs: int | None = None,
-    cache: str | os.PathLike[str] | None = None,
+    cache: Cache = None,
     finished_only: bool = False,
     verbose: bool | str = "auto",
 ) -> Comparison:
@@ -143,8 +144,8 @@ def compare(
     """
     given = named("oversamplers", default_oversamplers() if oversamplers is None else oversamplers)
     treatments = {name: as_treatment(name, value) for name, value in given.items()}
-    judges = named("classifiers", default_classifiers() if classifiers is None else classifiers)
-    for name, classifier in judges.items():
+    models = named("classifiers", default_classifiers() if classifiers is None else classifiers)
+    for name, classifier in models.items():
         if isinstance(classifier, type) or not hasattr(classifier, "fit"):
             raise InvalidTypeError(f"classifiers[{name!r}]={classifier!r} must be an instance of a classifier")
     chosen = _chosen("metrics", METRICS if metrics is None else metrics, METRICS)
@@ -152,18 +153,19 @@ def compare(
     sets = named("datasets", datasets)
     n_splits, n_repeats = validation.integer("n_splits", n_splits, 2), validation.integer("n_repeats", n_repeats, 1)
     seed, folder = root_seed(random_state), cache_folder(cache, finished_only)
-    settings = [described([chosen, modes, judges]), n_splits, seed]
+    settings = [described([chosen, modes, models]), n_splits, seed]
     keys = {name: _key(value) for name, value in given.items()}
 
     def trials() -> Iterator[Trial]:
         for dataset, source in sets.items():
-            X, y, digest, error = None, np.zeros(0), "", ""
             nothing = np.zeros(0, np.intp)
-            folds = [[(nothing, nothing)] * n_splits] * n_repeats
+            data: tuple[Table, Labels] = nothing, nothing
+            folds, digest, error = [[(nothing, nothing)] * n_splits] * n_repeats, "", ""
             try:
-                X, y = _loaded(source)
-                folds = [_folds(y, n_splits, child_seed(seed, dataset, "folds", repeat)) for repeat in range(n_repeats)]
-                digest = data_digest(X, y)
+                data = _loaded(source)
+                seeds = [child_seed(seed, dataset, "folds", repeat) for repeat in range(n_repeats)]
+                folds = [_folds(data[1], n_splits, own) for own in seeds]
+                digest = data_digest(*data)
             except Exception as problem:
                 error = error_text(problem)
             for repeat, fold in np.ndindex(n_repeats, n_splits):
@@ -174,10 +176,10 @@ def compare(
                         error=error,
                         names=(dataset, name, repeat, fold),
                         treatment=treatments[name],
-                        classifiers=judges,
+                        classifiers=models,
                         metrics=chosen,
                         train_on=modes,
-                        data=(X, y),
+                        data=data,
                         split=folds[repeat][fold],
                         seed=child_seed(seed, dataset, "fold", repeat, fold),
                     )
@@ -197,12 +199,12 @@ def _chosen(what: str, given: Iterable[str], known: Iterable[str]) -> tuple[str,
     return chosen
 
 
-def _key(given: Any) -> Any:
+def _key(given: object) -> object:
     """What a treatment does, for the name of a file; "class_weight" is known by its name in older ones."""
     return described(TREATMENTS[given] if isinstance(given, str) and given != "class_weight" else given)
 
 
-def _loaded(source: Any) -> tuple[Any, Labels]:
+def _loaded(source: Any) -> tuple[Table, Labels]:
     X, y = source() if callable(source) else source
     labels = pd.Series(np.asarray(y)) if not isinstance(y, pd.Series) else y
     frame, codes = as_frame(X), labels.to_numpy()
@@ -236,7 +238,7 @@ class _TableTrial(Trial):
     classifiers: dict[str, Any]
     metrics: tuple[str, ...]
     train_on: tuple[str, ...]
-    data: tuple[Any, Labels]  # all rows
+    data: tuple[Table, Labels]  # all rows
     split: tuple[Places, Places]  # training rows and test rows
     seed: int  # of the fold: the same for all oversamplers, so that their classifiers share it
 
@@ -248,7 +250,7 @@ class _TableTrial(Trial):
         """Any row."""
         return self._row("", "")
 
-    def _row(self, classifier: str, train_on: str, **found: Any) -> Row:
+    def _row(self, classifier: str, train_on: str, **found: object) -> Row:
         dataset, oversampler, repeat, fold = self.names
         row: Row = {"dataset": dataset, "oversampler": oversampler, "classifier": classifier, "train_on": train_on}
         row |= {"repeat": repeat, "fold": fold}
@@ -309,7 +311,7 @@ class _TrainingRows:
         self.notes: list[str] = []
         self.seconds = 0.0
         self.is_synthetic = np.zeros(len(rows), dtype=bool)
-        self._prepared: dict[str, tuple[Any, Any]] = {}
+        self._prepared: dict[str, tuple[ColumnTransformer, Floats]] = {}
         if trial.treatment.sampler is not None:
             sampler = seeded(trial.treatment.sampler, child_seed(trial.seed, purpose, trial.names[1]))
             started = time.perf_counter()
@@ -347,7 +349,7 @@ class _TrainingRows:
             found = self._predicted(fitted, X_test, np.searchsorted(classes, y[test]), known)
         return found, about | {"note": [note, *notes]}
 
-    def _prepare(self, mode: str, columns: Any) -> tuple[Any, Any]:
+    def _prepare(self, mode: str, columns: pd.Index[Any] | None) -> tuple[ColumnTransformer, Floats]:
         """The preprocessing fitted to the rows of a mode, and those rows after it."""
         if mode not in self._prepared:
             frame = as_frame(rows_of(self.rows, self.parts[mode]), columns)
@@ -355,7 +357,7 @@ class _TrainingRows:
             self._prepared[mode] = fitted, fitted.fit_transform(frame)
         return self._prepared[mode]
 
-    def _predicted(self, fitted: Any, X: Any, truth: Places, known: Labels) -> Predictions:
+    def _predicted(self, fitted: Any, X: Table, truth: Places, known: Labels) -> Predictions:
         """What a classifier, which knows the classes by these labels, predicts for rows of these codes."""
         columns = np.searchsorted(known, fitted.classes_)
         if hasattr(fitted, "predict_proba"):

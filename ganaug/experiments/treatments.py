@@ -9,48 +9,53 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from imblearn.over_sampling import RandomOverSampler
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from ganaug.exceptions import InvalidTypeError
+from ganaug.experiments.classifiers import Floats, Table
 from ganaug.experiments.neighbor_sampler import NeighborSampler
 
 __all__ = ["TREATMENTS", "Treatment", "as_treatment", "default_oversamplers"]
 
 Labels = npt.NDArray[Any]
 # (classifier, X, y, seed) -> the fitted classifier, and "" or what could not be done
-Fit = Callable[[Any, Any, Labels, int], tuple[Any, str]]
+Fit = Callable[[BaseEstimator, Table, Labels, int], tuple[BaseEstimator, str]]
 
 TUNING_FOLDS = 5
 
 
-def plain(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
+def plain(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
     """The classifier as it is."""
-    return classifier.fit(X, y), ""
+    classifier.fit(X, y)
+    return classifier, ""
 
 
-def class_weighted(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
+def class_weighted(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
     """Balanced class weights, by the parameter ``class_weight`` of the classifier or a step, else as sample weights.
 
     A classifier that takes neither is fitted without: that is all that class weights can do for it.
     """
-    settable = [name for name in classifier.get_params(deep=True) if name.split("__")[-1] == "class_weight"]
-    if settable:
-        classifier.set_params(**dict.fromkeys(settable, "balanced"))
-        return classifier.fit(X, y), ""
-    last, prefix = classifier, ""
+    weights: dict[str, Floats] = {}
+    note, last, prefix = "", classifier, ""
     while isinstance(last, Pipeline):
         name, last = last.steps[-1]
         prefix += f"{name}__"
-    if has_fit_parameter(last, "sample_weight"):
-        return classifier.fit(X, y, **{f"{prefix}sample_weight": compute_sample_weight("balanced", y)}), ""
-    note = f"not applicable: {type(last).__name__} takes no weights, and was fitted without"
-    return classifier.fit(X, y), note
+    settable = [name for name in classifier.get_params(deep=True) if name.split("__")[-1] == "class_weight"]
+    if settable:
+        classifier.set_params(**dict.fromkeys(settable, "balanced"))
+    elif has_fit_parameter(last, "sample_weight"):
+        weights = {f"{prefix}sample_weight": compute_sample_weight("balanced", y)}
+    else:
+        note = f"not applicable: {type(last).__name__} takes no weights, and was fitted without"
+    classifier.fit(X, y, **weights)
+    return classifier, note
 
 
-def at_prior(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
+def at_prior(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
     """The threshold at the share of the training rows: the class with the largest P(class | x) / share is predicted.
 
     Of two classes, that is the positive one where its probability is at least its share.
@@ -62,23 +67,24 @@ def at_prior(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
 
 
 class _AtShares:
-    def __init__(self, classifier: Any, shares: npt.NDArray[np.float64]) -> None:
+    def __init__(self, classifier: BaseEstimator, shares: Floats) -> None:
         self.classifier, self.shares, self.classes_ = classifier, shares, classifier.classes_
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
-        found: npt.NDArray[np.float64] = self.classifier.predict_proba(X)
+    def predict_proba(self, X: Table) -> Floats:
+        found: Floats = self.classifier.predict_proba(X)
         return found
 
-    def predict(self, X: Any) -> Labels:
+    def predict(self, X: Table) -> Labels:
         found: Labels = self.classes_[(self.predict_proba(X) / self.shares).argmax(axis=1)]
         return found
 
 
-def tuned(classifier: Any, X: Any, y: Labels, seed: int) -> tuple[Any, str]:
+def tuned(classifier: BaseEstimator, X: Table, y: Labels, seed: int) -> tuple[BaseEstimator, str]:
     """The threshold with the best balanced accuracy in a cross-validation of the training rows, by scikit-learn."""
     sizes = np.unique(y, return_counts=True)[1]
     if len(sizes) != 2 or sizes.min() < 2:
-        return classifier.fit(X, y), "not applicable: a threshold is tuned for two classes of at least two rows each"
+        classifier.fit(X, y)
+        return classifier, "not applicable: a threshold is tuned for two classes of at least two rows each"
     folds = StratifiedKFold(min(TUNING_FOLDS, int(sizes.min())), shuffle=True, random_state=seed % 2**31)
     return TunedThresholdClassifierCV(classifier, scoring="balanced_accuracy", cv=folds).fit(X, y), ""
 

@@ -23,10 +23,6 @@ from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, Fl
 
 __all__ = ["AuxiliaryClassifier", "SampleFilter"]
 
-# --------------------------------------------------------------------------------------
-# A small network that names the class of a sample, for samples that are no rows of a table.
-
-
 CPU = torch.device("cpu")
 BATCH = 64
 # Width at full resolution: a quarter of the cost of a small generator.
@@ -61,7 +57,7 @@ class AuxiliaryClassifier:
         n_classes: int,
         shape: Sequence[int],
         *,
-        load: Decode,
+        decode: Decode,
         steps: int,
         at_once: int,
         seed: int,
@@ -78,7 +74,7 @@ class AuxiliaryClassifier:
         n_classes : int
         shape : sequence of int
             Of a sample.
-        load : callable
+        decode : callable
             From encoded samples to floats.
         steps : int
             Of `BATCH` samples.
@@ -86,7 +82,7 @@ class AuxiliaryClassifier:
             Samples in one pass, later.
         seed : int
         device : torch.device
-            Where it learns and judges.
+            Where it learns and classifies.
         """
         network = _network(n_classes, shape, child_seed(seed, "network")).to(device)
         rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
@@ -94,7 +90,7 @@ class AuxiliaryClassifier:
         if (counts > 0).sum() > 1:
             present = torch.from_numpy(counts > 0).double()
             weights = (present / present.sum()).to(device)
-            table = Table(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=load)
+            table = Table(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=decode)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))
             batches = table.batches(BATCH, rng)
@@ -118,11 +114,11 @@ class AuxiliaryClassifier:
         return network.features(samples, nobody)
 
     @torch.inference_mode()
-    def features_and_shares(self, x: Array, load: Decode) -> tuple[FloatArray, FloatArray]:
+    def features_and_shares(self, x: Array, decode: Decode) -> tuple[FloatArray, FloatArray]:
         """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
         features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
         for start in range(0, len(x), self.at_once):
-            now = self.features(load(torch.from_numpy(x[start : start + self.at_once]).to(self.device)))
+            now = self.features(decode(torch.from_numpy(x[start : start + self.at_once]).to(self.device)))
             features.append(now.cpu().numpy())
             shares.append(self._classes(now).softmax(1).cpu().numpy())
         return np.concatenate(features), np.concatenate(shares)
@@ -156,10 +152,6 @@ def _network(n_classes: int, shape: Sequence[int], seed: int) -> DiscriminatorNe
     return build(
         shape, n_classes, rng, conditioning="auxiliary", channels=CHANNELS, max_channels=WIDTH, latent_dim=1
     ).discriminator
-
-
-# --------------------------------------------------------------------------------------
-# Keep a synthetic image or series, or draw another.
 
 
 # A sample is a copy if it is nearer to a training sample than this share of the usual distance between neighbours.
@@ -209,7 +201,7 @@ class SampleFilter:
         self._directions: Tensor | None = None
         self.copies_unchecked = False  # the sketches that the rule needs stayed where they were made
 
-    def fit(self, x: Array, y: IntArray, conditions: Sequence[int], judged: Sequence[IntArray]) -> SampleFilter:
+    def fit(self, x: Array, y: IntArray, conditions: Sequence[int], unseen: Sequence[IntArray]) -> SampleFilter:
         """Learn what the training samples look like.
 
         Parameters
@@ -219,8 +211,8 @@ class SampleFilter:
         y : ndarray of shape (n,), int64
             Their conditions.
         conditions : sequence of int
-            Those that will be judged.
-        judged : sequence of ndarray of int64
+            Those that will be filtered.
+        unseen : sequence of ndarray of int64
             Rows of each condition that the classifier has not learnt from, if there are any.
         """
         if "copies" in self.rules:
@@ -236,7 +228,7 @@ class SampleFilter:
             for condition in conditions:
                 if (y == condition).sum() < MIN_ROWS:
                     continue
-                _, shares = self.classifier.features_and_shares(x[judged[condition]], self.codec.to_network)
+                _, shares = self.classifier.features_and_shares(x[unseen[condition]], self.codec.to_network)
                 low = np.quantile(shares[:, condition], MOST_REFUSED) if len(shares) >= MIN_ROWS else 0.0
                 low = np.floor(float(low) / SHARE_STEP) * SHARE_STEP
                 self.bar[condition] = min(self.min_probability, float(low))
@@ -244,9 +236,9 @@ class SampleFilter:
 
     def verdict(self, x: Array, condition: int) -> npt.NDArray[np.int8]:
         """Which rule refuses each sample: its place in `RULES` plus one, or 0 to keep. (n, ...) -> (n,)."""
-        said = np.zeros(len(x), np.int8)
+        verdicts = np.zeros(len(x), np.int8)
         if not self.rules:
-            return said
+            return verdicts
         features, shares = self.classifier.features_and_shares(x, self.codec.to_network)
         tests: dict[str, BoolArray] = {
             "other_class": shares[:, condition] < self.bar[condition],
@@ -257,8 +249,8 @@ class SampleFilter:
         }
         for rule, refused in tests.items():  # the last one has the last word
             if rule in self.rules:
-                said[refused] = RULES.index(rule) + 1
-        return said
+                verdicts[refused] = RULES.index(rule) + 1
+        return verdicts
 
     @property
     def holds_samples(self) -> bool:

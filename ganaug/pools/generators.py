@@ -30,14 +30,14 @@ class DrawBlock:
     ``start:start + size`` of the dataset.
     """
 
-    label: Hashable
+    label: Any
     code: int
     number: int
     start: int
     size: int
 
 
-def draw_blocks(counts: Mapping[Hashable, int], size: int) -> Iterator[DrawBlock]:
+def draw_blocks(counts: Mapping[Any, int], size: int) -> Iterator[DrawBlock]:
     """The items of a dataset, label by label, in blocks of at most ``size``."""
     start = 0
     for code, (label, count) in enumerate(counts.items()):

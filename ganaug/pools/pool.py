@@ -148,7 +148,7 @@ class SamplePool:
         """
         # a worker that only opens a pool needs neither scikit-learn nor pandas
         from ganaug.encoding.profiles import class_names as known_names
-        from ganaug.pools.generators import counts_of, generators_of
+        from ganaug.pools.generators import counts_of, draw_blocks, generators_of
 
         validation.choice("layout", layout, ("auto", "NCHW", "NHWC"))
         generators = generators_of(generator, labels)
@@ -159,14 +159,14 @@ class SamplePool:
             check_values(one, bounds)
         base = root_seed(seed)
         parts, named = [], []
-        for label, count in counts_of(n, list(generators)).items():
-            shape = getattr(getattr(generators[label], "codec_", None), "shape", None)
-            for start in range(0, count, _AT_ONCE):
-                size = min(_AT_ONCE, count - start)
-                own = child_seed(base, "pool", str(label), start) % 2**32
-                drawn, _ = generators[label].sample(size, label=label, random_state=own)  # 32 bits: some take no more
-                parts.append(to_bytes(drawn, shape=shape, layout=layout, value_range=bounds))
-                named += [label] * size
+        for block in draw_blocks(counts_of(n, list(generators)), _AT_ONCE):
+            one = generators[block.label]
+            # 32 bits: a generator of another library may take no more
+            own = child_seed(base, "pool", str(block.label), block.number * _AT_ONCE) % 2**32
+            drawn, _ = one.sample(block.size, label=block.label, random_state=own)
+            shape = getattr(getattr(one, "codec_", None), "shape", None)
+            parts.append(to_bytes(drawn, shape=shape, layout=layout, value_range=bounds))
+            named += [block.label] * block.size
         shapes = sorted({part.shape[1:] for part in parts})
         if len(shapes) > 1:
             raise InvalidDataError(f"the generators make images of several shapes (C, H, W): {shapes}")

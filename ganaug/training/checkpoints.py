@@ -21,9 +21,10 @@ from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathEr
 from ganaug.training.loop import TrainProgress
 from ganaug.training.snapshots import BestSnapshot
 from ganaug.training.train_state import TrainState
-from ganaug.utils.files import allowance, check_path, check_writable
+from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.isolation import warn
 from ganaug.utils.state import ModelState, expect, read_state, write_state
+from ganaug.utils.tensor_budget import TensorBudget
 
 __all__ = ["Checkpoint", "digest"]
 
@@ -103,7 +104,7 @@ class Checkpoint:
             If it is no design, or asks for more than the file holds.
         """
         if self._left is not None:
-            with self._believing(), allowance(self._left.arrays.values()):
+            with self._believing(), TensorBudget(self._left.arrays.values()):
                 build(self._left.config["design"])
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""The two-sided game: two classes, a translator each way, and the way back as the teacher.
+"""One step of a CycleGAN: two classes, a translator each way, and the way back as the teacher.
 
 CycleGAN (Zhu et al. 2017). ``G`` turns images ``a`` of the source class into the target class, ``F`` turns
 images ``b`` of the target class back; ``D_b`` and ``D_a`` tell real images of a class from translated ones.
@@ -11,60 +11,60 @@ from __future__ import annotations
 
 import copy
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ganaug.augmentation import Pipe
 from ganaug.networks.translation import DiscriminatorPair, Translators
 from ganaug.objectives import PENALTIES, Objective
-from ganaug.runtime.threads import Team
-from ganaug.training.loop import Event, Watcher, cosine_decay, summary
+from ganaug.training.gradients import RecordAndGradient
+from ganaug.training.loop import cosine_decay
 from ganaug.training.optimizer import FlatAdam, flatten
-from ganaug.training.train_state import TrainState
+from ganaug.training.train_state import Table, TrainConfig, TrainState
 
-__all__ = ["CycleTrainConfig", "CycleTrainState", "ImagePool", "shifted", "train_cycle"]
+__all__ = ["CycleTrainConfig", "CycleTrainState", "ImagePool", "TwoClasses", "cycle_step", "shift_images"]
 
 # Values of an image in the paper, for which its weights of the cycle and the identity are meant.
 VALUES = 3 * 256 * 256
 
 
-@dataclass(frozen=True)
-class CycleTrainConfig:
-    """The numbers of a training; those that `training.TrainConfig` has too mean the same.
+@dataclass(frozen=True, kw_only=True)
+class CycleTrainConfig(TrainConfig):
+    """The numbers of a training.
 
     Attributes
     ----------
     cycle_weight, identity_weight : float
         Of the distance after the way there and back, and of that between an
-        image of a class and its translation into the same class; on the scale of the paper (see `pull`).
+        image of a class and its translation into the same class; on the scale of the paper (see `weight_scale`).
     pool_size : int
         Earlier translations that a discriminator may be shown again.
-    pipe : callable ``(images, progress, rng) -> images``
-        Differentiable augmentation of what a discriminator sees, real and translated.
-    team : callable ``(function, parts) -> list``
-        Who works on the two ways: one after the other, or side by side with the same result.
     """
 
-    max_steps: int
-    learning_rate: float
-    betas: tuple[float, float]
-    decay_from: float
-    ema_half_life: float
-    penalty_every: int
-    penalty_scale: float
-    log_every: int
-    look_every: int
     cycle_weight: float
     identity_weight: float
-    pipe: Pipe
-    team: Team
     pool_size: int = 50
-    max_time: float | None = None
+
+
+@dataclass(frozen=True)
+class TwoClasses:
+    """Batches of images of two classes; a `ganaug.training.loop.Batches`."""
+
+    sources: Table
+    targets: Table
+
+    @property
+    def ahead(self) -> int:
+        """Batches that are drawn at once."""
+        return self.sources.ahead
+
+    def batches(self, size: int, rng: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Endless pairs of batches, of the source class and of the target class. (B, C, H, W) in [-1, 1] each."""
+        for (a, _), (b, _) in zip(self.sources.batches(size, rng), self.targets.batches(size, rng), strict=True):
+            yield a, b
 
 
 class ImagePool:
@@ -97,7 +97,7 @@ class ImagePool:
         return torch.where(coins, earlier, fakes)
 
 
-def shifted(x: Tensor, share: float, rng: torch.Generator) -> Tensor:
+def shift_images(x: Tensor, share: float, rng: torch.Generator) -> Tensor:
     """Images moved by up to ``share`` of their sides, what comes in being the border again. (B, C, H, W), any dtype."""
     n, _, *sides = x.shape
     places = []
@@ -110,7 +110,7 @@ def shifted(x: Tensor, share: float, rng: torch.Generator) -> Tensor:
     return x[each, :, places[0][:, :, None], places[1][:, None, :]].movedim(-1, 1)
 
 
-def pull(images: Tensor) -> float:
+def weight_scale(images: Tensor) -> float:
     """Factor on the weights of the cycle and the identity for images of this size.
 
     The mean of absolute differences over N values has a gradient of length ``1 / sqrt(N)``, while that of a
@@ -121,34 +121,34 @@ def pull(images: Tensor) -> float:
 
 
 @dataclass
-class CycleTrainState:
-    """Everything that changes while the two-sided game is played.
+class CycleTrainState(TrainState):
+    """Everything that changes in the training of two translators and two discriminators.
 
-    Both translators are one player, and so are both discriminators: their
+    Both translators have one optimizer, and so have both discriminators: their
     losses are sums in which each network has terms of its own, so one step of Adam serves two.
     """
 
-    generator: FlatAdam[Translators]
-    discriminator: FlatAdam[DiscriminatorPair]
-    average: Translators  # with averaged weights: the ones that translate
-    average_flat: Tensor
-    pools: tuple[ImagePool, ImagePool]
-    step: int = 0
+    generator: FlatAdam[Translators]  # type: ignore[assignment]
+    discriminator: FlatAdam[DiscriminatorPair]  # type: ignore[assignment]
+    average: Translators  # type: ignore[assignment]  # with averaged weights: the ones that translate
+    pools: list[ImagePool] = field(default_factory=list)
 
     @classmethod
-    def start(cls, translators: Translators, judges: DiscriminatorPair, plan: CycleTrainConfig) -> CycleTrainState:
-        """The players at the outset."""
+    def of(
+        cls, translators: Translators, discriminators: DiscriminatorPair, config: CycleTrainConfig
+    ) -> CycleTrainState:
+        """The state before the first step."""
         average = copy.deepcopy(translators).eval().requires_grad_(False)
         return cls(
-            FlatAdam(translators, plan.learning_rate, plan.betas),
-            FlatAdam(judges, plan.learning_rate, plan.betas),
+            FlatAdam(translators, config.learning_rate, config.betas),
+            FlatAdam(discriminators, config.discriminator_learning_rate, config.betas),
             average,
             flatten(average),
-            (ImagePool(plan.pool_size), ImagePool(plan.pool_size)),
+            pools=[ImagePool(config.pool_size), ImagePool(config.pool_size)],
         )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Direction:
     """One direction of a step, which is worked on by itself: images ``x`` on their way to the class of ``y``.
 
@@ -156,151 +156,157 @@ class Direction:
     ----------
     there, back : Translator
         To the class of ``y``, and back.
-    judge : PatchDiscriminator
+    discriminator : PatchDiscriminator
         Of the class of ``y``.
+    x, y : Tensor
+        Real images of the two classes.
     pool : ImagePool
         Of translations of this direction.
     rng : torch.Generator
         For all that is random on this way.
-    fake, same, on_real : Tensor
-        What the discriminator's step leaves for the translators': translations of ``x`` and of ``y``, and the
-        logits of ``y``.
     """
 
     there: nn.Module
     back: nn.Module
-    judge: nn.Module
+    discriminator: nn.Module
     x: Tensor
     y: Tensor
     pool: ImagePool
     rng: torch.Generator
-    fake: Tensor = field(init=False)
-    same: Tensor = field(init=False)
-    on_real: Tensor = field(init=False)
 
 
-def both_directions(train_state: CycleTrainState, a: Tensor, b: Tensor, rng: torch.Generator) -> list[Direction]:
+class Handover(NamedTuple):
+    """What the discriminator's step leaves for the translators': translations of x and of y, and the logits of y."""
+
+    fake: Tensor
+    same: Tensor
+    on_real: Tensor
+
+
+def both_directions(state: CycleTrainState, a: Tensor, b: Tensor, rng: torch.Generator) -> list[Direction]:
     """There and back. Each has random numbers of its own, so that it matters not which comes first."""
-    ways, judges = train_state.generator.network, train_state.discriminator.network
+    ways, discriminators = state.generator.network, state.discriminator.network
     seeds = torch.empty(2, dtype=torch.int64, device=a.device).random_(generator=rng).tolist()
     one, other = (torch.Generator(a.device).manual_seed(seed) for seed in seeds)
     return [
-        Direction(ways.to_target, ways.to_source, judges.of_target, a, b, train_state.pools[0], one),
-        Direction(ways.to_source, ways.to_target, judges.of_source, b, a, train_state.pools[1], other),
+        Direction(ways.to_target, ways.to_source, discriminators.of_target, a, b, state.pools[0], one),
+        Direction(ways.to_source, ways.to_target, discriminators.of_source, b, a, state.pools[1], other),
     ]
 
 
-def train_step(
-    train_state: CycleTrainState,
+def cycle_step(
+    state: CycleTrainState,
     objective: Objective,
     a: Tensor,
     b: Tensor,
-    plan: CycleTrainConfig,
+    config: CycleTrainConfig,
     progress: float,
     rng: torch.Generator,
 ) -> dict[str, Tensor]:
-    """One step of each player. (B, C, H, W) each -> what the history records."""
-    rate = cosine_decay(progress, plan.decay_from)
-    ways = both_directions(train_state, a, b, rng)
-    record, gradient = sum_gradients(
-        plan.team(lambda way: cycle_discriminator_gradient(train_state, objective, way, plan, progress), ways)
-    )
-    record["discriminator_gradient_norm"] = train_state.discriminator.apply_gradient(gradient, rate)
-    if train_state.step % objective.generator_every == 0:
-        more, gradient = sum_gradients(
-            plan.team(lambda way: direction_gradient(train_state, objective, way, plan, progress), ways)
+    """One step of the discriminators and one of the translators; as `ganaug.training.loop.train_step`.
+
+    Parameters
+    ----------
+    state : CycleTrainState
+        Changed in place.
+    objective : Objective
+        The losses.
+    a, b : Tensor
+        Images of the source class and of the target class, (B, C, H, W) each.
+    config : CycleTrainConfig
+    progress : float
+        Share of the training that is done.
+    rng : torch.Generator
+
+    Returns
+    -------
+    dict of str to Tensor
+        What the history records.
+    """
+    rate = cosine_decay(progress, config.decay_from)
+    ways = both_directions(state, a, b, rng)
+    results = config.team(lambda way: discriminator_gradient(state, objective, way, config, progress), ways)
+    record, gradient = sum_directions([result for result, _ in results])
+    record["discriminator_gradient_norm"] = state.discriminator.apply_gradient(gradient, rate)
+    if state.step % objective.generator_every == 0:
+        handed = [(way, handover) for way, (_, handover) in zip(ways, results, strict=True)]
+        more, gradient = sum_directions(
+            config.team(lambda own: translator_gradient(state, objective, own[0], own[1], config, progress), handed)
         )
         record |= more
-        record["generator_gradient_norm"] = train_state.generator.apply_gradient(gradient, rate)
+        record["generator_gradient_norm"] = state.generator.apply_gradient(gradient, rate)
     return record
 
 
-def sum_gradients(results: list[tuple[dict[str, Tensor], Tensor]]) -> tuple[dict[str, Tensor], Tensor]:
-    """Records and gradients of both ways as one."""
+def sum_directions(results: list[RecordAndGradient]) -> RecordAndGradient:
+    """Records and gradients of both directions as one."""
     (one, gradient), (other, more) = results
     return {name: torch.stack([one[name].mean(), other[name].mean()]) for name in one}, gradient + more
 
 
-def cycle_discriminator_gradient(
-    train_state: CycleTrainState, objective: Objective, way: Direction, plan: CycleTrainConfig, progress: float
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Where a discriminator goes to tell real images of its class from translated ones: record and gradient."""
+def discriminator_gradient(
+    state: CycleTrainState, objective: Objective, way: Direction, config: CycleTrainConfig, progress: float
+) -> tuple[RecordAndGradient, Handover]:
+    """The gradient of a discriminator that tells real images of its class from translated ones.
+
+    Parameters
+    ----------
+    state : CycleTrainState
+    objective : Objective
+    way : Direction
+    config : CycleTrainConfig
+    progress : float
+        Share of the training that is done.
+    """
     # an image that is there already takes the same pass: the identity loss needs it
-    way.fake, way.same = way.there(torch.cat([way.x, way.y])).chunk(2)
-    shown = way.pool.swap(way.fake.detach(), way.rng)
-    on_real, on_fake = way.judge(plan.pipe(torch.cat([way.y, shown]), progress, way.rng)).chunk(2)
-    way.on_real = on_real.detach()
+    fake, same = way.there(torch.cat([way.x, way.y])).chunk(2)
+    shown = way.pool.swap(fake.detach(), way.rng)
+    on_real, on_fake = way.discriminator(config.pipe(torch.cat([way.y, shown]), progress, way.rng)).chunk(2)
     loss = total = objective.discriminator(on_real, on_fake).mean()
-    if train_state.step % plan.penalty_every == 0:
+    if state.step % config.penalty_every == 0:
         for name, weight in objective.penalties.items():
-            penalty = PENALTIES[name](critic(way, plan, progress), way.y, shown, way.rng)
-            total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
-    record = {"discriminator_loss": loss.detach(), "real_logit": way.on_real, "fake_logit": on_fake.detach()}
-    return record, train_state.discriminator.gradient_of(total)
+            penalty = PENALTIES[name](critic(way, config, progress), way.y, shown, way.rng)
+            total = total + config.penalty_scale * config.penalty_every * weight * penalty.mean()
+    on_real = on_real.detach()
+    record = {"discriminator_loss": loss.detach(), "real_logit": on_real, "fake_logit": on_fake.detach()}
+    return (record, state.discriminator.gradient_of(total)), Handover(fake, same, on_real)
 
 
-def critic(way: Direction, plan: CycleTrainConfig, progress: float) -> Callable[[Tensor], Tensor]:
+def critic(way: Direction, config: CycleTrainConfig, progress: float) -> Callable[[Tensor], Tensor]:
     """A discriminator as the penalties know it: one logit for each image."""
 
     def logits(points: Tensor) -> Tensor:
-        result: Tensor = way.judge(plan.pipe(points, progress, way.rng)).mean(1)
+        result: Tensor = way.discriminator(config.pipe(points, progress, way.rng)).mean(1)
         return result
 
     return logits
 
 
-def direction_gradient(
-    train_state: CycleTrainState, objective: Objective, way: Direction, plan: CycleTrainConfig, progress: float
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Where the translators go to pass for real and to find back: record and gradient."""
-    fooled = objective.generator(way.on_real, way.judge(plan.pipe(way.fake, progress, way.rng))).mean()
-    cycle = (way.back(way.fake) - way.x).abs().mean()
-    identity = (way.same - way.y).abs().mean()
-    total = fooled + pull(way.x) * (plan.cycle_weight * cycle + plan.identity_weight * identity)
-    record = {"generator_loss": fooled, "cycle_loss": cycle, "identity_loss": identity}
-    return {name: value.detach() for name, value in record.items()}, train_state.generator.gradient_of(total)
-
-
-def train_cycle(
-    train_state: CycleTrainState,
-    sources: Iterator[Tensor],
-    targets: Iterator[Tensor],
+def translator_gradient(
+    state: CycleTrainState,
     objective: Objective,
-    plan: CycleTrainConfig,
-    watchers: Sequence[Watcher],
-    rng: torch.Generator,
-) -> tuple[list[dict[str, float]], str]:
-    """Play until a watcher stops it or the steps are used up.
+    way: Direction,
+    handover: Handover,
+    config: CycleTrainConfig,
+    progress: float,
+) -> RecordAndGradient:
+    """The gradient of translators that pass for real, find back, and leave alone what is there already.
 
     Parameters
     ----------
-    sources, targets : iterator of Tensor
-        Endless batches of images of the two classes, (B, C, H, W) in [-1, 1].
-
-    Returns
-    -------
-    history, stop_reason
-        As `training.train` returns them.
+    state : CycleTrainState
+    objective : Objective
+    way : Direction
+    handover : Handover
+        From `discriminator_gradient`.
+    config : CycleTrainConfig
+    progress : float
+        Share of the training that is done.
     """
-    history: list[dict[str, float]] = []
-    record: dict[str, Tensor] = {}
-    began = time.perf_counter()
-    while train_state.step < plan.max_steps:
-        seconds = time.perf_counter() - began
-        progress = max(train_state.step / plan.max_steps, seconds / plan.max_time if plan.max_time else 0.0)
-        record |= train_step(train_state, objective, next(sources), next(targets), plan, progress, rng)
-        half_life = min(plan.ema_half_life, 0.1 * (train_state.step + 1))
-        train_state.average_flat.lerp_(train_state.generator.flat, 1 - 0.5 ** (1 / half_life))
-        train_state.step += 1
-        out_of_time = plan.max_time is not None and seconds >= plan.max_time
-        last = out_of_time or train_state.step == plan.max_steps
-        if last or train_state.step % plan.log_every == 0:
-            history.append(summary(train_state.step, record))
-            looks = last or train_state.step % plan.look_every == 0
-            # a watcher asks a game for its step, its average and that one's weights, which both games have
-            event = Event(train_state.step, plan.max_steps, seconds, history[-1], cast(TrainState, train_state), looks)
-            said = [watch(event) for watch in watchers]
-            reason = next((r for r in said if r), "max_time" if out_of_time else None)
-            if reason:
-                return history, reason
-    return history, "max_steps"
+    logits = way.discriminator(config.pipe(handover.fake, progress, way.rng))
+    fooled = objective.generator(handover.on_real, logits).mean()
+    cycle = (way.back(handover.fake) - way.x).abs().mean()
+    identity = (handover.same - way.y).abs().mean()
+    total = fooled + weight_scale(way.x) * (config.cycle_weight * cycle + config.identity_weight * identity)
+    record = {"generator_loss": fooled, "cycle_loss": cycle, "identity_loss": identity}
+    return {name: value.detach() for name, value in record.items()}, state.generator.gradient_of(total)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -19,9 +20,9 @@ from torch import Tensor
 from ganaug.objectives import Objective
 from ganaug.training.cuda_graphs import ReplayedGradients
 from ganaug.training.gradients import PLAIN, GradientFunctions, reduce_gradients, split_batch
-from ganaug.training.train_state import Table, TrainConfig, TrainState
+from ganaug.training.train_state import TrainConfig, TrainState
 
-__all__ = ["Event", "TrainProgress", "Watcher", "cosine_decay", "summary", "train", "train_step"]
+__all__ = ["Batches", "Event", "Step", "TrainProgress", "Watcher", "cosine_decay", "summary", "train", "train_step"]
 
 
 @dataclass
@@ -100,6 +101,9 @@ def train_step(
     return record
 
 
+Step = Callable[..., dict[str, Tensor]]
+
+
 @dataclass
 class TrainProgress:
     """How far a training has come, beside its players.
@@ -122,15 +126,27 @@ class TrainProgress:
     record: dict[str, Tensor] = field(default_factory=dict)
 
 
+class Batches(Protocol):
+    """Real samples, batch by batch."""
+
+    @property
+    def ahead(self) -> int:
+        """Batches drawn at once: only after a multiple of these is all that is random still to come in ``rng``."""
+
+    def batches(self, size: int, rng: torch.Generator, /) -> Iterator[tuple[Tensor, Tensor]]:
+        """Endless pairs of tensors, as the step takes them."""
+
+
 def train(
     train_state: TrainState,
-    table: Table,
+    table: Batches,
     objective: Objective,
     plan: TrainConfig,
     watchers: Sequence[Watcher],
     rng: torch.Generator,
     train_progress: TrainProgress | None = None,
     at_rest: Callable[[TrainProgress], None] | None = None,
+    step: Step | None = None,
 ) -> tuple[list[dict[str, float]], str]:
     """Play until a watcher stops it or the steps are used up.
 
@@ -141,6 +157,8 @@ def train(
     at_rest : callable, optional
         Called where game, course and ``rng`` are all that is needed to go on:
         every ``table.ahead`` steps.
+    step : callable, optional
+        One step of all networks, with the parameters of `train_step`, which is the default, up to ``rng``.
 
     Returns
     -------
@@ -152,13 +170,14 @@ def train(
     train_progress = train_progress or TrainProgress(train_state.step)
     history, first = train_progress.history, train_progress.first
     batches, device = table.batches(plan.batch_size, rng), train_state.average_flat.device
-    gradients: GradientFunctions = ReplayedGradients(plan, device) if plan.replays else PLAIN
+    if step is None:
+        step = partial(train_step, gradients=ReplayedGradients(plan, device) if plan.replays else PLAIN)
     began = time.perf_counter() - train_progress.seconds
     while train_state.step < plan.max_steps:
         seconds = plan.ranks.first(time.perf_counter() - began, device)
         done = (train_state.step - first) / (plan.max_steps - first)
         progress = max(done, seconds / plan.max_time if plan.max_time else 0.0)
-        train_progress.record |= train_step(train_state, objective, *next(batches), plan, progress, rng, gradients)
+        train_progress.record |= step(train_state, objective, *next(batches), plan, progress, rng)
         half_life = min(plan.ema_half_life, 0.1 * (train_state.step + 1))
         train_state.average_flat.lerp_(train_state.generator.flat, 1 - 0.5 ** (1 / half_life))
         train_state.step += 1

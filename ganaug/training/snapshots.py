@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganaug.training.loop import Event
 from ganaug.training.train_state import TrainState
 
-__all__ = ["BestSnapshot", "stop_when_diverged"]
+__all__ = ["BestSnapshot", "LastSnapshot", "stop_when_diverged"]
 
 # Fake samples this close together, relative to real ones, are one mode drawn again and again.
 COLLAPSED_BELOW = 0.35
@@ -75,6 +75,31 @@ class BestSnapshot:
             self._since_best = 0
         self._collapsed = self._collapsed + 1 if diversity < COLLAPSED_BELOW else 0
         return seen
+
+
+class LastSnapshot(BestSnapshot):
+    """Look at the samples now and then, and remember the generator that was looked at last.
+
+    For networks of which no number of a few samples tells a finished one from a good beginning. What is remembered is
+    for a training that diverges.
+    """
+
+    def __init__(self, measure: Callable[[nn.Module], dict[str, float]]) -> None:
+        super().__init__(measure)
+        self.seen: dict[str, float] = {}
+
+    def __call__(self, event: Event) -> str | None:
+        """Measure, unless the networks have diverged, and keep them."""
+        if event.looks and stop_when_diverged(event) is None:
+            event.record.update(self.look(event.train_state))
+        return None
+
+    def look(self, train_state: TrainState) -> dict[str, float]:
+        """Measure the averaged networks, and remember them."""
+        self.seen = self.measure(train_state.average)
+        self.weights, self.step = train_state.average_flat.clone(), train_state.step
+        self.quality, self.diversity = self.seen["quality"], self.seen.get("diversity", 1.0)
+        return self.seen
 
 
 def stop_when_diverged(event: Event) -> str | None:

@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
-from ganaug.pools.formats import ByteImages, fitted_to
+from ganaug.pools.formats import Array, ByteImages, fitted_to
 from ganaug.pools.pool import PoolLabels, SamplePool, pool_at
 from ganaug.transforms.workers import worker_seed
 from ganaug.utils.seeding import child_seed
@@ -70,13 +69,13 @@ class _PoolTransform(_ImageOnlyTransform):
     def __init__(
         self,
         path: str | os.PathLike[str],
-        class_key: str,
-        classes: Sequence[object] | None,
-        missing: str,
-        resize: bool,
-        pool_size: int,
-        pool_seed: int,
-        p: float,
+        class_key: str = "label",
+        classes: Sequence[object] | None = None,
+        missing: str = "error",
+        resize: bool = False,
+        pool_size: int = 256,
+        pool_seed: int = 0,
+        p: float = 0.5,
     ) -> None:
         super().__init__(p=number("p", p, 0, 1))
         if not isinstance(path, (str, os.PathLike)):
@@ -141,7 +140,7 @@ class _PoolTransform(_ImageOnlyTransform):
         rng = self._own_random()
         return {"synthetic": -1 if code < 0 else pool.row(code, rng.random()), **self._extra(rng)}
 
-    def apply(self, img: npt.NDArray[Any], synthetic: int, **params: Any) -> npt.NDArray[Any]:
+    def apply(self, img: Array, synthetic: int, **params: Any) -> Array:
         """The image, replaced by or mixed with a row of the pool."""
         if synthetic < 0:
             return img
@@ -155,7 +154,7 @@ class _PoolTransform(_ImageOnlyTransform):
         return {}
 
     @abstractmethod
-    def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
+    def _replacement(self, real: Array, synthetic: Array, params: Params) -> Array:
         """What comes out, of an item's image and a synthetic one of its shape."""
 
     def _own_random(self) -> random.Random:
@@ -164,7 +163,7 @@ class _PoolTransform(_ImageOnlyTransform):
         own = worker_seed()
         return random.Random(drawn if own is None else child_seed(own, drawn))
 
-    def _matched(self, images: ByteImages, img: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _matched(self, images: ByteImages, img: Array) -> Array:
         """One image of the pool (1, C, H, W) in the shape and dtype of the item."""
         if img.ndim not in (2, 3):
             raise InvalidDataError(f"the image has shape {img.shape}; it must be (H, W) or (H, W, C)")
@@ -247,20 +246,7 @@ class SyntheticSwap(_PoolTransform):
     (9, 1)
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        class_key: str = "label",
-        classes: Sequence[object] | None = None,
-        missing: str = "error",
-        resize: bool = False,
-        pool_size: int = 256,
-        pool_seed: int = 0,
-        p: float = 0.5,
-    ) -> None:
-        super().__init__(path, class_key, classes, missing, resize, pool_size, pool_seed, p)
-
-    def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
+    def _replacement(self, real: Array, synthetic: Array, params: Params) -> Array:
         return synthetic
 
 
@@ -318,7 +304,7 @@ class SyntheticMix(_PoolTransform):
     def _extra(self, rng: random.Random) -> Params:
         return {"weight": rng.betavariate(self.alpha, self.alpha)}
 
-    def _replacement(self, real: npt.NDArray[Any], synthetic: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:
+    def _replacement(self, real: Array, synthetic: Array, params: Params) -> Array:
         weight = params["weight"]
         mixed = weight * real.astype(np.float32) + (1 - weight) * synthetic.astype(np.float32)
         return (mixed if real.dtype.kind == "f" else np.rint(mixed)).astype(real.dtype)

@@ -1,4 +1,4 @@
-"""Files: paths that are checked, atomic writing, checksums, and limits on what a file may ask for."""
+"""Files: paths that are checked, atomic writing, and checksums."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
 
-import torch
 from numpy.lib import format as npy
-from torch.overrides import TorchFunctionMode
 
-from ganaug.exceptions import InvalidTypeError, ModelFileError, ModelPathError, ModelPathNotFoundError
-from ganaug.utils.types import Array, DType
+from ganaug.exceptions import InvalidTypeError, ModelPathError, ModelPathNotFoundError
+from ganaug.utils.types import DType
 
 __all__ = [
     "Sealed",
-    "allowance",
     "array_header",
     "check_path",
     "check_writable",
@@ -367,60 +364,3 @@ def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], DType]:
     if version != (1, 0) or by_columns or not whole or dtype.hasobject or not dtype.itemsize:
         raise ValueError(f"an array of shape {shape} and dtype {dtype} is none of a pool")
     return shape, dtype
-
-
-# --------------------------------------------------------------------------------------
-# Networks of a file are built only as large as what the file holds.
-#
-# The sizes of networks stand in a file's config, and their weights beside it. An altered
-# config could ask for a million layers, or for a layer of a terabyte, before the weights are
-# compared. Within an `allowance` such a network is refused while it is being built.
-
-
-# Beside the weights: buffers that are worked out, and the calls that it takes to make a layer.
-SPARE_VALUES, SPARE_CALLS = 2**20, 2000
-VALUES_FOR_EACH, CALLS_FOR_EACH = 8, 40
-
-
-class allowance(TorchFunctionMode):
-    """Within the block, torch makes no more and no larger tensors than networks with these weights need.
-
-    Parameters
-    ----------
-    weights : iterable of ndarray
-        The arrays of the file.
-
-    Raises
-    ------
-    ModelFileError
-        Within the block, where more is asked for.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import torch
-    >>> from ganaug.utils.files import allowance
-    >>> with allowance([np.zeros((3, 4))]):
-    ...     torch.zeros(3, 4, dtype=torch.float32).shape
-    torch.Size([3, 4])
-    """
-
-    def __init__(self, weights: Iterable[Array]) -> None:
-        super().__init__()
-        sizes = [array.size for array in weights]
-        self.largest = SPARE_VALUES + max(sizes, default=0)
-        self.values = SPARE_VALUES * 4 + VALUES_FOR_EACH * sum(sizes)
-        self.calls = SPARE_CALLS + CALLS_FOR_EACH * len(sizes)
-
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call a function of torch, and count what it gives."""
-        self.calls -= 1
-        found = func(*args, **(kwargs or {}))  # memory is taken where it is written to, and not before
-        if isinstance(found, torch.Tensor):
-            size = found.numel()
-            self.values -= size
-            if size > self.largest:
-                raise ModelFileError(f"its config asks for an array of {size:,} values, which the file does not hold")
-        if self.calls < 0 or self.values < 0:
-            raise ModelFileError("its config asks for larger networks than the file holds")
-        return found

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ __all__ = [
     "SAMPLERS",
     "SERIES_ARMS",
     "Arm",
+    "Asked",
     "TrainingSet",
     "chosen_arms",
     "synthetic_counts",
@@ -34,6 +34,8 @@ Items = tuple[Tensor, IntArray]  # samples and their classes
 Maker = Callable[[Tensor, IntArray, IntArray, Items | None, int], Items]
 # (classes, which are synthetic, batch size, rng) -> places of the items of each batch, without end
 BatchSampler = Callable[[IntArray, Mask, int, np.random.Generator], Iterator[IntArray]]
+
+Asked = Sequence[str] | Mapping[str, "Arm | str"]  # what "arms" may be: names of arms, or arms under names
 
 NEIGHBOURS = 5
 # Batches whose items are drawn at once.
@@ -164,7 +166,7 @@ SERIES_ARMS: dict[str, Arm] = {
 }
 
 
-def chosen_arms(given: Any, known: Mapping[str, Arm]) -> dict[str, Arm]:
+def chosen_arms(given: Asked | None, known: Mapping[str, Arm]) -> dict[str, Arm]:
     """The arms asked for: all, some by name, or a dict of names to arms (or names).
 
     Raises

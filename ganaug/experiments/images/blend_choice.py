@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.experiments.harness import one_core
-from ganaug.experiments.images.arms import ARMS, SERIES_ARMS, Arm, chosen_arms, synthetic_counts, training_set
+from ganaug.experiments.images.arms import ARMS, SERIES_ARMS, Arm, Asked, chosen_arms, synthetic_counts, training_set
 from ganaug.experiments.images.cnn import Schedule, Setup, augmentation, by_cnn
 from ganaug.experiments.images.generated import GeneratedSamples, sampled
 from ganaug.experiments.images.splits import Split, as_tensors, read_split
@@ -29,6 +30,7 @@ from ganaug.utils.types import IntArray
 
 __all__ = ["BlendChoice", "choose_blend"]
 
+Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 # kind -> the arms that are tried unless others are given: what costs nothing, then what costs a generator. Of
@@ -87,7 +89,7 @@ def choose_blend(
     X: Any,
     y: Any = None,
     generator: Any = None,
-    arms: Any = None,
+    arms: Asked | None = None,
     *,
     cv: int = 3,
     val_fraction: float | None = None,
@@ -96,7 +98,7 @@ def choose_blend(
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     width: int = 32,
-    augment: Any = ("translation",),
+    augment: Sequence[str] = ("translation",),
     device: str = "cpu",
     n_jobs: int | None = None,
     random_state: Any = None,
@@ -183,7 +185,7 @@ def choose_blend(
     return _judged(known, bare, np.stack(as_is), np.stack(resampled), labels, rarest)
 
 
-def _arrays(X: Any, y: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _arrays(X: Any, y: Any) -> tuple[Array, Array]:
     found, labels, _ = resolve_samples(X, y)
     if labels is None:
         raise InvalidDataError("there are no labels; give y=")
@@ -191,7 +193,9 @@ def _arrays(X: Any, y: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     return samples, np.asarray(labels)
 
 
-def _splits(labels: npt.NDArray[Any], cv: Any, val_fraction: Any, rarest: int, seed: int) -> Any:
+def _splits(
+    labels: Array, cv: int, val_fraction: float | None, rarest: int, seed: int
+) -> Iterator[tuple[Array, Array]]:
     state = child_seed(seed, "splits") % 2**31
     folds = validation.integer("cv", cv, 2) if val_fraction is None else 2
     if rarest < folds:
@@ -229,7 +233,7 @@ def _resampled(hits: npt.NDArray[np.bool_], truth: IntArray, n_classes: int, see
 
 
 def _judged(
-    arms: dict[str, Arm], bare: list[str], as_is: Floats, resampled: Floats, labels: npt.NDArray[Any], rarest: int
+    arms: dict[str, Arm], bare: list[str], as_is: Floats, resampled: Floats, labels: Array, rarest: int
 ) -> BlendChoice:
     names = list(arms)
     scores = dict(zip(names, as_is.mean(0), strict=True))

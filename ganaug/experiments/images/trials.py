@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from ganaug.estimators import ImageGAN, SeriesGAN
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.experiments.cache import Row, data_digest, described, trial_path
 from ganaug.experiments.comparison import ImageComparison
-from ganaug.experiments.harness import Batch, Trial, cache_folder, error_text, named, run_trials
-from ganaug.experiments.images.arms import ARMS, SERIES_ARMS, Arm, chosen_arms, synthetic_counts, training_set
+from ganaug.experiments.harness import Batch, Cache, Trial, cache_folder, error_text, named, run_trials
+from ganaug.experiments.images.arms import ARMS, SERIES_ARMS, Arm, Asked, chosen_arms, synthetic_counts, training_set
 from ganaug.experiments.images.cnn import CLASSIFIERS, Schedule, Setup, applies, augmentation
 from ganaug.experiments.images.generated import generator_quality, is_stored, read_samples, store_samples
 from ganaug.experiments.images.splits import Split, as_tensors, read_split
@@ -31,6 +32,9 @@ __all__ = ["compare_images", "compare_series"]
 
 # Raised when the same settings would give other figures: files of an earlier protocol are then left unread.
 PROTOCOL = 1
+Augment = Sequence[str] | Mapping[str, Sequence[str]]
+# (data set, seed, generator) -> label -> real and synthetic samples
+Examples = dict[tuple[str, int, str], dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]]]
 SHOWN = 8  # samples of each class that a comparison keeps, to be looked at
 
 
@@ -38,18 +42,18 @@ SHOWN = 8  # samples of each class that a comparison keeps, to be looked at
 def compare_images(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,
-    arms: Any = None,
+    arms: Asked | None = None,
     *,
     seeds: Sequence[int] = (0, 1, 2),
     epochs: int = 20,
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     width: int = 32,
-    augment: Any = ("translation",),
+    augment: Augment = ("translation",),
     quality: bool = True,
     device: str = "cpu",
     n_jobs: int | None = None,
-    cache: str | os.PathLike[str] | None = None,
+    cache: Cache = None,
     finished_only: bool = False,
     verbose: bool | str = "auto",
 ) -> ImageComparison:
@@ -131,7 +135,7 @@ def compare_images(
 def compare_series(
     datasets: Mapping[str, Any],
     generators: Mapping[str, Any] | None = None,
-    arms: Any = None,
+    arms: Asked | None = None,
     *,
     classifiers: Sequence[str] = ("cnn", "features"),
     seeds: Sequence[int] = (0, 1, 2),
@@ -139,11 +143,11 @@ def compare_series(
     batch_size: int = 64,
     learning_rate: float = 2e-3,
     width: int = 16,
-    augment: Any = ("shift", "scale"),
+    augment: Augment = ("shift", "scale"),
     quality: bool = True,
     device: str = "cpu",
     n_jobs: int | None = None,
-    cache: str | os.PathLike[str] | None = None,
+    cache: Cache = None,
     finished_only: bool = False,
     verbose: bool | str = "auto",
 ) -> ImageComparison:
@@ -192,8 +196,8 @@ def compare_series(
     """
     schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
     given = {"SeriesGAN": SeriesGAN(curate=True, verbose=False)} if generators is None else generators
-    judges = tuple(validation.choice("classifiers", name, CLASSIFIERS) for name in classifiers)
-    plan = _Plan("series", datasets, given, chosen_arms(arms, SERIES_ARMS), judges, seeds, schedule, augment, quality)
+    names = tuple(validation.choice("classifiers", name, CLASSIFIERS) for name in classifiers)
+    plan = _Plan("series", datasets, given, chosen_arms(arms, SERIES_ARMS), names, seeds, schedule, augment, quality)
     return plan.run(cache, finished_only, n_jobs, verbose)
 
 
@@ -205,14 +209,14 @@ class _Plan:
     """What `compare_images` and `compare_series` were given, and how it is carried out."""
 
     kind: str
-    datasets: Any
-    generators: Any
+    datasets: Mapping[str, Any]
+    generators: Mapping[str, Any]
     arms: dict[str, Arm]
     classifiers: tuple[str, ...]
-    seeds: Any
+    seeds: Sequence[int]
     schedule: Schedule
-    augment: Any
-    quality: Any
+    augment: Augment
+    quality: bool
 
     def __post_init__(self) -> None:
         self.datasets = named("datasets", self.datasets)
@@ -228,15 +232,12 @@ class _Plan:
             raise InvalidParameterError("generators is empty, and some arms need one")
         if isinstance(self.augment, str):
             raise InvalidParameterError(f"augment={self.augment!r} must be a list of names")
-        if not isinstance(self.augment, Mapping):
-            self.augment = dict.fromkeys(self.datasets, self.augment)
-        self.augment = {name: tuple(self.augment.get(name, ())) for name in self.datasets}
-        for names in self.augment.values():
-            augmentation(names)
+        for name in self.datasets:
+            augmentation(self.augmented(name))
 
-    def run(self, cache: Any, finished_only: bool, n_jobs: int | None, verbose: bool | str) -> ImageComparison:
+    def run(self, cache: Cache, finished_only: bool, n_jobs: int | None, verbose: bool | str) -> ImageComparison:
         """Run all trials."""
-        examples: dict[tuple[str, int, str], dict[str, Any]] = {}
+        examples: Examples = {}
         with ExitStack() as stack:
             # generators' samples pass through files in any case
             folder = cache_folder(cache, finished_only) or Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -251,6 +252,10 @@ class _Plan:
             total *= len(self.datasets) * len(self.seeds)
             rows = run_trials(batches(), total, n_jobs=n_jobs, finished_only=finished_only, verbose=verbose)
         return ImageComparison(rows, examples, kind=self.kind)
+
+    def augmented(self, dataset: str) -> tuple[str, ...]:
+        """Names of the standard augmentation of a data set."""
+        return tuple(self.augment.get(dataset, ()) if isinstance(self.augment, Mapping) else self.augment)
 
     def arm_trials(self) -> Iterator[tuple[str, Arm, tuple[str, ...], str]]:
         """Name, arm, classifiers and generator (empty if it needs none) of each trial of a split."""
@@ -291,9 +296,9 @@ class _SplitTrials:
         for generator in plan.generators if plan.quality and split is not None else ():
             yield _QualityTrial(**self._parts(generator, "quality", "quality"))
 
-    def _parts(self, generator: str, title: str, extra: Any) -> dict[str, Any]:
+    def _parts(self, generator: str, title: str, extra: object) -> dict[str, Any]:
         plan, samples = self.plan, self.samples.get(generator)
-        seed, augment = child_seed(self.seed, self.dataset, "classifier"), plan.augment[self.dataset]
+        seed, augment = child_seed(self.seed, self.dataset, "classifier"), plan.augmented(self.dataset)
         steps = plan.schedule.steps(0 if self.split is None else len(self.split.y_train))
         key = [self.digest, plan.kind, plan.classifiers, vars(plan.schedule), augment, seed, PROTOCOL, extra]
         key.append("" if samples is None else samples.name)
@@ -304,7 +309,7 @@ class _SplitTrials:
 
     def prepare(self, trials: list[Trial]) -> list[Trial]:
         """Fit the generators whose samples are wanted; the trials of one that fails fail, until the next call."""
-        errors: dict[Any, str] = {}
+        errors: dict[Path | None, str] = {}
         wanted = [getattr(trial, "samples", None) for trial in trials]
         for name, path in self.samples.items():
             try:
@@ -315,7 +320,7 @@ class _SplitTrials:
                 errors[path] = error_text(error)
         return [replace(trial, error=errors.get(path, "")) for trial, path in zip(trials, wanted, strict=True)]
 
-    def examples(self) -> dict[tuple[str, int, str], dict[str, Any]]:
+    def examples(self) -> Examples:
         """A few real and synthetic samples of each class, for each generator whose samples are there."""
         found = {}
         for name, path in self.samples.items():
@@ -335,7 +340,7 @@ class _SplitTrials:
 class _SampleTrial(Trial):
     """A trial on a split of samples, and on samples of a generator (in a file) if it needs any."""
 
-    names: dict[str, Any]  # data set, seed and generator
+    names: Row  # data set, seed and generator
     kind: str
     setup: Setup
     split: Split
@@ -377,7 +382,7 @@ class _ArmTrial(_SampleTrial):
                 rows.append(self._row(classifier, recalls=hit.tolist(), **scores, **about))
         return rows
 
-    def _row(self, classifier: str, **found: Any) -> Row:
+    def _row(self, classifier: str, **found: object) -> Row:
         own: Row = {"dataset": self.names["dataset"], "seed": self.names["seed"], "classifier": classifier}
         own |= {"generator": self.names["generator"], "arm": self.name, "kind": self.arm.kind}
         numbers = [*SCORES, "rare_recall", "seconds_fit", "seconds_generator", "seconds_sample"]
