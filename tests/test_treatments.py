@@ -57,7 +57,9 @@ def rows(n=400, rare=0.1, shift=1.0, seed=0, d=2):
 def model(estimator=None, oversampler=None, **parameters):
     estimator = LogisticRegression() if estimator is None else estimator
     oversampler = Around() if oversampler is None else oversampler
-    return AugmentedClassifier(estimator, oversampler, **{"random_state": 0, "cv": 2, **parameters})
+    return AugmentedClassifier(
+        estimator, oversampler, **{"random_state": 0, "cv": 2, "treatments": "auto", **parameters}
+    )
 
 
 def test_thresholds_are_judged_where_labels_matter():
@@ -111,6 +113,15 @@ def test_treatments_that_are_named_are_judged():
         table = model(treatments=[name]).fit(X, y).evidence_
         assert list(table[["share", "class_weight"]].itertuples(index=False, name=None)) == wanted
     assert len(model(treatments=["class_weight"], blend=[0.5]).fit(X, y).evidence_) == 2
+
+
+def test_without_treatments_only_blends_and_weights_are_judged_by_the_folds_alone():
+    X, y = rows(200)
+    table = model(treatments=None, scoring="balanced_accuracy").fit(X, y).evidence_
+    assert len(table) == 8 and set(table["threshold"]) == {""}
+    assert table["expected"].tolist() == table["gain"].tolist()
+    same = model(treatments=["class_weight", "oversampling"], scoring="balanced_accuracy", shrink=False).fit(X, y)
+    pd.testing.assert_frame_equal(table, same.evidence_)
 
 
 def test_several_oversamplers(fits):

@@ -66,7 +66,12 @@ def one_set(name, rows, n_splits):
             for metric in METRICS:
                 began = time.perf_counter()
                 own = AugmentedClassifier(
-                    bare, [("GAN", gan), ("SMOTE", smote)], scoring=metric, random_state=fold, verbose=False
+                    bare,
+                    [("GAN", gan), ("SMOTE", smote)],
+                    scoring=metric,
+                    treatments="auto",
+                    random_state=fold,
+                    verbose=False,
                 )
                 with trained:
                     own.fit(X_train, y_train)

@@ -84,11 +84,13 @@ def checked_treatments(given: Any, threshold: Any) -> frozenset[str]:
     InvalidParameterError
         If one is unknown, or needs a threshold that may not be moved.
     """
+    if given is None:
+        return frozenset(("class_weight", "oversampling"))
     if isinstance(given, str):
         validation.choice("treatments", given, ["auto"])
         return frozenset(TREATMENTS)
     if not isinstance(given, Iterable):
-        raise InvalidParameterError(f"treatments={given!r} must be 'auto' or a list of {', '.join(TREATMENTS)}")
+        raise InvalidParameterError(f"treatments={given!r} must be None, 'auto' or a list of {', '.join(TREATMENTS)}")
     found = frozenset(validation.choice("treatments", name, TREATMENTS) for name in given)
     if not found:
         raise InvalidParameterError(f"treatments is empty; give 'auto' or a list of {', '.join(TREATMENTS)}")

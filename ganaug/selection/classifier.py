@@ -47,8 +47,8 @@ def _flag(name: str, value: Any) -> bool:
 class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     """Classifier that finds out by cross-validation which treatment of imbalance helps it, none among the answers.
 
-    Judged are: nothing, a moved threshold, class weights, and blends of real rows with those of one or several
-    oversamplers; the cheap ones first.
+    Judged are: nothing, class weights, blends of real rows with those of one or several oversamplers, and, with
+    ``treatments="auto"``, moved thresholds; the cheap ones first.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         each inner fold, whatever the number of blends, and once on all rows if
         any of its rows are used. Of a list, such as ``[GANOversampler(), SMOTE()]`` or
         ``[("gan", GANOversampler()), ("kin", SMOTE())]``, each is judged. A `GANOversampler`
-        comes last, only where the cheap treatments leave something to gain, and ends after the first fold if that
-        shows that it does not.
+        comes last. Where ``shrink`` works, it is trained only if the cheap treatments leave something to gain, and
+        ends after the first fold if that shows that they do not.
     blend : "auto", float, Blend, or list of these
         What is tried. A share in [0, 1] is the part of the oversampler's rows
         used: 0 none, 1 all the way to balance. A list is compared with none,
@@ -88,15 +88,16 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     calibrate : bool, "sigmoid" or "isotonic", default=False
         Whether balancing's effect on probabilities is undone, by a map learnt
         on held-out real rows. True is "sigmoid", which keeps the ranking of two classes.
-    treatments : "auto", or list of {"prior", "tuned", "class_weight", "oversampling"}, default="auto"
-        What is judged beside nothing; "auto" is all that the estimator and ``scoring`` have a use for. "prior" moves
+    treatments : None, "auto", or list of {"prior", "tuned", "class_weight", "oversampling"}, optional
+        What is judged beside nothing. None is class weights and blends, by the evidence of the folds alone; "auto" is
+        all that the estimator and ``scoring`` have a use for. "prior" moves
         the threshold to the share of the second class, "tuned" to where the other folds score best on ``scoring``, by
         itself and after class weights or oversampling; both matter only for two classes and where ``scoring`` looks at
         labels, as balanced accuracy does and average precision does not.
     shrink : bool, default=True
         Whether the evidence is combined with what such treatments gained on public data sets: what is likely is taken
-        sooner, what is unlikely later. Used for two classes and ``scoring`` by the names of common metrics, where
-        threshold and calibration are left to the judgement; else, and with False, the evidence stands by itself.
+        sooner, what is unlikely later. Used where ``treatments`` are given, for two classes, common metrics by name, and
+        no other ``threshold`` or ``calibrate`` asked for; else, and with False, the evidence stands by itself.
     max_time : float, optional
         Seconds after which nothing more is judged; what that left out stands in ``evidence_`` and ``verdict_``.
         Nothing, class weights and thresholds are always judged, and the training on all rows comes on top.
@@ -179,7 +180,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         cv: Any = 3,
         threshold: Any = "auto",
         calibrate: bool | str = False,
-        treatments: Any = "auto",
+        treatments: Any = None,
         shrink: bool = True,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -264,7 +265,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             seed=seed,
             n_jobs=self.n_jobs,
             max_time=validation.seconds("max_time", self.max_time),
-            shrink=_flag("shrink", self.shrink),
+            shrink=_flag("shrink", self.shrink) and self.treatments is not None,
         )
         choice = choose(plan, X, labels, weights, groups)
         blend, sampler, seed = choice.treatment.blend, None, child_seed(seed, "all")
@@ -315,7 +316,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
                     f"one of them, or blend=[{self.blend!r}]"
                 )
             return blends, True
-        if self.treatments != "auto" and "class_weight" in treatments and weighting.balances:
+        if self.treatments not in (None, "auto") and "class_weight" in treatments and weighting.balances:
             blends.insert(1, Blend(0.0, 1.0, "balanced"))
         kept = [
             one
