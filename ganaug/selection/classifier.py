@@ -96,7 +96,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         labels, as balanced accuracy does and average precision does not.
     shrink : bool, default=True
         Whether the evidence is combined with what such treatments gained on public data sets: what is likely is taken
-        sooner, what is unlikely later. Used where ``treatments`` are given, for two classes, common metrics by name, and
+        sooner, what is unlikely later. Used where ``treatments`` are given, for two classes, common metrics, and
         no other ``threshold`` or ``calibrate`` asked for; else, and with False, the evidence stands by itself.
     max_time : float, optional
         Seconds after which nothing more is judged; what that left out stands in ``evidence_`` and ``verdict_``.
