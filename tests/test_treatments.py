@@ -20,9 +20,9 @@ from sklearn.svm import LinearSVC
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler
 from ganaug.selection import Blend
-from ganaug.selection.calibration import Finish
+from ganaug.selection.calibration import Calibrator
+from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
 from ganaug.selection.priors import Belief, beliefs_of, family_of, with_prior
-from ganaug.selection.scoring import Metric, Responses
 
 
 class Around(BaseEstimator):
@@ -219,8 +219,10 @@ def test_quick_scores_are_those_of_scikit_learn(scoring, labels):
     if labels[0] == "rare":
         codes, p = 1 - codes, 1 - p
     y = np.array(labels)[codes]
-    said = Responses(np.array(labels), np.array(labels)[(p > 0.5).astype(int)], np.column_stack([1 - p, p]), None)
-    metric = Metric("scoring", scoring, said.classes, np.bincount(codes))
+    said = ClassifierOutput(
+        np.array(labels), np.array(labels)[(p > 0.5).astype(int)], np.column_stack([1 - p, p]), None
+    )
+    metric = ScorerAdapter("scoring", scoring, said.classes, np.bincount(codes))
     times = rng.integers(0, 3, (6, 80))
     found = metric.of_resamples(said, y, times.astype(float))
     picked = [np.repeat(np.arange(80), one) for one in times]
@@ -230,9 +232,9 @@ def test_quick_scores_are_those_of_scikit_learn(scoring, labels):
     if scoring in ("average_precision", "roc_auc"):
         assert quick is None
     else:
-        slow = [metric(Finish(80, (), t)(said), y, y) for t in thresholds]
+        slow = [metric(Calibrator(80, (), t)(said), y, y) for t in thresholds]
         np.testing.assert_allclose(quick, slow, atol=1e-12)
-    three = Responses(np.arange(3), y, np.zeros((80, 3)), None)
+    three = ClassifierOutput(np.arange(3), y, np.zeros((80, 3)), None)
     assert metric.of_resamples(three, y, times.astype(float)) is None
 
 

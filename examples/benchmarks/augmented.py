@@ -89,14 +89,14 @@ class Memory:
     def __init__(self):
         self.known, self.judge = {}, ""
 
-    def pooled(self, function, oversampler, X, y, seed, weights=None):
+    def pool_samples(self, function, oversampler, X, y, seed, weights=None):
         return self._once(("pool", seed, len(y)), lambda: function(oversampler, X, y, seed, weights))
 
-    def held_out(self, function, *arguments):
+    def predict_held_out(self, function, *arguments):
         key = ("held out", self.judge, type(arguments[1]).__name__)
         return self._once(key, lambda: function(*arguments))
 
-    def fitted(self, function, estimator, pool, blend, seed):
+    def fit_clone(self, function, estimator, pool, blend, seed):
         return self._once(("fitted", self.judge, blend, seed), lambda: function(estimator, pool, blend, seed))
 
     def _once(self, key, make):
@@ -106,13 +106,13 @@ class Memory:
 
     def take_over(self):
         """Stand before the functions of `ganaug.selection` that train."""
-        from ganaug.selection import classifier, scoring, stages
+        from ganaug.selection import classifier, fold_predictions, stages
 
         for module, name in [
-            (scoring, "pooled"),
-            (classifier, "pooled"),
-            (stages, "held_out"),
-            (classifier, "fitted"),
+            (fold_predictions, "pool_samples"),
+            (classifier, "pool_samples"),
+            (stages, "predict_held_out"),
+            (classifier, "fit_clone"),
         ]:
             original = getattr(module, name)
             if isinstance(original, functools.partial):  # an earlier fold's memory stands there

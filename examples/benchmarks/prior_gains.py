@@ -57,14 +57,20 @@ def gains_of(name, rows):
     from ganaug.experiments import NeighborSampler
     from ganaug.selection.blends import candidates
     from ganaug.selection.candidates import TREATMENTS, finishes, treatments_of
-    from ganaug.selection.choosing import Judge, evidence
+    from ganaug.selection.choosing import BlendScorer, evidence
+    from ganaug.selection.fold_predictions import (
+        FoldPredictions,
+        ScorerAdapter,
+        Weighting,
+        predict_held_out,
+        split_folds,
+    )
     from ganaug.selection.priors import scale
-    from ganaug.selection.scoring import Fold, Metric, Weighting, held_out, splits
 
     X, y = load(name, rows)
     y = np.asarray(y).astype(int)
     sizes = np.bincount(y)
-    parts = splits(3, X, y, sizes, 0)
+    parts = split_folds(3, X, y, sizes, 0)
     samplers = [Remembered(GANOversampler(verbose=False)), Remembered(NeighborSampler("smote"))]
     tested, found = np.unique(np.concatenate([test for _, test in parts])), []
     for family, estimator in classifiers(X).items():
@@ -72,22 +78,23 @@ def gains_of(name, rows):
         blends = candidates("auto", weighting.rows is not None, weighting.balances)[0]
         treatments = treatments_of(blends, len(samplers))
         folds = {
-            i: held_out(estimator, None if i < 0 else samplers[i], own, X, y, parts, 0, None)
+            i: predict_held_out(estimator, None if i < 0 else samplers[i], own, X, y, parts, 0, None)
             for i in (-1, 0, 1)
             if (own := list(dict.fromkeys(one.blend for one in treatments if one.sampler == i)))
         }
         answers = [
-            Fold(test, [said for own in folds.values() for said in own[f].answers]) for f, (_, test) in enumerate(parts)
+            FoldPredictions(test, [said for own in folds.values() for said in own[f].answers])
+            for f, (_, test) in enumerate(parts)
         ]
         order = [one for i in folds for one in treatments if one.sampler == i]
         for scoring in METRICS:
-            metric = Metric("scoring", scoring, np.array([0, 1]), sizes)
+            metric = ScorerAdapter("scoring", scoring, np.array([0, 1]), sizes)
             moves = TREATMENTS[:2] if scoring in {"accuracy", "balanced_accuracy", "f1"} else ()
             judged = [(i, one) for i, base in enumerate(order) for one in finishes(base, moves)]
             places = [(i, one.threshold) for i, one in judged]
             table = evidence(
                 [one.blend for _, one in judged],
-                *Judge(metric, None, None).scores(answers, X, y, 0, None, places, tested),
+                *BlendScorer(metric, None, None).scores(answers, X, y, 0, None, places, tested),
                 int(sizes.min()),
             )
             unit = scale(scoring, table["score"][0])

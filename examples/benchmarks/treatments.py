@@ -94,15 +94,15 @@ class Trained:
     def __enter__(self):
         from ganaug.selection import stages
 
-        self.saved, self.original = 0.0, stages.held_out
-        stages.held_out = self.held_out
+        self.saved, self.original = 0.0, stages.predict_held_out
+        stages.predict_held_out = self.predict_held_out
 
     def __exit__(self, *_):
         from ganaug.selection import stages
 
-        stages.held_out = self.original
+        stages.predict_held_out = self.original
 
-    def held_out(self, estimator, oversampler, blends, X, y, parts, seed, n_jobs, weights, first):
+    def predict_held_out(self, estimator, oversampler, blends, X, y, parts, seed, n_jobs, weights, first):
         key = (type(oversampler).__name__, tuple(blends), len(parts), first)
         if key in self.known:
             self.saved += self.known[key][1]

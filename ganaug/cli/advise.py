@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.console import Usage, verbosity
+from ganaug.cli.console import UsageError, verbosity
 
 HELP = "find out which treatment of imbalance helps a classifier: thresholds, class weights, oversamplers, or none"
 EXAMPLE = """examples:
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     from ganaug.cli import table_files
 
     if args.target is None:
-        raise Usage("--target is missing: name the column of the labels")
+        raise UsageError("--target is missing: name the column of the labels")
     table = table_files.read_table(args.data, args)
     X, y = table_files.split(table, args.target, many_classes=args.many_classes)
     model = _judged(args, X, y)
@@ -85,7 +85,7 @@ def _judged(args: argparse.Namespace, X: Any, y: Any) -> Any:
     }[args.estimator]()
     model = AugmentedClassifier(
         make_pipeline(preprocessing(X), classifier),
-        list(options.named("oversamplers", args.oversamplers, known).items()),
+        list(options.choose_by_name("oversamplers", args.oversamplers, known).items()),
         scoring=args.scoring,
         cv=args.splits,
         treatments=args.treatments.split(",") if args.treatments else "auto",

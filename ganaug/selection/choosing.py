@@ -18,8 +18,8 @@ from ganaug.encoding.containers import check_lengths, check_rows
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.parallel import run_tasks
 from ganaug.selection.blends import Blend
-from ganaug.selection.calibration import CALIBRATIONS, Finish, fit_finish
-from ganaug.selection.scoring import Fold, Metric, Responses, joined
+from ganaug.selection.calibration import CALIBRATIONS, Calibrator, fit_calibrator
+from ganaug.selection.fold_predictions import ClassifierOutput, FoldPredictions, ScorerAdapter, concatenate_predictions
 from ganaug.utils import validation
 from ganaug.utils.seeding import numpy_generator
 from ganaug.utils.types import IntArray
@@ -27,7 +27,7 @@ from ganaug.utils.types import IntArray
 __all__ = [
     "EXPECTED",
     "UNEXPECTED",
-    "Judge",
+    "BlendScorer",
     "best_blend",
     "calibration",
     "classifier",
@@ -117,35 +117,37 @@ EXPECTED, UNEXPECTED = 1.0, 1.5
 
 
 @dataclass(frozen=True)
-class Judge:
+class BlendScorer:
     """How answers are judged.
 
     Attributes
     ----------
-    metric : Metric
+    metric : ScorerAdapter
     calibration : str or None
-    threshold_metric : Metric or None
-        What is done to the answers before they are judged, see `fit_finish`.
+    threshold_metric : ScorerAdapter or None
+        What is done to the answers before they are judged, see `fit_calibrator`.
     """
 
-    metric: Metric
+    metric: ScorerAdapter
     calibration: str | None
-    threshold_metric: Metric | None
+    threshold_metric: ScorerAdapter | None
 
-    def finish(self, responses: Responses, X: Any, y: npt.NDArray[Any], threshold: str = "") -> Finish | None:
+    def calibrator(
+        self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], threshold: str = ""
+    ) -> Calibrator | None:
         """Learn from held-out rows what is to be done to answers, if anything.
 
         The threshold is that of a `Treatment`; where there is a threshold metric, it is tuned for that in any case.
         """
         metric = self.metric if threshold == "tuned" else self.threshold_metric
-        share = float(np.mean(y == responses.classes[1])) if threshold == "prior" else None
+        share = float(np.mean(y == predictions.classes[1])) if threshold == "prior" else None
         if self.calibration is None and metric is None and share is None:
             return None
-        return fit_finish(responses, X, y, self.calibration, metric, share)
+        return fit_calibrator(predictions, X, y, self.calibration, metric, share)
 
     def scores(
         self,
-        folds: Sequence[Fold],
+        folds: Sequence[FoldPredictions],
         X: Any,
         y: npt.NDArray[Any],
         seed: int,
@@ -160,7 +162,7 @@ class Judge:
 
         Parameters
         ----------
-        folds : sequence of Fold
+        folds : sequence of FoldPredictions
         X, y
             All rows.
         seed : int
@@ -180,22 +182,26 @@ class Judge:
         return np.stack(as_is), np.stack(resampled)
 
 
-def out_of_fold(folds: Sequence[Fold], blend: int) -> tuple[IntArray, Responses]:
+def out_of_fold(folds: Sequence[FoldPredictions], blend: int) -> tuple[IntArray, ClassifierOutput]:
     """The rows held out in any fold, and what one blend's classifiers said of them."""
-    return np.concatenate([fold.rows for fold in folds]), joined([fold.answers[blend] for fold in folds])
+    return np.concatenate([fold.rows for fold in folds]), concatenate_predictions(
+        [fold.answers[blend] for fold in folds]
+    )
 
 
-def _others(folds: Sequence[Fold], own: Fold) -> list[Fold]:
+def _others(folds: Sequence[FoldPredictions], own: FoldPredictions) -> list[FoldPredictions]:
     """What the other folds said of rows that are not among this one's; everything if there is nothing else."""
     rest = [(fold.rows, np.flatnonzero(~np.isin(fold.rows, own.rows)), fold.answers) for fold in folds]
-    others = [Fold(rows[keep], [said.take(keep) for said in answers]) for rows, keep, answers in rest if len(keep)]
+    others = [
+        FoldPredictions(rows[keep], [said.take(keep) for said in answers]) for rows, keep, answers in rest if len(keep)
+    ]
     return others or list(folds)
 
 
 def _score_fold(
-    judge: Judge,
-    fold: Fold,
-    others: Sequence[Fold],
+    judge: BlendScorer,
+    fold: FoldPredictions,
+    others: Sequence[FoldPredictions],
     X: Any,
     y: npt.NDArray[Any],
     tested: IntArray,
@@ -206,8 +212,8 @@ def _score_fold(
     answers = []
     for place, threshold in finishes:
         rows, elsewhere = out_of_fold(others, place)
-        finish = judge.finish(elsewhere, _safe_indexing(X, rows), y[rows], threshold)
-        answers.append(finish(fold.answers[place]) if finish else fold.answers[place])
+        calibrator = judge.calibrator(elsewhere, _safe_indexing(X, rows), y[rows], threshold)
+        answers.append(calibrator(fold.answers[place]) if calibrator else fold.answers[place])
     X_test, y_test = _safe_indexing(X, fold.rows), y[fold.rows]
     as_is = np.array([judge.metric(said, X_test, y_test) for said in answers])
     if not np.isfinite(as_is).all():
@@ -215,7 +221,7 @@ def _score_fold(
             f"scoring={judge.metric.scoring!r} is {as_is[~np.isfinite(as_is)][0]} on an inner fold with the classes "
             f"{np.unique(y_test).tolist()}; it may need every class in each test part of cv"
         )
-    times = np.stack([_times(y, tested, seed, i)[fold.rows] for i in range(n_resamples)])
+    times = np.stack([_row_counts(y, tested, seed, i)[fold.rows] for i in range(n_resamples)])
     for label in np.unique(y_test):
         # a fold that lost a class keeps its own rows of it: most metrics are undefined without
         own = y_test == label
@@ -231,7 +237,7 @@ def _score_fold(
     return as_is, np.where(np.isfinite(resampled), resampled, as_is)
 
 
-def _times(y: npt.NDArray[Any], tested: IntArray, seed: int, i: int) -> IntArray:
+def _row_counts(y: npt.NDArray[Any], tested: IntArray, seed: int, i: int) -> IntArray:
     """How often each row is drawn in resample i, with replacement within each class; alike in every fold."""
     rng = numpy_generator(seed, "resample", i)
     times = np.zeros(len(y), dtype=np.int64)

@@ -18,22 +18,28 @@ from sklearn.utils import _safe_indexing
 from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterError
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.selection.blends import Blend
-from ganaug.selection.calibration import Finish
+from ganaug.selection.calibration import Calibrator
 from ganaug.selection.candidates import Treatment, finishes, is_costly, treatments_of
 from ganaug.selection.choosing import (
     EXPECTED,
     RESAMPLES,
     UNEXPECTED,
+    BlendScorer,
     Floats,
-    Judge,
     best_blend,
     evidence,
     no_evidence,
     out_of_fold,
 )
+from ganaug.selection.fold_predictions import (
+    FoldPredictions,
+    ScorerAdapter,
+    fewest_groups,
+    predict_held_out,
+    split_folds,
+)
 from ganaug.selection.priors import Belief, beliefs_of, expected_improvement, room, scale, with_prior
-from ganaug.selection.scoring import Fold, Metric, fewest_groups, held_out, splits
-from ganaug.selection.verdicts import judged, surer, unjudged
+from ganaug.selection.verdicts import surer, verdict_on_evidence, verdict_without_evidence
 from ganaug.utils.types import IntArray
 
 __all__ = ["Choice", "Plan", "choose"]
@@ -51,7 +57,7 @@ class Choice(NamedTuple):
         The chosen one.
     evidence : DataFrame
     verdict : str
-    finish : Finish or None
+    calibrator : Calibrator or None
         What is done to the answers of the classifier trained on all rows.
     n_splits : int
         Inner folds; 0 if nothing was judged.
@@ -60,7 +66,7 @@ class Choice(NamedTuple):
     treatment: Treatment
     evidence: pd.DataFrame
     verdict: str
-    finish: Finish | None
+    calibrator: Calibrator | None
     n_splits: int
 
 
@@ -114,10 +120,10 @@ class _Stage:
     blends : list of Blend
         What the classifier is trained on.
     treatments : list of Treatment
-    folds : list of Fold
+    folds : list of FoldPredictions
         The first of all folds, as far as they have been tried.
     as_is, resampled : ndarray
-        Scores on these folds, see `Judge.scores`.
+        Scores on these folds, see `BlendScorer.scores`.
     note : str
         What was left out, and why.
     """
@@ -125,7 +131,7 @@ class _Stage:
     sampler: int
     blends: list[Blend]
     treatments: list[Treatment]
-    folds: list[Fold] = field(default_factory=list)
+    folds: list[FoldPredictions] = field(default_factory=list)
     as_is: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     resampled: Floats = field(default_factory=lambda: np.zeros((0, RESAMPLES, 0)))
     note: str = ""
@@ -148,11 +154,11 @@ class _Race:
         self.tested = np.unique(np.concatenate([test for _, test in parts]))
         self.costly = [is_costly(one) for one in plan.samplers]
         self.stages: list[_Stage] = []
-        self.judge: Judge
+        self.judge: BlendScorer
         self.demand = EXPECTED
         self.beliefs: Mapping[str, Belief] | None = None
 
-    def prepare(self, judge: Judge, demand: float, beliefs: Mapping[str, Belief] | None) -> None:
+    def prepare(self, judge: BlendScorer, demand: float, beliefs: Mapping[str, Belief] | None) -> None:
         """Say how answers are judged."""
         self.judge, self.demand, self.beliefs = judge, demand, beliefs
 
@@ -161,7 +167,7 @@ class _Race:
         sampler = None if stage.sampler < 0 else self.plan.samplers[stage.sampler]
         done, plan = len(stage.folds), self.plan
         common = (plan.estimator, sampler, stage.blends, self.X, self.y)
-        stage.folds += held_out(*common, self.parts[done:upto], plan.seed, plan.n_jobs, self.weights, done)
+        stage.folds += predict_held_out(*common, self.parts[done:upto], plan.seed, plan.n_jobs, self.weights, done)
 
     def score(self, stage: _Stage) -> None:
         """Judge what has been tried."""
@@ -290,18 +296,18 @@ def choose(
         raise InvalidParameterError(
             f"threshold={plan.threshold!r} needs two classes, and y has {len(classes)}; leave it False"
         )
-    metric = Metric("scoring", plan.scoring, classes, sizes)
-    tuned = Metric("threshold", plan.threshold, classes, sizes) if asked and plan.threshold != "tune" else None
+    metric = ScorerAdapter("scoring", plan.scoring, classes, sizes)
+    tuned = ScorerAdapter("threshold", plan.threshold, classes, sizes) if asked and plan.threshold != "tune" else None
     every = treatments_of(plan.blends, len(plan.samplers))
     place = len(every) - 1 if plan.fixed and len(classes) > 1 else 0
-    why = _unjudged_because(classes, sizes, plan.fixed and plan.calibration is None and not asked)
+    why = _why_no_evidence(classes, sizes, plan.fixed and plan.calibration is None and not asked)
     if not why and groups is not None and isinstance(plan.cv, Integral) and fewest_groups(y, groups) < 2:
         why = "a class occurs in one group only, so that no fold can hold one out, and nothing was judged"
-    parts = [] if why else splits(plan.cv, X, y, sizes, plan.seed, groups)
+    parts = [] if why else split_folds(plan.cv, X, y, sizes, plan.seed, groups)
     if not parts:
         table = no_evidence([one.blend for one in every]).assign(expected=np.nan, expected_error=np.nan)
         table = _described(table, every, plan.names, place, {}, 0)
-        return Choice(every[place], table, unjudged(every[place].words(plan.names), why), None, 0)
+        return Choice(every[place], table, verdict_without_evidence(every[place].words(plan.names), why), None, 0)
     race = _Race(plan, X, y, weights, parts, sizes)
     with warnings.catch_warnings(), main_thread_interrupts() as interrupt:
         # A fold has fewer rows than the whole: what is true of the whole is said when all rows are trained on.
@@ -312,11 +318,11 @@ def choose(
         rows, said = out_of_fold(cheap.folds, 0)
         sees_labels = len(classes) == 2 and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
         if plan.threshold == "tune":
-            tuned = metric if sees_labels else Metric("threshold", "balanced_accuracy", classes, sizes)
+            tuned = metric if sees_labels else ScorerAdapter("threshold", "balanced_accuracy", classes, sizes)
         demand = EXPECTED if not asked and metric.sees_labels(said, _safe_indexing(X, rows), y[rows]) else UNEXPECTED
         known = plan.shrink and len(classes) == 2 and not (asked or plan.calibration or plan.fixed)
         beliefs = beliefs_of(plan.scoring, plan.estimator) if known else None
-        race.prepare(Judge(metric, plan.calibration, tuned if asked and sees_labels else None), demand, beliefs)
+        race.prepare(BlendScorer(metric, plan.calibration, tuned if asked and sees_labels else None), demand, beliefs)
         moves = [name for name in ("prior", "tuned") if name in plan.treatments]
         if not sees_labels or plan.threshold != "auto" or plan.fixed or said.margin is None:
             moves = []
@@ -339,9 +345,9 @@ def choose(
         stage = next(one for one in race.stages if one.sampler == chosen.sampler)
         rows, said = out_of_fold(stage.folds, stage.blends.index(chosen.blend))
         judge = replace(race.judge, threshold_metric=tuned)
-        finish = judge.finish(said, _safe_indexing(X, rows), y[rows], chosen.threshold)
+        calibrator = judge.calibrator(said, _safe_indexing(X, rows), y[rows], chosen.threshold)
     words = [one.words(plan.names) for one in treatments]
-    verdict = judged(table, words, place, plan.fixed, metric.name)
+    verdict = verdict_on_evidence(table, words, place, plan.fixed, metric.name)
     if not plan.fixed:
         limited = _limited_by_rows(race, table)
         verdict += surer(table, place, limited, race.rarest, len(parts), type(plan.estimator).__name__)
@@ -349,7 +355,7 @@ def choose(
     verdict += "".join(f" {plan.names[i]}: {note}." for i, note in cuts.items())
     folds = {one.sampler: len(one.folds) for one in race.stages}
     table = _described(table, treatments, plan.names, place, cuts, folds)
-    return Choice(chosen, table, verdict, finish, len(parts))
+    return Choice(chosen, table, verdict, calibrator, len(parts))
 
 
 def _limited_by_rows(race: _Race, table: pd.DataFrame) -> list[bool]:
@@ -364,7 +370,7 @@ def _limited_by_rows(race: _Race, table: pd.DataFrame) -> list[bool]:
     return found
 
 
-def _unjudged_because(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) -> str:
+def _why_no_evidence(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) -> str:
     """Why nothing can or need be judged; empty if it can."""
     if len(classes) == 1:
         return f"y has one class only, {classes.tolist()[0]!r}, so there is nothing to balance"

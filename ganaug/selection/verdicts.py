@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-__all__ = ["judged", "surer", "unjudged"]
+__all__ = ["surer", "verdict_on_evidence", "verdict_without_evidence"]
 
 # Of a normal distribution, 95 % lie within so many standard errors.
 INTERVAL = 1.96
 
 
-def judged(table: pd.DataFrame, words: Sequence[str], chosen: int, fixed: bool, metric: str) -> str:
+def verdict_on_evidence(table: pd.DataFrame, words: Sequence[str], chosen: int, fixed: bool, metric: str) -> str:
     """Of a choice made, or an order carried out, with evidence at hand.
 
     Parameters
@@ -88,7 +88,7 @@ def surer(table: pd.DataFrame, chosen: int, by_rows: Sequence[bool], rarest: int
     )
 
 
-def unjudged(words: str, why: str) -> str:
+def verdict_without_evidence(words: str, why: str) -> str:
     """Of a treatment that no evidence stands behind."""
     return f"{words}: {why}."
 

@@ -20,34 +20,34 @@ from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.parallel import run_tasks, side_by_side
-from ganaug.selection.blends import NONE, Blend, Pool, blended, pooled
+from ganaug.selection.blends import NONE, Blend, Pool, blend_rows, pool_samples
 from ganaug.selection.quick_scores import OF_LABELS, OF_RANKING, label_scores, ranking_scores
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import IntArray
 
 __all__ = [
-    "Fold",
-    "Metric",
-    "Recorded",
-    "Responses",
+    "ClassifierOutput",
+    "FoldPredictions",
+    "RecordedClassifier",
+    "ScorerAdapter",
     "Weighting",
-    "checked_weights",
+    "check_weights",
+    "clone_with_seeds",
+    "concatenate_predictions",
     "fewest_groups",
-    "fitted",
-    "held_out",
-    "joined",
-    "of_kept_rows",
-    "record",
-    "seeded",
-    "splits",
+    "fit_clone",
+    "predict_all",
+    "predict_held_out",
+    "restrict_splits",
+    "split_folds",
 ]
 
 # --------------------------------------------------------------------------------------
 # A scorer under the labels that it can read, with errors that name the parameter.
 
 
-class Metric:
+class ScorerAdapter:
     """One number for recorded answers; greater is better.
 
     scikit-learn's metrics by name take class 1 as the positive one, and refuse
@@ -92,7 +92,7 @@ class Metric:
         given = self.scoring
         return given.replace("_", " ") if isinstance(given, str) else getattr(given, "__name__", "score")
 
-    def __call__(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> float:
+    def __call__(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> float:
         """The score of answers on rows X with labels y.
 
         Raises
@@ -101,58 +101,60 @@ class Metric:
             If the scorer cannot judge these.
         """
         if self.positive is not None:
-            responses, y = responses.binary(self.positive), (y == self.positive).astype(int)
+            predictions, y = predictions.binary(self.positive), (y == self.positive).astype(int)
         try:
-            return float(self.scorer(Recorded(responses), X, y))
+            return float(self.scorer(RecordedClassifier(predictions), X, y))
         except (AttributeError, TypeError, ValueError) as error:
             raise InvalidParameterError(
-                f"{self.parameter}={self.scoring!r} cannot judge this classifier on {len(responses.classes)} classes: "
+                f"{self.parameter}={self.scoring!r} cannot judge this classifier on {len(predictions.classes)} classes: "
                 f"{error}"
             ) from error
 
     def of_resamples(
-        self, responses: Responses, y: npt.NDArray[Any], times: npt.NDArray[np.float64]
+        self, predictions: ClassifierOutput, y: npt.NDArray[Any], times: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64] | None:
         """The scores where each row counts so many times, a line of ``times`` each; None where scikit-learn must."""
-        known = self._as_binary(responses, y)
+        known = self._as_binary(predictions, y)
         if known is None:
             return None
-        responses, hit = known
+        predictions, hit = known
         if self.scoring in OF_LABELS:
-            return label_scores(self.scoring, hit, responses.labels == 1, times)
-        values = responses.decisions if responses.decisions is not None else responses.margin
+            return label_scores(self.scoring, hit, predictions.labels == 1, times)
+        values = predictions.decisions if predictions.decisions is not None else predictions.margin
         if self.scoring not in OF_RANKING or values is None or values.ndim != 1:
             return None
         return ranking_scores(self.scoring, hit, np.asarray(values, dtype=np.float64), times)
 
     def of_thresholds(
-        self, responses: Responses, y: npt.NDArray[Any], thresholds: npt.NDArray[np.float64]
+        self, predictions: ClassifierOutput, y: npt.NDArray[Any], thresholds: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64] | None:
         """The scores where the second class is predicted from a margin on; None where scikit-learn must say."""
-        known = self._as_binary(responses, y)
+        known = self._as_binary(predictions, y)
         if known is None or self.scoring not in OF_LABELS:
             return None
-        said = np.asarray(responses.margin) >= thresholds[:, None]
-        if self.positive is not None and self.positive == responses.classes[0]:
+        said = np.asarray(predictions.margin) >= thresholds[:, None]
+        if self.positive is not None and self.positive == predictions.classes[0]:
             said = ~said
         return label_scores(self.scoring, known[1], said, np.ones(len(y)))
 
-    def _as_binary(self, responses: Responses, y: npt.NDArray[Any]) -> tuple[Responses, npt.NDArray[np.bool_]] | None:
+    def _as_binary(
+        self, predictions: ClassifierOutput, y: npt.NDArray[Any]
+    ) -> tuple[ClassifierOutput, npt.NDArray[np.bool_]] | None:
         """Answers on the classes 0 and 1, and which rows are of class 1; None where they are others."""
-        if not isinstance(self.scoring, str) or len(responses.classes) != 2:
+        if not isinstance(self.scoring, str) or len(predictions.classes) != 2:
             return None
         if self.positive is not None:
-            responses, y = responses.binary(self.positive), (y == self.positive).astype(int)
-        if responses.classes.tolist() != [0, 1] or not len(y):
+            predictions, y = predictions.binary(self.positive), (y == self.positive).astype(int)
+        if predictions.classes.tolist() != [0, 1] or not len(y):
             return None
         hit = y == 1
-        return None if hit.all() or not hit.any() else (responses, hit)
+        return None if hit.all() or not hit.any() else (predictions, hit)
 
-    def sees_labels(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> bool:
+    def sees_labels(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
-        first, second = responses.classes[:2]
+        first, second = predictions.classes[:2]
         wrong = np.where(y == first, second, first)
-        return self(replace(responses, labels=y), X, y) != self(replace(responses, labels=wrong), X, y)
+        return self(replace(predictions, labels=y), X, y) != self(replace(predictions, labels=wrong), X, y)
 
 
 # --------------------------------------------------------------------------------------
@@ -160,7 +162,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Responses:
+class ClassifierOutput:
     """Answers of one classifier, row by row.
 
     Attributes
@@ -178,7 +180,7 @@ class Responses:
     probabilities: npt.NDArray[Any] | None
     decisions: npt.NDArray[Any] | None
 
-    def take(self, rows: npt.NDArray[Any]) -> Responses:
+    def take(self, rows: npt.NDArray[Any]) -> ClassifierOutput:
         """The answers on some rows."""
         return replace(
             self,
@@ -187,10 +189,10 @@ class Responses:
             decisions=None if self.decisions is None else self.decisions[rows],
         )
 
-    def binary(self, positive: Any) -> Responses:
+    def binary(self, positive: Any) -> ClassifierOutput:
         """The same with ``positive`` as class 1 and the other one as class 0."""
         flip = positive == self.classes[0]
-        return Responses(
+        return ClassifierOutput(
             np.array([0, 1]),
             (self.labels == positive).astype(int),
             self.probabilities[:, ::-1] if flip and self.probabilities is not None else self.probabilities,
@@ -203,11 +205,11 @@ class Responses:
         return self.decisions if self.probabilities is None else self.probabilities[:, 1]
 
 
-def record(estimator: Any, X: Any) -> Responses:
+def predict_all(estimator: Any, X: Any) -> ClassifierOutput:
     """Ask a fitted classifier everything it can tell of X."""
     ask = {name: getattr(estimator, name, None) for name in ("predict_proba", "decision_function")}
     said = {name: None if method is None else np.asarray(method(X)) for name, method in ask.items()}
-    return Responses(
+    return ClassifierOutput(
         np.asarray(estimator.classes_),
         np.asarray(estimator.predict(X)),
         said["predict_proba"],
@@ -215,12 +217,12 @@ def record(estimator: Any, X: Any) -> Responses:
     )
 
 
-def joined(parts: Sequence[Responses]) -> Responses:
+def concatenate_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutput:
     """Answers of several folds, one under the other."""
     first = parts[0]
     if any(not np.array_equal(part.classes, first.classes) for part in parts):
         raise InvalidParameterError("cv: every training part must hold every class")
-    return Responses(
+    return ClassifierOutput(
         first.classes,
         np.concatenate([part.labels for part in parts]),
         _stacked([part.probabilities for part in parts]),
@@ -233,26 +235,26 @@ def _stacked(arrays: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
     return np.concatenate(present) if len(present) == len(arrays) else None
 
 
-class Recorded(ClassifierMixin, BaseEstimator):
+class RecordedClassifier(ClassifierMixin, BaseEstimator):
     """A fitted classifier that repeats what it said, for scorers that ask for one."""
 
-    def __init__(self, responses: Responses) -> None:
-        self.responses = responses
-        self.classes_ = responses.classes
+    def __init__(self, predictions: ClassifierOutput) -> None:
+        self.predictions = predictions
+        self.classes_ = predictions.classes
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The recorded labels, whatever X."""
-        return self.responses.labels
+        return self.predictions.labels
 
-    @available_if(lambda self: self.responses.probabilities is not None)
+    @available_if(lambda self: self.predictions.probabilities is not None)
     def predict_proba(self, X: Any) -> Any:
         """The recorded probabilities, whatever X."""
-        return self.responses.probabilities
+        return self.predictions.probabilities
 
-    @available_if(lambda self: self.responses.decisions is not None)
+    @available_if(lambda self: self.predictions.decisions is not None)
     def decision_function(self, X: Any) -> Any:
         """The recorded decisions, whatever X."""
-        return self.responses.decisions
+        return self.predictions.decisions
 
 
 # --------------------------------------------------------------------------------------
@@ -275,7 +277,7 @@ class Weighting(NamedTuple):
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
-    >>> from ganaug.selection.scoring import Weighting
+    >>> from ganaug.selection.fold_predictions import Weighting
     >>> Weighting.of(make_pipeline(StandardScaler(), LogisticRegression())).rows
     'logisticregression__sample_weight'
     """
@@ -305,7 +307,7 @@ class Weighting(NamedTuple):
         return self.rows is not None or self.classes is not None
 
 
-def checked_weights(sample_weight: Any, X: Any, weighting: Weighting, estimator: Any) -> npt.NDArray[np.float64] | None:
+def check_weights(sample_weight: Any, X: Any, weighting: Weighting, estimator: Any) -> npt.NDArray[np.float64] | None:
     """A weight for each row, or None where none were given.
 
     Raises
@@ -336,21 +338,21 @@ def checked_weights(sample_weight: Any, X: Any, weighting: Weighting, estimator:
 
 
 @dataclass(frozen=True)
-class Fold:
+class FoldPredictions:
     """Rows that were held out, and what each blend's classifier said of them.
 
     Attributes
     ----------
     rows : ndarray of int
-    answers : list of Responses
+    answers : list of ClassifierOutput
         One for each blend.
     """
 
     rows: IntArray
-    answers: list[Responses]
+    answers: list[ClassifierOutput]
 
 
-def splits(
+def split_folds(
     cv: Any, X: Any, y: npt.NDArray[Any], sizes: IntArray, seed: int, groups: npt.NDArray[Any] | None = None
 ) -> list[tuple[IntArray, IntArray]]:
     """Training and held-out rows of each fold; none where a class has a single row or group.
@@ -410,7 +412,7 @@ def _places(rows: npt.NDArray[Any], n: int) -> IntArray:
     return np.asarray(rows, dtype=np.int64) % n
 
 
-def of_kept_rows(cv: Any, X: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
+def restrict_splits(cv: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
     """What splits the rows that are kept as ``cv`` splits all of them: only a list of splits names rows.
 
     Parameters
@@ -427,7 +429,7 @@ def of_kept_rows(cv: Any, X: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
     return [(train[train >= 0], test[test >= 0]) for train, test in parts]
 
 
-def held_out(
+def predict_held_out(
     estimator: Any,
     oversampler: Any,
     blends: Sequence[Blend],
@@ -438,7 +440,7 @@ def held_out(
     n_jobs: int | None,
     weights: npt.NDArray[np.float64] | None = None,
     first: int = 0,
-) -> list[Fold]:
+) -> list[FoldPredictions]:
     """Try every blend in every fold.
 
     Parameters
@@ -453,7 +455,7 @@ def held_out(
 
     Returns
     -------
-    list of Fold
+    list of FoldPredictions
     """
     if oversampler is not None and side_by_side(len(parts), n_jobs):
         bars = [
@@ -477,28 +479,28 @@ def _try_blends(
     test: IntArray,
     seed: int,
     weights: npt.NDArray[np.float64] | None,
-) -> Fold:
+) -> FoldPredictions:
     X_train, y_train, X_test = _safe_indexing(X, train), y[train], _safe_indexing(X, test)
     own = None if weights is None else weights[train]
     pool = Pool(X_train, y_train, len(train), np.zeros(0), own)
-    answers: dict[Blend, Responses] = {}
+    answers: dict[Blend, ClassifierOutput] = {}
     # None comes first: what it refuses is refused before a GAN has been trained for minutes.
     for blend in blends:
         if blend.share > 0 and pool.X is X_train:
-            pool = pooled(seeded(oversampler, seed), X_train, y_train, seed, own)
+            pool = pool_samples(clone_with_seeds(oversampler, seed), X_train, y_train, seed, own)
         if blend.share > 0 and not len(pool.turn):  # the classes were balanced already
             if NONE not in answers:
-                answers[NONE] = record(fitted(estimator, pool, NONE, seed), X_test)
+                answers[NONE] = predict_all(fit_clone(estimator, pool, NONE, seed), X_test)
             answers[blend] = answers[NONE]
             continue
-        answers[blend] = record(fitted(estimator, pool, blend, seed), X_test)
-    return Fold(test, [answers[blend] for blend in blends])
+        answers[blend] = predict_all(fit_clone(estimator, pool, blend, seed), X_test)
+    return FoldPredictions(test, [answers[blend] for blend in blends])
 
 
-def fitted(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
+def fit_clone(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
     """A clone of the classifier, trained on a blend."""
-    X, y, weights = blended(pool, blend)
-    own, takes = seeded(estimator, seed), Weighting.of(estimator)
+    X, y, weights = blend_rows(pool, blend)
+    own, takes = clone_with_seeds(estimator, seed), Weighting.of(estimator)
     if weights is None or takes.rows is None:
         if blend.class_weight is not None:
             own.set_params(**{str(takes.classes): blend.class_weight})
@@ -508,7 +510,7 @@ def fitted(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
         return own.fit(X, y, **{takes.rows: weights})
 
 
-def seeded(prototype: Any, seed: int) -> Any:
+def clone_with_seeds(prototype: Any, seed: int) -> Any:
     """A clone whose seeds are set where they were None, the same for every blend: what differs is the rows."""
     own = clone(prototype)
     parameters = own.get_params(deep=True)
