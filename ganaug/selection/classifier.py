@@ -177,7 +177,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     threshold_: float | None
     _calibrator: Calibrator | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         estimator: Any = None,
         oversampler: Any = None,

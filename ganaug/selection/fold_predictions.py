@@ -106,8 +106,8 @@ class ScorerAdapter:
             return float(self.scorer(RecordedClassifier(predictions), X, y))
         except (AttributeError, TypeError, ValueError) as error:
             raise InvalidParameterError(
-                f"{self.parameter}={self.scoring!r} cannot judge this classifier on {len(predictions.classes)} classes: "
-                f"{error}"
+                f"{self.parameter}={self.scoring!r} cannot judge this classifier on "
+                f"{len(predictions.classes)} classes: {error}"
             ) from error
 
     def of_resamples(
