@@ -89,7 +89,7 @@ def test_version_and_help_import_nothing_heavy():
     assert run("--version").stdout == f"ganaug {ganaug.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "sample", "report", "compare"])
+@pytest.mark.parametrize("command", ["resample", "fit", "sample", "report", "compare", "advise"])
 def test_every_command_shows_an_example(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"ganaug {command} " in capsys.readouterr().out.split("examples:")[1]
@@ -118,6 +118,8 @@ def test_every_command_shows_an_example(command, capsys):
         (["sample", "m.safetensors", "-o", "o.csv", "-n", "1", "--where", "age is old"], "is no condition such as"),
         (["fit", "t.csv", "-o", "m.safetensors", "--rules", "some"], "argument --rules: invalid choice: 'some'"),
         (["report", "t.csv", "s.csv", "-t", "y", "-o", "r.pdf"], "give .html or .json"),
+        (["advise", "t.csv"], "--target is missing"),
+        (["advise", "t.csv", "-t", "y", "--estimator", "tree"], "invalid choice: 'tree'"),
         (["compare", "t.csv", "-t", "y", "-o", "r.html"], "give .md or .csv"),
         (["compare", "t.csv", "-t", "y", "-o", "r.md", "--splits", "1"], "'1' is no whole number of at least 2"),
     ],
@@ -398,6 +400,27 @@ def test_compare(train, capsys):
     assert "| GANOversampler |" in Path("r.md").read_text()
     assert main([*words, "--classifiers", "tree", "-o", "x.md"]) == 2
     assert "--classifiers 'tree': unknown ['tree']; choose from logistic regression" in capsys.readouterr().err
+
+
+def test_advise(train, capsys):
+    words = ["advise", "train.csv", "-t", "fraud", "-e", "logistic", "--scoring", "balanced_accuracy", "--splits", "2"]
+    words += ["--oversamplers", "SMOTE", "--seed", "1"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert said.split("\n")[0].count("balanced accuracy") == 1 and "Threshold at the class's share" in said
+    assert sum(line.startswith("->") for line in said.splitlines()) <= 1
+    assert main([*words, "--json", "--treatments", "prior,class_weight"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["threshold"] for row in found["evidence"]] == ["", "prior", ""]
+    assert sum(row["chosen"] for row in found["evidence"]) == 1 and "bare classifier" in found["verdict"]
+    for wrong, text in [
+        (["--oversamplers", "SMOTTE"], "--oversamplers 'SMOTTE': unknown"),
+        (["--treatments", "luck"], "treatments='luck'"),
+        (["--scoring", "best"], "scoring: 'best'"),
+    ]:
+        assert main([*words, *wrong]) == 2
+        err = capsys.readouterr().err
+        assert text in err and err.count("\n") == 1
 
 
 # ---- bad input -------------------------------------------------------------------------------------

@@ -348,7 +348,7 @@ def test_noise_keeps_none_and_is_the_bare_classifier(fits):
     X, y = rows(300, rare=0.3, shift=0.0)
     fitted = model(DecisionTreeClassifier(max_depth=3, random_state=0), Fake(centre=-3.0), cv=3).fit(X, y)
     assert fitted.blend_ == (0.0, 1.0, None) and fitted.oversampler_ is None and len(fits) == 3
-    assert fitted.verdict_.startswith("None: no blend beat the bare classifier's average precision (")
+    assert fitted.verdict_.startswith("None: no treatment beat the bare classifier's average precision (")
     bare = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y)
     assert np.array_equal(bare.predict_proba(X), fitted.predict_proba(X))
 
@@ -362,15 +362,18 @@ def test_garbage_is_refused():
 def test_help_is_taken():
     # a few rare rows, and a sampler that knows where they are from
     X, y = rows(600, rare=0.03, shift=1.5, d=8)
-    fitted = model(KNeighborsClassifier(), Fake(centre=1.5), scoring="balanced_accuracy", cv=3).fit(X, y)
+    fitted = model(KNeighborsClassifier(), Fake(centre=1.5), scoring="balanced_accuracy", cv=3, threshold=False)
+    fitted.set_params(shrink=False).fit(X, y)
     table = fitted.evidence_.loc[fitted.evidence_["chosen"]].iloc[0]
     assert fitted.blend_.share > 0 and table["share"] == fitted.blend_.share
     assert table["gain"] > table["needed"] >= table["gain_error"] > 0
-    assert fitted.verdict_ == (
+    assert fitted.verdict_.startswith(
         f"{'Full balance' if fitted.blend_.share == 1 else f'{fitted.blend_.share:g} of full balance'}: balanced "
         f"accuracy {table['score']:.3f} +- {table['score_error']:.3f} against {table['score'] - table['gain']:.3f} "
-        f"without synthetic rows (gain {table['gain']:.3f}, standard error {table['gain_error']:.3f})."
+        f"of the bare classifier (gain {table['gain']:.3f}, standard error {table['gain_error']:.3f}; expected "
+        f"{table['gain']:.3f}, 95 % interval {table['gain'] - 1.96 * table['gain_error']:.3f} to "
     )
+    assert "Half as wide an interval takes about" in fitted.verdict_
     X_new, y_new = rows(2000, rare=0.03, shift=1.5, seed=1, d=8)
     bare = KNeighborsClassifier().fit(X, y)
     assert balanced_accuracy_score(y_new, fitted.predict(X_new)) > balanced_accuracy_score(y_new, bare.predict(X_new))
@@ -380,7 +383,9 @@ def test_evidence():
     X, y = rows(200)
     table = model(blend=[0.5]).fit(X, y).evidence_
     numbers = ["score", "score_error", "gain", "gain_error", "needed"]
-    assert list(table) == ["share", "weight", "class_weight", *numbers, "chosen"]
+    assert list(table)[:9] == ["share", "weight", "class_weight", *numbers, "chosen"]
+    more = ["treatment", "sampler", "threshold", "expected", "expected_error", "folds", "note"]
+    assert list(table)[9:] == more and set(table["folds"]) == {2} and set(table["note"]) == {""}
     assert table[numbers].notna().all(axis=None) and table["chosen"].sum() == 1
     assert (table.loc[0, ["gain", "gain_error", "needed"]] == 0).all()
     np.testing.assert_allclose(table["gain"], table["score"] - table.loc[0, "score"])
@@ -416,7 +421,7 @@ def test_the_rule():
 )
 def test_more_is_asked_where_no_gain_is_expected(scoring, threshold, demand):
     X, y = rows(200)
-    table = model(blend=[0.5], scoring=scoring, threshold=threshold).fit(X, y).evidence_
+    table = model(blend=[0.5], scoring=scoring, threshold=threshold, shrink=False).fit(X, y).evidence_
     # a single blend: c is near 1
     assert demand <= table["needed"][1] / table["gain_error"][1] < 1.35 * demand
 
@@ -547,8 +552,8 @@ def test_threshold_among_equal_scores_is_the_middle():
     p = np.repeat([0.1, 0.3], [6, 4])
     said = ClassifierOutput(np.array([0, 1]), y * 0, np.column_stack([1 - p, p]), None)
     metric = ScorerAdapter("threshold", "f1", said.classes, np.array([6, 4]))
-    calibrator = fit_calibrator(said, y, y, None, metric)
-    assert calibrator.threshold == pytest.approx(0.2) and np.array_equal(calibrator(said).labels, y)
+    finish = fit_calibrator(said, y, y, None, metric)
+    assert finish.threshold == pytest.approx(0.2) and np.array_equal(finish(said).labels, y)
 
 
 # ---- labels, containers -------------------------------------------------------------------------
@@ -660,6 +665,14 @@ def test_seeds_given_are_kept():
         ({"estimator": LogisticRegression}, r"write estimator=LogisticRegression\(\)"),
         ({"estimator": "forest"}, "estimator='forest'"),
         ({"n_jobs": 0}, "n_jobs=0"),
+        ({"treatments": "all"}, "treatments='all'"),
+        ({"treatments": ["tune"]}, "treatments='tune'"),
+        ({"treatments": []}, "treatments is empty"),
+        ({"treatments": 3}, "treatments=3"),
+        ({"treatments": ["tuned"], "threshold": False}, "treatments has 'tuned', which needs threshold='auto'"),
+        ({"shrink": "yes"}, "shrink='yes'"),
+        ({"max_time": -1}, "max_time=-1"),
+        ({"oversampler": []}, "oversampler is empty"),
         ({"random_state": -1}, "random_state=-1"),
     ],
 )

@@ -40,8 +40,10 @@ SETS = [
 ]  # fmt: skip
 METRICS = ["average_precision", "balanced_accuracy", "f1"]
 OF_LABELS = {"balanced_accuracy", "f1"}
+BY_EVIDENCE = {"treatments": ["class_weight", "oversampling"], "shrink": False}  # treatments.py judges the rest
 LOSS = 0.01  # of the metric asked for, that no set may lose
 STRICTNESS = [0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0]
+REST = "<!-- treatments:"  # where the part of treatments.py begins
 OURS, TUNED = "AugmentedClassifier", "AugmentedClassifier, threshold tuned"
 
 
@@ -87,11 +89,12 @@ class Memory:
     def __init__(self):
         self.known, self.judge = {}, ""
 
-    def pool_samples(self, function, oversampler, X, y, seed):
-        return self._once(("pool", seed, len(y)), lambda: function(oversampler, X, y, seed))
+    def pool_samples(self, function, oversampler, X, y, seed, weights=None):
+        return self._once(("pool", seed, len(y)), lambda: function(oversampler, X, y, seed, weights))
 
     def predict_held_out(self, function, *arguments):
-        return self._once(("held out", self.judge), lambda: function(*arguments))
+        key = ("held out", self.judge, type(arguments[1]).__name__)
+        return self._once(key, lambda: function(*arguments))
 
     def fit_clone(self, function, estimator, pool, blend, seed):
         return self._once(("fitted", self.judge, blend, seed), lambda: function(estimator, pool, blend, seed))
@@ -103,12 +106,12 @@ class Memory:
 
     def take_over(self):
         """Stand before the functions of `ganaug.selection` that train."""
-        from ganaug.selection import choosing, classifier, fold_predictions
+        from ganaug.selection import classifier, fold_predictions, stages
 
         for module, name in [
             (fold_predictions, "pool_samples"),
             (classifier, "pool_samples"),
-            (choosing, "predict_held_out"),
+            (stages, "predict_held_out"),
             (classifier, "fit_clone"),
         ]:
             original = getattr(module, name)
@@ -155,7 +158,7 @@ def one_fold(name, fold, rows, tuned):
         for metric in METRICS:
             for arm, model in arms.items():
                 score(judge, arm, metric, model)
-            common = {"scoring": metric, "random_state": fold, "verbose": False}
+            common = {"scoring": metric, "random_state": fold, "verbose": False, "threshold": False, **BY_EVIDENCE}
             model = AugmentedClassifier(bare, **common).fit(X_train, y_train)
             score(judge, OURS, metric, model)
             blends = model.evidence_.assign(needed=model.evidence_["needed"] / demand_of(metric))
@@ -166,8 +169,18 @@ def one_fold(name, fold, rows, tuned):
             assert chosen(blends, demand_of(metric)) == int(blends["chosen"].argmax())
             found[-1]["blends"] = blends.drop(columns="chosen").to_dict("records")
             if tuned and metric in OF_LABELS:
-                score(judge, TUNED, metric, AugmentedClassifier(bare, threshold="tune", **common).fit(X_train, y_train))
+                score(
+                    judge,
+                    TUNED,
+                    metric,
+                    AugmentedClassifier(bare, **{**common, "threshold": "tune"}).fit(X_train, y_train),
+                )
     return found
+
+
+def said_of(parameters):
+    """Parameters as one writes them."""
+    return ", ".join(f"`{name}={value!r}`" for name, value in parameters.items()).replace("'", '"')
 
 
 def demand_of(metric):
@@ -304,7 +317,9 @@ def main(arguments=None):
             "the folds of one set and classifier. *worst set*: the lowest mean over classifiers of a set's difference "
             f"to the bare classifier.\n\n```bash\n{asked}\n```\n\n{datetime.date.today().isoformat()}, {machine()}."
         )
-        PAGE.write_text(f"{head}\n\n{text}\n", encoding="utf-8")
+        part = f"This part is about blends and class weights by the evidence alone ({said_of(BY_EVIDENCE)})."
+        kept = PAGE.read_text(encoding="utf-8").partition(REST)
+        PAGE.write_text(f"{head}\n\n{part}\n\n{text}\n\n{kept[1]}{kept[2]}".rstrip() + "\n", encoding="utf-8")
         print(f"Wrote {PAGE}")
     return 0
 

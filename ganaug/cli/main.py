@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ganaug import __version__
-from ganaug.cli import compare, fit, report, resample, rules, sample
+from ganaug.cli import advise, compare, fit, report, resample, rules, sample
 from ganaug.cli.console import one_line, short_warnings
 from ganaug.cli.options import Parser
 from ganaug.exceptions import GanaugError, InvalidParameterError
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Any] = {
     "report": report,
     "rules": rules,
     "compare": compare,
+    "advise": advise,
 }
 
 

@@ -92,7 +92,8 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
     Returns
     -------
     axes
-        A line for each weight of the synthetic rows; a ring is around the blend that was chosen.
+        A line for each oversampler and weight of the synthetic rows, with the threshold where it is; squares for
+        class weights and moved thresholds without such rows. A ring is around what was chosen.
 
     Raises
     ------
@@ -115,12 +116,20 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
     ax = axes_or_new(ax, 5.0, 3.2)
     ax.axhline(0, color="0.6", linewidth=0.8)
     kinds = table.assign(class_weight=table["class_weight"].fillna("").astype(str))
+    for column in ("sampler", "threshold"):
+        kinds[column] = kinds[column].fillna("") if column in kinds else ""
+    kinds = kinds[kinds["gain"].notna()]
     none = kinds["share"] == 0
-    plain = kinds[(kinds["class_weight"] == "")]
-    weights = sorted(plain.loc[plain["share"] > 0, "weight"].unique(), reverse=True)
-    for i, weight in enumerate(weights):
-        rows = plain[(plain["share"] == 0) | (plain["weight"] == weight)].sort_values("share")
-        name = "synthetic rows" if weight == 1 else f"at {weight:g} of a real row's weight"
+    plain = kinds[(kinds["class_weight"] == "") & (kinds["threshold"] == "")]
+    made = plain.loc[plain["share"] > 0, ["sampler", "weight"]].drop_duplicates()
+    lines = sorted(made.itertuples(index=False, name=None), key=lambda line: -line[1])
+    several = made["sampler"].nunique() > 1
+    for i, (sampler, weight) in enumerate(lines):
+        own = (plain["weight"] == weight) & (plain["sampler"] == sampler)
+        rows = plain[(plain["share"] == 0) | own].sort_values("share")
+        name = f"rows of {sampler}" if several else "synthetic rows"
+        if weight != 1:
+            name = f"{name} at {weight:g}" if several else f"at {weight:g} of a real row's weight"
         ax.errorbar(
             rows["share"],
             rows["gain"],
@@ -130,16 +139,18 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
             label=name,
             markersize=4,
         )
-    others = kinds[none & (kinds["class_weight"] != "")]
-    if len(others):
+    moved = {"prior": "threshold at the share", "tuned": "tuned threshold"}
+    others = kinds[none & ((kinds["class_weight"] != "") | (kinds["threshold"] != ""))]
+    for i, (_, row) in enumerate(others.iterrows()):
+        named = ["class weights"] * (row["class_weight"] != "") + [moved[row["threshold"]]] * (row["threshold"] != "")
         ax.errorbar(
-            others["share"],
-            others["gain"],
-            others["gain_error"],
-            fmt="s",
+            row["share"],
+            row["gain"],
+            row["gain_error"],
+            fmt="sD^v"[i % 4],
             capsize=3,
             color="0.4",
-            label="class weights",
+            label=", ".join(named),
         )
     chosen = kinds[kinds["chosen"].astype(bool)]
     ax.scatter(chosen["share"], chosen["gain"], s=130, facecolors="none", edgecolors="black", label="chosen", zorder=4)

@@ -1,4 +1,4 @@
-"""Selection: how many synthetic rows a classifier should see, none among the answers."""
+"""Selection: which treatment of imbalance a classifier should get, none among the answers."""
 
 from ganaug.selection.blends import Blend
 from ganaug.selection.classifier import AugmentedClassifier

@@ -127,7 +127,12 @@ class Calibrator:
 
 
 def fit_calibrator(
-    predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], calibration: str | None, metric: ScorerAdapter | None
+    predictions: ClassifierOutput,
+    X: Any,
+    y: npt.NDArray[Any],
+    calibration: str | None,
+    metric: ScorerAdapter | None,
+    share: float | None = None,
 ) -> Calibrator:
     """Learn from answers on rows that the classifier did not train on.
 
@@ -137,7 +142,9 @@ def fit_calibrator(
         On real rows X with labels y.
     calibration : {None, "sigmoid", "isotonic"}
     metric : ScorerAdapter or None
-        What the threshold is optimized for; None leaves it.
+        What the threshold shall be best at; None leaves it.
+    share : float, optional
+        Threshold of the second class's probability, if there is no metric.
 
     Raises
     ------
@@ -154,6 +161,8 @@ def fit_calibrator(
         scores = _scores(predictions, len(y))
         fit = CALIBRATIONS[calibration]
         calibrator = replace(calibrator, maps=tuple(fit(s, y == c) for s, c in zip(scores, positives, strict=True)))
+    if share is not None:
+        calibrator = replace(calibrator, threshold=share)
     if metric:
         calibrator = replace(calibrator, threshold=_best_threshold(calibrator(predictions), X, y, metric))
     return calibrator
@@ -186,6 +195,10 @@ def _best_threshold(predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], 
     if len(cuts) > THRESHOLDS:
         cuts = cuts[np.linspace(0, len(cuts) - 1, THRESHOLDS).round().astype(int)]
     tried = np.sort(np.append((values[cuts - 1] + values[cuts]) / 2, usual))
-    scores = np.array([metric(Calibrator(len(y), (), float(t))(predictions), X, y) for t in tried])
+    scores = metric.of_thresholds(predictions, y, tried)
+    if scores is None:
+        scores = np.array([metric(Calibrator(len(y), (), float(t))(predictions), X, y) for t in tried])
+    if not np.isfinite(scores).any():
+        return usual
     best = tried[scores >= np.nanmax(scores) - 1e-12]
     return float(best[len(best) // 2])

@@ -1,37 +1,25 @@
-"""The choice of a blend: checks of what is given, the evidence and the verdict."""
+"""Checks of what is given, scores on held-out rows, and the evidence that follows from them."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from numbers import Integral
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug.encoding.containers import check_lengths, check_rows
-from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.oversampling import GANOversampler
-from ganaug.runtime.interrupts import main_thread_interrupts
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.parallel import run_tasks
 from ganaug.selection.blends import Blend
 from ganaug.selection.calibration import CALIBRATIONS, Calibrator, fit_calibrator
-from ganaug.selection.fold_predictions import (
-    ClassifierOutput,
-    FoldPredictions,
-    ScorerAdapter,
-    concatenate_predictions,
-    fewest_groups,
-    predict_held_out,
-    split_folds,
-)
+from ganaug.selection.fold_predictions import ClassifierOutput, FoldPredictions, ScorerAdapter, concatenate_predictions
 from ganaug.utils import validation
 from ganaug.utils.seeding import numpy_generator
 from ganaug.utils.types import IntArray
@@ -40,22 +28,18 @@ __all__ = [
     "EXPECTED",
     "UNEXPECTED",
     "BlendScorer",
-    "Choice",
     "best_blend",
     "calibration",
-    "choose",
     "classifier",
     "data",
     "evidence",
     "groups",
     "no_evidence",
     "out_of_fold",
-    "sampler",
-    "verdict_on_evidence",
-    "verdict_without_evidence",
 ]
 
-# ---- parameters and data of an `AugmentedClassifier`, checked; rows are left as they are -----------
+# --------------------------------------------------------------------------------------
+# Parameters and data of an `AugmentedClassifier`, checked; rows are left as they are.
 
 
 def classifier(given: Any) -> Any:
@@ -66,15 +50,6 @@ def classifier(given: Any) -> Any:
         return HistGradientBoostingClassifier()
     if not (hasattr(given, "fit") and hasattr(given, "predict")):
         raise InvalidTypeError(f"estimator={given!r} must be a classifier, with fit and predict")
-    return given
-
-
-def sampler(given: Any, verbose: bool | str) -> Any:
-    """What makes the rows."""
-    if given is None:
-        return GANOversampler(verbose=verbose)
-    if isinstance(given, type) or not hasattr(given, "fit_resample"):
-        raise InvalidTypeError(f"oversampler={given!r} must be a sampler with fit_resample, such as GANOversampler()")
     return given
 
 
@@ -126,48 +101,8 @@ def groups(given: Any, n: int) -> npt.NDArray[Any] | None:
     return np.unique(found.astype(str) if found.dtype == object else found, return_inverse=True)[1]
 
 
-# ---- the verdict: one sentence that says what was chosen, and why ----------------------------------
-
-
-def verdict_on_evidence(table: pd.DataFrame, blends: Sequence[Blend], chosen: int, fixed: bool, metric: str) -> str:
-    """Of a choice made, or an order carried out, with evidence at hand."""
-    bare, own = table.iloc[0], table.iloc[chosen]
-    if chosen == 0 and fixed:
-        return f"None, as asked: {metric} {own['score']:.3f} +- {own['score_error']:.3f}."
-    if chosen == 0:
-        rest = table.iloc[1:]
-        if not len(rest) or not rest["gain"].any():
-            return (
-                f"None: no blend changed the bare classifier's {metric} ({bare['score']:.3f}); "
-                "the classes may be balanced already."
-            )
-        place = int(np.nanargmax((rest["gain"] - rest["needed"]).to_numpy())) + 1
-        near = table.iloc[place]
-        return (
-            f"None: no blend beat the bare classifier's {metric} ({bare['score']:.3f}) by more than noise; the nearest "
-            f"was {_inline(blends[place])} (gain {near['gain']:.3f}, needed {near['needed']:.3f})."
-        )
-    return (
-        f"{_capital(str(blends[chosen]))}{', as asked' if fixed else ''}: {metric} {own['score']:.3f} +- "
-        f"{own['score_error']:.3f} against {bare['score']:.3f} without synthetic rows "
-        f"(gain {own['gain']:.3f}, standard error {own['gain_error']:.3f})."
-    )
-
-
-def verdict_without_evidence(blend: Blend, why: str) -> str:
-    """Of a blend that no evidence stands behind."""
-    return f"{_capital(str(blend))}: {why}."
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
-def _inline(blend: Blend) -> str:
-    return str(blend).replace("Class weights and no", "class weights and no")
-
-
-# ---- which blend helps, by more than noise: held-out scores, their errors, the rule, the evidence ----
+# --------------------------------------------------------------------------------------
+# Which blend helps, by more than noise: held-out scores, their errors, the rule, the evidence.
 
 
 Floats = npt.NDArray[np.float64]
@@ -197,27 +132,52 @@ class BlendScorer:
     calibration: str | None
     threshold_metric: ScorerAdapter | None
 
-    def calibrator(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> Calibrator | None:
-        """Learn from held-out rows what is to be done to answers, if anything."""
-        if self.calibration is None and self.threshold_metric is None:
+    def calibrator(
+        self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], threshold: str = ""
+    ) -> Calibrator | None:
+        """Learn from held-out rows what is to be done to answers, if anything.
+
+        The threshold is that of a `Treatment`; where there is a threshold metric, it is tuned for that in any case.
+        """
+        metric = self.metric if threshold == "tuned" else self.threshold_metric
+        share = float(np.mean(y == predictions.classes[1])) if threshold == "prior" else None
+        if self.calibration is None and metric is None and share is None:
             return None
-        return fit_calibrator(predictions, X, y, self.calibration, self.threshold_metric)
+        return fit_calibrator(predictions, X, y, self.calibration, metric, share)
 
     def scores(
-        self, folds: Sequence[FoldPredictions], X: Any, y: npt.NDArray[Any], seed: int, n_jobs: int | None
+        self,
+        folds: Sequence[FoldPredictions],
+        X: Any,
+        y: npt.NDArray[Any],
+        seed: int,
+        n_jobs: int | None,
+        finishes: Sequence[tuple[int, str]],
+        tested: IntArray,
     ) -> tuple[Floats, Floats]:
-        """Every blend's score on each fold: as it is, and with resampled rows.
+        """Every treatment's score on each fold: as it is, and with the rows drawn anew.
 
         Calibration and threshold are learnt from the other folds, so that what
         is judged is what new rows would meet.
 
+        Parameters
+        ----------
+        folds : sequence of FoldPredictions
+        X, y
+            All rows.
+        seed : int
+        n_jobs : int or None
+        finishes : sequence of (int, str)
+            For each treatment the place among the answers of a fold, and its threshold.
+        tested : ndarray of int
+            Rows that any fold holds out.
+
         Returns
         -------
-        as_is : ndarray of shape (n_folds, n_blends)
-        resampled : ndarray of shape (n_folds, RESAMPLES, n_blends)
+        as_is : ndarray of shape (n_folds, n_treatments)
+        resampled : ndarray of shape (n_folds, RESAMPLES, n_treatments)
         """
-        tested = np.unique(np.concatenate([fold.rows for fold in folds]))
-        tasks = [(self, fold, _others(folds, fold), X, y, tested, seed, RESAMPLES) for fold in folds]
+        tasks = [(self, fold, _others(folds, fold), X, y, tested, seed, RESAMPLES, finishes) for fold in folds]
         as_is, resampled = zip(*run_tasks(_score_fold, tasks, n_jobs), strict=True)
         return np.stack(as_is), np.stack(resampled)
 
@@ -247,12 +207,13 @@ def _score_fold(
     tested: IntArray,
     seed: int,
     n_resamples: int,
+    finishes: Sequence[tuple[int, str]],
 ) -> tuple[Floats, Floats]:
     answers = []
-    for blend, said in enumerate(fold.answers):
-        rows, elsewhere = out_of_fold(others, blend)
-        calibrator = judge.calibrator(elsewhere, _safe_indexing(X, rows), y[rows])
-        answers.append(calibrator(said) if calibrator else said)
+    for place, threshold in finishes:
+        rows, elsewhere = out_of_fold(others, place)
+        calibrator = judge.calibrator(elsewhere, _safe_indexing(X, rows), y[rows], threshold)
+        answers.append(calibrator(fold.answers[place]) if calibrator else fold.answers[place])
     X_test, y_test = _safe_indexing(X, fold.rows), y[fold.rows]
     as_is = np.array([judge.metric(said, X_test, y_test) for said in answers])
     if not np.isfinite(as_is).all():
@@ -260,12 +221,17 @@ def _score_fold(
             f"scoring={judge.metric.scoring!r} is {as_is[~np.isfinite(as_is)][0]} on an inner fold with the classes "
             f"{np.unique(y_test).tolist()}; it may need every class in each test part of cv"
         )
+    times = np.stack([_row_counts(y, tested, seed, i)[fold.rows] for i in range(n_resamples)])
+    for label in np.unique(y_test):
+        # a fold that lost a class keeps its own rows of it: most metrics are undefined without
+        own = y_test == label
+        times[np.ix_(times[:, own].sum(1) == 0, own)] = 1
+    quick = [judge.metric.of_resamples(said, y_test, times.astype(float)) for said in answers]
+    if all(scores is not None for scores in quick):
+        return as_is, np.column_stack([np.asarray(scores) for scores in quick])
     resampled = np.empty((n_resamples, len(answers)))
     for i in range(n_resamples):
-        picked = np.repeat(np.arange(len(y_test)), _row_counts(y, tested, seed, i)[fold.rows])
-        # a fold that lost a class keeps its own rows of it: most metrics are undefined without
-        lost = ~np.isin(y_test, y_test[picked])
-        picked = np.concatenate([picked, np.flatnonzero(lost)])
+        picked = np.repeat(np.arange(len(y_test)), times[i])
         X_picked, y_picked = _safe_indexing(X_test, picked), y_test[picked]
         resampled[i] = [judge.metric(said.take(picked), X_picked, y_picked) for said in answers]
     return as_is, np.where(np.isfinite(resampled), resampled, as_is)
@@ -304,23 +270,30 @@ def evidence(
     Parameters
     ----------
     as_is : ndarray of shape (n_folds, n_blends)
+        NaN where a blend was not tried on a fold: its gain is the mean over the folds where it was.
     resampled : ndarray of shape (n_folds, n_resamples, n_blends)
     rarest : int
         Rows of the smallest class.
     demand : float, default=1.0
         See `EXPECTED`.
     """
-    drawn = resampled.mean(0)
-    gains, drawn_gains = as_is - as_is[:, :1], drawn - drawn[:, :1]
-    small = np.sqrt(rarest / max(1, rarest - 1))
-    by_rows = drawn_gains.std(0, ddof=1) * small
-    errors = np.maximum(by_rows, _error_of_mean(gains))
-    luck = (drawn_gains - drawn_gains.mean(0))[:, by_rows > 0] / by_rows[by_rows > 0]
+    whole = np.isfinite(as_is).all(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of blends that were tried on no fold, or on a single one
+        drawn, gains = np.nanmean(resampled, axis=0), as_is - as_is[:, :1]
+        drawn_gains = np.nanmean(resampled - resampled[:, :, :1], axis=0)
+        small = np.sqrt(rarest / max(1, rarest - 1))
+        by_rows = drawn_gains.std(0, ddof=1) * small
+        errors = np.maximum(by_rows, _error_of_mean(gains))
+        gain = np.nanmean(gains, axis=0)
+    seen = by_rows > 0
+    luck = (drawn_gains - drawn_gains.mean(0))[:, seen] / by_rows[seen]
     c = max(1.0, float(np.quantile(luck.max(1), ONE_ERROR))) if luck.size else 1.0
+    score_errors = np.maximum(drawn.std(0, ddof=1) * small, _error_of_mean(as_is))
     numbers = {
-        "score": as_is.mean(0),
-        "score_error": np.maximum(drawn.std(0, ddof=1) * small, _error_of_mean(as_is)),
-        "gain": gains.mean(0),
+        "score": np.where(whole, as_is.mean(0), as_is[:, 0].mean() + gain),
+        "score_error": score_errors,
+        "gain": gain,
         "gain_error": errors,
         "needed": demand * c * errors,
     }
@@ -350,118 +323,8 @@ def best_blend(table: pd.DataFrame) -> int:
 
 
 def _error_of_mean(scores: Floats) -> Floats:
-    folds = len(scores)
-    return scores.std(0, ddof=1) / np.sqrt(folds) if folds > 1 else np.zeros(scores.shape[1])
-
-
-# ---- the choice: try every blend on inner folds, judge, and say why --------------------------------
-
-
-class Choice(NamedTuple):
-    """What came out.
-
-    Attributes
-    ----------
-    place : int
-        Of the chosen blend.
-    evidence : DataFrame
-    verdict : str
-    calibrator : Calibrator or None
-        What is done to the answers of the classifier trained on all rows.
-    n_splits : int
-        Inner folds; 0 if nothing was judged.
-    """
-
-    place: int
-    evidence: pd.DataFrame
-    verdict: str
-    calibrator: Calibrator | None
-    n_splits: int
-
-
-def choose(
-    estimator: Any,
-    oversampler: Any,
-    blends: Sequence[Blend],
-    X: Any,
-    y: npt.NDArray[Any],
-    *,
-    fixed: bool,
-    scoring: Any,
-    cv: Any,
-    threshold: Any,
-    calibration: str | None,
-    seed: int,
-    n_jobs: int | None,
-    weights: npt.NDArray[np.float64] | None = None,
-    groups: npt.NDArray[Any] | None = None,
-) -> Choice:
-    """Choose among blends; parameters as of `AugmentedClassifier`, checked.
-
-    Parameters
-    ----------
-    blends : sequence of Blend
-        None first.
-    fixed : bool
-        Whether the last blend is an order.
-    weights, groups : ndarray of shape (n,), optional
-        Of the rows; checked.
-
-    Raises
-    ------
-    InvalidParameterError
-        Naming scoring, threshold or cv.
-    """
-    classes, codes = np.unique(y, return_inverse=True)
-    sizes: IntArray = np.bincount(codes)
-    if len(classes) > 2 and threshold is not False:
-        raise InvalidParameterError(
-            f"threshold={threshold!r} needs two classes, and y has {len(classes)}; leave it False"
-        )
-    metric = ScorerAdapter("scoring", scoring, classes, sizes)
-    tuned = None if threshold is False or threshold == "tune" else ScorerAdapter("threshold", threshold, classes, sizes)
-    place = len(blends) - 1 if fixed and len(classes) > 1 else 0
-    why = _why_no_evidence(classes, sizes, fixed and calibration is None and threshold is False)
-    if not why and groups is not None and isinstance(cv, Integral) and fewest_groups(y, groups) < 2:
-        why = "a class occurs in one group only, so that no fold can hold one out, and nothing was judged"
-    parts = [] if why else split_folds(cv, X, y, sizes, seed, groups)
-    if not parts:
-        return Choice(
-            place, _mark_chosen(no_evidence(blends), place), verdict_without_evidence(blends[place], why), None, 0
-        )
-    with warnings.catch_warnings(), main_thread_interrupts() as interrupt:
-        # A fold has fewer rows than the whole: what is true of the whole is said when all rows are trained on.
-        for told in (FewSamplesWarning, DataWarning, UndefinedMetricWarning):
-            warnings.simplefilter("ignore", told)
-        folds = predict_held_out(estimator, oversampler, blends, X, y, parts, seed, n_jobs, weights)
-        if interrupt.requested:
-            raise KeyboardInterrupt
-        rows, said = out_of_fold(folds, 0)
-        sees_labels = threshold is not False and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
-        if threshold == "tune":
-            tuned = metric if sees_labels else ScorerAdapter("threshold", "balanced_accuracy", classes, sizes)
-        judge = BlendScorer(metric, calibration, tuned if sees_labels else None)
-        moves_decisions = threshold is False and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
-        demand = EXPECTED if moves_decisions else UNEXPECTED
-        table = evidence(blends, *judge.scores(folds, X, y, seed, n_jobs), int(sizes.min()), demand)
-        place = place if fixed else best_blend(table)
-        rows, said = out_of_fold(folds, place)
-        calibrator = replace(judge, threshold_metric=tuned).calibrator(said, _safe_indexing(X, rows), y[rows])
-    verdict = verdict_on_evidence(table, blends, place, fixed, metric.name)
-    return Choice(place, _mark_chosen(table, place), verdict, calibrator, len(parts))
-
-
-def _why_no_evidence(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) -> str:
-    """Why nothing can or need be judged; empty if it can."""
-    if len(classes) == 1:
-        return f"y has one class only, {classes.tolist()[0]!r}, so there is nothing to balance"
-    if ordered:
-        return "as asked, and nothing was judged"
-    if sizes.min() < 2:
-        label = classes.tolist()[int(sizes.argmin())]
-        return f"class {label!r} has 1 row, so that no fold can hold one out, and nothing was judged"
-    return ""
-
-
-def _mark_chosen(table: pd.DataFrame, place: int) -> pd.DataFrame:
-    return table.assign(chosen=np.arange(len(table)) == place)
+    tried = np.isfinite(scores).sum(0)
+    enough = tried > 1
+    found = np.zeros(scores.shape[1])
+    found[enough] = np.nanstd(scores[:, enough], axis=0, ddof=1) / np.sqrt(tried[enough])
+    return found

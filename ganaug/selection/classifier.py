@@ -1,4 +1,4 @@
-"""A classifier that takes synthetic rows only where they help."""
+"""A classifier that finds out which treatment of imbalance helps it, and takes none where none does."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ganaug.exceptions import InvalidDataError
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.selection import choosing
 from ganaug.selection.blends import Blend, Pool, candidates, pool_samples
 from ganaug.selection.calibration import Calibrator
-from ganaug.selection.choosing import choose
+from ganaug.selection.candidates import checked_treatments, samplers
 from ganaug.selection.fold_predictions import (
     Weighting,
     check_weights,
@@ -25,6 +25,8 @@ from ganaug.selection.fold_predictions import (
     predict_all,
     restrict_splits,
 )
+from ganaug.selection.stages import Plan, choose
+from ganaug.utils import validation
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, root_seed
 
@@ -43,8 +45,17 @@ def _can(method: str) -> Any:
     return available_if(check)
 
 
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidParameterError(f"{name}={value!r} must be True or False")
+    return bool(value)
+
+
 class AugmentedClassifier(ClassifierMixin, BaseEstimator):
-    """Classifier that finds out by cross-validation how many synthetic rows help it, none among the answers.
+    """Classifier that finds out by cross-validation which treatment of imbalance helps it, none among the answers.
+
+    Judged are: nothing, class weights, blends of real rows with those of one or several oversamplers, and, with
+    ``treatments="auto"``, moved thresholds; the cheap ones first.
 
     Parameters
     ----------
@@ -52,34 +63,51 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         What is trained; a Pipeline is welcome, and meets the rows as they are,
         with categories and missing values. None is
         ``HistGradientBoostingClassifier()``.
-    oversampler : sampler, optional
+    oversampler : sampler, or list of samplers, optional
         What makes the rows: any over-sampler with ``fit_resample`` that appends
         to what it was given. None is ``GANOversampler()``. It is fitted once in
         each inner fold, whatever the number of blends, and once on all rows if
-        any of its rows are used.
+        any of its rows are used. Of a list, such as ``[GANOversampler(), SMOTE()]`` or
+        ``[("gan", GANOversampler()), ("kin", SMOTE())]``, each is judged. A `GANOversampler`
+        comes last. Where ``shrink`` works, it is trained only if the cheap treatments leave something to gain, and
+        ends after the first fold if that shows that they do not.
     blend : "auto", float, Blend, or list of these
         What is tried. A share in [0, 1] is the part of the oversampler's rows
         used: 0 none, 1 all the way to balance. A list is compared with none,
         and each share with synthetic rows at full and at half weight, if the
         estimator's ``fit`` takes ``sample_weight``, or that of a Pipeline's last step does. "auto" tries 0.25, 0.5 and
         1, and also "balanced" class weights without synthetic rows, as weights of rows or by the estimator's
-        ``class_weight``. A single number or `Blend` is an order: it is not compared, unless a threshold or
-        calibration needs the inner folds anyway.
+        ``class_weight``. A single number or `Blend` is an order: neither it nor other treatments are compared, unless a
+        threshold or calibration needs the inner folds anyway.
     scoring : str or callable, default="average_precision"
-        What a blend must be better at; as in scikit-learn. Where two classes
+        What a treatment must be better at; as in scikit-learn. Where two classes
         hold no label 1, metrics by name take the rarer class as the positive one.
     cv : int, splitter or iterable, default=3
         Inner folds. An integer is lowered to the rows of the smallest class; with ``groups``, to the groups in which
         each class occurs, and no group is split. A list of splits fits one X only: give a splitter where the
         `AugmentedClassifier` itself is cross-validated.
-    threshold : False, "tune", or a scorer, default=False
-        "tune" moves the threshold of ``predict``, for two classes, to where
+    threshold : "auto", False, "tune", or a scorer, default="auto"
+        "auto" moves the threshold of ``predict`` only as a treatment that is judged, see ``treatments``; False never
+        moves it. "tune" moves it in any case, for two classes, to where
         held-out rows score best on ``scoring``, or on balanced accuracy if
         ``scoring`` does not look at labels. A scorer or its name is tuned for
         in place of these.
     calibrate : bool, "sigmoid" or "isotonic", default=False
         Whether balancing's effect on probabilities is undone, by a map learnt
         on held-out real rows. True is "sigmoid", which keeps the ranking of two classes.
+    treatments : None, "auto", or list of {"prior", "tuned", "class_weight", "oversampling"}, optional
+        What is judged beside nothing. None is class weights and blends, by the evidence of the folds alone; "auto" is
+        all that the estimator and ``scoring`` have a use for. "prior" moves
+        the threshold to the share of the second class, "tuned" to where the other folds score best on ``scoring``, by
+        itself and after class weights or oversampling; both matter only for two classes and where ``scoring`` looks at
+        labels, as balanced accuracy does and average precision does not.
+    shrink : bool, default=True
+        Whether the evidence is combined with what such treatments gained on public data sets: what is likely is taken
+        sooner, what is unlikely later. Used where ``treatments`` are given, for two classes, common metrics, and
+        no other ``threshold`` or ``calibrate`` asked for; else, and with False, the evidence stands by itself.
+    max_time : float, optional
+        Seconds after which nothing more is judged; what that left out stands in ``evidence_`` and ``verdict_``.
+        Nothing, class weights and thresholds are always judged, and the training on all rows comes on top.
     n_jobs : int, optional
         Inner folds worked on at the same time. The result does not depend on it.
     random_state : int, RandomState, Generator or None, default=None
@@ -93,15 +121,17 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     blend_ : Blend
         ``share``, ``weight`` and ``class_weight`` of what was chosen.
     evidence_ : DataFrame
-        A row for each blend: share, weight, class_weight, score, score_error,
+        A row for each treatment: share, weight, class_weight, score, score_error,
         gain (over none), gain_error, needed (the gain that is more than noise),
-        chosen. The numbers are NaN where nothing was judged.
+        chosen; then treatment (in words), sampler, threshold ("", "prior", "tuned"), expected (the gain to expect on
+        new data, with what is known of such treatments) and its standard error expected_error, folds, note (what was
+        left out, and why). The numbers are NaN where nothing was judged.
     verdict_ : str
-        What was chosen and why, in a sentence.
+        What was chosen and why, the gain with its interval, and what it would take to be surer.
     estimator_, oversampler_
         Fitted on all rows; ``oversampler_`` is None if no synthetic row was used.
     threshold_ : float or None
-        Of the second class's probability (or decision), if it was tuned.
+        Of the second class's probability (or decision), if it was moved.
     n_splits_ : int
         Inner folds that were used; 0 if nothing was judged.
     classes_, n_features_in_, feature_names_in_
@@ -109,15 +139,19 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    The chosen blend is the one whose gain exceeds by most what it needs::
+    A treatment is taken if its gain exceeds what it needs::
 
-        chosen = argmax over blends of (gain - c * gain_error);  none has 0
+        gain > needed;    of these the one with the largest expected gain;  none if there is none
 
-    where ``gain`` is the mean over folds of the difference to none,
-    ``gain_error`` its standard error, and ``c >= 1`` makes up for choosing the
-    best of several; see ``docs/choosing_the_blend.md``. Cost: one training of
-    the oversampler for each fold and at most one more, and of the classifier
-    one for each blend and fold.
+    where ``gain`` is the mean over folds of the difference to none and
+    ``gain_error`` its standard error. What is needed is a gain at which the
+    posterior of the true gain, a normal prior of such treatments combined
+    with the evidence, lies ``k`` standard errors above 0; without a prior it
+    is ``k * gain_error``. ``k`` is at least 1, or 1.5 where no gain is to be
+    expected, as in a ranking, and larger to make up for choosing the best of
+    several. See ``docs/choosing_the_blend.md``. Cost: at most one training of
+    each oversampler for each fold and one more, and of the classifier one for
+    each blend and fold; a moved threshold costs no training.
 
     A class with a single row leaves nothing to hold out: nothing is judged, no
     synthetic row used, no threshold moved, and the verdict says so.
@@ -143,7 +177,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     threshold_: float | None
     _calibrator: Calibrator | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         estimator: Any = None,
         oversampler: Any = None,
@@ -151,8 +185,11 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         blend: Any = "auto",
         scoring: Any = "average_precision",
         cv: Any = 3,
-        threshold: Any = False,
+        threshold: Any = "auto",
         calibrate: bool | str = False,
+        treatments: Any = None,
+        shrink: bool = True,
+        max_time: float | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: bool | str = "auto",
@@ -164,6 +201,9 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         self.cv = cv
         self.threshold = threshold
         self.calibrate = calibrate
+        self.treatments = treatments
+        self.shrink = shrink
+        self.max_time = max_time
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -179,7 +219,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     @isolated
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> AugmentedClassifier:
-        """Judge the blends, choose one, and train on all rows with it.
+        """Judge the treatments, choose one, and train on all rows with it.
 
         Parameters
         ----------
@@ -204,9 +244,10 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         InvalidParameterError, InvalidDataError, InvalidTypeError
             Naming the parameter. Errors of the estimator come as they are.
         """
-        estimator, oversampler = choosing.classifier(self.estimator), choosing.sampler(self.oversampler, self.verbose)
-        weighting = Weighting.of(estimator)
-        blends, fixed = candidates(self.blend, weighting.rows is not None, weighting.balances)
+        estimator = choosing.classifier(self.estimator)
+        oversamplers, names = samplers(self.oversampler, self.verbose)
+        weighting, treatments = Weighting.of(estimator), checked_treatments(self.treatments, self.threshold)
+        blends, fixed = self._blends(weighting, treatments, len(oversamplers))
         X, labels = choosing.data(X, y)
         validate_data(self, X, skip_check_array=True)
         weights, cv = check_weights(sample_weight, X, weighting, estimator), self.cv
@@ -217,26 +258,27 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             X, labels, weights = _safe_indexing(X, kept), labels[kept], weights[kept]
             groups = None if groups is None else groups[kept]
         seed = root_seed(self.random_state)
-        choice = choose(
-            estimator,
-            oversampler,
-            blends,
-            X,
-            labels,
+        plan = Plan(
+            estimator=estimator,
+            samplers=oversamplers,
+            names=names,
+            blends=blends,
             fixed=fixed,
+            treatments=treatments,
             scoring=self.scoring,
             cv=cv,
             threshold=self.threshold,
             calibration=choosing.calibration(self.calibrate),
             seed=seed,
             n_jobs=self.n_jobs,
-            weights=weights,
-            groups=groups,
+            max_time=validation.seconds("max_time", self.max_time),
+            shrink=_flag("shrink", self.shrink) and self.treatments is not None,
         )
-        blend, sampler, seed = blends[choice.place], None, child_seed(seed, "all")
+        choice = choose(plan, X, labels, weights, groups)
+        blend, sampler, seed = choice.treatment.blend, None, child_seed(seed, "all")
         pool = Pool(X, labels, len(labels), np.zeros(0), weights)
         if blend.share > 0:
-            sampler = clone_with_seeds(oversampler, seed)
+            sampler = clone_with_seeds(oversamplers[choice.treatment.sampler], seed)
             pool = pool_samples(sampler, X, labels, seed, weights)
         self.estimator_ = fit_clone(estimator, pool, blend, seed)
         self.oversampler_ = sampler
@@ -270,6 +312,25 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> npt.NDArray[Any]:
         """Decisions of the fitted estimator: neither calibrated nor moved by the threshold."""
         return np.asarray(self.estimator_.decision_function(self._rows(X)))
+
+    def _blends(self, weighting: Weighting, treatments: frozenset[str], n_samplers: int) -> tuple[list[Blend], bool]:
+        """Blends to judge, none first, and whether the last is an order."""
+        blends, fixed = candidates(self.blend, weighting.rows is not None, weighting.balances)
+        if fixed:
+            if n_samplers > 1:
+                raise InvalidParameterError(
+                    f"blend={self.blend!r} is an order, and oversampler holds {n_samplers} samplers to compare; give "
+                    f"one of them, or blend=[{self.blend!r}]"
+                )
+            return blends, True
+        if self.treatments not in (None, "auto") and "class_weight" in treatments and weighting.balances:
+            blends.insert(1, Blend(0.0, 1.0, "balanced"))
+        kept = [
+            one
+            for one in dict.fromkeys(blends)
+            if ("oversampling" in treatments if one.share else one.class_weight is None or "class_weight" in treatments)
+        ]
+        return kept, False
 
     def _rows(self, X: Any) -> Any:
         check_is_fitted(self, "estimator_")

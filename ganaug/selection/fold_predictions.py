@@ -21,6 +21,7 @@ from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.parallel import run_tasks, side_by_side
 from ganaug.selection.blends import NONE, Blend, Pool, blend_rows, pool_samples
+from ganaug.selection.quick_scores import OF_LABELS, OF_RANKING, label_scores, ranking_scores
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import IntArray
@@ -42,7 +43,8 @@ __all__ = [
     "split_folds",
 ]
 
-# ---- a scorer under the labels that it can read, with errors that name the parameter ---------------
+# --------------------------------------------------------------------------------------
+# A scorer under the labels that it can read, with errors that name the parameter.
 
 
 class ScorerAdapter:
@@ -104,9 +106,49 @@ class ScorerAdapter:
             return float(self.scorer(RecordedClassifier(predictions), X, y))
         except (AttributeError, TypeError, ValueError) as error:
             raise InvalidParameterError(
-                f"{self.parameter}={self.scoring!r} cannot judge this classifier on {len(predictions.classes)} "
-                f"classes: {error}"
+                f"{self.parameter}={self.scoring!r} cannot judge this classifier on "
+                f"{len(predictions.classes)} classes: {error}"
             ) from error
+
+    def of_resamples(
+        self, predictions: ClassifierOutput, y: npt.NDArray[Any], times: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64] | None:
+        """The scores where each row counts so many times, a line of ``times`` each; None where scikit-learn must."""
+        known = self._as_binary(predictions, y)
+        if known is None:
+            return None
+        predictions, hit = known
+        if self.scoring in OF_LABELS:
+            return label_scores(self.scoring, hit, predictions.labels == 1, times)
+        values = predictions.decisions if predictions.decisions is not None else predictions.margin
+        if self.scoring not in OF_RANKING or values is None or values.ndim != 1:
+            return None
+        return ranking_scores(self.scoring, hit, np.asarray(values, dtype=np.float64), times)
+
+    def of_thresholds(
+        self, predictions: ClassifierOutput, y: npt.NDArray[Any], thresholds: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64] | None:
+        """The scores where the second class is predicted from a margin on; None where scikit-learn must say."""
+        known = self._as_binary(predictions, y)
+        if known is None or self.scoring not in OF_LABELS:
+            return None
+        said = np.asarray(predictions.margin) >= thresholds[:, None]
+        if self.positive is not None and self.positive == predictions.classes[0]:
+            said = ~said
+        return label_scores(self.scoring, known[1], said, np.ones(len(y)))
+
+    def _as_binary(
+        self, predictions: ClassifierOutput, y: npt.NDArray[Any]
+    ) -> tuple[ClassifierOutput, npt.NDArray[np.bool_]] | None:
+        """Answers on the classes 0 and 1, and which rows are of class 1; None where they are others."""
+        if not isinstance(self.scoring, str) or len(predictions.classes) != 2:
+            return None
+        if self.positive is not None:
+            predictions, y = predictions.binary(self.positive), (y == self.positive).astype(int)
+        if predictions.classes.tolist() != [0, 1] or not len(y):
+            return None
+        hit = y == 1
+        return None if hit.all() or not hit.any() else (predictions, hit)
 
     def sees_labels(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
@@ -115,7 +157,8 @@ class ScorerAdapter:
         return self(replace(predictions, labels=y), X, y) != self(replace(predictions, labels=wrong), X, y)
 
 
-# ---- what a classifier said of held-out rows, kept so that any scorer can judge it later, and again ----
+# --------------------------------------------------------------------------------------
+# What a classifier said of held-out rows, kept so that any scorer can judge it later, and again.
 
 
 @dataclass(frozen=True)
@@ -163,7 +206,7 @@ class ClassifierOutput:
 
 
 def predict_all(estimator: Any, X: Any) -> ClassifierOutput:
-    """All outputs that a fitted classifier has for X."""
+    """Ask a fitted classifier everything it can tell of X."""
     ask = {name: getattr(estimator, name, None) for name in ("predict_proba", "decision_function")}
     said = {name: None if method is None else np.asarray(method(X)) for name, method in ask.items()}
     return ClassifierOutput(
@@ -214,7 +257,8 @@ class RecordedClassifier(ClassifierMixin, BaseEstimator):
         return self.predictions.decisions
 
 
-# ---- how weights of rows and of classes reach a classifier, also the last step of a Pipeline -------
+# --------------------------------------------------------------------------------------
+# How weights of rows and of classes reach a classifier, also the last step of a Pipeline.
 
 
 class Weighting(NamedTuple):
@@ -289,7 +333,8 @@ def check_weights(sample_weight: Any, X: Any, weighting: Weighting, estimator: A
     return np.asarray(weights, dtype=np.float64)
 
 
-# ---- inner folds: each oversampler is fitted once, and every blend of what it made is tried --------
+# --------------------------------------------------------------------------------------
+# Inner folds: each oversampler is fitted once, and every blend of what it made is tried.
 
 
 @dataclass(frozen=True)
@@ -394,6 +439,7 @@ def predict_held_out(
     seed: int,
     n_jobs: int | None,
     weights: npt.NDArray[np.float64] | None = None,
+    first: int = 0,
 ) -> list[FoldPredictions]:
     """Try every blend in every fold.
 
@@ -402,6 +448,8 @@ def predict_held_out(
     estimator, oversampler : estimator
         Cloned for each fold.
     parts : sequence of (train, test)
+    first : int, default=0
+        Number of the first of these folds, where earlier ones have been tried before.
     weights : ndarray of shape (n,), optional
         Of the rows, where the classifier is trained.
 
@@ -409,14 +457,14 @@ def predict_held_out(
     -------
     list of FoldPredictions
     """
-    if side_by_side(len(parts), n_jobs):
+    if oversampler is not None and side_by_side(len(parts), n_jobs):
         bars = [
             name for name, value in oversampler.get_params().items() if name.endswith("verbose") and value == "auto"
         ]
         oversampler = clone(oversampler).set_params(**dict.fromkeys(bars, False))  # they would overwrite one another
     tasks = [
         (estimator, oversampler, blends, X, y, train, test, child_seed(seed, "fold", i), weights)
-        for i, (train, test) in enumerate(parts)
+        for i, (train, test) in enumerate(parts, first)
     ]
     return run_tasks(_try_blends, tasks, n_jobs)
 
@@ -440,8 +488,10 @@ def _try_blends(
     for blend in blends:
         if blend.share > 0 and pool.X is X_train:
             pool = pool_samples(clone_with_seeds(oversampler, seed), X_train, y_train, seed, own)
-        if blend.share > 0 and not len(pool.turn):
-            answers[blend] = answers[NONE]  # the classes were balanced already
+        if blend.share > 0 and not len(pool.turn):  # the classes were balanced already
+            if NONE not in answers:
+                answers[NONE] = predict_all(fit_clone(estimator, pool, NONE, seed), X_test)
+            answers[blend] = answers[NONE]
             continue
         answers[blend] = predict_all(fit_clone(estimator, pool, blend, seed), X_test)
     return FoldPredictions(test, [answers[blend] for blend in blends])

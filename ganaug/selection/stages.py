@@ -1,0 +1,403 @@
+"""The choice among treatments: the cheap ones first, a GAN only where they leave something to gain."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import _safe_indexing
+
+from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterError
+from ganaug.runtime.interrupts import main_thread_interrupts
+from ganaug.selection.blends import Blend
+from ganaug.selection.calibration import Calibrator
+from ganaug.selection.candidates import Treatment, finishes, is_costly, treatments_of
+from ganaug.selection.choosing import (
+    EXPECTED,
+    RESAMPLES,
+    UNEXPECTED,
+    BlendScorer,
+    Floats,
+    best_blend,
+    evidence,
+    no_evidence,
+    out_of_fold,
+)
+from ganaug.selection.fold_predictions import (
+    FoldPredictions,
+    ScorerAdapter,
+    fewest_groups,
+    predict_held_out,
+    split_folds,
+)
+from ganaug.selection.priors import Belief, beliefs_of, expected_improvement, room, scale, with_prior
+from ganaug.selection.verdicts import surer, verdict_on_evidence, verdict_without_evidence
+from ganaug.utils.types import IntArray
+
+__all__ = ["Choice", "Plan", "choose"]
+
+# A GAN is trained only if the best of its blends is expected to gain so much more than the cheap treatments do.
+WORTH = 0.002
+
+
+class Choice(NamedTuple):
+    """What came out.
+
+    Attributes
+    ----------
+    treatment : Treatment
+        The chosen one.
+    evidence : DataFrame
+    verdict : str
+    calibrator : Calibrator or None
+        What is done to the answers of the classifier trained on all rows.
+    n_splits : int
+        Inner folds; 0 if nothing was judged.
+    """
+
+    treatment: Treatment
+    evidence: pd.DataFrame
+    verdict: str
+    calibrator: Calibrator | None
+    n_splits: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is judged, and how; parameters as of `AugmentedClassifier`, checked.
+
+    Attributes
+    ----------
+    estimator : estimator
+    samplers : list of sampler
+    names : list of str
+        Of the samplers.
+    blends : list of Blend
+        None first.
+    fixed : bool
+        Whether the last blend is an order.
+    treatments : frozenset of str
+    scoring, cv, threshold
+    calibration : str or None
+    seed : int
+    n_jobs : int or None
+    max_time : float or None
+    shrink : bool
+    """
+
+    estimator: Any
+    samplers: list[Any]
+    names: list[str]
+    blends: list[Blend]
+    fixed: bool
+    treatments: frozenset[str]
+    scoring: Any
+    cv: Any
+    threshold: Any
+    calibration: str | None
+    seed: int
+    n_jobs: int | None
+    max_time: float | None
+    shrink: bool
+
+
+@dataclass
+class _Stage:
+    """Treatments that are tried together, for they train on rows of one oversampler, or of none.
+
+    Attributes
+    ----------
+    sampler : int
+        Place of the oversampler; -1 for none.
+    blends : list of Blend
+        What the classifier is trained on.
+    treatments : list of Treatment
+    folds : list of FoldPredictions
+        The first of all folds, as far as they have been tried.
+    as_is, resampled : ndarray
+        Scores on these folds, see `BlendScorer.scores`.
+    note : str
+        What was left out, and why.
+    """
+
+    sampler: int
+    blends: list[Blend]
+    treatments: list[Treatment]
+    folds: list[FoldPredictions] = field(default_factory=list)
+    as_is: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    resampled: Floats = field(default_factory=lambda: np.zeros((0, RESAMPLES, 0)))
+    note: str = ""
+
+
+class _Race:
+    """Stages, run one after another on the same folds."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        X: Any,
+        y: npt.NDArray[Any],
+        weights: npt.NDArray[np.float64] | None,
+        parts: Sequence[tuple[IntArray, IntArray]],
+        sizes: IntArray,
+    ) -> None:
+        self.plan, self.X, self.y, self.weights, self.parts = plan, X, y, weights, parts
+        self.rarest, self.began = int(sizes.min()), time.monotonic()
+        self.tested = np.unique(np.concatenate([test for _, test in parts]))
+        self.costly = [is_costly(one) for one in plan.samplers]
+        self.stages: list[_Stage] = []
+        self.judge: BlendScorer
+        self.demand = EXPECTED
+        self.beliefs: Mapping[str, Belief] | None = None
+
+    def prepare(self, judge: BlendScorer, demand: float, beliefs: Mapping[str, Belief] | None) -> None:
+        """Say how answers are judged."""
+        self.judge, self.demand, self.beliefs = judge, demand, beliefs
+
+    def train(self, stage: _Stage, upto: int) -> None:
+        """Try a stage's blends on the folds before ``upto`` that it has not been tried on."""
+        sampler = None if stage.sampler < 0 else self.plan.samplers[stage.sampler]
+        done, plan = len(stage.folds), self.plan
+        common = (plan.estimator, sampler, stage.blends, self.X, self.y)
+        stage.folds += predict_held_out(*common, self.parts[done:upto], plan.seed, plan.n_jobs, self.weights, done)
+
+    def score(self, stage: _Stage) -> None:
+        """Judge what has been tried."""
+        places = [(stage.blends.index(one.blend), one.threshold) for one in stage.treatments]
+        stage.as_is, stage.resampled = self.judge.scores(
+            stage.folds, self.X, self.y, self.plan.seed, self.plan.n_jobs, places, self.tested
+        )
+        if len(stage.folds) == 1 < len(self.parts):
+            # the only fold's threshold has been tuned on that fold itself
+            tuned = [one.threshold == "tuned" for one in stage.treatments]
+            stage.as_is[:, tuned], stage.resampled[:, :, tuned] = np.nan, np.nan
+
+    def run(self, stage: _Stage) -> None:
+        """Try a stage, fold by fold where it may have to end early."""
+        self.stages.append(stage)
+        costly = stage.sampler >= 0 and self.costly[stage.sampler]
+        over = self._reached() if costly and self.beliefs is not None else None
+        if self._left() <= 0:
+            stage.note = "not tried: max_time was reached"
+        elif over is not None and self._promise(stage, over) < WORTH:
+            stage.note = f"not tried: less than {WORTH:g} more than the cheap treatments is expected of it"
+        if stage.note:
+            return
+        whole = len(self.parts)
+        if over is not None or self.plan.max_time is not None:
+            before = time.monotonic()
+            self.train(stage, 1)
+            each = time.monotonic() - before
+            self.score(stage)
+            if each * (whole - 1) > self._left():
+                stage.note = f"tried on 1 of {whole} folds: max_time would have been exceeded"
+            elif over is not None and whole > 1 and self._promise(stage, over) < WORTH:
+                stage.note = f"tried on 1 of {whole} folds: less than {WORTH:g} more is expected of it after that"
+            if stage.note or whole == 1:
+                return
+        self.train(stage, whole)
+        self.score(stage)
+
+    def table(self) -> pd.DataFrame:
+        """The evidence so far, stages in the order of the oversamplers."""
+        stages = self.ordered()
+        folds, treatments = len(self.parts), self.treatments()
+        as_is = np.full((folds, len(treatments)), np.nan)
+        resampled = np.full((folds, RESAMPLES if not stages else stages[0].resampled.shape[1], len(treatments)), np.nan)
+        start = 0
+        for stage in stages:
+            end = start + len(stage.treatments)
+            if stage.folds:
+                as_is[: len(stage.folds), start:end] = stage.as_is
+                resampled[: len(stage.folds), :, start:end] = stage.resampled
+            start = end
+        found = evidence([one.blend for one in treatments], as_is, resampled, self.rarest, self.demand)
+        kinds = [one.kind(self.costly) for one in treatments]
+        return with_prior(found, kinds, self.beliefs, self.plan.scoring)
+
+    def ordered(self) -> list[_Stage]:
+        """Stages in the order of the oversamplers."""
+        return sorted(self.stages, key=lambda stage: stage.sampler)
+
+    def treatments(self) -> list[Treatment]:
+        """Of all stages, as in the evidence."""
+        return [one for stage in self.ordered() for one in stage.treatments]
+
+    def best(self, table: pd.DataFrame) -> int:
+        """The place of the treatment to take: of those that gain what they need, the one of which most is expected."""
+        if self.beliefs is None:
+            return best_blend(table)
+        enough = (table["gain"] > table["needed"]) & (table["expected"] > 0)
+        if not enough.any():
+            return 0
+        return int(np.nanargmax(np.where(enough, table["expected"], np.nan)))
+
+    def _left(self) -> float:
+        """Seconds until the time is over."""
+        limit = self.plan.max_time
+        return np.inf if limit is None else limit - (time.monotonic() - self.began)
+
+    def _reached(self) -> float:
+        """What the best treatment so far is expected to gain."""
+        self.stages, running = self.stages[:-1], self.stages[-1]
+        table = self.table()
+        self.stages.append(running)
+        return max(0.0, float(table["expected"].iloc[self.best(table)]))
+
+    def _promise(self, stage: _Stage, over: float) -> float:
+        """What a stage is expected to add to a gain."""
+        assert self.beliefs is not None
+        score = float(next(one for one in self.stages if one.sampler < 0).as_is[:, 0].mean())
+        if stage.folds:
+            table = self.table()
+            own = [one.sampler == stage.sampler for one in self.treatments()]
+            mean, error = (table.loc[own, name].to_numpy(dtype=float) for name in ("expected", "expected_error"))
+        else:
+            known = [self.beliefs[kind] for kind in {one.kind(self.costly) for one in stage.treatments}]
+            unit = scale(self.plan.scoring, score)
+            mean, error = (np.array([getattr(one, name) for one in known]) * unit for name in ("mean", "spread"))
+        return min(expected_improvement(mean, error, over), room(self.plan.scoring, score) - over)
+
+
+def choose(
+    plan: Plan,
+    X: Any,
+    y: npt.NDArray[Any],
+    weights: npt.NDArray[np.float64] | None = None,
+    groups: npt.NDArray[Any] | None = None,
+) -> Choice:
+    """Choose among treatments.
+
+    Parameters
+    ----------
+    plan : Plan
+    X, y
+        All rows.
+    weights, groups : ndarray of shape (n,), optional
+        Of the rows; checked.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming scoring, threshold or cv.
+    """
+    classes, codes = np.unique(y, return_inverse=True)
+    sizes: IntArray = np.bincount(codes)
+    asked = plan.threshold not in (False, "auto")
+    if len(classes) > 2 and asked:
+        raise InvalidParameterError(
+            f"threshold={plan.threshold!r} needs two classes, and y has {len(classes)}; leave it False"
+        )
+    metric = ScorerAdapter("scoring", plan.scoring, classes, sizes)
+    tuned = ScorerAdapter("threshold", plan.threshold, classes, sizes) if asked and plan.threshold != "tune" else None
+    every = treatments_of(plan.blends, len(plan.samplers))
+    place = len(every) - 1 if plan.fixed and len(classes) > 1 else 0
+    why = _why_no_evidence(classes, sizes, plan.fixed and plan.calibration is None and not asked)
+    if not why and groups is not None and isinstance(plan.cv, Integral) and fewest_groups(y, groups) < 2:
+        why = "a class occurs in one group only, so that no fold can hold one out, and nothing was judged"
+    parts = [] if why else split_folds(plan.cv, X, y, sizes, plan.seed, groups)
+    if not parts:
+        table = no_evidence([one.blend for one in every]).assign(expected=np.nan, expected_error=np.nan)
+        table = _described(table, every, plan.names, place, {}, 0)
+        return Choice(every[place], table, verdict_without_evidence(every[place].words(plan.names), why), None, 0)
+    race = _Race(plan, X, y, weights, parts, sizes)
+    with warnings.catch_warnings(), main_thread_interrupts() as interrupt:
+        # A fold has fewer rows than the whole: what is true of the whole is said when all rows are trained on.
+        for told in (FewSamplesWarning, DataWarning, UndefinedMetricWarning):
+            warnings.simplefilter("ignore", told)
+        cheap = _Stage(-1, [blend for blend in plan.blends if blend.share == 0], [])
+        race.train(cheap, len(parts))
+        rows, said = out_of_fold(cheap.folds, 0)
+        sees_labels = len(classes) == 2 and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
+        if plan.threshold == "tune":
+            tuned = metric if sees_labels else ScorerAdapter("threshold", "balanced_accuracy", classes, sizes)
+        demand = EXPECTED if not asked and metric.sees_labels(said, _safe_indexing(X, rows), y[rows]) else UNEXPECTED
+        known = plan.shrink and len(classes) == 2 and not (asked or plan.calibration or plan.fixed)
+        beliefs = beliefs_of(plan.scoring, plan.estimator) if known else None
+        race.prepare(BlendScorer(metric, plan.calibration, tuned if asked and sees_labels else None), demand, beliefs)
+        moves = [name for name in ("prior", "tuned") if name in plan.treatments]
+        if not sees_labels or plan.threshold != "auto" or plan.fixed or said.margin is None:
+            moves = []
+        elif said.probabilities is None:
+            moves = [name for name in moves if name != "prior"]
+        cheap.treatments = [one for t in every if t.sampler < 0 for one in finishes(t, moves)]
+        race.stages.append(cheap)
+        race.score(cheap)
+        for i in sorted(range(len(plan.samplers)), key=race.costly.__getitem__):
+            own = [one for t in every if t.sampler == i for one in finishes(t, moves)]
+            if own:
+                race.run(_Stage(i, list(dict.fromkeys(one.blend for one in own)), own))
+            if interrupt.requested:
+                raise KeyboardInterrupt
+        if interrupt.requested:
+            raise KeyboardInterrupt
+        table, treatments = race.table(), race.treatments()
+        place = len(treatments) - 1 if plan.fixed else race.best(table)
+        chosen = treatments[place]
+        stage = next(one for one in race.stages if one.sampler == chosen.sampler)
+        rows, said = out_of_fold(stage.folds, stage.blends.index(chosen.blend))
+        judge = replace(race.judge, threshold_metric=tuned)
+        calibrator = judge.calibrator(said, _safe_indexing(X, rows), y[rows], chosen.threshold)
+    words = [one.words(plan.names) for one in treatments]
+    verdict = verdict_on_evidence(table, words, place, plan.fixed, metric.name)
+    if not plan.fixed:
+        limited = _limited_by_rows(race, table)
+        verdict += surer(table, place, limited, race.rarest, len(parts), type(plan.estimator).__name__)
+    cuts = {one.sampler: one.note for one in race.stages if one.note}
+    verdict += "".join(f" {plan.names[i]}: {note}." for i, note in cuts.items())
+    folds = {one.sampler: len(one.folds) for one in race.stages}
+    table = _described(table, treatments, plan.names, place, cuts, folds)
+    return Choice(chosen, table, verdict, calibrator, len(parts))
+
+
+def _limited_by_rows(race: _Race, table: pd.DataFrame) -> list[bool]:
+    """Whether the error of a gain is that of the rows held out, and not that of the trainings."""
+    bare = race.ordered()[0].as_is[:, :1]
+    found: list[bool] = []
+    for stage in race.ordered():
+        n = len(stage.folds)
+        for j in range(len(stage.treatments)):
+            by_folds = (stage.as_is[:, j] - bare[:n, 0]).std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
+            found.append(bool(table["gain_error"].iloc[len(found)] > by_folds * 1.000001))
+    return found
+
+
+def _why_no_evidence(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) -> str:
+    """Why nothing can or need be judged; empty if it can."""
+    if len(classes) == 1:
+        return f"y has one class only, {classes.tolist()[0]!r}, so there is nothing to balance"
+    if ordered:
+        return "as asked, and nothing was judged"
+    if sizes.min() < 2:
+        label = classes.tolist()[int(sizes.argmin())]
+        return f"class {label!r} has 1 row, so that no fold can hold one out, and nothing was judged"
+    return ""
+
+
+def _described(
+    table: pd.DataFrame,
+    treatments: Sequence[Treatment],
+    names: Sequence[str],
+    place: int,
+    notes: Mapping[int, str],
+    folds: Mapping[int, int] | int,
+) -> pd.DataFrame:
+    """Evidence with what a reader wants to know of each treatment; the columns of a blend come first."""
+    expected = {name: table.pop(name) for name in ("expected", "expected_error")}
+    return table.assign(
+        chosen=np.arange(len(table)) == place,
+        treatment=[one.words(names) for one in treatments],
+        sampler=[names[one.sampler] if one.sampler >= 0 else "" for one in treatments],
+        threshold=[one.threshold for one in treatments],
+        **expected,
+        folds=[folds if isinstance(folds, int) else folds.get(one.sampler, 0) for one in treatments],
+        note=[notes.get(one.sampler, "") for one in treatments],
+    )

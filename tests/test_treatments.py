@@ -1,0 +1,253 @@
+"""AugmentedClassifier: all treatments of imbalance, the cheap ones first, and what is known of them before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.over_sampling import RandomOverSampler
+from sklearn.base import BaseEstimator, clone
+from sklearn.datasets import make_blobs
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from ganaug import AugmentedClassifier, GanaugError, GANOversampler
+from ganaug.selection import Blend
+from ganaug.selection.calibration import Calibrator
+from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
+from ganaug.selection.priors import Belief, beliefs_of, family_of, with_prior
+
+
+class Around(BaseEstimator):
+    """Balances two classes by rows of class 1 around ``centre``; counts its fits."""
+
+    fits: list[int] = []  # noqa: RUF012
+
+    def __init__(self, centre=1.0, spread=1.0, random_state=None):
+        self.centre = centre
+        self.spread = spread
+        self.random_state = random_state
+
+    def fit_resample(self, X, y):
+        Around.fits.append(len(y))
+        n = int((y == 0).sum() - (y == 1).sum())
+        new = self.centre + self.spread * np.random.default_rng(self.random_state).normal(size=(n, X.shape[1]))
+        return np.vstack([X, new]), np.concatenate([y, np.ones(n, y.dtype)])
+
+
+@pytest.fixture
+def fits():
+    Around.fits.clear()
+    return Around.fits
+
+
+def rows(n=400, rare=0.1, shift=1.0, seed=0, d=2):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < rare).astype(int)
+    return rng.normal(size=(n, d)) + shift * y[:, None], y
+
+
+def model(estimator=None, oversampler=None, **parameters):
+    estimator = LogisticRegression() if estimator is None else estimator
+    oversampler = Around() if oversampler is None else oversampler
+    return AugmentedClassifier(
+        estimator, oversampler, **{"random_state": 0, "cv": 2, "treatments": "auto", **parameters}
+    )
+
+
+def test_thresholds_are_judged_where_labels_matter():
+    X, y = rows(800, rare=0.1)
+    found = model(oversampler=RandomOverSampler(), scoring="balanced_accuracy", blend=[1.0]).fit(X, y)
+    table = found.evidence_
+    assert table["treatment"].tolist() == [
+        "None",
+        "Threshold at the class's share",
+        "Tuned threshold",
+        "Full balance",
+        "Full balance, tuned threshold",
+        "Full balance with synthetic rows at weight 0.5",
+        "Full balance with synthetic rows at weight 0.5, tuned threshold",
+    ]
+    assert (table["gain"][1:4] > 0.1).all() and found.verdict_.startswith(table["treatment"][table["chosen"]].iloc[0])
+    # a ranking does not see a threshold, False never moves one, and several classes have none
+    assert set(model(blend=[1.0]).fit(X, y).evidence_["threshold"]) == {""}
+    fixed = model(blend=[1.0], scoring="balanced_accuracy", threshold=False).fit(X, y)
+    assert set(fixed.evidence_["threshold"]) == {""} and fixed.threshold_ is None
+    X, y = make_blobs([60, 30, 20], random_state=0, cluster_std=4.0)
+    many = model(oversampler=RandomOverSampler(), scoring="balanced_accuracy").fit(X, y)
+    assert set(many.evidence_["threshold"]) == {""} and "balanced" in set(many.evidence_["class_weight"])
+
+
+@pytest.mark.parametrize("kind", ["prior", "tuned"])
+def test_a_moved_threshold_is_the_bare_classifier_moved(kind):
+    X, y = rows(1000, rare=0.1)
+    X_new, y_new = rows(2000, rare=0.1, seed=1)
+    found = model(scoring="balanced_accuracy", treatments=[kind]).fit(X, y)
+    bare = LogisticRegression().fit(X, y)
+    assert found.blend_ == Blend(0.0) and found.oversampler_ is None and len(found.evidence_) == 2
+    assert found.evidence_["threshold"].tolist() == ["", kind] and found.evidence_["chosen"].tolist() == [False, True]
+    np.testing.assert_array_equal(found.predict_proba(X_new), bare.predict_proba(X_new))
+    moved = bare.predict_proba(X_new)[:, 1] >= found.threshold_
+    np.testing.assert_array_equal(found.predict(X_new), moved.astype(int))
+    assert found.threshold_ == pytest.approx(y.mean(), abs=1e-12 if kind == "prior" else 0.1)
+    gain = balanced_accuracy_score(y_new, moved) - balanced_accuracy_score(y_new, bare.predict(X_new))
+    assert gain == pytest.approx(found.evidence_["gain"][1], abs=0.08) and gain > 0.1
+    svm = model(LinearSVC(), scoring="balanced_accuracy", treatments=["prior", "tuned"]).fit(X, y)
+    assert svm.evidence_["threshold"].tolist() == ["", "tuned"]  # a share needs probabilities
+
+
+def test_treatments_that_are_named_are_judged():
+    X, y = rows(200)
+    kinds = {
+        "class_weight": [(0.0, ""), (0.0, "balanced")],
+        "oversampling": [(0.0, ""), *[(share, "") for share in (0.25, 0.25, 0.5, 0.5, 1.0, 1.0)]],
+    }
+    for name, wanted in kinds.items():
+        table = model(treatments=[name]).fit(X, y).evidence_
+        assert list(table[["share", "class_weight"]].itertuples(index=False, name=None)) == wanted
+    assert len(model(treatments=["class_weight"], blend=[0.5]).fit(X, y).evidence_) == 2
+
+
+def test_without_treatments_only_blends_and_weights_are_judged_by_the_folds_alone():
+    X, y = rows(200)
+    table = model(treatments=None, scoring="balanced_accuracy").fit(X, y).evidence_
+    assert len(table) == 8 and set(table["threshold"]) == {""}
+    assert table["expected"].tolist() == table["gain"].tolist()
+    same = model(treatments=["class_weight", "oversampling"], scoring="balanced_accuracy", shrink=False).fit(X, y)
+    pd.testing.assert_frame_equal(table, same.evidence_)
+
+
+def test_several_oversamplers(fits):
+    X, y = rows(600, rare=0.03, shift=1.5, d=8)
+    both = [("bad", Around(-5.0)), Around(1.5)]
+    plain = {"scoring": "balanced_accuracy", "threshold": False, "shrink": False}
+    found = model(KNeighborsClassifier(), both, blend=[1.0], cv=3, **plain).fit(X, y)
+    assert found.evidence_["sampler"].tolist() == ["", "bad", "Around"] and len(fits) == 6 + 1
+    assert found.evidence_["treatment"].tolist() == ["None", "Full balance by bad", "Full balance by Around"]
+    assert found.blend_ == Blend(1.0) and found.oversampler_.centre == 1.5 and "by Around" in found.verdict_
+    assert found.evidence_["chosen"].tolist() == [False, False, True]
+    assert clone(found).oversampler[0][0] == "bad"
+    with pytest.raises(GanaugError, match=r"give one of them, or blend=\[1.0\]"):
+        model(oversampler=both, blend=1.0).fit(X, y)
+
+
+class SlowGan(GANOversampler):
+    """A GAN that need not be trained, and counts."""
+
+    def fit_resample(self, X, y):
+        return Around(-4.0, 0.1, random_state=0).fit_resample(X, y)
+
+
+def test_a_gan_waits_for_the_cheap_treatments(fits, monkeypatch):
+    X, y = rows(300, rare=0.3, shift=6.0)  # nothing is left to gain
+    found = model(oversampler=[SlowGan(), Around(6.0)], cv=3).fit(X, y)
+    assert found.evidence_["folds"].tolist() == [3, 3] + [0] * 6 + [3] * 6 and len(fits) == 3
+    skipped = found.evidence_[found.evidence_["sampler"] == "SlowGan"]
+    assert skipped["note"].str.startswith("not tried: less than").all() and skipped["gain"].isna().all()
+    assert "SlowGan: not tried" in found.verdict_
+    fits.clear()  # much is left, and the first fold shows that this GAN is not the way to it
+    X, y = rows(2000, rare=0.1, shift=1.2)
+    found = model(oversampler=SlowGan(), cv=3, blend=[Blend(1.0)], scoring="roc_auc").fit(X, y)
+    assert found.evidence_["folds"].tolist() == [3, 1] and len(fits) == 1
+    assert found.evidence_["note"][1].startswith("tried on 1 of 3 folds") and not found.evidence_["chosen"][1]
+    fits.clear()
+    whole = model(oversampler=SlowGan(), cv=3, blend=[Blend(1.0)], scoring="roc_auc", shrink=False).fit(X, y)
+    assert whole.evidence_["folds"].tolist() == [3, 3] and len(fits) == 3
+
+
+def test_time_is_kept_and_told(fits):
+    X, y = rows(300, rare=0.2)
+    none = model(max_time=1e-6, scoring="balanced_accuracy").fit(X, y)
+    rest = none.evidence_["share"] > 0
+    assert not fits or none.blend_.share > 0
+    assert set(none.evidence_["note"][rest]) == {"not tried: max_time was reached"}
+    assert none.evidence_["gain"][~rest].notna().all() and "max_time was reached" in none.verdict_
+    ample = model(max_time="1h").fit(X, y)
+    pd.testing.assert_frame_equal(ample.evidence_, model().fit(X, y).evidence_)
+
+
+def test_evidence_is_drawn_towards_what_is_known():
+    table = pd.DataFrame({"score": [0.6] * 4, "gain": [0, 0.02, 0.02, 0.0], "gain_error": [0, 0.02, 0.02, 0.0]})
+    table["needed"] = 1.5 * table["gain_error"]
+    known = {"good": Belief(0.1, 0.05), "bad": Belief(-0.1, 0.05)}
+    found = with_prior(table, ["", "good", "bad", "good"], known, "roc_auc")
+    # two equally sure opinions, 0.02 and 0.4 * 0.1
+    assert found["expected"].tolist() == pytest.approx([0, 0.03, -0.01, 0])
+    assert found["expected_error"].tolist() == pytest.approx([0, 0.02 / 2**0.5, 0.02 / 2**0.5, 0])
+    assert 0 <= found["needed"][1] < 0.02 < found["needed"][2]
+    at = table.assign(gain=found["needed"][2], gain_error=0.02)
+    again = with_prior(at, ["bad"] * 4, known, "roc_auc")
+    assert again["expected"][0] == pytest.approx(1.5 * again["expected_error"][0])
+    wide = with_prior(table, [""] * 4, {"": Belief(0.0, 1e6)}, "roc_auc")
+    np.testing.assert_allclose(wide[["needed", "expected"]], table[["needed", "gain"]], atol=1e-9)
+    alone = with_prior(table, [""] * 4, None, "roc_auc")
+    assert alone["expected"].tolist() == table["gain"].tolist() and alone["needed"].tolist() == table["needed"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "family"),
+    [
+        (make_pipeline(StandardScaler(), LogisticRegression()), "linear"),
+        (GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [3]}), "neighbors"),
+        (HistGradientBoostingClassifier(), "boosting"),
+        (GaussianNB(), "other"),
+    ],
+)
+def test_priors_by_kind_of_classifier(estimator, family):
+    assert family_of(estimator) == family
+    for metric in ("average_precision", "balanced_accuracy", "f1", "roc_auc", "accuracy"):
+        found = beliefs_of(metric, estimator)
+        assert {"gan", "rows"} <= set(found)
+        assert ("class_weight" in found) == (family != "neighbors")
+        assert all(abs(one.mean) < 1 and 0 < one.spread < 2 for one in found.values())
+    assert beliefs_of("neg_log_loss", estimator) is None and beliefs_of(balanced_accuracy_score, estimator) is None
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "balanced_accuracy", "f1", "average_precision", "roc_auc"])
+@pytest.mark.parametrize("labels", [(0, 1), ("rare", "usual")])
+def test_quick_scores_are_those_of_scikit_learn(scoring, labels):
+    rng = np.random.default_rng(0)
+    codes = (rng.random(80) < 0.3).astype(int)
+    p = (codes * 0.2 + rng.random(80) * 0.8).round(1)  # many ties
+    if labels[0] == "rare":
+        codes, p = 1 - codes, 1 - p
+    y = np.array(labels)[codes]
+    said = ClassifierOutput(
+        np.array(labels), np.array(labels)[(p > 0.5).astype(int)], np.column_stack([1 - p, p]), None
+    )
+    metric = ScorerAdapter("scoring", scoring, said.classes, np.bincount(codes))
+    times = rng.integers(0, 3, (6, 80))
+    found = metric.of_resamples(said, y, times.astype(float))
+    picked = [np.repeat(np.arange(80), one) for one in times]
+    np.testing.assert_allclose(found, [metric(said.take(one), y[one], y[one]) for one in picked], atol=1e-12)
+    thresholds = np.array([0.25, 0.55])
+    quick = metric.of_thresholds(said, y, thresholds)
+    if scoring in ("average_precision", "roc_auc"):
+        assert quick is None
+    else:
+        slow = [metric(Calibrator(80, (), t)(said), y, y) for t in thresholds]
+        np.testing.assert_allclose(quick, slow, atol=1e-12)
+    three = ClassifierOutput(np.arange(3), y, np.zeros((80, 3)), None)
+    assert metric.of_resamples(three, y, times.astype(float)) is None
+
+
+def test_harmless_and_helpful_under_the_priors():
+    # what helps is taken, under a prior too; noise is not
+    X, y = rows(1500, rare=0.06, shift=1.2)
+    X_new, y_new = rows(4000, rare=0.06, shift=1.2, seed=1)
+    for estimator in (LogisticRegression(), GaussianNB()):
+        found = model(estimator, Around(1.2), scoring="balanced_accuracy", cv=3).fit(X, y)
+        bare = clone(estimator).fit(X, y)
+        gains = balanced_accuracy_score(y_new, found.predict(X_new)) - balanced_accuracy_score(
+            y_new, bare.predict(X_new)
+        )
+        assert gains > 0.1
+        row = found.evidence_[found.evidence_["chosen"]].iloc[0]
+        assert row["expected"] > 0 and row["gain"] > row["needed"]
