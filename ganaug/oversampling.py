@@ -190,7 +190,7 @@ class GANOversampler(BaseOverSampler):
         -------
         X_resampled : same container, columns and dtypes as ``X``
             The original rows, untouched and in their order, then the synthetic
-            ones, class by class. A DataFrame's index starts anew, as
+            ones, class by class. A DataFrame's index starts again at 0, as
             everywhere in imbalanced-learn.
         y_resampled : same container and dtype as ``y``
             Their labels.

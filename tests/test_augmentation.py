@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from helpers import torch_rng as rng
 
 from ganaug.augmentation import POLICIES, diff_augment
 from ganaug.exceptions import InvalidParameterError
@@ -14,10 +15,6 @@ SIZES = [(40,), (13, 16), (8, 6, 7)]
 
 policies = pytest.mark.parametrize("name", POLICIES)
 sizes = pytest.mark.parametrize("size", SIZES, ids=str)
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def always(*names):

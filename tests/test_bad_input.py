@@ -6,11 +6,13 @@ import copy
 import json
 import pickle
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import tabular_gan
 from sklearn.exceptions import NotFittedError
 
 import ganaug
@@ -22,8 +24,7 @@ from ganaug.utils.state import FORMAT_VERSION, read_state, write_state
 N = 40
 
 
-def gan(**parameters):
-    return TabularGAN(**{"max_steps": 2, "width": 8, "depth": 1, "verbose": False, "random_state": 0, **parameters})
+gan = partial(tabular_gan, max_steps=2, width=8)
 
 
 def oversampler(**parameters):

@@ -11,12 +11,13 @@ import signal
 import sys
 import time
 import types
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from helpers import tabular_gan
 
-from ganaug import TabularGAN
 from ganaug.callbacks import ProgressBar, TensorBoardLogger, wants_progress
 from ganaug.estimators import modality as modality_module
 from ganaug.exceptions import MissingDependencyError, TrainingWarning
@@ -25,9 +26,7 @@ from ganaug.objectives import OBJECTIVES
 from ganaug.training.loop import Event
 from ganaug.training.snapshots import BestSnapshot, stop_when_diverged
 
-
-def gan(**kw):
-    return TabularGAN(**{"max_steps": 60, "width": 16, "depth": 1, "random_state": 0, "verbose": False, **kw})
+gan = partial(tabular_gan, max_steps=60)
 
 
 @pytest.fixture

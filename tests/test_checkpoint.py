@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import checkpointed
+from helpers import random_images as images
 
 from ganaug import GANOversampler, ImageGAN, SeriesGAN
 from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathError
@@ -26,16 +29,7 @@ def killer(step):
     return kill
 
 
-def gan(path=None, kind=ImageGAN, **parameters):
-    small = {"max_steps": 50, "batch_size": 64, "channels": 2, "max_channels": 4, "latent_dim": 4}
-    return kind(
-        **{**small, "verbose": False, "random_state": 0, "checkpoint": path, "checkpoint_every": 16, **parameters}
-    )
-
-
-def images():
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 255, size=(60, 8, 8), dtype=np.uint8), np.repeat([0, 1], [40, 20])
+gan = partial(checkpointed, batch_size=64)
 
 
 def series():

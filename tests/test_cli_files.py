@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ganaug.cli.column_formats import Format, format_of
-from ganaug.cli.console import Fault
+from ganaug.cli.column_formats import ColumnFormat, format_for
+from ganaug.cli.console import FileError
 from ganaug.cli.csv_files import CsvTable, CsvWriter
-from ganaug.cli.file_layout import Dialect, Layout
-from ganaug.cli.table_files import opened_writer
+from ganaug.cli.file_layout import Dialect, FileLayout
+from ganaug.cli.table_files import table_writer
 
 GERMAN = (
     "Größe;Kunde;Datum;ok;n;Klasse\r\n"
@@ -153,7 +153,7 @@ def test_many_compact_dates_are_dates(write):
 def test_values_are_written_as_they_were(write, cells):
     table = CsvTable(write("a,b\n" + "".join(f"{cell},{i}\n" for i, cell in enumerate(cells))))
     assert table.layout.formats["a"].write(table.frame["a"]) == cells
-    state = Layout.from_state(table.layout.get_state(), "model")
+    state = FileLayout.from_state(table.layout.get_state(), "model")
     assert state == table.layout
 
 
@@ -165,7 +165,7 @@ def test_comma_decimals_are_written_with_commas(write):
 def test_like_reads_columns_as_in_another_file(write):
     layout = CsvTable(write("a,b\n1.5,x\n", "one.csv")).layout
     assert CsvTable(write("b,a\n7,2\n", "two.csv"), like=layout).frame["a"].dtype == np.float64
-    with pytest.raises(Fault, match=r"three\.csv: line 3, column 'a': 'oops' is no number"):
+    with pytest.raises(FileError, match=r"three\.csv: line 3, column 'a': 'oops' is no number"):
         CsvTable(write("a,b\n1,x\noops,y\n", "three.csv"), like=layout)
 
 
@@ -205,7 +205,7 @@ def test_a_large_file_is_read_in_chunks(write, monkeypatch):
     ],
 )  # fmt: skip
 def test_faults_name_file_and_line(write, data, said):
-    with pytest.raises(Fault, match=rf"t\.csv: .*{said}" if not said.startswith("line") else rf"t\.csv: {said}"):
+    with pytest.raises(FileError, match=rf"t\.csv: .*{said}" if not said.startswith("line") else rf"t\.csv: {said}"):
         CsvTable(write(data))
 
 
@@ -213,7 +213,7 @@ def test_a_file_that_grows_while_it_is_used(write, tmp_path):
     path = write("a,b\n1,2\n")
     table = CsvTable(path)
     write("a,b\n1,2\n3,4\n")
-    with pytest.raises(Fault, match="changed while it was worked on: it had 1 rows, and has 2"):
+    with pytest.raises(FileError, match="changed while it was worked on: it had 1 rows, and has 2"):
         list(table.raw_rows())
 
 
@@ -224,7 +224,7 @@ def test_real_rows_are_written_as_they_stood(write, tmp_path):
     text = 'a;b;c\r\n1,50;"x ""y""\r\nz";01.02.2024\r\n;plain;\r\n\r\n3,00;;28.02.2024'
     table = CsvTable(write(text))
     out = tmp_path / "out.csv"
-    with opened_writer(str(out), table.layout, "new") as writer:
+    with table_writer(str(out), table.layout, "new") as writer:
         writer.write_real(table)
         writer.write(table.frame.iloc[:2])
     assert out.read_bytes().decode() == (
@@ -237,7 +237,7 @@ def test_quotes_around_every_field_are_kept(write, tmp_path):
     table = CsvTable(write('"a","b"\n"1","x"\n"2","y"\n'))
     assert table.layout.dialect.quote_all
     out = tmp_path / "out.csv"
-    with opened_writer(str(out), table.layout, "new") as writer:
+    with table_writer(str(out), table.layout, "new") as writer:
         writer.write_real(table)
         writer.write(table.frame)
     assert out.read_text().splitlines()[2:4] == ['"2","y","0"', '"1","x","1"']
@@ -246,7 +246,7 @@ def test_quotes_around_every_field_are_kept(write, tmp_path):
 def test_tsv_is_written_with_tabs(write, tmp_path):
     table = CsvTable(write('a,b\n1,"x,y"\n'))
     out = tmp_path / "out.tsv"
-    with opened_writer(str(out), table.layout) as writer:
+    with table_writer(str(out), table.layout) as writer:
         writer.write_real(table)
     assert out.read_text() == "a\tb\n1\tx,y\n"
 
@@ -261,15 +261,15 @@ def test_encoding_and_compression_are_kept(write, tmp_path, encoding):
     table = CsvTable(write(gzip.compress(GERMAN.encode(encoding)), "t.csv.gz"))
     out = tmp_path / "out.csv.gz"
     for _ in range(2):
-        with opened_writer(str(out), table.layout) as writer:
+        with table_writer(str(out), table.layout) as writer:
             writer.write_real(table)
         assert gzip.decompress(out.read_bytes()).decode(encoding) == GERMAN
 
 
 def test_what_an_encoding_cannot_hold(tmp_path):
-    layout = Layout({"a": Format("text")}, Dialect("cp1252"))
+    layout = FileLayout({"a": ColumnFormat("text")}, Dialect("cp1252"))
     said = r"out\.csv: '→' cannot be written in (cp1252|charmap)"
-    with pytest.raises(Fault, match=said), opened_writer(str(tmp_path / "out.csv"), layout) as writer:
+    with pytest.raises(FileError, match=said), table_writer(str(tmp_path / "out.csv"), layout) as writer:
         writer.write(pd.DataFrame({"a": ["→"]}))
     assert not list(tmp_path.iterdir())
 
@@ -278,11 +278,11 @@ def test_what_an_encoding_cannot_hold(tmp_path):
 def test_a_full_disk_leaves_nothing(tmp_path, suffix):
     if suffix == "parquet":
         pytest.importorskip("pyarrow")
-    layout = Layout({"a": Format("text")}, Dialect())
+    layout = FileLayout({"a": ColumnFormat("text")}, Dialect())
     out = tmp_path / f"out.{suffix}"
     out.write_text("before")
     said = "No space left on device; the file that was there is as it was"
-    with pytest.raises(Fault, match=said), opened_writer(str(out), layout) as writer:
+    with pytest.raises(FileError, match=said), table_writer(str(out), layout) as writer:
         writer.write(pd.DataFrame({"a": ["x"]}))
         raise OSError(28, "No space left on device")
     assert out.read_text() == "before" and len(list(tmp_path.iterdir())) == 1
@@ -345,8 +345,8 @@ def test_every_type_of_parquet_survives(rich, tmp_path):
     assert str(table.frame["int32"].dtype) == "Int32" and table.frame["uint8"].dtype == np.uint8
     assert table.frame["decimal"].dtype == np.float64 and table.frame["date"].dtype.kind == "M"
     out = tmp_path / "out.parquet"
-    layout = Layout.from_state(table.layout.get_state(), "model")
-    with opened_writer(str(out), layout, "new") as writer:
+    layout = FileLayout.from_state(table.layout.get_state(), "model")
+    with table_writer(str(out), layout, "new") as writer:
         writer.write_real(table)
         writer.write(table.frame)
     again = pa.parquet.read_table(out)
@@ -362,7 +362,7 @@ def test_parquet_to_csv(rich, tmp_path):
 
     table = ParquetTable(str(rich[0]))
     out = tmp_path / "out.csv"
-    with opened_writer(str(out), table.layout) as writer:
+    with table_writer(str(out), table.layout) as writer:
         writer.write_real(table)
     lines = out.read_text().splitlines()[1:]
     assert lines[0].startswith("1,1,1.5,True,00123,a,u,2024-01-31,2024-01-31 08:15:00,2024-01-31 08:15:00+00:00,1.5,")
@@ -376,7 +376,7 @@ def test_csv_to_parquet(write, tmp_path):
     pa = pytest.importorskip("pyarrow")
     table = CsvTable(write(GERMAN))
     out = tmp_path / "out.parquet"
-    with opened_writer(str(out), table.layout) as writer:
+    with table_writer(str(out), table.layout) as writer:
         writer.write_real(table)
     rows = pa.parquet.read_table(out)
     assert [str(field.type) for field in rows.schema] == [
@@ -391,10 +391,10 @@ def test_parquet_that_cannot_be_learnt_from(tmp_path):
 
     path = tmp_path / "nested.parquet"
     pa.parquet.write_table(pa.table({"a": [1], "b": [[1, 2]]}), path)
-    with pytest.raises(Fault, match=r"nested\.parquet: column 'b': holds list<.*>, which cannot be learnt from"):
+    with pytest.raises(FileError, match=r"nested\.parquet: column 'b': holds list<.*>, which cannot be learnt from"):
         ParquetTable(str(path))
     path.write_bytes(b"PAR1 and no more")
-    with pytest.raises(Fault, match="is no Parquet file that can be read"):
+    with pytest.raises(FileError, match="is no Parquet file that can be read"):
         ParquetTable(str(path))
 
 
@@ -409,12 +409,12 @@ def test_without_pyarrow_it_says_what_to_install(monkeypatch, tmp_path):
 
 def test_formats_of_what_was_never_text():
     values = pd.Series(pd.to_datetime(["2024-01-31 10:00:00.5", None]))
-    assert format_of(values).write(values) == ["2024-01-31 10:00:00.500000", ""]
-    assert format_of(pd.Series([1.0, np.nan])).write(pd.Series([1.0, np.nan])) == ["1.0", ""]
+    assert format_for(values).write(values) == ["2024-01-31 10:00:00.500000", ""]
+    assert format_for(pd.Series([1.0, np.nan])).write(pd.Series([1.0, np.nan])) == ["1.0", ""]
 
 
 def test_a_writer_refuses_to_replace_its_own_temporary(tmp_path):
     path = tmp_path / "there"
     path.write_text("x")
     with pytest.raises(FileExistsError):
-        CsvWriter(path, "there", Layout({}, Dialect()), None)
+        CsvWriter(path, "there", FileLayout({}, Dialect()), None)

@@ -146,7 +146,7 @@ def test_a_failure_in_the_middle_leaves_no_folder(folder, brightness, monkeypatc
 )
 def test_every_layout_is_written(tmp_path, shape, layout, mode):
     images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    writer = image_folders.Writer(layout, mode or "RGB")
+    writer = image_folders.ImageFileWriter(layout, mode or "RGB")
     if mode is None:
         with pytest.raises(ValueError, match=r"pixels of shape \(8, 9, 8\) make no image of mode RGB"):
             writer(images)

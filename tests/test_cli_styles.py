@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from ganaug.cli import main
-from ganaug.cli.console import Fault
+from ganaug.cli.console import FileError
 from ganaug.cli.csv_files import CsvTable
-from ganaug.cli.file_layout import Layout
-from ganaug.cli.number_formats import taken_apart
-from ganaug.cli.table_files import opened_writer
+from ganaug.cli.file_layout import FileLayout
+from ganaug.cli.number_formats import parse_number
+from ganaug.cli.table_files import table_writer
 
 QUICK = ["--max-steps", "2", "--set", "curate=false", "--seed", "0", "--quiet"]
 
@@ -122,7 +122,7 @@ def with_plus(rng):
     return f"{value:+.2f}", value
 
 
-def scientific(rng):
+def format_exponent(rng):
     text = f"{float(rng.lognormal(0, 20)):.3e}"
     return text, float(text)
 
@@ -182,7 +182,7 @@ STYLES = {
     "trailing minus": ("number", POINT, trailing, r"[\d,]+\.\d\d-?"),
     "Unicode minus": ("number", POINT, unicode_minus, "\u2212?\\d+\\.\\d\\d"),
     "plus": ("number", POINT, with_plus, r"[+-]\d+\.\d\d"),
-    "exponent": ("number", POINT, scientific, r"\d\.\d{3}e[+-]\d\d"),
+    "exponent": ("number", POINT, format_exponent, r"\d\.\d{3}e[+-]\d\d"),
     "Excel's exponent": ("number", POINT, excel_scientific, r"\d\.\d\dE[+-]\d\d"),
     "German date": ("date", ANY, dated("%d.%m.%Y"), r"\d\d\.\d\d\.\d{4}"),
     "American date": ("date", ANY, dated("%m/%d/%Y"), r"\d\d/\d\d/\d{4}"),
@@ -249,7 +249,7 @@ def test_a_style_is_read_and_written_back(tmp_path, style, seed):
     assert pd.isna(got[7]) and all(same(a, b) for i, (a, b) in enumerate(zip(got, values, strict=True)) if i != 7)
     assert form.write(table.frame["a"]) == texts
     assert all(re.fullmatch(regex, text) for text in texts if text)
-    assert Layout.from_state(table.layout.get_state(), "model") == table.layout
+    assert FileLayout.from_state(table.layout.get_state(), "model") == table.layout
 
 
 # ---- whole files -----------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_a_written_file_is_the_file_that_was_read(tmp_path, seed):
         for got, cell, value in zip(table.frame[name].tolist(), texts, values, strict=True):
             assert pd.isna(got) if not cell else same(got, value), (name, cell)
     for name in ("real.csv", "values.csv"):
-        with opened_writer(str(tmp_path / name), table.layout) as writer:
+        with table_writer(str(tmp_path / name), table.layout) as writer:
             writer.write_real(table) if name == "real.csv" else writer.write(table.frame)
         assert (tmp_path / name).read_bytes() == text.encode(encoding), name
     again = CsvTable(str(tmp_path / "values.csv"))
@@ -462,7 +462,7 @@ def test_other_signs_of_a_column_are_read_in_another_file(tmp_path):
         (table_of(tmp_path, ["1:23:45", "25:00:00"]).layout, "soon", "'soon' is no duration"),
         (table_of(tmp_path, ["True", "False"]).layout, "0", "'0' is no boolean"),
     ):
-        with pytest.raises(Fault, match=f"line 2, column 'a': .*{re.escape(said)}"):
+        with pytest.raises(FileError, match=f"line 2, column 'a': .*{re.escape(said)}"):
             table_of(tmp_path, [cell], like=like_this)
 
 
@@ -537,14 +537,14 @@ def test_more_ways_to_write_dates(tmp_path, cells):
 )
 @pytest.mark.parametrize("decimal", [".", ","])
 def test_taking_apart_never_fails(text, decimal):
-    parts = taken_apart(text, decimal)
+    parts = parse_number(text, decimal)
     assert parts is None or isinstance(parts.value, float)
 
 
 def test_spaces_behind_delimiters_are_written(tmp_path):
     text = 'a, b, y\n1.5, "x, z", u\n2.5, "say ""hi""", v\n'
     table = CsvTable(written(tmp_path, text))
-    with opened_writer(str(tmp_path / "o.csv"), table.layout) as writer:
+    with table_writer(str(tmp_path / "o.csv"), table.layout) as writer:
         writer.write(table.frame)
     assert (tmp_path / "o.csv").read_text() == text
 
@@ -555,7 +555,7 @@ def test_times_and_durations_go_to_parquet(tmp_path):
 
     rows = [["14:05", "1:23:45", "2024-03-31T03:30:00+02:00"], ["08:00", "30:00:00", "2024-03-31T01:30:00+01:00"]]
     table = CsvTable(written(tmp_path, file_of(["t", "d", "z"], rows)))
-    with opened_writer(str(tmp_path / "o.parquet"), table.layout) as writer:
+    with table_writer(str(tmp_path / "o.parquet"), table.layout) as writer:
         writer.write_real(table)
     got = pyarrow.parquet.read_table(tmp_path / "o.parquet")
     assert got.schema.types == [pa.time64("us"), pa.duration("us"), pa.timestamp("us", tz="Europe/Berlin")]

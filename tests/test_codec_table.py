@@ -11,16 +11,13 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
+from helpers import numpy_rng as rng
 
 from ganaug.encoding import TableCodec
 from ganaug.encoding.containers import SparseContainer
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelFileError
 
 N = 300
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def round_trip(X, **options):
@@ -529,3 +526,11 @@ def test_a_hundred_thousand_levels_take_bounded_width_and_memory():
     assert codec.width <= 16 + 2 + 4 + 1 and peak < 300e6, peak
     model = codec._columns[0].model
     assert all(len(np.unique(dimension)) == len(dimension) for dimension in model.codes.T)
+
+
+def test_a_column_of_one_shared_value_and_a_rare_one():
+    X = pd.DataFrame({"a": np.array([1e16] * 8 + [-2e16], np.float32)})
+    codec = TableCodec().fit(X)
+    Z = np.linspace(-4, 4, 50, dtype=np.float32)[:, None] * np.ones((1, codec.width), np.float32)
+    assert set(codec.decode(Z)["a"]) == {np.float32(1e16)}
+    np.testing.assert_array_equal(codec.round_trip(Z), codec.encode(codec.decode(Z)))

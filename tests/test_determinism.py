@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import tabular_gan
 
-from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN
+from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap
 
-
-def gan(**parameters):
-    return TabularGAN(**{"max_steps": 20, "width": 16, "depth": 1, "verbose": False, **parameters})
+gan = partial(tabular_gan, random_state=None)
 
 
 def oversampler(**parameters):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from functools import partial
 
 import joblib
 import numpy as np
 import pytest
 import torch
+from helpers import image_gan
 from sklearn.base import clone
 from torch.utils.data import Subset, TensorDataset
 
@@ -22,9 +24,7 @@ from ganaug.utils.state import read_state
 SIZES = {"plenty": 40, "few": 20}
 
 
-def gan(**parameters):
-    small = {"max_steps": 3, "batch_size": 8, "channels": 2, "max_channels": 4, "latent_dim": 4}
-    return ImageGAN(**{**small, "curate": False, "verbose": False, "random_state": 0, **parameters})
+gan = partial(image_gan, max_steps=3, batch_size=8, curate=False)
 
 
 def images(shape=(8, 8), dtype=np.uint8, seed=0):

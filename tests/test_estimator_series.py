@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import series_gan
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, SeriesGAN
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 
-
-def gan(**parameters):
-    small = {"max_steps": 3, "batch_size": 8, "channels": 2, "max_channels": 4, "latent_dim": 4}
-    return SeriesGAN(**{**small, "verbose": False, "random_state": 0, **parameters})
+gan = partial(series_gan, max_steps=3)
 
 
 def series(shape=(2, 20), dtype=np.float32):

@@ -8,16 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import tabular_gan as gan
 from sklearn.datasets import load_breast_cancer
 
-from ganaug import TabularGAN
 from ganaug.estimators import gan as gan_module
 from ganaug.estimators.fitting import HOLD_OUT_FROM, VALIDATION_ROWS, hold_out, snapshot_measure
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
-
-
-def gan(**kw):
-    return TabularGAN(**{"max_steps": 20, "width": 16, "depth": 1, "random_state": 0, "verbose": False, **kw})
 
 
 @pytest.fixture(scope="module")

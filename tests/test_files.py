@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from ganaug.cli.table_files import whole_file, whole_folder
+from ganaug.cli.outputs import atomic_file, atomic_folder
 from ganaug.exceptions import ModelPathError
 from ganaug.pools.storage import write_pool
 from ganaug.utils import files
@@ -59,7 +59,7 @@ WRITERS = {
 
 
 def _through_cli(path):
-    with whole_file(str(path)) as temporary:
+    with atomic_file(str(path)) as temporary:
         temporary.write_text("new")
 
 
@@ -84,7 +84,7 @@ def test_a_folder_is_written_whole_and_cleared(tmp_path):
     process = leave(tmp_path / "out")
     process.kill()
     process.communicate()
-    with whole_folder(str(tmp_path / "out")) as temporary:
+    with atomic_folder(str(tmp_path / "out")) as temporary:
         (temporary / "a.txt").write_text("a")
     assert names(tmp_path) == ["out"]
 

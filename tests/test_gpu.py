@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from helpers import torch_rng
 from torch.utils.data import DataLoader, TensorDataset
 
 import ganaug
@@ -36,8 +38,7 @@ def plan(**kw):
     return dataclasses.replace(PLAN, **kw)
 
 
-def rng(seed=0, device=GPU):
-    return torch.Generator(device).manual_seed(seed)
+rng = partial(torch_rng, device=GPU)
 
 
 def images(architecture="residual", conditioning="projection", shape=(3, 16, 16)):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import checkpointed as gan
+from helpers import random_images as images
 
-from ganaug import ImageGAN
 from ganaug.exceptions import ModelFileError, ModelPathError, ModelPathNotFoundError, TrainingWarning
 from ganaug.runtime.interrupts import deferred_endings
 from ganaug.utils.state import read_state, write_state
@@ -18,16 +19,6 @@ from ganaug.utils.state import read_state, write_state
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "examples" / "benchmarks"))
 import kills  # noqa: E402
-
-
-def images():
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 255, size=(60, 8, 8), dtype=np.uint8), np.repeat([0, 1], [40, 20])
-
-
-def gan(path=None, **parameters):
-    small = {"max_steps": 50, "channels": 2, "max_channels": 4, "latent_dim": 4, "random_state": 0, "verbose": False}
-    return ImageGAN(**{**small, "checkpoint": path, "checkpoint_every": 16, **parameters})
 
 
 def at(step, act):

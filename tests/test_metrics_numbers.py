@@ -33,7 +33,7 @@ from ganaug.metrics import (
     total_variation,
     two_sample_auc,
 )
-from ganaug.metrics.column_measures import (
+from ganaug.metrics.column_metrics import (
     association,
     correlation_ratios,
     joint_codes,
@@ -41,8 +41,8 @@ from ganaug.metrics.column_measures import (
     squared_association,
     squared_ratios,
 )
-from ganaug.metrics.nearest import estimate, mean_estimate, nearest, neighbours_for, uniform
-from ganaug.metrics.privacy import closest, closest_others, weighted_auc
+from ganaug.metrics.nearest import estimate, mean_estimate, nearest, neighbours_for, uniform, weighted_auc
+from ganaug.metrics.privacy import closest, closest_others
 from ganaug.metrics.utility import average_precision
 
 EXACT = {"rel": 1e-6, "abs": 1e-9}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers import torch_rng as rng
 
 from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.utils.types import Block
@@ -14,10 +15,6 @@ BLOCKS = [
 ]  # fmt: skip
 GROUPS = [b for b in BLOCKS if b.tag == "onehot"]
 WIDTH = 12
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def pair(blocks=BLOCKS, n_classes=3, seed=0, architecture="mlp", **kw):

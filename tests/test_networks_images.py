@@ -7,6 +7,7 @@ import itertools
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import torch_rng as rng
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES
@@ -24,10 +25,6 @@ SMALL = {"channels": 4, "max_channels": 8, "latent_dim": 5}
 
 architectures = pytest.mark.parametrize("architecture", IMAGE_ARCHITECTURES)
 conditionings = pytest.mark.parametrize("conditioning", CONDITIONINGS)
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def pair(architecture, shape=(2, 11, 14), n_classes=3, seed=0, **kw):

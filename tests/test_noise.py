@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
+from helpers import series_gan
 
 import ganaug
-from ganaug import GANOversampler, SeriesGAN
+from ganaug import GANOversampler
 from ganaug.estimators.saving import saved_parts
 from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError, ModelFileError
@@ -143,9 +145,7 @@ def test_arrays_that_do_not_fit_are_refused(name, change):
 # ---- In the estimator -----------------------------------------------------------------------------------
 
 
-def gan(**parameters):
-    small = {"max_steps": 20, "batch_size": 8, "channels": 2, "max_channels": 4, "latent_dim": 4, "curate": False}
-    return SeriesGAN(**{**small, "verbose": False, "random_state": 0, **parameters})
+gan = partial(series_gan, curate=False)
 
 
 @pytest.fixture(scope="module")

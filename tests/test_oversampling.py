@@ -6,12 +6,14 @@ import pickle
 import signal
 import warnings
 from collections import Counter
+from functools import partial
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import tabular_gan
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import Pipeline, make_pipeline
 from scipy import sparse
@@ -24,9 +26,7 @@ from sklearn.tree import DecisionTreeClassifier
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN, TrainingWarning
 from ganaug.exceptions import InvalidParameterError
 
-
-def gan(**parameters):
-    return TabularGAN(**{"max_steps": 3, "width": 16, "depth": 1, "verbose": False, **parameters})
+gan = partial(tabular_gan, max_steps=3, random_state=None)
 
 
 def oversampler(**parameters):

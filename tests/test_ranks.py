@@ -6,12 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from helpers import image_gan
+from helpers import random_images as images
 
-from ganaug import ImageGAN
 from ganaug.runtime.distributed import Ranks
 
 PROGRAM = """
@@ -26,14 +28,7 @@ np.savez(sys.argv[1] + os.environ["RANK"], history=own.history_["real_logit"], l
 """
 
 
-def gan(**parameters):
-    small = {"max_steps": 20, "batch_size": 64, "channels": 2, "max_channels": 4, "latent_dim": 4}
-    return ImageGAN(**{**small, "verbose": False, "random_state": 0, "device": "cpu", **parameters})
-
-
-def images():
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 255, size=(60, 8, 8), dtype=np.uint8), np.repeat([0, 1], [40, 20])
+gan = partial(image_gan, batch_size=64, device="cpu")
 
 
 def test_two_gloo_processes_give_the_result_of_one(tmp_path):

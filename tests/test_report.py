@@ -26,7 +26,7 @@ from ganaug.report.lights import LIGHTS, column_light, thresholds
 from ganaug.report.page import embedded
 from ganaug.report.words import summary
 
-SHARED = Path("/work/shared/data")
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 EVIL = "</script><script>alert(1)</script>\"'&\u2028`"
 VOID = {"meta", "br", "img", "input", "link", "hr", "path", "rect", "circle"}
 

@@ -8,12 +8,14 @@ import json
 import pickle
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import tabular_gan
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -26,9 +28,7 @@ DATA = Path(__file__).resolve().parent / "data"
 sys.path.insert(0, str(DATA))
 import make_golden  # noqa: E402
 
-
-def gan(**parameters):
-    return TabularGAN(**{"max_steps": 3, "width": 16, "depth": 1, "verbose": False, "random_state": 0, **parameters})
+gan = partial(tabular_gan, max_steps=3)
 
 
 def by_file(estimator):

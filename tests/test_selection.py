@@ -43,10 +43,10 @@ from threadpoolctl import threadpool_limits
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler, TabularGAN
 from ganaug.selection import Blend, choosing
-from ganaug.selection.blends import blended, candidates, pooled
-from ganaug.selection.calibration import fit_finish, fit_sigmoid
+from ganaug.selection.blends import blend_rows, candidates, pool_samples
+from ganaug.selection.calibration import fit_calibrator, fit_sigmoid
 from ganaug.selection.choosing import EXPECTED, UNEXPECTED, best_blend, evidence
-from ganaug.selection.scoring import Metric, Responses, Weighting, splits
+from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter, Weighting, split_folds
 
 
 @pytest.fixture(autouse=True)
@@ -145,17 +145,17 @@ def test_an_order_is_carried_out_without_folds(fits):
 
 def test_blends_are_nested_and_fair():
     X, y = rows()
-    pool = pooled(Fake(ordered=True, random_state=0), X, y, seed=0)
-    some = {share: blended(pool, Blend(share))[0][len(y) :] for share in (0.25, 0.5, 1.0)}
+    pool = pool_samples(Fake(ordered=True, random_state=0), X, y, seed=0)
+    some = {share: blend_rows(pool, Blend(share))[0][len(y) :] for share in (0.25, 0.5, 1.0)}
     new = len(some[1.0])
     assert [len(part) for part in some.values()] == [round(new * share) for share in some]
     for small, large in [(0.25, 0.5), (0.5, 1.0)]:
         assert {tuple(row) for row in some[small]} < {tuple(row) for row in some[large]}
     assert abs(some[0.25].mean() - some[1.0].mean()) < 0.3  # not the first, smallest ones
-    kept, _, weights = blended(pool, Blend(0.0))
+    kept, _, weights = blend_rows(pool, Blend(0.0))
     assert np.array_equal(kept, X) and weights is None
-    assert set(blended(pool, Blend(0.5, 0.5))[2][len(y) :]) == {0.5}
-    _, labels, weights = blended(pool, Blend(0.0, 1.0, "balanced"))
+    assert set(blend_rows(pool, Blend(0.5, 0.5))[2][len(y) :]) == {0.5}
+    _, labels, weights = blend_rows(pool, Blend(0.0, 1.0, "balanced"))
     assert weights[labels == 1].sum() == pytest.approx(weights[labels == 0].sum())
 
 
@@ -246,8 +246,8 @@ def test_a_row_of_weight_zero_is_as_if_it_were_not_there(fits):
 def test_a_synthetic_row_weighs_what_its_class_does():
     X, y = rows(200)
     weights = np.where(y == 1, 3.0, 0.5)
-    pool = pooled(Fake(1.0), X, y, 0, weights)
-    found = blended(pool, Blend(1.0, 0.5))[2]
+    pool = pool_samples(Fake(1.0), X, y, 0, weights)
+    found = blend_rows(pool, Blend(1.0, 0.5))[2]
     assert set(found[200:]) == {1.5}
     np.testing.assert_array_equal(found[:200], weights)
 
@@ -256,7 +256,7 @@ def test_groups_stay_together():
     X, y = rows(300, rare=0.3)
     groups = np.random.default_rng(0).integers(0, 12, 300)
     for given in (groups, [f"person {g}" for g in groups], pd.Series(groups)):
-        parts = splits(3, X, y, np.bincount(y), 0, choosing.groups(given, 300))
+        parts = split_folds(3, X, y, np.bincount(y), 0, choosing.groups(given, 300))
         assert len(parts) == 3
         assert all(not set(groups[train]) & set(groups[test]) for train, test in parts)
     # one row repeated in each group: without groups, neighbours of the held-out rows are trained on
@@ -545,10 +545,10 @@ def test_threshold_makes_balancing_unnecessary():
 def test_threshold_among_equal_scores_is_the_middle():
     y = np.repeat([0, 1], [6, 4])
     p = np.repeat([0.1, 0.3], [6, 4])
-    said = Responses(np.array([0, 1]), y * 0, np.column_stack([1 - p, p]), None)
-    metric = Metric("threshold", "f1", said.classes, np.array([6, 4]))
-    finish = fit_finish(said, y, y, None, metric)
-    assert finish.threshold == pytest.approx(0.2) and np.array_equal(finish(said).labels, y)
+    said = ClassifierOutput(np.array([0, 1]), y * 0, np.column_stack([1 - p, p]), None)
+    metric = ScorerAdapter("threshold", "f1", said.classes, np.array([6, 4]))
+    calibrator = fit_calibrator(said, y, y, None, metric)
+    assert calibrator.threshold == pytest.approx(0.2) and np.array_equal(calibrator(said).labels, y)
 
 
 # ---- labels, containers -------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from ganaug import (
 )
 from ganaug.estimators.traces import traces
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
-from ganaug.filtering.samples import shrink_samples
+from ganaug.filtering.sample_filter import shrink_samples
 from ganaug.rules import Determined, OneHot, Order, Rewriter, Within
 from ganaug.rules.table_view import view_of
 from ganaug.utils.seeding import child_seed

@@ -10,6 +10,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import torch_rng as rng
 
 from ganaug.augmentation import diff_augment, direct
 from ganaug.networks import TABULAR_ARCHITECTURES
@@ -28,10 +29,6 @@ PLAN = TrainConfig(
 
 def plan(**kw):
     return dataclasses.replace(PLAN, **kw)
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def pair(seed=0, n_classes=2):

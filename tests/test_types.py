@@ -23,7 +23,7 @@ from ganaug.encoding import TableCodec
 from ganaug.encoding.dtype_state import zone_from, zone_state
 from ganaug.encoding.serialization import from_json, to_json, unpack_values
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelFileError
-from ganaug.metrics.table_features import TableReader
+from ganaug.metrics.features import TableReader
 
 pa = pytest.importorskip("pyarrow")
 

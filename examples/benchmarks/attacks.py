@@ -408,10 +408,10 @@ def _sketches(reached, x):
     """How near each candidate is to a stored projection, for each guess of the directions."""
     if x.ndim == 2:
         return
-    from ganaug.filtering import samples
+    from ganaug.filtering.sample_filter import shrink_samples
 
     with torch.inference_mode():
-        small = samples.shrink_samples(reached.model.codec_.to_network(torch.from_numpy(x))).flatten(1).double().numpy()
+        small = shrink_samples(reached.model.codec_.to_network(torch.from_numpy(x))).flatten(1).double().numpy()
     stored = {
         k: a for k, a in reached.arrays.items() if a.size and a.ndim == 2 and a.dtype.kind == "f" and "sketch" in k
     }

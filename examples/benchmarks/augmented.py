@@ -87,13 +87,13 @@ class Memory:
     def __init__(self):
         self.known, self.judge = {}, ""
 
-    def pooled(self, function, oversampler, X, y, seed):
+    def pool_samples(self, function, oversampler, X, y, seed):
         return self._once(("pool", seed, len(y)), lambda: function(oversampler, X, y, seed))
 
-    def held_out(self, function, *arguments):
+    def predict_held_out(self, function, *arguments):
         return self._once(("held out", self.judge), lambda: function(*arguments))
 
-    def fitted(self, function, estimator, pool, blend, seed):
+    def fit_clone(self, function, estimator, pool, blend, seed):
         return self._once(("fitted", self.judge, blend, seed), lambda: function(estimator, pool, blend, seed))
 
     def _once(self, key, make):
@@ -103,13 +103,13 @@ class Memory:
 
     def take_over(self):
         """Stand before the functions of `ganaug.selection` that train."""
-        from ganaug.selection import choosing, classifier, scoring
+        from ganaug.selection import choosing, classifier, fold_predictions
 
         for module, name in [
-            (scoring, "pooled"),
-            (classifier, "pooled"),
-            (choosing, "held_out"),
-            (classifier, "fitted"),
+            (fold_predictions, "pool_samples"),
+            (classifier, "pool_samples"),
+            (choosing, "predict_held_out"),
+            (classifier, "fit_clone"),
         ]:
             original = getattr(module, name)
             if isinstance(original, functools.partial):  # an earlier fold's memory stands there

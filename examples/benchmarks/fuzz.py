@@ -405,7 +405,7 @@ def _through(source, target):
     bootstrap = ganaug.SmoothedBootstrap(random_state=0).fit(X, y)
     rows, labels = bootstrap.sample(4, random_state=0)
     yield "reads"
-    with table_files.opened_writer(str(target), table.layout) as writer:
+    with table_files.table_writer(str(target), table.layout) as writer:
         rows = rows.copy()
         rows[column] = np.asarray(labels)
         writer.write(rows[list(table.frame.columns)])

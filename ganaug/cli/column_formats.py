@@ -10,16 +10,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.cli import date_formats, durations
-from ganaug.cli.number_formats import INFINITE, MINUS, SPACES, Numbers, Parts, grouped, scientific, taken_apart, usual
+from ganaug.cli import date_formats
+from ganaug.cli.number_formats import (
+    INFINITE,
+    MINUS,
+    SPACES,
+    NumberColumn,
+    NumberParts,
+    format_exponent,
+    group_digits,
+    most_common,
+    parse_number,
+)
 
-__all__ = ["FORMATS", "MISSING", "TRUTHS", "Format", "Guess", "format_of", "settled"]
+__all__ = ["FORMATS", "MISSING", "TRUTHS", "ColumnFormat", "ColumnGuess", "format_for", "settle_formats"]
 
-# --------------------------------------------------------------------------------------
-# How the values of one column are written as text: found out, read, and written again.
+# ---- reading and writing the values of one column --------------------------------------------------
 
-
-# What stands for a missing value among numbers, dates and booleans. Among texts only an empty field does.
+# What marks a missing value among numbers, dates and booleans. Among texts only an empty field does.
 MISSING = frozenset(
     {"", "NA", "N/A", "#N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "none", "<NA>", "NaT", "?", "-", "."}
 )
@@ -29,7 +37,7 @@ NO_SIGNS = str.maketrans("", "", SPACES + MINUS + "+(){}")
 
 
 @dataclass(frozen=True)
-class Format:
+class ColumnFormat:
     """How a column is written.
 
     Attributes
@@ -47,7 +55,7 @@ class Format:
         Of numbers: whether whole ones are written without decimals; of dates and times: whole seconds.
     pattern : str
         Of dates and times: as in ``strftime``, up to the second (``%-d``, ``%-m``, ``%-H``: without a leading zero).
-        Of durations: one of `ganaug.cli.durations.PATTERNS`. Of booleans: what stands for true.
+        Of durations: one of `ganaug.cli.date_formats.DURATIONS`. Of booleans: what stands for true.
     suffix : str
         Of dates: what stands behind each; ``%z``, ``%:z`` and ``%Z``: the offset or abbreviation of ``zone``.
     zone : str
@@ -122,12 +130,12 @@ def _masked(
     return values, lost
 
 
-def _read_integers(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
+def _read_integers(own: ColumnFormat, texts: Sequence[str]) -> pd.Series[Any]:
     values, lost = _masked(texts, lambda text: _integer(own, text), np.int64)
     return pd.Series(pd.arrays.IntegerArray(values, lost)) if lost.any() else pd.Series(values)
 
 
-def _integer(own: Format, text: str) -> int:
+def _integer(own: ColumnFormat, text: str) -> int:
     if text.isascii() and text.strip(" ").removeprefix("-").isdecimal() and own.plain:
         return int(text)
     parts = _parts(own, text)
@@ -136,13 +144,13 @@ def _integer(own: Format, text: str) -> int:
     return int(parts.whole or 0) * (-1 if parts.sign == "-" else 1)
 
 
-def _read_numbers(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
+def _read_numbers(own: ColumnFormat, texts: Sequence[str]) -> pd.Series[Any]:
     values, lost = _masked(texts, lambda text: _number(own, text), np.float64)
     values[lost] = np.nan
     return pd.Series(values)
 
 
-def _number(own: Format, text: str) -> float:
+def _number(own: ColumnFormat, text: str) -> float:
     if own.decimal == "." and own.plain and "_" not in text:
         try:
             return float(text)
@@ -151,9 +159,9 @@ def _number(own: Format, text: str) -> float:
     return _parts(own, text).value
 
 
-def _parts(own: Format, text: str) -> Parts:
+def _parts(own: ColumnFormat, text: str) -> NumberParts:
     """The number in a text that has the same separators and unit as the column."""
-    parts = taken_apart(text, own.decimal)
+    parts = parse_number(text, own.decimal)
     if parts is None:
         raise ValueError(f"{text!r} is not a number")
     group = parts.group if own.group not in SPACES or parts.group not in SPACES else own.group
@@ -163,7 +171,7 @@ def _parts(own: Format, text: str) -> Parts:
     return parts
 
 
-def _read_booleans(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
+def _read_booleans(own: ColumnFormat, texts: Sequence[str]) -> pd.Series[Any]:
     known = {own.pattern: True, TRUTHS[own.pattern]: False}
     values, lost = _masked(texts, lambda text: _one_of(known, text), bool)
     return pd.Series(pd.arrays.BooleanArray(values, lost)) if lost.any() else pd.Series(values)
@@ -175,35 +183,35 @@ def _one_of(known: dict[str, bool], text: str) -> bool:
     return known[text]
 
 
-def _read_dates(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
+def _read_dates(own: ColumnFormat, texts: Sequence[str]) -> pd.Series[Any]:
     plain = pd.Series([None if text in MISSING else text for text in texts], dtype=object)
     return date_formats.read(plain, own)
 
 
-def _read_times(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
+def _read_times(own: ColumnFormat, texts: Sequence[str]) -> pd.Series[Any]:
     return _read_dates(own, texts) - date_formats.MIDNIGHT
 
 
-def _read_durations(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
-    values, lost = _masked(texts, lambda text: durations.microseconds(own.pattern, text), np.int64)
+def _read_durations(own: ColumnFormat, texts: Sequence[str]) -> pd.Series[Any]:
+    values, lost = _masked(texts, lambda text: date_formats.parse_duration(own.pattern, text), np.int64)
     found = values.astype("timedelta64[us]")
     found[lost] = np.timedelta64("NaT")
     return pd.Series(found)
 
 
-def _read_texts(own: Format, texts: Sequence[str]) -> pd.Series[Any]:
+def _read_texts(own: ColumnFormat, texts: Sequence[str]) -> pd.Series[Any]:
     values = [text or None for text in texts]
     return pd.Series(values, dtype=None if any(texts) else object)
 
 
-def _write_integers(own: Format, values: pd.Series[Any]) -> list[str]:
+def _write_integers(own: ColumnFormat, values: pd.Series[Any]) -> list[str]:
     if own.plain and values.dtype.kind in "iu" and isinstance(values.dtype, np.dtype):
         return list(map(str, values.tolist()))
     write = str if own.plain else lambda value: _decorated(own, value, str(abs(value)))
     return [own.missing if pd.isna(value) else write(int(value)) for value in values.tolist()]
 
 
-def _write_numbers(own: Format, values: pd.Series[Any]) -> list[str]:
+def _write_numbers(own: ColumnFormat, values: pd.Series[Any]) -> list[str]:
     given = values.to_numpy(dtype=np.float64, na_value=np.nan).tolist()
     if own.exponent:
         return [own.missing if value != value else _with_exponent(own, value) for value in given]
@@ -213,58 +221,60 @@ def _write_numbers(own: Format, values: pd.Series[Any]) -> list[str]:
     return texts if own.decimal == "." else [text.replace(".", own.decimal) for text in texts]
 
 
-def _digits(own: Format, value: float) -> str:
+def _digits(own: ColumnFormat, value: float) -> str:
     if own.digits is not None:
         return f"{value:.{own.digits}f}"
     return repr(value).removesuffix(".0") if own.whole else repr(value)
 
 
-def _with_exponent(own: Format, value: float) -> str:
-    return _around(own, value).replace("{}", scientific(abs(value), own.digits, own.exponent).replace(".", own.decimal))
+def _with_exponent(own: ColumnFormat, value: float) -> str:
+    return _around(own, value).replace(
+        "{}", format_exponent(abs(value), own.digits, own.exponent).replace(".", own.decimal)
+    )
 
 
-def _decorated(own: Format, value: float, digits: str) -> str:
+def _decorated(own: ColumnFormat, value: float, digits: str) -> str:
     """Digits with separators and what stands around them."""
     whole, point, behind = digits.partition(".")
     rounded = value if digits.strip("0.") else 0.0  # no minus before zeros
-    shown = grouped(whole, own.group, own.group_from, own.indian) if whole.isdecimal() else whole
+    shown = group_digits(whole, own.group, own.group_from, own.indian) if whole.isdecimal() else whole
     return _around(own, rounded).replace("{}", shown + point.replace(".", own.decimal) + behind)
 
 
-def _around(own: Format, value: float) -> str:
+def _around(own: ColumnFormat, value: float) -> str:
     return own.zero if value == 0 else own.negative if value < 0 else own.positive
 
 
-def _write_booleans(own: Format, values: pd.Series[Any]) -> list[str]:
+def _write_booleans(own: ColumnFormat, values: pd.Series[Any]) -> list[str]:
     words = {True: own.pattern, False: TRUTHS[own.pattern]}
     return [own.missing if pd.isna(value) else words[bool(value)] for value in values.tolist()]
 
 
-def _write_dates(own: Format, values: pd.Series[Any]) -> list[str]:
+def _write_dates(own: ColumnFormat, values: pd.Series[Any]) -> list[str]:
     return date_formats.write(values, own)
 
 
-def _write_times(own: Format, values: pd.Series[Any]) -> list[str]:
+def _write_times(own: ColumnFormat, values: pd.Series[Any]) -> list[str]:
     return date_formats.write(date_formats.MIDNIGHT + (values - values.dt.floor("D")), own)
 
 
-def _write_durations(own: Format, values: pd.Series[Any]) -> list[str]:
+def _write_durations(own: ColumnFormat, values: pd.Series[Any]) -> list[str]:
     lost = values.isna().tolist()
     whole = values.fillna(pd.Timedelta(0)).astype("timedelta64[us]").astype(np.int64).tolist()
     return [
-        own.missing if out else durations.written(value, own.pattern, own.digits, own.whole, own.decimal)
+        own.missing if out else date_formats.format_duration(value, own.pattern, own.digits, own.whole, own.decimal)
         for value, out in zip(whole, lost, strict=True)
     ]
 
 
-def _write_texts(own: Format, values: pd.Series[Any]) -> list[str]:
+def _write_texts(own: ColumnFormat, values: pd.Series[Any]) -> list[str]:
     return [own.missing if pd.isna(value) else str(value) for value in values.tolist()]
 
 
-Reader = Callable[[Format, Sequence[str]], "pd.Series[Any]"]
-Writer = Callable[[Format, "pd.Series[Any]"], list[str]]
+Reader = Callable[[ColumnFormat, Sequence[str]], "pd.Series[Any]"]
+Writer = Callable[[ColumnFormat, "pd.Series[Any]"], list[str]]
 
-# kind of column -> who reads its texts, who writes them
+# kind of column -> function that reads its texts, function that writes them
 FORMATS: dict[str, tuple[Reader, Writer]] = {
     "integer": (_read_integers, _write_integers),
     "number": (_read_numbers, _write_numbers),
@@ -276,50 +286,47 @@ FORMATS: dict[str, tuple[Reader, Writer]] = {
 }
 
 
-def format_of(values: pd.Series[Any]) -> Format:
+def format_for(values: pd.Series[Any]) -> ColumnFormat:
     """How to write a column that was never text."""
     dtype: Any = values.dtype
     if pd.api.types.is_bool_dtype(dtype):
-        return Format("boolean", pattern="True")
+        return ColumnFormat("boolean", pattern="True")
     if pd.api.types.is_integer_dtype(dtype):
-        return Format("integer")
+        return ColumnFormat("integer")
     if pd.api.types.is_float_dtype(dtype):
-        return Format("number")
+        return ColumnFormat("number")
     if pd.api.types.is_timedelta64_dtype(dtype):
-        return Format("duration", pattern="days", digits=-6, whole=True)
+        return ColumnFormat("duration", pattern="days", digits=-6, whole=True)
     if pd.api.types.is_datetime64_any_dtype(dtype):
-        return dates_format(values.dropna())
-    return Format("text")
+        return format_for_dates(values.dropna())
+    return ColumnFormat("text")
 
 
-def dates_format(values: pd.Series[Any]) -> Format:
+def format_for_dates(values: pd.Series[Any]) -> ColumnFormat:
     """As in ISO 8601, with as much of the time as there is."""
     zone = "" if values.dt.tz is None else "+00:00"
     if not zone and bool((values == values.dt.normalize()).all()):
-        return Format("date", pattern="%Y-%m-%d")
+        return ColumnFormat("date", pattern="%Y-%m-%d")
     fractions = bool((values.dt.microsecond != 0).any())
-    return Format("date", pattern="%Y-%m-%d %H:%M:%S", digits=6 if fractions else None, suffix=zone)
+    return ColumnFormat("date", pattern="%Y-%m-%d %H:%M:%S", digits=6 if fractions else None, suffix=zone)
 
 
-# --------------------------------------------------------------------------------------
-# Which format a column of text has: every format is tried on every value, and the first that is left
-# holds.
-
+# ---- detecting the format of a column: every format is tried on every value, the first left is taken ----
 
 # Values kept to tell fractions and time zones: of each column, and of each offset.
 _KEPT = 1000
 _SIGNS = {".": "point", ",": "comma"}
 
 
-class Guess:
-    """What one column can be, in the light of the values seen so far."""
+class ColumnGuess:
+    """The formats that a column can have, given the values seen so far."""
 
     def __init__(self) -> None:
         self.empty = True
-        self.numbers = {decimal: Numbers(decimal) for decimal in ".,"}
+        self.numbers = {decimal: NumberColumn(decimal) for decimal in ".,"}
         self.truths = set(TRUTHS)
-        self.dates: list[date_formats.Pattern] | None = None
-        self.durations = list(durations.PATTERNS)
+        self.dates: list[date_formats.DatePattern] | None = None
+        self.durations = list(date_formats.DURATIONS)
         self._kept: set[str] = set()
         self._by_tail: dict[str, set[str]] = {}
         self._fractions: set[str] = set()
@@ -340,9 +347,9 @@ class Guess:
         if self.dates:
             self.dates = date_formats.matching(self.dates, values)
             self._keep(values)
-        self.durations = durations.matching(self.durations, values)
+        self.durations = date_formats.matching_durations(self.durations, values)
         if self.durations:
-            self._fractions |= durations.fractions(self.durations[0], values)
+            self._fractions |= date_formats.duration_fractions(self.durations[0], values)
 
     def _keep(self, values: set[str]) -> None:
         """Some values with every offset, and all fractions."""
@@ -375,31 +382,31 @@ class Guess:
         told = len(left) == 1 and (left[0].uses_decimal or left[0].grouping in (".", ","))
         return left[0].decimal if told else ""
 
-    def number(self, decimal: str) -> Format | None:
+    def number(self, decimal: str) -> ColumnFormat | None:
         """The format of numbers with this sign before the decimals, if they can be that."""
         numbers = self.numbers[decimal]
         if self.empty or not numbers.possible:
             return None
         style = numbers.style()
         if numbers.whole:
-            return Format("integer", **{**style, "digits": None, "whole": False})
-        return Format("number", **style)
+            return ColumnFormat("integer", **{**style, "digits": None, "whole": False})
+        return ColumnFormat("number", **style)
 
     # ---- all others ------------------------------------------------------------------------------
 
-    def readings(self) -> dict[str, date_formats.Pattern]:
+    def readings(self) -> dict[str, date_formats.DatePattern]:
         """The patterns of dates that are left, by what they mean: of two, as in 03/04/2024, neither can be trusted."""
         left = [pattern for pattern in self.dates or () if date_formats.enough(pattern, len(self._kept))]
         return {date_formats.meaning(pattern): pattern for pattern in reversed(left)}  # of the same meaning the first
 
-    def date(self, pattern: date_formats.Pattern) -> tuple[Format, str]:
-        """The format of dates with this pattern, and what is to be said of it."""
+    def date(self, pattern: date_formats.DatePattern) -> tuple[ColumnFormat, str]:
+        """The format of dates with this pattern, and a remark about it."""
         kind = "date" if date_formats.has_day(pattern) else "time of day"
         style = {**_fraction_style(self._fractions), "pattern": pattern.text}
         if not pattern.tail:
-            return Format(kind, **style), ""
+            return ColumnFormat(kind, **style), ""
         tails = Counter({tail: len(some) for tail, some in self._by_tail.items()})
-        plain = Format(kind, **style, suffix=usual(tails))
+        plain = ColumnFormat(kind, **style, suffix=most_common(tails))
         if len(tails) == 1:
             return plain, ""
         seen = {
@@ -408,14 +415,14 @@ class Guess:
         }
         zone = date_formats.fitting_zone(seen, pattern.tail)
         if zone:
-            return Format(kind, **style, suffix=pattern.tail, zone=zone), ""
+            return ColumnFormat(kind, **style, suffix=pattern.tail, zone=zone), ""
         return plain, (
             f"no time zone explains the offsets {', '.join(sorted(tails)[:5])}; they are read, and synthetic rows are "
             f"written with {plain.suffix.strip()}, the most frequent"
         )
 
-    def settle(self, decimal: str, reading: str | None) -> tuple[Format, str]:
-        """The format, and what is to be said of it.
+    def settle(self, decimal: str, reading: str | None) -> tuple[ColumnFormat, str]:
+        """The format, and a remark about it.
 
         Parameters
         ----------
@@ -425,25 +432,25 @@ class Guess:
             Which of several `readings` is right.
         """
         if self.empty:
-            return Format("number"), ""
+            return ColumnFormat("number"), ""
         readings = self.readings()
         chosen = next(iter(readings.values())) if len(readings) == 1 else readings.get(reading or "")
         if chosen is not None:
             return self.date(chosen)
         if self.durations:
             style = _fraction_style(self._fractions)
-            return Format("duration", pattern=self.durations[0], **style), ""
+            return ColumnFormat("duration", pattern=self.durations[0], **style), ""
         number = self.number(decimal) or self.number(_other(decimal))
         if number is not None:
             return number, ""
         if self.truths:
-            return Format("boolean", pattern=min(self.truths)), ""
+            return ColumnFormat("boolean", pattern=min(self.truths)), ""
         if readings:
-            return Format("text"), (
+            return ColumnFormat("text"), (
                 f"{min(self._kept)!r} may be {' or '.join(sorted(readings))}, and no value tells; it is kept as text, "
                 "of which only values that occur are drawn. Write the year first, as in 2024-01-31"
             )
-        return Format("text"), ""
+        return ColumnFormat("text"), ""
 
 
 def _other(decimal: str) -> str:
@@ -451,7 +458,7 @@ def _other(decimal: str) -> str:
 
 
 def _fraction_style(found: set[str]) -> dict[str, Any]:
-    """What a `Format` says of fractions of the second."""
+    """The fields of a `ColumnFormat` for fractions of a second."""
     lengths = {len(one) - 1 for one in found if one}
     if not lengths:
         return {}
@@ -460,9 +467,9 @@ def _fraction_style(found: set[str]) -> dict[str, Any]:
     return {"digits": digits, "whole": "" in found, "decimal": sign}
 
 
-def settled(
-    names: list[str], guesses: list[Guess], decimal: str | None, delimiter: str
-) -> tuple[list[Format], dict[str, str]]:
+def settle_formats(
+    names: list[str], guesses: list[ColumnGuess], decimal: str | None, delimiter: str
+) -> tuple[list[ColumnFormat], dict[str, str]]:
     """The formats of all columns of a file.
 
     Whether a comma or a point separates decimals is told by the column, else by the
@@ -519,8 +526,8 @@ def _ordered(meaning: str) -> bool:
     return "%d" in meaning and "%m" in meaning and not meaning.startswith(("%Y", "%y"))
 
 
-def _guessed(guess: Guess, sign: str, delimiter: str) -> tuple[str, str]:
-    """What separates decimals in a column that allows both, and what to say of it."""
+def _guessed(guess: ColumnGuess, sign: str, delimiter: str) -> tuple[str, str]:
+    """The decimal sign of a column that allows both, and a remark about the guess."""
     numbers = guess.numbers[sign]
     some_without = -1 in numbers.digits  # 1,234 beside 567: thousands, for decimals would be as many
     if sign == ".":

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.console import Fault, Usage, tell, verbosity
-from ganaug.cli.table_files import check_output, whole_file
+from ganaug.cli.console import FileError, UsageError, tell, verbosity
+from ganaug.cli.outputs import atomic_file, check_output
 
 HELP = "compare oversamplers on a table by what classifiers learn from their rows"
 EXAMPLE = """examples:
@@ -40,12 +40,12 @@ def run(args: argparse.Namespace) -> None:
     from ganaug.cli import table_files
 
     if args.target is None:
-        raise Usage("--target is missing: name the column of the labels")
+        raise UsageError("--target is missing: name the column of the labels")
     if not args.output.lower().endswith((".md", ".csv")):
-        raise Usage(f"{args.output}: the suffix says what to write; give .md or .csv")
+        raise UsageError(f"{args.output}: the suffix says what to write; give .md or .csv")
     check_output(args.output, [args.data], force=args.force)
     if args.cache and not Path(args.cache).is_dir() and Path(args.cache).exists():
-        raise Fault("is no folder", args.cache)
+        raise FileError("is no folder", args.cache)
     from ganaug.estimators import TabularGAN
 
     options.training_parameters(args, TabularGAN)  # what is wrong with them is told before the table is read
@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> None:
     found = _compared(args, X, y)
     failed = found.failures
     if len(failed) == len(found.results):
-        raise Fault(f"nothing could be compared: {failed['error'].iloc[0]}", args.data)
-    with whole_file(args.output) as temporary:
+        raise FileError(f"nothing could be compared: {failed['error'].iloc[0]}", args.data)
+    with atomic_file(args.output) as temporary:
         if args.output.lower().endswith(".csv"):
             found.results.to_csv(temporary, index=False)
         else:
@@ -68,9 +68,9 @@ def _compared(args: argparse.Namespace, X: Any, y: Any) -> Any:
     from ganaug.experiments import METRICS, compare, default_classifiers, default_oversamplers
     from ganaug.oversampling import GANOversampler
 
-    samplers = options.named("oversamplers", args.oversamplers, default_oversamplers())
-    judges = options.named("classifiers", args.classifiers, default_classifiers())
-    metrics = options.named("metrics", args.metrics, dict(METRICS))
+    samplers = options.choose_by_name("oversamplers", args.oversamplers, default_oversamplers())
+    judges = options.choose_by_name("classifiers", args.classifiers, default_classifiers())
+    metrics = options.choose_by_name("metrics", args.metrics, dict(METRICS))
     own = options.training_parameters(args, TabularGAN)
     if "GANOversampler" in samplers and own != {"device": "auto"}:
         samplers["GANOversampler"] = GANOversampler(generator=TabularGAN(**own, verbose=False))

@@ -1,4 +1,4 @@
-"""What a user of the command line sees: faults of one line, progress and messages."""
+"""What a user of the command line sees: errors of one line, progress and messages."""
 
 from __future__ import annotations
 
@@ -15,26 +15,24 @@ from typing import Any, cast
 from ganaug.exceptions import GanaugWarning, InvalidDataError, InvalidParameterError
 
 __all__ = [
-    "Fault",
-    "Usage",
+    "FileError",
+    "UsageError",
     "did_you_mean",
     "one_line",
     "progress",
-    "said_warnings",
-    "system_fault",
+    "report_rules",
+    "short_warnings",
+    "system_error",
     "tell",
-    "tell_rules",
     "verbosity",
 ]
 
-# --------------------------------------------------------------------------------------
-# What the command line says when something is wrong: one line that names file, line and column.
-
+# ---- errors: one line that names file, line and column ---------------------------------------------
 
 SHOWN = 10
 
 
-class Fault(InvalidDataError):
+class FileError(InvalidDataError):
     """Something is wrong with a file.
 
     Parameters
@@ -58,7 +56,7 @@ class Fault(InvalidDataError):
         super().__init__(f"{os.fspath(path)}: {where}{said}")
 
 
-class Usage(InvalidParameterError):
+class UsageError(InvalidParameterError):
     """The command was given options that cannot go together."""
 
 
@@ -80,15 +78,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; there are {', '.join(map(repr, known[:SHOWN]))}{more}" if known else "; there are none"
 
 
-def system_fault(error: OSError, path: str | os.PathLike[str], also: str = "") -> Fault:
+def system_error(error: OSError, path: str | os.PathLike[str], also: str = "") -> FileError:
     """What the operating system refused."""
     reason = (error.strerror or str(error)).strip()
-    return Fault(f"{reason}{also}", path)
+    return FileError(f"{reason}{also}", path)
 
 
-# --------------------------------------------------------------------------------------
-# What is said while a command works: on standard error, a line each, and nothing unless somebody
-# looks.
+# ---- messages while a command works: on standard error, and only if it is a terminal ---------------
 
 
 def one_line(text: object) -> str:
@@ -102,7 +98,7 @@ def tell(args: argparse.Namespace, text: str) -> None:
         print(f"ganaug: {text}", file=sys.stderr)
 
 
-def tell_rules(args: argparse.Namespace, estimator: Any) -> None:
+def report_rules(args: argparse.Namespace, estimator: Any) -> None:
     """Say how many rules of the table synthetic rows keep, if that was asked for."""
     rules = getattr(estimator, "rules_", None)
     if rules is None or not args.verbose:
@@ -118,7 +114,7 @@ def verbosity(args: argparse.Namespace) -> bool | str:
 
 
 @contextmanager
-def said_warnings(quiet: bool, everything: bool) -> Iterator[None]:
+def short_warnings(quiet: bool, everything: bool) -> Iterator[None]:
     """Within the block a warning of ganaug is one line, said once, and those of other libraries are kept back."""
     shown: set[str] = set()
 

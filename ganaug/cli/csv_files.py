@@ -15,15 +15,15 @@ from typing import Any, TextIO
 import numpy as np
 import pandas as pd
 
-from ganaug.cli.column_formats import Format, Guess, settled
-from ganaug.cli.console import Fault
+from ganaug.cli.column_formats import ColumnFormat, ColumnGuess, settle_formats
+from ganaug.cli.console import FileError
 from ganaug.cli.file_layout import (
     Dialect,
-    Layout,
+    FileLayout,
     check_encoding,
     find_dialect,
     find_encoding,
-    opened_text,
+    open_text,
     raw_records,
     records,
 )
@@ -71,19 +71,19 @@ class CsvTable:
         encoding: str | None = None,
         delimiter: str | None = None,
         decimal: str | None = None,
-        like: Layout | None = None,
+        like: FileLayout | None = None,
         target: str | None = None,
     ) -> None:
         self.path = path
         found = check_encoding(encoding) if encoding else find_encoding(path)
-        with opened_text(path, found) as file:
+        with open_text(path, found) as file:
             dialect = find_dialect(file, path, found, delimiter)
         names, n_rows, guesses = self._look(dialect)
         if not n_rows:
-            raise Fault("has a header and no rows", path)
-        formats, self.remarks = settled(names, guesses, decimal, dialect.delimiter)
+            raise FileError("has a header and no rows", path)
+        formats, self.remarks = settle_formats(names, guesses, decimal, dialect.delimiter)
         formats = [
-            Format("text") if name == target and form.kind not in _LABELS else form
+            ColumnFormat("text") if name == target and form.kind not in _LABELS else form
             for name, form in zip(names, formats, strict=True)
         ]
         if like is not None:
@@ -91,7 +91,7 @@ class CsvTable:
             self.remarks = {name: said for name, said in self.remarks.items() if name not in like.formats}
         self._lines = array("q")
         self.frame, formats = self._take(dialect, names, formats)
-        self.layout = Layout(dict(zip(names, formats, strict=True)), dialect)
+        self.layout = FileLayout(dict(zip(names, formats, strict=True)), dialect)
 
     def line(self, row: int) -> int | None:
         """The line on which a row begins."""
@@ -108,32 +108,34 @@ class CsvTable:
     def _again(self, reader: Callable[..., Iterator[Any]]) -> Iterator[Any]:
         """The rows, read once more."""
         dialect, n = self.layout.dialect, -1  # the header is no row
-        with opened_text(self.path, dialect.encoding) as file:
+        with open_text(self.path, dialect.encoding) as file:
             for row in reader(file, dialect, self.path):
                 n += 1
                 if n:
                     yield row
         if n != len(self.frame):
-            raise Fault(f"changed while it was worked on: it had {len(self.frame)} rows, and has {n}", self.path)
+            raise FileError(f"changed while it was worked on: it had {len(self.frame)} rows, and has {n}", self.path)
 
-    def _look(self, dialect: Dialect) -> tuple[list[str], int, list[Guess]]:
+    def _look(self, dialect: Dialect) -> tuple[list[str], int, list[ColumnGuess]]:
         """Names of the columns, number of rows, and what each column can be."""
         n_rows = 0
-        with opened_text(self.path, dialect.encoding) as file:
+        with open_text(self.path, dialect.encoding) as file:
             rows = records(file, dialect, self.path)
             line, names = next(rows)
             _check_names(names, self.path, line)
-            guesses = [Guess() for _ in names]
+            guesses = [ColumnGuess() for _ in names]
             for _, columns in _chunks(rows, names, self.path):
                 n_rows += len(columns[0])
                 for guess, texts in zip(guesses, columns, strict=True):
                     guess.see(texts)
         return names, n_rows, guesses
 
-    def _take(self, dialect: Dialect, names: list[str], formats: list[Format]) -> tuple[pd.DataFrame, list[Format]]:
+    def _take(
+        self, dialect: Dialect, names: list[str], formats: list[ColumnFormat]
+    ) -> tuple[pd.DataFrame, list[ColumnFormat]]:
         parts: list[list[pd.Series[Any]]] = [[] for _ in names]
         signs: list[Counter[str]] = [Counter() for _ in names]
-        with opened_text(self.path, dialect.encoding) as file:
+        with open_text(self.path, dialect.encoding) as file:
             rows = records(file, dialect, self.path)
             next(rows)
             for lines, columns in _chunks(rows, names, self.path):
@@ -143,24 +145,26 @@ class CsvTable:
                     signs[j] += formats[j].missing_token(texts)
         frame = pd.DataFrame({j: _joined(part) for j, part in enumerate(parts)})
         frame.columns = pd.Index(names)
-        usual = [sign.most_common(1)[0][0] if sign else "" for sign in signs]
-        return frame, [replace(one, missing=sign) for one, sign in zip(formats, usual, strict=True)]
+        most_common = [sign.most_common(1)[0][0] if sign else "" for sign in signs]
+        return frame, [replace(one, missing=sign) for one, sign in zip(formats, most_common, strict=True)]
 
-    def _read(self, name: str, form: Format, texts: Sequence[str], lines: Sequence[int]) -> pd.Series[Any]:
+    def _read(self, name: str, form: ColumnFormat, texts: Sequence[str], lines: Sequence[int]) -> pd.Series[Any]:
         try:
             values = form.read(texts)
         except (ValueError, OverflowError) as error:
             row = next((i for i, text in enumerate(texts) if not form.fits(text)), None)
             if row is None:
-                raise Fault(f"cannot be read: {error}", self.path, column=name) from error
+                raise FileError(f"cannot be read: {error}", self.path, column=name) from error
             if INFINITE.fullmatch(texts[row]):
-                raise Fault(
+                raise FileError(
                     f"{texts[row]!r} is infinite; leave the field empty", self.path, lines[row], name
                 ) from error
-            raise Fault(f"{texts[row]!r} is no {form.kind}, as all others are", self.path, lines[row], name) from error
+            raise FileError(
+                f"{texts[row]!r} is no {form.kind}, as all others are", self.path, lines[row], name
+            ) from error
         if form.kind == "number" and bool(np.isinf(values.to_numpy()).any()):
             row = int(np.isinf(values.to_numpy()).argmax())
-            raise Fault(f"{texts[row]!r} is infinite; leave the field empty", self.path, lines[row], name)
+            raise FileError(f"{texts[row]!r} is infinite; leave the field empty", self.path, lines[row], name)
         return values
 
 
@@ -168,7 +172,7 @@ def _check_names(names: list[str], path: str, line: int) -> None:
     first: dict[str, int] = {}
     for place, name in enumerate(names, 1):
         if name in first:
-            raise Fault(f"occurs twice in the header, as field {first[name]} and {place}", path, line, name)
+            raise FileError(f"occurs twice in the header, as field {first[name]} and {place}", path, line, name)
         first[name] = place
 
 
@@ -180,7 +184,7 @@ def _chunks(
         for line, fields in chunk:
             if len(fields) != len(names):
                 many = "s" * (len(fields) != 1)
-                raise Fault(f"line {line} has {len(fields)} field{many}, the header {len(names)}", path)
+                raise FileError(f"line {line} has {len(fields)} field{many}, the header {len(names)}", path)
         yield [line for line, _ in chunk], list(zip(*(fields for _, fields in chunk), strict=True))
 
 
@@ -206,7 +210,7 @@ class CsvWriter:
         Name of a further column: 1 in synthetic rows, 0 in real ones.
     """
 
-    def __init__(self, path: Path, shown: str, layout: Layout, mark: str | None) -> None:
+    def __init__(self, path: Path, shown: str, layout: FileLayout, mark: str | None) -> None:
         if shown.lower().endswith((".tsv", ".tab", ".tsv.gz")):
             layout = replace(layout, dialect=replace(layout.dialect, delimiter="\t"))
         self._shown, self._layout, self._mark = shown, layout, mark
@@ -245,7 +249,7 @@ class CsvWriter:
             self._writer.writerows(rows)
         except UnicodeEncodeError as error:
             wrong = error.object[error.start : error.end]
-            raise Fault(f"{wrong!r} cannot be written in {error.encoding}", self._shown) from error
+            raise FileError(f"{wrong!r} cannot be written in {error.encoding}", self._shown) from error
 
     def close(self) -> None:
         """Write what is left."""

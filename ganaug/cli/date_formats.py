@@ -1,4 +1,4 @@
-"""Dates, times and time zones as people write them."""
+"""Dates, times, time zones and durations as people write them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from ganaug.cli.column_formats import Format
+    from ganaug.cli.column_formats import ColumnFormat
 
 __all__ = [
+    "DURATIONS",
     "MIDNIGHT",
     "TAILS",
-    "Pattern",
+    "DatePattern",
     "candidates",
+    "duration_fractions",
     "enough",
     "fitting_zone",
+    "format_duration",
     "fractions",
     "has_day",
     "matching",
+    "matching_durations",
     "meaning",
     "minutes",
+    "parse_duration",
     "read",
     "style_of",
     "to_local_times",
     "write",
 ]
 
-# --------------------------------------------------------------------------------------
-# What stands behind a date: "Z", an offset from UTC, an abbreviation; and the time zone that explains
-# them.
-
+# ---- what follows a date: "Z", an offset from UTC, an abbreviation; the time zone that explains them ----
 
 # Hours from UTC; those that mean one thing only.
 _ABBREVIATIONS = {
@@ -159,9 +161,7 @@ def _tail(offset: int, suffix: str, zone: str, example: pd.Timestamp) -> str:
     return suffix.replace(suffix.strip(), styles[suffix.strip()])
 
 
-# --------------------------------------------------------------------------------------
-# Dates as they are written: which pattern, read by it, written by it.
-
+# ---- dates: the pattern of a text, reading and writing by a pattern -------------------------------
 
 # What to_datetime makes of a time without a day.
 MIDNIGHT = pd.Timestamp("1900-01-01")
@@ -226,7 +226,7 @@ _TOKEN = re.compile(r"%[-^]?[A-Za-z]")
 _FRACTION = r"(?P<fraction>[.,][0-9]{1,9})?"
 
 
-class Pattern(NamedTuple):
+class DatePattern(NamedTuple):
     """A way to write a date: as in strftime, whether a second may have a fraction, what stands behind."""
 
     text: str
@@ -260,11 +260,11 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[end:]
 
 
-def candidates(text: str) -> list[Pattern]:
+def candidates(text: str) -> list[DatePattern]:
     """Every pattern that a first value allows, padded ones before others."""
     if not any(char.isdigit() for char in text):
         return []
-    found = [Pattern(one, "") for one in (*_COMPACT, *_OF_DAY)]
+    found = [DatePattern(one, "") for one in (*_COMPACT, *_OF_DAY)]
     for day in _DAYS:
         start = _compiled(_body(day)).match(text)
         if start is None:
@@ -272,11 +272,11 @@ def candidates(text: str) -> list[Pattern]:
         rest = text[start.end() :]
         for time in _TIMES:
             if (time or not rest) and _compiled(_body(time)).match(rest):
-                found += [Pattern(day + time, tail) for tail in TAILS if time or not tail]
+                found += [DatePattern(day + time, tail) for tail in TAILS if time or not tail]
     return [pattern for pattern in found if pattern.regex().fullmatch(text)]
 
 
-def matching(patterns: list[Pattern], texts: Collection[str]) -> list[Pattern]:
+def matching(patterns: list[DatePattern], texts: Collection[str]) -> list[DatePattern]:
     """Those of the patterns by which every text is a date."""
     left = []
     for pattern in patterns:
@@ -294,23 +294,23 @@ def matching(patterns: list[Pattern], texts: Collection[str]) -> list[Pattern]:
     return left
 
 
-def enough(pattern: Pattern, n_values: int) -> bool:
+def enough(pattern: DatePattern, n_values: int) -> bool:
     """Whether so many different values cannot look like dates by chance."""
     return pattern.text not in _COMPACT or n_values >= _COMPACT_VALUES
 
 
-def meaning(pattern: Pattern) -> str:
+def meaning(pattern: DatePattern) -> str:
     """The pattern without what makes no difference to a date."""
     return re.sub(r"%[-^]", "%", pattern.text).replace("%B", "%b")
 
 
-def fractions(pattern: Pattern, texts: Iterable[str]) -> set[str]:
+def fractions(pattern: DatePattern, texts: Iterable[str]) -> set[str]:
     """The fractions of seconds that occur, with the sign before them; "" where there is none."""
     match = pattern.regex().fullmatch
     return {found["fraction"] or "" for found in map(match, texts) if found is not None}
 
 
-def has_day(pattern: Pattern) -> bool:
+def has_day(pattern: DatePattern) -> bool:
     """Whether it is more than a time of day."""
     return pattern.text not in _OF_DAY
 
@@ -321,7 +321,7 @@ def _times(texts: pd.Series[Any], text: str) -> pd.Series[Any]:
     return pd.to_datetime(texts, format=plain, errors="raise")
 
 
-def read(texts: pd.Series[Any], form: Format) -> pd.Series[Any]:
+def read(texts: pd.Series[Any], form: ColumnFormat) -> pd.Series[Any]:
     """Dates of texts; those with an offset are in UTC, and all come without a zone.
 
     Parameters
@@ -339,7 +339,7 @@ def read(texts: pd.Series[Any], form: Format) -> pd.Series[Any]:
     style = style_of(form.suffix)
     if form.digits is None and not style:
         return _times(texts, form.pattern)
-    match = Pattern(form.pattern, style).regex().fullmatch
+    match = DatePattern(form.pattern, style).regex().fullmatch
     found = [None if text is None else match(text) for text in texts.tolist()]
     if any(one is None and text is not None for one, text in zip(found, texts.tolist(), strict=True)):
         raise ValueError(f"not every value is written as {form.pattern}{form.suffix}")
@@ -348,12 +348,12 @@ def read(texts: pd.Series[Any], form: Format) -> pd.Series[Any]:
         parts = [0 if one is None or not one["fraction"] else int(one["fraction"][1:7].ljust(6, "0")) for one in found]
         values = values + pd.Series(np.array(parts, dtype="timedelta64[us]"))
     if style:
-        minutes = [0 if one is None else minutes(one["tail"]) for one in found]
-        values = values - pd.Series(np.array(minutes, dtype="timedelta64[m]").astype("timedelta64[s]"))
+        offsets = [0 if one is None else minutes(one["tail"]) for one in found]
+        values = values - pd.Series(np.array(offsets, dtype="timedelta64[m]").astype("timedelta64[s]"))
     return values
 
 
-def write(values: pd.Series[Any], form: Format) -> list[str]:
+def write(values: pd.Series[Any], form: ColumnFormat) -> list[str]:
     """Texts of dates."""
     values = values if values.dt.tz is None else values.dt.tz_convert("UTC").dt.tz_localize(None)
     lost = values.isna().tolist()
@@ -364,7 +364,7 @@ def write(values: pd.Series[Any], form: Format) -> list[str]:
     return [form.missing if out else text + tail for text, tail, out in zip(texts, tails, lost, strict=True)]
 
 
-def _fractions(values: pd.Series[Any], form: Format) -> list[str]:
+def _fractions(values: pd.Series[Any], form: ColumnFormat) -> list[str]:
     """Fractions of the second, each with its sign."""
     n = abs(form.digits or 0)
     parts = [f"{int(part):06d}".ljust(n, "0")[:n] for part in values.dt.microsecond.fillna(0).tolist()]
@@ -421,3 +421,78 @@ def _written(values: pd.Series[Any], pattern: str) -> list[str]:
         return values.dt.strftime(pattern).tolist()  # faster, and the same in every language
     columns = [_PARTS[piece](values) if piece in _PARTS else [piece] * len(values) for piece in _pieces(pattern)]
     return list(map("".join, zip(*columns, strict=True)))
+
+
+# ---- durations: `1:23:45`, `2 days 03:00:00`, `1 day, 3:00:00` -----------------------------------
+
+_SECONDS = r"(?P<h>{hours}):(?P<m>[0-5][0-9]):(?P<s>[0-5][0-9])(?P<fraction>[.,][0-9]{{1,9}})?"
+_TWO_DIGITS, _PADDED_HOURS = "[0-9]{2}", "[0-9]{2,6}"
+_MINUTES = r"(?P<sign>[-\u2212]?)(?P<h>{hours}):(?P<m>[0-5][0-9])(?P<s>)(?P<fraction>)"
+# name -> what is written so
+DURATIONS = {
+    "%H:%M:%S": re.compile(r"(?P<sign>[-\u2212]?)" + _SECONDS.format(hours=_PADDED_HOURS)),
+    "%-H:%M:%S": re.compile(r"(?P<sign>[-\u2212]?)" + _SECONDS.format(hours="(?:0|[1-9][0-9]{0,5})")),
+    "%H:%M": re.compile(_MINUTES.format(hours=_PADDED_HOURS)),
+    "%-H:%M": re.compile(_MINUTES.format(hours="(?:0|[1-9][0-9]{0,5})")),
+    "days": re.compile(r"(?P<days>-?[0-9]{1,6}) days (?P<sign>\+?)" + _SECONDS.format(hours=_TWO_DIGITS)),
+    "day": re.compile(r"(?:(?P<days>-?[0-9]{1,6}) days?, )?(?P<sign>)" + _SECONDS.format(hours="(?:1?[0-9]|2[0-3])")),
+}
+_DAY, _HOUR, _MINUTE, _SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
+
+
+def matching_durations(names: Iterable[str], texts: Iterable[str]) -> list[str]:
+    """Those of the patterns by which every text is a duration."""
+    known = list(texts)
+    return [name for name in names if all(map(DURATIONS[name].fullmatch, known))]
+
+
+def duration_fractions(name: str, texts: Iterable[str]) -> set[str]:
+    """The fractions of seconds that occur, with the sign before them; "" where there is none."""
+    return {found["fraction"] or "" for found in map(DURATIONS[name].fullmatch, texts) if found is not None}
+
+
+def parse_duration(name: str, text: str) -> int:
+    """What a text says.
+
+    Raises
+    ------
+    ValueError
+        If it is written otherwise.
+
+    Examples
+    --------
+    >>> from ganaug.cli.date_formats import format_duration, parse_duration
+    >>> parse_duration("%-H:%M:%S", "1:23:45")
+    5025000000
+    >>> format_duration(parse_duration("days", "-1 days +22:30:00"), "days", None, True, ".")
+    '-1 days +22:30:00'
+    """
+    found = DURATIONS[name].fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no duration")
+    fraction = int((found["fraction"] or ".0")[1:7].ljust(6, "0"))
+    total = int(found["h"]) * _HOUR + int(found["m"]) * _MINUTE + int(found["s"] or 0) * _SECOND + fraction
+    days = int(found.groupdict().get("days") or 0)
+    return days * _DAY + (-total if found["sign"] in ("-", "\u2212") and found["sign"] else total)
+
+
+def format_duration(value: int, name: str, digits: int | None, whole: bool, decimal: str) -> str:
+    """The text of a duration of so many microseconds; for ``digits`` and ``whole`` see `Format`."""
+    days, rest = divmod(value, _DAY) if name in ("days", "day") else (0, abs(value))
+    hours, rest = divmod(rest, _HOUR)
+    minute, rest = divmod(rest, _MINUTE)
+    second, part = divmod(rest, _SECOND)
+    sign = "-" if value < 0 else ""
+    time = {
+        "%H:%M:%S": f"{sign}{hours:02d}:{minute:02d}:{second:02d}",
+        "%-H:%M:%S": f"{sign}{hours}:{minute:02d}:{second:02d}",
+        "%H:%M": f"{sign}{hours:02d}:{minute:02d}",
+        "%-H:%M": f"{sign}{hours}:{minute:02d}",
+        "days": f"{days} days {'+' if days < 0 else ''}{hours:02d}:{minute:02d}:{second:02d}",
+        "day": (f"{days} day{'s' if abs(days) != 1 else ''}, " if days else "") + f"{hours}:{minute:02d}:{second:02d}",
+    }[name]
+    if digits is None:
+        return time
+    fraction = f"{part:06d}".ljust(abs(digits), "0")[: abs(digits)]
+    fraction = (fraction.rstrip("0") or "0") if digits < 0 else fraction
+    return time if whole and not fraction.strip("0") else time + decimal + fraction

@@ -17,23 +17,21 @@ from typing import IO, Any, TextIO, cast
 
 import pandas as pd
 
-from ganaug.cli.column_formats import FORMATS, Format, format_of
-from ganaug.cli.console import Fault, Usage, system_fault
+from ganaug.cli.column_formats import FORMATS, ColumnFormat, format_for
+from ganaug.cli.console import FileError, UsageError, system_error
 
 __all__ = [
     "Dialect",
-    "Layout",
+    "FileLayout",
     "check_encoding",
     "find_dialect",
     "find_encoding",
-    "opened_text",
+    "open_text",
     "raw_records",
     "records",
 ]
 
-# --------------------------------------------------------------------------------------
-# Text out of bytes: which encoding a file has, and where it breaks off.
-
+# ---- the encoding of a file, and where it cannot be decoded ----------------------------------------
 
 _PEEK = 4096
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f"))
@@ -54,7 +52,7 @@ def check_encoding(name: str) -> str:
     try:
         b"".decode(name)
     except (LookupError, ValueError) as error:
-        raise Usage(f"--encoding {name}: unknown; for example utf-8, utf-16, latin-1, cp1252") from error
+        raise UsageError(f"--encoding {name}: unknown; for example utf-8, utf-16, latin-1, cp1252") from error
     return name
 
 
@@ -70,7 +68,7 @@ def find_encoding(path: str) -> str:
         start = file.read(_PEEK)
         foreign = next((said for magic, said in _FOREIGN.items() if start.startswith(magic)), None)
         if foreign:
-            raise Fault(f"is {foreign}", path)
+            raise FileError(f"is {foreign}", path)
         marked = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
         if marked == "utf-16":
             return marked
@@ -85,7 +83,7 @@ def _utf16(start: bytes, path: str) -> str:
     for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
         if zeros.count(0) > len(zeros) / 2 and others.count(0) == 0:
             return name
-    raise Fault("holds zero bytes and is no text", path)
+    raise FileError("holds zero bytes and is no text", path)
 
 
 def _by_lines(path: str, encoding: str) -> str:
@@ -94,7 +92,7 @@ def _by_lines(path: str, encoding: str) -> str:
     with _opened_bytes(path) as file:
         for number, line in enumerate(file, 1):
             if b"\0" in line:
-                raise Fault("holds a zero byte and is no text", path, number)
+                raise FileError("holds a zero byte and is no text", path, number)
             if line.isascii():
                 continue
             try:
@@ -102,14 +100,14 @@ def _by_lines(path: str, encoding: str) -> str:
                 good = good or number
             except UnicodeDecodeError as error:
                 if line.translate(None, _CONTROLS) != line:
-                    raise Fault("holds control characters and is no text", path, number) from error
+                    raise FileError("holds control characters and is no text", path, number) from error
                 if not bad:
                     bad, fault = number, f"byte {error.start + 1} of the line, 0x{line[error.start]:02x}"
                 western = western if _fits(line, western) else "latin-1"
     if not bad:
         return encoding
     if good:
-        raise Fault(
+        raise FileError(
             f"mixed encodings: {fault}, is not UTF-8, but line {good} is; save the file in one encoding, "
             "or force one, for example --encoding cp1252",
             path,
@@ -127,14 +125,14 @@ def _fits(line: bytes, encoding: str) -> bool:
 
 
 @contextmanager
-def opened_text(path: str, encoding: str) -> Iterator[TextIO]:
+def open_text(path: str, encoding: str) -> Iterator[TextIO]:
     """The file as text, its ends of lines as they are."""
     with _opened_bytes(path) as file:
         text = io.TextIOWrapper(file, encoding=encoding, newline="")
         try:
             yield text
         except UnicodeDecodeError as error:
-            raise Fault(f"is not {encoding}: {error.reason}", path, _broken_line(path, encoding)) from error
+            raise FileError(f"is not {encoding}: {error.reason}", path, _broken_line(path, encoding)) from error
 
 
 def _broken_line(path: str, encoding: str) -> int | None:
@@ -159,9 +157,9 @@ def _opened_bytes(path: str) -> Iterator[IO[bytes]]:
             with gzip.open(raw) as unpacked:
                 yield cast(IO[bytes], unpacked)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Fault(f"is compressed and damaged: {error}", path) from error
+        raise FileError(f"is compressed and damaged: {error}", path) from error
     except OSError as error:
-        raise system_fault(error, path) from error
+        raise system_error(error, path) from error
 
 
 # --------------------------------------------------------------------------------------
@@ -241,7 +239,7 @@ def find_dialect(file: TextIO, path: str, encoding: str, delimiter: str | None) 
     """
     lines = list(itertools.islice(file, _SAMPLE))
     if not any(line.strip() for line in lines):
-        raise Fault("is empty", path)
+        raise FileError("is empty", path)
     ends = Counter(line[len(line.rstrip("\r\n")) :] for line in lines)
     ends.pop("", None)
     newline = ends.most_common(1)[0][0] if ends else "\n"
@@ -291,8 +289,8 @@ def records(file: TextIO, dialect: Dialect, path: str) -> Iterator[tuple[int, li
             return
         except csv.Error as error:
             if "unexpected end" in str(error):
-                raise Fault("the quote that is opened here is never closed", path, line) from error
-            raise Fault(str(error).replace("'\"'", "a closing quote"), path, reader.line_num) from error
+                raise FileError("the quote that is opened here is never closed", path, line) from error
+            raise FileError(str(error).replace("'\"'", "a closing quote"), path, reader.line_num) from error
         if fields:
             yield line, fields
 
@@ -312,15 +310,13 @@ def raw_records(file: TextIO, dialect: Dialect, path: str) -> Iterator[str]:
         lines.clear()
 
 
-# --------------------------------------------------------------------------------------
-# What a table looks like on disk, apart from its rows.
-
+# ---- what a table looks like on disk, apart from its rows -------------------------------------------
 
 _VERSION = 1
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """Columns and how they are written.
 
     Attributes
@@ -335,15 +331,15 @@ class Layout:
         Arrow's, packed by `ganaug.cli.parquet_files`, if the table was a Parquet file.
     """
 
-    formats: dict[str, Format]
+    formats: dict[str, ColumnFormat]
     dialect: Dialect
     target: str | None = None
     schema: str | None = None
 
     @classmethod
-    def of_frame(cls, frame: pd.DataFrame, target: str | None = None) -> Layout:
+    def of_frame(cls, frame: pd.DataFrame, target: str | None = None) -> FileLayout:
         """For a table that comes from no file."""
-        return cls({str(name): format_of(frame[name]) for name in frame.columns}, Dialect(), target)
+        return cls({str(name): format_for(frame[name]) for name in frame.columns}, Dialect(), target)
 
     def get_state(self) -> dict[str, Any]:
         """JSON values."""
@@ -356,12 +352,12 @@ class Layout:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], path: str) -> Layout:
+    def from_state(cls, state: dict[str, Any], path: str) -> FileLayout:
         """The layout that `get_state` took apart."""
         try:
-            formats = {str(name): Format(**one) for name, one in state["columns"]}
+            formats = {str(name): ColumnFormat(**one) for name, one in state["columns"]}
             if not all(one.kind in FORMATS for one in formats.values()):
                 raise ValueError("a kind of column that this version does not know")
             return cls(formats, Dialect(**state["dialect"]), state["target"], state["schema"])
         except (KeyError, TypeError, ValueError) as error:
-            raise Fault(f"what it says of the columns cannot be read: {error}", path) from error
+            raise FileError(f"what it says of the columns cannot be read: {error}", path) from error

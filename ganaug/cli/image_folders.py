@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from ganaug.cli import options
-from ganaug.cli.console import Fault, Usage, progress, tell, verbosity
-from ganaug.cli.table_files import check_output, whole_folder
+from ganaug.cli.console import FileError, UsageError, progress, tell, verbosity
+from ganaug.cli.outputs import atomic_folder, check_output, save_model, save_only
+from ganaug.cli.table_files import label_of
 from ganaug.encoding.folders import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, list_names, read_folder
 from ganaug.encoding.pil_images import channels_of, check_pil_file, file_format, mode_of_array, pil_file_bytes
 from ganaug.encoding.sample_arrays import from_nchw, to_nchw
@@ -33,7 +34,7 @@ _IMPOSSIBLE = re.compile(r'[/\\:*?"<>|\0-\x1f]|[. ]$' if os.name == "nt" else r"
 
 
 @dataclass(frozen=True)
-class Writer:
+class ImageFileWriter:
     """Writes arrays as image files of a mode.
 
     Attributes
@@ -63,8 +64,6 @@ class Writer:
 
 def resample_folder(args: argparse.Namespace) -> None:
     """Copy a folder, and add synthetic images to its rare classes."""
-    from ganaug.cli.resample import oversampler, save_only
-
     _refuse(args, "target", "mark_column")
     check_output(args.output, [args.data], force=False, folder=True)
     if args.save is not None:
@@ -72,15 +71,15 @@ def resample_folder(args: argparse.Namespace) -> None:
     read = _read(args)
     files = read.files
     if len(files.classes) < 2:
-        raise Fault(f"holds one class only, {next(iter(files.classes))}", args.data)
+        raise FileError(f"holds one class only, {next(iter(files.classes))}", args.data)
     _tell_not_copied(args, files)
-    writer = Writer("NHW" if read.images.ndim == 3 else "NHWC", read.mode, read.profile)
+    writer = ImageFileWriter("NHW" if read.images.ndim == 3 else "NHWC", read.mode, read.profile)
     _check_written(writer, read.images[:1], str(next(iter(files.classes.values()))[0]))
-    sampler, seed = oversampler(args, read.labels, _gan()), options.seed_of(args)
+    sampler, seed = options.oversampler(args, read.labels, _gan()), options.choose_seed(args)
     sampler.set_params(random_state=seed)
     X, y = sampler.fit_resample(read.images, read.labels)
     new = sampler.is_synthetic_
-    with whole_folder(args.output) as folder, progress(args, "write", len(X)) as move:
+    with atomic_folder(args.output) as folder, progress(args, "write", len(X)) as move:
         places = _make_folders(folder, list(files.classes), args.output)
         copied = _copy(Path(args.data), files, places, move)
         written = _write(places, [(X[new], y[new])], writer, lambda n: move(copied.total() + n))
@@ -93,13 +92,10 @@ def resample_folder(args: argparse.Namespace) -> None:
 
 def fit_folder(args: argparse.Namespace) -> None:
     """Train on a folder, and save."""
-    from ganaug.cli.fit import save_model
-    from ganaug.cli.table_files import label_of
-
     _refuse(args, "target")
     read = _read(args)
     focus = None if args.focus is None else label_of(args.focus, np.unique(read.labels))
-    kind, seed = _gan(), options.seed_of(args)
+    kind, seed = _gan(), options.choose_seed(args)
     gan = kind(**options.training_parameters(args, kind), random_state=seed, verbose=verbosity(args))
     gan.fit(read.images, read.labels, focus=focus)
     save_model(gan, args.output, {"mode": read.mode})
@@ -111,14 +107,16 @@ def sample_folder(
 ) -> None:
     """Draw images into a new folder."""
     if len(gan.codec_.shape) != 3:
-        raise Usage(f"{args.model} makes series, for which there is no file format here; load and sample it in Python")
+        raise UsageError(
+            f"{args.model} makes series, for which there is no file format here; load and sample it in Python"
+        )
     check_output(args.output, [args.model], force=False, folder=True)
     writer = _writer_of(gan.codec_, notes, args.model)
     labels = list(n) if isinstance(n, dict) else [label]
     if labels == [None] and gan.classes_ is not None:
         labels = gan.classes_.tolist()
     chunks = gan.iter_samples(n, label, chunk_size=min(args.chunk_size, _AT_ONCE), random_state=seed)
-    with whole_folder(args.output) as folder, progress(args, "sample", total) as move:
+    with atomic_folder(args.output) as folder, progress(args, "sample", total) as move:
         names = _folder_names(labels)
         places = dict(zip(labels, _make_folders(folder, names, args.output).values(), strict=True))
         _check_counts(_write(places, chunks, writer, move), total, args.output)
@@ -167,7 +165,7 @@ def files_of(files: ImageFiles) -> list[Path]:
 def _refuse(args: argparse.Namespace, *names: str) -> None:
     for name in names:
         if getattr(args, name) is not None:
-            raise Usage(
+            raise UsageError(
                 f"--{name.replace('_', '-')} is for tables: the classes of {args.data} are its folders, "
                 "and synthetic images are named synthetic-..."
             )
@@ -180,12 +178,12 @@ def _warn(text: str) -> None:
 # ---- what is written, and how -------------------------------------------------------------------
 
 
-def _writer_of(codec: Any, notes: dict[str, Any], model: str) -> Writer:
+def _writer_of(codec: Any, notes: dict[str, Any], model: str) -> ImageFileWriter:
     """How the images of a saved model are written, tried on one of them before any is drawn."""
     example = codec.decode(np.zeros((1, *codec.shape), np.float32))
     mode = notes.get("mode", codec.mode)
     if mode is not None and (not isinstance(mode, str) or channels_of(mode) != codec.shape[0]):
-        raise Fault(
+        raise FileError(
             f"its mode {mode!r} does not fit images of {codec.shape[0]} channel(s); save the model again", model
         )
     try:
@@ -194,14 +192,14 @@ def _writer_of(codec: Any, notes: dict[str, Any], model: str) -> Writer:
             mode = mode_of_array(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
             if mode == "RGBA":
                 _warn(f"{model} does not say what its four channels are; they are written as RGBA")
-        writer = Writer(codec.layout_, mode)
+        writer = ImageFileWriter(codec.layout_, mode)
         _check_written(writer, example, model)
     except InvalidDataError as error:
-        raise Fault(f"its images cannot be written: {error}; load and sample the model in Python", model) from error
+        raise FileError(f"its images cannot be written: {error}; load and sample the model in Python", model) from error
     return writer
 
 
-def _check_written(writer: Writer, images: Any, shown: str) -> None:
+def _check_written(writer: ImageFileWriter, images: Any, shown: str) -> None:
     """Refuse, before anything is computed, images that would not be the same in a file.
 
     Raises
@@ -213,7 +211,7 @@ def _check_written(writer: Writer, images: Any, shown: str) -> None:
     try:
         check_pil_file(pixels[0], writer.mode, writer.profile)
     except (InvalidDataError, OSError, ValueError) as error:
-        raise Fault(
+        raise FileError(
             f"images of mode {writer.mode} cannot be written as they are: {error}; convert them, for example to RGB",
             shown,
         ) from error
@@ -226,13 +224,13 @@ def _make_folders(folder: Path, names: Iterable[str], shown: str) -> dict[str, P
         try:
             (folder / name).mkdir()
         except FileExistsError as error:  # where a file system does not tell upper from lower case
-            raise Fault(
+            raise FileError(
                 f"the class {name!r} would share a folder with another one on this file system; rename one of them, "
                 "or write to another file system",
                 shown,
             ) from error
         except OSError as error:
-            raise Fault(
+            raise FileError(
                 f"the class {name!r} can have no folder there: {error.strerror}; nothing was written", shown
             ) from error
         places[name] = folder / name
@@ -247,7 +245,7 @@ def _copy(root: Path, files: ImageFiles, places: dict[str, Path], move: Any) -> 
             place = places[name] / file.relative_to(root / name)
             place.parent.mkdir(parents=True, exist_ok=True)
             if not file.is_file():
-                raise Fault("was there when it was read, and is gone; nothing was written", file)
+                raise FileError("was there when it was read, and is gone; nothing was written", file)
             with open(file, "rb") as source, open(place, "xb") as target:
                 shutil.copyfileobj(source, target)
             copied[places[name]] += 1
@@ -255,7 +253,9 @@ def _copy(root: Path, files: ImageFiles, places: dict[str, Path], move: Any) -> 
     return copied
 
 
-def _write(places: dict[Any, Path], chunks: Iterable[tuple[Any, Any]], writer: Writer, move: Any) -> Counter[Path]:
+def _write(
+    places: dict[Any, Path], chunks: Iterable[tuple[Any, Any]], writer: ImageFileWriter, move: Any
+) -> Counter[Path]:
     """Synthetic files, numbered within their class after those that are there already."""
     written: Counter[Path] = Counter()
     _, suffix = file_format(writer.mode)
@@ -291,11 +291,11 @@ def _check_counts(written: Counter[Path], total: int, shown: str) -> None:
         If any number differs.
     """
     if written.total() != total:
-        raise Fault(f"{written.total()} images were written where {total} were asked for; nothing was kept", shown)
+        raise FileError(f"{written.total()} images were written where {total} were asked for; nothing was kept", shown)
     for place, n in written.items():
         there = sum(len(names) for _, _, names in os.walk(place))
         if there != n:
-            raise Fault(
+            raise FileError(
                 f"the class {place.name!r} has {there} files where {n} were written; nothing was kept. Is another "
                 "program at work in that folder?",
                 shown,

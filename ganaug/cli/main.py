@@ -1,4 +1,4 @@
-"""From words to commands, and from what went wrong to one line and an exit code."""
+"""The commands and their exit codes; errors become one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from ganaug import __version__
 from ganaug.cli import compare, fit, report, resample, rules, sample
-from ganaug.cli.console import one_line, said_warnings
+from ganaug.cli.console import one_line, short_warnings
 from ganaug.cli.options import Parser
 from ganaug.exceptions import GanaugError, InvalidParameterError
 from ganaug.runtime.interrupts import InsistentInterrupt
@@ -82,29 +82,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # argparse has said why
         return end.code if isinstance(end.code, int) else MISUSED
     try:
-        with _raising_signals(), said_warnings(args.quiet, args.verbose):
+        with _raising_signals(), short_warnings(args.quiet, args.verbose):
             args.run(args)
     except (KeyboardInterrupt, SystemExit, Exception) as error:
         if args.debug:
             traceback.print_exc()
-        said, code = _explained(error, args)
-        _handled()
+        said, code = _describe_error(error)
+        _forget_interrupt()
         with suppress(OSError):
             print(f"ganaug: {said}", file=sys.stderr)
         return code
     return OK
 
 
-def _handled() -> None:
+def _forget_interrupt() -> None:
     """Make Python forget a Ctrl-C that was caught.
 
-    One that struck while a dataclass or a named tuple was being made, as in many an import, counts as unhandled for
-    good, and `python -m ganaug` would end by the signal, not with its exit code. Making another begins anew.
+    One that struck while a dataclass or a named tuple was being made, as many imports do, counts as unhandled for
+    good, and `python -m ganaug` would end by the signal, not with its exit code. Making another one resets that.
     """
     namedtuple("Forgotten", "")
 
 
-def _explained(error: BaseException, args: argparse.Namespace) -> tuple[str, int]:
+def _describe_error(error: BaseException) -> tuple[str, int]:
     """What went wrong in one line, and the exit code."""
     kinds: list[tuple[Any, Callable[[Any], str], int]] = [
         (KeyboardInterrupt, lambda _: "interrupted", INTERRUPTED),
@@ -132,9 +132,9 @@ class _HungUp(SystemExit):
 def _raising_signals() -> Iterator[None]:
     """Ctrl-C, a request to end and a closed terminal raise at once, so that no half output is left behind.
 
-    A handler of its own for Ctrl-C: beside Python's, the estimators would take the first
-    one as a wish to stop training early and go on with what there is. What it raises may
-    get lost, so the loops ask for it, as they do in Python, and so does `whole_file`.
+    Ctrl-C has a handler of its own: with Python's, the estimators would take the first one as a wish to stop
+    training early and continue with what there is. What it raises may get lost, so the loops ask for it, as they do
+    in Python, and so does `atomic_file`.
     """
     errors: dict[int, type[BaseException]] = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: _Terminated}
     if hasattr(signal, "SIGHUP"):  # not on Windows

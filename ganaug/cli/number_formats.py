@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-__all__ = ["INFINITE", "Numbers", "Parts", "grouped", "scientific", "taken_apart", "usual"]
+__all__ = ["INFINITE", "NumberColumn", "NumberParts", "format_exponent", "group_digits", "most_common", "parse_number"]
 
 INFINITE = re.compile(r" *[-+]?inf(?:inity)? *", re.IGNORECASE)
 SPACES = " \u00a0\u202f\u2009"  # plain, not to be broken, narrow, thin
@@ -47,7 +47,7 @@ _AFTER = rf"(?:[{_CURRENCY}%‰]|°[CF]?|(?:{_any_of(_CODES + _UNITS)})(?:/[^\W\
 _WORD = rf"{_SPACE}(?:[^\W\d_]|°)(?:[^\W\d_]|[{_CURRENCY}%/²³.·]){{0,11}}"
 
 
-class Parts(NamedTuple):
+class NumberParts(NamedTuple):
     """One number taken apart.
 
     Attributes
@@ -109,22 +109,22 @@ _AROUND = {"": "{}", "-": "-{}"}
 _NO_UNIT = str.maketrans("", "", SPACES + MINUS + "+()")
 
 
-def taken_apart(text: str, decimal: str) -> Parts | None:
+def parse_number(text: str, decimal: str) -> NumberParts | None:
     """A number taken apart, or None if the text is none.
 
-    Leading zeros make a name of it, as in "00123", and so do more digits than a number holds.
+    A text with leading zeros, as "00123", is a name, and so is one with more digits than a float holds.
 
     Examples
     --------
-    >>> from ganaug.cli.number_formats import taken_apart
-    >>> taken_apart("($1,200.50)", ".").value, taken_apart("12,50 €", ",").template, taken_apart("007", ".")
+    >>> from ganaug.cli.number_formats import parse_number
+    >>> parse_number("($1,200.50)", ".").value, parse_number("12,50 €", ",").template, parse_number("007", ".")
     (-1200.5, '{} €', None)
     """
     plain = _plain(decimal).fullmatch(text)
     if plain is not None:
         sign, whole, behind, bare, exponent = plain.groups("")
         decimals = bare or (behind if plain[3] is not None else None)
-        return Parts(_AROUND[sign], "", sign, whole, decimals, exponent=exponent)
+        return NumberParts(_AROUND[sign], "", sign, whole, decimals, exponent=exponent)
     found = _decorated(decimal).fullmatch(text)
     if found is None:
         return None
@@ -138,22 +138,24 @@ def taken_apart(text: str, decimal: str) -> Parts | None:
     whole = (found["whole"] or "").replace(group, "") if group else found["whole"] or ""
     decimals = found["bare"] or found["behind"]
     exponent = found["exponent"] or ""
-    return Parts(f"{before}{{}}{after}", unit, sign, whole, decimals, group, bool(found["indian"]), exponent)
+    return NumberParts(f"{before}{{}}{after}", unit, sign, whole, decimals, group, bool(found["indian"]), exponent)
 
 
-def usual(found: Counter[str]) -> str:
+def most_common(found: Counter[str]) -> str:
     """What was found most often; of equals the first in order, for a set has none."""
     return max(sorted(found), key=found.__getitem__, default="")
 
 
-def grouped(digits: str, group: str, least: int, indian: bool) -> str:
+def group_digits(digits: str, group: str, least: int, indian: bool) -> str:
     """Digits of a whole number with what separates thousands, from so many digits on.
 
     Examples
     --------
-    >>> from ganaug.cli.number_formats import grouped
-    >>> grouped("1234567", " ", 4, False), grouped("1234567", ",", 4, True), grouped("1234", ".", 5, False)
-    ('1 234 567', '12,34,567', '1234')
+    >>> from ganaug.cli.number_formats import group_digits
+    >>> group_digits("1234567", " ", 4, False), group_digits("1234567", ",", 4, True)
+    ('1 234 567', '12,34,567')
+    >>> group_digits("1234", ".", 5, False)
+    '1234'
     """
     if not group or len(digits) < least:
         return digits
@@ -165,7 +167,7 @@ def grouped(digits: str, group: str, least: int, indian: bool) -> str:
     return group.join(parts)
 
 
-def scientific(value: float, digits: int | None, sample: str) -> str:
+def format_exponent(value: float, digits: int | None, sample: str) -> str:
     """A number with an exponent that is written as the sample is, such as "e-05" or "E3"."""
     mantissa, exponent = f"{value:.{digits}e}".split("e") if digits is not None else _shortest(value)
     power, shown = int(exponent), sample[1:].lstrip("+-")
@@ -178,7 +180,7 @@ def _shortest(value: float) -> list[str]:
     return next(text for n in range(17) if float(text := f"{value:.{n}e}") == value).split("e")
 
 
-class Numbers:
+class NumberColumn:
     """Whether all values of a column are numbers with this sign before the decimals, and how they are written.
 
     Parameters
@@ -202,7 +204,7 @@ class Numbers:
         self._templates: dict[str, Counter[str]] = {sign: Counter() for sign in ("+", "-", "0")}
 
     def see(self, values: Iterable[str]) -> None:
-        """Look at further values."""
+        """Update with further values."""
         if not self._read:
             return
         plain = _plain(self.decimal).fullmatch
@@ -210,7 +212,7 @@ class Numbers:
         for value in values:
             found = plain(value)
             if found is None or found[5]:
-                parts = taken_apart(value, self.decimal)
+                parts = parse_number(value, self.decimal)
                 if parts is None:
                     self._read = False
                     return
@@ -225,13 +227,13 @@ class Numbers:
             if decimals is not None and (not self.example or value < self.example):
                 self.example = value  # always the same, though a set has no order
         for count, value in alike.values():
-            self._see(cast(Parts, taken_apart(value, self.decimal)), count)
+            self._see(cast(NumberParts, parse_number(value, self.decimal)), count)
 
     def rule_out(self) -> None:
-        """They are no such numbers."""
+        """Note that the column cannot be numbers with this decimal sign."""
         self._read = False
 
-    def _see(self, parts: Parts, count: int) -> None:
+    def _see(self, parts: NumberParts, count: int) -> None:
         template, unit, sign, whole, behind, group, indian, exponent = parts
         zero = not (whole.strip("0") or (behind or "").strip("0"))
         self.digits.add(-1 if behind is None else len(behind))
@@ -279,7 +281,7 @@ class Numbers:
     @property
     def grouping(self) -> str:
         """What separates thousands, most often."""
-        return usual(self._groups)
+        return most_common(self._groups)
 
     @property
     def uneven(self) -> bool:
@@ -287,11 +289,11 @@ class Numbers:
         return bool(self._groups) and self._kinds["bare 5"] > 0
 
     def style(self) -> dict[str, Any]:
-        """What a `Format` says of them."""
+        """The fields of a `ColumnFormat` for these numbers."""
         with_exponent = [one for one in self._exponents if one]
         scientific_all = bool(with_exponent) and not self._exponents[""]
         fixed = len(self.digits) == 1 and min(self.digits) > 0 and (scientific_all or not with_exponent)
-        around = {sign: usual(found) for sign, found in self._templates.items() if found}
+        around = {sign: most_common(found) for sign, found in self._templates.items() if found}
         positive = around.get("+") or around.get("0", "{}")
         return {
             "decimal": self.decimal if self.uses_decimal else "," if self.grouping == "." else ".",

@@ -9,23 +9,24 @@ import secrets
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ganaug.cli.console import Usage, did_you_mean
+from ganaug.cli.console import UsageError, did_you_mean, verbosity
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 
 __all__ = [
     "CONDITIONS",
     "MISSING",
     "Parser",
+    "choose_by_name",
+    "choose_seed",
     "condition",
     "count",
     "counts",
     "general",
     "image_size",
-    "named",
     "output",
+    "oversampler",
     "reading",
-    "seed_of",
-    "taken_apart",
+    "split_condition",
     "target",
     "training",
     "training_parameters",
@@ -78,12 +79,12 @@ def counts(text: str) -> dict[str, int]:
 def condition(text: str) -> str:
     """The type of --where: a text that can be a condition."""
     for place in range(1, len(text)):
-        if text[:place].strip(" <>=!") and taken_apart(text, place) is not None:
+        if text[:place].strip(" <>=!") and split_condition(text, place) is not None:
             return text
     raise argparse.ArgumentTypeError(f"{text!r} is no condition such as {CONDITIONS}")
 
 
-def taken_apart(text: str, place: int) -> tuple[str, str] | None:
+def split_condition(text: str, place: int) -> tuple[str, str] | None:
     """Sign and value of a condition whose column ends at a place."""
     found = _SIGN.match(text, place)
     if found is None:
@@ -206,34 +207,52 @@ def training_parameters(args: argparse.Namespace, kind: Any) -> dict[str, Any]:
     found = dict(args.settings)
     for name in found:
         if name not in known:
-            raise Usage(f"--set {name}: {kind.__name__} has no such parameter{did_you_mean(name, known)}")
+            raise UsageError(f"--set {name}: {kind.__name__} has no such parameter{did_you_mean(name, known)}")
     given = {"max_steps": args.max_steps, "max_time": args.max_time, "device": args.device}
     parameters = {**{name: value for name, value in given.items() if value is not None and name in known}, **found}
     if args.rules is not None:
         if "rules" not in known:
-            raise Usage(f"--rules is for tables, and this is a {kind.__name__}")
+            raise UsageError(f"--rules is for tables, and this is a {kind.__name__}")
         parameters["rules"] = None if args.rules == "none" else args.rules
     try:
-        # as fit does, but before anything is read; a generator of another maker may have no such check
+        # as fit does, but before anything is read; a third-party generator may have no such check
         getattr(kind(**parameters), "_check_parameters", dict)()
     except (InvalidParameterError, InvalidTypeError) as error:
         wrong = next((name for name in parameters if str(error).startswith(f"{name}=")), None)
         option = f"--set {wrong}" if wrong in found else f"--{wrong}".replace("_", "-")
-        raise Usage(str(error) if wrong is None else f"{option}: {error}") from error
+        raise UsageError(str(error) if wrong is None else f"{option}: {error}") from error
     return parameters
 
 
-def seed_of(args: argparse.Namespace) -> int:
-    """The seed given, or a new one, which can be told."""
+def choose_seed(args: argparse.Namespace) -> int:
+    """The seed given, or a new one, which is then printed."""
     return secrets.randbelow(SEEDS) if args.seed is None else int(args.seed)
 
 
-def named(what: str, given: str | None, known: dict[str, Any]) -> dict[str, Any]:
-    """Those of ``known`` whose names stand in a list with commas; all without a list."""
+def choose_by_name(what: str, given: str | None, known: dict[str, Any]) -> dict[str, Any]:
+    """The entries of ``known`` named in a comma-separated list; all of them without a list."""
     if given is None:
         return known
     names = [name.strip() for name in given.split(",") if name.strip()]
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise Usage(f"--{what} {given!r}: unknown {unknown}; choose from {', '.join(known)}")
+        raise UsageError(f"--{what} {given!r}: unknown {unknown}; choose from {', '.join(known)}")
     return {name: known[name] for name in names}
+
+
+def oversampler(args: argparse.Namespace, y: Any, kind: Any = None, form: Any = None) -> Any:
+    """The sampler that the options ask for."""
+    import numpy as np
+
+    from ganaug.cli.table_files import label_of
+    from ganaug.estimators import TabularGAN
+    from ganaug.oversampling import GANOversampler
+
+    kind = kind or TabularGAN
+    wanted = args.strategy
+    if isinstance(wanted, dict):
+        wanted = {label_of(text, np.unique(y), args.target, form): n for text, n in wanted.items()}
+    gan = kind(**training_parameters(args, kind), verbose=verbosity(args))
+    return GANOversampler(
+        sampling_strategy=wanted, generator=gan, scope="shared" if args.shared else "per-class", n_jobs=args.jobs
+    )

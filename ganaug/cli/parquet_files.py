@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.cli.column_formats import Format, format_of
-from ganaug.cli.console import Fault, system_fault
-from ganaug.cli.file_layout import Dialect, Layout
+from ganaug.cli.column_formats import ColumnFormat, format_for
+from ganaug.cli.console import FileError, system_error
+from ganaug.cli.file_layout import Dialect, FileLayout
 from ganaug.encoding.dtype_state import arrow
 
 __all__ = ["ParquetTable", "ParquetWriter"]
 
 _NEEDS = "Parquet files need"
 _ROWS = 131_072  # of a row group
-_TIME = Format("time of day", pattern="%H:%M:%S", digits=-6, whole=True)  # a `Format` of times in CSV
+_TIME = ColumnFormat("time of day", pattern="%H:%M:%S", digits=-6, whole=True)  # a `ColumnFormat` of times in CSV
 
 
 class ParquetTable:
@@ -32,15 +32,15 @@ class ParquetTable:
             with open(path, "rb") as file:
                 self.rows = pa.parquet.ParquetFile(file).read()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise Fault(f"is no Parquet file that can be read: {error}", path) from error
+            raise FileError(f"is no Parquet file that can be read: {error}", path) from error
         except OSError as error:
-            raise system_fault(error, path) from error
+            raise system_error(error, path) from error
         names = self.rows.column_names
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            raise Fault("occurs twice", path, column=twice[0])
+            raise FileError("occurs twice", path, column=twice[0])
         if not self.rows.num_rows:
-            raise Fault("has no rows", path)
+            raise FileError("has no rows", path)
         columns = [
             self._read(name, column, field.type)
             for name, column, field in zip(names, self.rows.columns, self.rows.schema, strict=True)
@@ -48,11 +48,11 @@ class ParquetTable:
         self.frame = pd.DataFrame(dict(enumerate(columns)))
         self.frame.columns = pd.Index(names)
         formats = {
-            field.name: _TIME if pa.types.is_time(field.type) else format_of(self.frame[field.name])
+            field.name: _TIME if pa.types.is_time(field.type) else format_for(self.frame[field.name])
             for field in self.rows.schema
         }
         packed = base64.b64encode(self.rows.schema.serialize().to_pybytes()).decode()
-        self.layout = Layout(formats, Dialect(), schema=packed)
+        self.layout = FileLayout(formats, Dialect(), schema=packed)
 
     def line(self, row: int) -> int | None:
         """Rows of Parquet have no lines."""
@@ -65,11 +65,11 @@ class ParquetTable:
             column = column.cast(kind)
         known = next((read for fits, read in _readers() if fits(kind)), None)
         if known is None:
-            raise Fault(f"holds {kind}, which cannot be learnt from; drop or convert it", self.path, column=name)
+            raise FileError(f"holds {kind}, which cannot be learnt from; drop or convert it", self.path, column=name)
         values: pd.Series[Any] = known(column).rename(None)
         if values.dtype.kind == "f" and bool(np.isinf(values.to_numpy()).any()):
             row = int(np.isinf(values.to_numpy()).argmax())
-            raise Fault(f"row {row + 1} is infinite; make it null", self.path, column=name)
+            raise FileError(f"row {row + 1} is infinite; make it null", self.path, column=name)
         return values
 
 
@@ -125,7 +125,7 @@ def _nullable(column: Any, kind: Any) -> pd.Series[Any]:
 class ParquetWriter:
     """Writes a table in Parquet, chunk by chunk; parameters as those of `CsvWriter`."""
 
-    def __init__(self, path: Path, shown: str, layout: Layout, mark: str | None) -> None:
+    def __init__(self, path: Path, shown: str, layout: FileLayout, mark: str | None) -> None:
         self._pa = pa = arrow(_NEEDS)
         self._shown, self._mark = shown, mark
         self._schema = _schema(layout, shown)
@@ -180,21 +180,21 @@ class ParquetWriter:
         self._writer.close()
 
 
-def _schema(layout: Layout, path: str) -> Any:
+def _schema(layout: FileLayout, path: str) -> Any:
     """The types of the columns: as in the Parquet file that they come from, else by what they hold."""
     pa = arrow(_NEEDS)
     if layout.schema is not None:
         try:
             schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(layout.schema)))
         except (pa.ArrowInvalid, ValueError, OSError) as error:
-            raise Fault(f"the stored types of the columns cannot be read: {error}", path) from error
+            raise FileError(f"the stored types of the columns cannot be read: {error}", path) from error
         # pandas' own remarks speak of an index that there is not any more
         kept = {key: value for key, value in (schema.metadata or {}).items() if key != b"pandas"}
         return schema.with_metadata(kept or None)
     return pa.schema([pa.field(name, _type(form)) for name, form in layout.formats.items()])
 
 
-def _type(form: Format) -> Any:
+def _type(form: ColumnFormat) -> Any:
     pa = arrow(_NEEDS)
     moment = pa.timestamp("us", tz=form.zone or "UTC" if form.suffix else None)
     types = {

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.console import Fault, Usage, did_you_mean, tell
-from ganaug.cli.table_files import check_output, whole_file
+from ganaug.cli.console import FileError, UsageError, did_you_mean, tell
+from ganaug.cli.outputs import atomic_file, check_output
 
 HELP = "judge synthetic rows beside the real ones: a page in HTML, or figures in JSON"
 EXAMPLE = """examples:
@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> None:
     from ganaug.cli import table_files
 
     if args.target is None:
-        raise Usage("--target is missing: name the column of the labels")
+        raise UsageError("--target is missing: name the column of the labels")
     if not args.output.lower().endswith((".html", ".htm", ".json")):
-        raise Usage(f"{args.output}: the suffix says how to write it; give .html or .json")
+        raise UsageError(f"{args.output}: the suffix says how to write it; give .html or .json")
     inputs = [args.data, args.samples, *([args.holdout] if args.holdout else [])]
     check_output(args.output, inputs, force=args.force)
     table = table_files.read_table(args.data, args)
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
         given["X_holdout"], given["y_holdout"] = _alike(args, args.holdout, table, list(X.columns))
 
     found = import_module("ganaug.report").quality_report(samples, X, y, **given)
-    with whole_file(args.output) as temporary:
+    with atomic_file(args.output) as temporary:
         if args.output.lower().endswith(".json"):
             temporary.write_text(json.dumps(found.to_dict(), indent=1, default=_plain) + "\n", encoding="utf-8")
         else:
@@ -74,7 +74,7 @@ def _samples(args: argparse.Namespace, table: Any, columns: list[str]) -> Any:
     if args.mark_column:
         marks = frame[args.mark_column].astype(str).str.lower().isin(_SYNTHETIC)
         if not marks.any():
-            raise Fault("marks no row as synthetic", args.samples, column=args.mark_column)
+            raise FileError("marks no row as synthetic", args.samples, column=args.mark_column)
         frame, y = frame[marks].reset_index(drop=True), y[marks].reset_index(drop=True)
     return frame[columns], y
 
@@ -86,7 +86,7 @@ def _alike(args: argparse.Namespace, path: str, table: Any, columns: list[str]) 
     other = table_files.read_table(path, args, table.layout)
     for name in (*columns, args.target):
         if name not in other.frame.columns:
-            raise Fault(f"no column {name!r}{did_you_mean(name, other.frame.columns)}", path)
+            raise FileError(f"no column {name!r}{did_you_mean(name, other.frame.columns)}", path)
     frame, y = table_files.split(other, args.target, n_classes=1, many_classes=True)
     return frame[columns], y
 

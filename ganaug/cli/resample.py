@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.console import Fault, Usage, tell, tell_rules, verbosity
-from ganaug.cli.table_files import check_output
+from ganaug.cli.console import UsageError, report_rules, tell
+from ganaug.cli.outputs import check_output, save_only
 
 HELP = "add synthetic rows to the rare classes of a table, or images to those of a folder"
 EXAMPLE = """examples:
@@ -61,9 +62,7 @@ def strategy(text: str) -> Any:
 
 def run(args: argparse.Namespace) -> None:
     """Read, train, write."""
-    from ganaug.cli.fit import is_folder
-
-    if is_folder(args.data):
+    if Path(args.data).is_dir():
         from ganaug.cli.image_folders import resample_folder
 
         resample_folder(args)
@@ -75,7 +74,7 @@ def _resample_table(args: argparse.Namespace) -> None:
     from ganaug.cli import table_files
 
     if args.target is None:
-        raise Usage("--target is missing: name the column of the labels")
+        raise UsageError("--target is missing: name the column of the labels")
     table_files.check_suffix(args.output)
     check_output(args.output, [args.data], force=args.force)
     if args.save is not None:
@@ -86,50 +85,18 @@ def _resample_table(args: argparse.Namespace) -> None:
     table = table_files.read_table(args.data, args)
     X, y = table_files.split(table, args.target, many_classes=args.many_classes)
     if args.mark_column in table.frame.columns:
-        raise Usage(f"--mark-column {args.mark_column!r}: {args.data} has a column of that name")
-    sampler, seed = oversampler(args, y, form=table.layout.formats[args.target]), options.seed_of(args)
+        raise UsageError(f"--mark-column {args.mark_column!r}: {args.data} has a column of that name")
+    sampler, seed = options.oversampler(args, y, form=table.layout.formats[args.target]), options.choose_seed(args)
     sampler.set_params(random_state=seed)
     X_res, y_res = sampler.fit_resample(X, y)
     new = X_res[sampler.is_synthetic_].assign(**{args.target: y_res[sampler.is_synthetic_]})
     layout = replace(table.layout, target=args.target)
-    with table_files.opened_writer(args.output, layout, args.mark_column) as writer:
+    with table_files.table_writer(args.output, layout, args.mark_column) as writer:
         writer.write_real(table)
         if len(new):
             writer.write(new.reset_index(drop=True))
-    tell_rules(args, sampler)
+    report_rules(args, sampler)
     added = {str(label): n for label, n in sampler.sampling_strategy_.items() if n}
     tell(args, f"{args.output}: {len(X_res)} rows, {len(new)} of them synthetic {json.dumps(added)}; seed {seed}")
     if args.save is not None:
         save_only(sampler, args, {"layout": layout.get_state()})
-
-
-def oversampler(args: argparse.Namespace, y: Any, kind: Any = None, form: Any = None) -> Any:
-    """The sampler that the options ask for."""
-    import numpy as np
-
-    from ganaug.cli.table_files import label_of
-    from ganaug.estimators import TabularGAN
-    from ganaug.oversampling import GANOversampler
-
-    kind = kind or TabularGAN
-    wanted = args.strategy
-    if isinstance(wanted, dict):
-        wanted = {label_of(text, np.unique(y), args.target, form): n for text, n in wanted.items()}
-    gan = kind(**options.training_parameters(args, kind), verbose=verbosity(args))
-    return GANOversampler(
-        sampling_strategy=wanted, generator=gan, scope="shared" if args.shared else "per-class", n_jobs=args.jobs
-    )
-
-
-def save_only(sampler: Any, args: argparse.Namespace, notes: dict[str, Any]) -> None:
-    """Save the GAN, if there is exactly one."""
-    from ganaug.cli.fit import save_model
-
-    different = {id(one): one for one in sampler.generators_.values() if hasattr(one, "save")}
-    if len(different) != 1:
-        raise Fault(
-            f"not written: {len(different)} GANs were trained, and a file holds one; {args.output} is complete. "
-            "--shared trains one for all classes, 'ganaug fit --class' one for a class",
-            args.save,
-        )
-    save_model(next(iter(different.values())), args.save, notes)

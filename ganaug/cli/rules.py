@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.console import Fault, did_you_mean, tell
+from ganaug.cli.console import FileError, did_you_mean, tell
 
 HELP = "find the rules that all rows of a table keep, such as 'closed >= opened' or 'gross = net + vat'"
 EXAMPLE = """examples:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
         other = table_files.read_table(args.check, args, table.layout).frame
         for name in frame.columns:
             if name not in other.columns:
-                raise Fault(f"no column {name!r}{did_you_mean(name, other.columns)}", args.check)
+                raise FileError(f"no column {name!r}{did_you_mean(name, other.columns)}", args.check)
         broken = rules.check(other[list(frame.columns)])
         for row, n, of in zip(rows, broken["broken"].tolist(), broken["checked"].tolist(), strict=True):
             row |= {"checked": of, "broken": n}
@@ -54,7 +54,7 @@ def _without(frame: Any, target: str | None, path: str) -> Any:
     if target is None:
         return frame
     if target not in frame.columns:
-        raise Fault(f"no column {target!r}{did_you_mean(target, frame.columns)}", path)
+        raise FileError(f"no column {target!r}{did_you_mean(target, frame.columns)}", path)
     return frame.drop(columns=target)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.console import Usage, progress, tell
-from ganaug.cli.table_files import check_output
+from ganaug.cli.console import UsageError, did_you_mean, progress, tell
+from ganaug.cli.options import CONDITIONS, MISSING, split_condition
+from ganaug.cli.outputs import check_output, layout_of, load_model
 
 HELP = "draw synthetic rows or images from a saved GAN"
 EXAMPLE = """examples:
@@ -16,6 +17,9 @@ EXAMPLE = """examples:
   ganaug sample fraud.safetensors -n 500 --label fraud --output new.csv
   ganaug sample fraud.safetensors -n 100 --where "age>=60" --where "sex=F" --output new.csv
   ganaug sample kinds.safetensors --counts '{"rare": 500, "rarer": 200}' --output new.csv"""
+
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BETWEEN = ".."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,19 +55,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Load, draw, write."""
     if (args.rows is None) == (args.counts is None):
-        raise Usage("give either -n N or --counts JSON")
+        raise UsageError("give either -n N or --counts JSON")
     if args.counts is not None and args.label is not None:
-        raise Usage("give either --label or --counts, not both")
+        raise UsageError("give either --label or --counts, not both")
     from ganaug.cli import table_files
-    from ganaug.cli.conditions import conditions_of
-    from ganaug.cli.fit import layout_of, load_model
 
     as_table = args.output.lower().endswith((*table_files.TEXT, *table_files.PARQUET))
     check_output(args.output, [args.model], force=args.force, folder=not as_table)
     gan, notes = load_model(args.model)
     if args.device:
         gan.set_params(device=args.device)
-    n, label, seed = args.rows, None, options.seed_of(args)
+    n, label, seed = args.rows, None, options.choose_seed(args)
     layout = layout_of(notes, args.model)
     form = None if layout is None else layout.formats.get(layout.target or "")
     if args.counts is not None:
@@ -72,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
         label = table_files.label_of(args.label, _labels(gan), None, form)
     total = sum(n.values()) if isinstance(n, dict) else n
     shape = getattr(gan.codec_, "shape", None)  # tables have none
-    where = conditions_of(args.where, gan, layout) if args.where else None
+    where = parse_conditions(args.where, gan, layout) if args.where else None
     if shape is None:
         table_files.check_suffix(args.output)
         chunks = gan.iter_samples(n, label, chunk_size=args.chunk_size, random_state=seed, where=where)
@@ -88,19 +90,19 @@ def run(args: argparse.Namespace) -> None:
 
 def _labels(gan: Any) -> Any:
     if gan.classes_ is None:
-        raise Usage("the model was trained without classes; leave --label and --counts out")
+        raise UsageError("the model was trained without classes; leave --label and --counts out")
     return gan.classes_
 
 
 def _write_table(args: argparse.Namespace, gan: Any, layout: Any, chunks: Iterator[Any], total: int) -> None:
     from ganaug.cli import table_files
-    from ganaug.cli.file_layout import Layout
+    from ganaug.cli.file_layout import FileLayout
 
     if layout is None:
         example = _frame(*gan.sample(1, random_state=0))
-        layout = Layout.of_frame(example, None if gan.classes_ is None else example.columns[-1])
+        layout = FileLayout.of_frame(example, None if gan.classes_ is None else example.columns[-1])
     done = 0
-    with table_files.opened_writer(args.output, layout) as writer, progress(args, "sample", total) as move:
+    with table_files.table_writer(args.output, layout) as writer, progress(args, "sample", total) as move:
         for X, y in chunks:
             frame = _frame(X, y, layout.target)
             writer.write(frame)
@@ -122,3 +124,125 @@ def _frame(X: Any, y: Any, target: str | None = None) -> Any:
             name += "_"
         frame[name] = np.asarray(y) if not isinstance(y, pd.Series) else y.to_numpy()
     return frame
+
+
+# ---- --where: texts such as `age>=60` become what `sample(where=...)` takes ------------------------
+
+
+def parse_conditions(texts: list[str], gan: Any, layout: Any) -> dict[Any, Any]:
+    """What the texts of --where say, for ``sample`` of a model.
+
+    Parameters
+    ----------
+    texts : list of str
+    gan : fitted estimator
+    layout : Layout or None
+        How the columns are written in files, if the model remembers it.
+
+    Raises
+    ------
+    Usage
+        For a column that is not there, and a value that it cannot have.
+    """
+    if not hasattr(gan.codec_, "column_summary"):
+        raise UsageError("--where is for tables: images and series have no columns")
+    places = {summary["name"]: place for place, summary in enumerate(gan.codec_.column_summary())}
+    shown = {(f"x{name}" if isinstance(name, int) else str(name)): name for name in places}
+    found: dict[Any, Any] = {}
+    for text in texts:
+        column, sign, value = _split(text, shown, None if layout is None else layout.target)
+        name = shown[column]
+        possible = gan.codec_.possible_values(places[name])
+        read = _reader(possible, None if layout is None else layout.formats.get(column))
+        said = _said(text, sign, value, read, single=possible[0].dtype == "float32")
+        found[name] = said if name not in found else _both(text, found[name], said)
+    return found
+
+
+def _split(text: str, known: dict[str, Any], target: str | None) -> tuple[str, str, str]:
+    """Column, sign and value; a column may have signs in its name."""
+    stripped = text.lstrip()
+    for name in sorted(known, key=len, reverse=True):
+        parts = split_condition(stripped, len(name)) if stripped.startswith(name) else None
+        if parts is not None:
+            return name, *parts
+    first = next(place for place in range(1, len(text)) if text[:place].strip(" <>=!") and split_condition(text, place))
+    name = text[:first].strip()
+    if name == target:
+        raise UsageError(f"--where {text!r}: {name!r} is the column of the labels; use --label or --counts for it")
+    raise UsageError(f"--where {text!r}: no column {name!r}{did_you_mean(name, known)}")
+
+
+def _reader(possible: tuple[Any, bool], form: Any) -> Callable[[str], Any]:
+    """Reads a value as it is written in the file, or as Python shows it."""
+    import numpy as np
+    import pandas as pd
+
+    values, every = possible
+    dtype = getattr(getattr(values.dtype, "categories", values).dtype, "kind", "O")
+    levels = {str(level): level for level in values.tolist()} if every else {}
+
+    def read(text: str) -> Any:
+        if form is not None and form.kind != "text" and form.fits(text):
+            found = form.read([text]).iloc[0]
+            return found.item() if isinstance(found, np.generic) else found
+        if text in levels:
+            return levels[text]
+        if dtype == "b" and text.lower() in _TRUTHS:
+            return _TRUTHS[text.lower()]
+        if dtype in "iufmM":
+            make: Any = {"m": pd.Timedelta, "M": pd.Timestamp}.get(dtype, float)
+            try:
+                return int(text) if dtype in "iu" and text.lstrip("+-").isdecimal() else make(text)
+            except (ValueError, TypeError):
+                return text
+        return text  # the library says what is wrong with it
+
+    return read
+
+
+def _said(text: str, sign: str, value: str, read: Callable[[str], Any], single: bool) -> Any:
+    """The condition that a sign and a value make."""
+    if sign == "is":
+        return None if MISSING[value] else lambda column: column.notna()
+    if sign == "in" and _BETWEEN not in value:
+        return [read(one.strip()) for one in value.split("|")]
+    if sign in ("=", "==", "in") and _BETWEEN in value:
+        low, _, high = (part.strip() for part in value.partition(_BETWEEN))
+        if not low and not high:
+            raise UsageError(f"--where {text!r}: give at least one end, as in 60..80, 60.. or ..80")
+        return (read(low) if low else None, read(high) if high else None)
+    other = read(value)
+    signs: dict[str, Callable[[], Any]] = {
+        ">=": lambda: (other, None),
+        "<=": lambda: (None, other),
+        ">": lambda: (_next(text, other, 1, single), None),
+        "<": lambda: (None, _next(text, other, -1, single)),
+        "!=": lambda: lambda column: column.notna() & (column != other),
+    }
+    return signs.get(sign, lambda: other)()
+
+
+def _next(text: str, value: Any, way: int, single: bool) -> Any:
+    """The nearest value that is greater (``way`` 1), or smaller (-1); in single precision if the column is."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value + way
+    if isinstance(value, float):
+        of = np.float32 if single else np.float64
+        return np.nextafter(of(value), of(way * np.inf)).item()
+    if isinstance(value, (pd.Timestamp, pd.Timedelta)):
+        return value + way * pd.Timedelta(1, "us")
+    raise UsageError(f"--where {text!r}: < and > need numbers, dates or durations; for other columns use =, != or in")
+
+
+def _both(text: str, one: Any, other: Any) -> Any:
+    """Two conditions on a column, which must be ends of an interval."""
+    if not (isinstance(one, tuple) and isinstance(other, tuple)):
+        raise UsageError(
+            f"--where {text!r}: the column has another condition already; say both in one, such as {CONDITIONS}"
+        )
+    ends = [[end for end in pair if end is not None] for pair in zip(one, other, strict=True)]
+    return tuple(choose(own) if own else None for choose, own in zip((max, min), ends, strict=True))

@@ -1,140 +1,33 @@
-"""Tables in files of any kind, read and written."""
+"""Tables by the suffix of their file: read, split into rows and labels, written."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ganaug.cli.column_formats import Format
-from ganaug.cli.console import Fault, Usage, did_you_mean, system_fault, tell
+from ganaug.cli.column_formats import ColumnFormat
+from ganaug.cli.console import FileError, UsageError, did_you_mean, tell
 from ganaug.cli.csv_files import CsvTable, CsvWriter
-from ganaug.cli.file_layout import Layout
+from ganaug.cli.file_layout import FileLayout
+from ganaug.cli.outputs import atomic_file
 from ganaug.cli.parquet_files import ParquetTable, ParquetWriter
 from ganaug.encoding.labels import warn_of_similar_names
 from ganaug.exceptions import DataWarning
-from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.utils.files import remove_leftovers, replacing, temporary_beside
 
 __all__ = [
-    "check_output",
     "check_suffix",
     "label_of",
-    "opened_writer",
     "read_table",
     "split",
-    "whole_file",
-    "whole_folder",
+    "table_writer",
 ]
-
-# --------------------------------------------------------------------------------------
-# Outputs: checked before the work begins, put in place when it is done, whole or not at all.
-
-
-WRITE_BITS = 0o222
-
-
-def check_output(path: str, inputs: list[str], *, force: bool, folder: bool = False) -> None:
-    """Refuse, before anything is computed, an output that could not or must not be written.
-
-    Parameters
-    ----------
-    path : str
-        Of the output.
-    inputs : list of str
-        Files and folders that are read; none of them is ever written, under whatever name.
-    force : bool
-        Whether an existing file may be replaced.
-    folder : bool, default=False
-        Whether the output is a folder.
-
-    Raises
-    ------
-    Usage, Fault
-        If it is an input, is there already, or has no folder that can be written to.
-    """
-    target = Path(os.path.realpath(path))  # through symbolic links: what they point at would be replaced
-    for given in inputs:
-        source = Path(os.path.realpath(given))
-        same = target == source or (target.exists() and source.exists() and os.path.samefile(target, source))
-        if same:
-            raise Usage(f"{path}: the output is the input {given}; name another file")
-        if folder and (source in target.parents or target in source.parents):
-            raise Usage(f"{path}: the output and the input {given} lie within each other; name another folder")
-    if target.is_dir() and not folder:
-        raise Fault("is a folder; name a file in it", path)
-    if target.exists() and (folder or not force):
-        raise Fault("is there already" + ("; name another folder" if folder else "; --force replaces it"), path)
-    if target.exists() and not target.is_file():
-        raise Fault("is no ordinary file", path)
-    if target.exists() and not target.stat().st_mode & WRITE_BITS:
-        raise Fault("is read-only", path)
-    if not target.parent.is_dir():
-        raise Fault(f"the folder {os.path.dirname(path) or target.parent} does not exist; create it first", path)
-    remove_leftovers(target.parent)
-    probe = temporary_beside(target)
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise system_fault(error, path, f": the folder {target.parent} cannot be written to") from error
-
-
-@contextmanager
-def whole_file(path: str) -> Iterator[Path]:
-    """A temporary file beside the output, which takes its place when the block ends well, and goes if not.
-
-    Yields
-    ------
-    Path
-        Where to write; not there yet, of the same suffix as the output.
-    """
-    target = Path(os.path.realpath(path))
-    try:
-        with replacing(target) as temporary:
-            yield temporary
-            _last_call()
-    except OSError as error:
-        kept = "the file that was there is as it was" if target.exists() else "nothing was written"
-        raise system_fault(error, path, f"; {kept}") from error
-
-
-@contextmanager
-def whole_folder(path: str) -> Iterator[Path]:
-    """The same for a folder, which must not be there."""
-    target = Path(os.path.realpath(path))
-    remove_leftovers(target.parent)
-    temporary = temporary_beside(target)
-    try:
-        temporary.mkdir()
-        yield temporary
-        _last_call()
-        os.rename(temporary, target)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise system_fault(error, path, "; nothing was written") from error
-        raise
-
-
-def _last_call() -> None:
-    """Raise what a signal raised earlier, if that got lost on the way."""
-    with main_thread_interrupts() as interrupt:
-        if interrupt.requested:
-            raise KeyboardInterrupt
-
-
-# --------------------------------------------------------------------------------------
-# Tables by the suffix of their file: read, taken apart into rows and labels, written.
-
 
 Table = CsvTable | ParquetTable
 
@@ -152,10 +45,10 @@ def _ends(path: str, suffixes: tuple[str, ...]) -> bool:
 def check_suffix(path: str) -> None:
     """Refuse an output of which it is not known how to write it."""
     if not _ends(path, (*PARQUET, *TEXT)):
-        raise Usage(f"{path}: the suffix says how to write it; give .csv, .csv.gz, .tsv or .parquet")
+        raise UsageError(f"{path}: the suffix says how to write it; give .csv, .csv.gz, .tsv or .parquet")
 
 
-def read_table(path: str, args: argparse.Namespace, like: Layout | None = None) -> Table:
+def read_table(path: str, args: argparse.Namespace, like: FileLayout | None = None) -> Table:
     """The table in a file, CSV unless its suffix says Parquet.
 
     Raises
@@ -164,9 +57,9 @@ def read_table(path: str, args: argparse.Namespace, like: Layout | None = None) 
         Naming file, line and column.
     """
     if os.path.isdir(path):
-        raise Fault("is a folder; name a file", path)
+        raise FileError("is a folder; name a file", path)
     if os.path.exists(path) and not os.path.isfile(path):
-        raise Fault("is no ordinary file, and cannot be read twice; save it to one", path)
+        raise FileError("is no ordinary file, and cannot be read twice; save it to one", path)
     if _ends(path, PARQUET):
         table: Table = ParquetTable(path)
     else:
@@ -202,18 +95,18 @@ def split(
     """
     frame, path = table.frame, table.path
     if target not in frame.columns:
-        raise Fault(f"no column {target!r}{did_you_mean(target, frame.columns)}", path)
+        raise FileError(f"no column {target!r}{did_you_mean(target, frame.columns)}", path)
     if frame.shape[1] < 2:
-        raise Fault(f"has no column beside {target!r}; is the delimiter right? --delimiter sets it", path)
+        raise FileError(f"has no column beside {target!r}; is the delimiter right? --delimiter sets it", path)
     y = frame[target].rename(target)
     lost = np.flatnonzero(y.isna().to_numpy())
     if len(lost):
         rows = f"{len(lost)} row{'s have' if len(lost) > 1 else ' has'} no label; fill or drop them"
-        raise Fault(rows, path, table.line(int(lost[0])), target)
+        raise FileError(rows, path, table.line(int(lost[0])), target)
     if isinstance(y.dtype, pd.CategoricalDtype):
         y = y.astype(y.cat.categories.dtype)
     if y.nunique() < n_classes:
-        raise Fault(f"holds one class only, {y.iloc[0]!s}, in all {len(y)} rows", path, column=target)
+        raise FileError(f"holds one class only, {y.iloc[0]!s}, in all {len(y)} rows", path, column=target)
     _question(y, path, many_classes)
     if many_classes and y.dtype.kind == "f":
         y = y.astype(np.int64)  # the library questions floats, too
@@ -229,15 +122,15 @@ def _question(y: pd.Series[Any], path: str, many_classes: bool) -> None:
     said = f"--target {y.name}: in {path} it holds {n} distinct numbers in {len(y)} rows"
     advice = "make a column of classes first, for example one that says whether the number is above a threshold"
     if not whole:
-        raise Usage(f"{said}, some with decimals, which is a continuous target and no classes; {advice}")
+        raise UsageError(f"{said}, some with decimals, which is a continuous target and no classes; {advice}")
     few_of_each = n > _SOME_CLASSES and n * _ROWS_OF_A_CLASS > len(y)
     if (n > _MANY_CLASSES or few_of_each) and not many_classes:
-        raise Usage(
+        raise UsageError(
             f"{said}, which looks like a measurement; {advice}, or give --many-classes if each number is a class"
         )
 
 
-def label_of(text: str, labels: Any, column: str | None = None, form: Format | None = None) -> Any:
+def label_of(text: str, labels: Any, column: str | None = None, form: ColumnFormat | None = None) -> Any:
     """The label that a word of the command line means: as it stands in a file of this format, or as Python shows it.
 
     Raises
@@ -251,11 +144,11 @@ def label_of(text: str, labels: Any, column: str | None = None, form: Format | N
     found = {**numbers, **truths, **known, **_as_in_the_file(labels, form)}
     if text not in found:
         where = f" in column {column!r}" if column else ""
-        raise Usage(f"no class {text!r}{where}{did_you_mean(text, known)}")
+        raise UsageError(f"no class {text!r}{where}{did_you_mean(text, known)}")
     return found[text]
 
 
-def _as_in_the_file(labels: Any, form: Format | None) -> dict[str, Any]:
+def _as_in_the_file(labels: Any, form: ColumnFormat | None) -> dict[str, Any]:
     """Labels by what stands in the file, where that is another text."""
     if form is None or form.kind not in ("integer", "number"):
         return {}
@@ -264,10 +157,10 @@ def _as_in_the_file(labels: Any, form: Format | None) -> dict[str, Any]:
 
 
 @contextmanager
-def opened_writer(path: str, layout: Layout, mark: str | None = None) -> Iterator[Any]:
+def table_writer(path: str, layout: FileLayout, mark: str | None = None) -> Iterator[Any]:
     """A writer of a table that is there, whole, when the block has ended well, and not at all if it has not."""
     suffix = next(one for one in sorted(_WRITERS, key=len, reverse=True) if path.lower().endswith(one))
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         writer = _WRITERS[suffix](temporary, path, layout, mark)
         try:
             yield writer

@@ -1,4 +1,4 @@
-"""Which adapter a column has: one table from dtype to adapter."""
+"""The table from dtypes to adapters, and the adapter of a column."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _PANDAS: list[tuple[Any, Callable[[Any], str]]] = [
 
 
 def _numbers(raw: Any, types: set[type]) -> DtypeAdapter:
-    """Integers and floats; integers that 64 bits do not hold are learnt as Decimals are."""
+    """The adapter of integers and floats; integers of more than 64 bits are learnt as Decimals are."""
     present = raw[~missing_in(raw)]
     whole = all(issubclass(kind, (int, np.integer)) for kind in types)
     for native in (np.int64, np.uint64) if whole else (np.float64,):
@@ -98,12 +98,12 @@ def _of_time(name: str) -> Callable[[Any, set[type]], DtypeAdapter]:
 
 
 def _is_number(kind: type) -> bool:
-    # numpy's durations call themselves integers
+    # np.timedelta64 is a subclass of np.integer
     return kind in (int, float) or (issubclass(kind, (np.integer, np.floating)) and np.dtype(kind).kind != "m")
 
 
 _TIME_TYPES = {kind.type for kind in TIMES.values()}
-# What all values of an object column are -> its adapter. Whatever is not here is a choice among what was seen.
+# Types of all values of an object column -> its adapter. Any other column is categorical.
 _OBJECTS: list[tuple[Callable[[set[type]], bool], Callable[[Any, set[type]], DtypeAdapter]]] = [
     (lambda types: all(map(_is_number, types)), _numbers),
     (
@@ -115,7 +115,7 @@ _OBJECTS: list[tuple[Callable[[set[type]], bool], Callable[[Any, set[type]], Dty
 
 
 def _object(raw: Any) -> DtypeAdapter:
-    """Numbers and times in an object column are numbers; anything else is a choice among what was seen."""
+    """The adapter of an object column: numbers and times are numeric, anything else is categorical."""
     raw = np.asarray(raw, dtype=object)
     types = set(map(type, raw[~missing_in(raw)]))
     if any(issubclass(kind, (complex, np.complexfloating)) for kind in types):
@@ -173,7 +173,7 @@ def adapter_of(raw: Any) -> DtypeAdapter:
 
 
 def floats_of(raw: Any) -> DoubleArray | None:
-    """The numbers of a column of any dtype; times in seconds, since 1970 or since midnight; None if it is a choice.
+    """The numbers of a column of any dtype, times in seconds since 1970 or midnight; None if it is categorical.
 
     Parameters
     ----------

@@ -138,7 +138,7 @@ class ArrowDecimalAdapter(NumericAdapterBase):
 
 @dataclass(frozen=True)
 class ArrowCategoricalAdapter(CategoricalAdapterBase):
-    """Arrow's dictionaries, bytes and nulls: a choice among the values that occur."""
+    """Arrow's dictionaries, bytes and nulls: categorical, over the values that occur."""
 
     levels: pd.Index
 
@@ -178,7 +178,7 @@ def _values(raw: Any) -> Any:
     return array.dictionary_decode() if _pa().types.is_dictionary(array.type) else array
 
 
-# What pyarrow.types calls them -> name of the adapter in `dtypes`.
+# Test in pyarrow.types -> name of the adapter in `ganaug.encoding.adapters`.
 _KINDS = {
     "is_boolean": "masked",
     "is_integer": "masked",
@@ -195,7 +195,7 @@ _KINDS = {
     "is_fixed_size_binary": "arrow-choice",
     "is_null": "arrow-choice",
 }
-# Values that a dictionary may have: they have an order, and a form in which they are stored.
+# Types of values that a dictionary may have: they can be sorted and stored.
 _IN_DICTIONARIES: list[str] = [test for test in _KINDS if test != "is_null"]
 
 

@@ -36,7 +36,7 @@ class OneHotModel(ColumnModel):
     missing : bool
         Whether missing is a state.
     once : int
-        Levels that one row has.
+        How many levels occur in one row only.
     """
 
     observed: Array
@@ -59,7 +59,7 @@ class OneHotModel(ColumnModel):
 
     @classmethod
     def fit(cls, cells: ColumnValues, n_levels: int) -> OneHotModel:
-        """Note which levels occur."""
+        """Learn which levels occur."""
         counts = np.bincount(cells.present(), minlength=n_levels)
         return cls(np.flatnonzero(counts), n_levels, cells.missing is not None, int((counts == 1).sum()))
 
@@ -107,11 +107,10 @@ def check_observed(observed: Array, n_levels: int) -> None:
 # --------------------------------------------------------------------------------------
 # Columns of many levels at bounded width: frequent levels as states, the rest by nearest code.
 #
-# A level's code is a point in a few dimensions: what the other columns (and the
-# labels) are like where it occurs, shrunken towards the whole, and how frequent it
-# is. Levels that behave alike lie together, so a generator that is a little off
-# the mark still names a sensible level; and a level takes as much room among the
-# codes as it has rows, so that one that is far off still names rare levels rarely.
+# The code of a level is a point in four dimensions: means of the other columns (and of the labels) over its rows,
+# shrunk towards the overall mean, and its frequency. Similar levels get similar codes, so a generator that is slightly
+# off still decodes to a sensible level. Each level takes a share of the code space in proportion to its rows, so a
+# generator that is far off still produces rare levels rarely.
 
 
 _TOP, _TOP_SHARE, _TOP_ROWS = 16, 0.005, 5
@@ -119,10 +118,10 @@ _DIMENSIONS = 4
 _PRIOR_ROWS = 10.0
 _MAX_CONTEXT = 48
 _NEAR_ENOUGH = 1.0
-# A level of fewer rows is coded as if they were like all others: its code would tell what its rows are like.
+# A level of fewer rows gets the overall mean: its own would reveal what these rows are like.
 _FEWEST_ROWS = 3
 _FAR = 10.0
-# Of the room of codes, what all levels have alike.
+# The part of the code space that is shared evenly by all levels.
 _LEAST_ROOM = 0.02
 
 
@@ -139,7 +138,7 @@ class HighCardinalityModel(ColumnModel):
     codes : ndarray of shape (k, 4), dtype float32
         The points, distinct in every dimension, each dimension normal scores.
     once : int
-        Levels that one row has.
+        How many levels occur in one row only.
     """
 
     observed: Array
@@ -168,7 +167,7 @@ class HighCardinalityModel(ColumnModel):
 
     @cached_property
     def _by_first(self) -> tuple[Array, FastSearch, Array]:
-        """For exact codes: their order and places by the first dimension, in which they are distinct, and columns."""
+        """To find exact codes: order by the first dimension, in which they are distinct, search, columns."""
         first = self.codes[self.n_top :, 0]
         order = np.argsort(first, kind="stable")
         return order, FastSearch(first[order].astype(np.float64)), np.ascontiguousarray(self.codes[self.n_top :].T)
@@ -225,7 +224,7 @@ class HighCardinalityModel(ColumnModel):
         at = np.minimum(states, self.n_top)
         rest = states == self.n_top
         if rest.any():
-            # an exact code has distance 0 and finds itself; for others a near level is as good as the nearest
+            # an exact code finds itself; for others a near level is as good as the nearest
             at[rest] = self.n_top + self._nearest(scores[rest])
         codes = self.observed[at]
         if not self.missing:
@@ -238,7 +237,7 @@ class HighCardinalityModel(ColumnModel):
         """Places among the levels that are not frequent. (n, 4) -> (n,)."""
         order, first, columns = self._by_first
         near = order.take(first.searchsorted(points[:, 0].astype(np.float64)), mode="clip")
-        # column by column: numpy is slow at many rows of four
+        # column by column: numpy is slow on many rows of four
         exact = columns[0].take(near) == points[:, 0]
         for column, own in zip(columns[1:], points.T[1:], strict=True):
             exact &= column.take(near) == own
@@ -274,7 +273,7 @@ class HighCardinalityModel(ColumnModel):
 
 
 def _views(context: Array, labels: Array | None, rng: np.random.Generator) -> list[Array]:
-    """Three numbers per row: the label first where there is one, then random projections."""
+    """Three numbers for each row: the label if there is one, then random projections of the context."""
     out = []
     if labels is not None and len(labels):
         n_classes = int(labels.max()) + 1
@@ -291,7 +290,7 @@ def _views(context: Array, labels: Array | None, rng: np.random.Generator) -> li
 
 
 def _mean_per_level(cells: ColumnValues, numbers: Array, n_levels: int) -> Array:
-    """Means by level, shrunken towards the mean over all rows. Memory: one number per level."""
+    """Mean of each level, shrunk towards the mean over all rows. Memory: one number for each level."""
     codes = cells.present()
     if cells.missing is not None:
         numbers = numbers[~cells.missing]
@@ -304,9 +303,9 @@ def _mean_per_level(cells: ColumnValues, numbers: Array, n_levels: int) -> Array
 
 
 def _distinct_scores(feature: Array, rows: Array, rng: np.random.Generator) -> Array:
-    """Normal scores of the rows below each level, so that a level that few rows have takes little room.
+    """Normal scores of the share of rows below each level, so that levels of few rows take little code space.
 
-    Ties fall in random order and no level is without room, so that no two levels share a code.
+    Ties are broken at random and no level has a share of zero, so no two levels have the same code.
     """
     order = np.lexsort((rng.permutation(len(feature)), feature))
     room = rows[order] / max(1, rows.sum()) + _LEAST_ROOM / len(feature)

@@ -20,7 +20,7 @@ from ganaug.utils.types import Array, Arrays, Block, Config, FloatArray, IntArra
 __all__ = ["CompactTableCodec", "Factors", "MergedCategories"]
 
 # --------------------------------------------------------------------------------------
-# Categorical columns that determine one another, as one group of states.
+# Merged categories: columns that determine one another become one group of states.
 
 
 _MAX_STATES = 64
@@ -44,7 +44,7 @@ class MergedGroup:
     combinations: IntArray
 
     def code(self, states: IntArray) -> IntArray:
-        """The combination of each row, or for an unseen one that which it shares most states with. (n, k) -> (n,)."""
+        """The combination of each row; for an unseen one, the combination that shares most states. (n, k) -> (n,)."""
         best, most = np.zeros(len(states), np.int64), np.full(len(states), -1)
         for place, combination in enumerate(self.combinations):
             shared = (states == combination).sum(1)
@@ -57,8 +57,8 @@ class MergedGroup:
 class MergedCategories:
     """A shorter layout of the one-hot groups of an encoded table.
 
-    ``measured = no`` and a missing value are one fact told twice. Two
-    generator outputs would contradict each other now and then; one cannot.
+    ``measured = no`` and a missing value are the same fact stored twice. Two outputs of a generator would sometimes
+    contradict each other; one cannot.
 
     Attributes
     ----------
@@ -173,10 +173,10 @@ def _alone(place: int, groups: Sequence[Block]) -> MergedGroup:
 
 
 # --------------------------------------------------------------------------------------
-# Thousands of columns of numbers as a few dozen factors, and back.
+# Factors: thousands of numeric columns as a few dozen scores, and back.
 
 
-# Rows that the factors are learnt from: they are far fewer than the columns, or else enough.
+# Rows that the factors are learnt from; more would not change them much.
 _MAX_ROWS = 1000
 _MAX_FACTORS = 64
 _CHUNK = 256
@@ -184,12 +184,12 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Factors:
-    """Principal components of unit variance, and what each column varies beside them.
+    """Principal components of unit variance, and the residual variance of each column.
 
     ``z = mean + basis @ (scale * factors) + residual * noise``: probabilistic
     principal components (Tipping and Bishop 1999) with a noise of its own for
-    each column, as in factor analysis. A network of a hundred units cannot make
-    the thousands of independent noises of such a table; here it needs not.
+    each column, as in factor analysis. A network of a hundred units cannot generate
+    the thousands of independent noises of such a table, and here it does not have to.
 
     Attributes
     ----------
@@ -217,9 +217,9 @@ class Factors:
         n = len(z)
         mean = z.mean(0, dtype=np.float64)
         centred = z - mean
-        # through the small side: the rows' inner products have the same spectrum as the covariance
+        # the Gram matrix of the rows is small and has the same spectrum as the covariance
         values, vectors = np.linalg.eigh(centred @ centred.T)
-        # half the rows' own number: further factors would hold single rows
+        # at most half as many factors as rows: further ones would describe single rows
         wanted = max(1, min(_MAX_FACTORS, n // 2))
         order = np.argsort(-values)[:wanted]
         order = order[values[order] > 1e-9 * max(values[order[0]], 1e-12)]
@@ -286,7 +286,7 @@ class Factors:
 
 
 # --------------------------------------------------------------------------------------
-# The encoding that networks learn: no more columns than the table has facts.
+# The codec: merged categories and factors on top of a `TableCodec`.
 
 
 class CompactTableCodec(PickledByState):

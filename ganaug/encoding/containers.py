@@ -99,7 +99,7 @@ def _stack(columns: Sequence[Any], n_rows: int, dtype: DType) -> Array:
 
 @dataclass(frozen=True)
 class ArrayContainer(Container):
-    """A 2-D ndarray (of a memmap or a masked array's kin too)."""
+    """A 2-D ndarray."""
 
     dtype: DType
 
@@ -210,10 +210,10 @@ class FrameContainer(Container):
         """A DataFrame."""
         dtypes = {c.dtype for c in columns} if all(isinstance(c, np.ndarray) for c in columns) else set()
         if len(dtypes) == 1 and next(iter(dtypes)).kind in "iufb":
-            # laid out the way pandas keeps a block, so that nothing is copied again
+            # in the layout of a pandas block, so that nothing is copied again
             frame = pd.DataFrame(np.stack(columns).T, copy=False)
         else:
-            # with the dtype said, for pandas makes text of object arrays unasked
+            # with an explicit dtype, because pandas converts object arrays to text
             series = {j: pd.Series(column, dtype=column.dtype) for j, column in enumerate(columns)}
             frame = pd.DataFrame(series, index=pd.RangeIndex(n_rows))
         frame.columns = self.columns
@@ -313,7 +313,7 @@ class SparseContainer(Container):
 
 
 # --------------------------------------------------------------------------------------
-# Which container a table has: one table from what X is to who opens and closes it.
+# The container of a table.
 
 
 CONTAINERS: dict[str, type[Container]] = {
@@ -361,8 +361,7 @@ def container_of(X: Any) -> tuple[str, Any]:
 
 
 # --------------------------------------------------------------------------------------
-# Rows of any container, for those who need not know what is in them: count, name, put one under the
-# other.
+# Rows of any container: their number, their names, and their concatenation.
 
 
 def check_rows(X: Any) -> None:
@@ -385,7 +384,7 @@ def check_rows(X: Any) -> None:
 
 
 def check_lengths(X: Any, y: Any, samples: str = "rows") -> None:
-    """Refuse labels that are more or fewer than the samples, before any of them is looked at.
+    """Refuse labels whose number differs from that of the samples.
 
     Raises
     ------
@@ -398,7 +397,7 @@ def check_lengths(X: Any, y: Any, samples: str = "rows") -> None:
 
 
 def _length(values: Any) -> int | None:
-    """None where it is not told; what it is then is for others to say."""
+    """The number of samples; None if there is none, which is reported elsewhere."""
     if isinstance(values, (str, bytes, Mapping)):
         return None
     try:

@@ -31,7 +31,7 @@ __all__ = [
 
 
 _NEEDED = "the columns that this model learnt need"
-# Types that have parameters and no alias: their name in pyarrow -> what tells them and their arguments.
+# Types that have parameters and no alias: name in pyarrow -> test in pyarrow.types, and arguments.
 _ARGUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "timestamp": ("is_timestamp", ("unit", "tz")),
     "decimal128": ("is_decimal128", ("precision", "scale")),
@@ -116,17 +116,17 @@ def _never(kind: object) -> bool:
 
 
 # --------------------------------------------------------------------------------------
-# Time zones by what they are: a key, a fixed offset, UTC.
+# Time zones as JSON: a key, a fixed offset, UTC.
 
 
-# In the files of ganaug 0.x a zone was its printed name, which pandas reads, and this one, which nobody does.
+# Files of ganaug 0.x hold the printed name of a zone. pandas reads these, except for this one.
 _PRINTED = {"tzutc()": "UTC"}
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """One kind of zone: how to tell it, what is stored of it (None: nothing that would do), and how it comes back."""
+    """A kind of zone: its test, what is stored of it (None if that is not enough), and how it is made again."""
 
     fits: Callable[[Any], bool]
     write: Callable[[Any], list[Any] | None]
@@ -191,7 +191,8 @@ def _same_clock(one: dt.tzinfo, other: dt.tzinfo | None) -> bool:
     return all(moment.astimezone(one).utcoffset() == moment.astimezone(other).utcoffset() for moment in moments)
 
 
-# ---------------------------------------------------------------- the kinds
+# --------------------------------------------------------------------------------------
+# Kinds of time zones.
 
 
 def _offset(zone: Any) -> list[Any]:

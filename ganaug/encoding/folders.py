@@ -22,7 +22,7 @@ __all__ = ["FolderImages", "ImageFiles", "list_folder", "list_names", "read_fold
 _ENDINGS = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"])
 _SHOWN = 3
 
-# Why something is left out. Of the first two nobody needs to hear who only learns the images.
+# Reasons why a file is left out. No warning is raised for the first two.
 HIDDEN = "hidden (the name begins with a dot)"
 NO_IMAGE = "no image by the ending"
 LOOSE = "image(s) outside of the class folders"
@@ -181,7 +181,7 @@ def list_folder(path: str | os.PathLike[str]) -> ImageFiles:
             f"{root} is {'a file' if root.exists() else 'not there'}; give a folder of class folders"
         )
     left_out: dict[str, list[Path]] = {}
-    # a link to the folder itself, or to one that it stands in, would make a class of all classes
+    # a link to the folder itself, or to a parent, would make one class of all classes
     real = Path(os.path.realpath(root))
     around = {_identity(place) for place in (real, *real.parents)}
     folders, loose = [], False
@@ -220,7 +220,7 @@ def list_folder(path: str | os.PathLike[str]) -> ImageFiles:
 def _images_in(folder: Path, around: set[tuple[int, int]], left_out: dict[str, list[Path]]) -> list[Path]:
     found: list[Path] = []
     seen = set(around)
-    # first what lies here, then what links lead to: a folder that is reached both ways is known by its own place
+    # links come last: a folder that is reached both ways is listed under its own path
     places: list[Path] = [folder]
     links: list[Path] = []
     while places or links:

@@ -1,4 +1,4 @@
-"""Pixels: image codecs, and robust scales for images that are not bytes."""
+"""The codec of images, and a robust scale for images that are not bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ganaug.utils.types import Array, Arrays, Config, State
 __all__ = ["ImageCodec", "PixelScale"]
 
 # --------------------------------------------------------------------------------------
-# Channels of pixels of any range in [-1, 1], and back within the range they had.
+# Scaling of channels to [-1, 1], robust to outliers, and back.
 
 
 _SHARES = (5e-5, 5e-4, 5e-3)  # of the values beyond a knot; beyond the last one is the core
@@ -166,7 +166,7 @@ class _Bend:
         for sign, (logs, room) in self._tails.items():
             outside = sign * u > 1
             far = np.log(np.minimum(sign * u[outside], 1e300))
-            # what was not seen in fit goes on as the last piece does
+            # beyond the range seen in fit the last piece is extrapolated
             u[outside] = sign * (np.interp(far, logs, room) + _ROOM * np.maximum(far - logs[-1], 0))
         return (u - self._middle) / self._half
 
@@ -180,7 +180,7 @@ class _Bend:
 
 
 def _tail(distances: Array) -> tuple[Array, Array]:
-    """Knots from the end of the core (1) outwards, each of them once: their logarithms, and where they are put."""
+    """Distinct knots from the end of the core (1) outwards: their logarithms, and their encoded positions."""
     distances = np.maximum(distances, 1.0)
     room = np.minimum(distances, 1 + _ROOM * np.arange(len(distances)))
     new = np.concatenate([[True], np.diff(distances) > 1e-9 * distances[1:]])
@@ -191,7 +191,7 @@ def _tail(distances: Array) -> tuple[Array, Array]:
 # The two-way codec of images.
 
 
-# The second has knots for ranges with outliers; without outliers the first is written, which older versions read.
+# Version 2 has knots for ranges with outliers; without outliers version 1 is written, which older versions read.
 _VERSIONS = (1, 2)
 
 
@@ -386,7 +386,7 @@ class ImageCodec(PickledByState):
 
         if samples.dtype != torch.uint8:
             return samples.float()
-        # kept for each device: a transfer for every batch would stall a GPU and cannot be captured in a graph
+        # cached for each device: a transfer for every batch would stall a GPU and cannot be captured in a graph
         key = str(samples.device)
         if key not in self._constants:
             middle, half = self._scale.middle, self._scale.half
@@ -456,7 +456,7 @@ class ImageCodec(PickledByState):
 
     def _values(self, chunk: Array) -> Array:
         """Pixel values of floats in [-1, 1]."""
-        # 24 bits are plenty for 8, and take half the time
+        # float32 is precise enough for 8 bits, and takes half the time
         return self._scale.decode(chunk.astype(np.float32 if self._bytes else np.float64))
 
     def _shaped(self, samples: Any) -> Array:

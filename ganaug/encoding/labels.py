@@ -27,7 +27,7 @@ from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 __all__ = ["LabelCodec", "warn_of_similar_names"]
 
-# Floats as labels are questioned if there are more different ones, and fewer rows of each.
+# Float labels are refused if there are more classes than this, with fewer rows each.
 _SOME_CLASSES, _ROWS_OF_A_CLASS = 10, 10
 
 
@@ -301,7 +301,7 @@ def _check_name(name: object) -> None:
         raise InvalidTypeError(f"the name of y: {error}") from error
 
 
-# Of objects of these types pandas makes an index of numbers or text, and of others what it likes.
+# pandas makes a numeric or text index of these types, and converts others in its own ways.
 _PLAIN_TYPES = (bool, int, float, str, np.number, np.bool_)
 _EXCEPT = (enum.Enum, np.str_, np.timedelta64)
 

@@ -26,7 +26,7 @@ from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, DT
 __all__ = ["NumericModel"]
 
 _MAX_SAMPLE = 100_000
-# up to this many distinct values, each five times on average, are states rather than a curve
+# up to this many distinct values, each five times on average, become states instead of a curve
 _MAX_DISCRETE, _MIN_PER_VALUE = 10, 5
 _SPIKE_SHARE, _SPIKE_ROWS, _MAX_SPIKES, _SPIKE_OVER_MEDIAN = 0.05, 5, 8, 4
 _UINT_TOP = 18446744073709549568.0  # the largest float64 below 2**64
@@ -80,13 +80,28 @@ class NumericModel(ColumnModel):
     def fit(
         cls, cells: ColumnValues, dtype: DType, seed: int, column: int, keep_range: bool, discrete: bool
     ) -> NumericModel:
-        """Learn the column; ``discrete`` makes a state of every value however few the rows."""
+        """Learn the column.
+
+        Parameters
+        ----------
+        cells : ColumnValues
+        dtype : dtype
+            The numpy dtype of the column, which says how fine its numbers are.
+        seed : int
+            For the sample of a long column.
+        column : int
+            Its place in the table, so that each column has its own sample.
+        keep_range : bool
+            As in `TableCodec`.
+        discrete : bool
+            Whether every value becomes a state, however few rows have it.
+        """
         values = cells.present()
         has_missing = cells.missing is not None
         distinct, counts = _distinct(values, seed, column)
         is_spike = _spikes(distinct, counts, discrete)
         if is_spike.all() and not discrete and is_shared(counts).any() and not _is_coarse(distinct, dtype):
-            # of a few values some are single rows' own: they count for the nearest of the others
+            # some of a few values occur in single rows: these count for the nearest of the others
             distinct, counts, is_spike = (part[is_shared(counts)] for part in (distinct, counts, is_spike))
         spikes, rest, rest_counts = distinct[is_spike], distinct[~is_spike], counts[~is_spike]
         if len(rest) == 0:

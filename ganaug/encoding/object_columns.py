@@ -42,11 +42,11 @@ __all__ = [
     "rescale",
 ]
 
-# Digits that an int64 holds whatever they are.
+# Any number of so many digits fits an int64.
 _DIGITS = 18
-# Zeros that are written behind a rounded number, to give it the decimals of the others.
+# Zeros appended to a rounded number, to give it as many decimals as the others have.
 _MOST_ZEROS = 30
-# Of its own, for the thread's may round to any number of digits.
+# A context of its own, because that of the thread may round.
 _EXACT = decimal.Context(prec=100_000, Emin=-999_999, Emax=999_999, traps=[])
 
 
@@ -111,7 +111,7 @@ def decimals(units: Array, exponent: int, written: Sequence[int]) -> list[decima
 
 
 def rescale(cells: ColumnValues, given: int, own: int) -> ColumnValues:
-    """Whole numbers of another exponent."""
+    """Convert whole numbers to another exponent."""
     if given == own:
         return cells
     numbers = [decimal.Decimal(unit) for unit in cells.values.tolist()]
@@ -120,7 +120,7 @@ def rescale(cells: ColumnValues, given: int, own: int) -> ColumnValues:
 
 @dataclass(frozen=True)
 class DecimalAdapter(NumericAdapterBase):
-    """Decimals in an object column, with the decimals that they have; and integers that no 64 bits hold.
+    """Decimals in an object column, with their numbers of decimals; and integers of more than 64 bits.
 
     Attributes
     ----------
@@ -220,7 +220,8 @@ def _with_blanks(values: list[Any], cells: ColumnValues, blank: Any) -> Array:
     return out
 
 
-# ---------------------------------------------------------------- times
+# --------------------------------------------------------------------------------------
+# Dates, times and durations.
 
 
 @dataclass(frozen=True)
@@ -404,12 +405,12 @@ def _only_zone(values: list[Any]) -> dt.tzinfo | None:
         raise InvalidDataError(
             f"has times of several zones ({shown}); make them one with pd.to_datetime(column, utc=True)"
         )
-    # of pytz each zone has an object for each of its offsets
+    # a zone of pytz has one object for each of its offsets
     return zone_from(json.loads(next(iter(states)))) if states else None
 
 
 def mixed_types(types: set[type]) -> InvalidTypeError:
-    """What is said of a column of several types of numbers or times."""
+    """The error about a column of several types of numbers or times."""
     names = ", ".join(sorted(kind.__name__ for kind in types))
     return InvalidTypeError(
         f"mixes {names}, which would be learnt as categories and not as numbers or times; make them one type, for "

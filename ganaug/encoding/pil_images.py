@@ -1,4 +1,4 @@
-"""PIL images: told apart without importing PIL, opened from files, made into arrays and back, in the mode they had."""
+"""PIL images: opened from files, as arrays and back in their mode. PIL is imported only when it is needed."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ __all__ = [
     "resize_image",
 ]
 
-# Modes whose numbers cannot be averaged -> the mode in which such images are learnt. The indices of a palette mean
-# nothing side by side; hue is a circle, on which the mean of two reds is cyan; premultiplied colours exceed their
+# Modes whose numbers cannot be averaged -> the mode in which such images are learnt. Neighbouring indices of a palette
+# are unrelated colours; hue is a circle, on which the mean of two reds is cyan; premultiplied colours exceed their
 # alpha when they are learnt one by one.
 _CONVERTED = {"P": "RGB", "PA": "RGBA", "HSV": "RGB", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB"}
 # The same pixels in another order of bytes.
@@ -47,7 +47,7 @@ _FORMATS = {
 }
 # Learnt mode -> its channels.
 _BANDS = {"1": 1, "L": 1, "I;16": 1, "I": 1, "F": 1, "LA": 2, "RGB": 3, "YCbCr": 3, "LAB": 3, "RGBA": 4, "CMYK": 4}
-# Channels of 8-bit arrays -> the mode that is meant where nobody said which.
+# Channels of 8-bit arrays -> their default mode.
 _BY_CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 # EXIF: the tag, and its values -> what makes such an image upright
@@ -168,7 +168,7 @@ def array_to_pil(array: Array, mode: str | None = None) -> Any:
     if learnt in ("1", *_SIXTEEN, "I", "F"):
         image = Image.fromarray(array)
     else:
-        # not by the number of channels, which RGBA and CMYK share
+        # by mode, because RGBA and CMYK have the same number of channels
         pixels = _moved(array) if learnt == "LAB" else array
         image = Image.frombytes(learnt, (array.shape[1], array.shape[0]), pixels.tobytes())
     if mode is None or mode == learnt or mode in _SIXTEEN:
@@ -249,7 +249,7 @@ def pil_file_bytes(array: Array, mode: str, profile: bytes | None = None) -> byt
 
 
 def check_pil_file(array: Array, mode: str, profile: bytes | None = None) -> None:
-    """Refuse an image that would be another one when it was written and read again.
+    """Refuse an image that would not be the same after writing and reading it.
 
     Raises
     ------
@@ -291,7 +291,7 @@ def read_image_header(path: str | os.PathLike[str]) -> ImageHeader:
         learnt = learned_mode(image.mode)
         if "transparency" in image.info:
             learnt = _WITH_ALPHA.get(image.mode, learnt)
-        # a second picture in a photograph of a phone is a preview or a map of brightness
+        # the second image in a file of a phone's camera is a preview or a gain map
         animated = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
         profile = image.info.get("icc_profile")
         return ImageHeader(image.mode, learnt, animated, _is_deep(image), profile if profile else None)

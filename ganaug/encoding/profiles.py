@@ -1,4 +1,4 @@
-"""What samples look like as numbers: enough to see that two sets are on different scales, and nothing of one sample."""
+"""Profiles of values: enough to see that two sets of samples are on different scales, and nothing of a single one."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ __all__ = [
 # Quantiles that are kept of each channel.
 PICTURE = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 ROWS = (0.1, 0.5, 0.9)
-# Digits of what is kept: coarse enough to tell nothing of one sample.
+# Digits that are kept: too few to reveal a single sample.
 DIGITS = {"picture": 3, "rows": 2}
-# Beyond so many channels (columns) they are taken together: a model file stays small.
+# More channels (columns) than this are profiled together, so that a model file stays small.
 MOST_CHANNELS = 64
 
-# Of pictures. The larger of two magnitudes may be so many times the other: half of the way, in factors, to 255,
-# which is the mistake to be found. Within 0 to 1 a picture may be darker still (1/255 stays out).
+# Images: how many times one magnitude may be the other. The mistake to find is a factor of 255; this is its square
+# root. Within 0 to 1 images may differ more, because they may be dark.
 MOST_TIMES, MOST_TIMES_DARK = 16, 64
-# A range has values below zero where the lowest lie so far below, as a share of its width: noise and overshooting
-# filters stay above, whatever is centred lies below.
+# A range counts as negative if its lowest values are below zero by this part of its width: noise and overshooting
+# filters stay above that, centred values lie below.
 BELOW_ZERO = 0.25
-# Scales that have ends: (lowest, highest), and how far values of the other side may lie beyond them.
+# Scales with fixed ends: (lowest, highest), and the range that the other side must stay within.
 ENDED = {
     "0 to 1": ((0.0, 1.0), (-0.35, 1.35)),
     "-1 to 1": ((-1.0, 1.0), (-1.3, 1.3)),
     "-0.5 to 0.5": ((-0.5, 0.5), (-0.85, 0.85)),
     "0 to 255": ((0.0, 255.0), (-89.0, 345.0)),
 }
-# How near to its end, as a share of its width, the values of a scale come.
+# Values on such a scale come this near to an end, as a part of its width.
 NEAR = 0.05
-# Of tables and series. The wider spread of a channel may be so many times the other, its middle may move by so many
-# spreads (from the lowest tenth to the highest), and this share of the channels must break one of both.
+# Tables and series: how many times one spread of a channel (10 to 90 % quantile) may be the other, how many spreads
+# its median may move, and the share of channels that must exceed one of these.
 MOST_SPREADS, MOST_MOVED, MOST_CHANNELS_APART = 3.0, 1.5, 1 / 3
 
 
@@ -198,7 +198,8 @@ def _rounded(values: Array, digits: int) -> Array:
     return np.array([float(f"{value:.{digits}g}") for value in values.ravel().tolist()]).reshape(values.shape)
 
 
-# ---- the rule ------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------
+# Comparing two profiles.
 
 
 def difference(one: ValueProfile | None, other: ValueProfile | None) -> str | None:
@@ -304,7 +305,7 @@ def _rows_differ(one: ValueProfile, other: ValueProfile) -> str | None:
     return f"the values {name}are mostly {ranges[0]} on one side and {ranges[1]} on the other"
 
 
-# kind -> what compares two profiles of it
+# kind -> comparison of two profiles of that kind
 RULES: Mapping[str, Callable[[ValueProfile, ValueProfile], str | None]] = {
     "picture": _pictures_differ,
     "rows": _rows_differ,

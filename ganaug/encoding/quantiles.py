@@ -31,21 +31,21 @@ __all__ = [
 ]
 
 # --------------------------------------------------------------------------------------
-# Where numbers fall among sorted ones, several times as fast as by bisection.
+# Fast search among sorted numbers, several times as fast as bisection.
 
 
 _BUCKETS = 4096
-# With so many knots in one bucket (they lie very unevenly) or so few numbers, bisection is as fast.
+# With more knots than this in a bucket (very uneven knots), or fewer numbers, bisection is as fast.
 _MOST_IN_BUCKET, _FEW_NUMBERS = 24, 256
-# Numbers looked up together: what is made of them stays in the processor's cache.
+# Numbers that are looked up together, so that intermediate results stay in the processor's cache.
 _AT_ONCE = 8192
 
 
 class FastSearch:
     """`numpy.searchsorted` and `numpy.interp` for many numbers and the same knots.
 
-    Bisection of random numbers mispredicts every other branch. A table of evenly spaced buckets says instead at which
-    knot to begin, and a few comparisons lead on from there.
+    Bisection of random numbers mispredicts every second branch. Here a table of evenly spaced buckets gives the knot
+    to begin at, and a few comparisons find the right one.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ class FastSearch:
             return
         self.scale = _BUCKETS / span
         edges = self.low + np.arange(_BUCKETS + 2) / self.scale
-        # from half a bucket lower, so that no rounding of a bucket's number leads past the right knot
+        # from half a bucket lower, so that rounding a bucket's number never skips the right knot
         self.first = np.searchsorted(knots, edges[:-1] - 0.5 / self.scale)
         self.most = int((np.searchsorted(knots, edges[1:] + 0.5 / self.scale) - self.first).max())
         self.after = np.append(knots, np.inf)
 
     def searchsorted(self, numbers: DoubleArray) -> IntArray:
-        """How many knots are below each number, as `numpy.searchsorted` tells. (n,) -> (n,)."""
+        """How many knots are below each number, as `numpy.searchsorted` counts them. (n,) -> (n,)."""
         if self.most > _MOST_IN_BUCKET or len(numbers) < _FEW_NUMBERS:
             return np.searchsorted(self.knots, numbers)
         counts = np.empty(len(numbers), np.int64)
@@ -114,7 +114,7 @@ class FastSearch:
 
 
 # --------------------------------------------------------------------------------------
-# The grid a column's numbers stand on: whole numbers, two decimals, steps of 0.5, full days.
+# The decimal grid of a column: whole numbers, two decimals, steps of 0.5, full days.
 
 
 _MAX_DECIMALS = 6
@@ -190,16 +190,15 @@ def integer_step(deltas: Array) -> int:
 
 
 # --------------------------------------------------------------------------------------
-# Numbers that stand near those of a column and are none of them: what a model may keep of a column's
-# extremes.
+# Rounded bounds: numbers near the extremes of a column that reveal no single row, which a model may keep.
 
 
-# A value that so many rows share is no trace of one of them; of more rows than these a sample is looked at, in which
-# rows repeat.
+# A value that so many rows share reveals none of them. Of columns with more than `MOST_ROWS` rows a sample with
+# replacement is used, in which rows repeat.
 SHARED, SHARED_IN_SAMPLE, MOST_ROWS = 4, 12, 100_000
-# A bound stands at most this share of the range from the extreme, and cuts off at most one row and one in `ROWS`.
+# A bound is at most this part of the range away from the extreme, and excludes at most one row and one in `ROWS`.
 PART, ROWS = 128, 2000
-# Numbers on a grid of no more points than this are coarse by themselves: their extremes are kept.
+# Extremes on a grid of at most so many points reveal little: they are kept.
 COARSE = 256
 
 
@@ -219,7 +218,8 @@ def simple_between(low: DoubleArray, high: DoubleArray) -> DoubleArray:
     [0.5, 10.125]
     """
     step = np.exp2(np.floor(np.log2(np.maximum(high - low, np.finfo(np.float64).tiny))))
-    return np.asarray(np.minimum((np.floor(low / step) + 1) * step, high), np.float64)
+    with np.errstate(over="ignore"):  # where nothing lies between, it is ``high``
+        return np.asarray(np.minimum((np.floor(low / step) + 1) * step, high), np.float64)
 
 
 def inner_bounds(distinct: DoubleArray, counts: Array) -> tuple[float, float]:
@@ -304,7 +304,7 @@ def rounded_median(values: DoubleArray) -> float:
 
 
 def nearby_values(values: Array, distinct: Array, step: int = 0) -> Array:
-    """Numbers near some of a column, rounded to a 256th of its range at least, and none of its own where there is room.
+    """Numbers near given ones, rounded to a 256th of the column's range or less, and none of the column if possible.
 
     Parameters
     ----------
@@ -361,16 +361,16 @@ def _last_cut(counts: Array) -> int:
 # A monotone, piecewise linear map between a column's values and normal scores.
 
 
-# no score of a value seen is below this, or above its negative; nearer to 0, extremes would be drawn too often
+# scores of values seen lie between this and its negative; nearer to 0, extremes would be drawn too often
 _LOW = -4.0
 _EDGE = float(ndtr(_LOW))
-# beyond the observed range scores grow on, but not without bound
+# beyond the observed range scores go on to this bound
 _FAR = 5.0
-# shares at which knots are wanted: evenly spaced in scores, because the tails need them
+# shares of the knots, evenly spaced in scores, because the tails need many
 _KNOTS = ndtr(np.linspace(_LOW, -_LOW, 257))
-# rows between two knots, at least: a knot for every row would be the column itself
+# least number of rows between two knots: a knot for every row would store the column itself
 _ROWS_A_KNOT = 4
-# Runs of rare levels that are longer than this part of the range are not drawn together.
+# Runs of rare levels that are longer than this part of the range are not pooled.
 _LONG_RUN = 64
 # with this many distinct values, each repeated this often, values are steps rather than a curve;
 # up to the first number even where values may leave the range seen
@@ -379,7 +379,7 @@ _FEW_LEVELS, _MAX_LEVELS, _MIN_REPEATS = 64, 1001, 4
 
 def normal_scores(shares: Array) -> DoubleArray:
     """Normal scores of shares in [0, 1], within -4 and 4."""
-    # to float32 and back: what is stored is exactly what was used
+    # to float32 and back, so that the stored scores are exactly those used
     return np.asarray(ndtri(_EDGE + (1 - 2 * _EDGE) * shares).astype(np.float32), dtype=np.float64)
 
 
@@ -438,7 +438,7 @@ class Curve:
         values = np.where(shared, left, simple_between(left + gap / 4, left + 3 * gap / 4))
         shares = np.where(shared, upto[at] - 0.5 * counts[at], upto[at]) / total
         inside = (shared | ((values > left) & (values < distinct[at + 1]))) & (values > low) & (values < high)
-        # a bound has the rows that it cuts off, and itself, on both sides
+        # half of the rows up to a bound are counted on each of its sides
         share_low = 0.5 * max(1, counts[distinct <= low].sum()) / total
         share_high = 1 - 0.5 * max(1, counts[distinct >= high].sum()) / total
         inside &= (shares > share_low) & (shares < share_high)
@@ -492,12 +492,15 @@ class Curve:
 
     @cached_property
     def _from_scores(self) -> FastSearch:
-        """Of the edges, where the column takes steps; a single step has none."""
-        return FastSearch(self.scores if self.edges is None or not len(self.edges) else self.edges)
+        """Of the edges, where the column takes steps; a single step has none, and every score is below its end."""
+        if self.edges is None:
+            return FastSearch(self.scores)
+        return FastSearch(self.edges if len(self.edges) else np.array([np.inf]))
 
     def get_state(self) -> State:
         """Config and arrays."""
-        single = self.values.astype(np.float32)
+        with np.errstate(over="ignore"):  # numbers beyond float32 are kept as they are
+            single = self.values.astype(np.float32)
         knots = single if np.array_equal(single, self.values) else self.values
         arrays: Arrays = {"knots": knots, "scores": self.scores.astype(np.float32)}
         if self.edges is not None:
@@ -535,7 +538,7 @@ def _beside(distinct: DoubleArray, place: int) -> float:
 def _pooled(distinct: DoubleArray, counts: Array) -> tuple[DoubleArray, Array]:
     """Levels and counts with each run of rare levels as a few numbers between them, of several rows each.
 
-    A long run, such as the tail of a skewed column, is not drawn together: each of its levels moves towards the next.
+    A long run, such as the tail of a skewed column, is not pooled: each of its levels moves towards the next one.
     """
     shared, longest = is_shared(counts), (distinct[-1] - distinct[0]) / _LONG_RUN
     if shared.all() or not shared.any():

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 # --------------------------------------------------------------------------------------
-# Where the channels of images stand.
+# Layouts: which axis of images holds the channels.
 
 
 SIDES = (8, 256)  # pixels that a side may have
@@ -96,7 +96,7 @@ def find_layout(shape: tuple[int, ...], asked: str) -> str:
 
 
 def looks_like_image(height: int, width: int, most: int = 2) -> bool:
-    """Whether a sample of two axes is rather a grey image (H, W) than a series (channels, length).
+    """Whether a sample of two axes is more likely a grey image (H, W) than a series (channels, length).
 
     Neither side is shorter than 8, and neither more than ``most`` times as long as the other: a series is
     nearly always far longer than it has channels.
@@ -141,7 +141,7 @@ def _readings(shape: tuple[int, ...]) -> list[tuple[str, int, tuple[int, ...]]]:
 
 
 # --------------------------------------------------------------------------------------
-# Samples of equal shape in one array: how users hold images and series, and get them back.
+# Arrays, tensors and lists of samples: dtype and container, to give samples back in the same form.
 
 
 FAMILIES = {"b": "boolean", "i": "integer", "u": "integer", "f": "float"}
@@ -209,7 +209,7 @@ class SampleFormat:
 
     @classmethod
     def from_state(cls, config: Config) -> SampleFormat:
-        """The stack that `get_state` took apart; raises ModelFileError if it is none."""
+        """The format that `get_state` took apart; raises ModelFileError if it is invalid."""
         tensor, dtype = config["tensor"], config["dtype"]
         known = isinstance(dtype, str) and (dtype == "bfloat16" or dtype_from(dtype).kind in FAMILIES)
         if type(tensor) is not bool or not known or (dtype == "bfloat16" and not tensor):
@@ -384,7 +384,7 @@ def refuse_not_finite(array: Array, describe: Callable[[tuple[int, ...], str], s
 
 
 def diverged_message(index: tuple[int, ...], what: str) -> str:
-    """What is said of numbers that no data has."""
+    """The message about NaN and infinity that a generator made."""
     return f"cannot decode {what} (sample {index[0]}); the generator that made it has diverged"
 
 
@@ -397,7 +397,7 @@ def stored_array(arrays: Arrays, name: str, shape: tuple[int, ...]) -> Array:
 
 
 # --------------------------------------------------------------------------------------
-# Series kept in a DataFrame: a row for each, a column for each step.
+# Wide frames: a row for each series, a column for each step.
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ __all__ = [
 # --------------------------------------------------------------------------------------
 # Scalars as JSON and arrays: levels of a column, names of columns, labels of classes.
 #
-# Nothing is pickled: text becomes UTF-8 bytes and offsets, numbers stay arrays,
-# and what is neither is written item by item with the name of its type.
+# Nothing is pickled: text becomes UTF-8 bytes and offsets, numbers stay arrays, and anything else is written item by
+# item with the name of its type.
 
 
 _WRITE: dict[type, tuple[str, Callable[[Any], Any]]] = {
@@ -310,7 +310,7 @@ _UNPACK: dict[str, Callable[[dict[str, Any], Arrays], pd.Index]] = {
 
 
 # --------------------------------------------------------------------------------------
-# The arrays of thousands of columns as a handful, so that a model file stays a list of few entries.
+# The arrays of thousands of columns joined into a few, so that a model file has few entries.
 
 
 def pack_arrays(parts: Iterable[Arrays]) -> Arrays:
@@ -455,7 +455,7 @@ class StateMixin:
 
 
 # --------------------------------------------------------------------------------------
-# Codecs travel as what they would be saved as.
+# Pickles of codecs hold their state.
 
 
 class PickledByState:

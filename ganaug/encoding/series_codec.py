@@ -30,7 +30,7 @@ from ganaug.utils.types import Array, Arrays, Config, FloatArray, State
 __all__ = ["SeriesCodec", "Signals"]
 
 # --------------------------------------------------------------------------------------
-# Channels of any amplitude at about unit scale, and back within the range they had.
+# Scaling of channels to about unit scale, and back.
 
 
 _KNEE = 4.0  # scales; beyond, values count by their logarithm

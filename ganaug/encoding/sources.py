@@ -1,4 +1,4 @@
-"""What users have (arrays, datasets, folders) as arrays and labels."""
+"""Arrays, datasets and folders of users as arrays of samples and labels."""
 
 from __future__ import annotations
 

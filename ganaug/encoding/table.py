@@ -36,7 +36,7 @@ from ganaug.utils.types import Array, Arrays, Block, Config, FloatArray, IntArra
 __all__ = ["MODELS", "Column", "Layout", "TableCodec", "argmax_rows", "fit_column", "fit_columns", "read_as"]
 
 # --------------------------------------------------------------------------------------
-# Where each column of a table stands in the encoded matrix: scalars first, then one-hot groups.
+# The layout of the encoded matrix: scalars first, then one-hot groups.
 
 
 _MANY_ROWS, _MOST_COLUMNS, _AT_ONCE = 256, 255, 8192
@@ -141,7 +141,7 @@ class Column:
         return _MODEL_NAMES[type(self.model)]
 
     def encode(self, cells: ColumnValues) -> Encoding:
-        """Scores (n, n_scalars) and states (n,), kept in as few bytes as hold them: of all columns they stand by."""
+        """Scores (n, n_scalars) and states (n,), in few bytes: those of all columns are kept until all are fitted."""
         scores, states = self.model.encode(cells)
         return scores, states.astype(np.min_scalar_type(self.model.n_states))
 
@@ -176,7 +176,26 @@ class Column:
 def fit_column(
     adapter: DtypeAdapter, cells: ColumnValues, seed: int, number: int, keep_range: bool, whole: bool = False
 ) -> Column | None:
-    """Fit one column; None if it has too many levels (unless ``whole``) and must wait for the others' encoding."""
+    """Fit one column.
+
+    Parameters
+    ----------
+    adapter : DtypeAdapter
+    cells : ColumnValues
+        What the adapter reads.
+    seed : int
+    number : int
+        The column's place in the table.
+    keep_range : bool
+        As in `TableCodec`.
+    whole : bool, default=False
+        Whether a category is one-hot, however many levels it has.
+
+    Returns
+    -------
+    Column or None
+        None if there are too many levels: their codes depend on the encoding of the other columns.
+    """
     if isinstance(adapter, NumericAdapterBase):
         return Column(adapter, NumericModel.fit(cells, adapter.inner, seed, number, keep_range, adapter.discrete))
     assert isinstance(adapter, CategoricalAdapterBase)
@@ -198,8 +217,7 @@ def read_as(adapter: DtypeAdapter, raw: Any) -> ColumnValues:
 
 
 # --------------------------------------------------------------------------------------
-# Fitting all columns of a table: each alone first, then those of many levels by what stands beside
-# them.
+# Fitting all columns: first each by itself, then those of many levels, whose codes depend on the other columns.
 
 
 _MAX_CONTEXT_ROWS = 100_000
@@ -228,7 +246,7 @@ def fit_columns(
     keep_range : bool
         As in `TableCodec`.
     whole : sequence of column names, optional
-        Categories that are one-hot however many they are. If given, nothing is warned of.
+        Categories that are one-hot, however many levels they have. If given, no warnings are raised.
     """
     names = range(table.n_columns) if table.names is None else table.names
     one_block = set() if whole is None else {j for j, name in enumerate(names) if name in whole}
@@ -276,7 +294,6 @@ def _context(fitted: list[tuple[Column, Encoding]], rows: Array) -> FloatArray:
 
 
 _VERSION = 1
-# Rows that are worked on together: what is made of them stays in the processor's cache.
 
 
 class TableCodec(PickledByState):

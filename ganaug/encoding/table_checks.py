@@ -32,13 +32,13 @@ __all__ = [
 ]
 
 # --------------------------------------------------------------------------------------
-# What is asked of a table before anything is done with it, and how messages name its columns.
+# Checks of a table's names and size, and the names of columns in messages.
 
 
 Found = TypeVar("Found")
 
 _SHOWN = 5
-# A method that such an object has -> the line that makes pandas' own of it. The first that is there counts.
+# A method of a foreign table -> the code that converts it to pandas. The first match counts.
 _CONVERSIONS = {
     "to_pandas": "{}.to_pandas()",  # polars, pyarrow, cuDF, Modin, pandas-on-Spark
     "toPandas": "{}.toPandas()",  # Spark
@@ -56,6 +56,15 @@ def describe(names: pd.Index | None, column: int) -> str:
 
 def check_names(seen: pd.Index | None, given: pd.Index | None, n_seen: int, n_given: int, owner: str) -> None:
     """Compare columns with those seen in fit, as scikit-learn does: same names, same order.
+
+    Parameters
+    ----------
+    seen, given : Index or None
+        Names of the columns in fit, and now; None where the container has none.
+    n_seen, n_given : int
+        Numbers of columns.
+    owner : str
+        The estimator that messages speak of.
 
     Raises
     ------
@@ -149,7 +158,7 @@ def conversion_of(value: object, name: str) -> str | None:
 
 
 # --------------------------------------------------------------------------------------
-# Columns that look as if they should not be learnt from: identifiers and free text.
+# Identifier warnings: columns that should not be learnt from, identifiers and free text.
 
 
 _MIN_ROWS = 50
@@ -157,14 +166,14 @@ _UNIQUE_SHARE = 0.9
 _LONG = 40
 _DROP = "; drop it before fitting"
 # Amounts with separators, signs or a currency; dates and times with at least two parts. Not plain digits, nor
-# three blocks of digits that no calendar has.
+# three groups of digits that are no date.
 _AMOUNT = r"[-+(]?[^\w\s.,:/-]? ?\d{1,3}(?:([., '])\d{3})*(?:[.,]\d+)? ?(?:[^\w\s.,:/-]|[A-Z]{3})?\)?-?"
 _DATE = r"(?:\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.](?:\d{4}|\d\d))(?:[T ,].*)?|-?\d+:[0-5]\d(?::[0-5]\d.*)?"
 _WRITTEN = re.compile(rf"(?=.*\d.*\D|.*\D.*\d)(?:{_AMOUNT}|{_DATE})")
 
 
 def identifier_warning(adapter: DtypeAdapter, cells: ColumnValues) -> str | None:
-    """What is wrong with a column and what to do, as the rest of a sentence; None if nothing is."""
+    """Why a column should not be learnt from and what to do, as the rest of a sentence; None if it is fine."""
     values = cells.present()
     if len(values) < _MIN_ROWS:
         return None
@@ -195,7 +204,7 @@ def _counts_up(values: Any) -> bool:
 
 
 # --------------------------------------------------------------------------------------
-# What fits can be saved: the state of each part is written and read once, before anything is trained.
+# What is learnt can be saved: the state of each part is written and read once before training.
 
 
 class Stored(Protocol):
@@ -284,7 +293,7 @@ def _learnt(part: Any) -> list[tuple[str, Any]]:
 def _same(one: object, other: Any) -> bool:
     """Whether two learnt values are equal, type by type."""
     if isinstance(one, (pd.Index, np.ndarray)):
-        # a range is whole numbers that are kept in another way
+        # a RangeIndex equals an Index of the same integers
         kinds = {pd.Index if isinstance(side, pd.RangeIndex) else type(side) for side in (one, other)}
         return len(kinds) == 1 and _same_values(one, other)
     if isinstance(one, pd.CategoricalDtype):

@@ -33,15 +33,15 @@ __all__ = [
     "unwrap_label",
 ]
 
-# Where torchvision's datasets keep their labels, in the order in which they are believed.
+# Attributes in which torchvision's datasets keep labels, in order of precedence.
 _COLUMNS = ("targets", "labels", "_labels")
 _PAIRS = ("samples", "_samples")  # (path or image, label) pairs
 _LABEL_KEYS = ("label", "labels", "target", "targets", "y")  # of items and parts that are dicts
 _LABEL_WORDS = ("label", "target", "class")  # in other keys, such as "fine_label"
-# What says where in an image something is: keys of dicts, and classes of torchvision.
+# Annotations that locate objects in an image: keys of dicts, and classes of torchvision.
 _ANNOTATIONS = {"annotations", "bbox", "bboxes", "boxes", "keypoints", "mask", "masks", "objects", "segmentation"}
 _ANNOTATION_TYPES = {"BoundingBoxes", "KeyPoints", "Mask"}
-_COMPARED = 16  # items that are held against labels that are known
+_COMPARED = 16  # items that are compared with known labels
 _GIVE = "give the labels as targets= (y= in fit), one for each item"
 
 
@@ -126,7 +126,7 @@ def class_names_of(dataset: Any, labels: Sequence[Any] | Array | None = None) ->
         return list(names)
     kind = dataset_kind(dataset)
     if kind == "Subset":
-        # the labels are those of some items only: they cannot be held against all
+        # the labels are those of some items only
         inner, at = dataset.dataset, list(dataset.indices)
         return class_names_of(inner, None if labels is None else _scattered(labels, at, length_of(inner)))
     if kind == "ConcatDataset":
@@ -355,7 +355,8 @@ def _is_path(value: object) -> bool:
     return isinstance(value, os.PathLike) or (isinstance(value, str) and ("/" in value or "\\" in value))
 
 
-# ---------------------------------------------------------------- where labels are known
+# --------------------------------------------------------------------------------------
+# Labels that a dataset lists.
 
 
 def dataset_kind(dataset: object) -> str | None:
@@ -401,7 +402,7 @@ def _columns(dataset: Any) -> Iterable[Any]:
 
 
 def _has(column: Any, n: int) -> bool:
-    # a Subset that passes attributes on would hand out the labels of all items
+    # a Subset that delegates attributes would give the labels of all items
     listed = isinstance(column, (list, tuple)) or (hasattr(column, "__array__") and getattr(column, "ndim", 1) > 0)
     return listed and len(column) == n
 
@@ -459,7 +460,8 @@ _KNOWN: dict[str, Callable[[Any], Array | None]] = {
 }
 
 
-# ---------------------------------------------------------------- where they are read
+# --------------------------------------------------------------------------------------
+# Labels that are read from the items.
 
 
 def _read(dataset: Any) -> Array:

@@ -424,9 +424,13 @@ class SavedGenerator(BaseGenerator):
 
     # ---- files ---------------------------------------------------------------------------------
 
-    def _write(self, path: str | os.PathLike[str], keep_copies_check: bool = False) -> None:
+    def _write(
+        self, path: str | os.PathLike[str], keep_copies_check: bool = False, notes: Config | None = None
+    ) -> None:
+        """Write the file; ``notes`` are further entries of its config, which `load` passes over."""
         self._check_fitted()
-        write_state(path, self._kind_name(), *saving.saved_parts(self, keep_copies_check))
+        config, arrays = saving.saved_parts(self, keep_copies_check)
+        write_state(path, self._kind_name(), {**config, **(notes or {})}, arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -21,7 +21,7 @@ from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
-from ganaug.filtering.samples import shrink_samples
+from ganaug.filtering.sample_filter import shrink_samples
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
 from ganaug.objectives import OBJECTIVES, Objective
 from ganaug.runtime.devices import fastest

@@ -17,7 +17,7 @@ from ganaug.encoding import LabelCodec
 from ganaug.encoding.profiles import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.encoding.sample_arrays import LAYOUTS
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.metrics.sample_measures import energy_quality, mean_distance
+from ganaug.metrics.fidelity import energy_quality, mean_distance
 from ganaug.objectives import Objective
 from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_interrupts
 from ganaug.training.checkpoints import Checkpoint

@@ -30,7 +30,7 @@ from ganaug.estimators.fitting import Conditions, Constraints, Measure, Prepared
 from ganaug.estimators.label_check import LabelCheck, draw_accepted
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, TrainingWarning
 from ganaug.filtering import FilterCounts
-from ganaug.metrics.sample_measures import energy_quality, mean_distance
+from ganaug.metrics.fidelity import energy_quality, mean_distance
 from ganaug.networks.translation import Translators, cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import resolve_device

@@ -2,7 +2,7 @@
 
 from ganaug.filtering.rejection import FilterCounts, rejection_sample
 from ganaug.filtering.rows import LIKE_THE_CLASS, RULES, SAMPLES_LIKE_THE_CLASS, RowFilter, View
-from ganaug.filtering.samples import AuxiliaryClassifier, SampleFilter
+from ganaug.filtering.sample_filter import AuxiliaryClassifier, SampleFilter
 
 __all__ = [
     "LIKE_THE_CLASS",

@@ -15,13 +15,13 @@ from ganaug.utils.types import Array, BoolArray, DoubleArray, FloatArray, IntArr
 
 __all__ = ["ArrayForest"]
 
-# Rows that are walked together: so many stay in the processor's cache.
+# Rows that are traversed together, so that they stay in the processor's cache.
 _CHUNK = 4096
-# Trees that are walked together, between two looks at which rows are decided.
+# Trees that are traversed together, between two checks of which rows are decided.
 _ASKED_EVERY = 8
 # Standard deviations by which the votes left must miss what would change an answer.
 SURE = 2.0
-# A tree draws at least so many rows of each class, with repetition: fewer make a stump.
+# A tree draws at least so many rows of each class, with replacement: fewer make a stump.
 LEAST_ROWS = 20
 # Rows of a class whose votes are recorded.
 MOST_WATCHED = 500
@@ -257,9 +257,9 @@ class ArrayForest:
 
 
 def _undecided(share: float, asked: int, n_trees: int) -> tuple[float, float]:
-    """Between which sums of votes the trees that are left matter to whether all give this share."""
+    """Bounds on the partial sum of votes outside which the remaining trees cannot change the decision."""
     left, wanted = n_trees - asked, n_trees * share
-    # how far the sum that is reckoned from the votes so far may be off: a share of some votes and one of others
+    # the error of the total extrapolated from the votes so far, in standard deviations of a binomial share
     off = SURE * math.sqrt(share * (1 - share) * n_trees * left / asked)
     low = max(wanted - left - 1e-3, (wanted - off) * asked / n_trees)  # a little room, for sums that round otherwise
     return low, min(wanted + 1e-3, (wanted + off) * asked / n_trees)

@@ -15,8 +15,8 @@ from ganaug.utils.types import FloatArray, IntArray
 __all__ = ["FilterCounts", "rejection_sample"]
 
 ROUNDS = 8
-# Two rounds are nearly always enough. The refused rows of later ones are kept, in case they must serve: there are as
-# many as could be missing, for each round draws no fewer than are.
+# Two rounds are nearly always enough. Refused rows of later rounds are kept, in case too few rows pass; each round
+# draws at least as many rows as are missing.
 EASY_ROUNDS = 2
 
 

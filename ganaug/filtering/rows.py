@@ -1,4 +1,4 @@
-"""Keep a synthetic row, or draw another.
+"""The filter of synthetic rows.
 
 A filter is fitted to the encoded training rows and judges encoded synthetic
 ones by up to three rules: with hashes of the training rows, bounds and a forest.
@@ -24,7 +24,7 @@ from ganaug.utils.types import Arrays, BoolArray, Config, DoubleArray, FloatArra
 
 __all__ = ["AUTO", "LIKE_THE_CLASS", "MIN_ROWS", "RULES", "SAMPLES_LIKE_THE_CLASS", "RowFilter", "View", "check_rules"]
 
-# The gravest first: a row that cannot be had otherwise is one that only the last of them refuses.
+# The most serious first. If too few rows pass, rows are taken that only the last rule refuses.
 RULES = ("copies", "rules", "outliers", "other_class")
 # What `sample` refuses by default: rows like the class remain. "other_class" moves classes apart where they overlap,
 # which helps a classifier that is trained on the rows (`GANOversampler`), and makes them unlike the class.
@@ -33,9 +33,9 @@ SAMPLES_LIKE_THE_CLASS = ("copies", "outliers")  # of images and series, which h
 
 # Two rows in one cell of this width (of a normal score) in every column are copies.
 CELL = 0.02
-# Where more real rows than this repeat others, an equal row is no copy: the data has few values.
+# If more real rows than this are duplicates, an equal row is no copy: the data has few values.
 REPEATS_ALLOWED = 0.05
-# Up to this width a row must also be plausible column by column.
+# Up to this width, a row must also be plausible in each single column.
 MAX_AXES = 256
 N_DIRECTIONS = 32
 # A row is an outlier beyond all rows seen in a direction and beyond what, over all directions together, this
@@ -47,17 +47,17 @@ MIN_ROWS = 12
 # Where the classes lie apart, that share of the votes is little: a row is then asked for as much as this share of the
 # class's own unseen rows stay below, but never for all of the votes. docs/method.md tells what else was tried.
 AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
-# More than a projection can change by being rounded otherwise.
+# An upper bound on how much a projection changes by rounding.
 NEAR = 1e-3
 # Bounds are multiples of a power of two, of this share of a class's standard deviation or less.
 BOUND_STEP = 0.25
 # The share of votes that a class must get is a multiple of this.
 SHARE_STEP = 1 / 256
-# Rows judged together: so many stay in the processor's cache.
+# Rows that are checked together, so that they stay in the processor's cache.
 JUDGED_AT_ONCE, HASHED_AT_ONCE = 8192, 512
 _ALL_BUT_16 = np.uint64(48)
 
-# What a saved filter is made of: axes and dtype of each array.
+# The arrays of a saved filter: number of axes and dtype.
 _ARRAYS = {
     "hashes": (1, "int64"),
     "hash_factors": (1, "int64"),
@@ -187,11 +187,11 @@ class RowFilter:
                 if "rules" in self.rules and broken.any():
                     own[broken] = RULES.index("rules") + 1
                     left, part = left[~broken], part[~broken]
-            # the dearest test is the last one, and need not see what the others refuse
+            # the most expensive test is the last one, and does not see rows that the others refuse
             for rule in [rule for rule in self.rules if rule in _TESTS]:
                 refused = _TESTS[rule](self, part, condition)
                 own[left[refused]] = np.where(own[left[refused]], own[left[refused]], RULES.index(rule) + 1)
-                # to judge a few rows twice is cheaper than to copy all others
+                # testing a few rows twice is cheaper than copying all others
                 if 8 * np.count_nonzero(refused) > len(part):
                     left, part = left[~refused], part[~refused]
         return said
@@ -203,7 +203,7 @@ class RowFilter:
         if not len(self.hashes):
             return np.zeros(len(x), bool)
         own = self._hash(x)
-        # few begin like a known one: only those are worth a bisection
+        # bisection only for the few hashes that begin like a known one
         same: BoolArray = self._beginnings.take((own >> _ALL_BUT_16).view(np.int64), mode="wrap")
         like = np.flatnonzero(same)
         same[like] = self.hashes.take(np.searchsorted(self.hashes, own[like]), mode="clip") == own[like]
@@ -211,7 +211,7 @@ class RowFilter:
 
     def _outliers(self, x: FloatArray, condition: int) -> BoolArray:
         low, high = self.bounds[condition]
-        # BLAS is ten times as fast, and rounds otherwise: those near a bound are looked at again
+        # BLAS is ten times as fast but rounds differently: rows near a bound are computed again
         along = self.directions.T @ x.T
         outside = _beyond(along, low + NEAR, high - NEAR)
         near = np.flatnonzero(outside)
@@ -310,7 +310,7 @@ class RowFilter:
         self.directions, self.bounds, self.few = arrays["directions"], arrays["bounds"], arrays["few"]
         self.copies_unchecked = bool(config.get("copies_unchecked", False))
         if config["forest_depth"] is not None:
-            # before format 2 one number was for all classes, and not in the arrays
+            # before format 2 there was one number for all classes, in the config
             one = config["min_probability"]
             self.least = arrays["least"] if "least" in arrays else np.full(n_conditions, one, np.float32)
         if config["forest_depth"] is not None:

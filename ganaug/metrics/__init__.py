@@ -1,6 +1,6 @@
 """Measures of synthetic samples: fidelity, diversity, privacy, utility. Real samples come before fake ones."""
 
-from ganaug.metrics.column_measures import (
+from ganaug.metrics.column_metrics import (
     contingency_distance,
     correlation_distance,
     correlation_ratio,
@@ -9,8 +9,10 @@ from ganaug.metrics.column_measures import (
     total_variation,
 )
 from ganaug.metrics.diagnosis import Finding, diagnose
+from ganaug.metrics.diversity import coverage, density, distinct_neighbours, precision, recall
 from ganaug.metrics.evaluation import evaluate
 from ganaug.metrics.features import as_features
+from ganaug.metrics.fidelity import energy_quality, frechet_distance, kernel_distance, mean_distance, two_sample_auc
 from ganaug.metrics.privacy import (
     Copies,
     authenticity,
@@ -20,18 +22,6 @@ from ganaug.metrics.privacy import (
     neighbour_distance_ratio,
 )
 from ganaug.metrics.registry import METRICS, Metric
-from ganaug.metrics.sample_measures import (
-    coverage,
-    density,
-    distinct_neighbours,
-    energy_quality,
-    frechet_distance,
-    kernel_distance,
-    mean_distance,
-    precision,
-    recall,
-    two_sample_auc,
-)
 
 __all__ = [
     "METRICS",

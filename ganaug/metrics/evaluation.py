@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.metrics.held_out import Comparison
 from ganaug.metrics.nearest import Estimate
 from ganaug.metrics.reading import read_comparison
 from ganaug.metrics.registry import FAMILIES, METRICS, NEEDS, Metric
+from ganaug.metrics.sample_pair import SamplePair
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import root_seed
 
@@ -144,7 +144,7 @@ def _chosen(metrics: str | Sequence[str]) -> tuple[list[str], bool]:
     return [name for name in METRICS if METRICS[name].family in asked or "all" in asked], False
 
 
-def _parts(whole: Comparison, max_rows: int) -> dict[int | None, Comparison]:
+def _parts(whole: SamplePair, max_rows: int) -> dict[int | None, SamplePair]:
     """The whole under None, and each generated class under its code."""
     if whole.offered.y is None:
         return {None: whole}
@@ -155,18 +155,18 @@ def _parts(whole: Comparison, max_rows: int) -> dict[int | None, Comparison]:
     return {None: whole, **{code: whole.of_class(code, most) for code in codes}}
 
 
-def _halves(part: Comparison, n_splits: int) -> list[Comparison]:
+def _halves(part: SamplePair, n_splits: int) -> list[SamplePair]:
     return [part.halves(split) for split in range(n_splits)] if len(part.real) >= 4 else []
 
 
-def _lacking(metric: Metric, part: Comparison) -> list[str]:
+def _lacking(metric: Metric, part: SamplePair) -> list[str]:
     return [text for has, text in (NEEDS[need] for need in metric.needs) if not has(part)]
 
 
 def _measured(
     metric: Metric,
-    parts: dict[int | None, Comparison],
-    halves: dict[int | None, list[Comparison]],
+    parts: dict[int | None, SamplePair],
+    halves: dict[int | None, list[SamplePair]],
     labels: tuple[Any, ...],
 ) -> dict[str, Any]:
     """The entry of one metric, with its classes."""
@@ -185,13 +185,13 @@ def _measured(
     return entry | {"by_class": by_class}
 
 
-def _estimate(metric: Metric, part: Comparison) -> Estimate:
+def _estimate(metric: Metric, part: SamplePair) -> Estimate:
     if min(part.sizes) < metric.least:
         return Estimate(float("nan"), remark=f"needs {metric.least} rows on either side")
     return metric.measure(part)
 
 
-def _floor(metric: Metric, found: Estimate, halves: list[Comparison]) -> tuple[float | None, dict[str, float]]:
+def _floor(metric: Metric, found: Estimate, halves: list[SamplePair]) -> tuple[float | None, dict[str, float]]:
     """What real rows get: in all, and column by column where the measure looks at columns."""
     if found.floor is not None or math.isnan(found.value):
         return found.floor, {}
@@ -205,7 +205,7 @@ def _floor(metric: Metric, found: Estimate, halves: list[Comparison]) -> tuple[f
 
 
 def _entry(
-    metric: Metric, part: Comparison, found: Estimate, floor: float | None, floors: dict[str, float] | None = None
+    metric: Metric, part: SamplePair, found: Estimate, floor: float | None, floors: dict[str, float] | None = None
 ) -> dict[str, Any]:
     n_real, n_synthetic = part.sizes
     n_judged = found.details.get("n_test", min(n_real, n_synthetic))
@@ -225,7 +225,7 @@ def _entry(
     }
 
 
-def _note(metric: Metric, part: Comparison, found: Estimate, enough: bool) -> str:
+def _note(metric: Metric, part: SamplePair, found: Estimate, enough: bool) -> str:
     judged, how = f"judged by {len(part.real):,} real and {len(part.synthetic):,} synthetic rows", part.remark
     if "n_test" in found.details:
         judged, how = f"judged by {found.details['n_test']:,} held-out rows", ""

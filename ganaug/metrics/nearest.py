@@ -26,10 +26,10 @@ __all__ = [
     "pairwise_rows",
     "radii",
     "uniform",
+    "weighted_auc",
 ]
 
-# --------------------------------------------------------------------------------------
-# Nearest rows by Euclidean distance, in chunks.
+# ---- nearest rows by Euclidean distance, in chunks -------------------------------------------------
 
 
 # Neighbours that make a row's surroundings (Naeem et al. 2020), and the rows that each must stand for.
@@ -67,7 +67,7 @@ def nearest(queries: Floats, rows: Floats, k: int, *, itself: bool = False) -> t
     centre = rows.mean(0)
     finder = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rows - centre)
     places = finder.kneighbors(None if itself else queries - centre, return_distance=False)
-    # Those found are computed anew, for the expansion loses the digits of small distances.
+    # Those found are computed again, because the expansion loses the digits of small distances.
     exact = np.empty(places.shape)
     few = int(min(_CHUNK, max(1, MOST_AT_ONCE // max(1, k * rows.shape[1]))))
     for start in range(0, len(queries), few):
@@ -90,8 +90,7 @@ def distances_in_chunks(queries: Floats, rows: Floats) -> Iterator[tuple[slice, 
         yield part, cdist(queries[part], rows)
 
 
-# --------------------------------------------------------------------------------------
-# What a measure gives, and how sure of it one can be: rows drawn again, as weights.
+# ---- what a measure gives, and how sure of it one can be: rows drawn again, as weights -------------
 
 
 Floats = npt.NDArray[np.float64]
@@ -187,3 +186,12 @@ def mean_estimate(values: npt.ArrayLike, **options: Any) -> Estimate:
 
 def _weights(rng: np.random.Generator, n: int) -> Floats:
     return np.bincount(rng.integers(n, size=n), minlength=n) / n
+
+
+def weighted_auc(positive: Floats, negative: Floats, w_positive: Floats, w_negative: Floats) -> float:
+    """P(positive > negative) + 1/2 P(equal) over rows of given weights."""
+    order = np.argsort(negative, kind="stable")
+    below = np.concatenate([[0.0], np.cumsum(w_negative[order])])
+    left = below[np.searchsorted(negative[order], positive, "left")]
+    right = below[np.searchsorted(negative[order], positive, "right")]
+    return float(w_positive @ (left + right) / 2 / (w_positive.sum() * w_negative.sum()))

@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.limits import SEVERITIES, Finding, Severity
-from ganaug.metrics.nearest import Floats, nearest
+from ganaug.metrics.nearest import Estimate, Floats, estimate, mean_estimate, nearest, weighted_auc
+from ganaug.metrics.sample_pair import Rows, SamplePair, at_most
 from ganaug.utils.isolation import isolated
+from ganaug.utils.seeding import numpy_generator
 
 __all__ = [
     "NEAR",
@@ -22,15 +25,18 @@ __all__ = [
     "closest",
     "closest_others",
     "closest_record_ratio",
+    "measure_authentic",
+    "measure_closest_record",
+    "measure_copies",
+    "measure_membership",
+    "measure_neighbour_ratio",
     "membership_auc",
     "near_copies",
     "neighbour_distance_ratio",
     "trace_findings",
-    "weighted_auc",
 ]
 
-# --------------------------------------------------------------------------------------
-# What a model gives away of single training samples, in words.
+# ---- what a model gives away of single training samples, in words ----------------------------------
 
 
 def trace_findings(traces: Mapping[str, Any]) -> list[Finding]:
@@ -112,10 +118,9 @@ _TRACES: dict[str, tuple[Severity, Callable[[Any], str], str]] = {
 }
 
 
-# --------------------------------------------------------------------------------------
-# Whether synthetic rows give away the rows that the generator was trained on.
+# ---- whether synthetic rows give away the rows that the generator was trained on -------------------
 
-
+PRIVACY_ROWS, FLOOR_ROWS = 1500, 500
 # A synthetic row is a near copy of a real one if the real row's nearest other real row is ten times as far.
 NEAR = 0.1
 
@@ -390,10 +395,106 @@ def membership_auc(train: npt.ArrayLike, unseen: npt.ArrayLike, fake: npt.ArrayL
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * u))
 
 
-def weighted_auc(positive: Floats, negative: Floats, w_positive: Floats, w_negative: Floats) -> float:
-    """P(positive > negative) + 1/2 P(equal) over rows of given weights."""
-    order = np.argsort(negative, kind="stable")
-    below = np.concatenate([[0.0], np.cumsum(w_negative[order])])
-    left = below[np.searchsorted(negative[order], positive, "left")]
-    right = below[np.searchsorted(negative[order], positive, "right")]
-    return float(w_positive @ (left + right) / 2 / (w_positive.sum() * w_negative.sum()))
+# ---- of a pair of samples --------------------------------------------------------------------------
+
+
+def _looked_at(c: SamplePair) -> Rows:
+    return c.once("looked at", lambda: at_most(c.synthetic, PRIVACY_ROWS, numpy_generator(c.seed, "privacy")))
+
+
+def _closest_real(c: SamplePair) -> Closest:
+    return c.once("closest", lambda: closest(c.train.features, _looked_at(c).features))
+
+
+def _others(c: SamplePair) -> Closest:
+    """Of training rows, each as if it had been held out: of halves of them, half as many would be anyone's copy."""
+
+    def make() -> Closest:
+        n = len(c.train)
+        rows = numpy_generator(c.seed, "others").choice(n, min(n, FLOOR_ROWS), replace=False)
+        return closest_others(c.train.features, rows)
+
+    return c.once("others", make)
+
+
+def _of_others(c: SamplePair, value: Callable[[Closest], Floats]) -> float | None:
+    return float(value(_others(c)).mean()) if len(c.train) > 2 else None
+
+
+def _by_chance(c: SamplePair) -> float:
+    """Share of near copies among rows whose columns are drawn one by one: where columns have few values, many meet."""
+    rng = numpy_generator(c.seed, "chance")
+    rows = c.train.features
+    drawn = [rng.integers(len(rows), size=min(len(rows), FLOOR_ROWS)) for _ in c.widths]
+    ends = np.cumsum(c.widths)
+    parts = [rows[places, end - width : end] for places, end, width in zip(drawn, ends, c.widths, strict=True)]
+    return float(closest(rows, np.concatenate(parts, axis=1)).near.mean())
+
+
+def measure_closest_record(c: SamplePair) -> Estimate:
+    """`closest_record_ratio`; the interval is over the synthetic rows."""
+    mine = _closest_real(c).distance
+    if c.unseen is not None and len(c.unseen) >= 2:
+        unseen = at_most(c.unseen, PRIVACY_ROWS, numpy_generator(c.seed, "unseen"))
+        theirs = nearest(unseen.features, c.train.features, 1)[0][:, 0]
+    else:
+        theirs = _others(c).distance
+    order, middle = np.argsort(mine, kind="stable"), float(np.median(theirs))
+
+    def ratio(weights: Floats) -> float:
+        if middle == 0:  # as in `closest_record_ratio`
+            return float(weights @ mine / theirs.mean()) if theirs.any() else 1.0
+        reached = np.cumsum(weights[order])
+        around = [mine[order[np.searchsorted(reached, 0.5 + off)]] for off in (-1e-9, 1e-9)]
+        return float(np.mean(around)) / middle
+
+    details = {"median": float(np.median(mine)), "median_of_unseen": middle}
+    return estimate(ratio, (len(mine),), **c.options((0.0, np.inf), details=details))
+
+
+def measure_neighbour_ratio(c: SamplePair) -> Estimate:
+    """`neighbour_distance_ratio`."""
+    return mean_estimate(_closest_real(c).ratio, **c.options(floor=_of_others(c, lambda found: found.ratio)))
+
+
+def measure_copies(c: SamplePair) -> Estimate:
+    """Share of rows that `near_copies` lists, and the list by row numbers as given."""
+    found, looked = _closest_real(c), _looked_at(c)
+    rows = np.flatnonzero(found.near)
+    rows = rows[np.argsort(found.distance[rows], kind="stable")]
+    pairs = [
+        {
+            "synthetic": int(looked.number[j]),
+            "real": int(c.train.number[found.row[j]]),
+            "distance": float(found.distance[j]),
+        }
+        for j in rows
+    ]
+    looked_up = (
+        f"{len(looked)} of {len(c.synthetic)} synthetic rows looked at" if len(looked) < len(c.synthetic) else ""
+    )
+    details, floor = {"rows": pairs, "looked_at": len(looked)}, _of_others(c, lambda found: found.near.astype(float))
+    if c.widths and floor is not None and found.near.mean() > floor:
+        floor = max(floor, _by_chance(c))
+    options = c.options(details=details, remark=looked_up, floor=floor)
+    return mean_estimate(found.near.astype(float), **options)
+
+
+def measure_authentic(c: SamplePair) -> Estimate:
+    """`authenticity`."""
+    return mean_estimate(authentic(_closest_real(c)), **c.options(floor=_of_others(c, authentic)))
+
+
+def measure_membership(c: SamplePair) -> Estimate:
+    """`membership_auc` of as many training rows as there are unseen ones."""
+    if c.unseen is None:
+        raise InvalidDataError("membership_auc needs held-out rows: give X_holdout")
+    rng = numpy_generator(c.seed, "membership")
+    unseen = at_most(c.unseen, PRIVACY_ROWS, rng)
+    members = at_most(c.train, max(len(unseen), 50), rng)
+    near, far = (-nearest(rows.features, c.offered.features, 1)[0][:, 0] for rows in (members, unseen))
+
+    def auc(w_members: Floats, w_unseen: Floats) -> float:
+        return weighted_auc(near, far, w_members, w_unseen)
+
+    return estimate(auc, (len(members), len(unseen)), **c.options(floor=0.5))

@@ -1,4 +1,4 @@
-"""From what a caller gives to a `Comparison`: features, columns, class codes, and equal shares of classes."""
+"""From what a caller gives to a `SamplePair`: features, columns, class codes, and equal shares of classes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.metrics.features import TableMap, check_alike, feature_map, kind_of, n_rows, take_rows
-from ganaug.metrics.held_out import Comparison, Rows, at_most
-from ganaug.metrics.table_features import TableReader
+from ganaug.metrics.features import TableMap, TableReader, check_alike, feature_map, kind_of, n_rows, take_rows
+from ganaug.metrics.sample_pair import Rows, SamplePair, at_most
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["MOST_READ", "matched_counts", "read_comparison"]
@@ -33,7 +32,7 @@ def read_comparison(
     seed: int,
     n_resamples: int,
     max_rows: int,
-) -> Comparison:
+) -> SamplePair:
     """Read "real", "synthetic" and, where it is not None, "holdout"; ``labels`` has None for those without.
 
     Raises
@@ -81,7 +80,7 @@ def read_comparison(
 _ARGUMENTS = {"real": "X_real", "synthetic": "X_syn", "holdout": "X_holdout"}
 
 
-def _compared(read: dict[str, Rows], *, max_rows: int, **more: Any) -> Comparison:
+def _compared(read: dict[str, Rows], *, max_rows: int, **more: Any) -> SamplePair:
     teach, offered, test = read["real"], read["synthetic"], read.get("holdout")
     generated = [] if offered.y is None else np.unique(offered.y).tolist()
     train = teach.of_classes(generated) if offered.y is not None else teach
@@ -93,7 +92,7 @@ def _compared(read: dict[str, Rows], *, max_rows: int, **more: Any) -> Compariso
     remark = ""
     if len(real) < len(train) or len(synthetic) < len(offered):
         remark = "classes were brought to equal shares by leaving rows out"
-    return Comparison(
+    return SamplePair(
         real=at_most(real, max_rows, rng),
         synthetic=at_most(synthetic, max_rows, rng),
         train=train,

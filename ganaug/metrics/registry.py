@@ -6,11 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from ganaug.metrics import by_columns as pairs
-from ganaug.metrics import by_rows as rows
-from ganaug.metrics import utility
-from ganaug.metrics.held_out import Comparison
+from ganaug.metrics import column_metrics as columns
+from ganaug.metrics import diversity, fidelity, privacy, utility
 from ganaug.metrics.nearest import Estimate
+from ganaug.metrics.sample_pair import SamplePair
 
 __all__ = ["FAMILIES", "METRICS", "NEEDS", "Metric"]
 
@@ -27,7 +26,7 @@ class Metric(NamedTuple):
     Attributes
     ----------
     measure : callable
-        From a `Comparison` to an `Estimate`.
+        From a `SamplePair` to an `Estimate`.
     family : {"fidelity", "diversity", "privacy", "utility"}
     direction : {"higher is better", "lower is better"}
     range : (float, float)
@@ -41,7 +40,7 @@ class Metric(NamedTuple):
         Under so many rows on a side there is no value at all.
     """
 
-    measure: Callable[[Comparison], Estimate]
+    measure: Callable[[SamplePair], Estimate]
     family: str
     direction: Direction
     range: tuple[float, float]
@@ -52,12 +51,12 @@ class Metric(NamedTuple):
     least: int = 2
 
 
-def _n_categories(c: Comparison) -> int:
+def _n_categories(c: SamplePair) -> int:
     return len(c.paired_categories()[0])
 
 
 # What a metric can ask for: whether a comparison has it, and what to say where it does not.
-NEEDS: dict[str, tuple[Callable[[Comparison], bool], str]] = {
+NEEDS: dict[str, tuple[Callable[[SamplePair], bool], str]] = {
     "columns": (lambda c: bool(c.kinds), "a table"),
     "numbers": (lambda c: bool(c.places("number")), "columns of numbers"),
     "categories": (lambda c: bool(c.places("category")), "columns of categories"),
@@ -86,25 +85,25 @@ _F, _D, _P, _U = "fidelity", "diversity", "privacy", "utility"
 
 # fmt: off
 METRICS: dict[str, Metric] = {
-    "ks_distance": Metric(pairs.ks, _F, LOWER, SHARE, _ROWS, _KS, 50, ("numbers",)),
-    "total_variation": Metric(pairs.total_variation, _F, LOWER, SHARE, _ROWS, _TV, 50, ("categories",)),
-    "missing_rate_difference": Metric(pairs.missing_rate, _F, LOWER, SHARE, _ROWS, _RATE, 50, ("columns",)),
-    "correlation_distance": Metric(pairs.correlation, _F, LOWER, TWO, _RHO, _SPEARMAN, 50, ("number pair",)),
-    "contingency_distance": Metric(pairs.contingency, _F, LOWER, SHARE, _ROWS, _TV, 100, ("category pair",)),
-    "mixed_dependence_distance": Metric(pairs.mixed, _F, LOWER, SHARE, _ETA, _FISHER, 50, ("mixed pair",)),
-    "two_sample_auc": Metric(rows.two_sample, _F, LOWER, SHARE, _PROB, _C2ST, 50, (), 6),
-    "frechet_distance": Metric(rows.frechet, _F, LOWER, POSITIVE, "squared feature units", _FID, 100),
-    "kernel_distance": Metric(rows.kernel, _F, LOWER, REAL, "units of the kernel", _KID, 50),
-    "precision": Metric(rows.precision, _D, HIGHER, SHARE, _ROWS, _KYN, 50),
-    "recall": Metric(rows.recall, _D, HIGHER, SHARE, _ROWS, _KYN, 50),
-    "density": Metric(rows.density, _D, HIGHER, POSITIVE, "real rows nearby over k", _NAEEM, 50),
-    "coverage": Metric(rows.coverage, _D, HIGHER, SHARE, _ROWS, _NAEEM, 50),
-    "distinct_neighbours": Metric(rows.distinct, _D, HIGHER, POSITIVE, "ratio of counts", _VEEGAN, 30),
-    "closest_record_ratio": Metric(rows.closest_record, _P, HIGHER, POSITIVE, _RATIO, _CTAB, 30),
-    "neighbour_distance_ratio": Metric(rows.neighbour_ratio, _P, HIGHER, SHARE, _RATIO, _CTAB, 30),
-    "near_copies": Metric(rows.copies, _P, LOWER, SHARE, _ROWS, _ALAA, 30),
-    "authenticity": Metric(rows.authentic, _P, HIGHER, SHARE, _ROWS, _ALAA, 30),
-    "membership_auc": Metric(rows.membership, _P, LOWER, SHARE, _PROB, _LEAKS, 50, ("unseen",)),
+    "ks_distance": Metric(columns.measure_ks, _F, LOWER, SHARE, _ROWS, _KS, 50, ("numbers",)),
+    "total_variation": Metric(columns.measure_total_variation, _F, LOWER, SHARE, _ROWS, _TV, 50, ("categories",)),
+    "missing_rate_difference": Metric(columns.measure_missing_rate, _F, LOWER, SHARE, _ROWS, _RATE, 50, ("columns",)),
+    "correlation_distance": Metric(columns.measure_correlation, _F, LOWER, TWO, _RHO, _SPEARMAN, 50, ("number pair",)),
+    "contingency_distance": Metric(columns.measure_contingency, _F, LOWER, SHARE, _ROWS, _TV, 100, ("category pair",)),
+    "mixed_dependence_distance": Metric(columns.measure_mixed, _F, LOWER, SHARE, _ETA, _FISHER, 50, ("mixed pair",)),
+    "two_sample_auc": Metric(fidelity.measure_two_sample, _F, LOWER, SHARE, _PROB, _C2ST, 50, (), 6),
+    "frechet_distance": Metric(fidelity.measure_frechet, _F, LOWER, POSITIVE, "squared feature units", _FID, 100),
+    "kernel_distance": Metric(fidelity.measure_kernel, _F, LOWER, REAL, "units of the kernel", _KID, 50),
+    "precision": Metric(diversity.measure_precision, _D, HIGHER, SHARE, _ROWS, _KYN, 50),
+    "recall": Metric(diversity.measure_recall, _D, HIGHER, SHARE, _ROWS, _KYN, 50),
+    "density": Metric(diversity.measure_density, _D, HIGHER, POSITIVE, "real rows nearby over k", _NAEEM, 50),
+    "coverage": Metric(diversity.measure_coverage, _D, HIGHER, SHARE, _ROWS, _NAEEM, 50),
+    "distinct_neighbours": Metric(diversity.measure_distinct, _D, HIGHER, POSITIVE, "ratio of counts", _VEEGAN, 30),
+    "closest_record_ratio": Metric(privacy.measure_closest_record, _P, HIGHER, POSITIVE, _RATIO, _CTAB, 30),
+    "neighbour_distance_ratio": Metric(privacy.measure_neighbour_ratio, _P, HIGHER, SHARE, _RATIO, _CTAB, 30),
+    "near_copies": Metric(privacy.measure_copies, _P, LOWER, SHARE, _ROWS, _ALAA, 30),
+    "authenticity": Metric(privacy.measure_authentic, _P, HIGHER, SHARE, _ROWS, _ALAA, 30),
+    "membership_auc": Metric(privacy.measure_membership, _P, LOWER, SHARE, _PROB, _LEAKS, 50, ("unseen",)),
     "train_synthetic_test_real": Metric(utility.tstr, _U, HIGHER, SHARE, _AP, _TSTR, 50, ("test",)),
     "augmentation_gain": Metric(utility.augmentation_gain, _U, HIGHER, GAIN, _AP, _CAS, 50, ("test",)),
 }

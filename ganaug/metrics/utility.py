@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.metrics.held_out import Comparison, Rows, at_most
 from ganaug.metrics.nearest import Estimate, Floats, estimate
+from ganaug.metrics.sample_pair import Rows, SamplePair, at_most
 from ganaug.utils.seeding import numpy_generator
 
 __all__ = ["augmentation_gain", "average_precision", "default_classifier", "tstr"]
@@ -72,7 +72,7 @@ class _Taught:
         return {k: float((self.predicted[taught_by][self.truth == k] == k).mean()) for k in self.classes}
 
 
-def tstr(c: Comparison) -> Estimate:
+def tstr(c: SamplePair) -> Estimate:
     """Average precision on held-out real rows after training on synthetic ones (TSTR); higher is better.
 
     The mean over classes, one against the rest. Classes that were not generated are trained on their real rows.
@@ -89,7 +89,7 @@ def tstr(c: Comparison) -> Estimate:
     return Estimate(whole.value, whole.low, whole.high, whole.floor, _balanced(taught), each)
 
 
-def augmentation_gain(c: Comparison) -> Estimate:
+def augmentation_gain(c: SamplePair) -> Estimate:
     """Average precision after training on real and synthetic rows, minus after real ones alone; higher is better.
 
     The mean over classes, one against the rest, on the same held-out rows; the interval is of the difference.
@@ -103,7 +103,7 @@ def augmentation_gain(c: Comparison) -> Estimate:
 
 
 def _estimate(
-    c: Comparison,
+    c: SamplePair,
     taught: _Taught,
     score: Callable[[Floats], float],
     floor: float,
@@ -144,11 +144,11 @@ def _equal(taught: _Taught) -> Floats:
     return np.full(len(taught.truth), 1 / len(taught.truth))
 
 
-def _taught(c: Comparison) -> _Taught:
+def _taught(c: SamplePair) -> _Taught:
     return c.once("taught", lambda: _teach(c))
 
 
-def _teach(c: Comparison) -> _Taught:
+def _teach(c: SamplePair) -> _Taught:
     from sklearn.base import clone
 
     if c.test is None or c.test.y is None or c.teach.y is None or c.offered.y is None:

@@ -2,6 +2,6 @@
 
 from ganaug.plots.column_plots import marginals, pairs
 from ganaug.plots.sample_grids import image_grid, series_grid
-from ganaug.plots.trainings import blend_curve, class_counts, history
+from ganaug.plots.training_plots import blend_curve, class_counts, history
 
 __all__ = ["blend_curve", "class_counts", "history", "image_grid", "marginals", "pairs", "series_grid"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ganaug.plots.column_plots import draw_column
-from ganaug.plots.trainings import class_counts
+from ganaug.plots.training_plots import class_counts
 from ganaug.utils.axes import REAL, SYNTHETIC, grid_or_new
 
 __all__ = ["overview"]

@@ -17,7 +17,7 @@ from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed, numpy_generator
 
-__all__ = ["NONE", "Blend", "Pool", "blended", "candidates", "pooled"]
+__all__ = ["NONE", "Blend", "Pool", "blend_rows", "candidates", "pool_samples"]
 
 SHARES = (0.25, 0.5, 1.0)
 WEIGHTS = (1.0, 0.5)
@@ -140,7 +140,7 @@ class Pool:
     weights: npt.NDArray[np.float64] | None = None
 
 
-def pooled(
+def pool_samples(
     oversampler: Any, X: Any, y: npt.NDArray[Any], seed: int, weights: npt.NDArray[np.float64] | None = None
 ) -> Pool:
     """Fit the oversampler, once, and keep all that it makes.
@@ -167,7 +167,7 @@ def pooled(
     return Pool(X_all, labels, n, turn, weights)
 
 
-def blended(pool: Pool, blend: Blend) -> tuple[Any, npt.NDArray[Any], npt.NDArray[np.float64] | None]:
+def blend_rows(pool: Pool, blend: Blend) -> tuple[Any, npt.NDArray[Any], npt.NDArray[np.float64] | None]:
     """Rows, labels and weights (None: all 1) that a blend trains on."""
     chosen = np.flatnonzero(pool.turn < blend.share) + pool.n_real
     rows = np.concatenate([np.arange(pool.n_real), chosen])

@@ -12,9 +12,9 @@ from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.selection.scoring import Metric, Responses
+from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
 
-__all__ = ["CALIBRATIONS", "Finish", "Sigmoid", "fit_finish"]
+__all__ = ["CALIBRATIONS", "Calibrator", "Sigmoid", "fit_calibrator"]
 
 Floats = npt.NDArray[np.float64]
 Map = Callable[[Floats], Floats]  # scores to probabilities
@@ -93,7 +93,7 @@ CALIBRATIONS: dict[str, Callable[[Floats, npt.NDArray[np.bool_]], Map]] = {
 
 
 @dataclass(frozen=True)
-class Finish:
+class Calibrator:
     """What is done to a classifier's answers before the user sees them.
 
     Attributes
@@ -110,75 +110,75 @@ class Finish:
     maps: tuple[Map, ...] = ()
     threshold: float | None = None
 
-    def __call__(self, responses: Responses) -> Responses:
+    def __call__(self, predictions: ClassifierOutput) -> ClassifierOutput:
         """Calibrated answers, and the labels that follow from them."""
         if self.maps:
-            p = np.column_stack([one(s) for one, s in zip(self.maps, _scores(responses, self.n_rows), strict=True)])
+            p = np.column_stack([one(s) for one, s in zip(self.maps, _scores(predictions, self.n_rows), strict=True)])
             if p.shape[1] == 1:
                 p = np.column_stack([1 - p[:, 0], p[:, 0]])
             else:
                 total = p.sum(1, keepdims=True)
                 p = np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
-            responses = replace(responses, probabilities=p, labels=responses.classes[p.argmax(1)])
+            predictions = replace(predictions, probabilities=p, labels=predictions.classes[p.argmax(1)])
         if self.threshold is not None:
-            above = np.asarray(responses.margin) >= self.threshold
-            responses = replace(responses, labels=responses.classes[above.astype(int)])
-        return responses
+            above = np.asarray(predictions.margin) >= self.threshold
+            predictions = replace(predictions, labels=predictions.classes[above.astype(int)])
+        return predictions
 
 
-def fit_finish(
-    responses: Responses, X: Any, y: npt.NDArray[Any], calibration: str | None, metric: Metric | None
-) -> Finish:
+def fit_calibrator(
+    predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], calibration: str | None, metric: ScorerAdapter | None
+) -> Calibrator:
     """Learn from answers on rows that the classifier did not train on.
 
     Parameters
     ----------
-    responses : Responses
+    predictions : ClassifierOutput
         On real rows X with labels y.
     calibration : {None, "sigmoid", "isotonic"}
-    metric : Metric or None
-        What the threshold shall be best at; None leaves it.
+    metric : ScorerAdapter or None
+        What the threshold is optimized for; None leaves it.
 
     Raises
     ------
     InvalidParameterError
         If the classifier gives labels only.
     """
-    finish = Finish(len(y))
-    if (calibration or metric) and responses.margin is None:
+    calibrator = Calibrator(len(y))
+    if (calibration or metric) and predictions.margin is None:
         raise InvalidParameterError(
             "threshold and calibrate need an estimator with predict_proba or decision_function; this one has neither"
         )
     if calibration:
-        positives = responses.classes[1:] if len(responses.classes) == 2 else responses.classes
-        scores = _scores(responses, len(y))
+        positives = predictions.classes[1:] if len(predictions.classes) == 2 else predictions.classes
+        scores = _scores(predictions, len(y))
         fit = CALIBRATIONS[calibration]
-        finish = replace(finish, maps=tuple(fit(s, y == c) for s, c in zip(scores, positives, strict=True)))
+        calibrator = replace(calibrator, maps=tuple(fit(s, y == c) for s, c in zip(scores, positives, strict=True)))
     if metric:
-        finish = replace(finish, threshold=_best_threshold(finish(responses), X, y, metric))
-    return finish
+        calibrator = replace(calibrator, threshold=_best_threshold(calibrator(predictions), X, y, metric))
+    return calibrator
 
 
-def _scores(responses: Responses, n_rows: int) -> list[Floats]:
+def _scores(predictions: ClassifierOutput, n_rows: int) -> list[Floats]:
     """What calibration maps to a probability: of two classes the second's, else each one's."""
-    if responses.probabilities is not None:
+    if predictions.probabilities is not None:
         # strictly monotone, and finite where a forest is certain
         half = 0.5 / (n_rows + 1)
-        columns = logit(half + (1 - 2 * half) * np.asarray(responses.probabilities, dtype=np.float64)).T
+        columns = logit(half + (1 - 2 * half) * np.asarray(predictions.probabilities, dtype=np.float64)).T
         return list(columns[1:] if len(columns) == 2 else columns)
-    decisions = np.asarray(responses.decisions, dtype=np.float64)
+    decisions = np.asarray(predictions.decisions, dtype=np.float64)
     return [decisions] if decisions.ndim == 1 else list(decisions.T)
 
 
-def _best_threshold(responses: Responses, X: Any, y: npt.NDArray[Any], metric: Metric) -> float:
+def _best_threshold(predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], metric: ScorerAdapter) -> float:
     """Between two margins that occur: where the metric is best; among equals, the middle one."""
-    margin = np.asarray(responses.margin, dtype=np.float64)
+    margin = np.asarray(predictions.margin, dtype=np.float64)
     values = np.unique(margin)
-    usual = 0.0 if responses.probabilities is None else 0.5
+    usual = 0.0 if predictions.probabilities is None else 0.5
     if len(values) < 2:
         return usual
     # what is best for a rate of hits lies beside a row of the rarer class
-    second = y == responses.classes[1]
+    second = y == predictions.classes[1]
     rare = np.unique(margin[second if second.mean() <= 0.5 else ~second])
     places = np.searchsorted(values, rare)
     cuts = np.unique(np.concatenate([places, places + 1]))
@@ -186,6 +186,6 @@ def _best_threshold(responses: Responses, X: Any, y: npt.NDArray[Any], metric: M
     if len(cuts) > THRESHOLDS:
         cuts = cuts[np.linspace(0, len(cuts) - 1, THRESHOLDS).round().astype(int)]
     tried = np.sort(np.append((values[cuts - 1] + values[cuts]) / 2, usual))
-    scores = np.array([metric(Finish(len(y), (), float(t))(responses), X, y) for t in tried])
+    scores = np.array([metric(Calibrator(len(y), (), float(t))(predictions), X, y) for t in tried])
     best = tried[scores >= np.nanmax(scores) - 1e-12]
     return float(best[len(best) // 2])

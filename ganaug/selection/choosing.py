@@ -22,8 +22,16 @@ from ganaug.oversampling import GANOversampler
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.runtime.parallel import run_tasks
 from ganaug.selection.blends import Blend
-from ganaug.selection.calibration import CALIBRATIONS, Finish, fit_finish
-from ganaug.selection.scoring import Fold, Metric, Responses, fewest_groups, held_out, joined, splits
+from ganaug.selection.calibration import CALIBRATIONS, Calibrator, fit_calibrator
+from ganaug.selection.fold_predictions import (
+    ClassifierOutput,
+    FoldPredictions,
+    ScorerAdapter,
+    concatenate_predictions,
+    fewest_groups,
+    predict_held_out,
+    split_folds,
+)
 from ganaug.utils import validation
 from ganaug.utils.seeding import numpy_generator
 from ganaug.utils.types import IntArray
@@ -31,8 +39,8 @@ from ganaug.utils.types import IntArray
 __all__ = [
     "EXPECTED",
     "UNEXPECTED",
+    "BlendScorer",
     "Choice",
-    "Judge",
     "best_blend",
     "calibration",
     "choose",
@@ -40,15 +48,14 @@ __all__ = [
     "data",
     "evidence",
     "groups",
-    "judged",
     "no_evidence",
     "out_of_fold",
     "sampler",
-    "unjudged",
+    "verdict_on_evidence",
+    "verdict_without_evidence",
 ]
 
-# --------------------------------------------------------------------------------------
-# Parameters and data of an `AugmentedClassifier`, checked; rows are left as they are.
+# ---- parameters and data of an `AugmentedClassifier`, checked; rows are left as they are -----------
 
 
 def classifier(given: Any) -> Any:
@@ -119,11 +126,10 @@ def groups(given: Any, n: int) -> npt.NDArray[Any] | None:
     return np.unique(found.astype(str) if found.dtype == object else found, return_inverse=True)[1]
 
 
-# --------------------------------------------------------------------------------------
-# The verdict: one sentence that says what was chosen, and why.
+# ---- the verdict: one sentence that says what was chosen, and why ----------------------------------
 
 
-def judged(table: pd.DataFrame, blends: Sequence[Blend], chosen: int, fixed: bool, metric: str) -> str:
+def verdict_on_evidence(table: pd.DataFrame, blends: Sequence[Blend], chosen: int, fixed: bool, metric: str) -> str:
     """Of a choice made, or an order carried out, with evidence at hand."""
     bare, own = table.iloc[0], table.iloc[chosen]
     if chosen == 0 and fixed:
@@ -148,7 +154,7 @@ def judged(table: pd.DataFrame, blends: Sequence[Blend], chosen: int, fixed: boo
     )
 
 
-def unjudged(blend: Blend, why: str) -> str:
+def verdict_without_evidence(blend: Blend, why: str) -> str:
     """Of a blend that no evidence stands behind."""
     return f"{_capital(str(blend))}: {why}."
 
@@ -161,8 +167,7 @@ def _inline(blend: Blend) -> str:
     return str(blend).replace("Class weights and no", "class weights and no")
 
 
-# --------------------------------------------------------------------------------------
-# Which blend helps, by more than noise: held-out scores, their errors, the rule, the evidence.
+# ---- which blend helps, by more than noise: held-out scores, their errors, the rule, the evidence ----
 
 
 Floats = npt.NDArray[np.float64]
@@ -177,31 +182,31 @@ EXPECTED, UNEXPECTED = 1.0, 1.5
 
 
 @dataclass(frozen=True)
-class Judge:
+class BlendScorer:
     """How answers are judged.
 
     Attributes
     ----------
-    metric : Metric
+    metric : ScorerAdapter
     calibration : str or None
-    threshold_metric : Metric or None
-        What is done to the answers before they are judged, see `fit_finish`.
+    threshold_metric : ScorerAdapter or None
+        What is done to the answers before they are judged, see `fit_calibrator`.
     """
 
-    metric: Metric
+    metric: ScorerAdapter
     calibration: str | None
-    threshold_metric: Metric | None
+    threshold_metric: ScorerAdapter | None
 
-    def finish(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> Finish | None:
+    def calibrator(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> Calibrator | None:
         """Learn from held-out rows what is to be done to answers, if anything."""
         if self.calibration is None and self.threshold_metric is None:
             return None
-        return fit_finish(responses, X, y, self.calibration, self.threshold_metric)
+        return fit_calibrator(predictions, X, y, self.calibration, self.threshold_metric)
 
     def scores(
-        self, folds: Sequence[Fold], X: Any, y: npt.NDArray[Any], seed: int, n_jobs: int | None
+        self, folds: Sequence[FoldPredictions], X: Any, y: npt.NDArray[Any], seed: int, n_jobs: int | None
     ) -> tuple[Floats, Floats]:
-        """Every blend's score on each fold: as it is, and with the rows drawn anew.
+        """Every blend's score on each fold: as it is, and with resampled rows.
 
         Calibration and threshold are learnt from the other folds, so that what
         is judged is what new rows would meet.
@@ -217,22 +222,26 @@ class Judge:
         return np.stack(as_is), np.stack(resampled)
 
 
-def out_of_fold(folds: Sequence[Fold], blend: int) -> tuple[IntArray, Responses]:
+def out_of_fold(folds: Sequence[FoldPredictions], blend: int) -> tuple[IntArray, ClassifierOutput]:
     """The rows held out in any fold, and what one blend's classifiers said of them."""
-    return np.concatenate([fold.rows for fold in folds]), joined([fold.answers[blend] for fold in folds])
+    return np.concatenate([fold.rows for fold in folds]), concatenate_predictions(
+        [fold.answers[blend] for fold in folds]
+    )
 
 
-def _others(folds: Sequence[Fold], own: Fold) -> list[Fold]:
+def _others(folds: Sequence[FoldPredictions], own: FoldPredictions) -> list[FoldPredictions]:
     """What the other folds said of rows that are not among this one's; everything if there is nothing else."""
     rest = [(fold.rows, np.flatnonzero(~np.isin(fold.rows, own.rows)), fold.answers) for fold in folds]
-    others = [Fold(rows[keep], [said.take(keep) for said in answers]) for rows, keep, answers in rest if len(keep)]
+    others = [
+        FoldPredictions(rows[keep], [said.take(keep) for said in answers]) for rows, keep, answers in rest if len(keep)
+    ]
     return others or list(folds)
 
 
 def _score_fold(
-    judge: Judge,
-    fold: Fold,
-    others: Sequence[Fold],
+    judge: BlendScorer,
+    fold: FoldPredictions,
+    others: Sequence[FoldPredictions],
     X: Any,
     y: npt.NDArray[Any],
     tested: IntArray,
@@ -242,8 +251,8 @@ def _score_fold(
     answers = []
     for blend, said in enumerate(fold.answers):
         rows, elsewhere = out_of_fold(others, blend)
-        finish = judge.finish(elsewhere, _safe_indexing(X, rows), y[rows])
-        answers.append(finish(said) if finish else said)
+        calibrator = judge.calibrator(elsewhere, _safe_indexing(X, rows), y[rows])
+        answers.append(calibrator(said) if calibrator else said)
     X_test, y_test = _safe_indexing(X, fold.rows), y[fold.rows]
     as_is = np.array([judge.metric(said, X_test, y_test) for said in answers])
     if not np.isfinite(as_is).all():
@@ -253,7 +262,7 @@ def _score_fold(
         )
     resampled = np.empty((n_resamples, len(answers)))
     for i in range(n_resamples):
-        picked = np.repeat(np.arange(len(y_test)), _times(y, tested, seed, i)[fold.rows])
+        picked = np.repeat(np.arange(len(y_test)), _row_counts(y, tested, seed, i)[fold.rows])
         # a fold that lost a class keeps its own rows of it: most metrics are undefined without
         lost = ~np.isin(y_test, y_test[picked])
         picked = np.concatenate([picked, np.flatnonzero(lost)])
@@ -262,7 +271,7 @@ def _score_fold(
     return as_is, np.where(np.isfinite(resampled), resampled, as_is)
 
 
-def _times(y: npt.NDArray[Any], tested: IntArray, seed: int, i: int) -> IntArray:
+def _row_counts(y: npt.NDArray[Any], tested: IntArray, seed: int, i: int) -> IntArray:
     """How often each row is drawn in resample i, with replacement within each class; alike in every fold."""
     rng = numpy_generator(seed, "resample", i)
     times = np.zeros(len(y), dtype=np.int64)
@@ -345,8 +354,7 @@ def _error_of_mean(scores: Floats) -> Floats:
     return scores.std(0, ddof=1) / np.sqrt(folds) if folds > 1 else np.zeros(scores.shape[1])
 
 
-# --------------------------------------------------------------------------------------
-# The choice: try every blend on inner folds, judge, and say why.
+# ---- the choice: try every blend on inner folds, judge, and say why --------------------------------
 
 
 class Choice(NamedTuple):
@@ -358,7 +366,7 @@ class Choice(NamedTuple):
         Of the chosen blend.
     evidence : DataFrame
     verdict : str
-    finish : Finish or None
+    calibrator : Calibrator or None
         What is done to the answers of the classifier trained on all rows.
     n_splits : int
         Inner folds; 0 if nothing was judged.
@@ -367,7 +375,7 @@ class Choice(NamedTuple):
     place: int
     evidence: pd.DataFrame
     verdict: str
-    finish: Finish | None
+    calibrator: Calibrator | None
     n_splits: int
 
 
@@ -410,38 +418,40 @@ def choose(
         raise InvalidParameterError(
             f"threshold={threshold!r} needs two classes, and y has {len(classes)}; leave it False"
         )
-    metric = Metric("scoring", scoring, classes, sizes)
-    tuned = None if threshold is False or threshold == "tune" else Metric("threshold", threshold, classes, sizes)
+    metric = ScorerAdapter("scoring", scoring, classes, sizes)
+    tuned = None if threshold is False or threshold == "tune" else ScorerAdapter("threshold", threshold, classes, sizes)
     place = len(blends) - 1 if fixed and len(classes) > 1 else 0
-    why = _unjudged_because(classes, sizes, fixed and calibration is None and threshold is False)
+    why = _why_no_evidence(classes, sizes, fixed and calibration is None and threshold is False)
     if not why and groups is not None and isinstance(cv, Integral) and fewest_groups(y, groups) < 2:
         why = "a class occurs in one group only, so that no fold can hold one out, and nothing was judged"
-    parts = [] if why else splits(cv, X, y, sizes, seed, groups)
+    parts = [] if why else split_folds(cv, X, y, sizes, seed, groups)
     if not parts:
-        return Choice(place, _marked(no_evidence(blends), place), unjudged(blends[place], why), None, 0)
+        return Choice(
+            place, _mark_chosen(no_evidence(blends), place), verdict_without_evidence(blends[place], why), None, 0
+        )
     with warnings.catch_warnings(), main_thread_interrupts() as interrupt:
         # A fold has fewer rows than the whole: what is true of the whole is said when all rows are trained on.
         for told in (FewSamplesWarning, DataWarning, UndefinedMetricWarning):
             warnings.simplefilter("ignore", told)
-        folds = held_out(estimator, oversampler, blends, X, y, parts, seed, n_jobs, weights)
+        folds = predict_held_out(estimator, oversampler, blends, X, y, parts, seed, n_jobs, weights)
         if interrupt.requested:
             raise KeyboardInterrupt
         rows, said = out_of_fold(folds, 0)
         sees_labels = threshold is not False and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
         if threshold == "tune":
-            tuned = metric if sees_labels else Metric("threshold", "balanced_accuracy", classes, sizes)
-        judge = Judge(metric, calibration, tuned if sees_labels else None)
+            tuned = metric if sees_labels else ScorerAdapter("threshold", "balanced_accuracy", classes, sizes)
+        judge = BlendScorer(metric, calibration, tuned if sees_labels else None)
         moves_decisions = threshold is False and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
         demand = EXPECTED if moves_decisions else UNEXPECTED
         table = evidence(blends, *judge.scores(folds, X, y, seed, n_jobs), int(sizes.min()), demand)
         place = place if fixed else best_blend(table)
         rows, said = out_of_fold(folds, place)
-        finish = replace(judge, threshold_metric=tuned).finish(said, _safe_indexing(X, rows), y[rows])
-    verdict = judged(table, blends, place, fixed, metric.name)
-    return Choice(place, _marked(table, place), verdict, finish, len(parts))
+        calibrator = replace(judge, threshold_metric=tuned).calibrator(said, _safe_indexing(X, rows), y[rows])
+    verdict = verdict_on_evidence(table, blends, place, fixed, metric.name)
+    return Choice(place, _mark_chosen(table, place), verdict, calibrator, len(parts))
 
 
-def _unjudged_because(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) -> str:
+def _why_no_evidence(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) -> str:
     """Why nothing can or need be judged; empty if it can."""
     if len(classes) == 1:
         return f"y has one class only, {classes.tolist()[0]!r}, so there is nothing to balance"
@@ -453,5 +463,5 @@ def _unjudged_because(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool)
     return ""
 
 
-def _marked(table: pd.DataFrame, place: int) -> pd.DataFrame:
+def _mark_chosen(table: pd.DataFrame, place: int) -> pd.DataFrame:
     return table.assign(chosen=np.arange(len(table)) == place)

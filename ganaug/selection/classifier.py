@@ -14,10 +14,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ganaug.exceptions import InvalidDataError
 from ganaug.selection import choosing
-from ganaug.selection.blends import Blend, Pool, candidates, pooled
-from ganaug.selection.calibration import Finish
+from ganaug.selection.blends import Blend, Pool, candidates, pool_samples
+from ganaug.selection.calibration import Calibrator
 from ganaug.selection.choosing import choose
-from ganaug.selection.scoring import Weighting, checked_weights, fitted, of_kept_rows, record, seeded
+from ganaug.selection.fold_predictions import (
+    Weighting,
+    check_weights,
+    clone_with_seeds,
+    fit_clone,
+    predict_all,
+    restrict_splits,
+)
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed, root_seed
 
@@ -134,7 +141,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     evidence_: pd.DataFrame
     verdict_: str
     threshold_: float | None
-    _finish: Finish | None
+    _calibrator: Calibrator | None
 
     def __init__(
         self,
@@ -202,11 +209,11 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         blends, fixed = candidates(self.blend, weighting.rows is not None, weighting.balances)
         X, labels = choosing.data(X, y)
         validate_data(self, X, skip_check_array=True)
-        weights, cv = checked_weights(sample_weight, X, weighting, estimator), self.cv
+        weights, cv = check_weights(sample_weight, X, weighting, estimator), self.cv
         groups = choosing.groups(groups, len(labels))
         if weights is not None and not weights.all():
             kept = np.flatnonzero(weights)
-            cv = of_kept_rows(cv, X, labels, kept)
+            cv = restrict_splits(cv, labels, kept)
             X, labels, weights = _safe_indexing(X, kept), labels[kept], weights[kept]
             groups = None if groups is None else groups[kept]
         seed = root_seed(self.random_state)
@@ -229,33 +236,33 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         blend, sampler, seed = blends[choice.place], None, child_seed(seed, "all")
         pool = Pool(X, labels, len(labels), np.zeros(0), weights)
         if blend.share > 0:
-            sampler = seeded(oversampler, seed)
-            pool = pooled(sampler, X, labels, seed, weights)
-        self.estimator_ = fitted(estimator, pool, blend, seed)
+            sampler = clone_with_seeds(oversampler, seed)
+            pool = pool_samples(sampler, X, labels, seed, weights)
+        self.estimator_ = fit_clone(estimator, pool, blend, seed)
         self.oversampler_ = sampler
         self.classes_ = np.unique(labels)
         self.blend_, self.n_splits_ = blend, choice.n_splits
         self.evidence_, self.verdict_ = choice.evidence, choice.verdict
-        self._finish = choice.finish
-        self.threshold_ = None if choice.finish is None else choice.finish.threshold
+        self._calibrator = choice.calibrator
+        self.threshold_ = None if choice.calibrator is None else choice.calibrator.threshold
         return self
 
     @isolated
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """Labels of rows, by the tuned threshold or calibrated probabilities if there are any."""
         X = self._rows(X)
-        if self._finish is None:
+        if self._calibrator is None:
             return np.asarray(self.estimator_.predict(X))
-        return self._finish(record(self.estimator_, X)).labels
+        return self._calibrator(predict_all(self.estimator_, X)).labels
 
     @_can("predict_proba")
     @isolated
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:
         """Probabilities of the classes, in the order of ``classes_``; calibrated if it was asked for."""
         X = self._rows(X)
-        if self._finish is None or not self._finish.maps:
+        if self._calibrator is None or not self._calibrator.maps:
             return np.asarray(self.estimator_.predict_proba(X))
-        found = self._finish(record(self.estimator_, X)).probabilities
+        found = self._calibrator(predict_all(self.estimator_, X)).probabilities
         return np.asarray(found)
 
     @_can("decision_function")

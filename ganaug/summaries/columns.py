@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ganaug.metrics.features import ColumnKind
 from ganaug.metrics.nearest import Floats
-from ganaug.metrics.table_features import ColumnKind
 from ganaug.summaries.sides import Places, Side, Sides
 from ganaug.utils.isolation import isolated
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.metrics import column_measures
+from ganaug.metrics import column_metrics
 from ganaug.metrics.nearest import Floats, uniform
 from ganaug.summaries.columns import MOST_LEVELS, frequent_levels, number_text, span, whole
 from ganaug.summaries.sides import Places, Side, Sides
@@ -147,7 +147,7 @@ def _n_levels(sides: Sides, j: int) -> int:
 
 def _correlations(part: _Part, places: Sequence[int]) -> Floats:
     values = np.column_stack([part.column(j) for j in places])
-    found = column_measures.correlations(column_measures.ranks(values), part.weights)
+    found = column_metrics.correlations(column_metrics.ranks(values), part.weights)
     np.fill_diagonal(found, 1.0)
     return found
 
@@ -162,7 +162,7 @@ def _of_numbers(sides: Sides, looked: Sequence[int], parts: tuple[_Part, _Part])
     real, fake = (_correlations(part, places) for part in parts)
     return {
         (places[i], places[k]): (float(real[i, k]), float(fake[i, k]))
-        for i, k in zip(*column_measures.upper(len(places)), strict=True)
+        for i, k in zip(*column_metrics.upper(len(places)), strict=True)
     }
 
 
@@ -173,8 +173,8 @@ def _of_mixed(sides: Sides, looked: Sequence[int], parts: tuple[_Part, _Part]) -
     found = []
     for part in parts:
         codes = [np.minimum(part.column(j), 4 * MOST_LEVELS) for j in categories]
-        values = column_measures.ranks(np.column_stack([part.column(j) for j in numbers]))
-        found.append(column_measures.correlation_ratios(codes, values, part.weights))
+        values = column_metrics.ranks(np.column_stack([part.column(j) for j in numbers]))
+        found.append(column_metrics.correlation_ratios(codes, values, part.weights))
     return {
         (c, n): (float(found[0][i, k]), float(found[1][i, k]))
         for i, c in enumerate(categories)
@@ -194,7 +194,7 @@ def _associated(sides: Sides, a: int, b: int, parts: tuple[_Part, _Part]) -> tup
     made = []
     for side, part in ((real, parts[0]), (fake, parts[1])):
         codes = (side[0] + 1) * second + side[1] + 1
-        made.append(column_measures.association(codes, part.weights, first, second))
+        made.append(column_metrics.association(codes, part.weights, first, second))
     return made[0], made[1]
 
 

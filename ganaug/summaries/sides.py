@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.metrics.features import TableMap, check_alike, feature_map, kind_of, n_rows, take_rows
+from ganaug.metrics.features import ColumnKind, TableMap, check_alike, feature_map, kind_of, n_rows, take_rows
 from ganaug.metrics.nearest import Floats
-from ganaug.metrics.table_features import ColumnKind
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import numpy_generator
 

@@ -73,7 +73,15 @@ def axes_or_new(ax: Any, width: float, height: float) -> Any:
 
 
 def grid_or_new(ax: Any, rows: int, columns: int, width: float, height: float) -> Any:
-    """Axes as an object array (rows, columns): those given, in that order, or of a new figure of cells in inches.
+    """Axes as an object array (rows, columns): those given, in that order, or of a new figure.
+
+    Parameters
+    ----------
+    ax : array-like of Axes, or None
+        As many as rows x columns; None makes a new figure.
+    rows, columns : int
+    width, height : float
+        Of a cell of a new figure, in inches.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""Files: paths that are checked, atomic writing, and checksums."""
+"""Files: paths that are checked, atomic writing, and checksums.
+
+Nothing here imports what is slow to import: the command line checks its outputs before anything else.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
-
-from numpy.lib import format as npy
+from typing import IO, TYPE_CHECKING, Any
 
 from ganaug.exceptions import InvalidTypeError, ModelPathError, ModelPathNotFoundError
-from ganaug.utils.types import DType
+
+if TYPE_CHECKING:
+    from ganaug.utils.types import DType
 
 __all__ = [
     "Sealed",
@@ -30,27 +33,27 @@ __all__ = [
     "path_error",
     "remove_leftovers",
     "replacing",
+    "replacing_folder",
     "sealed_length",
     "temporary_beside",
     "write_whole",
 ]
 
 # --------------------------------------------------------------------------------------
-# Files that are written whole or not at all, and leave nothing behind when the process that writes
-# them is killed.
+# Atomic writing: a file is written whole or not at all, and temporary files of killed processes are removed.
 
 
-# A temporary file that says nothing of a living process is removed after so many seconds without a change.
+# Temporary files that belong to no known process are removed after so many seconds without a change.
 VERY_OLD = 30 * 24 * 3600.0
 # `.ganaug-<host>-<pid>-<start>-<random><suffix>`
 _TEMPORARY = re.compile(r"\.ganaug-([0-9a-f]{8})-([0-9]{1,10})-([0-9a-f]{1,16})-[0-9a-f]{8}(\..*)?", re.DOTALL)
-# What earlier versions wrote: nothing in the name says whose it is.
+# Names of earlier versions, which do not say which process wrote them.
 _UNSIGNED = re.compile(r"\.ganaug-([0-9a-f]{16}|[a-z0-9_]{8})(\..*)?", re.DOTALL)
 _LONGEST_SUFFIX = 32
 
 
 def check_path(path: str | os.PathLike[str]) -> Path:
-    """The path of a file, there or to be.
+    """The path of a file, which may not exist yet.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def check_path(path: str | os.PathLike[str]) -> Path:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a path at which no file could be written, before the work of which it is to hold the result.
+    """Refuse a path that cannot be written to, before a long computation whose result it will hold.
 
     Raises
     ------
@@ -157,6 +160,27 @@ def replacing(target: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """The same for a folder, which must not be there yet.
+
+    Yields
+    ------
+    Path
+        A new, empty folder beside the target.
+    """
+    target = Path(os.path.realpath(target))
+    remove_leftovers(target.parent)
+    temporary = temporary_beside(target)
+    try:
+        temporary.mkdir()
+        yield temporary
+        os.rename(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
 def temporary_beside(target: Path, suffix: str = ".tmp") -> Path:
     """A name for a temporary file or folder beside ``target``, which `remove_leftovers` knows as this process's.
 
@@ -181,7 +205,7 @@ def temporary_beside(target: Path, suffix: str = ".tmp") -> Path:
     """
     pid = os.getpid()
     name = f".ganaug-{_host()}-{pid}-{_start(pid) or 0:x}-{secrets.token_hex(4)}"
-    # not tempfile: nobody else may read its files
+    # not tempfile, whose files only their owner can read
     return target.parent / (name + suffix[:_LONGEST_SUFFIX])
 
 
@@ -213,7 +237,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _is_left(entry: os.DirEntry[str]) -> bool:
-    """Whether nobody will finish what is there."""
+    """Whether the process that wrote it is gone."""
     signed = _TEMPORARY.fullmatch(entry.name)
     if signed is None and _UNSIGNED.fullmatch(entry.name) is None:
         return False
@@ -251,7 +275,7 @@ def _start(pid: int) -> int | None:
 
 
 def _host() -> str:
-    """What stands for this machine in names: processes are numbered by machine, and by container."""
+    """An identifier of this machine and container, within which process numbers are unique."""
     try:
         space = os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -261,12 +285,11 @@ def _host() -> str:
 
 
 # --------------------------------------------------------------------------------------
-# Arrays in files that end with a checksum: what was altered or cut short is found before it is used.
-#
-# The files stay readable as numpy's: the checksum stands behind the array, where nobody looks for it.
+# Files that end with a checksum, so that changed or truncated files are detected. numpy still reads such a file,
+# because the checksum comes after the array.
 
 
-# What the last bytes of a file are: this, and 64 hexadecimal digits.
+# The last bytes of a file: this, and 64 hexadecimal digits.
 _SEAL = b"\nganaug sha256 "
 _LENGTH = len(_SEAL) + 64
 _AT_ONCE = 2**22
@@ -355,6 +378,8 @@ def array_header(file: IO[bytes]) -> tuple[tuple[int, ...], DType]:
     ValueError
         If there is none. (numpy raises many other errors at headers that were altered.)
     """
+    from numpy.lib import format as npy
+
     try:
         version = npy.read_magic(file)
         shape, by_columns, dtype = npy.read_array_header_1_0(file)

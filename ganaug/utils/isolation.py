@@ -1,13 +1,11 @@
-"""A call makes its own surroundings: what its caller has set around it does not change its result.
+"""Isolation of public functions from settings of the calling thread, which must not change results.
 
-The doors, that is, what users call, carry `isolated`. It covers all that a
-thread has for itself: modes of torch (the default device, autocast, grad and inference
-mode), numpy's handling of floating-point errors, the context of `decimal`. What
-the whole process shares, such as the default dtype, is neither read nor changed: other
-threads would see it. Instead every dtype is given where a tensor is made, to which
-``tests/test_house.py`` holds the code. The one exception is torch's precision of float32
-products: where the caller has lowered it, and the processor or GPU can multiply in less
-precision, nothing else keeps the results; it is "highest" while calls last, then the caller's.
+Public functions are decorated with `isolated`. It resets all settings that belong to a thread: modes of torch
+(default device, autocast, grad and inference mode), numpy's handling of floating-point errors, the context of
+`decimal`. Settings of the whole process, such as the default dtype, are neither read nor changed, because other
+threads would see it. Instead every tensor is made with an explicit dtype, which ``tests/test_house.py`` checks. The
+exception is torch's precision of float32 products: if the caller has lowered it, and the processor or GPU can multiply
+in less precision, there is no other way to keep results. It is "highest" during calls, and then the caller's again.
 """
 
 from __future__ import annotations
@@ -29,13 +27,13 @@ __all__ = ["isolated", "isolation", "warn"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# As numpy has them when it is imported. (Names of the parameters of `numpy.errstate`.)
+# numpy's defaults, as parameters of `numpy.errstate`.
 _ERRORS: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _DEVICE_TYPES = ("cpu", "cuda", "mps", "xpu")
 
 
 def isolated(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function so that it runs in `isolation`; a generator does so in each of its steps.
+    """Decorate a function so that it runs in `isolation`; a generator runs each of its steps in it.
 
     Examples
     --------
@@ -59,7 +57,7 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
                         found = next(generator)
                     except StopIteration:
                         return
-                yield found  # between two steps the surroundings are the caller's
+                yield found  # between two steps the caller's settings apply
 
         wrapped: Any = steps
     else:
@@ -75,7 +73,7 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def isolation() -> AbstractContextManager[object]:
-    """The settings of this thread as they are in a new one, within the block.
+    """A context in which the settings of this thread are those of a new one.
 
     Blocks can be nested. Threads started within one start with the same settings.
 
@@ -91,7 +89,7 @@ def isolation() -> AbstractContextManager[object]:
     with stack:  # if one cannot be entered, those before it are left
         stack.enter_context(np.errstate(**_ERRORS))
         stack.enter_context(decimal.localcontext(decimal.Context()))
-        # Not imported here: where nobody has imported torch, nobody has set anything of it.
+        # Not imported here: without an import of torch none of its settings can have changed.
         torch = sys.modules.get("torch")
         if torch is not None:
             _enter_torch(torch, stack)
@@ -109,7 +107,7 @@ def _enter_torch(torch: Any, stack: ExitStack) -> None:
             stack.enter_context(torch.autocast(kind, enabled=False))
     if _precision_of(torch) != "highest" or _lowered.calls:
         stack.enter_context(_lowered.raised(torch))
-    # Only where it is another: while a default device is set, each call of torch takes longer.
+    # Only if it differs: with a default device set, each call of torch takes longer.
     if torch.get_default_device().type != "cpu":
         stack.enter_context(torch.device("cpu"))
 

@@ -66,7 +66,7 @@ def child_seed(seed: int, *keys: int | str) -> int:
     seed : int
         The parent's seed.
     *keys : int or str
-        The child's name, for example ``("class", 3)``.
+        The child's name, for example ``("class", 3)``; no empty text.
 
     Returns
     -------

@@ -1,10 +1,9 @@
-"""What is saved: one safetensors file of arrays, with a JSON config in its header.
+"""Model files: one safetensors file of arrays, with a JSON config in its header.
 
-Never code, never a pickle. Everything that ganaug knows of the file stands in one
-JSON document, ``{format_version, written_by, kind, config, arrays, sha256}``, where
-``arrays`` is the table ``{name: [dtype, shape]}`` and the checksum covers the rest of
-the document and every byte of the arrays. One metadata key rather than six, because
-safetensors shuffles its keys and the same state ought to give the same bytes.
+Files hold neither code nor pickles. All metadata is one JSON document, ``{format_version, written_by, kind, config,
+arrays, sha256}``, where ``arrays`` is the table ``{name: [dtype, shape]}`` and the checksum covers the rest of the
+document and every byte of the arrays. It is one metadata key, because safetensors does not keep the order of several,
+and the same state should give the same bytes.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFile
 from ganaug.utils.files import check_path, path_error, write_whole
 from ganaug.utils.types import STORED_DTYPES, Array, Arrays, Config, State
 
-__all__ = ["FORMAT_VERSION", "ModelState", "expect", "read_state", "write_state"]
+__all__ = ["FORMAT_VERSION", "ModelState", "expect", "read_config", "read_state", "write_state"]
 
 FORMAT_VERSION = 2
 
-# format -> function that turns (kind, config, arrays) of that format into those of the next one
+# format -> function that upgrades (kind, config, arrays) of that format to the next one
 _UPGRADERS: dict[int, Callable[[str, Config, Arrays], State]] = {}
 
 
@@ -49,7 +48,7 @@ def _from_1(kind: str, config: Config, arrays: Arrays) -> State:
 _UPGRADERS[1] = _from_1
 
 _KEY = "ganaug"
-# safetensors writes a larger header than the 100 MB that it reads back
+# safetensors writes larger headers than the 100 MB that it reads
 _MAX_DOCUMENT = 50_000_000
 
 
@@ -184,13 +183,33 @@ def read_state(path: str | os.PathLike[str], kind: str | None = None) -> ModelSt
     return _upgraded(source, document, arrays, kind)
 
 
+def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The config of a file, without its arrays and unchecked: for what is wanted of a file that was read before.
+
+    Raises
+    ------
+    ModelFileError, ModelPathNotFoundError, ModelPathError
+        As `read_state`.
+    """
+    source = check_path(path)
+    _refuse_foreign(source)
+    try:
+        with safe_open(source, framework="numpy") as file:
+            config: dict[str, Any] = _parse(source, file.metadata())["config"]
+    except OSError as error:
+        raise path_error(error, f"could not read {source}") from error
+    except SafetensorError as error:
+        _damaged(source, str(error), error)
+    return config
+
+
 def expect(
     arrays: Mapping[str, Array],
     name: str,
     shape: tuple[int | None, ...] | None = None,
     dtype: npt.DTypeLike | None = None,
 ) -> Array:
-    """The array of that name, if it is what the config makes one expect.
+    """The array of that name, if it has the expected shape and dtype.
 
     Parameters
     ----------
@@ -304,7 +323,7 @@ def _checksum(document: Mapping[str, Any], arrays: Mapping[str, Array]) -> str:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Say what a file is that cannot be ours; safetensors would speak of headers."""
+    """Refuse a file that is no model file with a message that says what it is."""
     try:
         with open(path, "rb") as file:
             start = file.read(9)

@@ -43,7 +43,24 @@ def integer(name: str, value: Any, low: int) -> int:
 def number(
     name: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False, open_high: bool = False
 ) -> float:
-    """A finite real number between ``low`` and ``high``."""
+    """A finite real number between ``low`` and ``high``.
+
+    Parameters
+    ----------
+    name : str
+        The parameter, as messages call it.
+    value : object
+        What was given.
+    low, high : float
+        Bounds, allowed themselves unless they are open.
+    open_low, open_high : bool, default=False
+        Whether a bound itself is refused.
+
+    Raises
+    ------
+    InvalidParameterError
+        With the bounds.
+    """
     if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
         given = float(value)
         above = given > low if open_low else given >= low

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ganaug.metrics.features import MAX_LEVELS, ColumnKind
 from ganaug.metrics.nearest import Floats
-from ganaug.metrics.table_features import MAX_LEVELS, ColumnKind
 from ganaug.utils.seeding import child_seed, numpy_generator
 
-__all__ = ["SHARE", "Comparison", "Rows", "at_most"]
+__all__ = ["SHARE", "Rows", "SamplePair", "at_most"]
 
 Places = npt.NDArray[np.intp]
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SamplePair:
     """Real rows against synthetic ones.
 
     Attributes
@@ -103,7 +103,12 @@ class Comparison:
     remark: str = ""
     cache: dict[str, Any] = field(default_factory=dict, compare=False)
 
-    def halves(self, split: int) -> Comparison:
+    def at_most(self, most: int) -> tuple[Rows, Rows]:
+        """Real and synthetic rows, at most so many of each."""
+        rng = numpy_generator(self.seed, "some")
+        return at_most(self.real, most, rng), at_most(self.synthetic, most, rng)
+
+    def halves(self, split: int) -> SamplePair:
         """Half of the real rows in the place of the synthetic ones; no intervals."""
         rows = numpy_generator(self.seed, "halves", split).permutation(len(self.real))
         cut = len(rows) // 2
@@ -111,7 +116,7 @@ class Comparison:
         seed = child_seed(self.seed, "half", split)
         return replace(self, real=one, synthetic=two, train=one, unseen=None, n_resamples=0, seed=seed, cache={})
 
-    def of_class(self, code: int, most: int) -> Comparison:
+    def of_class(self, code: int, most: int) -> SamplePair:
         """One class alone, at most so many rows of it."""
         rng = numpy_generator(self.seed, "class", code)
         train = self.train.of_classes([code])

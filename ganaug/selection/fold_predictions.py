@@ -20,33 +20,32 @@ from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.parallel import run_tasks, side_by_side
-from ganaug.selection.blends import NONE, Blend, Pool, blended, pooled
+from ganaug.selection.blends import NONE, Blend, Pool, blend_rows, pool_samples
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import IntArray
 
 __all__ = [
-    "Fold",
-    "Metric",
-    "Recorded",
-    "Responses",
+    "ClassifierOutput",
+    "FoldPredictions",
+    "RecordedClassifier",
+    "ScorerAdapter",
     "Weighting",
-    "checked_weights",
+    "check_weights",
+    "clone_with_seeds",
+    "concatenate_predictions",
     "fewest_groups",
-    "fitted",
-    "held_out",
-    "joined",
-    "of_kept_rows",
-    "record",
-    "seeded",
-    "splits",
+    "fit_clone",
+    "predict_all",
+    "predict_held_out",
+    "restrict_splits",
+    "split_folds",
 ]
 
-# --------------------------------------------------------------------------------------
-# A scorer under the labels that it can read, with errors that name the parameter.
+# ---- a scorer under the labels that it can read, with errors that name the parameter ---------------
 
 
-class Metric:
+class ScorerAdapter:
     """One number for recorded answers; greater is better.
 
     scikit-learn's metrics by name take class 1 as the positive one, and refuse
@@ -91,7 +90,7 @@ class Metric:
         given = self.scoring
         return given.replace("_", " ") if isinstance(given, str) else getattr(given, "__name__", "score")
 
-    def __call__(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> float:
+    def __call__(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> float:
         """The score of answers on rows X with labels y.
 
         Raises
@@ -100,28 +99,27 @@ class Metric:
             If the scorer cannot judge these.
         """
         if self.positive is not None:
-            responses, y = responses.binary(self.positive), (y == self.positive).astype(int)
+            predictions, y = predictions.binary(self.positive), (y == self.positive).astype(int)
         try:
-            return float(self.scorer(Recorded(responses), X, y))
+            return float(self.scorer(RecordedClassifier(predictions), X, y))
         except (AttributeError, TypeError, ValueError) as error:
             raise InvalidParameterError(
-                f"{self.parameter}={self.scoring!r} cannot judge this classifier on {len(responses.classes)} classes: "
-                f"{error}"
+                f"{self.parameter}={self.scoring!r} cannot judge this classifier on {len(predictions.classes)} "
+                f"classes: {error}"
             ) from error
 
-    def sees_labels(self, responses: Responses, X: Any, y: npt.NDArray[Any]) -> bool:
+    def sees_labels(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
-        first, second = responses.classes[:2]
+        first, second = predictions.classes[:2]
         wrong = np.where(y == first, second, first)
-        return self(replace(responses, labels=y), X, y) != self(replace(responses, labels=wrong), X, y)
+        return self(replace(predictions, labels=y), X, y) != self(replace(predictions, labels=wrong), X, y)
 
 
-# --------------------------------------------------------------------------------------
-# What a classifier said of held-out rows, kept so that any scorer can judge it later, and again.
+# ---- what a classifier said of held-out rows, kept so that any scorer can judge it later, and again ----
 
 
 @dataclass(frozen=True)
-class Responses:
+class ClassifierOutput:
     """Answers of one classifier, row by row.
 
     Attributes
@@ -139,7 +137,7 @@ class Responses:
     probabilities: npt.NDArray[Any] | None
     decisions: npt.NDArray[Any] | None
 
-    def take(self, rows: npt.NDArray[Any]) -> Responses:
+    def take(self, rows: npt.NDArray[Any]) -> ClassifierOutput:
         """The answers on some rows."""
         return replace(
             self,
@@ -148,10 +146,10 @@ class Responses:
             decisions=None if self.decisions is None else self.decisions[rows],
         )
 
-    def binary(self, positive: Any) -> Responses:
+    def binary(self, positive: Any) -> ClassifierOutput:
         """The same with ``positive`` as class 1 and the other one as class 0."""
         flip = positive == self.classes[0]
-        return Responses(
+        return ClassifierOutput(
             np.array([0, 1]),
             (self.labels == positive).astype(int),
             self.probabilities[:, ::-1] if flip and self.probabilities is not None else self.probabilities,
@@ -164,11 +162,11 @@ class Responses:
         return self.decisions if self.probabilities is None else self.probabilities[:, 1]
 
 
-def record(estimator: Any, X: Any) -> Responses:
-    """Ask a fitted classifier everything it can tell of X."""
+def predict_all(estimator: Any, X: Any) -> ClassifierOutput:
+    """All outputs that a fitted classifier has for X."""
     ask = {name: getattr(estimator, name, None) for name in ("predict_proba", "decision_function")}
     said = {name: None if method is None else np.asarray(method(X)) for name, method in ask.items()}
-    return Responses(
+    return ClassifierOutput(
         np.asarray(estimator.classes_),
         np.asarray(estimator.predict(X)),
         said["predict_proba"],
@@ -176,12 +174,12 @@ def record(estimator: Any, X: Any) -> Responses:
     )
 
 
-def joined(parts: Sequence[Responses]) -> Responses:
+def concatenate_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutput:
     """Answers of several folds, one under the other."""
     first = parts[0]
     if any(not np.array_equal(part.classes, first.classes) for part in parts):
         raise InvalidParameterError("cv: every training part must hold every class")
-    return Responses(
+    return ClassifierOutput(
         first.classes,
         np.concatenate([part.labels for part in parts]),
         _stacked([part.probabilities for part in parts]),
@@ -194,30 +192,29 @@ def _stacked(arrays: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
     return np.concatenate(present) if len(present) == len(arrays) else None
 
 
-class Recorded(ClassifierMixin, BaseEstimator):
+class RecordedClassifier(ClassifierMixin, BaseEstimator):
     """A fitted classifier that repeats what it said, for scorers that ask for one."""
 
-    def __init__(self, responses: Responses) -> None:
-        self.responses = responses
-        self.classes_ = responses.classes
+    def __init__(self, predictions: ClassifierOutput) -> None:
+        self.predictions = predictions
+        self.classes_ = predictions.classes
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The recorded labels, whatever X."""
-        return self.responses.labels
+        return self.predictions.labels
 
-    @available_if(lambda self: self.responses.probabilities is not None)
+    @available_if(lambda self: self.predictions.probabilities is not None)
     def predict_proba(self, X: Any) -> Any:
         """The recorded probabilities, whatever X."""
-        return self.responses.probabilities
+        return self.predictions.probabilities
 
-    @available_if(lambda self: self.responses.decisions is not None)
+    @available_if(lambda self: self.predictions.decisions is not None)
     def decision_function(self, X: Any) -> Any:
         """The recorded decisions, whatever X."""
-        return self.responses.decisions
+        return self.predictions.decisions
 
 
-# --------------------------------------------------------------------------------------
-# How weights of rows and of classes reach a classifier, also the last step of a Pipeline.
+# ---- how weights of rows and of classes reach a classifier, also the last step of a Pipeline -------
 
 
 class Weighting(NamedTuple):
@@ -236,7 +233,7 @@ class Weighting(NamedTuple):
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
-    >>> from ganaug.selection.scoring import Weighting
+    >>> from ganaug.selection.fold_predictions import Weighting
     >>> Weighting.of(make_pipeline(StandardScaler(), LogisticRegression())).rows
     'logisticregression__sample_weight'
     """
@@ -266,7 +263,7 @@ class Weighting(NamedTuple):
         return self.rows is not None or self.classes is not None
 
 
-def checked_weights(sample_weight: Any, X: Any, weighting: Weighting, estimator: Any) -> npt.NDArray[np.float64] | None:
+def check_weights(sample_weight: Any, X: Any, weighting: Weighting, estimator: Any) -> npt.NDArray[np.float64] | None:
     """A weight for each row, or None where none were given.
 
     Raises
@@ -292,26 +289,25 @@ def checked_weights(sample_weight: Any, X: Any, weighting: Weighting, estimator:
     return np.asarray(weights, dtype=np.float64)
 
 
-# --------------------------------------------------------------------------------------
-# Inner folds: each oversampler is fitted once, and every blend of what it made is tried.
+# ---- inner folds: each oversampler is fitted once, and every blend of what it made is tried --------
 
 
 @dataclass(frozen=True)
-class Fold:
+class FoldPredictions:
     """Rows that were held out, and what each blend's classifier said of them.
 
     Attributes
     ----------
     rows : ndarray of int
-    answers : list of Responses
+    answers : list of ClassifierOutput
         One for each blend.
     """
 
     rows: IntArray
-    answers: list[Responses]
+    answers: list[ClassifierOutput]
 
 
-def splits(
+def split_folds(
     cv: Any, X: Any, y: npt.NDArray[Any], sizes: IntArray, seed: int, groups: npt.NDArray[Any] | None = None
 ) -> list[tuple[IntArray, IntArray]]:
     """Training and held-out rows of each fold; none where a class has a single row or group.
@@ -371,7 +367,7 @@ def _places(rows: npt.NDArray[Any], n: int) -> IntArray:
     return np.asarray(rows, dtype=np.int64) % n
 
 
-def of_kept_rows(cv: Any, X: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
+def restrict_splits(cv: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
     """What splits the rows that are kept as ``cv`` splits all of them: only a list of splits names rows.
 
     Parameters
@@ -388,7 +384,7 @@ def of_kept_rows(cv: Any, X: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
     return [(train[train >= 0], test[test >= 0]) for train, test in parts]
 
 
-def held_out(
+def predict_held_out(
     estimator: Any,
     oversampler: Any,
     blends: Sequence[Blend],
@@ -398,7 +394,7 @@ def held_out(
     seed: int,
     n_jobs: int | None,
     weights: npt.NDArray[np.float64] | None = None,
-) -> list[Fold]:
+) -> list[FoldPredictions]:
     """Try every blend in every fold.
 
     Parameters
@@ -411,7 +407,7 @@ def held_out(
 
     Returns
     -------
-    list of Fold
+    list of FoldPredictions
     """
     if side_by_side(len(parts), n_jobs):
         bars = [
@@ -435,26 +431,26 @@ def _try_blends(
     test: IntArray,
     seed: int,
     weights: npt.NDArray[np.float64] | None,
-) -> Fold:
+) -> FoldPredictions:
     X_train, y_train, X_test = _safe_indexing(X, train), y[train], _safe_indexing(X, test)
     own = None if weights is None else weights[train]
     pool = Pool(X_train, y_train, len(train), np.zeros(0), own)
-    answers: dict[Blend, Responses] = {}
+    answers: dict[Blend, ClassifierOutput] = {}
     # None comes first: what it refuses is refused before a GAN has been trained for minutes.
     for blend in blends:
         if blend.share > 0 and pool.X is X_train:
-            pool = pooled(seeded(oversampler, seed), X_train, y_train, seed, own)
+            pool = pool_samples(clone_with_seeds(oversampler, seed), X_train, y_train, seed, own)
         if blend.share > 0 and not len(pool.turn):
             answers[blend] = answers[NONE]  # the classes were balanced already
             continue
-        answers[blend] = record(fitted(estimator, pool, blend, seed), X_test)
-    return Fold(test, [answers[blend] for blend in blends])
+        answers[blend] = predict_all(fit_clone(estimator, pool, blend, seed), X_test)
+    return FoldPredictions(test, [answers[blend] for blend in blends])
 
 
-def fitted(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
+def fit_clone(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
     """A clone of the classifier, trained on a blend."""
-    X, y, weights = blended(pool, blend)
-    own, takes = seeded(estimator, seed), Weighting.of(estimator)
+    X, y, weights = blend_rows(pool, blend)
+    own, takes = clone_with_seeds(estimator, seed), Weighting.of(estimator)
     if weights is None or takes.rows is None:
         if blend.class_weight is not None:
             own.set_params(**{str(takes.classes): blend.class_weight})
@@ -464,7 +460,7 @@ def fitted(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
         return own.fit(X, y, **{takes.rows: weights})
 
 
-def seeded(prototype: Any, seed: int) -> Any:
+def clone_with_seeds(prototype: Any, seed: int) -> Any:
     """A clone whose seeds are set where they were None, the same for every blend: what differs is the rows."""
     own = clone(prototype)
     parameters = own.get_params(deep=True)

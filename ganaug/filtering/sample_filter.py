@@ -31,7 +31,7 @@ WIDTH = 64
 
 
 class AuxiliaryClassifier:
-    """A classifier of real samples: whoever makes synthetic ones never sees it.
+    """A classifier of real samples, which the generator is not trained against.
 
     It learns from class-balanced batches of shifted and partly covered samples, for some
     seconds. Its last hidden layer compares samples better than their values do. With a single
@@ -372,7 +372,7 @@ def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> Doub
     b = torch.from_numpy(others)
     for start in range(0, len(rows), 512):
         a = torch.from_numpy(rows[start : start + 512])
-        # not by expanding the square, which loses what is near
+        # not by expanding the square, which is imprecise for near samples
         distances = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
         parts.append(distances.kthvalue(2, dim=1).values.double().numpy() if second else distances.amin(1).numpy())
     return np.concatenate(parts)
