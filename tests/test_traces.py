@@ -346,8 +346,8 @@ def test_a_process_that_is_started_gets_all_there_is(fitted, what):
     finally:
         set_spawning_popen(None)
     there = pickle.loads(sent)
-    assert there._source.generator.curator_.holds_samples
-    assert not pickle.loads(pickle.dumps(data))._source.generator.curator_.holds_samples
+    assert there._pool._generators.generator.curator_.holds_samples
+    assert not pickle.loads(pickle.dumps(data))._pool._generators.generator.curator_.holds_samples
     for index in (9, 0, 4):
         assert np.array_equal(np.asarray(there[index][0]), np.asarray(data[index][0]))
 

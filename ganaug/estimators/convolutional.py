@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
@@ -178,7 +179,7 @@ class ConvolutionalModality(Modality):
     max_channels: int
     latent_dim: int
     penalty_every: int
-    augment: Any
+    augment: str | Sequence[str] | bool | None
 
     def networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
         """Convolutions of one, two or three dimensions."""
@@ -276,9 +277,9 @@ class ConvolutionalModality(Modality):
             found.classifier.device = device
 
 
-def _named_pipe(augment: Any) -> Pipe:
+def _named_pipe(augment: str | Sequence[str] | bool | None) -> Pipe:
     """What samples pass through, by the names of the changes; None and False are none."""
-    return direct if augment is None or augment is False else diff_augment(augment)
+    return direct if augment is None or isinstance(augment, bool) else diff_augment(augment)
 
 
 def _at_once(codec: Any) -> int:
@@ -342,14 +343,14 @@ class ConvolutionalGAN(BaseGAN):
         latent_dim: int = 64,
         penalty: float = 1.0,
         penalty_every: int = 4,
-        augment: Any = "auto",
+        augment: str | Sequence[str] | bool | None = "auto",
         scope: str = "shared",
         class_power: float = 0.0,
         validation_fraction: float = 0.1,
         patience: int | None = None,
         curate: bool | str | Iterable[str] = True,
         min_probability: float = 0.3,
-        checkpoint: Any = None,
+        checkpoint: str | PathLike[str] | None = None,
         checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,

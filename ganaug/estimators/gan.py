@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from functools import partial
 from numbers import Integral
+from os import PathLike
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -122,7 +123,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
     callbacks: list[Watcher] | None
     warm_start: bool
     verbose: bool | str
-    checkpoint: Any = None
+    checkpoint: str | PathLike[str] | None = None
     checkpoint_every: int | str = "60s"
     # What a fit leaves behind, beside what every generator has.
     best_step_: int

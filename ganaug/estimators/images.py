@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import ClassVar
 
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
@@ -176,7 +177,7 @@ class ImageGAN(ConvolutionalGAN):
         latent_dim: int = 64,
         penalty: float = 1.0,
         penalty_every: int = 4,
-        augment: Any = "auto",
+        augment: str | Sequence[str] | bool | None = "auto",
         layout: str = "auto",
         scope: str = "shared",
         class_power: float = 0.0,
@@ -184,7 +185,7 @@ class ImageGAN(ConvolutionalGAN):
         patience: int | None = None,
         curate: bool | str | Iterable[str] = SAMPLES_LIKE_THE_CLASS,
         min_probability: float = 0.3,
-        checkpoint: Any = None,
+        checkpoint: str | PathLike[str] | None = None,
         checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,

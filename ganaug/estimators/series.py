@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import Any, ClassVar
 
 from ganaug.encoding.series_codec import SeriesCodec
@@ -174,7 +175,7 @@ class SeriesGAN(ConvolutionalGAN):
         latent_dim: int = 64,
         penalty: float = 1.0,
         penalty_every: int = 4,
-        augment: Any = "auto",
+        augment: str | Sequence[str] | bool | None = "auto",
         noise_floor: bool = True,
         scope: str = "shared",
         class_power: float = 0.0,
@@ -182,7 +183,7 @@ class SeriesGAN(ConvolutionalGAN):
         patience: int | None = None,
         curate: bool | str | Iterable[str] = SAMPLES_LIKE_THE_CLASS,
         min_probability: float = 0.3,
-        checkpoint: Any = None,
+        checkpoint: str | PathLike[str] | None = None,
         checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,

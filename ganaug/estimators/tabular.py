@@ -43,7 +43,7 @@ WIDTH_OF_ONE_PENALTY = 64
 CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
 
-def _checked_range(name: str, value: object) -> Any:
+def _checked_range(name: str, value: object) -> object:
     if value not in (True, False):
         raise InvalidParameterError(f"{name}={value!r} must be True or False")
     return value

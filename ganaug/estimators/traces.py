@@ -19,7 +19,7 @@ __all__ = ["traces"]
 DEPTH = 8
 
 
-def traces(model: Any) -> dict[str, Any]:
+def traces(model: object) -> dict[str, Any]:
     """What of its training data a model gives away beyond what its samples tell.
 
     Parameters
@@ -75,7 +75,7 @@ def traces(model: Any) -> dict[str, Any]:
         "trained_discriminator": False,
         "factors": False,
     }
-    if is_path:
+    if isinstance(model, (str, os.PathLike)):
         model, found["format"] = read(model)
     for generator in _generators(model, DEPTH, set()):
         found["models"] += 1
@@ -90,7 +90,7 @@ def traces(model: Any) -> dict[str, Any]:
     return found
 
 
-def _generators(thing: Any, depth: int, seen: set[int]) -> Iterator[Any]:
+def _generators(thing: object, depth: int, seen: set[int]) -> Iterator[Any]:
     """Fitted generators in an object, each once."""
     if depth < 0 or id(thing) in seen or isinstance(thing, (str, bytes, int, float, np.ndarray, type(None))):
         return

@@ -175,7 +175,7 @@ class Direction:
     rng: torch.Generator
 
 
-class Handover(NamedTuple):
+class CycleHandover(NamedTuple):
     """What the discriminator's step leaves for the translators': translations of x and of y, and the logits of y."""
 
     fake: Tensor
@@ -246,7 +246,7 @@ def sum_directions(results: list[RecordAndGradient]) -> RecordAndGradient:
 
 def discriminator_gradient(
     state: CycleTrainState, objective: Objective, way: Direction, config: CycleTrainConfig, progress: float
-) -> tuple[RecordAndGradient, Handover]:
+) -> tuple[RecordAndGradient, CycleHandover]:
     """The gradient of a discriminator that tells real images of its class from translated ones.
 
     Parameters
@@ -269,7 +269,7 @@ def discriminator_gradient(
             total = total + config.penalty_scale * config.penalty_every * weight * penalty.mean()
     on_real = on_real.detach()
     record = {"discriminator_loss": loss.detach(), "real_logit": on_real, "fake_logit": on_fake.detach()}
-    return (record, state.discriminator.gradient_of(total)), Handover(fake, same, on_real)
+    return (record, state.discriminator.gradient_of(total)), CycleHandover(fake, same, on_real)
 
 
 def critic(way: Direction, config: CycleTrainConfig, progress: float) -> Callable[[Tensor], Tensor]:
@@ -286,7 +286,7 @@ def translator_gradient(
     state: CycleTrainState,
     objective: Objective,
     way: Direction,
-    handover: Handover,
+    handover: CycleHandover,
     config: CycleTrainConfig,
     progress: float,
 ) -> RecordAndGradient:
@@ -297,7 +297,7 @@ def translator_gradient(
     state : CycleTrainState
     objective : Objective
     way : Direction
-    handover : Handover
+    handover : CycleHandover
         From `discriminator_gradient`.
     config : CycleTrainConfig
     progress : float
