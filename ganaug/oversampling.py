@@ -35,7 +35,7 @@ from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterErr
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.runtime.parallel import run_tasks, side_by_side, unpacked
+from ganaug.runtime.processes import run_tasks, side_by_side, unpacked
 from ganaug.utils import validation
 from ganaug.utils.isolation import isolated, warn
 from ganaug.utils.seeding import child_seed, root_seed

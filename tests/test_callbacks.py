@@ -23,8 +23,8 @@ from ganaug.estimators import modality as modality_module
 from ganaug.exceptions import MissingDependencyError, TrainingWarning
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
+from ganaug.training.checkpoints import BestSnapshot, stop_when_diverged
 from ganaug.training.loop import Event
-from ganaug.training.snapshots import BestSnapshot, stop_when_diverged
 
 gan = partial(tabular_gan, max_steps=60)
 

@@ -17,8 +17,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.filtering import RULES, FilterCounts, RowFilter, rejection_sample
 from ganaug.filtering import forest as forest_module
 from ganaug.filtering.forest import ArrayForest
-from ganaug.filtering.rejection import ROUNDS
-from ganaug.filtering.rows import check_rules
+from ganaug.filtering.rows import ROUNDS, check_rules
 
 COPY, OUTLIER, OTHER = (RULES.index(rule) + 1 for rule in ("copies", "outliers", "other_class"))
 

@@ -23,7 +23,7 @@ from torchvision.transforms import v2
 
 from ganaug import SmoothedBootstrap, SyntheticDataset
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathError
-from ganaug.pools import item_pool, storage
+from ganaug.pools import pool, storage
 from ganaug.pools.generators import draw_blocks
 
 
@@ -136,7 +136,7 @@ def test_a_batch_is_read_at_once_or_drawn_in_one_call():
 
 
 def test_pieces_kept_without_a_pool_are_bounded(monkeypatch):
-    monkeypatch.setattr(item_pool, "KEPT_BYTES", 3 * 8 * 192)
+    monkeypatch.setattr(pool, "KEPT_BYTES", 3 * 8 * 192)
     data = SyntheticDataset(FakeGAN(), {1: 80}, pool=False, block_size=8)
     before = bytes_of([x for x, _ in data])
     assert len(data._pool._kept) == 3

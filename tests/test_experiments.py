@@ -50,11 +50,10 @@ from ganaug.experiments import (
     calibration_error,
     compare,
     plots,
-    statistics,
+    scores,
     to_markdown,
 )
-from ganaug.experiments.cache import data_digest, described, trial_path
-from ganaug.experiments.harness import Batch, Trial, run_trials
+from ganaug.experiments.harness import Batch, Trial, data_digest, described, run_trials, trial_path
 from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
 
 JUDGES = {"lr": LogisticRegression(), "tree": DecisionTreeClassifier()}
@@ -559,30 +558,30 @@ def test_friedman_is_scipys(comparison):
     chi2 = ours["chi2"]
     assert ours["F"] == pytest.approx(5 * chi2 / (6 * 3 - chi2))
     equal = pd.DataFrame(np.full((4, 3), 2.0), columns=list("abc"))
-    assert statistics.friedman(equal)["p"] == 1
+    assert scores.friedman(equal)["p"] == 1
     with pytest.raises(InvalidParameterError, match="3 oversamplers"):
-        statistics.friedman(equal[["a", "b"]])
+        scores.friedman(equal[["a", "b"]])
 
 
 def test_nemenyi_is_demsars():
     ranks = pd.DataFrame(np.tile([1.0, 2.0, 3.0], (10, 1)), columns=list("abc"))
-    found = statistics.nemenyi(ranks)
+    found = scores.nemenyi(ranks)
     assert found["q"] == pytest.approx(2.343, abs=1e-3)
     assert found["critical_difference"] == pytest.approx(2.343 * np.sqrt(3 * 4 / 60), abs=1e-3)
-    assert statistics.nemenyi(ranks, 0.1)["q"] == pytest.approx(2.052, abs=1e-3)
+    assert scores.nemenyi(ranks, 0.1)["q"] == pytest.approx(2.052, abs=1e-3)
     # two means exactly the critical difference apart have p = alpha
     q, unit = found["q"], np.sqrt(3 * 4 / 60)
     assert found["p_values"].loc["a", "b"] == pytest.approx(stats.studentized_range.sf(np.sqrt(2) / unit, 3, np.inf))
     assert (1 / unit < q) == (found["p_values"].loc["a", "b"] > 0.05)
     # Demsar (2006), section 3.2.2: k = 4, N = 14 gives 1.25
-    demsar = statistics.nemenyi(pd.DataFrame(np.tile([1.0, 2.0, 3.0, 4.0], (14, 1))))
+    demsar = scores.nemenyi(pd.DataFrame(np.tile([1.0, 2.0, 3.0, 4.0], (14, 1))))
     assert demsar["critical_difference"] == pytest.approx(1.25, abs=5e-3)
 
 
 def test_holm_by_hand():
-    assert statistics.holm([0.01, 0.02, 0.03, 0.5]).tolist() == pytest.approx([0.04, 0.06, 0.06, 0.5])
-    assert statistics.holm([0.6, 0.5]).tolist() == [1.0, 1.0]
-    corrected = statistics.holm([np.nan, 0.02, 0.03])
+    assert scores.holm([0.01, 0.02, 0.03, 0.5]).tolist() == pytest.approx([0.04, 0.06, 0.06, 0.5])
+    assert scores.holm([0.6, 0.5]).tolist() == [1.0, 1.0]
+    corrected = scores.holm([np.nan, 0.02, 0.03])
     assert np.isnan(corrected[0]) and corrected[1:].tolist() == [0.04, 0.04]
 
 
@@ -594,7 +593,7 @@ def test_wilcoxon_against_a_baseline(comparison):
         assert found.loc[name, "difference"] == pytest.approx(difference.mean())
         assert found.loc[name, "p"] == pytest.approx(stats.wilcoxon(difference).pvalue)
         assert found.loc[name, "wins"] == (difference < 0).sum()  # a lower loss is better
-    assert found["p_holm"].tolist() == statistics.holm(found["p"]).tolist()
+    assert found["p_holm"].tolist() == scores.holm(found["p"]).tolist()
     auc = comparison.wilcoxon("roc_auc", "A")
     assert auc.loc["B", ["wins", "ties", "losses"]].tolist() == [0, 6, 0] and auc.loc["B", "p"] == 1
     assert auc.loc["C", "difference"] == pytest.approx(-0.4 / 3)

@@ -31,11 +31,17 @@ from ganaug.experiments import (
     long_tailed,
 )
 from ganaug.experiments.images import cnn
-from ganaug.experiments.images.arms import SAMPLERS, TrainingSet, smote, synthetic_counts, training_set
+from ganaug.experiments.images.arms import (
+    SAMPLERS,
+    TrainingSet,
+    as_tensors,
+    read_split,
+    smote,
+    synthetic_counts,
+    training_set,
+)
 from ganaug.experiments.images.cnn import Schedule, Setup, SmallCNN, applies, logits_of, series_features, train
-from ganaug.experiments.images.splits import as_tensors, read_split
-from ganaug.experiments.scores import class_shares, rare_classes, recalls
-from ganaug.experiments.statistics import half_width
+from ganaug.experiments.scores import class_shares, half_width, rare_classes, recalls
 
 TINY = {"epochs": 3, "batch_size": 16, "width": 4, "verbose": False}
 

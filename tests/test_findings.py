@@ -19,7 +19,7 @@ from ganaug.metrics import Finding, diagnose, evaluate, fidelity, utility
 from ganaug.metrics.diagnosis import VERDICTS, Made, columns_over
 from ganaug.metrics.limits import LIMITS, SEVERITIES, families_of
 from ganaug.report import build
-from ganaug.report.thresholds import LIGHTS
+from ganaug.report.wording import LIGHTS
 
 QUICK = [
     "ks_distance", "total_variation", "missing_rate_difference", "correlation_distance", "contingency_distance",

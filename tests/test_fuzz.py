@@ -16,7 +16,7 @@ import torch
 
 import ganaug
 from ganaug.exceptions import DataWarning, ModelFileError
-from ganaug.experiments.cache import read_trial, write_trial
+from ganaug.experiments.harness import read_trial, write_trial
 from ganaug.transforms import SamplePool
 from ganaug.utils.state import read_state, write_state
 from ganaug.utils.tensor_budget import TensorBudget

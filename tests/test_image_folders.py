@@ -20,10 +20,9 @@ from torch.utils.data import Dataset
 import ganaug.estimators
 from ganaug import BlendedDataset, GANOversampler, ImageGAN, SeriesGAN, SmoothedBootstrap, balance, load
 from ganaug.cli import image_folders, main
-from ganaug.encoding.folders import list_folder, read_folder
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.pil_images import array_to_pil, file_format, mode_of_array, pil_to_array
-from ganaug.encoding.sources import resolve_samples
+from ganaug.encoding.sources import list_folder, read_folder, resolve_samples
 from ganaug.exceptions import DataWarning, InvalidDataError
 
 TINY = ["--max-steps", "3", "--seed", "0", "--set", "channels=2", "--set", "max_channels=4", "--set", "batch_size=4"]
@@ -856,7 +855,7 @@ def test_files_need_no_torch(tmp_path):
     reds(tmp_path / "in", "CMYK", "jpg")
     code = (
         "import sys\n"
-        "from ganaug.encoding.folders import read_folder\n"
+        "from ganaug.encoding.sources import read_folder\n"
         f"print(read_folder({str(tmp_path / 'in')!r}).mode, 'torch' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)

@@ -23,8 +23,7 @@ from ganaug.metrics import Finding, evaluate
 from ganaug.metrics.limits import LIMITS
 from ganaug.report import QualityReport, build
 from ganaug.report.page import embedded
-from ganaug.report.thresholds import LIGHTS, column_light, thresholds
-from ganaug.report.wording import summary
+from ganaug.report.wording import LIGHTS, column_light, summary, thresholds
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 EVIL = "</script><script>alert(1)</script>\"'&\u2028`"

@@ -13,7 +13,7 @@ from ganaug import GANOversampler, Order, SmoothedBootstrap, Sum, TabularGAN, Wi
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.metrics import diagnose, fidelity, utility
 from ganaug.report import build
-from ganaug.report.rule_counts import count_rules, given_counts
+from ganaug.report.measured import count_rules, given_counts
 from ganaug.report.wording import summary
 
 

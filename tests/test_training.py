@@ -17,8 +17,7 @@ from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
 from ganaug.training import cuda_graphs
 from ganaug.training.loop import cosine_decay, train
-from ganaug.training.optimizer import flatten
-from ganaug.training.train_state import Table, TrainConfig, TrainState, class_probabilities
+from ganaug.training.train_state import Table, TrainConfig, TrainState, class_probabilities, flatten
 from ganaug.utils.types import Block
 
 PLAN = TrainConfig(

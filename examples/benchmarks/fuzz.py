@@ -38,7 +38,7 @@ from safetensors.numpy import save as to_bytes
 import ganaug
 from ganaug.datasets import SyntheticDataset
 from ganaug.exceptions import DataWarning, GanaugError
-from ganaug.experiments import cache
+from ganaug.experiments import harness
 from ganaug.transforms import SamplePool
 from ganaug.utils import state
 
@@ -112,7 +112,7 @@ def make(folder):
         {"dataset": "a", "oversampler": "s", "classifier": "c", "repeat": 0, "fold": i, "f1": 0.5 + i, "error": ""}
         for i in range(3)
     ]
-    cache.write_trial(folder / "a-s-0-0-0123.json", [*rows, {**rows[0], "f1": float("nan")}])
+    harness.write_trial(folder / "a-s-0-0-0123.json", [*rows, {**rows[0], "f1": float("nan")}])
     frame.assign(state=names).to_csv(folder / "table.csv", index=False)
     frame.assign(state=names).to_csv(folder / "commas.csv", index=False, sep=";", decimal=",", encoding="utf-16")
     frame.assign(state=names).to_parquet(folder / "table.parquet")
@@ -355,7 +355,7 @@ def sealed_again(path):
 
 def try_cache(files, rng, folder):
     path = files / "a-s-0-0-0123.json"
-    right = cache.read_trial(path)
+    right = harness.read_trial(path)
     target = folder / path.name
     if rng.random() < 0.5:
         target.write_bytes(bent_bytes(path.read_bytes(), rng))
@@ -363,12 +363,12 @@ def try_cache(files, rng, folder):
         document, _ = bent_json(json.loads(path.read_text()), rng)
         if isinstance(document.get("rows"), list) and rng.random() < 0.5:
             with contextlib.suppress(ValueError):
-                document["sha256"] = cache._checksum(path.name, document["rows"])
+                document["sha256"] = harness._checksum(path.name, document["rows"])
         target.write_text(json.dumps(document))
     yield path.name
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = cache.read_trial(target, right[0])
+        found = harness.read_trial(target, right[0])
     assert found is not None or any(issubclass(w.category, DataWarning) for w in caught), "recomputed without a word"
     resealed = found is not None and target.read_bytes() != path.read_bytes()
     if found is not None and not resealed:
@@ -458,7 +458,7 @@ def bent_text(data, rng):
 
 
 def try_images(files, rng, folder):
-    from ganaug.encoding.folders import list_folder, read_folder
+    from ganaug.encoding.sources import list_folder, read_folder
 
     tree = folder / "tree"
     shutil.rmtree(tree, ignore_errors=True)
@@ -495,7 +495,7 @@ def try_images(files, rng, folder):
 
 def _pixels(tree, read=None):
     """File -> what is read of it, without its transparency; nothing where the images cannot be read together."""
-    from ganaug.encoding.folders import read_folder
+    from ganaug.encoding.sources import read_folder
 
     try:
         read = read or read_folder(str(tree))

@@ -20,9 +20,9 @@ from ganaug.cli import options
 from ganaug.cli.console import FileError, UsageError, progress, tell, verbosity
 from ganaug.cli.outputs import atomic_folder, check_output, save_model, save_only
 from ganaug.cli.table_files import label_of
-from ganaug.encoding.folders import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, list_names, read_folder
 from ganaug.encoding.pil_images import channels_of, check_pil_file, file_format, mode_of_array, pil_file_bytes
 from ganaug.encoding.sample_arrays import from_nchw, to_nchw
+from ganaug.encoding.sources import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, list_names, read_folder
 from ganaug.exceptions import DataWarning, InvalidDataError
 
 __all__ = ["fit_folder", "resample_folder", "sample_folder"]

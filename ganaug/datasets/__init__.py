@@ -2,10 +2,9 @@
 
 from ganaug.datasets.balancing import balance
 from ganaug.datasets.blended import BlendedDataset
-from ganaug.datasets.epochs import SCHEDULES
 from ganaug.datasets.examples import load_example
 from ganaug.datasets.partition import ShareBatchSampler, split_real
-from ganaug.datasets.synthetic import SyntheticDataset
+from ganaug.datasets.synthetic import SCHEDULES, SyntheticDataset
 
 __all__ = [
     "SCHEDULES",

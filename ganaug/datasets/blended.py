@@ -12,10 +12,25 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from ganaug.datasets.epochs import EpochWatch, Schedule, length_asked_by, schedule_of
-from ganaug.datasets.matching import Item, check_beside, check_modes, first_view, label_like, match_items, probe_item
-from ganaug.datasets.scales import check_scale
-from ganaug.datasets.synthetic import ItemDataset, SyntheticDataset, Transform
+from ganaug.datasets.matching import (
+    Item,
+    check_beside,
+    check_modes,
+    check_scale,
+    first_view,
+    label_like,
+    match_items,
+    probe_item,
+)
+from ganaug.datasets.synthetic import (
+    EpochWatch,
+    ItemDataset,
+    Schedule,
+    SyntheticDataset,
+    Transform,
+    length_asked_by,
+    schedule_of,
+)
 from ganaug.encoding.targets import class_names_of, label_place, resolve_targets
 from ganaug.estimators.strategy import TargetCodec, new_rows
 from ganaug.exceptions import DataWarning, InvalidParameterError

@@ -503,7 +503,7 @@ class SavedGenerator(BaseGenerator):
         return self._published_state() if get_spawning_popen() is None else self._whole_state()
 
     def _whole_state(self) -> dict[str, Any]:
-        """The state with what a pickle leaves out; see `ganaug.runtime.parallel`."""
+        """The state with what a pickle leaves out; see `ganaug.runtime.processes`."""
         return self._bare_state()
 
     def _published_state(self) -> dict[str, Any]:

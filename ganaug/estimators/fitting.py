@@ -20,9 +20,8 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.metrics.fidelity import energy_quality, mean_distance
 from ganaug.objectives import Objective
 from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_interrupts
-from ganaug.training.checkpoints import Checkpoint
+from ganaug.training.checkpoints import BestSnapshot, Checkpoint, stop_when_diverged
 from ganaug.training.loop import Batches, Event, Step, TrainProgress, Watcher, train, train_step
-from ganaug.training.snapshots import BestSnapshot, stop_when_diverged
 from ganaug.training.train_state import Decode, TrainConfig, TrainState, undecoded
 from ganaug.utils.types import Array, FloatArray, IntArray
 

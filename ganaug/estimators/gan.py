@@ -58,12 +58,11 @@ from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.distributed import Ranks, together_with
+from ganaug.runtime.processes import Ranks, together_with
 from ganaug.runtime.threads import Team, alone, machine_threads, one_thread, team
-from ganaug.training.checkpoints import Checkpoint, digest
+from ganaug.training.checkpoints import BestSnapshot, Checkpoint, digest
 from ganaug.training.cuda_graphs import can_be_captured
 from ganaug.training.loop import Watcher
-from ganaug.training.snapshots import BestSnapshot
 from ganaug.training.train_state import Table, TrainState, class_probabilities
 from ganaug.utils import validation
 from ganaug.utils.files import check_path, check_writable

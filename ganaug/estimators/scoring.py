@@ -28,7 +28,7 @@ from ganaug.networks import DiscriminatorNetwork
 from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.threads import Team, alone, one_thread
 from ganaug.training.loop import cosine_decay
-from ganaug.training.optimizer import FlatAdam
+from ganaug.training.train_state import FlatAdam
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import Block, FloatArray, IntArray

@@ -18,7 +18,7 @@ from ganaug.exceptions import (
     InvalidTypeError,
     TrainingWarning,
 )
-from ganaug.runtime.parallel import carried
+from ganaug.runtime.processes import carried
 from ganaug.utils import validation
 from ganaug.utils.isolation import warn
 from ganaug.utils.types import Array, IntArray

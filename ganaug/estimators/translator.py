@@ -35,9 +35,9 @@ from ganaug.networks.translation import Translators, cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import resolve_device
 from ganaug.runtime.threads import Team, machine_threads, one_thread, team
+from ganaug.training.checkpoints import LastSnapshot
 from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, TwoClasses, cycle_step, shift_images
 from ganaug.training.loop import Watcher
-from ganaug.training.snapshots import LastSnapshot
 from ganaug.training.train_state import Table
 from ganaug.utils import validation
 from ganaug.utils.isolation import isolated, warn

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ganaug.experiments.classifiers import default_classifiers
 from ganaug.experiments.comparison import Comparison, ImageComparison
-from ganaug.experiments.markdown import to_markdown
-from ganaug.experiments.neighbor_sampler import NeighborSampler
-from ganaug.experiments.scores import METRICS, calibration_error, class_scores
+from ganaug.experiments.scores import METRICS, calibration_error, class_scores, to_markdown
 from ganaug.experiments.tables import compare
-from ganaug.experiments.treatments import TREATMENTS, Treatment, default_oversamplers
+from ganaug.experiments.treatments import TREATMENTS, NeighborSampler, Treatment, default_oversamplers
 
 if TYPE_CHECKING:
     from ganaug.experiments.images import (

@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.experiments import plots, statistics
-from ganaug.experiments.cache import Row
-from ganaug.experiments.markdown import to_markdown
-from ganaug.experiments.scores import METRICS, SCORES, higher_is_better
-from ganaug.experiments.statistics import half_width
+from ganaug.experiments import plots, scores
+from ganaug.experiments.harness import Row
+from ganaug.experiments.scores import METRICS, SCORES, half_width, higher_is_better, to_markdown
 
 __all__ = ["Comparison", "ImageComparison"]
 
@@ -155,7 +153,7 @@ class Comparison(_Results):
 
     def ranks(self, metric: str, unit: str = "cell") -> pd.DataFrame:
         """Rank of each oversampler (column) in each cell (row); 1 is best, equals share the mean."""
-        return statistics.ranked(self.values(metric, unit), higher_is_better(metric))
+        return scores.ranked(self.values(metric, unit), higher_is_better(metric))
 
     def summary(self, unit: str = "cell") -> pd.DataFrame:
         """For each oversampler: mean and mean rank of each metric, mean seconds, failed rows."""
@@ -164,7 +162,7 @@ class Comparison(_Results):
             values = self.values(metric, unit)
             if len(values):
                 parts[metric, "mean"] = values.mean()
-                parts[metric, "rank"] = statistics.ranked(values, higher_is_better(metric)).mean()
+                parts[metric, "rank"] = scores.ranked(values, higher_is_better(metric)).mean()
         results = self._of_one_kind()
         for name in SECONDS:
             if name in results:
@@ -174,16 +172,16 @@ class Comparison(_Results):
         return pd.DataFrame(parts | {("failed", "rows"): failed}).reindex(names)
 
     def friedman(self, metric: str, unit: str = "cell") -> dict[str, float]:
-        """Friedman's test, and Iman and Davenport's, of whether the oversamplers differ; see `statistics.friedman`."""
-        return statistics.friedman(self.ranks(metric, unit))
+        """Friedman's test, and Iman and Davenport's, of whether the oversamplers differ; see `scores.friedman`."""
+        return scores.friedman(self.ranks(metric, unit))
 
     def nemenyi(self, metric: str, alpha: float = 0.05, unit: str = "cell") -> dict[str, Any]:
-        """Nemenyi's critical difference of mean ranks, these, and p-values of all pairs; see `statistics.nemenyi`."""
-        return statistics.nemenyi(self.ranks(metric, unit), alpha)
+        """Nemenyi's critical difference of mean ranks, these, and p-values of all pairs; see `scores.nemenyi`."""
+        return scores.nemenyi(self.ranks(metric, unit), alpha)
 
     def wilcoxon(self, metric: str, baseline: str = "none", unit: str = "cell") -> pd.DataFrame:
-        """Each oversampler against one: mean difference, wins, ties, losses, p-values; see `statistics.wilcoxon`."""
-        return statistics.wilcoxon(self._with(metric, baseline, unit), baseline, higher_is_better(metric))
+        """Each oversampler against one: mean difference, wins, ties, losses, p-values; see `scores.wilcoxon`."""
+        return scores.wilcoxon(self._with(metric, baseline, unit), baseline, higher_is_better(metric))
 
     def by_classifier(self, metric: str, baseline: str = "none") -> pd.DataFrame:
         """Mean over the data sets of each oversampler (column) minus the baseline, under each classifier (row)."""

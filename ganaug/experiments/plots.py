@@ -18,7 +18,7 @@ def critical_difference(found: dict[str, Any], title: str, ax: Any = None) -> An
     Parameters
     ----------
     found : dict
-        Of `ganaug.experiments.statistics.nemenyi`.
+        Of `ganaug.experiments.scores.nemenyi`.
     title : str
         Shown above.
     ax : matplotlib axes, optional

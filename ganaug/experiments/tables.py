@@ -16,19 +16,22 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.experiments.cache import Row, data_digest, described, trial_path
 from ganaug.experiments.classifiers import Floats, Table, as_frame, default_classifiers, preprocessing, rows_of
 from ganaug.experiments.comparison import Comparison
 from ganaug.experiments.harness import (
     Batch,
     Cache,
+    Row,
     Trial,
     cache_folder,
+    data_digest,
+    described,
     error_text,
     named,
     recorded_warnings,
     run_trials,
     seeded,
+    trial_path,
 )
 from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
 from ganaug.experiments.treatments import TREATMENTS, Treatment, as_treatment, default_oversamplers

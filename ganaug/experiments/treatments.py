@@ -1,4 +1,4 @@
-"""Treatments of imbalance: new rows, class weights, moved thresholds, or a model of one's own."""
+"""Treatments of imbalance: samplers by neighbours, weights and thresholds."""
 
 from __future__ import annotations
 
@@ -8,18 +8,167 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from imblearn.over_sampling import RandomOverSampler
+import pandas as pd
+from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, SMOTENC, BorderlineSMOTE, RandomOverSampler
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
-from ganaug.exceptions import InvalidTypeError
-from ganaug.experiments.classifiers import Floats, Table
-from ganaug.experiments.neighbor_sampler import NeighborSampler
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+from ganaug.experiments.classifiers import Floats, Table, as_frame, as_numbers, numeric_columns, stacked_rows
+from ganaug.utils.seeding import child_seed, root_seed
 
-__all__ = ["TREATMENTS", "Treatment", "as_treatment", "default_oversamplers"]
+__all__ = ["TREATMENTS", "NeighborSampler", "Treatment", "as_treatment", "default_oversamplers"]
+
+# --------------------------------------------------------------------------------------
+# SMOTE, Borderline-SMOTE and ADASYN for any table: mixed columns, missing values, tiny classes.
+
+
+METHODS = ("smote", "borderline", "adasyn")
+
+
+class NeighborSampler(BaseEstimator):
+    """SMOTE and its kin for any table: mixed columns, missing values, tiny classes.
+
+    Numbers are imputed by their median and divided by their standard deviation before neighbours are sought, because
+    plain SMOTE lets the column with the largest unit decide who is near. "smote" is SMOTE where all columns are
+    numbers, SMOTENC where some are categories, and SMOTEN where all are. Of "borderline" and "adasyn" there is no
+    version for categories: they work on the one-hot encoded table, and a new row gets the category whose indicator is
+    largest. A class of fewer than ``k_neighbors + 1`` rows lowers the number of neighbours for itself; a class of a
+    single row is repeated.
+
+    Parameters
+    ----------
+    method : {"smote", "borderline", "adasyn"}, default="smote"
+        What makes the rows.
+    sampling_strategy : float, str, dict or callable, default="auto"
+        As in imbalanced-learn.
+    k_neighbors : int, default=5
+        At most so many neighbours.
+    random_state : int, RandomState, Generator or None, default=None
+        An integer makes the result repeat.
+
+    References
+    ----------
+    N. Chawla et al., SMOTE, JAIR 16 (2002), with SMOTE-NC and SMOTE-N. H. Han et al.,
+    Borderline-SMOTE, ICIC (2005). H. He et al., ADASYN, IJCNN (2008).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from ganaug.experiments import NeighborSampler
+    >>> X = pd.DataFrame({"a": np.arange(12.0), "b": pd.Categorical(list("xyxyxyxyxyxy"))})
+    >>> y = np.repeat([0, 1], [9, 3])
+    >>> X_res, y_res = NeighborSampler(random_state=0).fit_resample(X, y)
+    >>> X_res.shape, bool(X_res.iloc[12:]["a"].between(9, 11).all())
+    ((18, 2), True)
+    """
+
+    def __init__(
+        self, method: str = "smote", *, sampling_strategy: Any = "auto", k_neighbors: int = 5, random_state: Any = None
+    ) -> None:
+        self.method = method
+        self.sampling_strategy = sampling_strategy
+        self.k_neighbors = k_neighbors
+        self.random_state = random_state
+
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+        """Add rows until the classes have the sizes wanted; the original ones come first, untouched."""
+        from ganaug.estimators.strategy import wanted_rows  # imports torch
+
+        if self.method not in METHODS:
+            raise InvalidParameterError(f"method={self.method!r} must be one of {', '.join(METHODS)}")
+        y = np.asarray(y)
+        table, seed = _Table(X), root_seed(self.random_state)
+        wanted = wanted_rows(self.sampling_strategy, y)
+        for position, (label, n) in enumerate(wanted.items()):
+            if n > 0:
+                new = self._rows(table, y[: table.n_rows], label, int(n), child_seed(seed, "class", position) % 2**31)
+                X, y = stacked_rows(X, table.decode(new)), np.concatenate([y, np.full(len(new), label, y.dtype)])
+        return X, y
+
+    def _rows(self, table: _Table, y: np.ndarray, label: Any, n: int, seed: int) -> np.ndarray:
+        size = int((y == label).sum())
+        encoded = table.codes if self.method == "smote" else table.onehot
+        matrix = np.column_stack([table.numbers, encoded])
+        if size == 1:
+            return np.repeat(matrix[y == label], n, axis=0)
+        k = min(self.k_neighbors, size - 1)
+        common = {"sampling_strategy": {label: size + n}, "random_state": seed}
+        if self.method == "borderline":
+            maker = BorderlineSMOTE(k_neighbors=k, m_neighbors=min(10, len(y) - 1), **common)
+        elif self.method == "adasyn":
+            maker = ADASYN(n_neighbors=k, **common)
+        elif not table.n_categories:
+            maker = SMOTE(k_neighbors=k, **common)
+        elif not table.n_numbers:
+            maker = SMOTEN(k_neighbors=k, **common)
+        else:
+            maker = SMOTENC(list(range(table.n_numbers, matrix.shape[1])), k_neighbors=k, **common)
+        made, labels = maker.fit_resample(matrix, y)
+        if not (labels[len(y) :] == label).all():
+            raise AssertionError("rows of another class were made")
+        return np.asarray(made)[len(y) :]
+
+
+class _Table:
+    """A table as a matrix, and back: standardised numbers, then categories as codes or one-hot."""
+
+    def __init__(self, X: Any) -> None:
+        frame = as_frame(X)
+        is_number = numeric_columns(frame)
+        self.n_rows, self.n_numbers, self.n_categories = len(frame), int(is_number.sum()), int((~is_number).sum())
+        self.columns, self.dtypes, self.is_number = frame.columns, list(frame.dtypes), is_number
+        numbers = as_numbers(frame.loc[:, is_number])
+        observed = ~np.isnan(numbers)
+        self.middle = np.array(
+            [np.median(v[o]) if o.any() else 0.0 for v, o in zip(numbers.T, observed.T, strict=True)]
+        )
+        numbers = np.where(observed, numbers, self.middle)
+        self.spread = numbers.std(axis=0)
+        self.spread[self.spread == 0] = 1.0
+        self.numbers = (numbers - self.middle) / self.spread
+        categories = frame.loc[:, ~is_number]
+        columns = [categories.iloc[:, i] for i in range(self.n_categories)]
+        found = [pd.factorize(column, use_na_sentinel=False) for column in columns]
+        self.levels = [levels for _, levels in found]
+        self.codes = np.column_stack([c for c, _ in found]).astype(float) if found else np.zeros((self.n_rows, 0))
+        widths = [np.eye(len(levels))[codes] for codes, levels in found]
+        self.onehot = np.column_stack(widths) if widths else np.zeros((self.n_rows, 0))
+
+    def decode(self, matrix: np.ndarray) -> pd.DataFrame:
+        """New rows as a DataFrame with the columns and dtypes of the table."""
+        numbers = iter((matrix[:, : self.n_numbers] * self.spread + self.middle).T)
+        codes = iter(self._codes(matrix[:, self.n_numbers :]).T)
+        levels = iter(self.levels)
+        series = []
+        for is_number, dtype in zip(self.is_number, self.dtypes, strict=True):
+            if not is_number:
+                series.append(pd.Series(next(levels).take(next(codes)), dtype=dtype))
+                continue
+            values = pd.Series(next(numbers))
+            whole = not pd.api.types.is_float_dtype(dtype)
+            values = values.round().astype("int64") if whole else values
+            series.append(values.astype(dtype))
+        frame = pd.concat(series, axis=1)
+        frame.columns = self.columns
+        return frame
+
+    def _codes(self, encoded: np.ndarray) -> np.ndarray:
+        if encoded.shape[1] == self.n_categories and self.n_categories != self.onehot.shape[1]:
+            return encoded.round().astype(np.intp)
+        ends = np.cumsum([len(levels) for levels in self.levels])
+        blocks = np.split(encoded, ends[:-1], axis=1) if len(ends) else []
+        picked = [block.argmax(axis=1) for block in blocks]
+        return np.column_stack(picked) if picked else np.zeros((len(encoded), 0), np.intp)
+
+
+# --------------------------------------------------------------------------------------
+# Treatments of imbalance: new rows, class weights, moved thresholds, or a model of one's own.
+
 
 Labels = npt.NDArray[Any]
 # (classifier, X, y, seed) -> the fitted classifier, and "" or what could not be done

@@ -1,7 +1,14 @@
 """Which synthetic rows are kept."""
 
-from ganaug.filtering.rejection import FilterCounts, rejection_sample
-from ganaug.filtering.rows import LIKE_THE_CLASS, RULES, SAMPLES_LIKE_THE_CLASS, RowFilter, View
+from ganaug.filtering.rows import (
+    LIKE_THE_CLASS,
+    RULES,
+    SAMPLES_LIKE_THE_CLASS,
+    FilterCounts,
+    RowFilter,
+    View,
+    rejection_sample,
+)
 from ganaug.filtering.sample_filter import AuxiliaryClassifier, SampleFilter
 
 __all__ = [

@@ -15,8 +15,7 @@ from ganaug.augmentation import diff_augment
 from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
-from ganaug.training.optimizer import FlatAdam
-from ganaug.training.train_state import Decode, Table
+from ganaug.training.train_state import Decode, FlatAdam, Table
 from ganaug.utils.isolation import isolated
 from ganaug.utils.seeding import child_seed
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State

@@ -10,7 +10,7 @@ from ganaug.metrics.column_metrics import (
 )
 from ganaug.metrics.diagnosis import Finding, diagnose
 from ganaug.metrics.diversity import coverage, density, distinct_neighbours, precision, recall
-from ganaug.metrics.evaluation import evaluate
+from ganaug.metrics.evaluation import METRICS, Metric, evaluate
 from ganaug.metrics.features import as_features
 from ganaug.metrics.fidelity import energy_quality, frechet_distance, kernel_distance, mean_distance, two_sample_auc
 from ganaug.metrics.privacy import (
@@ -21,7 +21,6 @@ from ganaug.metrics.privacy import (
     near_copies,
     neighbour_distance_ratio,
 )
-from ganaug.metrics.registry import METRICS, Metric
 
 __all__ = [
     "METRICS",

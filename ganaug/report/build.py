@@ -16,16 +16,14 @@ from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import Finding, diagnose
 from ganaug.metrics.diagnosis import SEVERITIES, VERDICTS, class_findings, columns_over, trace_findings
-from ganaug.metrics.evaluation import measure
+from ganaug.metrics.evaluation import METRICS, measure
 from ganaug.metrics.features import kind_of, n_rows
 from ganaug.metrics.reading import read_samples
-from ganaug.metrics.registry import METRICS
 from ganaug.report import wording
 from ganaug.report.inputs import Drawn, curation_rows, draw, generator_facts, histories, how_made
+from ganaug.report.measured import AUTO, RuleCount, count_rules, given_counts, with_utility
 from ganaug.report.result import QualityReport
-from ganaug.report.rule_counts import AUTO, RuleCount, count_rules, given_counts
-from ganaug.report.thresholds import QUESTIONS, column_lights, severity_of, thresholds, traffic_lights
-from ganaug.report.trial import with_utility
+from ganaug.report.wording import QUESTIONS, column_lights, severity_of, thresholds, traffic_lights
 from ganaug.summaries import (
     Sides,
     column_summaries,

@@ -14,8 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from ganaug.report.thresholds import LIGHTS
-from ganaug.report.wording import HELP, LIGHT_WORDS, NAMES, TRAINED_ON
+from ganaug.report.wording import HELP, LIGHT_WORDS, LIGHTS, NAMES, TRAINED_ON
 from ganaug.summaries.column_charts import number_text
 
 __all__ = ["embedded", "number", "page"]

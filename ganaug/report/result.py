@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganaug.metrics import Finding
 from ganaug.metrics.limits import Judged
-from ganaug.report.thresholds import QUESTIONS
+from ganaug.report.wording import QUESTIONS
 from ganaug.utils.files import check_path, write_whole
 
 if TYPE_CHECKING:

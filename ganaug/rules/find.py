@@ -13,8 +13,7 @@ from ganaug.rules.equations import LEAST_SHARE, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows
 from ganaug.rules.find_equations import Numbers, find_copies, find_curves, find_sums, implied_orders
 from ganaug.rules.find_never import find_never
-from ganaug.rules.find_order import find_orders, find_within, without_steps
-from ganaug.rules.find_products import find_products
+from ganaug.rules.find_pairs import find_orders, find_products, find_within, without_steps
 from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, without_detours
 from ganaug.rules.kinds import Determined, Grid, Never, OneHot, Order
 from ganaug.rules.rule_set import Rules

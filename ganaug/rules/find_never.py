@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from ganaug.rules.evidence import Work, needed
-from ganaug.rules.never_rule import Never
+from ganaug.rules.simple_rules import Never
 from ganaug.rules.table_view import Bits, Floats, Ints, TableView
 
 __all__ = ["find_never"]

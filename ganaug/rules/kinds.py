@@ -13,9 +13,8 @@ from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.rules.base_rule import Rule, comparable, label, named, names_from_json, names_json, number_text, numeric
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
-from ganaug.rules.grid_rule import Grid
-from ganaug.rules.never_rule import Never
 from ganaug.rules.scales import number_of
+from ganaug.rules.simple_rules import Grid, Never
 from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView
 
 __all__ = [

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug.encoding.containers import check_lengths, check_rows
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.runtime.parallel import run_tasks
+from ganaug.runtime.processes import run_tasks
 from ganaug.selection.blends import Blend
 from ganaug.selection.calibration import CALIBRATIONS, Calibrator, fit_calibrator
 from ganaug.selection.fold_predictions import ClassifierOutput, FoldPredictions, ScorerAdapter, concatenate_predictions

@@ -15,11 +15,21 @@ from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from ganaug.encoding.sources import resolve_samples
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.experiments.harness import one_core
-from ganaug.experiments.images.arms import ARMS, SERIES_ARMS, Arm, Asked, chosen_arms, synthetic_counts, training_set
+from ganaug.experiments.images.arms import (
+    ARMS,
+    SERIES_ARMS,
+    Arm,
+    Asked,
+    Split,
+    as_tensors,
+    chosen_arms,
+    read_split,
+    synthetic_counts,
+    training_set,
+)
 from ganaug.experiments.images.cnn import Schedule, Setup, augmentation, by_cnn
 from ganaug.experiments.images.generated import GeneratedSamples, sampled
-from ganaug.experiments.images.splits import Split, as_tensors, read_split
-from ganaug.runtime.parallel import run_tasks
+from ganaug.runtime.processes import run_tasks
 from ganaug.runtime.threads import one_thread
 from ganaug.selection.blends import Blend
 from ganaug.selection.choosing import best_blend, evidence

@@ -29,7 +29,7 @@ from ganaug.networks.base import linear
 from ganaug.networks.convolutions import fast_layout
 from ganaug.runtime.devices import resolve_device
 from ganaug.training.cuda_graphs import CapturedFunction, CaptureMemory
-from ganaug.training.optimizer import FlatAdam
+from ganaug.training.train_state import FlatAdam
 from ganaug.utils import validation
 from ganaug.utils.seeding import child_seed, numpy_generator
 from ganaug.utils.types import FloatArray, IntArray

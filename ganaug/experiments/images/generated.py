@@ -13,11 +13,9 @@ import numpy.typing as npt
 
 from ganaug.estimators import load
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
-from ganaug.experiments.cache import Row
-from ganaug.experiments.harness import recorded_warnings, seeded
-from ganaug.experiments.images.arms import Arm, training_set
+from ganaug.experiments.harness import Row, recorded_warnings, seeded
+from ganaug.experiments.images.arms import Arm, Split, as_tensors, training_set
 from ganaug.experiments.images.cnn import Setup, features_of, train
-from ganaug.experiments.images.splits import Split, as_tensors
 from ganaug.metrics import evaluate
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.utils.files import Sealed, sealed_length, write_whole

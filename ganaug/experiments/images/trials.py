@@ -15,13 +15,34 @@ import numpy.typing as npt
 
 from ganaug.estimators import ImageGAN, SeriesGAN
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
-from ganaug.experiments.cache import Row, data_digest, described, trial_path
 from ganaug.experiments.comparison import ImageComparison
-from ganaug.experiments.harness import Batch, Cache, Trial, cache_folder, error_text, named, run_trials
-from ganaug.experiments.images.arms import ARMS, SERIES_ARMS, Arm, Asked, chosen_arms, synthetic_counts, training_set
+from ganaug.experiments.harness import (
+    Batch,
+    Cache,
+    Row,
+    Trial,
+    cache_folder,
+    data_digest,
+    described,
+    error_text,
+    named,
+    run_trials,
+    trial_path,
+)
+from ganaug.experiments.images.arms import (
+    ARMS,
+    SERIES_ARMS,
+    Arm,
+    Asked,
+    Split,
+    as_tensors,
+    chosen_arms,
+    read_split,
+    synthetic_counts,
+    training_set,
+)
 from ganaug.experiments.images.cnn import CLASSIFIERS, Schedule, Setup, applies, augmentation
 from ganaug.experiments.images.generated import generator_quality, is_stored, read_samples, store_samples
-from ganaug.experiments.images.splits import Split, as_tensors, read_split
 from ganaug.experiments.scores import SCORES, class_scores, class_shares, rare_classes, recalls
 from ganaug.runtime.threads import one_thread
 from ganaug.utils import validation
