@@ -31,7 +31,7 @@ from ganaug.networks import (
     GeneratorNetwork,
     NetworkPair,
 )
-from ganaug.networks.base import embedding, linear
+from ganaug.networks.layers import embedding, linear
 from ganaug.objectives import OBJECTIVES
 
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide" / "your_own_data.md"

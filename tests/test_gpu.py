@@ -16,7 +16,7 @@ from ganaug import GANOversampler, ImageGAN, ImageTranslator, SeriesGAN, Tabular
 from ganaug.augmentation import diff_augment, direct
 from ganaug.datasets import BlendedDataset
 from ganaug.networks import IMAGE_ARCHITECTURES, TABULAR_ARCHITECTURES
-from ganaug.networks.base import NetworkPair
+from ganaug.networks.layers import NetworkPair
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.devices import fastest
 from ganaug.training.cuda_graphs import UNRECORDED, CapturedFunction, CaptureMemory, ReplayedGradients, can_be_captured

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classifiers", metavar="NAMES", help="with commas between; all by default")
     parser.add_argument("--metrics", metavar="NAMES", help="with commas between; all by default")
     parser.add_argument("--splits", type=options.count(2), default=3, metavar="N", help="folds (default 3)")
-    parser.add_argument("--repeats", type=options.count(1), default=1, metavar="N", help="splits anew (default 1)")
+    parser.add_argument("--repeats", type=options.count(1), default=1, metavar="N", help="splits again (default 1)")
     parser.add_argument("--jobs", "-j", type=int, metavar="N", help="folds at the same time; -1: all cores")
     parser.add_argument("--cache", metavar="FOLDER", help="keep what is finished; a later call goes on from it")
     options.training(parser)

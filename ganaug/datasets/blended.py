@@ -144,7 +144,8 @@ class BlendedDataset(ItemDataset):
     Notes
     -----
     If the length changes with the epoch, a sampler that counted before (`DistributedSampler`, `WeightedRandomSampler`)
-    must be made anew after `set_epoch`; a DataLoader's own shuffling and `ShareBatchSampler` count again by themselves.
+    must be made again after `set_epoch`; a DataLoader's own shuffling and `ShareBatchSampler` count again by
+    themselves.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Quantiles of numbers: fast search, decimal grids, and bounds that tell of no single row."""
+"""Quantiles of numbers: fast search, decimal grids, and bounds that describe no single row."""
 
 from __future__ import annotations
 

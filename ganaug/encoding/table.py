@@ -211,7 +211,7 @@ def fit_column(
 
 
 def read_as(adapter: DtypeAdapter, raw: Any) -> ColumnValues:
-    """Read a column given after fit, in the dtype seen in fit or one that can stand in for it."""
+    """Read a column given after fit, in the dtype seen in fit or one that can replace it."""
     if raw.dtype == adapter.dtype:
         return adapter.read(raw)
     if isinstance(adapter, OF_OBJECTS) and missing_in(raw).all():

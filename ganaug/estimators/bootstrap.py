@@ -1,4 +1,4 @@
-"""What stands in for a GAN where a class has too few rows to train one."""
+"""What replaces a GAN where a class has too few rows to train one."""
 
 from __future__ import annotations
 

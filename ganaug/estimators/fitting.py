@@ -42,7 +42,7 @@ __all__ = [
     "snapshot_measure",
 ]
 
-# A check of a parameter: ``(name, value) -> value``, converted; raises what `fit` says of a wrong one.
+# A check of a parameter: ``(name, value) -> value``, converted; raises what `fit` says about a wrong one.
 Check = Callable[[str, Any], object]
 Constraints = Mapping[str, Check]
 Seed = int | np.random.RandomState | np.random.Generator | None

@@ -1,4 +1,4 @@
-"""The estimator around every GAN: one training, one draw, one file, whatever a `Modality` says of the data."""
+"""The estimator around every GAN: one training, one draw, one file, whatever a `Modality` says about the data."""
 
 from __future__ import annotations
 
@@ -408,7 +408,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
     # ---- networks ------------------------------------------------------------------------------
 
     def _new_networks(self, seed: int = 0) -> dict[str, nn.Module]:
-        # from the design of the fit: the parameters may have been set anew since
+        # from the design of the fit: the parameters may have been set again since
         rng = torch.Generator().manual_seed(seed)
         return self._modality.networks(self.codec_, self.conditions_.count, rng, **self.design_)._asdict()
 

@@ -202,10 +202,10 @@ class TabularGAN(BaseGAN):
     min_probability : float or "auto", default="auto"
         Where ``curate`` holds "other_class": class-balanced probability that the forest of "other_class" must give
         to the row's own class. A number is a threshold; less keeps more of the rows where classes overlap: more
-        recall, less precision. "auto" asks for 0.6, or more where the classes lie apart (what a quarter of the class's
-        real rows stay below, each judged by trees that never saw it), and thins out what gets less: a row is kept with
-        a probability of (odds it gets / odds asked for) to a power, which is the smaller the more the classes overlap,
-        so that 55 % of those real rows would be kept.
+        recall, less precision. "auto" asks for 0.6, or more where classes are well separated (what a quarter of the
+        class's real rows stay below, each judged by trees that never saw it), and thins out what gets less: a row is
+        kept with a probability of (odds it gets / odds asked for) to a power, which is the smaller the more the classes
+        overlap, so that 55 % of those real rows would be kept.
     keep_range : bool, default=True
         Whether numbers and dates stay within the range seen in training.
     callbacks : list of callable, optional

@@ -89,7 +89,7 @@ def compare(
         Names in `METRICS`; all by default. Without "f1_tuned", whose threshold takes a second resampling and fit in
         every trial, a run takes half as long.
     n_splits, n_repeats : int, default=3 and 2
-        Folds, and how often the rows are shuffled and split anew.
+        Folds, and how often the rows are shuffled and split again.
     train_on : {"both", "synthetic"} or both of them, default="both"
         "both": real rows and the new ones. "synthetic": of each class that got new rows, only those; where no row is
         new, the real ones, for comparison. Given both, each trial is resampled once for the two.
@@ -121,7 +121,7 @@ def compare(
 
     Notes
     -----
-    "f1_tuned": a quarter of the training rows is held out, sampler and classifier are fitted anew on the other three,
+    "f1_tuned": a quarter of the training rows is held out, sampler and classifier are fitted again on the other three,
     and the threshold with the best F1 on the quarter is applied to the classifier of the whole training fold. So no
     synthetic row derives from the rows that tune the threshold.
 

@@ -59,8 +59,8 @@ N_DIRECTIONS = 32
 BY_CHANCE = 0.1
 # A class of fewer rows has seen too little to say what is far outside it, or what is another class.
 MIN_ROWS = 12
-# Where the classes lie apart, that share of the votes is little: a row is then asked for as much as this share of the
-# class's own unseen rows stay below, but never for all of the votes. docs/method.md tells what else was tried.
+# Where classes are well separated, ENOUGH is too little: a row is then asked for what this share of the class's own
+# unseen rows stay below, but never for all of the votes. docs/method.md tells what else was tried.
 AUTO, ENOUGH, REFUSED_OF_REAL, SURE = "auto", 0.6, 0.25, 0.95
 # Rows that get less are not all refused, but kept with a probability (odds of their votes / odds asked for) ** power.
 # Odds with a power leave the direction in which the classes differ as it is, and a threshold does not. The power is
@@ -107,8 +107,8 @@ class RowFilter:
         class less than ``min_probability``).
     min_probability : float or "auto"
         Share of the forest's class-balanced votes that the class must get. "auto" is 0.6 of them, or more where the
-        classes lie apart: what a quarter of the class's own rows stay below, judged by trees that never saw them. It
-        thins out what gets less instead of refusing all of it, the more gently the more the classes overlap.
+        classes are well separated: what a quarter of the class's own rows stay below, judged by trees that never saw
+        them. It thins out what gets less instead of refusing all of it, the more gently the more the classes overlap.
     view : callable, optional
         Makes of encoded rows what is judged; not part of the state. By default they are judged as they are.
     """

@@ -216,7 +216,7 @@ def treatments(c: SamplePair) -> dict[str, dict[str, float]]:
     rankings = {"real": alone, "class weights": taught.rankings["real"], "threshold": moved}
     decided = {name: ranking.argmax(1) for name, ranking in rankings.items()}
     decided["class weights"] = taught.predicted["real"]
-    rankings["threshold"] = alone  # a threshold orders nothing anew
+    rankings["threshold"] = alone  # a threshold orders nothing again
     least = int(np.bincount(y)[np.unique(y)].min())
     if least > 1:
         from imblearn.over_sampling import SMOTE

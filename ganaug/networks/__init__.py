@@ -5,8 +5,8 @@ To add one: write its file, add one line to the dict of its modality.
 
 from __future__ import annotations
 
-from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.networks.dcgan import dcgan
+from ganaug.networks.layers import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.networks.mlp import mlp
 from ganaug.networks.residual import residual
 from ganaug.networks.stylegan import style

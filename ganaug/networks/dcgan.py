@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, embedding, linear
 from ganaug.networks.convolutions import (
     LEAKY_GAIN,
     Convolution,
@@ -23,6 +22,7 @@ from ganaug.networks.convolutions import (
     per_map,
     pyramid,
 )
+from ganaug.networks.layers import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, embedding, linear
 
 __all__ = ["Discriminator", "Generator", "dcgan"]
 
@@ -72,7 +72,7 @@ class Generator(GeneratorNetwork):
 
     Where the paper has batch normalisation, each cell's features are normalised on
     their own. Batch statistics would tie a sample to its neighbours in the batch, and
-    the running ones, which stand in for them when sampling, are buffers: the averaged generator,
+    the running ones, which replace them when sampling, are buffers: the averaged generator,
     whose weights no batch has ever met, would sample with another network's statistics.
     """
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganaug.networks.base import (
+from ganaug.networks.layers import (
     CONDITIONINGS,
     DiscriminatorNetwork,
     GeneratorNetwork,

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.networks.base import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, embedding, linear
 from ganaug.networks.convolutions import (
     LEAKY_GAIN,
     Convolution,
@@ -25,6 +24,7 @@ from ganaug.networks.convolutions import (
     pyramid,
     shrink,
 )
+from ganaug.networks.layers import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, embedding, linear
 
 __all__ = ["Discriminator", "Generator", "Stacks", "residual"]
 

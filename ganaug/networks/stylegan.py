@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ganaug.networks.base import GeneratorNetwork, NetworkPair, embedding, linear
 from ganaug.networks.convolutions import (
     LEAKY_GAIN,
     Convolution,
@@ -19,6 +18,7 @@ from ganaug.networks.convolutions import (
     per_map,
     pyramid,
 )
+from ganaug.networks.layers import GeneratorNetwork, NetworkPair, embedding, linear
 from ganaug.networks.residual import Discriminator, Stacks
 
 __all__ = ["Generator", "style"]

@@ -166,7 +166,7 @@ def to_bytes(
     images : array or tensor of shape (n, H, W), (n, H, W, C) or (n, C, H, W)
         uint8, bool, or floats in [0, 1] unless ``value_range`` says otherwise.
     shape : (C, H, W), optional
-        What the generator says of its images; settles the layout.
+        What the generator says about its images; settles the layout.
     layout : {"auto", "NCHW", "NHWC"}, default="auto"
         "auto" asks ``shape``, then looks which axis has 1, 3 or 4 entries.
     value_range : (low, high), optional

@@ -32,7 +32,7 @@ class Gap:
     within : Within or None
         Intervals of a category.
     low, high : float
-        Constants that bound it as well: what stands in for a bound that is missing. The range seen, rounded inwards
+        Constants that bound it as well: what replaces a bound that is missing. The range seen, rounded inwards
         (outwards without ``keep_range``) so that no value of a single row is kept.
     limits : tuple of float
         Constants that the user gave, which no row may leave.

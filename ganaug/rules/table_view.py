@@ -286,7 +286,7 @@ class ColumnView:
 
     @cached_property
     def is_coarse(self) -> bool:
-        """Whether it holds text, or numbers that can only be a few hundred: its extremes tell of no single row."""
+        """Whether it holds text, or numbers that can only be a few hundred: its extremes describe no single row."""
         values = self.cells.present()
         if self.is_choice or not len(values):
             return True

@@ -15,7 +15,7 @@ class Interrupt:
     """Whether Ctrl-C was pressed."""
 
     def __init__(self) -> None:
-        # not an Event: its lock would block for ever if a second signal came while the first one set it
+        # not an Event: its lock would block forever if a second signal came while the first one set it
         self._came: int | None = None
 
     @property

@@ -155,7 +155,7 @@ class BlendScorer:
         finishes: Sequence[tuple[int, str]],
         tested: IntArray,
     ) -> tuple[Floats, Floats]:
-        """Every treatment's score on each fold: as it is, and with the rows drawn anew.
+        """Every treatment's score on each fold: as it is, and with the rows drawn again.
 
         Calibration and threshold are learnt from the other folds, so that what
         is judged is what new rows would meet.

@@ -206,7 +206,7 @@ class ClassifierOutput:
 
 
 def predict_all(estimator: Any, X: Any) -> ClassifierOutput:
-    """Ask a fitted classifier everything it can tell of X."""
+    """Ask a fitted classifier everything it can say about X."""
     ask = {name: getattr(estimator, name, None) for name in ("predict_proba", "decision_function")}
     said = {name: None if method is None else np.asarray(method(X)) for name, method in ask.items()}
     return ClassifierOutput(

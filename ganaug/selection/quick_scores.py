@@ -1,6 +1,6 @@
 """Scores of many resamples or thresholds of the same answers at once, as scikit-learn gives them one by one.
 
-Rows drawn anew are numbers of how often each row was drawn, so that a resample is a line of a matrix. Only for two
+Rows drawn again are numbers of how often each row was drawn, so that a resample is a line of a matrix. Only for two
 classes labelled 0 and 1; everything else is left to scikit-learn's scorers.
 """
 

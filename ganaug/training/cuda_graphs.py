@@ -134,7 +134,7 @@ def can_be_captured(plan: TrainConfig, device: torch.device) -> bool:
 class ReplayedGradients:
     """Gradients from recorded operations; a `GradientFunctions`.
 
-    They are those that would be worked out anew: recorded is what is done, in which precision and by which random
+    They are those that would be worked out again: recorded is what is done, in which precision and by which random
     numbers. Steps of the optimiser are not recorded, so the rates may change.
 
     Parameters

@@ -198,7 +198,7 @@ def trunk(network: DiscriminatorNetwork, x: Tensor, labels: Tensor, plan: TrainC
 
 
 class _Plain:
-    """They are worked out anew in every step."""
+    """They are worked out again in every step."""
 
     discriminator = staticmethod(discriminator_gradient)
     generator = staticmethod(generator_gradient)

@@ -197,7 +197,7 @@ class SyntheticSwap(_PoolTransform):
     path : str or path-like
         Of a saved pool (`SamplePool.save`; mapped, so that workers share it: the better choice), or of a saved
         generator (`ImageGAN.save`), which makes ``pool_size`` images of each class at the first use in each process.
-        Call `preload` before a DataLoader forks, or every worker makes them anew in every epoch.
+        Call `preload` before a DataLoader forks, or every worker makes them again in every epoch.
     class_key : str, default="label"
         The argument of the call that holds the item's class.
     classes : sequence, optional

@@ -69,7 +69,7 @@ class BatchTransform(v2.Transform):
 
     @property
     def pool(self) -> SamplePool:
-        """What images are drawn from; may be set anew between epochs."""
+        """What images are drawn from; may be set again between epochs."""
         return self._pool
 
     @pool.setter

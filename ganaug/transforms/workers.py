@@ -1,4 +1,4 @@
-"""Random streams in the workers of a DataLoader: each its own, each epoch anew, all from the loader's generator."""
+"""Random streams in the workers of a DataLoader: each its own, each epoch again, all from the loader's generator."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEPTH, _ENTRIES = 10, 100
 def worker_seed() -> int | None:
     """The seed of this worker in this epoch, or None in the main process.
 
-    A DataLoader draws it anew for each epoch from its ``generator=`` (from torch's global one if it has none), so
+    A DataLoader draws it again for each epoch from its ``generator=`` (from torch's global one if it has none), so
     seeding that repeats everything. Workers that persist keep theirs, and their streams go on instead.
     """
     info = get_worker_info()

@@ -233,7 +233,7 @@ def _acsa(hits: npt.NDArray[np.bool_], truth: IntArray, n_classes: int) -> Float
 
 
 def _resampled(hits: npt.NDArray[np.bool_], truth: IntArray, n_classes: int, seed: int) -> Floats:
-    """The same with the samples of each class drawn anew, with replacement. (n, arms) -> (RESAMPLES, arms)."""
+    """The same with the samples of each class drawn again, with replacement. (n, arms) -> (RESAMPLES, arms)."""
     rng = numpy_generator(seed, "resample")
     total = np.zeros((RESAMPLES, hits.shape[1]))
     for code in range(n_classes):

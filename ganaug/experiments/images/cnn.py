@@ -25,8 +25,8 @@ from torch.nn.utils import skip_init
 from ganaug.augmentation import POLICIES, Pipe, diff_augment
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.experiments.images.arms import SAMPLERS, Arm, TrainingSet
-from ganaug.networks.base import linear
 from ganaug.networks.convolutions import fast_layout
+from ganaug.networks.layers import linear
 from ganaug.runtime.devices import resolve_device
 from ganaug.training.cuda_graphs import CapturedFunction, CaptureMemory
 from ganaug.training.train_state import FlatAdam

@@ -216,7 +216,7 @@ def product(
     Examples
     --------
     >>> import torch
-    >>> from ganaug.networks.base import product
+    >>> from ganaug.networks.layers import product
     >>> product(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]), torch.tensor([0.5]))
     tensor([[11.5000]])
     """
