@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
+import ganaug.estimators  # noqa: F401 - its kinds are registered
+from ganaug.estimators import saving
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 DOCUMENTS = [path for path in DOCUMENTS if "_build" not in path.parts]  # what `make docs` wrote
@@ -63,6 +66,9 @@ def _name(path: Path) -> str:
 @pytest.mark.parametrize("path", WITH_CODE, ids=_name)
 def test_code_blocks_run(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # what a page registers is forgotten with it, and what other tests registered is not there
+    own = {name: kind for name, kind in saving.KINDS.items() if kind.kind.__module__.startswith("ganaug.")}
+    monkeypatch.setattr(saving, "KINDS", own)
     # One reader goes from top to bottom, in a session of their own.
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(path.read_text(encoding="utf-8")):
