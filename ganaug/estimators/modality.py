@@ -278,7 +278,7 @@ class Modality(BaseEstimator, ABC):
     """One kind of data. Six methods say what differs between tables, images and all else; a GAN needs no more.
 
     A subclass has parameters as every scikit-learn estimator, stored by ``__init__`` under their own names. One whose
-    `filter` is not a `row_filter` also says how a file is read into it (`_read_filter`).
+    `filter` is not a `row_filter` also says how a file is read into it (``_read_filter``).
 
     Attributes
     ----------
@@ -295,7 +295,7 @@ class Modality(BaseEstimator, ABC):
     collapse_grace_steps : int
         Steps up to which a generator whose samples are all alike is untrained, and not collapsed.
     scoring : dict
-        Parameters of `ganaug.estimators.scoring.second_discriminator` other than its own.
+        Parameters of ``ganaug.estimators.scoring.second_discriminator`` other than its own.
     """
 
     design: ClassVar[tuple[str, ...]] = ()

@@ -105,7 +105,7 @@ class ImageTranslator(SavedGenerator):
         Probability of the target class, of two equally frequent ones, that a classifier trained on real images must
         give to a translation; those with less are replaced by translations of other images. 0 accepts all.
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
-        Of the images, as in `ganaug.encoding.image_codec.ImageCodec`.
+        Of the images, as in ``ganaug.encoding.image_codec.ImageCodec``.
     callbacks : list of callable, optional
         Called at each logged step; if one returns a string, training stops.
     random_state : int, RandomState, Generator or None, default=None

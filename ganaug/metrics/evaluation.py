@@ -36,7 +36,7 @@ class Metric(NamedTuple):
     Attributes
     ----------
     measure : callable
-        From a `SamplePair` to an `Estimate`.
+        From a ``SamplePair`` to an `Estimate`.
     family : {"fidelity", "diversity", "privacy", "utility"}
     direction : {"higher is better", "lower is better"}
     range : (float, float)

@@ -73,7 +73,7 @@ class Equation(Rule):
         return view.column(self.target).number, [view.column(name).number for name in self.inputs]
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         units = self.units or self.fitting_units(view)
         return self.kept_by(*self._values(view), units)
 
@@ -407,7 +407,7 @@ class Copy(Equation):
             super().check(view)
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         if not self._texts(view):
             return super().keeps(view)
         copy, original = view.column(self.column), view.column(self.of)

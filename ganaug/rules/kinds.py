@@ -86,7 +86,7 @@ class Order(Rule):
             )
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         a, b = view.column(self.low), view.column(self.high)
         low, high = comparable(a, b)
         return np.asarray((low < high if self.strict else low <= high) | a.missing | b.missing)
@@ -153,7 +153,7 @@ class Bound(Rule):
         return (-np.inf if low is None else low), (np.inf if high is None else high)
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         column = view.column(self.column)
         low, high = self.limits(column)
         return np.asarray(((column.number >= low) & (column.number <= high)) | column.missing)
@@ -244,7 +244,7 @@ class OneHot(Rule):
                 )
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         missing = ~self._applies(view)
         if self.ordered:
             kept = np.ones(view.n_rows, dtype=bool)
@@ -386,7 +386,7 @@ class Within(Rule):
         return low[codes], high[codes]
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         return self._learn(view)._inside(view)
 
     def allows(self, view: TableView) -> Bits:
@@ -475,7 +475,7 @@ class Determined(Rule):
         return self._with(mapping={levels[i]: values[best[i]] for i in np.flatnonzero(seen).tolist()})
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         mapping = self._learn(view).mapping
         column, by = view.column(self.column), view.column(self.by)
         wanted = list(dict.fromkeys(mapping.values()))
@@ -548,7 +548,7 @@ class MissingWith(Rule):
         return by.missing if self.values is None else np.asarray(by.codes(list(self.values)) >= 0)
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         missing, said = view.column(self.column).missing, self.says(view.column(self.by))
         return np.asarray(missing == said) if self.exactly else np.asarray(missing | ~said)
 
@@ -618,7 +618,7 @@ class Custom(Rule):
         return ()
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         mask = self.function(view.original())
         mask = np.asarray(mask.fillna(True) if hasattr(mask, "fillna") else mask)
         if mask.shape != (view.n_rows,) or mask.dtype.kind not in "bO":

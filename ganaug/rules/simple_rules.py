@@ -57,7 +57,7 @@ class Grid(Rule):
         numeric(view, self.column, str(self))
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         column = view.column(self.column)
         steps = (column.number - self.base) / self.step
         slack = 1e-6 + column.precision.epsilon * np.abs(steps)
@@ -152,7 +152,7 @@ class Never(Rule):
         ]
 
     def keeps(self, view: TableView) -> Bits:
-        """Which rows keep it; see `Rule.keeps`. (n,)."""
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
         return np.asarray(~np.logical_or.reduce(self._found(view)))
 
     def confirmed(self, view: TableView) -> Self | None:

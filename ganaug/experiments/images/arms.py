@@ -204,13 +204,13 @@ class Arm:
     every_class : bool, default=False
         Whether that is a share of the largest class's size instead, for every class.
     maker : {"generator", "smote"} or callable, default="generator"
-        Who makes them; one of your own has the signature of `Maker`.
+        Who makes them; one of your own has the signature of ``Maker``.
     augment : bool, default=False
         Whether batches pass through the data set's standard augmentation.
     sampler : {"shuffled", "balanced", "halves", "sources"} or callable, default="shuffled"
         Every item once in an epoch; each class equally often (torch's WeightedRandomSampler with weights 1 / n);
         each class equally often, and of a class that has synthetic items these half of the time; or half of a batch
-        real and half synthetic, of each every item once before it comes again. One of your own is a `BatchSampler`.
+        real and half synthetic, of each every item once before it comes again. One of your own is a ``BatchSampler``.
     adjust : float, default=0.0
         tau of logit adjustment: tau log(n_c / n) is added to the logits in training (Menon et al. 2021, equation 10).
         n counts items of the same source: real ones meet the odds among real ones, synthetic ones those among these.

@@ -118,7 +118,7 @@ def choose_blend(
     On each inner split the generator is fitted once, to the training part; each arm trains a small network, which is
     judged on the held-out part by the mean accuracy over the classes (ACSA). A blend is recommended if it beats the
     best arm without synthetic samples by more than noise, by the rule of `AugmentedClassifier`: see
-    `ganaug.selection.choosing.evidence`. If none does, the best arm without is recommended.
+    ``ganaug.selection.choosing.evidence``. If none does, the best arm without is recommended.
 
     Parameters
     ----------
