@@ -400,7 +400,9 @@ def test_parquet_that_cannot_be_learnt_from(tmp_path):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_damaged_pages_are_told_in_one_line_as_what_they_are(tmp_path, seed):
-    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet")
+    import pyarrow as pa
+
     from ganaug.cli.parquet_files import ParquetTable
 
     path, rng = tmp_path / "damaged.parquet", np.random.default_rng(seed)
@@ -411,6 +413,36 @@ def test_damaged_pages_are_told_in_one_line_as_what_they_are(tmp_path, seed):
     with pytest.raises(FileError, match=r"damaged\.parquet: is no Parquet file that can be read: \S") as caught:
         ParquetTable(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_columns_that_decode_to_nonsense_are_told(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow.parquet")
+    import pyarrow as pa
+
+    from ganaug.cli.parquet_files import ParquetTable
+
+    path = tmp_path / "damaged.parquet"
+    starts, text = pa.py_buffer(np.array([0, 1, 2], np.int32)), pa.py_buffer(b"a\xff")
+    pa.parquet.write_table(pa.table({"a": pa.Array.from_buffers(pa.string(), 2, [None, starts, text])}), path)
+    with pytest.raises(FileError, match=r"damaged\.parquet: is no Parquet file that can be read: .*UTF8"):
+        ParquetTable(str(path))
+
+    pa.parquet.write_table(pa.table({"kind": [1, 2]}), path)
+    path.write_bytes(path.read_bytes().replace(b"kind", b"k\xeend"))  # the name of a column, wherever it stands
+    with pytest.raises(FileError, match=r"damaged\.parquet: is no Parquet file that can be read: "):
+        ParquetTable(str(path))
+
+    class Read:
+        def __init__(self, file):
+            """Codes that the dictionary does not have."""
+
+        def read(self):
+            codes = pa.DictionaryArray.from_arrays(pa.array([0, 3]), pa.array(["x"]), safe=False)
+            return pa.table({"a": codes})
+
+    monkeypatch.setattr(pa.parquet, "ParquetFile", Read)
+    with pytest.raises(FileError, match=r"damaged\.parquet: is no Parquet file that can be read: .*out of bounds"):
+        ParquetTable(str(path))
 
 
 def test_a_fault_is_one_line_whatever_it_quotes():

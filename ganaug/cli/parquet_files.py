@@ -31,12 +31,11 @@ class ParquetTable:
         try:
             with open(path, "rb") as file:
                 self.rows = pa.parquet.ParquetFile(file).read()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            self.rows.validate(full=True)  # text that is no UTF-8, codes that a dictionary does not have
+        except Exception as error:  # decoders of broken files raise whatever they ran into
+            if isinstance(error, OSError) and error.errno is not None:
+                raise system_error(error, path) from error
             raise FileError(f"is no Parquet file that can be read: {error}", path) from error
-        except OSError as error:
-            if error.errno is None:  # Arrow's decoders say so of damaged pages
-                raise FileError(f"is no Parquet file that can be read: {error}", path) from error
-            raise system_error(error, path) from error
         names = self.rows.column_names
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -68,7 +67,10 @@ class ParquetTable:
         known = next((read for fits, read in _readers() if fits(kind)), None)
         if known is None:
             raise FileError(f"holds {kind}, which cannot be learnt from; drop or convert it", self.path, column=name)
-        values: pd.Series[Any] = known(column).rename(None)
+        try:
+            values: pd.Series[Any] = known(column).rename(None)
+        except (pa.ArrowException, OverflowError, UnicodeDecodeError) as error:
+            raise FileError(f"holds {kind} that cannot be read: {error}", self.path, column=name) from error
         if values.dtype.kind == "f" and bool(np.isinf(values.to_numpy()).any()):
             row = int(np.isinf(values.to_numpy()).argmax())
             raise FileError(f"row {row + 1} is infinite; make it null", self.path, column=name)
