@@ -142,7 +142,8 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
     moved = {"prior": "threshold at the share", "tuned": "tuned threshold"}
     others = kinds[none & ((kinds["class_weight"] != "") | (kinds["threshold"] != ""))]
     for i, (_, row) in enumerate(others.iterrows()):
-        named = ["class weights"] * (row["class_weight"] != "") + [moved[row["threshold"]]] * (row["threshold"] != "")
+        named = ["class weights"] if row["class_weight"] else []
+        named += [moved[row["threshold"]]] if row["threshold"] else []
         ax.errorbar(
             row["share"],
             row["gain"],
