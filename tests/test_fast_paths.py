@@ -19,7 +19,7 @@ from ganaug.encoding.table import argmax_rows
 from ganaug.filtering import RULES, RowFilter
 from ganaug.filtering import forest as forest_module
 from ganaug.filtering.forest import ArrayForest
-from ganaug.networks import TABULAR_ARCHITECTURES, base
+from ganaug.networks import TABULAR_ARCHITECTURES, layers
 from ganaug.utils.types import Block
 
 sys.path.insert(0, str(Path(__file__).parent / "data"))
@@ -119,10 +119,10 @@ def test_an_exact_code_finds_its_level_without_the_tree(monkeypatch):
 # ------------------------------------------------------------------------------------------ networks
 
 
-@pytest.mark.parametrize("onednn", [base._ONEDNN, None], ids=["oneDNN", "torch"])
+@pytest.mark.parametrize("onednn", [layers._ONEDNN, None], ids=["oneDNN", "torch"])
 @pytest.mark.parametrize("n", [1, 5000])
 def test_rows_that_are_drawn_are_those_of_the_layers(monkeypatch, onednn, n):
-    monkeypatch.setattr(base, "_ONEDNN", onednn)
+    monkeypatch.setattr(layers, "_ONEDNN", onednn)
     blocks = (Block("scalar", 0, 3), Block("onehot", 3, 6), Block("onehot", 6, 8))
     rng = torch.Generator().manual_seed(0)
     gan = TABULAR_ARCHITECTURES["mlp"](blocks, 2, rng, width=32, depth=2, latent_dim=8).generator
