@@ -294,3 +294,21 @@ def test_times_that_no_rule_can_compute_with_are_left_alone_and_refused_by_name(
         Order("a", "b").holds(pd.DataFrame({"a": ["x"], "b": [Decimal(1)]}))
     with pytest.raises(InvalidDataError, match="cannot be compared"):
         Order("a", "b").holds(pd.DataFrame({"a": objects([dt.date(2020, 1, 1)]), "b": [Decimal(1)]}))
+
+
+@pytest.mark.parametrize("kind", [dt.datetime, pd.Timestamp, Decimal])
+def test_rows_of_which_a_column_is_wholly_missing_are_rewritten_and_a_model_of_such_is_loaded(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 20_000, N)
+    make = (lambda v: Decimal(int(v))) if kind is Decimal else lambda v: kind(2020, 1, 1) + dt.timedelta(hours=int(v))
+    X = pd.DataFrame({"low": objects([make(v) for v in low]), "high": objects([make(v) for v in low + 1 + low[::-1]])})
+    X.loc[rng.random(N) < 0.97, ["low", "high"]] = None
+    X["x"] = rng.normal(size=N)
+    rule = Order("low", "high")
+    rewriter = Rewriter().fit(X, [rule])
+    few = X[X["low"].isna()].head(3)
+    assert rewriter.rewrite(few).dtypes.equals(rewriter.rewrite(X).dtypes)
+    assert rewriter.restore(rewriter.rewrite(few))["high"].isna().all()
+    gan = TabularGAN(max_steps=2, random_state=0, verbose=False, rules=[rule]).fit(X, np.arange(N) % 5 // 4)
+    gan.save(tmp_path / "a.model")
+    assert rule.holds(load(tmp_path / "a.model").sample(20, random_state=0)[0]).all()

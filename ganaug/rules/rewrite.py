@@ -514,6 +514,9 @@ class Rewriter:
         found: dict[Hashable, Any] = {}
         # bounds that are computed are taken as they will be computed, rounding included
         seen = view.overlaid()
+        seen.replace(
+            {name: column for name in self._adapters if (column := self._typed(view.column(name))) is not None}
+        )
         for step in self._steps:
             found |= step.rewrite(seen)
             if isinstance(step, Formula):
@@ -528,6 +531,13 @@ class Rewriter:
                 if label in found:
                     columns[label] = found[label]
         return _frame(columns, view.n_rows)
+
+    def _typed(self, column: ColumnView) -> ColumnView | None:
+        """A column of objects that is wholly missing, as what it was in fit; None for any other."""
+        adapter = self._adapters[column.name]
+        if not (column.is_choice and column.is_blank and adapter.dtype == np.dtype(object)):
+            return None
+        return ColumnView(column.name, np.full(len(column), None, dtype=object), adapter)
 
     def restore(self, frame: pd.DataFrame) -> Any:
         """The original table from a rewritten one.
