@@ -135,8 +135,8 @@ def conclude(scores):
         change = gan - scores.xs(rival, level="way")
         up, down = ([m for m in METRICS if (sign * change[m] > 0).all()] for sign in (1, -1))
         print(
-            f"  GANOversampler against {rival}: higher in every fold on {', '.join(up) or 'nothing'}; "
-            f"lower in every fold on {', '.join(down) or 'nothing'}."
+            f"  GANOversampler against {rival}: higher in every fold on {', '.join(up) or 'no metric'}; "
+            f"lower in every fold on {', '.join(down) or 'no metric'}."
         )
     print()
 
@@ -152,7 +152,8 @@ def advise(X, y, oversampler, n_jobs=2):
     model = AugmentedClassifier(
         pipe, oversampler, scoring="balanced_accuracy", cv=2, n_jobs=n_jobs, random_state=0, verbose=False
     ).fit(X, y)
-    print("What to do with this table: AugmentedClassifier tried every treatment on held-out real rows.\n")
+    print("What to do with this table: AugmentedClassifier tried class weights and blends of synthetic rows")
+    print("on held-out real rows.\n")
     tried = model.evidence_.assign(treatment=[named(row) for row in model.evidence_.itertuples()])
     for row in tried.sort_values("score", ascending=False).itertuples():
         print(f"  {row.treatment:32} {row.score:.3f}{'   <- chosen' if row.chosen else ''}")

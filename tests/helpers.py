@@ -44,3 +44,10 @@ def torch_rng(seed: int = 0, device: str = "cpu") -> torch.Generator:
 def numpy_rng(seed: int = 0) -> np.random.Generator:
     """numpy's generator of this seed."""
     return np.random.default_rng(seed)
+
+
+def two_classes(n=400, rare=0.1, shift=1.0, seed=0, d=2):
+    """Gaussian rows, and labels of which this share is rare and lies ``shift`` further along each column."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < rare).astype(int)
+    return rng.normal(size=(n, d)) + shift * y[:, None], y

@@ -74,8 +74,8 @@ def test_quickstart_concludes_from_the_figures(script, capsys):
     shown = capsys.readouterr().out
     every = ", ".join(quickstart.METRICS)
     assert shown.count(": class weights") == len(quickstart.METRICS)
-    assert f"against nothing: higher in every fold on {every}; lower in every fold on nothing." in shown
-    assert f"against class weights: higher in every fold on nothing; lower in every fold on {every}." in shown
+    assert f"against nothing: higher in every fold on {every}; lower in every fold on no metric." in shown
+    assert f"against class weights: higher in every fold on no metric; lower in every fold on {every}." in shown
 
 
 @pytest.mark.parametrize("folder", [EXAMPLES / "data", examples.FOLDER], ids=["examples", "package"])

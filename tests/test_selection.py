@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import two_classes as rows
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from imblearn.under_sampling import RandomUnderSampler
@@ -79,12 +80,6 @@ class Fake(BaseEstimator):
 def fits():
     Fake.fits.clear()
     return Fake.fits
-
-
-def rows(n=400, rare=0.1, shift=1.0, seed=0, d=2):
-    rng = np.random.default_rng(seed)
-    y = (rng.random(n) < rare).astype(int)
-    return rng.normal(size=(n, d)) + shift * y[:, None], y
 
 
 def model(estimator=None, oversampler=None, **parameters):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import two_classes as rows
 from imblearn.over_sampling import RandomOverSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import make_blobs
@@ -46,12 +47,6 @@ class Around(BaseEstimator):
 def fits():
     Around.fits.clear()
     return Around.fits
-
-
-def rows(n=400, rare=0.1, shift=1.0, seed=0, d=2):
-    rng = np.random.default_rng(seed)
-    y = (rng.random(n) < rare).astype(int)
-    return rng.normal(size=(n, d)) + shift * y[:, None], y
 
 
 def model(estimator=None, oversampler=None, **parameters):

@@ -19,7 +19,6 @@ from ganaug.encoding.dtypes import (
     FloatAdapter,
     IntegerAdapter,
     MaskedAdapter,
-    NumericAdapterBase,
     ObjectAdapter,
     ObjectNumberAdapter,
     RawColumn,
@@ -32,6 +31,7 @@ from ganaug.encoding.dtypes import (
 from ganaug.encoding.object_columns import (
     TIMES,
     DecimalAdapter,
+    DecimalAdapterBase,
     ObjectTimeAdapter,
     decimals,
     exponent_for,
@@ -122,27 +122,12 @@ class ArrowTimeAdapter(TimesInUnit):
 
 
 @dataclass(frozen=True)
-class ArrowDecimalAdapter(NumericAdapterBase):
+class ArrowDecimalAdapter(DecimalAdapterBase):
     """Arrow's decimals of any width, learnt as whole numbers of ``10 ** exponent``."""
 
     exponent: int
 
     CONFIG: ClassVar[Mapping[str, StoredField]] = {"dtype": ANY_DTYPE, "exponent": WHOLE_NUMBER}
-
-    @property
-    def family(self) -> str:
-        """Decimals stand in for Decimals."""
-        return "decimal"
-
-    @property
-    def exact(self) -> bool:
-        """Whole numbers are whole numbers."""
-        return True
-
-    @property
-    def inner(self) -> DType:
-        """Of the whole numbers."""
-        return np.dtype(np.int64)
 
     @classmethod
     def fit(cls, raw: Any) -> Self:

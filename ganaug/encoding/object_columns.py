@@ -34,6 +34,7 @@ from ganaug.utils.types import Array, DType
 __all__ = [
     "TIMES",
     "DecimalAdapter",
+    "DecimalAdapterBase",
     "ObjectTimeAdapter",
     "decimals",
     "exponent_for",
@@ -118,8 +119,27 @@ def rescale(cells: ColumnValues, given: int, own: int) -> ColumnValues:
     return ColumnValues(in_units([_scaled(number, given) for number in numbers], own), cells.missing)
 
 
+class DecimalAdapterBase(NumericAdapterBase):
+    """What Decimals of Python and of Arrow share: they are learnt as whole numbers of ``10 ** exponent``."""
+
+    @property
+    def family(self) -> str:
+        """All Decimals are of one family."""
+        return "decimal"
+
+    @property
+    def exact(self) -> bool:
+        """Whole numbers are whole numbers."""
+        return True
+
+    @property
+    def inner(self) -> DType:
+        """Of the whole numbers."""
+        return np.dtype(np.int64)
+
+
 @dataclass(frozen=True)
-class DecimalAdapter(NumericAdapterBase):
+class DecimalAdapter(DecimalAdapterBase):
     """Decimals in an object column, with their numbers of decimals; and integers of more than 64 bits.
 
     Attributes
@@ -146,21 +166,6 @@ class DecimalAdapter(NumericAdapterBase):
         "whole": YES_OR_NO,
         "blank": BLANK,
     }
-
-    @property
-    def family(self) -> str:
-        """Decimals stand in for Decimals."""
-        return "decimal"
-
-    @property
-    def exact(self) -> bool:
-        """Whole numbers are whole numbers."""
-        return True
-
-    @property
-    def inner(self) -> DType:
-        """Of the whole numbers."""
-        return np.dtype(np.int64)
 
     @classmethod
     def fit(cls, raw: Any) -> Self:
