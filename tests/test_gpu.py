@@ -18,10 +18,16 @@ from ganaug.datasets import BlendedDataset
 from ganaug.networks import IMAGE_ARCHITECTURES, TABULAR_ARCHITECTURES
 from ganaug.networks.layers import NetworkPair
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.devices import fastest
-from ganaug.training.cuda_graphs import UNRECORDED, CapturedFunction, CaptureMemory, ReplayedGradients, can_be_captured
-from ganaug.training.gradients import split_batch
-from ganaug.training.loop import train
+from ganaug.runtime.compute import fastest
+from ganaug.training.loop import (
+    UNRECORDED,
+    CapturedFunction,
+    CaptureMemory,
+    ReplayedGradients,
+    can_be_captured,
+    split_batch,
+    train,
+)
 from ganaug.training.train_state import Table, TrainConfig, TrainState
 from ganaug.utils.types import Block
 

@@ -15,7 +15,7 @@ from helpers import torch_rng as rng
 from ganaug.augmentation import diff_augment, direct
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
-from ganaug.training import cuda_graphs
+from ganaug.training import loop
 from ganaug.training.loop import cosine_decay, train
 from ganaug.training.train_state import Table, TrainConfig, TrainState, class_probabilities, flatten
 from ganaug.utils.types import Block
@@ -301,8 +301,8 @@ class TapeOfMemory:
 @pytest.mark.parametrize("pipe", ["direct", "changes"])
 def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, objective, pipe):
     """Here to the bit; `test_gpu.py` has the recordings themselves."""
-    monkeypatch.setattr(cuda_graphs, "CapturedFunction", TapeOfMemory)
-    monkeypatch.setattr(cuda_graphs, "CaptureMemory", lambda device: None)
+    monkeypatch.setattr(loop, "CapturedFunction", TapeOfMemory)
+    monkeypatch.setattr(loop, "CaptureMemory", lambda device: None)
     pipes = {"direct": direct, "changes": diff_augment(["scale"], ramp=0.0, fade=(1.0, 1.0))}
     own = plan(max_steps=11, penalty_every=4, pipe=pipes[pipe])
     plain, there = (play(dataclasses.replace(own, replays=how), objective=objective) for how in (False, True))

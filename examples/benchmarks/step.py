@@ -44,7 +44,7 @@ def train_state(rows, columns, batch_size, width, depth):
     from ganaug import TabularGAN
     from ganaug.networks import TABULAR_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.runtime.threads import alone
+    from ganaug.runtime.compute import alone
     from ganaug.training.train_state import Table, TrainState
     from ganaug.utils.types import Block
 
@@ -81,7 +81,7 @@ def undisturbed(values):
 
 def measure(steps, **sizes):
     """Seconds of steps and of their products, with and without the penalty."""
-    from ganaug.runtime.threads import one_thread
+    from ganaug.runtime.compute import one_thread
     from ganaug.training.loop import train_step
 
     with one_thread():

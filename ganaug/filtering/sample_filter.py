@@ -16,8 +16,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.training.train_state import Decode, FlatAdam, Table
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
 __all__ = ["AuxiliaryClassifier", "SampleFilter"]

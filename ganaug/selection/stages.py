@@ -17,9 +17,20 @@ from sklearn.utils import _safe_indexing
 
 from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterError
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.selection.blends import Blend
 from ganaug.selection.calibration import Calibrator
-from ganaug.selection.candidates import Treatment, finishes, is_costly, treatments_of
+from ganaug.selection.candidates import (
+    Belief,
+    Blend,
+    Treatment,
+    beliefs_of,
+    expected_improvement,
+    finishes,
+    is_costly,
+    room,
+    scale,
+    treatments_of,
+    with_prior,
+)
 from ganaug.selection.choosing import (
     EXPECTED,
     RESAMPLES,
@@ -30,6 +41,9 @@ from ganaug.selection.choosing import (
     evidence,
     no_evidence,
     out_of_fold,
+    surer,
+    verdict_on_evidence,
+    verdict_without_evidence,
 )
 from ganaug.selection.fold_predictions import (
     FoldPredictions,
@@ -38,8 +52,6 @@ from ganaug.selection.fold_predictions import (
     predict_held_out,
     split_folds,
 )
-from ganaug.selection.priors import Belief, beliefs_of, expected_improvement, room, scale, with_prior
-from ganaug.selection.verdicts import surer, verdict_on_evidence, verdict_without_evidence
 from ganaug.utils.types import IntArray
 
 __all__ = ["Choice", "Plan", "choose"]

@@ -20,8 +20,7 @@ from torch import Tensor, nn
 
 from ganaug.networks.translation import DiscriminatorPair, Translators
 from ganaug.objectives import PENALTIES, Objective
-from ganaug.training.gradients import RecordAndGradient
-from ganaug.training.loop import cosine_decay
+from ganaug.training.loop import RecordAndGradient, cosine_decay
 from ganaug.training.train_state import FlatAdam, Table, TrainConfig, TrainState, flatten
 
 __all__ = ["CycleTrainConfig", "CycleTrainState", "ImagePool", "TwoClasses", "cycle_step", "shift_images"]

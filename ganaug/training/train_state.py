@@ -13,9 +13,7 @@ from torch import Tensor, nn
 
 from ganaug.augmentation import Augmentation, Pipe, direct, unchanged
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
-from ganaug.runtime.devices import Precision, full
-from ganaug.runtime.processes import ALONE, Ranks
-from ganaug.runtime.threads import Team, alone
+from ganaug.runtime.compute import ALONE, Precision, Ranks, Team, alone, full
 
 __all__ = [
     "Decode",
@@ -241,7 +239,7 @@ class TrainConfig:
     ranks : Ranks
         The processes that share the parts.
     replays : bool
-        Whether a step is recorded on the GPU and played from there (`ganaug.training.cuda_graphs`).
+        Whether a step is recorded on the GPU and played from there (`ganaug.training.loop`).
     """
 
     max_steps: int
