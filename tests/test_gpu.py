@@ -28,7 +28,7 @@ from ganaug.training.loop import (
     split_batch,
     train,
 )
-from ganaug.training.train_state import Table, TrainConfig, TrainState
+from ganaug.training.train_state import ClassBatches, TrainConfig, TrainState
 from ganaug.utils.types import Block
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -71,7 +71,7 @@ def played(pair, x, the_plan, objective="relativistic"):
     labels = torch.arange(len(x), device=GPU) % 2
     train_state = TrainState.start(pair, the_plan)
     before = train_state.generator.flat.clone(), train_state.discriminator.flat.clone()
-    table = Table(x, labels, torch.tensor([0.5, 0.5], device=GPU))
+    table = ClassBatches(x, labels, torch.tensor([0.5, 0.5], device=GPU))
     history, _ = train(train_state, table, OBJECTIVES[objective], the_plan, [], rng(2))
     return history, train_state.generator.flat - before[0], train_state.discriminator.flat - before[1]
 

@@ -45,7 +45,7 @@ def train_state(rows, columns, batch_size, width, depth):
     from ganaug.networks import TABULAR_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
     from ganaug.runtime.compute import alone
-    from ganaug.training.train_state import Table, TrainState
+    from ganaug.training.train_state import ClassBatches, TrainState
     from ganaug.utils.types import Block
 
     rng = torch.Generator().manual_seed(0)
@@ -55,7 +55,7 @@ def train_state(rows, columns, batch_size, width, depth):
     task = SimpleNamespace(settings=gan._settings(), codec=SimpleNamespace(width=columns), design={}, team=alone)
     _, plan = gan._modality.config(task)
     labels = torch.arange(rows) % 2
-    table = Table(torch.randn(rows, columns, generator=rng), labels, torch.tensor([0.5, 0.5]))
+    table = ClassBatches(torch.randn(rows, columns, generator=rng), labels, torch.tensor([0.5, 0.5]))
     return TrainState.start(pair, plan), table, OBJECTIVES[gan.objective], plan, rng
 
 

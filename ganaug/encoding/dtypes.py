@@ -194,7 +194,7 @@ class DtypeAdapter(StateMixin, ABC):
     @property
     @abstractmethod
     def family(self) -> str:
-        """Columns of one family can stand in for each other."""
+        """Columns of one family can replace each other."""
 
     @property
     def exact(self) -> bool:
@@ -235,7 +235,7 @@ class NumericAdapterBase(DtypeAdapter):
 
     @property
     def family(self) -> str:
-        """Numbers stand in for numbers."""
+        """Numbers can replace numbers."""
         return "real"
 
     @property
@@ -437,8 +437,8 @@ class SparseAdapter(NumericAdapterBase):
 class TimesInUnit(NumericAdapterBase):
     """What all adapters of times share: int64 counts of a unit, since 1970 or of the duration.
 
-    Families: "zoned" instants, "time M" local times and days, "time m" durations, "clock" times of day. None stands
-    in for another.
+    Families: "zoned" instants, "time M" local times and days, "time m" durations, "clock" times of day. None can
+    replace another.
     """
 
     @property
@@ -473,7 +473,7 @@ class TimeAdapter(TimesInUnit):
 
     @property
     def family(self) -> str:
-        """Instants and durations do not stand in for each other, nor do zoned and local times."""
+        """Instants and durations cannot replace each other, nor can zoned and local times."""
         return "zoned" if isinstance(self.dtype, pd.DatetimeTZDtype) else f"time {self.dtype.kind}"
 
     @property
@@ -513,7 +513,7 @@ class CategoricalAdapterBase(DtypeAdapter):
 
     @property
     def family(self) -> str:
-        """Categories stand in for categories."""
+        """Categories can replace categories."""
         return "choice"
 
     @property

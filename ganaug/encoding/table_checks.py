@@ -536,7 +536,7 @@ def difference(one: ValueProfile | None, other: ValueProfile | None) -> str | No
       5 % of an end), and the other has another such scale, or reaches more than about a third of the width beyond.
     - One has values far below zero (a quarter of its width), and the other none: it starts at zero, or lies in 0 to 1.
     - The larger magnitude is more than 16 times the other (64 times, where both lie in 0 to 1).
-    - The ranges lie apart by more than the wider one, and not both in 0 to 1 or in 0 to 255.
+    - The gap between the ranges is wider than both, and not both in 0 to 1 or in 0 to 255.
 
     Darker, brighter, flatter, noisier pictures on one scale pass. Of tables and series the 10, 50 and 90 % quantiles of
     each channel are compared: more than a third of the channels must have 3 times the spread, a median that moved

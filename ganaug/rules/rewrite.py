@@ -405,7 +405,7 @@ class Rewriter:
     table makes such rows as often as they occur.
 
     Where all columns of an equation are rounded (``FTI = TT4 / T4U``), the restored value is the computed one, which
-    may differ from the original by as much as the rule allows. Otherwise rows come back as they were, but for what few
+    may differ from the original within what the rule allows. Otherwise rows come back as they were, but for what few
     rows have and no state keeps: extremes of a gap's column (unless ``keep_range`` is False) or of an interval,
     numbers of a rare category, patterns that break a one-hot group's rule.
 

@@ -32,8 +32,8 @@ __all__ = [
     "TREATMENTS",
     "Belief",
     "Blend",
+    "ImbalanceTreatment",
     "Pool",
-    "Treatment",
     "beliefs_of",
     "blend_rows",
     "candidates",
@@ -237,7 +237,7 @@ def _usual_weights(pool: Pool) -> npt.NDArray[np.float64]:
 TREATMENTS = ("prior", "tuned", "class_weight", "oversampling")
 
 
-class Treatment(NamedTuple):
+class ImbalanceTreatment(NamedTuple):
     """One way to treat imbalance.
 
     Attributes
@@ -323,13 +323,13 @@ def checked_treatments(given: Any, threshold: Any) -> frozenset[str]:
     return found
 
 
-def treatments_of(blends: Sequence[Blend], n_samplers: int) -> list[Treatment]:
+def treatments_of(blends: Sequence[Blend], n_samplers: int) -> list[ImbalanceTreatment]:
     """Every blend once, and once for each oversampler where it has synthetic rows; thresholds as they are."""
-    plain = [Treatment(blend) for blend in blends if blend.share == 0]
-    return plain + [Treatment(blend, i) for i in range(n_samplers) for blend in blends if blend.share > 0]
+    plain = [ImbalanceTreatment(blend) for blend in blends if blend.share == 0]
+    return plain + [ImbalanceTreatment(blend, i) for i in range(n_samplers) for blend in blends if blend.share > 0]
 
 
-def finishes(treatment: Treatment, moves: Iterable[str]) -> list[Treatment]:
+def finishes(treatment: ImbalanceTreatment, moves: Iterable[str]) -> list[ImbalanceTreatment]:
     """A treatment with each threshold that makes a difference to it."""
     # where the classes weigh the same, a share moves nothing
     return [treatment] + [

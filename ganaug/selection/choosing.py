@@ -140,7 +140,7 @@ class BlendScorer:
     ) -> Calibrator | None:
         """Learn from held-out rows what is to be done to answers, if anything.
 
-        The threshold is that of a `Treatment`; where there is a threshold metric, it is tuned for that in any case.
+        The threshold is that of an `ImbalanceTreatment`; if there is a threshold metric, it is tuned for that.
         """
         metric = self.metric if threshold == "tuned" else self.threshold_metric
         share = float(np.mean(y == predictions.classes[1])) if threshold == "prior" else None

@@ -16,9 +16,9 @@ from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.runtime.compute import ALONE, Precision, Ranks, Team, alone, full
 
 __all__ = [
+    "ClassBatches",
     "Decode",
     "FlatAdam",
-    "Table",
     "TrainConfig",
     "TrainState",
     "adam",
@@ -142,7 +142,7 @@ def undecoded(x: Tensor) -> Tensor:
 
 
 @dataclass
-class Table:
+class ClassBatches:
     """The real samples on the training device, and how often each class is drawn.
 
     Attributes
