@@ -56,7 +56,7 @@ class ImageFileWriter:
         """Of the arrays that become files."""
         return "NHW" if channels_of(self.mode) == 1 else "NHWC"
 
-    def __call__(self, images: Any) -> list[bytes]:
+    def __call__(self, images: object) -> list[bytes]:
         """The files of a batch."""
         pixels = from_nchw(to_nchw(np.asarray(images), self.layout), self.file_layout)
         return [pil_file_bytes(one, self.mode, self.profile) for one in pixels]
@@ -103,7 +103,7 @@ def fit_folder(args: argparse.Namespace) -> None:
 
 
 def sample_folder(
-    args: argparse.Namespace, gan: Any, notes: dict[str, Any], n: Any, label: Any, seed: int, total: int
+    args: argparse.Namespace, gan: Any, notes: dict[str, Any], n: object, label: object, seed: int, total: int
 ) -> None:
     """Draw images into a new folder."""
     if len(gan.codec_.shape) != 3:
@@ -199,7 +199,7 @@ def _writer_of(codec: Any, notes: dict[str, Any], model: str) -> ImageFileWriter
     return writer
 
 
-def _check_written(writer: ImageFileWriter, images: Any, shown: str) -> None:
+def _check_written(writer: ImageFileWriter, images: object, shown: str) -> None:
     """Refuse, before anything is computed, images that would not be the same in a file.
 
     Raises

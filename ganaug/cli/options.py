@@ -7,10 +7,13 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ganaug.cli.console import UsageError, did_you_mean, verbosity
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+
+if TYPE_CHECKING:
+    from ganaug.cli.column_formats import ColumnFormat
 
 __all__ = [
     "CONDITIONS",
@@ -251,7 +254,7 @@ def choose_by_name(what: str, given: str | None, known: dict[str, Any]) -> dict[
     return {name: known[name] for name in names}
 
 
-def oversampler(args: argparse.Namespace, y: Any, kind: Any = None, form: Any = None) -> Any:
+def oversampler(args: argparse.Namespace, y: Any, kind: Any = None, form: ColumnFormat | None = None) -> Any:
     """The sampler that the options ask for."""
     import numpy as np
 

@@ -15,6 +15,7 @@ from ganaug.utils.files import remove_leftovers, replacing, replacing_folder, te
 
 if TYPE_CHECKING:
     from ganaug.cli.file_layout import FileLayout
+    from ganaug.estimators.gan import BaseGAN
 
 __all__ = ["atomic_file", "atomic_folder", "check_output", "layout_of", "load_model", "save_model", "save_only"]
 
@@ -105,7 +106,7 @@ def _last_call() -> None:
             raise KeyboardInterrupt
 
 
-def save_model(gan: Any, path: str, notes: dict[str, Any]) -> None:
+def save_model(gan: BaseGAN, path: str, notes: dict[str, Any]) -> None:
     """Write a model file that also remembers what its data looked like on disk."""
     with atomic_file(path) as temporary:
         gan._write(temporary, notes={_KEY: notes})

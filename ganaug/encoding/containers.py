@@ -54,12 +54,12 @@ class Container(StateMixin, ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, X: Any) -> Self:
+    def fit(cls, X: object) -> Self:
         """Note what is needed to make such a container again."""
 
     @staticmethod
     @abstractmethod
-    def open(X: Any) -> Table:
+    def open(X: object) -> Table:
         """Its columns."""
 
     @abstractmethod
@@ -111,7 +111,7 @@ class ArrayContainer(Container):
         return cls(X.dtype)
 
     @staticmethod
-    def open(X: Any) -> Table:
+    def open(X: object) -> Table:
         """Views of the columns."""
         if isinstance(X, np.ma.MaskedArray):
             raise InvalidTypeError("a masked array cannot be given back; use X.filled(np.nan)")
@@ -126,12 +126,12 @@ class ListContainer(ArrayContainer):
     """A list of rows."""
 
     @classmethod
-    def fit(cls, X: Any) -> Self:
+    def fit(cls, X: object) -> Self:
         """Note the dtype numpy finds for it."""
         return cls(_from_list(X).dtype)
 
     @staticmethod
-    def open(X: Any) -> Table:
+    def open(X: object) -> Table:
         """Columns of the array made of it."""
         return _matrix(_from_list(X))
 
@@ -140,7 +140,7 @@ class ListContainer(ArrayContainer):
         return _stack(columns, n_rows, self.dtype).tolist()
 
 
-def _from_list(X: Any) -> Array:
+def _from_list(X: object) -> Array:
     try:
         out = np.asarray(X)
     except ValueError as error:
@@ -334,7 +334,7 @@ _MATCHES: list[tuple[Callable[[object], bool], str]] = [
 ]
 
 
-def container_of(X: Any) -> tuple[str, Any]:
+def container_of(X: object) -> tuple[str, Any]:
     """The kind of container, and X as that kind opens it.
 
     Raises
@@ -364,7 +364,7 @@ def container_of(X: Any) -> tuple[str, Any]:
 # Rows of any container: their number, their names, and their concatenation.
 
 
-def check_rows(X: Any) -> None:
+def check_rows(X: object) -> None:
     """Refuse what has no rows.
 
     Raises
@@ -383,7 +383,7 @@ def check_rows(X: Any) -> None:
         raise InvalidDataError("X has 0 rows, while a minimum of 1 is required; check how they were selected")
 
 
-def check_lengths(X: Any, y: Any, samples: str = "rows") -> None:
+def check_lengths(X: object, y: object, samples: str = "rows") -> None:
     """Refuse labels whose number differs from that of the samples.
 
     Raises
@@ -438,7 +438,7 @@ def modality_of(X: Any) -> str:
 _MODALITIES = {2: "table", 4: "image", 5: "series"}
 
 
-def column_names(X: Any) -> list[str] | None:
+def column_names(X: object) -> list[str] | None:
     """Names of the columns, if all of them are strings."""
     names = list(getattr(X, "columns", []))
     return names if names and all(isinstance(name, str) for name in names) else None

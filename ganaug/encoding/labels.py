@@ -49,7 +49,7 @@ class LabelCodec(PickledByState):
 
     classes_: Array
 
-    def fit(self, y: Any) -> LabelCodec:
+    def fit(self, y: object) -> LabelCodec:
         """Learn the labels.
 
         Parameters
@@ -87,7 +87,7 @@ class LabelCodec(PickledByState):
         warn_of_similar_names(self.classes_)
         return self
 
-    def encode(self, y: Any) -> IntArray:
+    def encode(self, y: object) -> IntArray:
         """Codes of labels.
 
         Parameters
@@ -265,7 +265,7 @@ def _from_list(y: Any) -> Array:
     return array if numbers and not any(isinstance(v, enum.Enum) for v in y) else object_array(y)
 
 
-def _check_target(array: Any) -> None:
+def _check_target(array: object) -> None:
     if missing_in(array).any():
         raise InvalidDataError("Input y contains NaN; drop the rows without a label")
     if isinstance(array, np.ndarray) and array.dtype.kind == "c":

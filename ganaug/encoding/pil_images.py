@@ -336,7 +336,7 @@ def open_image(path: str | os.PathLike[str], mode: str | None = None) -> Any:
     return _with_image(path, read)
 
 
-def _upright(image: Any) -> Any:
+def _upright(image: Any) -> object:
     """The image as viewers show it: turned or mirrored as its EXIF data say."""
     from PIL.Image import Transpose
 

@@ -217,7 +217,7 @@ class SampleFormat:
         return cls(tensor, dtype)
 
 
-def open_samples(X: Any, what: str) -> tuple[Array, SampleFormat]:
+def open_samples(X: object, what: str) -> tuple[Array, SampleFormat]:
     """An ndarray that shares memory with X where it can, and what X was.
 
     Parameters
@@ -313,7 +313,7 @@ def stack_samples(items: Iterable[Any], n: int, what: str, name: Callable[[int],
     return torch.from_numpy(out).to(tensor_dtype)
 
 
-def _opened(item: Any, what: str, name: str) -> tuple[Array, str]:
+def _opened(item: object, what: str, name: str) -> tuple[Array, str]:
     """A sample as an array, and the words for what it is; two samples stack if the words agree."""
     if is_pil_image(item):
         array, mode = pil_to_array(item)

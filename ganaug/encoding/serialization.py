@@ -234,7 +234,7 @@ def pack_values(values: pd.Index) -> State:
     return {"form": "items", "dtype": dtype_state(dtype), "items": [to_json(v) for v in items]}, {}
 
 
-def _pack_parts(parts: dict[str, pd.Index], **more: Any) -> State:
+def _pack_parts(parts: dict[str, pd.Index], **more: object) -> State:
     """Several indexes as one state; their arrays are told apart by a prefix."""
     config: Config = dict(more)
     arrays: Arrays = {}
@@ -378,7 +378,7 @@ def json_field(write: Callable[[Any], Any] = lambda v: v, read: Callable[[Any], 
     return StoredField(lambda value: (write(value), {}), lambda found, arrays: read(found))
 
 
-def _read_blank(item: list[Any]) -> Any:
+def _read_blank(item: list[Any]) -> object:
     blank = from_json(item)
     return np.nan if isinstance(blank, float) else blank  # so that it is the NaN of numpy
 

@@ -296,7 +296,7 @@ def check_columns(adapters: Iterable[DtypeAdapter], names: Iterable[str]) -> Non
         )
 
 
-def _learnt(part: Any) -> list[tuple[str, Any]]:
+def _learnt(part: object) -> list[tuple[str, Any]]:
     names = [field.name for field in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else list(vars(part))
     return [(name, getattr(part, name)) for name in names]
 

@@ -13,7 +13,7 @@ from ganaug.exceptions import InvalidParameterError
 from ganaug.experiments import scores
 from ganaug.experiments.harness import Row
 from ganaug.experiments.scores import METRICS, SCORES, half_width, higher_is_better, to_markdown
-from ganaug.utils.axes import axes_or_new
+from ganaug.utils.axes import Axes, axes_or_new
 
 __all__ = [
     "Comparison",
@@ -215,11 +215,13 @@ class Comparison(_Results):
 
     # ---- pictures ----------------------------------------------------------------------------
 
-    def plot_critical_difference(self, metric: str, *, alpha: float = 0.05, unit: str = "cell", ax: Any = None) -> Any:
+    def plot_critical_difference(
+        self, metric: str, *, alpha: float = 0.05, unit: str = "cell", ax: object = None
+    ) -> Any:
         """Mean ranks on a line, and a bar over those that do not differ at level alpha. Returns the axes."""
         return critical_difference(self.nemenyi(metric, alpha, unit), metric, ax)
 
-    def plot_differences(self, metric: str, oversampler: str, *, baseline: str = "none", ax: Any = None) -> Any:
+    def plot_differences(self, metric: str, oversampler: str, *, baseline: str = "none", ax: object = None) -> Any:
         """A heat map of an oversampler minus the baseline: data sets by classifiers. Returns the axes."""
         differences = self._differences(metric, baseline)
         _known("oversampler", oversampler, differences.columns)
@@ -227,7 +229,7 @@ class Comparison(_Results):
         table = table.reindex(columns=list(dict.fromkeys(differences.index.get_level_values("classifier"))))
         return heat_map(table, f"{metric}: {oversampler} minus {baseline}", higher_is_better(metric), ax)
 
-    def plot_cost(self, metric: str, *, ax: Any = None) -> Any:
+    def plot_cost(self, metric: str, *, ax: object = None) -> Any:
         """Mean of the metric against mean seconds of resampling and fitting. Returns the axes."""
         results = self._of_one_kind()
         seconds = results.groupby("oversampler", sort=False)[list(SECONDS)].mean().sum(axis=1)
@@ -410,14 +412,14 @@ class ImageComparison(_Results):
 
     # ---- pictures ----------------------------------------------------------------------------
 
-    def plot(self, dataset: str, metric: str = "acsa", *, classifier: str = "cnn", ax: Any = None) -> Any:
+    def plot(self, dataset: str, metric: str = "acsa", *, classifier: str = "cnn", ax: object = None) -> Any:
         """A point for each arm, with its interval. Returns the axes."""
         table = self.select(dataset=dataset, classifier=classifier).summary(metric).droplevel(["dataset", "classifier"])
         kinds = self._kinds()
         return arm_intervals(table, [kinds[arm] for arm in table.index], f"{dataset}: {metric}", ax)
 
     def plot_samples(
-        self, dataset: str, generator: str | None = None, seed: int | None = None, *, ax: Any = None
+        self, dataset: str, generator: str | None = None, seed: int | None = None, *, ax: object = None
     ) -> Any:
         """A row of real and a row of synthetic samples of each class. Returns the axes."""
         for (name, number, maker), classes in self.samples.items():
@@ -451,7 +453,7 @@ def _text(mean: float, width: float, digits: int) -> str:
 # The pictures: what `Comparison` found, drawn.
 
 
-def critical_difference(found: dict[str, Any], title: str, ax: Any = None) -> Any:
+def critical_difference(found: dict[str, Any], title: str, ax: Any = None) -> Axes:
     """Mean ranks on a line; a bar joins those nearer to one another than the critical difference.
 
     Parameters
@@ -504,7 +506,7 @@ def cliques(ranks: np.ndarray, cd: float) -> list[tuple[int, int]]:
     return runs
 
 
-def heat_map(table: pd.DataFrame, title: str, higher_is_better: bool, ax: Any = None) -> Any:
+def heat_map(table: pd.DataFrame, title: str, higher_is_better: bool, ax: Any = None) -> Axes:
     """Differences as colours, blue where they are for the better; parameters as in `critical_difference`."""
     rows, columns = table.shape
     ax = axes_or_new(ax, 2.5 + 0.9 * columns, 1.2 + 0.22 * rows)
@@ -521,7 +523,7 @@ def heat_map(table: pd.DataFrame, title: str, higher_is_better: bool, ax: Any = 
     return ax
 
 
-def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: str, ax: Any = None) -> Any:
+def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: str, ax: Any = None) -> Axes:
     """A point for each oversampler: seconds (logarithmic) across, score up; parameters as in `critical_difference`."""
     ax = axes_or_new(ax, 6.0, 4.0)
     cost = seconds.reindex(scores.index).clip(lower=1e-4)
@@ -536,7 +538,7 @@ def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: 
     return ax
 
 
-def arm_intervals(table: pd.DataFrame, kinds: list[str], title: str, ax: Any = None) -> Any:
+def arm_intervals(table: pd.DataFrame, kinds: list[str], title: str, ax: Any = None) -> Axes:
     """A point for each arm with its interval, coloured by kind; parameters as in `critical_difference`.
 
     Parameters

@@ -204,7 +204,7 @@ class _TeachesWeight(torch.autograd.Function):
     """A convolution as a function of its weight alone: a node that only runs where the weight's gradient is wanted."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, stride: Any, padding: Any) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, stride: object, padding: object) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.how = stride, padding
         y: Tensor = _CONVOLVE[weight.ndim - 2](x, weight, bias, stride, padding)
@@ -223,7 +223,7 @@ class _TeachesInput(torch.autograd.Function):
     """Adds to a convolution's result the way back to its input."""
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, x: Tensor, weight: Tensor, stride: Any, padding: Any) -> Tensor:
+    def forward(ctx: Any, y: Tensor, x: Tensor, weight: Tensor, stride: object, padding: object) -> Tensor:
         ctx.mark_dirty(y)
         ctx.save_for_backward(x, weight)
         ctx.how = stride, padding
@@ -239,7 +239,7 @@ class _Transposed(torch.autograd.Function):
     """The slope of a convolution in its input (of which only shape and layout count), differentiable in turn."""
 
     @staticmethod
-    def forward(ctx: Any, slope: Tensor, weight: Tensor, x: Tensor, stride: Any, padding: Any) -> Tensor:
+    def forward(ctx: Any, slope: Tensor, weight: Tensor, x: Tensor, stride: object, padding: object) -> Tensor:
         ctx.save_for_backward(slope, weight)
         ctx.how = stride, padding
         return _slopes(slope, x, weight, ctx.how, (True, False, False))[0]

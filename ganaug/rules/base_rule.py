@@ -86,7 +86,7 @@ class Rule(ABC):
         return 1.0 - self.exceptions / self.support if self.support else float("nan")
 
     @isolated
-    def holds(self, X: Any) -> Bits:
+    def holds(self, X: object) -> Bits:
         """Which rows keep the rule.
 
         Parameters
@@ -113,7 +113,7 @@ class Rule(ABC):
         self.check(view)
         return self.keeps(view)
 
-    def learn(self, X: Any) -> Self:
+    def learn(self, X: object) -> Self:
         """The same rule with all that it takes from data: tolerances, intervals, `support` and `exceptions`.
 
         Parameters
@@ -146,7 +146,7 @@ class Rule(ABC):
         broken = ~self.keeps(view)
         return self._with(support=int(applies.sum()), exceptions=int(broken.sum()))
 
-    def _with(self, **changed: Any) -> Self:
+    def _with(self, **changed: object) -> Self:
         other = copy.copy(self)
         for name, value in changed.items():
             object.__setattr__(other, name, value)
@@ -290,7 +290,7 @@ class Grid(Rule):
     price in steps of 0.25 [ True False]
     """
 
-    column: Any
+    column: Hashable
     step: float
     base: float = 0.0
 

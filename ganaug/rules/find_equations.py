@@ -75,7 +75,7 @@ class Numbers:
         gone = set(names)
         return self.at([j for j, column in enumerate(self.columns) if column.name not in gone])
 
-    def at(self, places: Any) -> Numbers:
+    def at(self, places: object) -> Numbers:
         """Some of the columns."""
         places = np.asarray(places, dtype=np.int64)
         columns = [self.columns[j] for j in places.tolist()]
@@ -134,7 +134,7 @@ def proven(rule: Equation, numbers: Numbers, candidates: float, rng: np.random.G
 
 
 def _permuted_share(
-    rule: Equation, target: Floats, inputs: list[Floats], units: Any, most: float, rng: np.random.Generator
+    rule: Equation, target: Floats, inputs: list[Floats], units: object, most: float, rng: np.random.Generator
 ) -> float:
     """The largest share of rows that keeps the rule once one of its parts is permuted, as far as it matters."""
     worst = 0.0

@@ -426,7 +426,7 @@ class Rewriter:
     def __init__(self, keep_range: bool = True) -> None:
         self.keep_range = keep_range
 
-    def fit(self, X: Any, rules: Iterable[Any]) -> Rewriter:
+    def fit(self, X: object, rules: Iterable[Any]) -> Rewriter:
         """Decide how each rule is kept.
 
         Parameters
@@ -487,7 +487,7 @@ class Rewriter:
             checked.append(rule._with(kept=REWRITTEN if broken <= most else GUARDED))
         return checked
 
-    def rewrite(self, X: Any) -> pd.DataFrame:
+    def rewrite(self, X: object) -> pd.DataFrame:
         """The table without what the rules determine.
 
         Parameters

@@ -40,7 +40,7 @@ class Restored:
         self._columns: dict[Hashable, ColumnView] = {}
         self.missing: dict[Hashable, Bits] = {}
 
-    def stored(self, label: Label, adapter: Any = None) -> ColumnView:
+    def stored(self, label: Label, adapter: object = None) -> ColumnView:
         """A column of the rewritten table."""
         return ColumnView(label, self.view.raw(label), adapter)
 
@@ -308,7 +308,7 @@ def _yes_or_no(rows: Bits) -> pd.Categorical:
     return pd.Categorical.from_codes(rows.astype(np.int64), categories=pd.Index(["no", "yes"], dtype=object))
 
 
-def _sparse_column(column: ColumnView, rows: Bits) -> Any:
+def _sparse_column(column: ColumnView, rows: Bits) -> object:
     """A column's values at some rows, and missing elsewhere, in a dtype that can be so."""
     if isinstance(column.adapter, MaskedAdapter):
         return column.adapter.write(ColumnValues(np.where(rows, column.cells.values, 0), is_missing(~rows)))
