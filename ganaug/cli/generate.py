@@ -16,6 +16,7 @@ from ganaug.cli.outputs import check_output, layout_of, load_model, save_model, 
 
 if TYPE_CHECKING:
     from ganaug.cli.column_formats import ColumnFormat
+    from ganaug.cli.file_layout import FileLayout
     from ganaug.estimators.gan import BaseGAN
 
 # --------------------------------------------------------------------------------------
@@ -256,7 +257,9 @@ def _labels(gan: BaseGAN) -> Any:
     return gan.classes_
 
 
-def _write_table(args: argparse.Namespace, gan: Any, layout: Any, chunks: Iterator[Any], total: int) -> None:
+def _write_table(
+    args: argparse.Namespace, gan: BaseGAN, layout: FileLayout | None, chunks: Iterator[Any], total: int
+) -> None:
     from ganaug.cli import table_files
     from ganaug.cli.file_layout import FileLayout
 
@@ -291,7 +294,7 @@ def _frame(X: object, y: object, target: str | None = None) -> Any:
 # ---- --where: texts such as `age>=60` become what `sample(where=...)` takes ------------------------
 
 
-def parse_conditions(texts: list[str], gan: Any, layout: Any) -> dict[Any, Any]:
+def parse_conditions(texts: list[str], gan: BaseGAN, layout: FileLayout | None) -> dict[Any, Any]:
     """What the texts of --where say, for ``sample`` of a model.
 
     Parameters

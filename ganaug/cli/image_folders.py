@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from ganaug.encoding.pil_images import channels_of, check_pil_file, file_format,
 from ganaug.encoding.sample_arrays import from_nchw, to_nchw
 from ganaug.encoding.sources import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, list_names, read_folder
 from ganaug.exceptions import DataWarning, InvalidDataError
+
+if TYPE_CHECKING:
+    from ganaug.estimators.gan import BaseGAN
 
 __all__ = ["fit_folder", "resample_folder", "sample_folder"]
 
@@ -128,7 +131,7 @@ def sample_folder(
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def _gan() -> Any:
+def _gan() -> type[BaseGAN]:
     from ganaug.estimators import ImageGAN
 
     return ImageGAN

@@ -16,6 +16,7 @@ from ganaug.utils.files import remove_leftovers, replacing, replacing_folder, te
 if TYPE_CHECKING:
     from ganaug.cli.file_layout import FileLayout
     from ganaug.estimators.gan import BaseGAN
+    from ganaug.oversampling import GANOversampler
 
 __all__ = ["atomic_file", "atomic_folder", "check_output", "layout_of", "load_model", "save_model", "save_only"]
 
@@ -129,7 +130,7 @@ def layout_of(notes: dict[str, Any], path: str) -> FileLayout | None:
     return FileLayout.from_state(notes["layout"], path) if "layout" in notes else None
 
 
-def save_only(sampler: Any, args: argparse.Namespace, notes: dict[str, Any]) -> None:
+def save_only(sampler: GANOversampler, args: argparse.Namespace, notes: dict[str, Any]) -> None:
     """Save the GAN, if there is exactly one."""
     different = {id(one): one for one in sampler.generators_.values() if hasattr(one, "save")}
     if len(different) != 1:

@@ -63,7 +63,7 @@ class Container(StateMixin, ABC):
         """Its columns."""
 
     @abstractmethod
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """The container of columns."""
 
 
@@ -117,7 +117,7 @@ class ArrayContainer(Container):
             raise InvalidTypeError("a masked array cannot be given back; use X.filled(np.nan)")
         return _matrix(np.asarray(X))
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A C-contiguous array."""
         return _stack(columns, n_rows, self.dtype)
 
@@ -135,7 +135,7 @@ class ListContainer(ArrayContainer):
         """Columns of the array made of it."""
         return _matrix(_from_list(X))
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A list of lists of Python scalars."""
         return _stack(columns, n_rows, self.dtype).tolist()
 
@@ -165,7 +165,7 @@ class TensorContainer(ArrayContainer):
         X = X.detach().cpu()
         return _matrix((X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy())
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A tensor."""
         import torch
 
@@ -206,7 +206,7 @@ class FrameContainer(Container):
 
         return Table(X.shape[0], X.shape[1], get, X.columns)
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A DataFrame."""
         dtypes = {c.dtype for c in columns} if all(isinstance(c, np.ndarray) for c in columns) else set()
         if len(dtypes) == 1 and next(iter(dtypes)).kind in "iufb":
@@ -301,7 +301,7 @@ class SparseContainer(Container):
 
         return Table(n_rows, n_columns, get)
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A sparse table of the same class, format and dtype."""
         rows = [np.flatnonzero(column) for column in columns]
         data = [np.asarray(column)[at] for column, at in zip(columns, rows, strict=True)]

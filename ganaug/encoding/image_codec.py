@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from ganaug.encoding.sample_arrays import (
 from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.types import Array, Arrays, Config, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ImageCodec", "PixelScale"]
 
@@ -369,7 +372,7 @@ class ImageCodec(PickledByState):
                 f"X has dtype {form.name}, but {owner} was fitted on {seen.name} images; rescale X to {seen.name}"
             )
 
-    def to_network(self, samples: Any) -> Any:
+    def to_network(self, samples: Tensor) -> Tensor:
         """A batch of encoded images as a network sees them.
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from ganaug.encoding.table_checks import check_storable, conversion_of, full_nam
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning, ModelFileError
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["LabelCodec", "warn_of_similar_names"]
 
@@ -213,7 +216,7 @@ _CLOSE: dict[str, Any] = {
 }
 
 
-def _tensor(values: Array) -> Any:
+def _tensor(values: Array) -> Tensor:
     import torch
 
     return torch.from_numpy(values)

@@ -194,7 +194,7 @@ class SampleFormat:
         bounds = np.iinfo(dtype)
         return np.rint(values).clip(max(bounds.min, -_LARGEST), min(bounds.max, _LARGEST)).astype(dtype)
 
-    def close(self, array: Array) -> Any:
+    def close(self, array: Array) -> object:
         """The array in the container."""
         if not self.tensor:
             return array
@@ -464,7 +464,7 @@ class WideFrame:
         """Compare with the columns of another DataFrame; raises InvalidDataError where they differ."""
         check_names(self.columns, given.columns, len(self.columns), len(given.columns), owner)
 
-    def close(self, array: Array) -> Any:
+    def close(self, array: Array) -> object:
         """The DataFrame of (n, channels, length)."""
         frame = pd.DataFrame(array.reshape(len(array), -1))
         frame.columns = self.columns

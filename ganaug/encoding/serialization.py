@@ -84,14 +84,14 @@ def _moment(value: dt.datetime) -> Any:
     return [value.astimezone(dt.UTC).replace(tzinfo=None).isoformat(), zone_state(value.tzinfo)]
 
 
-def _datetime(parts: Any) -> dt.datetime:
+def _datetime(parts: list[Any]) -> dt.datetime:
     if isinstance(parts, str):
         return dt.datetime.fromisoformat(parts)
     moment, zone = dt.datetime.fromisoformat(parts[0]), zone_from(parts[1])
     return moment.replace(fold=1) if zone is None else moment.replace(tzinfo=dt.UTC).astimezone(zone)
 
 
-def _time(parts: Any) -> dt.time:
+def _time(parts: list[Any]) -> dt.time:
     if isinstance(parts, str):
         return dt.time.fromisoformat(parts)
     return dt.time.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=zone_from(parts[2]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
 from ganaug.utils.determinism import numpy_generator, warn
 from ganaug.utils.types import Array, Arrays, Config, FloatArray, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["SeriesCodec", "Signals"]
 
@@ -305,7 +308,7 @@ class SeriesCodec(PickledByState):
             out[at : at + CHUNK] = self._signals.encode(signals[at : at + CHUNK])
         return out
 
-    def to_network(self, samples: Any) -> Any:
+    def to_network(self, samples: Tensor) -> Tensor:
         """A batch of encoded series (B, *shape) as a network sees it: a float32 tensor of about unit scale."""
         return samples.float()
 

@@ -50,7 +50,7 @@ class _Condition:
             found[there] |= _within(values, low, high)
         return found
 
-    def _said(self, mask: Any, n: int) -> Bits:
+    def _said(self, mask: npt.ArrayLike, n: int) -> Bits:
         found = np.asarray(pd.Series(mask).fillna(False)) if np.ndim(mask) == 1 else np.asarray(mask)
         if found.shape != (n,) or (n and found.dtype.kind not in "bO"):
             raise InvalidDataError(

@@ -53,7 +53,7 @@ class Drawn:
         What the generator, or the file it was read from, gives away about single training samples.
     """
 
-    X: Any
+    X: object
     y: Any = None
     generator: object = None
     curation: dict[str, dict[str, int | None]] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, view_of
 from ganaug.utils.determinism import isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "GUARDED",
@@ -215,7 +218,7 @@ def named(parameter: str, value: Any) -> list[Hashable]:
     return names
 
 
-def names_json(names: Any) -> list[Any]:
+def names_json(names: Iterable[Hashable]) -> list[Any]:
     """Column names as JSON."""
     return [to_json(name) for name in names]
 

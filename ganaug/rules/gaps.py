@@ -90,7 +90,7 @@ class Gap:
         factor = self.factors[column.name]
         return column.cells.values if factor == 1 else column.cells.values * factor
 
-    def _bounds(self, table: Any, inner: bool = True) -> tuple[Array, Array]:
+    def _bounds(self, table: TableView | Restored, inner: bool = True) -> tuple[Array, Array]:
         """The bounds of each row, the constants where a column is missing; ``inner`` those of new rows."""
         dtype = np.int64 if self.whole else np.float64
         none = np.iinfo(np.int64).min // 2 if self.whole else -np.inf

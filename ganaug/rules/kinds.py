@@ -70,8 +70,8 @@ class Order(Rule):
     closed >= opened [ True  True False]
     """
 
-    low: Any
-    high: Any
+    low: Hashable
+    high: Hashable
     strict: bool = False
 
     kind: ClassVar[str] = "order"

@@ -423,7 +423,7 @@ def scale(scoring: str, score: float) -> float:
 
 
 def with_prior(
-    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: Any
+    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: str
 ) -> pd.DataFrame:
     """Evidence with two columns more, ``expected`` and ``expected_error``, and ``needed`` by the prior.
 

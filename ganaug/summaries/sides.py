@@ -44,7 +44,7 @@ class Side:
         They sum to one, and give both sides the class shares of the real rows.
     """
 
-    X: Any
+    X: object
     columns: list[npt.NDArray[Any]]
     features: Floats
     y: Places
