@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganaug.augmentation import POLICIES, Augmentation, Pipe, diff_augment, direct, unchanged
 from ganaug.callbacks import say, wants_progress
 from ganaug.estimators.base import to_device
+from ganaug.estimators.exported import GeneratorModule, generator_module
 from ganaug.estimators.fitting import Constraints, Measure, Seed, snapshot_measure
 from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
+from ganaug.estimators.latents import checked_classes, nearest_latents
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.sample_filter import shrink_samples
-from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
+from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES, Objective
-from ganaug.runtime.devices import fastest
+from ganaug.runtime.devices import fastest, resolve_device
+from ganaug.runtime.threads import one_thread
 from ganaug.training.cuda_graphs import UNRECORDED, ReplayedGradients, can_be_captured
 from ganaug.training.gradients import PLAIN, GradientFunctions
 from ganaug.training.loop import Watcher, train_step
 from ganaug.training.train_state import TrainConfig, TrainState
 from ganaug.utils import validation
-from ganaug.utils.seeding import child_seed
-from ganaug.utils.types import Arrays, Config, IntArray
+from ganaug.utils.isolation import isolated
+from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.types import Arrays, Config, FloatArray, IntArray
 
 __all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "fit_into_time", "preset_channels"]
 
@@ -269,6 +274,10 @@ class ConvolutionalModality(Modality):
             at_once=at_once,
         )
 
+    @abstractmethod
+    def _values(self, codec: Any) -> nn.Module:
+        """From a network's samples to values in their own units, as a module; see `GeneratorModule`."""
+
     def _read_filter(self, config: Config, arrays: Arrays, codec: Any, n_conditions: int) -> SampleFilter:
         return SampleFilter.from_state(config, arrays, codec, n_conditions)
 
@@ -384,3 +393,72 @@ class ConvolutionalGAN(BaseGAN):
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
+
+    @property
+    def generator_module_(self) -> GeneratorModule:
+        """The generator as a plain `torch.nn.Module`, new each time, on the CPU and in `eval` mode.
+
+        It takes latents (n, latent_dim) float32 and indices of `classes_` (n,) int64, and gives what
+        ``sample(latents=...)`` gives, in layout and range of the training data: integers rounded, or as floats once its
+        ``rounded`` is False. It needs no estimator, and `torch.export` and ONNX take it. After ``fit(focus=...)`` the
+        index of the class in focus is 1.
+        """
+        if not hasattr(self, "conditions_"):  # an attribute as all that is fitted: there after fit
+            raise AttributeError(f"{type(self).__name__} has no generator_module_ before fit")
+        generator = cast(GeneratorNetwork, self._rebuilt(self.weights_)["generator"])
+        values = cast(ConvolutionalModality, self._modality)._values(self.codec_)
+        noise = self._inner_noise(generator)
+        return generator_module(generator, noise, values, self.codec_.dtype_, self.conditions_.count)
+
+    @isolated
+    def nearest_latents(
+        self, X: object, y: object = None, *, steps: int = 200, random_state: Seed = 0
+    ) -> tuple[FloatArray, FloatArray]:
+        """Latents of which the generator makes samples near to real ones.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Samples to come near to.
+        y : label, or array-like of shape (n,), optional
+            The class to make each of. Needed unless only one can be sampled.
+        steps : int, default=200
+            Down the gradient, from each of three starts; 0 returns the nearest of 256 drawn latents. Each costs about as
+            much as two draws of as many samples.
+        random_state : int, RandomState, Generator or None, default=0
+            Of the drawn latents.
+
+        Returns
+        -------
+        latents : ndarray of shape (n, latent_dim), float32
+            For ``sample(latents=...)`` and `interpolate`.
+        errors : ndarray of shape (n,), float32
+            Root mean square difference of sample and target as networks see them: images reach from -1 to 1, series
+            have unit scale. What a generator cannot make stays far off, whatever the steps.
+
+        Raises
+        ------
+        InvalidParameterError, InvalidDataError, InvalidTypeError
+            For samples unlike those of the fit, steps below 0, unknown labels, or as many labels as there are no samples.
+
+        References
+        ----------
+        Abdal, Qin and Wonka (2019), Image2StyleGAN: How to Embed Images Into the StyleGAN Latent Space?
+        """
+        self._check_fitted()
+        steps = validation.integer("steps", steps, 0)
+        seed = child_seed(root_seed(random_state), "nearest latents")
+        rows, codes = checked_classes(self, X, y)
+        device = resolve_device(self.device)
+        generator = self._generator(device)
+        conditions = np.array([self.conditions_.of_label_code(int(code)) for code in codes], np.int64)
+        with one_thread():
+            return nearest_latents(
+                generator,
+                self._inner_noise(generator).to(device),
+                self.codec_.to_network(torch.from_numpy(rows).to(device)),
+                torch.from_numpy(conditions).to(device),
+                steps=steps,
+                seed=seed,
+                at_once=self._at_once(),
+            )

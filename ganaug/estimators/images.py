@@ -6,9 +6,12 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import ClassVar
 
+import numpy as np
+
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
 from ganaug.estimators.custom import register
+from ganaug.estimators.exported import PixelValues
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.training.loop import Watcher
@@ -27,6 +30,11 @@ class ImageModality(ConvolutionalModality):
     def codec(self, mode: str | None = None) -> ImageCodec:
         """Pixels to [-1, 1]; images of 8 bits stay bytes until a batch of them goes to a network."""
         return ImageCodec(self.layout, mode)
+
+    def _values(self, codec: ImageCodec) -> PixelValues:
+        scale = codec.scale_
+        ends = (scale.middle, scale.half, scale.low, scale.high)
+        return PixelValues(ends, scale.bends, codec.layout_, exact=codec.dtype_ not in (np.uint8, np.bool_))
 
 
 @register

@@ -192,7 +192,7 @@ def _slopes(
 
 def grid(vectors: Tensor, size: Sequence[int]) -> Tensor:
     """Rows as feature maps, in the layout of `fast_layout`. (B, cells * C) -> (B, C, *size)."""
-    return vectors.view(len(vectors), *size, -1).movedim(-1, 1)
+    return vectors.view(vectors.shape[0], *size, -1).movedim(-1, 1)
 
 
 def flat(x: Tensor) -> Tensor:
