@@ -23,6 +23,7 @@ from ganaug.estimators.fitting import Constraints, Measure, Seed, snapshot_measu
 from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
 from ganaug.estimators.latents import checked_classes, nearest_latents
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
+from ganaug.estimators.recognition import ClassJudge, halves_judge
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.sample_filter import shrink_samples
@@ -255,7 +256,7 @@ class ConvolutionalModality(Modality):
         return found.fit(task.x, task.y, task.sampled, unseen)
 
     def validation_score(self, task: Task, found: Filter | None) -> Measure:
-        """Energy quality of the classifier's features and of small versions."""
+        """Energy quality of the classifier's features and of small versions, and whether the class is recognised."""
         assert isinstance(found, SampleFilter)
         decode, at_once = task.codec.to_network, _at_once(task.codec)
         some = np.concatenate([task.validation[condition] for condition in task.sampled])
@@ -270,9 +271,36 @@ class ConvolutionalModality(Modality):
             child_seed(task.seed, "judge"),
             decode=decode,
             features=features,
+            judge=self._judge(task),
             n_fake=max(FEWEST_MEASURED, MOST_MEASURED // len(task.sampled)),
             at_once=at_once,
         )
+
+    def _judge(self, task: Task) -> ClassJudge | None:
+        """Two small classifiers, each of half of the real samples."""
+        decode, at_once = task.codec.to_network, _at_once(task.codec)
+
+        def fitted(rows: IntArray, seed: int) -> Callable[[Tensor], Tensor]:
+            return AuxiliaryClassifier.fit(
+                task.x[rows],
+                task.y[rows],
+                task.n_conditions,
+                task.codec.shape,
+                decode=decode,
+                steps=min(CLASSIFIER_STEPS, max(5, task.steps // 2)),
+                at_once=at_once,
+                seed=seed,
+                device=task.device,
+                architecture="dcgan",
+            ).probabilities
+
+        @torch.inference_mode()
+        def asked(probabilities: Callable[[Tensor], Tensor], rows: IntArray) -> FloatArray:
+            parts = torch.from_numpy(task.x[rows]).split(at_once)
+            return torch.cat([probabilities(decode(part.to(task.device))) for part in parts]).cpu().numpy()
+
+        seed = child_seed(task.seed, "class judge")
+        return halves_judge(fitted, asked, task.y, task.n_conditions, seed)
 
     @abstractmethod
     def _values(self, codec: Any) -> nn.Module:

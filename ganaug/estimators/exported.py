@@ -113,7 +113,11 @@ class PixelValues(nn.Module):
             self.register_buffer(name, torch.from_numpy(np.array(end)).to(self.kind).view(-1, 1, 1))
         self.layout, self.bends = layout, bends
         self.tails = nn.ModuleDict(
-            {f"{c} {sign}": PiecewiseLinear(room, logs) for c, bend in bends.items() for sign, (room, logs) in bend[4].items()}
+            {
+                f"{c} {sign}": PiecewiseLinear(room, logs)
+                for c, bend in bends.items()
+                for sign, (room, logs) in bend[4].items()
+            }
         )
 
     def forward(self, unit: Tensor) -> Tensor:
@@ -156,9 +160,7 @@ class SignalValues(nn.Module):
     low: Tensor
     high: Tensor
 
-    def __init__(
-        self, ends: tuple[Array, Array, Array, Array], knee: float, dims: int, *, flat: bool
-    ) -> None:
+    def __init__(self, ends: tuple[Array, Array, Array, Array], knee: float, dims: int, *, flat: bool) -> None:
         super().__init__()
         for name, end in zip(("centre", "scale", "low", "high"), ends, strict=True):
             self.register_buffer(name, torch.from_numpy(np.array(end, np.float64)).view(-1, *(1,) * dims))

@@ -571,9 +571,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             self.curator_ = self._modality._read_filter(config, arrays, self.codec_, self.conditions_.count)
 
 
-def _latents(
-    seed: int, start: int, n: int, width: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Generator]:
+def _latents(seed: int, start: int, n: int, width: int, device: torch.device) -> tuple[torch.Tensor, torch.Generator]:
     """Latents (n, width) of the candidates from a place of a draw on, and the rest of what is random in them."""
     rng = torch.Generator(device).manual_seed(child_seed(seed, start))
     return torch.empty(n, width, dtype=torch.float32, device=device).normal_(generator=rng), rng

@@ -198,7 +198,9 @@ class LatentsMixin(BaseGenerator):
                 raise InvalidParameterError("label is given, but the generator was fitted without labels (y=None)")
             labels = list(cast("Sequence[object]", label))
             if len(labels) != n:
-                raise InvalidParameterError(f"label has {len(labels)} entries for {n} samples; give one, or one for each")
+                raise InvalidParameterError(
+                    f"label has {len(labels)} entries for {n} samples; give one, or one for each"
+                )
             codes = np.asarray(self.label_codec_.encode(label if hasattr(label, "ndim") else labels), np.int64)
             for code in np.unique(codes):
                 self.conditions_.of_label_code(int(code))
