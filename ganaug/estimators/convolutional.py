@@ -451,8 +451,7 @@ class ConvolutionalGAN(BaseGAN):
         y : label, or array-like of shape (n,), optional
             The class to make each of. Needed unless only one can be sampled.
         steps : int, default=200
-            Down the gradient, from each of three starts; 0 returns the nearest of 256 drawn latents. Each costs about as
-            much as two draws of as many samples.
+            Down the gradient, from each of three starts; 0 returns the nearest of 256 drawn latents.
         random_state : int, RandomState, Generator or None, default=0
             Of the drawn latents.
 
@@ -467,7 +466,7 @@ class ConvolutionalGAN(BaseGAN):
         Raises
         ------
         InvalidParameterError, InvalidDataError, InvalidTypeError
-            For samples unlike those of the fit, steps below 0, unknown labels, or as many labels as there are no samples.
+            For samples unlike those of the fit, steps below 0, unknown labels, or fewer or more labels than samples.
 
         References
         ----------

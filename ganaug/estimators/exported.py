@@ -36,7 +36,7 @@ class GeneratorModule(nn.Module):
     >>> import numpy as np, torch
     >>> from ganaug import ImageGAN
     >>> X = np.random.default_rng(0).integers(0, 256, size=(40, 8, 8, 3), dtype=np.uint8)
-    >>> gan = ImageGAN(max_steps=2, batch_size=8, channels=2, max_channels=4, random_state=0).fit(X, [0] * 20 + [1] * 20)
+    >>> gan = ImageGAN(max_steps=2, batch_size=8, channels=2, max_channels=4, random_state=0).fit(X, np.arange(40) % 2)
     >>> module = gan.generator_module_
     >>> module(torch.zeros(3, module.latent_dim), torch.tensor([0, 1, 1])).shape
     torch.Size([3, 8, 8, 3])
@@ -78,6 +78,7 @@ class PiecewiseLinear(nn.Module):
         self.pieces = [(float(a), float(step), float(slope)) for a, step, slope in zip(x, steps, slopes, strict=False)]
 
     def forward(self, values: Tensor) -> Tensor:
+        """As `numpy.interp`: beyond the ends the values there. (...) -> (...)."""
         result = torch.full_like(values, self.start)
         for at, step, slope in self.pieces:
             result = result + slope * (values - at).clamp(0.0, step)
@@ -121,6 +122,7 @@ class PixelValues(nn.Module):
         )
 
     def forward(self, unit: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, H, W), (B, H, W, C) or (B, C, H, W)."""
         unit = unit.to(self.kind).clamp(-1, 1)
         pixels = unit * self.reach + self.centre
         if self.bends:
@@ -167,6 +169,7 @@ class SignalValues(nn.Module):
         self.knee, self.flat = knee, flat
 
     def forward(self, unit: Tensor) -> Tensor:
+        """(B, C, *spatial) -> the same, or (B, length)."""
         u = unit.to(torch.float64)
         beyond = (u.abs() - self.knee).clamp(0.0, 700.0)
         u = u.clamp(-self.knee, self.knee) + torch.sign(u) * torch.expm1(beyond)

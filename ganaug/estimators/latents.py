@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ganaug.encoding.containers import check_lengths
-from ganaug.estimators.base import BaseGenerator, Draw, Request
+from ganaug.estimators.base import BaseGenerator, Request
 from ganaug.estimators.fitting import Seed
 from ganaug.estimators.modality import Samples, to_storage
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError

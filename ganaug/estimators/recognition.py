@@ -28,10 +28,10 @@ MOST_ROWS, FEWEST_OF_CLASS = 2000, 64
 MIN_ROWS, LEAST_TOLD = 10, 0.05
 # Standard errors by which the judge may be mistaken.
 SURE = 2.0
-# Of what a judge gives to real samples more than to a mixture, this share is enough: its borders follow the real samples
-# closely, and those of a good generator are a little smoother.
+# Of what a judge gives to real samples more than to a mixture this share is enough: its borders follow the real
+# samples closely, and those of a good generator are a little smoother.
 ENOUGH = 0.8
-TREES, LEAST_LEAF = 32, 3
+TREES, LEAST_LEAF = 32, 5
 
 Probabilities = Callable[[Tensor], Tensor]  # networks' samples (B, ...) -> (B, n_conditions)
 
