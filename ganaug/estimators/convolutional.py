@@ -53,6 +53,8 @@ MOST_STEPS = 1_000_000_000
 REPEATS = 100
 # Of the classifier that filters samples.
 CLASSIFIER_STEPS = 300
+# Of each of the two that judge whether the class of a snapshot's samples is recognised.
+JUDGE_STEPS = 200
 # Samples of all classes together, and at least of each, that a snapshot is measured by.
 MOST_MEASURED, FEWEST_MEASURED = 1024, 32
 # Samples (and share of the training) after which a weight's share in the averaged generator has halved.
@@ -287,7 +289,7 @@ class ConvolutionalModality(Modality):
                 task.n_conditions,
                 task.codec.shape,
                 decode=decode,
-                steps=min(CLASSIFIER_STEPS, max(5, task.steps // 2)),
+                steps=min(JUDGE_STEPS, max(5, task.steps // 2)),
                 at_once=at_once,
                 seed=seed,
                 device=task.device,
