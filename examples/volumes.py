@@ -2,9 +2,9 @@
 
     python examples/volumes.py
 
-Both are made here, 240 of each kind of data, 60 of them of the rare class. A `SeriesGAN` learns them, and a judge that was
-trained on other real ones says of which class it takes the samples for. Strided convolutions ("dcgan") cost a tenth of
-residual ones in three dimensions, where a cell has 27 neighbours.
+Both are made here, 240 of each, 60 of them of the rare class. A `SeriesGAN` learns them, and a judge that was trained
+on other real ones says for which class it takes the samples. Strided convolutions ("dcgan") cost a tenth of residual
+ones in three dimensions, where a cell has 27 neighbours.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ KINDS = {"solids": (solids, "ball", "cube"), "videos": (videos, "right", "left")
 
 
 def judged(kind, steps, judge_steps, judge_rows=600):
-    """Train on one kind, and return the estimator and the share of samples (and of real ones) that a judge recognises."""
+    """Train on one kind; the estimator, the shares of samples and of real ones that a judge recognises, and seconds."""
     make, common, rare = KINDS[kind]
     rng = np.random.default_rng(0)
     y = np.repeat([common, rare], [180, 60])
@@ -93,7 +93,9 @@ def main(arguments=None):
         gan, samples, real, spent = judged(kind, options.steps, options.judge_steps)
         print(f"{kind}: {spent:.0f} s of processor time, quality {gan.quality_:.2f}")
         for label, share in samples.items():
-            print(f"  {label}: the judge recognises {share:.0%} of the samples, and {real[label]:.0%} of unseen real ones")
+            print(
+                f"  {label}: the judge recognises {share:.0%} of the samples, and {real[label]:.0%} of unseen real ones"
+            )
 
 
 if __name__ == "__main__":

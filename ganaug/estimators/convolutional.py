@@ -29,15 +29,19 @@ from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.sample_filter import shrink_samples
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES, Objective
-from ganaug.runtime.devices import fastest, resolve_device
-from ganaug.runtime.threads import one_thread
-from ganaug.training.cuda_graphs import UNRECORDED, ReplayedGradients, can_be_captured
-from ganaug.training.gradients import PLAIN, GradientFunctions
-from ganaug.training.loop import Watcher, train_step
+from ganaug.runtime.compute import fastest, one_thread, resolve_device
+from ganaug.training.loop import (
+    PLAIN,
+    UNRECORDED,
+    GradientFunctions,
+    ReplayedGradients,
+    Watcher,
+    can_be_captured,
+    train_step,
+)
 from ganaug.training.train_state import TrainConfig, TrainState
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.determinism import child_seed, isolated, root_seed
 from ganaug.utils.types import Arrays, Config, FloatArray, IntArray
 
 __all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "fit_into_time", "preset_channels"]
@@ -247,7 +251,7 @@ class ConvolutionalModality(Modality):
             task.codec.shape,
             decode=task.codec.to_network,
             steps=min(CLASSIFIER_STEPS, max(5, min(task.steps, STEPS) // 5)),
-            at_once=_at_once(task.codec),
+            at_once=_at_once(task.codec.shape),
             seed=child_seed(seed, "judge"),
             device=task.device,
         )
@@ -260,7 +264,7 @@ class ConvolutionalModality(Modality):
     def validation_score(self, task: Task, found: Filter | None) -> Measure:
         """Energy quality of the classifier's features and of small versions, and whether the class is recognised."""
         assert isinstance(found, SampleFilter)
-        decode, at_once = task.codec.to_network, _at_once(task.codec)
+        decode, at_once = task.codec.to_network, _at_once(task.codec.shape)
         some = np.concatenate([task.validation[condition] for condition in task.sampled])
         some = some[:: max(1, len(some) // at_once)]
         features = comparison_features(found.classifier, decode(torch.from_numpy(task.x[some]).to(task.device)))
@@ -280,7 +284,7 @@ class ConvolutionalModality(Modality):
 
     def _judge(self, task: Task) -> ClassJudge | None:
         """Two small classifiers, each of half of the real samples."""
-        decode, at_once = task.codec.to_network, _at_once(task.codec)
+        decode, at_once = task.codec.to_network, _at_once(task.codec.shape)
 
         def fitted(rows: IntArray, seed: int) -> Callable[[Tensor], Tensor]:
             return AuxiliaryClassifier.fit(
@@ -321,9 +325,9 @@ def _named_pipe(augment: str | Sequence[str] | bool | None) -> Pipe:
     return direct if augment is None or isinstance(augment, bool) else diff_augment(augment)
 
 
-def _at_once(codec: Any) -> int:
+def _at_once(shape: Sequence[int]) -> int:
     """Samples in one pass of a network."""
-    return max(8, min(8192, VALUES_AT_ONCE // prod(codec.shape)))
+    return max(8, min(8192, VALUES_AT_ONCE // prod(shape)))
 
 
 def _expectation(task: Task, design: Design, steps: int) -> str:

@@ -7,7 +7,7 @@ class, once all that is random beside the latent is left out: that is what ``sam
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -22,12 +22,10 @@ from ganaug.estimators.modality import Samples, to_storage
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.filtering import RULES, FilterCounts
 from ganaug.networks import GeneratorNetwork
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import one_thread
+from ganaug.runtime.compute import one_thread, resolve_device
 from ganaug.training.train_state import adam
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, FloatArray, IntArray
 
 __all__ = ["LatentsMixin", "checked_latents", "checked_truncation", "nearest_latents", "spherical_path"]
@@ -45,6 +43,8 @@ class LatentsMixin(BaseGenerator):
     """``sample`` with latents, `latents_` and `interpolate`."""
 
     device: str
+    # Draws the latents of the last samples again.
+    _last_draw: Callable[[], FloatArray] | None
 
     @abstractmethod
     def _draw(self, code: int, n: int, seed: int, truncation: float = 1.0) -> tuple[Samples, FilterCounts]:
@@ -75,7 +75,7 @@ class LatentsMixin(BaseGenerator):
         latents: object = None,
         truncation: float = 1.0,
         return_latents: bool = False,
-    ) -> Any:
+    ) -> tuple[Any, ...]:
         """Draw synthetic samples.
 
         Parameters
@@ -149,7 +149,7 @@ class LatentsMixin(BaseGenerator):
             z = checked_latents("latents", latents, self._latent_dim())
             if isinstance(n, Mapping) or n not in (1, len(z)):
                 raise InvalidParameterError(f"n={n!r}, but latents has {len(z)} rows; leave n out")
-            self._last_draw: Any = lambda: z
+            self._last_draw = lambda: z
             X, y = self._sample_at(z, self._codes_for(label, len(z)), psi)
             return (X, y, z) if return_latents else (X, y)
         orders = self._orders(n, label, random_state)

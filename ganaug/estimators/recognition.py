@@ -3,7 +3,7 @@
 The energy distance hardly sees whether two classes were exchanged where they differ little: it compares whole
 distributions, and most of what varies in them does not tell the classes apart. A judge looks at nothing else. It
 learns from half of the real samples and is asked about the other half (or from trees about the rows that they
-did not see), so that what it says of real samples is what it would say of unseen ones.
+did not see), so that what it gives to real samples is what it would give to unseen ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 
 from ganaug.training.train_state import Decode, undecoded
-from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.determinism import child_seed, numpy_generator
 from ganaug.utils.types import Array, DoubleArray, IntArray
 
 __all__ = ["ClassJudge", "ClassScale", "even_halves", "even_rows", "forest_judge", "halves_judge"]
