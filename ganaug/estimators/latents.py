@@ -283,8 +283,8 @@ class LatentsMixin(BaseGenerator):
         self._check_fitted()
         steps = validation.integer("steps", steps, 2)
         psi = checked_truncation("truncation", truncation)
-        ends = [checked_latents(name, end, self._latent_dim(), one=True) for name, end in (("a", a), ("b", b))]
-        return self._sample_at(spherical_path(*ends, steps), self._codes_for(label, steps), psi)
+        first, last = (checked_latents(name, end, self._latent_dim(), one=True) for name, end in (("a", a), ("b", b)))
+        return self._sample_at(spherical_path(first, last, steps), self._codes_for(label, steps), psi)
 
 
 # ---- latents -----------------------------------------------------------------------------------
