@@ -24,10 +24,11 @@ from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
 from ganaug.estimators.latents import checked_classes, nearest_latents
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
 from ganaug.estimators.recognition import ClassJudge, halves_judge
-from ganaug.exceptions import InvalidParameterError
+from ganaug.exceptions import InvalidParameterError, ModelFileError
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.sample_filter import shrink_samples
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, GeneratorNetwork, NetworkPair
+from ganaug.networks.convolutions import LARGEST_BASE, VOLUME_BASE
 from ganaug.objectives import OBJECTIVES, Objective
 from ganaug.runtime.compute import fastest, one_thread, resolve_device
 from ganaug.training.loop import (
@@ -167,7 +168,7 @@ def checked_augment(name: str, value: object) -> object:
 class ConvolutionalModality(Modality):
     """Samples ``(C, *spatial)``; see `ImageGAN` for the parameters. A subclass has a codec."""
 
-    design = ("architecture", "conditioning", "channels", "max_channels", "latent_dim")
+    design = ("architecture", "conditioning", "channels", "max_channels", "latent_dim", "base")
     constraints: ClassVar[Constraints] = {
         "architecture": partial(validation.choice, known=IMAGE_ARCHITECTURES),
         "conditioning": partial(validation.choice, known=CONDITIONINGS),
@@ -185,6 +186,9 @@ class ConvolutionalModality(Modality):
     # Names of the augmentations of real and synthetic samples for ``augment="auto"``.
     _policy: ClassVar[Sequence[str]]
 
+    # No parameter: cells along an axis at the lowest resolution go by the number of axes.
+    base: ClassVar[int | None] = None
+
     architecture: str
     conditioning: str
     channels: int | None
@@ -196,6 +200,9 @@ class ConvolutionalModality(Modality):
     def networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
         """Convolutions of one, two or three dimensions."""
         build = IMAGE_ARCHITECTURES[design.pop("architecture")]
+        base = design.pop("base", LARGEST_BASE)
+        if base != LARGEST_BASE:  # an architecture from outside need not know it
+            design["base"] = base
         return build(codec.shape, n_conditions, rng, bounded=codec.bounded, **design)
 
     def config(self, task: Task) -> tuple[Design, TrainConfig]:
@@ -204,6 +211,8 @@ class ConvolutionalModality(Modality):
         shape, seconds, steps = task.codec.shape, task.settings.max_time, task.settings.max_steps
         fixed = task.design["channels"] is not None
         design = task.design if fixed else {**task.design, "channels": preset_channels(shape)}
+        if design["base"] is None:
+            design = {**design, "base": VOLUME_BASE if len(shape) == 4 else LARGEST_BASE}
         config = self._config(task, steps or STEPS)
         if seconds is not None and steps is None:
             spent = self.networks(task.codec, task.n_conditions, torch.Generator().manual_seed(0), **design)
@@ -427,6 +436,17 @@ class ConvolutionalGAN(BaseGAN):
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
+
+    def _check_design(self, design: Design) -> None:
+        design.setdefault("base", LARGEST_BASE)  # files of earlier versions have no other
+        if design["base"] not in (VOLUME_BASE, LARGEST_BASE):
+            raise ModelFileError(f"design {design} has another base than {VOLUME_BASE} or {LARGEST_BASE}")
+        super()._check_design(design)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "design_" in state:
+            state = {**state, "design_": {"base": LARGEST_BASE, **state["design_"]}}
+        super().__setstate__(state)
 
     @property
     def generator_module_(self) -> GeneratorModule:

@@ -346,8 +346,10 @@ def spherical_path(a: Array, b: Array, steps: int) -> FloatArray:
     --------
     >>> import numpy as np
     >>> from ganaug.estimators.latents import spherical_path
-    >>> spherical_path(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 3).round(3).tolist()
-    [[2.0, 0.0], [1.414, 1.414], [0.0, 2.0]]
+    >>> spherical_path(np.array([2.0, 0.0]), np.array([0.0, 2.0]), 3).round(2)
+    array([[2.  , 0.  ],
+           [1.41, 1.41],
+           [0.  , 2.  ]], dtype=float32)
     """
     one, two = np.asarray(a, np.float64), np.asarray(b, np.float64)
     share = np.linspace(0.0, 1.0, steps)[:, None]

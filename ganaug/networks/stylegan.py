@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.networks.convolutions import (
+    LARGEST_BASE,
     LEAKY_GAIN,
     Convolution,
     Level,
@@ -208,6 +209,7 @@ def style(
     max_channels: int = 128,
     latent_dim: int = 64,
     bounded: bool = True,
+    base: int = LARGEST_BASE,
     mapping_depth: int = 2,
     mixing: float = 0.5,
     blocks: int = 1,
@@ -235,6 +237,8 @@ def style(
         Dimensions of the noise and of a style.
     bounded : bool, default=True
         Whether samples pass a tanh, for data in [-1, 1].
+    base : int, default=7
+        Cells along an axis that are not halved any more.
     mapping_depth : int, default=2
         Layers of the mapping network; 2 is what StyleGAN2-ADA takes for small images.
     mixing : float, default=0.5
@@ -262,7 +266,7 @@ def style(
     >>> generator(torch.zeros(1, 64), torch.tensor([1]), rng).shape
     torch.Size([1, 3, 24, 40])
     """
-    levels = pyramid(shape, channels, max_channels)
+    levels = pyramid(shape, channels, max_channels, base)
     generator = StyleGenerator(
         shape, levels, n_classes, rng,
         latent_dim=latent_dim, bounded=bounded, mapping_depth=mapping_depth, mixing=mixing,

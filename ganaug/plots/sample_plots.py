@@ -370,7 +370,7 @@ def interpolation_grid(
     >>> _, _, latents = gan.sample(6, return_latents=True)
     >>> ax = plots.interpolation_grid(gan, latents[:3], latents[3:], steps=5)
     >>> ax.get_images()[0].get_array().shape
-    (30, 50, 3)
+    (36, 50, 3)
     """
     if not hasattr(gan, "interpolate"):
         raise InvalidTypeError(f"gan is a {type(gan).__name__}; give a fitted ImageGAN or SeriesGAN")
