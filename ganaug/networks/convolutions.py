@@ -89,8 +89,8 @@ def enlarge(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 LARGEST_BASE = 7  # cells along an axis that are not halved any more: halving leaves 4 to 7
-# The same in three dimensions: with a base of 7, as files of earlier versions have, networks of volumes of 12 cells a side
-# have two resolutions, which is too shallow for shapes at any place.
+# The same in three dimensions: with a base of 7, as files of earlier versions have, networks of volumes of 12 cells a
+# side have two resolutions, which is too shallow for shapes at any place.
 VOLUME_BASE = 4
 
 
