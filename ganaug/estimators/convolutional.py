@@ -459,6 +459,10 @@ class ConvolutionalGAN(BaseGAN):
         """
         if not hasattr(self, "conditions_"):  # an attribute as all that is fitted: there after fit
             raise AttributeError(f"{type(self).__name__} has no generator_module_ before fit")
+        return self._new_module()
+
+    @isolated
+    def _new_module(self) -> GeneratorModule:
         generator = cast(GeneratorNetwork, self._rebuilt(self.weights_)["generator"])
         values = cast(ConvolutionalModality, self._modality)._values(self.codec_)
         noise = self._inner_noise(generator)
