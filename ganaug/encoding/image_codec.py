@@ -128,6 +128,15 @@ class PixelScale:
     def _bends(self) -> dict[int, _Bend]:
         return {int(c): _Bend(self.knots[c]) for c in np.flatnonzero(self.tailed)}
 
+    @property
+    def bends(self) -> dict[int, tuple[float, float, float, float, dict[int, tuple[Array, Array]]]]:
+        """Of each channel with outliers what `decode` does, as numbers.
+
+        Centre and scale of the core, middle and half of the bent range, and for the tails below (-1) and above (1)
+        the core their rooms and logarithms: beyond 1, ``u`` becomes ``exp(interp(u, rooms, logarithms))``.
+        """
+        return {c: bend.numbers for c, bend in self._bends.items()}
+
     def get_state(self) -> Arrays:
         """Arrays: the knots only where there are outliers."""
         state = {"low": self.low, "high": self.high}
@@ -161,6 +170,12 @@ class _Bend:
         self._tails = {sign: _tail(side) for sign, side in ((-1, -u[_CORE[0] :: -1]), (1, u[_CORE[1] :]))}
         lowest, highest = -self._tails[-1][1][-1], self._tails[1][1][-1]
         self._middle, self._half = (lowest + highest) / 2, (highest - lowest) / 2
+
+    @property
+    def numbers(self) -> tuple[float, float, float, float, dict[int, tuple[Array, Array]]]:
+        """As `PixelScale.bends` has them."""
+        tails = {sign: (room, logs) for sign, (logs, room) in self._tails.items()}
+        return self._centre, self._scale, float(self._middle), float(self._half), tails
 
     def encode(self, values: Array) -> Array:
         """Pixels -> [-1, 1]."""
@@ -301,6 +316,16 @@ class ImageCodec(PickledByState):
     def layout_(self) -> str:
         """The layout that was found."""
         return self._layout
+
+    @property
+    def dtype_(self) -> np.dtype[Any]:
+        """The dtype of the images, as numpy has it."""
+        return np.dtype(self._format.numpy)
+
+    @property
+    def scale_(self) -> PixelScale:
+        """The ranges of the channels."""
+        return self._scale
 
     @property
     def _bytes(self) -> bool:

@@ -35,7 +35,7 @@ __all__ = ["SeriesCodec", "Signals"]
 # Scaling of channels to about unit scale, and back.
 
 
-_KNEE = 4.0  # scales; beyond, values count by their logarithm
+KNEE = 4.0  # scales; beyond, values count by their logarithm
 _MOST = 1_000_000  # values of a channel that quantiles are taken from
 _MARGIN = 0.05
 
@@ -92,19 +92,19 @@ class Signals:
         column = (-1,) + (1,) * (signals.ndim - 2)
         with np.errstate(over="ignore"):  # infinity is clipped
             u = (signals.astype(np.float64) - self.centre.reshape(column)) / self.scale.reshape(column)
-        far = np.abs(u) > _KNEE
+        far = np.abs(u) > KNEE
         if far.any():
-            u[far] = np.sign(u[far]) * (_KNEE + np.log1p(np.minimum(np.abs(u[far]), 1e300) - _KNEE))
+            u[far] = np.sign(u[far]) * (KNEE + np.log1p(np.minimum(np.abs(u[far]), 1e300) - KNEE))
         return u
 
     def decode(self, u: Array) -> Array:
         """About unit scale -> (n, C, *spatial) within ``low`` and ``high``, float64."""
         column = (-1,) + (1,) * (u.ndim - 2)
         u = u.astype(np.float64)
-        far = np.abs(u) > _KNEE
+        far = np.abs(u) > KNEE
         with np.errstate(over="ignore"):  # infinity is clipped
             if far.any():
-                u[far] = np.sign(u[far]) * (_KNEE + np.expm1(np.abs(u[far]) - _KNEE))
+                u[far] = np.sign(u[far]) * (KNEE + np.expm1(np.abs(u[far]) - KNEE))
             u *= self.scale.reshape(column)
             u += self.centre.reshape(column)
         return u.clip(self.low.reshape(column), self.high.reshape(column), out=u)
@@ -156,9 +156,9 @@ def _scale(values: Array) -> tuple[float, float]:
     """Median and scale of the values of a channel."""
     left, centre, right = np.quantile(values, [0.1587, 0.5, 0.8413])
     distances = np.abs(values - centre)
-    scale = max((right - left) / 2, np.quantile(distances, 0.999) / _KNEE)
+    scale = max((right - left) / 2, np.quantile(distances, 0.999) / KNEE)
     if scale == 0:  # all but one in a thousand are the same
-        scale = distances.max() / _KNEE
+        scale = distances.max() / KNEE
     return float(centre), float(scale) if scale > 0 else 1.0
 
 
@@ -266,6 +266,21 @@ class SeriesCodec(PickledByState):
         self._frame, self._format, self._flat, self.shape, self._signals = frame, form, flat, shape, signals
         self.width = self.n_features_ = prod(shape)
         return self
+
+    @property
+    def dtype_(self) -> np.dtype[Any]:
+        """The dtype of the series, as numpy has it."""
+        return np.dtype(self._format.numpy)
+
+    @property
+    def scale_(self) -> Signals:
+        """The scales of the channels."""
+        return self._signals
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether series came as (n, length), without an axis for their one channel."""
+        return self._flat
 
     def encode(self, X: object, owner: str = "SeriesCodec") -> FloatArray:
         """Encode series.

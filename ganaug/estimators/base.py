@@ -32,11 +32,13 @@ from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root
 from ganaug.utils.state import write_state
 from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray, State
 
-__all__ = ["BaseGenerator", "SavedGenerator", "checked_callbacks", "checked_verbose"]
+__all__ = ["BaseGenerator", "Draw", "Request", "SavedGenerator", "checked_callbacks", "checked_verbose"]
 
 Network = TypeVar("Network", bound=nn.Module)
 Samples = Array
 Request = Mapping[Any, int]
+Pair = tuple[Any, Any]  # X and y
+Draw = Callable[[int, int, int], tuple[Samples, FilterCounts]]
 
 
 class BaseGenerator(BaseEstimator, ABC):
@@ -230,11 +232,15 @@ class BaseGenerator(BaseEstimator, ABC):
         `curation_` afterwards tells how many candidates of each label ("all" without labels) were drawn, and how
         many each rule refused; with ``where``, also how many did not meet it.
         """
+        return self._sampled(self._orders(n, label, random_state), where, self._draw)
+
+    def _sampled(self, orders: Sequence[tuple[int, int, int]], where: Mapping[Any, Any] | None, draw: Draw) -> Pair:
+        """X and y of orders (label code, count, seed), drawn by ``draw(code, count, seed)``."""
         conditions = None if where is None else Where(where, self._fitted_codec())
         counts: dict[Any, dict[str, Any]] = {}
         drawn = []
-        for code, count, seed in self._orders(n, label, random_state):
-            found, counts[self._name(code)] = self._met(code, count, seed, conditions)
+        for code, count, seed in orders:
+            found, counts[self._name(code)] = self._met(draw, code, count, seed, conditions)
             drawn.append((code, found))
         self.curation_ = counts
         rows = [x for _, x in drawn]
@@ -242,12 +248,12 @@ class BaseGenerator(BaseEstimator, ABC):
         encoded = self._empty() if not rows else rows[0] if len(rows) == 1 else np.concatenate(rows)
         return self.codec_.decode(encoded), self._labels(codes)
 
-    def _met(self, code: int, n: int, seed: int, where: Where | None) -> tuple[Any, dict[str, Any]]:
+    def _met(self, draw: Draw, code: int, n: int, seed: int, where: Where | None) -> tuple[Any, dict[str, Any]]:
         """Encoded samples of a label code that meet the conditions, if there are any, and what they cost."""
         if where is None or n == 0:
-            rows, tally = self._draw(code, n, seed)
+            rows, tally = draw(code, n, seed)
             return rows, tally.row()
-        rows, tally, refused = drawn_where(partial(self._draw, code), self.codec_.decode, where, n, seed)
+        rows, tally, refused = drawn_where(partial(draw, code), self.codec_.decode, where, n, seed)
         return rows, tally.row() | {"where": refused}
 
     @isolated
@@ -293,7 +299,7 @@ class BaseGenerator(BaseEstimator, ABC):
             for code, count, seed in orders:
                 for start in range(0, count, chunk_size):
                     size, own = min(chunk_size, count - start), child_seed(seed, "chunk", start)
-                    rows, _ = self._met(code, size, own, conditions)
+                    rows, _ = self._met(self._draw, code, size, own, conditions)
                     yield self.codec_.decode(rows), self._labels(np.full(len(rows), code, np.int64))
 
         return chunks()

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import ClassVar
 
-from ganaug.encoding.series_codec import SeriesCodec
+from ganaug.encoding.series_codec import KNEE, SeriesCodec
 from ganaug.estimators.base import checked_switch
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment
 from ganaug.estimators.custom import register
+from ganaug.estimators.exported import SignalValues
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.modality import Draw, Task
 from ganaug.estimators.smoothing import NoiseFloor
@@ -53,6 +54,11 @@ class SeriesModality(ConvolutionalModality):
     def codec(self, mode: str | None = None) -> SeriesCodec:
         """Each channel to a robust scale, the amplitude of each series restored."""
         return SeriesCodec()
+
+    def _values(self, codec: SeriesCodec) -> SignalValues:
+        scale = codec.scale_
+        ends = (scale.centre, scale.scale, scale.low, scale.high)
+        return SignalValues(ends, KNEE, len(codec.shape) - 1, flat=codec.is_flat)
 
     def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> NoiseFloor | None:
         if not self.noise_floor or task.x.ndim != 3:

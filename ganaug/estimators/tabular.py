@@ -235,7 +235,9 @@ class TabularGAN(BaseGAN):
         Steps done, and the step of the snapshot that was kept (0: none was better than the start).
     quality_ : float
         Energy quality of the kept snapshot on held-out rows, on a scale on which the untrained generator has 0
-        and unseen real rows have 1 (a little more by chance).
+        and unseen real rows have 1 (a little more by chance). It is multiplied by the share of its class that a judge
+        recognises in the samples ("recognised" in `history_`; 1 where it knows the classes no better than by chance):
+        samples of no class have a quality near 0, however real they look.
     stop_reason_ : str
         "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
         "mode_collapse", or what a callback returned.

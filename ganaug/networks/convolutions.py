@@ -15,7 +15,9 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 from ganaug.exceptions import InvalidParameterError
 
 __all__ = [
+    "LARGEST_BASE",
     "LEAKY_GAIN",
+    "VOLUME_BASE",
     "Convolution",
     "Level",
     "activate",
@@ -99,6 +101,9 @@ def enlarge(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 LARGEST_BASE = 7  # cells along an axis that are not halved any more: halving leaves 4 to 7
+# The same in three dimensions: with a base of 7, as files of earlier versions have, networks of volumes of 12 cells a
+# side have two resolutions, which is too shallow for shapes at any place.
+VOLUME_BASE = 4
 
 
 @dataclass(frozen=True)
@@ -117,10 +122,10 @@ class Level:
     channels: int
 
 
-def pyramid(shape: Sequence[int], channels: int, max_channels: int) -> list[Level]:
+def pyramid(shape: Sequence[int], channels: int, max_channels: int, base: int = LARGEST_BASE) -> list[Level]:
     """Plan the resolutions of a network, the lowest first.
 
-    Each axis is halved, rounding up, until it has at most 7 cells, whatever the
+    Each axis is halved, rounding up, until it has at most ``base`` cells, whatever the
     others do. So any size is met exactly, and the number of levels grows with
     the logarithm of the longest axis. Channels double at each halving.
 
@@ -130,6 +135,8 @@ def pyramid(shape: Sequence[int], channels: int, max_channels: int) -> list[Leve
         Channels of a sample, then its 1, 2 or 3 spatial sizes.
     channels, max_channels : int
         Feature maps at full resolution, and the most there are anywhere.
+    base : int, default=7
+        Cells along an axis that are not halved any more.
 
     Returns
     -------
@@ -156,8 +163,8 @@ def pyramid(shape: Sequence[int], channels: int, max_channels: int) -> list[Leve
         raise InvalidParameterError(f"channels={channels} and max_channels={max_channels} must be at least 1")
     size, width = tuple(int(n) for n in shape[1:]), channels
     levels = [Level(size, min(width, max_channels))]
-    while max(size) > LARGEST_BASE:
-        size, width = tuple(-(-n // 2) if n > LARGEST_BASE else n for n in size), 2 * width
+    while max(size) > base:
+        size, width = tuple(-(-n // 2) if n > base else n for n in size), 2 * width
         levels.append(Level(size, min(width, max_channels)))
     return levels[::-1]
 
@@ -204,7 +211,7 @@ def _slopes(
 
 def grid(vectors: Tensor, size: Sequence[int]) -> Tensor:
     """Rows as feature maps, in the layout of `fast_layout`. (B, cells * C) -> (B, C, *size)."""
-    return vectors.view(len(vectors), *size, -1).movedim(-1, 1)
+    return vectors.view(vectors.shape[0], *size, -1).movedim(-1, 1)
 
 
 def flat(x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganaug.networks.convolutions import (
+    LARGEST_BASE,
     LEAKY_GAIN,
     Convolution,
     Level,
@@ -157,6 +158,7 @@ def dcgan(
     max_channels: int = 128,
     latent_dim: int = 64,
     bounded: bool = True,
+    base: int = LARGEST_BASE,
 ) -> NetworkPair:
     """Plain strided convolutions with kernels of 4, conditional, without batch normalisation.
 
@@ -177,6 +179,8 @@ def dcgan(
         Dimensions of the noise.
     bounded : bool, default=True
         Whether samples pass a tanh, for data in [-1, 1].
+    base : int, default=7
+        Cells along an axis that are not halved any more.
 
     Returns
     -------
@@ -196,7 +200,7 @@ def dcgan(
     >>> generator(torch.zeros(1, 64), torch.tensor([2]), torch.Generator()).shape
     torch.Size([1, 2, 187])
     """
-    levels = pyramid(shape, channels, max_channels)
+    levels = pyramid(shape, channels, max_channels, base)
     if len(levels) == 1:
         levels = levels * 2  # too small to be halved: one convolution at its only size
     return NetworkPair(

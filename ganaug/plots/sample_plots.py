@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.metrics.features import n_rows
 from ganaug.plots.training_plots import class_counts
 from ganaug.summaries import Sides, column_summaries, label_text, read_sides
@@ -16,8 +16,12 @@ from ganaug.summaries.column_charts import span
 from ganaug.summaries.neighbourhoods import as_pixels
 from ganaug.utils.axes import REAL, SYNTHETIC, Axes, axes_or_new, grid_or_new
 from ganaug.utils.determinism import isolated, numpy_generator
+from ganaug.utils.types import Array
 
-__all__ = ["draw_column", "image_grid", "marginals", "overview", "pairs", "series_grid"]
+if TYPE_CHECKING:
+    from ganaug.estimators.convolutional import ConvolutionalGAN
+
+__all__ = ["draw_column", "image_grid", "interpolation_grid", "marginals", "overview", "pairs", "series_grid"]
 
 # --------------------------------------------------------------------------------------
 # Columns of real and of synthetic tables, one by one and two by two.
@@ -327,6 +331,75 @@ def series_grid(
         first = dict(zip(names, handles, strict=True))  # one of each, whatever the channels
         axes.ravel()[0].legend(first.values(), first.keys(), fontsize=7, frameon=False)
     return axes
+
+
+@isolated
+def interpolation_grid(
+    gan: ConvolutionalGAN,
+    a: object,
+    b: object,
+    label: object = None,
+    *,
+    steps: int = 8,
+    truncation: float = 1.0,
+    ax: Axes | None = None,
+) -> Any:
+    """Draw the way from one latent to another as a line of samples, for one pair of latents or several.
+
+    Parameters
+    ----------
+    gan : fitted `ImageGAN` or `SeriesGAN`
+    a, b : array of shape (latent_dim,) or (n, latent_dim), floats
+        Latents at the left and the right end, a line for each pair; see ``sample(..., return_latents=True)``.
+    label : optional
+        The class of all samples, or one for each line. Needed unless only one can be sampled.
+    steps : int, default=8
+        Samples of a line, both ends among them; at least 2.
+    truncation : float, default=1.0
+        As in ``sample``.
+    ax : axes, optional
+        Of matplotlib, for series one for each sample. By default those of a new figure.
+
+    Returns
+    -------
+    axes of `image_grid`, or of `series_grid`
+
+    Raises
+    ------
+    InvalidTypeError
+        If ``gan`` cannot interpolate.
+    InvalidDataError, InvalidParameterError
+        If ``a`` and ``b`` are not equally many, or as ``interpolate`` of the estimator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import ImageGAN, plots
+    >>> X = np.random.default_rng(0).integers(0, 256, size=(60, 8, 8), dtype=np.uint8)
+    >>> gan = ImageGAN(max_steps=2, batch_size=8, channels=2, max_channels=4, random_state=0).fit(X)
+    >>> _, _, latents = gan.sample(6, return_latents=True)
+    >>> ax = plots.interpolation_grid(gan, latents[:3], latents[3:], steps=5)
+    >>> ax.get_images()[0].get_array().shape
+    (36, 50, 3)
+    """
+    if not hasattr(gan, "interpolate"):
+        raise InvalidTypeError(f"gan is a {type(gan).__name__}; give a fitted ImageGAN or SeriesGAN")
+    starts, ends = (np.atleast_2d(_numpy(z)) for z in (a, b))
+    if len(starts) != len(ends) or not len(starts):
+        raise InvalidDataError(f"a has {len(starts)} latents and b {len(ends)}; give equally many, at least one")
+    each = list(label) if isinstance(label, (list, tuple, np.ndarray)) else [label] * len(starts)
+    if len(each) != len(starts):
+        raise InvalidDataError(f"label has {len(each)} entries for {len(starts)} lines; give one, or one for each")
+    lines = [
+        _numpy(gan.interpolate(one, other, steps, own, truncation=truncation)[0])
+        for one, other, own in zip(starts, ends, each, strict=True)
+    ]
+    draw = series_grid if len(gan.codec_.shape) == 2 else image_grid
+    return draw(np.concatenate(lines), n_columns=int(steps), ax=ax)
+
+
+def _numpy(samples: object) -> Array:
+    return np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
 
 
 def _checked(samples: object, labels: Sequence[Any] | None, nearest: object) -> int:
