@@ -216,7 +216,7 @@ class PairedMethod(TranslationMethod):
         """What the task makes of n images that it trained on, each once before any is used again, then shifted."""
         owner = self.owner
         if n == 0:
-            return owner._empty(), FilterCounts()
+            return owner._empty(), FilterCounts(rejected={})
         if owner._sources is None or owner._source_codes is None:
             raise InvalidDataError(
                 "a saved or copied ImageTranslator holds no images to sample from; hand some over first: "
@@ -230,7 +230,7 @@ class PairedMethod(TranslationMethod):
         rows = iterate_sources(sources, numpy_generator(child_seed(seed, "sources")))
         images = np.concatenate(list(islice(rows, n)))
         made = self._door.variants(images, child_seed(seed, "holes"))
-        return made, FilterCounts(drawn=n, kept=n)
+        return made, FilterCounts(drawn=n, kept=n, rejected={})
 
     def made(self, given: Callable[[slice], Tensor], n: int, codec: ImageCodec | None = None) -> Array:
         """Encoded images that the network makes of what it is given. ``given(places)`` is (B, c, H, W), on the CPU."""

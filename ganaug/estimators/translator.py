@@ -92,9 +92,9 @@ class ImageTranslator(SavedGenerator):
         the paper's images of 256 x 256; for smaller ones, whose pixels it would hold too tightly, it is reduced.
     identity_weight : float, default=5
         Without pairs: weight of the identity loss, which leaves an image of the target class as it is; on that scale.
-    reconstruction_weight : float, default=100
+    reconstruction_weight : float, default=300
         With pairs: weight of the mean absolute error, on the same scale. Less of it gives sharper images that are
-        further from their targets; 100 is the paper's.
+        further from their targets. The paper's 100 lost accuracy in dB on images of 32 x 32 from step 200 on.
     penalty : float, default=1.0
         Factor on the objective's gradient penalties. A larger one makes training steadier and images smoother.
     min_probability : float, default=0.5
@@ -241,7 +241,7 @@ class ImageTranslator(SavedGenerator):
         depth: int = 3,
         cycle_weight: float = 10.0,
         identity_weight: float = 5.0,
-        reconstruction_weight: float = 100.0,
+        reconstruction_weight: float = 300.0,
         penalty: float = 1.0,
         min_probability: float = 0.5,
         layout: str = "auto",

@@ -173,8 +173,8 @@ def random_holes(n: int, size: tuple[int, int], rng: torch.Generator) -> Tensor:
     away = []
     for side in size:
         half = (side * (low + (high - low) * uniform(n, HOLES, 1)) / 2).clamp(min=1)
-        # the centre of a pixel, so that the smallest hole is not lost between two of them
-        middle = (half + (side - 2 * half) * uniform(n, HOLES, 1)).floor() + 0.5
+        # anywhere, so that corners are missing as often; the centre of a pixel, so that the smallest hole has one
+        middle = (side * uniform(n, HOLES, 1)).floor().clamp(max=side - 1) + 0.5
         away.append((torch.arange(side, dtype=torch.float32, device=device) + 0.5 - middle) / half)
     down, across = away[0][:, :, :, None].abs(), away[1][:, :, None, :].abs()  # (n, HOLES, H, 1), (n, HOLES, 1, W)
     box = (down <= 1) & (across <= 1)

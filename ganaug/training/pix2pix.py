@@ -2,7 +2,7 @@
 
 pix2pix (Isola et al. 2017). ``G`` makes a target of what it is given, ``D`` tells real pairs from made ones. What
 keeps a made image at its own target, and not at any that would pass, is the reconstruction: ``|y - G(x)|``, added
-to the loss of the generator with a weight of 100 (equations 3 and 4).
+to the loss of the generator with a weight of its own (equations 3 and 4).
 """
 
 from __future__ import annotations
