@@ -19,11 +19,11 @@ from ganaug.encoding.sources import resolve_pairs
 from ganaug.estimators import paired
 from ganaug.estimators.paired import checked_mask
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
-from ganaug.networks.unet import PAIR_TASKS, Inpaint, SuperResolve, Translate, pair_networks, random_holes
+from ganaug.networks.translation import PAIR_TASKS, Inpaint, SuperResolve, Translate, pair_networks, random_holes
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.threads import alone, one_thread, team
+from ganaug.runtime.compute import alone, one_thread, team
 from ganaug.training.loop import train
-from ganaug.training.pix2pix import PairBatches, PairTrainConfig, PairTrainState, pair_step
+from ganaug.training.translation_steps import PairBatches, PairTrainConfig, PairTrainState, pair_step
 from ganaug.utils.state import read_state, write_state
 
 TASKS = list(PAIR_TASKS)

@@ -35,7 +35,7 @@ from ganaug.encoding.targets import (
     unwrap_label,
 )
 from ganaug.exceptions import DataWarning, GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.utils.isolation import warn
+from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
 
 __all__ = [
@@ -548,12 +548,12 @@ class ImagePairs:
         PIL's modes of both, if they were images of PIL or files.
     """
 
-    inputs: Any
-    targets: Any
+    inputs: object
+    targets: object
     modes: tuple[str | None, str | None]
 
 
-def resolve_pairs(X: Any, y: Any = None) -> ImagePairs:
+def resolve_pairs(X: object, y: object = None) -> ImagePairs:
     """Inputs and targets of whatever holds them.
 
     Parameters
@@ -575,7 +575,7 @@ def resolve_pairs(X: Any, y: Any = None) -> ImagePairs:
         If X or y is none of these, or one is a folder and the other is not.
     """
     folders = [isinstance(side, (str, os.PathLike)) for side in (X, y)]
-    if all(folders):
+    if isinstance(X, (str, os.PathLike)) and isinstance(y, (str, os.PathLike)):
         return _paired_folders(Path(X), Path(y))
     if any(folders):
         raise InvalidTypeError(
@@ -592,7 +592,7 @@ def resolve_pairs(X: Any, y: Any = None) -> ImagePairs:
     return ImagePairs(sides[0][0], sides[1][0], (sides[0][1], sides[1][1]))
 
 
-def _side(images: Any, name: str) -> tuple[Any, str | None]:
+def _side(images: object, name: str) -> tuple[Any, str | None]:
     """Images of one side, and PIL's mode of them."""
     if isinstance(images, (list, tuple)) and images and not np.isscalar(images[0]):
         return stack_samples(images, len(images), "images"), _mode(images[0])
@@ -603,15 +603,16 @@ def _side(images: Any, name: str) -> tuple[Any, str | None]:
             f"{name} is a {type(images).__name__}; give both inputs and targets as arrays, tensors or lists of images, "
             "or one dataset of pairs"
         )
-    if len(np.shape(images)) < 3:
+    shape = tuple(getattr(images, "shape", ())) or np.asarray(images).shape
+    if len(shape) < 3:
         raise InvalidDataError(
-            f"{name} has shape {np.shape(images)}, which is none of images; pairs are images X and their targets y. "
+            f"{name} has shape {shape}, which is none of images; pairs are images X and their targets y. "
             "Labels belong to task='inpaint' and 'super-resolve', and to paired=False"
         )
     return images, None
 
 
-def _paired_items(dataset: Any) -> ImagePairs:
+def _paired_items(dataset: object) -> ImagePairs:
     n = length_of(dataset)
     sides: tuple[list[Any], list[Any]] = ([], [])
     for i in range(n):
@@ -625,7 +626,7 @@ def _paired_items(dataset: Any) -> ImagePairs:
     return ImagePairs(stacks[0], stacks[1], (_mode(sides[0][0]), _mode(sides[1][0])))
 
 
-def _could_be_image(part: Any) -> bool:
+def _could_be_image(part: object) -> bool:
     return is_pil_image(part) or len(getattr(part, "shape", ())) in (2, 3)
 
 

@@ -6,10 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -20,26 +19,25 @@ from ganaug.encoding.sample_arrays import LAYOUTS, from_nchw, open_samples, to_n
 from ganaug.encoding.sources import resolve_pairs
 from ganaug.estimators import saving
 from ganaug.estimators.fitting import Conditions, Measure, Prepared, Seed, hold_out
-from ganaug.estimators.label_check import iterate_sources
 from ganaug.estimators.translating import (
     MEASURED,
     Translating,
     TranslationMethod,
     TranslationTask,
     in_passes,
+    iterate_sources,
     shared_numbers,
     side_by_side,
 )
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.filtering import FilterCounts
-from ganaug.metrics.fidelity import mean_distance
-from ganaug.networks.unet import PAIR_TASKS, Inpaint, PairTask, SuperResolve, pair_networks, random_holes
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import one_thread
-from ganaug.training.pix2pix import PairBatches, PairTrainConfig, PairTrainState, pair_step
-from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
+from ganaug.metrics.distributions import mean_distance
+from ganaug.networks.translation import PAIR_TASKS, Inpaint, PairTask, SuperResolve, pair_networks, random_holes
+from ganaug.runtime.compute import one_thread, resolve_device
+from ganaug.training.translation_steps import PairBatches, PairTrainConfig, PairTrainState, pair_step
+from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
-from ganaug.utils.types import Array, Arrays, Config, IntArray, State
+from ganaug.utils.types import Array, Arrays, BoolArray, Config, IntArray, State
 
 __all__ = ["PairedMethod", "PairedPrepared", "checked_mask"]
 
@@ -53,7 +51,7 @@ LEAST_ERROR = 4e-10
 FEWEST = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PairedPrepared(Prepared):
     """Encoded targets, and what belongs to them.
 
@@ -65,9 +63,9 @@ class PairedPrepared(Prepared):
         Given masks of what is missing.
     """
 
-    input_codec: Any = None
-    inputs: Any = None
-    masks: Any = None
+    input_codec: ImageCodec
+    inputs: Array
+    masks: BoolArray | None = None
 
 
 class PairedMethod(TranslationMethod):
@@ -103,7 +101,14 @@ class PairedMethod(TranslationMethod):
         if owner.task == SuperResolve.name:
             check_scale(codec.shape, int(owner.scale))
         return PairedPrepared(
-            codec, prepared.labels, prepared.x, prepared.y, prepared.names, codec, prepared.x[:0], masks
+            codec,
+            prepared.labels,
+            prepared.x,
+            prepared.y,
+            prepared.names,
+            input_codec=codec,
+            inputs=prepared.x[:0],
+            masks=masks,
         )
 
     def _prepare_pairs(self, X: object, y: object) -> PairedPrepared:
@@ -120,7 +125,8 @@ class PairedMethod(TranslationMethod):
                 f"the images of X have {one} pixels and their targets {other}; resize them to one size. For larger "
                 "images of the same, task='super-resolve' needs the large ones only"
             )
-        return PairedPrepared(codec, None, targets, np.zeros(len(targets), np.int64), None, input_codec, inputs)
+        none = np.zeros(len(targets), np.int64)
+        return PairedPrepared(codec, None, targets, none, input_codec=input_codec, inputs=inputs)
 
     def fit_labels(self, y: object) -> LabelCodec | None:
         """Of the images, where there are any."""
@@ -203,7 +209,7 @@ class PairedMethod(TranslationMethod):
             raise InvalidDataError("X holds no image to sample from; give at least one")
         owner._sources, owner._source_codes, owner._masks = images, codes, None
 
-    def translate(self, images: object, to: object, mask: object, random_state: Seed) -> Any:
+    def translate(self, images: object, to: object, mask: object, random_state: Seed) -> object:
         """What the task makes of images."""
         if to is not None:
             raise InvalidParameterError(f"to={to!r}: a translation of pairs has one way only; leave it None")
@@ -241,7 +247,7 @@ class PairedMethod(TranslationMethod):
             return in_passes(n, lambda at: network(given(at).to(device)), codec or owner.codec_, work)
 
     @property
-    def kind(self) -> Any:
+    def kind(self) -> PairTask:
         """The task, with its channels."""
         return kind_of(self.owner.design_, self.owner.input_codec_, self.owner.codec_)
 
@@ -303,7 +309,7 @@ class PairedMethod(TranslationMethod):
         self.translate(codec.decode(one), None, None, 0 if self._door.holes else None)
 
 
-def kind_of(design: Mapping[str, Any], input_codec: ImageCodec, codec: ImageCodec) -> Any:
+def kind_of(design: Mapping[str, Any], input_codec: ImageCodec, codec: ImageCodec) -> PairTask:
     """The task of a design, with the channels of these codecs."""
     return PAIR_TASKS[design["task"]](input_codec.shape[0], codec.shape[0], design["scale"])
 
@@ -330,7 +336,7 @@ class TrainingPairs:
     """
 
     give: Give
-    kind: Any
+    kind: PairTask
     input_codec: ImageCodec
     codec: ImageCodec
     inputs: Tensor
@@ -397,7 +403,7 @@ class _Door(ABC):
         """What the generator is given for some targets in the training. -> (B, c, H, W)."""
 
     @abstractmethod
-    def translate(self, images: object, mask: object, random_state: Seed) -> Any:
+    def translate(self, images: object, mask: object, random_state: Seed) -> object:
         """What the user's images become."""
 
     @abstractmethod
@@ -422,7 +428,7 @@ class _GivenPairs(_Door):
         inputs: Tensor = pairs.input_codec.to_network(pairs.inputs[rows])
         return inputs
 
-    def translate(self, images: object, mask: object, random_state: Seed) -> Any:
+    def translate(self, images: object, mask: object, random_state: Seed) -> object:
         del mask, random_state
         return self.owner.codec_.decode(self.variants(self._encoded(images), 0))
 
@@ -443,10 +449,9 @@ class _Holes(_Door):
             missing = random_holes(len(target), (target.shape[2], target.shape[3]), rng)
         else:
             missing = pairs.masks[torch.randint(len(pairs.masks), (len(target),), device=rng.device, generator=rng)]
-        hidden: Tensor = pairs.kind.hide(target, missing)
-        return hidden
+        return cast("Inpaint", pairs.kind).hide(target, missing)
 
-    def translate(self, images: object, mask: object, random_state: Seed) -> Any:
+    def translate(self, images: object, mask: object, random_state: Seed) -> object:
         encoded, codec = self._encoded(images), self.owner.codec_
         if mask is None:
             missing = self._drawn(
@@ -465,14 +470,15 @@ class _Holes(_Door):
         missing = self._drawn(len(images), seed)
         return np.where(missing[:, None], self._painted(images, missing), images)
 
-    def _painted(self, images: Array, missing: npt.NDArray[np.bool_]) -> Array:
+    def _painted(self, images: Array, missing: BoolArray) -> Array:
+        kind = cast("Inpaint", self.method.kind)
+
         def given(at: slice) -> Tensor:
-            hidden: Tensor = self.method.kind.hide(self._floats(images[at]), torch.from_numpy(missing[at][:, None]))
-            return hidden
+            return kind.hide(self._floats(images[at]), torch.from_numpy(missing[at][:, None]))
 
         return self.method.made(given, len(images))
 
-    def _drawn(self, n: int, seed: int) -> npt.NDArray[np.bool_]:
+    def _drawn(self, n: int, seed: int) -> BoolArray:
         """Holes for n images: some of the masks of `fit`, or random ones. (n, H, W)."""
         masks, size = self.owner._masks, self.owner.codec_.shape[1:]
         if masks is not None:
@@ -487,12 +493,13 @@ class _FewPixels(_Door):
     @staticmethod
     def given(pairs: TrainingPairs, rows: Tensor, target: Tensor, rng: torch.Generator) -> Tensor:
         del rows, rng
-        enlarged: Tensor = pairs.kind.enlarge(pairs.kind.shrink(target))
-        return enlarged
+        kind = cast("SuperResolve", pairs.kind)
+        return kind.enlarge(kind.shrink(target))
 
-    def translate(self, images: object, mask: object, random_state: Seed) -> Any:
+    def translate(self, images: object, mask: object, random_state: Seed) -> object:
         del mask, random_state
-        codec, kind, owner = self.owner.codec_, self.method.kind, type(self.owner).__name__
+        codec, owner = self.owner.codec_, type(self.owner).__name__
+        kind = cast("SuperResolve", self.method.kind)
         array, _ = open_samples(images, "images")
         if array.ndim != LAYOUTS[codec.layout_][0]:
             self._encoded(images)  # says what is wrong with its shape
@@ -503,18 +510,16 @@ class _FewPixels(_Door):
         encoded = small.encode(images, owner=owner)
 
         def given(at: slice) -> Tensor:
-            enlarged: Tensor = kind.enlarge(small.to_network(torch.from_numpy(encoded[at])))
-            return enlarged
+            return kind.enlarge(small.to_network(torch.from_numpy(encoded[at])))
 
         return large.decode(self.method.made(given, len(encoded), large))
 
     def variants(self, images: Array, seed: int) -> Array:
         del seed
-        kind = self.method.kind
+        kind = cast("SuperResolve", self.method.kind)
 
         def given(at: slice) -> Tensor:
-            enlarged: Tensor = kind.enlarge(kind.shrink(self._floats(images[at])))
-            return enlarged
+            return kind.enlarge(kind.shrink(self._floats(images[at])))
 
         return self.method.made(given, len(images))
 
@@ -540,7 +545,7 @@ def check_scale(shape: tuple[int, ...], scale: int) -> None:
         )
 
 
-def checked_mask(mask: object, size: tuple[int, ...], n: int | None = None) -> npt.NDArray[np.bool_]:
+def checked_mask(mask: object, size: tuple[int, ...], n: int | None = None) -> BoolArray:
     """Masks of what is missing, one for each image.
 
     Parameters

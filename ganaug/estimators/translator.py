@@ -23,21 +23,18 @@ from ganaug.estimators.base import (
 )
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Prepared, Seed, run_training
-from ganaug.estimators.label_check import LabelCheck
 from ganaug.estimators.paired import PairedMethod
-from ganaug.estimators.translating import TranslationMethod, TranslationTask, side_by_side
+from ganaug.estimators.translating import LabelCheck, TranslationMethod, TranslationTask, side_by_side
 from ganaug.estimators.unpaired import UnpairedMethod
 from ganaug.exceptions import TrainingWarning
 from ganaug.filtering import FilterCounts
-from ganaug.networks.unet import PAIR_TASKS
+from ganaug.networks.translation import PAIR_TASKS
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import one_thread
+from ganaug.runtime.compute import one_thread, resolve_device
 from ganaug.training.checkpoints import LastSnapshot
 from ganaug.training.loop import Watcher
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.determinism import child_seed, isolated, root_seed, warn
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 __all__ = ["ImageTranslator"]
@@ -455,7 +452,7 @@ class ImageTranslator(SavedGenerator):
         self._check_fitted()
         return self._method.translate(images, to, mask, random_state)
 
-    def transform(self, X: object) -> Any:
+    def transform(self, X: object) -> object:
         """`translate`, by the name that pipelines call.
 
         Parameters

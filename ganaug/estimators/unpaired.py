@@ -14,26 +14,25 @@ from ganaug.encoding import LabelCodec
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators import saving
 from ganaug.estimators.fitting import Conditions, Measure, Prepared, Seed
-from ganaug.estimators.label_check import LabelCheck, draw_accepted
 from ganaug.estimators.translating import (
     MEASURED,
+    LabelCheck,
     Translating,
     TranslationMethod,
     TranslationTask,
+    draw_accepted,
     in_passes,
     shared_numbers,
     side_by_side,
 )
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, TrainingWarning
 from ganaug.filtering import FilterCounts
-from ganaug.metrics.fidelity import energy_quality, mean_distance
+from ganaug.metrics.distributions import energy_quality, mean_distance
 from ganaug.networks.translation import Translators, cycle_players
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import Team, one_thread
-from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, TwoClasses, cycle_step
-from ganaug.training.train_state import Table
-from ganaug.utils.isolation import warn
-from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.runtime.compute import Team, one_thread, resolve_device
+from ganaug.training.train_state import ClassBatches
+from ganaug.training.translation_steps import CycleTrainConfig, CycleTrainState, TwoClasses, cycle_step
+from ganaug.utils.determinism import child_seed, numpy_generator, warn
 from ganaug.utils.state import expect
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
@@ -162,7 +161,7 @@ class UnpairedMethod(TranslationMethod):
             raise InvalidDataError(f"there is no image of the source class {owner.source_!r} to translate from")
         owner._sources = images
 
-    def translate(self, images: object, to: object, mask: object, random_state: Seed) -> Any:
+    def translate(self, images: object, to: object, mask: object, random_state: Seed) -> object:
         """To the target class, or back."""
         owner = self.owner
         if mask is not None or random_state is not None:
@@ -280,11 +279,11 @@ class UnpairedMethod(TranslationMethod):
         self.translate(codec.decode(one), None, None, None)
 
 
-def _one_class(images: Array, codec: ImageCodec, device: torch.device) -> Table:
+def _one_class(images: Array, codec: ImageCodec, device: torch.device) -> ClassBatches:
     """Encoded images of one class, to draw batches from."""
     labels = torch.zeros(len(images), dtype=torch.long, device=device)
     alone = torch.ones(1, dtype=torch.float32, device=device)
-    return Table(torch.from_numpy(images).to(device), labels, alone, load=codec.to_network)
+    return ClassBatches(torch.from_numpy(images).to(device), labels, alone, load=codec.to_network)
 
 
 # ---- between which two classes to translate ----------------------------------------------------
