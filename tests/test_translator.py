@@ -16,12 +16,13 @@ from sklearn.exceptions import NotFittedError
 
 import ganaug
 from ganaug import GANOversampler, ImageTranslator, TrainingWarning
-from ganaug.estimators.label_check import TRIES, draw_accepted, iterate_sources
+from ganaug.estimators.translating import TRIES, draw_accepted, iterate_sources
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.compute import alone, one_thread, team
-from ganaug.training.cyclegan import (
+from ganaug.training.loop import train
+from ganaug.training.translation_steps import (
     CycleTrainConfig,
     CycleTrainState,
     ImagePool,
@@ -29,7 +30,6 @@ from ganaug.training.cyclegan import (
     shift_images,
     weight_scale,
 )
-from ganaug.training.loop import train
 from ganaug.utils.state import read_state, write_state
 
 BRIGHTER = 120

@@ -312,6 +312,12 @@ class ImageCodec(PickledByState):
         self._constants: dict[Any, Any] = {}
         return self
 
+    def of_size(self, height: int, width: int) -> ImageCodec:
+        """A codec with the same layout, dtype and range, for images of other sides."""
+        return ImageCodec(self.layout, self.mode)._set(
+            self._format, self._layout, (self.shape[0], height, width), self._scale
+        )
+
     @property
     def layout_(self) -> str:
         """The layout that was found."""
