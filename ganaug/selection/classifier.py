@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.selection import choosing
 from ganaug.selection.calibration import Calibrator
-from ganaug.selection.candidates import Blend, Pool, candidates, checked_treatments, pool_samples, samplers
+from ganaug.selection.averages import joined
+from ganaug.selection.candidates import UNDERSAMPLED, Blend, Pool, candidates, checked_treatments, pool_samples, samplers
 from ganaug.selection.fold_predictions import (
     Weighting,
     check_weights,
@@ -244,7 +245,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         """
         estimator = choosing.classifier(self.estimator)
         oversamplers, names = samplers(self.oversampler, self.verbose)
-        weighting, treatments = Weighting.of(estimator), checked_treatments(self.treatments, self.threshold)
+        weighting, treatments = Weighting.of(estimator), checked_treatments(self.treatments, self.threshold, self.blend)
         blends, fixed = self._blends(weighting, treatments, len(oversamplers))
         X, labels = choosing.data(X, y)
         validate_data(self, X, skip_check_array=True)
@@ -263,6 +264,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             blends=blends,
             fixed=fixed,
             treatments=treatments,
+            unmoved=not (isinstance(self.treatments, str) and isinstance(self.blend, str)),
             scoring=self.scoring,
             cv=cv,
             threshold=self.threshold,
@@ -273,15 +275,15 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             shrink=_flag("shrink", self.shrink) and self.treatments is not None,
         )
         choice = choose(plan, X, labels, weights, groups)
-        blend, sampler, seed = choice.treatment.blend, None, child_seed(seed, "all")
-        pool = Pool(X, labels, len(labels), np.zeros(0), weights)
-        if blend.share > 0:
-            sampler = clone_with_seeds(oversamplers[choice.treatment.sampler], seed)
-            pool = pool_samples(sampler, X, labels, seed, weights)
-        self.estimator_ = fit_clone(estimator, pool, blend, seed)
-        self.oversampler_ = sampler
+        seed = child_seed(seed, "all")
+        pools, used = {-1: Pool(X, labels, len(labels), np.zeros(0), weights)}, {}
+        for i in dict.fromkeys(i for _, i in choice.treatment.fits if i >= 0):
+            used[i] = clone_with_seeds(oversamplers[i], seed)
+            pools[i] = pool_samples(used[i], X, labels, seed, weights)
+        self.estimator_ = joined([fit_clone(estimator, pools[i], blend, seed) for blend, i in choice.treatment.fits])
+        self.oversampler_ = list(used.values()) if len(used) > 1 else next(iter(used.values()), None)
         self.classes_ = np.unique(labels)
-        self.blend_, self.n_splits_ = blend, choice.n_splits
+        self.blend_, self.n_splits_ = choice.treatment.blend, choice.n_splits
         self.evidence_, self.verdict_ = choice.evidence, choice.verdict
         self._calibrator = choice.calibrator
         self.threshold_ = None if choice.calibrator is None else choice.calibrator.threshold
@@ -313,7 +315,14 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     def _blends(self, weighting: Weighting, treatments: frozenset[str], n_samplers: int) -> tuple[list[Blend], bool]:
         """Blends to judge, none first, and whether the last is an order."""
-        blends, fixed = candidates(self.blend, weighting.rows is not None, weighting.balances)
+        speaks = hasattr(choosing.classifier(self.estimator), "predict_proba")
+        blends, fixed = candidates(
+            self.blend,
+            weighting.rows is not None,
+            weighting.balances,
+            few="average" in treatments,
+            speaks=speaks,
+        )
         if fixed:
             if n_samplers > 1:
                 raise InvalidParameterError(
@@ -323,12 +332,9 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             return blends, True
         if self.treatments not in (None, "auto") and "class_weight" in treatments and weighting.balances:
             blends.insert(1, Blend(0.0, 1.0, "balanced"))
-        kept = [
-            one
-            for one in dict.fromkeys(blends)
-            if ("oversampling" in treatments if one.share else one.class_weight is None or "class_weight" in treatments)
-        ]
-        return kept, False
+        if self.treatments not in (None, "auto") and "undersampling" in treatments and speaks:
+            blends.insert(1, UNDERSAMPLED)
+        return [one for one in dict.fromkeys(blends) if one.treatment in {"", *treatments}], False
 
     def _rows(self, X: Any) -> Any:
         check_is_fitted(self, "estimator_")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -20,8 +20,16 @@ from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.compute import run_tasks, side_by_side
+from ganaug.selection.averages import AveragedClassifier, balanced_draws, decisions_of
 from ganaug.selection.candidates import NONE, Blend, Pool, blend_rows, pool_samples
-from ganaug.selection.quick_scores import OF_LABELS, OF_RANKING, label_scores, ranking_scores
+from ganaug.selection.quick_scores import (
+    OF_LABELS,
+    OF_PROBABILITIES,
+    OF_RANKING,
+    label_scores,
+    probability_scores,
+    ranking_scores,
+)
 from ganaug.utils import validation
 from ganaug.utils.determinism import child_seed
 from ganaug.utils.types import IntArray
@@ -32,6 +40,7 @@ __all__ = [
     "RecordedClassifier",
     "ScorerAdapter",
     "Weighting",
+    "average_predictions",
     "check_weights",
     "clone_with_seeds",
     "concatenate_predictions",
@@ -120,6 +129,9 @@ class ScorerAdapter:
         predictions, hit = known
         if self.scoring in OF_LABELS:
             return label_scores(self.scoring, hit, predictions.labels == 1, times)
+        if self.scoring in OF_PROBABILITIES and predictions.probabilities is not None:
+            own = np.asarray(predictions.probabilities[:, 1], dtype=np.float64)
+            return probability_scores(self.scoring, hit, own, times)
         values = predictions.decisions if predictions.decisions is not None else predictions.margin
         if self.scoring not in OF_RANKING or values is None or values.ndim != 1:
             return None
@@ -228,6 +240,14 @@ def concatenate_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutp
         _stacked([part.probabilities for part in parts]),
         _stacked([part.decisions for part in parts]),
     )
+
+
+def average_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutput:
+    """What an `AveragedClassifier` of these would have said of the same rows."""
+    first = parts[0]
+    means = np.mean([part.probabilities for part in parts], axis=0, dtype=np.float64)
+    decisions = None if any(part.decisions is None for part in parts) else decisions_of(means)
+    return ClassifierOutput(first.classes, first.classes[means.argmax(axis=1)], means, decisions)
 
 
 def _stacked(arrays: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
@@ -346,10 +366,13 @@ class FoldPredictions:
     rows : ndarray of int
     answers : list of ClassifierOutput
         One for each blend.
+    failed : dict of Blend to str
+        Blends that have no answer, because the classifier could not be trained on so few rows, and why.
     """
 
     rows: IntArray
     answers: list[ClassifierOutput]
+    failed: dict[Blend, str] = field(default_factory=dict)
 
 
 def split_folds(
@@ -483,7 +506,7 @@ def _try_blends(
     X_train, y_train, X_test = _safe_indexing(X, train), y[train], _safe_indexing(X, test)
     own = None if weights is None else weights[train]
     pool = Pool(X_train, y_train, len(train), np.zeros(0), own)
-    answers: dict[Blend, ClassifierOutput] = {}
+    answers: dict[Blend, ClassifierOutput | str] = {}
     # None comes first: what it refuses is refused before a GAN has been trained for minutes.
     for blend in blends:
         if blend.share > 0 and pool.X is X_train:
@@ -493,12 +516,26 @@ def _try_blends(
                 answers[NONE] = predict_all(fit_clone(estimator, pool, NONE, seed), X_test)
             answers[blend] = answers[NONE]
             continue
-        answers[blend] = predict_all(fit_clone(estimator, pool, blend, seed), X_test)
-    return FoldPredictions(test, [answers[blend] for blend in blends])
+        try:
+            answers[blend] = predict_all(fit_clone(estimator, pool, blend, seed), X_test)
+        except Exception as error:
+            if not blend.draws:
+                raise
+            answers[blend] = f"the classifier cannot be trained on so few rows: {type(error).__name__}: {error}"
+    failed = {blend: said for blend, said in answers.items() if isinstance(said, str)}
+    found = [said for blend in blends if not isinstance(said := answers[blend], str)]
+    return FoldPredictions(test, found, failed)
 
 
 def fit_clone(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
-    """A clone of the classifier, trained on a blend."""
+    """A clone of the classifier, trained on a blend; of draws, the average of several."""
+    if blend.draws:
+        members = []
+        for i, rows in enumerate(balanced_draws(pool.y[: pool.n_real], blend.draws, seed)):
+            own_weights = None if pool.weights is None else pool.weights[rows]
+            draw = Pool(_safe_indexing(pool.X, rows), pool.y[rows], len(rows), np.zeros(0), own_weights)
+            members.append(fit_clone(estimator, draw, NONE, child_seed(seed, "draw", i)))
+        return AveragedClassifier(members)
     X, y, weights = blend_rows(pool, blend)
     own, takes = clone_with_seeds(estimator, seed), Weighting.of(estimator)
     if weights is None or takes.rows is None:
