@@ -11,7 +11,8 @@ of gains, e included: half, because much of what sets differ in they give to all
 treatments apart.
 
 "added by gan" is what a `GANOversampler` added to the gain of the treatment that was chosen, in parts of what the
-choice without it leaves to gain, chosen by the priors of all other sets; this mean is not drawn towards 0.
+choice without it leaves to gain, chosen by the priors of all other sets; "added by gan to rows" the same where SMOTE's
+rows are judged too. These means are not drawn towards 0, but halfway to those of all kinds of classifiers.
 
 The last table is the rule on these sets, each judged with the priors of the others.
 """
@@ -135,17 +136,19 @@ def table_of(found):
 
 def added(found):
     """What the GAN added to each cell's choice, in parts of what was left, by the priors of other sets."""
-    from ganaug.selection.candidates import scale
+    from ganaug.selection.candidates import ADDED, ADDED_TO_ROWS, scale
 
     rows = []
     for name, own in found.groupby("set"):
         known = table_of(found[found["set"] != name])
         for (_, family, metric), cell in own.groupby(CELL):
-            gan = cell["kind"].str.startswith("gan")
-            with_it, without = (chosen(one, known[metric][family]) for one in (cell, cell[~gan]))
-            left = scale(metric, cell["score"].iloc[0] + without["expected"])
-            more = with_it["test"] - without["test"]
-            rows.append({"set": name, "family": family, "metric": metric, "added": more / left})
+            kinds = cell["kind"].str.split(" |\\+", regex=True).str[0]
+            for kind, others in {ADDED: cell[kinds != "rows"], ADDED_TO_ROWS: cell}.items():
+                rest = others[kinds[others.index] != "gan"]
+                with_it, without = (chosen(one, known[metric][family]) for one in (others, rest))
+                left = scale(metric, cell["score"].iloc[0] + without["expected"])
+                more = with_it["test"] - without["test"]
+                rows.append({"set": name, "family": family, "metric": metric, "kind": kind, "added": more / left})
     return pd.DataFrame(rows)
 
 
@@ -215,8 +218,10 @@ def main(arguments=None):
     gains, more = table_of(found), added(found)
     for metric, by_family in gains.items():
         for family, kinds in by_family.items():
-            own = more[(more["metric"] == metric) & ((more["family"] == family) | (family == "other"))]
-            kinds["added by gan"] = of_sets(own["added"], own["set"], shrunken=False)
+            for kind, own in more[more["metric"] == metric].groupby("kind"):
+                of_family = own[(own["family"] == family) | (family == "other")]
+                both = [of_sets(one["added"], one["set"], shrunken=False) for one in (own, of_family)]
+                kinds[kind] = [round((both[0][0] + both[1][0]) / 2, 4), *both[1][1:]]
             for kind, (mean, spread, _) in kinds.items():
                 print(f"{metric:18} {family:10} {kind:24} {mean:+.4f} {spread:.4f}")
     print(tried(found).round(4).to_string())

@@ -29,6 +29,7 @@ from ganaug.utils.determinism import child_seed, numpy_generator
 
 __all__ = [
     "ADDED",
+    "ADDED_TO_ROWS",
     "NONE",
     "TREATMENTS",
     "UNDERSAMPLED",
@@ -415,8 +416,8 @@ BEST = {
 CALIBRATED, RANKINGS = ("neg_log_loss",), ("average_precision", "roc_auc")
 LEAST_SCALE = 0.1  # where less is left to gain, treatments still harm
 LEAST_LOSS = 0.02  # the same of losses, which have no upper end
-# Under this name the table knows what costly oversamplers add to the choice among all others.
-ADDED = "added by gan"
+# Under these names the table knows what costly oversamplers add to the choice among all others, rows among them or not.
+ADDED, ADDED_TO_ROWS = "added by gan", "added by gan to rows"
 
 
 class Belief(NamedTuple):

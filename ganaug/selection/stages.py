@@ -20,6 +20,7 @@ from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.selection.calibration import Calibrator
 from ganaug.selection.candidates import (
     ADDED,
+    ADDED_TO_ROWS,
     NONE,
     Belief,
     Blend,
@@ -306,7 +307,8 @@ class _Race:
         score = float(next(one for one in self.stages if one.sampler < 0).as_is[:, 0].mean())
         left = room(self.plan.scoring, score) - over
         if not stage.folds:
-            return self.beliefs.get(ADDED, UNKNOWN_ADDITION).mean * left
+            rows = any(one.sampler >= 0 and one.folds for one in self.stages)
+            return self.beliefs.get(ADDED_TO_ROWS if rows else ADDED, UNKNOWN_ADDITION).mean * left
         table = self.table()
         own = [one.sampler == stage.sampler for one in self.treatments()]
         mean, error = (table.loc[own, name].to_numpy(dtype=float) for name in ("expected", "expected_error"))
