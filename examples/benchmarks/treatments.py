@@ -25,9 +25,7 @@ import warnings
 import numpy as np
 import pandas as pd
 from common import OUT, ROOT, machine
-from sklearn.base import clone
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, log_loss
-from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 
 PAGE = ROOT / "docs" / "augmented_classifier.md"
 BEGIN, END = "<!-- treatments: written by examples/benchmarks/treatments.py -->", "<!-- end of treatments -->"
@@ -78,9 +76,8 @@ def one_set(name, split=0):
                 if metric == "neg_log_loss":
                     models["bare"] = AugmentedClassifier(estimator, smote, blend=0.0, **common)
                 if metric in LABELS:
-                    folds = StratifiedKFold(3, shuffle=True, random_state=split)
-                    seeded = _seeded(clone(estimator), split)
-                    models["tuned threshold"] = TunedThresholdClassifierCV(seeded, scoring=metric, cv=folds)
+                    how = {"treatments": None, "scoring": metric, "threshold": "tune", "blend": 0.0, **common}
+                    models["tuned threshold"] = AugmentedClassifier(estimator, smote, **how)
                     models["threshold at the share"] = AtShare(models["bare"])
                 models[OURS] = AugmentedClassifier(
                     estimator,
@@ -111,12 +108,6 @@ def _short(words):
         return re.sub(r"^[\d.]+ of full|^Full", "Part or all of full", words)
     kind = "GAN" if "GAN" in words else "SMOTE" if "SMOTE" in words else "cheap classifiers"
     return f"Average with {kind}" + (", tuned threshold" if words.endswith("tuned threshold") else "")
-
-
-def _seeded(estimator, seed):
-    from ganaug.selection.fold_predictions import clone_with_seeds
-
-    return clone_with_seeds(estimator, seed)
 
 
 class AtShare:
