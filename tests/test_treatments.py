@@ -30,7 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from ganaug import AugmentedClassifier, GanaugError, GANOversampler
+from ganaug import AugmentedClassifier, GanaugError, GANOversampler, plots
 from ganaug.selection import Blend, stages
 from ganaug.selection.averages import balanced_draws
 from ganaug.selection.calibration import Calibrator, fit_calibrator, steady_threshold
@@ -71,9 +71,7 @@ def fits():
 def model(estimator=None, oversampler=None, **parameters):
     estimator = LogisticRegression() if estimator is None else estimator
     oversampler = Around() if oversampler is None else oversampler
-    return AugmentedClassifier(
-        estimator, oversampler, **{"random_state": 0, "cv": 2, "treatments": "auto", **parameters}
-    )
+    return AugmentedClassifier(estimator, oversampler, **{"random_state": 0, "cv": 2, **parameters})
 
 
 def test_thresholds_are_judged_where_labels_matter():
@@ -189,8 +187,7 @@ def test_averages_are_what_their_parts_say(fits, monkeypatch, scoring):
     found = model(GaussianNB(), RandomOverSampler(), scoring=scoring, cv=3).fit(X, y)
     line = found.evidence_[found.evidence_["chosen"]].iloc[0]
     assert line["treatment"].startswith(
-        "The average of none, class weights and no synthetic rows, undersampling in 6 draws, 0.5 of full balance and "
-        "full balance"
+        "Average of none, class weights, undersampling, 0.5 of full balance and full balance"
     )
     assert found.verdict_.startswith(line["treatment"]) and line["share"] == found.blend_.share == 0.3
     members = found.estimator_.members
@@ -199,6 +196,9 @@ def test_averages_are_what_their_parts_say(fits, monkeypatch, scoring):
     np.testing.assert_allclose(found.predict_proba(X_new), mean, atol=1e-12)
     np.testing.assert_allclose(members[0].predict_proba(X_new), GaussianNB().fit(X, y).predict_proba(X_new))
     assert isinstance(found.oversampler_, RandomOverSampler)
+    legend = {text.get_text() for text in plots.blend_curve(found).get_legend().get_texts()}
+    tail = ", tuned threshold" if scoring == "balanced_accuracy" else ""
+    assert {f"average with {rows_of} rows{tail}" for rows_of in ("no", "RandomOverSampler")} | {f"undersampling{tail}", f"synthetic rows{tail}"} <= legend
     cut = 0.5 if found.threshold_ is None else found.threshold_
     assert (found.threshold_ is None) == (scoring == "average_precision")
     np.testing.assert_array_equal(found.predict(X_new), (mean[:, 1] >= cut).astype(int))
@@ -233,7 +233,7 @@ def test_undersampled_draws():
 def test_draws_on_which_a_classifier_cannot_be_trained_are_told():
     X, y = rows(100, rare=0.1)  # about 5 rows of the class in each fold, and 10 in each draw
     found = model(KNeighborsClassifier(13), RandomOverSampler(), cv=2).fit(X, y)
-    assert "Undersampling in 6 draws: not tried, the classifier cannot be trained on so few rows" in found.verdict_
+    assert "Undersampling: not tried, the classifier cannot be trained on so few rows" in found.verdict_
     assert "undersampled" not in set(found.evidence_["class_weight"])
 
 
@@ -283,7 +283,7 @@ def test_splits_weights_and_groups_with_all_treatments(fits):
             found = model(cv=cv, scoring=scoring).fit(X, y, sample_weight=1.0 + order % 2, groups=own)
             table = found.evidence_
             assert table["score"].notna().all() and table["chosen"].sum() == 1 and np.isfinite(found.predict_proba(X)).all()
-            assert table["treatment"].str.startswith("The average").any()
+            assert table["treatment"].str.startswith("Average").any()
     with config_context(enable_metadata_routing=True):
         routed = model(cv=GroupKFold(3)).set_fit_request(sample_weight=True, groups=True)
         blind = make_scorer(balanced_accuracy_score).set_score_request(sample_weight=False)
@@ -292,7 +292,7 @@ def test_splits_weights_and_groups_with_all_treatments(fits):
     assert np.isfinite(scores).all()
     X, y = make_blobs([60, 40, 30], random_state=0, cluster_std=4.0)
     many = model(oversampler=RandomOverSampler(), scoring="balanced_accuracy").fit(X, y)
-    assert many.predict_proba(X).shape == (130, 3) and many.evidence_["treatment"].str.startswith("The average").any()
+    assert many.predict_proba(X).shape == (130, 3) and many.evidence_["treatment"].str.startswith("Average").any()
 
 
 def test_the_loss_of_calibrated_answers_has_a_record_of_its_own():

@@ -104,7 +104,7 @@ def one_set(name, split=0):
 
 def _short(words):
     """The treatment, without the parts of an average."""
-    if not words.startswith("The average"):
+    if not words.startswith("Average"):
         return re.sub(r"^[\d.]+ of full|^Full", "Part or all of full", words)
     kind = "GAN" if "GAN" in words else "SMOTE" if "SMOTE" in words else "cheap classifiers"
     return f"Average with {kind}" + (", tuned threshold" if words.endswith("tuned threshold") else "")

@@ -104,7 +104,7 @@ class Blend(NamedTuple):
 
     def __str__(self) -> str:
         if self.draws:
-            return f"Undersampling in {self.draws} draws"
+            return "Undersampling"
         if self.share == 0:
             return "None" if self.class_weight is None else "Class weights and no synthetic rows"
         rows = "full balance" if self.share == 1 else f"{self.share:g} of full balance"
@@ -320,9 +320,10 @@ class ImbalanceTreatment(NamedTuple):
         if not self.parts and self.blend == NONE:
             return moved[:1].upper() + moved[1:] if moved else "None"
         texts = [f"{blend} by {names[i]}" if i >= 0 and len(names) > 1 else str(blend) for blend, i in self.fits]
-        texts = [text[0].lower() + text[1:] for text in texts]
-        text = f"the average of {', '.join(texts[:-1])} and {texts[-1]}" if self.parts else texts[0]
-        text = text[0].upper() + text[1:]
+        text = texts[0][0].upper() + texts[0][1:]
+        if self.parts:
+            texts = [one[0].lower() + one[1:].removesuffix(" and no synthetic rows") for one in texts]
+            text = f"Average of {', '.join(texts[:-1])} and {texts[-1]}"
         return f"{text}, {moved}" if moved else text
 
 
