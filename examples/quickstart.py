@@ -152,9 +152,11 @@ def advise(X, y, oversampler, n_jobs=2):
     model = AugmentedClassifier(
         pipe, oversampler, scoring="balanced_accuracy", cv=2, n_jobs=n_jobs, random_state=0, verbose=False
     ).fit(X, y)
-    print("What to do with this table: AugmentedClassifier tried moved thresholds, class weights, undersampling, synthetic")
-    print("rows and averages on held-out real rows; what is expected is the gain, with what is known of such treatments.\n")
-    for row in model.evidence_.sort_values("expected", ascending=False).itertuples():
+    print("What to do with this table: AugmentedClassifier tried moved thresholds, class weights, undersampling,")
+    print(
+        "synthetic rows and averages on held-out real rows; the gain expected counts what is known of the treatments.\n"
+    )
+    for row in model.evidence_.dropna(subset="score").sort_values("expected", ascending=False).itertuples():
         print(f"  {row.score:.3f}  expected {row.expected:+.3f}  {row.treatment}{'   <- chosen' if row.chosen else ''}")
     print(f"\n  {model.verdict_}\n")
 

@@ -97,9 +97,7 @@ def tiny_gan():
 
 
 @parametrize_with_checks(
-    [
-        AugmentedClassifier(DecisionTreeClassifier(), RandomOverSampler(), scoring="accuracy", cv=2, random_state=0)
-    ]
+    [AugmentedClassifier(DecisionTreeClassifier(), RandomOverSampler(), scoring="accuracy", cv=2, random_state=0)]
 )
 def test_scikit_learn(estimator, check):
     check(estimator)

@@ -37,12 +37,8 @@ from ganaug.selection.calibration import Calibrator, fit_calibrator, steady_thre
 from ganaug.selection.candidates import Belief, beliefs_of, family_of, with_prior
 from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
 
-
-KINDS = ["prior", "tuned"] + [
-    f"{base}{move}"
-    for base in ("average", "class_weight", "draws", "rows", "rows average", "gan", "gan average")
-    for move in ("", "+tuned")
-]
+BASES = ["average", "class_weight", "draws", "rows", "rows average", "gan", "gan average"]
+KINDS = ["prior", "tuned", *BASES, *(f"{base}+tuned" for base in BASES)]
 
 
 class Around(BaseEstimator):
@@ -198,7 +194,8 @@ def test_averages_are_what_their_parts_say(fits, monkeypatch, scoring):
     assert isinstance(found.oversampler_, RandomOverSampler)
     legend = {text.get_text() for text in plots.blend_curve(found).get_legend().get_texts()}
     tail = ", tuned threshold" if scoring == "balanced_accuracy" else ""
-    assert {f"average with {rows_of} rows{tail}" for rows_of in ("no", "RandomOverSampler")} | {f"undersampling{tail}", f"synthetic rows{tail}"} <= legend
+    named = ["average with no rows", "average with RandomOverSampler rows", "undersampling", "synthetic rows"]
+    assert {name + tail for name in named} <= legend
     cut = 0.5 if found.threshold_ is None else found.threshold_
     assert (found.threshold_ is None) == (scoring == "average_precision")
     np.testing.assert_array_equal(found.predict(X_new), (mean[:, 1] >= cut).astype(int))
@@ -282,7 +279,8 @@ def test_splits_weights_and_groups_with_all_treatments(fits):
             own = groups if isinstance(cv, StratifiedGroupKFold) else None
             found = model(cv=cv, scoring=scoring).fit(X, y, sample_weight=1.0 + order % 2, groups=own)
             table = found.evidence_
-            assert table["score"].notna().all() and table["chosen"].sum() == 1 and np.isfinite(found.predict_proba(X)).all()
+            assert table["score"].notna().all() and table["chosen"].sum() == 1
+            assert np.isfinite(found.predict_proba(X)).all()
             assert table["treatment"].str.startswith("Average").any()
     with config_context(enable_metadata_routing=True):
         routed = model(cv=GroupKFold(3)).set_fit_request(sample_weight=True, groups=True)
@@ -358,7 +356,8 @@ def test_priors_by_kind_of_classifier(estimator, family):
 
 
 @pytest.mark.parametrize(
-    "scoring", ["accuracy", "balanced_accuracy", "f1", "average_precision", "roc_auc", "neg_log_loss", "neg_brier_score"]
+    "scoring",
+    ["accuracy", "balanced_accuracy", "f1", "average_precision", "roc_auc", "neg_log_loss", "neg_brier_score"],
 )
 @pytest.mark.parametrize("labels", [(0, 1), ("rare", "usual")])
 def test_quick_scores_are_those_of_scikit_learn(scoring, labels):

@@ -42,7 +42,8 @@ def gains_of(name, answers):
     for family, one in answers["fam"].items():
         bases, places = _bases(one["outer"])
         folds = [
-            (test, [_mean(own, keys) for keys in places]) for test, own in zip(answers["parts"], one["inner"], strict=True)
+            (test, [_mean(own, keys) for keys in places])
+            for test, own in zip(answers["parts"], one["inner"], strict=True)
         ]
         tests = [_mean(one["outer"], keys) for keys in places]
         for metric in METRICS:
@@ -64,7 +65,7 @@ def _bases(known):
         own = [key for key in own if key[1] in FEW_SHARES] if (sampler, FEW_SHARES[0], 1.0) in known else own
         found |= {(key,): ImbalanceTreatment(Blend(key[1]), i) for key in own}
         fits = [*((blend, -1) for blend in cheap.values()), *((Blend(key[1]), i) for key in own)]
-        found[tuple([*cheap, *own])] = ImbalanceTreatment.average(fits, i)
+        found[(*cheap, *own)] = ImbalanceTreatment.average(fits, i)
     return list(found.values()), list(found)
 
 

@@ -115,7 +115,7 @@ def answers_of(name, split=0):
     """Labels, folds and the answers of all classifiers under all treatments; from a file where there is one."""
     path = FOLDER / f"{name}-{split}.pkl"
     if path.exists():
-        return pickle.loads(path.read_bytes())
+        return pickle.loads(path.read_bytes())  # noqa: S301
     began = time.perf_counter()
     X, y, X_test, y_test = parts_of(name, split)
     parts = split_folds(FOLDS, X, y, np.bincount(y), split)

@@ -118,7 +118,7 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
     kinds = table.assign(class_weight=table["class_weight"].fillna("").astype(str))
     for column in ("sampler", "threshold"):
         kinds[column] = kinds[column].fillna("") if column in kinds else ""
-    kinds["treatment"] = kinds["treatment"] if "treatment" in kinds else ""
+    kinds["treatment"] = kinds.get("treatment", "")
     kinds = kinds[kinds["gain"].notna()]
     average = kinds["treatment"].str.startswith("Average")
     moved = {"prior": "threshold at the share", "tuned": "tuned threshold"}

@@ -1,4 +1,4 @@
-"""Classifiers that speak as one, by the mean of their probabilities, and the balanced draws that some are trained on."""
+"""Classifiers that speak as one, by the mean of their probabilities, and balanced draws that some are trained on."""
 
 from __future__ import annotations
 

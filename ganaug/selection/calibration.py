@@ -210,13 +210,15 @@ def steady_threshold(predictions: ClassifierOutput, y: npt.NDArray[Any], metric:
     by_all = (logit(cut) - likely.intercept) / likely.slope
     cuts = _cuts(s, second)
     bins = np.searchsorted(cuts, s, side="right")  # so many cuts are reached
-    rng, above, sizes = numpy_generator(0, "threshold"), [], []
+    rng = numpy_generator(0, "threshold")
+    above: list[Floats] = []
+    sizes: list[float] = []
     for rows in (second, ~second):
         counts = np.bincount(bins[rows], minlength=len(cuts) + 1)
         drawn = rng.multinomial(counts.sum(), counts / counts.sum(), size=THRESHOLD_RESAMPLES)
         above.append(drawn[:, ::-1].cumsum(axis=1)[:, -2::-1].astype(np.float64))
         sizes.append(float(counts.sum()))
-    right, false, positive, negative = (*above, *sizes)
+    (right, false), (positive, negative) = above, sizes
     if first:
         right, false, positive, negative = negative - false, positive - right, negative, positive
     scores = count_scores(name, right, false, positive, negative)

@@ -183,7 +183,9 @@ def _checked(item: Any, weighs: bool, balances: bool, speaks: bool) -> Blend:
     if one.draws and not speaks:
         raise InvalidParameterError(f"blend={one!r} needs an estimator with predict_proba, to average probabilities")
     if one.draws and one.share:
-        raise InvalidParameterError(f"blend={one!r}: draws are of real rows; give Blend(0, class_weight='undersampled')")
+        raise InvalidParameterError(
+            f"blend={one!r}: draws are of real rows; give Blend(0, class_weight='undersampled')"
+        )
     return one if one.share else one._replace(weight=1.0)
 
 

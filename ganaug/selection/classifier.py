@@ -14,9 +14,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.selection import choosing
-from ganaug.selection.calibration import Calibrator
 from ganaug.selection.averages import joined
-from ganaug.selection.candidates import UNDERSAMPLED, Blend, Pool, candidates, checked_treatments, pool_samples, samplers
+from ganaug.selection.calibration import Calibrator
+from ganaug.selection.candidates import (
+    UNDERSAMPLED,
+    Blend,
+    Pool,
+    candidates,
+    checked_treatments,
+    pool_samples,
+    samplers,
+)
 from ganaug.selection.fold_predictions import (
     Weighting,
     check_weights,
@@ -53,8 +61,8 @@ def _flag(name: str, value: Any) -> bool:
 class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     """Classifier that finds out by cross-validation which treatment of imbalance helps it, none among the answers.
 
-    Judged are: nothing, moved thresholds, class weights, undersampling, blends of real rows with those of one or several
-    oversamplers, and averages of classifiers so trained; the cheap ones first.
+    Judged are: nothing, moved thresholds, class weights, undersampling, blends of real rows with those of one or
+    several oversamplers, and averages of classifiers so trained; the cheap ones first.
 
     Parameters
     ----------

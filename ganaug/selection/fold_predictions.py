@@ -245,7 +245,7 @@ def concatenate_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutp
 def average_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutput:
     """What an `AveragedClassifier` of these would have said of the same rows."""
     first = parts[0]
-    means = np.mean([part.probabilities for part in parts], axis=0, dtype=np.float64)
+    means = np.asarray(np.mean([np.asarray(part.probabilities) for part in parts], axis=0, dtype=np.float64))
     decisions = None if any(part.decisions is None for part in parts) else decisions_of(means)
     return ClassifierOutput(first.classes, first.classes[means.argmax(axis=1)], means, decisions)
 
