@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
 from ganaug.utils.determinism import numpy_generator
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, IntArray
 
 __all__ = ["AveragedClassifier", "balanced_draws", "decisions_of", "joined"]
 
@@ -54,14 +53,14 @@ class AveragedClassifier(ClassifierMixin, BaseEstimator):
     [[0.7, 0.3]]
     """
 
-    def __init__(self, members: list[Any]) -> None:
+    def __init__(self, members: list[ClassifierMixin]) -> None:
         self.members = members
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
     @property
-    def classes_(self) -> npt.NDArray[Any]:
+    def classes_(self) -> Array:
         """Labels, in the order of the probabilities."""
         return np.asarray(self.members[0].classes_)
 
@@ -70,21 +69,21 @@ class AveragedClassifier(ClassifierMixin, BaseEstimator):
         """Columns of the rows that the members were trained on."""
         return int(self.members[0].n_features_in_)
 
-    def predict_proba(self, X: Any) -> Floats:
+    def predict_proba(self, X: object) -> Floats:
         """Mean of the members' probabilities, of shape (n_samples, n_classes)."""
         return np.mean([one.predict_proba(X) for one in self.members], axis=0, dtype=np.float64)
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: object) -> Array:
         """The most probable class of each row."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     @available_if(lambda self: all(hasattr(one, "decision_function") for one in self.members))
-    def decision_function(self, X: Any) -> Floats:
+    def decision_function(self, X: object) -> Floats:
         """Logits of the mean probabilities: of two classes the second's, else one for each class."""
         return decisions_of(self.predict_proba(X))
 
 
-def balanced_draws(y: npt.NDArray[Any], n_draws: int, seed: int) -> list[IntArray]:
+def balanced_draws(y: Array, n_draws: int, seed: int) -> list[IntArray]:
     """Rows of draws in which each class has as many rows as the smallest one, without replacement.
 
     With several classifiers, each trained on one draw, plentiful rows are not lost (X.-Y. Liu, J. Wu, Z.-H. Zhou,
@@ -119,6 +118,6 @@ def balanced_draws(y: npt.NDArray[Any], n_draws: int, seed: int) -> list[IntArra
     return found
 
 
-def joined(members: Sequence[Any]) -> Any:
+def joined(members: Sequence[ClassifierMixin]) -> ClassifierMixin:
     """One classifier for several; a single one stays as it is."""
     return members[0] if len(members) == 1 else AveragedClassifier(list(members))

@@ -15,6 +15,7 @@ from ganaug.exceptions import InvalidParameterError
 from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
 from ganaug.selection.quick_scores import OF_LABELS, count_scores
 from ganaug.utils.determinism import numpy_generator
+from ganaug.utils.types import Array
 
 __all__ = ["CALIBRATIONS", "Calibrator", "Sigmoid", "fit_calibrator", "steady_threshold"]
 
@@ -132,7 +133,7 @@ class Calibrator:
 def fit_calibrator(
     predictions: ClassifierOutput,
     X: Any,
-    y: npt.NDArray[Any],
+    y: Array,
     calibration: str | None,
     metric: ScorerAdapter | None,
     share: float | None = None,
@@ -176,7 +177,7 @@ def fit_calibrator(
     return calibrator
 
 
-def steady_threshold(predictions: ClassifierOutput, y: npt.NDArray[Any], metric: ScorerAdapter) -> float | None:
+def steady_threshold(predictions: ClassifierOutput, y: Array, metric: ScorerAdapter) -> float | None:
     """Where to decide for the second of two classes, found so that few held-out rows do not settle it.
 
     On the scale of the scores, halfway between two answers. The one is where the metric is best if probabilities are
@@ -249,7 +250,7 @@ def _scores(predictions: ClassifierOutput, n_rows: int) -> list[Floats]:
     return [decisions] if decisions.ndim == 1 else list(decisions.T)
 
 
-def _best_threshold(predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], metric: ScorerAdapter) -> float:
+def _best_threshold(predictions: ClassifierOutput, X: Any, y: Array, metric: ScorerAdapter) -> float:
     """Between two margins that occur: where the metric is best; among equals, the middle one."""
     margin = np.asarray(predictions.margin, dtype=np.float64)
     values = np.unique(margin)

@@ -352,7 +352,7 @@ def is_costly(sampler: Any) -> bool:
     return isinstance(sampler, GANOversampler)
 
 
-def checked_treatments(given: Any, threshold: Any, blend: Any = "auto") -> frozenset[str]:
+def checked_treatments(given: Any, threshold: object, blend: object = "auto") -> frozenset[str]:
     """Names of the treatments to judge; averages only where the blends are not the user's, unless they are named.
 
     Raises

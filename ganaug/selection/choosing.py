@@ -22,7 +22,7 @@ from ganaug.selection.candidates import Blend
 from ganaug.selection.fold_predictions import ClassifierOutput, FoldPredictions, ScorerAdapter, concatenate_predictions
 from ganaug.utils import validation
 from ganaug.utils.determinism import numpy_generator
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, IntArray
 
 __all__ = [
     "EXPECTED",
@@ -240,8 +240,8 @@ def _finished(
     judge: BlendScorer,
     fold: FoldPredictions,
     others: Sequence[FoldPredictions],
-    X: Any,
-    y: npt.NDArray[Any],
+    X: object,
+    y: Array,
     place: int,
     threshold: str,
 ) -> ClassifierOutput:

@@ -32,7 +32,7 @@ from ganaug.selection.quick_scores import (
 )
 from ganaug.utils import validation
 from ganaug.utils.determinism import child_seed
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, IntArray
 
 __all__ = [
     "ClassifierOutput",
@@ -77,7 +77,7 @@ class ScorerAdapter:
         If there is no such scorer, or it is no callable.
     """
 
-    def __init__(self, parameter: str, scoring: Any, classes: npt.NDArray[Any], sizes: npt.NDArray[np.int64]) -> None:
+    def __init__(self, parameter: str, scoring: Any, classes: Array, sizes: npt.NDArray[np.int64]) -> None:
         self.parameter = parameter
         self.scoring = scoring
         try:
@@ -101,7 +101,7 @@ class ScorerAdapter:
         given = self.scoring
         return given.replace("_", " ") if isinstance(given, str) else getattr(given, "__name__", "score")
 
-    def __call__(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> float:
+    def __call__(self, predictions: ClassifierOutput, X: Any, y: Array) -> float:
         """The score of answers on rows X with labels y.
 
         Raises
@@ -120,7 +120,7 @@ class ScorerAdapter:
             ) from error
 
     def of_resamples(
-        self, predictions: ClassifierOutput, y: npt.NDArray[Any], times: npt.NDArray[np.float64]
+        self, predictions: ClassifierOutput, y: Array, times: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64] | None:
         """The scores where each row counts so many times, a line of ``times`` each; None where scikit-learn must."""
         known = self._as_binary(predictions, y)
@@ -138,7 +138,7 @@ class ScorerAdapter:
         return ranking_scores(self.scoring, hit, np.asarray(values, dtype=np.float64), times)
 
     def of_thresholds(
-        self, predictions: ClassifierOutput, y: npt.NDArray[Any], thresholds: npt.NDArray[np.float64]
+        self, predictions: ClassifierOutput, y: Array, thresholds: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64] | None:
         """The scores where the second class is predicted from a margin on; None where scikit-learn must say."""
         known = self._as_binary(predictions, y)
@@ -150,7 +150,7 @@ class ScorerAdapter:
         return label_scores(self.scoring, known[1], said, np.ones(len(y)))
 
     def _as_binary(
-        self, predictions: ClassifierOutput, y: npt.NDArray[Any]
+        self, predictions: ClassifierOutput, y: Array
     ) -> tuple[ClassifierOutput, npt.NDArray[np.bool_]] | None:
         """Answers on the classes 0 and 1, and which rows are of class 1; None where they are others."""
         if not isinstance(self.scoring, str) or len(predictions.classes) != 2:
@@ -162,7 +162,7 @@ class ScorerAdapter:
         hit = y == 1
         return None if hit.all() or not hit.any() else (predictions, hit)
 
-    def sees_labels(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> bool:
+    def sees_labels(self, predictions: ClassifierOutput, X: Any, y: Array) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
         first, second = predictions.classes[:2]
         wrong = np.where(y == first, second, first)
@@ -187,12 +187,12 @@ class ClassifierOutput:
         None where the classifier has no such method.
     """
 
-    classes: npt.NDArray[Any]
-    labels: npt.NDArray[Any]
-    probabilities: npt.NDArray[Any] | None
-    decisions: npt.NDArray[Any] | None
+    classes: Array
+    labels: Array
+    probabilities: Array | None
+    decisions: Array | None
 
-    def take(self, rows: npt.NDArray[Any]) -> ClassifierOutput:
+    def take(self, rows: Array) -> ClassifierOutput:
         """The answers on some rows."""
         return replace(
             self,
@@ -212,7 +212,7 @@ class ClassifierOutput:
         )
 
     @property
-    def margin(self) -> npt.NDArray[Any] | None:
+    def margin(self) -> Array | None:
         """Of two classes: how much speaks for the second, on whichever scale the classifier has."""
         return self.decisions if self.probabilities is None else self.probabilities[:, 1]
 
@@ -250,7 +250,7 @@ def average_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutput:
     return ClassifierOutput(first.classes, first.classes[means.argmax(axis=1)], means, decisions)
 
 
-def _stacked(arrays: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
+def _stacked(arrays: list[Array | None]) -> Array | None:
     present = [array for array in arrays if array is not None]
     return np.concatenate(present) if len(present) == len(arrays) else None
 
@@ -262,7 +262,7 @@ class RecordedClassifier(ClassifierMixin, BaseEstimator):
         self.predictions = predictions
         self.classes_ = predictions.classes
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> Array:
         """The recorded labels, whatever X."""
         return self.predictions.labels
 
@@ -376,7 +376,7 @@ class FoldPredictions:
 
 
 def split_folds(
-    cv: Any, X: Any, y: npt.NDArray[Any], sizes: IntArray, seed: int, groups: npt.NDArray[Any] | None = None
+    cv: Any, X: Any, y: Array, sizes: IntArray, seed: int, groups: Array | None = None
 ) -> list[tuple[IntArray, IntArray]]:
     """Training and held-out rows of each fold; none where a class has a single row or group.
 
@@ -411,12 +411,12 @@ def split_folds(
     return found
 
 
-def fewest_groups(y: npt.NDArray[Any], groups: npt.NDArray[Any]) -> int:
+def fewest_groups(y: Array, groups: Array) -> int:
     """In how many groups the class occurs that occurs in the fewest."""
     return min(len(np.unique(groups[y == label])) for label in np.unique(y))
 
 
-def _places(rows: npt.NDArray[Any], n: int) -> IntArray:
+def _places(rows: Array, n: int) -> IntArray:
     """Row numbers of one part of a split, of which there are n in all."""
     if rows.dtype == bool and rows.shape == (n,):
         return np.flatnonzero(rows)
@@ -435,7 +435,7 @@ def _places(rows: npt.NDArray[Any], n: int) -> IntArray:
     return np.asarray(rows, dtype=np.int64) % n
 
 
-def restrict_splits(cv: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
+def restrict_splits(cv: Any, y: Array, kept: IntArray) -> Any:
     """What splits the rows that are kept as ``cv`` splits all of them: only a list of splits names rows.
 
     Parameters
@@ -457,7 +457,7 @@ def predict_held_out(
     oversampler: Any,
     blends: Sequence[Blend],
     X: Any,
-    y: npt.NDArray[Any],
+    y: Array,
     parts: Sequence[tuple[IntArray, IntArray]],
     seed: int,
     n_jobs: int | None,
@@ -497,7 +497,7 @@ def _try_blends(
     oversampler: Any,
     blends: Sequence[Blend],
     X: Any,
-    y: npt.NDArray[Any],
+    y: Array,
     train: IntArray,
     test: IntArray,
     seed: int,
