@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -132,7 +131,7 @@ class Calibrator:
 
 def fit_calibrator(
     predictions: ClassifierOutput,
-    X: Any,
+    X: object,
     y: Array,
     calibration: str | None,
     metric: ScorerAdapter | None,
@@ -250,7 +249,7 @@ def _scores(predictions: ClassifierOutput, n_rows: int) -> list[Floats]:
     return [decisions] if decisions.ndim == 1 else list(decisions.T)
 
 
-def _best_threshold(predictions: ClassifierOutput, X: Any, y: Array, metric: ScorerAdapter) -> float:
+def _best_threshold(predictions: ClassifierOutput, X: object, y: Array, metric: ScorerAdapter) -> float:
     """Between two margins that occur: where the metric is best; among equals, the middle one."""
     margin = np.asarray(predictions.margin, dtype=np.float64)
     values = np.unique(margin)

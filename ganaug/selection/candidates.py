@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
+from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -116,7 +117,7 @@ UNDERSAMPLED = Blend(0.0, 1.0, "undersampled")
 
 
 def candidates(
-    blend: Any, weighs: bool, balances: bool | None = None, *, few: bool = False, speaks: bool = True
+    blend: object, weighs: bool, balances: bool | None = None, *, few: bool = False, speaks: bool = True
 ) -> tuple[list[Blend], bool]:
     """The blends to judge, none first; and whether the last one is an order, not a question.
 
@@ -168,7 +169,7 @@ def candidates(
     return list(dict.fromkeys([NONE, *(one if one.share else one._replace(weight=1.0) for one in given)])), False
 
 
-def _checked(item: Any, weighs: bool, balances: bool, speaks: bool) -> Blend:
+def _checked(item: object, weighs: bool, balances: bool, speaks: bool) -> Blend:
     one = item if isinstance(item, Blend) else Blend(validation.number("blend", item, 0, 1))
     validation.number("blend: share", one.share, 0, 1)
     validation.number("blend: weight", one.weight, 0, open_low=True)
@@ -215,7 +216,11 @@ class Pool:
 
 
 def pool_samples(
-    oversampler: Any, X: Any, y: npt.NDArray[Any], seed: int, weights: npt.NDArray[np.float64] | None = None
+    oversampler: BaseEstimator,
+    X: object,
+    y: npt.NDArray[Any],
+    seed: int,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> Pool:
     """Fit the oversampler, once, and keep all that it makes.
 
@@ -343,16 +348,16 @@ def samplers(given: Any, verbose: bool | str) -> tuple[list[Any], list[str]]:
     return kept, [name if names.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(names)]
 
 
-def _is_named(given: Any) -> bool:
+def _is_named(given: object) -> bool:
     return isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str)
 
 
-def is_costly(sampler: Any) -> bool:
+def is_costly(sampler: object) -> bool:
     """Whether a sampler takes long enough that the cheap treatments are looked at first."""
     return isinstance(sampler, GANOversampler)
 
 
-def checked_treatments(given: Any, threshold: object, blend: object = "auto") -> frozenset[str]:
+def checked_treatments(given: object, threshold: object, blend: object = "auto") -> frozenset[str]:
     """Names of the treatments to judge; averages only where the blends are not the user's, unless they are named.
 
     Raises
@@ -438,7 +443,7 @@ class Belief(NamedTuple):
 UNKNOWN = Belief(0.0, 0.1)  # of a kind that the table does not have
 
 
-def family_of(estimator: Any) -> str:
+def family_of(estimator: BaseEstimator) -> str:
     """The kind of a classifier, as the table knows it; a Pipeline's is that of its last step.
 
     Examples
@@ -470,7 +475,7 @@ def _table() -> dict[str, Any]:
     return found
 
 
-def beliefs_of(scoring: Any, estimator: Any, calibrated: bool = False) -> dict[str, Belief] | None:
+def beliefs_of(scoring: object, estimator: object, calibrated: bool = False) -> dict[str, Belief] | None:
     """Priors by kind of treatment; None where nothing is known of the metric, of calibrated answers or of others."""
     known = isinstance(scoring, str) and (scoring in RANKINGS or (scoring in CALIBRATED) == calibrated)
     by_family = _table()["gains"].get(scoring) if known else None
@@ -491,7 +496,7 @@ def scale(scoring: str, score: float) -> float:
 
 
 def with_prior(
-    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: Any
+    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: str
 ) -> pd.DataFrame:
     """Evidence with two columns more, ``expected`` and ``expected_error``, and ``needed`` by the prior.
 

@@ -113,7 +113,7 @@ class Plan:
     shrink : bool
     """
 
-    estimator: Any
+    estimator: object
     samplers: list[Any]
     names: list[str]
     blends: list[Blend]
@@ -121,8 +121,8 @@ class Plan:
     treatments: frozenset[str]
     unmoved: bool
     scoring: Any
-    cv: Any
-    threshold: Any
+    cv: object
+    threshold: object
     calibration: str | None
     seed: int
     n_jobs: int | None
@@ -167,7 +167,7 @@ class _Race:
     def __init__(
         self,
         plan: Plan,
-        X: Any,
+        X: object,
         y: npt.NDArray[Any],
         weights: npt.NDArray[np.float64] | None,
         parts: Sequence[tuple[IntArray, IntArray]],
@@ -317,7 +317,7 @@ class _Race:
 
 def choose(
     plan: Plan,
-    X: Any,
+    X: object,
     y: npt.NDArray[Any],
     weights: npt.NDArray[np.float64] | None = None,
     groups: npt.NDArray[Any] | None = None,
