@@ -18,6 +18,7 @@ from ganaug.exceptions import InvalidTypeError, MissingDependencyError, ModelFil
 __all__ = [
     "arrow",
     "arrow_array",
+    "arrow_datasets",
     "dtype_from",
     "dtype_state",
     "type_from",
@@ -62,6 +63,17 @@ def arrow(needed_by: str) -> Any:
     except ImportError as error:
         raise MissingDependencyError(f"{needed_by} pyarrow: pip install 'ganaug[parquet]'") from error
     return pyarrow
+
+
+def arrow_datasets(needed_by: str) -> Any:
+    """The package pyarrow, with ``.dataset``, ``.csv``, ``.compute`` and ``.fs`` too; raises as `arrow`."""
+    pa = arrow(needed_by)
+    import pyarrow.compute
+    import pyarrow.csv
+    import pyarrow.dataset
+    import pyarrow.fs
+
+    return pa
 
 
 def type_state(kind: Any) -> Any:

@@ -1,0 +1,614 @@
+"""Rows from anywhere: datasets, folders, files, readers and iterators, read batch after batch in a fixed order.
+
+Whatever the source, its batches have one schema of Arrow, and `Rows.frame` makes of any of them a DataFrame with the dtypes
+that the whole table has in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ganaug.encoding.dtype_state import arrow_datasets
+from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
+
+__all__ = ["Rows", "is_table_folder", "is_table_path", "open_rows", "rows_from"]
+
+_NEEDS = "rows that are read batch by batch need"
+PARQUET, TEXT = (".parquet", ".pq"), (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+# Rows of a batch; smaller ones are joined.
+AT_ONCE = 65_536
+# What stands for a missing value in text, as in pandas.
+_MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
+            "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]  # fmt: skip
+_SHOWN = 5
+
+
+def _pa() -> Any:
+    return arrow_datasets(_NEEDS)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table that is read batch by batch, as often as needed and always in the same order.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Of every batch; without columns that pandas keeps as an index.
+    read : callable
+        Makes an iterator of the record batches, of any sizes.
+    name : str
+        What messages call it.
+    dtypes : dict of str to dtype
+        What pandas has for columns whose dtype Arrow's type does not say.
+    """
+
+    schema: Any
+    read: Callable[[], Iterator[Any]]
+    name: str
+    dtypes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return list(self.schema.names)
+
+    def batches(self) -> Iterator[Any]:
+        """The rows as tables of Arrow, each of `AT_ONCE` rows or more, but for the last.
+
+        Raises
+        ------
+        InvalidDataError
+            Where a file cannot be read.
+        """
+        pa = _pa()
+        held: list[Any] = []
+        size = 0
+        found = self.read()
+        while True:
+            try:
+                batch = next(found, None)
+            except GanaugError:
+                raise
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise InvalidDataError(f"{self.name} cannot be read: {_first_line(error)}") from error
+            if batch is None:
+                break
+            if batch.num_rows:
+                held.append(_as_schema(batch, self.schema, self.name))
+                size += batch.num_rows
+            if size >= AT_ONCE:
+                yield pa.Table.from_batches(held, self.schema)
+                held, size = [], 0
+        if held:
+            yield pa.Table.from_batches(held, self.schema)
+
+    def frame(self, table: Any, missing: Sequence[bool] | None = None) -> pd.DataFrame:
+        """A DataFrame of a table of Arrow.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            With the schema of the rows, or some of its columns.
+        missing : sequence of bool, optional
+            Whether the column has a missing value somewhere, which changes the dtype that pandas has for it.
+        """
+        n = table.num_rows
+        if missing is not None and n:  # one row more, in which these are missing; it is cut off again
+            table = _with_a_row(table, missing)
+        frame = table.to_pandas().iloc[:n].reset_index(drop=True)
+        for name, dtype in self.dtypes.items():
+            if name in frame and frame[name].dtype != dtype:
+                frame[name] = frame[name].astype(dtype)
+        return frame
+
+    def joined(self, tables: Sequence[Any]) -> Any:
+        """One table of Arrow of several."""
+        return _pa().concat_tables(tables)
+
+    def rename(self, name: str) -> Rows:
+        """The same rows, which messages call otherwise."""
+        return replace(self, name=name)
+
+
+def _with_a_row(table: Any, missing: Sequence[bool]) -> Any:
+    """The table and its first row again, in which the columns named are missing."""
+    pa = _pa()
+    last = [
+        pa.nulls(1, column.type) if lost else column.slice(0, 1).combine_chunks()
+        for column, lost in zip(table.columns, missing, strict=True)
+    ]
+    return pa.concat_tables([table, pa.Table.from_arrays(last, schema=table.schema)])
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+def _as_schema(batch: Any, schema: Any, name: str) -> Any:
+    """A record batch with exactly the columns and types of a schema."""
+    pa = _pa()
+    if batch.schema.equals(schema):
+        return batch
+    columns = []
+    for one in schema:
+        at = batch.schema.get_all_field_indices(one.name)
+        if len(at) != 1:
+            raise InvalidDataError(f"{name}: {'no' if not at else 'more than one'} column {one.name!r} in some rows")
+        column = batch.column(at[0])
+        try:
+            columns.append(column if column.type.equals(one.type) else column.cast(one.type))
+        except pa.ArrowException as error:
+            raise InvalidDataError(
+                f"{name}: column {one.name!r} is {column.type} in some rows and {one.type} in others, and cannot be "
+                f"made one of them ({_first_line(error)}); write it with one type"
+            ) from error
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+# --------------------------------------------------------------------------------------
+# What kind of rows it is, and how they are opened.
+
+
+def is_table_path(rows: object) -> bool:
+    """Whether it is a path, or a list of paths."""
+    if isinstance(rows, (str, os.PathLike)):
+        return True
+    return isinstance(rows, (list, tuple)) and bool(rows) and all(isinstance(one, (str, os.PathLike)) for one in rows)
+
+
+def _of(library: str, *names: str) -> Callable[[object], bool]:
+    """Whether an object is of one of these classes, without importing the library."""
+
+    def test(rows: object) -> bool:
+        kinds = [kind for kind in type(rows).__mro__ if kind.__module__.partition(".")[0] == library]
+        return any(kind.__name__ in names for kind in kinds)
+
+    return test
+
+
+def _is_iterator(rows: object) -> bool:
+    return hasattr(rows, "__next__") and hasattr(rows, "__iter__")
+
+
+def _is_frames(rows: object) -> bool:
+    return isinstance(rows, (list, tuple)) and bool(rows) and all(isinstance(one, pd.DataFrame) for one in rows)
+
+
+def rows_from(rows: object, *, labelled: bool) -> bool:
+    """Whether these are rows that `open_rows` reads, and no table in memory that is learnt from as it is.
+
+    Parameters
+    ----------
+    rows : object
+    labelled : bool
+        Whether the labels are a column of it. If so, tables of other libraries are read, too, and without it only
+        what can be nothing else.
+    """
+    return any(fits(rows) for fits, _, always in _SOURCES if always or labelled)
+
+
+@contextmanager
+def open_rows(rows: Any) -> Iterator[Rows]:
+    """Rows from anywhere, to be read several times within the block.
+
+    Parameters
+    ----------
+    rows : pyarrow Dataset, Table, RecordBatch or RecordBatchReader, path, DataFrame, dask or polars frame, or iterator
+        A path is that of a Parquet or CSV file, or of a folder of such files with the same columns (at any depth,
+        ``name=value`` folders being columns); a list holds several files. A reader or an iterator (of DataFrames,
+        tables or record batches) is read once, into a temporary file.
+
+    Yields
+    ------
+    Rows
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is nothing of that.
+    InvalidDataError
+        If there are no rows, a file is broken, or columns differ. It names the file and the column.
+    """
+    opener = next((make for fits, make, _ in _SOURCES if fits(rows)), None)
+    if opener is None:
+        raise InvalidTypeError(
+            f"rows of type {type(rows).__name__!r} cannot be read batch by batch; give a pyarrow Dataset, "
+            "RecordBatchReader or Table, the path of a Parquet or CSV file or of a folder of them, a DataFrame, a dask "
+            "or polars frame, or an iterator of DataFrames"
+        )
+    with tempfile.TemporaryDirectory(prefix="ganaug-rows-", ignore_cleanup_errors=True) as folder:
+        found = opener(rows, Path(folder))
+        names = found.columns
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise InvalidDataError(f"{found.name}: column {twice[0]!r} occurs more than once; give it another name")
+        if not names:
+            raise InvalidDataError(f"{found.name} has no columns")
+        yield replace(found, schema=_columns_only(found.schema))
+
+
+def _columns_only(schema: Any) -> Any:
+    """Without the columns that are an index in pandas, which no table in memory has among its columns either."""
+    remark = (schema.metadata or {}).get(b"pandas")
+    if remark is None:
+        return schema
+    said = json.loads(remark)
+    index = [name for name in said.get("index_columns", []) if isinstance(name, str)]
+    kept = [one for one in schema if one.name not in index]
+    said["index_columns"] = []
+    return _pa().schema(kept, metadata={**schema.metadata, b"pandas": json.dumps(said).encode()})
+
+
+def _dataset(dataset: Any, folder: Path, name: str = "the dataset") -> Rows:
+    """A dataset of pyarrow, its files one after the other."""
+
+    def read() -> Iterator[Any]:
+        limits = {"batch_size": AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1}
+        try:
+            fragments = list(dataset.get_fragments())
+        except ValueError:  # it has a filter
+            yield from dataset.to_batches(**limits)
+            return
+        for fragment in fragments:
+            limits.pop("fragment_readahead", None)
+            try:
+                yield from fragment.to_batches(schema=dataset.schema, fragment_readahead=1, **limits)
+            except (_pa().ArrowException, OSError) as error:
+                path = getattr(fragment, "path", None) or name
+                raise InvalidDataError(f"{path} cannot be read: {_first_line(error)}") from error
+
+    return Rows(dataset.schema, read, name)
+
+
+def _files(rows: Any, folder: Path) -> Rows:
+    """The files of a path, or of several."""
+    paths = [Path(one) for one in rows] if isinstance(rows, (list, tuple)) else [Path(rows)]
+    name = str(rows) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    files = [file for path in paths for file in _tables_under(path)]
+    parquet = [file for file in files if file.name.lower().endswith(PARQUET)]
+    if not files:
+        raise InvalidDataError(f"{name}: no Parquet or CSV file is there; give a folder of .parquet or .csv files")
+    if len(parquet) not in (0, len(files)):
+        raise InvalidDataError(f"{name} holds Parquet and CSV files; give a folder of either")
+    ds = _pa().dataset
+    base = str(paths[0]) if len(paths) == 1 and paths[0].is_dir() else None
+    options = {
+        "partitioning": ds.HivePartitioning.discover(infer_dictionary=True),
+        "partition_base_dir": base,
+    }
+    shown = [str(file) for file in files]
+    kind: Any = ds.ParquetFileFormat() if parquet else _csv_format(files, name)
+    schemas = {file: _schema_of(kind, file) for file in files} if parquet else {}
+    schema = _one_schema(schemas, name) if parquet else None
+    factory = ds.FileSystemDatasetFactory(
+        _pa().fs.LocalFileSystem(), shown, kind, ds.FileSystemFactoryOptions(**options)
+    )
+    try:
+        found = factory.inspect()
+        if schema is not None:  # the columns of the folders' names stand behind those of the files
+            behind = [one for one in found if one.name in _columns_of_folders(files, base)]
+            found = _pa().schema([*schema, *behind], metadata=schema.metadata)
+        dataset = factory.finish(found)
+    except (_pa().ArrowException, OSError) as error:
+        raise InvalidDataError(f"{name} cannot be read: {_first_line(error)}") from error
+    return _dataset(dataset, folder, name)
+
+
+def _columns_of_folders(files: list[Path], base: str | None) -> set[str]:
+    """The names of columns that stand in the names of folders, as in ``year=2026``."""
+    parts = [part for file in files for part in (file.parent.relative_to(base).parts if base else ())]
+    return {part.partition("=")[0] for part in parts if "=" in part}
+
+
+def _tables_under(path: Path) -> list[Path]:
+    """The Parquet and CSV files of a path, sorted."""
+    if not path.exists():
+        raise InvalidDataError(f"{path} does not exist; give the path of a Parquet or CSV file, or of a folder of them")
+    if path.is_file():
+        if not path.name.lower().endswith((*PARQUET, *TEXT)):
+            raise InvalidDataError(f"{path}: the suffix says how to read it; give .parquet, .csv, .csv.gz or .tsv")
+        return [path]
+    found = []
+    for root, folders, names in os.walk(path):
+        folders[:] = sorted(one for one in folders if not one.startswith((".", "_")))
+        found += [Path(root) / one for one in names if one.lower().endswith((*PARQUET, *TEXT)) and one[0] not in "._"]
+    return sorted(found, key=str)
+
+
+def is_table_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds tables and no images: Parquet or CSV files at any depth.
+
+    Raises
+    ------
+    InvalidDataError
+        If it holds Parquet files and images; tables in text may lie beside images.
+    """
+    tables: list[str] = []
+    image: str | None = None
+    for _, folders, names in os.walk(path):
+        folders[:] = [one for one in folders if not one.startswith((".", "_"))]
+        for name in names:
+            if name.startswith((".", "_")):
+                continue
+            if name.lower().endswith(_IMAGES):
+                image = image or name
+            elif name.lower().endswith((*PARQUET, *TEXT)):
+                tables.append(name)
+    parquet = next((name for name in tables if name.lower().endswith(PARQUET)), None)
+    if image and parquet:
+        raise InvalidDataError(
+            f"{os.fspath(path)} holds images ({image}) and Parquet files ({parquet}); give a folder of either"
+        )
+    return bool(tables) and image is None
+
+
+def _schema_of(kind: Any, file: Path) -> Any:
+    try:
+        return _columns_only(kind.inspect(str(file), _pa().fs.LocalFileSystem()))
+    except (_pa().ArrowException, OSError) as error:
+        raise InvalidDataError(f"{file} is no Parquet file that can be read: {_first_line(error)}") from error
+
+
+def _one_schema(schemas: dict[Any, Any], name: str) -> Any:
+    """The schema to which all can be converted; a column that is missing somewhere is an error."""
+    pa = _pa()
+    items = list(schemas.items())
+    first_file, merged = items[0]
+    for file, schema in items[1:]:
+        for one, other, where in ((merged, schema, file), (schema, merged, first_file)):
+            lost = [column for column in one.names if column not in other.names]
+            if lost:
+                raise InvalidDataError(
+                    f"{name}: column {lost[0]!r} is missing in {where}; all files need the same columns"
+                )
+        for column in merged.names:
+            if not merged.field(column).type.equals(schema.field(column).type):
+                merged = _promoted(merged, schema, column, (first_file, file), name)
+    return pa.schema([one.with_nullable(True) for one in merged], metadata=merged.metadata)
+
+
+def _promoted(merged: Any, schema: Any, column: str, files: tuple[Any, Any], name: str) -> Any:
+    """A schema in which a column has a type that holds both."""
+    pa = _pa()
+    kinds = [one.field(column).type for one in (merged, schema)]
+    try:
+        both = pa.unify_schemas([pa.schema([("x", kind)]) for kind in kinds], promote_options="permissive")
+    except pa.ArrowException as error:
+        raise InvalidDataError(
+            f"{name}: column {column!r} is {kinds[0]} in {files[0]} and {kinds[1]} in {files[1]}; "
+            "write it with one type"
+        ) from error
+    at = merged.get_field_index(column)
+    return merged.set(at, merged.field(at).with_type(both.field("x").type))
+
+
+# --------------------------------------------------------------------------------------
+# CSV: types that hold all values of all files, and not only those of the first lines.
+
+
+def _csv_format(files: list[Path], name: str) -> Any:
+    """pyarrow's reader of these CSV files, with the types of the columns."""
+    pa = _pa()
+    kinds: dict[str, list[Any]] = {}
+    first: list[str] | None = None
+    parse = pa.csv.ParseOptions(delimiter="\t" if ".tsv" in files[0].name.lower() else ",", newlines_in_values=True)
+    for file in files:
+        try:
+            with pa.csv.open_csv(str(file), parse_options=parse, convert_options=_as_text(file, parse)) as reader:
+                names = list(reader.schema.names)
+                if first is not None and sorted(names) != sorted(first):
+                    odd = sorted(set(names) ^ set(first))
+                    raise InvalidDataError(
+                        f"{name}: column {odd[0] if odd else names[0]!r} is not in {file} and {files[0]} alike; "
+                        "all files need the same columns"
+                    )
+                first = first or names
+                for batch in reader:
+                    for one, column in zip(names, batch.columns, strict=True):
+                        kinds[one] = _fitting(column, kinds.get(one, _csv_types()))
+        except (pa.ArrowException, OSError) as error:
+            raise InvalidDataError(f"{file} is no CSV file that can be read: {_first_line(error)}") from error
+    types = {one: (left[0] if left else pa.string()) for one, left in kinds.items()}
+    types |= {one: pa.string() for one in first or () if one not in types}
+    convert = pa.csv.ConvertOptions(column_types=types, null_values=_MISSING, strings_can_be_null=True)
+    return pa.dataset.CsvFileFormat(parse_options=parse, convert_options=convert)
+
+
+def _as_text(file: Path, parse: Any) -> Any:
+    pa = _pa()
+    with pa.csv.open_csv(str(file), parse_options=parse) as reader:
+        names = reader.schema.names
+    text = dict.fromkeys(names, pa.string())
+    return pa.csv.ConvertOptions(column_types=text, null_values=_MISSING, strings_can_be_null=True)
+
+
+def _csv_types() -> list[Any]:
+    """What a column may be, the narrowest first; text, if it is none of it."""
+    pa = _pa()
+    return [pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("s"), pa.timestamp("us")]
+
+
+def _fitting(column: Any, kinds: list[Any]) -> list[Any]:
+    """Those of some types that the texts of a column can be read as."""
+    pa = _pa()
+    values = column.dictionary_encode().dictionary if kinds else column
+
+    def fits(kind: Any) -> bool:
+        try:
+            values.cast(kind)
+        except pa.ArrowException:
+            return False
+        return True
+
+    return [kind for kind in kinds if fits(kind)]
+
+
+# --------------------------------------------------------------------------------------
+# Tables in memory, and what can be read once only.
+
+
+def _table(rows: Any, folder: Path) -> Rows:
+    """A table or record batch of Arrow."""
+    table = rows if hasattr(rows, "combine_chunks") else _pa().Table.from_batches([rows])
+    return Rows(table.schema, lambda: iter(table.to_batches(max_chunksize=AT_ONCE)), "the table")
+
+
+def _spooled(parts: Iterable[Any], folder: Path, name: str) -> Rows:
+    """DataFrames, tables and record batches, written to temporary files; a new one where the types change."""
+    pa = _pa()
+    spool = _Spool(folder)
+    dtypes: dict[str, Any] | None = None
+    heads: pd.DataFrame | None = None
+    for place, part in enumerate(parts):
+        if isinstance(part, pd.DataFrame):
+            table = _of_frame(part, name)
+            if len(part):
+                head = part.iloc[:1].reset_index(drop=True)
+                heads = head if heads is None else _joined(heads, head)
+                dtypes = dict(heads.dtypes)
+        elif hasattr(part, "to_batches") or hasattr(part, "to_pandas"):
+            table = part if hasattr(part, "to_batches") else pa.Table.from_batches([part])
+        else:
+            said = "a pair; name the column of the labels instead" if isinstance(part, tuple) else "no table"
+            raise InvalidTypeError(
+                f"{name}: item {place} is a {type(part).__name__}, {said}; each must be a DataFrame, a RecordBatch or a "
+                "Table"
+            )
+        if table.num_rows:
+            spool.add(table)
+    spool.close()
+    if not spool.schemas:
+        raise InvalidDataError(
+            f"{name} has no rows; a reader or an iterator can be read once only, so give a new one, a dataset or a folder"
+        )
+
+    def read() -> Iterator[Any]:
+        for file in spool.schemas:
+            with pa.OSFile(str(file)) as opened, pa.ipc.open_stream(opened) as reader:
+                yield from reader
+
+    named = {f"part {place}": schema for place, schema in enumerate(spool.schemas.values())}
+    return Rows(_one_schema(named, name), read, name, dtypes or {})
+
+
+class _Spool:
+    """Temporary files of tables; small ones are joined, and where the types change a new file begins."""
+
+    def __init__(self, folder: Path) -> None:
+        self.schemas: dict[Path, Any] = {}
+        self._folder = folder
+        self._held: list[Any] = []
+        self._size = 0
+        self._schema: Any = None
+        self._writer: Any = None
+
+    def add(self, table: Any) -> None:
+        """Write a table, or keep it until there are enough rows."""
+        if self._schema is not None and not table.schema.equals(self._schema):
+            self.close()
+        self._schema = self._schema or table.schema
+        self._held.append(table)
+        self._size += table.num_rows
+        if self._size >= AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        pa = _pa()
+        if self._writer is None:
+            file = self._folder / f"{len(self.schemas)}.arrow"
+            self.schemas[file] = self._schema
+            options = pa.ipc.IpcWriteOptions(compression="lz4" if pa.Codec.is_available("lz4") else None)
+            self._writer = pa.ipc.new_stream(str(file), self._schema, options=options)
+        whole = pa.concat_tables(self._held).unify_dictionaries().combine_chunks()
+        self._writer.write_table(whole, max_chunksize=AT_ONCE)
+        self._held, self._size = [], 0
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._held:
+            self._write()
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = self._schema = None
+
+
+def _joined(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """A row with the dtypes that both have together."""
+    if list(one.columns) != list(other.columns) or one.dtypes.equals(other.dtypes):
+        return one
+    columns = {name: pd.concat([one[name], other[name]], ignore_index=True).iloc[:1] for name in one.columns}
+    return pd.DataFrame(columns)
+
+
+def _of_frame(frame: pd.DataFrame, name: str) -> Any:
+    pa = _pa()
+    odd = [column for column in frame.columns if not isinstance(column, str)]
+    if odd:
+        raise InvalidDataError(f"{name}: the name {odd[0]!r} of a column is no text; rename it with X.columns = [...]")
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise InvalidDataError(f"{name}: column {twice!r} occurs more than once; give it another name")
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowException, TypeError, NotImplementedError) as error:
+        said = ", ".join(str(one) for one in error.args)
+        raise InvalidTypeError(f"{name}: a column cannot be kept by pyarrow ({said}); give it one type") from error
+
+
+def _reader(rows: Any, folder: Path) -> Rows:
+    def parts() -> Iterator[Any]:
+        try:
+            yield from rows
+        except (_pa().ArrowException, OSError) as error:
+            raise InvalidDataError(f"the reader cannot be read: {_first_line(error)}") from error
+
+    return _spooled(parts(), folder, "the reader")
+
+
+def _dask(rows: Any, folder: Path) -> Rows:
+    """The partitions of a dask DataFrame, one after the other."""
+    parts = (rows.partitions[place].compute() for place in range(rows.npartitions))
+    return _spooled(parts, folder, "the dask frame")
+
+
+def _polars(rows: Any, folder: Path) -> Rows:
+    """A frame of polars; a lazy one by way of a Parquet file, so that it is never whole in memory."""
+    if hasattr(rows, "sink_parquet") and not hasattr(rows, "to_arrow"):
+        rows.sink_parquet(folder / "0.parquet")
+        return _files(folder / "0.parquet", folder).rename("the polars frame")
+    return _table(_plain_text(rows.to_arrow()), folder).rename("the polars frame")
+
+
+def _plain_text(table: Any) -> Any:
+    """Views of text, which pandas and Parquet have not, as text."""
+    pa = _pa()
+    is_view = getattr(pa.types, "is_string_view", lambda kind: False)
+    kinds = [pa.large_string() if is_view(one.type) else one.type for one in table.schema]
+    return table.cast(pa.schema([one.with_type(kind) for one, kind in zip(table.schema, kinds, strict=True)]))
+
+
+# (test, opener, whether it is read batch by batch even if the labels are not named as a column). The first that fits.
+_SOURCES: list[tuple[Callable[[Any], bool], Callable[[Any, Path], Rows], bool]] = [
+    (is_table_path, _files, True),
+    (_of("pyarrow", "Dataset"), _dataset, True),
+    (_of("pyarrow", "Scanner"), lambda rows, folder: _reader(rows.to_reader(), folder), True),
+    (_of("pyarrow", "RecordBatchReader"), _reader, True),
+    (_of("pyarrow", "Table", "RecordBatch"), _table, False),
+    (lambda rows: isinstance(rows, pd.DataFrame), lambda rows, folder: _spooled([rows], folder, "the frame"), False),
+    (_is_frames, lambda rows, folder: _spooled(rows, folder, "the list"), True),
+    (_of("dask", "DataFrame"), _dask, False),
+    (_of("dask_expr", "DataFrame"), _dask, False),
+    (_of("polars", "DataFrame", "LazyFrame"), _polars, False),
+    (_is_iterator, lambda rows, folder: _spooled(rows, folder, "the iterator"), True),
+]
