@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.containers import CONTAINERS, container_of, is_tensor
+from ganaug.encoding.containers import CONTAINERS, container_of, is_tensor, known_length
 from ganaug.encoding.row_sources import Rows, open_rows, rows_from
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.utils.seeding import numpy_generator
@@ -22,12 +22,14 @@ from ganaug.utils.types import IntArray
 __all__ = [
     "MOST_ROWS",
     "SelectedRows",
+    "all_rows",
     "check_target",
     "labelled_rows",
     "largest_share",
     "select_in_memory",
     "select_rows",
     "selected_from",
+    "selected_of",
     "split_target",
 ]
 
@@ -182,7 +184,7 @@ def _more(one: Any, other: Any) -> bool:
 
 
 def select_in_memory(
-    X: Any, y: Any, codes: IntArray, seed: Callable[[], int], most: int = MOST_ROWS
+    X: Any, y: Any, codes: IntArray | None, seed: Callable[[], int], most: int | None = None
 ) -> SelectedRows | None:
     """The rows of a table in memory that are learnt from; None if these are all of them.
 
@@ -190,13 +192,18 @@ def select_in_memory(
     ----------
     X : table of shape (n, d)
     y : array-like of shape (n,), or None
-    codes : ndarray of shape (n,), int64
-        Codes of the labels.
+    codes : ndarray of shape (n,), int64, or None
+        Codes of the labels, if there are any.
     seed : callable
         Makes the seed of the draw, if there is one.
-    most : int, default=MOST_ROWS
+    most : int, optional
+        Rows in all, `MOST_ROWS` if not given.
     """
-    if len(codes) <= most or largest_share(np.bincount(codes).tolist(), most) >= int(np.bincount(codes).max()):
+    most = MOST_ROWS if most is None else most
+    if (known_length(X) or 0) <= most:
+        return None
+    codes = np.zeros(known_length(X) or 0, np.int64) if codes is None else codes
+    if largest_share(np.bincount(codes).tolist(), most) >= int(np.bincount(codes).max()):
         return None
     known, first = np.unique(codes, return_index=True)
     order = known[np.argsort(first)]
@@ -363,7 +370,7 @@ def _labels(rows: Rows, table: Any, target: str, start: int) -> tuple[list[Any],
 
 
 def selected_from(
-    source: Any, target: str | None, seed: Callable[[], int], most: int = MOST_ROWS
+    source: Any, target: str | None, seed: Callable[[], int], most: int | None = None
 ) -> SelectedRows:
     """The rows of any source that are learnt from, read batch by batch in two passes.
 
@@ -375,8 +382,8 @@ def selected_from(
         Name of the column of the labels.
     seed : callable
         Makes the seed of the draw, if there is one.
-    most : int, default=MOST_ROWS
-        Rows in all; see `select_rows`.
+    most : int, optional
+        Rows in all, `MOST_ROWS` if not given; see `select_rows`.
 
     Returns
     -------
@@ -392,8 +399,9 @@ def selected_from(
         return selected_of(rows, target, seed, most)
 
 
-def selected_of(rows: Rows, target: str | None, seed: Callable[[], int], most: int = MOST_ROWS) -> SelectedRows:
+def selected_of(rows: Rows, target: str | None, seed: Callable[[], int], most: int | None = None) -> SelectedRows:
     """The same of rows that are open."""
+    most = MOST_ROWS if most is None else most
     if target is not None:
         check_target(rows.columns, target, rows.name)
     scan = scan_rows(rows, target)
