@@ -298,7 +298,7 @@ class GANOversampler(BaseOverSampler):
         """Write real and synthetic rows to a folder of Parquet files, holding neither in memory.
 
         What is written, read back, is what ``fit_resample(rows, y)`` returns with the same ``random_state``: the real
-        rows in their order, then the synthetic ones class by class, as many as ``sampling_strategy`` asked for in `fit`.
+        rows in their order, then the synthetic ones class by class, as many as ``sampling_strategy`` asked for.
 
         Parameters
         ----------
@@ -347,8 +347,8 @@ class GANOversampler(BaseOverSampler):
         with open_rows(rows) as found:
             if not isinstance(target, str) or target not in found.columns:
                 raise InvalidDataError(
-                    f"{found.name} has no column of the labels ({target!r} in fit); give fit the name of that column, as "
-                    "in fit(rows, 'target'), and write the same rows"
+                    f"{found.name} has no column of the labels ({target!r} in fit); give fit the name of that column, "
+                    "as in fit(rows, 'target'), and write the same rows"
                 )
             features = [name for name in found.columns if name != target]
             check_names(pd.Index(self._columns()), pd.Index(features), self.n_features_in_, len(features), "write")
@@ -386,7 +386,7 @@ class GANOversampler(BaseOverSampler):
 
     @contextmanager
     def _read(self, X: Any, y: Any) -> Iterator[tuple[Any, Any]]:
-        """Rows and labels: as they are, of a DataFrame that holds both, or rows that are open and the labels' column."""
+        """Rows and labels: as they are, split from a DataFrame, or rows that are open and the column's name."""
         if isinstance(X, pd.DataFrame) and isinstance(y, str):
             yield split_target(X, y)
         elif not labelled_rows(X, y):

@@ -67,13 +67,14 @@ def arrow(needed_by: str) -> Any:
 
 def arrow_datasets(needed_by: str) -> Any:
     """The package pyarrow, with ``.dataset``, ``.csv``, ``.compute`` and ``.fs`` too; raises as `arrow`."""
-    pa = arrow(needed_by)
+    arrow(needed_by)
+    import pyarrow
     import pyarrow.compute
     import pyarrow.csv
     import pyarrow.dataset
     import pyarrow.fs
 
-    return pa
+    return pyarrow
 
 
 def type_state(kind: Any) -> Any:

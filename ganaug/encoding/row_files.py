@@ -33,7 +33,9 @@ def checked_folder(path: Any) -> Path:
         If it is no path, is there already, looks like a file, or its parent cannot be written to.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise InvalidTypeError(f"path={path!r} is a {type(path).__name__}; give the name of a folder that is not there yet")
+        raise InvalidTypeError(
+            f"path={path!r} is a {type(path).__name__}; give the name of a folder that is not there yet"
+        )
     folder = Path(path)
     if not str(folder) or folder.name.lower().endswith((*PARQUET, *TEXT)):
         raise InvalidParameterError(f"path={str(path)!r} is to be a folder of Parquet files; name it without a suffix")

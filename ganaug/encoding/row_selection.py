@@ -1,7 +1,7 @@
 """Which rows are learnt from: all of them, or of a large table a bounded number, the same whatever holds it.
 
-A training draws some 100,000 rows however many there are. Rows are drawn by class and position within the class alone, from a
-generator of their own, so that a table in memory and one that is read batch by batch give the same ones.
+A training draws some 100,000 rows however many there are. Rows are drawn by class and position within the class
+alone, from a generator of their own, so that a table in memory and one that is read batch by batch give the same ones.
 """
 
 from __future__ import annotations
@@ -270,8 +270,8 @@ def labelled_rows(X: Any, y: Any) -> bool:
         return False
     if y is not None and not isinstance(y, str):
         raise InvalidTypeError(
-            f"y is a {type(y).__name__}, while X is read batch by batch; give the name of the column of X that holds the "
-            "labels, as in fit(rows, 'target')"
+            f"y is a {type(y).__name__}, while X is read batch by batch; give the name of the column of X that holds "
+            "the labels, as in fit(rows, 'target')"
         )
     return True
 
@@ -328,7 +328,9 @@ def scan_rows(rows: Rows, target: str | None) -> RowScan:
         scan.witnesses.see([frame[name].array for name in features], scan.n_rows)
         scan.n_rows += table.num_rows
     if not scan.n_rows:
-        raise InvalidDataError(f"{rows.name} has 0 rows, while a minimum of 1 is required; check how they were selected")
+        raise InvalidDataError(
+            f"{rows.name} has 0 rows, while a minimum of 1 is required; check how they were selected"
+        )
     return scan
 
 
@@ -369,9 +371,7 @@ def _labels(rows: Rows, table: Any, target: str, start: int) -> tuple[list[Any],
     return labels, codes
 
 
-def selected_from(
-    source: Any, target: str | None, seed: Callable[[], int], most: int | None = None
-) -> SelectedRows:
+def selected_from(source: Any, target: str | None, seed: Callable[[], int], most: int | None = None) -> SelectedRows:
     """The rows of any source that are learnt from, read batch by batch in two passes.
 
     Parameters

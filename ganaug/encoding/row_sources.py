@@ -1,7 +1,7 @@
 """Rows from anywhere: datasets, folders, files, readers and iterators, read batch after batch in a fixed order.
 
-Whatever the source, its batches have one schema of Arrow, and `Rows.frame` makes of any of them a DataFrame with the dtypes
-that the whole table has in memory.
+Whatever the source, its batches have one schema of Arrow, and `Rows.frame` makes of any of them a DataFrame with the
+dtypes that the whole table has in memory.
 """
 
 from __future__ import annotations
@@ -398,7 +398,7 @@ def _promoted(merged: Any, schema: Any, column: str, files: tuple[Any, Any], nam
 
 
 def _csv_format(files: list[Path], name: str) -> Any:
-    """pyarrow's reader of these CSV files, with the types of the columns."""
+    """Pyarrow's reader of these CSV files, with the types of the columns."""
     pa = _pa()
     kinds: dict[str, list[Any]] = {}
     first: list[str] | None = None
@@ -482,15 +482,16 @@ def _spooled(parts: Iterable[Any], folder: Path, name: str) -> Rows:
         else:
             said = "a pair; name the column of the labels instead" if isinstance(part, tuple) else "no table"
             raise InvalidTypeError(
-                f"{name}: item {place} is a {type(part).__name__}, {said}; each must be a DataFrame, a RecordBatch or a "
-                "Table"
+                f"{name}: item {place} is a {type(part).__name__}, {said}; each must be a DataFrame, a RecordBatch or "
+                "a Table"
             )
         if table.num_rows:
             spool.add(table)
     spool.close()
     if not spool.schemas:
         raise InvalidDataError(
-            f"{name} has no rows; a reader or an iterator can be read once only, so give a new one, a dataset or a folder"
+            f"{name} has no rows; a reader or an iterator can be read once only, so give a new one, a dataset or a "
+            "folder"
         )
 
     def read() -> Iterator[Any]:
