@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 
@@ -30,7 +31,8 @@ AT_ONCE = 65_536
 # What stands for a missing value in text, as in pandas.
 _MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
             "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]  # fmt: skip
-_SHOWN = 5
+# The folder of rows in which the column of the folder's name is missing.
+_NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
 
 def _pa() -> Any:
@@ -283,32 +285,41 @@ def _files(rows: Any, folder: Path) -> Rows:
         raise InvalidDataError(f"{name} holds Parquet and CSV files; give a folder of either")
     ds = _pa().dataset
     base = str(paths[0]) if len(paths) == 1 and paths[0].is_dir() else None
-    options = {
-        "partitioning": ds.HivePartitioning.discover(infer_dictionary=True),
-        "partition_base_dir": base,
-    }
-    shown = [str(file) for file in files]
     kind: Any = ds.ParquetFileFormat() if parquet else _csv_format(files, name)
-    schemas = {file: _schema_of(kind, file) for file in files} if parquet else {}
-    schema = _one_schema(schemas, name) if parquet else None
-    factory = ds.FileSystemDatasetFactory(
-        _pa().fs.LocalFileSystem(), shown, kind, ds.FileSystemFactoryOptions(**options)
-    )
+    schema = _one_schema({file: _schema_of(kind, file) for file in files}, name)
+    behind, levels = _columns_of_folders(files, base)
+    options = {}
+    if base is not None and len(behind):
+        partitioning = ds.HivePartitioning(behind, dictionaries=levels)
+        options = {"partitioning": partitioning, "partition_base_dir": base}
+    own = [one for one in schema if one.name not in behind.names]
     try:
-        found = factory.inspect()
-        if schema is not None:  # the columns of the folders' names stand behind those of the files
-            behind = [one for one in found if one.name in _columns_of_folders(files, base)]
-            found = _pa().schema([*schema, *behind], metadata=schema.metadata)
-        dataset = factory.finish(found)
+        factory = ds.FileSystemDatasetFactory(
+            _pa().fs.LocalFileSystem(), [str(file) for file in files], kind, ds.FileSystemFactoryOptions(**options)
+        )
+        dataset = factory.finish(_pa().schema([*own, *behind], metadata=schema.metadata))
     except (_pa().ArrowException, OSError) as error:
         raise InvalidDataError(f"{name} cannot be read: {_first_line(error)}") from error
     return _dataset(dataset, folder, name)
 
 
-def _columns_of_folders(files: list[Path], base: str | None) -> set[str]:
-    """The names of columns that stand in the names of folders, as in ``year=2026``."""
-    parts = [part for file in files for part in (file.parent.relative_to(base).parts if base else ())]
-    return {part.partition("=")[0] for part in parts if "=" in part}
+def _columns_of_folders(files: list[Path], base: str | None) -> tuple[Any, dict[str, Any]]:
+    """The columns that stand in the names of folders, as in ``year=2026``, and the values of each."""
+    pa = _pa()
+    values: dict[str, dict[str, None]] = {}
+    for file in files if base is not None else ():
+        for part in file.parent.relative_to(str(base)).parts:
+            column, sign, value = part.partition("=")
+            if sign:
+                values.setdefault(column, {})[unquote(value)] = None
+    levels = {}
+    for column, found in values.items():
+        kept = pa.array([value for value in found if value != _NULL_FOLDER], pa.string())
+        try:
+            levels[column] = kept.cast(pa.int32())
+        except pa.ArrowException:
+            levels[column] = kept
+    return pa.schema([(column, pa.dictionary(pa.int32(), own.type)) for column, own in levels.items()]), levels
 
 
 def _tables_under(path: Path) -> list[Path]:
@@ -357,7 +368,7 @@ def _schema_of(kind: Any, file: Path) -> Any:
     try:
         return _columns_only(kind.inspect(str(file), _pa().fs.LocalFileSystem()))
     except (_pa().ArrowException, OSError) as error:
-        raise InvalidDataError(f"{file} is no Parquet file that can be read: {_first_line(error)}") from error
+        raise InvalidDataError(f"{file} is no file of this kind that can be read: {_first_line(error)}") from error
 
 
 def _one_schema(schemas: dict[Any, Any], name: str) -> Any:

@@ -245,6 +245,8 @@ def list_folder(path: str | os.PathLike[str]) -> ImageFiles:
         endings = " ".join(sorted(_ENDINGS))
         skipped = [path for paths in left_out.values() for path in paths if path.relative_to(root).parts[0] in bare]
         also = f"; left out: {list_names(skipped)}" if skipped else ""
+        if any(path.suffix.lower() in (".parquet", ".pq") for path in skipped):
+            also += ". Tables in Parquet files are no images: give them to TabularGAN or GANOversampler"
         raise InvalidDataError(
             f"the class folder(s) {', '.join(map(repr, bare[:5]))} of {root} hold no image ({endings}); "
             f"add images or remove the folder{also}"
