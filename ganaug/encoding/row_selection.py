@@ -270,8 +270,8 @@ def labelled_rows(X: Any, y: Any) -> bool:
         return False
     if y is not None and not isinstance(y, str):
         raise InvalidTypeError(
-            f"y is a {type(y).__name__}, while X is read batch by batch; give the name of the column of X that holds "
-            "the labels, as in fit(rows, 'target')"
+            f"X is a {type(X).__name__}, whose rows are read batch by batch, and y a {type(y).__name__}; give the name of "
+            "the column of X that holds the labels, as in fit(rows, 'target'), or a DataFrame and its labels"
         )
     return True
 

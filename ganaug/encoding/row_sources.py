@@ -231,13 +231,16 @@ def open_rows(rows: Any) -> Iterator[Rows]:
         )
     with tempfile.TemporaryDirectory(prefix="ganaug-rows-", ignore_cleanup_errors=True) as folder:
         found = opener(rows, Path(folder))
-        names = found.columns
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise InvalidDataError(f"{found.name}: column {twice[0]!r} occurs more than once; give it another name")
-        if not names:
+        _refuse_twice(found.columns, found.name)
+        if not found.columns:
             raise InvalidDataError(f"{found.name} has no columns")
         yield replace(found, schema=_columns_only(found.schema))
+
+
+def _refuse_twice(names: list[str], where: str) -> None:
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InvalidDataError(f"{where}: column {twice[0]!r} occurs more than once; give it another name")
 
 
 def _columns_only(schema: Any) -> Any:
@@ -255,17 +258,17 @@ def _columns_only(schema: Any) -> Any:
 def _dataset(dataset: Any, folder: Path, name: str = "the dataset") -> Rows:
     """A dataset of pyarrow, its files one after the other."""
 
+    limits = {"batch_size": AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1}
+
     def read() -> Iterator[Any]:
-        limits = {"batch_size": AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1}
         try:
             fragments = list(dataset.get_fragments())
         except ValueError:  # it has a filter
             yield from dataset.to_batches(**limits)
             return
         for fragment in fragments:
-            limits.pop("fragment_readahead", None)
             try:
-                yield from fragment.to_batches(schema=dataset.schema, fragment_readahead=1, **limits)
+                yield from fragment.to_batches(schema=dataset.schema, **limits)
             except (_pa().ArrowException, OSError) as error:
                 path = getattr(fragment, "path", None) or name
                 raise InvalidDataError(f"{path} cannot be read: {_first_line(error)}") from error
@@ -375,6 +378,8 @@ def _one_schema(schemas: dict[Any, Any], name: str) -> Any:
     """The schema to which all can be converted; a column that is missing somewhere is an error."""
     pa = _pa()
     items = list(schemas.items())
+    for _, schema in items:
+        _refuse_twice(schema.names, name)
     first_file, merged = items[0]
     for file, schema in items[1:]:
         for one, other, where in ((merged, schema, file), (schema, merged, first_file)):
