@@ -1,4 +1,4 @@
-"""Rows that need not fit in memory: the same rows as in memory whatever holds them, and what is said of those that fail."""
+"""Rows that need not fit in memory: the same rows as in memory whatever holds them, and what is said of bad ones."""
 
 from __future__ import annotations
 
@@ -114,11 +114,12 @@ def sampler():
 
 @pytest.fixture(scope="module")
 def in_memory():
-    with pytest.MonkeyPatch.context() as patch, pytest.warns(match="smoothed bootstrap"):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(row_selection, "MOST_ROWS", 600)
         patch.setattr(ganaug.oversampling, "AT_ONCE", 500)
         own = sampler()
-        X, y = own.fit_resample(FRAME.drop(columns="fraud"), FRAME["fraud"])
+        with pytest.warns(match="smoothed bootstrap"):
+            X, y = own.fit_resample(FRAME.drop(columns="fraud"), FRAME["fraud"])
     return own, X, y
 
 
@@ -190,7 +191,7 @@ def test_other_containers_are_selected_from_as_frames_are(kind):
     make = {"array": np.asarray, "list": np.ndarray.tolist, "sparse": sp.csr_array, "tensor": torch.from_numpy}[kind]
     found = select_in_memory(make(X), list(codes), codes, lambda: 1, 200).X
     dense = found.toarray() if hasattr(found, "toarray") else np.asarray(found)
-    assert type(found) is type(make(X)) and np.array_equal(dense, expected.X.to_numpy())
+    assert isinstance(found, type(make(X))) and np.array_equal(dense, expected.X.to_numpy())
 
 
 def test_a_gan_of_one_table(tmp_path, small):
@@ -231,7 +232,7 @@ def test_a_generator_of_the_users_own(tmp_path):
             return self.X_[self.y_ == label].iloc[[0] * n], None
 
     own = GANOversampler(generator=Copies(), random_state=0)
-    X, y = own.fit_resample(folder_of(tmp_path / "rows", 500), "fraud")
+    _, y = own.fit_resample(folder_of(tmp_path / "rows", 500), "fraud")
     assert set(y.value_counts()) == {int((FRAME["fraud"] == "fine").sum())}
 
 

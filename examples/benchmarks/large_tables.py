@@ -2,9 +2,9 @@
 
     python examples/benchmarks/large_tables.py --write
 
-Each table is a folder of Parquet files of 15 mixed columns with a rare class of half a percent. A process of its own reads
-it batch by batch, trains the default `GANOversampler` and writes a balanced folder (``fit``, then ``write``); for the
-shorter tables another one does the same in memory (``read_parquet``, ``fit_resample``, ``to_parquet``).
+Each table is a folder of Parquet files of 15 mixed columns with a rare class of half a percent. A process of its own
+reads it batch by batch, trains the default `GANOversampler` and writes a balanced folder (``fit``, then ``write``); for
+the shorter tables another one does the same in memory (``read_parquet``, ``fit_resample``, ``to_parquet``).
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def markdown(lines, command, load):
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return f"""## Tables on disk
 
-15 mixed columns in a folder of Parquet files, a class of {RARE:.1%}, the default `GANOversampler`: read batch by batch and
-written to another folder (`fit`, `write`), and for the shorter tables in memory (`fit_resample`, the reading in *fit*).
+15 mixed columns in a folder of Parquet files, a class of {RARE:.1%}, the default `GANOversampler`: read batch by batch
+and written to another folder (`fit`, `write`), and for the shorter tables in memory (`fit_resample`, the reading in *fit*).
 *Peak*: of the process, with its libraries. [How it is done](guide/large_tables.md).
 
 ```bash

@@ -16,7 +16,7 @@ import pandas as pd
 from ganaug.encoding.containers import CONTAINERS, container_of, is_tensor, known_length
 from ganaug.encoding.row_sources import Rows, open_rows, rows_from
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import IntArray
 
 __all__ = [
@@ -270,8 +270,8 @@ def labelled_rows(X: Any, y: Any) -> bool:
         return False
     if y is not None and not isinstance(y, str):
         raise InvalidTypeError(
-            f"X is a {type(X).__name__}, whose rows are read batch by batch, and y a {type(y).__name__}; give the name of "
-            "the column of X that holds the labels, as in fit(rows, 'target'), or a DataFrame and its labels"
+            f"X is a {type(X).__name__}, whose rows are read batch by batch, and y a {type(y).__name__}; give the name "
+            "of the column of X that holds the labels, as in fit(rows, 'target'), or a DataFrame and its labels"
         )
     return True
 

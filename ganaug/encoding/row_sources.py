@@ -257,7 +257,6 @@ def _columns_only(schema: Any) -> Any:
 
 def _dataset(dataset: Any, folder: Path, name: str = "the dataset") -> Rows:
     """A dataset of pyarrow, its files one after the other."""
-
     limits = {"batch_size": AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1}
 
     def read() -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from ganaug.rules.base_rule import Rule
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
-from ganaug.rules.find import find_rules
+from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import (
     Bound,
     Custom,
@@ -17,7 +17,6 @@ from ganaug.rules.kinds import (
     rule_from_json,
 )
 from ganaug.rules.rewrite import Rewriter
-from ganaug.rules.rule_set import Rules
 
 __all__ = [
     "Bound",
