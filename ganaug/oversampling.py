@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from ganaug.encoding.row_selection import (
     selected_of,
     split_target,
 )
-from ganaug.encoding.row_sources import Rows, open_rows
+from ganaug.encoding.row_sources import AnyRows, Rows, open_rows
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.encoding.table_checks import check_names
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
@@ -292,7 +292,7 @@ class GANOversampler(BaseOverSampler):
 
     @isolated
     def write(
-        self, rows: Any, path: str | os.PathLike[str], *, rows_per_file: int = 1_000_000, mark: str | None = None
+        self, rows: AnyRows, path: str | os.PathLike[str], *, rows_per_file: int = 1_000_000, mark: str | None = None
     ) -> Path:
         """Write real and synthetic rows to a folder of Parquet files, holding neither in memory.
 
@@ -350,7 +350,9 @@ class GANOversampler(BaseOverSampler):
                     "as in fit(rows, 'target'), and write the same rows"
                 )
             features = [name for name in found.columns if name != target]
-            check_names(pd.Index(self._columns()), pd.Index(features), self.n_features_in_, len(features), "write")
+            check_names(
+                pd.Index(list(self._columns())), pd.Index(features), self.n_features_in_, len(features), "write"
+            )
             with row_files(folder, found, rows_per_file, mark) as files:
                 for table in found.batches():
                     files.write(table, synthetic=False)
@@ -359,7 +361,7 @@ class GANOversampler(BaseOverSampler):
                     files.write_frame({**dict(new.items()), target: pd.Series(self._target.decode(codes))})
         return folder
 
-    def _columns(self) -> Any:
+    def _columns(self) -> Iterable[object]:
         return getattr(self, "feature_names_in_", range(self.n_features_in_))
 
     @property
@@ -384,11 +386,11 @@ class GANOversampler(BaseOverSampler):
     # ---- training ----------------------------------------------------------------------------
 
     @contextmanager
-    def _read(self, X: Any, y: Any) -> Iterator[tuple[Any, Any]]:
+    def _read(self, X: object, y: object) -> Iterator[tuple[Any, Any]]:
         """Rows and labels: as they are, split from a DataFrame, or rows that are open and the column's name."""
         if isinstance(X, pd.DataFrame) and isinstance(y, str):
             yield split_target(X, y)
-        elif not labelled_rows(X, y):
+        elif isinstance(X, SelectedRows) or not labelled_rows(X, y):
             yield X, y
         elif y is None:
             raise InvalidDataError(
@@ -404,15 +406,16 @@ class GANOversampler(BaseOverSampler):
         smallest = self._check_parameters()
         prototype = self._prototype(X)
         own_seed = getattr(prototype, "random_state", None)
-        if not isinstance(X, Rows):
+        if not isinstance(X, (Rows, SelectedRows)):
             check_rows(X)
             check_lengths(X, y)
         seed, self._n_draws = root_seed(own_seed if self.random_state is None else self.random_state), 0
         self._seed, self._target = seed, TargetCodec()
         selects = hasattr(prototype, "prepare") and prototype._selects_rows(X)
-        selected: SelectedRows | None = None
+        selected: SelectedRows | None = X if isinstance(X, SelectedRows) else None
         if isinstance(X, Rows):
             selected = selected_of(X, y, lambda: child_seed(seed, "rows"))
+        if selected is not None:
             vector, codes = self._target.fit_some(selected.y, selected.places, selected.counts)
             X, labels = selected.X, self._target.classes_[self._target.codes(selected.y)]
         else:

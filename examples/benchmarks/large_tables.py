@@ -51,9 +51,9 @@ def part_of_table(n, seed):
         "opened": opened,
         "online": rng.random(n) < 0.3 + 0.4 * shift,
         "kind": rng.choice(["card", "cash", "transfer"], n),
-        "branch": np.char.add("b", rng.integers(0, 40, n).astype(str)),
+        "branch": np.array([f"b{i}" for i in range(40)])[rng.integers(0, 40, n)],
         "country": rng.choice(["de", "fr", "it", "pl", "us"], n, p=[0.4, 0.3, 0.1, 0.1, 0.1]),
-        "partner": np.char.add("p", np.minimum(rng.zipf(1.5, n), 300).astype(str)),
+        "partner": np.array([f"p{i}" for i in range(301)])[np.minimum(rng.zipf(1.5, n), 300)],
     }
     return pd.DataFrame(columns).assign(fraud=np.where(fraud, "yes", "no"))
 
@@ -102,8 +102,8 @@ def markdown(lines, command, load):
     return f"""## Tables on disk
 
 15 mixed columns in a folder of Parquet files, a class of {RARE:.1%}, the default `GANOversampler`: read batch by batch
-and written to another folder (`fit`, `write`), and for the shorter tables in memory (`fit_resample`, the reading in *fit*).
-*Peak*: of the process, with its libraries. [How it is done](guide/large_tables.md).
+and written to another folder (`fit`, `write`), and for the shorter tables in memory (`fit_resample`, the reading in
+*fit*). *Peak*: of the process, with its libraries. [How it is done](guide/large_tables.md).
 
 ```bash
 {command}

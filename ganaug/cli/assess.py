@@ -29,8 +29,17 @@ _SYNTHETIC = {"1", "true", "yes"}
 
 def report_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("data", metavar="REAL", help="a CSV or Parquet file of real rows")
-    parser.add_argument("samples", metavar="SYNTHETIC", help="a file of synthetic rows, or a model that makes them")
+    parser.add_argument("data", metavar="REAL", help="a CSV or Parquet file of real rows, or a folder of such files")
+    parser.add_argument(
+        "samples", metavar="SYNTHETIC", help="a file or folder of synthetic rows, or a model that makes them"
+    )
+    parser.add_argument(
+        "--sample-rows",
+        type=options.count(1),
+        default=100_000,
+        metavar="N",
+        help="of a folder look at so many rows, drawn at random (default: 100000)",
+    )
     options.target(parser)
     options.output(parser, "where to write: .html or .json")
     parser.add_argument(

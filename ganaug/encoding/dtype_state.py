@@ -8,6 +8,7 @@ import sys
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ _ARGUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def arrow(needed_by: str) -> Any:
+def arrow(needed_by: str) -> ModuleType:
     """The package pyarrow, with ``pyarrow.parquet``.
 
     Parameters
@@ -65,7 +66,7 @@ def arrow(needed_by: str) -> Any:
     return pyarrow
 
 
-def arrow_datasets(needed_by: str) -> Any:
+def arrow_datasets(needed_by: str) -> ModuleType:
     """The package pyarrow, with ``.dataset``, ``.csv``, ``.compute`` and ``.fs`` too; raises as `arrow`."""
     arrow(needed_by)
     import pyarrow

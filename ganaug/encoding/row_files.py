@@ -7,13 +7,14 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ganaug.encoding.dtype_state import arrow_datasets
-from ganaug.encoding.row_sources import PARQUET, TEXT, Rows
+from ganaug.encoding.row_sources import PARQUET, TEXT, ArrowColumn, ArrowTable, ArrowTool, ArrowType, Rows
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathNotFoundError
 from ganaug.utils.files import check_writable, path_error, replacing_folder
 
@@ -24,7 +25,7 @@ _NEEDS = "Parquet files need"
 _ROW_GROUP = 131_072
 
 
-def checked_folder(path: Any) -> Path:
+def checked_folder(path: object) -> Path:
     """The path of a folder that can be made.
 
     Raises
@@ -77,10 +78,10 @@ class RowFiles:
                 raise InvalidParameterError(f"mark={mark!r} is a column of {rows.name}; give the mark another name")
             fields.append(self._pa.field(mark, self._pa.bool_()))
         self._schema = self._pa.schema(fields, metadata=metadata or None)
-        self._writer: Any = None
+        self._writer: ArrowTool = None
         self._in_file = self._n_files = 0
 
-    def write(self, table: Any, synthetic: bool) -> None:
+    def write(self, table: ArrowTable, synthetic: bool) -> None:
         """Write a table of Arrow with the columns of the rows."""
         pa, columns = self._pa, list(table.columns)
         if self._mark is not None:
@@ -111,7 +112,7 @@ class RowFiles:
             self._writer = None
 
 
-def _column(pa: Any, values: pd.Series[Any], field: Any) -> Any:
+def _column(pa: ModuleType, values: pd.Series[Any], field: ArrowType) -> ArrowColumn:
     """A column of pandas as Arrow's type of the real rows."""
     kind = field.type
     if pa.types.is_dictionary(kind):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from ganaug.encoding.containers import CONTAINERS, container_of, is_tensor, known_length
-from ganaug.encoding.row_sources import Rows, open_rows, rows_from
+from ganaug.encoding.row_sources import AnyRows, ArrowColumn, ArrowTable, Rows, open_rows, rows_from
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import IntArray
@@ -26,12 +26,17 @@ __all__ = [
     "check_target",
     "labelled_rows",
     "largest_share",
+    "sampled_rows",
     "select_in_memory",
     "select_rows",
     "selected_from",
     "selected_of",
     "split_target",
 ]
+
+# A table or labels in any container, and a value of a column.
+AnyTable: TypeAlias = Any
+AnyValue: TypeAlias = Any
 
 # Rows that are learnt from, in all. A table of no more is taken whole.
 MOST_ROWS = 300_000
@@ -59,8 +64,8 @@ class SelectedRows:
         Name of the column that held the labels.
     """
 
-    X: Any
-    y: Any
+    X: AnyTable
+    y: AnyTable
     places: IntArray
     counts: IntArray
     target: str | None = None
@@ -155,10 +160,11 @@ class Witnesses:
             codes, levels = pd.factorize(series)
         except TypeError:  # cells that are no scalars, which are refused elsewhere
             return
-        found, first = np.unique(codes, return_index=True)
-        for code, place in sorted(zip(found.tolist(), first.tolist(), strict=True), key=lambda pair: pair[1]):
-            if code >= 0 and len(known) < MOST_LEVELS:
-                known.setdefault(levels[code], start + place)
+        first = np.zeros(len(levels) + 1, np.int64)
+        first[codes[::-1]] = np.arange(len(codes))[::-1]  # missing ones, whose code is -1, at the end
+        for level, place in zip(levels.tolist(), first[:-1].tolist(), strict=True):
+            if len(known) < MOST_LEVELS:
+                known.setdefault(level, start + place)
 
     def positions(self) -> IntArray:
         """All of them, sorted."""
@@ -167,15 +173,15 @@ class Witnesses:
         return np.array(sorted(found), np.int64)
 
 
-def _is_ordered(dtype: Any) -> bool:
+def _is_ordered(dtype: object) -> bool:
     return getattr(dtype, "kind", "O") in "iufmM" and not isinstance(dtype, pd.CategoricalDtype)
 
 
-def _less(one: Any, other: Any) -> bool:
+def _less(one: AnyValue, other: AnyValue) -> bool:
     return bool(one < other)
 
 
-def _more(one: Any, other: Any) -> bool:
+def _more(one: AnyValue, other: AnyValue) -> bool:
     return bool(one > other)
 
 
@@ -184,7 +190,7 @@ def _more(one: Any, other: Any) -> bool:
 
 
 def select_in_memory(
-    X: Any, y: Any, codes: IntArray | None, seed: Callable[[], int], most: int | None = None
+    X: AnyTable, y: AnyTable, codes: IntArray | None, seed: Callable[[], int], most: int | None = None
 ) -> SelectedRows | None:
     """The rows of a table in memory that are learnt from; None if these are all of them.
 
@@ -222,7 +228,7 @@ def select_in_memory(
     return SelectedRows(_taken(X, rows), None if y is None else _taken(y, rows), place_of[codes[rows]], counts)
 
 
-def _taken(values: Any, rows: IntArray) -> Any:
+def _taken(values: AnyTable, rows: IntArray) -> AnyTable:
     """Some rows of any container."""
     if isinstance(values, (pd.DataFrame, pd.Series)):
         return values.iloc[rows].reset_index(drop=True)
@@ -258,7 +264,7 @@ def check_target(columns: Sequence[Any], target: object, name: str) -> None:
         raise InvalidDataError(f"{name} has no column beside the labels {target!r}")
 
 
-def labelled_rows(X: Any, y: Any) -> bool:
+def labelled_rows(X: AnyTable, y: AnyTable) -> bool:
     """Whether X holds rows that are read batch by batch, with the name of the column of the labels as y, or with None.
 
     Raises
@@ -334,15 +340,16 @@ def scan_rows(rows: Rows, target: str | None) -> RowScan:
     return scan
 
 
-def _is_dictionary(column: Any) -> bool:
+def _is_dictionary(column: ArrowColumn) -> bool:
     return hasattr(column.type, "value_type") and hasattr(column.type, "index_type")
 
 
-def _count(scan: RowScan, rows: Rows, table: Any, target: str) -> None:
+def _count(scan: RowScan, rows: Rows, table: ArrowTable, target: str) -> None:
     labels, codes = _labels(rows, table, target, scan.n_rows)
-    found, first = np.unique(codes, return_index=True)
+    first = np.full(len(labels), len(codes))
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
     sizes = np.bincount(codes, minlength=len(labels))
-    for code in found[np.argsort(first)].tolist():
+    for code in [code for code in np.argsort(first).tolist() if sizes[code]]:
         scan.counts[labels[code]] = scan.counts.get(labels[code], 0) + int(sizes[code])
     if len(scan.counts) > MOST_CLASSES:
         raise InvalidDataError(
@@ -351,7 +358,7 @@ def _count(scan: RowScan, rows: Rows, table: Any, target: str) -> None:
         )
 
 
-def _labels(rows: Rows, table: Any, target: str, start: int) -> tuple[list[Any], IntArray]:
+def _labels(rows: Rows, table: ArrowTable, target: str, start: int) -> tuple[list[Any], IntArray]:
     """The different labels of a batch, and the place of each row's among them."""
     column = table.column(target).combine_chunks()
     if hasattr(column, "chunks"):
@@ -371,7 +378,9 @@ def _labels(rows: Rows, table: Any, target: str, start: int) -> tuple[list[Any],
     return labels, codes
 
 
-def selected_from(source: Any, target: str | None, seed: Callable[[], int], most: int | None = None) -> SelectedRows:
+def selected_from(
+    source: AnyRows, target: str | None, seed: Callable[[], int], most: int | None = None
+) -> SelectedRows:
     """The rows of any source that are learnt from, read batch by batch in two passes.
 
     Parameters
@@ -399,8 +408,10 @@ def selected_from(source: Any, target: str | None, seed: Callable[[], int], most
         return selected_of(rows, target, seed, most)
 
 
-def selected_of(rows: Rows, target: str | None, seed: Callable[[], int], most: int | None = None) -> SelectedRows:
-    """The same of rows that are open."""
+def selected_of(
+    rows: Rows, target: str | None, seed: Callable[[], int], most: int | None = None, *, witnesses: bool = True
+) -> SelectedRows:
+    """The same of rows that are open; without ``witnesses`` only those that were drawn."""
     most = MOST_ROWS if most is None else most
     if target is not None:
         check_target(rows.columns, target, rows.name)
@@ -408,11 +419,18 @@ def selected_of(rows: Rows, target: str | None, seed: Callable[[], int], most: i
     counts = list(scan.counts.values())
     some = sum(counts) > most and max(counts) > largest_share(counts, most)
     chosen = select_rows(counts, seed(), most) if some else [None] * len(counts)
-    taken = _collected(rows, target, scan, chosen, scan.witnesses.positions() if some else np.zeros(0, np.int64))
-    table, places = taken
+    always = scan.witnesses.positions() if some and witnesses else np.zeros(0, np.int64)
+    table, places = _collected(rows, target, scan, chosen, always)
     frame = _whole_frame(rows, table, scan)
     y = None if target is None else frame.pop(target)
     return SelectedRows(frame, y, places, np.array(counts, np.int64), target)
+
+
+def sampled_rows(source: AnyRows, n: int, seed: int) -> tuple[pd.DataFrame, int]:
+    """So many rows of any source, drawn at random and in their order, and how many there are in all."""
+    with open_rows(source) as rows:
+        found = selected_of(rows, None, lambda: seed, n, witnesses=False)
+    return found.X, int(found.counts.sum())
 
 
 def all_rows(rows: Rows, target: str | None) -> tuple[pd.DataFrame, Any]:
@@ -457,7 +475,7 @@ def _collected(
     return rows.joined(parts), np.concatenate(places)
 
 
-def _whole_frame(rows: Rows, table: Any, scan: RowScan) -> pd.DataFrame:
+def _whole_frame(rows: Rows, table: ArrowTable, scan: RowScan) -> pd.DataFrame:
     """The DataFrame of some rows, with the dtypes and categories that all rows have together."""
     frame = rows.frame(table, scan.missing)
     for name, levels in scan.levels.items():

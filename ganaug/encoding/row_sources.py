@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import pandas as pd
@@ -21,7 +22,16 @@ import pandas as pd
 from ganaug.encoding.dtype_state import arrow_datasets
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
 
-__all__ = ["Rows", "is_table_folder", "is_table_path", "open_rows", "rows_from"]
+__all__ = ["AnyRows", "ArrowColumn", "ArrowTable", "Rows", "is_table_folder", "is_table_path", "open_rows", "rows_from"]
+
+# pyarrow tells a type checker nothing: a table or record batch, one of its columns, its schema, a type or field, and
+# what reads or writes files; and what `open_rows` takes.
+ArrowTable: TypeAlias = Any
+ArrowColumn: TypeAlias = Any
+ArrowSchema: TypeAlias = Any
+ArrowType: TypeAlias = Any
+ArrowTool: TypeAlias = Any
+AnyRows: TypeAlias = Any
 
 _NEEDS = "rows that are read batch by batch need"
 PARQUET, TEXT = (".parquet", ".pq"), (".csv", ".csv.gz", ".tsv", ".tsv.gz")
@@ -35,7 +45,7 @@ _MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan"
 _NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
 
-def _pa() -> Any:
+def _pa() -> ModuleType:
     return arrow_datasets(_NEEDS)
 
 
@@ -55,7 +65,7 @@ class Rows:
         What pandas has for columns whose dtype Arrow's type does not say.
     """
 
-    schema: Any
+    schema: ArrowSchema
     read: Callable[[], Iterator[Any]]
     name: str
     dtypes: dict[str, Any] = field(default_factory=dict)
@@ -95,7 +105,7 @@ class Rows:
         if held:
             yield pa.Table.from_batches(held, self.schema)
 
-    def frame(self, table: Any, missing: Sequence[bool] | None = None) -> pd.DataFrame:
+    def frame(self, table: ArrowTable, missing: Sequence[bool] | None = None) -> pd.DataFrame:
         """A DataFrame of a table of Arrow.
 
         Parameters
@@ -114,7 +124,7 @@ class Rows:
                 frame[name] = frame[name].astype(dtype)
         return frame
 
-    def joined(self, tables: Sequence[Any]) -> Any:
+    def joined(self, tables: Sequence[Any]) -> ArrowTable:
         """One table of Arrow of several."""
         return _pa().concat_tables(tables)
 
@@ -123,7 +133,7 @@ class Rows:
         return replace(self, name=name)
 
 
-def _with_a_row(table: Any, missing: Sequence[bool]) -> Any:
+def _with_a_row(table: ArrowTable, missing: Sequence[bool]) -> ArrowTable:
     """The table and its first row again, in which the columns named are missing."""
     pa = _pa()
     last = [
@@ -137,7 +147,7 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
-def _as_schema(batch: Any, schema: Any, name: str) -> Any:
+def _as_schema(batch: ArrowTable, schema: ArrowSchema, name: str) -> ArrowTable:
     """A record batch with exactly the columns and types of a schema."""
     pa = _pa()
     if batch.schema.equals(schema):
@@ -201,7 +211,7 @@ def rows_from(rows: object, *, labelled: bool) -> bool:
 
 
 @contextmanager
-def open_rows(rows: Any) -> Iterator[Rows]:
+def open_rows(rows: AnyRows) -> Iterator[Rows]:
     """Rows from anywhere, to be read several times within the block.
 
     Parameters
@@ -243,7 +253,7 @@ def _refuse_twice(names: list[str], where: str) -> None:
         raise InvalidDataError(f"{where}: column {twice[0]!r} occurs more than once; give it another name")
 
 
-def _columns_only(schema: Any) -> Any:
+def _columns_only(schema: ArrowSchema) -> ArrowSchema:
     """Without the columns that are an index in pandas, which no table in memory has among its columns either."""
     remark = (schema.metadata or {}).get(b"pandas")
     if remark is None:
@@ -255,7 +265,7 @@ def _columns_only(schema: Any) -> Any:
     return _pa().schema(kept, metadata={**schema.metadata, b"pandas": json.dumps(said).encode()})
 
 
-def _dataset(dataset: Any, folder: Path, name: str = "the dataset") -> Rows:
+def _dataset(dataset: AnyRows, folder: Path, name: str = "the dataset") -> Rows:
     """A dataset of pyarrow, its files one after the other."""
     limits = {"batch_size": AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1}
 
@@ -275,7 +285,7 @@ def _dataset(dataset: Any, folder: Path, name: str = "the dataset") -> Rows:
     return Rows(dataset.schema, read, name)
 
 
-def _files(rows: Any, folder: Path) -> Rows:
+def _files(rows: AnyRows, folder: Path) -> Rows:
     """The files of a path, or of several."""
     paths = [Path(one) for one in rows] if isinstance(rows, (list, tuple)) else [Path(rows)]
     name = str(rows) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
@@ -287,7 +297,7 @@ def _files(rows: Any, folder: Path) -> Rows:
         raise InvalidDataError(f"{name} holds Parquet and CSV files; give a folder of either")
     ds = _pa().dataset
     base = str(paths[0]) if len(paths) == 1 and paths[0].is_dir() else None
-    kind: Any = ds.ParquetFileFormat() if parquet else _csv_format(files, name)
+    kind: ArrowType = ds.ParquetFileFormat() if parquet else _csv_format(files, name)
     schema = _one_schema({file: _schema_of(kind, file) for file in files}, name)
     behind, levels = _columns_of_folders(files, base)
     options = {}
@@ -366,14 +376,14 @@ def is_table_folder(path: str | os.PathLike[str]) -> bool:
     return bool(tables) and image is None
 
 
-def _schema_of(kind: Any, file: Path) -> Any:
+def _schema_of(kind: ArrowType, file: Path) -> ArrowSchema:
     try:
         return _columns_only(kind.inspect(str(file), _pa().fs.LocalFileSystem()))
     except (_pa().ArrowException, OSError) as error:
         raise InvalidDataError(f"{file} is no file of this kind that can be read: {_first_line(error)}") from error
 
 
-def _one_schema(schemas: dict[Any, Any], name: str) -> Any:
+def _one_schema(schemas: dict[Any, Any], name: str) -> ArrowSchema:
     """The schema to which all can be converted; a column that is missing somewhere is an error."""
     pa = _pa()
     items = list(schemas.items())
@@ -393,7 +403,7 @@ def _one_schema(schemas: dict[Any, Any], name: str) -> Any:
     return pa.schema([one.with_nullable(True) for one in merged], metadata=merged.metadata)
 
 
-def _promoted(merged: Any, schema: Any, column: str, files: tuple[Any, Any], name: str) -> Any:
+def _promoted(merged: ArrowSchema, schema: ArrowSchema, column: str, files: tuple[Any, Any], name: str) -> ArrowSchema:
     """A schema in which a column has a type that holds both."""
     pa = _pa()
     kinds = [one.field(column).type for one in (merged, schema)]
@@ -412,7 +422,7 @@ def _promoted(merged: Any, schema: Any, column: str, files: tuple[Any, Any], nam
 # CSV: types that hold all values of all files, and not only those of the first lines.
 
 
-def _csv_format(files: list[Path], name: str) -> Any:
+def _csv_format(files: list[Path], name: str) -> ArrowTool:
     """Pyarrow's reader of these CSV files, with the types of the columns."""
     pa = _pa()
     kinds: dict[str, list[Any]] = {}
@@ -440,7 +450,7 @@ def _csv_format(files: list[Path], name: str) -> Any:
     return pa.dataset.CsvFileFormat(parse_options=parse, convert_options=convert)
 
 
-def _as_text(file: Path, parse: Any) -> Any:
+def _as_text(file: Path, parse: ArrowTool) -> ArrowTool:
     pa = _pa()
     with pa.csv.open_csv(str(file), parse_options=parse) as reader:
         names = reader.schema.names
@@ -454,12 +464,12 @@ def _csv_types() -> list[Any]:
     return [pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("s"), pa.timestamp("us")]
 
 
-def _fitting(column: Any, kinds: list[Any]) -> list[Any]:
+def _fitting(column: ArrowColumn, kinds: list[Any]) -> list[Any]:
     """Those of some types that the texts of a column can be read as."""
     pa = _pa()
     values = column.dictionary_encode().dictionary if kinds else column
 
-    def fits(kind: Any) -> bool:
+    def fits(kind: ArrowType) -> bool:
         try:
             values.cast(kind)
         except pa.ArrowException:
@@ -473,7 +483,7 @@ def _fitting(column: Any, kinds: list[Any]) -> list[Any]:
 # Tables in memory, and what can be read once only.
 
 
-def _table(rows: Any, folder: Path) -> Rows:
+def _table(rows: AnyRows, folder: Path) -> Rows:
     """A table or record batch of Arrow."""
     table = rows if hasattr(rows, "combine_chunks") else _pa().Table.from_batches([rows])
     return Rows(table.schema, lambda: iter(table.to_batches(max_chunksize=AT_ONCE)), "the table")
@@ -526,10 +536,10 @@ class _Spool:
         self._folder = folder
         self._held: list[Any] = []
         self._size = 0
-        self._schema: Any = None
-        self._writer: Any = None
+        self._schema: ArrowSchema = None
+        self._writer: ArrowTool = None
 
-    def add(self, table: Any) -> None:
+    def add(self, table: ArrowTable) -> None:
         """Write a table, or keep it until there are enough rows."""
         if self._schema is not None and not table.schema.equals(self._schema):
             self.close()
@@ -567,7 +577,7 @@ def _joined(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _of_frame(frame: pd.DataFrame, name: str) -> Any:
+def _of_frame(frame: pd.DataFrame, name: str) -> ArrowTable:
     pa = _pa()
     odd = [column for column in frame.columns if not isinstance(column, str)]
     if odd:
@@ -582,7 +592,7 @@ def _of_frame(frame: pd.DataFrame, name: str) -> Any:
         raise InvalidTypeError(f"{name}: a column cannot be kept by pyarrow ({said}); give it one type") from error
 
 
-def _reader(rows: Any, folder: Path) -> Rows:
+def _reader(rows: AnyRows, folder: Path) -> Rows:
     def parts() -> Iterator[Any]:
         try:
             yield from rows
@@ -592,13 +602,13 @@ def _reader(rows: Any, folder: Path) -> Rows:
     return _spooled(parts(), folder, "the reader")
 
 
-def _dask(rows: Any, folder: Path) -> Rows:
+def _dask(rows: AnyRows, folder: Path) -> Rows:
     """The partitions of a dask DataFrame, one after the other."""
     parts = (rows.partitions[place].compute() for place in range(rows.npartitions))
     return _spooled(parts, folder, "the dask frame")
 
 
-def _polars(rows: Any, folder: Path) -> Rows:
+def _polars(rows: AnyRows, folder: Path) -> Rows:
     """A frame of polars; a lazy one by way of a Parquet file, so that it is never whole in memory."""
     if hasattr(rows, "sink_parquet") and not hasattr(rows, "to_arrow"):
         rows.sink_parquet(folder / "0.parquet")
@@ -606,7 +616,7 @@ def _polars(rows: Any, folder: Path) -> Rows:
     return _table(_plain_text(rows.to_arrow()), folder).rename("the polars frame")
 
 
-def _plain_text(table: Any) -> Any:
+def _plain_text(table: ArrowTable) -> ArrowTable:
     """Views of text, which pandas and Parquet have not, as text."""
     pa = _pa()
     is_view = getattr(pa.types, "is_string_view", lambda kind: False)
