@@ -49,8 +49,8 @@ def resample_options(parser: argparse.ArgumentParser) -> None:
         "--rows-per-file",
         type=options.count(1),
         metavar="N",
-        help="read DATA batch by batch, which need not fit in memory, and write a new folder of Parquet files of N rows "
-        "(1000000 if DATA is a folder of tables)",
+        help="read DATA batch by batch, which need not fit in memory, and write a new folder of Parquet files of N "
+        "rows (1000000 if DATA is a folder of tables)",
     )
     parser.add_argument("--shared", action="store_true", help="one GAN for all classes, instead of one for each")
     parser.add_argument("--jobs", "-j", type=int, metavar="N", help="classes trained at the same time; -1: all cores")
