@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,13 +11,26 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from helpers import tabular_gan
+from sklearn.tree import DecisionTreeClassifier
 
 import ganaug.encoding.row_selection as row_selection
 import ganaug.oversampling
-from ganaug import GANOversampler, ImageGAN, SmoothedBootstrap, TabularGAN
+from ganaug import (
+    AugmentedClassifier,
+    BlendedDataset,
+    GANOversampler,
+    ImageGAN,
+    SmoothedBootstrap,
+    TabularGAN,
+    find_rules,
+    quality_report,
+)
+from ganaug.cli import main
 from ganaug.encoding.row_selection import Witnesses, largest_share, select_in_memory, select_rows, selected_from
 from ganaug.encoding.row_sources import is_table_folder, open_rows
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathError
+from ganaug.experiments import compare
+from ganaug.metrics import evaluate
 
 N = 1400
 
@@ -468,6 +483,123 @@ def test_labels_without_a_name(tmp_path):
     own.fit(FRAME.drop(columns="fraud"), FRAME["fraud"].to_numpy())
     with pytest.raises(InvalidDataError, match=r"fit\(rows, 'target'\)"):
         own.write(FRAME, tmp_path / "out")
+
+
+# ---- What is not read batch by batch -------------------------------------------------------------
+
+
+class Polars:
+    """Stands for a frame of polars where none is read."""
+
+    shape, columns = (60, 2), ["a", "b"]
+
+    def to_pandas(self):
+        return None
+
+    def __len__(self):
+        return 60
+
+
+class Lazy:
+    """Stands for a lazy one."""
+
+    def collect(self):
+        return None
+
+
+for fake, name in ((Polars, "DataFrame"), (Lazy, "LazyFrame")):
+    fake.__module__, fake.__name__ = "polars", name
+
+PLAIN = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+LABELS = np.repeat([0, 1], [40, 20])
+FOREIGN = {
+    "pyarrow.Table": (lambda: pa.table(PLAIN), "to_pandas()"),
+    "pyarrow.InMemoryDataset": (lambda: ds.dataset(pa.table(PLAIN)), "to_table().to_pandas()"),
+    "polars.DataFrame": (Polars, "to_pandas()"),
+    "polars.LazyFrame": (Lazy, "collect().to_pandas()"),
+    "dask.DataFrame": (lambda: pytest.importorskip("dask.dataframe").from_pandas(PLAIN, npartitions=2), "compute()"),
+}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return tabular_gan(max_steps=2).fit(PLAIN, LABELS)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_tables_of_other_libraries_are_refused_where_they_are_not_read(name, fitted):
+    rows, line = FOREIGN[name][0](), FOREIGN[name][1]
+    real = (PLAIN, LABELS)
+    doors = [
+        lambda: fitted.score_samples(rows, LABELS),
+        lambda: fitted.features(rows),
+        lambda: find_rules(rows),
+        lambda: quality_report(real, rows, LABELS, verbose=False),
+        lambda: quality_report((rows, LABELS), *real, verbose=False),
+        lambda: quality_report(real, *real, X_holdout=rows, y_holdout=LABELS, verbose=False),
+        lambda: evaluate(PLAIN, rows),
+        lambda: AugmentedClassifier(DecisionTreeClassifier(), GANOversampler()).fit(rows, LABELS),
+        lambda: compare({"own": (rows, LABELS)}, {"none": None}, {"tree": DecisionTreeClassifier()}),
+        lambda: BlendedDataset(rows, fitted),
+        lambda: tabular_gan().fit(PLAIN, rows),
+    ]
+    for door in doors:
+        with pytest.raises(InvalidTypeError) as raised:
+            door()
+        assert f"'{name}'" in str(raised.value) and f".{line}" in str(raised.value)
+
+
+# ---- The command line -----------------------------------------------------------------------------
+
+QUICK = ["--set", "max_steps=3", "--set", "width=16", "--seed", "3"]
+
+
+def test_the_command_line_reads_and_writes_folders(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    FRAME.to_parquet("train", partition_cols=["kind"])
+    more = ["--target", "fraud", "--strategy", '{"fraud": 400}', "--mark-column", "new"]
+    assert main(["resample", "train/", *more, "--output", "out/", "--rows-per-file", "1000", *QUICK]) == 0
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["part-000000.parquet", "part-000001.parquet"]
+    found, n = pd.read_parquet("out"), int((FRAME["fraud"] == "fraud").sum())
+    assert found["new"].sum() == 400 - n and set(found.loc[found["new"], "fraud"]) == {"fraud"}
+    gan = TabularGAN(max_steps=3, width=16)
+    own = GANOversampler(generator=gan, sampling_strategy={"fraud": 400}, random_state=3).fit("train", "fraud")
+    pd.testing.assert_frame_equal(pd.read_parquet(own.write("train", "same", mark="new")), found)
+
+    assert main(["fit", "train/", "--target", "fraud", "--class", "odd", "--output", "odd.safetensors", *QUICK]) == 0
+    assert main(["sample", "odd.safetensors", "-n", "5", "--output", "new.csv"]) == 0
+    assert set(pd.read_csv("new.csv")["fraud"]) == {"odd"}
+    capsys.readouterr()
+    report = ["report", "train/", "out/", "--target", "fraud", "--mark-column", "new", "--output", "report.json"]
+    assert main([*report, "--sample-rows", "900", "--verbose"]) == 0
+    assert f"900 of {N} rows" in capsys.readouterr().err
+    assert json.loads((tmp_path / "report.json").read_text())
+
+
+def test_the_command_line_refuses(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder_of(tmp_path / "train", 700)
+    (tmp_path / "there").mkdir()
+    base = ["resample", "train/", "--target", "fraud", "--output", "out"]
+    for arguments, code, words in [
+        (["resample", "train/", "--output", "out"], 2, "--target is missing"),
+        ([*base[:-1], "there"], 1, "is there already"),
+        ([*base[:-1], "train/out"], 2, "lie within each other"),
+        ([*base, "--delimiter", ";"], 2, "--delimiter is for a single CSV file"),
+        ([*base, "--rows-per-file", "0"], 2, "rows-per-file"),
+        (["resample", "train/", "--target", "nothing", "--output", "out"], 1, "'nothing' is no column"),
+        (["resample", "train/", "--target", "amount", "--output", "out"], 2, "continuous target"),
+        (
+            ["resample", "there/", "--target", "fraud", "--output", "out", "--rows-per-file", "5"],
+            1,
+            "no Parquet or CSV",
+        ),
+        ([*base, "--strategy", '{"nobody": 5}'], 2, "no class 'nobody'"),
+        (["compare", "train/", "--target", "fraud", "--output", "out.md"], 1, "is a folder"),
+    ]:
+        assert main(arguments) == code, arguments
+        assert words in capsys.readouterr().err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["there", "train"]
 
 
 # ---- Images and tables --------------------------------------------------------------------------

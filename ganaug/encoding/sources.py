@@ -24,6 +24,7 @@ from ganaug.encoding.pil_images import (
     resize_image,
 )
 from ganaug.encoding.sample_arrays import stack_samples
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.encoding.targets import (
     check_labels,
     class_names_of,
@@ -402,6 +403,7 @@ def resolve_samples(
     >>> X.shape, y, source.kind
     (torch.Size([2, 1, 8, 8]), array([2, 0]), 'dataset')
     """
+    refuse_foreign(X, "X")
     size = _checked_size(image_size)
     if isinstance(X, (str, os.PathLike)):
         if y is not None:
