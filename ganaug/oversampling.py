@@ -358,7 +358,10 @@ class GANOversampler(BaseOverSampler):
                     files.write(table, synthetic=False)
                 for label, new in self._chunks(self._missing(), child_seed(self._seed, "resample")):
                     codes = np.full(n_rows(new), self._target.code(label), np.int64)
-                    files.write_frame({**dict(new.items()), target: pd.Series(self._target.decode(codes))})
+                    frame = new if isinstance(new, pd.DataFrame) else pd.DataFrame(new, columns=pd.Index(features))
+                    files.write_frame(
+                        {**{str(name): frame[name] for name in frame}, target: pd.Series(self._target.decode(codes))}
+                    )
         return folder
 
     def _columns(self) -> Iterable[object]:

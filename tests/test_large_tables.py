@@ -85,14 +85,18 @@ class FakePolars:
     """Stands for a frame of polars, which is not installed here."""
 
     def to_arrow(self):
-        return pa.Table.from_pandas(FRAME, preserve_index=False).replace_schema_metadata(None)
+        rows = pa.Table.from_pandas(FRAME, preserve_index=False).replace_schema_metadata(None)
+        codes = pa.DictionaryArray.from_arrays(pa.array(FRAME["size"].cat.codes, pa.uint32()), ["s", "m", "l"])
+        rows = rows.set_column(rows.column_names.index("size"), "size", codes)
+        text = rows["kind"].cast(pa.string_view()) if hasattr(pa, "string_view") else rows["kind"]
+        return rows.set_column(rows.column_names.index("kind"), "kind", text)
 
 
 class FakeLazy:
     """Stands for a lazy frame of polars."""
 
     def sink_parquet(self, path):
-        pq.write_table(FakePolars().to_arrow(), path)
+        pq.write_table(pa.Table.from_pandas(FRAME, preserve_index=False), path)
 
 
 for fake, name in ((FakePolars, "DataFrame"), (FakeLazy, "LazyFrame")):
@@ -187,7 +191,9 @@ def test_fit_resample_takes_rows_from_anywhere(tmp_path, small, in_memory):
 @pytest.mark.parametrize("make", [dask_frame, FakePolars, FakeLazy])
 def test_frames_of_other_libraries(make):
     rows = make()
-    whole = rows.compute() if hasattr(rows, "compute") else FakePolars().to_arrow().to_pandas()
+    whole = rows.compute() if hasattr(rows, "compute") else FRAME
+    if isinstance(rows, FakePolars):
+        whole = whole.astype({"size": pd.CategoricalDtype(["s", "m", "l"]), "score": float})
     X, y = whole.drop(columns="fraud"), whole["fraud"]
     expected = select_in_memory(X, y, pd.factorize(y, sort=True)[0], lambda: 7, 600)
     found = selected_from(rows, "fraud", lambda: 7, 600)

@@ -21,6 +21,7 @@ import pandas as pd
 
 from ganaug.encoding.dtype_state import arrow_datasets
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
+from ganaug.utils.files import path_error
 
 __all__ = ["AnyRows", "ArrowColumn", "ArrowTable", "Rows", "is_table_folder", "is_table_path", "open_rows", "rows_from"]
 
@@ -244,13 +245,27 @@ def open_rows(rows: AnyRows) -> Iterator[Rows]:
         _refuse_twice(found.columns, found.name)
         if not found.columns:
             raise InvalidDataError(f"{found.name} has no columns")
-        yield replace(found, schema=_columns_only(found.schema))
+        yield replace(found, schema=_readable(_columns_only(found.schema)))
 
 
 def _refuse_twice(names: list[str], where: str) -> None:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise InvalidDataError(f"{where}: column {twice[0]!r} occurs more than once; give it another name")
+
+
+def _readable(schema: ArrowSchema) -> ArrowSchema:
+    """With types that pandas and Parquet have: no views of text, no unsigned codes of dictionaries."""
+    pa = _pa()
+    is_view = getattr(pa.types, "is_string_view", lambda kind: False)
+
+    def readable(kind: ArrowType) -> ArrowType:
+        if pa.types.is_dictionary(kind):
+            codes = pa.int64() if pa.types.is_unsigned_integer(kind.index_type) else kind.index_type
+            return pa.dictionary(codes, readable(kind.value_type), kind.ordered)
+        return pa.large_string() if is_view(kind) else kind
+
+    return pa.schema([one.with_type(readable(one.type)) for one in schema], metadata=schema.metadata)
 
 
 def _columns_only(schema: ArrowSchema) -> ArrowSchema:
@@ -550,6 +565,12 @@ class _Spool:
             self._write()
 
     def _write(self) -> None:
+        try:
+            self._write_held()
+        except OSError as error:
+            raise path_error(error, f"the rows cannot be kept in the temporary folder {self._folder.parent}") from error
+
+    def _write_held(self) -> None:
         pa = _pa()
         if self._writer is None:
             file = self._folder / f"{len(self.schemas)}.arrow"
@@ -613,15 +634,7 @@ def _polars(rows: AnyRows, folder: Path) -> Rows:
     if hasattr(rows, "sink_parquet") and not hasattr(rows, "to_arrow"):
         rows.sink_parquet(folder / "0.parquet")
         return _files(folder / "0.parquet", folder).rename("the polars frame")
-    return _table(_plain_text(rows.to_arrow()), folder).rename("the polars frame")
-
-
-def _plain_text(table: ArrowTable) -> ArrowTable:
-    """Views of text, which pandas and Parquet have not, as text."""
-    pa = _pa()
-    is_view = getattr(pa.types, "is_string_view", lambda kind: False)
-    kinds = [pa.large_string() if is_view(one.type) else one.type for one in table.schema]
-    return table.cast(pa.schema([one.with_type(kind) for one, kind in zip(table.schema, kinds, strict=True)]))
+    return _table(rows.to_arrow(), folder).rename("the polars frame")
 
 
 # (test, opener, whether it is read batch by batch even if the labels are not named as a column). The first that fits.
