@@ -33,7 +33,7 @@ from ganaug.encoding.row_selection import (
     selected_of,
     split_target,
 )
-from ganaug.encoding.row_sources import AnyRows, Rows, open_rows
+from ganaug.encoding.row_sources import AnyRows, BatchedRows, open_rows
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.encoding.table_checks import check_names
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
@@ -233,7 +233,7 @@ class GANOversampler(BaseOverSampler):
         """
         with _all_or_nothing(self), self._read(X, y) as (X, y):
             codes = self._train(X, y)
-            if isinstance(X, Rows):
+            if isinstance(X, BatchedRows):
                 X, y = all_rows(X, y)
                 codes = self._target.codes(y)
             rows, new_codes = self._draw(self._missing(), child_seed(self._seed, "resample"))
@@ -359,9 +359,8 @@ class GANOversampler(BaseOverSampler):
                 for label, new in self._chunks(self._missing(), child_seed(self._seed, "resample")):
                     codes = np.full(n_rows(new), self._target.code(label), np.int64)
                     frame = new if isinstance(new, pd.DataFrame) else pd.DataFrame(new, columns=pd.Index(features))
-                    files.write_frame(
-                        {**{str(name): frame[name] for name in frame}, target: pd.Series(self._target.decode(codes))}
-                    )
+                    columns = {str(name): frame[name] for name in frame}
+                    files.write_frame({**columns, target: pd.Series(self._target.decode(codes))})
         return folder
 
     def _columns(self) -> Iterable[object]:
@@ -409,14 +408,14 @@ class GANOversampler(BaseOverSampler):
         smallest = self._check_parameters()
         prototype = self._prototype(X)
         own_seed = getattr(prototype, "random_state", None)
-        if not isinstance(X, (Rows, SelectedRows)):
+        if not isinstance(X, (BatchedRows, SelectedRows)):
             check_rows(X)
             check_lengths(X, y)
         seed, self._n_draws = root_seed(own_seed if self.random_state is None else self.random_state), 0
         self._seed, self._target = seed, TargetCodec()
         selects = hasattr(prototype, "prepare") and prototype._selects_rows(X)
         selected: SelectedRows | None = X if isinstance(X, SelectedRows) else None
-        if isinstance(X, Rows):
+        if isinstance(X, BatchedRows):
             selected = selected_of(X, y, lambda: child_seed(seed, "rows"))
         if selected is not None:
             vector, codes = self._target.fit_some(selected.y, selected.places, selected.counts)

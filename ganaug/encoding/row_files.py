@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding.dtype_state import arrow_datasets
-from ganaug.encoding.row_sources import PARQUET, TEXT, ArrowColumn, ArrowTable, ArrowTool, ArrowType, Rows
+from ganaug.encoding.row_sources import PARQUET, TEXT, ArrowColumn, ArrowTable, ArrowTool, ArrowType, BatchedRows
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathNotFoundError
 from ganaug.utils.files import check_writable, path_error, replacing_folder
 
@@ -57,7 +57,7 @@ class RowFiles:
     ----------
     folder : Path
         It is there.
-    rows : Rows
+    rows : BatchedRows
         Whose columns and types are written.
     rows_per_file : int
         The last file may have fewer.
@@ -65,7 +65,7 @@ class RowFiles:
         Name of a column that says which rows are synthetic.
     """
 
-    def __init__(self, folder: Path, rows: Rows, rows_per_file: int, mark: str | None) -> None:
+    def __init__(self, folder: Path, rows: BatchedRows, rows_per_file: int, mark: str | None) -> None:
         self._pa = arrow_datasets(_NEEDS)
         self._folder, self._most, self._mark = folder, rows_per_file, mark
         metadata = dict(rows.schema.metadata or {})
@@ -132,7 +132,7 @@ def _column(pa: ModuleType, values: pd.Series[Any], field: ArrowType) -> ArrowCo
 
 
 @contextmanager
-def row_files(folder: Path, rows: Rows, rows_per_file: int, mark: str | None) -> Iterator[RowFiles]:
+def row_files(folder: Path, rows: BatchedRows, rows_per_file: int, mark: str | None) -> Iterator[RowFiles]:
     """A writer of a folder that is there, whole, when the block has ended well, and not at all if it has not.
 
     Raises

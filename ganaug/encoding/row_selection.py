@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding.containers import CONTAINERS, container_of, is_tensor, known_length
-from ganaug.encoding.row_sources import AnyRows, ArrowColumn, ArrowTable, Rows, open_rows, rows_from
+from ganaug.encoding.row_sources import AnyRows, ArrowColumn, ArrowTable, BatchedRows, open_rows, rows_from
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import IntArray
@@ -309,7 +309,7 @@ class RowScan:
     levels: dict[str, dict[Any, None]] = field(default_factory=dict)
 
 
-def scan_rows(rows: Rows, target: str | None) -> RowScan:
+def scan_rows(rows: BatchedRows, target: str | None) -> RowScan:
     """Read all rows once: classes, missing values, levels and extremes.
 
     Raises
@@ -344,7 +344,7 @@ def _is_dictionary(column: ArrowColumn) -> bool:
     return hasattr(column.type, "value_type") and hasattr(column.type, "index_type")
 
 
-def _count(scan: RowScan, rows: Rows, table: ArrowTable, target: str) -> None:
+def _count(scan: RowScan, rows: BatchedRows, table: ArrowTable, target: str) -> None:
     labels, codes = _labels(rows, table, target, scan.n_rows)
     first = np.full(len(labels), len(codes))
     first[codes[::-1]] = np.arange(len(codes))[::-1]
@@ -358,7 +358,7 @@ def _count(scan: RowScan, rows: Rows, table: ArrowTable, target: str) -> None:
         )
 
 
-def _labels(rows: Rows, table: ArrowTable, target: str, start: int) -> tuple[list[Any], IntArray]:
+def _labels(rows: BatchedRows, table: ArrowTable, target: str, start: int) -> tuple[list[Any], IntArray]:
     """The different labels of a batch, and the place of each row's among them."""
     column = table.column(target).combine_chunks()
     if hasattr(column, "chunks"):
@@ -409,7 +409,7 @@ def selected_from(
 
 
 def selected_of(
-    rows: Rows, target: str | None, seed: Callable[[], int], most: int | None = None, *, witnesses: bool = True
+    rows: BatchedRows, target: str | None, seed: Callable[[], int], most: int | None = None, *, witnesses: bool = True
 ) -> SelectedRows:
     """The same of rows that are open; without ``witnesses`` only those that were drawn."""
     most = MOST_ROWS if most is None else most
@@ -433,14 +433,14 @@ def sampled_rows(source: AnyRows, n: int, seed: int) -> tuple[pd.DataFrame, int]
     return found.X, int(found.counts.sum())
 
 
-def all_rows(rows: Rows, target: str | None) -> tuple[pd.DataFrame, Any]:
+def all_rows(rows: BatchedRows, target: str | None) -> tuple[pd.DataFrame, Any]:
     """All rows, in memory."""
     found = selected_of(rows, target, lambda: 0, most=2**62)
     return found.X, found.y
 
 
 def _collected(
-    rows: Rows, target: str | None, scan: RowScan, chosen: Sequence[IntArray | None], witnesses: IntArray
+    rows: BatchedRows, target: str | None, scan: RowScan, chosen: Sequence[IntArray | None], witnesses: IntArray
 ) -> tuple[Any, IntArray]:
     """The chosen rows as one table of Arrow, and the places of their classes: the second pass."""
     place_of = {label: place for place, label in enumerate(scan.counts)}
@@ -475,7 +475,7 @@ def _collected(
     return rows.joined(parts), np.concatenate(places)
 
 
-def _whole_frame(rows: Rows, table: ArrowTable, scan: RowScan) -> pd.DataFrame:
+def _whole_frame(rows: BatchedRows, table: ArrowTable, scan: RowScan) -> pd.DataFrame:
     """The DataFrame of some rows, with the dtypes and categories that all rows have together."""
     frame = rows.frame(table, scan.missing)
     for name, levels in scan.levels.items():

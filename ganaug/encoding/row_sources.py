@@ -1,7 +1,7 @@
 """Rows from anywhere: datasets, folders, files, readers and iterators, read batch after batch in a fixed order.
 
-Whatever the source, its batches have one schema of Arrow, and `Rows.frame` makes of any of them a DataFrame with the
-dtypes that the whole table has in memory.
+Whatever the source, its batches have one schema of Arrow, and `BatchedRows.frame` makes of any of them a DataFrame with
+the dtypes that the whole table has in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,25 @@ from ganaug.encoding.dtype_state import arrow_datasets
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
 from ganaug.utils.files import path_error
 
-__all__ = ["AnyRows", "ArrowColumn", "ArrowTable", "Rows", "is_table_folder", "is_table_path", "open_rows", "rows_from"]
+__all__ = [
+    "AnyRows",
+    "ArrowColumn",
+    "ArrowTable",
+    "BatchedRows",
+    "is_table_folder",
+    "is_table_path",
+    "open_rows",
+    "rows_from",
+]
+    "AnyRows",
+    "ArrowColumn",
+    "ArrowTable",
+    "BatchedRows",
+    "is_table_folder",
+    "is_table_path",
+    "open_rows",
+    "rows_from",
+]
 
 # pyarrow tells a type checker nothing: a table or record batch, one of its columns, its schema, a type or field, and
 # what reads or writes files; and what `open_rows` takes.
@@ -51,7 +69,7 @@ def _pa() -> ModuleType:
 
 
 @dataclass(frozen=True)
-class Rows:
+class BatchedRows:
     """A table that is read batch by batch, as often as needed and always in the same order.
 
     Attributes
@@ -129,7 +147,7 @@ class Rows:
         """One table of Arrow of several."""
         return _pa().concat_tables(tables)
 
-    def rename(self, name: str) -> Rows:
+    def rename(self, name: str) -> BatchedRows:
         """The same rows, which messages call otherwise."""
         return replace(self, name=name)
 
@@ -212,7 +230,7 @@ def rows_from(rows: object, *, labelled: bool) -> bool:
 
 
 @contextmanager
-def open_rows(rows: AnyRows) -> Iterator[Rows]:
+def open_rows(rows: AnyRows) -> Iterator[BatchedRows]:
     """Rows from anywhere, to be read several times within the block.
 
     Parameters
@@ -224,7 +242,7 @@ def open_rows(rows: AnyRows) -> Iterator[Rows]:
 
     Yields
     ------
-    Rows
+    BatchedRows
 
     Raises
     ------
@@ -280,7 +298,7 @@ def _columns_only(schema: ArrowSchema) -> ArrowSchema:
     return _pa().schema(kept, metadata={**schema.metadata, b"pandas": json.dumps(said).encode()})
 
 
-def _dataset(dataset: AnyRows, folder: Path, name: str = "the dataset") -> Rows:
+def _dataset(dataset: AnyRows, folder: Path, name: str = "the dataset") -> BatchedRows:
     """A dataset of pyarrow, its files one after the other."""
     limits = {"batch_size": AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1}
 
@@ -297,10 +315,10 @@ def _dataset(dataset: AnyRows, folder: Path, name: str = "the dataset") -> Rows:
                 path = getattr(fragment, "path", None) or name
                 raise InvalidDataError(f"{path} cannot be read: {_first_line(error)}") from error
 
-    return Rows(dataset.schema, read, name)
+    return BatchedRows(dataset.schema, read, name)
 
 
-def _files(rows: AnyRows, folder: Path) -> Rows:
+def _files(rows: AnyRows, folder: Path) -> BatchedRows:
     """The files of a path, or of several."""
     paths = [Path(one) for one in rows] if isinstance(rows, (list, tuple)) else [Path(rows)]
     name = str(rows) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
@@ -498,13 +516,13 @@ def _fitting(column: ArrowColumn, kinds: list[Any]) -> list[Any]:
 # Tables in memory, and what can be read once only.
 
 
-def _table(rows: AnyRows, folder: Path) -> Rows:
+def _table(rows: AnyRows, folder: Path) -> BatchedRows:
     """A table or record batch of Arrow."""
     table = rows if hasattr(rows, "combine_chunks") else _pa().Table.from_batches([rows])
-    return Rows(table.schema, lambda: iter(table.to_batches(max_chunksize=AT_ONCE)), "the table")
+    return BatchedRows(table.schema, lambda: iter(table.to_batches(max_chunksize=AT_ONCE)), "the table")
 
 
-def _spooled(parts: Iterable[Any], folder: Path, name: str) -> Rows:
+def _spooled(parts: Iterable[Any], folder: Path, name: str) -> BatchedRows:
     """DataFrames, tables and record batches, written to temporary files; a new one where the types change."""
     pa = _pa()
     spool = _Spool(folder)
@@ -540,7 +558,7 @@ def _spooled(parts: Iterable[Any], folder: Path, name: str) -> Rows:
                 yield from reader
 
     named = {f"part {place}": schema for place, schema in enumerate(spool.schemas.values())}
-    return Rows(_one_schema(named, name), read, name, dtypes or {})
+    return BatchedRows(_one_schema(named, name), read, name, dtypes or {})
 
 
 class _Spool:
@@ -613,7 +631,7 @@ def _of_frame(frame: pd.DataFrame, name: str) -> ArrowTable:
         raise InvalidTypeError(f"{name}: a column cannot be kept by pyarrow ({said}); give it one type") from error
 
 
-def _reader(rows: AnyRows, folder: Path) -> Rows:
+def _reader(rows: AnyRows, folder: Path) -> BatchedRows:
     def parts() -> Iterator[Any]:
         try:
             yield from rows
@@ -623,13 +641,13 @@ def _reader(rows: AnyRows, folder: Path) -> Rows:
     return _spooled(parts(), folder, "the reader")
 
 
-def _dask(rows: AnyRows, folder: Path) -> Rows:
+def _dask(rows: AnyRows, folder: Path) -> BatchedRows:
     """The partitions of a dask DataFrame, one after the other."""
     parts = (rows.partitions[place].compute() for place in range(rows.npartitions))
     return _spooled(parts, folder, "the dask frame")
 
 
-def _polars(rows: AnyRows, folder: Path) -> Rows:
+def _polars(rows: AnyRows, folder: Path) -> BatchedRows:
     """A frame of polars; a lazy one by way of a Parquet file, so that it is never whole in memory."""
     if hasattr(rows, "sink_parquet") and not hasattr(rows, "to_arrow"):
         rows.sink_parquet(folder / "0.parquet")
@@ -638,7 +656,7 @@ def _polars(rows: AnyRows, folder: Path) -> Rows:
 
 
 # (test, opener, whether it is read batch by batch even if the labels are not named as a column). The first that fits.
-_SOURCES: list[tuple[Callable[[Any], bool], Callable[[Any, Path], Rows], bool]] = [
+_SOURCES: list[tuple[Callable[[Any], bool], Callable[[Any, Path], BatchedRows], bool]] = [
     (is_table_path, _files, True),
     (_of("pyarrow", "Dataset"), _dataset, True),
     (_of("pyarrow", "Scanner"), lambda rows, folder: _reader(rows.to_reader(), folder), True),
