@@ -33,15 +33,6 @@ __all__ = [
     "open_rows",
     "rows_from",
 ]
-    "AnyRows",
-    "ArrowColumn",
-    "ArrowTable",
-    "BatchedRows",
-    "is_table_folder",
-    "is_table_path",
-    "open_rows",
-    "rows_from",
-]
 
 # pyarrow tells a type checker nothing: a table or record batch, one of its columns, its schema, a type or field, and
 # what reads or writes files; and what `open_rows` takes.
