@@ -48,6 +48,8 @@ PARQUET, TEXT = (".parquet", ".pq"), (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
 # Rows of a batch; smaller ones are joined.
 AT_ONCE = 65_536
+# Rows after which freed memory is given back.
+_RELEASE = 1_000_000
 # What stands for a missing value in text, as in pandas.
 _MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
             "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]  # fmt: skip
@@ -95,7 +97,7 @@ class BatchedRows:
         """
         pa = _pa()
         held: list[Any] = []
-        size = 0
+        size = n_read = 0
         found = self.read()
         while True:
             try:
@@ -111,9 +113,14 @@ class BatchedRows:
                 size += batch.num_rows
             if size >= AT_ONCE:
                 yield pa.Table.from_batches(held, self.schema)
-                held, size = [], 0
+                held, size, n_read = [], 0, n_read + size
+            if n_read >= _RELEASE:  # else pyarrow keeps what it has freed, some hundred megabytes
+                pa.default_memory_pool().release_unused()
+                n_read = 0
         if held:
             yield pa.Table.from_batches(held, self.schema)
+        del held, batch
+        pa.default_memory_pool().release_unused()
 
     def frame(self, table: ArrowTable, missing: Sequence[bool] | None = None) -> pd.DataFrame:
         """A DataFrame of a table of Arrow.
