@@ -35,8 +35,11 @@ _SYNTHETIC = {"1", "true", "yes"}
 
 def report_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("data", metavar="REAL", help="a CSV or Parquet file of real rows")
-    parser.add_argument("samples", metavar="SYNTHETIC", help="a file of synthetic rows, or a model that makes them")
+    parser.add_argument("data", metavar="REAL", help="a CSV or Parquet file of real rows, or a folder of such files")
+    parser.add_argument(
+        "samples", metavar="SYNTHETIC", help="a file or folder of synthetic rows, or a model that makes them"
+    )
+    options.sample_rows(parser)
     options.target(parser)
     options.output(parser, "where to write: .html or .json")
     parser.add_argument(
@@ -119,8 +122,9 @@ RULES_EXAMPLE = """examples:
 
 def rules_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file")
+    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file, or a folder of such files")
     options.target(parser, required=False)
+    options.sample_rows(parser)
     parser.add_argument("--check", metavar="FILE", help="say how often the rows of this file break the rules of DATA")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     options.reading(parser)

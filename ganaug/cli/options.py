@@ -125,6 +125,17 @@ def target(parser: argparse.ArgumentParser, required: bool = True) -> None:
     )
 
 
+def sample_rows(parser: argparse.ArgumentParser) -> None:
+    """How many rows of a folder of tables are looked at."""
+    parser.add_argument(
+        "--sample-rows",
+        type=count(1),
+        default=100_000,
+        metavar="N",
+        help="of a folder look at so many rows, drawn at random (default: 100000)",
+    )
+
+
 def reading(parser: argparse.ArgumentParser) -> None:
     """How CSV files are read."""
     group = parser.add_argument_group("reading CSV (found out unless given)")

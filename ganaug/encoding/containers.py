@@ -43,6 +43,7 @@ __all__ = [
     "concatenate",
     "container_of",
     "is_tensor",
+    "known_length",
     "modality_of",
     "n_columns",
     "n_rows",
@@ -391,12 +392,12 @@ def check_lengths(X: object, y: object, samples: str = "rows") -> None:
     InvalidDataError
         Naming both numbers.
     """
-    n, n_labels = _length(X), _length(y)
+    n, n_labels = known_length(X), known_length(y)
     if None not in (n, n_labels) and n != n_labels:
         raise InvalidDataError(f"X has {n} {samples} and y has {n_labels} labels; they must be as many")
 
 
-def _length(values: Any) -> int | None:
+def known_length(values: Any) -> int | None:
     """The number of samples; None if there is none, which is reported elsewhere."""
     if isinstance(values, (str, bytes, Mapping)):
         return None

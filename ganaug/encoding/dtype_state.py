@@ -19,6 +19,7 @@ from ganaug.exceptions import InvalidTypeError, MissingDependencyError, ModelFil
 __all__ = [
     "arrow",
     "arrow_array",
+    "arrow_datasets",
     "dtype_from",
     "dtype_state",
     "type_from",
@@ -62,6 +63,18 @@ def arrow(needed_by: str) -> ModuleType:
         import pyarrow.parquet
     except ImportError as error:
         raise MissingDependencyError(f"{needed_by} pyarrow: pip install 'ganaug[parquet]'") from error
+    return pyarrow
+
+
+def arrow_datasets(needed_by: str) -> ModuleType:
+    """The package pyarrow, with ``.dataset``, ``.csv``, ``.compute`` and ``.fs`` too; raises as `arrow`."""
+    arrow(needed_by)
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.csv
+    import pyarrow.dataset
+    import pyarrow.fs
+
     return pyarrow
 
 

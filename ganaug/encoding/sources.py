@@ -24,6 +24,7 @@ from ganaug.encoding.pil_images import (
     resize_image,
 )
 from ganaug.encoding.sample_arrays import stack_samples
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.encoding.targets import (
     check_labels,
     class_names_of,
@@ -257,6 +258,8 @@ def list_folder(path: str | os.PathLike[str]) -> ImageFiles:
         endings = " ".join(sorted(_ENDINGS))
         skipped = [path for paths in left_out.values() for path in paths if path.relative_to(root).parts[0] in bare]
         also = f"; left out: {list_names(skipped)}" if skipped else ""
+        if any(path.suffix.lower() in (".parquet", ".pq") for path in skipped):
+            also += ". Tables in Parquet files are no images: give them to TabularGAN or GANOversampler"
         raise InvalidDataError(
             f"the class folder(s) {', '.join(map(repr, bare[:5]))} of {root} hold no image ({endings}); "
             f"add images or remove the folder{also}"
@@ -412,6 +415,7 @@ def resolve_samples(
     >>> X.shape, y, source.kind
     (torch.Size([2, 1, 8, 8]), array([2, 0]), 'dataset')
     """
+    refuse_foreign(X, "X")
     size = _checked_size(image_size)
     if isinstance(X, (str, os.PathLike)):
         if y is not None:

@@ -38,6 +38,7 @@ __all__ = [
     "identifier_warning",
     "name_classes",
     "names_of_labels",
+    "refuse_foreign",
     "refuse_infinities",
     "value_profile",
 ]
@@ -57,7 +58,11 @@ _CONVERSIONS = {
     "compute": "{}.compute()",  # dask
     "to_dataframe": "{}.to_dataframe()",  # xarray
     "df": "{}.df()",  # DuckDB
+    "to_table": "{}.to_table().to_pandas()",  # pyarrow's datasets
+    "read_pandas": "{}.read_pandas()",  # pyarrow's readers
 }
+# Libraries whose tables are refused also where a dataset, or whatever has a length, would do.
+_LIBRARIES = {"cudf", "dask", "dask_expr", "duckdb", "ibis", "modin", "polars", "pyarrow", "pyspark", "vaex", "xarray"}
 
 
 def describe(names: pd.Index | None, column: int) -> str:
@@ -166,6 +171,29 @@ def conversion_of(value: object, name: str) -> str | None:
     """
     found = next((line for method, line in _CONVERSIONS.items() if hasattr(type(value), method)), None)
     return None if found is None else f"convert it with {name} = {found.format(name)}"
+
+
+def refuse_foreign(value: object, name: str) -> None:
+    """Refuse a table of another library where none is read, by its name and with the line that converts it.
+
+    Raises
+    ------
+    InvalidTypeError
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from ganaug.encoding.table_checks import refuse_foreign
+    >>> refuse_foreign(pa.table({"a": [1, 2]}), "X_syn")
+    Traceback (most recent call last):
+        ...
+    ganaug.exceptions.InvalidTypeError: X_syn cannot be a 'pyarrow.Table'; convert it with X_syn = X_syn.to_pandas()
+    """
+    foreign = type(value).__module__.partition(".")[0] in _LIBRARIES
+    is_array = hasattr(value, "shape") and not hasattr(value, "columns")  # dask's and xarray's are read as numpy's are
+    advice = conversion_of(value, name) if foreign and not is_array else None
+    if advice is not None:
+        raise InvalidTypeError(f"{name} cannot be a {full_name(value)}; {advice}")
 
 
 # --------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.pil_images import is_pil_image
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
@@ -85,6 +86,7 @@ def resolve_targets(dataset: object, targets: object = None) -> Array:
     >>> resolve_targets(Subset(dataset, [3, 0]))
     array([2, 0])
     """
+    refuse_foreign(dataset, "dataset")
     if targets is not None:
         return check_labels(targets, _at_least_one(dataset), "targets")
     known = known_targets(dataset)

@@ -19,6 +19,7 @@ from torch import nn
 
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import check_lengths
+from ganaug.encoding.row_selection import SelectedRows, labelled_rows, select_in_memory, selected_from, split_target
 from ganaug.encoding.sources import resolve_samples
 from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators import saving
@@ -71,9 +72,13 @@ class BaseGenerator(BaseEstimator, ABC):
         ----------
         X : DataFrame, array, sparse matrix or tensor of shape (n_samples, n_features)
             Real rows. Not changed. Images and series: (n_samples, ...), or a list, a torch Dataset, or the path of
-            a folder of class folders.
-        y : array-like of shape (n_samples,), optional
-            Labels. None trains without classes, unless X holds them itself.
+            a folder of class folders. Tables: also rows that are read batch by batch and need not fit in memory: a
+            pyarrow Dataset or RecordBatchReader, the path of a Parquet or CSV file or of a folder of such files, an
+            iterator of DataFrames; with the name of a column as ``y`` also a dask or polars frame. Of a table of more
+            than 300,000 rows a selection is learnt from, which keeps the small classes whole.
+        y : array-like of shape (n_samples,), or str, optional
+            Labels, or the name of the column of X that holds them. None trains without classes, unless X holds them
+            itself.
         focus : label, optional
             Condition on this class against all others together, instead of on
             every class. Only this class can be sampled then.
@@ -113,12 +118,24 @@ class BaseGenerator(BaseEstimator, ABC):
         self._check_parameters()
         mode: str | None = None
         names: Sequence[str] | None = None
+        selected = None
+        if self._selects_rows(X):
+            selected = self._selected(X, y)
+            if selected is not None:
+                X, y = selected.X, selected.y
+            elif isinstance(X, pd.DataFrame) and isinstance(y, str):
+                X, y = split_target(X, y)
         if self._takes_datasets():
             X, y, source = resolve_samples(X, y)
             mode, names = source.mode, source.classes
         check_lengths(X, y, self._items)
         labels = self._fit_labels(y)
         codes = None if labels is None else labels.encode(y)
+        if selected is None and self._selects_rows(X):
+            selected = select_in_memory(X, y, codes, self._row_seed)
+            if selected is not None:
+                X, y = selected.X, selected.y
+                codes = None if labels is None else labels.encode(y)
         codec, x = self._fit_encode(X, codes, mode)
         if codes is None:
             codes = np.zeros(len(x), np.int64)
@@ -127,7 +144,25 @@ class BaseGenerator(BaseEstimator, ABC):
             raise InvalidDataError(
                 f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least {self._fewest} rows"
             )
-        return Prepared(codec, labels, x, codes, names)
+        n_classes = 1 if labels is None else len(labels.classes_)
+        sizes = None if selected is None else selected.sizes(codes, n_classes)
+        return Prepared(codec, labels, x, codes, names, sizes)
+
+    def _selected(self, X: object, y: object) -> SelectedRows | None:
+        """The rows that are learnt from, where X is read batch by batch, or where they were selected before."""
+        if isinstance(X, SelectedRows):
+            return X
+        if not labelled_rows(X, y):
+            return None
+        assert y is None or isinstance(y, str)
+        return selected_from(X, y, self._row_seed)
+
+    def _row_seed(self) -> int:
+        return child_seed(root_seed(self.random_state), "rows")
+
+    def _selects_rows(self, X: object) -> bool:
+        """Whether `fit` takes rows from anywhere, and selects those that it learns from: of tables only."""
+        return False
 
     def _takes_datasets(self) -> bool:
         """Whether `fit` also takes torch datasets, folders and lists of samples."""
@@ -173,7 +208,8 @@ class BaseGenerator(BaseEstimator, ABC):
         self.codec_, self.label_codec_ = prepared.codec, prepared.labels
         self.conditions_ = conditions
         self.classes_ = conditions.classes
-        self.class_counts_ = np.bincount(prepared.y, minlength=1 if self.classes_ is None else len(self.classes_))
+        own = np.bincount(prepared.y, minlength=1 if self.classes_ is None else len(self.classes_))
+        self.class_counts_ = own if prepared.sizes is None else prepared.sizes
         self._name_features()
         self.data_profile_ = profile_of(prepared)
         self._seed, self._n_draws = seed, 0

@@ -95,6 +95,8 @@ class Prepared:
         Codes of the labels; zeros without labels.
     names : sequence of str or None
         The name at place ``i`` is that of class ``i``.
+    sizes : ndarray of shape (n_classes,), int64, or None
+        Rows of each class in the whole table, where ``x`` holds some of them only.
     """
 
     codec: Any
@@ -102,6 +104,7 @@ class Prepared:
     x: FloatArray
     y: IntArray
     names: Sequence[str] | None = None
+    sizes: IntArray | None = None
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,32 @@ class TargetCodec:
         self.sizes_ = dict(zip(labels, np.bincount(codes).tolist(), strict=True))
         return vector, codes
 
+    def fit_some(self, y: object, places: IntArray, counts: IntArray) -> tuple[Any, IntArray]:
+        """Learn the labels from some rows of each class, of which it is known how many there are.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,)
+        places : ndarray of shape (n,), int64
+            Place of each row's class in ``counts``.
+        counts : ndarray of int64
+            Rows of each class, in all.
+
+        Returns
+        -------
+        vector, codes
+            As `fit`, but with the codes of all rows, class by class.
+        """
+        vector, codes = self.fit(y)
+        sizes = np.zeros(len(self.classes_), np.int64)
+        sizes[codes] = counts[places]
+        self.sizes_ = dict(zip(self.sizes_, sizes.tolist(), strict=True))
+        return vector, np.repeat(np.arange(len(sizes), dtype=np.min_scalar_type(len(sizes))), sizes)
+
+    def codes(self, y: object) -> IntArray:
+        """The places in ``classes_`` of labels that are in the container given to `fit`."""
+        return self._labels.encode(y)
+
     def code(self, label: Any) -> int:
         """The place of a label in ``classes_``."""
         return list(self.sizes_).index(label)

@@ -340,6 +340,9 @@ class TabularGAN(BaseGAN):
         tags.input_tags.sparse = True
         return tags
 
+    def _selects_rows(self, X: object) -> bool:
+        return True
+
     @property
     def rules_(self) -> Rules:
         """The rules that are kept; empty where the table has none."""

@@ -16,6 +16,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.experiments.comparison import Comparison
 from ganaug.experiments.harness import (
@@ -164,6 +165,9 @@ def compare(
     chosen = _chosen("metrics", METRICS if metrics is None else metrics, METRICS)
     modes = _chosen("train_on", [train_on] if isinstance(train_on, str) else train_on, MODES)
     sets = named("datasets", datasets)
+    for name, source in sets.items():
+        for part in source if isinstance(source, tuple) else ():
+            refuse_foreign(part, f"datasets[{name!r}]")
     n_splits, n_repeats = validation.integer("n_splits", n_splits, 2), validation.integer("n_repeats", n_repeats, 1)
     seed, folder = root_seed(random_state), cache_folder(cache, finished_only)
     settings = [described([chosen, modes, models]), n_splits, seed]

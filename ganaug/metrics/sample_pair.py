@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import (
     MAX_LEVELS,
@@ -310,6 +311,8 @@ def read_samples(
     InvalidDataError
         Where columns, shapes, numbers of labels or classes do not fit one another.
     """
+    for name, X in samples.items():
+        refuse_foreign(X, _ARGUMENTS[name])
     real = samples["real"]
     kind = kind_of(real, kind)
     made = feature_map(real, kind, features)

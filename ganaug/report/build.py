@@ -13,6 +13,7 @@ import pandas as pd
 from ganaug import __version__
 from ganaug.callbacks import say, wants_progress
 from ganaug.encoding.sources import resolve_samples
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import Finding, diagnose
 from ganaug.metrics.diagnosis import SEVERITIES, VERDICTS, class_findings, columns_over, trace_findings
@@ -140,6 +141,7 @@ def quality_report(
     X_holdout, y_holdout = _resolved(X_holdout, y_holdout)
     seed = root_seed(random_state)
     drawn = draw(generator_or_samples, y, kind_of(X), n_samples, seed)
+    refuse_foreign(drawn.X, "X_syn")
     tell(f"quality_report: comparing {n_rows(drawn.X):,} synthetic {wording.NAMES[kind_of(X)]} with {n_rows(X):,} real")
     labels = (y, drawn.y) if drawn.y is not None and y is not None else (None, None)
     given = {"real": y, "synthetic": drawn.y, "holdout": y_holdout if X_holdout is not None else None}
@@ -168,6 +170,7 @@ def _silent(text: str) -> None:
 
 def _resolved(X: object, y: object) -> tuple[Any, Any]:
     """The arrays of a torch or torchvision dataset; anything else unchanged."""
+    refuse_foreign(X, "X")
     if X is None or hasattr(X, "shape") or isinstance(X, (list, tuple)):
         return X, y
     X, y, *_ = resolve_samples(X, y)

@@ -16,6 +16,7 @@ from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d, index
 from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug.encoding.containers import check_lengths, check_rows
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.compute import run_tasks
 from ganaug.selection.calibration import CALIBRATIONS, Calibrator, fit_calibrator
@@ -74,6 +75,7 @@ def data(X: object, y: object) -> tuple[Any, npt.NDArray[Any]]:
     """
     if y is None:
         raise InvalidDataError("AugmentedClassifier requires y to be passed, but the target y is None; give the labels")
+    refuse_foreign(X, "X")
     if not hasattr(X, "shape"):
         X = np.asarray(X)
     check_rows(X)
