@@ -300,7 +300,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         self.best_step_, self.quality_ = snapshot.step, snapshot.quality
         self.curator_, self.smoother_ = found, None
         with one_thread():
-            self.smoother_ = self._modality._smoother(task, self.condition_counts_, self._candidates)
+            self.smoother_ = self._modality._smoother(task, self.condition_counts_, self._candidates, found)
         if isinstance(found, RowFilter) and found.forest is not None:
             # it learns from the generator's rows what it knows of the training rows, and tells no more than they do
             each = max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions)
@@ -378,8 +378,13 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         with one_thread(), self._team(device) as work:
             return rejection_sample(candidates, cast("RowFilter | None", self.curator_), condition, n, seed)
 
-    def _generate(self, condition: int, n: int, seed: int, device: torch.device, work: Team) -> Iterator[Samples]:
-        """Some samples at a time: what they are made of is in memory once, and still in the processor's cache."""
+    def _generate(
+        self, condition: int, n: int, seed: int, device: torch.device, work: Team, raw: bool = False
+    ) -> Iterator[Samples]:
+        """Some samples at a time: what they are made of is in memory once, and still in the processor's cache.
+
+        With ``raw`` they are not rounded as decoding rounds them.
+        """
         generator = cast(GeneratorNetwork, self._networks(device)["generator"])
         most = self._at_once()
 
@@ -393,17 +398,17 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             if self.smoother_ is not None:
                 rows = self.smoother_.smoothed(rows, condition, child_seed(seed, "kernel", start))
             # filtered as it will be seen: after all that changes it
-            return rows if self.curator_ is None else round_trip(self.codec_, rows)
+            return rows if raw or self.curator_ is None else round_trip(self.codec_, rows)
 
         at_once = most if work is alone else most * EACH * machine_threads()
         for start in range(0, n, at_once):
             yield from work(part, range(start, min(n, start + at_once), most))
 
-    def _candidates(self, condition: int, n: int, purpose: str) -> Samples:
+    def _candidates(self, condition: int, n: int, purpose: str, raw: bool = False) -> Samples:
         """Samples of a condition before any is refused; for each purpose others."""
         own = child_seed(self._seed, purpose, condition)
         with one_thread():
-            return np.concatenate(list(self._generate(condition, n, own, resolve_device(self.device), alone)))
+            return np.concatenate(list(self._generate(condition, n, own, resolve_device(self.device), alone, raw)))
 
     # ---- networks ------------------------------------------------------------------------------
 

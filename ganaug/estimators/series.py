@@ -54,7 +54,7 @@ class SeriesModality(ConvolutionalModality):
         """Each channel to a robust scale, the amplitude of each series restored."""
         return SeriesCodec()
 
-    def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> NoiseFloor | None:
+    def _smoother(self, task: Task, counts: IntArray, draw: Draw, found: Filter | None) -> NoiseFloor | None:
         if not self.noise_floor or task.x.ndim != 3:
             return None
         return NoiseFloor.fit(task.x, task.y, task.sampled, lambda condition, n: draw(condition, n, "noise floor"))

@@ -13,6 +13,7 @@ from ganaug.augmentation import Augmentation, jitter
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Measure, Seed
 from ganaug.estimators.gan import BaseGAN, or_auto
+from ganaug.estimators.marginals import ClassMarginals, TableSmoother
 from ganaug.estimators.modality import (
     Design,
     Draw,
@@ -25,7 +26,7 @@ from ganaug.estimators.modality import (
 )
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError
-from ganaug.filtering import LIKE_THE_CLASS, RowFilter, View
+from ganaug.filtering import LIKE_THE_CLASS, RULES, RowFilter, View
 from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, NetworkPair
 from ganaug.rules import Rules, as_rule
 from ganaug.rules.base_rule import GUARDED
@@ -33,7 +34,8 @@ from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
 from ganaug.training.loop import Watcher
 from ganaug.training.train_state import TrainConfig
 from ganaug.utils import validation
-from ganaug.utils.types import Arrays, Config, IntArray
+from ganaug.utils.seeding import child_seed
+from ganaug.utils.types import Arrays, BoolArray, Config, FloatArray, IntArray
 
 __all__ = ["TableModality", "TabularGAN"]
 
@@ -43,7 +45,7 @@ WIDTH_OF_ONE_PENALTY = 64
 CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
 
-def _checked_range(name: str, value: object) -> object:
+def _checked_switch(name: str, value: object) -> object:
     if value not in (True, False):
         raise InvalidParameterError(f"{name}={value!r} must be True or False")
     return value
@@ -62,7 +64,8 @@ class TableModality(Modality):
         "jitter": partial(validation.number, low=0),
         "smoothing": partial(validation.number, low=0),
         "rules": lambda _, value: checked_rules(value),
-        "keep_range": _checked_range,
+        "keep_range": _checked_switch,
+        "match_marginals": _checked_switch,
     }
 
     architecture: str
@@ -74,6 +77,7 @@ class TableModality(Modality):
     smoothing: float
     rules: Any
     keep_range: bool
+    match_marginals: bool
 
     def codec(self, mode: str | None = None) -> RuledTableCodec:
         """Numbers to normal scores, categories to one-hot groups, rules kept by rewriting the table."""
@@ -125,19 +129,40 @@ class TableModality(Modality):
         given = checked_rules(self.rules)
         return [] if codec.functions or isinstance(given, str) else [rule for rule in given if is_function(rule)]
 
-    def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> ClassKernel | None:
-        # fitted to the generator's own rows, so that it tells no more of the training rows than they do
-        if not self.smoothing > 0:
-            return None
-        asked = task.sampled
+    def _smoother(self, task: Task, counts: IntArray, draw: Draw, found: Filter | None) -> TableSmoother | None:
+        asked, blocks = task.sampled, task.codec.blocks
         each = max(FEWEST_CANDIDATES, CANDIDATES // len(asked))
-        rows = np.concatenate([draw(condition, each, "kernel") for condition in asked])
-        conditions = np.repeat(np.array(asked, np.int64), each)
-        sizes = counts[asked].tolist()
-        return ClassKernel.fit(rows, conditions, asked, task.codec.blocks, float(self.smoothing), sizes)
+        kernel = None
+        if self.smoothing > 0:
+            # fitted to the generator's own rows, so that it tells no more of the training rows than they do
+            rows = np.concatenate([draw(condition, each, "kernel") for condition in asked])
+            conditions = np.repeat(np.array(asked, np.int64), each)
+            sizes = counts[asked].tolist()
+            kernel = ClassKernel.fit(rows, conditions, asked, blocks, float(self.smoothing), sizes)
+        if not self.match_marginals:
+            return kernel and TableSmoother(kernel, None)
 
-    def _read_smoother(self, arrays: Arrays, codec: RuledTableCodec, sampled: Sequence[int]) -> ClassKernel:
-        return ClassKernel.of_arrays(arrays, codec.blocks, sampled)
+        def drawn(condition: int) -> FloatArray:
+            rows: FloatArray = draw(condition, each, "marginals", raw=True)
+            own = child_seed(task.seed, "marginals", condition)
+            return rows if kernel is None else kernel.smoothed(rows, condition, own)
+
+        marginals = ClassMarginals.fit(
+            task.x, task.y, asked, blocks, task.codec.active, drawn, partial(_not_refused, found, task.codec)
+        )
+        return TableSmoother(kernel, marginals)
+
+    def _read_smoother(self, arrays: Arrays, codec: RuledTableCodec, sampled: Sequence[int]) -> TableSmoother:
+        return TableSmoother.of_arrays(arrays, codec.blocks, sampled)
+
+
+def _not_refused(found: Filter | None, codec: RuledTableCodec, condition: int, rows: FloatArray) -> BoolArray:
+    """Rows that are like the class and keep the rules of the table; what another class's forest says does not count."""
+    if found is None:
+        return np.ones(len(rows), dtype=bool)
+    said = found.verdict(codec.round_trip(rows), condition)
+    places = [RULES.index(rule) + 1 for rule in ("outliers", "rules")]
+    return ~np.isin(said, places)
 
 
 @register
@@ -208,6 +233,10 @@ class TabularGAN(BaseGAN):
         overlap, so that 55 % of those real rows would be kept.
     keep_range : bool, default=True
         Whether numbers and dates stay within the range seen in training.
+    match_marginals : bool, default=True
+        Whether each column of the rows of a class is moved to the values that the class has there: its numbers by a
+        monotone curve (quantile mapping), its categories, missing values and frequent numbers by an offset on their
+        logits. How columns depend on each other stays as the networks learnt it.
     callbacks : list of callable, optional
         Each is called with an `Event` at every logged step; if it returns a
         string, training stops and the string becomes `stop_reason_`.
@@ -298,6 +327,7 @@ class TabularGAN(BaseGAN):
         rules: Any = "auto",
         min_probability: float | str = "auto",
         keep_range: bool = True,
+        match_marginals: bool = True,
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
         random_state: Seed = None,
@@ -324,6 +354,7 @@ class TabularGAN(BaseGAN):
         self.rules = rules
         self.min_probability = min_probability
         self.keep_range = keep_range
+        self.match_marginals = match_marginals
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.random_state = random_state

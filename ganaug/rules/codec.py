@@ -156,6 +156,10 @@ class RuledTableCodec(PickledByState):
         """What `encode` makes of what `decode` makes of a matrix; see `TableCodec.round_trip`."""
         return self.own.round_trip(Z)
 
+    def active(self, Z: FloatArray) -> npt.NDArray[np.bool_]:
+        """Which numbers of encoded rows decoding reads. (n, width) -> (n, numbers)."""
+        return self.own.active(Z)
+
     def judged(
         self, Z: FloatArray, more: Iterable[Callable[[Any], Any]] = ()
     ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
