@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ _SHARED = 4
 _PRIOR_ROWS = 10.0
 _ROUNDS, _STEEPEST = 24, 12.0
 # Where rows are refused, the rows that stay are compared again so often, unless nearly all or hardly any stay.
-_REFUSED_ROUNDS, _GENTLY, _MOSTLY_KEPT, _FEWEST_KEPT = 6, 0.7, 0.98, 100
+_REFUSED_ROUNDS, _GENTLY, _MOSTLY_KEPT, _FEWEST_KEPT = 6, 0.7, 0.9, 100
 
 # ``active(rows)``: which numbers of encoded rows decoding reads. (n, width) -> (n, d).
 Active = Callable[[FloatArray], BoolArray]
@@ -95,8 +96,8 @@ class ClassMarginals:
             compared with the class are these.
         """
         fits = [_Fit(x[y == condition], drawn(condition), blocks, active) for condition in conditions]
-        check = _kept_all if kept is None else kept
-        curves = [fit.settled(partial(check, c)) for c, fit in zip(conditions, fits, strict=True)]
+        checks = [None if kept is None else partial(kept, condition) for condition in conditions]
+        curves = [fit.settled(check) for check, fit in zip(checks, fits, strict=True)]
         most = max((knots.shape[1] for own, _ in curves for knots in own), default=0)
         d = sum(block.width for block in blocks if block.tag == "scalar")
         made, wanted = np.full((2, len(conditions), d, most), np.nan, np.float32)
@@ -193,10 +194,6 @@ def _moved(rows: FloatArray, offsets: FloatArray, curves: list[Curve]) -> FloatA
     return found
 
 
-def _kept_all(condition: int, rows: FloatArray) -> BoolArray:
-    return np.ones(len(rows), dtype=bool)
-
-
 class _Fit:
     """The curves and offsets of one class, from its rows and those of the generator."""
 
@@ -207,26 +204,24 @@ class _Fit:
         self.counts = [np.bincount(argmax_rows(real[:, g]), minlength=g.stop - g.start) for g in self.groups]
         self.own = active(real)
 
-    def settled(self, kept: Callable[[FloatArray], BoolArray]) -> tuple[list[FloatArray], FloatArray]:
+    def settled(self, kept: Callable[[FloatArray], BoolArray] | None) -> tuple[list[FloatArray], FloatArray]:
         """Knots of each number and offsets (width,) with which the rows that are kept are nearest to the class."""
         offsets = np.zeros(self.fake.shape[1], np.float32)
         for group, counts in zip(self.groups, self.counts, strict=True):
             offsets[group] = _offsets(self.fake[:, group], counts)
-        best = curves = self._curves(offsets, np.ones(len(self.fake), dtype=bool))
-        best_offsets, least = offsets, np.inf
-        for _ in range(_REFUSED_ROUNDS):
+        curves = self._curves(offsets, np.ones(len(self.fake), dtype=bool))
+        tried: list[tuple[float, list[FloatArray], FloatArray]] = []
+        while kept is not None and len(tried) < _REFUSED_ROUNDS:
             rows = _moved(self.fake, offsets, _searches(curves))
             stay = kept(rows)
-            if stay.mean() > _MOSTLY_KEPT or stay.sum() < _FEWEST_KEPT:
+            if not _FEWEST_KEPT <= stay.sum() < _MOSTLY_KEPT * len(stay):
                 break
             pushes, off = self._pushes(rows[stay])
-            if off < least:
-                best, best_offsets, least = curves, offsets, off
+            tried.append((off, curves, offsets))
             offsets = (offsets + _GENTLY * pushes).clip(-_STEEPEST, _STEEPEST).astype(np.float32)
             curves = self._curves(offsets, stay)
-        else:
-            return best, best_offsets
-        return (curves, offsets) if least == np.inf else (best, best_offsets)
+        _, curves, offsets = min(tried, key=itemgetter(0), default=(0.0, curves, offsets))
+        return curves, offsets
 
     def _curves(self, offsets: FloatArray, stay: BoolArray) -> list[FloatArray]:
         others = self.active(self.fake + offsets) & stay[:, None]

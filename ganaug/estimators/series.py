@@ -11,7 +11,7 @@ from ganaug.estimators.base import checked_switch
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Seed
-from ganaug.estimators.modality import Draw, Task
+from ganaug.estimators.modality import Draw, Filter, Task
 from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS

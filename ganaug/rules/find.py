@@ -11,7 +11,14 @@ from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
 from ganaug.rules.equations import LEAST_SHARE, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows
-from ganaug.rules.find_equations import Numbers, find_copies, find_curves, find_sums, implied_orders
+from ganaug.rules.find_equations import (
+    Numbers,
+    find_copies,
+    find_curves,
+    find_sums,
+    implied_orders,
+    is_exact,
+)
 from ganaug.rules.find_never import find_never
 from ganaug.rules.find_pairs import find_orders, find_products, find_within, without_steps
 from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, without_detours
@@ -149,16 +156,25 @@ def _equations(
     numbers = Numbers.of(search, names)
     with work.stage(0.2) as part:
         copies = find_copies(numbers, part, rng("copies"), rounded=False)
-    numbers = numbers.without([rule.target for rule in copies])
+    # a copy that had to be rounded may also be a sum to the last digit: gross = net + vat, where vat = 0.19 * net
+    exact = [rule for rule in copies if is_exact(rule, numbers)]
     with work.stage(0.4) as part:
-        sums = find_sums(numbers, part, rng("sums"))
+        sums = find_sums(numbers.without([rule.target for rule in exact]), part, rng("sums"))
+    totals = {rule.target for rule in sums}
+    copies = [rule for rule in copies if rule.target not in totals]
+    numbers = numbers.without([rule.target for rule in copies])
     plain = numbers.without(flags)
     with work.stage(0.4) as part:
         products = find_products(plain, part, rng("products"))
-    # a rounded copy may also be a part of a sum, which says more: 135 minutes are 2 hours and 15 minutes
+    # a rounded copy may also be a part of a sum, which says more: 135 minutes are 2 hours and 15 minutes. What is
+    # computed from the other part to its last digit, as vat = 0.19 * net, is a rule of its own.
     parts = {name for rule in (*sums, *products) for name in rule.columns}
+    computed = totals | {rule.target for rule in products}
     with work.stage(0.2) as part:
-        copies += find_copies(plain.without(parts), part, rng("rounded"), rounded=True)
+        for rule in find_copies(plain.without(computed), part, rng("rounded"), rounded=True):
+            plainly = rule.offset == 0 and not any(absolute for absolute, _ in rule.units[1:])
+            if plainly or not parts.intersection(rule.columns):
+                copies.append(rule)
     targets = {rule.target for rule in (*copies, *sums, *products)}
     with work.stage(0.1) as part:
         curves = find_curves(plain.without(targets), whole, part)

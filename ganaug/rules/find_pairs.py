@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ganaug.rules.base_rule import comparable
-from ganaug.rules.equations import LEAST_SHARE, Product
+from ganaug.rules.equations import Product
 from ganaug.rules.evidence import Work, copula_violations, distinct_rows, independent_violations, needed, surplus_bits
 from ganaug.rules.find_equations import (
     BITS_PER_DIGIT,
@@ -16,6 +16,7 @@ from ganaug.rules.find_equations import (
     PROBES,
     Numbers,
     Span,
+    is_exact,
     nice_numbers,
     proven,
     surprise_of,
@@ -294,14 +295,17 @@ def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work, pow
             continue
         centre, keep = _centres(L[: 2 * PROBES], R[: 2 * PROBES], i, j, k, power)
         j, k, centre = j[keep], k[keep], centre[keep]
-        if not len(j) or not work.afford(15.0 * len(rows) * len(j), "products"):
+        if not len(j) or not work.afford(30.0 * len(rows) * len(j), "products"):
             continue
         x, y, z = V[:, [i]], V[:, j], V[:, k]
-        scale = np.exp(-centre)
-        with np.errstate(all="ignore"):
-            expected = np.abs(x**power * y) * scale
-            errors = [R[:, k] * np.abs(z), power * R[:, [i]] * expected, R[:, j] * expected]
-            surprise = surprise_of(np.where(np.isfinite(L[:, k]), expected, np.nan), np.abs(z), errors)
+        surprise = np.full(len(j), 2.0)
+        finest = _finest_centres(L, R, i, j, k, power, centre)
+        for constant, slack in ((centre, 1.0), (finest, 1.2)):  # the constant is not known to the last digit
+            with np.errstate(all="ignore"):
+                expected = np.abs(x**power * y) * np.exp(-constant)
+                errors = [R[:, k] * np.abs(z) * slack, power * R[:, [i]] * expected, R[:, j] * expected]
+                share = surprise_of(np.where(np.isfinite(L[:, k]), expected, np.nan), np.abs(z), errors)
+            surprise = np.minimum(surprise, share)
         pairs = zip(surprise.tolist(), j.tolist(), k.tolist(), strict=True)
         found += [(share, (b, i, a)) for share, a, b in pairs if share <= 1]
     return [triple for _, triple in sorted(found)]
@@ -320,6 +324,16 @@ def _centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int) -> tupl
     with np.errstate(invalid="ignore"):
         keep = enough & ((np.abs(D - centre) > 1.1 * T + finest + 1e-12).sum(0) <= 1)
     return centre, keep
+
+
+def _finest_centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int, centre: Floats) -> Floats:
+    """The same constants, from all rows and mostly from those in which the result is rounded least. (m,)."""
+    D = power * L[:, i, None] + L[:, j] - L[:, k]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        near = np.abs(D - centre) <= 1.1 * (power * R[:, i, None] + R[:, j] + R[:, k]) + 1e-12
+        weight = np.where(near, 1.0 / np.maximum(R[:, k], 1e-15) ** 2, 0.0)
+        found = np.nansum(np.where(near, D, 0.0) * weight, axis=0) / weight.sum(0)
+    return np.where(np.isfinite(found), found, centre)
 
 
 def _product(numbers: Numbers, z: int, x: int, y: int, power: int, candidates: float, rng: np.random.Generator) -> Any:
@@ -351,21 +365,14 @@ def _product(numbers: Numbers, z: int, x: int, y: int, power: int, candidates: f
 
 
 def _plainness(rule: Product, numbers: Numbers) -> tuple[Any, ...]:
-    """Sorts rules: only the result rounded, no factor, no fewer decimals than its parts, a product, the later column.
+    """Sorts rules: only the result rounded, few exceptions, no factor, no fewer decimals than its parts, a product, the
+    later column.
 
     Where nothing was rounded decimals tell nothing.
     """
     tight = all(absolute == 0 for absolute, _ in rule.units[1:])
     place = {column.name: j for j, column in enumerate(numbers.columns)}
     steps = [numbers.columns[place[name]].usual.step for name in rule.columns]
-    computed = (steps[0] > min(steps[1:]) and not _exact(rule, numbers, place), len(rule.over)) if tight else ()
-    return (not tight, rule.scale != 1, *computed, -place[rule.result])
-
-
-def _exact(rule: Product, numbers: Numbers, place: dict[Any, int]) -> bool:
-    """Whether the result was not rounded in nearly all rows."""
-    target, *inputs = (numbers.values[:, place[name]] for name in rule.columns)
-    with np.errstate(all="ignore"):
-        off = np.abs(rule.compute(inputs) / target - 1)
-    off = off[np.isfinite(off)]
-    return bool(len(off) and (off < 1e-9).mean() >= LEAST_SHARE)
+    computed = (steps[0] > min(steps[1:]) and not is_exact(rule, numbers), len(rule.over)) if tight else ()
+    broken = rule.exceptions * 1000 // max(rule.support, 1)
+    return (not tight, broken, rule.scale != 1, *computed, -place[rule.result])
