@@ -1,6 +1,7 @@
 """Rules that all rows of a table keep: found in the data, given by the user, and kept by rewriting the table."""
 
 from ganaug.rules.base_rule import Rule
+from ganaug.rules.dates import Age, DatePart
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
 from ganaug.rules.find import find_rules
 from ganaug.rules.kinds import (
@@ -20,9 +21,11 @@ from ganaug.rules.rewrite import Rewriter
 from ganaug.rules.rule_set import Rules
 
 __all__ = [
+    "Age",
     "Bound",
     "Copy",
     "Custom",
+    "DatePart",
     "Determined",
     "Grid",
     "MissingWith",

@@ -182,6 +182,8 @@ class RuledTableCodec(PickledByState):
             return Z, np.zeros(len(Z), bool)
         table = self.decode(Z)
         keeps = self.rules_.allows(table) & further.holds(table)
+        if self.rewriter is not None and self.keep_range:
+            keeps &= self.rewriter.in_range(table)
         return (self.full.encode(table) if self.rewrites else Z), ~keeps
 
     def possible_values(self, place: int) -> tuple[pd.Series, bool]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
-from ganaug.rules.equations import LEAST_SHARE, Equation, Monotone
+from ganaug.rules.dates import find_dates
+from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows
 from ganaug.rules.find_equations import (
     Numbers,
@@ -128,7 +129,7 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
 
     equations = _equations(whole, search, [name for name in names if name not in grouped], flags, work, rng)
     targets = {rule.columns[0] for rule in equations}
-    copied = {rule.columns[0] for rule in equations if len(rule.columns) == 2}
+    copied = {rule.target for rule in equations if isinstance(rule, (Copy, Monotone))}
     settled = {pair for rule in equations for pair in implied_orders(rule, search)}
     orders = [r for r in orders if not copied.intersection(r.columns) and frozenset(r.columns) not in settled]
     determined = without_detours([rule for rule in determined if not targets.intersection(rule.columns)])
@@ -153,7 +154,9 @@ def _equations(
     rng: Callable[[str], np.random.Generator],
 ) -> list[Equation]:
     """Columns that are computed from others; none of them is computed from a copy."""
-    numbers = Numbers.of(search, names)
+    with work.stage(0.1) as part:
+        parts_of_dates = find_dates(search, names, part, rng("dates"))
+    numbers = Numbers.of(search, names).without([rule.target for rule in parts_of_dates])
     with work.stage(0.2) as part:
         copies = find_copies(numbers, part, rng("copies"), rounded=False)
     # a copy that had to be rounded may also be a sum to the last digit: gross = net + vat, where vat = 0.19 * net
@@ -178,7 +181,7 @@ def _equations(
     targets = {rule.target for rule in (*copies, *sums, *products)}
     with work.stage(0.1) as part:
         curves = find_curves(plain.without(targets), whole, part)
-    return [*copies, *sums, *products, *curves]
+    return [*parts_of_dates, *copies, *sums, *products, *curves]
 
 
 def _few(view: TableView, name: Hashable) -> bool:

@@ -112,11 +112,12 @@ def proven(
     rng: np.random.Generator,
     cost: float = 0.0,
     loosely: tuple[bool, ...] = (False, True),
+    most_permuted: float = MOST_PERMUTED,
 ) -> Any:
     """The rule with its tolerances, if it holds and each of its parts matters; else None.
 
     ``loosely`` says whether the rounding of the target has to suffice, that of the inputs counts too, or which is
-    tried first.
+    tried first; ``most_permuted`` is the share of rows that may keep it once a part is permuted.
     """
     places = {column.name: j for j, column in enumerate(numbers.columns)}
     columns = [numbers.columns[places[name]] for name in rule.columns]
@@ -127,7 +128,7 @@ def proven(
     target, *inputs = (values[known] for values in (target, *inputs))
     tight = (columns[0].usual.unit, *((0.0, c.usual.epsilon) for c in columns[1:]))
     loose = tuple(c.usual.unit for c in columns)
-    for units, most in ((loose, MOST_PERMUTED_LOOSE) if too else (tight, MOST_PERMUTED) for too in loosely):
+    for units, most in ((loose, MOST_PERMUTED_LOOSE) if too else (tight, most_permuted) for too in loosely):
         off, allowed = rule.residuals(target, inputs, units)
         decided = np.isfinite(off)
         if decided.sum() < LEAST_ROWS or (off[decided] <= allowed[decided]).mean() < LEAST_SHARE:

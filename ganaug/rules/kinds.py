@@ -12,6 +12,7 @@ from ganaug.encoding.quantiles import inner_bounds, is_shared, outer_bounds
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.rules.base_rule import Rule, comparable, label, named, names_from_json, names_json, number_text, numeric
+from ganaug.rules.dates import Age, DatePart
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
 from ganaug.rules.scales import number_of
 from ganaug.rules.simple_rules import Grid, Never
@@ -637,7 +638,10 @@ class Custom(Rule):
 
 KINDS: dict[str, type[Rule]] = {
     rule.kind: rule
-    for rule in (Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid, Never)
+    for rule in (
+        *(Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid, Never),
+        *(DatePart, Age),
+    )
 }
 
 

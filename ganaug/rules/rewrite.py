@@ -19,7 +19,7 @@ from ganaug.rules.gaps import Gap
 from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within, as_rule, is_stored
 from ganaug.rules.rule_set import Rules
 from ganaug.rules.steps import Flag, Formula, Lookup, Mask, Restored, States
-from ganaug.rules.table_view import ColumnView, TableView, view_of
+from ganaug.rules.table_view import Bits, ColumnView, TableView, view_of
 from ganaug.utils.seeding import numpy_generator
 from ganaug.utils.types import Array, State
 
@@ -106,7 +106,7 @@ class RewritePlan:
             if self._admits(form.target, form.inputs) and self._numeric(form):
                 learnt = form.learn(self.view)
                 if learnt.support and learnt.exceptions <= max((1 - LEAST_SHARE) * learnt.support, rule.exceptions):
-                    return self._set(Formula.fit(learnt, self.view))
+                    return self._set(Formula.fit(learnt, self.view, self.keep_range))
         return False
 
     def _numeric(self, rule: Equation) -> bool:
@@ -558,6 +558,16 @@ class Rewriter:
             step.restore(work)
         columns = [work.write(name) if name in self._computed else view.raw(name) for name in self._names]
         return self._container.close(columns, view.n_rows)
+
+    def in_range(self, X: Any) -> Bits:
+        """Rows of the original table whose computed columns are within the range of `fit`; all without ``keep_range``.
+
+        What is left of 100 per cent may be negative. (n, d) -> (n,).
+        """
+        view = view_of(X)
+        return np.logical_and.reduce(
+            [np.ones(view.n_rows, dtype=bool), *(s.in_range(view) for s in self._steps if isinstance(s, Formula))]
+        )
 
     # ---- state
 
