@@ -124,8 +124,9 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
     with work.stage(0.2) as part:
         by = [name for name in choices if name not in grouped]
         determined = find_determined(search, by, [n for n in states if n not in grouped], part, rng("determined"))
+    more = whole if whole.n_rows > search.n_rows else None
     with work.stage(0.35) as part:
-        orders = find_orders(search, [name for name in names if name not in flags], part, rng("order"))
+        orders = find_orders(search, [name for name in names if name not in flags], part, rng("order"), more)
 
     equations = _equations(whole, search, [name for name in names if name not in grouped], flags, work, rng)
     targets = {rule.columns[0] for rule in equations}

@@ -51,8 +51,14 @@ _MOST_LEVELS = 50
 _MOST_OVERLAP = 0.02
 
 
-def find_orders(view: TableView, names: list[Hashable], work: Work, rng: np.random.Generator) -> list[Order]:
-    """Orders that neither independence nor a Gaussian copula explains."""
+def find_orders(
+    view: TableView, names: list[Hashable], work: Work, rng: np.random.Generator, whole: TableView | None = None
+) -> list[Order]:
+    """Orders that neither independence nor a Gaussian copula explains.
+
+    Where the rows of ``view`` are too few to say so, as chance would break the order in few rows only, those of
+    ``whole`` are asked.
+    """
     found: list[Order] = []
     if view.n_rows < LEAST_ORDER_ROWS:
         return found
@@ -62,11 +68,11 @@ def find_orders(view: TableView, names: list[Hashable], work: Work, rng: np.rand
         if column.is_numeric and len(column.distinct) >= _LEAST_DISTINCT:
             groups.setdefault(column.measure, []).append(column)
     for columns in groups.values():
-        found += _orders(columns, work, rng)
+        found += _orders(columns, work, rng, whole)
     return found
 
 
-def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator) -> list[Order]:
+def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator, whole: TableView | None) -> list[Order]:
     d, n = len(columns), len(columns[0])
     if d < 2 or not work.afford(float(d) * n + 1.2 * d * d * min(n, _FIRST), "order"):
         return []
@@ -88,7 +94,10 @@ def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator) -> 
             by_chance = float((quantiles[i][:, None] > quantiles[j]).mean())
             if n * by_chance < 5 or not work.afford(60.0 * n, "order"):
                 continue
-            rule = _order(columns[i], columns[j], d * d, rng)
+            pair = [columns[i], columns[j]]
+            rule = _order(*pair, d * d, rng)
+            if rule is None and whole is not None and work.afford(60.0 * whole.n_rows, "order"):
+                rule = _order(*(whole.column(column.name) for column in pair), d * d, rng)
             if rule is not None:
                 found.append(rule)
     return found
