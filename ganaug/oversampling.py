@@ -34,11 +34,10 @@ from ganaug.estimators.strategy import (
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
+from ganaug.runtime.compute import run_tasks, side_by_side, unpacked
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.runtime.processes import run_tasks, side_by_side, unpacked
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.determinism import child_seed, isolated, root_seed, warn
 from ganaug.utils.types import IntArray
 
 __all__ = ["GANOversampler"]

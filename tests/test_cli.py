@@ -158,7 +158,7 @@ def test_resample_does_what_the_library_does(here):
     assert main([*words, "--seed", "7", "--device", "cpu"]) == 0
     got = pd.read_csv("out.csv")
     assert (got["class"] == "sick").sum() == 354
-    from ganaug.cli.csv_files import CsvTable
+    from ganaug.cli.table_files import CsvTable
 
     frame = CsvTable(str(THYROID)).frame
     gan = TabularGAN(max_steps=5, width=16, depth=1, verbose=False)
@@ -619,13 +619,13 @@ def test_force_replaces_and_keeps_the_mode(train):
 
 @pytest.mark.parametrize("output", ["o.csv", "o.parquet"])
 def test_a_disk_that_fills_up(model, here, monkeypatch, capsys, output):
-    from ganaug.cli import csv_files, parquet_files
+    from ganaug.cli import table_files
 
     def full(self, frame, synthetic=True):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(csv_files.CsvWriter, "write", full)
-    monkeypatch.setattr(parquet_files.ParquetWriter, "write", full)
+    monkeypatch.setattr(table_files.CsvWriter, "write", full)
+    monkeypatch.setattr(table_files.ParquetWriter, "write", full)
     assert main(["sample", str(model), "-n", "10", "-o", output]) == 1
     assert capsys.readouterr().err == f"ganaug: {output}: No space left on device; nothing was written\n"
     assert not left(here)
@@ -739,8 +739,11 @@ def test_ctrl_c_while_a_text_is_carried_out(tmp_path):
     """Python counts it as unhandled, whoever catches it; most often it strikes where a dataclass is imported."""
     program = """
 import signal, sys
-from ganaug.cli import main, resample
-resample.run = lambda args: exec("signal.raise_signal(signal.SIGINT)", {"signal": signal})
+from ganaug.cli import main
+from ganaug.cli.main import COMMANDS
+command = COMMANDS["resample"]
+run = lambda args: exec("signal.raise_signal(signal.SIGINT)", {"signal": signal})
+COMMANDS["resample"] = command._replace(run=run)
 sys.exit(main(["resample", "a.csv", "-t", "y", "-o", "b.csv"]))
 """
     (tmp_path / "program.py").write_text(program)

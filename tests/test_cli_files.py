@@ -10,9 +10,8 @@ import pytest
 
 from ganaug.cli.column_formats import ColumnFormat, format_for
 from ganaug.cli.console import FileError
-from ganaug.cli.csv_files import CsvTable, CsvWriter
 from ganaug.cli.file_layout import Dialect, FileLayout
-from ganaug.cli.table_files import table_writer
+from ganaug.cli.table_files import CsvTable, CsvWriter, table_writer
 
 GERMAN = (
     "Größe;Kunde;Datum;ok;n;Klasse\r\n"
@@ -170,7 +169,7 @@ def test_like_reads_columns_as_in_another_file(write):
 
 
 def test_a_large_file_is_read_in_chunks(write, monkeypatch):
-    monkeypatch.setattr("ganaug.cli.csv_files._AT_ONCE", 3)
+    monkeypatch.setattr("ganaug.cli.table_files._AT_ONCE", 3)
     rows = ["1,x", "2,", ",y", "4,x", "5.5,x", "6,x", "7,007"]
     table = CsvTable(write("a,b\n" + "\n".join(rows) + "\n"))
     assert kinds(table) == {"a": "number", "b": "text"}
@@ -338,7 +337,7 @@ def rich(tmp_path):
 def test_every_type_of_parquet_survives(rich, tmp_path):
     import pyarrow as pa
 
-    from ganaug.cli.parquet_files import ParquetTable
+    from ganaug.cli.table_files import ParquetTable
 
     path, rows = rich
     table = ParquetTable(str(path))
@@ -358,7 +357,7 @@ def test_every_type_of_parquet_survives(rich, tmp_path):
 
 
 def test_parquet_to_csv(rich, tmp_path):
-    from ganaug.cli.parquet_files import ParquetTable
+    from ganaug.cli.table_files import ParquetTable
 
     table = ParquetTable(str(rich[0]))
     out = tmp_path / "out.csv"
@@ -387,7 +386,7 @@ def test_csv_to_parquet(write, tmp_path):
 
 def test_parquet_that_cannot_be_learnt_from(tmp_path):
     pa = pytest.importorskip("pyarrow")
-    from ganaug.cli.parquet_files import ParquetTable
+    from ganaug.cli.table_files import ParquetTable
 
     path = tmp_path / "nested.parquet"
     pa.parquet.write_table(pa.table({"a": [1], "b": [[1, 2]]}), path)
@@ -403,7 +402,7 @@ def test_damaged_pages_are_told_in_one_line_as_what_they_are(tmp_path, seed):
     pytest.importorskip("pyarrow.parquet")
     import pyarrow as pa
 
-    from ganaug.cli.parquet_files import ParquetTable
+    from ganaug.cli.table_files import ParquetTable
 
     path, rng = tmp_path / "damaged.parquet", np.random.default_rng(seed)
     pa.parquet.write_table(pa.table({"a": range(500), "b": [f"x{i % 7}" for i in range(500)]}), path)
@@ -419,7 +418,7 @@ def test_columns_that_decode_to_nonsense_are_told(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow.parquet")
     import pyarrow as pa
 
-    from ganaug.cli.parquet_files import ParquetTable
+    from ganaug.cli.table_files import ParquetTable
 
     path = tmp_path / "damaged.parquet"
     starts, text = pa.py_buffer(np.array([0, 1, 2], np.int32)), pa.py_buffer(b"a\xff")
@@ -452,7 +451,7 @@ def test_a_fault_is_one_line_whatever_it_quotes():
 
 
 def test_without_pyarrow_it_says_what_to_install(monkeypatch, tmp_path):
-    from ganaug.cli.parquet_files import ParquetTable
+    from ganaug.cli.table_files import ParquetTable
     from ganaug.exceptions import MissingDependencyError
 
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)

@@ -13,10 +13,9 @@ import pytest
 
 from ganaug.cli import main
 from ganaug.cli.console import FileError
-from ganaug.cli.csv_files import CsvTable
 from ganaug.cli.file_layout import FileLayout
 from ganaug.cli.number_formats import parse_number
-from ganaug.cli.table_files import table_writer
+from ganaug.cli.table_files import CsvTable, table_writer
 
 QUICK = ["--max-steps", "2", "--set", "curate=false", "--seed", "0", "--quiet"]
 

@@ -23,7 +23,7 @@ from torchvision.transforms import v2
 
 from ganaug import SmoothedBootstrap, SyntheticDataset
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathError
-from ganaug.pools import pool, storage
+from ganaug.pools import formats, pool
 from ganaug.pools.generators import draw_blocks
 
 
@@ -325,7 +325,7 @@ def test_forked_workers_that_persist_see_new_items(pool):
 
 def full_at(monkeypatch, number):
     """The disk is full at the so-manieth part."""
-    write, calls = storage._write, []
+    write, calls = formats._write, []
 
     def limited(file, part):
         calls.append(1)
@@ -333,7 +333,7 @@ def full_at(monkeypatch, number):
             raise OSError(errno.ENOSPC, "No space left on device")
         write(file, part)
 
-    monkeypatch.setattr("ganaug.pools.storage._write", limited)
+    monkeypatch.setattr("ganaug.pools.formats._write", limited)
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):

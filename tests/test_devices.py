@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
-from ganaug.runtime.devices import resolve_device
+from ganaug.runtime.compute import resolve_device
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_parts_add_up_to_the_batch():
     """The gradient of a batch in parts is that of the whole: same data, same noise."""
     from ganaug.networks import IMAGE_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.training.gradients import reduce_gradients, split_batch
+    from ganaug.training.loop import reduce_gradients, split_batch
     from ganaug.training.train_state import TrainConfig, TrainState
 
     rng = torch.Generator().manual_seed(0)

@@ -49,10 +49,10 @@ from ganaug.experiments import (
     Treatment,
     calibration_error,
     compare,
-    plots,
     scores,
     to_markdown,
 )
+from ganaug.experiments.comparison import cliques
 from ganaug.experiments.harness import Batch, Trial, data_digest, described, run_trials, trial_path
 from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
 
@@ -639,9 +639,9 @@ def test_pictures_are_drawn_into_axes(comparison, tmp_path):
 
 
 def test_cliques_are_the_longest_runs():
-    assert plots.cliques(np.array([1.0, 1.5, 2.4, 4.0]), 1.0) == [(0, 1), (1, 2)]
-    assert plots.cliques(np.array([1.0, 3.0]), 1.0) == []
-    assert plots.cliques(np.array([1.0, 1.2, 1.4]), 1.0) == [(0, 2)]
+    assert cliques(np.array([1.0, 1.5, 2.4, 4.0]), 1.0) == [(0, 1), (1, 2)]
+    assert cliques(np.array([1.0, 3.0]), 1.0) == []
+    assert cliques(np.array([1.0, 1.2, 1.4]), 1.0) == [(0, 2)]
 
 
 def test_without_matplotlib_it_says_what_to_install(comparison, monkeypatch):

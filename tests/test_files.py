@@ -13,7 +13,7 @@ import pytest
 
 from ganaug.cli.outputs import atomic_file, atomic_folder
 from ganaug.exceptions import ModelPathError
-from ganaug.pools.storage import write_pool
+from ganaug.pools.formats import write_pool
 from ganaug.utils import files
 from ganaug.utils.files import remove_leftovers, replacing, temporary_beside, write_whole
 from ganaug.utils.state import write_state

@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from ganaug import TabularGAN, quality_report
 from ganaug.datasets import load_example
 from ganaug.exceptions import InvalidParameterError
-from ganaug.metrics import Finding, diagnose, evaluate, fidelity, utility
+from ganaug.metrics import Finding, diagnose, distributions, evaluate, utility
 from ganaug.metrics.diagnosis import VERDICTS, Made, columns_over
 from ganaug.metrics.limits import LIMITS, SEVERITIES, families_of
 from ganaug.report import build
@@ -30,7 +30,7 @@ QUICK = [
 @pytest.fixture(autouse=True)
 def small_forests(monkeypatch):
     """Forests of few trees, and few draws for intervals: what is found here is not near a threshold."""
-    monkeypatch.setattr(fidelity, "N_TREES", 8)
+    monkeypatch.setattr(distributions, "N_TREES", 8)
     monkeypatch.setattr(build, "RESAMPLES", 10)
     monkeypatch.setattr(
         utility, "default_classifier", lambda tables, seed: RandomForestClassifier(10, random_state=seed % 2**32)
@@ -534,7 +534,7 @@ def test_numbers_print_as_people_write_them(value, text):
     [(None, "–"), (0.0, "0.000"), (-1e-18, "0.000"), (0.0001, "<0.001"), (12345.6, "12,346"), (0.5, "0.500")],
 )
 def test_figures_print_as_people_write_them(value, text):
-    from ganaug.report.page import number
+    from ganaug.report.result import number
 
     assert number(value) == text
 
@@ -669,7 +669,7 @@ def test_advice_unlike():
 
 
 def test_advice_told_apart(monkeypatch):
-    monkeypatch.setattr(fidelity, "N_TREES", 60)
+    monkeypatch.setattr(distributions, "N_TREES", 60)
     rng = np.random.default_rng(0)
     names = [f"column {j}" for j in range(60)]
     X, fake = (pd.DataFrame(rng.normal(size=(200, 60)), columns=names) for _ in range(2))

@@ -18,8 +18,7 @@ import ganaug
 from ganaug.exceptions import DataWarning, ModelFileError
 from ganaug.experiments.harness import read_trial, write_trial
 from ganaug.transforms import SamplePool
-from ganaug.utils.state import read_state, write_state
-from ganaug.utils.tensor_budget import TensorBudget
+from ganaug.utils.state import TensorBudget, read_state, write_state
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples" / "benchmarks"))
 import fuzz

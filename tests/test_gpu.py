@@ -18,11 +18,17 @@ from ganaug.datasets import BlendedDataset
 from ganaug.networks import IMAGE_ARCHITECTURES, TABULAR_ARCHITECTURES
 from ganaug.networks.layers import NetworkPair
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.devices import fastest
-from ganaug.training.cuda_graphs import UNRECORDED, CapturedFunction, CaptureMemory, ReplayedGradients, can_be_captured
-from ganaug.training.gradients import split_batch
-from ganaug.training.loop import train
-from ganaug.training.train_state import Table, TrainConfig, TrainState
+from ganaug.runtime.compute import fastest
+from ganaug.training.loop import (
+    UNRECORDED,
+    CapturedFunction,
+    CaptureMemory,
+    ReplayedGradients,
+    can_be_captured,
+    split_batch,
+    train,
+)
+from ganaug.training.train_state import ClassBatches, TrainConfig, TrainState
 from ganaug.utils.types import Block
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -65,7 +71,7 @@ def played(pair, x, the_plan, objective="relativistic"):
     labels = torch.arange(len(x), device=GPU) % 2
     train_state = TrainState.start(pair, the_plan)
     before = train_state.generator.flat.clone(), train_state.discriminator.flat.clone()
-    table = Table(x, labels, torch.tensor([0.5, 0.5], device=GPU))
+    table = ClassBatches(x, labels, torch.tensor([0.5, 0.5], device=GPU))
     history, _ = train(train_state, table, OBJECTIVES[objective], the_plan, [], rng(2))
     return history, train_state.generator.flat - before[0], train_state.discriminator.flat - before[1]
 

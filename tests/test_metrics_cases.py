@@ -17,7 +17,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.metrics import METRICS, Finding, as_features, diagnose, evaluate
 from ganaug.metrics.diagnosis import VERDICTS
 from ganaug.metrics.evaluation import FAMILIES
-from ganaug.metrics.reading import matched_counts
+from ganaug.metrics.sample_pair import matched_counts
 
 VERDICT = {
     "good": "good",

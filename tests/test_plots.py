@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ganaug import GanaugError, plots, quality_report
-from ganaug.plots.column_plots import draw_column
+from ganaug.plots.sample_plots import draw_column
 
 Figure = pytest.importorskip("matplotlib.figure").Figure
 

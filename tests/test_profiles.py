@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganaug.encoding.profiles import DataProfile, ValueProfile, difference, names_of_labels, value_profile
+from ganaug.encoding.table_checks import DataProfile, ValueProfile, difference, names_of_labels, value_profile
 from ganaug.exceptions import ModelFileError
 
 RGB_MEAN, RGB_STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])

@@ -20,7 +20,7 @@ from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.quantiles import FastSearch
 from ganaug.encoding.serialization import from_json, pack_arrays, pack_values, to_json, unpack_arrays, unpack_values
 from ganaug.encoding.series_codec import SeriesCodec
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed
 from ganaug.utils.state import read_state, write_state
 
 # Bounded, and the same examples in every run.

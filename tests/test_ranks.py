@@ -14,7 +14,7 @@ import torch
 from helpers import image_gan
 from helpers import random_images as images
 
-from ganaug.runtime.processes import Ranks
+from ganaug.runtime.compute import Ranks
 
 PROGRAM = """
 import os, sys

@@ -22,7 +22,7 @@ from ganaug import GanaugError, SmoothedBootstrap, quality_report
 from ganaug.metrics import Finding, evaluate
 from ganaug.metrics.limits import LIMITS
 from ganaug.report import QualityReport, build
-from ganaug.report.page import embedded
+from ganaug.report.result import embedded
 from ganaug.report.wording import LIGHTS, column_light, summary, thresholds
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from ganaug import GANOversampler, Order, SmoothedBootstrap, Sum, TabularGAN, Within, quality_report
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.metrics import diagnose, fidelity, utility
+from ganaug.metrics import diagnose, distributions, utility
 from ganaug.report import build
 from ganaug.report.measured import count_rules, given_counts
 from ganaug.report.wording import summary
@@ -19,7 +19,7 @@ from ganaug.report.wording import summary
 
 @pytest.fixture(autouse=True)
 def small_forests(monkeypatch):
-    monkeypatch.setattr(fidelity, "N_TREES", 5)
+    monkeypatch.setattr(distributions, "N_TREES", 5)
     monkeypatch.setattr(build, "RESAMPLES", 5)
     monkeypatch.setattr(
         utility, "default_classifier", lambda tables, seed: RandomForestClassifier(10, random_state=seed % 2**32)
@@ -198,7 +198,7 @@ def test_treatments_are_those_of_scikit_learn_and_imbalanced_learn():
     from imblearn.over_sampling import SMOTE
     from sklearn.metrics import balanced_accuracy_score, f1_score
 
-    from ganaug.metrics.reading import read_samples
+    from ganaug.metrics.sample_pair import read_samples
     from ganaug.metrics.utility import treatments
 
     (X, y), (fake, y_fake), (held, y_held) = (classes(200, seed) for seed in range(3))

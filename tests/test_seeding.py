@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganaug.exceptions import GanaugError, InvalidParameterError
-from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
+from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
 
 # child_seed(0, "class", 1), for ever
 CHILD = 5179277315480936846

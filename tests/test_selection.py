@@ -44,8 +44,8 @@ from threadpoolctl import threadpool_limits
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler, TabularGAN
 from ganaug.selection import Blend, choosing
-from ganaug.selection.blends import blend_rows, candidates, pool_samples
 from ganaug.selection.calibration import fit_calibrator, fit_sigmoid
+from ganaug.selection.candidates import blend_rows, candidates, pool_samples
 from ganaug.selection.choosing import EXPECTED, UNEXPECTED, best_blend, evidence
 from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter, Weighting, split_folds
 

@@ -22,8 +22,8 @@ import ganaug
 from ganaug import experiments, metrics, plots, summaries, transforms
 from ganaug.datasets import ShareBatchSampler
 from ganaug.exceptions import GanaugError
-from ganaug.runtime.threads import team
-from ganaug.utils.isolation import isolated, isolation, warn
+from ganaug.runtime.compute import team
+from ganaug.utils.determinism import isolated, isolation, warn
 
 # ------------------------------------------------------------------------------------- what is set
 

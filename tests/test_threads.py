@@ -12,12 +12,12 @@ import torch
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController, threadpool_info
 
-from ganaug.runtime.threads import _mkl_setter, one_thread
+from ganaug.runtime.compute import _mkl_setter, one_thread
 
 # (64, 3000) @ (3000, 64) and the sum are those that were seen to change with the number of threads
 PROGRAM = """
 import hashlib, torch
-from ganaug.runtime.threads import one_thread
+from ganaug.runtime.compute import one_thread
 
 def digest():
     with one_thread():
@@ -131,7 +131,7 @@ def test_mkl_obeys_and_gets_its_number_back():
 
 
 def test_without_mkl(monkeypatch, two_threads):
-    monkeypatch.setattr("ganaug.runtime.threads._mkl_setter", lambda: None)
+    monkeypatch.setattr("ganaug.runtime.compute._mkl_setter", lambda: None)
     with one_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2

@@ -29,12 +29,12 @@ from ganaug import (
     TraceWarning,
     quality_report,
 )
-from ganaug.estimators.traces import traces
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError
 from ganaug.filtering.sample_filter import shrink_samples
+from ganaug.report.inputs import traces
 from ganaug.rules import Determined, OneHot, Order, Rewriter, Within
 from ganaug.rules.table_view import view_of
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed
 from ganaug.utils.state import read_state
 
 GOLDEN = Path(__file__).resolve().parent / "data" / "golden_v1.safetensors"

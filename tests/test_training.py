@@ -15,9 +15,9 @@ from helpers import torch_rng as rng
 from ganaug.augmentation import diff_augment, direct
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
-from ganaug.training import cuda_graphs
+from ganaug.training import loop
 from ganaug.training.loop import cosine_decay, train
-from ganaug.training.train_state import Table, TrainConfig, TrainState, class_probabilities, flatten
+from ganaug.training.train_state import ClassBatches, TrainConfig, TrainState, class_probabilities, flatten
 from ganaug.utils.types import Block
 
 PLAN = TrainConfig(
@@ -37,7 +37,7 @@ def pair(seed=0, n_classes=2):
 def table(n=40, n_classes=2, **kw):
     labels = torch.arange(n) % n_classes
     x = torch.randn(n, 3, generator=rng(9)) + labels[:, None]
-    return Table(x, labels, torch.full((n_classes,), 1 / n_classes), **kw)
+    return ClassBatches(x, labels, torch.full((n_classes,), 1 / n_classes), **kw)
 
 
 def play(the_plan=PLAN, watchers=(), objective="relativistic", seed=0, step=0):
@@ -53,7 +53,7 @@ def drawn(weights, counts, n=200, size=64, augment=None):
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     labels = labels[torch.randperm(len(labels), generator=rng(5))]
     rows = torch.arange(len(labels), dtype=torch.float32)[:, None]
-    source = Table(rows, labels, torch.tensor(weights), **({"augment": augment} if augment else {})).batches(
+    source = ClassBatches(rows, labels, torch.tensor(weights), **({"augment": augment} if augment else {})).batches(
         size, rng()
     )
     xs, ys = zip(*(next(source) for _ in range(n)), strict=True)
@@ -301,8 +301,8 @@ class TapeOfMemory:
 @pytest.mark.parametrize("pipe", ["direct", "changes"])
 def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, objective, pipe):
     """Here to the bit; `test_gpu.py` has the recordings themselves."""
-    monkeypatch.setattr(cuda_graphs, "CapturedFunction", TapeOfMemory)
-    monkeypatch.setattr(cuda_graphs, "CaptureMemory", lambda device: None)
+    monkeypatch.setattr(loop, "CapturedFunction", TapeOfMemory)
+    monkeypatch.setattr(loop, "CaptureMemory", lambda device: None)
     pipes = {"direct": direct, "changes": diff_augment(["scale"], ramp=0.0, fade=(1.0, 1.0))}
     own = plan(max_steps=11, penalty_every=4, pipe=pipes[pipe])
     plain, there = (play(dataclasses.replace(own, replays=how), objective=objective) for how in (False, True))

@@ -20,7 +20,7 @@ from ganaug.estimators.label_check import TRIES, draw_accepted, iterate_sources
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.threads import alone, one_thread, team
+from ganaug.runtime.compute import alone, one_thread, team
 from ganaug.training.cyclegan import (
     CycleTrainConfig,
     CycleTrainState,

@@ -22,8 +22,8 @@ from sklearn.svm import LinearSVC
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler
 from ganaug.selection import Blend
 from ganaug.selection.calibration import Calibrator
+from ganaug.selection.candidates import Belief, beliefs_of, family_of, with_prior
 from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
-from ganaug.selection.priors import Belief, beliefs_of, family_of, with_prior
 
 
 class Around(BaseEstimator):

@@ -35,7 +35,7 @@ from reconstruction import auc
 from scipy.spatial import cKDTree
 from scipy.stats import gaussian_kde, rankdata
 
-from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.determinism import child_seed, numpy_generator
 
 PAGE = ROOT / "docs" / "attacks.md"
 SECTIONS = {"now": "attacks", "before": "attacks before"}

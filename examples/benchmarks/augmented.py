@@ -54,7 +54,7 @@ class Prepared(ClassifierMixin, BaseEstimator):
         self.classifier = classifier
 
     def fit(self, X, y, sample_weight=None):
-        from ganaug.experiments.classifiers import as_frame, preprocessing
+        from ganaug.experiments.treatments import as_frame, preprocessing
 
         frame = as_frame(X)
         self.preparation_ = preprocessing(frame).fit(frame)
@@ -71,7 +71,7 @@ class Prepared(ClassifierMixin, BaseEstimator):
         return self.classifier_.predict_proba(self._matrix(X))
 
     def _matrix(self, X):
-        from ganaug.experiments.classifiers import as_frame
+        from ganaug.experiments.treatments import as_frame
 
         return self.preparation_.transform(as_frame(X))
 

@@ -107,7 +107,7 @@ def thirds(X, y, most, seed=0):
     import numpy as np
     import pandas as pd
 
-    from ganaug.utils.seeding import numpy_generator
+    from ganaug.utils.determinism import numpy_generator
 
     rows = numpy_generator(seed, "thirds").permutation(len(X))[: 3 * most]
     each = len(rows) // 3

@@ -59,7 +59,7 @@ def set_names():
 
 def load(name, most=3_000, least=30):
     """A set, drawn down to about ``most`` rows."""
-    from ganaug.utils.seeding import numpy_generator
+    from ganaug.utils.determinism import numpy_generator
 
     X, y = reader().load_tabular(name)
     if len(X) > most:

@@ -39,10 +39,9 @@ from sklearn.tree import DecisionTreeClassifier
 from ganaug import TabularGAN
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.experiments import NeighborSampler
-from ganaug.experiments.classifiers import preprocessing
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import alone
-from ganaug.utils.seeding import numpy_generator
+from ganaug.experiments.treatments import preprocessing
+from ganaug.runtime.compute import alone, resolve_device
+from ganaug.utils.determinism import numpy_generator
 
 HALVES = {
     "choose": [

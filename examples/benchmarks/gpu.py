@@ -2,7 +2,7 @@
 
     python examples/benchmarks/gpu.py --write
 
-``fit`` replays recorded steps (`ganaug.training.cuda_graphs`); *step by step* is the same training without.
+``fit`` replays recorded steps (`ganaug.training.loop`); *step by step* is the same training without.
 Operations of a step are counted by torch's FlopCounterMode (a multiplication and an addition are two); the limit is
 the rate of a product of two bfloat16 matrices of 8,192 x 8,192, measured in the same process. Both include the looks
 at the samples, as often as in a training of 2,000 steps.
@@ -82,7 +82,7 @@ def operations(side, settings):
     from ganaug.estimators.convolutional import preset_channels
     from ganaug.networks import IMAGE_ARCHITECTURES, NetworkPair
     from ganaug.objectives import OBJECTIVES
-    from ganaug.runtime.threads import alone
+    from ganaug.runtime.compute import alone
     from ganaug.training.loop import train_step
     from ganaug.training.train_state import TrainState
 

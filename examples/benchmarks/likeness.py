@@ -28,7 +28,7 @@ from common import OUT, ROOT, code, machine, versions
 
 from ganaug import GANOversampler, TabularGAN
 from ganaug.exceptions import GanaugWarning
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 
 PAGE = ROOT / "docs" / "likeness.md"
 START, END = "<!-- likeness -->", "<!-- end of likeness -->"

@@ -38,7 +38,7 @@ LEAST_SPREAD = 0.02
 
 def classifiers(frame):
     """One of each kind, behind imputation, scaling and one-hot encoding."""
-    from ganaug.experiments.classifiers import preprocessing
+    from ganaug.experiments.treatments import preprocessing
 
     kinds = {
         "boosting": HistGradientBoostingClassifier(),
@@ -55,8 +55,7 @@ def gains_of(name, rows):
 
     from ganaug import GANOversampler
     from ganaug.experiments import NeighborSampler
-    from ganaug.selection.blends import candidates
-    from ganaug.selection.candidates import TREATMENTS, finishes, treatments_of
+    from ganaug.selection.candidates import TREATMENTS, candidates, finishes, scale, treatments_of
     from ganaug.selection.choosing import BlendScorer, evidence
     from ganaug.selection.fold_predictions import (
         FoldPredictions,
@@ -65,7 +64,6 @@ def gains_of(name, rows):
         predict_held_out,
         split_folds,
     )
-    from ganaug.selection.priors import scale
 
     X, y = load(name, rows)
     y = np.asarray(y).astype(int)

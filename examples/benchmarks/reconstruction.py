@@ -16,7 +16,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 
 # The lines with most points.
 MOST_LINES = 1500

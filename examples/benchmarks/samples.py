@@ -67,7 +67,7 @@ def main(arguments=None):
     parser.add_argument("--cache", type=type(OUT), default=OUT / "samples", help="folder (default: out/samples)")
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name} and its pictures")
     options = parser.parse_args(arguments)
-    from ganaug.experiments import plots
+    from ganaug.experiments import comparison
 
     asked = shlex.join(["python", "examples/benchmarks/samples.py", *(arguments or sys.argv[1:])])
     parts = [
@@ -84,7 +84,7 @@ def main(arguments=None):
         print(f"{architecture}: {text}", flush=True)
         if options.write:
             IMAGES.mkdir(parents=True, exist_ok=True)
-            ax = plots.sample_page(classes_of(gan, X, y), f"{architecture}, {gan.n_steps_} steps")
+            ax = comparison.sample_page(classes_of(gan, X, y), f"{architecture}, {gan.n_steps_} steps")
             ax.figure.savefig(IMAGES / f"samples_{architecture}.png", dpi=80)
             parts.append(f"## {architecture}\n\n{text}\n\n![{ax.get_title()}](images/samples_{architecture}.png)")
     if options.write:

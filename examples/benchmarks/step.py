@@ -44,8 +44,8 @@ def train_state(rows, columns, batch_size, width, depth):
     from ganaug import TabularGAN
     from ganaug.networks import TABULAR_ARCHITECTURES
     from ganaug.objectives import OBJECTIVES
-    from ganaug.runtime.threads import alone
-    from ganaug.training.train_state import Table, TrainState
+    from ganaug.runtime.compute import alone
+    from ganaug.training.train_state import ClassBatches, TrainState
     from ganaug.utils.types import Block
 
     rng = torch.Generator().manual_seed(0)
@@ -55,7 +55,7 @@ def train_state(rows, columns, batch_size, width, depth):
     task = SimpleNamespace(settings=gan._settings(), codec=SimpleNamespace(width=columns), design={}, team=alone)
     _, plan = gan._modality.config(task)
     labels = torch.arange(rows) % 2
-    table = Table(torch.randn(rows, columns, generator=rng), labels, torch.tensor([0.5, 0.5]))
+    table = ClassBatches(torch.randn(rows, columns, generator=rng), labels, torch.tensor([0.5, 0.5]))
     return TrainState.start(pair, plan), table, OBJECTIVES[gan.objective], plan, rng
 
 
@@ -81,7 +81,7 @@ def undisturbed(values):
 
 def measure(steps, **sizes):
     """Seconds of steps and of their products, with and without the penalty."""
-    from ganaug.runtime.threads import one_thread
+    from ganaug.runtime.compute import one_thread
     from ganaug.training.loop import train_step
 
     with one_thread():

@@ -129,7 +129,7 @@ def bare_speed(shape, batch_size, architecture, steps, clock):
 def compare(size, rounds, batch_size, architecture, cores):
     """In a child on so many cores: both, in turn."""
     from ganaug import ImageGAN
-    from ganaug.runtime.threads import one_thread
+    from ganaug.runtime.compute import one_thread
 
     torch.set_num_threads(cores)
     found, clock = {"fit": [], "bare": []}, clock_of(cores)

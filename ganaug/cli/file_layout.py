@@ -328,7 +328,7 @@ class FileLayout:
     target : str or None
         The column of the labels.
     schema : str or None
-        Arrow's, packed by `ganaug.cli.parquet_files`, if the table was a Parquet file.
+        Arrow's, packed by `ganaug.cli.table_files`, if the table was a Parquet file.
     """
 
     formats: dict[str, ColumnFormat]

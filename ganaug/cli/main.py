@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ganaug import __version__
-from ganaug.cli import advise, compare, fit, report, resample, rules, sample
+from ganaug.cli import assess, generate
 from ganaug.cli.console import one_line, short_warnings
 from ganaug.cli.options import Parser
 from ganaug.exceptions import GanaugError, InvalidParameterError
@@ -23,16 +23,7 @@ __all__ = ["main"]
 
 OK, FAILED, MISUSED, HUNG_UP, INTERRUPTED, TERMINATED = 0, 1, 2, 129, 130, 143
 
-# name -> module with HELP, EXAMPLE, add_arguments(parser) and run(args)
-COMMANDS: dict[str, Any] = {
-    "resample": resample,
-    "fit": fit,
-    "sample": sample,
-    "report": report,
-    "rules": rules,
-    "compare": compare,
-    "advise": advise,
-}
+COMMANDS = generate.COMMANDS | assess.COMMANDS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,16 +36,17 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"ganaug {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for name, module in COMMANDS.items():
+    for name, command in COMMANDS.items():
         own = commands.add_parser(
             name,
-            help=module.HELP,
-            description=f"{module.HELP[:1].upper()}{module.HELP[1:]}.",
-            epilog=module.EXAMPLE,
+            help=command.help,
+            description=f"{command.help[:1].upper()}{command.help[1:]}.",
+            epilog=command.example,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        module.add_arguments(own)
+        own.set_defaults(run=command.run)
+        command.add_options(own)
     return top
 
 

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ganaug.cli.console import UsageError, did_you_mean, verbosity
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
@@ -15,6 +15,7 @@ from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 __all__ = [
     "CONDITIONS",
     "MISSING",
+    "Command",
     "Parser",
     "choose_by_name",
     "choose_seed",
@@ -31,6 +32,16 @@ __all__ = [
     "training",
     "training_parameters",
 ]
+
+
+class Command(NamedTuple):
+    """A command as `ganaug.cli.main` offers it."""
+
+    help: str
+    example: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
+
 
 SEEDS = 2**31
 CONDITIONS = "'age>=60', 'sex=F', 'age=60..80', 'city in Rome|Bonn', 'income is missing'"

@@ -1,9 +1,8 @@
 """Map-style datasets of torch and torchvision: synthetic items, and real ones with synthetic ones after them."""
 
-from ganaug.datasets.balancing import balance
+from ganaug.datasets.balancing import ShareBatchSampler, balance, split_real
 from ganaug.datasets.blended import BlendedDataset
 from ganaug.datasets.examples import load_example
-from ganaug.datasets.partition import ShareBatchSampler, split_real
 from ganaug.datasets.synthetic import SCHEDULES, SyntheticDataset
 
 __all__ = [

@@ -37,7 +37,7 @@ from ganaug.exceptions import DataWarning, InvalidParameterError
 from ganaug.pools.formats import Array
 from ganaug.pools.generators import ClassGenerators
 from ganaug.utils import validation
-from ganaug.utils.isolation import warn
+from ganaug.utils.determinism import warn
 from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = ["BlendedDataset"]

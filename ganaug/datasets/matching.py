@@ -18,7 +18,7 @@ from torchvision.transforms import v2
 
 from ganaug.datasets.synthetic import SyntheticDataset, Transform
 from ganaug.encoding.pil_images import channels_of, learned_mode
-from ganaug.encoding.profiles import ValueProfile, difference, value_profile
+from ganaug.encoding.table_checks import ValueProfile, difference, value_profile
 from ganaug.encoding.targets import annotations_of, could_be_label, is_image, length_of, places_of, sample_place
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.pools.formats import Array, ItemFormat, Sample, default_format
@@ -505,7 +505,7 @@ def check_scale(
     Raises
     ------
     InvalidDataError
-        Naming both ranges, with what to do. See `ganaug.encoding.profiles.difference` for the rule.
+        Naming both ranges, with what to do. See `ganaug.encoding.table_checks.difference` for the rule.
     """
     own = real.transform is not None and synthetic.transform is real.transform
     for profile, items in groups:

@@ -20,8 +20,7 @@ from ganaug.pools.formats import Array, ItemFormat, Sample, default_format
 from ganaug.pools.generators import ClassGenerators
 from ganaug.pools.pool import ItemPool
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.seeding import root_seed
+from ganaug.utils.determinism import isolated, root_seed, warn
 from ganaug.utils.types import IntArray
 
 __all__ = ["SCHEDULES", "EpochWatch", "ItemDataset", "Schedule", "SyntheticDataset", "length_asked_by", "schedule_of"]

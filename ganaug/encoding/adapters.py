@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import ColumnValues, is_missing
 from ganaug.encoding.dtype_state import arrow, arrow_array
 from ganaug.encoding.dtypes import (
     CategoricalAdapter,
     CategoricalAdapterBase,
+    ColumnValues,
     DtypeAdapter,
     FloatAdapter,
     IntegerAdapter,
@@ -26,6 +26,7 @@ from ganaug.encoding.dtypes import (
     TextAdapter,
     TimeAdapter,
     TimesInUnit,
+    is_missing,
     recode,
 )
 from ganaug.encoding.object_columns import (

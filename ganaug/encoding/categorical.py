@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ganaug.encoding.column_values import NEVER_MISSING, ColumnModel, ColumnValues
+from ganaug.encoding.dtypes import NEVER_MISSING, ColumnModel, ColumnValues
 from ganaug.encoding.quantiles import FastSearch, normal_scores
 from ganaug.encoding.serialization import AS_IT_IS, StoredField
 from ganaug.exceptions import InvalidDataError, ModelFileError
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, Arrays, Config, State
 
 __all__ = ["HighCardinalityModel", "OneHotModel", "check_known", "check_observed"]

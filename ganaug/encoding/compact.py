@@ -14,7 +14,7 @@ import pandas as pd
 from ganaug.encoding.serialization import PickledByState
 from ganaug.encoding.table import TableCodec
 from ganaug.exceptions import InvalidDataError, ModelFileError
-from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.determinism import child_seed, numpy_generator
 from ganaug.utils.types import Array, Arrays, Block, BoolArray, Config, FloatArray, IntArray, State
 
 __all__ = ["CompactTableCodec", "Factors", "MergedCategories"]

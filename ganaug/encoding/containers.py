@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from ganaug.encoding.column_values import Table
+from ganaug.encoding.dtypes import Table
 from ganaug.encoding.serialization import (
     AS_IT_IS,
     NUMPY_DTYPE,
@@ -26,7 +26,7 @@ from ganaug.encoding.serialization import (
 )
 from ganaug.encoding.table_checks import conversion_of, full_name
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
-from ganaug.utils.isolation import warn
+from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = [

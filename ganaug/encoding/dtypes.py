@@ -1,17 +1,16 @@
-"""Adapters of numpy's and pandas' dtypes: a column's values in, a column of the same dtype out."""
+"""Columns by dtype: their values, and adapters of numpy's and pandas' dtypes, from a column to values and back."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import ColumnValues, clip_to, is_missing, native_of, to_native
 from ganaug.encoding.serialization import (
     ANY_DTYPE,
     AS_IT_IS,
@@ -32,8 +31,11 @@ from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = [
+    "NEVER_MISSING",
     "CategoricalAdapter",
     "CategoricalAdapterBase",
+    "ColumnModel",
+    "ColumnValues",
     "DtypeAdapter",
     "FloatAdapter",
     "IntegerAdapter",
@@ -43,11 +45,144 @@ __all__ = [
     "ObjectNumberAdapter",
     "RawColumn",
     "SparseAdapter",
+    "Table",
     "TextAdapter",
     "TimeAdapter",
     "TimesInUnit",
+    "clip_to",
+    "is_missing",
+    "native_of",
     "recode",
+    "to_native",
 ]
+
+# --------------------------------------------------------------------------------------
+# A column between its dtype and its encoding: the values, casts that lose nothing, and what encodes them.
+
+
+NEVER_MISSING = "has missing values but had none in the data given to fit; fill or drop them"
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """A column without its dtype.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n,), dtype float64, int64 or uint64
+        Numbers, or codes into the levels of a choice column. Where ``missing``
+        is True a number is 0 and a code -1.
+    missing : ndarray of shape (n,), dtype bool, or None
+        None where nothing is missing.
+    """
+
+    values: Array
+    missing: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Array) -> ColumnValues:
+        """The same column at some rows only."""
+        return ColumnValues(self.values[rows], None if self.missing is None else self.missing[rows])
+
+    def present(self) -> Array:
+        """The values that are not missing."""
+        return self.values if self.missing is None else self.values[~self.missing]
+
+
+def is_missing(mask: Array) -> Array | None:
+    """The mask, or None where it is False throughout."""
+    return mask if mask.any() else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by number; ``names`` where the container has them."""
+
+    n_rows: int
+    n_columns: int
+    get: Callable[[int], Any]
+    names: pd.Index | None = None
+
+
+class ColumnModel(StateMixin, ABC):
+    """The encoding of one column: some scores, and one of several states.
+
+    Subclasses are frozen dataclasses with a ``fit`` of their own.
+    """
+
+    missing: bool
+
+    @property
+    @abstractmethod
+    def n_scalars(self) -> int:
+        """Scores of a row."""
+
+    @property
+    @abstractmethod
+    def n_states(self) -> int:
+        """States that a row can be in; with more than one, each has an indicator."""
+
+    @property
+    def scored_state(self) -> int:
+        """The state whose rows have scores that count."""
+        return 0
+
+    @abstractmethod
+    def encode(self, cells: ColumnValues) -> tuple[Array, Array]:
+        """Scores (n, n_scalars) float32 and states (n,) int64."""
+
+    @abstractmethod
+    def decode(self, scores: Array, states: Array) -> ColumnValues:
+        """The column of any finite scores and any states in 0..n_states."""
+
+    @abstractmethod
+    def round_trip(self, scores: Array, states: Array) -> tuple[Array, Array]:
+        """The encoding of what they decode to."""
+
+    @abstractmethod
+    def possible(self) -> tuple[Array, bool]:
+        """All values that can come out, or the smallest and the largest; and whether these are all."""
+
+    @abstractmethod
+    def summary(self) -> dict[str, Any]:
+        """Facts for the user."""
+
+
+def native_of(dtype: DType) -> DType:
+    """float64, int64 or uint64, whichever holds the dtype exactly."""
+    if dtype.kind == "f":
+        return np.dtype(np.float64)
+    return np.dtype(np.uint64 if dtype.kind == "u" and dtype.itemsize == 8 else np.int64)
+
+
+def clip_to(values: Array, dtype: DType) -> Array:
+    """Values that a cast to the dtype can neither wrap around nor make infinite."""
+    if dtype.kind == "f" and dtype.itemsize < values.dtype.itemsize:
+        return values.clip(np.finfo(dtype).min, np.finfo(dtype).max)
+    if dtype.kind not in "iu":
+        return values
+    info = np.iinfo(dtype)
+    own = np.iinfo(values.dtype)
+    return values.clip(max(info.min, own.min), min(info.max, own.max))
+
+
+def to_native(cells: ColumnValues, native: DType) -> ColumnValues:
+    """Numbers given in another dtype than in fit, where nothing is lost by it."""
+    values = cells.values
+    if values.dtype == native:
+        return cells
+    with np.errstate(invalid="ignore"):
+        out = values.astype(native)
+    if native.kind != "f" and not np.array_equal(out.astype(values.dtype), values):
+        raise InvalidDataError("has values that are not whole or too large, but held integers in fit")
+    return ColumnValues(out, cells.missing)
+
+
+# --------------------------------------------------------------------------------------
+# Adapters of numpy's and pandas' dtypes: a column's values in, a column of the same dtype out.
+
 
 RawColumn: TypeAlias = Array | pd.api.extensions.ExtensionArray  # as containers of tables hold it
 
@@ -64,7 +199,7 @@ class DtypeAdapter(StateMixin, ABC):
     @property
     @abstractmethod
     def family(self) -> str:
-        """Columns of one family can stand in for each other."""
+        """Columns of one family can replace each other."""
 
     @property
     def exact(self) -> bool:
@@ -105,7 +240,7 @@ class NumericAdapterBase(DtypeAdapter):
 
     @property
     def family(self) -> str:
-        """Numbers stand in for numbers."""
+        """Numbers can replace numbers."""
         return "real"
 
     @property
@@ -307,8 +442,8 @@ class SparseAdapter(NumericAdapterBase):
 class TimesInUnit(NumericAdapterBase):
     """What all adapters of times share: int64 counts of a unit, since 1970 or of the duration.
 
-    Families: "zoned" instants, "time M" local times and days, "time m" durations, "clock" times of day. None stands
-    in for another.
+    Families: "zoned" instants, "time M" local times and days, "time m" durations, "clock" times of day. None can
+    replace another.
     """
 
     @property
@@ -343,7 +478,7 @@ class TimeAdapter(TimesInUnit):
 
     @property
     def family(self) -> str:
-        """Instants and durations do not stand in for each other, nor do zoned and local times."""
+        """Instants and durations cannot replace each other, nor can zoned and local times."""
         return "zoned" if isinstance(self.dtype, pd.DatetimeTZDtype) else f"time {self.dtype.kind}"
 
     @property
@@ -383,7 +518,7 @@ class CategoricalAdapterBase(DtypeAdapter):
 
     @property
     def family(self) -> str:
-        """Categories stand in for categories."""
+        """Categories can replace categories."""
         return "choice"
 
     @property

@@ -22,7 +22,7 @@ from ganaug.encoding.serialization import (
 )
 from ganaug.encoding.table_checks import check_storable, conversion_of, full_name
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning, ModelFileError
-from ganaug.utils.isolation import warn
+from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 __all__ = ["LabelCodec", "warn_of_similar_names"]

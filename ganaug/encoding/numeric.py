@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ganaug.encoding.column_values import NEVER_MISSING, ColumnModel, ColumnValues
+from ganaug.encoding.dtypes import NEVER_MISSING, ColumnModel, ColumnValues
 from ganaug.encoding.quantiles import (
     Curve,
     DecimalGrid,
@@ -20,7 +20,7 @@ from ganaug.encoding.quantiles import (
     is_shared,
 )
 from ganaug.exceptions import InvalidDataError
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, DType, State
 
 __all__ = ["NumericModel"]

@@ -12,9 +12,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import ColumnValues, is_missing
 from ganaug.encoding.dtype_state import zone_from, zone_state
-from ganaug.encoding.dtypes import NumericAdapterBase, RawColumn, TimesInUnit
+from ganaug.encoding.dtypes import ColumnValues, NumericAdapterBase, RawColumn, TimesInUnit, is_missing
 from ganaug.encoding.serialization import (
     AS_IT_IS,
     BLANK,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ganaug.exceptions import DataWarning, InvalidDataError, MissingDependencyError
-from ganaug.utils.isolation import warn
+from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
 
 __all__ = [

@@ -23,8 +23,7 @@ from ganaug.encoding.sample_arrays import (
 )
 from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
-from ganaug.utils.isolation import warn
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator, warn
 from ganaug.utils.types import Array, Arrays, Config, FloatArray, State
 
 __all__ = ["SeriesCodec", "Signals"]

@@ -35,7 +35,7 @@ from ganaug.encoding.targets import (
     unwrap_label,
 )
 from ganaug.exceptions import DataWarning, GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.utils.isolation import warn
+from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
 
 __all__ = [

@@ -12,9 +12,15 @@ import pandas as pd
 
 from ganaug.encoding.adapters import ADAPTERS, DtypeAdapter, adapter_of
 from ganaug.encoding.categorical import HighCardinalityModel, OneHotModel
-from ganaug.encoding.column_values import ColumnModel, ColumnValues, Table
 from ganaug.encoding.containers import CONTAINERS, Container, container_of
-from ganaug.encoding.dtypes import CategoricalAdapterBase, NumericAdapterBase, ObjectNumberAdapter
+from ganaug.encoding.dtypes import (
+    CategoricalAdapterBase,
+    ColumnModel,
+    ColumnValues,
+    NumericAdapterBase,
+    ObjectNumberAdapter,
+    Table,
+)
 from ganaug.encoding.numeric import NumericModel
 from ganaug.encoding.object_columns import DecimalAdapter, ObjectTimeAdapter
 from ganaug.encoding.serialization import PickledByState, missing_in, pack_arrays, unpack_arrays
@@ -29,8 +35,7 @@ from ganaug.encoding.table_checks import (
     refuse_infinities,
 )
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
-from ganaug.utils.isolation import warn
-from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.determinism import child_seed, numpy_generator, warn
 from ganaug.utils.types import Array, Arrays, Block, BoolArray, Config, FloatArray, IntArray, State
 
 __all__ = ["MODELS", "Column", "Layout", "TableCodec", "argmax_rows", "fit_column", "fit_columns", "read_as"]

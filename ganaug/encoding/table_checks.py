@@ -1,4 +1,8 @@
-"""Checks of a table before it is learnt from: names, sizes, types that can be saved, identifiers."""
+"""Checks of samples before they are learnt from: tables, and whether two sets of samples are on one scale.
+
+A profile of values is enough to see that two sets of samples are on different scales, and holds
+nothing of a single one.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +10,36 @@ import dataclasses
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import ColumnValues, Table
 from ganaug.encoding.dtype_state import zone_state
-from ganaug.encoding.dtypes import CategoricalAdapterBase, DtypeAdapter
-from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
-from ganaug.utils.types import STORED_DTYPES, State
+from ganaug.encoding.dtypes import CategoricalAdapterBase, ColumnValues, DtypeAdapter, Table
+from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError, ModelFileError
+from ganaug.utils.types import STORED_DTYPES, Array, State
 
 __all__ = [
+    "DataProfile",
+    "ValueProfile",
     "check_columns",
     "check_names",
     "check_size",
     "check_storable",
+    "class_names",
     "conversion_of",
     "describe",
+    "difference",
     "each_column",
     "full_name",
     "identifier_warning",
+    "name_classes",
+    "names_of_labels",
     "refuse_infinities",
+    "value_profile",
 ]
 
 # --------------------------------------------------------------------------------------
@@ -322,3 +333,316 @@ def _same_types(one: pd.Index, other: pd.Index) -> bool:
         levels = range(one.nlevels)
         return all(_same_values(one.get_level_values(i), other.get_level_values(i)) for i in levels)
     return one.dtype != object or list(map(type, one)) == list(map(type, other))
+
+
+# --------------------------------------------------------------------------------------
+# Profiles of values: enough to see that two sets of samples are on different scales, and nothing of a single one.
+
+
+# Quantiles that are kept of each channel.
+PICTURE = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+ROWS = (0.1, 0.5, 0.9)
+# Digits that are kept: too few to reveal a single sample.
+DIGITS = {"picture": 3, "rows": 2}
+# More channels (columns) than this are profiled together, so that a model file stays small.
+MOST_CHANNELS = 64
+
+# Images: how many times one magnitude may be the other. The mistake to find is a factor of 255; this is its square
+# root. Within 0 to 1 images may differ more, because they may be dark.
+MOST_TIMES, MOST_TIMES_DARK = 16, 64
+# A range counts as negative if its lowest values are below zero by this part of its width: noise and overshooting
+# filters stay above that, centred values lie below.
+BELOW_ZERO = 0.25
+# Scales with fixed ends: (lowest, highest), and the range that the other side must stay within.
+ENDED = {
+    "0 to 1": ((0.0, 1.0), (-0.35, 1.35)),
+    "-1 to 1": ((-1.0, 1.0), (-1.3, 1.3)),
+    "-0.5 to 0.5": ((-0.5, 0.5), (-0.85, 0.85)),
+    "0 to 255": ((0.0, 255.0), (-89.0, 345.0)),
+}
+# Values on such a scale come this near to an end, as a part of its width.
+NEAR = 0.05
+# Tables and series: how many times one spread of a channel (10 to 90 % quantile) may be the other, how many spreads
+# its median may move, and the share of channels that must exceed one of these.
+MOST_SPREADS, MOST_MOVED, MOST_CHANNELS_APART = 3.0, 1.5, 1 / 3
+
+
+@dataclass(frozen=True)
+class ValueProfile:
+    """The values of a set of samples.
+
+    Attributes
+    ----------
+    kind : {"picture", "rows"}
+        Samples of at least two axes beside the channels, or series and rows of a table.
+    quantiles : tuple of tuple of float
+        For each channel (column), ascending: at `PICTURE` or `ROWS`. One for all where there are many.
+    ends : (float, float) or None
+        The lowest and the highest value of pictures.
+    """
+
+    kind: str
+    quantiles: tuple[tuple[float, ...], ...]
+    ends: tuple[float, float] | None
+
+    @property
+    def low(self) -> float:
+        """Where values begin, outliers aside."""
+        return min(levels[0] for levels in self.quantiles)
+
+    @property
+    def high(self) -> float:
+        """Where values end, outliers aside."""
+        return max(levels[-1] for levels in self.quantiles)
+
+    def __str__(self) -> str:
+        return f"{self.low:.3g} to {self.high:.3g}"
+
+    def levels(self, channels: int) -> Array:
+        """Typical values, ascending, for each channel: (channels, n)."""
+        found = np.array(self.quantiles)
+        return found if len(found) == channels else np.repeat(found[:1], channels, 0)
+
+
+@dataclass(frozen=True)
+class DataProfile:
+    """What a generator was fitted on, as far as a blend must compare it.
+
+    Attributes
+    ----------
+    values : ValueProfile or None
+        None where samples are no numbers.
+    class_names : tuple of (label, str)
+        The names of the labels; empty where nothing names them.
+    """
+
+    values: ValueProfile | None = None
+    class_names: tuple[tuple[Any, str], ...] = ()
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        values = self.values
+        return {
+            "values": None
+            if values is None
+            else {"kind": values.kind, "quantiles": [list(q) for q in values.quantiles], "ends": _listed(values.ends)},
+            "class_names": [list(pair) for pair in self.class_names],
+        }
+
+    @classmethod
+    def from_state(cls, state: Any) -> DataProfile:
+        """The profile that `get_state` took apart.
+
+        Raises
+        ------
+        ModelFileError
+            If it is none.
+        """
+        try:
+            names = tuple((label, name) for label, name in state["class_names"])
+            if not all(isinstance(label, (int, str)) and isinstance(name, str) for label, name in names):
+                raise ValueError("names that are no text")
+            found = state["values"]
+            return cls(None if found is None else _values_from(found), names)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"the stored profile of the training data cannot be read: {error!r}") from error
+
+
+def _values_from(state: Any) -> ValueProfile:
+    length = {"picture": len(PICTURE), "rows": len(ROWS)}[state["kind"]]
+    quantiles = np.array(state["quantiles"], np.float64)
+    ends = None if state["ends"] is None else np.array(state["ends"], np.float64)
+    whole = quantiles.ndim == 2 and quantiles.shape[1] == length and 0 < len(quantiles) <= MOST_CHANNELS
+    if not whole or not np.isfinite(quantiles).all() or (np.diff(quantiles, axis=1) < 0).any():
+        raise ValueError(f"quantiles of shape {quantiles.shape}")
+    if (state["kind"] == "picture") != (ends is not None) or not (ends is None or ends.shape == (2,)):
+        raise ValueError("ends")
+    if ends is not None and not (np.isfinite(ends).all() and ends[0] <= ends[1]):
+        raise ValueError("ends")
+    pair = None if ends is None else (float(ends[0]), float(ends[1]))
+    return ValueProfile(state["kind"], tuple(map(tuple, quantiles.tolist())), pair)
+
+
+def _listed(pair: tuple[float, float] | None) -> list[float] | None:
+    return None if pair is None else list(pair)
+
+
+def class_names(generator: object) -> dict[Any, str]:
+    """Label to the name of its class, as a fitted generator knows them; empty where it does not."""
+    profile = getattr(generator, "data_profile_", None)
+    return dict(profile.class_names) if isinstance(profile, DataProfile) else {}
+
+
+def name_classes(generator: Any, names: Sequence[str] | None) -> None:
+    """Tell a fitted generator what its classes are called, which it was fitted on without their names."""
+    profile = getattr(generator, "data_profile_", None)
+    if names and isinstance(profile, DataProfile) and generator.classes_ is not None:
+        named = names_of_labels(list(generator.classes_), names)
+        generator.data_profile_ = replace(profile, class_names=named or profile.class_names)
+
+
+def value_profile(samples: Array) -> ValueProfile | None:
+    """The profile of samples.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (n, C) or (n, C, ...), booleans, integers or floats
+
+    Returns
+    -------
+    ValueProfile or None
+        None where there is no finite number.
+    """
+    if samples.ndim < 2 or samples.size == 0 or samples.dtype.kind not in "biuf":
+        return None
+    kind = "picture" if samples.ndim >= 4 else "rows"
+    values = np.moveaxis(samples, 1, 0).reshape(samples.shape[1], -1).astype(np.float64)  # (C, n)
+    if len(values) > MOST_CHANNELS:
+        values = values.reshape(1, -1)
+    if not np.isfinite(values).all():
+        values = values[:, np.isfinite(values).all(0)]
+    if values.size == 0:
+        return None
+    at = PICTURE if kind == "picture" else ROWS
+    found = _rounded(np.quantile(values, at, axis=1).T, DIGITS[kind])
+    ends = None
+    if kind == "picture":
+        low, high = _rounded(np.array([values.min(), values.max()]), DIGITS[kind]).tolist()
+        ends = low, high
+    return ValueProfile(kind, tuple(map(tuple, found.tolist())), ends)
+
+
+def _rounded(values: Array, digits: int) -> Array:
+    return np.array([float(f"{value:.{digits}g}") for value in values.ravel().tolist()]).reshape(values.shape)
+
+
+# --------------------------------------------------------------------------------------
+# Comparing two profiles.
+
+
+def difference(one: ValueProfile | None, other: ValueProfile | None) -> str | None:
+    """Why two sets of samples cannot be on one scale, or None.
+
+    Parameters
+    ----------
+    one, other : ValueProfile or None
+        None is never on another scale.
+
+    Notes
+    -----
+    Pictures differ if one of these holds; quantiles at 1 and 99 % are their range.
+
+    - One has a scale with ends (0 to 1, -1 to 1, -0.5 to 0.5, 0 to 255: no value lies beyond, and some come within
+      5 % of an end), and the other has another such scale, or reaches more than about a third of the width beyond.
+    - One has values far below zero (a quarter of its width), and the other none: it starts at zero, or lies in 0 to 1.
+    - The larger magnitude is more than 16 times the other (64 times, where both lie in 0 to 1).
+    - The gap between the ranges is wider than both, and not both in 0 to 1 or in 0 to 255.
+
+    Darker, brighter, flatter, noisier pictures on one scale pass. Of tables and series the 10, 50 and 90 % quantiles of
+    each channel are compared: more than a third of the channels must have 3 times the spread, a median that moved
+    by 1.5 spreads, or values below zero where the other has none. Channels that hardly vary are not asked.
+    """
+    if one is None or other is None or one.kind != other.kind:
+        return None
+    return RULES[one.kind](one, other)
+
+
+def _pictures_differ(one: ValueProfile, other: ValueProfile) -> str | None:
+    pair = (one, other)
+    if any(side.high <= side.low for side in pair):
+        return None  # of flat pictures nothing can be told
+    scales = [_scale(side) for side in pair]
+    for scale, side, rival in ((scales[0], one, other), (scales[1], other, one)):
+        if scale is not None:
+            least, most = ENDED[scale][1]
+            if rival.low < least or rival.high > most:
+                return f"the values {side} are on the scale of {scale}, the values {rival} go beyond it"
+    if None not in scales and scales[0] != scales[1]:
+        return f"the values {one} are on the scale of {scales[0]}, the values {other} on that of {scales[1]}"
+    signed = [side.low <= -BELOW_ZERO * (side.high - side.low) for side in pair]
+    positive = [_positive(side) for side in pair]
+    if (signed[0] and positive[1]) or (signed[1] and positive[0]):
+        return (
+            f"the values {one if signed[0] else other} go below zero, the values {other if signed[0] else one} do not"
+        )
+    sizes = [max(abs(side.low), abs(side.high)) for side in pair]
+    dark = all(_within(side, -0.02, 1.02) for side in pair)
+    if max(sizes) > (MOST_TIMES_DARK if dark else MOST_TIMES) * min(sizes):
+        return f"the values {one if sizes[0] > sizes[1] else other} are {max(sizes) / min(sizes):.3g} times as large"
+    gap = max(one.low - other.high, other.low - one.high)
+    if gap > max(side.high - side.low for side in pair):
+        if not dark and not all(_within(side, -0.5, 255.5) for side in pair):
+            return f"the ranges {one} and {other} lie apart"
+    return None
+
+
+def _scale(side: ValueProfile) -> str | None:
+    """The scale with ends that the values are on, if that can be told."""
+    assert side.ends is not None
+    low, high = side.ends
+    for name, ((least, most), _) in ENDED.items():
+        slack = NEAR * (most - least)
+        if low < least - slack / 10 or high > most + slack / 10:
+            continue
+        bottom, top = low <= least + slack, high >= most - slack
+        if top if least == 0 else (bottom and top) if name == "-0.5 to 0.5" else (bottom or top) and low < least / 4:
+            return name
+    return None
+
+
+def _positive(side: ValueProfile) -> bool:
+    """Whether nothing lies below zero, and that is no accident: the range starts there, or is within 0 to 1."""
+    assert side.ends is not None
+    return side.low >= -0.02 * (side.high - side.low) and (side.low <= 0.1 * side.high or _within(side, -0.02, 1.02))
+
+
+def _within(side: ValueProfile, least: float, most: float) -> bool:
+    return side.low >= least and side.high <= most
+
+
+def _rows_differ(one: ValueProfile, other: ValueProfile) -> str | None:
+    if len(one.quantiles) != len(other.quantiles):
+        return None
+    a, b = np.array(one.quantiles), np.array(other.quantiles)  # (C, 3)
+    spreads = np.stack([a[:, 2] - a[:, 0], b[:, 2] - b[:, 0]])
+    asked = spreads.min(0) > 0
+    if not asked.any():
+        return None
+    a, b, spreads = a[asked], b[asked], spreads[:, asked]
+    widest = spreads.max(0)
+    times = widest / spreads.min(0)
+    moved = np.abs(a[:, 1] - b[:, 1]) / widest
+    crossed = (np.minimum(a[:, 0], b[:, 0]) <= -0.15 * widest) & (np.maximum(a[:, 0], b[:, 0]) >= 0)
+    crossed &= np.abs(a[:, 0] - b[:, 0]) > 0.5 * widest
+    apart = (times > MOST_SPREADS) | (moved > MOST_MOVED) | crossed
+    if apart.mean() <= MOST_CHANNELS_APART:
+        return None
+    place = int(np.argmax(apart))
+    name = f"of channel {int(np.flatnonzero(asked)[place])} " if len(asked) > 1 else ""
+    ranges = [f"{levels[place, 0]:.3g} to {levels[place, 2]:.3g}" for levels in (a, b)]
+    return f"the values {name}are mostly {ranges[0]} on one side and {ranges[1]} on the other"
+
+
+# kind -> comparison of two profiles of that kind
+RULES: Mapping[str, Callable[[ValueProfile, ValueProfile], str | None]] = {
+    "picture": _pictures_differ,
+    "rows": _rows_differ,
+}
+
+
+def names_of_labels(labels: Sequence[Any], names: Sequence[str] | None) -> tuple[tuple[Any, str], ...]:
+    """The names of labels that are places in a list of names; empty unless every label has one.
+
+    Parameters
+    ----------
+    labels : sequence
+        Those that occur.
+    names : sequence of str or None
+        The name at place ``i`` is that of label ``i``.
+    """
+    if not names or len(set(names)) != len(names):
+        return ()
+    whole = [label.item() if hasattr(label, "item") else label for label in labels]
+    if not all(isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(names) for label in whole):
+        return ()
+    return tuple((label, names[label]) for label in whole)

@@ -13,7 +13,7 @@ import numpy as np
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.pil_images import is_pil_image
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
-from ganaug.utils.isolation import warn
+from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
 
 __all__ = [

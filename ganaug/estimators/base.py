@@ -19,8 +19,8 @@ from torch import nn
 
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import check_lengths
-from ganaug.encoding.profiles import DataProfile
 from ganaug.encoding.sources import resolve_samples
+from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators import saving
 from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed, TrainResult, profile_of
 from ganaug.estimators.modality import to_storage
@@ -28,8 +28,7 @@ from ganaug.estimators.where import Where, drawn_where
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
 from ganaug.filtering import FilterCounts
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
+from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
 from ganaug.utils.state import write_state
 from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray, State
 
@@ -503,7 +502,7 @@ class SavedGenerator(BaseGenerator):
         return self._published_state() if get_spawning_popen() is None else self._whole_state()
 
     def _whole_state(self) -> dict[str, Any]:
-        """The state with what a pickle leaves out; see `ganaug.runtime.processes`."""
+        """The state with what a pickle leaves out; see `ganaug.runtime.compute`."""
         return self._bare_state()
 
     def _published_state(self) -> dict[str, Any]:

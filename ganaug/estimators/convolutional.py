@@ -25,13 +25,19 @@ from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.sample_filter import shrink_samples
 from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
 from ganaug.objectives import OBJECTIVES, Objective
-from ganaug.runtime.devices import fastest
-from ganaug.training.cuda_graphs import UNRECORDED, ReplayedGradients, can_be_captured
-from ganaug.training.gradients import PLAIN, GradientFunctions
-from ganaug.training.loop import Watcher, train_step
+from ganaug.runtime.compute import fastest
+from ganaug.training.loop import (
+    PLAIN,
+    UNRECORDED,
+    GradientFunctions,
+    ReplayedGradients,
+    Watcher,
+    can_be_captured,
+    train_step,
+)
 from ganaug.training.train_state import TrainConfig, TrainState
 from ganaug.utils import validation
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed
 from ganaug.utils.types import Arrays, Config, IntArray
 
 __all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "fit_into_time", "preset_channels"]

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from ganaug.callbacks import ProgressBar
 from ganaug.encoding import LabelCodec
-from ganaug.encoding.profiles import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.encoding.sample_arrays import LAYOUTS
+from ganaug.encoding.table_checks import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.metrics.fidelity import energy_quality, mean_distance
+from ganaug.metrics.distributions import energy_quality, mean_distance
 from ganaug.objectives import Objective
 from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_interrupts
 from ganaug.training.checkpoints import BestSnapshot, Checkpoint, stop_when_diverged

@@ -57,17 +57,13 @@ from ganaug.filtering import FilterCounts, RowFilter, rejection_sample
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.processes import Ranks, together_with
-from ganaug.runtime.threads import Team, alone, machine_threads, one_thread, team
+from ganaug.runtime.compute import Ranks, Team, alone, machine_threads, one_thread, resolve_device, team, together_with
 from ganaug.training.checkpoints import BestSnapshot, Checkpoint, digest
-from ganaug.training.cuda_graphs import can_be_captured
-from ganaug.training.loop import Watcher
-from ganaug.training.train_state import Table, TrainState, class_probabilities
+from ganaug.training.loop import Watcher, can_be_captured
+from ganaug.training.train_state import ClassBatches, TrainState, class_probabilities
 from ganaug.utils import validation
+from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
 from ganaug.utils.files import check_path, check_writable
-from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
 from ganaug.utils.types import Arrays, Config, FloatArray, IntArray, State
 
@@ -557,12 +553,12 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             self.curator_ = self._modality._read_filter(config, arrays, self.codec_, self.conditions_.count)
 
 
-def _train_table(modality: Modality, task: Task) -> Table:
+def _train_table(modality: Modality, task: Task) -> ClassBatches:
     """The samples that the networks see, to draw class-balanced batches from."""
     y, device = task.y[task.train], task.device
     counts = np.bincount(y, minlength=task.n_conditions)
     shares = class_probabilities(counts.tolist(), task.settings.class_power)
-    return Table(
+    return ClassBatches(
         torch.from_numpy(task.x[task.train]).to(device),
         torch.from_numpy(y).to(device),
         torch.tensor(shares, dtype=torch.float32, device=device),

@@ -16,7 +16,7 @@ from ganaug.networks.translation import PatchDiscriminator, patch_halvings
 from ganaug.training.cyclegan import shift_images
 from ganaug.training.loop import cosine_decay
 from ganaug.training.train_state import Decode, FlatAdam
-from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.determinism import child_seed, numpy_generator
 from ganaug.utils.state import expect
 from ganaug.utils.types import Array, FloatArray
 

@@ -20,10 +20,9 @@ from ganaug.augmentation import Augmentation, Pipe, direct
 from ganaug.estimators.fitting import Constraints, Measure, Settings, snapshot_measure
 from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
-from ganaug.runtime.devices import Precision, full
-from ganaug.runtime.threads import Team
+from ganaug.runtime.compute import Precision, Team, full
 from ganaug.training.train_state import Decode, TrainConfig, undecoded
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed
 from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray, State
 
 __all__ = [

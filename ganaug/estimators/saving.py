@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding import LabelCodec
-from ganaug.encoding.profiles import DataProfile
+from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators.fitting import Conditions
 from ganaug.exceptions import GanaugError, ModelFileError, TraceWarning
-from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.state import expect, read_state
-from ganaug.utils.tensor_budget import TensorBudget
+from ganaug.utils.determinism import isolated, warn
+from ganaug.utils.state import TensorBudget, expect, read_state
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 if TYPE_CHECKING:

@@ -25,12 +25,10 @@ from ganaug.estimators.base import BaseGenerator, arrays_of, to_device
 from ganaug.estimators.modality import network_decoder
 from ganaug.exceptions import InvalidParameterError
 from ganaug.networks import DiscriminatorNetwork
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import Team, alone, one_thread
+from ganaug.runtime.compute import Team, alone, one_thread, resolve_device
 from ganaug.training.loop import cosine_decay
 from ganaug.training.train_state import FlatAdam
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Block, FloatArray, IntArray
 
 if TYPE_CHECKING:

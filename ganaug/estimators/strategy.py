@@ -18,9 +18,9 @@ from ganaug.exceptions import (
     InvalidTypeError,
     TrainingWarning,
 )
-from ganaug.runtime.processes import carried
+from ganaug.runtime.compute import carried
 from ganaug.utils import validation
-from ganaug.utils.isolation import warn
+from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, IntArray
 
 __all__ = [

@@ -34,7 +34,7 @@ from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
 from ganaug.training.loop import Watcher
 from ganaug.training.train_state import TrainConfig
 from ganaug.utils import validation
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed
 from ganaug.utils.types import Arrays, BoolArray, Config, FloatArray, IntArray
 
 __all__ = ["TableModality", "TabularGAN"]

@@ -30,18 +30,16 @@ from ganaug.estimators.fitting import Conditions, Constraints, Measure, Prepared
 from ganaug.estimators.label_check import LabelCheck, draw_accepted
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError, TrainingWarning
 from ganaug.filtering import FilterCounts
-from ganaug.metrics.fidelity import energy_quality, mean_distance
+from ganaug.metrics.distributions import energy_quality, mean_distance
 from ganaug.networks.translation import Translators, cycle_players
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.devices import resolve_device
-from ganaug.runtime.threads import Team, machine_threads, one_thread, team
+from ganaug.runtime.compute import Team, machine_threads, one_thread, resolve_device, team
 from ganaug.training.checkpoints import LastSnapshot
 from ganaug.training.cyclegan import CycleTrainConfig, CycleTrainState, TwoClasses, cycle_step, shift_images
 from ganaug.training.loop import Watcher
-from ganaug.training.train_state import Table
+from ganaug.training.train_state import ClassBatches
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
+from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
 from ganaug.utils.state import expect
 from ganaug.utils.types import Arrays, Config, IntArray, State
 
@@ -580,11 +578,11 @@ def _by_name(translators: Translators) -> dict[str, nn.Module]:
     return dict(translators.named_children())
 
 
-def _one_class(images: Samples, codec: ImageCodec, device: torch.device) -> Table:
+def _one_class(images: Samples, codec: ImageCodec, device: torch.device) -> ClassBatches:
     """Encoded images of one class, to draw batches from."""
     labels = torch.zeros(len(images), dtype=torch.long, device=device)
     alone = torch.ones(1, dtype=torch.float32, device=device)
-    return Table(torch.from_numpy(images).to(device), labels, alone, load=codec.to_network)
+    return ClassBatches(torch.from_numpy(images).to(device), labels, alone, load=codec.to_network)
 
 
 def _side_by_side(device: torch.device) -> AbstractContextManager[Team]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.filtering import FilterCounts
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed
 
 __all__ = ["Where", "drawn_where"]
 

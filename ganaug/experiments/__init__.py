@@ -9,11 +9,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ganaug.experiments.classifiers import default_classifiers
 from ganaug.experiments.comparison import Comparison, ImageComparison
 from ganaug.experiments.scores import METRICS, calibration_error, class_scores, to_markdown
 from ganaug.experiments.tables import compare
-from ganaug.experiments.treatments import TREATMENTS, NeighborSampler, Treatment, default_oversamplers
+from ganaug.experiments.treatments import (
+    TREATMENTS,
+    NeighborSampler,
+    Treatment,
+    default_classifiers,
+    default_oversamplers,
+)
 
 if TYPE_CHECKING:
     from ganaug.experiments.images import (

@@ -27,10 +27,9 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from ganaug.exceptions import DataWarning, GanaugWarning, InvalidParameterError, InvalidTypeError
-from ganaug.runtime.processes import side_by_side
+from ganaug.runtime.compute import side_by_side
+from ganaug.utils.determinism import child_seed, warn
 from ganaug.utils.files import write_whole
-from ganaug.utils.isolation import warn
-from ganaug.utils.seeding import child_seed
 
 __all__ = [
     "Batch",

@@ -14,7 +14,7 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.utils.isolation import isolated
+from ganaug.utils.determinism import isolated
 
 __all__ = [
     "METRICS",

@@ -16,7 +16,6 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.experiments.classifiers import Floats, Table, as_frame, default_classifiers, preprocessing, rows_of
 from ganaug.experiments.comparison import Comparison
 from ganaug.experiments.harness import (
     Batch,
@@ -34,11 +33,21 @@ from ganaug.experiments.harness import (
     trial_path,
 )
 from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
-from ganaug.experiments.treatments import TREATMENTS, Treatment, as_treatment, default_oversamplers
+from ganaug.experiments.treatments import (
+    TREATMENTS,
+    Floats,
+    Table,
+    Treatment,
+    as_frame,
+    as_treatment,
+    default_classifiers,
+    default_oversamplers,
+    preprocessing,
+    rows_of,
+)
 from ganaug.runtime.interrupts import Interrupt, main_thread_interrupts
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.determinism import child_seed, isolated, root_seed
 
 __all__ = ["compare"]
 

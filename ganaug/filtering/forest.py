@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, BoolArray, DoubleArray, FloatArray, IntArray
 
 __all__ = ["ArrayForest"]

@@ -14,7 +14,7 @@ from scipy.special import stdtrit
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.filtering.forest import ArrayForest
-from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.determinism import child_seed, numpy_generator
 from ganaug.utils.types import Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
 __all__ = [

@@ -15,9 +15,8 @@ from ganaug.augmentation import diff_augment
 from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
-from ganaug.training.train_state import Decode, FlatAdam, Table
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import child_seed
+from ganaug.training.train_state import ClassBatches, Decode, FlatAdam
+from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
 __all__ = ["AuxiliaryClassifier", "SampleFilter"]
@@ -89,7 +88,7 @@ class AuxiliaryClassifier:
         if (counts > 0).sum() > 1:
             present = torch.from_numpy(counts > 0).double()
             weights = (present / present.sum()).to(device)
-            table = Table(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=decode)
+            table = ClassBatches(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=decode)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))
             batches = table.batches(BATCH, rng)

@@ -9,10 +9,20 @@ from ganaug.metrics.column_metrics import (
     total_variation,
 )
 from ganaug.metrics.diagnosis import Finding, diagnose
-from ganaug.metrics.diversity import coverage, density, distinct_neighbours, precision, recall
+from ganaug.metrics.distributions import (
+    coverage,
+    density,
+    distinct_neighbours,
+    energy_quality,
+    frechet_distance,
+    kernel_distance,
+    mean_distance,
+    precision,
+    recall,
+    two_sample_auc,
+)
 from ganaug.metrics.evaluation import METRICS, Metric, evaluate
 from ganaug.metrics.features import as_features
-from ganaug.metrics.fidelity import energy_quality, frechet_distance, kernel_distance, mean_distance, two_sample_auc
 from ganaug.metrics.privacy import (
     Copies,
     authenticity,

@@ -12,8 +12,7 @@ from scipy.stats import rankdata
 
 from ganaug.metrics.nearest import Estimate, Floats, estimate, uniform
 from ganaug.metrics.sample_pair import SamplePair
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import isolated, numpy_generator
 
 __all__ = [
     "association",

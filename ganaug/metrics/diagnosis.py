@@ -9,7 +9,7 @@ from typing import Any
 
 from ganaug.metrics.limits import LIMITS, SEVERITIES, Finding, Judged, Severity, families_of, worst
 from ganaug.metrics.privacy import trace_findings
-from ganaug.utils.isolation import isolated
+from ganaug.utils.determinism import isolated
 
 __all__ = [
     "COLUMN_METRICS", "RULES", "SEVERITIES", "VERDICTS", "Finding", "Made", "class_findings", "columns_over",

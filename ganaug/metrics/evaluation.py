@@ -10,12 +10,10 @@ import numpy as np
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import column_metrics as columns
-from ganaug.metrics import diversity, fidelity, privacy, utility
+from ganaug.metrics import distributions, privacy, utility
 from ganaug.metrics.nearest import Estimate
-from ganaug.metrics.reading import read_samples
-from ganaug.metrics.sample_pair import SamplePair
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import root_seed
+from ganaug.metrics.sample_pair import SamplePair, read_samples
+from ganaug.utils.determinism import isolated, root_seed
 
 __all__ = ["FAMILIES", "METRICS", "NEEDS", "Metric", "evaluate", "measure"]
 
@@ -101,14 +99,14 @@ METRICS: dict[str, Metric] = {
     "correlation_distance": Metric(columns.measure_correlation, _F, LOWER, TWO, _RHO, _SPEARMAN, 50, ("number pair",)),
     "contingency_distance": Metric(columns.measure_contingency, _F, LOWER, SHARE, _ROWS, _TV, 100, ("category pair",)),
     "mixed_dependence_distance": Metric(columns.measure_mixed, _F, LOWER, SHARE, _ETA, _FISHER, 50, ("mixed pair",)),
-    "two_sample_auc": Metric(fidelity.measure_two_sample, _F, LOWER, SHARE, _PROB, _C2ST, 50, (), 6),
-    "frechet_distance": Metric(fidelity.measure_frechet, _F, LOWER, POSITIVE, "squared feature units", _FID, 100),
-    "kernel_distance": Metric(fidelity.measure_kernel, _F, LOWER, REAL, "units of the kernel", _KID, 50),
-    "precision": Metric(diversity.measure_precision, _D, HIGHER, SHARE, _ROWS, _KYN, 50),
-    "recall": Metric(diversity.measure_recall, _D, HIGHER, SHARE, _ROWS, _KYN, 50),
-    "density": Metric(diversity.measure_density, _D, HIGHER, POSITIVE, "real rows nearby over k", _NAEEM, 50),
-    "coverage": Metric(diversity.measure_coverage, _D, HIGHER, SHARE, _ROWS, _NAEEM, 50),
-    "distinct_neighbours": Metric(diversity.measure_distinct, _D, HIGHER, POSITIVE, "ratio of counts", _VEEGAN, 30),
+    "two_sample_auc": Metric(distributions.measure_two_sample, _F, LOWER, SHARE, _PROB, _C2ST, 50, (), 6),
+    "frechet_distance": Metric(distributions.measure_frechet, _F, LOWER, POSITIVE, "squared feature units", _FID, 100),
+    "kernel_distance": Metric(distributions.measure_kernel, _F, LOWER, REAL, "units of the kernel", _KID, 50),
+    "precision": Metric(distributions.measure_precision, _D, HIGHER, SHARE, _ROWS, _KYN, 50),
+    "recall": Metric(distributions.measure_recall, _D, HIGHER, SHARE, _ROWS, _KYN, 50),
+    "density": Metric(distributions.measure_density, _D, HIGHER, POSITIVE, "real rows nearby over k", _NAEEM, 50),
+    "coverage": Metric(distributions.measure_coverage, _D, HIGHER, SHARE, _ROWS, _NAEEM, 50),
+    "distinct_neighbours": Metric(distributions.measure_distinct, _D, HIGHER, POSITIVE, "ratio of counts", _VEEGAN, 30),
     "closest_record_ratio": Metric(privacy.measure_closest_record, _P, HIGHER, POSITIVE, _RATIO, _CTAB, 30),
     "neighbour_distance_ratio": Metric(privacy.measure_neighbour_ratio, _P, HIGHER, SHARE, _RATIO, _CTAB, 30),
     "near_copies": Metric(privacy.measure_copies, _P, LOWER, SHARE, _ROWS, _ALAA, 30),

@@ -11,13 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.encoding.adapters import floats_of
-from ganaug.encoding.column_values import Table
 from ganaug.encoding.containers import CONTAINERS, container_of, is_tensor
+from ganaug.encoding.dtypes import Table
 from ganaug.encoding.table_checks import check_names, check_size, each_column
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.metrics.nearest import Floats
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import isolated, numpy_generator
 
 __all__ = [
     "KINDS",

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 
 __all__ = [
     "LEVEL",

@@ -14,8 +14,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.limits import SEVERITIES, Finding, Severity
 from ganaug.metrics.nearest import Estimate, Floats, estimate, mean_estimate, nearest, weighted_auc
 from ganaug.metrics.sample_pair import Rows, SamplePair, at_most
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import isolated, numpy_generator
 
 __all__ = [
     "NEAR",
@@ -45,7 +44,7 @@ def trace_findings(traces: Mapping[str, Any]) -> list[Finding]:
     Parameters
     ----------
     traces : mapping
-        As `ganaug.estimators.traces.traces` returns it; empty where there is no model.
+        As `ganaug.report.inputs.traces` returns it; empty where there is no model.
 
     Returns
     -------

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.nearest import Estimate, Floats, estimate
 from ganaug.metrics.sample_pair import Rows, SamplePair, at_most
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 
 __all__ = ["augmentation_gain", "average_precision", "default_classifier", "treatments", "tstr"]
 

@@ -24,7 +24,7 @@ from ganaug.networks.convolutions import (
 )
 from ganaug.networks.layers import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, embedding, linear
 
-__all__ = ["Discriminator", "Generator", "dcgan"]
+__all__ = ["DCGANDiscriminator", "DCGANGenerator", "dcgan"]
 
 _TRANSPOSED: dict[int, Any] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
@@ -67,7 +67,7 @@ def pixel_norm(x: Tensor) -> Tensor:
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
 
 
-class Generator(GeneratorNetwork):
+class DCGANGenerator(GeneratorNetwork):
     """Noise and a class to a sample. (B, latent_dim), (B,) -> (B, C, *spatial).
 
     Where the paper has batch normalisation, each cell's features are normalised on
@@ -103,7 +103,7 @@ class Generator(GeneratorNetwork):
         return torch.tanh(x) if self.bounded else x
 
 
-class Discriminator(DiscriminatorNetwork):
+class DCGANDiscriminator(DiscriminatorNetwork):
     """A sample and the class it claims to a logit. (B, C, *spatial), (B,) -> (B,).
 
     Without the paper's batch normalisation: a penalty on the slope at each sample
@@ -200,6 +200,6 @@ def dcgan(
     if len(levels) == 1:
         levels = levels * 2  # too small to be halved: one convolution at its only size
     return NetworkPair(
-        Generator(shape, levels, n_classes, rng, latent_dim=latent_dim, bounded=bounded),
-        Discriminator(shape, levels, n_classes, rng, conditioning=conditioning, width=max_channels),
+        DCGANGenerator(shape, levels, n_classes, rng, latent_dim=latent_dim, bounded=bounded),
+        DCGANDiscriminator(shape, levels, n_classes, rng, conditioning=conditioning, width=max_channels),
     )

@@ -22,7 +22,7 @@ from ganaug.networks.layers import (
 )
 from ganaug.utils.types import Block
 
-__all__ = ["Discriminator", "Generator", "mlp"]
+__all__ = ["MLPDiscriminator", "MLPGenerator", "mlp"]
 
 ROWS_IN_CACHE = 2048
 
@@ -79,7 +79,7 @@ class OneHotHeads(nn.Module):
         return raw
 
 
-class Generator(GeneratorNetwork):
+class MLPGenerator(GeneratorNetwork):
     """Noise and a class to an encoded row. (B, latent_dim), (B,) -> (B, width)."""
 
     def __init__(
@@ -124,7 +124,7 @@ class Generator(GeneratorNetwork):
         return product(F.leaky_relu(hidden, 0.2, inplace=True), self.last.weight, self.last.bias)
 
 
-class Discriminator(DiscriminatorNetwork):
+class MLPDiscriminator(DiscriminatorNetwork):
     """An encoded row and the class it claims to a logit. (B, width), (B,) -> (B,)."""
 
     def __init__(
@@ -203,8 +203,8 @@ def mlp(
         Generator and discriminator, on the CPU.
     """
     n_in = max((b.stop for b in blocks), default=0)
-    generator = Generator(
+    generator = MLPGenerator(
         blocks, n_classes, rng, width=width, depth=depth, latent_dim=latent_dim, temperature=temperature
     )
-    discriminator = Discriminator(n_in, n_classes, rng, width=width, depth=depth, conditioning=conditioning)
+    discriminator = MLPDiscriminator(n_in, n_classes, rng, width=width, depth=depth, conditioning=conditioning)
     return NetworkPair(generator, discriminator)

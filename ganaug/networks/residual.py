@@ -26,10 +26,10 @@ from ganaug.networks.convolutions import (
 )
 from ganaug.networks.layers import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, embedding, linear
 
-__all__ = ["Discriminator", "Generator", "Stacks", "residual"]
+__all__ = ["ResidualDiscriminator", "ResidualGenerator", "Stacks", "residual"]
 
 
-class Block(nn.Module):
+class ConvolutionBlock(nn.Module):
     """``x + W3 act(W2 act(W1 x))`` with kernels of 1, 3 and 1, after R3GAN (Huang et al. 2024).
 
     The convolution in the middle is not grouped: on a CPU a group of 16
@@ -64,7 +64,9 @@ class Stacks:
         stacks = nn.ModuleList()
         for level, count in zip(levels, counts, strict=True):
             middle, dims = max(1, round(self.expansion * level.channels)), len(level.size)
-            stacks.append(nn.Sequential(*(Block(level.channels, middle, rng, dims, sum(counts)) for _ in range(count))))
+            stacks.append(
+                nn.Sequential(*(ConvolutionBlock(level.channels, middle, rng, dims, sum(counts)) for _ in range(count)))
+            )
         return stacks
 
 
@@ -80,7 +82,7 @@ class Modulation(nn.Module):
         return torch.addcmul(x + per_map(self.shift(code), x), x, per_map(self.scale(code), x))
 
 
-class Generator(GeneratorNetwork):
+class ResidualGenerator(GeneratorNetwork):
     """Noise and a class to a sample. (B, latent_dim), (B,) -> (B, C, *spatial).
 
     The class embedding is as long as the noise and stands beside it. With
@@ -132,7 +134,7 @@ class Generator(GeneratorNetwork):
         return torch.tanh(x) if self.bounded else x
 
 
-class Discriminator(DiscriminatorNetwork):
+class ResidualDiscriminator(DiscriminatorNetwork):
     """A sample and the class it claims to a logit. (B, C, *spatial), (B,) -> (B,).
 
     Where the class joins the input ("concat"), it does so as a bias of its own on
@@ -243,11 +245,11 @@ def residual(
             f"shared_levels={shared_levels}: samples of size {tuple(shape[1:])} have {len(levels)} resolutions, "
             f"so 0 to {len(levels) - 1} of them can do without the class"
         )
-    generator = Generator(
+    generator = ResidualGenerator(
         shape, levels, n_classes, rng,
         latent_dim=latent_dim, bounded=bounded, stacks=stacks, shared_levels=shared_levels,
     )  # fmt: skip
-    discriminator = Discriminator(
+    discriminator = ResidualDiscriminator(
         shape, levels, n_classes, rng, conditioning=conditioning, width=max_channels, stacks=stacks
     )
     return NetworkPair(generator, discriminator)

@@ -19,9 +19,9 @@ from ganaug.networks.convolutions import (
     pyramid,
 )
 from ganaug.networks.layers import GeneratorNetwork, NetworkPair, embedding, linear
-from ganaug.networks.residual import Discriminator, Stacks
+from ganaug.networks.residual import ResidualDiscriminator, Stacks
 
-__all__ = ["Generator", "style"]
+__all__ = ["StyleGenerator", "style"]
 
 N_AVERAGED = 256  # noises from which the centre of a class's styles is reckoned
 
@@ -91,7 +91,7 @@ class Layer(nn.Module):
         return activate(torch.addcmul(x, self.strength, noise.view(len(x), 1, *self.size)))
 
 
-class Generator(GeneratorNetwork):
+class StyleGenerator(GeneratorNetwork):
     """Noise and a class to a sample. (B, latent_dim), (B,) -> (B, C, *spatial).
 
     Attributes
@@ -241,11 +241,11 @@ def style(
     torch.Size([1, 3, 24, 40])
     """
     levels = pyramid(shape, channels, max_channels)
-    generator = Generator(
+    generator = StyleGenerator(
         shape, levels, n_classes, rng,
         latent_dim=latent_dim, bounded=bounded, mapping_depth=mapping_depth, mixing=mixing,
     )  # fmt: skip
-    discriminator = Discriminator(
+    discriminator = ResidualDiscriminator(
         shape,
         levels,
         n_classes,

@@ -18,7 +18,7 @@ LARGE = 48
 PATCHES = 4
 
 
-class Block(nn.Module):
+class TranslationBlock(nn.Module):
     """``x + W2 act(norm(W1 x))``, the residual block of Johnson et al. (2016) without the second normalisation."""
 
     def __init__(self, width: int, rng: torch.Generator, depth: int) -> None:
@@ -59,7 +59,7 @@ class Translator(nn.Module):
         steps = list(pairwise(widths))
         self.stem = Convolution(4 * channels, width, 3, rng, 2, gain=LEAKY_GAIN)
         self.downs = nn.ModuleList(Convolution(n, m, 3, rng, 2, gain=LEAKY_GAIN, stride=(2, 2)) for n, m in steps)
-        self.blocks = nn.ModuleList(Block(widths[-1], rng, depth) for _ in range(depth))
+        self.blocks = nn.ModuleList(TranslationBlock(widths[-1], rng, depth) for _ in range(depth))
         self.ups = nn.ModuleList(Convolution(m, n, 3, rng, 2, gain=LEAKY_GAIN) for n, m in reversed(steps))
         self.change = Convolution(width, 4 * channels, 3, rng, 2, gain=0.1)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.summaries import label_text
 from ganaug.utils.axes import REAL, SYNTHETIC, axes_or_new
-from ganaug.utils.isolation import isolated
+from ganaug.utils.determinism import isolated
 
 __all__ = ["blend_curve", "class_counts", "history"]
 

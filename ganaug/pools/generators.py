@@ -10,11 +10,11 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from ganaug.encoding.profiles import DataProfile, ValueProfile, class_names
+from ganaug.encoding.table_checks import DataProfile, ValueProfile, class_names
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.pools.formats import Label, Sample, Shape, plain_label
 from ganaug.utils import validation
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 
 __all__ = ["ClassGenerators", "DrawBlock", "counts_of", "draw_blocks", "generators_of"]
 

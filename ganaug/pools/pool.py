@@ -22,19 +22,23 @@ from ganaug.pools.formats import (
     ByteImages,
     DType,
     Label,
+    PoolFile,
     Shape,
     check_values,
     checked_range,
+    is_pool_file,
     plain_label,
+    read_images,
     stored_form,
     to_bytes,
+    unfit,
+    write_images,
+    write_pool,
 )
 from ganaug.pools.generators import ClassGenerators, DrawBlock, draw_blocks
-from ganaug.pools.storage import PoolFile, is_pool_file, read_images, unfit, write_images, write_pool
 from ganaug.utils import validation
+from ganaug.utils.determinism import child_seed, isolated, root_seed, warn
 from ganaug.utils.files import check_path, path_error, remove_leftovers, temporary_beside
-from ganaug.utils.isolation import isolated, warn
-from ganaug.utils.seeding import child_seed, root_seed
 from ganaug.utils.types import IntArray
 
 __all__ = ["ItemPool", "PoolLabels", "SamplePool", "as_pool", "pool_at"]
@@ -344,7 +348,7 @@ class SamplePool:
         array([5, 5])
         """
         # a worker that only opens a pool needs neither scikit-learn nor pandas
-        from ganaug.encoding.profiles import class_names as known_names
+        from ganaug.encoding.table_checks import class_names as known_names
         from ganaug.pools.generators import counts_of, draw_blocks, generators_of
 
         validation.choice("layout", layout, ("auto", "NCHW", "NHWC"))

@@ -18,7 +18,7 @@ from ganaug.metrics import Finding, diagnose
 from ganaug.metrics.diagnosis import SEVERITIES, VERDICTS, class_findings, columns_over, trace_findings
 from ganaug.metrics.evaluation import METRICS, measure
 from ganaug.metrics.features import kind_of, n_rows
-from ganaug.metrics.reading import read_samples
+from ganaug.metrics.sample_pair import read_samples
 from ganaug.report import wording
 from ganaug.report.inputs import Drawn, curation_rows, draw, generator_facts, histories, how_made
 from ganaug.report.measured import AUTO, RuleCount, count_rules, given_counts, with_utility
@@ -34,8 +34,7 @@ from ganaug.summaries import (
     pair_summaries,
     sides_of,
 )
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import root_seed
+from ganaug.utils.determinism import isolated, root_seed
 
 __all__ = ["quality_report"]
 

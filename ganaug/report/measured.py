@@ -12,20 +12,19 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
-from ganaug.estimators.bootstrap import SmoothedBootstrap
+from ganaug.estimators.smoothing import SmoothedBootstrap
 from ganaug.estimators.tabular import TabularGAN
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError
 from ganaug.metrics.evaluation import measure
 from ganaug.metrics.features import n_rows, take_rows
-from ganaug.metrics.reading import Reading
-from ganaug.metrics.sample_pair import SamplePair
+from ganaug.metrics.sample_pair import Reading, SamplePair
 from ganaug.metrics.utility import treatments
 from ganaug.oversampling import GANOversampler
 from ganaug.report.inputs import Drawn
 from ganaug.rules import Custom, Determined, Rule, Rules, Within, find_rules
 from ganaug.rules.table_view import TableView, view_of
 from ganaug.summaries import label_text
-from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.determinism import child_seed, numpy_generator
 
 __all__ = ["AUTO", "RuleCount", "count_rules", "given_counts", "with_utility"]
 

@@ -3,7 +3,7 @@
 from ganaug.rules.base_rule import Rule
 from ganaug.rules.dates import Age, DatePart
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
-from ganaug.rules.find import find_rules
+from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import (
     Bound,
     Custom,
@@ -18,7 +18,6 @@ from ganaug.rules.kinds import (
     rule_from_json,
 )
 from ganaug.rules.rewrite import Rewriter
-from ganaug.rules.rule_set import Rules
 
 __all__ = [
     "Age",

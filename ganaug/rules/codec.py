@@ -13,12 +13,10 @@ from ganaug.encoding import CompactTableCodec
 from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import DataWarning, InvalidTypeError
 from ganaug.rules.base_rule import GUARDED, Rule
-from ganaug.rules.find import find_rules
+from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import is_stored
 from ganaug.rules.rewrite import Rewriter
-from ganaug.rules.rule_set import Rules
-from ganaug.utils.isolation import warn
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed, warn
 from ganaug.utils.types import Array, Block, FloatArray, State
 
 __all__ = ["RuledTableCodec", "checked_rules", "is_function"]

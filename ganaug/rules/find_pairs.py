@@ -374,10 +374,9 @@ def _product(numbers: Numbers, z: int, x: int, y: int, power: int, candidates: f
 
 
 def _plainness(rule: Product, numbers: Numbers) -> tuple[Any, ...]:
-    """Sorts rules: only the result rounded, few exceptions, no factor, no fewer decimals than its parts, a product, the
-    later column.
+    """Sorts rules: the result alone rounded, few exceptions, no factor, as many decimals as its parts, a product.
 
-    Where nothing was rounded decimals tell nothing.
+    Then the later column. Where nothing was rounded decimals tell nothing.
     """
     tight = all(absolute == 0 for absolute, _ in rule.units[1:])
     place = {column.name: j for j, column in enumerate(numbers.columns)}

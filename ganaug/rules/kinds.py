@@ -11,12 +11,21 @@ import numpy as np
 from ganaug.encoding.quantiles import inner_bounds, is_shared, outer_bounds
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
-from ganaug.rules.base_rule import Rule, comparable, label, named, names_from_json, names_json, number_text, numeric
+from ganaug.rules.base_rule import (
+    Grid,
+    Never,
+    Rule,
+    comparable,
+    label,
+    named,
+    names_from_json,
+    names_json,
+    number_text,
+    numeric,
+)
 from ganaug.rules.dates import Age, DatePart
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
-from ganaug.rules.scales import number_of
-from ganaug.rules.simple_rules import Grid, Never
-from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView
+from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView, number_of
 
 __all__ = [
     "KINDS",

@@ -15,12 +15,12 @@ from ganaug.encoding.serialization import from_json, pack_arrays, to_json, unpac
 from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule, common_factors
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Product, Sum
+from ganaug.rules.find import Rules
 from ganaug.rules.gaps import Gap
 from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within, as_rule, is_stored
-from ganaug.rules.rule_set import Rules
 from ganaug.rules.steps import Flag, Formula, Lookup, Mask, Restored, States
 from ganaug.rules.table_view import Bits, ColumnView, TableView, view_of
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, State
 
 __all__ = ["STEPS", "RewritePlan", "Rewriter"]
@@ -405,7 +405,7 @@ class Rewriter:
     table makes such rows as often as they occur.
 
     Where all columns of an equation are rounded (``FTI = TT4 / T4U``), the restored value is the computed one, which
-    may differ from the original by as much as the rule allows. Otherwise rows come back as they were, but for what few
+    may differ from the original within what the rule allows. Otherwise rows come back as they were, but for what few
     rows have and no state keeps: extremes of a gap's column (unless ``keep_range`` is False) or of an interval,
     numbers of a rare category, patterns that break a one-hot group's rule.
 

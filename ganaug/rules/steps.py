@@ -9,15 +9,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.column_values import ColumnValues, is_missing
-from ganaug.encoding.dtypes import IntegerAdapter, MaskedAdapter, SparseAdapter, TimesInUnit
+from ganaug.encoding.dtypes import ColumnValues, IntegerAdapter, MaskedAdapter, SparseAdapter, TimesInUnit, is_missing
 from ganaug.encoding.quantiles import inner_bounds, is_shared, nearby_values, rounded_median
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.equations import Equation
 from ganaug.rules.kinds import Determined, MissingWith, OneHot, rule_from_json
-from ganaug.rules.scales import as_stored, count_of, number_of
-from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView
+from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView, as_stored, count_of, number_of
 from ganaug.utils.types import Array
 
 __all__ = ["Columns", "Flag", "Formula", "Lookup", "Mask", "Restored", "States", "as_written"]

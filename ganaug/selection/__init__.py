@@ -1,6 +1,6 @@
 """Selection: which treatment of imbalance a classifier should get, none among the answers."""
 
-from ganaug.selection.blends import Blend
+from ganaug.selection.candidates import Blend
 from ganaug.selection.classifier import AugmentedClassifier
 
 __all__ = ["AugmentedClassifier", "Blend"]

@@ -142,7 +142,7 @@ def fit_calibrator(
         On real rows X with labels y.
     calibration : {None, "sigmoid", "isotonic"}
     metric : ScorerAdapter or None
-        What the threshold shall be best at; None leaves it.
+        What the threshold is chosen for; None leaves it.
     share : float, optional
         Threshold of the second class's probability, if there is no metric.
 

@@ -14,9 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.selection import choosing
-from ganaug.selection.blends import Blend, Pool, candidates, pool_samples
 from ganaug.selection.calibration import Calibrator
-from ganaug.selection.candidates import checked_treatments, samplers
+from ganaug.selection.candidates import Blend, Pool, candidates, checked_treatments, pool_samples, samplers
 from ganaug.selection.fold_predictions import (
     Weighting,
     check_weights,
@@ -27,8 +26,7 @@ from ganaug.selection.fold_predictions import (
 )
 from ganaug.selection.stages import Plan, choose
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import child_seed, root_seed
+from ganaug.utils.determinism import child_seed, isolated, root_seed
 
 __all__ = ["AugmentedClassifier"]
 

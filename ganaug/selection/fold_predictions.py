@@ -19,11 +19,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.runtime.processes import run_tasks, side_by_side
-from ganaug.selection.blends import NONE, Blend, Pool, blend_rows, pool_samples
+from ganaug.runtime.compute import run_tasks, side_by_side
+from ganaug.selection.candidates import NONE, Blend, Pool, blend_rows, pool_samples
 from ganaug.selection.quick_scores import OF_LABELS, OF_RANKING, label_scores, ranking_scores
 from ganaug.utils import validation
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed
 from ganaug.utils.types import IntArray
 
 __all__ = [

@@ -17,9 +17,20 @@ from sklearn.utils import _safe_indexing
 
 from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterError
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.selection.blends import Blend
 from ganaug.selection.calibration import Calibrator
-from ganaug.selection.candidates import Treatment, finishes, is_costly, treatments_of
+from ganaug.selection.candidates import (
+    Belief,
+    Blend,
+    ImbalanceTreatment,
+    beliefs_of,
+    expected_improvement,
+    finishes,
+    is_costly,
+    room,
+    scale,
+    treatments_of,
+    with_prior,
+)
 from ganaug.selection.choosing import (
     EXPECTED,
     RESAMPLES,
@@ -30,6 +41,9 @@ from ganaug.selection.choosing import (
     evidence,
     no_evidence,
     out_of_fold,
+    surer,
+    verdict_on_evidence,
+    verdict_without_evidence,
 )
 from ganaug.selection.fold_predictions import (
     FoldPredictions,
@@ -38,8 +52,6 @@ from ganaug.selection.fold_predictions import (
     predict_held_out,
     split_folds,
 )
-from ganaug.selection.priors import Belief, beliefs_of, expected_improvement, room, scale, with_prior
-from ganaug.selection.verdicts import surer, verdict_on_evidence, verdict_without_evidence
 from ganaug.utils.types import IntArray
 
 __all__ = ["Choice", "Plan", "choose"]
@@ -53,7 +65,7 @@ class Choice(NamedTuple):
 
     Attributes
     ----------
-    treatment : Treatment
+    treatment : ImbalanceTreatment
         The chosen one.
     evidence : DataFrame
     verdict : str
@@ -63,7 +75,7 @@ class Choice(NamedTuple):
         Inner folds; 0 if nothing was judged.
     """
 
-    treatment: Treatment
+    treatment: ImbalanceTreatment
     evidence: pd.DataFrame
     verdict: str
     calibrator: Calibrator | None
@@ -119,7 +131,7 @@ class _Stage:
         Place of the oversampler; -1 for none.
     blends : list of Blend
         What the classifier is trained on.
-    treatments : list of Treatment
+    treatments : list of ImbalanceTreatment
     folds : list of FoldPredictions
         The first of all folds, as far as they have been tried.
     as_is, resampled : ndarray
@@ -130,7 +142,7 @@ class _Stage:
 
     sampler: int
     blends: list[Blend]
-    treatments: list[Treatment]
+    treatments: list[ImbalanceTreatment]
     folds: list[FoldPredictions] = field(default_factory=list)
     as_is: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     resampled: Floats = field(default_factory=lambda: np.zeros((0, RESAMPLES, 0)))
@@ -227,7 +239,7 @@ class _Race:
         """Stages in the order of the oversamplers."""
         return sorted(self.stages, key=lambda stage: stage.sampler)
 
-    def treatments(self) -> list[Treatment]:
+    def treatments(self) -> list[ImbalanceTreatment]:
         """Of all stages, as in the evidence."""
         return [one for stage in self.ordered() for one in stage.treatments]
 
@@ -384,7 +396,7 @@ def _why_no_evidence(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) 
 
 def _described(
     table: pd.DataFrame,
-    treatments: Sequence[Treatment],
+    treatments: Sequence[ImbalanceTreatment],
     names: Sequence[str],
     place: int,
     notes: Mapping[int, str],

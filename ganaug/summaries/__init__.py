@@ -1,8 +1,7 @@
 """Summaries of real and synthetic samples as plain numbers and text, for plots and reports."""
 
 from ganaug.summaries.column_charts import column_summaries, correlation_maps, pair_summaries
-from ganaug.summaries.embedding import embedding
-from ganaug.summaries.nearest_samples import neighbours
+from ganaug.summaries.neighbourhoods import embedding, neighbours
 from ganaug.summaries.sides import Side, Sides, label_text, read_sides, sides_of
 
 __all__ = [

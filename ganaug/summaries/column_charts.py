@@ -14,8 +14,7 @@ from ganaug.metrics import column_metrics
 from ganaug.metrics.features import ColumnKind
 from ganaug.metrics.nearest import Floats, uniform
 from ganaug.summaries.sides import Places, Side, Sides
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import isolated, numpy_generator
 
 __all__ = [
     "BINS", "MOST_LEVELS", "column_summaries", "correlation_maps", "frequent_levels", "number_text", "pair_summaries",

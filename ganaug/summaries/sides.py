@@ -12,9 +12,8 @@ import pandas as pd
 
 from ganaug.metrics.features import ColumnKind, n_rows, take_rows
 from ganaug.metrics.nearest import Floats
-from ganaug.metrics.reading import Reading, read_samples
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import numpy_generator
+from ganaug.metrics.sample_pair import Reading, read_samples
+from ganaug.utils.determinism import isolated, numpy_generator
 
 __all__ = ["MOST_SHOWN", "Places", "Side", "Sides", "label_text", "read_sides", "sides_of"]
 

@@ -21,10 +21,9 @@ from torch import Tensor, nn
 from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathError, TrainingWarning
 from ganaug.training.loop import Event, TrainProgress
 from ganaug.training.train_state import TrainState
+from ganaug.utils.determinism import warn
 from ganaug.utils.files import check_path, check_writable
-from ganaug.utils.isolation import warn
-from ganaug.utils.state import ModelState, expect, read_state, write_state
-from ganaug.utils.tensor_budget import TensorBudget
+from ganaug.utils.state import ModelState, TensorBudget, expect, read_state, write_state
 
 __all__ = ["BestSnapshot", "Checkpoint", "LastSnapshot", "digest", "stop_when_diverged"]
 

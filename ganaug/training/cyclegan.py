@@ -20,9 +20,8 @@ from torch import Tensor, nn
 
 from ganaug.networks.translation import DiscriminatorPair, Translators
 from ganaug.objectives import PENALTIES, Objective
-from ganaug.training.gradients import RecordAndGradient
-from ganaug.training.loop import cosine_decay
-from ganaug.training.train_state import FlatAdam, Table, TrainConfig, TrainState, flatten
+from ganaug.training.loop import RecordAndGradient, cosine_decay
+from ganaug.training.train_state import ClassBatches, FlatAdam, TrainConfig, TrainState, flatten
 
 __all__ = ["CycleTrainConfig", "CycleTrainState", "ImagePool", "TwoClasses", "cycle_step", "shift_images"]
 
@@ -52,8 +51,8 @@ class CycleTrainConfig(TrainConfig):
 class TwoClasses:
     """Batches of images of two classes; a `ganaug.training.loop.Batches`."""
 
-    sources: Table
-    targets: Table
+    sources: ClassBatches
+    targets: ClassBatches
 
     @property
     def ahead(self) -> int:

@@ -1,28 +1,441 @@
-"""The training loop: one for every modality, objective and architecture.
+"""The training loop, one for all modalities; the gradients of a step; and on a GPU their replay by CUDA graphs.
 
-The loop knows tensors. What varies reaches it as functions and numbers: the
-objective's pair of losses and penalties, the augmentation of samples, the
-precision, and the watchers that decide when to look, what to keep and when to stop.
+A step of a small network is hundreds of small operations, each of which takes the processor longer to ask for than the
+GPU to carry out. A CUDA graph asks for all of them at once.
 """
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from ganaug.objectives import Objective
-from ganaug.training.cuda_graphs import ReplayedGradients
-from ganaug.training.gradients import PLAIN, GradientFunctions, reduce_gradients, split_batch
+from ganaug.augmentation import DiffAugment, Pipe, direct
+from ganaug.networks import DiscriminatorNetwork
+from ganaug.objectives import PENALTIES, Objective, input_gradient_of
 from ganaug.training.train_state import TrainConfig, TrainState
 
-__all__ = ["Batches", "Event", "Step", "TrainProgress", "Watcher", "cosine_decay", "summary", "train", "train_step"]
+__all__ = [
+    "PLAIN",
+    "UNRECORDED",
+    "Batches",
+    "CaptureMemory",
+    "CapturedFunction",
+    "Event",
+    "GradientFunctions",
+    "Handover",
+    "Part",
+    "RecordAndGradient",
+    "ReplayedGradients",
+    "Step",
+    "TrainProgress",
+    "Watcher",
+    "can_be_captured",
+    "cosine_decay",
+    "discriminator_gradient",
+    "generator_gradient",
+    "reduce_gradients",
+    "split_batch",
+    "summary",
+    "train",
+    "train_step",
+]
+
+# --------------------------------------------------------------------------------------
+# Gradients of a training step: the discriminator's and the generator's, from a batch or a part of one.
+
+
+RecordAndGradient = tuple[dict[str, Tensor], Tensor]  # what is recorded, and the gradient
+
+
+@dataclass
+class Part:
+    """Some samples of a batch, that are worked on by themselves.
+
+    Attributes
+    ----------
+    share : float
+        Of the batch.
+    rng : torch.Generator
+        For all that is random about these samples.
+    """
+
+    real: Tensor
+    labels: Tensor
+    share: float
+    rng: torch.Generator
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What the discriminator's step leaves for the generator's.
+
+    Attributes
+    ----------
+    fake : Tensor of shape (B, ...)
+        The fake samples, through which the generator's gradient flows.
+    on_real : Tensor of shape (B,)
+        The discriminator's logits of the real samples, detached.
+    """
+
+    fake: Tensor
+    on_real: Tensor
+
+
+def split_batch(real: Tensor, labels: Tensor, parts: int, rng: torch.Generator) -> list[Part]:
+    """A batch in so many parts. Each has random numbers of its own, so that it matters not which comes first."""
+    if parts == 1:
+        return [Part(real, labels, 1.0, rng)]
+    seeds = torch.empty(parts, dtype=torch.int64, device=rng.device).random_(generator=rng).tolist()
+    cut = zip(real.tensor_split(parts), labels.tensor_split(parts), seeds, strict=True)
+    return [Part(x, y, len(x) / len(real), torch.Generator(rng.device).manual_seed(seed)) for x, y, seed in cut]
+
+
+def reduce_gradients(results: list[RecordAndGradient], parts: list[Part]) -> RecordAndGradient:
+    """Records and gradients of the parts of a batch as those of the whole, always added in the same order."""
+    if len(results) == 1 and parts[0].share == 1.0:
+        return results[0]
+    gradient = results[0][1] * parts[0].share
+    for part, (_, own) in zip(parts[1:], results[1:], strict=True):
+        gradient.add_(own, alpha=part.share)
+    return {k: torch.cat([own[k].reshape(-1) for own, _ in results]) for k in results[0][0]}, gradient
+
+
+class GradientFunctions(Protocol):
+    """Who works out the gradients of a step: first the discriminator's, then the generator's."""
+
+    def discriminator(
+        self, train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+    ) -> tuple[RecordAndGradient, Handover]:
+        """See `discriminator_gradient`."""
+
+    def generator(
+        self,
+        train_state: TrainState,
+        objective: Objective,
+        part: Part,
+        handover: Handover,
+        plan: TrainConfig,
+        progress: float,
+    ) -> RecordAndGradient:
+        """See `generator_gradient`."""
+
+
+def discriminator_gradient(
+    train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+) -> tuple[RecordAndGradient, Handover]:
+    """The discriminator's gradient.
+
+    Parameters
+    ----------
+    train_state : TrainState
+    objective : Objective
+        Its loss and its penalties.
+    part : Part
+        Real samples, as many of which are generated.
+    plan : TrainConfig
+    progress : float
+        Share of the training that is done, from 0 to 1.
+
+    Returns
+    -------
+    (record, gradient)
+        What the history records, and the gradient of the loss in one vector.
+    handover : Handover
+        For `generator_gradient`.
+    """
+    network, real, labels, rng = train_state.discriminator.network, part.real, part.labels, part.rng
+    shape = (len(real), train_state.generator.network.latent_dim)
+    z = torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=rng)
+    with plan.precision():
+        fake = train_state.generator.network(z, labels, rng)
+    made = fake.to(real.dtype)
+    fake, twice = made.detach(), torch.cat([labels, labels])
+    features = trunk(network, plan.pipe(torch.cat([real, fake]), progress, rng), twice, plan)
+    on_real, on_fake = network.head(features, twice).chunk(2)
+    loss = objective.discriminator(on_real, on_fake).mean()
+    class_loss = network.head.class_loss(features, twice)
+    total = loss if class_loss is None else loss + class_loss.mean()
+    if train_state.step % plan.penalty_every == 0:
+        critic = Critic(network, labels, plan.pipe, progress, rng)
+        for name, weight in objective.penalties.items():
+            penalty = PENALTIES[name](critic, real, fake, rng)
+            total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
+    record = {"discriminator_loss": loss.detach(), "real_logit": on_real.detach(), "fake_logit": on_fake.detach()}
+    return (record, train_state.discriminator.gradient_of(total)), Handover(made, record["real_logit"])
+
+
+@dataclass(frozen=True)
+class Critic:
+    """The discriminator as a function of the samples alone, for as many batches as it is given."""
+
+    network: DiscriminatorNetwork
+    labels: Tensor
+    pipe: Pipe
+    progress: float
+    rng: torch.Generator
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Logits. (k * B, ...) -> (k * B,)."""
+        logits: Tensor = self.network(self.pipe(points, self.progress, self.rng), self._labels(points))
+        return logits
+
+    def input_gradient(self, points: Tensor) -> Tensor:
+        """Their gradient with respect to the samples: the network's own where nothing stands before it."""
+        if self.pipe is direct:
+            return self.network.input_gradient(points, self._labels(points))
+        return input_gradient_of(self, points)
+
+    def _labels(self, points: Tensor) -> Tensor:
+        return self.labels.repeat(len(points) // len(self.labels))
+
+
+def generator_gradient(
+    train_state: TrainState,
+    objective: Objective,
+    part: Part,
+    handover: Handover,
+    plan: TrainConfig,
+    progress: float,
+) -> RecordAndGradient:
+    """The generator's gradient: what the history records, and the gradient of its loss in one vector.
+
+    Parameters are those of `discriminator_gradient`, and ``handover`` is what that returned for the same samples.
+    """
+    network, labels = train_state.discriminator.network, part.labels
+    features = trunk(network, plan.pipe(handover.fake, progress, part.rng), labels, plan)
+    loss = objective.generator(handover.on_real, network.head(features, labels)).mean()
+    class_loss = network.head.class_loss(features, labels)
+    total = loss if class_loss is None else loss + class_loss.mean()
+    return {"generator_loss": loss.detach()}, train_state.generator.gradient_of(total)
+
+
+def trunk(network: DiscriminatorNetwork, x: Tensor, labels: Tensor, plan: TrainConfig) -> Tensor:
+    """The discriminator's features, computed in the plan's precision. (B, ...), (B,) -> (B, width)."""
+    with plan.precision():
+        features = network.features(x, labels)
+    return features.to(x.dtype)
+
+
+class _Plain:
+    """They are worked out again in every step."""
+
+    discriminator = staticmethod(discriminator_gradient)
+    generator = staticmethod(generator_gradient)
+
+
+PLAIN: GradientFunctions = _Plain()
+
+
+# --------------------------------------------------------------------------------------
+# Steps recorded on a GPU and played from there.
+
+
+Result = TypeVar("Result")
+
+# Calls before a function is recorded, in which libraries choose their ways and reserve memory.
+UNRECORDED = 3
+
+
+class CaptureMemory:
+    """What the recordings of one training share: a stream, and memory, which no two of them use at a time.
+
+    Parameters
+    ----------
+    device : torch.device
+        A GPU.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.stream = torch.cuda.Stream(device)
+        self.pool = torch.cuda.graph_pool_handle()
+
+
+class CapturedFunction(Generic[Result]):
+    """A function that is worked out `UNRECORDED` times, then recorded, and from then on replayed.
+
+    It must do the same operations each time, on memory that stays where it is, and never wait for the GPU. Its random
+    numbers are others each time, as if it had not been recorded.
+
+    Parameters
+    ----------
+    function : callable
+        Without parameters; it reads ``inputs``. Its result is overwritten by the next call.
+    inputs : sequence of Tensor
+        Where it finds what changes from call to call.
+    rng : torch.Generator
+        That it draws from; of the same GPU.
+    deck : Deck
+    after : Tape, optional
+        Whose function leaves something for this one, which is recorded as soon as that one is.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[], Result],
+        inputs: Sequence[Tensor],
+        rng: torch.Generator,
+        deck: CaptureMemory,
+        after: CapturedFunction[Any] | None = None,
+    ) -> None:
+        self.function, self.inputs, self.rng, self.deck, self.after = function, inputs, rng, deck, after
+        self.calls = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._result: Result
+
+    def __call__(self, *values: Tensor) -> Result:
+        """The result for inputs of these values."""
+        for own, value in zip(self.inputs, values, strict=True):
+            own.data.copy_(value)  # not as a change that autograd would hold against what was recorded
+        self.calls += 1
+        if self._graph is None:
+            ripe = self.calls > UNRECORDED if self.after is None else self.after._graph is not None
+            if not ripe:
+                return self._worked_out()
+            self._graph = self._record()
+        self._graph.replay()
+        return self._result
+
+    def _worked_out(self) -> Result:
+        """In the stream of the recordings: there autograd's nodes of the weights must come into being."""
+        usual = torch.cuda.current_stream(self.deck.device)
+        self.deck.stream.wait_stream(usual)
+        with torch.cuda.stream(self.deck.stream):
+            result = self.function()
+        usual.wait_stream(self.deck.stream)
+        return result
+
+    def _record(self) -> torch.cuda.CUDAGraph:
+        graph, deck = torch.cuda.CUDAGraph(), self.deck
+        graph.register_generator_state(self.rng)
+        with (
+            _uncollected(),
+            torch.cuda.device(deck.device),
+            # other threads may use the GPU meanwhile
+            torch.cuda.graph(graph, pool=deck.pool, stream=deck.stream, capture_error_mode="thread_local"),
+        ):
+            self._result = self.function()
+        # a recording begins with writing into the generator's memory, which may not have happened yet
+        torch.cuda.current_stream(deck.device).wait_stream(deck.stream)
+        return graph
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage is collected: memory of the GPU that was given back now would spoil a recording."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def can_be_captured(plan: TrainConfig, device: torch.device) -> bool:
+    """Whether a step does the same each time: on one GPU, through changes whose strength is all that varies."""
+    alone = plan.parts == plan.ranks.count == 1
+    return device.type == "cuda" and alone and (plan.pipe is direct or isinstance(plan.pipe, DiffAugment))
+
+
+@dataclass
+class ReplayedGradients:
+    """Gradients from recorded operations; a `GradientFunctions`.
+
+    They are those that would be worked out again: recorded is what is done, in which precision and by which random
+    numbers. Steps of the optimiser are not recorded, so the rates may change.
+
+    Parameters
+    ----------
+    plan : Plan
+        For which `can_be_captured`.
+    device : torch.device
+        A GPU.
+    """
+
+    plan: TrainConfig
+    device: torch.device
+    # of each kind of step, with a penalty and without: the discriminator's and the generator's
+    _tapes: dict[bool, tuple[CapturedFunction[RecordAndGradient], CapturedFunction[RecordAndGradient]]] = field(
+        default_factory=dict, init=False
+    )
+    # what the discriminator's step of each kind left: memory that the capture of the generator's step reads
+    _left: dict[bool, list[Handover]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._deck = CaptureMemory(self.device)
+        self._strength = torch.zeros((), dtype=torch.float32, device=self.device)
+        self._held = replace(self.plan, pipe=_held(self.plan.pipe, self._strength))
+
+    def discriminator(
+        self, train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+    ) -> tuple[RecordAndGradient, Handover]:
+        """See `discriminator_gradient`."""
+        kind = train_state.step % plan.penalty_every == 0
+        if kind not in self._tapes:
+            self._left[kind] = []
+            self._tapes[kind] = self._blank(train_state, objective, part, self._left[kind])
+        if isinstance(plan.pipe, DiffAugment):
+            self._strength.fill_(plan.pipe.strength(progress))
+        record, gradient = self._tapes[kind][0](part.real, part.labels)
+        return (dict(record), gradient), self._left[kind][-1]  # the loop adds to the record
+
+    def generator(
+        self,
+        train_state: TrainState,
+        objective: Objective,
+        part: Part,
+        handover: Handover,
+        plan: TrainConfig,
+        progress: float,
+    ) -> RecordAndGradient:
+        """See `generator_gradient`; it reads the memory in which the discriminator's step left ``handover``."""
+        record, gradient = self._tapes[train_state.step % plan.penalty_every == 0][1]()
+        # they may be looked at after a step in which the generator stays, and the discriminator works in this memory
+        return {name: value.clone() for name, value in record.items()}, gradient.clone()
+
+    def _blank(
+        self, train_state: TrainState, objective: Objective, like: Part, left: list[Handover]
+    ) -> tuple[CapturedFunction[RecordAndGradient], CapturedFunction[RecordAndGradient]]:
+        own = Part(torch.empty_like(like.real), torch.empty_like(like.labels), like.share, like.rng)
+        held, deck = self._held, self._deck  # and not oneself: a circle would hold the GPU's memory for long
+        inputs = (own.real, own.labels)
+
+        def discriminator() -> RecordAndGradient:
+            result, handover = discriminator_gradient(train_state, objective, own, held, 0.0)
+            left[:] = [handover]
+            return result
+
+        def generator() -> RecordAndGradient:
+            return generator_gradient(train_state, objective, own, left[-1], held, 0.0)
+
+        first = CapturedFunction(discriminator, inputs, own.rng, deck)
+        return first, CapturedFunction(generator, (), own.rng, deck, after=first)
+
+
+def _held(pipe: Pipe, strength: Tensor) -> Pipe:
+    """The same changes, with a strength that lies in memory and not in the recording."""
+    if not isinstance(pipe, DiffAugment):
+        return pipe
+    changes = pipe
+
+    def held(x: Tensor, progress: float, rng: torch.Generator) -> Tensor:
+        return changes.changed(x, strength, rng)
+
+    return held
+
+
+# --------------------------------------------------------------------------------------
+# The training loop: one for every modality, objective and architecture.
 
 
 @dataclass

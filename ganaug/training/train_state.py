@@ -13,14 +13,12 @@ from torch import Tensor, nn
 
 from ganaug.augmentation import Augmentation, Pipe, direct, unchanged
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
-from ganaug.runtime.devices import Precision, full
-from ganaug.runtime.processes import ALONE, Ranks
-from ganaug.runtime.threads import Team, alone
+from ganaug.runtime.compute import ALONE, Precision, Ranks, Team, alone, full
 
 __all__ = [
+    "ClassBatches",
     "Decode",
     "FlatAdam",
-    "Table",
     "TrainConfig",
     "TrainState",
     "adam",
@@ -144,7 +142,7 @@ def undecoded(x: Tensor) -> Tensor:
 
 
 @dataclass
-class Table:
+class ClassBatches:
     """The real samples on the training device, and how often each class is drawn.
 
     Attributes
@@ -241,7 +239,7 @@ class TrainConfig:
     ranks : Ranks
         The processes that share the parts.
     replays : bool
-        Whether a step is recorded on the GPU and played from there (`ganaug.training.cuda_graphs`).
+        Whether a step is recorded on the GPU and played from there (`ganaug.training.loop`).
     """
 
     max_steps: int

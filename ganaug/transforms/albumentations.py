@@ -19,7 +19,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTy
 from ganaug.pools.formats import Array, ByteImages, fitted_to
 from ganaug.pools.pool import PoolLabels, SamplePool, pool_at
 from ganaug.transforms.workers import worker_seed
-from ganaug.utils.seeding import child_seed
+from ganaug.utils.determinism import child_seed
 from ganaug.utils.validation import integer, number
 
 __all__ = ["SyntheticMix", "SyntheticSwap"]

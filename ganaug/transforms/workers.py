@@ -10,7 +10,7 @@ import numpy as np
 from torch.utils.data import get_worker_info
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
+from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
 
 __all__ = ["WorkerStream", "seed_worker", "worker_seed"]
 

@@ -1,9 +1,8 @@
-"""Model files: one safetensors file of arrays, with a JSON config in its header.
+"""Model files: one safetensors file of arrays, with a JSON config in its header, and a limit on what it can ask for.
 
-Files hold neither code nor pickles. All metadata is one JSON document, ``{format_version, written_by, kind, config,
-arrays, sha256}``, where ``arrays`` is the table ``{name: [dtype, shape]}`` and the checksum covers the rest of the
-document and every byte of the arrays. It is one metadata key, because safetensors does not keep the order of several,
-and the same state should give the same bytes.
+The sizes of networks stand in a file's config, and their weights beside it. An altered config could ask for a million
+layers, or for a layer of a terabyte, before the weights are compared with it. Within a `TensorBudget` such a network is
+refused while it is being built.
 """
 
 from __future__ import annotations
@@ -12,22 +11,28 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
+from torch.overrides import TorchFunctionMode
 
 from ganaug import __version__
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.utils.files import check_path, path_error, write_whole
 from ganaug.utils.types import STORED_DTYPES, Array, Arrays, Config, State
 
-__all__ = ["FORMAT_VERSION", "ModelState", "expect", "read_config", "read_state", "write_state"]
+__all__ = ["FORMAT_VERSION", "ModelState", "TensorBudget", "expect", "read_config", "read_state", "write_state"]
+
+# --------------------------------------------------------------------------------------
+# Model files: one safetensors file of arrays, with a JSON config in its header.
+
 
 FORMAT_VERSION = 2
 
@@ -382,3 +387,69 @@ def _upgraded(path: Path, document: dict[str, Any], arrays: Arrays, kind: str | 
             f"{path} holds a {found!r}, not a {kind!r}; load it with ganaug.load or the class that saved it"
         )
     return ModelState(found, config, arrays, written, document["written_by"])
+
+
+# --------------------------------------------------------------------------------------
+# A limit on the networks that a model file can ask for.
+
+
+# Beside the weights: buffers that are computed, and the calls that it takes to make a layer.
+SPARE_VALUES, SPARE_CALLS = 2**20, 2000
+VALUES_FOR_EACH, CALLS_FOR_EACH = 8, 40
+
+_MAKERS = frozenset([torch.zeros, torch.ones, torch.empty, torch.full, torch.rand, torch.randn])
+
+
+class TensorBudget(TorchFunctionMode):
+    """Within the block, torch makes no more and no larger tensors than networks with these weights need.
+
+    Parameters
+    ----------
+    weights : iterable of ndarray
+        The arrays of the file.
+
+    Raises
+    ------
+    ModelFileError
+        Within the block, where more is asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from ganaug.utils.state import TensorBudget
+    >>> with TensorBudget([np.zeros((3, 4))]):
+    ...     torch.zeros(3, 4, dtype=torch.float32).shape
+    torch.Size([3, 4])
+    """
+
+    def __init__(self, weights: Iterable[Array]) -> None:
+        super().__init__()
+        sizes = [array.size for array in weights]
+        self.largest = SPARE_VALUES + max(sizes, default=0)
+        self.values = SPARE_VALUES * 4 + VALUES_FOR_EACH * sum(sizes)
+        self.calls = SPARE_CALLS + CALLS_FOR_EACH * len(sizes)
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function of torch, and count what it gives."""
+        self.calls -= 1
+        self._check(0)
+        if func in _MAKERS:  # zeros are written as they are made, so a look at the result would come too late
+            self._check(_size_asked(args, kwargs or {}))
+        found = func(*args, **(kwargs or {}))
+        if isinstance(found, torch.Tensor):
+            self.values -= found.numel()
+            self._check(found.numel())
+        return found
+
+    def _check(self, size: int) -> None:
+        if size > self.largest:
+            raise ModelFileError(f"its config asks for an array of {size:,} values, which the file does not hold")
+        if self.calls < 0 or self.values < 0:
+            raise ModelFileError("its config asks for larger networks than the file holds")
+
+
+def _size_asked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    """How many values the sizes given to `torch.zeros` and its like make."""
+    sizes = kwargs.get("size", args[0] if args and isinstance(args[0], (tuple, list)) else args)
+    return math.prod(size for size in sizes if isinstance(size, int))

@@ -14,8 +14,7 @@ from torch import Tensor
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import isolated, numpy_generator
 from ganaug.utils.types import IntArray
 
 __all__ = [

@@ -28,14 +28,12 @@ from ganaug.experiments.images.arms import (
     training_set,
 )
 from ganaug.experiments.images.cnn import Schedule, Setup, augmentation, by_cnn
-from ganaug.experiments.images.generated import GeneratedSamples, sampled
-from ganaug.runtime.processes import run_tasks
-from ganaug.runtime.threads import one_thread
-from ganaug.selection.blends import Blend
+from ganaug.experiments.images.trials import GeneratedSamples, sampled
+from ganaug.runtime.compute import one_thread, run_tasks
+from ganaug.selection.candidates import Blend
 from ganaug.selection.choosing import best_blend, evidence
 from ganaug.utils import validation
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import child_seed, numpy_generator, root_seed
+from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed
 from ganaug.utils.types import IntArray
 
 __all__ = ["BlendChoice", "choose_blend"]

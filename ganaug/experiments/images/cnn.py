@@ -27,11 +27,11 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.experiments.images.arms import SAMPLERS, Arm, TrainingSet
 from ganaug.networks.convolutions import fast_layout
 from ganaug.networks.layers import linear
-from ganaug.runtime.devices import resolve_device
-from ganaug.training.cuda_graphs import CapturedFunction, CaptureMemory
+from ganaug.runtime.compute import resolve_device
+from ganaug.training.loop import CapturedFunction, CaptureMemory
 from ganaug.training.train_state import FlatAdam
 from ganaug.utils import validation
-from ganaug.utils.seeding import child_seed, numpy_generator
+from ganaug.utils.determinism import child_seed, numpy_generator
 from ganaug.utils.types import FloatArray, IntArray
 
 __all__ = [

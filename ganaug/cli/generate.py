@@ -1,18 +1,177 @@
-"""``ganaug sample``: any number of rows from a saved GAN, in constant memory."""
+"""Commands that make synthetic rows and images: ``ganaug resample``, ``ganaug fit`` and ``ganaug sample``."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ganaug.cli import options
-from ganaug.cli.console import UsageError, did_you_mean, progress, tell
+from ganaug.cli.console import FileError, UsageError, did_you_mean, progress, report_rules, tell, verbosity
 from ganaug.cli.options import CONDITIONS, MISSING, split_condition
-from ganaug.cli.outputs import check_output, layout_of, load_model
+from ganaug.cli.outputs import check_output, layout_of, load_model, save_model, save_only
 
-HELP = "draw synthetic rows or images from a saved GAN"
-EXAMPLE = """examples:
+# --------------------------------------------------------------------------------------
+# ``ganaug resample``: add synthetic rows until the classes have the sizes wanted.
+
+
+RESAMPLE_HELP = "add synthetic rows to the rare classes of a table, or images to those of a folder"
+RESAMPLE_EXAMPLE = """examples:
+  ganaug resample train.csv --target fraud --output balanced.csv
+  ganaug resample train.csv --target fraud --output more.parquet --strategy 0.3 --mark-column synthetic
+  ganaug resample train.csv --target kind --output more.csv --strategy '{"rare": 500, "rarer": 200}'
+  ganaug resample photos/ --output balanced_photos/"""
+
+
+def resample_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file, or a folder with a folder for each class")
+    options.target(parser)
+    options.output(parser, "where to write; its suffix says how: .csv, .csv.gz, .tsv, .parquet (or a new folder)")
+    parser.add_argument(
+        "--strategy",
+        type=strategy,
+        default="auto",
+        metavar="S",
+        help="auto (as many rows in every class; the default), minority, not minority, all, a ratio such as 0.5 "
+        "(of two classes), or a JSON object of class to wanted total",
+    )
+    parser.add_argument(
+        "--mark-column", metavar="NAME", help="add a column that is 1 in synthetic rows, 0 in real ones"
+    )
+    parser.add_argument("--shared", action="store_true", help="one GAN for all classes, instead of one for each")
+    parser.add_argument("--jobs", "-j", type=int, metavar="N", help="classes trained at the same time; -1: all cores")
+    parser.add_argument("--save", metavar="FILE", help="keep the trained GAN for 'ganaug sample', if there is only one")
+    options.training(parser)
+    options.image_size(parser)
+    options.reading(parser)
+    options.general(parser)
+
+
+def strategy(text: str) -> Any:
+    """The type of --strategy: a word, a ratio, or a JSON object."""
+    if text.lstrip().startswith("{"):
+        return options.counts(text)
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    words = ("auto", "minority", "not minority", "not majority", "all")
+    if text not in words:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}, no ratio and no JSON object")
+    return text
+
+
+def resample(args: argparse.Namespace) -> None:
+    """Read, train, write."""
+    if Path(args.data).is_dir():
+        from ganaug.cli.image_folders import resample_folder
+
+        resample_folder(args)
+        return
+    _resample_table(args)
+
+
+def _resample_table(args: argparse.Namespace) -> None:
+    from ganaug.cli import table_files
+
+    if args.target is None:
+        raise UsageError("--target is missing: name the column of the labels")
+    table_files.check_suffix(args.output)
+    check_output(args.output, [args.data], force=args.force)
+    if args.save is not None:
+        check_output(args.save, [args.data, args.output], force=args.force)
+    from ganaug.estimators import TabularGAN
+
+    options.training_parameters(args, TabularGAN)  # what is wrong with them is told before the table is read
+    table = table_files.read_table(args.data, args)
+    X, y = table_files.split(table, args.target, many_classes=args.many_classes)
+    if args.mark_column in table.frame.columns:
+        raise UsageError(f"--mark-column {args.mark_column!r}: {args.data} has a column of that name")
+    sampler, seed = options.oversampler(args, y, form=table.layout.formats[args.target]), options.choose_seed(args)
+    sampler.set_params(random_state=seed)
+    X_res, y_res = sampler.fit_resample(X, y)
+    new = X_res[sampler.is_synthetic_].assign(**{args.target: y_res[sampler.is_synthetic_]})
+    layout = replace(table.layout, target=args.target)
+    with table_files.table_writer(args.output, layout, args.mark_column) as writer:
+        writer.write_real(table)
+        if len(new):
+            writer.write(new.reset_index(drop=True))
+    report_rules(args, sampler)
+    added = {str(label): n for label, n in sampler.sampling_strategy_.items() if n}
+    tell(args, f"{args.output}: {len(X_res)} rows, {len(new)} of them synthetic {json.dumps(added)}; seed {seed}")
+    if args.save is not None:
+        save_only(sampler, args, {"layout": layout.get_state()})
+
+
+# --------------------------------------------------------------------------------------
+# ``ganaug fit``: train a GAN on a table or a folder of images, and save it.
+
+
+FIT_HELP = "train a GAN on a table or a folder of images, and save it for 'ganaug sample'"
+FIT_EXAMPLE = """examples:
+  ganaug fit train.csv --target fraud --output fraud.safetensors
+  ganaug fit train.csv --target kind --class rare --output rare.safetensors
+  ganaug fit photos/ --output photos.safetensors"""
+
+
+def fit_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file, or a folder with a folder for each class")
+    options.target(parser, required=False)
+    options.output(parser, "the model file, for example fraud.safetensors: numbers and words, no code, no rows")
+    parser.add_argument("--class", dest="focus", metavar="LABEL", help="learn this class against the rest, only")
+    options.training(parser)
+    options.image_size(parser)
+    options.reading(parser)
+    options.general(parser)
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Read, train, save."""
+    from ganaug.cli import table_files
+
+    is_folder = Path(args.data).is_dir()
+    if args.output.lower().endswith((*table_files.TEXT, *table_files.PARQUET)):
+        raise UsageError(f"{args.output}: a model is no table; name it, for example, model.safetensors")
+    # a folder of images is not harmed by a model in it
+    check_output(args.output, [] if is_folder else [args.data], force=args.force)
+    if is_folder:
+        from ganaug.cli.image_folders import fit_folder
+
+        fit_folder(args)
+        return
+    from ganaug.estimators import TabularGAN
+
+    if args.focus is not None and args.target is None:
+        raise UsageError("--class needs --target, the column of the labels")
+    parameters = options.training_parameters(args, TabularGAN)
+    table = table_files.read_table(args.data, args)
+    X, y = (table.frame, None)
+    if args.target is not None:
+        X, y = table_files.split(table, args.target, many_classes=args.many_classes)
+    focus = None
+    if args.focus is not None and y is not None:
+        focus = table_files.label_of(args.focus, y.unique(), args.target, table.layout.formats[args.target])
+    seed = options.choose_seed(args)
+    gan = TabularGAN(**parameters, random_state=seed, verbose=verbosity(args)).fit(X, y, focus=focus)
+    if gan.stop_reason_ == "interrupted":  # a handler of somebody else's was asked
+        raise FileError("the training was interrupted", args.data)
+    report_rules(args, gan)
+    save_model(gan, args.output, {"layout": replace(table.layout, target=args.target).get_state()})
+    quality = f"quality {gan.quality_:.3f} (0 is untrained, 1 is as real rows)"
+    tell(args, f"{args.output}: {gan.n_steps_} steps, {quality}, ended by {gan.stop_reason_}; seed {seed}")
+
+
+# --------------------------------------------------------------------------------------
+# ``ganaug sample``: any number of rows from a saved GAN, in constant memory.
+
+
+SAMPLE_HELP = "draw synthetic rows or images from a saved GAN"
+SAMPLE_EXAMPLE = """examples:
   ganaug sample fraud.safetensors -n 100000 --output new.parquet
   ganaug sample fraud.safetensors -n 500 --label fraud --output new.csv
   ganaug sample fraud.safetensors -n 100 --where "age>=60" --where "sex=F" --output new.csv
@@ -22,9 +181,8 @@ _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0
 _BETWEEN = ".."
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def sample_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.set_defaults(run=run)
     parser.add_argument("model", metavar="MODEL", help="a file that 'ganaug fit', or save() in Python, wrote")
     parser.add_argument("-n", "--rows", type=options.count(0), metavar="N", help="how many")
     parser.add_argument("--label", metavar="LABEL", help="all of this class (otherwise as often as in training)")
@@ -52,7 +210,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.general(parser)
 
 
-def run(args: argparse.Namespace) -> None:
+def sample(args: argparse.Namespace) -> None:
     """Load, draw, write."""
     if (args.rows is None) == (args.counts is None):
         raise UsageError("give either -n N or --counts JSON")
@@ -246,3 +404,10 @@ def _both(text: str, one: Any, other: Any) -> Any:
         )
     ends = [[end for end in pair if end is not None] for pair in zip(one, other, strict=True)]
     return tuple(choose(own) if own else None for choose, own in zip((max, min), ends, strict=True))
+
+
+COMMANDS = {
+    "resample": options.Command(RESAMPLE_HELP, RESAMPLE_EXAMPLE, resample_options, resample),
+    "fit": options.Command(FIT_HELP, FIT_EXAMPLE, fit_options, fit),
+    "sample": options.Command(SAMPLE_HELP, SAMPLE_EXAMPLE, sample_options, sample),
+}

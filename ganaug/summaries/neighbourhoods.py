@@ -1,9 +1,10 @@
-"""Synthetic samples beside their nearest real samples, as text, PNG or lines."""
+"""Samples among samples: two-dimensional maps, and synthetic samples beside their nearest real ones."""
 
 from __future__ import annotations
 
 import base64
 import struct
+import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,14 +15,93 @@ import pandas as pd
 
 from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.metrics.features import n_rows, take_rows
-from ganaug.metrics.nearest import nearest
+from ganaug.metrics.nearest import Floats, nearest
 from ganaug.metrics.privacy import NEAR
 from ganaug.summaries.column_charts import number_text
 from ganaug.summaries.sides import Places, Sides
-from ganaug.utils.isolation import isolated
-from ganaug.utils.seeding import numpy_generator
+from ganaug.utils.determinism import isolated, numpy_generator
 
-__all__ = ["as_pixels", "neighbours", "png_uri", "series_lines"]
+__all__ = ["as_pixels", "embedding", "neighbours", "png_uri", "series_lines"]
+
+# --------------------------------------------------------------------------------------
+# Two-dimensional maps of real and synthetic samples.
+
+
+POINTS = 500
+NEIGHBOURS = 15
+
+
+@isolated
+def embedding(sides: Sides, *, seed: int = 0, points: int = POINTS) -> dict[str, Any]:
+    """Coordinates of real and synthetic samples on a map fitted to the real ones.
+
+    Parameters
+    ----------
+    sides : Sides
+    seed : int
+    points : int, default=500
+        Of each side, at most.
+
+    Returns
+    -------
+    dict
+        "method" ("UMAP" where umap-learn is installed, else "PCA"), "explained" (share of the real samples' variance
+        on the two axes; None of UMAP), "real" and "synthetic": [xs, ys, class codes] each.
+    """
+    rng = numpy_generator(seed, "embedding")
+    places = [side.some(points, rng) for side in (sides.real, sides.synthetic)]
+    real, fake = (side.features[at] for side, at in zip((sides.real, sides.synthetic), places, strict=True))
+    method, explained, made = _mapped(real, fake, int(rng.integers(2**31)))
+    parts = [
+        [_short(xy[:, 0]), _short(xy[:, 1]), side.y[at].tolist()]
+        for xy, side, at in zip(made, (sides.real, sides.synthetic), places, strict=True)
+    ]
+    return {"method": method, "explained": explained, "real": parts[0], "synthetic": parts[1]}
+
+
+def _mapped(real: Floats, fake: Floats, seed: int) -> tuple[str, float | None, tuple[Floats, Floats]]:
+    drawn = _umap(real, fake, seed)
+    if drawn is not None:
+        return "UMAP", None, drawn
+    from sklearn.decomposition import PCA
+
+    # a constant column is the second axis of a one-column table
+    wide = [np.column_stack([X, np.zeros(len(X))]) if X.shape[1] < 2 else X for X in (real, fake)]
+    if not wide[0].std(0).any():
+        return "PCA", None, (wide[0][:, :2], wide[1][:, :2])
+    pca = PCA(2, svd_solver="full").set_output(transform="default").fit(wide[0])
+    return "PCA", round(float(pca.explained_variance_ratio_.sum()), 4), (pca.transform(wide[0]), pca.transform(wide[1]))
+
+
+def _umap(real: Floats, fake: Floats, seed: int) -> tuple[Floats, Floats] | None:
+    """Two coordinates of each row by UMAP fitted to the real rows; None without umap-learn or with few rows.
+
+    umap-learn is optional and not a dependency of any extra.
+
+    References
+    ----------
+    McInnes, Healy and Melville (2018), arXiv:1802.03426.
+    """
+    if len(real) <= NEIGHBOURS:
+        return None
+    with warnings.catch_warnings():
+        # it warns that a seed means one thread, and of its compiler's deprecations
+        warnings.simplefilter("ignore")
+        try:
+            from umap import UMAP
+        except ImportError:
+            return None
+        made = UMAP(n_neighbors=NEIGHBOURS, random_state=seed, n_jobs=1).fit(real)
+        return np.asarray(made.embedding_, float), np.asarray(made.transform(fake), float)
+
+
+def _short(values: Floats) -> list[float]:
+    return [float(f"{value:.4g}") for value in values]
+
+
+# --------------------------------------------------------------------------------------
+# Synthetic samples beside their nearest real samples, as text, PNG or lines.
+
 
 Pixels = npt.NDArray[np.uint8]
 MOST_SAMPLES, MOST_COLUMNS = 24, 60

@@ -1,0 +1,435 @@
+"""What a computation runs on: devices and their precision, threads, and several processes.
+
+Splitting a sum over threads changes its rounding, so a result that must not depend on ``n_jobs``, on the backend or on
+the process's thread count is computed on a number of threads that depends on none of them: one, or all that the machine
+gives this process. `torch.set_num_threads` is not used: the number that it stores is the whole process's, and every
+thread that starts later takes it over. What OpenMP and MKL keep is each thread's own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache, partial
+from numbers import Integral
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+from torch import Tensor
+
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+
+__all__ = [
+    "ALONE",
+    "Precision",
+    "Ranks",
+    "Team",
+    "alone",
+    "carried",
+    "fastest",
+    "full",
+    "machine_threads",
+    "one_thread",
+    "resolve_device",
+    "run_tasks",
+    "side_by_side",
+    "team",
+    "threads",
+    "together_with",
+    "unpacked",
+]
+
+# --------------------------------------------------------------------------------------
+# Where the computation runs.
+
+
+def resolve_device(device: str | torch.device | None) -> torch.device:
+    """Turn the ``device`` parameter into a device that is there.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "cuda:1", ..., "mps"}, torch.device or None
+        "auto" and None take CUDA where there is one, else Apple's MPS, else the CPU.
+
+    Returns
+    -------
+    torch.device
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is no such device; the message lists those that there are.
+    InvalidTypeError
+        If it is neither text nor a device.
+
+    Examples
+    --------
+    >>> from ganaug.runtime.compute import resolve_device
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    if device is None or device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if not isinstance(device, (str, torch.device)):
+        raise InvalidTypeError(
+            f"device={device!r} is a {type(device).__name__}; give a string such as 'auto', or a torch.device"
+        )
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        found = None
+    there = _devices()
+    if found is None or str(found) not in there:
+        raise InvalidParameterError(
+            f"device={str(device)!r} is not on this machine; there are {', '.join(map(repr, there))}, "
+            "and 'auto' takes the fastest of them"
+        )
+    return found
+
+
+def _devices() -> list[str]:
+    """Every spelling that works here."""
+    there = ["cpu", "cpu:0"]
+    if torch.cuda.is_available():
+        there += ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        there += ["mps", "mps:0"]
+    return there
+
+
+# --------------------------------------------------------------------------------------
+# In which precision the networks compute, where half of it is enough and faster.
+
+
+# Opened around a pass of a network's trunk.
+Precision = Callable[[], AbstractContextManager[None]]
+
+
+def full() -> AbstractContextManager[None]:
+    """Single precision throughout."""
+    return nullcontext()
+
+
+def fastest(device: torch.device) -> Precision:
+    """bfloat16 where the device multiplies matrices in it (tensor cores, AMX), else `full`.
+
+    A processor that has bfloat16 in its vector units only (avx512_bf16) gains
+    nothing: what it saves it spends on conversions.
+    """
+    return partial(_half, device.type) if _multiplies_in_half(device) else full
+
+
+def _half(kind: str) -> AbstractContextManager[None]:
+    return torch.autocast(kind, torch.bfloat16)
+
+
+def _multiplies_in_half(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    asks = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return device.type == "cpu" and asks is not None and bool(asks())
+
+
+# --------------------------------------------------------------------------------------
+# So many threads for the calling thread, and for no other.
+
+
+Team = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Let torch compute on ``number`` CPU threads in the calling thread, within the block.
+
+    Other threads keep theirs, before, during and after, and so does the BLAS of
+    numpy. Blocks can be nested, and can overlap in different threads in any order.
+    Enter and leave it in the same thread.
+
+    Parameters
+    ----------
+    number : int
+        At least 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ganaug.runtime.compute import threads
+    >>> with threads(2):
+    ...     torch.get_num_threads()
+    2
+    """
+    # torch sets each thread's number at that thread's first parallel operation:
+    # asking makes it do so now, and not inside the block, over what is set here
+    torch.get_num_threads()
+    with _openmp().limit(limits=number):
+        # MKL goes by OpenMP's number, unless MKL_NUM_THREADS or torch.set_num_threads gave it another
+        before = _set_mkl_threads(number)
+        try:
+            yield
+        finally:
+            _set_mkl_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Let torch compute on one CPU thread in the calling thread, within the block; see `threads`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ganaug.runtime.compute import one_thread
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    return threads(1)
+
+
+def machine_threads() -> int:
+    """How many cores this process may use: fixed by the machine, whatever the thread counts of libraries say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def alone(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+    """Work on one part after the other, in this thread."""
+    return [function(part) for part in parts]
+
+
+@contextmanager
+def team(number: int) -> Iterator[Team]:
+    """So many threads that work side by side, each of them computing on one CPU thread.
+
+    For networks this is better than to let torch split every operation over
+    threads: these wait for one another at each of them, spinning, and where another
+    process takes a core for a moment a step takes ten times as long. And each
+    part's result is the same whoever works on it, on any number of cores.
+
+    Examples
+    --------
+    >>> from ganaug.runtime.compute import team
+    >>> with team(2) as work:
+    ...     work(abs, [-1, -2, -3])
+    [1, 2, 3]
+    """
+    if number == 1:
+        with one_thread():
+            yield alone
+        return
+    with ThreadPoolExecutor(number, "ganaug", initializer=_stay_at_one) as pool:
+        yield lambda function, parts: list(pool.map(function, parts))
+
+
+def _stay_at_one() -> None:
+    """One CPU thread in the calling thread for as long as it lives."""
+    torch.get_num_threads()
+    _openmp().limit(limits=1)
+    _set_mkl_threads(1)
+
+
+@cache
+def _openmp() -> ThreadpoolController:
+    """The OpenMP libraries of the process, torch's among them; found once, in some 4 ms."""
+    return ThreadpoolController().select(user_api="openmp")
+
+
+@cache
+def _mkl_setter() -> Any:
+    """MKL's function for the calling thread, or None where torch has no MKL or hides it."""
+    try:
+        # torch's own MKL, which the lookup finds among the libraries that this one needs
+        setter = ctypes.CDLL(torch._C.__file__).MKL_Set_Num_Threads_Local
+    except (OSError, AttributeError):
+        return None
+    setter.argtypes, setter.restype = [ctypes.c_int], ctypes.c_int
+    return setter
+
+
+def _set_mkl_threads(number: int) -> int:
+    """Set MKL's number for this thread (0: what holds for the process), and return the last one."""
+    setter = _mkl_setter()
+    return 0 if setter is None else int(setter(number))
+
+
+# --------------------------------------------------------------------------------------
+# One class per task, through joblib: processes, threads, dask or ray, with one and the same result.
+
+
+def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_jobs: int | None) -> list[Any]:
+    """Call ``function(*task)`` for every task and return the results in the order of the tasks.
+
+    The backend is joblib's: its default processes, or what
+    `joblib.parallel_config` says.
+
+    Parameters
+    ----------
+    function : callable
+        Picklable where the backend needs it; must depend on its arguments only.
+    tasks : sequence of tuple
+        Arguments of each call.
+    n_jobs : int or None
+        As in scikit-learn: None is 1 unless a `joblib.parallel_config` says
+        otherwise, -1 is all processors.
+
+    Returns
+    -------
+    list
+        The results.
+
+    Raises
+    ------
+    InvalidParameterError
+        If ``n_jobs`` is no number of jobs.
+    """
+    from sklearn.utils.parallel import Parallel, delayed
+
+    _check(n_jobs)
+    results: list[Any] = Parallel(n_jobs=n_jobs)(delayed(function)(*task) for task in tasks)
+    return results
+
+
+def side_by_side(n_tasks: int, n_jobs: int | None) -> bool:
+    """Whether `run_tasks` would work on several of so many tasks at the same time."""
+    import joblib
+
+    _check(n_jobs)
+    return n_tasks > 1 and joblib.effective_n_jobs(n_jobs) > 1
+
+
+def _check(n_jobs: Any) -> None:
+    if n_jobs is None or (isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool) and n_jobs != 0):
+        return
+    raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")
+
+
+# --------------------------------------------------------------------------------------
+# Fitted generators on their way between the processes of one call, which see more than a pickle
+# holds.
+
+
+class _Carried:
+    """A generator whose pickle is taken apart with all that it holds in memory.
+
+    A pickle may be kept, and must not hold traces of training samples. What a worker sends back to the process that
+    started it is not kept, and must not lack them: the result of a call does not depend on the number of processes.
+    """
+
+    def __init__(self, generator: Any) -> None:
+        self.generator = generator
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"kind": type(self.generator), "state": self.generator._whole_state()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.generator = state["kind"].__new__(state["kind"])
+        self.generator.__setstate__(state["state"])
+
+
+def carried(generator: Any) -> Any:
+    """What a task gives back in place of a generator."""
+    return _Carried(generator) if hasattr(generator, "_whole_state") else generator
+
+
+def unpacked(result: Any) -> Any:
+    """The generator again."""
+    return result.generator if isinstance(result, _Carried) else result
+
+
+# --------------------------------------------------------------------------------------
+# Several processes that play one game together, each on its share of every batch.
+
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The place of a process among those of a `torchrun`; alone by default.
+
+    Every process holds all data and both networks, and draws the same batches.
+    It works on its parts of each batch; gradients are summed over all, so that all
+    take the same steps.
+
+    Attributes
+    ----------
+    own, count : int
+        The place of this process, and how many there are.
+    """
+
+    own: int = 0
+    count: int = 1
+
+    def parts(self, parts: list[Part]) -> list[Part]:
+        """Those parts of a batch that this process works on."""
+        return parts[self.own :: self.count]
+
+    def summed(self, tensor: Tensor) -> Tensor:
+        """The sum over all processes, in place."""
+        if self.count > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
+    def averaged(self, row: dict[str, float], device: torch.device) -> dict[str, float]:
+        """The mean of numbers that all processes have under the same names."""
+        if self.count == 1:
+            return row
+        # single precision is what every device has
+        values = self.summed(torch.tensor(list(row.values()), dtype=torch.float32, device=device)) / self.count
+        return dict(zip(row, values.tolist(), strict=True))
+
+    def first(self, value: float, device: torch.device) -> float:
+        """The first process's number."""
+        if self.count == 1:
+            return value
+        told = torch.tensor([value], dtype=torch.float32, device=device)
+        dist.broadcast(told, 0)
+        return float(told)
+
+    def seed(self, seed: int, device: torch.device) -> int:
+        """The first process's seed."""
+        if self.count == 1:
+            return seed
+        told = torch.tensor([seed], dtype=torch.int64, device=device)
+        dist.broadcast(told, 0)
+        return int(told)
+
+    def agreed(self, reason: str | None) -> str | None:
+        """What the first process that has a reason says; all stop, or none."""
+        if self.count == 1:
+            return reason
+        said: list[str | None] = [None] * self.count
+        dist.all_gather_object(said, reason)
+        return next((one for one in said if one), None)
+
+
+ALONE = Ranks()
+
+
+def together_with(device: torch.device) -> tuple[Ranks, torch.device]:
+    """The processes of the `torchrun` that started this one, and which of the devices of that kind is this one's.
+
+    A process group that there is already is used; else one is made.
+
+    Parameters
+    ----------
+    device : torch.device
+        A CUDA device without an index becomes the one of the process's local rank.
+    """
+    if not dist.is_available() or device.type not in ("cpu", "cuda"):
+        return Ranks(), device
+    launched = dist.is_torchelastic_launched() and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if not dist.is_initialized() and not launched:
+        return Ranks(), device
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Ranks(dist.get_rank(), dist.get_world_size()), device
