@@ -27,6 +27,7 @@ from ganaug.estimators.modality import (
 from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import LIKE_THE_CLASS, RULES, RowFilter, View
+from ganaug.filtering.rows import AUTO
 from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, NetworkPair
 from ganaug.rules import Rules, as_rule
 from ganaug.rules.base_rule import GUARDED
@@ -65,7 +66,7 @@ class TableModality(Modality):
         "smoothing": partial(validation.number, low=0),
         "rules": lambda _, value: checked_rules(value),
         "keep_range": _checked_switch,
-        "match_marginals": _checked_switch,
+        "match_marginals": or_auto(_checked_switch),
     }
 
     architecture: str
@@ -77,7 +78,7 @@ class TableModality(Modality):
     smoothing: float
     rules: Any
     keep_range: bool
-    match_marginals: bool
+    match_marginals: bool | str
 
     def codec(self, mode: str | None = None) -> RuledTableCodec:
         """Numbers to normal scores, categories to one-hot groups, rules kept by rewriting the table."""
@@ -139,7 +140,9 @@ class TableModality(Modality):
             conditions = np.repeat(np.array(asked, np.int64), each)
             sizes = counts[asked].tolist()
             kernel = ClassKernel.fit(rows, conditions, asked, blocks, float(self.smoothing), sizes)
-        if not self.match_marginals:
+        # other classes are kept off by moving columns away from where the class has them
+        wanted = "other_class" not in task.settings.curate if self.match_marginals == AUTO else self.match_marginals
+        if not wanted:
             return kernel and TableSmoother(kernel, None)
 
         def drawn(condition: int) -> FloatArray:
@@ -233,10 +236,12 @@ class TabularGAN(BaseGAN):
         overlap, so that 55 % of those real rows would be kept.
     keep_range : bool, default=True
         Whether numbers and dates stay within the range seen in training.
-    match_marginals : bool, default=True
+    match_marginals : bool or "auto", default="auto"
         Whether each column of the rows of a class is moved to the values that the class has there: its numbers by a
         monotone curve (quantile mapping), its categories, missing values and frequent numbers by an offset on their
-        logits. How columns depend on each other stays as the networks learnt it.
+        logits. How columns depend on each other stays as the networks learnt it. "auto" does so unless ``curate``
+        holds "other_class": rows that help a classifier are to stay away from other classes (in a trial on seven sets
+        moving them changed its scores by less than their noise).
     callbacks : list of callable, optional
         Each is called with an `Event` at every logged step; if it returns a
         string, training stops and the string becomes `stop_reason_`.
@@ -327,7 +332,7 @@ class TabularGAN(BaseGAN):
         rules: Any = "auto",
         min_probability: float | str = "auto",
         keep_range: bool = True,
-        match_marginals: bool = True,
+        match_marginals: bool | str = AUTO,
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
         random_state: Seed = None,

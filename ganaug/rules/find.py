@@ -17,12 +17,11 @@ from ganaug.rules.evidence import Work, distinct_rows, find_never
 from ganaug.rules.find_equations import (
     Numbers,
     find_copies,
-    find_curves,
     find_sums,
     implied_orders,
     is_exact,
 )
-from ganaug.rules.find_pairs import find_orders, find_products, find_within, without_steps
+from ganaug.rules.find_pairs import find_curves, find_orders, find_products, find_within, without_steps
 from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, without_detours
 from ganaug.rules.kinds import Determined, Grid, Never, OneHot, Order, as_rule, is_stored, rule_from_json
 from ganaug.rules.table_view import Bits, TableView, view_of

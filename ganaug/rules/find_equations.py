@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ganaug.encoding.quantiles import outer_bounds, simple_between
-from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Sum
+from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Sum
 from ganaug.rules.evidence import Work, complete, distinct_rows, needed, permuted
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
 
-__all__ = ["Numbers", "find_copies", "find_curves", "find_sums", "implied_orders", "is_exact", "proven"]
+__all__ = ["Numbers", "alike", "find_copies", "find_sums", "implied_orders", "is_exact", "proven"]
 
 # With fewer rows in which no member is missing, equations are not looked for.
 LEAST_ROWS = 30
-LEAST_CURVE_ROWS = 200
 # A part counts if the equation is broken in at least half of the rows once that part is permuted.
 MOST_PERMUTED = 0.5
 # Where inputs are rounded too, an equation is looser and has to be worth more.
@@ -29,10 +27,7 @@ PROBES = 10
 _SCREENED = 256
 _WIDE = 160
 _WINDOW = 64
-_MAX_KNOTS = 64
 _PER_DAY = (24.0, 1440.0, 86400.0, 1 / 7)
-# of what its neighbours differ, a point on a smooth curve lies off the line between them
-_SMOOTH = 0.05
 _MOST_TERMS = 40
 _MOST_CORNERS = 8
 # how finely a factor may be written, and how many bits each of its digits costs
@@ -210,7 +205,7 @@ def find_copies(numbers: Numbers, work: Work, rng: np.random.Generator, rounded:
     """
     d = len(numbers)
     proofs: list[tuple[tuple[Any, ...], int, int, Copy]] = []
-    for i, j in _alike(numbers, work):
+    for i, j in alike(numbers, work):
         sizes = [len(numbers.columns[k].distinct) for k in (i, j)]
         if rounded == (min(sizes) >= 0.98 * max(sizes)):
             continue
@@ -235,7 +230,7 @@ def find_copies(numbers: Numbers, work: Work, rng: np.random.Generator, rounded:
     return found
 
 
-def _alike(numbers: Numbers, work: Work) -> list[tuple[int, int]]:
+def alike(numbers: Numbers, work: Work) -> list[tuple[int, int]]:
     """Pairs of columns that are nearly a line, from the first column on."""
     d, n = len(numbers), len(numbers.values)
     if d < 2:
@@ -649,78 +644,3 @@ def implied_orders(rule: Equation, view: TableView) -> set[frozenset[Any]]:
         for name, side in pairs
         if (target >= side - slack).all() or (target <= side + slack).all()
     }
-
-
-# ---- curves
-
-
-def find_curves(numbers: Numbers, whole: TableView, work: Work) -> list[Monotone]:
-    """Columns that rise or fall with another along one curve that is no line, drawn through all rows."""
-    found: list[Monotone] = []
-    taken: set[int] = set()
-    for i, j in _alike(numbers, work):
-        if i in taken or j in taken or not work.afford(60.0 * len(numbers.values), "curves"):
-            continue
-        coarse, fine = sorted((j, i), key=lambda k: (len(numbers.columns[k].distinct), -k))
-        rule = _curve(numbers, coarse, fine)
-        if rule is not None and whole.n_rows > len(numbers.values):
-            rule = _curve(Numbers.of(whole, list(rule.columns)), 0, 1)
-        if rule is not None:
-            found.append(rule)
-            taken.add(coarse)
-    return found
-
-
-def _curve(numbers: Numbers, coarse: int, fine: int) -> Monotone | None:
-    x, y = numbers.values[:, fine], numbers.values[:, coarse]
-    known: Bits = complete(x, y)
-    x, y = x[known], y[known]
-    if len(x) < LEAST_CURVE_ROWS:
-        return None
-    grid, first = np.unique(x, return_index=True)
-    if len(grid) < 50 or len(np.unique(y)) < 20:
-        return None
-    order = np.lexsort((y, x))
-    steps = np.diff(y[order])
-    slack = 2 * float(numbers.absolute[coarse]) + 1e-9 * float(np.abs(y).max())
-    if not ((steps >= -slack).all() or (steps <= slack).all()):
-        return None
-    heights = y[first]
-    between = np.interp(grid[1:-1], grid[::2], heights[::2])[::2]  # the others, from every second point
-    off = np.abs(heights[1:-1][::2] - between)
-    if np.median(off) > _SMOOTH * np.median(np.abs(heights[2:] - heights[:-2])) + slack:
-        return None
-    knots_x, knots_y = _beside_rows(grid, heights, _knots(grid, heights))
-    worst = float(np.abs(np.interp(grid, knots_x, knots_y) - heights).max())
-    off = np.abs(np.interp(x, knots_x, knots_y) - y)
-    if worst > 0.01 * float(y.max() - y.min()) or np.median(off) > 0.01 * float(np.std(y)):
-        return None
-    tolerance = float(f"{1.2 * float(off.max()) + slack:.1e}") or slack
-    names = numbers.columns[coarse].name, numbers.columns[fine].name
-    return Monotone(*names, (tuple(knots_x.tolist()), tuple(knots_y.tolist())), tolerance)
-
-
-def _knots(x: Floats, y: Floats) -> Ints:
-    """Places of at most so many points of a curve that lines between them stay near it. (m,)."""
-    at = np.unique(np.linspace(0, len(x) - 1, 9).astype(np.int64))
-    while True:
-        off = np.abs(np.interp(x, x[at], y[at]) - y)
-        worst = float(off.max())
-        if len(at) >= min(_MAX_KNOTS, len(x)) or worst == 0:
-            return at
-        at = np.sort(np.append(at, int(off.argmax())))
-
-
-def _beside_rows(x: Floats, y: Floats, at: Ints) -> tuple[Floats, Floats]:
-    """Points of the same curve near those at some places, and none of a row. (m,), (m,)."""
-    left = np.minimum(at, len(x) - 2)
-    step = x[left + 1] - x[left]
-    knots = simple_between(x[left] + step / 128, x[left] + step / 32)
-    once = np.ones(len(x), dtype=np.int64)
-    knots[0], last = outer_bounds(x, once)
-    keep = (at < len(x) - 1) & (np.arange(len(at)) > 0)
-    knots = np.concatenate([knots[:1], knots[keep], [last]])
-    left = np.concatenate([[0], left[keep], [len(x) - 2]])
-    heights = y[left] + (knots - x[left]) / (x[left + 1] - x[left]) * (y[left + 1] - y[left])
-    level = np.isin(heights, y)  # where the curve is flat: a little nearer to its other end
-    return knots, np.where(level, heights + (np.median(y) - heights) / 256, heights)
