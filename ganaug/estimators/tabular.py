@@ -143,7 +143,7 @@ class TableModality(Modality):
         # other classes are kept off by moving columns away from where the class has them
         wanted = "other_class" not in task.settings.curate if self.match_marginals == AUTO else self.match_marginals
         if not wanted:
-            return kernel and TableSmoother(kernel, None)
+            return None if kernel is None else TableSmoother(kernel, None)
 
         def drawn(condition: int) -> FloatArray:
             rows: FloatArray = draw(condition, each, "marginals", raw=True)

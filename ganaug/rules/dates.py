@@ -298,12 +298,14 @@ def _common_day(ages: Floats, born: Floats, year: float | None) -> dt.date | Non
     if year is None:
         months, day = dates.astype("M8[M]"), _day(dates)
         # a birthday of 29 February is on 1 March in other years
-        reached, next_one = ((months + 12 * (ages + more)).astype("M8[D]") + (day - 1) for more in (0, 1))
+        reached, over = (
+            ((months + 12 * (ages + more)).astype("M8[D]") + (day - 1)).astype(np.int64) for more in (0, 1)
+        )
     else:
-        reached, next_one = (dates + np.ceil((ages + more) * year).astype(np.int64) for more in (0, 1))
+        reached, over = (dates.astype(np.int64) + np.ceil((ages + more) * year).astype(np.int64) for more in (0, 1))
     few = int(0.004 * len(ages))  # that may be wrong
-    low = np.partition(reached.astype(np.int64), -1 - few)[-1 - few]
-    high = np.partition(next_one.astype(np.int64), few)[few] - 1
+    low = np.partition(reached, -1 - few)[-1 - few]
+    high = np.partition(over, few)[few] - 1
     if high < low:
         return None
     days = [_EPOCH + dt.timedelta(days=int(day)) for day in range(low, min(high, low + 400) + 1)]

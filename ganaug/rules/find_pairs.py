@@ -104,10 +104,9 @@ def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator, who
             by_chance = float((quantiles[i][:, None] > quantiles[j]).mean())
             if n * by_chance < 5 or not work.afford(60.0 * n, "order"):
                 continue
-            pair = [columns[i], columns[j]]
-            rule = _order(*pair, d * d, rng)
+            rule = _order(columns[i], columns[j], d * d, rng)
             if rule is None and whole is not None and work.afford(60.0 * whole.n_rows, "order"):
-                rule = _order(*(whole.column(column.name) for column in pair), d * d, rng)
+                rule = _order(whole.column(columns[i].name), whole.column(columns[j].name), d * d, rng)
             if rule is not None:
                 found.append(rule)
     return found
