@@ -25,8 +25,9 @@ _SHARED = 4
 # Rows that the generator's own share of a state counts as.
 _PRIOR_ROWS = 10.0
 _ROUNDS, _STEEPEST = 24, 12.0
-# Where rows are refused, the rows that stay are compared again so often, unless nearly all or hardly any stay.
-_REFUSED_ROUNDS, _GENTLY, _MOSTLY_KEPT, _FEWEST_KEPT = 6, 0.7, 0.9, 100
+# Rows that are not refused are compared with the class again, so often at most: not if they are few, nor where nearly
+# all stay and every group is near.
+_REFUSED_ROUNDS, _GENTLY, _FEWEST_KEPT, _MOSTLY_KEPT, _NEAR = 6, 0.7, 100, 0.9, 0.02
 
 # ``active(rows)``: which numbers of encoded rows decoding reads. (n, width) -> (n, d).
 Active = Callable[[FloatArray], BoolArray]
@@ -214,10 +215,12 @@ class _Fit:
         while kept is not None and len(tried) < _REFUSED_ROUNDS:
             rows = _moved(self.fake, offsets, _searches(curves))
             stay = kept(rows)
-            if not _FEWEST_KEPT <= stay.sum() < _MOSTLY_KEPT * len(stay):
+            if stay.sum() < _FEWEST_KEPT:
                 break
-            pushes, off = self._pushes(rows[stay])
-            tried.append((off, curves, offsets))
+            pushes, distances = self._pushes(rows[stay])
+            tried.append((float(distances.sum()), curves, offsets))
+            if distances.max(initial=0.0) < _NEAR and stay.mean() > _MOSTLY_KEPT:
+                break
             offsets = (offsets + _GENTLY * pushes).clip(-_STEEPEST, _STEEPEST).astype(np.float32)
             curves = self._curves(offsets, stay)
         _, curves, offsets = min(tried, key=itemgetter(0), default=(0.0, curves, offsets))
@@ -227,15 +230,15 @@ class _Fit:
         others = self.active(self.fake + offsets) & stay[:, None]
         return [_knots(self.fake[others[:, j], j], self.real[self.own[:, j], j]) for j in self.numbers]
 
-    def _pushes(self, rows: FloatArray) -> tuple[FloatArray, float]:
-        """By how much to change the offsets, and the mean distance of the groups from the class."""
-        pushes, off = np.zeros(rows.shape[1], np.float32), [0.0]
+    def _pushes(self, rows: FloatArray) -> tuple[FloatArray, DoubleArray]:
+        """By how much to change the offsets, and the distance of each group from the class."""
+        pushes, distances = np.zeros(rows.shape[1], np.float32), []
         for group, counts in zip(self.groups, self.counts, strict=True):
             made = np.bincount(argmax_rows(rows[:, group]), minlength=len(counts)) / len(rows)
             target = _target(counts, made)
             pushes[group] = np.log((target + 0.5 / len(rows)) / (made + 0.5 / len(rows)))
-            off.append(float(np.abs(target - made).sum() / 2))
-        return pushes, float(np.mean(off))
+            distances.append(float(np.abs(target - made).sum() / 2))
+        return pushes, np.array(distances)
 
 
 def _target(counts: IntArray, made: DoubleArray) -> DoubleArray:
