@@ -244,11 +244,13 @@ def find_dates(view: TableView, names: list[Hashable], work: Work, rng: np.rando
     for count in counts:
         if not work.afford(60.0 * len(count) * len(dates) ** 2, "parts of dates"):
             break
-        for rule in _guesses(count, dates):
-            proof = proven(rule, numbers, candidates, rng, loosely=(False,), most_permuted=_MOST_PERMUTED)
-            if proof is not None:
-                found.append(proof)
-                break
+        proofs = [
+            proven(rule, numbers, candidates, rng, loosely=(False,), most_permuted=_MOST_PERMUTED)
+            for rule in _guesses(count, dates)
+        ]
+        # days divided by 365.25 and birthdays are hardly ever another age
+        best = min((proof for proof in proofs if proof is not None), key=lambda proof: proof.exceptions, default=None)
+        found += [] if best is None else [best]
     return found
 
 

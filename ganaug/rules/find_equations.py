@@ -548,10 +548,7 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
     unit = numbers.largest_unit(target)
     coarse = {place: max(2.0 * unit / max(spread[place], 1e-12), 1e-6 * abs(f)) for place, f in factors.items()}
     for found, slack in (_by_all_rows(numbers, target, list(factors)), (factors, coarse)):
-        nice = {
-            place: next(((f, n) for f, n in nice_numbers(factor) if abs(f - factor) <= slack[place]), None)
-            for place, factor in found.items()
-        }
+        nice = {place: _nicest(factor, slack[place]) for place, factor in found.items()}
         known = {place: one for place, one in nice.items() if one is not None}
         if found and len(known) == len(found):
             cost = BITS_PER_DIGIT * sum(digits for _, digits in known.values())
@@ -559,6 +556,13 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
             if proof is not None:
                 return proof
     return None
+
+
+def _nicest(value: float, slack: float) -> tuple[float, int] | None:
+    """The shortest number that is as near, of two as short the nearer one: 1 / 1.5 rather than 0.67."""
+    near = ((abs(number - value), number, digits) for number, digits in nice_numbers(value))
+    found = min(((digits, off, number) for off, number, digits in near if off <= slack), default=None)
+    return None if found is None else (found[2], found[0])
 
 
 def _by_all_rows(numbers: Numbers, target: int, parts: list[int]) -> tuple[dict[int, float], dict[int, float]]:
