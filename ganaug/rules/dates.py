@@ -305,9 +305,10 @@ def _common_day(ages: Floats, born: Floats, year: float | None) -> dt.date | Non
         )
     else:
         reached, over = (dates.astype(np.int64) + np.ceil((ages + more) * year).astype(np.int64) for more in (0, 1))
-    few = int(0.004 * len(ages))  # that may be wrong
-    low = np.partition(reached, -1 - few)[-1 - few]
-    high = np.partition(over, few)[few] - 1
+    low, high = int(reached.max()), int(over.min()) - 1
+    if high < low:  # unless a few are wrong
+        few = int(0.004 * len(ages))
+        low, high = int(np.partition(reached, -1 - few)[-1 - few]), int(np.partition(over, few)[few]) - 1
     if high < low:
         return None
     days = [_EPOCH + dt.timedelta(days=int(day)) for day in range(low, min(high, low + 400) + 1)]
