@@ -107,6 +107,19 @@ def test_an_order_that_chance_would_break_in_few_rows_is_asked_of_all_rows():
     assert texts(frame) == ["second >= first"]
 
 
+@pytest.mark.parametrize("digits", [0, 2, None])
+@pytest.mark.parametrize("with_sum", [False, True])
+def test_an_order_of_columns_with_other_decimals_is_found(digits, with_sum):
+    rng = np.random.default_rng(0)
+    opened = rng.uniform(0, 365, 400)
+    opened = opened if digits is None else opened.round(digits)
+    frame = pd.DataFrame({"opened": opened, "closed": opened + rng.gamma(2, 3, 400)})
+    if with_sum:
+        frame["net"], frame["vat"] = rng.gamma(2, 50, 400), rng.gamma(2, 8, 400)
+        frame["gross"] = frame["net"] + frame["vat"]
+    assert set(texts(frame)) == {"closed >= opened", *(["gross = net + vat"] if with_sum else [])}
+
+
 # ---- dates -------------------------------------------------------------------------------------
 
 

@@ -54,6 +54,8 @@ _EXCEPTIONS = 0.001
 _CLIFF = 30
 _FIRST = 256
 _QUANTILES = 64
+# bits that an order of columns with different decimals must be worth beyond others
+_WRITTEN_DIFFERENTLY = 60
 
 LEAST_WITHIN_ROWS = 200
 _MOST_LEVELS = 50
@@ -91,29 +93,33 @@ def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator, who
     decimals = [_decimals(column) for column in columns]
     quantiles = np.stack([np.nanquantile(values[:, j], (np.arange(_QUANTILES) + 0.5) / _QUANTILES) for j in range(d)])
     first = values[: min(n, _FIRST)]
-    found = []
+    pairs: list[tuple[int, int]] = []
     for i in range(d):
         above = (first[:, i, None] > first).mean(0) <= 4 * _EXCEPTIONS
         above[i] = False
         for j in np.flatnonzero(above).tolist():
-            if decimals[i] != decimals[j]:
-                continue
             low, high = sorted((spans[i], spans[j]))
-            if high > _MOST_SPREAD_RATIO * low or not np.isfinite(low):
-                continue
             by_chance = float((quantiles[i][:, None] > quantiles[j]).mean())
-            if n * by_chance < 5 or not work.afford(60.0 * n, "order"):
-                continue
-            rule = _order(columns[i], columns[j], d * d, rng)
-            if rule is None and whole is not None and work.afford(60.0 * whole.n_rows, "order"):
-                rule = _order(whole.column(columns[i].name), whole.column(columns[j].name), d * d, rng)
-            if rule is not None:
-                found.append(rule)
-    return found
+            if high <= _MOST_SPREAD_RATIO * low and np.isfinite(low) and n * by_chance >= 5:
+                pairs.append((i, j))
+
+    # columns that are written differently are seldom compared
+    def candidates(pair: tuple[int, int]) -> float:
+        alike = decimals[pair[0]] == decimals[pair[1]]
+        return float(d * d) if alike else 2.0**_WRITTEN_DIFFERENTLY * d * d
+
+    found: dict[tuple[int, int], Order] = {}
+    pairs.sort(key=lambda pair: decimals[pair[0]] != decimals[pair[1]])
+    for own in [columns] if whole is None else [columns, [whole.column(column.name) for column in columns]]:
+        for pair in pairs:
+            if pair not in found and work.afford(60.0 * len(own[0]), "order"):
+                rule = _order(own[pair[0]], own[pair[1]], candidates(pair), rng)
+                found |= {} if rule is None else {pair: rule}
+    return [found[pair] for pair in sorted(found)]
 
 
 def _decimals(column: ColumnView) -> Any:
-    """How its numbers are written: columns that are written differently are seldom compared."""
+    """How its numbers are written."""
     precision = column.precision
     if column.is_time:
         return "time"
@@ -383,7 +389,7 @@ def _product(numbers: Numbers, z: int, x: int, y: int, power: int, candidates: f
 
 
 def _plainness(rule: Product, numbers: Numbers) -> tuple[Any, ...]:
-    """Sorts rules: the result alone rounded, few exceptions, no factor, as many decimals as its parts, a product.
+    """Sorts rules: the result alone rounded, no factor, as many decimals as its parts, few exceptions, a product.
 
     Then the later column. Where nothing was rounded decimals tell nothing.
     """
@@ -392,7 +398,7 @@ def _plainness(rule: Product, numbers: Numbers) -> tuple[Any, ...]:
     steps = [numbers.columns[place[name]].usual.step for name in rule.columns]
     computed = (steps[0] > min(steps[1:]) and not is_exact(rule, numbers), len(rule.over)) if tight else ()
     broken = rule.exceptions * 1000 // max(rule.support, 1)
-    return (not tight, broken, rule.scale != 1, *computed, -place[rule.result])
+    return (not tight, rule.scale != 1, *computed[:1], broken, *computed[1:], -place[rule.result])
 
 
 # --------------------------------------------------------------------------------------
