@@ -1,4 +1,4 @@
-"""Rows of a class have the class's own marginals: numbers, states, exceptions of rules; and what a file tells of them."""
+"""Rows of a class have the class's own marginals: numbers, states; and what a file tells of them."""
 
 import numpy as np
 import pandas as pd

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ganaug import TabularGAN, find_rules
+from ganaug import Order, Product, Sum, TabularGAN, find_rules
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.rules import Age, DatePart, Rewriter, rule_from_json
 from ganaug.rules.codec import RuledTableCodec
@@ -277,3 +277,27 @@ def test_exceptions_come_as_often_as_in_the_data():
     new, _ = TabularGAN(**SMALL).fit(frame, y).sample({0: 4000, 1: 4000}, random_state=1)
     broken = (new["total"] != new["a"] + new["b"]).mean()
     assert 0 < broken < 0.005
+
+
+def test_a_small_column_below_a_large_one_is_kept_as_it_is():
+    rng = np.random.default_rng(0)
+    height, width = rng.integers(3, 40, 2000), rng.integers(5, 300, 2000)
+    ink = np.minimum(2 + rng.poisson(4, 2000), height * width)
+    frame = pd.DataFrame({"height": height, "width": width, "area": height * width, "ink": ink})
+    rules = [Product("area", ["height", "width"]), Order("ink", "area")]
+    rewriter = Rewriter().fit(frame, rules)
+    rewritten = rewriter.rewrite(frame)
+    assert rewritten["ink"].equals(frame["ink"]) and rewriter.restore(rewritten).equals(frame)
+    made = rewriter.restore(rewritten.assign(ink=rewritten["ink"] * 50))
+    assert (made["ink"] <= made["area"]).all() and (made["ink"] < made["area"]).any()
+    again = Rewriter.from_state(*rewriter.get_state())
+    assert again.restore(rewritten).equals(frame)
+    assert all(rule.kept == "rewritten" for rule in rewriter.rules_)
+
+
+def test_a_column_near_what_bounds_it_is_a_distance():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(100, 30, 1000).round(1), rng.gamma(2, 3, 1000).round(1)
+    frame = pd.DataFrame({"sum": (a + b).round(1), "a": a, "b": b, "low": (a + b - rng.gamma(2, 3, 1000)).round(1)})
+    rewriter = Rewriter().fit(frame, [Sum("sum", ["a", "b"]), Order("low", "sum")])
+    assert np.allclose(rewriter.rewrite(frame)["low"], frame["sum"] - frame["low"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ STEPS: dict[str, Any] = {step.kind: step for step in (States, Formula, Gap, Look
 
 _MOST_PATTERNS = 4096
 _MOST_EXCEPTIONS = 0.001
+# A column that lies below so much of what bounds it, in so many rows, is kept as it is.
+_FAR, _MOSTLY = 0.5, 0.9
 
 
 class RewritePlan:
@@ -273,7 +276,7 @@ class RewritePlan:
             precision=column.precision,
             keep_range=self.keep_range,
         )
-        return draft
+        return replace(draft, as_it_is=_far_below(draft, self.view))
 
     def _settle_missing(self) -> None:
         """Where columns are missing follows from the columns that are stored as they are."""
@@ -288,6 +291,18 @@ class RewritePlan:
             name for name in self.view.names if name in sides and isinstance(self.steps.get(name), (Gap, type(None)))
         ]
         self.mask = Mask(tuple(dict.fromkeys(pairs)), tuple(self._said), tuple(stored))
+
+
+def _far_below(gap: Gap, view: TableView) -> bool:
+    """Whether numbers that are bounded from above only lie in the lower half of what they may be in most rows."""
+    column = view.column(gap.column)
+    if gap.below or not gap.above or column.is_time:
+        return False
+    bound = np.fmin.reduce([view.column(name).number for name in gap.uppers])
+    low = gap.low / gap.scale
+    known = np.isfinite(column.number) & (bound > low)
+    share = (column.number[known] - low) / (bound[known] - low)
+    return bool(len(share) and np.quantile(share, _MOSTLY) < _FAR)
 
 
 def _ends(column: ColumnView, values: Any, factor: int, keep_range: bool) -> tuple[float, float]:
