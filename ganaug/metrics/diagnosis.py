@@ -327,7 +327,7 @@ def _collapse(facts: _Facts) -> Finding | None:
         neighbours, spacing = facts.get("distinct_neighbours"), facts.get("distinct_neighbours", "spacing")
         text = (
             f"Mode collapse: the generator repeats a few samples. {_REPEATED[judged[1].name].format(judged[1].told)}: "
-            f"{neighbours:.0%} as many real rows are the nearest of a sample, and samples lie {spacing:.0%} as far apart."
+            f"{neighbours:.0%} as many real rows are the nearest of one, and samples lie {spacing:.0%} as far apart."
         )
         advice = (
             "Do not use these samples. Train with objective='relativistic' or 'wasserstein' and a larger penalty, a "

@@ -37,7 +37,7 @@ def _dates(days: Floats) -> Dates:
     return whole
 
 
-def _missing_where(values: npt.NDArray[Any], *days: Floats) -> Floats:
+def _missing_where(values: Ints, *days: Floats) -> Floats:
     """Values as floats, NaN where a date is missing or far beyond the calendar. (n,)."""
     known = np.logical_and.reduce([np.isfinite(one) & (np.abs(one) < _FAR) for one in days])
     return np.where(known, values.astype(np.float64), np.nan)
@@ -110,8 +110,8 @@ class DatePart(_OfDates):
     year = the year of sold [ True False]
     """
 
-    column: Any
-    of: Any
+    column: Hashable
+    of: Hashable
     part: str = "year"
     offset: int = 0
 
@@ -174,10 +174,10 @@ class Age(_OfDates):
     age = years from born to 2025-06-01 [ True False]
     """
 
-    column: Any
-    since: Any
-    until: Any = None
-    day: Any = None
+    column: Hashable
+    since: Hashable
+    until: Hashable = None
+    day: dt.date | str | None = None
     year: float | None = None
 
     kind: ClassVar[str] = "age"
@@ -189,12 +189,17 @@ class Age(_OfDates):
             raise InvalidParameterError(f"{self.column!r}, {self.since!r} and {self.until!r} are not different columns")
         if self.day is not None:
             try:
-                day = np.datetime64(self.day, "D").astype(object)
+                day = dt.date.fromisoformat(str(self.day)[:10])
             except ValueError as error:
                 raise InvalidParameterError(f"day={self.day!r} is no date; write it as '2025-06-30'") from error
             object.__setattr__(self, "day", day)
         if self.year is not None and not 300 < self.year < 400:
             raise InvalidParameterError(f"year={self.year!r} is no number of days of a year, such as 365.25")
+
+    @property
+    def _day(self) -> dt.date:
+        assert isinstance(self.day, dt.date)
+        return self.day
 
     @property
     def columns(self) -> tuple[Hashable, ...]:
@@ -204,16 +209,16 @@ class Age(_OfDates):
     def compute(self, inputs: list[Floats]) -> Floats:
         """Whole years, negative where the later date is the earlier one. (n,)."""
         since = inputs[0]
-        until = np.full_like(since, (self.day - _EPOCH).days) if self.until is None else inputs[1]
+        until = np.full_like(since, (self._day - _EPOCH).days) if self.until is None else inputs[1]
         return _missing_where(_years(_dates(since), _dates(until), self.year), since, until)
 
     def __str__(self) -> str:
-        until = self.day.isoformat() if self.until is None else label(self.until)
+        until = self._day.isoformat() if self.until is None else label(self.until)
         of = "" if self.year is None else f" of {self.year:g} days"
         return f"{label(self.column)} = years{of} from {label(self.since)} to {until}"
 
     def _to_json(self) -> dict[str, Any]:
-        day = None if self.day is None else self.day.isoformat()
+        day = None if self.day is None else self._day.isoformat()
         return {"names": names_json(self.columns), "day": day, "year": self.year, **self._learnt_json()}
 
     @classmethod

@@ -539,7 +539,7 @@ def _dependent(numbers: Numbers, rows: Ints, order: Ints) -> Iterator[tuple[dict
                 yield {int(order[k]): -1.0, **terms}, float(middle[k] - factors @ middle[list(chosen)])
 
 
-def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rng: np.random.Generator) -> Any:
+def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rng: np.random.Generator) -> Sum | None:
     """The relation, solved for the column that is the total, with factors as people write them."""
     target = _total(numbers, terms)
     scale = -terms[target]
@@ -586,7 +586,7 @@ def _by_all_rows(numbers: Numbers, target: int, parts: list[int]) -> tuple[dict[
 
 def _with_offset(
     numbers: Numbers, target: int, factors: dict[int, float], d: int, cost: float, rng: np.random.Generator
-) -> Any:
+) -> Sum | None:
     """The sum with these factors and the constant that is missing, if it is proven; else None."""
     unit = numbers.largest_unit(target)
     rest = numbers.values[:, target] - sum(f * numbers.values[:, place] for place, f in factors.items())
@@ -598,7 +598,7 @@ def _with_offset(
     names = [numbers.columns[place].name for place in factors]
     for constant, digits in _offsets(middle, unit + 1e-12):
         rule = Sum(numbers.columns[target].name, names, list(factors.values()), offset=constant)
-        proof = proven(rule, numbers, float(d) ** (len(names) + 1), rng, cost + BITS_PER_DIGIT * digits)
+        proof: Sum | None = proven(rule, numbers, float(d) ** (len(names) + 1), rng, cost + BITS_PER_DIGIT * digits)
         if proof is not None:
             return proof
     return None
