@@ -576,6 +576,28 @@ def mixed_rows(n, rng):
     return pd.DataFrame({"a": z + 0.4 * rng.normal(size=n), "b": z + 0.4 * rng.normal(size=n), "c": rng.normal(size=n)})
 
 
+def test_a_collapse_among_real_rows_that_hardly_differ_is_one():
+    entry = {"enough": True, "floor": 0.97, "value": 0.04, "details": {}}
+    few = {**entry, "value": 0.12, "details": {"spacing": 0.75}}
+    found = diagnose({"coverage": entry, "distinct_neighbours": few})
+    assert found[0].topic == "collapse" and found[0].severity == "bad" and "4% of what real rows do" in found[0].text
+    many = {**few, "value": 0.9}
+    assert diagnose({"coverage": entry, "distinct_neighbours": many})[0].severity != "bad"
+
+
+def test_half_of_a_column_in_a_class_is_a_skew_and_no_lost_dependence():
+    rng = np.random.default_rng(0)
+    n = 900
+    y = rng.integers(0, 2, n)
+    a = rng.normal(size=n)
+    X = pd.DataFrame({"a": a, "b": a + 0.9 * rng.normal(size=n), "c": a + 0.9 * rng.normal(size=n), "d": y + 0.0})
+    unseen, y_unseen = X.iloc[450:], y[450:]
+    upper = (y_unseen == 1) | (unseen["a"] > unseen["a"].median()).to_numpy()
+    found = findings(X.iloc[:450], unseen[upper], y[:450], y_unseen[upper])
+    assert "class skew" in topics(found) | {f.topic for f in found} or "marginals" in topics(found)
+    assert "dependence" not in topics(found, "bad")
+
+
 def test_advice_collapse():
     rng = np.random.default_rng(0)
     X, fake = mixed_rows(300, rng), mixed_rows(300, rng)

@@ -404,13 +404,14 @@ def test_a_class_of_fewer_rows_than_columns_is_not_told_by_its_kernel():
     X, unseen = rng.normal(size=(140, 30)), rng.normal(size=(200, 30))
     y = np.repeat([0, 1], [120, 20])
     gan = TabularGAN(width=16, depth=1, **SMALL).fit(X, y)
-    place = int(np.flatnonzero(gan.smoother_.conditions == 1)[0])
-    root = gan.smoother_.roots[place].astype(np.float64)
+    kernel = gan.smoother_.kernel
+    place = int(np.flatnonzero(kernel.conditions == 1)[0])
+    root = kernel.roots[place].astype(np.float64)
     inverse = np.linalg.pinv(root @ root, rcond=1e-6, hermitian=True)
     outside = np.linalg.svd(root)[0][:, 20:]  # where 20 rows would have no variance at all
     far, left_over = [], []
     for part in (X[y == 1], unseen):
-        rows = gan.codec_.encode(part)[:, gan.smoother_.columns] - gan.smoother_.centres[place]
+        rows = gan.codec_.encode(part)[:, kernel.columns] - kernel.centres[place]
         far.append(-np.einsum("nd,de,ne->n", rows, inverse, rows))
         left_over.append(-np.abs(rows @ outside).sum(1))
     assert auc(*far) < 0.7 and auc(*left_over) < 0.7

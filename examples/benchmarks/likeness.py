@@ -7,7 +7,8 @@ Of each set, the smallest class that has enough rows is halved at random. A defa
 as that half has are drawn five times, and each column is compared with the other half: Kolmogorov-Smirnov distance of
 numbers, total variation of categories, a missing value counting as a value of its own. What remains after the distance
 between the two halves is subtracted is the *distance beyond chance*. A *state* is a value (or missing) that at least
-5 % of both halves have; it is *rare* where it comes less than half as often as in the half that was held out.
+5 % of both halves have; it is *rare* where it comes less than half as often as in the class, that is, both halves
+together: of a hundred rows, one half alone may have half as many of a state as the other.
 
 Results are kept in out/likeness.jsonl and reused while ganaug's code is the same; `--sets` measures only some.
 """
@@ -78,10 +79,10 @@ def compare(train, held, drawn):
         made = [keys(rows[name]) for rows in drawn]
         beyond = float(np.mean([distance(rows, other) for rows in made])) - distance(real, other)
         levels = np.unique(np.concatenate([real, other]))
-        of_held, of_made = shares(other, levels), shares(np.concatenate(made), levels)
-        states = (of_held >= STATE) & (shares(real, levels) >= STATE)
-        rare = states & (of_made < of_held / 2)
-        told = [[str(levels[k]), float(of_held[k]), float(of_made[k])] for k in np.flatnonzero(rare)]
+        of_class, of_made = shares(np.concatenate([real, other]), levels), shares(np.concatenate(made), levels)
+        states = (shares(other, levels) >= STATE) & (shares(real, levels) >= STATE)
+        rare = states & (of_made < of_class / 2)
+        told = [[str(levels[k]), float(of_class[k]), float(of_made[k])] for k in np.flatnonzero(rare)]
         found.append({"column": str(name), "beyond": beyond, "states": int(states.sum()), "rare": told})
     return found
 
@@ -172,10 +173,10 @@ def markdown(results, command):
         ]
         lines.append(f"| {one['name']} | {one['class']} | {one['rows']} | {one['columns']} | {' | '.join(cells)} |")
     rare = [
-        f"- {one['name']}, `{column['column']}` = {value}: {held:.1%} of the rows held out, {made:.1%} of the synthetic"
+        f"- {one['name']}, `{column['column']}` = {value}: {own:.1%} of the class, {made:.1%} of the synthetic rows"
         for one in results
         for column in one["gan"]["columns"]
-        for value, held, made in column["rare"]
+        for value, own, made in column["rare"]
     ]
     if rare:
         lines += ["", "States that come less than half as often from `TabularGAN.sample`:", "", *rare]

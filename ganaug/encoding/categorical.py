@@ -161,6 +161,11 @@ class HighCardinalityModel(ColumnModel):
         """Frequent levels, other and missing."""
         return self.n_top + 1 + int(self.missing)
 
+    @property
+    def scored_state(self) -> int:
+        """That of all levels that are not frequent."""
+        return self.n_top
+
     @cached_property
     def _tree(self) -> cKDTree:
         return cKDTree(self.codes[self.n_top :], leafsize=32, balanced_tree=False)

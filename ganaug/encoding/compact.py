@@ -15,7 +15,7 @@ from ganaug.encoding.serialization import PickledByState
 from ganaug.encoding.table import TableCodec
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.determinism import child_seed, numpy_generator
-from ganaug.utils.types import Array, Arrays, Block, Config, FloatArray, IntArray, State
+from ganaug.utils.types import Array, Arrays, Block, BoolArray, Config, FloatArray, IntArray, State
 
 __all__ = ["CompactTableCodec", "Factors", "MergedCategories"]
 
@@ -398,6 +398,15 @@ class CompactTableCodec(PickledByState):
         numbers, hot = Z[:, : self._n_numbers], Z[:, self._n_numbers :]
         rows = self.table.round_trip(np.concatenate([numbers, self.categories.decode(hot)], axis=1))
         return np.concatenate([rows[:, : self._n_scalars], self.categories.encode(rows)], axis=1)
+
+    def active(self, Z: FloatArray) -> BoolArray:
+        """Which numbers decoding reads, of rows whose groups hold any numbers. (n, width) -> (n, numbers)."""
+        if self.factors is not None:
+            return np.ones((len(Z), self._n_numbers), dtype=bool)
+        if self.categories.trivial:
+            return self.table.active(Z)
+        numbers, hot = Z[:, : self._n_numbers], Z[:, self._n_numbers :]
+        return self.table.active(np.concatenate([numbers, self.categories.decode(hot)], axis=1))
 
     def possible_values(self, place: int) -> tuple[pd.Series, bool]:
         """Values that a column can have; see `TableCodec.possible_values`."""

@@ -124,6 +124,11 @@ class ColumnModel(StateMixin, ABC):
     def n_states(self) -> int:
         """States that a row can be in; with more than one, each has an indicator."""
 
+    @property
+    def scored_state(self) -> int:
+        """The state whose rows have scores that count."""
+        return 0
+
     @abstractmethod
     def encode(self, cells: ColumnValues) -> tuple[Array, Array]:
         """Scores (n, n_scalars) float32 and states (n,) int64."""

@@ -36,7 +36,7 @@ from ganaug.encoding.table_checks import (
 )
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
 from ganaug.utils.determinism import child_seed, numpy_generator, warn
-from ganaug.utils.types import Array, Arrays, Block, Config, FloatArray, IntArray, State
+from ganaug.utils.types import Array, Arrays, Block, BoolArray, Config, FloatArray, IntArray, State
 
 __all__ = ["MODELS", "Column", "Layout", "TableCodec", "argmax_rows", "fit_column", "fit_columns", "read_as"]
 
@@ -519,6 +519,18 @@ class TableCodec(PickledByState):
             for j, column in enumerate(self._columns):
                 self._layout.write(own, j, *column.round_trip(*self._layout.read(part, j)))
         return seen
+
+    def active(self, Z: FloatArray) -> BoolArray:
+        """Which numbers decoding reads, of rows whose groups hold any numbers. (n, width) -> (n, numbers).
+
+        Those of a row in which the column has a state that says its value, or is missing, are not read.
+        """
+        read = np.ones((len(Z), max((b for _, b in self._layout.scalars), default=0)), dtype=bool)
+        for j, column in enumerate(self._columns):
+            (a, b), (c, d) = self._layout.scalars[j], self._layout.groups[j]
+            if b > a and d > c:
+                read[:, a:b] = (argmax_rows(Z[:, c:d]) == column.model.scored_state)[:, None]
+        return read
 
     def possible_values(self, place: int) -> tuple[pd.Series, bool]:
         """Values that a column can have: all of them, or the smallest and the largest one.

@@ -297,7 +297,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         self.best_step_, self.quality_ = snapshot.step, snapshot.quality
         self.curator_, self.smoother_ = found, None
         with one_thread():
-            self.smoother_ = self._modality._smoother(task, self.condition_counts_, self._candidates)
+            self.smoother_ = self._modality._smoother(task, self.condition_counts_, self._candidates, found)
         if isinstance(found, RowFilter) and found.forest is not None:
             # it learns from the generator's rows what it knows of the training rows, and tells no more than they do
             each = max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions)
@@ -376,9 +376,19 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             return rejection_sample(candidates, cast("RowFilter | None", self.curator_), condition, n, seed)
 
     def _generate(
-        self, condition: int, n: int, seed: int, device: torch.device, work: Team, truncation: float = 1.0
+        self,
+        condition: int,
+        n: int,
+        seed: int,
+        device: torch.device,
+        work: Team,
+        truncation: float = 1.0,
+        raw: bool = False,
     ) -> Iterator[Samples]:
-        """Some samples at a time: what they are made of is in memory once, and still in the processor's cache."""
+        """Some samples at a time: what they are made of is in memory once, and still in the processor's cache.
+
+        With ``raw`` they are not rounded as decoding rounds them.
+        """
         generator, most = self._generator(device), self._at_once()
 
         @torch.inference_mode()
@@ -391,7 +401,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             if self.smoother_ is not None:
                 rows = self.smoother_.smoothed(rows, condition, child_seed(seed, "kernel", start))
             # filtered as it will be seen: after all that changes it
-            return rows if self.curator_ is None else round_trip(self.codec_, rows)
+            return rows if raw or self.curator_ is None else round_trip(self.codec_, rows)
 
         at_once = most if work is alone else most * EACH * machine_threads()
         for start in range(0, n, at_once):
@@ -414,11 +424,11 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
     def _generator(self, device: torch.device) -> GeneratorNetwork:
         return cast(GeneratorNetwork, self._networks(device)["generator"])
 
-    def _candidates(self, condition: int, n: int, purpose: str) -> Samples:
+    def _candidates(self, condition: int, n: int, purpose: str, raw: bool = False) -> Samples:
         """Samples of a condition before any is refused; for each purpose others."""
         own = child_seed(self._seed, purpose, condition)
         with one_thread():
-            return np.concatenate(list(self._generate(condition, n, own, resolve_device(self.device), alone)))
+            return np.concatenate(list(self._generate(condition, n, own, resolve_device(self.device), alone, raw=raw)))
 
     # ---- networks ------------------------------------------------------------------------------
 

@@ -45,8 +45,13 @@ __all__ = [
 Samples = Array
 # The sizes of networks as JSON values.
 Design = dict[str, Any]
-# ``draw(condition, n, purpose)``: n samples of a condition as the generator makes them, before any is refused.
-Draw = Callable[[int, int, str], Samples]
+
+
+class Draw(Protocol):
+    """``draw(condition, n, purpose)``: n samples of a condition as the generator makes them, before any is refused."""
+
+    def __call__(self, condition: int, n: int, purpose: str, raw: bool = False) -> Samples:
+        """``raw`` ones are not rounded as decoding rounds them."""
 
 
 class Codec(ABC):
@@ -345,8 +350,8 @@ class Modality(BaseEstimator, ABC):
         """The counterpart of the ``get_state`` of what `filter` returns; by default that of a `row_filter`."""
         return RowFilter.from_state(config, arrays, codec.width, n_conditions)
 
-    def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> Smoother | None:
-        """What smooths the samples of the trained generator that ``draw`` draws from."""
+    def _smoother(self, task: Task, counts: IntArray, draw: Draw, found: Filter | None) -> Smoother | None:
+        """What smooths the samples of the trained generator that ``draw`` draws from, and ``found`` will filter."""
         return None
 
     def _read_smoother(self, arrays: Arrays, codec: Any, sampled: Sequence[int]) -> Smoother | None:

@@ -12,7 +12,7 @@ from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModal
 from ganaug.estimators.custom import register
 from ganaug.estimators.exported import SignalValues
 from ganaug.estimators.fitting import Constraints, Seed
-from ganaug.estimators.modality import Draw, Task
+from ganaug.estimators.modality import Draw, Filter, Task
 from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
@@ -60,7 +60,7 @@ class SeriesModality(ConvolutionalModality):
         ends = (scale.centre, scale.scale, scale.low, scale.high)
         return SignalValues(ends, KNEE, len(codec.shape) - 1, flat=codec.is_flat)
 
-    def _smoother(self, task: Task, counts: IntArray, draw: Draw) -> NoiseFloor | None:
+    def _smoother(self, task: Task, counts: IntArray, draw: Draw, found: Filter | None) -> NoiseFloor | None:
         if not self.noise_floor or task.x.ndim != 3:
             return None
         return NoiseFloor.fit(task.x, task.y, task.sampled, lambda condition, n: draw(condition, n, "noise floor"))

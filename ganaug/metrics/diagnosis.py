@@ -28,7 +28,9 @@ FOLLOWS = {
 }
 
 # A collapse needs rows that lie close together: 0 to 0.45 of the spacing of real rows, all other cases 0.86 and more.
-COLLAPSED_SPACING = 0.6
+# Or that few different real rows are near one of them (0.12 in such a case; all others that lie so close 0.9 and more).
+COLLAPSED_SPACING, FEW_NEIGHBOURS = 0.6, 0.2
+_REPEATED = {"variety": "Their variety is {} of that of real rows", "clustered": "They cover {} of what real rows do"}
 # Mean excess distance of single columns from which on they are wrong for any reason.
 STRANGE_COLUMNS, WRONG_COLUMNS = 0.08, 0.2
 STRANGE_INSIDE, STRANGE_COVERAGE, THIN_COVERAGE = 0.4, 0.4, 0.7
@@ -264,6 +266,8 @@ def class_findings(results: Mapping[str, Mapping[str, Any]], made: Made | None =
         follows = {topic for cause in told if cause.severity == "bad" for topic in FOLLOWS.get(cause.topic, ())}
         skew = None if "marginals" in follows else _class_skew(facts, str(label))
         told = [f for f in told if f.topic not in follows] + ([skew] if skew is not None else [])
+        if skew is not None and skew.severity == "bad":  # half of a column shows less of what it goes with
+            told = [f for f in told if f.topic != "dependence"]
         found[label] = _worst_first([replace(f, label=str(label)) for f in told])
     return found
 
@@ -311,7 +315,10 @@ def _finding(
 
 def _repeats(facts: _Facts) -> tuple[Severity, Judged] | None:
     neighbours, spacing = facts.get("distinct_neighbours"), facts.get("distinct_neighbours", "spacing")
-    return LIMITS["variety"].judge("variety", neighbours * spacing) if spacing < COLLAPSED_SPACING else None
+    if spacing < COLLAPSED_SPACING:
+        return LIMITS["variety"].judge("variety", neighbours * spacing)
+    near_few = neighbours < FEW_NEIGHBOURS and spacing < 1  # where real rows hardly differ, few may lie as far apart
+    return LIMITS["clustered"].judge("clustered", facts.of_floor("coverage")) if near_few else None
 
 
 def _collapse(facts: _Facts) -> Finding | None:
@@ -319,9 +326,8 @@ def _collapse(facts: _Facts) -> Finding | None:
     if judged is not None:
         neighbours, spacing = facts.get("distinct_neighbours"), facts.get("distinct_neighbours", "spacing")
         text = (
-            f"Mode collapse: the generator repeats a few samples. Their variety is {judged[1].told} of that of real "
-            f"rows: {neighbours:.0%} as many different real rows are the nearest one of a sample, and samples lie "
-            f"{spacing:.0%} as far apart."
+            f"Mode collapse: the generator repeats a few samples. {_REPEATED[judged[1].name].format(judged[1].told)}: "
+            f"{neighbours:.0%} as many real rows are the nearest of one, and samples lie {spacing:.0%} as far apart."
         )
         advice = (
             "Do not use these samples. Train with objective='relativistic' or 'wasserstein' and a larger penalty, a "

@@ -150,6 +150,10 @@ LIMITS: dict[str, Limit] = {
         "the variety of the samples is under {}: how far they lie apart, times how many different real rows are "
         "nearest to one, both as shares of what real rows get", None, 0.06, above=False,
     ),
+    "clustered": Limit(
+        "of the real rows that real rows cover, the samples, which lie near a few of them only, cover under {}",
+        None, 0.1, above=False,
+    ),
     "coverage": Limit("of the real rows that real rows cover, the samples cover under {}", 0.7, None, above=False),
     # Untrained: wrong on all of these at once.
     "untrained columns": Limit(
@@ -201,7 +205,7 @@ IF_BAD_ALSO: dict[str, tuple[str, ...]] = {"collapse": ("fidelity",), "dependenc
 # Family to the figures of its findings, in order.
 JUDGED_BY: dict[str, tuple[str, ...]] = {
     "fidelity": ("column", "missing", "kept", "joint", "inside", "told apart", "rules"),
-    "diversity": ("variety", "coverage"),
+    "diversity": ("variety", "clustered", "coverage"),
     "privacy": ("copies", "authentic", "membership"),
     "utility": ("harm", "behind"),
 }

@@ -1,6 +1,7 @@
 """Rules that all rows of a table keep: found in the data, given by the user, and kept by rewriting the table."""
 
 from ganaug.rules.base_rule import Rule
+from ganaug.rules.dates import Age, DatePart
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
 from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import (
@@ -19,9 +20,11 @@ from ganaug.rules.kinds import (
 from ganaug.rules.rewrite import Rewriter
 
 __all__ = [
+    "Age",
     "Bound",
     "Copy",
     "Custom",
+    "DatePart",
     "Determined",
     "Grid",
     "MissingWith",

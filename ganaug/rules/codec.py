@@ -154,6 +154,10 @@ class RuledTableCodec(PickledByState):
         """What `encode` makes of what `decode` makes of a matrix; see `TableCodec.round_trip`."""
         return self.own.round_trip(Z)
 
+    def active(self, Z: FloatArray) -> npt.NDArray[np.bool_]:
+        """Which numbers of encoded rows decoding reads. (n, width) -> (n, numbers)."""
+        return self.own.active(Z)
+
     def judged(
         self, Z: FloatArray, more: Iterable[Callable[[Any], Any]] = ()
     ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
@@ -176,6 +180,8 @@ class RuledTableCodec(PickledByState):
             return Z, np.zeros(len(Z), bool)
         table = self.decode(Z)
         keeps = self.rules_.allows(table) & further.holds(table)
+        if self.rewriter is not None and self.keep_range:
+            keeps &= self.rewriter.in_range(table)
         return (self.full.encode(table) if self.rewrites else Z), ~keeps
 
     def possible_values(self, place: int) -> tuple[pd.Series, bool]:

@@ -11,10 +11,17 @@ import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
-from ganaug.rules.equations import LEAST_SHARE, Equation, Monotone
+from ganaug.rules.dates import find_dates
+from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows, find_never
-from ganaug.rules.find_equations import Numbers, find_copies, find_curves, find_sums, implied_orders
-from ganaug.rules.find_pairs import find_orders, find_products, find_within, without_steps
+from ganaug.rules.find_equations import (
+    Numbers,
+    find_copies,
+    find_sums,
+    implied_orders,
+    is_exact,
+)
+from ganaug.rules.find_pairs import find_curves, find_orders, find_products, find_within, without_steps
 from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, without_detours
 from ganaug.rules.kinds import Determined, Grid, Never, OneHot, Order, as_rule, is_stored, rule_from_json
 from ganaug.rules.table_view import Bits, TableView, view_of
@@ -296,12 +303,13 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
     with work.stage(0.2) as part:
         by = [name for name in choices if name not in grouped]
         determined = find_determined(search, by, [n for n in states if n not in grouped], part, rng("determined"))
+    more = whole if whole.n_rows > search.n_rows else None
     with work.stage(0.35) as part:
-        orders = find_orders(search, [name for name in names if name not in flags], part, rng("order"))
+        orders = find_orders(search, [name for name in names if name not in flags], part, rng("order"), more)
 
     equations = _equations(whole, search, [name for name in names if name not in grouped], flags, work, rng)
     targets = {rule.columns[0] for rule in equations}
-    copied = {rule.columns[0] for rule in equations if len(rule.columns) == 2}
+    copied = {rule.target for rule in equations if isinstance(rule, (Copy, Monotone))}
     settled = {pair for rule in equations for pair in implied_orders(rule, search)}
     orders = [r for r in orders if not copied.intersection(r.columns) and frozenset(r.columns) not in settled]
     determined = without_detours([rule for rule in determined if not targets.intersection(rule.columns)])
@@ -326,23 +334,34 @@ def _equations(
     rng: Callable[[str], np.random.Generator],
 ) -> list[Equation]:
     """Columns that are computed from others; none of them is computed from a copy."""
-    numbers = Numbers.of(search, names)
+    with work.stage(0.1) as part:
+        parts_of_dates = find_dates(search, names, part, rng("dates"))
+    numbers = Numbers.of(search, names).without([rule.target for rule in parts_of_dates])
     with work.stage(0.2) as part:
         copies = find_copies(numbers, part, rng("copies"), rounded=False)
-    numbers = numbers.without([rule.target for rule in copies])
+    # a copy that had to be rounded may also be a sum to the last digit: gross = net + vat, where vat = 0.19 * net
+    exact = [rule for rule in copies if is_exact(rule, numbers)]
     with work.stage(0.4) as part:
-        sums = find_sums(numbers, part, rng("sums"))
+        sums = find_sums(numbers.without([rule.target for rule in exact]), part, rng("sums"))
+    totals = {rule.target for rule in sums}
+    copies = [rule for rule in copies if rule.target not in totals]
+    numbers = numbers.without([rule.target for rule in copies])
     plain = numbers.without(flags)
     with work.stage(0.4) as part:
         products = find_products(plain, part, rng("products"))
-    # a rounded copy may also be a part of a sum, which says more: 135 minutes are 2 hours and 15 minutes
+    # a rounded copy may also be a part of a sum, which says more: 135 minutes are 2 hours and 15 minutes. What is
+    # computed from the other part to its last digit, as vat = 0.19 * net, is a rule of its own.
     parts = {name for rule in (*sums, *products) for name in rule.columns}
+    computed = totals | {rule.target for rule in products}
     with work.stage(0.2) as part:
-        copies += find_copies(plain.without(parts), part, rng("rounded"), rounded=True)
+        for rule in find_copies(plain.without(computed), part, rng("rounded"), rounded=True):
+            plainly = rule.offset == 0 and not any(absolute for absolute, _ in rule.units[1:])
+            if plainly or not parts.intersection(rule.columns):
+                copies.append(rule)
     targets = {rule.target for rule in (*copies, *sums, *products)}
     with work.stage(0.1) as part:
         curves = find_curves(plain.without(targets), whole, part)
-    return [*copies, *sums, *products, *curves]
+    return [*parts_of_dates, *copies, *sums, *products, *curves]
 
 
 def _few(view: TableView, name: Hashable) -> bool:

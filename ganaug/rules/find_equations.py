@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.linalg
 
-from ganaug.encoding.quantiles import outer_bounds, simple_between
-from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Sum
+from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Sum
 from ganaug.rules.evidence import Work, complete, distinct_rows, needed, permuted
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-__all__ = ["Numbers", "find_copies", "find_curves", "find_sums", "implied_orders", "proven"]
+__all__ = ["Numbers", "alike", "find_copies", "find_sums", "implied_orders", "is_exact", "proven"]
 
 # With fewer rows in which no member is missing, equations are not looked for.
 LEAST_ROWS = 30
-LEAST_CURVE_ROWS = 200
 # A part counts if the equation is broken in at least half of the rows once that part is permuted.
 MOST_PERMUTED = 0.5
 # Where inputs are rounded too, an equation is looser and has to be worth more.
@@ -32,10 +30,7 @@ PROBES = 10
 _SCREENED = 256
 _WIDE = 160
 _WINDOW = 64
-_MAX_KNOTS = 64
 _PER_DAY = (24.0, 1440.0, 86400.0, 1 / 7)
-# of what its neighbours differ, a point on a smooth curve lies off the line between them
-_SMOOTH = 0.05
 _MOST_TERMS = 40
 _MOST_CORNERS = 8
 # how finely a factor may be written, and how many bits each of its digits costs
@@ -108,8 +103,20 @@ class Numbers:
         return np.asarray(order[:_SCREENED])
 
 
-def proven(rule: Equation, numbers: Numbers, candidates: float, rng: np.random.Generator, cost: float = 0.0) -> Any:
-    """The rule with its tolerances, if it holds and each of its parts matters; else None."""
+def proven(
+    rule: Equation,
+    numbers: Numbers,
+    candidates: float,
+    rng: np.random.Generator,
+    cost: float = 0.0,
+    loosely: tuple[bool, ...] = (False, True),
+    most_permuted: float = MOST_PERMUTED,
+) -> Any:
+    """The rule with its tolerances, if it holds and each of its parts matters; else None.
+
+    ``loosely`` says whether the rounding of the target has to suffice, that of the inputs counts too, or which is
+    tried first; ``most_permuted`` is the share of rows that may keep it once a part is permuted.
+    """
     places = {column.name: j for j, column in enumerate(numbers.columns)}
     columns = [numbers.columns[places[name]] for name in rule.columns]
     target, *inputs = (numbers.values[:, places[name]] for name in rule.columns)
@@ -119,7 +126,7 @@ def proven(rule: Equation, numbers: Numbers, candidates: float, rng: np.random.G
     target, *inputs = (values[known] for values in (target, *inputs))
     tight = (columns[0].usual.unit, *((0.0, c.usual.epsilon) for c in columns[1:]))
     loose = tuple(c.usual.unit for c in columns)
-    for units, most in ((tight, MOST_PERMUTED), (loose, MOST_PERMUTED_LOOSE)):
+    for units, most in ((loose, MOST_PERMUTED_LOOSE) if too else (tight, most_permuted) for too in loosely):
         off, allowed = rule.residuals(target, inputs, units)
         decided = np.isfinite(off)
         if decided.sum() < LEAST_ROWS or (off[decided] <= allowed[decided]).mean() < LEAST_SHARE:
@@ -127,29 +134,48 @@ def proven(rule: Equation, numbers: Numbers, candidates: float, rng: np.random.G
         own = units[0][0] + units[0][1] * np.abs(target[decided])
         if units is loose and np.median(own / np.maximum(allowed[decided], 1e-300)) < _OWN_PART:
             continue  # the finer column, which could not be computed again from rounded ones
-        share = _permuted_share(rule, target, inputs, units, most, rng)
+        kept, telling = off <= allowed, _telling(rule, inputs)
+        if kept[decided & telling].sum() < LEAST_SHARE * (decided & telling).sum():
+            continue
+        share, rows = _permuted_share(rule, target, inputs, units, most, rng)
         if share > most:
             continue
-        bits = distinct_rows([target, *inputs]) * -np.log2(max(share, 0.5 / len(target)))
+        bits = min(distinct_rows([target, *inputs]), rows) * -np.log2(max(share, 0.5 / len(target)))
         if bits > needed(candidates) + cost:
-            return rule._with(units=units)
+            broken = int((~kept[decided]).sum())
+            return rule._with(units=units, support=int(decided.sum()), exceptions=broken)
     return None
+
+
+def _telling(rule: Equation, inputs: list[Floats]) -> Bits:
+    """Rows in which every input matters: of ``discount = price * share`` those that have a price and a share."""
+    with np.errstate(all="ignore"):
+        slopes = [np.broadcast_to(slope, inputs[0].shape) for slope in rule.slopes(inputs)]
+    return np.asarray(np.logical_and.reduce([slope != 0 for slope in slopes]))
 
 
 def _permuted_share(
     rule: Equation, target: Floats, inputs: list[Floats], units: object, most: float, rng: np.random.Generator
-) -> float:
-    """The largest share of rows that keeps the rule once one of its parts is permuted, as far as it matters."""
-    worst = 0.0
-    for place in range(len(inputs) + 1):
+) -> tuple[float, int]:
+    """The largest share of rows that keeps the rule once one of its parts is permuted, as far as it matters.
+
+    Of an input only rows count in which it matters; how many these are at least is the second result.
+    """
+    with np.errstate(all="ignore"):
+        slopes = [np.broadcast_to(slope, target.shape) for slope in rule.slopes(inputs)]
+    worst, fewest = 0.0, len(target)
+    # a curve has no slopes
+    matters = [np.ones(len(target), dtype=bool), *(slope != 0 if slope.any() else slope == 0 for slope in slopes)]
+    for place, rows in enumerate(matters):
         parts = [target, *inputs]
         parts[place] = permuted(parts[place], rng)
         off, allowed = rule.residuals(parts[0], parts[1:], units)
-        decided = np.isfinite(off)
-        worst = max(worst, float((off[decided] <= allowed[decided]).mean()) if decided.any() else 1.0)
+        decided = np.isfinite(off) & rows
+        share = float((off[decided] <= allowed[decided]).mean()) if decided.sum() >= LEAST_ROWS else 1.0
+        worst, fewest = max(worst, share), min(fewest, int(decided.sum()))
         if worst > most:
             break
-    return worst
+    return worst, fewest
 
 
 def nice_numbers(value: float, digits: int = _DIGITS) -> Iterator[tuple[float, int]]:
@@ -162,6 +188,16 @@ def nice_numbers(value: float, digits: int = _DIGITS) -> Iterator[tuple[float, i
         yield 1 / inverse, n
 
 
+def is_exact(rule: Equation, numbers: Numbers) -> bool:
+    """Whether the result was not rounded in nearly all rows."""
+    place = {column.name: j for j, column in enumerate(numbers.columns)}
+    target, *inputs = (numbers.values[:, place[name]] for name in rule.columns)
+    with np.errstate(all="ignore"):
+        off = np.abs(rule.compute(inputs) - target) <= 1e-9 * np.maximum(np.abs(target), np.abs(inputs).max(0))
+    known = complete(target, *inputs)
+    return bool(known.any() and off[known].mean() >= LEAST_SHARE)
+
+
 # ---- copies
 
 
@@ -172,7 +208,7 @@ def find_copies(numbers: Numbers, work: Work, rng: np.random.Generator, rounded:
     """
     d = len(numbers)
     proofs: list[tuple[tuple[Any, ...], int, int, Copy]] = []
-    for i, j in _alike(numbers, work):
+    for i, j in alike(numbers, work):
         sizes = [len(numbers.columns[k].distinct) for k in (i, j)]
         if rounded == (min(sizes) >= 0.98 * max(sizes)):
             continue
@@ -197,7 +233,7 @@ def find_copies(numbers: Numbers, work: Work, rng: np.random.Generator, rounded:
     return found
 
 
-def _alike(numbers: Numbers, work: Work) -> list[tuple[int, int]]:
+def alike(numbers: Numbers, work: Work) -> list[tuple[int, int]]:
     """Pairs of columns that are nearly a line, from the first column on."""
     d, n = len(numbers), len(numbers.values)
     if d < 2:
@@ -238,16 +274,21 @@ def _copy(
     off = float(np.quantile(np.abs(rest - np.median(rest)), 0.9))
     if off > 3 * (unit + abs(line) * finer) + 1e-6 * abs(line) * float(np.std(x[known])):
         return None
-    for scale, digits in unique(nice_numbers(line)):
-        rest = y[known] - scale * x[known]
-        middle = float(np.median(rest))
-        for offset, more in _offsets(middle, unit):
-            rule = Copy(*names, scale=scale, offset=offset)
-            cost = BITS_PER_DIGIT * (digits + more)
-            kept = np.abs(rest - offset) <= 2.2 * (unit + abs(scale) * finer) + 1e-9 * np.abs(y[known])
-            proof = proven(rule, numbers, candidates, rng, cost) if kept.mean() >= LEAST_SHARE - 0.02 else None
-            if proof is not None:
-                return digits + more, proof
+    # first those that give the copy to its last digit: fico_high = fico_low + 4, and not fico_high = fico_low
+    for loosely in (False, True):
+        for scale, digits in unique(nice_numbers(line)):
+            rest = y[known] - scale * x[known]
+            middle = float(np.median(rest))
+            for offset, more in _offsets(middle, unit):
+                rule = Copy(*names, scale=scale, offset=offset)
+                cost = BITS_PER_DIGIT * (digits + more)
+                allowed = unit + (abs(scale) * finer if loosely else 0.0)
+                kept = np.abs(rest - offset) <= 2.2 * allowed + 1e-9 * np.abs(y[known])
+                if kept.mean() < LEAST_SHARE - 0.02:
+                    continue
+                proof = proven(rule, numbers, candidates, rng, cost, (loosely,))
+                if proof is not None:
+                    return digits + more, proof
     return None
 
 
@@ -510,40 +551,84 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
     factors = {place: factor / scale for place, factor in terms.items() if place != target}
     spread = {place: float(np.nanstd(numbers.values[:, place])) for place in factors}
     unit = numbers.largest_unit(target)
-    rounded, cost = {}, 0.0
-    for place, factor in factors.items():
-        # a factor is known as well as its share of the total's rounding allows
-        slack = max(2.0 * unit / max(spread[place], 1e-12), 1e-6 * abs(factor))
-        nice = next(((f, n) for f, n in nice_numbers(factor) if abs(f - factor) <= slack), None)
-        if nice is None:
-            return None
-        rounded[place] = nice[0]
-        cost += BITS_PER_DIGIT * nice[1]
-    rest = numbers.values[:, target] - sum(f * numbers.values[:, place] for place, f in rounded.items())
+    coarse = {place: max(2.0 * unit / max(spread[place], 1e-12), 1e-6 * abs(f)) for place, f in factors.items()}
+    for found, slack in (_by_all_rows(numbers, target, list(factors)), (factors, coarse)):
+        nice = {place: _nicest(factor, slack[place]) for place, factor in found.items()}
+        known = {place: one for place, one in nice.items() if one is not None}
+        if found and len(known) == len(found):
+            cost = BITS_PER_DIGIT * sum(digits for _, digits in known.values())
+            proof = _with_offset(numbers, target, {p: known[p][0] for p in sorted(known)}, d, cost, rng)
+            if proof is not None:
+                return proof
+    return None
+
+
+def _nicest(value: float, slack: float) -> tuple[float, int] | None:
+    """The shortest number that is as near, of two as short the nearer one: 1 / 1.5 rather than 0.67."""
+    near = ((abs(number - value), number, digits) for number, digits in nice_numbers(value))
+    found = min(((digits, off, number) for off, number, digits in near if off <= slack), default=None)
+    return None if found is None else (found[2], found[0])
+
+
+def _by_all_rows(numbers: Numbers, target: int, parts: list[int]) -> tuple[dict[int, float], dict[int, float]]:
+    """Factors by least squares over all rows but a few that lie far off, and how far off they may be."""
+    V = numbers.values[:, [*parts, target]]
+    V = V[np.isfinite(V).all(1)]
+    b = np.zeros(len(parts))
+    for _ in range(2):
+        V = V - V.mean(0)
+        A, z = V[:, :-1], V[:, -1]
+        gram = A.T @ A
+        if len(V) < LEAST_ROWS or np.linalg.cond(gram) > 1e12:
+            return {}, {}
+        b = np.linalg.solve(gram, A.T @ z)
+        off = np.abs(z - A @ b)
+        V = V[off <= 3 * np.quantile(off, 0.9)]
+    wide = 5 * float(np.std(off)) * np.sqrt(np.diag(np.linalg.inv(gram)))
+    factors = dict(zip(parts, b.tolist(), strict=True))
+    return factors, {place: w + 1e-9 * abs(factors[place]) for place, w in zip(parts, wide.tolist(), strict=True)}
+
+
+def _with_offset(
+    numbers: Numbers, target: int, factors: dict[int, float], d: int, cost: float, rng: np.random.Generator
+) -> Sum | None:
+    """The sum with these factors and the constant that is missing, if it is proven; else None."""
+    unit = numbers.largest_unit(target)
+    rest = numbers.values[:, target] - sum(f * numbers.values[:, place] for place, f in factors.items())
     rest = rest[np.isfinite(rest)]
     middle = float(np.median(rest)) if len(rest) else 0.0
-    loose = unit + sum(abs(f) * numbers.largest_unit(place) for place, f in rounded.items())
+    loose = unit + sum(abs(f) * numbers.largest_unit(place) for place, f in factors.items())
     if len(rest) < LEAST_ROWS or np.quantile(np.abs(rest - middle), 0.9) > 1.5 * loose + 1e-9 * abs(middle):
         return None
-    rounded = {place: rounded[place] for place in sorted(rounded)}
-    names = [numbers.columns[place].name for place in rounded]
+    names = [numbers.columns[place].name for place in factors]
     for constant, digits in _offsets(middle, unit + 1e-12):
-        rule = Sum(numbers.columns[target].name, names, list(rounded.values()), offset=constant)
-        proof = proven(rule, numbers, float(d) ** (len(names) + 1), rng, cost + BITS_PER_DIGIT * digits)
+        rule = Sum(numbers.columns[target].name, names, list(factors.values()), offset=constant)
+        proof: Sum | None = proven(rule, numbers, float(d) ** (len(names) + 1), rng, cost + BITS_PER_DIGIT * digits)
         if proof is not None:
             return proof
     return None
 
 
 def _total(numbers: Numbers, terms: dict[int, float]) -> int:
-    """The column that all others add up to, or the one that is rounded most, or else the last one."""
+    """The column that all others add up to, or the one whose own rounding explains most, or the last of many values."""
     for sign in (1, -1):
         alone = [place for place, factor in terms.items() if factor * sign > 0]
         if len(alone) == 1 and len(terms) > 2:
             others = [abs(f / terms[alone[0]]) for place, f in terms.items() if place != alone[0]]
             if min(others) > 0.999:
                 return alone[0]
-    return max(terms, key=lambda place: (float(numbers.coarseness[place]), place))
+    coarsest = max(terms, key=lambda place: (float(numbers.coarseness[place]), place))
+    factors, _ = _by_all_rows(numbers, coarsest, [place for place in terms if place != coarsest])
+    terms = {coarsest: -1.0, **factors} if factors else terms
+    rest = sum(factor * numbers.values[:, place] for place, factor in terms.items())
+    off = float(np.nanquantile(np.abs(rest - np.nanmedian(rest)), 0.9))
+    # by how many of its own last digits each column would be off, were it the one that is computed
+    digits = {place: off / abs(factor) / numbers.largest_unit(place) for place, factor in terms.items()}
+    if digits[coarsest] > _OWN_PART:
+        return min(digits, key=lambda place: (round(digits[place], 1), -numbers.coarseness[place], -place))
+    # it holds to a finer digit than that one shows: shipping of 0, 3.90 or 7.50 is not what was rounded
+    sizes = {place: len(numbers.columns[place].distinct) for place in terms}
+    return max(place for place, size in sizes.items() if size >= 0.8 * max(sizes.values()))
 
 
 # ---- what follows from an equation
@@ -568,78 +653,3 @@ def implied_orders(rule: Equation, view: TableView) -> set[frozenset[Any]]:
         for name, side in pairs
         if (target >= side - slack).all() or (target <= side + slack).all()
     }
-
-
-# ---- curves
-
-
-def find_curves(numbers: Numbers, whole: TableView, work: Work) -> list[Monotone]:
-    """Columns that rise or fall with another along one curve that is no line, drawn through all rows."""
-    found: list[Monotone] = []
-    taken: set[int] = set()
-    for i, j in _alike(numbers, work):
-        if i in taken or j in taken or not work.afford(60.0 * len(numbers.values), "curves"):
-            continue
-        coarse, fine = sorted((j, i), key=lambda k: (len(numbers.columns[k].distinct), -k))
-        rule = _curve(numbers, coarse, fine)
-        if rule is not None and whole.n_rows > len(numbers.values):
-            rule = _curve(Numbers.of(whole, list(rule.columns)), 0, 1)
-        if rule is not None:
-            found.append(rule)
-            taken.add(coarse)
-    return found
-
-
-def _curve(numbers: Numbers, coarse: int, fine: int) -> Monotone | None:
-    x, y = numbers.values[:, fine], numbers.values[:, coarse]
-    known: Bits = complete(x, y)
-    x, y = x[known], y[known]
-    if len(x) < LEAST_CURVE_ROWS:
-        return None
-    grid, first = np.unique(x, return_index=True)
-    if len(grid) < 50 or len(np.unique(y)) < 20:
-        return None
-    order = np.lexsort((y, x))
-    steps = np.diff(y[order])
-    slack = 2 * float(numbers.absolute[coarse]) + 1e-9 * float(np.abs(y).max())
-    if not ((steps >= -slack).all() or (steps <= slack).all()):
-        return None
-    heights = y[first]
-    between = np.interp(grid[1:-1], grid[::2], heights[::2])[::2]  # the others, from every second point
-    off = np.abs(heights[1:-1][::2] - between)
-    if np.median(off) > _SMOOTH * np.median(np.abs(heights[2:] - heights[:-2])) + slack:
-        return None
-    knots_x, knots_y = _beside_rows(grid, heights, _knots(grid, heights))
-    worst = float(np.abs(np.interp(grid, knots_x, knots_y) - heights).max())
-    off = np.abs(np.interp(x, knots_x, knots_y) - y)
-    if worst > 0.01 * float(y.max() - y.min()) or np.median(off) > 0.01 * float(np.std(y)):
-        return None
-    tolerance = float(f"{1.2 * float(off.max()) + slack:.1e}") or slack
-    names = numbers.columns[coarse].name, numbers.columns[fine].name
-    return Monotone(*names, (tuple(knots_x.tolist()), tuple(knots_y.tolist())), tolerance)
-
-
-def _knots(x: Floats, y: Floats) -> Ints:
-    """Places of at most so many points of a curve that lines between them stay near it. (m,)."""
-    at = np.unique(np.linspace(0, len(x) - 1, 9).astype(np.int64))
-    while True:
-        off = np.abs(np.interp(x, x[at], y[at]) - y)
-        worst = float(off.max())
-        if len(at) >= min(_MAX_KNOTS, len(x)) or worst == 0:
-            return at
-        at = np.sort(np.append(at, int(off.argmax())))
-
-
-def _beside_rows(x: Floats, y: Floats, at: Ints) -> tuple[Floats, Floats]:
-    """Points of the same curve near those at some places, and none of a row. (m,), (m,)."""
-    left = np.minimum(at, len(x) - 2)
-    step = x[left + 1] - x[left]
-    knots = simple_between(x[left] + step / 128, x[left] + step / 32)
-    once = np.ones(len(x), dtype=np.int64)
-    knots[0], last = outer_bounds(x, once)
-    keep = (at < len(x) - 1) & (np.arange(len(at)) > 0)
-    knots = np.concatenate([knots[:1], knots[keep], [last]])
-    left = np.concatenate([[0], left[keep], [len(x) - 2]])
-    heights = y[left] + (knots - x[left]) / (x[left + 1] - x[left]) * (y[left + 1] - y[left])
-    level = np.isin(heights, y)  # where the curve is flat: a little nearer to its other end
-    return knots, np.where(level, heights + (np.median(y) - heights) / 256, heights)

@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ganaug.encoding.quantiles import outer_bounds, simple_between
 from ganaug.rules.base_rule import comparable
-from ganaug.rules.equations import LEAST_SHARE, Product
-from ganaug.rules.evidence import Work, copula_violations, distinct_rows, independent_violations, needed, surplus_bits
+from ganaug.rules.equations import Monotone, Product
+from ganaug.rules.evidence import (
+    Work,
+    complete,
+    copula_violations,
+    distinct_rows,
+    independent_violations,
+    needed,
+    surplus_bits,
+)
 from ganaug.rules.find_equations import (
     BITS_PER_DIGIT,
     LEAST_ROWS,
     PROBES,
     Numbers,
     Span,
+    alike,
+    is_exact,
     nice_numbers,
     proven,
     surprise_of,
@@ -30,7 +41,7 @@ if TYPE_CHECKING:
 
     from ganaug.rules.table_view import Ints
 
-__all__ = ["find_orders", "find_products", "find_within", "without_steps"]
+__all__ = ["find_curves", "find_orders", "find_products", "find_within", "without_steps"]
 
 # --------------------------------------------------------------------------------------
 # Finding pairs of columns of which one is never greater than the other, and numbers confined by a
@@ -48,6 +59,8 @@ _EXCEPTIONS = 0.001
 _CLIFF = 30
 _FIRST = 256
 _QUANTILES = 64
+# bits that an order of columns with different decimals must be worth beyond others
+_WRITTEN_DIFFERENTLY = 60
 
 LEAST_WITHIN_ROWS = 200
 _MOST_LEVELS = 50
@@ -55,8 +68,14 @@ _MOST_LEVELS = 50
 _MOST_OVERLAP = 0.02
 
 
-def find_orders(view: TableView, names: list[Hashable], work: Work, rng: np.random.Generator) -> list[Order]:
-    """Orders that neither independence nor a Gaussian copula explains."""
+def find_orders(
+    view: TableView, names: list[Hashable], work: Work, rng: np.random.Generator, whole: TableView | None = None
+) -> list[Order]:
+    """Orders that neither independence nor a Gaussian copula explains.
+
+    Where the rows of ``view`` are too few to say so, as chance would break the order in few rows only, those of
+    ``whole`` are asked.
+    """
     found: list[Order] = []
     if view.n_rows < LEAST_ORDER_ROWS:
         return found
@@ -66,11 +85,11 @@ def find_orders(view: TableView, names: list[Hashable], work: Work, rng: np.rand
         if column.is_numeric and len(column.distinct) >= _LEAST_DISTINCT:
             groups.setdefault(column.measure, []).append(column)
     for columns in groups.values():
-        found += _orders(columns, work, rng)
+        found += _orders(columns, work, rng, whole)
     return found
 
 
-def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator) -> list[Order]:
+def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator, whole: TableView | None) -> list[Order]:
     d, n = len(columns), len(columns[0])
     if d < 2 or not work.afford(float(d) * n + 1.2 * d * d * min(n, _FIRST), "order"):
         return []
@@ -79,27 +98,33 @@ def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator) -> 
     decimals = [_decimals(column) for column in columns]
     quantiles = np.stack([np.nanquantile(values[:, j], (np.arange(_QUANTILES) + 0.5) / _QUANTILES) for j in range(d)])
     first = values[: min(n, _FIRST)]
-    found = []
+    pairs: list[tuple[int, int]] = []
     for i in range(d):
         above = (first[:, i, None] > first).mean(0) <= 4 * _EXCEPTIONS
         above[i] = False
         for j in np.flatnonzero(above).tolist():
-            if decimals[i] != decimals[j]:
-                continue
             low, high = sorted((spans[i], spans[j]))
-            if high > _MOST_SPREAD_RATIO * low or not np.isfinite(low):
-                continue
             by_chance = float((quantiles[i][:, None] > quantiles[j]).mean())
-            if n * by_chance < 5 or not work.afford(60.0 * n, "order"):
-                continue
-            rule = _order(columns[i], columns[j], d * d, rng)
-            if rule is not None:
-                found.append(rule)
-    return found
+            if high <= _MOST_SPREAD_RATIO * low and np.isfinite(low) and n * by_chance >= 5:
+                pairs.append((i, j))
+
+    # columns that are written differently are seldom compared
+    def candidates(pair: tuple[int, int]) -> float:
+        alike = decimals[pair[0]] == decimals[pair[1]]
+        return float(d * d) if alike else 2.0**_WRITTEN_DIFFERENTLY * d * d
+
+    found: dict[tuple[int, int], Order] = {}
+    pairs.sort(key=lambda pair: decimals[pair[0]] != decimals[pair[1]])
+    for own in [columns] if whole is None else [columns, [whole.column(column.name) for column in columns]]:
+        for pair in pairs:
+            if pair not in found and work.afford(60.0 * len(own[0]), "order"):
+                rule = _order(own[pair[0]], own[pair[1]], candidates(pair), rng)
+                found |= {} if rule is None else {pair: rule}
+    return [found[pair] for pair in sorted(found)]
 
 
 def _decimals(column: ColumnView) -> str | None:
-    """How its numbers are written: columns that are written differently are seldom compared."""
+    """How its numbers are written."""
     precision = column.precision
     if column.is_time:
         return "time"
@@ -299,14 +324,17 @@ def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work, pow
             continue
         centre, keep = _centres(L[: 2 * PROBES], R[: 2 * PROBES], i, j, k, power)
         j, k, centre = j[keep], k[keep], centre[keep]
-        if not len(j) or not work.afford(15.0 * len(rows) * len(j), "products"):
+        if not len(j) or not work.afford(30.0 * len(rows) * len(j), "products"):
             continue
         x, y, z = V[:, [i]], V[:, j], V[:, k]
-        scale = np.exp(-centre)
-        with np.errstate(all="ignore"):
-            expected = np.abs(x**power * y) * scale
-            errors = [R[:, k] * np.abs(z), power * R[:, [i]] * expected, R[:, j] * expected]
-            surprise = surprise_of(np.where(np.isfinite(L[:, k]), expected, np.nan), np.abs(z), errors)
+        surprise = np.full(len(j), 2.0)
+        finest = _finest_centres(L, R, i, j, k, power, centre)
+        for constant, slack in ((centre, 1.0), (finest, 1.2)):  # the constant is not known to the last digit
+            with np.errstate(all="ignore"):
+                expected = np.abs(x**power * y) * np.exp(-constant)
+                errors = [R[:, k] * np.abs(z) * slack, power * R[:, [i]] * expected, R[:, j] * expected]
+                share = surprise_of(np.where(np.isfinite(L[:, k]), expected, np.nan), np.abs(z), errors)
+            surprise = np.minimum(surprise, share)
         pairs = zip(surprise.tolist(), j.tolist(), k.tolist(), strict=True)
         found += [(share, (b, i, a)) for share, a, b in pairs if share <= 1]
     return [triple for _, triple in sorted(found)]
@@ -325,6 +353,16 @@ def _centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int) -> tupl
     with np.errstate(invalid="ignore"):
         keep = enough & ((np.abs(D - centre) > 1.1 * T + finest + 1e-12).sum(0) <= 1)
     return centre, keep
+
+
+def _finest_centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int, centre: Floats) -> Floats:
+    """The same constants, from all rows and mostly from those in which the result is rounded least. (m,)."""
+    D = power * L[:, i, None] + L[:, j] - L[:, k]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        near = np.abs(D - centre) <= 1.1 * (power * R[:, i, None] + R[:, j] + R[:, k]) + 1e-12
+        weight = np.where(near, 1.0 / np.maximum(R[:, k], 1e-15) ** 2, 0.0)
+        found = np.nansum(np.where(near, D, 0.0) * weight, axis=0) / weight.sum(0)
+    return np.where(np.isfinite(found), found, centre)
 
 
 def _product(
@@ -358,21 +396,95 @@ def _product(
 
 
 def _plainness(rule: Product, numbers: Numbers) -> tuple[Any, ...]:
-    """Sorts rules: only the result rounded, no factor, no fewer decimals than its parts, a product, the later column.
+    """Sorts rules: the result alone rounded, no factor, as many decimals as its parts, few exceptions, a product.
 
-    Where nothing was rounded decimals tell nothing.
+    Then the later column. Where nothing was rounded decimals tell nothing.
     """
     tight = all(absolute == 0 for absolute, _ in rule.units[1:])
     place = {column.name: j for j, column in enumerate(numbers.columns)}
     steps = [numbers.columns[place[name]].usual.step for name in rule.columns]
-    computed = (steps[0] > min(steps[1:]) and not _exact(rule, numbers, place), len(rule.over)) if tight else ()
-    return (not tight, rule.scale != 1, *computed, -place[rule.result])
+    computed = (steps[0] > min(steps[1:]) and not is_exact(rule, numbers), len(rule.over)) if tight else ()
+    broken = rule.exceptions * 1000 // max(rule.support, 1)
+    return (not tight, rule.scale != 1, *computed[:1], broken, *computed[1:], -place[rule.result])
 
 
-def _exact(rule: Product, numbers: Numbers, place: dict[Any, int]) -> bool:
-    """Whether the result was not rounded in nearly all rows."""
-    target, *inputs = (numbers.values[:, place[name]] for name in rule.columns)
-    with np.errstate(all="ignore"):
-        off = np.abs(rule.compute(inputs) / target - 1)
-    off = off[np.isfinite(off)]
-    return bool(len(off) and (off < 1e-9).mean() >= LEAST_SHARE)
+# --------------------------------------------------------------------------------------
+# Finding columns that follow another one along a curve.
+
+
+LEAST_CURVE_ROWS = 200
+_MAX_KNOTS = 64
+# of what its neighbours differ, a point on a smooth curve lies off the line between them
+_SMOOTH = 0.05
+
+
+def find_curves(numbers: Numbers, whole: TableView, work: Work) -> list[Monotone]:
+    """Columns that rise or fall with another along one curve that is no line, drawn through all rows."""
+    found: list[Monotone] = []
+    taken: set[int] = set()
+    for i, j in alike(numbers, work):
+        if i in taken or j in taken or not work.afford(60.0 * len(numbers.values), "curves"):
+            continue
+        coarse, fine = sorted((j, i), key=lambda k: (len(numbers.columns[k].distinct), -k))
+        rule = _curve(numbers, coarse, fine)
+        if rule is not None and whole.n_rows > len(numbers.values):
+            rule = _curve(Numbers.of(whole, list(rule.columns)), 0, 1)
+        if rule is not None:
+            found.append(rule)
+            taken.add(coarse)
+    return found
+
+
+def _curve(numbers: Numbers, coarse: int, fine: int) -> Monotone | None:
+    x, y = numbers.values[:, fine], numbers.values[:, coarse]
+    known: Bits = complete(x, y)
+    x, y = x[known], y[known]
+    if len(x) < LEAST_CURVE_ROWS:
+        return None
+    grid, first = np.unique(x, return_index=True)
+    if len(grid) < 50 or len(np.unique(y)) < 20:
+        return None
+    order = np.lexsort((y, x))
+    steps = np.diff(y[order])
+    slack = 2 * float(numbers.absolute[coarse]) + 1e-9 * float(np.abs(y).max())
+    if not ((steps >= -slack).all() or (steps <= slack).all()):
+        return None
+    heights = y[first]
+    between = np.interp(grid[1:-1], grid[::2], heights[::2])[::2]  # the others, from every second point
+    off = np.abs(heights[1:-1][::2] - between)
+    if np.median(off) > _SMOOTH * np.median(np.abs(heights[2:] - heights[:-2])) + slack:
+        return None
+    knots_x, knots_y = _beside_rows(grid, heights, _knots(grid, heights))
+    worst = float(np.abs(np.interp(grid, knots_x, knots_y) - heights).max())
+    off = np.abs(np.interp(x, knots_x, knots_y) - y)
+    if worst > 0.01 * float(y.max() - y.min()) or np.median(off) > 0.01 * float(np.std(y)):
+        return None
+    tolerance = float(f"{1.2 * float(off.max()) + slack:.1e}") or slack
+    names = numbers.columns[coarse].name, numbers.columns[fine].name
+    return Monotone(*names, (tuple(knots_x.tolist()), tuple(knots_y.tolist())), tolerance)
+
+
+def _knots(x: Floats, y: Floats) -> Ints:
+    """Places of at most so many points of a curve that lines between them stay near it. (m,)."""
+    at = np.unique(np.linspace(0, len(x) - 1, 9).astype(np.int64))
+    while True:
+        off = np.abs(np.interp(x, x[at], y[at]) - y)
+        worst = float(off.max())
+        if len(at) >= min(_MAX_KNOTS, len(x)) or worst == 0:
+            return at
+        at = np.sort(np.append(at, int(off.argmax())))
+
+
+def _beside_rows(x: Floats, y: Floats, at: Ints) -> tuple[Floats, Floats]:
+    """Points of the same curve near those at some places, and none of a row. (m,), (m,)."""
+    left = np.minimum(at, len(x) - 2)
+    step = x[left + 1] - x[left]
+    knots = simple_between(x[left] + step / 128, x[left] + step / 32)
+    once = np.ones(len(x), dtype=np.int64)
+    knots[0], last = outer_bounds(x, once)
+    keep = (at < len(x) - 1) & (np.arange(len(at)) > 0)
+    knots = np.concatenate([knots[:1], knots[keep], [last]])
+    left = np.concatenate([[0], left[keep], [len(x) - 2]])
+    heights = y[left] + (knots - x[left]) / (x[left + 1] - x[left]) * (y[left + 1] - y[left])
+    level = np.isin(heights, y)  # where the curve is flat: a little nearer to its other end
+    return knots, np.where(level, heights + (np.median(y) - heights) / 256, heights)

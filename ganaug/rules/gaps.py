@@ -44,6 +44,9 @@ class Gap:
         How many of them are one of the numbers that rules compute with: a day, of dates and durations.
     decimals : int or None
         Of the gap.
+    as_it_is : bool
+        Whether the column is kept as its own values, for they lie far below what bounds them: 5 of 3,000 would be lost
+        in the noise of a gap of 2,995. Those of new rows that are above it are moved there.
     """
 
     column: Hashable
@@ -61,6 +64,7 @@ class Gap:
     decimals: int | None
     precision: Precision
     keep_range: bool
+    as_it_is: bool = False
     kind: ClassVar[str] = "gap"
 
     @property
@@ -114,7 +118,7 @@ class Gap:
         """One column of the same name: a gap (of the same kind of number) or a position from 0 to 1."""
         column = view.column(self.column)
         own = self._own(column)
-        if not (self.below or self.above):
+        if self.as_it_is or not (self.below or self.above):
             return {self.column: view.raw(self.column)}
         low, high = self._bounds(view)
         if self.below and self.above:
@@ -144,7 +148,7 @@ class Gap:
         missing = stored.missing if stored.n_missing else None
         if missing is not None and gap.dtype.kind == "f":
             gap = np.where(missing, 0.0, gap)
-        if not (self.below or self.above):
+        if self.as_it_is or not (self.below or self.above):
             values = gap if not self.whole else self._own(work.stored(self.column, adapter))
         elif self.below and self.above:
             values = low + gap * np.maximum(high - low, 0)
@@ -156,7 +160,7 @@ class Gap:
             values = np.minimum(np.maximum(values, self.low), self.high)
         plain = self._plain(values, adapter)
         moved = self._inside(plain, low, high, adapter, work)
-        if self.exceptions:  # those keep their distance
+        if self.exceptions and not self.as_it_is:  # those keep their distance
             inside = (gap >= 0) & (gap <= 1) if self.below and self.above else gap >= 0
             moved = np.where(inside, moved, plain)
         plain = moved
@@ -226,7 +230,7 @@ class Gap:
 
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
-        simple = ("low", "high", "limits", "exceptions", "whole", "scale", "decimals", "keep_range")
+        simple = ("low", "high", "limits", "exceptions", "whole", "scale", "decimals", "keep_range", "as_it_is")
         stored = {name: getattr(self, name) for name in simple}
         stored |= {name: names_json(getattr(self, name)) for name in ("lowers", "uppers", "strict")}
         stored["column"], stored["precision"] = to_json(self.column), self.precision.to_json()

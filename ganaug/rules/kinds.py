@@ -23,6 +23,7 @@ from ganaug.rules.base_rule import (
     number_text,
     numeric,
 )
+from ganaug.rules.dates import Age, DatePart
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
 from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView, number_of
 
@@ -646,7 +647,10 @@ class Custom(Rule):
 
 KINDS: dict[str, type[Rule]] = {
     rule.kind: rule
-    for rule in (Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid, Never)
+    for rule in (
+        *(Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid, Never),
+        *(DatePart, Age),
+    )
 }
 
 

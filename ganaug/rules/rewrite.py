@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ganaug.rules.find import Rules
 from ganaug.rules.gaps import Gap
 from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within, as_rule, is_stored
 from ganaug.rules.steps import Flag, Formula, Lookup, Mask, Restored, States
-from ganaug.rules.table_view import ColumnView, TableView, view_of
+from ganaug.rules.table_view import Bits, ColumnView, TableView, view_of
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, State
 
@@ -37,6 +38,8 @@ STEPS: dict[str, Any] = {step.kind: step for step in (States, Formula, Gap, Look
 
 _MOST_PATTERNS = 4096
 _MOST_EXCEPTIONS = 0.001
+# A column that lies below so much of what bounds it, in so many rows, is kept as it is.
+_FAR, _MOSTLY = 0.5, 0.9
 
 
 class RewritePlan:
@@ -109,7 +112,7 @@ class RewritePlan:
             if self._admits(form.target, form.inputs) and self._numeric(form):
                 learnt = form.learn(self.view)
                 if learnt.support and learnt.exceptions <= max((1 - LEAST_SHARE) * learnt.support, rule.exceptions):
-                    return self._set(Formula.fit(learnt, self.view))
+                    return self._set(Formula.fit(learnt, self.view, self.keep_range))
         return False
 
     def _numeric(self, rule: Equation) -> bool:
@@ -276,7 +279,7 @@ class RewritePlan:
             precision=column.precision,
             keep_range=self.keep_range,
         )
-        return draft
+        return replace(draft, as_it_is=_far_below(draft, self.view))
 
     def _settle_missing(self) -> None:
         """Where columns are missing follows from the columns that are stored as they are."""
@@ -291,6 +294,18 @@ class RewritePlan:
             name for name in self.view.names if name in sides and isinstance(self.steps.get(name), (Gap, type(None)))
         ]
         self.mask = Mask(tuple(dict.fromkeys(pairs)), tuple(self._said), tuple(stored))
+
+
+def _far_below(gap: Gap, view: TableView) -> bool:
+    """Whether numbers that are bounded from above only lie in the lower half of what they may be in most rows."""
+    column = view.column(gap.column)
+    if gap.below or not gap.above or column.is_time:
+        return False
+    bound = np.fmin.reduce([view.column(name).number for name in gap.uppers])
+    low = gap.low / gap.scale
+    known = np.isfinite(column.number) & (bound > low)
+    share = (column.number[known] - low) / (bound[known] - low)
+    return bool(len(share) and np.quantile(share, _MOSTLY) < _FAR)
 
 
 def _ends(column: ColumnView, values: npt.NDArray[Any], factor: int, keep_range: bool) -> tuple[float, float]:
@@ -561,6 +576,16 @@ class Rewriter:
             step.restore(work)
         columns = [work.write(name) if name in self._computed else view.raw(name) for name in self._names]
         return self._container.close(columns, view.n_rows)
+
+    def in_range(self, X: Any) -> Bits:
+        """Rows of the original table whose computed columns are within the range of `fit`; all without ``keep_range``.
+
+        What is left of 100 per cent may be negative. (n, d) -> (n,).
+        """
+        view = view_of(X)
+        return np.logical_and.reduce(
+            [np.ones(view.n_rows, dtype=bool), *(s.in_range(view) for s in self._steps if isinstance(s, Formula))]
+        )
 
     # ---- state
 

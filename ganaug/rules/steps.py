@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding.dtypes import ColumnValues, IntegerAdapter, MaskedAdapter, SparseAdapter, TimesInUnit, is_missing
-from ganaug.encoding.quantiles import is_shared, nearby_values, rounded_median
+from ganaug.encoding.quantiles import inner_bounds, is_shared, nearby_values, rounded_median
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.equations import Equation
@@ -186,6 +186,8 @@ class Formula:
         Whether it is ever missing.
     fill : float
         What stands for a value that cannot be computed and must not be missing.
+    low, high : float
+        The range seen, rounded inwards, where numbers are to stay within it; infinite otherwise.
     """
 
     rule: Equation
@@ -195,6 +197,8 @@ class Formula:
     gone: bool
     blank: bool
     fill: float
+    low: float = -np.inf
+    high: float = np.inf
     kind: ClassVar[str] = "formula"
 
     @property
@@ -223,13 +227,17 @@ class Formula:
         return (self.rule.target, self.other, self.flag)
 
     @classmethod
-    def fit(cls, rule: Equation, view: TableView) -> Self:
-        """What the equation does not give."""
+    def fit(cls, rule: Equation, view: TableView, keep_range: bool = False) -> Self:
+        """What the equation does not give, and the range of what it gives."""
         column = view.column(rule.target)
         expected = rule.compute([view.column(name).number for name in rule.inputs])
         computed = np.isfinite(expected)
         broken = ~rule.holds(view)
         present = column.number[~column.missing]
+        low, high = -np.inf, np.inf
+        if keep_range and len(present):
+            distinct, counts = np.unique(present, return_counts=True)
+            low, high = (distinct[0], distinct[-1]) if column.is_coarse else inner_bounds(distinct, counts)
         return cls(
             rule,
             column.usual,
@@ -238,7 +246,15 @@ class Formula:
             gone=bool((column.missing & computed).any()),
             blank=column.n_missing > 0,
             fill=rounded_median(present) if len(present) else 0.0,
+            low=float(low),
+            high=float(high),
         )
+
+    def in_range(self, view: TableView) -> Bits:
+        """Rows whose value is within the range seen, or missing. (n,)."""
+        values = view.column(self.rule.target).number
+        slack = 1e-9 * max(abs(end) for end in (self.low, self.high, 0.0) if np.isfinite(end))
+        return np.asarray(~((values < self.low - slack) | (values > self.high + slack)))
 
     def rewrite(self, view: TableView) -> Columns:
         """Nothing, or what the equation does not give."""
@@ -297,13 +313,16 @@ class Formula:
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
         own = {name: getattr(self, name) for name in ("exceptions", "extra", "gone", "blank", "fill")}
-        return {"rule": self.rule.to_json(), "precision": self.precision.to_json(), **own}
+        ends = [end if np.isfinite(end) else None for end in (self.low, self.high)]
+        return {"rule": self.rule.to_json(), "precision": self.precision.to_json(), "range": ends, **own}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """What `to_json` wrote."""
         rule: Any = rule_from_json(stored["rule"])
         rest = {name: stored[name] for name in ("exceptions", "extra", "gone", "blank", "fill")}
+        low, high = stored.get("range", (None, None))  # files of earlier versions have none
+        rest |= {"low": -np.inf if low is None else float(low), "high": np.inf if high is None else float(high)}
         return cls(rule, Precision.from_json(stored["precision"]), **rest)
 
 

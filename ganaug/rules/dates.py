@@ -1,0 +1,328 @@
+"""Numbers that a date says: a person's age, the year of an order, the day of the week; and how they are found."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.rules.base_rule import label, names_from_json, names_json
+from ganaug.rules.equations import Equation
+from ganaug.rules.evidence import Work
+from ganaug.rules.find_equations import LEAST_ROWS, Numbers, proven
+from ganaug.rules.table_view import ColumnView, Floats, Ints, TableView
+
+__all__ = ["Age", "DatePart", "find_dates"]
+
+Dates = npt.NDArray[np.datetime64]
+_EPOCH = dt.date(1970, 1, 1)
+# Lengths of a year: by the calendar, and those by which days are divided.
+_YEARS: tuple[float | None, ...] = (None, 365.25, 365.0, 365.2425)
+_LEAST_AGES, _MOST_AGE = 5, 200.0
+# of orders of two years half have the right one by chance
+_MOST_PERMUTED = 0.8
+# days beyond which numpy's dates end
+_FAR = 2.9e6
+
+
+def _dates(days: Floats) -> Dates:
+    """Days since 1970 as dates; NaN becomes 1970. (n,)."""
+    usable = np.isfinite(days) & (np.abs(days) < _FAR)
+    whole: Dates = np.floor(np.where(usable, days, 0.0)).astype(np.int64).astype("M8[D]")
+    return whole
+
+
+def _missing_where(values: Ints, *days: Floats) -> Floats:
+    """Values as floats, NaN where a date is missing or far beyond the calendar. (n,)."""
+    known = np.logical_and.reduce([np.isfinite(one) & (np.abs(one) < _FAR) for one in days])
+    return np.where(known, values.astype(np.float64), np.nan)
+
+
+def _year(dates: Dates) -> Ints:
+    return np.asarray(dates.astype("M8[Y]").astype(np.int64) + 1970)
+
+
+def _month(dates: Dates) -> Ints:
+    return np.asarray(dates.astype("M8[M]").astype(np.int64) % 12 + 1)
+
+
+def _day(dates: Dates) -> Ints:
+    return np.asarray((dates - dates.astype("M8[M]")).astype(np.int64) + 1)
+
+
+PARTS: dict[str, Callable[[Dates], Ints]] = {
+    "year": _year,
+    "quarter": lambda dates: (_month(dates) + 2) // 3,
+    "month": _month,
+    "day": _day,
+    "weekday": lambda dates: (dates.astype(np.int64) + 3) % 7,
+}
+
+
+class _OfDates(Equation):
+    """An equation whose inputs are dates without a time zone, and whose target is a whole number."""
+
+    def check(self, view: TableView) -> None:
+        """Raise InvalidDataError if a column is not there, or of the wrong kind."""
+        for name in self.inputs:
+            column = view.column(name)
+            if not (_is_date(column) or column.is_blank):
+                raise InvalidDataError(
+                    f"column {name!r} of dtype {column.adapter.dtype} holds no dates without a time zone, which "
+                    f"{self} needs; convert it, or drop the rule"
+                )
+        target = view.column(self.target)
+        if not (target.is_number or target.is_blank):
+            raise InvalidDataError(f"column {self.target!r} holds no numbers, which {self} needs; drop the rule")
+
+    def slopes(self, inputs: list[Floats]) -> list[Floats]:
+        """None: whole numbers come out as they are."""
+        return [np.asarray(0.0) for _ in inputs]
+
+
+@dataclass(frozen=True)
+class DatePart(_OfDates):
+    """A number is the year, quarter, month, day or weekday of a date.
+
+    Parameters
+    ----------
+    column : hashable
+        The number.
+    of : hashable
+        The date.
+    part : {"year", "quarter", "month", "day", "weekday"}
+        Which part. A weekday is 0 on Mondays.
+    offset : int, default=0
+        Added to it: 1 where Monday is 1.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ganaug.rules import DatePart
+    >>> X = pd.DataFrame({"sold": pd.to_datetime(["2024-05-01", "2025-01-31"]), "year": [2024, 2024]})
+    >>> rule = DatePart("year", "sold", "year")
+    >>> print(rule, rule.holds(X))
+    year = the year of sold [ True False]
+    """
+
+    column: Hashable
+    of: Hashable
+    part: str = "year"
+    offset: int = 0
+
+    kind: ClassVar[str] = "date part"
+
+    def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise InvalidParameterError(f"part={self.part!r} is none of {', '.join(map(repr, PARTS))}")
+        if self.column == self.of:
+            raise InvalidParameterError(f"{self.column!r} is a part of itself; name two columns")
+        object.__setattr__(self, "offset", int(self.offset))
+
+    @property
+    def columns(self) -> tuple[Hashable, ...]:
+        """The number and the date."""
+        return (self.column, self.of)
+
+    def compute(self, inputs: list[Floats]) -> Floats:
+        """The part of each date. (n,)."""
+        [days] = inputs
+        return _missing_where(PARTS[self.part](_dates(days)) + self.offset, days)
+
+    def __str__(self) -> str:
+        more = f" + {self.offset}" if self.offset > 0 else f" - {-self.offset}" if self.offset else ""
+        return f"{label(self.column)} = the {self.part} of {label(self.of)}{more}"
+
+    def _to_json(self) -> dict[str, Any]:
+        return {"names": names_json(self.columns), "part": self.part, "offset": self.offset, **self._learnt_json()}
+
+    @classmethod
+    def _from_json(cls, stored: dict[str, Any]) -> Self:
+        column, of = names_from_json(stored["names"])
+        return cls(column, of, stored["part"], stored["offset"])._take_learnt(stored)
+
+
+@dataclass(frozen=True)
+class Age(_OfDates):
+    """A number is the whole years from one date to another one, or to a day that is the same for all rows.
+
+    Parameters
+    ----------
+    column : hashable
+        The years.
+    since : hashable
+        The earlier date: of birth.
+    until : hashable, optional
+        The column of the later one.
+    day : date or str, optional
+        The day that is the same for all rows; give it or ``until``.
+    year : float, optional
+        Days of a year, where days were divided. By default birthdays count.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ganaug.rules import Age
+    >>> X = pd.DataFrame({"born": pd.to_datetime(["2000-05-01", "2000-06-30"]), "age": [25, 25]})
+    >>> rule = Age("age", "born", day="2025-06-01")
+    >>> print(rule, rule.holds(X))
+    age = years from born to 2025-06-01 [ True False]
+    """
+
+    column: Hashable
+    since: Hashable
+    until: Hashable = None
+    day: dt.date | str | None = None
+    year: float | None = None
+
+    kind: ClassVar[str] = "age"
+
+    def __post_init__(self) -> None:
+        if (self.until is None) == (self.day is None):
+            raise InvalidParameterError("give either until, a column, or day, a date")
+        if len(set(self.columns)) < len(self.columns):
+            raise InvalidParameterError(f"{self.column!r}, {self.since!r} and {self.until!r} are not different columns")
+        if self.day is not None:
+            try:
+                day = dt.date.fromisoformat(str(self.day)[:10])
+            except ValueError as error:
+                raise InvalidParameterError(f"day={self.day!r} is no date; write it as '2025-06-30'") from error
+            object.__setattr__(self, "day", day)
+        if self.year is not None and not 300 < self.year < 400:
+            raise InvalidParameterError(f"year={self.year!r} is no number of days of a year, such as 365.25")
+
+    @property
+    def _day(self) -> dt.date:
+        assert isinstance(self.day, dt.date)
+        return self.day
+
+    @property
+    def columns(self) -> tuple[Hashable, ...]:
+        """The years, and the dates."""
+        return (self.column, self.since) if self.until is None else (self.column, self.since, self.until)
+
+    def compute(self, inputs: list[Floats]) -> Floats:
+        """Whole years, negative where the later date is the earlier one. (n,)."""
+        since = inputs[0]
+        until = np.full_like(since, (self._day - _EPOCH).days) if self.until is None else inputs[1]
+        return _missing_where(_years(_dates(since), _dates(until), self.year), since, until)
+
+    def __str__(self) -> str:
+        until = self._day.isoformat() if self.until is None else label(self.until)
+        of = "" if self.year is None else f" of {self.year:g} days"
+        return f"{label(self.column)} = years{of} from {label(self.since)} to {until}"
+
+    def _to_json(self) -> dict[str, Any]:
+        day = None if self.day is None else self._day.isoformat()
+        return {"names": names_json(self.columns), "day": day, "year": self.year, **self._learnt_json()}
+
+    @classmethod
+    def _from_json(cls, stored: dict[str, Any]) -> Self:
+        column, since, *until = names_from_json(stored["names"])
+        rule = cls(column, since, until[0] if until else None, stored["day"], stored["year"])
+        return rule._take_learnt(stored)
+
+
+def _years(since: Dates, until: Dates, year: float | None) -> Ints:
+    if year is not None:
+        return np.asarray(np.floor((until - since).astype(np.int64) / year).astype(np.int64))
+    early = (_month(until) < _month(since)) | ((_month(until) == _month(since)) & (_day(until) < _day(since)))
+    return np.asarray(_year(until) - _year(since) - early)
+
+
+# ---- finding them
+
+
+def find_dates(view: TableView, names: list[Hashable], work: Work, rng: np.random.Generator) -> list[Equation]:
+    """Numbers that are a part of a date, or an age on a day that all rows share, or on the date of another column."""
+    columns = [view.column(name) for name in names]
+    dates = [column for column in columns if _is_date(column) and len(column.distinct) > 2]
+    counts = [c for c in columns if c.is_number and len(c.distinct) > 1 and c.precision.grid is not None and _whole(c)]
+    found: list[Equation] = []
+    numbers = Numbers.of(view, [column.name for column in (*dates, *counts)])
+    candidates = 16.0 * len(dates) ** 2 * len(counts)
+    for count in counts:
+        if not work.afford(60.0 * len(count) * len(dates) ** 2, "parts of dates"):
+            break
+        proofs = [
+            proven(rule, numbers, candidates, rng, loosely=(False,), most_permuted=_MOST_PERMUTED)
+            for rule in _guesses(count, dates)
+        ]
+        # days divided by 365.25 and birthdays are hardly ever another age
+        best = min((proof for proof in proofs if proof is not None), key=lambda proof: proof.exceptions, default=None)
+        found += [] if best is None else [best]
+    return found
+
+
+def _is_date(column: ColumnView) -> bool:
+    return column.is_time and column.family == "time M"
+
+
+def _whole(column: ColumnView) -> bool:
+    values = column.cells.present()
+    return bool(column.is_whole or (values == np.floor(values)).all())
+
+
+def _guesses(count: ColumnView, dates: list[ColumnView]) -> Iterator[Equation]:
+    """What a column may be by its first rows; all rows then prove it."""
+    for date in dates:
+        known = np.flatnonzero(np.isfinite(count.number) & np.isfinite(date.number))
+        if len(known) < LEAST_ROWS:
+            continue
+        first, days = count.number[known], date.number[known]
+        for part, of in PARTS.items():
+            off = first - of(_dates(days))
+            offset = float(np.median(off))
+            if (off == offset).mean() >= 0.99 and abs(offset) <= 7 and np.ptp(first) > 0:
+                yield DatePart(count.name, date.name, part, int(offset))
+    if len(count.distinct) < _LEAST_AGES or np.abs(count.number[np.isfinite(count.number)]).max() > _MOST_AGE:
+        return
+    for date in dates:
+        for year in _YEARS:
+            day = _common_day(count.number, date.number, year)
+            if day is not None:
+                yield Age(count.name, date.name, day=day, year=year)
+            for late in dates:
+                if late is not date:
+                    rule = Age(count.name, date.name, late.name, year=year)
+                    off = rule.compute([date.number, late.number]) - count.number
+                    off = off[np.isfinite(off)]
+                    if len(off) >= LEAST_ROWS and (off == 0).mean() >= 0.99:
+                        yield rule
+
+
+def _common_day(ages: Floats, born: Floats, year: float | None) -> dt.date | None:
+    """The day on which all have their age, the one that stands out in the calendar if there are several; else None."""
+    known = np.isfinite(ages) & np.isfinite(born) & (np.abs(born) < _FAR)
+    ages, dates = ages[known].astype(np.int64), _dates(born[known])
+    if len(ages) < LEAST_ROWS:
+        return None
+    if year is None:
+        months, day = dates.astype("M8[M]"), _day(dates)
+        # a birthday of 29 February is on 1 March in other years
+        reached, over = (
+            ((months + 12 * (ages + more)).astype("M8[D]") + (day - 1)).astype(np.int64) for more in (0, 1)
+        )
+    else:
+        reached, over = (dates.astype(np.int64) + np.ceil((ages + more) * year).astype(np.int64) for more in (0, 1))
+    low, high = int(reached.max()), int(over.min()) - 1
+    if high < low:  # unless a few are wrong
+        few = int(0.004 * len(ages))
+        low, high = int(np.partition(reached, -1 - few)[-1 - few]), int(np.partition(over, few)[few]) - 1
+    if high < low:
+        return None
+    days = [_EPOCH + dt.timedelta(days=int(day)) for day in range(low, min(high, low + 400) + 1)]
+    return min(days, key=lambda day: (_unevenness(day), abs((day - days[len(days) // 2]).days)))
+
+
+def _unevenness(day: dt.date) -> int:
+    """0 for the ends of a year, 1 for those of a month, 2 for other days."""
+    after = day + dt.timedelta(days=1)
+    if (day.month, day.day) in ((1, 1), (12, 31)):
+        return 0
+    return 1 if 1 in (day.day, after.day) else 2

@@ -1,0 +1,303 @@
+"""Rules as tables of shops, clinics and banks have them: which column is the computed one, ages, ranges, exceptions."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ganaug import Order, Product, Sum, TabularGAN, find_rules
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.rules import Age, DatePart, Rewriter, rule_from_json
+from ganaug.rules.codec import RuledTableCodec
+
+SMALL = {"max_steps": 40, "width": 32, "depth": 1, "random_state": 0, "verbose": False}
+TODAY = pd.Timestamp("2025-06-30")
+
+
+def texts(frame):
+    return [str(rule) for rule in find_rules(frame)]
+
+
+def years_between(since, until):
+    """Birthdays, one row at a time."""
+    pairs = zip(since, until, strict=True)
+    return np.array([b.year - a.year - ((b.month, b.day) < (a.month, a.day)) for a, b in pairs])
+
+
+def orders(n=1500):
+    rng = np.random.default_rng(0)
+    quantity, price = rng.integers(1, 12, n), (rng.gamma(2, 10, n) + 0.5).round(2)
+    percent = rng.choice([0, 5, 10, 15, 20], n, p=[0.5, 0.2, 0.15, 0.1, 0.05])
+    subtotal = (quantity * price).round(2)
+    discount = (subtotal * percent / 100).round(2)
+    shipping = np.where(subtotal > 100, 0, rng.choice([3.9, 4.9, 7.5], n))
+    columns = {"quantity": quantity, "price": price, "subtotal": subtotal, "percent": percent, "discount": discount}
+    return pd.DataFrame({**columns, "shipping": shipping, "total": (subtotal - discount + shipping).round(2)})
+
+
+def people(n=800):
+    rng = np.random.default_rng(0)
+    born = TODAY - pd.to_timedelta(rng.integers(18 * 365, 90 * 365, n), unit="D")
+    hired = born + pd.to_timedelta(rng.integers(17 * 365, 18 * 365 + 1000, n), unit="D")
+    frame = pd.DataFrame({"born": born, "age": years_between(born, [TODAY] * n), "hired": hired})
+    frame["age_hired"] = years_between(born, hired)
+    return frame.assign(year=hired.year, month=hired.month, weekday=hired.day_of_week + 1)
+
+
+# ---- which column is computed ------------------------------------------------------------------
+
+
+def test_the_total_is_computed_and_not_the_shipping_of_four_values():
+    found = texts(orders())
+    assert "total = subtotal + shipping - discount (to 0.01)" in found
+    assert "subtotal = quantity * price (to 0.01)" in found
+
+
+def test_a_product_that_is_zero_in_half_of_the_rows_is_found():
+    assert "discount = 0.01 * subtotal * percent (to 0.01)" in texts(orders())
+
+
+def test_a_product_of_flags_that_are_nearly_always_zero_is_none():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"a": rng.gamma(2, 10, 1000).round(2), "b": (rng.random(1000) < 0.01) * rng.integers(2, 9, 1000)}
+    )
+    frame["c"] = np.where(frame["b"] > 0, rng.gamma(2, 10, 1000).round(2), 0.0)
+    assert texts(frame) == []
+
+
+def test_a_copy_keeps_its_offset_where_its_steps_are_wide():
+    low = np.random.default_rng(0).integers(120, 165, 2000) * 5
+    assert texts(pd.DataFrame({"low": low, "high": low + 4})) == ["high = low + 4"]
+
+
+def test_a_sum_to_the_last_digit_says_more_than_a_copy_that_is_rounded():
+    net = np.random.default_rng(0).gamma(2, 50, 400).round(2)
+    vat = (0.19 * net).round(2)
+    found = texts(pd.DataFrame({"net": net, "vat": vat, "gross": (net + vat).round(2)}))
+    assert found == ["vat = 0.19 * net (to 0.01)", "gross = net + vat (to 0.01)"]
+
+
+def test_the_result_of_a_ratio_is_the_column_that_breaks_it_least():
+    rng = np.random.default_rng(0)
+    seconds = rng.gamma(2, 900, 5000).astype(int) + 60
+    km = rng.gamma(2, 8, 5000).round(1)
+    frame = pd.DataFrame({"seconds": seconds, "km": km, "speed": (3600 * km / seconds).round(1)})
+    assert texts(frame) == ["speed = 3600 * km / seconds (to 0.1)"]
+
+
+def test_a_weighted_mean_in_thirds_is_found_and_is_the_computed_column():
+    rng = np.random.default_rng(0)
+    upper = rng.normal(125, 15, 3000).round()
+    lower = np.minimum((0.62 * upper + rng.normal(0, 6, 3000)).round(), upper - 10)
+    frame = pd.DataFrame({"upper": upper, "lower": lower, "mean": ((upper + 2 * lower) / 3).round()})
+    assert "mean = 0.333333 * upper + 0.666667 * lower" in texts(frame)
+
+
+def test_an_order_that_chance_would_break_in_few_rows_is_asked_of_all_rows():
+    rng = np.random.default_rng(0)
+    n = 40_000
+    first = rng.normal(0, 1, n)
+    second = first + 0.02 + np.abs(rng.normal(0, 0.6, n)) + (rng.random(n) < 0.9) * 2
+    frame = pd.DataFrame({"first": first, "second": second})
+    assert texts(frame) == ["second >= first"]
+
+
+@pytest.mark.parametrize("digits", [0, 2, None])
+@pytest.mark.parametrize("with_sum", [False, True])
+def test_an_order_of_columns_with_other_decimals_is_found(digits, with_sum):
+    rng = np.random.default_rng(0)
+    opened = rng.uniform(0, 365, 400)
+    opened = opened if digits is None else opened.round(digits)
+    frame = pd.DataFrame({"opened": opened, "closed": opened + rng.gamma(2, 3, 400)})
+    if with_sum:
+        frame["net"], frame["vat"] = rng.gamma(2, 50, 400), rng.gamma(2, 8, 400)
+        frame["gross"] = frame["net"] + frame["vat"]
+    assert set(texts(frame)) == {"closed >= opened", *(["gross = net + vat"] if with_sum else [])}
+
+
+# ---- dates -------------------------------------------------------------------------------------
+
+
+def test_ages_and_parts_of_dates_are_found_and_computed():
+    frame = people()
+    rules = find_rules(frame)
+    assert {str(rule) for rule in rules} == {
+        "age = years from born to 2025-06-30",
+        "age_hired = years from born to hired",
+        "year = the year of hired",
+        "month = the month of hired",
+        "weekday = the weekday of hired + 1",
+    } | {str(rule) for rule in rules if rule.kind in ("order", "never")}
+    rewriter = Rewriter().fit(frame, rules)
+    assert list(rewriter.rewrite(frame).columns) == ["born", "hired"]
+    pd.testing.assert_frame_equal(rewriter.restore(rewriter.rewrite(frame)), frame)
+
+
+@pytest.mark.parametrize("days", [365, 365.25])
+@pytest.mark.parametrize("kind", ["datetime", "date", "nullable"])
+def test_ages_by_division_on_other_dtypes(kind, days):
+    rng = np.random.default_rng(1)
+    born = pd.Series(TODAY - pd.to_timedelta(rng.integers(0, 90 * 365, 4000), unit="D"))
+    age = pd.Series(((TODAY - born).dt.days // days).astype("int64"))
+    if kind == "nullable":
+        age = age.astype("Int64").mask(rng.random(4000) < 0.1)
+    if kind == "date":
+        born = born.dt.date
+    [rule] = find_rules(pd.DataFrame({"born": born, "age": age}))
+    assert isinstance(rule, Age) and rule.year == days and rule.exceptions == 0
+
+
+def test_birthdays_of_29_february_are_on_1_march():
+    born = pd.to_datetime(["2000-02-29", "2000-02-29", "2000-02-28"])
+    frame = pd.DataFrame(
+        {"born": born, "seen": pd.to_datetime(["2023-02-28", "2023-03-01", "2023-02-28"]), "age": [22, 23, 23]}
+    )
+    assert Age("age", "born", "seen").holds(frame).all()
+    assert Age("age", "born", day="2023-02-28").holds(frame).tolist() == [True, False, True]
+
+
+def test_parts_of_missing_and_far_dates():
+    frame = pd.DataFrame({"day": [dt.date(1, 1, 1), None, dt.date(9999, 12, 31)], "year": [1, 5, 9999]})
+    assert DatePart("year", "day", "year").holds(frame).all()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        DatePart("q", "d", "quarter"),
+        DatePart("w", "d", "weekday", 1),
+        Age("a", "d", day=dt.date(2020, 2, 29)),
+        Age("a", "d", "e", year=365.25),
+    ],
+    ids=str,
+)
+def test_rules_of_dates_survive_as_json(rule):
+    again = rule_from_json(json.loads(json.dumps(rule.to_json())))
+    assert again == rule and str(again) == str(rule)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: DatePart("a", "b", "century"), "century"),
+        (lambda: DatePart("a", "a", "year"), "two columns"),
+        (lambda: Age("a", "b"), "until"),
+        (lambda: Age("a", "b", "c", day="2020-01-01"), "until"),
+        (lambda: Age("a", "b", "b"), "different"),
+        (lambda: Age("a", "b", day="yesterday"), "yesterday"),
+        (lambda: Age("a", "b", "c", year=12), "year=12"),
+    ],
+)
+def test_rules_of_dates_that_make_no_sense_are_refused(make, said):
+    with pytest.raises(InvalidParameterError, match=said):
+        make()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["x", "y"],
+        [1.0, 2.0],
+        pd.to_datetime(["2020-01-01", "2021-01-01"]).tz_localize("UTC"),
+        pd.to_timedelta([1, 2], unit="D"),
+    ],
+    ids=["text", "numbers", "zone", "durations"],
+)
+def test_columns_that_hold_no_dates_are_named(values):
+    frame = pd.DataFrame({"d": values, "y": [2020, 2021]})
+    with pytest.raises(InvalidDataError, match="'d'"):
+        DatePart("y", "d", "year").holds(frame)
+
+
+def test_dates_of_any_kind_do_not_break_the_search():
+    rng = np.random.default_rng(0)
+    days = pd.to_datetime("2020-01-01") + pd.to_timedelta(rng.integers(0, 900, 400), unit="D")
+    frame = pd.DataFrame({"a": days, "b": days.tz_localize("Europe/Berlin"), "n": rng.integers(0, 90, 400)})
+    frame["c"] = pd.Series(days).mask(rng.random(400) < 0.5)
+    assert not [rule for rule in find_rules(frame) if isinstance(rule, (Age, DatePart))]
+
+
+# ---- what is computed stays within the range seen ----------------------------------------------
+
+
+def percentages(n=1000):
+    shares = np.random.default_rng(0).dirichlet([2, 5, 1.5, 4], n)
+    frame = pd.DataFrame((100 * shares).round(1), columns=["clay", "silt", "sand", "rest"])
+    return frame.assign(rest=(100 - frame[["clay", "silt", "sand"]].sum(axis=1)).round(1))
+
+
+def test_what_is_left_of_100_per_cent_is_never_negative():
+    frame = percentages()
+    codec = RuledTableCodec().fit(frame)
+    rows = np.random.default_rng(0).normal(0, 1.5, (500, codec.width)).astype(np.float32)
+    _, broken = codec.judged(rows)
+    made = codec.decode(rows)
+    off = (made < 0).any(axis=1).to_numpy()
+    assert off.mean() > 0.05 and broken[off].all() and broken.mean() < 0.6
+    _, real = codec.judged(codec.encode(frame))
+    assert real.mean() < 0.02
+    again = RuledTableCodec.from_state(*codec.get_state())
+    np.testing.assert_array_equal(again.judged(rows)[1], broken)
+    assert not RuledTableCodec(keep_range=False).fit(frame).judged(rows)[1].any()
+
+
+def test_samples_stay_within_the_range():
+    frame = percentages()
+    y = (np.random.default_rng(1).random(len(frame)) < 0.3).astype(int)
+    new, _ = TabularGAN(**SMALL).fit(frame, y).sample({0: 300, 1: 300}, random_state=1)
+    assert new.min().min() >= 0 and np.allclose(new.sum(axis=1), 100)
+
+
+# ---- all together ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [orders, people, percentages])
+def test_default_rows_break_no_rule_and_shuffled_columns_have_none(make):
+    frame = make()
+    y = (np.random.default_rng(1).random(len(frame)) < 0.2).astype(int)
+    rules = find_rules(frame)
+    new, _ = TabularGAN(**SMALL).fit(frame, y).sample({0: 200, 1: 200}, random_state=1)
+    assert rules.holds(new).all()
+    rng = np.random.default_rng(0)
+    mixed = pd.DataFrame({name: frame[name].array[rng.permutation(len(frame))] for name in frame})
+    assert len(find_rules(mixed)) == 0 and len(find_rules(mixed.head(60))) == 0
+
+
+def test_exceptions_come_as_often_as_in_the_data():
+    rng = np.random.default_rng(0)
+    n = 20_000
+    parts = {name: rng.poisson(mean, n) for name, mean in (("a", 3), ("b", 5))}
+    frame = pd.DataFrame(parts).assign(total=parts["a"] + parts["b"] + (rng.random(n) < 0.002))
+    y = (rng.random(n) < 0.05).astype(int)
+    new, _ = TabularGAN(**SMALL).fit(frame, y).sample({0: 4000, 1: 4000}, random_state=1)
+    broken = (new["total"] != new["a"] + new["b"]).mean()
+    assert 0 < broken < 0.005
+
+
+def test_a_small_column_below_a_large_one_is_kept_as_it_is():
+    rng = np.random.default_rng(0)
+    height, width = rng.integers(3, 40, 2000), rng.integers(5, 300, 2000)
+    ink = np.minimum(2 + rng.poisson(4, 2000), height * width)
+    frame = pd.DataFrame({"height": height, "width": width, "area": height * width, "ink": ink})
+    rules = [Product("area", ["height", "width"]), Order("ink", "area")]
+    rewriter = Rewriter().fit(frame, rules)
+    rewritten = rewriter.rewrite(frame)
+    assert rewritten["ink"].equals(frame["ink"]) and rewriter.restore(rewritten).equals(frame)
+    made = rewriter.restore(rewritten.assign(ink=rewritten["ink"] * 50))
+    assert (made["ink"] <= made["area"]).all() and (made["ink"] < made["area"]).any()
+    again = Rewriter.from_state(*rewriter.get_state())
+    assert again.restore(rewritten).equals(frame)
+    assert all(rule.kept == "rewritten" for rule in rewriter.rules_)
+
+
+def test_a_column_near_what_bounds_it_is_a_distance():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(100, 30, 1000).round(1), rng.gamma(2, 3, 1000).round(1)
+    frame = pd.DataFrame({"sum": (a + b).round(1), "a": a, "b": b, "low": (a + b - rng.gamma(2, 3, 1000)).round(1)})
+    rewriter = Rewriter().fit(frame, [Sum("sum", ["a", "b"]), Order("low", "sum")])
+    assert np.allclose(rewriter.rewrite(frame)["low"], frame["sum"] - frame["low"])
