@@ -191,7 +191,7 @@ def test_copies_without_end_still_give_the_count(monkeypatch):
     encoded = model.codec_.encode(X)
     asked = []
 
-    def copying(condition, n, seed, device, work):
+    def copying(condition, n, seed, device, work, truncation):
         asked.append(n)
         yield encoded[np.arange(n) % 30]
 
