@@ -7,12 +7,17 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganaug.cli import options
 from ganaug.cli.console import FileError, UsageError, did_you_mean, progress, report_rules, tell, verbosity
 from ganaug.cli.options import CONDITIONS, MISSING, split_condition
 from ganaug.cli.outputs import check_output, layout_of, load_model, save_model, save_only
+
+if TYPE_CHECKING:
+    from ganaug.cli.column_formats import ColumnFormat
+    from ganaug.cli.file_layout import FileLayout
+    from ganaug.estimators.gan import BaseGAN
 
 # --------------------------------------------------------------------------------------
 # ``ganaug resample``: add synthetic rows until the classes have the sizes wanted.
@@ -246,13 +251,15 @@ def sample(args: argparse.Namespace) -> None:
     tell(args, f"{args.output}: {total} synthetic{copies}; seed {seed}")
 
 
-def _labels(gan: Any) -> Any:
+def _labels(gan: BaseGAN) -> Any:
     if gan.classes_ is None:
         raise UsageError("the model was trained without classes; leave --label and --counts out")
     return gan.classes_
 
 
-def _write_table(args: argparse.Namespace, gan: Any, layout: Any, chunks: Iterator[Any], total: int) -> None:
+def _write_table(
+    args: argparse.Namespace, gan: BaseGAN, layout: FileLayout | None, chunks: Iterator[Any], total: int
+) -> None:
     from ganaug.cli import table_files
     from ganaug.cli.file_layout import FileLayout
 
@@ -268,7 +275,7 @@ def _write_table(args: argparse.Namespace, gan: Any, layout: Any, chunks: Iterat
             move(done)
 
 
-def _frame(X: Any, y: Any, target: str | None = None) -> Any:
+def _frame(X: object, y: object, target: str | None = None) -> Any:
     """Rows and labels as one table, whatever container the model was trained on."""
     import numpy as np
     import pandas as pd
@@ -287,7 +294,7 @@ def _frame(X: Any, y: Any, target: str | None = None) -> Any:
 # ---- --where: texts such as `age>=60` become what `sample(where=...)` takes ------------------------
 
 
-def parse_conditions(texts: list[str], gan: Any, layout: Any) -> dict[Any, Any]:
+def parse_conditions(texts: list[str], gan: BaseGAN, layout: FileLayout | None) -> dict[Any, Any]:
     """What the texts of --where say, for ``sample`` of a model.
 
     Parameters
@@ -331,7 +338,7 @@ def _split(text: str, known: dict[str, Any], target: str | None) -> tuple[str, s
     raise UsageError(f"--where {text!r}: no column {name!r}{did_you_mean(name, known)}")
 
 
-def _reader(possible: tuple[Any, bool], form: Any) -> Callable[[str], Any]:
+def _reader(possible: tuple[Any, bool], form: ColumnFormat | None) -> Callable[[str], Any]:
     """Reads a value as it is written in the file, or as Python shows it."""
     import numpy as np
     import pandas as pd
@@ -381,7 +388,7 @@ def _said(text: str, sign: str, value: str, read: Callable[[str], Any], single: 
     return signs.get(sign, lambda: other)()
 
 
-def _next(text: str, value: Any, way: int, single: bool) -> Any:
+def _next(text: str, value: object, way: int, single: bool) -> Any:
     """The nearest value that is greater (``way`` 1), or smaller (-1); in single precision if the column is."""
     import numpy as np
     import pandas as pd
@@ -396,7 +403,7 @@ def _next(text: str, value: Any, way: int, single: bool) -> Any:
     raise UsageError(f"--where {text!r}: < and > need numbers, dates or durations; for other columns use =, != or in")
 
 
-def _both(text: str, one: Any, other: Any) -> Any:
+def _both(text: str, one: object, other: object) -> Any:
     """Two conditions on a column, which must be ends of an interval."""
     if not (isinstance(one, tuple) and isinstance(other, tuple)):
         raise UsageError(

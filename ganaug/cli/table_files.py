@@ -267,7 +267,7 @@ class CsvWriter:
             columns.append([MARKS[synthetic]] * len(frame))
         self._guarded(zip(*columns, strict=True))
 
-    def _guarded(self, rows: Any) -> None:
+    def _guarded(self, rows: object) -> None:
         try:
             self._writer.writerows(rows)
         except UnicodeEncodeError as error:
@@ -370,12 +370,12 @@ def _readers() -> Iterator[tuple[Callable[[Any], bool], Callable[[Any], pd.Serie
     yield types.is_null, lambda column: pd.Series(np.full(len(column), np.nan))
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text(kind: object) -> bool:
     types = arrow(_NEEDS).types
     return any(is_one(kind) for is_one in (types.is_string, types.is_large_string, types.is_string_view))
 
 
-def _is_plain(kind: Any) -> bool:
+def _is_plain(kind: object) -> bool:
     """Whether values of a dictionary can be pandas' categories as they are."""
     return _is_text(kind) or bool(arrow(_NEEDS).types.is_integer(kind))
 
@@ -426,7 +426,7 @@ class ParquetWriter:
             columns.append(self._marks(len(frame), synthetic))
         self._writer.write_table(self._pa.table(columns, schema=self._schema), row_group_size=_ROWS)
 
-    def _marks(self, n: int, synthetic: bool) -> Any:
+    def _marks(self, n: int, synthetic: bool) -> object:
         return self._pa.array(np.full(n, synthetic))
 
     def _column(self, values: pd.Series[Any], field: Any) -> Any:
@@ -606,7 +606,7 @@ def label_of(text: str, labels: Any, column: str | None = None, form: ColumnForm
     return found[text]
 
 
-def _as_in_the_file(labels: Any, form: ColumnFormat | None) -> dict[str, Any]:
+def _as_in_the_file(labels: object, form: ColumnFormat | None) -> dict[str, Any]:
     """Labels by what stands in the file, where that is another text."""
     if form is None or form.kind not in ("integer", "number"):
         return {}

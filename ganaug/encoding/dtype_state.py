@@ -8,6 +8,7 @@ import sys
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ _ARGUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def arrow(needed_by: str) -> Any:
+def arrow(needed_by: str) -> ModuleType:
     """The package pyarrow, with ``pyarrow.parquet``.
 
     Parameters
@@ -206,7 +207,7 @@ def _of_offset(microseconds: int, name: str | None) -> dt.timezone:
     return dt.timezone(offset) if name is None else dt.timezone(offset, name)
 
 
-def _dateutil() -> Any:
+def _dateutil() -> ModuleType:
     return importlib.import_module("dateutil.tz")  # pandas needs it, too
 
 
@@ -220,7 +221,7 @@ def _of_dateutil(name: str) -> Callable[[Any], bool]:
     return fits
 
 
-def _file_key(zone: Any) -> list[Any] | None:
+def _file_key(zone: object) -> list[Any] | None:
     """The key of a zone that dateutil has read from the database; "" for the zone of this machine."""
     path = str(getattr(zone, "_filename", "")).replace("\\", "/")
     if zone == _dateutil().gettz() and "zoneinfo/" not in path:
@@ -285,7 +286,7 @@ _KINDS: dict[str, _Kind] = {
 _ARROW = "arrow:"
 
 
-def dtype_state(dtype: Any) -> Any:
+def dtype_state(dtype: object) -> Any:
     """A dtype as JSON: its name where that says all, else what it is made of.
 
     Raises
@@ -311,14 +312,14 @@ def dtype_from(state: Any) -> Any:
         raise ModelFileError(f"cannot read the stored dtype {state!r}") from error
 
 
-def _string_state(dtype: Any) -> Any:
+def _string_state(dtype: Any) -> object:
     # str(StringDtype) leaves the storage out, and with it the missing value
     if dtype.na_value is pd.NA:
         return f"string[{dtype.storage}]"
     return "str" if dtype == pd.StringDtype(na_value=np.nan) else ["str", dtype.storage]
 
 
-def _arrow_state(dtype: Any) -> Any:
+def _arrow_state(dtype: Any) -> object:
     state = type_state(dtype.pyarrow_dtype)
     return f"{_ARROW}{state}" if isinstance(state, str) else ["arrow", state]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from ganaug.encoding.sample_arrays import (
 from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.types import Array, Arrays, Config, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ImageCodec", "PixelScale"]
 
@@ -262,7 +265,7 @@ class ImageCodec(PickledByState):
         self.layout = layout
         self.mode = mode
 
-    def fit(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> ImageCodec:
+    def fit(self, X: object, codes: npt.ArrayLike | None = None, seed: int = 0) -> ImageCodec:
         """Learn the layout, the dtype and the range of each channel.
 
         Parameters
@@ -289,11 +292,11 @@ class ImageCodec(PickledByState):
         self._learn(X)
         return self
 
-    def fit_encode(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> Array:
+    def fit_encode(self, X: object, codes: npt.ArrayLike | None = None, seed: int = 0) -> Array:
         """Learn images and encode them, reading them once; equal to ``fit`` and ``encode``. See both."""
         return self._encoded(self._learn(X))
 
-    def _learn(self, X: Any) -> Array:
+    def _learn(self, X: object) -> Array:
         """The images as (n, C, H, W)."""
         array, form = open_samples(X, "images")
         layout = find_layout(array.shape, self.layout)
@@ -329,7 +332,7 @@ class ImageCodec(PickledByState):
         """Whether encoded images are bytes."""
         return _is_bytes(self._format)
 
-    def encode(self, X: Any, owner: str = "ImageCodec") -> Array:
+    def encode(self, X: object, owner: str = "ImageCodec") -> Array:
         """Encode images.
 
         Parameters
@@ -394,7 +397,7 @@ class ImageCodec(PickledByState):
                 f"X has dtype {form.name}, but {owner} was fitted on {seen.name} images; rescale X to {seen.name}"
             )
 
-    def to_network(self, samples: Any) -> Any:
+    def to_network(self, samples: Tensor) -> Tensor:
         """A batch of encoded images as a network sees them.
 
         Parameters
@@ -421,7 +424,7 @@ class ImageCodec(PickledByState):
         slope, offset = self._constants[key]
         return samples.float() * slope + offset
 
-    def from_network(self, samples: Any) -> Array:
+    def from_network(self, samples: object) -> Array:
         """What a network made, as `decode` takes it.
 
         Parameters
@@ -447,7 +450,7 @@ class ImageCodec(PickledByState):
             out[at : at + CHUNK] = np.rint(self._values(array[at : at + CHUNK]))
         return out
 
-    def decode(self, samples: Any) -> Any:
+    def decode(self, samples: object) -> Any:
         """Images from what `encode` or `from_network` give, or from floats of a network.
 
         Parameters
@@ -484,7 +487,7 @@ class ImageCodec(PickledByState):
         # float32 is precise enough for 8 bits, and takes half the time
         return self._scale.decode(chunk.astype(np.float32 if self._bytes else np.float64))
 
-    def _shaped(self, samples: Any) -> Array:
+    def _shaped(self, samples: object) -> Array:
         array = to_array(samples)
         if array.ndim == 2 and array.shape[1] == self.width:
             array = array.reshape(-1, *self.shape)

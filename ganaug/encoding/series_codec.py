@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
 from ganaug.utils.determinism import numpy_generator, warn
 from ganaug.utils.types import Array, Arrays, Config, FloatArray, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["SeriesCodec", "Signals"]
 
@@ -204,7 +207,7 @@ class SeriesCodec(PickledByState):
     bounded = False
     feature_names_ = None
 
-    def fit(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> SeriesCodec:
+    def fit(self, X: object, codes: npt.ArrayLike | None = None, seed: int = 0) -> SeriesCodec:
         """Learn the scale of each channel, the dtype and the container.
 
         Parameters
@@ -238,11 +241,11 @@ class SeriesCodec(PickledByState):
         self._learn(X, seed)
         return self
 
-    def fit_encode(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
+    def fit_encode(self, X: object, codes: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
         """Learn series and encode them, reading them once; equal to ``fit`` and ``encode``. See both."""
         return self._encoded(self._learn(X, seed))
 
-    def _learn(self, X: Any, seed: int) -> Array:
+    def _learn(self, X: object, seed: int) -> Array:
         """The series as (n, C, *spatial)."""
         frame, array, form = _opened(X)
         signals = _as_signals(array)
@@ -279,7 +282,7 @@ class SeriesCodec(PickledByState):
         """Whether series came as (n, length), without an axis for their one channel."""
         return self._flat
 
-    def encode(self, X: Any, owner: str = "SeriesCodec") -> FloatArray:
+    def encode(self, X: object, owner: str = "SeriesCodec") -> FloatArray:
         """Encode series.
 
         Parameters
@@ -320,15 +323,15 @@ class SeriesCodec(PickledByState):
             out[at : at + CHUNK] = self._signals.encode(signals[at : at + CHUNK])
         return out
 
-    def to_network(self, samples: Any) -> Any:
+    def to_network(self, samples: Tensor) -> Tensor:
         """A batch of encoded series (B, *shape) as a network sees it: a float32 tensor of about unit scale."""
         return samples.float()
 
-    def from_network(self, samples: Any) -> FloatArray:
+    def from_network(self, samples: object) -> FloatArray:
         """What a network made, (n, *shape), as `decode` takes it; refuses what is not finite."""
         return self._shaped(samples).astype(np.float32)
 
-    def decode(self, samples: Any) -> Any:
+    def decode(self, samples: object) -> Any:
         """Series from what `encode` or `from_network` give.
 
         Parameters
@@ -355,7 +358,7 @@ class SeriesCodec(PickledByState):
             return self._frame.close(out)
         return self._format.close(out[:, 0] if self._flat else out)
 
-    def _shaped(self, samples: Any) -> Array:
+    def _shaped(self, samples: object) -> Array:
         array = to_array(samples)
         if array.ndim == 2 and array.shape[1] == self.width:
             array = array.reshape(-1, *self.shape)
@@ -407,7 +410,7 @@ class SeriesCodec(PickledByState):
         return cls()._set(frame, form, flat, tuple(shape), Signals.from_state(arrays, shape[0]))
 
 
-def _opened(X: Any) -> tuple[WideFrame | None, Array, SampleFormat]:
+def _opened(X: object) -> tuple[WideFrame | None, Array, SampleFormat]:
     if isinstance(X, pd.DataFrame):
         frame = WideFrame.of(X)
         array, form = open_samples(frame.open(X), "series")

@@ -207,7 +207,7 @@ def identifier_warning(adapter: DtypeAdapter, cells: ColumnValues) -> str | None
     return None
 
 
-def _counts_up(values: Any) -> bool:
+def _counts_up(values: Array) -> bool:
     if bool((values[1:] > values[:-1]).all()):
         return True
     span = int(values.max()) - int(values.min())
@@ -296,7 +296,7 @@ def check_columns(adapters: Iterable[DtypeAdapter], names: Iterable[str]) -> Non
         )
 
 
-def _learnt(part: Any) -> list[tuple[str, Any]]:
+def _learnt(part: object) -> list[tuple[str, Any]]:
     names = [field.name for field in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else list(vars(part))
     return [(name, getattr(part, name)) for name in names]
 
@@ -430,7 +430,7 @@ class DataProfile:
         }
 
     @classmethod
-    def from_state(cls, state: Any) -> DataProfile:
+    def from_state(cls, state: dict[str, Any]) -> DataProfile:
         """The profile that `get_state` took apart.
 
         Raises
@@ -448,7 +448,7 @@ class DataProfile:
             raise ModelFileError(f"the stored profile of the training data cannot be read: {error!r}") from error
 
 
-def _values_from(state: Any) -> ValueProfile:
+def _values_from(state: dict[str, Any]) -> ValueProfile:
     length = {"picture": len(PICTURE), "rows": len(ROWS)}[state["kind"]]
     quantiles = np.array(state["quantiles"], np.float64)
     ends = None if state["ends"] is None else np.array(state["ends"], np.float64)

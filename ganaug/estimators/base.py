@@ -349,10 +349,10 @@ class BaseGenerator(BaseEstimator, ABC):
         label = self.classes_[code]
         return label.item() if isinstance(label, (np.number, np.bool_, np.str_)) else label
 
-    def _labels(self, codes: IntArray) -> Any:
+    def _labels(self, codes: IntArray) -> object:
         return None if self.label_codec_ is None else self.label_codec_.decode(codes)
 
-    def _fitted_codec(self) -> Any:
+    def _fitted_codec(self) -> object:
         self._check_fitted()
         return self.codec_
 
@@ -469,7 +469,7 @@ class SavedGenerator(BaseGenerator):
         return plain | {"device": "cpu" if str(self.device) == "cpu" else "auto"}
 
     @abstractmethod
-    def _read_codec(self, config: Config, arrays: Arrays) -> Any:
+    def _read_codec(self, config: Config, arrays: Arrays) -> object:
         """The codec of a file."""
 
     @abstractmethod

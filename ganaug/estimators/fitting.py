@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,11 @@ from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_inte
 from ganaug.training.checkpoints import BestSnapshot, Checkpoint, stop_when_diverged
 from ganaug.training.loop import Batches, Event, Step, TrainProgress, Watcher, train, train_step
 from ganaug.training.train_state import Decode, TrainConfig, TrainState, undecoded
+from ganaug.utils.determinism import Seed
 from ganaug.utils.types import Array, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from ganaug.estimators.modality import Codec
 
 __all__ = [
     "Check",
@@ -46,7 +50,6 @@ __all__ = [
 # A check of a parameter: ``(name, value) -> value``, converted; raises what `fit` says about a wrong one.
 Check = Callable[[str, Any], object]
 Constraints = Mapping[str, Check]
-Seed = int | np.random.RandomState | np.random.Generator | None
 Measure = Callable[[Any], dict[str, float]]
 
 # ---- parameters --------------------------------------------------------------------------------
@@ -181,7 +184,7 @@ def profile_of(prepared: Prepared) -> DataProfile:
     return DataProfile(_values_of(prepared.codec, prepared.x), names_of_labels(labels, prepared.names))
 
 
-def _values_of(codec: Any, x: FloatArray) -> ValueProfile | None:
+def _values_of(codec: Codec, x: FloatArray) -> ValueProfile | None:
     most = min(MOST_PROFILED, max(16, MOST_VALUES // max(1, codec.width)))
     some = np.unique(np.linspace(0, len(x) - 1, most).astype(np.int64))
     samples = codec.decode(x[some])

@@ -103,19 +103,19 @@ class Codec(ABC):
         return self.encode(self.decode(samples))
 
 
-def network_decoder(codec: Any) -> Decode:
+def network_decoder(codec: object) -> Decode:
     """From encoded samples, as they are stored, to the networks' floats."""
     decoder: Decode = getattr(codec, "to_network", undecoded)
     return decoder
 
 
-def to_storage(codec: Any, samples: FloatArray) -> Samples:
+def to_storage(codec: object, samples: FloatArray) -> Samples:
     """From what a generator made to encoded samples as they are stored."""
     stored: Samples = codec.from_network(samples) if hasattr(codec, "from_network") else samples
     return stored
 
 
-def round_trip(codec: Any, samples: Samples) -> Samples:
+def round_trip(codec: object, samples: Samples) -> Samples:
     """Encoded samples as they will be once decoded; those of images, which rounding hardly moves, as they are."""
     seen: Samples = codec.round_trip(samples) if hasattr(codec, "round_trip") else samples
     return seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ganaug.encoding.series_codec import KNEE, SeriesCodec
 from ganaug.estimators.base import checked_switch
@@ -32,7 +32,7 @@ def _checked_architecture(name: str, value: object) -> str:
     return validation.choice(name, value, known)
 
 
-def _checked_augment(name: str, value: object) -> Any:
+def _checked_augment(name: str, value: object) -> object:
     checked_augment(name, value)
     if isinstance(value, (list, tuple)) and set(value) & {"color", "flip"}:
         raise InvalidParameterError(f"{name}={value!r}: color and flip are for images")

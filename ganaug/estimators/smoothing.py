@@ -417,7 +417,7 @@ class SmoothedBootstrap(BaseGenerator):
     }
 
     def __init__(
-        self, *, bandwidth: float = 1.0, keep_range: bool = True, rules: Any = "auto", random_state: Seed = None
+        self, *, bandwidth: float = 1.0, keep_range: bool = True, rules: object = "auto", random_state: Seed = None
     ) -> None:
         self.bandwidth = bandwidth
         self.keep_range = keep_range

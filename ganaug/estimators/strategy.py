@@ -89,7 +89,7 @@ class TargetCodec:
         """The place of a label in ``classes_``."""
         return list(self.sizes_).index(label)
 
-    def _vector(self, y: Any) -> Any:
+    def _vector(self, y: object) -> object:
         nested = isinstance(y, (list, tuple)) and len(y) > 0 and isinstance(y[0], (list, tuple, np.ndarray))
         if not nested and getattr(y, "ndim", 1) != 2:
             return y
@@ -184,7 +184,7 @@ def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, i
     return {labels[int(code)]: int(n) for code, n in found.items()}
 
 
-def wanted_rows(strategy: Any, y: Any) -> dict[Any, int]:
+def wanted_rows(strategy: object, y: object) -> dict[Any, int]:
     """What imbalanced-learn makes of a strategy, with errors in words.
 
     Parameters

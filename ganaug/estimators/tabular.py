@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from sklearn.utils import Tags
 
 from ganaug.augmentation import Augmentation, jitter
 from ganaug.estimators.custom import register
@@ -297,7 +298,7 @@ class TabularGAN(BaseGAN):
         validation_fraction: float = 0.2,
         patience: int | None = None,
         curate: bool | str | Iterable[str] = LIKE_THE_CLASS,
-        rules: Any = "auto",
+        rules: object = "auto",
         min_probability: float | str = "auto",
         keep_range: bool = True,
         callbacks: list[Watcher] | None = None,
@@ -332,7 +333,7 @@ class TabularGAN(BaseGAN):
         self.device = device
         self.verbose = verbose
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
@@ -369,7 +370,7 @@ class _TrainingRows:
             self._prepared[mode] = fitted, fitted.fit_transform(frame)
         return self._prepared[mode]
 
-    def _predicted(self, fitted: Any, X: Table, truth: Places, known: Labels) -> Predictions:
+    def _predicted(self, fitted: BaseEstimator, X: Table, truth: Places, known: Labels) -> Predictions:
         """What a classifier, which knows the classes by these labels, predicts for rows of these codes."""
         columns = np.searchsorted(known, fitted.classes_)
         if hasattr(fitted, "predict_proba"):
@@ -385,7 +386,7 @@ class _TrainingRows:
         return Predictions(truth, np.searchsorted(known, fitted.predict(X)), ranking, None, self.positive)
 
 
-def _synthetic(sampler: Any, before: Labels, after: Labels) -> npt.NDArray[np.bool_]:
+def _synthetic(sampler: object, before: Labels, after: Labels) -> npt.NDArray[np.bool_]:
     """Which rows are new: as the sampler says, or all that follow the original ones."""
     own = getattr(sampler, "is_synthetic_", None)
     if own is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from ganaug.exceptions import InvalidParameterError
 
@@ -31,6 +31,16 @@ __all__ = [
     "shrink",
 ]
 
+
+class _Context(FunctionCtx):
+    """What a function keeps for its gradient."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+    how: tuple[Sequence[int], Sequence[int]]  # stride and padding of a convolution
+    maps: tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]  # a linear map, and its transpose
+
+
 # --------------------------------------------------------------------------------------
 # Smaller and larger images: averages of neighbours, and linear interpolation.
 
@@ -47,12 +57,14 @@ class _Linear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]) -> Tensor:
+    def forward(
+        ctx: _Context, x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         ctx.maps = there, back
         return there(x)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: _Context, slope: Tensor) -> tuple[Tensor, None, None]:
         there, back = ctx.maps
         return _Linear.apply(slope, back, there), None, None
 
@@ -187,7 +199,7 @@ def per_map(values: Tensor, x: Tensor) -> Tensor:
 
 
 def _slopes(
-    slope: Tensor, x: Tensor, weight: Tensor, how: Any, wanted: tuple[bool, bool, bool]
+    slope: Tensor, x: Tensor, weight: Tensor, how: tuple[Sequence[int], Sequence[int]], wanted: tuple[bool, bool, bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of a convolution in its input, weight and bias, as far as they are wanted.
 
@@ -211,7 +223,9 @@ class _TeachesWeight(torch.autograd.Function):
     """A convolution as a function of its weight alone: a node that only runs where the weight's gradient is wanted."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, stride: Any, padding: Any) -> Tensor:
+    def forward(
+        ctx: _Context, weight: Tensor, bias: Tensor | None, x: Tensor, stride: Sequence[int], padding: Sequence[int]
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.how = stride, padding
         y: Tensor = _CONVOLVE[weight.ndim - 2](x, weight, bias, stride, padding)
@@ -219,7 +233,7 @@ class _TeachesWeight(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, slope: Tensor) -> tuple[Tensor | None, ...]:
         wanted = (False, True, ctx.needs_input_grad[1])
         x, weight = ctx.saved_tensors
         _, to_weight, to_bias = _slopes(slope, x, weight, ctx.how, wanted)
@@ -230,14 +244,16 @@ class _TeachesInput(torch.autograd.Function):
     """Adds to a convolution's result the way back to its input."""
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, x: Tensor, weight: Tensor, stride: Any, padding: Any) -> Tensor:
+    def forward(
+        ctx: _Context, y: Tensor, x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int]
+    ) -> Tensor:
         ctx.mark_dirty(y)
         ctx.save_for_backward(x, weight)
         ctx.how = stride, padding
         return y
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         return slope, _Transposed.apply(slope, weight, x.detach(), *ctx.how), None, None, None
 
@@ -246,13 +262,15 @@ class _Transposed(torch.autograd.Function):
     """The slope of a convolution in its input (of which only shape and layout count), differentiable in turn."""
 
     @staticmethod
-    def forward(ctx: Any, slope: Tensor, weight: Tensor, x: Tensor, stride: Any, padding: Any) -> Tensor:
+    def forward(
+        ctx: _Context, slope: Tensor, weight: Tensor, x: Tensor, stride: Sequence[int], padding: Sequence[int]
+    ) -> Tensor:
         ctx.save_for_backward(slope, weight)
         ctx.how = stride, padding
         return _slopes(slope, x, weight, ctx.how, (True, False, False))[0]
 
     @staticmethod
-    def backward(ctx: Any, second: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, second: Tensor) -> tuple[Tensor | None, ...]:
         slope, weight = ctx.saved_tensors
         to_slope: Tensor | None = None
         to_weight: Tensor | None = None
@@ -341,14 +359,14 @@ class Convolution(nn.Module):
 
 class _LeakyInPlace(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: _Context, x: Tensor) -> Tensor:
         ctx.mark_dirty(x)
         F.leaky_relu_(x, SLOPE)
         ctx.save_for_backward(x)
         return x
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
+    def backward(ctx: _Context, slope: Tensor) -> Tensor:
         (y,) = ctx.saved_tensors
         # Detached, because a rectifier's slope does not change with its input: no zeros to send back.
         back: Tensor = torch.ops.aten.leaky_relu_backward(slope, y.detach(), SLOPE, True)

@@ -14,7 +14,7 @@ from ganaug.plots.training_plots import class_counts
 from ganaug.summaries import Sides, column_summaries, label_text, read_sides
 from ganaug.summaries.column_charts import span
 from ganaug.summaries.neighbourhoods import as_pixels
-from ganaug.utils.axes import REAL, SYNTHETIC, axes_or_new, grid_or_new
+from ganaug.utils.axes import REAL, SYNTHETIC, Axes, axes_or_new, grid_or_new
 from ganaug.utils.determinism import isolated, numpy_generator
 from ganaug.utils.types import Array
 
@@ -33,7 +33,7 @@ POINTS = 400
 
 
 @isolated
-def marginals(real: Any, synthetic: Any, columns: Sequence[Any] | None = None, ax: Any = None) -> Any:
+def marginals(real: object, synthetic: object, columns: Sequence[Any] | None = None, ax: object = None) -> Any:
     """Draw how often each value occurs, real (filled) beside synthetic (outlined).
 
     Parameters
@@ -104,7 +104,7 @@ def draw_column(summary: dict[str, Any], ax: Any) -> Any:
 
 
 @isolated
-def pairs(real: Any, synthetic: Any, columns: Sequence[Any] | None = None, ax: Any = None) -> Any:
+def pairs(real: object, synthetic: object, columns: Sequence[Any] | None = None, ax: object = None) -> Any:
     """Draw columns of numbers two by two: the columns on the diagonal, real points below it, synthetic ones above.
 
     Parameters
@@ -203,8 +203,13 @@ Pixels = npt.NDArray[np.uint8]
 
 @isolated
 def image_grid(
-    images: Any, labels: Sequence[Any] | None = None, nearest: Any = None, *, n_columns: int = 8, ax: Any = None
-) -> Any:
+    images: object,
+    labels: Sequence[Any] | None = None,
+    nearest: object = None,
+    *,
+    n_columns: int = 8,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw images side by side, their nearest real ones beneath them.
 
     Parameters
@@ -261,7 +266,12 @@ def image_grid(
 
 @isolated
 def series_grid(
-    series: Any, labels: Sequence[Any] | None = None, nearest: Any = None, *, n_columns: int = 4, ax: Any = None
+    series: object,
+    labels: Sequence[Any] | None = None,
+    nearest: object = None,
+    *,
+    n_columns: int = 4,
+    ax: object = None,
 ) -> Any:
     """Draw series side by side, their nearest real ones as grey-blue lines beneath.
 
@@ -332,8 +342,8 @@ def interpolation_grid(
     *,
     steps: int = 8,
     truncation: float = 1.0,
-    ax: Any = None,
-) -> Any:
+    ax: object = None,
+) -> Axes | Array:
     """Draw the way from one latent to another as a line of samples, for one pair of latents or several.
 
     Parameters
@@ -384,7 +394,7 @@ def interpolation_grid(
         _numpy(gan.interpolate(one, other, steps, own, truncation=truncation)[0])
         for one, other, own in zip(starts, ends, each, strict=True)
     ]
-    draw = series_grid if len(gan.codec_.shape) == 2 else image_grid
+    draw: Callable[..., Axes | Array] = series_grid if len(gan.codec_.shape) == 2 else image_grid
     return draw(np.concatenate(lines), n_columns=int(steps), ax=ax)
 
 
@@ -415,7 +425,7 @@ _SHARES = (
 )  # fmt: skip
 
 
-def overview(content: Content, ax: Any = None) -> Any:
+def overview(content: Content, ax: object = None) -> Any:
     """Draw the map, the measures, the worst column and the classes of a report's dict.
 
     Parameters
@@ -445,7 +455,7 @@ def _map(content: Content, ax: Any) -> None:
     ax.tick_params(labelsize=7)
 
 
-def _measures(content: Content, ax: Any) -> None:
+def _measures(content: Content, ax: Axes) -> None:
     found = [(name, content["metrics"][name]) for name in _SHARES if name in content["metrics"]]
     found = [(name, entry) for name, entry in found if entry["value"] is not None]
     for place, (_, entry) in enumerate(found):
@@ -470,7 +480,7 @@ def _measures(content: Content, ax: Any) -> None:
     ax.legend(fontsize=8, frameon=False)
 
 
-def _worst_column(content: Content, ax: Any) -> None:
+def _worst_column(content: Content, ax: Axes) -> None:
     columns = [column for column in content["columns"] if column["distance"] is not None]
     if not columns:
         _families(content, ax)
@@ -480,7 +490,7 @@ def _worst_column(content: Content, ax: Any) -> None:
     ax.set_title(f"furthest off: {worst['name']} ({worst['distance']:.2f})".replace("$", r"\$"), fontsize=9)
 
 
-def _families(content: Content, ax: Any) -> None:
+def _families(content: Content, ax: Axes) -> None:
     ax.set_axis_off()
     lines = [f"{light['question']}  {light['light'].upper()}" for light in content["lights"].values()]
     ax.text(0, 0.9, "\n\n".join(lines), va="top", fontsize=9)

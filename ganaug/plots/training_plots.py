@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.summaries import label_text
-from ganaug.utils.axes import REAL, SYNTHETIC, axes_or_new
+from ganaug.utils.axes import REAL, SYNTHETIC, Axes, axes_or_new
 from ganaug.utils.determinism import isolated
 
 __all__ = ["blend_curve", "class_counts", "history"]
@@ -19,7 +18,7 @@ _STYLES = ("-", "--", ":", "-.")
 
 
 @isolated
-def history(gan: Any, curves: Sequence[str] | None = None, ax: Any = None) -> Any:
+def history(gan: object, curves: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
     """Draw the history of a training.
 
     Parameters
@@ -80,7 +79,7 @@ def history(gan: Any, curves: Sequence[str] | None = None, ax: Any = None) -> An
 
 
 @isolated
-def blend_curve(classifier: Any, ax: Any = None) -> Any:
+def blend_curve(classifier: object, ax: Axes | None = None) -> Axes:
     """Draw what each blend was worth to an `AugmentedClassifier`: the gain over none, with its standard error.
 
     Parameters
@@ -162,7 +161,7 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
 
 
 @isolated
-def class_counts(before: Any, after: Any = None, ax: Any = None) -> Any:
+def class_counts(before: object, after: object = None, ax: Axes | None = None) -> Axes:
     """Draw how many samples each class has, before and after.
 
     Parameters
@@ -208,7 +207,7 @@ def class_counts(before: Any, after: Any = None, ax: Any = None) -> Any:
     return ax
 
 
-def _counts(labels: Any) -> dict[str, int]:
+def _counts(labels: object) -> dict[str, int]:
     if isinstance(labels, Mapping):
         return {label_text(label): int(n) for label, n in labels.items()}
     values = pd.Series(np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)).astype(object)

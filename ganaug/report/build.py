@@ -166,7 +166,7 @@ def _silent(text: str) -> None:
     """Print nothing."""
 
 
-def _resolved(X: Any, y: Any) -> tuple[Any, Any]:
+def _resolved(X: object, y: object) -> tuple[Any, Any]:
     """The arrays of a torch or torchvision dataset; anything else unchanged."""
     if X is None or hasattr(X, "shape") or isinstance(X, (list, tuple)):
         return X, y
@@ -188,7 +188,7 @@ def _counted(samples: tuple[Any, Any, Any], labels: tuple[Any, Any, Any]) -> dic
     }
 
 
-def _counts(labels: Any) -> dict[str, int]:
+def _counts(labels: object) -> dict[str, int]:
     if labels is None:
         return {}
     values = pd.Series(np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)).astype(object)
@@ -364,7 +364,7 @@ def _copies(results: Results) -> list[dict[str, Any]]:
     return found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """The same in JSON types: finite numbers, text, lists, dicts, None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}

@@ -128,7 +128,7 @@ class Calibrator:
 
 def fit_calibrator(
     predictions: ClassifierOutput,
-    X: Any,
+    X: object,
     y: npt.NDArray[Any],
     calibration: str | None,
     metric: ScorerAdapter | None,
@@ -179,7 +179,7 @@ def _scores(predictions: ClassifierOutput, n_rows: int) -> list[Floats]:
     return [decisions] if decisions.ndim == 1 else list(decisions.T)
 
 
-def _best_threshold(predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], metric: ScorerAdapter) -> float:
+def _best_threshold(predictions: ClassifierOutput, X: object, y: npt.NDArray[Any], metric: ScorerAdapter) -> float:
     """Between two margins that occur: where the metric is best; among equals, the middle one."""
     margin = np.asarray(predictions.margin, dtype=np.float64)
     values = np.unique(margin)

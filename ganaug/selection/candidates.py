@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
+from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -92,7 +93,7 @@ class Blend(NamedTuple):
 NONE = Blend(0.0)
 
 
-def candidates(blend: Any, weighs: bool, balances: bool | None = None) -> tuple[list[Blend], bool]:
+def candidates(blend: object, weighs: bool, balances: bool | None = None) -> tuple[list[Blend], bool]:
     """The blends to judge, none first; and whether the last one is an order, not a question.
 
     Parameters
@@ -135,7 +136,7 @@ def candidates(blend: Any, weighs: bool, balances: bool | None = None) -> tuple[
     return list(dict.fromkeys([NONE, *(one if one.share else one._replace(weight=1.0) for one in given)])), False
 
 
-def _checked(item: Any, weighs: bool, balances: bool) -> Blend:
+def _checked(item: object, weighs: bool, balances: bool) -> Blend:
     one = item if isinstance(item, Blend) else Blend(validation.number("blend", item, 0, 1))
     validation.number("blend: share", one.share, 0, 1)
     validation.number("blend: weight", one.weight, 0, open_low=True)
@@ -176,7 +177,11 @@ class Pool:
 
 
 def pool_samples(
-    oversampler: Any, X: Any, y: npt.NDArray[Any], seed: int, weights: npt.NDArray[np.float64] | None = None
+    oversampler: BaseEstimator,
+    X: object,
+    y: npt.NDArray[Any],
+    seed: int,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> Pool:
     """Fit the oversampler, once, and keep all that it makes.
 
@@ -288,16 +293,16 @@ def samplers(given: Any, verbose: bool | str) -> tuple[list[Any], list[str]]:
     return kept, [name if names.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(names)]
 
 
-def _is_named(given: Any) -> bool:
+def _is_named(given: object) -> bool:
     return isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str)
 
 
-def is_costly(sampler: Any) -> bool:
+def is_costly(sampler: object) -> bool:
     """Whether a sampler takes long enough that the cheap treatments are looked at first."""
     return isinstance(sampler, GANOversampler)
 
 
-def checked_treatments(given: Any, threshold: Any) -> frozenset[str]:
+def checked_treatments(given: object, threshold: object) -> frozenset[str]:
     """Names of the treatments to judge.
 
     Raises
@@ -366,7 +371,7 @@ class Belief(NamedTuple):
     spread: float
 
 
-def family_of(estimator: Any) -> str:
+def family_of(estimator: BaseEstimator) -> str:
     """The kind of a classifier, as the table knows it; a Pipeline's is that of its last step.
 
     Examples
@@ -398,7 +403,7 @@ def _table() -> dict[str, Any]:
     return found
 
 
-def beliefs_of(scoring: Any, estimator: Any) -> dict[str, Belief] | None:
+def beliefs_of(scoring: object, estimator: object) -> dict[str, Belief] | None:
     """Priors by kind of treatment; None where nothing is known of the metric."""
     by_family = _table()["gains"].get(scoring) if isinstance(scoring, str) and scoring in BEST else None
     if by_family is None:
@@ -418,7 +423,7 @@ def scale(scoring: str, score: float) -> float:
 
 
 def with_prior(
-    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: Any
+    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: str
 ) -> pd.DataFrame:
     """Evidence with two columns more, ``expected`` and ``expected_error``, and ``needed`` by the prior.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
@@ -45,7 +46,7 @@ __all__ = [
 # Parameters and data of an `AugmentedClassifier`, checked; rows are left as they are.
 
 
-def classifier(given: Any) -> Any:
+def classifier(given: object) -> BaseEstimator:
     """What is cloned and trained."""
     if isinstance(given, type):
         raise InvalidTypeError(f"estimator={given.__name__} is a class; write estimator={given.__name__}()")
@@ -56,14 +57,14 @@ def classifier(given: Any) -> Any:
     return given
 
 
-def calibration(given: Any) -> str | None:
+def calibration(given: object) -> str | None:
     """Name of a calibration, or None."""
     if isinstance(given, (bool, np.bool_)):
         return "sigmoid" if given else None
     return validation.choice("calibrate", given, CALIBRATIONS)
 
 
-def data(X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
+def data(X: object, y: object) -> tuple[Any, npt.NDArray[Any]]:
     """Rows as they are, but indexable, and labels as a vector.
 
     Raises
@@ -84,7 +85,7 @@ def data(X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
     return X, labels
 
 
-def groups(given: Any, n: int) -> npt.NDArray[Any] | None:
+def groups(given: object, n: int) -> npt.NDArray[Any] | None:
     """The group of each row, or None.
 
     Raises
@@ -136,7 +137,7 @@ class BlendScorer:
     threshold_metric: ScorerAdapter | None
 
     def calibrator(
-        self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], threshold: str = ""
+        self, predictions: ClassifierOutput, X: object, y: npt.NDArray[Any], threshold: str = ""
     ) -> Calibrator | None:
         """Learn from held-out rows what is to be done to answers, if anything.
 
@@ -151,7 +152,7 @@ class BlendScorer:
     def scores(
         self,
         folds: Sequence[FoldPredictions],
-        X: Any,
+        X: object,
         y: npt.NDArray[Any],
         seed: int,
         n_jobs: int | None,
@@ -205,7 +206,7 @@ def _score_fold(
     judge: BlendScorer,
     fold: FoldPredictions,
     others: Sequence[FoldPredictions],
-    X: Any,
+    X: object,
     y: npt.NDArray[Any],
     tested: IntArray,
     seed: int,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils import Tags, _safe_indexing, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -26,7 +26,7 @@ from ganaug.selection.fold_predictions import (
 )
 from ganaug.selection.stages import Plan, choose
 from ganaug.utils import validation
-from ganaug.utils.determinism import child_seed, isolated, root_seed
+from ganaug.utils.determinism import Seed, child_seed, isolated, root_seed
 
 __all__ = ["AugmentedClassifier"]
 
@@ -43,7 +43,7 @@ def _can(method: str) -> Any:
     return available_if(check)
 
 
-def _flag(name: str, value: Any) -> bool:
+def _flag(name: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise InvalidParameterError(f"{name}={value!r} must be True or False")
     return bool(value)
@@ -177,19 +177,19 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(  # noqa: PLR0913
         self,
-        estimator: Any = None,
-        oversampler: Any = None,
+        estimator: object = None,
+        oversampler: object = None,
         *,
-        blend: Any = "auto",
-        scoring: Any = "average_precision",
-        cv: Any = 3,
-        threshold: Any = "auto",
+        blend: object = "auto",
+        scoring: object = "average_precision",
+        cv: object = 3,
+        threshold: object = "auto",
         calibrate: bool | str = False,
-        treatments: Any = None,
+        treatments: object = None,
         shrink: bool = True,
         max_time: float | None = None,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         verbose: bool | str = "auto",
     ) -> None:
         self.estimator = estimator
@@ -206,7 +206,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         own = get_tags(choosing.classifier(self.estimator))
         tags.input_tags = own.input_tags
@@ -216,7 +216,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     @isolated
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> AugmentedClassifier:
+    def fit(self, X: object, y: object, sample_weight: object = None, groups: object = None) -> AugmentedClassifier:
         """Judge the treatments, choose one, and train on all rows with it.
 
         Parameters
@@ -288,7 +288,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     @isolated
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: object) -> npt.NDArray[Any]:
         """Labels of rows, by the tuned threshold or calibrated probabilities if there are any."""
         X = self._rows(X)
         if self._calibrator is None:
@@ -297,7 +297,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     @_can("predict_proba")
     @isolated
-    def predict_proba(self, X: Any) -> npt.NDArray[Any]:
+    def predict_proba(self, X: object) -> npt.NDArray[Any]:
         """Probabilities of the classes, in the order of ``classes_``; calibrated if it was asked for."""
         X = self._rows(X)
         if self._calibrator is None or not self._calibrator.maps:
@@ -307,7 +307,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     @_can("decision_function")
     @isolated
-    def decision_function(self, X: Any) -> npt.NDArray[Any]:
+    def decision_function(self, X: object) -> npt.NDArray[Any]:
         """Decisions of the fitted estimator: neither calibrated nor moved by the threshold."""
         return np.asarray(self.estimator_.decision_function(self._rows(X)))
 
@@ -330,7 +330,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         ]
         return kept, False
 
-    def _rows(self, X: Any) -> Any:
+    def _rows(self, X: object) -> object:
         check_is_fitted(self, "estimator_")
         if len(getattr(X, "shape", (0, 0))) == 1:
             raise InvalidDataError(

@@ -105,15 +105,15 @@ class Plan:
     shrink : bool
     """
 
-    estimator: Any
+    estimator: object
     samplers: list[Any]
     names: list[str]
     blends: list[Blend]
     fixed: bool
     treatments: frozenset[str]
     scoring: Any
-    cv: Any
-    threshold: Any
+    cv: object
+    threshold: object
     calibration: str | None
     seed: int
     n_jobs: int | None
@@ -155,7 +155,7 @@ class _Race:
     def __init__(
         self,
         plan: Plan,
-        X: Any,
+        X: object,
         y: npt.NDArray[Any],
         weights: npt.NDArray[np.float64] | None,
         parts: Sequence[tuple[IntArray, IntArray]],
@@ -281,7 +281,7 @@ class _Race:
 
 def choose(
     plan: Plan,
-    X: Any,
+    X: object,
     y: npt.NDArray[Any],
     weights: npt.NDArray[np.float64] | None = None,
     groups: npt.NDArray[Any] | None = None,
