@@ -3,8 +3,8 @@
     python examples/volumes.py
 
 Both are made here, 240 of each, 60 of them of the rare class. A `SeriesGAN` learns them, and a judge that was trained
-on other real ones says for which class it takes the samples. Strided convolutions ("dcgan") cost a fifth of residual
-ones in three dimensions, where a cell has 27 neighbours.
+on other real ones says for which class it takes the samples. Strided convolutions ("dcgan") cost much less than
+residual ones in three dimensions, where a cell has 27 neighbours.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def videos(labels, rng):
 KINDS = {"solids": (solids, "ball", "cube"), "videos": (videos, "right", "left")}
 
 
-def judged(kind, steps, judge_steps, judge_rows=600):
+def judged(kind, steps, judge_steps, judge_rows=1000):
     """Train on one kind; the estimator, the shares of samples and of real ones that a judge recognises, and seconds."""
     make, common, rare = KINDS[kind]
     rng = np.random.default_rng(0)
@@ -77,8 +77,8 @@ def judged(kind, steps, judge_steps, judge_rows=600):
         right = shares.argmax(1) == (y == rare)
         return {label: float(right[y == label].mean()) for label in (common, rare)}
 
-    unseen = np.repeat([common, rare], 100)
-    samples = gan.sample({common: 100, rare: 100}, random_state=0)
+    unseen = np.repeat([common, rare], 150)
+    samples = gan.sample({common: 150, rare: 150}, random_state=0)
     return gan, recognised(*samples), recognised(make(unseen, rng), unseen), spent
 
 
@@ -87,7 +87,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=1000, help="of each training (default: 1000)")
     parser.add_argument("--kinds", nargs="+", choices=sorted(KINDS), default=sorted(KINDS))
-    parser.add_argument("--judge-steps", type=int, default=250, help="of the judge's training (default: 250)")
+    parser.add_argument("--judge-steps", type=int, default=400, help="of the judge's training (default: 400)")
     options = parser.parse_args(arguments)
     for kind in options.kinds:
         gan, samples, real, spent = judged(kind, options.steps, options.judge_steps)

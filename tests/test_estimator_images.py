@@ -115,8 +115,8 @@ def test_bytes_stay_bytes(monkeypatch):
     import ganaug.estimators.gan as base
 
     seen = []
-    table = base.Table
-    monkeypatch.setattr(base, "Table", lambda x, *rest: seen.append(x.dtype) or table(x, *rest))
+    table = base.ClassBatches
+    monkeypatch.setattr(base, "ClassBatches", lambda x, *rest: seen.append(x.dtype) or table(x, *rest))
     gan().fit(*images())
     assert seen == [torch.uint8]
 

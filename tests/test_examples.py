@@ -180,7 +180,7 @@ def test_example(name, script, capsys):
 @pytest.mark.parametrize("kind", ["solids", "videos"])
 def test_volumes_and_videos_learn_their_class(kind, script):
     volumes = script(EXAMPLES / "volumes.py")
-    gan, samples, real, _ = volumes.judged(kind, steps=1000, judge_steps=250)
+    gan, samples, real, _ = volumes.judged(kind, steps=1000, judge_steps=400)
     assert min(real.values()) > 0.95, real  # the judge knows what it is talking about
     assert min(samples.values()) >= 0.9, samples
     assert gan.quality_ > 0.8

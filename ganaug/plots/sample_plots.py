@@ -342,8 +342,8 @@ def interpolation_grid(
     *,
     steps: int = 8,
     truncation: float = 1.0,
-    ax: Axes | None = None,
-) -> Any:
+    ax: object = None,
+) -> Axes | Array:
     """Draw the way from one latent to another as a line of samples, for one pair of latents or several.
 
     Parameters
@@ -394,7 +394,7 @@ def interpolation_grid(
         _numpy(gan.interpolate(one, other, steps, own, truncation=truncation)[0])
         for one, other, own in zip(starts, ends, each, strict=True)
     ]
-    draw = series_grid if len(gan.codec_.shape) == 2 else image_grid
+    draw: Callable[..., Axes | Array] = series_grid if len(gan.codec_.shape) == 2 else image_grid
     return draw(np.concatenate(lines), n_columns=int(steps), ax=ax)
 
 
