@@ -83,7 +83,7 @@ class UnpairedMethod(TranslationMethod):
         if task.settings["min_probability"] > 0:
             own = child_seed(seed, "check")
             check = LabelCheck(codec.shape).fit(images[0], images[1], codec.to_network, own, device)
-        design = {"width": int(owner.width), "depth": int(owner.depth), "fine": True}
+        design: dict[str, Any] = {"width": int(owner.width), "depth": int(owner.depth), "fine": True}
         rng = torch.Generator().manual_seed(child_seed(seed, "networks"))
         translators, discriminators = cycle_players(codec.shape, rng, **design)
         config = CycleTrainConfig(
