@@ -57,6 +57,10 @@ class UnpairedMethod(TranslationMethod):
         """Tasks are for pairs."""
         if self.owner.task != "translate":
             raise InvalidParameterError(f"task={self.owner.task!r} learns from pairs; set paired=True")
+        if self.owner.checkpoint is not None:
+            raise InvalidParameterError(
+                "checkpoint= is for paired=True: a CycleGAN would have to keep translations of training images in it"
+            )
 
     def prepare(self, X: object, y: object, mask: object) -> Prepared:
         """Encoded images and their labels."""
