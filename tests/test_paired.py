@@ -615,6 +615,54 @@ def test_a_training_ends_early_where_it_should():
     assert own.stop_reason_ == "diverged" and np.isfinite(own.sample(2)[0]).all()
 
 
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_killed_training_goes_on_to_the_same_result(task, tmp_path):
+    X, file = stripes(20), tmp_path / "training.checkpoint"
+    own = {"max_steps": 150, "checkpoint_every": 1}
+
+    def kill(event):
+        if event.step >= 70:
+            raise Killed
+
+    with pytest.raises(Killed):
+        translator(task, checkpoint=file, callbacks=[kill], **own).fit(*given(task, X))
+    assert file.exists()
+    steps = []
+    resumed = translator(task, checkpoint=file, callbacks=[lambda event: steps.append(event.step)], **own)
+    resumed.fit(*given(task, X))
+    assert not file.exists() and steps[0] > 64
+    whole = translator(task, **own).fit(*given(task, X))
+    for name, weights in whole.weights_.items():
+        assert np.array_equal(weights, resumed.weights_[name]), name
+    assert whole.history_.equals(resumed.history_) and whole.psnr_ == resumed.psnr_
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    X, file = stripes(20), tmp_path / "training.checkpoint"
+
+    def kill(event):
+        if event.step >= 70:
+            raise Killed
+
+    own = {"max_steps": 150, "checkpoint_every": 1, "checkpoint": file}
+    with pytest.raises(Killed):
+        translator("inpaint", callbacks=[kill], **own).fit(X)
+    with pytest.raises(InvalidParameterError, match="left by a training with other data"):
+        translator("inpaint", **own).fit(X[::-1])
+    with pytest.raises(InvalidParameterError, match="left by a training with other data"):
+        translator("inpaint", **own).fit(X, mask=mask_of((2, 2)))
+    with pytest.raises(InvalidParameterError, match="reconstruction_weight=300.0 .now 5.0"):
+        translator("inpaint", reconstruction_weight=5.0, **own).fit(X)
+    with pytest.raises(GanaugError, match="nowhere"):
+        translator("inpaint", checkpoint=tmp_path / "nowhere" / "file").fit(X)
+    with pytest.raises(InvalidParameterError, match="checkpoint= is for paired=True"):
+        translator(paired=False, checkpoint=file, min_probability=0).fit(X, np.arange(20) % 2)
+
+
 # ------------------------------------------------------------------------------------------ state
 
 

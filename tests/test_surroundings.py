@@ -144,6 +144,10 @@ GENERATORS = {
     "SmoothedBootstrap": (lambda: ganaug.SmoothedBootstrap(random_state=0), table),
 }
 VARIANTS = {
+    "inpaint": (
+        lambda: ganaug.ImageTranslator(**QUICK, width=4, paired=True, task="inpaint"),
+        lambda: pictures(8, 8),
+    ),
     "residual": (lambda: ganaug.ImageGAN(**QUICK, architecture="residual"), lambda: pictures(8, 8)),
     "style": (lambda: ganaug.ImageGAN(**QUICK, architecture="style"), lambda: pictures(8, 8)),
     "floats": (
@@ -165,7 +169,7 @@ def fitted(name):
 
 def copied(name):
     found = copy.deepcopy(fitted(name))
-    return found.set_sources(pictures(8, 8), LABELS) if name == "ImageTranslator" else found
+    return found.set_sources(pictures(8, 8), LABELS) if name in ("ImageTranslator", "inpaint") else found
 
 
 @functools.cache
@@ -276,6 +280,10 @@ def doors(tmp_path):
     translator = functools.partial(copied, "ImageTranslator")
     found |= {
         "ImageTranslator.translate": lambda: translator().translate(pictures(8, 8)[:3]),
+        "ImageTranslator.translate with a mask": lambda: copied("inpaint").translate(
+            pictures(8, 8)[:3], mask=np.eye(8, dtype=bool)
+        ),
+        "ImageTranslator.transform": lambda: copied("inpaint").transform(pictures(8, 8)[:3]),
         "ImageTranslator.set_sources": lambda: translator().set_sources(pictures(8, 8)[::-1], LABELS).sample(3),
         "find_rules": lambda: [str(rule) for rule in ganaug.find_rules(ruled(), max_time=60)],
         "Rules.holds": lambda: rules().holds(ruled()),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -34,8 +36,11 @@ from ganaug.filtering import FilterCounts
 from ganaug.metrics.distributions import mean_distance
 from ganaug.networks.translation import PAIR_TASKS, Inpaint, PairTask, SuperResolve, pair_networks, random_holes
 from ganaug.runtime.compute import one_thread, resolve_device
+from ganaug.training.checkpoints import Checkpoint, digest
 from ganaug.training.translation_steps import PairBatches, PairTrainConfig, PairTrainState, pair_step
+from ganaug.utils import validation
 from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
+from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.state import expect
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, IntArray, State
 
@@ -43,6 +48,8 @@ __all__ = ["PairedMethod", "PairedPrepared", "checked_mask"]
 
 # Share of the pairs that are held out to measure by, of 100 or more.
 HELD_OUT = 0.1
+# Parameters that change how a training runs but not its result: a checkpoint can be continued with others.
+_NO_MATTER = {"callbacks", "checkpoint", "checkpoint_every", "device", "min_probability", "random_state", "verbose"}
 # Images of a batch that are worked on by one thread.
 EACH = 4
 # Mean squared errors below are none: 100 dB.
@@ -91,6 +98,8 @@ class PairedMethod(TranslationMethod):
     def prepare(self, X: object, y: object, mask: object) -> PairedPrepared:
         """Inputs and targets, or images that both are made of."""
         owner = self.owner
+        if owner.checkpoint is not None:  # told now, and not when it is to be written
+            check_writable(check_path(owner.checkpoint))
         if mask is not None and owner.task != Inpaint.name:
             raise InvalidParameterError(f"mask= is for task='inpaint', not for task={owner.task!r}")
         if owner.task == "translate":
@@ -176,6 +185,25 @@ class PairedMethod(TranslationMethod):
     def _door(self) -> _Door:
         return _DOORS[self.owner.design_["task"]](self)
 
+    def checkpoint(self, prepared: Prepared, focus: object, device: torch.device) -> Checkpoint | None:
+        """Named by the parameter; each class in focus has a file of its own."""
+        owner = self.owner
+        if owner.checkpoint is None:
+            return None
+        assert isinstance(prepared, PairedPrepared)
+        code = Conditions.of(prepared.labels, focus).focus
+        settings = {k: v for k, v in owner._saved_parameters().items() if k not in _NO_MATTER}
+        settings |= {"device": device.type, "focus": code}
+        if isinstance(owner.random_state, Integral):
+            settings["random_state"] = int(owner.random_state)
+        target = check_path(owner.checkpoint)
+        if code is not None:
+            target = target.with_name(f"{target.stem}.class-{code}{target.suffix}")
+        masks = [] if prepared.masks is None else [prepared.masks]
+        data = digest(prepared.x, prepared.y, prepared.inputs, *masks)
+        every = validation.interval("checkpoint_every", owner.checkpoint_every)
+        return Checkpoint(target, every, settings, data, root_seed(owner.random_state))
+
     def _scale(self) -> int:
         return int(self.owner.scale) if self.owner.task == SuperResolve.name else 1
 
@@ -187,7 +215,7 @@ class PairedMethod(TranslationMethod):
         self._keep_inputs(prepared.input_codec)
         owner._sources = prepared.inputs if owner.task == "translate" else prepared.x
         owner._source_codes, owner._masks = prepared.y, prepared.masks
-        owner.psnr_ = seen["psnr"]
+        owner.psnr_ = seen.get("psnr", math.nan)
 
     def _keep_inputs(self, codec: ImageCodec) -> None:
         self.owner.input_codec_ = codec

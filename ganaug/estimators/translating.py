@@ -21,6 +21,7 @@ from ganaug.exceptions import ModelFileError
 from ganaug.filtering import FilterCounts
 from ganaug.networks.translation import PatchDiscriminator, patch_halvings
 from ganaug.runtime.compute import Team, machine_threads, team
+from ganaug.training.checkpoints import Checkpoint
 from ganaug.training.loop import Batches, Step, cosine_decay
 from ganaug.training.train_state import Decode, FlatAdam, TrainConfig, TrainState
 from ganaug.training.translation_steps import shift_images
@@ -141,6 +142,11 @@ class TranslationMethod(ABC):
     @abstractmethod
     def begin(self, task: TranslationTask) -> Translating:
         """Networks, batches, step and measure."""
+
+    def checkpoint(self, prepared: Prepared, focus: object, device: torch.device) -> Checkpoint | None:
+        """The file in which the training is kept while it runs, with what an earlier run left in it, if any."""
+        del prepared, focus, device
+        return None
 
     @abstractmethod
     def keep(self, task: TranslationTask, training: Translating, seen: Mapping[str, float]) -> None:

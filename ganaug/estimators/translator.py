@@ -99,6 +99,12 @@ class ImageTranslator(SavedGenerator):
         images must give to a translation; those with less are replaced by translations of other images. 0 accepts all.
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
         Of the images, inputs and targets alike, as in ``ganaug.encoding.image_codec.ImageCodec``.
+    checkpoint : str, path or None, default=None
+        With pairs: a file that holds the state of the training while it runs, from which the same ``fit`` on the same
+        data continues if the process was killed; see `ImageGAN`. It holds no image. A CycleGAN keeps earlier
+        translations for its discriminators, which are near to images of the training data, and leaves no file.
+    checkpoint_every : int or str, default="60s"
+        Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional
         Called at each logged step; if one returns a string, training stops.
     random_state : int, RandomState, Generator or None, default=None
@@ -211,6 +217,7 @@ class ImageTranslator(SavedGenerator):
         "task": partial(validation.choice, known=PAIR_TASKS),
         "scale": partial(validation.integer, low=2),
         "learning_rate": partial(validation.number, low=0, open_low=True),
+        "checkpoint_every": validation.interval,
         "callbacks": checked_callbacks,
         "verbose": checked_verbose,
         "random_state": checked_random_state,
@@ -242,6 +249,8 @@ class ImageTranslator(SavedGenerator):
         penalty: float = 1.0,
         min_probability: float = 0.5,
         layout: str = "auto",
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | str = "60s",
         callbacks: list[Watcher] | None = None,
         random_state: Seed = None,
         device: str = "auto",
@@ -265,6 +274,8 @@ class ImageTranslator(SavedGenerator):
         self.penalty = penalty
         self.min_probability = min_probability
         self.layout = layout
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.callbacks = callbacks
         self.random_state = random_state
         self.device = device
@@ -355,10 +366,13 @@ class ImageTranslator(SavedGenerator):
     def _train(self, prepared: Prepared, focus: object, title: str) -> None:
         settings, method = self._check_parameters(), self._method
         device: torch.device = settings["device"]
-        seed = root_seed(self.random_state)
         with one_thread(), side_by_side(device) as work:
+            checkpoint = method.checkpoint(prepared, focus, device)
+            seed = root_seed(self.random_state) if checkpoint is None else checkpoint.seed
             task = TranslationTask(prepared, focus, settings, seed, device, work)
             training = method.begin(task)
+            if checkpoint is not None:
+                checkpoint.design = training.design
             snapshot = LastSnapshot(training.measure)
             result = run_training(
                 training.state,
@@ -370,6 +384,7 @@ class ImageTranslator(SavedGenerator):
                 callbacks=self.callbacks or (),
                 title=title if wants_progress(self.verbose) else None,
                 rng=torch.Generator(device).manual_seed(child_seed(seed, "training")),
+                checkpoint=checkpoint,
                 step=training.step,
             )
         self._keep_data(prepared, training.conditions, seed)

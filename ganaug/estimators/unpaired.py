@@ -38,6 +38,9 @@ from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 __all__ = ["UnpairedMethod", "code_of", "two_classes"]
 
+# What files of earlier versions do not say of their networks.
+_OF_EARLIER = {"fine": False}
+
 
 class UnpairedMethod(TranslationMethod):
     """CycleGAN (Zhu et al. 2017) between two classes of one set of images; see `ganaug.ImageTranslator`."""
@@ -54,6 +57,10 @@ class UnpairedMethod(TranslationMethod):
         """Tasks are for pairs."""
         if self.owner.task != "translate":
             raise InvalidParameterError(f"task={self.owner.task!r} learns from pairs; set paired=True")
+        if self.owner.checkpoint is not None:
+            raise InvalidParameterError(
+                "checkpoint= is for paired=True: a CycleGAN would have to keep translations of training images in it"
+            )
 
     def prepare(self, X: object, y: object, mask: object) -> Prepared:
         """Encoded images and their labels."""
@@ -80,7 +87,7 @@ class UnpairedMethod(TranslationMethod):
         if task.settings["min_probability"] > 0:
             own = child_seed(seed, "check")
             check = LabelCheck(codec.shape).fit(images[0], images[1], codec.to_network, own, device)
-        design = {"width": int(owner.width), "depth": int(owner.depth)}
+        design: dict[str, Any] = {"width": int(owner.width), "depth": int(owner.depth), "fine": True}
         rng = torch.Generator().manual_seed(child_seed(seed, "networks"))
         translators, discriminators = cycle_players(codec.shape, rng, **design)
         config = CycleTrainConfig(
@@ -239,14 +246,18 @@ class UnpairedMethod(TranslationMethod):
     def networks(self, seed: int) -> dict[str, nn.Module]:
         """The way there, and the way back."""
         owner = self.owner
-        translators, _ = cycle_players(owner.codec_.shape, torch.Generator().manual_seed(seed), **owner.design_)
+        translators, _ = cycle_players(
+            owner.codec_.shape, torch.Generator().manual_seed(seed), **_OF_EARLIER | owner.design_
+        )
         return self.by_name(translators)
 
     def check_design(self, design: dict[str, Any]) -> None:
-        """Width and depth."""
-        if set(design) != {"width", "depth"} or any(type(size) is not int for size in design.values()):
+        """Width and depth, and how the last convolutions work."""
+        sizes = {name: size for name, size in design.items() if name != "fine"}
+        odd = set(sizes) != {"width", "depth"} or any(type(size) is not int for size in sizes.values())
+        if odd or design.get("fine", True) is not True:
             raise ModelFileError(f"design {design} is none of a translator")
-        for name, size in design.items():
+        for name, size in sizes.items():
             self.owner._constraints[name](name, size)
 
     def own_state(self) -> State:

@@ -62,7 +62,10 @@ class Translator(nn.Module):
 
     Starts near the identity, which is where a translation between classes of one kind of image begins.
     The encoder works on squares of 2 x 2 pixels, because convolutions over full resolution cost most and see
-    least. Instance normalisation and no batch normalisation: a translation must depend on its own image alone,
+    least. What it found is enlarged by repeating pixels, and the change is made of it by two convolutions at full
+    resolution: one that makes four pixels of one leaves stripes and checkerboards (Odena et al. 2016).
+
+    Instance normalisation and no batch normalisation: a translation must depend on its own image alone,
     whatever else is in the batch; the sums that go round it carry the brightness that it takes away.
 
     Parameters
@@ -77,9 +80,14 @@ class Translator(nn.Module):
         Residual blocks.
     halvings : int
         Of the sides, after the first.
+    fine : bool
+        Whether the last convolutions work at full resolution; False makes four pixels of one, as files of earlier
+        versions have it.
     """
 
-    def __init__(self, channels: int, rng: torch.Generator, *, width: int, depth: int, halvings: int) -> None:
+    def __init__(
+        self, channels: int, rng: torch.Generator, *, width: int, depth: int, halvings: int, fine: bool
+    ) -> None:
         super().__init__()
         widths = [width * 2**i for i in range(halvings + 1)]
         steps = list(pairwise(widths))
@@ -87,7 +95,9 @@ class Translator(nn.Module):
         self.downs = nn.ModuleList(Convolution(n, m, 3, rng, 2, gain=LEAKY_GAIN, stride=(2, 2)) for n, m in steps)
         self.blocks = nn.ModuleList(TranslationBlock(widths[-1], rng, depth) for _ in range(depth))
         self.ups = nn.ModuleList(Convolution(m, n, 3, rng, 2, gain=LEAKY_GAIN) for n, m in reversed(steps))
-        self.change = Convolution(width, 4 * channels, 3, rng, 2, gain=0.1)
+        narrow = max(8, width // 2)
+        self.fine = Convolution(width + channels, narrow, 3, rng, 2, gain=LEAKY_GAIN) if fine else None
+        self.change = Convolution(narrow if fine else width, channels if fine else 4 * channels, 3, rng, 2, gain=0.1)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) -> (B, C, H, W)
         height, width = x.shape[2:]
@@ -102,7 +112,11 @@ class Translator(nn.Module):
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             h = up(F.interpolate(h, size=skip.shape[2:], mode="nearest"))
             h = skip + activate(F.instance_norm(h))
-        return x + F.pixel_shuffle(self.change(h), 2)[:, :, :height, :width]
+        if self.fine is None:
+            return x + F.pixel_shuffle(self.change(h), 2)[:, :, :height, :width]
+        wide = F.interpolate(h, scale_factor=2, mode="nearest")[:, :, :height, :width]
+        result: Tensor = x + self.change(activate(self.fine(torch.cat([wide, x], 1))))
+        return result
 
 
 class PatchDiscriminator(nn.Module):
@@ -158,7 +172,7 @@ def patch_halvings(shape: tuple[int, ...]) -> int:
 
 
 def cycle_players(
-    shape: tuple[int, ...], rng: torch.Generator, *, width: int, depth: int
+    shape: tuple[int, ...], rng: torch.Generator, *, width: int, depth: int, fine: bool = True
 ) -> tuple[Translators, DiscriminatorPair]:
     """Fresh networks for images of one shape, on the CPU.
 
@@ -170,14 +184,16 @@ def cycle_players(
         Source of the weights.
     width, depth : int
         As of `Translator`; the discriminators are as wide.
+    fine : bool
+        As of `Translator`.
 
     Returns
     -------
-    Translators, Judges
+    Translators, DiscriminatorPair
     """
     channels, shorter = shape[0], min(shape[1:])
     halvings = 1 if shorter < LARGE else 2
-    ways = [Translator(channels, rng, width=width, depth=depth, halvings=halvings) for _ in range(2)]
+    ways = [Translator(channels, rng, width=width, depth=depth, halvings=halvings, fine=fine) for _ in range(2)]
     judges = [PatchDiscriminator(channels, rng, width=width, halvings=patch_halvings(shape)) for _ in range(2)]
     return Translators(*ways), DiscriminatorPair(*judges)
 
