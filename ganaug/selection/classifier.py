@@ -293,7 +293,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             used[i] = clone_with_seeds(oversamplers[i], seed)
             pools[i] = pool_samples(used[i], X, labels, seed, weights)
         self.estimator_ = joined([fit_clone(estimator, pools[i], blend, seed) for blend, i in choice.treatment.fits])
-        self.oversampler_ = list(used.values()) if len(used) > 1 else next(iter(used.values()), None)
+        self.oversampler_ = next(iter(used.values()), None)  # an average has rows of one at most
         self.classes_ = np.unique(labels)
         self.blend_, self.n_splits_ = choice.treatment.blend, choice.n_splits
         self.evidence_, self.verdict_ = choice.evidence, choice.verdict
