@@ -24,11 +24,12 @@ from ganaug.encoding.containers import (
     n_columns,
     n_rows,
 )
-from ganaug.encoding.row_files import checked_folder, row_files
-from ganaug.encoding.row_selection import (
+from ganaug.encoding.large_tables import (
     SelectedRows,
     all_rows,
+    checked_folder,
     labelled_rows,
+    row_files,
     select_in_memory,
     selected_of,
     split_target,
@@ -50,7 +51,7 @@ from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
 from ganaug.runtime.compute import run_tasks, side_by_side, unpacked
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, root_seed, warn
 from ganaug.utils.types import IntArray
 
@@ -339,7 +340,7 @@ class GANOversampler(BaseOverSampler):
         (True, ['fraud', 'synthetic'])
         """
         check_is_fitted(self, "generators_")
-        rows_per_file = validation.integer("rows_per_file", rows_per_file, 1)
+        rows_per_file = types.integer("rows_per_file", rows_per_file, 1)
         if mark is not None and not (isinstance(mark, str) and mark):
             raise InvalidParameterError(f"mark={mark!r} must be the name of a new column, or None")
         folder, target = checked_folder(path), self._target_name
@@ -453,8 +454,8 @@ class GANOversampler(BaseOverSampler):
 
     def _check_parameters(self) -> int:
         """Hold the parameters to what they may be; returned is the smallest class that gets a GAN."""
-        validation.choice("scope", self.scope, SCOPES)
-        smallest = validation.integer("min_class_size", self.min_class_size, 2)
+        types.choice("scope", self.scope, SCOPES)
+        smallest = types.integer("min_class_size", self.min_class_size, 2)
         if self.curate != AUTO:
             check_rules(self.curate)
         return smallest
@@ -544,7 +545,7 @@ class GANOversampler(BaseOverSampler):
                     f"label={one!r} has no generator; those trained are {list(self.generators_)}. "
                     "Fit with a sampling_strategy that adds rows to this class."
                 )
-            validation.integer("n" if count is n else f"the count of class {one!r}", count, 0)
+            types.integer("n" if count is n else f"the count of class {one!r}", count, 0)
         return asked
 
     def _missing(self) -> dict[Any, int]:

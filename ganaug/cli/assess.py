@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganaug.cli import options
-from ganaug.cli.console import FileError, UsageError, did_you_mean, tell, verbosity
-from ganaug.cli.outputs import atomic_file, check_output
+from ganaug.cli.console import FileError, UsageError, atomic_file, check_output, did_you_mean, tell, verbosity
 
 if TYPE_CHECKING:
     import pandas as pd

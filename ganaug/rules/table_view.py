@@ -271,6 +271,11 @@ class ColumnView:
         return isinstance(self.adapter, TimesInUnit) and scale_of(self.adapter) is not None
 
     @property
+    def is_date(self) -> bool:
+        """Whether it holds dates without a time zone."""
+        return self.is_time and self.family == "time M"
+
+    @property
     def is_numeric(self) -> bool:
         """Whether rules can compute with it."""
         return self.is_number or self.is_time

@@ -20,17 +20,19 @@ from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.compute import run_tasks, side_by_side
-from ganaug.selection.averages import AveragedClassifier, balanced_draws, decisions_of
 from ganaug.selection.candidates import NONE, Blend, Pool, blend_rows, pool_samples
-from ganaug.selection.quick_scores import (
+from ganaug.selection.probabilities import (
     OF_LABELS,
     OF_PROBABILITIES,
     OF_RANKING,
+    AveragedClassifier,
+    balanced_draws,
+    decisions_of,
     label_scores,
     probability_scores,
     ranking_scores,
 )
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed
 from ganaug.utils.types import Array, IntArray
 
@@ -395,7 +397,7 @@ def split_folds(
     """
     if isinstance(cv, Integral):
         fewest = int(sizes.min()) if groups is None else fewest_groups(y, groups)
-        wanted, state = min(validation.integer("cv", cv, 2), fewest), child_seed(seed, "folds") % 2**31
+        wanted, state = min(types.integer("cv", cv, 2), fewest), child_seed(seed, "folds") % 2**31
         if wanted < 2:
             return []
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
