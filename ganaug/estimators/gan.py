@@ -597,7 +597,7 @@ def _train_table(modality: Modality, task: Task) -> ClassBatches:
     )
 
 
-def _networks_of(modality: Modality, codec: Any, n_conditions: int, design: Design) -> NetworkPair:
+def _networks_of(modality: Modality, codec: object, n_conditions: int, design: Design) -> NetworkPair:
     """Networks of a design that a file describes."""
     if set(design) != set(modality.design):
         raise ModelFileError(f"its design names {sorted(design)}")

@@ -195,8 +195,8 @@ class ImageTranslator(SavedGenerator):
     (2, 16, 16)
     """
 
-    source_: Any
-    target_: Any
+    source_: object
+    target_: object
     accepted_: float
     check_: LabelCheck | None
     psnr_: float

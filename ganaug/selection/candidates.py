@@ -208,7 +208,7 @@ class Pool:
         Of the real rows, where the user gave some. A synthetic row weighs what a real one of its class does on average.
     """
 
-    X: Any
+    X: object
     y: npt.NDArray[Any]
     n_real: int
     turn: npt.NDArray[np.float64]

@@ -147,7 +147,6 @@ def joined(members: Sequence[ClassifierMixin]) -> ClassifierMixin:
 # Scores of many resamples or thresholds of the same answers at once, as scikit-learn gives them one by one.
 
 
-Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 OF_LABELS = ("accuracy", "balanced_accuracy", "f1")
