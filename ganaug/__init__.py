@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from ganaug.selection import AugmentedClassifier
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _MODULES:
         return importlib.import_module(f"ganaug.{name}")
     if name not in _HOME:

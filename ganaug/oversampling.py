@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from ganaug.encoding.containers import (
@@ -24,11 +25,12 @@ from ganaug.encoding.containers import (
     n_columns,
     n_rows,
 )
-from ganaug.encoding.row_files import checked_folder, row_files
-from ganaug.encoding.row_selection import (
+from ganaug.encoding.large_tables import (
     SelectedRows,
     all_rows,
+    checked_folder,
     labelled_rows,
+    row_files,
     select_in_memory,
     selected_of,
     split_target,
@@ -50,8 +52,8 @@ from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
 from ganaug.runtime.compute import run_tasks, side_by_side, unpacked
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.utils import validation
-from ganaug.utils.determinism import child_seed, isolated, root_seed, warn
+from ganaug.utils import types
+from ganaug.utils.determinism import Seed, child_seed, isolated, root_seed, warn
 from ganaug.utils.types import IntArray
 
 __all__ = ["GANOversampler"]
@@ -150,13 +152,13 @@ class GANOversampler(BaseOverSampler):
     def __init__(
         self,
         *,
-        sampling_strategy: Any = "auto",
-        generator: Any = None,
+        sampling_strategy: object = "auto",
+        generator: object = None,
         scope: str = "per-class",
         min_class_size: int = 12,
-        curate: Any = "auto",
+        curate: bool | str | Iterable[str] = "auto",
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         verbose: bool | str = "auto",
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
@@ -168,14 +170,14 @@ class GANOversampler(BaseOverSampler):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         return tags
 
     @isolated
-    def fit(self, X: Any, y: Any) -> GANOversampler:
+    def fit(self, X: object, y: object) -> GANOversampler:
         """Train the generators, without resampling.
 
         Parameters
@@ -193,7 +195,7 @@ class GANOversampler(BaseOverSampler):
         return self
 
     @isolated
-    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
+    def fit_resample(self, X: object, y: Any) -> tuple[Any, Any]:
         """Train the generators and add synthetic rows until the classes have the sizes wanted.
 
         Parameters
@@ -244,8 +246,8 @@ class GANOversampler(BaseOverSampler):
     def sample(
         self,
         n: int | Mapping[Any, int] = 1,
-        label: Any = None,
-        random_state: Any = None,
+        label: object = None,
+        random_state: Seed = None,
         where: Mapping[Any, Any] | None = None,
     ) -> tuple[Any, Any]:
         """Draw more synthetic rows, at any ratio, without training again.
@@ -339,7 +341,7 @@ class GANOversampler(BaseOverSampler):
         (True, ['fraud', 'synthetic'])
         """
         check_is_fitted(self, "generators_")
-        rows_per_file = validation.integer("rows_per_file", rows_per_file, 1)
+        rows_per_file = types.integer("rows_per_file", rows_per_file, 1)
         if mark is not None and not (isinstance(mark, str) and mark):
             raise InvalidParameterError(f"mark={mark!r} must be the name of a new column, or None")
         folder, target = checked_folder(path), self._target_name
@@ -382,7 +384,7 @@ class GANOversampler(BaseOverSampler):
                 return found
         raise AttributeError(f"none of the generators of this {type(self).__name__} has rules_")
 
-    def _fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:  # BaseOverSampler asks for it
+    def _fit_resample(self, X: object, y: object) -> tuple[Any, Any]:  # BaseOverSampler asks for it
         return self.fit_resample(X, y)
 
     # ---- training ----------------------------------------------------------------------------
@@ -403,7 +405,7 @@ class GANOversampler(BaseOverSampler):
             with open_rows(X) as rows:
                 yield rows, y
 
-    def _train(self, X: Any, y: Any) -> IntArray:
+    def _train(self, X: object, y: Any) -> IntArray:
         """Set every fitted attribute but what a draw sets, and return the codes of y."""
         smallest = self._check_parameters()
         prototype = self._prototype(X)
@@ -453,13 +455,13 @@ class GANOversampler(BaseOverSampler):
 
     def _check_parameters(self) -> int:
         """Hold the parameters to what they may be; returned is the smallest class that gets a GAN."""
-        validation.choice("scope", self.scope, SCOPES)
-        smallest = validation.integer("min_class_size", self.min_class_size, 2)
+        types.choice("scope", self.scope, SCOPES)
+        smallest = types.integer("min_class_size", self.min_class_size, 2)
         if self.curate != AUTO:
             check_rules(self.curate)
         return smallest
 
-    def _trained(self, prototype: Any, data: Any, labels: list[Any]) -> dict[Any, Any]:
+    def _trained(self, prototype: Any, data: object, labels: list[Any]) -> dict[Any, Any]:
         """A GAN for each label, or one for all of them."""
         # Without a focus every training would be the same, so there is one.
         takes_focus = hasattr(prototype, "prepare") or "focus" in inspect.signature(prototype.fit).parameters
@@ -502,7 +504,7 @@ class GANOversampler(BaseOverSampler):
             )
         return given
 
-    def _seeded(self, prototype: Any, label: Any) -> Any:
+    def _seeded(self, prototype: Any, label: object) -> Any:
         """A clone of the prototype with a seed of its own, if it takes one: by its label, or for all (None)."""
         own = clone(prototype, safe=False)
         if hasattr(own, "get_params") and "random_state" in own.get_params(deep=False):
@@ -520,14 +522,14 @@ class GANOversampler(BaseOverSampler):
         same = own is usual or (isinstance(own, (list, tuple)) and set(own) == set(usual))
         return True if same else own
 
-    def _child(self, seed: int, label: Any) -> int:
+    def _child(self, seed: int, label: object) -> int:
         """A seed for what belongs to a label, of the 31 bits that any library takes."""
         code = -1 if label is None else self._target.code(label)
         return child_seed(seed, "class", code) % 2**31
 
     # ---- drawing -----------------------------------------------------------------------------
 
-    def _asked(self, n: Any, label: Any) -> dict[Any, int]:
+    def _asked(self, n: int | Mapping[Any, int], label: object) -> dict[Any, int]:
         if isinstance(n, Mapping):
             if label is not None:
                 raise InvalidParameterError("give either a dict of counts or a label, not both")
@@ -544,14 +546,14 @@ class GANOversampler(BaseOverSampler):
                     f"label={one!r} has no generator; those trained are {list(self.generators_)}. "
                     "Fit with a sampling_strategy that adds rows to this class."
                 )
-            validation.integer("n" if count is n else f"the count of class {one!r}", count, 0)
+            types.integer("n" if count is n else f"the count of class {one!r}", count, 0)
         return asked
 
     def _missing(self) -> dict[Any, int]:
         """How many rows of which label the sampling strategy asks for."""
         return {label: self.sampling_strategy_[label] for label in self.generators_}
 
-    def _draw(self, counts: Mapping[Any, int], seed: int, **conditions: Any) -> tuple[list[Any], IntArray]:
+    def _draw(self, counts: Mapping[Any, int], seed: int, **conditions: object) -> tuple[list[Any], IntArray]:
         """New rows, class by class, and their codes."""
         parts, codes = [], [np.zeros(0, np.int64)]
         for label, rows in self._chunks(counts, seed, **conditions):
@@ -559,7 +561,7 @@ class GANOversampler(BaseOverSampler):
             codes.append(np.full(n_rows(rows), self._target.code(label), np.int64))
         return parts, np.concatenate(codes)
 
-    def _chunks(self, counts: Mapping[Any, int], seed: int, **conditions: Any) -> Iterator[tuple[Any, Any]]:
+    def _chunks(self, counts: Mapping[Any, int], seed: int, **conditions: object) -> Iterator[tuple[Any, Any]]:
         """New rows, class by class, of each class `AT_ONCE` at a time."""
         self.curation_: dict[Any, Any] = {}
         for label, n in counts.items():

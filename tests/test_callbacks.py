@@ -18,12 +18,11 @@ import pytest
 import torch
 from helpers import tabular_gan
 
-from ganaug.callbacks import ProgressBar, TensorBoardLogger, wants_progress
+from ganaug.callbacks import BestSnapshot, ProgressBar, TensorBoardLogger, stop_when_diverged, wants_progress
 from ganaug.estimators import modality as modality_module
 from ganaug.exceptions import MissingDependencyError, TrainingWarning
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
-from ganaug.training.checkpoints import BestSnapshot, stop_when_diverged
 from ganaug.training.loop import Event
 
 gan = partial(tabular_gan, max_steps=60)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from ganaug.cli.outputs import atomic_file, atomic_folder
+from ganaug.cli.console import atomic_file, atomic_folder
 from ganaug.exceptions import ModelPathError
 from ganaug.pools.formats import write_pool
 from ganaug.utils import files

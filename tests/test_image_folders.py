@@ -368,7 +368,7 @@ def test_models_whose_images_no_file_holds(here, capsys, shape):
 
 
 def test_labels_that_no_folder_can_have_and_modes_that_do_not_fit(here, capsys):
-    from ganaug.cli.outputs import save_model
+    from ganaug.cli.console import save_model
 
     X = np.random.default_rng(0).integers(0, 256, (26, 8, 8), dtype=np.uint8)
     gan = ImageGAN(max_steps=2, channels=2, batch_size=4, random_state=0).fit(X, ["x" * 400] * 13 + ["a/b"] * 13)

@@ -114,7 +114,7 @@ def test_a_full_disk_warns_once_and_the_training_goes_on(tmp_path, monkeypatch):
     def full(*given):
         raise ModelPathError(28, "could not save: No space left on device")
 
-    monkeypatch.setattr("ganaug.training.checkpoints.write_state", full)
+    monkeypatch.setattr("ganaug.callbacks.write_state", full)
     with pytest.warns(TrainingWarning, match="No space left on device.*goes on") as caught:
         own = gan(tmp_path / "run").fit(*images())
     assert len(caught) == 1 and same(own, gan().fit(*images()))

@@ -13,7 +13,7 @@ import pytest
 from helpers import tabular_gan
 from sklearn.tree import DecisionTreeClassifier
 
-import ganaug.encoding.row_selection as row_selection
+import ganaug.encoding.large_tables as row_selection
 import ganaug.oversampling
 from ganaug import (
     AugmentedClassifier,
@@ -26,7 +26,7 @@ from ganaug import (
     quality_report,
 )
 from ganaug.cli import main
-from ganaug.encoding.row_selection import Witnesses, largest_share, select_in_memory, select_rows, selected_from
+from ganaug.encoding.large_tables import Witnesses, largest_share, select_in_memory, select_rows, selected_from
 from ganaug.encoding.row_sources import is_table_folder, open_rows
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathError
 from ganaug.experiments import compare

@@ -16,8 +16,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from ganaug import GanaugError, GANOversampler, ImageGAN, load, plots
-from ganaug.estimators.exported import PiecewiseLinear
-from ganaug.estimators.latents import spherical_path
+from ganaug.estimators.latents import PiecewiseLinear, spherical_path
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.networks import IMAGE_ARCHITECTURES
 

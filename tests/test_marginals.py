@@ -7,7 +7,7 @@ from scipy.stats import ks_2samp
 
 import ganaug
 from ganaug import GANOversampler, TabularGAN
-from ganaug.estimators.marginals import ClassMarginals, TableSmoother
+from ganaug.estimators.tabular import ClassMarginals, TableSmoother
 from ganaug.exceptions import InvalidParameterError, ModelFileError
 from ganaug.utils.types import Block
 

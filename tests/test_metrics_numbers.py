@@ -41,7 +41,7 @@ from ganaug.metrics.column_metrics import (
     squared_association,
     squared_ratios,
 )
-from ganaug.metrics.nearest import estimate, mean_estimate, nearest, neighbours_for, uniform, weighted_auc
+from ganaug.metrics.features import estimate, mean_estimate, nearest, neighbours_for, uniform, weighted_auc
 from ganaug.metrics.privacy import closest, closest_others
 from ganaug.metrics.utility import average_precision
 

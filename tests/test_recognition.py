@@ -9,8 +9,15 @@ from helpers import numpy_rng, tabular_gan, two_classes
 from torch import nn
 
 from ganaug import SeriesGAN, TabularGAN
-from ganaug.estimators.fitting import rescale_quality, snapshot_measure
-from ganaug.estimators.recognition import ClassScale, even_halves, even_rows, forest_judge, halves_judge
+from ganaug.estimators.fitting import (
+    ClassScale,
+    even_halves,
+    even_rows,
+    forest_judge,
+    halves_judge,
+    rescale_quality,
+    snapshot_measure,
+)
 from ganaug.filtering import AuxiliaryClassifier
 
 CPU = torch.device("cpu")

@@ -244,9 +244,9 @@ def test_neighbours_are_the_nearest_and_copies_are_listed(quick):
 
 
 def test_copies_are_shown_however_many_rows_there_are(monkeypatch, quick):
-    from ganaug.summaries import sides
+    from ganaug.summaries import column_charts
 
-    monkeypatch.setitem(sides.sides_of.__kwdefaults__, "most", 40)
+    monkeypatch.setitem(column_charts.sides_of.__kwdefaults__, "most", 40)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))
     fake = np.vstack([rng.normal(size=(60, 3)), X[[7, 150]] + 1e-7])

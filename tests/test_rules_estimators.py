@@ -95,8 +95,9 @@ def test_all_kinds_in_one_table(n):
     assert (gan.rules_.check(frame)["broken"] == 0).all()
     by_price = frame.sort_values("size")["price"].to_numpy()  # the curve, whichever knots it has
     assert (np.diff(by_price) >= -0.05).all()
-    for tally in gan.curation_.values():  # what a guard has to refuse, of a generator that has learnt nothing
-        assert tally["rules"] < 0.35 * tally["drawn"]
+    # what a guard and the ranges of computed columns have to refuse, of a generator that has learnt nothing
+    for tally in gan.curation_.values():
+        assert tally["rules"] < 0.6 * tally["drawn"]
 
 
 def test_an_oversampler_keeps_all_kinds():

@@ -32,10 +32,10 @@ from sklearn.svm import LinearSVC
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler, plots
 from ganaug.selection import Blend, stages
-from ganaug.selection.averages import balanced_draws
 from ganaug.selection.calibration import Calibrator, fit_calibrator, steady_threshold
 from ganaug.selection.candidates import Belief, beliefs_of, family_of, with_prior
 from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
+from ganaug.selection.probabilities import balanced_draws
 
 BASES = ["average", "class_weight", "draws", "rows", "rows average", "gan", "gan average"]
 KINDS = ["prior", "tuned", *BASES, *(f"{base}+tuned" for base in BASES)]

@@ -25,8 +25,8 @@ MIN_LINES, MAX_LINES = 60, 700
 ODD_SIZES = {
     "__main__.py": "the name is Python's, and it only calls the command line",
 }
-MAX_FILES = 138  # other than __init__.py
-MAX_ANY = 454  # annotations of a parameter, a result or a variable that are just `Any`
+MAX_FILES = 140  # other than __init__.py
+MAX_ANY = 399  # annotations of a parameter, a result or a variable that are just `Any`
 MAX_OLD_WORDS = 0
 # Names that occur in several places, until the files and classes are renamed.
 REPEATED_FILES: set[str] = set()

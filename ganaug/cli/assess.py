@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganaug.cli import options
-from ganaug.cli.console import FileError, UsageError, did_you_mean, tell, verbosity
-from ganaug.cli.outputs import atomic_file, check_output
+from ganaug.cli.console import FileError, UsageError, atomic_file, check_output, did_you_mean, tell, verbosity
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ganaug.experiments import Comparison
     from ganaug.rules import Rule
+    from ganaug.selection import AugmentedClassifier
 
 # --------------------------------------------------------------------------------------
 # ``ganaug report``: whether synthetic rows are good, and whether they copy real ones.
@@ -79,7 +79,7 @@ def report(args: argparse.Namespace) -> None:
     tell(args, f"{args.output}: written")
 
 
-def _samples(args: argparse.Namespace, table: object, columns: list[str]) -> Any:
+def _samples(args: argparse.Namespace, table: object, columns: list[str]) -> str | tuple[pd.DataFrame, pd.Series[Any]]:
     """A model, or rows and labels with the columns of the real ones."""
     if args.samples.lower().endswith(MODELS):
         return args.samples
@@ -104,7 +104,7 @@ def _alike(args: argparse.Namespace, path: str, table: Any, columns: list[str]) 
     return frame[columns], y
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """What JSON does not know: numpy's numbers and arrays."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
@@ -154,7 +154,7 @@ def rules(args: argparse.Namespace) -> None:
     print(json.dumps(rows, indent=1) if args.json else _lines(rows))
 
 
-def _without(frame: pd.DataFrame, target: str | None, path: str) -> Any:
+def _without(frame: pd.DataFrame, target: str | None, path: str) -> pd.DataFrame:
     if target is None:
         return frame
     if target not in frame.columns:
@@ -337,7 +337,7 @@ def advise(args: argparse.Namespace) -> None:
         print(f"{model.verdict_}\n\n{shown.to_string(index=False, float_format='{:.4f}'.format, na_rep='-')}")
 
 
-def _judged(args: argparse.Namespace, X: Any, y: object) -> Any:
+def _judged(args: argparse.Namespace, X: pd.DataFrame, y: object) -> AugmentedClassifier:
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier

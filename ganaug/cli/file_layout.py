@@ -26,6 +26,7 @@ __all__ = [
     "check_encoding",
     "find_dialect",
     "find_encoding",
+    "layout_of",
     "open_text",
     "raw_records",
     "records",
@@ -361,3 +362,8 @@ class FileLayout:
             return cls(formats, Dialect(**state["dialect"]), state["target"], state["schema"])
         except (KeyError, TypeError, ValueError) as error:
             raise FileError(f"what it says of the columns cannot be read: {error}", path) from error
+
+
+def layout_of(notes: dict[str, Any], path: str) -> FileLayout | None:
+    """The layout of the table that a model was trained on, if the notes in its file hold one."""
+    return FileLayout.from_state(notes["layout"], path) if "layout" in notes else None

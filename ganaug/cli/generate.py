@@ -10,9 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganaug.cli import options
-from ganaug.cli.console import FileError, UsageError, did_you_mean, progress, report_rules, tell, verbosity
+from ganaug.cli.console import (
+    FileError,
+    UsageError,
+    check_output,
+    did_you_mean,
+    load_model,
+    progress,
+    report_rules,
+    save_model,
+    save_only,
+    tell,
+    verbosity,
+)
 from ganaug.cli.options import CONDITIONS, MISSING, split_condition
-from ganaug.cli.outputs import check_output, layout_of, load_model, save_model, save_only
 
 if TYPE_CHECKING:
     from ganaug.cli.column_formats import ColumnFormat
@@ -277,6 +288,7 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
 def sample(args: argparse.Namespace) -> None:
     """Load, draw, write."""
     from ganaug.cli import table_files
+    from ganaug.cli.file_layout import layout_of
 
     if (args.rows is None) == (args.counts is None):
         raise UsageError("give either -n N or --counts JSON")

@@ -17,8 +17,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganaug.cli import options
-from ganaug.cli.console import FileError, UsageError, progress, tell, verbosity
-from ganaug.cli.outputs import atomic_folder, check_output, save_model, save_only
+from ganaug.cli.console import (
+    FileError,
+    UsageError,
+    atomic_folder,
+    check_output,
+    progress,
+    save_model,
+    save_only,
+    tell,
+    verbosity,
+)
 from ganaug.cli.table_files import label_of
 from ganaug.encoding.pil_images import channels_of, check_pil_file, file_format, mode_of_array, pil_file_bytes
 from ganaug.encoding.sample_arrays import from_nchw, to_nchw

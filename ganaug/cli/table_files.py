@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from ganaug.cli.column_formats import ColumnFormat, ColumnGuess, format_for, settle_formats
-from ganaug.cli.console import FileError, UsageError, did_you_mean, system_error, tell
+from ganaug.cli.console import FileError, UsageError, atomic_file, did_you_mean, system_error, tell
 from ganaug.cli.file_layout import (
     Dialect,
     FileLayout,
@@ -33,10 +33,9 @@ from ganaug.cli.file_layout import (
     records,
 )
 from ganaug.cli.number_formats import INFINITE
-from ganaug.cli.outputs import atomic_file
 from ganaug.encoding.dtype_state import arrow
 from ganaug.encoding.labels import warn_of_similar_names
-from ganaug.encoding.row_selection import SelectedRows, sampled_rows, selected_from
+from ganaug.encoding.large_tables import SelectedRows, sampled_rows, selected_from
 from ganaug.encoding.row_sources import is_table_folder
 from ganaug.exceptions import DataWarning
 from ganaug.utils.determinism import child_seed

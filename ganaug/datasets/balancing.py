@@ -21,7 +21,7 @@ from ganaug.encoding.sources import resolve_samples
 from ganaug.encoding.table_checks import name_classes
 from ganaug.encoding.targets import class_names_of, label_place, length_of, resolve_targets
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator, root_seed, warn
 
 __all__ = ["ShareBatchSampler", "balance", "split_real"]
@@ -275,13 +275,13 @@ class ShareBatchSampler(BatchSampler):
             raise InvalidTypeError(
                 f"dataset is a {type(dataset).__name__}; give a BlendedDataset, which knows which items are synthetic"
             )
-        validation.integer("batch_size", batch_size, 1)
+        types.integer("batch_size", batch_size, 1)
         super().__init__(_EpochSampler(dataset, self.set_epoch), int(batch_size), bool(drop_last))
         self.dataset = dataset
-        self.share = None if share is None else validation.number("share", share, 0, 1, open_high=True)
+        self.share = None if share is None else types.number("share", share, 0, 1, open_high=True)
         self.seed = root_seed(seed)
-        self.num_replicas = validation.integer("num_replicas", num_replicas, 1)
-        self.rank = validation.integer("rank", rank, 0)
+        self.num_replicas = types.integer("num_replicas", num_replicas, 1)
+        self.rank = types.integer("rank", rank, 0)
         if self.rank >= self.num_replicas:
             raise InvalidParameterError(f"rank={rank} must be less than num_replicas={num_replicas}")
         self.epoch = 0
@@ -296,7 +296,7 @@ class ShareBatchSampler(BatchSampler):
         epoch : int
             From 0 on.
         """
-        self.epoch = validation.integer("epoch", epoch, 0)
+        self.epoch = types.integer("epoch", epoch, 0)
         self.dataset.set_epoch(self.epoch)
 
     def __len__(self) -> int:
@@ -417,7 +417,7 @@ def split_real(
     >>> X, y = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.arange(40) // 30
     >>> blend = BlendedDataset(TensorDataset(X, y), SmoothedBootstrap(random_state=0).fit(X, y))
     >>> train, validation = split_real(blend, [0.8, 0.2])
-    >>> len(train), len(validation), max(validation.indices) < blend.n_real
+    >>> len(train), len(types), max(types.indices) < blend.n_real
     (52, 8, True)
     """
     if not isinstance(dataset, BlendedDataset):

@@ -36,7 +36,7 @@ from ganaug.estimators.strategy import TargetCodec, new_rows
 from ganaug.exceptions import DataWarning, InvalidParameterError
 from ganaug.pools.formats import Array
 from ganaug.pools.generators import ClassGenerators
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import FloatArray, IntArray
 
@@ -188,7 +188,7 @@ class BlendedDataset(ItemDataset):
         super().__init__(None, target_transform=target_transform)
         self.real, self.generator = real, generator
         self._schedule: Schedule | None = schedule_of(schedule, schedule_epochs)
-        self.weight = 1.0 if weight is None else validation.number("weight", weight, 0)
+        self.weight = 1.0 if weight is None else types.number("weight", weight, 0)
         self._weighs = weight is not None if return_weight is None else bool(return_weight)
         labels = resolve_targets(real, targets)
         self.n_real = len(labels)
@@ -277,7 +277,7 @@ class BlendedDataset(ItemDataset):
         InvalidParameterError
             If the schedule's share is outside [0, 1], or in a copy made by pickling.
         """
-        epoch = validation.integer("epoch", epoch, 0)
+        epoch = types.integer("epoch", epoch, 0)
         if self._watch is not None:
             self._watch.stop()  # whoever calls this knows how
         self._begin(epoch)
@@ -299,7 +299,7 @@ class BlendedDataset(ItemDataset):
     def _begin(self, epoch: int) -> None:
         if self._schedule is None:
             raise InvalidParameterError("this BlendedDataset is a copy for a worker; set the epoch in the main process")
-        share = validation.number(f"the schedule's share in epoch {epoch}", self._schedule(epoch), 0, 1)
+        share = types.number(f"the schedule's share in epoch {epoch}", self._schedule(epoch), 0, 1)
         self.synthetic.set_epoch(epoch)
         self._active.fill_(round(share * len(self._order)))
         self.epoch = epoch
@@ -339,7 +339,7 @@ class BlendedDataset(ItemDataset):
             codes, _ = pd.factorize(self.targets)
             weights = 1.0 / np.bincount(codes)[codes]
         if synthetic_share is not None:
-            share = validation.number("synthetic_share", synthetic_share, 0, 1)
+            share = types.number("synthetic_share", synthetic_share, 0, 1)
             synthetic = self.is_synthetic
             if share > 0 and not synthetic.any():
                 raise InvalidParameterError(f"synthetic_share={share:g}, but there are no synthetic items")

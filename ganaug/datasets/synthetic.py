@@ -19,7 +19,7 @@ from ganaug.exceptions import DataWarning, InvalidParameterError
 from ganaug.pools.formats import Array, ItemFormat, Sample, default_format
 from ganaug.pools.generators import ClassGenerators
 from ganaug.pools.pool import ItemPool
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import isolated, root_seed, warn
 from ganaug.utils.types import IntArray
 
@@ -57,12 +57,12 @@ def schedule_of(schedule: object, epochs: object) -> Schedule:
     if callable(schedule):
         given: Schedule = schedule
         return given
-    name = validation.choice("schedule", "constant" if schedule is None else schedule, SCHEDULES)
+    name = types.choice("schedule", "constant" if schedule is None else schedule, SCHEDULES)
     if name != "constant" and epochs is None:
         raise InvalidParameterError(
             f"schedule={name!r} needs schedule_epochs=, the epoch from which on there are no synthetic items"
         )
-    end = validation.integer("schedule_epochs", 1 if epochs is None else epochs, 1)
+    end = types.integer("schedule_epochs", 1 if epochs is None else epochs, 1)
     return partial(_share, name, end)
 
 
@@ -250,8 +250,8 @@ class SyntheticDataset(ItemDataset):
         generators = generator if isinstance(generator, ClassGenerators) else ClassGenerators(generator)
         self.seed = root_seed(seed)
         self.counts = generators.counts(n_or_counts, self.seed)
-        self.refresh_every = None if refresh_every is None else validation.integer("refresh_every", refresh_every, 1)
-        self.block_size = validation.integer("block_size", block_size, 1)
+        self.refresh_every = None if refresh_every is None else types.integer("refresh_every", refresh_every, 1)
+        self.block_size = types.integer("block_size", block_size, 1)
         self._set_targets(generators, class_to_idx)
         self._watch = None if self.refresh_every is None else EpochWatch(len(self.targets))
         self._pool = items = ItemPool(generators, self.counts, self.seed, self.block_size, layout)
@@ -337,7 +337,7 @@ class SyntheticDataset(ItemDataset):
         epoch : int
             From 0 on. The same epoch has the same items, whatever came before.
         """
-        epoch = validation.integer("epoch", epoch, 0)
+        epoch = types.integer("epoch", epoch, 0)
         if self._watch is not None:
             self._watch.stop()  # whoever calls this knows how
         if self.refresh_every is not None:

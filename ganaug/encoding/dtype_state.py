@@ -78,7 +78,7 @@ def arrow_datasets(needed_by: str) -> ModuleType:
     return pyarrow
 
 
-def type_state(kind: Any) -> Any:
+def type_state(kind: Any) -> str | list[Any]:
     """A type of Arrow as JSON: its alias, or its name and arguments.
 
     Raises
@@ -100,7 +100,7 @@ def type_state(kind: Any) -> Any:
     raise InvalidTypeError(f"has Arrow's type {kind}, which cannot be stored; cast it to another one")
 
 
-def type_from(state: Any) -> Any:
+def type_from(state: str | list[Any]) -> Any:
     """The type that `type_state` wrote."""
     pa = arrow(_NEEDED)
     try:
@@ -299,7 +299,7 @@ _KINDS: dict[str, _Kind] = {
 _ARROW = "arrow:"
 
 
-def dtype_state(dtype: object) -> Any:
+def dtype_state(dtype: object) -> str | list[Any]:
     """A dtype as JSON: its name where that says all, else what it is made of.
 
     Raises
@@ -313,7 +313,7 @@ def dtype_state(dtype: object) -> Any:
     return write(dtype)
 
 
-def dtype_from(state: Any) -> Any:
+def dtype_from(state: str | list[Any]) -> Any:
     """The dtype that `dtype_state` wrote."""
     try:
         if not isinstance(state, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -189,7 +190,7 @@ class LabelCodec(PickledByState):
         return codec
 
 
-def warn_of_similar_names(labels: Any) -> None:
+def warn_of_similar_names(labels: Iterable[object]) -> None:
     """Warn of classes whose names differ in nothing but case or spaces, such as "yes" and " Yes"."""
     alike: dict[str, list[str]] = {}
     for label in labels:
@@ -259,7 +260,7 @@ def _open(y: Any, tuples: bool = False) -> Any:
     return array
 
 
-def _from_list(y: Any) -> Array:
+def _from_list(y: list[Any] | tuple[Any, ...]) -> Array:
     try:
         array = np.asarray(y)
     except ValueError as error:
@@ -318,7 +319,7 @@ def _index_of(array: Any) -> pd.Index:
     return pd.Index(array, dtype=object, tupleize_cols=False)
 
 
-def _types(array: Any) -> set[type]:
+def _types(array: Iterable[object]) -> set[type]:
     kinds = set(map(type, array))
     return {object} if any(issubclass(kind, _EXCEPT) for kind in kinds) else kinds
 

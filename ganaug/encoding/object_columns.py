@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -121,6 +121,8 @@ def rescale(cells: ColumnValues, given: int, own: int) -> ColumnValues:
 class DecimalAdapterBase(NumericAdapterBase):
     """What Decimals of Python and of Arrow share: they are learnt as whole numbers of ``10 ** exponent``."""
 
+    exponent: int
+
     @property
     def family(self) -> str:
         """All Decimals are of one family."""
@@ -207,11 +209,11 @@ class DecimalAdapter(DecimalAdapterBase):
         return _with_blanks(values, cells, self.blank)
 
 
-def _as_decimals(values: Any) -> list[decimal.Decimal]:
+def _as_decimals(values: Iterable[decimal.Decimal | int]) -> list[decimal.Decimal]:
     return [value if type(value) is decimal.Decimal else decimal.Decimal(value) for value in values]
 
 
-def _check_types(values: Any, known: set[type], name: str) -> None:
+def _check_types(values: Iterable[object], known: set[type], name: str) -> None:
     odd = sorted({type(value).__name__ for value in values if type(value) not in known})
     if odd:
         raise InvalidDataError(f"holds {', '.join(odd)} but held {name} in fit; convert it back")

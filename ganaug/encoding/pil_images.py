@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -94,7 +94,7 @@ class ImageHeader:
     profile: bytes | None
 
 
-def is_pil_image(X: object) -> bool:
+def is_pil_image(X: object) -> TypeGuard[PILImage]:
     """Whether X is a PIL image, without importing PIL."""
     image = sys.modules.get("PIL.Image")
     return image is not None and isinstance(X, image.Image)
@@ -117,7 +117,7 @@ def channels_of(mode: str) -> int | None:
     return _BANDS.get(mode)
 
 
-def pil_to_array(image: Any) -> tuple[Array, str]:
+def pil_to_array(image: PILImage) -> tuple[Array, str]:
     """A PIL image as (H, W) or (H, W, channels), and the mode of these numbers; see `learned_mode`.
 
     The two colour channels of LAB are counted from 128, so that neutral grey is in the middle of their range.
@@ -269,7 +269,7 @@ def check_pil_file(array: Array, mode: str, profile: bytes | None = None) -> Non
         raise InvalidDataError(f"what is read again has mode {found}, and other pixels or channels")
 
 
-def resize_image(image: Any, size: tuple[int, int]) -> PILImage:
+def resize_image(image: PILImage, size: tuple[int, int]) -> PILImage:
     """A PIL image of another (height, width), smoothed where it shrinks."""
     height, width = size
     if image.size == (width, height):
@@ -292,7 +292,7 @@ def read_image_header(path: str | os.PathLike[str]) -> ImageHeader:
         As `open_image`.
     """
 
-    def look(image: Any) -> ImageHeader:
+    def look(image: PILImage) -> ImageHeader:
         learnt = learned_mode(image.mode)
         if "transparency" in image.info:
             learnt = _WITH_ALPHA.get(image.mode, learnt)
@@ -316,7 +316,7 @@ def _is_deep(image: Any) -> bool:
     return False
 
 
-def open_image(path: str | os.PathLike[str], mode: str | None = None) -> Any:
+def open_image(path: str | os.PathLike[str], mode: str | None = None) -> PILImage:
     """A PIL image, upright and wholly read, so that no file stays open.
 
     Parameters
@@ -333,7 +333,7 @@ def open_image(path: str | os.PathLike[str], mode: str | None = None) -> Any:
         If pillow is missing, which torchvision brings.
     """
 
-    def read(image: Any) -> Any:
+    def read(image: PILImage) -> PILImage:
         image.load()
         image = _upright(image)
         return image if mode is None or image.mode in (mode, *_SIXTEEN) else image.convert(mode)
@@ -341,7 +341,7 @@ def open_image(path: str | os.PathLike[str], mode: str | None = None) -> Any:
     return _with_image(path, read)
 
 
-def _upright(image: Any) -> object:
+def _upright(image: PILImage) -> PILImage:
     """The image as viewers show it: turned or mirrored as its EXIF data say."""
     from PIL.Image import Transpose
 
@@ -351,11 +351,14 @@ def _upright(image: Any) -> object:
         raise
     except Exception:  # an EXIF block that cannot be read says nothing
         return image
-    turn = _TURNS.get(orientation)
+    turn = None if orientation is None else _TURNS.get(orientation)
     return image if turn is None else image.transpose(getattr(Transpose, turn))
 
 
-def _with_image(path: str | os.PathLike[str], use: Callable[[Any], Any]) -> Any:
+Made = TypeVar("Made")
+
+
+def _with_image(path: str | os.PathLike[str], use: Callable[[PILImage], Made]) -> Made:
     try:
         from PIL import Image
     except ImportError as error:

@@ -369,7 +369,7 @@ class Source:
 
 
 def resolve_samples(
-    X: Any, y: Any = None, *, image_size: tuple[int, int] | None = None
+    X: object, y: object = None, *, image_size: tuple[int, int] | None = None
 ) -> tuple[Any, Any | None, Source]:
     """Samples and labels of whatever holds them.
 
@@ -435,7 +435,7 @@ def resolve_samples(
     return _read_dataset(X, y, size)
 
 
-def _read_dataset(dataset: Any, y: Any, size: tuple[int, int] | None) -> tuple[Any, Any, Source]:
+def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None) -> tuple[Any, Any, Source]:
     n = length_of(dataset)
     labels = known_targets(dataset) if y is None else resolve_targets(dataset, y)
     names = class_names_of(dataset, labels)
@@ -489,7 +489,7 @@ def _item(dataset: Any, i: int, where: str) -> Any:
         raise InvalidDataError(f"{where} cannot be read: {type(error).__name__}: {error}; repair or drop it") from error
 
 
-def _check_label(label: Any, labels: Any, i: int, where: str) -> None:
+def _check_label(label: object, labels: Array | None, i: int, where: str) -> None:
     if labels is None:
         return
     same = unwrap_label(label) == labels[i]
@@ -500,7 +500,7 @@ def _check_label(label: Any, labels: Any, i: int, where: str) -> None:
         )
 
 
-def _place(dataset: Any, i: int) -> str:
+def _place(dataset: object, i: int) -> str:
     """How messages name an item: with its file, where that is known."""
     file = _file(dataset, i)
     return f"item {i} of the {type(dataset).__name__}" + ("" if file is None else f" ({file})")
@@ -528,7 +528,7 @@ def _sized(sample: Any, size: tuple[int, int], where: str) -> Any:
     return resize_image(sample, size)
 
 
-def _checked_size(size: Any) -> tuple[int, int] | None:
+def _checked_size(size: object) -> tuple[int, int] | None:
     if size is None:
         return None
     pair = tuple(size) if isinstance(size, (tuple, list)) else ()

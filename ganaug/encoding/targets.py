@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
+
+if TYPE_CHECKING:
+    from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 __all__ = [
     "annotations_of",
@@ -156,7 +159,7 @@ def _named_features(dataset: object) -> dict[Any, list[str]]:
     return {key: list(names) for key, names in found.items() if isinstance(names, (list, tuple)) and names}
 
 
-def _scattered(labels: Any, at: list[int], n: int) -> list[Any]:
+def _scattered(labels: Iterable[object], at: list[int], n: int) -> list[Any]:
     """Labels of items at some places of a larger dataset; None elsewhere."""
     out: list[Any] = [None] * n
     for place, label in zip(at, labels, strict=True):
@@ -164,7 +167,7 @@ def _scattered(labels: Any, at: list[int], n: int) -> list[Any]:
     return out
 
 
-def label_place(dataset: Any, labels: Any = None) -> Any:
+def label_place(dataset: Any, labels: Sequence[object] | Array | None = None) -> Any:
     """The key, or place, of the label in a dataset's items.
 
     Parameters
@@ -409,12 +412,12 @@ def _has(column: Any, n: int) -> bool:
     return listed and len(column) == n
 
 
-def _of_subset(dataset: Any) -> Array | None:
+def _of_subset(dataset: Subset[Any]) -> Array | None:
     labels = _known(dataset.dataset)
     return None if labels is None else labels[np.asarray(list(dataset.indices), dtype=np.int64)]
 
 
-def _of_concat(dataset: Any) -> Array | None:
+def _of_concat(dataset: ConcatDataset[Any]) -> Array | None:
     names = [name for name in map(class_names_of, dataset.datasets) if name is not None]
     other = next((name for name in names if name != names[0]), None)
     if other is not None:
@@ -431,7 +434,7 @@ def _of_concat(dataset: Any) -> Array | None:
     return _joined([_read(p) if labels is None else labels for p, labels in zip(parts, found, strict=True)])
 
 
-def _of_tensors(dataset: Any) -> Array | None:
+def _of_tensors(dataset: TensorDataset) -> Array | None:
     if len(dataset.tensors) < 2:
         raise InvalidDataError(f"the TensorDataset holds no labels, only one tensor; {_GIVE}")
     return check_labels(dataset.tensors[-1], len(dataset), "the last tensor of the TensorDataset")

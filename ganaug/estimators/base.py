@@ -19,7 +19,7 @@ from torch import nn
 
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import check_lengths
-from ganaug.encoding.row_selection import SelectedRows, labelled_rows, select_in_memory, selected_from, split_target
+from ganaug.encoding.large_tables import SelectedRows, labelled_rows, select_in_memory, selected_from, split_target
 from ganaug.encoding.sources import resolve_samples
 from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators import saving
@@ -28,7 +28,7 @@ from ganaug.estimators.modality import to_storage
 from ganaug.estimators.where import Where, drawn_where
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
 from ganaug.filtering import FilterCounts
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
 from ganaug.utils.state import write_state
 from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray, State
@@ -326,7 +326,7 @@ class BaseGenerator(BaseEstimator, ABC):
         >>> [len(chunk) for chunk, _ in gan.iter_samples(25, chunk_size=10)]
         [10, 10, 5]
         """
-        chunk_size = validation.integer("chunk_size", chunk_size, 1)
+        chunk_size = types.integer("chunk_size", chunk_size, 1)
         conditions = None if where is None else Where(where, self._fitted_codec())
         orders = self._orders(n, label, random_state)
 

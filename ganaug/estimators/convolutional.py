@@ -18,12 +18,10 @@ from torch import Tensor, nn
 from ganaug.augmentation import POLICIES, Augmentation, Pipe, diff_augment, direct, unchanged
 from ganaug.callbacks import say, wants_progress
 from ganaug.estimators.base import to_device
-from ganaug.estimators.exported import GeneratorModule, generator_module
-from ganaug.estimators.fitting import Constraints, Measure, Seed, snapshot_measure
+from ganaug.estimators.fitting import ClassJudge, Constraints, Measure, Seed, halves_judge, snapshot_measure
 from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
-from ganaug.estimators.latents import checked_classes, nearest_latents
+from ganaug.estimators.latents import GeneratorModule, checked_classes, generator_module, nearest_latents
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
-from ganaug.estimators.recognition import ClassJudge, halves_judge
 from ganaug.exceptions import InvalidParameterError, ModelFileError
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.sample_filter import shrink_samples
@@ -41,7 +39,7 @@ from ganaug.training.loop import (
     train_step,
 )
 from ganaug.training.train_state import TrainConfig, TrainState
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, root_seed
 from ganaug.utils.types import Arrays, Config, FloatArray, IntArray
 
@@ -170,12 +168,12 @@ class ConvolutionalModality(Modality):
 
     design = ("architecture", "conditioning", "channels", "max_channels", "latent_dim", "base")
     constraints: ClassVar[Constraints] = {
-        "architecture": partial(validation.choice, known=IMAGE_ARCHITECTURES),
-        "conditioning": partial(validation.choice, known=CONDITIONINGS),
-        "channels": optional(partial(validation.integer, low=1)),
-        "max_channels": partial(validation.integer, low=1),
-        "latent_dim": partial(validation.integer, low=1),
-        "penalty_every": partial(validation.integer, low=1),
+        "architecture": partial(types.choice, known=IMAGE_ARCHITECTURES),
+        "conditioning": partial(types.choice, known=CONDITIONINGS),
+        "channels": optional(partial(types.integer, low=1)),
+        "max_channels": partial(types.integer, low=1),
+        "latent_dim": partial(types.integer, low=1),
+        "penalty_every": partial(types.integer, low=1),
         "augment": checked_augment,
     }
     reads_datasets = True
@@ -376,8 +374,8 @@ class ConvolutionalGAN(BaseGAN):
 
     _constraints: ClassVar[Constraints] = {
         **BaseGAN._constraints,
-        "scope": partial(validation.choice, known=SCOPES),
-        "checkpoint_every": validation.interval,
+        "scope": partial(types.choice, known=SCOPES),
+        "checkpoint_every": types.interval,
     }
 
     def __init__(
@@ -503,7 +501,7 @@ class ConvolutionalGAN(BaseGAN):
         Abdal, Qin and Wonka (2019), Image2StyleGAN: How to Embed Images Into the StyleGAN Latent Space?
         """
         self._check_fitted()
-        steps = validation.integer("steps", steps, 0)
+        steps = types.integer("steps", steps, 0)
         seed = child_seed(root_seed(random_state), "nearest latents")
         rows, codes = checked_classes(self, X, y)
         device = resolve_device(self.device)

@@ -15,7 +15,7 @@ from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.filtering import LIKE_THE_CLASS
 from ganaug.filtering.rows import AUTO
 from ganaug.training.loop import Watcher
-from ganaug.utils import validation
+from ganaug.utils import types
 
 __all__ = ["GAN", "register"]
 
@@ -75,7 +75,7 @@ class GAN(BaseGAN):
 
     _constraints: ClassVar[Constraints] = {
         **BaseGAN._constraints,
-        "max_steps": partial(validation.integer, low=1),
+        "max_steps": partial(types.integer, low=1),
         "min_probability": or_auto(BaseGAN._constraints["min_probability"]),
     }
 

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ganaug.callbacks import wants_progress
+from ganaug.callbacks import BestSnapshot, Checkpoint, digest, wants_progress
 from ganaug.encoding import LabelCodec
 from ganaug.estimators import saving
 from ganaug.estimators.base import (
@@ -59,10 +59,9 @@ from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.compute import Ranks, Team, alone, machine_threads, one_thread, resolve_device, team, together_with
-from ganaug.training.checkpoints import BestSnapshot, Checkpoint, digest
 from ganaug.training.loop import Watcher, can_be_captured
 from ganaug.training.train_state import ClassBatches, TrainState, class_probabilities
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
 from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.state import expect
@@ -134,20 +133,20 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
 
     _kind: ClassVar[type[Modality]]
     _constraints: ClassVar[Constraints] = {
-        "objective": partial(validation.choice, known=OBJECTIVES),
-        "batch_size": partial(validation.integer, low=2),
+        "objective": partial(types.choice, known=OBJECTIVES),
+        "batch_size": partial(types.integer, low=2),
         "callbacks": checked_callbacks,
         "verbose": checked_verbose,
         "random_state": checked_random_state,
-        "max_steps": optional(partial(validation.integer, low=1)),
-        "max_time": validation.seconds,
-        "learning_rate": partial(validation.number, low=0, high=1e6, open_low=True),
-        "penalty": partial(validation.number, low=0),
-        "class_power": partial(validation.number, low=0, high=1),
-        "validation_fraction": partial(validation.number, low=0, high=0.5),
-        "patience": optional(partial(validation.integer, low=1)),
+        "max_steps": optional(partial(types.integer, low=1)),
+        "max_time": types.seconds,
+        "learning_rate": partial(types.number, low=0, high=1e6, open_low=True),
+        "penalty": partial(types.number, low=0),
+        "class_power": partial(types.number, low=0, high=1),
+        "validation_fraction": partial(types.number, low=0, high=0.5),
+        "patience": optional(partial(types.integer, low=1)),
         "curate": lambda _, value: check_rules(value),
-        "min_probability": partial(validation.number, low=0, high=1),
+        "min_probability": partial(types.number, low=0, high=1),
         "device": lambda _, value: resolve_device(value),
     }
     _plain: ClassVar[Mapping[str, type]] = {**SavedGenerator._plain, "best_step_": int}
@@ -344,7 +343,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         target = check_path(self.checkpoint)
         if conditions.focus is not None:  # each class has a training and a file of its own
             target = target.with_name(f"{target.stem}.class-{conditions.focus}{target.suffix}")
-        every = validation.interval("checkpoint_every", self.checkpoint_every)
+        every = types.interval("checkpoint_every", self.checkpoint_every)
         return Checkpoint(target, every, settings, digest(prepared.x, y, *earlier), self._seed_of_fit())
 
     # ---- sample --------------------------------------------------------------------------------
@@ -598,7 +597,7 @@ def _train_table(modality: Modality, task: Task) -> ClassBatches:
     )
 
 
-def _networks_of(modality: Modality, codec: Any, n_conditions: int, design: Design) -> NetworkPair:
+def _networks_of(modality: Modality, codec: object, n_conditions: int, design: Design) -> NetworkPair:
     """Networks of a design that a file describes."""
     if set(design) != set(modality.design):
         raise ModelFileError(f"its design names {sorted(design)}")

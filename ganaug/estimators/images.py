@@ -11,8 +11,8 @@ import numpy as np
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
 from ganaug.estimators.custom import register
-from ganaug.estimators.exported import PixelValues
 from ganaug.estimators.fitting import Constraints, Seed
+from ganaug.estimators.latents import PixelValues
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.training.loop import Watcher
 

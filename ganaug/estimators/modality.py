@@ -17,8 +17,7 @@ import torch
 from sklearn.base import BaseEstimator
 
 from ganaug.augmentation import Augmentation, Pipe, direct
-from ganaug.estimators.fitting import Constraints, Measure, Settings, snapshot_measure
-from ganaug.estimators.recognition import forest_judge
+from ganaug.estimators.fitting import Constraints, Measure, Settings, forest_judge, snapshot_measure
 from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
 from ganaug.runtime.compute import Precision, Team, full

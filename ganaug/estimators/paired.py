@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ganaug.callbacks import Checkpoint, digest
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.image_codec import ImageCodec
@@ -36,9 +37,8 @@ from ganaug.filtering import FilterCounts
 from ganaug.metrics.distributions import mean_distance
 from ganaug.networks.translation import PAIR_TASKS, Inpaint, PairTask, SuperResolve, pair_networks, random_holes
 from ganaug.runtime.compute import one_thread, resolve_device
-from ganaug.training.checkpoints import Checkpoint, digest
 from ganaug.training.translation_steps import PairBatches, PairTrainConfig, PairTrainState, pair_step
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
 from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.state import expect
@@ -201,7 +201,7 @@ class PairedMethod(TranslationMethod):
             target = target.with_name(f"{target.stem}.class-{code}{target.suffix}")
         masks = [] if prepared.masks is None else [prepared.masks]
         data = digest(prepared.x, prepared.y, prepared.inputs, *masks)
-        every = validation.interval("checkpoint_every", owner.checkpoint_every)
+        every = types.interval("checkpoint_every", owner.checkpoint_every)
         return Checkpoint(target, every, settings, data, root_seed(owner.random_state))
 
     def _scale(self) -> int:

@@ -10,15 +10,15 @@ from ganaug.encoding.series_codec import KNEE, SeriesCodec
 from ganaug.estimators.base import checked_switch
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment
 from ganaug.estimators.custom import register
-from ganaug.estimators.exported import SignalValues
 from ganaug.estimators.fitting import Constraints, Seed
+from ganaug.estimators.latents import SignalValues
 from ganaug.estimators.modality import Draw, Filter, Task
 from ganaug.estimators.smoothing import NoiseFloor
 from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.networks import IMAGE_ARCHITECTURES
 from ganaug.training.loop import Watcher
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.types import Arrays, IntArray
 
 __all__ = ["SeriesGAN", "SeriesModality"]
@@ -29,7 +29,7 @@ FOR_IMAGES = ("style",)
 
 def _checked_architecture(name: str, value: object) -> str:
     known = sorted((own for own in IMAGE_ARCHITECTURES if own not in FOR_IMAGES), key=lambda own: own != "residual")
-    return validation.choice(name, value, known)
+    return types.choice(name, value, known)
 
 
 def _checked_augment(name: str, value: object) -> object:

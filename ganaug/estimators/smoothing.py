@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ganaug.encoding.containers import modality_of
 from ganaug.encoding.image_codec import ImageCodec
-from ganaug.encoding.row_selection import SelectedRows
+from ganaug.encoding.large_tables import SelectedRows
 from ganaug.encoding.sample_arrays import CHUNK
 from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.estimators.base import BaseGenerator, Samples, checked_random_state
@@ -24,7 +24,7 @@ from ganaug.rules import Rules
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules
 from ganaug.runtime.compute import one_thread
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
 from ganaug.utils.types import Block, FloatArray, IntArray
@@ -413,7 +413,7 @@ class SmoothedBootstrap(BaseGenerator):
 
     _constraints: ClassVar[Constraints] = {
         "rules": lambda _, value: checked_rules(value),
-        "bandwidth": partial(validation.number, low=0),
+        "bandwidth": partial(types.number, low=0),
         "random_state": checked_random_state,
     }
 

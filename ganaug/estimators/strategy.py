@@ -19,7 +19,7 @@ from ganaug.exceptions import (
     TrainingWarning,
 )
 from ganaug.runtime.compute import carried
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, IntArray
 
@@ -197,7 +197,7 @@ def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, i
             for label, total in strategy.items():
                 if label not in sizes:
                     raise InvalidParameterError(f"there is no class {label!r} in y")
-                validation.integer(f"the total of class {label!r}", total, sizes[label])
+                types.integer(f"the total of class {label!r}", total, sizes[label])
             strategy = {labels.index(label): int(total) for label, total in strategy.items()}
         found = wanted_rows(strategy, codes)
     except (TypeError, ValueError) as error:

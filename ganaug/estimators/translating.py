@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ganaug.callbacks import Checkpoint
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators.fitting import Conditions, Measure, Prepared, Seed
@@ -21,7 +22,6 @@ from ganaug.exceptions import ModelFileError
 from ganaug.filtering import FilterCounts
 from ganaug.networks.translation import PatchDiscriminator, patch_halvings
 from ganaug.runtime.compute import Team, machine_threads, team
-from ganaug.training.checkpoints import Checkpoint
 from ganaug.training.loop import Batches, Step, cosine_decay
 from ganaug.training.train_state import Decode, FlatAdam, TrainConfig, TrainState
 from ganaug.training.translation_steps import shift_images

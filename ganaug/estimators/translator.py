@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import nn
 
-from ganaug.callbacks import wants_progress
+from ganaug.callbacks import LastSnapshot, wants_progress
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators.base import (
@@ -31,9 +31,8 @@ from ganaug.filtering import FilterCounts
 from ganaug.networks.translation import PAIR_TASKS
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.compute import one_thread, resolve_device
-from ganaug.training.checkpoints import LastSnapshot
 from ganaug.training.loop import Watcher
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, root_seed, warn
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
@@ -196,8 +195,8 @@ class ImageTranslator(SavedGenerator):
     (2, 16, 16)
     """
 
-    source_: Any
-    target_: Any
+    source_: object
+    target_: object
     accepted_: float
     check_: LabelCheck | None
     psnr_: float
@@ -208,21 +207,21 @@ class ImageTranslator(SavedGenerator):
     _masks: Array | None
 
     _constraints: ClassVar[Constraints] = {
-        "objective": partial(validation.choice, known=OBJECTIVES),
-        **dict.fromkeys(("max_steps", "batch_size", "width", "depth"), partial(validation.integer, low=1)),
+        "objective": partial(types.choice, known=OBJECTIVES),
+        **dict.fromkeys(("max_steps", "batch_size", "width", "depth"), partial(types.integer, low=1)),
         **dict.fromkeys(
-            ("cycle_weight", "identity_weight", "reconstruction_weight", "penalty"), partial(validation.number, low=0)
+            ("cycle_weight", "identity_weight", "reconstruction_weight", "penalty"), partial(types.number, low=0)
         ),
         "paired": checked_switch,
-        "task": partial(validation.choice, known=PAIR_TASKS),
-        "scale": partial(validation.integer, low=2),
-        "learning_rate": partial(validation.number, low=0, open_low=True),
-        "checkpoint_every": validation.interval,
+        "task": partial(types.choice, known=PAIR_TASKS),
+        "scale": partial(types.integer, low=2),
+        "learning_rate": partial(types.number, low=0, open_low=True),
+        "checkpoint_every": types.interval,
         "callbacks": checked_callbacks,
         "verbose": checked_verbose,
         "random_state": checked_random_state,
-        "max_time": validation.seconds,
-        "min_probability": partial(validation.number, low=0, high=1, open_high=True),
+        "max_time": types.seconds,
+        "min_probability": partial(types.number, low=0, high=1, open_high=True),
         "device": lambda _, value: resolve_device(value),
     }
     _items = "images"

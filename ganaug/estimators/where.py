@@ -33,7 +33,7 @@ _MANY = (list, set, frozenset, range, np.ndarray, pd.Series, pd.Index, pd.api.ex
 class _Condition:
     """What one column must be: within one of some intervals, missing, or what a function says."""
 
-    name: Any
+    name: object
     place: int
     text: str
     ends: tuple[tuple[Any, Any], ...] = ()
@@ -216,7 +216,7 @@ def _condition(name: object, place: int, wanted: Any, like: pd.Series) -> _Condi
     return _Condition(name, place, f"{name} = {wanted}", ((value, value),))
 
 
-def _converted(name: object, value: Any, like: pd.Series) -> Any:
+def _converted(name: object, value: Any, like: pd.Series) -> object:
     """A value that can be compared with those of a column: dates and durations may be text.
 
     Raises
@@ -258,7 +258,7 @@ def _converted(name: object, value: Any, like: pd.Series) -> Any:
     return value
 
 
-def _moment(value: Any) -> Any:
+def _moment(value: Any) -> pd.Timestamp:
     if isinstance(value, (bool, int, float, np.number)):
         raise ValueError("a number is no date")
     moment: Any = pd.Timestamp(value)
@@ -326,7 +326,7 @@ def _refuse_impossible(condition: _Condition, values: pd.Series, every: bool, mi
         raise InvalidParameterError(f"where: no row can meet {condition.text!r}: column {name!r} {has}")
 
 
-def _whole(low: Any, high: Any) -> tuple[Any, Any]:
+def _whole(low: float | None, high: float | None) -> tuple[Any, Any]:
     """The whole numbers of an interval."""
     return (
         low if low is None or math.isinf(low) else math.ceil(low),

@@ -7,7 +7,7 @@ by its first use.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ganaug.experiments.comparison import Comparison, ImageComparison
 from ganaug.experiments.scores import METRICS, calibration_error, class_scores, to_markdown
@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'ganaug.experiments' has no attribute {name!r}")
     value = getattr(importlib.import_module("ganaug.experiments.images"), name)

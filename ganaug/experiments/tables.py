@@ -48,7 +48,7 @@ from ganaug.experiments.treatments import (
     rows_of,
 )
 from ganaug.runtime.interrupts import Interrupt, main_thread_interrupts
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, root_seed
 
 __all__ = ["compare"]
@@ -168,7 +168,7 @@ def compare(
     for name, source in sets.items():
         for part in source if isinstance(source, tuple) else ():
             refuse_foreign(part, f"datasets[{name!r}]")
-    n_splits, n_repeats = validation.integer("n_splits", n_splits, 2), validation.integer("n_repeats", n_repeats, 1)
+    n_splits, n_repeats = types.integer("n_splits", n_splits, 2), types.integer("n_repeats", n_repeats, 1)
     seed, folder = root_seed(random_state), cache_folder(cache, finished_only)
     settings = [described([chosen, modes, models]), n_splits, seed]
     keys = {name: _key(value) for name, value in given.items()}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from ganaug.metrics.nearest import Estimate, Floats, estimate, uniform
+from ganaug.metrics.features import Estimate, Floats, estimate, uniform
 from ganaug.metrics.sample_pair import SamplePair
 from ganaug.utils.determinism import isolated, numpy_generator
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.metrics.nearest import (
+from ganaug.metrics.features import (
     Estimate,
     Floats,
     distances_in_chunks,

@@ -11,7 +11,7 @@ import numpy as np
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import column_metrics as columns
 from ganaug.metrics import distributions, privacy, utility
-from ganaug.metrics.nearest import Estimate
+from ganaug.metrics.features import Estimate
 from ganaug.metrics.sample_pair import SamplePair, read_samples
 from ganaug.utils.determinism import isolated, root_seed
 

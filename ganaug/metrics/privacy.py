@@ -11,8 +11,8 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from ganaug.exceptions import InvalidDataError
+from ganaug.metrics.features import Estimate, Floats, estimate, mean_estimate, nearest, weighted_auc
 from ganaug.metrics.limits import SEVERITIES, Finding, Severity
-from ganaug.metrics.nearest import Estimate, Floats, estimate, mean_estimate, nearest, weighted_auc
 from ganaug.metrics.sample_pair import Rows, SamplePair, at_most
 from ganaug.utils.determinism import isolated, numpy_generator
 

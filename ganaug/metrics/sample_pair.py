@@ -15,6 +15,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import (
     MAX_LEVELS,
     ColumnKind,
+    Floats,
     TableMap,
     TableReader,
     check_alike,
@@ -23,7 +24,6 @@ from ganaug.metrics.features import (
     n_rows,
     take_rows,
 )
-from ganaug.metrics.nearest import Floats
 from ganaug.utils.determinism import child_seed, numpy_generator
 
 __all__ = ["MOST_READ", "SHARE", "Reading", "Rows", "SamplePair", "at_most", "matched_counts", "read_samples"]
@@ -156,7 +156,7 @@ class SamplePair:
         return len(self.real), len(self.synthetic)
 
     def options(self, bounds: tuple[float, float] = SHARE, **more: object) -> dict[str, Any]:
-        """Of `ganaug.metrics.nearest.estimate`."""
+        """Of `ganaug.metrics.features.estimate`."""
         return {"seed": self.seed, "n_resamples": self.n_resamples, "bounds": bounds, **more}
 
     def places(self, kind: str) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError
-from ganaug.metrics.nearest import Estimate, Floats, estimate
+from ganaug.metrics.features import Estimate, Floats, estimate
 from ganaug.metrics.sample_pair import Rows, SamplePair, at_most
 from ganaug.utils.determinism import numpy_generator
 

@@ -6,8 +6,7 @@ To add one: write its file, add one line to the dict of its modality.
 from __future__ import annotations
 
 from ganaug.networks.dcgan import dcgan
-from ganaug.networks.layers import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair
-from ganaug.networks.mlp import mlp
+from ganaug.networks.layers import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, mlp
 from ganaug.networks.residual import residual
 from ganaug.networks.stylegan import style
 

@@ -14,7 +14,7 @@ from ganaug.plots.training_plots import class_counts
 from ganaug.summaries import Sides, column_summaries, label_text, read_sides
 from ganaug.summaries.column_charts import span
 from ganaug.summaries.neighbourhoods import as_pixels
-from ganaug.utils.axes import REAL, SYNTHETIC, Axes, axes_or_new, grid_or_new
+from ganaug.utils.axes import REAL, SYNTHETIC, Axes, AxesArray, axes_or_new, grid_or_new
 from ganaug.utils.determinism import isolated, numpy_generator
 from ganaug.utils.types import Array
 
@@ -82,7 +82,7 @@ def marginals(real: object, synthetic: object, columns: Sequence[Any] | None = N
     return axes.ravel()[0] if len(places) == 1 else axes
 
 
-def draw_column(summary: dict[str, Any], ax: Any) -> Any:
+def draw_column(summary: dict[str, Any], ax: Axes) -> Axes:
     """Draw one of `ganaug.summaries.column_summaries`."""
     real, fake = summary["real"], summary["synthetic"]
     if summary["levels"] is not None:
@@ -104,7 +104,7 @@ def draw_column(summary: dict[str, Any], ax: Any) -> Any:
 
 
 @isolated
-def pairs(real: object, synthetic: object, columns: Sequence[Any] | None = None, ax: object = None) -> Any:
+def pairs(real: object, synthetic: object, columns: Sequence[Any] | None = None, ax: object = None) -> AxesArray:
     """Draw columns of numbers two by two: the columns on the diagonal, real points below it, synthetic ones above.
 
     Parameters
@@ -145,7 +145,7 @@ def pairs(real: object, synthetic: object, columns: Sequence[Any] | None = None,
     limits = [span(*(values[j][~np.isnan(values[j])] for values in parts)) for j in range(len(places))]
     summaries = column_summaries(sides, places, by_class=False)
     for i, j in np.ndindex(axes.shape):
-        one, below = axes[i, j], i > j
+        one, below = axes.item(i, j), i > j
         one.tick_params(labelsize=7)
         if i == j:
             draw_column({**summaries[i], "levels": None, "edges": _edges(summaries[i])}, one)
@@ -272,7 +272,7 @@ def series_grid(
     *,
     n_columns: int = 4,
     ax: object = None,
-) -> Any:
+) -> AxesArray:
     """Draw series side by side, their nearest real ones as grey-blue lines beneath.
 
     Parameters
@@ -425,7 +425,7 @@ _SHARES = (
 )  # fmt: skip
 
 
-def overview(content: Content, ax: object = None) -> Any:
+def overview(content: Content, ax: object = None) -> AxesArray:
     """Draw the map, the measures, the worst column and the classes of a report's dict.
 
     Parameters
@@ -496,7 +496,7 @@ def _families(content: Content, ax: Axes) -> None:
     ax.text(0, 0.9, "\n\n".join(lines), va="top", fontsize=9)
 
 
-def _classes(content: Content, ax: Any) -> None:
+def _classes(content: Content, ax: Axes) -> None:
     classes = content["classes"]
     if not classes:
         _families(content, ax)
@@ -504,6 +504,8 @@ def _classes(content: Content, ax: Any) -> None:
     counts: Callable[[str], dict[str, int]] = lambda key: {c["label"]: c[key] for c in classes}  # noqa: E731
     real, fake = counts("n_real"), counts("n_synthetic")
     class_counts(real, {label: real[label] + fake[label] for label in real}, ax)
-    ax.get_legend().get_texts()[0].set_text("real")
-    ax.get_legend().get_texts()[1].set_text("synthetic")
+    legend = ax.get_legend()
+    assert legend is not None
+    for text, name in zip(legend.get_texts(), ("real", "synthetic"), strict=False):
+        text.set_text(name)
     ax.set_title("classes", fontsize=9)

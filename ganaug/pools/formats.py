@@ -33,7 +33,7 @@ from ganaug.exceptions import (
     ModelPathError,
     ModelPathNotFoundError,
 )
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.files import Sealed, array_header, check_path, path_error, replacing, sealed_length
 from ganaug.utils.types import IntArray
 
@@ -106,7 +106,7 @@ def stored_form(samples: object, layout: str, shape: Shape | None = None) -> tup
     """
     from ganaug.encoding.sample_arrays import LAYOUTS, find_layout, to_nchw
 
-    validation.choice("layout", layout, ["auto", "plain", *LAYOUTS])
+    types.choice("layout", layout, ["auto", "plain", *LAYOUTS])
     samples = samples.toarray() if hasattr(samples, "toarray") else samples
     if isinstance(samples, torch.Tensor):
         samples = samples.detach().cpu()
@@ -143,7 +143,7 @@ class ItemFormat:
 
 def default_format(output: str, shape: Shape, dtype: DType, image: bool) -> ItemFormat:
     """The format ``output`` for stored samples of that shape and dtype."""
-    if validation.choice("output", output, ["auto", *KINDS]) == "auto":
+    if types.choice("output", output, ["auto", *KINDS]) == "auto":
         return ItemFormat("image" if image else "tensor", image)
     if output == "pil" and not (image and dtype == np.uint8 and shape[0] in MODES):
         raise InvalidDataError(

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ganaug.encoding.table_checks import DataProfile, ValueProfile, class_names
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.pools.formats import Label, Sample, Shape, plain_label
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import numpy_generator
 
 __all__ = ["ClassGenerators", "DrawBlock", "counts_of", "draw_blocks", "generators_of"]
@@ -116,7 +116,7 @@ class ClassGenerators:
         """
         if isinstance(asked, Mapping):
             asked = {self.label_of(_plain(label)): n for label, n in asked.items()}
-            wanted = {label: validation.integer(f"the count of {label!r}", n, 0) for label, n in asked.items()}
+            wanted = {label: types.integer(f"the count of {label!r}", n, 0) for label, n in asked.items()}
             strange = [label for label, n in wanted.items() if n and not self.can_make(label)]
             if strange:
                 raise InvalidParameterError(
@@ -125,7 +125,7 @@ class ClassGenerators:
                     "dict of label to generator"
                 )
             return wanted
-        total = validation.integer("n_or_counts", asked, 0)
+        total = types.integer("n_or_counts", asked, 0)
         if self.labels is None:
             return {None: total}
         frequencies = getattr(self.generator, "class_counts_", None)

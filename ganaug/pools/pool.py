@@ -36,7 +36,7 @@ from ganaug.pools.formats import (
     write_pool,
 )
 from ganaug.pools.generators import ClassGenerators, DrawBlock, draw_blocks
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, root_seed, warn
 from ganaug.utils.files import check_path, path_error, remove_leftovers, temporary_beside
 from ganaug.utils.types import IntArray
@@ -351,7 +351,7 @@ class SamplePool:
         from ganaug.encoding.table_checks import class_names as known_names
         from ganaug.pools.generators import counts_of, draw_blocks, generators_of
 
-        validation.choice("layout", layout, ("auto", "NCHW", "NHWC"))
+        types.choice("layout", layout, ("auto", "NCHW", "NHWC"))
         generators = generators_of(generator, labels)
         bounds = checked_range(value_range)
         names: dict[Label, str] = {}
@@ -509,7 +509,7 @@ class PoolLabels:
     def __init__(self, classes: Sequence[object] | None, missing: str) -> None:
         if isinstance(classes, str):
             raise InvalidTypeError(f"classes={classes!r} is a string; give the list of names, dataset.classes")
-        self.missing = validation.choice("missing", missing, ("error", "keep"))
+        self.missing = types.choice("missing", missing, ("error", "keep"))
         self.classes = None if classes is None else [plain_label(name) for name in classes]
 
     def check(self, pool: SamplePool) -> None:

@@ -51,17 +51,17 @@ Results = dict[str, dict[str, Any]]
 
 @isolated
 def quality_report(
-    generator_or_samples: Any,
-    X: Any,
-    y: Any = None,
+    generator_or_samples: object,
+    X: object,
+    y: object = None,
     *,
-    X_holdout: Any = None,
-    y_holdout: Any = None,
-    n_samples: Any = None,
+    X_holdout: object = None,
+    y_holdout: object = None,
+    n_samples: object = None,
     random_state: int | np.random.RandomState | np.random.Generator | None = 0,
     title: str | None = None,
     hide_real: bool = False,
-    rules: Any = AUTO,
+    rules: object = AUTO,
     broken_rules: Sequence[tuple[str, float, float]] | None = None,
     verbose: bool | str = "auto",
 ) -> QualityReport:

@@ -114,7 +114,7 @@ def _checked(n_samples: Any) -> int | dict[Any, int] | None:
     return dict(n_samples) if isinstance(n_samples, Mapping) else None if n_samples is None else int(n_samples)
 
 
-def _drawn(generator: Any, y: Any, n_samples: Any, most: int, seed: int) -> Drawn:
+def _drawn(generator: Any, y: Any, n_samples: int | dict[Any, int] | None, most: int, seed: int) -> Drawn:
     takes = inspect.signature(generator.sample).parameters
     if y is None or "label" not in takes:
         if isinstance(n_samples, dict):
@@ -139,7 +139,7 @@ def _drawn(generator: Any, y: Any, n_samples: Any, most: int, seed: int) -> Draw
     return Drawn(concatenate(parts), pd.Series(labels, dtype=object), generator, curation)
 
 
-def _labels(generator: object, counts: Any) -> list[Any]:
+def _labels(generator: object, counts: pd.Series) -> list[Any]:
     """Labels that the generator can sample, in the order of `classes_`."""
     if hasattr(generator, "generators_"):
         return list(generator.generators_)
@@ -153,7 +153,7 @@ def _labels(generator: object, counts: Any) -> list[Any]:
     return [label.item() if isinstance(label, np.generic) else label for label in classes]
 
 
-def _planned(labels: list[Any], counts: Any, total: int | None, most: int) -> dict[Any, int]:
+def _planned(labels: list[Any], counts: pd.Series, total: int | None, most: int) -> dict[Any, int]:
     """Number of samples of each label, in proportion to the real ones if a total is given."""
     sizes = np.array([int(counts.get(label, 0)) for label in labels], float)
     if not sizes.sum():
@@ -274,7 +274,7 @@ def curation_rows(curation: Mapping[str, Mapping[str, int | None]]) -> list[dict
     ]
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, float):
         return float(f"{value:.5g}") if np.isfinite(value) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ class RuleCount:
     broken: bool
 
 
-def given_counts(broken: Any) -> list[RuleCount]:
+def given_counts(broken: Iterable[object] | None) -> list[RuleCount]:
     """Check counts of the caller: (rule in words, share of real rows that break it, share of synthetic rows)."""
     found = []
     for rule in () if broken is None else broken:

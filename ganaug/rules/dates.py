@@ -1,9 +1,9 @@
-"""Numbers that a date says: a person's age, the year of an order, the day of the week; and how they are found."""
+"""Numbers that a date says: a person's age, the year of an order, the day of the week."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,33 +13,26 @@ import numpy.typing as npt
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.rules.base_rule import label, names_from_json, names_json
 from ganaug.rules.equations import Equation
-from ganaug.rules.evidence import Work
-from ganaug.rules.find_equations import LEAST_ROWS, Numbers, proven
-from ganaug.rules.table_view import ColumnView, Floats, Ints, TableView
+from ganaug.rules.table_view import Floats, Ints, TableView
 
-__all__ = ["Age", "DatePart", "find_dates"]
+__all__ = ["EPOCH", "FAR", "PARTS", "Age", "DatePart", "days_as_dates"]
 
 Dates = npt.NDArray[np.datetime64]
-_EPOCH = dt.date(1970, 1, 1)
-# Lengths of a year: by the calendar, and those by which days are divided.
-_YEARS: tuple[float | None, ...] = (None, 365.25, 365.0, 365.2425)
-_LEAST_AGES, _MOST_AGE = 5, 200.0
-# of orders of two years half have the right one by chance
-_MOST_PERMUTED = 0.8
+EPOCH = dt.date(1970, 1, 1)
 # days beyond which numpy's dates end
-_FAR = 2.9e6
+FAR = 2.9e6
 
 
-def _dates(days: Floats) -> Dates:
+def days_as_dates(days: Floats) -> Dates:
     """Days since 1970 as dates; NaN becomes 1970. (n,)."""
-    usable = np.isfinite(days) & (np.abs(days) < _FAR)
+    usable = np.isfinite(days) & (np.abs(days) < FAR)
     whole: Dates = np.floor(np.where(usable, days, 0.0)).astype(np.int64).astype("M8[D]")
     return whole
 
 
 def _missing_where(values: Ints, *days: Floats) -> Floats:
     """Values as floats, NaN where a date is missing or far beyond the calendar. (n,)."""
-    known = np.logical_and.reduce([np.isfinite(one) & (np.abs(one) < _FAR) for one in days])
+    known = np.logical_and.reduce([np.isfinite(one) & (np.abs(one) < FAR) for one in days])
     return np.where(known, values.astype(np.float64), np.nan)
 
 
@@ -71,7 +64,7 @@ class _OfDates(Equation):
         """Raise InvalidDataError if a column is not there, or of the wrong kind."""
         for name in self.inputs:
             column = view.column(name)
-            if not (_is_date(column) or column.is_blank):
+            if not (column.is_date or column.is_blank):
                 raise InvalidDataError(
                     f"column {name!r} of dtype {column.adapter.dtype} holds no dates without a time zone, which "
                     f"{self} needs; convert it, or drop the rule"
@@ -132,7 +125,7 @@ class DatePart(_OfDates):
     def compute(self, inputs: list[Floats]) -> Floats:
         """The part of each date. (n,)."""
         [days] = inputs
-        return _missing_where(PARTS[self.part](_dates(days)) + self.offset, days)
+        return _missing_where(PARTS[self.part](days_as_dates(days)) + self.offset, days)
 
     def __str__(self) -> str:
         more = f" + {self.offset}" if self.offset > 0 else f" - {-self.offset}" if self.offset else ""
@@ -209,8 +202,8 @@ class Age(_OfDates):
     def compute(self, inputs: list[Floats]) -> Floats:
         """Whole years, negative where the later date is the earlier one. (n,)."""
         since = inputs[0]
-        until = np.full_like(since, (self._day - _EPOCH).days) if self.until is None else inputs[1]
-        return _missing_where(_years(_dates(since), _dates(until), self.year), since, until)
+        until = np.full_like(since, (self._day - EPOCH).days) if self.until is None else inputs[1]
+        return _missing_where(_years(days_as_dates(since), days_as_dates(until), self.year), since, until)
 
     def __str__(self) -> str:
         until = self._day.isoformat() if self.until is None else label(self.until)
@@ -233,96 +226,3 @@ def _years(since: Dates, until: Dates, year: float | None) -> Ints:
         return np.asarray(np.floor((until - since).astype(np.int64) / year).astype(np.int64))
     early = (_month(until) < _month(since)) | ((_month(until) == _month(since)) & (_day(until) < _day(since)))
     return np.asarray(_year(until) - _year(since) - early)
-
-
-# ---- finding them
-
-
-def find_dates(view: TableView, names: list[Hashable], work: Work, rng: np.random.Generator) -> list[Equation]:
-    """Numbers that are a part of a date, or an age on a day that all rows share, or on the date of another column."""
-    columns = [view.column(name) for name in names]
-    dates = [column for column in columns if _is_date(column) and len(column.distinct) > 2]
-    counts = [c for c in columns if c.is_number and len(c.distinct) > 1 and c.precision.grid is not None and _whole(c)]
-    found: list[Equation] = []
-    numbers = Numbers.of(view, [column.name for column in (*dates, *counts)])
-    candidates = 16.0 * len(dates) ** 2 * len(counts)
-    for count in counts:
-        if not work.afford(60.0 * len(count) * len(dates) ** 2, "parts of dates"):
-            break
-        proofs = [
-            proven(rule, numbers, candidates, rng, loosely=(False,), most_permuted=_MOST_PERMUTED)
-            for rule in _guesses(count, dates)
-        ]
-        # days divided by 365.25 and birthdays are hardly ever another age
-        best = min((proof for proof in proofs if proof is not None), key=lambda proof: proof.exceptions, default=None)
-        found += [] if best is None else [best]
-    return found
-
-
-def _is_date(column: ColumnView) -> bool:
-    return column.is_time and column.family == "time M"
-
-
-def _whole(column: ColumnView) -> bool:
-    values = column.cells.present()
-    return bool(column.is_whole or (values == np.floor(values)).all())
-
-
-def _guesses(count: ColumnView, dates: list[ColumnView]) -> Iterator[Equation]:
-    """What a column may be by its first rows; all rows then prove it."""
-    for date in dates:
-        known = np.flatnonzero(np.isfinite(count.number) & np.isfinite(date.number))
-        if len(known) < LEAST_ROWS:
-            continue
-        first, days = count.number[known], date.number[known]
-        for part, of in PARTS.items():
-            off = first - of(_dates(days))
-            offset = float(np.median(off))
-            if (off == offset).mean() >= 0.99 and abs(offset) <= 7 and np.ptp(first) > 0:
-                yield DatePart(count.name, date.name, part, int(offset))
-    if len(count.distinct) < _LEAST_AGES or np.abs(count.number[np.isfinite(count.number)]).max() > _MOST_AGE:
-        return
-    for date in dates:
-        for year in _YEARS:
-            day = _common_day(count.number, date.number, year)
-            if day is not None:
-                yield Age(count.name, date.name, day=day, year=year)
-            for late in dates:
-                if late is not date:
-                    rule = Age(count.name, date.name, late.name, year=year)
-                    off = rule.compute([date.number, late.number]) - count.number
-                    off = off[np.isfinite(off)]
-                    if len(off) >= LEAST_ROWS and (off == 0).mean() >= 0.99:
-                        yield rule
-
-
-def _common_day(ages: Floats, born: Floats, year: float | None) -> dt.date | None:
-    """The day on which all have their age, the one that stands out in the calendar if there are several; else None."""
-    known = np.isfinite(ages) & np.isfinite(born) & (np.abs(born) < _FAR)
-    ages, dates = ages[known].astype(np.int64), _dates(born[known])
-    if len(ages) < LEAST_ROWS:
-        return None
-    if year is None:
-        months, day = dates.astype("M8[M]"), _day(dates)
-        # a birthday of 29 February is on 1 March in other years
-        reached, over = (
-            ((months + 12 * (ages + more)).astype("M8[D]") + (day - 1)).astype(np.int64) for more in (0, 1)
-        )
-    else:
-        reached, over = (dates.astype(np.int64) + np.ceil((ages + more) * year).astype(np.int64) for more in (0, 1))
-    low, high = int(reached.max()), int(over.min()) - 1
-    if high < low:  # unless a few are wrong
-        few = int(0.004 * len(ages))
-        low, high = int(np.partition(reached, -1 - few)[-1 - few]), int(np.partition(over, few)[few]) - 1
-    if high < low:
-        return None
-    days = [_EPOCH + dt.timedelta(days=int(day)) for day in range(low, min(high, low + 400) + 1)]
-    return min(days, key=lambda day: (_unevenness(day), abs((day - days[len(days) // 2]).days)))
-
-
-def _unevenness(day: dt.date) -> int:
-    """0 for the ends of a year, 1 for those of a month, 2 for other days."""
-    after = day + dt.timedelta(days=1)
-    if (day.month, day.day) in ((1, 1), (12, 31)):
-        return 0
-    return 1 if 1 in (day.day, after.day) else 2

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
-from ganaug.rules.dates import find_dates
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows, find_never
 from ganaug.rules.find_equations import (
@@ -22,7 +21,7 @@ from ganaug.rules.find_equations import (
     is_exact,
 )
 from ganaug.rules.find_pairs import find_curves, find_orders, find_products, find_within, without_steps
-from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, without_detours
+from ganaug.rules.find_states import find_dates, find_determined, find_missing, find_one_hot, without_detours
 from ganaug.rules.kinds import Determined, Grid, Never, OneHot, Order, as_rule, is_stored, rule_from_json
 from ganaug.rules.table_view import Bits, TableView, view_of
 from ganaug.utils.determinism import Seed, isolated, numpy_generator, root_seed

@@ -1,21 +1,26 @@
-"""Finding one-hot groups, categories that determine others, and columns that are missing together."""
+"""Finding one-hot groups, categories that determine others, columns missing together, and numbers that a date says."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import datetime as dt
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import gammaln
 
+from ganaug.rules.dates import EPOCH, FAR, PARTS, Age, DatePart, days_as_dates
+from ganaug.rules.equations import Equation
 from ganaug.rules.evidence import Work, needed
+from ganaug.rules.find_equations import LEAST_ROWS as LEAST_COUNTED
+from ganaug.rules.find_equations import Numbers, proven
 from ganaug.rules.kinds import Determined, MissingWith, OneHot
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["find_determined", "find_missing", "find_one_hot", "without_detours"]
+__all__ = ["find_dates", "find_determined", "find_missing", "find_one_hot", "without_detours"]
 
 LEAST_ROWS = 50
 LEAST_DETERMINED_ROWS = 100
@@ -26,6 +31,11 @@ _MOST_LEVELS = 512
 _AT_ONCE = 8192
 _NODES, _DEEPEST = 4000, 200
 _LN2 = float(np.log(2.0))
+# Lengths of a year: by the calendar, and those by which days are divided.
+_YEARS: tuple[float | None, ...] = (None, 365.25, 365.0, 365.2425)
+_LEAST_AGES, _MOST_AGE = 5, 200.0
+# of orders of two years half have the right one by chance
+_MOST_PERMUTED = 0.8
 
 
 # ---- one-hot groups
@@ -321,3 +331,92 @@ def _said_by(by: ColumnView, columns: list[ColumnView], bar: float) -> list[Miss
         values: list[Any] = [levels[i] for i in np.flatnonzero(saying).tolist()]
         found.append(MissingWith(column.name, by.name, values, exactly=rows == column.n_missing))
     return found
+
+
+# ---- what dates say
+
+
+def find_dates(view: TableView, names: list[Hashable], work: Work, rng: np.random.Generator) -> list[Equation]:
+    """Numbers that are a part of a date, or an age on a day that all rows share, or on the date of another column."""
+    columns = [view.column(name) for name in names]
+    dates = [column for column in columns if column.is_date and len(column.distinct) > 2]
+    counts = [c for c in columns if c.is_number and len(c.distinct) > 1 and c.precision.grid is not None and _whole(c)]
+    found: list[Equation] = []
+    numbers = Numbers.of(view, [column.name for column in (*dates, *counts)])
+    candidates = 16.0 * len(dates) ** 2 * len(counts)
+    for count in counts:
+        if not work.afford(60.0 * len(count) * len(dates) ** 2, "parts of dates"):
+            break
+        proofs = [
+            proven(rule, numbers, candidates, rng, loosely=(False,), most_permuted=_MOST_PERMUTED)
+            for rule in _guesses(count, dates)
+        ]
+        # days divided by 365.25 and birthdays are hardly ever another age
+        best = min((proof for proof in proofs if proof is not None), key=lambda proof: proof.exceptions, default=None)
+        found += [] if best is None else [best]
+    return found
+
+
+def _whole(column: ColumnView) -> bool:
+    values = column.cells.present()
+    return bool(column.is_whole or (values == np.floor(values)).all())
+
+
+def _guesses(count: ColumnView, dates: list[ColumnView]) -> Iterator[Equation]:
+    """What a column may be by its first rows; all rows then prove it."""
+    for date in dates:
+        known = np.flatnonzero(np.isfinite(count.number) & np.isfinite(date.number))
+        if len(known) < LEAST_COUNTED:
+            continue
+        first, days = count.number[known], date.number[known]
+        for part, of in PARTS.items():
+            off = first - of(days_as_dates(days))
+            offset = float(np.median(off))
+            if (off == offset).mean() >= 0.99 and abs(offset) <= 7 and np.ptp(first) > 0:
+                yield DatePart(count.name, date.name, part, int(offset))
+    if len(count.distinct) < _LEAST_AGES or np.abs(count.number[np.isfinite(count.number)]).max() > _MOST_AGE:
+        return
+    for date in dates:
+        for year in _YEARS:
+            day = _common_day(count.number, date.number, year)
+            if day is not None:
+                yield Age(count.name, date.name, day=day, year=year)
+            for late in dates:
+                if late is not date:
+                    rule = Age(count.name, date.name, late.name, year=year)
+                    off = rule.compute([date.number, late.number]) - count.number
+                    off = off[np.isfinite(off)]
+                    if len(off) >= LEAST_COUNTED and (off == 0).mean() >= 0.99:
+                        yield rule
+
+
+def _common_day(ages: Floats, born: Floats, year: float | None) -> dt.date | None:
+    """The day on which all have their age, the one that stands out in the calendar if there are several; else None."""
+    known = np.isfinite(ages) & np.isfinite(born) & (np.abs(born) < FAR)
+    ages, dates = ages[known].astype(np.int64), days_as_dates(born[known])
+    if len(ages) < LEAST_COUNTED:
+        return None
+    if year is None:
+        months, day = dates.astype("M8[M]"), PARTS["day"](dates)
+        # a birthday of 29 February is on 1 March in other years
+        reached, over = (
+            ((months + 12 * (ages + more)).astype("M8[D]") + (day - 1)).astype(np.int64) for more in (0, 1)
+        )
+    else:
+        reached, over = (dates.astype(np.int64) + np.ceil((ages + more) * year).astype(np.int64) for more in (0, 1))
+    low, high = int(reached.max()), int(over.min()) - 1
+    if high < low:  # unless a few are wrong
+        few = int(0.004 * len(ages))
+        low, high = int(np.partition(reached, -1 - few)[-1 - few]), int(np.partition(over, few)[few]) - 1
+    if high < low:
+        return None
+    days = [EPOCH + dt.timedelta(days=int(day)) for day in range(low, min(high, low + 400) + 1)]
+    return min(days, key=lambda day: (_unevenness(day), abs((day - days[len(days) // 2]).days)))
+
+
+def _unevenness(day: dt.date) -> int:
+    """0 for the ends of a year, 1 for those of a month, 2 for other days."""
+    after = day + dt.timedelta(days=1)
+    if (day.month, day.day) in ((1, 1), (12, 31)):
+        return 0
+    return 1 if 1 in (day.day, after.day) else 2

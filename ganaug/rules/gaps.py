@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from ganaug.encoding.dtypes import NumericAdapterBase
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.kinds import Within, rule_from_json
@@ -166,7 +167,7 @@ class Gap:
         plain = moved
         work.put(self.column, plain, missing)
 
-    def _plain(self, values: Array, adapter: object) -> Array:
+    def _plain(self, values: Array, adapter: NumericAdapterBase) -> Array:
         """Rounded, in the column's own counts."""
         if self.whole:
             factor = self.factors[self.column]
@@ -178,7 +179,7 @@ class Gap:
             return np.asarray(np.rint((counts - base) / step).astype(np.int64) * step + base)
         return as_written(np.asarray(values, dtype=np.float64), adapter, self.precision)
 
-    def _inside(self, plain: Array, low: Array, high: Array, adapter: object, work: Restored) -> Array:
+    def _inside(self, plain: Array, low: Array, high: Array, adapter: NumericAdapterBase, work: Restored) -> Array:
         """Values moved to the nearest ones that can be written and lie inside."""
         # times and Decimals are compared as days and numbers where they are not counted
         scale = self.factors[self.column] if self.whole else 1 / self.precision.scale
@@ -200,7 +201,9 @@ class Gap:
                 found = found | ((self._own(column) == bound) & ~column.missing)
         return found
 
-    def _moved(self, plain: Array, bound: Array, scale: float, sign: int, adapter: Any, strict: Any) -> Array:
+    def _moved(
+        self, plain: Array, bound: Array, scale: float, sign: int, adapter: NumericAdapterBase, strict: Any
+    ) -> Array:
         """Values on the wrong side of a bound, moved to the first one on the right side that can be written."""
         written = _as_written(plain, adapter)
         wrong = (sign * (written * scale - bound) < 0) | (strict & (written * scale == bound))
@@ -253,7 +256,7 @@ class Gap:
         return cls(**own)
 
 
-def _as_written(plain: Array, adapter: Any) -> Array:
+def _as_written(plain: Array, adapter: NumericAdapterBase) -> Array:
     """Numbers as they will be read again: float32 loses digits."""
     if adapter.inner.kind == "f" and adapter.inner.itemsize < 8:
         return np.asarray(plain.astype(adapter.inner).astype(np.float64))

@@ -577,7 +577,7 @@ class Rewriter:
         columns = [work.write(name) if name in self._computed else view.raw(name) for name in self._names]
         return self._container.close(columns, view.n_rows)
 
-    def in_range(self, X: Any) -> Bits:
+    def in_range(self, X: object) -> Bits:
         """Rows of the original table whose computed columns are within the range of `fit`; all without ``keep_range``.
 
         What is left of 100 per cent may be negative. (n, d) -> (n,).

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.dtypes import ColumnValues, IntegerAdapter, MaskedAdapter, SparseAdapter, TimesInUnit, is_missing
+from ganaug.encoding.dtypes import (
+    ColumnValues,
+    DtypeAdapter,
+    IntegerAdapter,
+    MaskedAdapter,
+    NumericAdapterBase,
+    SparseAdapter,
+    TimesInUnit,
+    is_missing,
+)
 from ganaug.encoding.quantiles import inner_bounds, is_shared, nearby_values, rounded_median
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
@@ -77,18 +86,18 @@ class Restored:
         return self.adapters[name].write(self.column(name).cells)
 
 
-def can_miss(adapter: Any) -> bool:
+def can_miss(adapter: DtypeAdapter) -> bool:
     """Whether a column of this dtype can hold missing values."""
     if isinstance(adapter, (IntegerAdapter, SparseAdapter)):
         return bool(adapter.inner.kind == "f")
     return not (adapter.family == "choice" and _fixed_text(adapter))
 
 
-def _fixed_text(adapter: Any) -> bool:
+def _fixed_text(adapter: DtypeAdapter) -> bool:
     return isinstance(adapter.dtype, np.dtype) and adapter.dtype.kind == "U"
 
 
-def as_written(values: Floats, adapter: Any, precision: Precision) -> Array:
+def as_written(values: Floats, adapter: NumericAdapterBase, precision: Precision) -> Array:
     """Numbers (times in days), rounded, as the adapter of their dtype takes them. (n,)."""
     if adapter.family != "real":
         return precision.whole(values)

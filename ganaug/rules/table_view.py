@@ -16,7 +16,16 @@ import pandas as pd
 
 from ganaug.encoding.adapters import adapter_of
 from ganaug.encoding.containers import CONTAINERS, container_of
-from ganaug.encoding.dtypes import ColumnValues, ObjectNumberAdapter, Table, TimesInUnit, clip_to
+from ganaug.encoding.dtypes import (
+    ColumnValues,
+    DtypeAdapter,
+    NumericAdapterBase,
+    ObjectNumberAdapter,
+    Table,
+    TimesInUnit,
+    clip_to,
+)
+from ganaug.encoding.object_columns import DecimalAdapterBase
 from ganaug.encoding.quantiles import DecimalGrid, float_grid, integer_step, is_coarse
 from ganaug.exceptions import GanaugError, InvalidDataError
 from ganaug.utils.types import Array
@@ -45,7 +54,7 @@ _NANOSECONDS = 864e11
 _MIDNIGHT = dt.datetime(2000, 1, 1)
 
 
-def scale_of(adapter: Any) -> float | None:
+def scale_of(adapter: DtypeAdapter) -> float | None:
     """Counts in one of the numbers that rules compute with; None for what is not counted so (text, months).
 
     Times are computed with in days, Decimals as they are; all other numbers are counts of 1.
@@ -53,12 +62,12 @@ def scale_of(adapter: Any) -> float | None:
     if isinstance(adapter, TimesInUnit):
         name, count = np.datetime_data(adapter.counted)
         return _PER_DAY[name] / count if name in _PER_DAY else None
-    if adapter.family == "decimal":
+    if isinstance(adapter, DecimalAdapterBase):
         return float(10.0**-adapter.exponent)
     return 1.0 if adapter.family == "real" else None
 
 
-def as_stored(values: Array, adapter: Any) -> Array:
+def as_stored(values: Array, adapter: NumericAdapterBase) -> Array:
     """Values as they are read again once they are written: no larger than the dtype holds, float32 rounded."""
     if adapter.limits is not None:
         return values.clip(*adapter.limits)
@@ -69,7 +78,7 @@ def as_stored(values: Array, adapter: Any) -> Array:
     return values
 
 
-def number_of(value: Any, adapter: Any) -> float:
+def number_of(value: Any, adapter: DtypeAdapter) -> float:
     """A value that a user gave, as the number that rules compare a column's with.
 
     Raises
@@ -84,7 +93,7 @@ def number_of(value: Any, adapter: Any) -> float:
     return float(value)
 
 
-def count_of(value: Any, adapter: Any) -> int | float | None:
+def count_of(value: Any, adapter: DtypeAdapter) -> int | float | None:
     """A value as a column stores it; None if no row of the column can have it.
 
     Raises
@@ -97,13 +106,13 @@ def count_of(value: Any, adapter: Any) -> int | float | None:
         counts = exact.astype(adapter.counted.str.replace("M8", "m8"))
         return int(counts.astype(np.int64)) if counts == exact else None
     number = float(value)
-    if adapter.family != "decimal":
+    if not isinstance(adapter, DecimalAdapterBase):
         return number
     count = round(number * 10.0**-adapter.exponent)
     return count if abs(count / 10.0**-adapter.exponent - number) <= 1e-12 * abs(number) else None
 
 
-def _moment_or_duration(value: Any, adapter: Any) -> Any:
+def _moment_or_duration(value: Any, adapter: TimesInUnit) -> Any:
     """Since 1970, or of a day's beginning, or the duration, as numpy's timedelta64."""
     if isinstance(value, (bool, int, float, np.number)) and not isinstance(value, np.timedelta64):
         raise TypeError("a number is neither a date nor a duration")
@@ -123,7 +132,7 @@ def _moment_or_duration(value: Any, adapter: Any) -> Any:
     return moment.to_datetime64() - np.datetime64(0, "s").astype(moment.to_datetime64().dtype)
 
 
-def _zone(adapter: Any) -> object:
+def _zone(adapter: DtypeAdapter) -> object:
     """The time zone of a column."""
     own = getattr(adapter, "zone", None) or getattr(adapter.dtype, "tz", None)
     return own or getattr(getattr(adapter.dtype, "pyarrow_dtype", None), "tz", None)
@@ -269,6 +278,11 @@ class ColumnView:
     def is_time(self) -> bool:
         """Whether it holds dates, durations or times of day, in a unit of which a day has a known number."""
         return isinstance(self.adapter, TimesInUnit) and scale_of(self.adapter) is not None
+
+    @property
+    def is_date(self) -> bool:
+        """Whether it holds dates without a time zone."""
+        return self.is_time and self.family == "time M"
 
     @property
     def is_numeric(self) -> bool:

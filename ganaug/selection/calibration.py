@@ -12,7 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
-from ganaug.selection.quick_scores import OF_LABELS, count_scores
+from ganaug.selection.probabilities import OF_LABELS, count_scores
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array
 

@@ -25,7 +25,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from ganaug.encoding.containers import n_rows
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.oversampling import GANOversampler
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator
 
 __all__ = [
@@ -142,7 +142,7 @@ def candidates(
     balances = weighs if balances is None else balances
     weights = WEIGHTS if weighs else WEIGHTS[:1]
     if isinstance(blend, str):
-        validation.choice("blend", blend, ["auto"])
+        types.choice("blend", blend, ["auto"])
         given = [Blend(0.0, 1.0, "balanced")] if balances else []
         if few:
             given += [UNDERSAMPLED] if speaks else []
@@ -170,11 +170,11 @@ def candidates(
 
 
 def _checked(item: object, weighs: bool, balances: bool, speaks: bool) -> Blend:
-    one = item if isinstance(item, Blend) else Blend(validation.number("blend", item, 0, 1))
-    validation.number("blend: share", one.share, 0, 1)
-    validation.number("blend: weight", one.weight, 0, open_low=True)
+    one = item if isinstance(item, Blend) else Blend(types.number("blend", item, 0, 1))
+    types.number("blend: share", one.share, 0, 1)
+    types.number("blend: weight", one.weight, 0, open_low=True)
     if one.class_weight is not None:
-        validation.choice("blend: class_weight", one.class_weight, ["balanced", "undersampled"])
+        types.choice("blend: class_weight", one.class_weight, ["balanced", "undersampled"])
     if not weighs and one.weight != 1:
         raise InvalidParameterError(f"blend={one!r} needs an estimator whose fit has a parameter sample_weight")
     if not balances and one.class_weight == "balanced":
@@ -208,7 +208,7 @@ class Pool:
         Of the real rows, where the user gave some. A synthetic row weighs what a real one of its class does on average.
     """
 
-    X: Any
+    X: object
     y: npt.NDArray[Any]
     n_real: int
     turn: npt.NDArray[np.float64]
@@ -368,11 +368,11 @@ def checked_treatments(given: object, threshold: object, blend: object = "auto")
     if given is None:
         return frozenset(PLAIN_TREATMENTS)
     if isinstance(given, str):
-        validation.choice("treatments", given, ["auto"])
+        types.choice("treatments", given, ["auto"])
         return frozenset(TREATMENTS) - (set() if isinstance(blend, str) else {"average"})
     if not isinstance(given, Iterable):
         raise InvalidParameterError(f"treatments={given!r} must be None, 'auto' or a list of {', '.join(TREATMENTS)}")
-    found = frozenset(validation.choice("treatments", name, TREATMENTS) for name in given)
+    found = frozenset(types.choice("treatments", name, TREATMENTS) for name in given)
     if not found:
         raise InvalidParameterError(f"treatments is empty; give 'auto' or a list of {', '.join(TREATMENTS)}")
     moved = sorted(found & {"prior", "tuned"})

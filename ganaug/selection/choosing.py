@@ -22,7 +22,7 @@ from ganaug.runtime.compute import run_tasks
 from ganaug.selection.calibration import CALIBRATIONS, Calibrator, fit_calibrator
 from ganaug.selection.candidates import Blend
 from ganaug.selection.fold_predictions import ClassifierOutput, FoldPredictions, ScorerAdapter, concatenate_predictions
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, IntArray
 
@@ -62,7 +62,7 @@ def calibration(given: object) -> str | None:
     """Name of a calibration, or None."""
     if isinstance(given, (bool, np.bool_)):
         return "sigmoid" if given else None
-    return validation.choice("calibrate", given, CALIBRATIONS)
+    return types.choice("calibrate", given, CALIBRATIONS)
 
 
 def data(X: object, y: object) -> tuple[Any, npt.NDArray[Any]]:

@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.selection import choosing
-from ganaug.selection.averages import joined
 from ganaug.selection.calibration import Calibrator
 from ganaug.selection.candidates import (
     UNDERSAMPLED,
@@ -33,8 +32,9 @@ from ganaug.selection.fold_predictions import (
     predict_all,
     restrict_splits,
 )
+from ganaug.selection.probabilities import joined
 from ganaug.selection.stages import Plan, choose
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import Seed, child_seed, isolated, root_seed
 
 __all__ = ["AugmentedClassifier"]
@@ -283,7 +283,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             calibration=choosing.calibration(self.calibrate),
             seed=seed,
             n_jobs=self.n_jobs,
-            max_time=validation.seconds("max_time", self.max_time),
+            max_time=types.seconds("max_time", self.max_time),
             shrink=_flag("shrink", self.shrink) and self.treatments is not None,
         )
         choice = choose(plan, X, labels, weights, groups)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,24 +13,26 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import check_scoring, get_scorer
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.model_selection import BaseCrossValidator, StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.compute import run_tasks, side_by_side
-from ganaug.selection.averages import AveragedClassifier, balanced_draws, decisions_of
 from ganaug.selection.candidates import NONE, Blend, Pool, blend_rows, pool_samples
-from ganaug.selection.quick_scores import (
+from ganaug.selection.probabilities import (
     OF_LABELS,
     OF_PROBABILITIES,
     OF_RANKING,
+    AveragedClassifier,
+    balanced_draws,
+    decisions_of,
     label_scores,
     probability_scores,
     ranking_scores,
 )
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed
 from ganaug.utils.types import Array, IntArray
 
@@ -101,7 +103,7 @@ class ScorerAdapter:
         given = self.scoring
         return given.replace("_", " ") if isinstance(given, str) else getattr(given, "__name__", "score")
 
-    def __call__(self, predictions: ClassifierOutput, X: Any, y: Array) -> float:
+    def __call__(self, predictions: ClassifierOutput, X: object, y: Array) -> float:
         """The score of answers on rows X with labels y.
 
         Raises
@@ -162,7 +164,7 @@ class ScorerAdapter:
         hit = y == 1
         return None if hit.all() or not hit.any() else (predictions, hit)
 
-    def sees_labels(self, predictions: ClassifierOutput, X: Any, y: Array) -> bool:
+    def sees_labels(self, predictions: ClassifierOutput, X: object, y: Array) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
         first, second = predictions.classes[:2]
         wrong = np.where(y == first, second, first)
@@ -201,7 +203,7 @@ class ClassifierOutput:
             decisions=None if self.decisions is None else self.decisions[rows],
         )
 
-    def binary(self, positive: Any) -> ClassifierOutput:
+    def binary(self, positive: object) -> ClassifierOutput:
         """The same with ``positive`` as class 1 and the other one as class 0."""
         flip = positive == self.classes[0]
         return ClassifierOutput(
@@ -217,7 +219,7 @@ class ClassifierOutput:
         return self.decisions if self.probabilities is None else self.probabilities[:, 1]
 
 
-def predict_all(estimator: Any, X: Any) -> ClassifierOutput:
+def predict_all(estimator: BaseEstimator, X: object) -> ClassifierOutput:
     """Ask a fitted classifier everything it can say about X."""
     ask = {name: getattr(estimator, name, None) for name in ("predict_proba", "decision_function")}
     said = {name: None if method is None else np.asarray(method(X)) for name, method in ask.items()}
@@ -262,17 +264,17 @@ class RecordedClassifier(ClassifierMixin, BaseEstimator):
         self.predictions = predictions
         self.classes_ = predictions.classes
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: object) -> Array:
         """The recorded labels, whatever X."""
         return self.predictions.labels
 
     @available_if(lambda self: self.predictions.probabilities is not None)
-    def predict_proba(self, X: Any) -> Any:
+    def predict_proba(self, X: object) -> Array | None:
         """The recorded probabilities, whatever X."""
         return self.predictions.probabilities
 
     @available_if(lambda self: self.predictions.decisions is not None)
-    def decision_function(self, X: Any) -> Any:
+    def decision_function(self, X: object) -> Array | None:
         """The recorded decisions, whatever X."""
         return self.predictions.decisions
 
@@ -306,7 +308,7 @@ class Weighting(NamedTuple):
     classes: str | None
 
     @classmethod
-    def of(cls, estimator: Any) -> Weighting:
+    def of(cls, estimator: BaseEstimator) -> Weighting:
         """What an estimator takes, which need not be fitted."""
         steps = getattr(estimator, "steps", None)
         if not isinstance(steps, list) or not steps:
@@ -327,7 +329,9 @@ class Weighting(NamedTuple):
         return self.rows is not None or self.classes is not None
 
 
-def check_weights(sample_weight: Any, X: Any, weighting: Weighting, estimator: Any) -> npt.NDArray[np.float64] | None:
+def check_weights(
+    sample_weight: object, X: object, weighting: Weighting, estimator: BaseEstimator
+) -> npt.NDArray[np.float64] | None:
     """A weight for each row, or None where none were given.
 
     Raises
@@ -375,8 +379,11 @@ class FoldPredictions:
     failed: dict[Blend, str] = field(default_factory=dict)
 
 
+Splits: TypeAlias = int | BaseCrossValidator | Iterable[tuple[IntArray, IntArray]]
+
+
 def split_folds(
-    cv: Any, X: Any, y: Array, sizes: IntArray, seed: int, groups: Array | None = None
+    cv: Splits, X: object, y: Array, sizes: IntArray, seed: int, groups: Array | None = None
 ) -> list[tuple[IntArray, IntArray]]:
     """Training and held-out rows of each fold; none where a class has a single row or group.
 
@@ -395,7 +402,7 @@ def split_folds(
     """
     if isinstance(cv, Integral):
         fewest = int(sizes.min()) if groups is None else fewest_groups(y, groups)
-        wanted, state = min(validation.integer("cv", cv, 2), fewest), child_seed(seed, "folds") % 2**31
+        wanted, state = min(types.integer("cv", cv, 2), fewest), child_seed(seed, "folds") % 2**31
         if wanted < 2:
             return []
         kind = StratifiedKFold if groups is None else StratifiedGroupKFold
@@ -435,7 +442,7 @@ def _places(rows: Array, n: int) -> IntArray:
     return np.asarray(rows, dtype=np.int64) % n
 
 
-def restrict_splits(cv: Any, y: Array, kept: IntArray) -> Any:
+def restrict_splits(cv: Splits, y: Array, kept: IntArray) -> Splits:
     """What splits the rows that are kept as ``cv`` splits all of them: only a list of splits names rows.
 
     Parameters
@@ -453,8 +460,8 @@ def restrict_splits(cv: Any, y: Array, kept: IntArray) -> Any:
 
 
 def predict_held_out(
-    estimator: Any,
-    oversampler: Any,
+    estimator: BaseEstimator,
+    oversampler: BaseEstimator | None,
     blends: Sequence[Blend],
     X: object,
     y: Array,
@@ -493,8 +500,8 @@ def predict_held_out(
 
 
 def _try_blends(
-    estimator: Any,
-    oversampler: Any,
+    estimator: BaseEstimator,
+    oversampler: BaseEstimator | None,
     blends: Sequence[Blend],
     X: object,
     y: Array,
@@ -527,7 +534,7 @@ def _try_blends(
     return FoldPredictions(test, found, failed)
 
 
-def fit_clone(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
+def fit_clone(estimator: BaseEstimator, pool: Pool, blend: Blend, seed: int) -> ClassifierMixin:
     """A clone of the classifier, trained on a blend; of draws, the average of several."""
     if blend.draws:
         members = []
@@ -547,7 +554,7 @@ def fit_clone(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
         return own.fit(X, y, **{takes.rows: weights})
 
 
-def clone_with_seeds(prototype: Any, seed: int) -> Any:
+def clone_with_seeds(prototype: BaseEstimator, seed: int) -> BaseEstimator:
     """A clone whose seeds are set where they were None, the same for every blend: what differs is the rows."""
     own = clone(prototype)
     parameters = own.get_params(deep=True)

@@ -14,11 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ganaug.encoding.containers import CONTAINERS, container_of
-from ganaug.metrics.features import n_rows, take_rows
-from ganaug.metrics.nearest import Floats, nearest
+from ganaug.metrics.features import Floats, n_rows, nearest, take_rows
 from ganaug.metrics.privacy import NEAR
-from ganaug.summaries.column_charts import number_text
-from ganaug.summaries.sides import Places, Sides
+from ganaug.summaries.column_charts import Places, Sides, number_text
 from ganaug.utils.determinism import isolated, numpy_generator
 
 __all__ = ["as_pixels", "embedding", "neighbours", "png_uri", "series_lines"]

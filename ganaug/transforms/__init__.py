@@ -10,7 +10,7 @@ beforehand.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 # public name -> module that defines it
 _HOME = {
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ganaug.transforms.workers import seed_worker
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'ganaug.transforms' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

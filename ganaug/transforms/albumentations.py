@@ -21,7 +21,7 @@ from ganaug.pools.formats import Array, ByteImages, fitted_to
 from ganaug.pools.pool import PoolLabels, SamplePool, pool_at
 from ganaug.transforms.workers import worker_seed
 from ganaug.utils.determinism import child_seed
-from ganaug.utils.validation import integer, number
+from ganaug.utils.types import integer, number
 
 __all__ = ["SyntheticMix", "SyntheticSwap"]
 

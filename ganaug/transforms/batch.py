@@ -17,8 +17,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTy
 from ganaug.pools.formats import fitted_to
 from ganaug.pools.pool import PoolLabels, SamplePool, as_pool
 from ganaug.transforms.workers import WorkerStream
-from ganaug.utils.types import IntArray
-from ganaug.utils.validation import choice, integer, number
+from ganaug.utils.types import IntArray, choice, integer, number
 
 __all__ = ["SyntheticBlend", "SyntheticMixUp"]
 

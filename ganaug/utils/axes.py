@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     Axes = Figure = object  # matplotlib is optional
 
-__all__ = ["REAL", "SYNTHETIC", "Axes", "axes_or_new", "grid_or_new", "picture"]
+__all__ = ["REAL", "SYNTHETIC", "Axes", "AxesArray", "axes_or_new", "grid_or_new", "picture"]
 
 # Blue and orange are told apart by all but a few eyes; real is drawn filled or round, synthetic as a line or a cross.
 REAL, SYNTHETIC = "#4a6fa5", "#d9622b"
@@ -78,7 +78,7 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     return new_figure(width, height).add_subplot(axes_class=_shown_axes()) if ax is None else ax
 
 
-def grid_or_new(ax: object, rows: int, columns: int, width: float, height: float) -> Any:
+def grid_or_new(ax: object, rows: int, columns: int, width: float, height: float) -> AxesArray:
     """Axes as an object array (rows, columns): those given, in that order, or of a new figure.
 
     Parameters

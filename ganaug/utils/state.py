@@ -430,7 +430,9 @@ class TensorBudget(TorchFunctionMode):
         self.values = SPARE_VALUES * 4 + VALUES_FOR_EACH * sum(sizes)
         self.calls = SPARE_CALLS + CALLS_FOR_EACH * len(sizes)
 
-    def __torch_function__(self, func: Callable[..., Any], types: object, args: Any = (), kwargs: Any = None) -> object:
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> object:
         """Call a function of torch, and count what it gives."""
         self.calls -= 1
         self._check(0)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import isolated, numpy_generator
 from ganaug.utils.types import IntArray
 
@@ -332,7 +332,7 @@ def chosen_arms(given: Asked | None, known: Mapping[str, Arm]) -> dict[str, Arm]
         if not isinstance(name, str) or not isinstance(arm, (str, Arm)):
             raise InvalidTypeError(f"arms[{name!r}]={arm!r} must be an Arm, under a name, or the name of one")
         if isinstance(arm, str):
-            arm = known[validation.choice("arms", arm, known)]
+            arm = known[types.choice("arms", arm, known)]
         _check(f"arms[{name!r}]", arm)
         found[name] = arm
     if not found:
@@ -342,13 +342,13 @@ def chosen_arms(given: Asked | None, known: Mapping[str, Arm]) -> dict[str, Arm]
 
 def _check(name: str, arm: Arm) -> None:
     for field in ("share", "reweight_from", "synthetic_until"):
-        validation.number(f"{name}.{field}", getattr(arm, field), 0, 1)
+        types.number(f"{name}.{field}", getattr(arm, field), 0, 1)
     for field in ("adjust", "mixup", "weight"):
-        validation.number(f"{name}.{field}", getattr(arm, field), 0)
+        types.number(f"{name}.{field}", getattr(arm, field), 0)
     for field, known in (("sampler", SAMPLERS), ("late_sampler", SAMPLERS), ("maker", MAKERS)):
         value = getattr(arm, field)
         if not callable(value):
-            validation.choice(f"{name}.{field}", value, known)
+            types.choice(f"{name}.{field}", value, known)
     if not arm.real and not (arm.uses_generator and arm.synthetic_until == 1):
         raise InvalidParameterError(f"{name} has no real items: give it share > 0 of a generator's, to the end")
 

@@ -32,7 +32,7 @@ from ganaug.experiments.images.trials import GeneratedSamples, sampled
 from ganaug.runtime.compute import one_thread, run_tasks
 from ganaug.selection.candidates import Blend
 from ganaug.selection.choosing import best_blend, evidence
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import Seed, child_seed, isolated, numpy_generator, root_seed
 from ganaug.utils.types import IntArray
 
@@ -168,7 +168,7 @@ def choose_blend(
     >>> choice.evidence["arm"].tolist()
     ['nothing', 'blend 1']
     """
-    validation.choice("kind", kind, KNOWN)
+    types.choice("kind", kind, KNOWN)
     known = chosen_arms(CANDIDATES[kind] if arms is None else arms, KNOWN[kind])
     bare = [name for name, arm in known.items() if not arm.uses_generator]
     if not bare or not all(arm.real for arm in known.values()):
@@ -205,12 +205,12 @@ def _splits(
     labels: Array, cv: int, val_fraction: float | None, rarest: int, seed: int
 ) -> Iterator[tuple[Array, Array]]:
     state = child_seed(seed, "splits") % 2**31
-    folds = validation.integer("cv", cv, 2) if val_fraction is None else 2
+    folds = types.integer("cv", cv, 2) if val_fraction is None else 2
     if rarest < folds:
         raise InvalidDataError(f"the smallest class has {rarest} samples, too few for {folds} parts that all hold one")
     if val_fraction is None:
         return StratifiedKFold(folds, shuffle=True, random_state=state).split(labels, labels)
-    share = validation.number("val_fraction", val_fraction, 0, 1, open_low=True, open_high=True)
+    share = types.number("val_fraction", val_fraction, 0, 1, open_low=True, open_high=True)
     return StratifiedShuffleSplit(1, test_size=share, random_state=state).split(labels, labels)
 
 

@@ -30,7 +30,7 @@ from ganaug.networks.layers import linear
 from ganaug.runtime.compute import resolve_device
 from ganaug.training.loop import CapturedFunction, CaptureMemory
 from ganaug.training.train_state import FlatAdam
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator
 from ganaug.utils.types import FloatArray, IntArray
 
@@ -69,8 +69,8 @@ class Schedule:
     def checked(self) -> Schedule:
         """Itself, if it can work."""
         for name, least in (("epochs", 1), ("batch_size", 2), ("width", 1)):
-            validation.integer(name, getattr(self, name), least)
-        validation.number("learning_rate", self.learning_rate, 0, open_low=True)
+            types.integer(name, getattr(self, name), least)
+        types.number("learning_rate", self.learning_rate, 0, open_low=True)
         return replace(self, device=str(resolve_device(self.device)))
 
     def steps(self, n_real: int) -> int:

@@ -51,7 +51,7 @@ from ganaug.experiments.scores import SCORES, class_scores, class_shares, rare_c
 from ganaug.metrics import evaluate
 from ganaug.runtime.compute import one_thread
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.utils import validation
+from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
 from ganaug.utils.files import Sealed, sealed_length, write_whole
 from ganaug.utils.types import IntArray
@@ -387,7 +387,7 @@ def compare_series(
     """
     schedule = Schedule(epochs, batch_size, learning_rate, width, device).checked()
     given = {"SeriesGAN": SeriesGAN(curate=True, verbose=False)} if generators is None else generators
-    names = tuple(validation.choice("classifiers", name, CLASSIFIERS) for name in classifiers)
+    names = tuple(types.choice("classifiers", name, CLASSIFIERS) for name in classifiers)
     plan = _Plan("series", datasets, given, chosen_arms(arms, SERIES_ARMS), names, seeds, schedule, augment, quality)
     return plan.run(cache, finished_only, n_jobs, verbose)
 
