@@ -145,26 +145,20 @@ def conclude(scores):
 
 
 def advise(X, y, oversampler, n_jobs=2):
-    """What to do with this table under the better classifier: the treatment that gains more than noise, or none."""
+    """What to do with this table under the better classifier: the treatment of which most is expected, or none."""
     numeric = X.select_dtypes("number").columns.tolist()
     categorical = X.columns.difference(numeric, sort=False).tolist()
     pipe = make_pipeline(encode(numeric, categorical), CLASSIFIERS["RandomForest"])
     model = AugmentedClassifier(
         pipe, oversampler, scoring="balanced_accuracy", cv=2, n_jobs=n_jobs, random_state=0, verbose=False
     ).fit(X, y)
-    print("What to do with this table: AugmentedClassifier tried class weights and blends of synthetic rows")
-    print("on held-out real rows.\n")
-    tried = model.evidence_.assign(treatment=[named(row) for row in model.evidence_.itertuples()])
-    for row in tried.sort_values("score", ascending=False).itertuples():
-        print(f"  {row.treatment:32} {row.score:.3f}{'   <- chosen' if row.chosen else ''}")
+    print("What to do with this table: AugmentedClassifier tried moved thresholds, class weights, undersampling,")
+    print(
+        "synthetic rows and averages on held-out real rows; the gain expected counts what is known of the treatments.\n"
+    )
+    for row in model.evidence_.dropna(subset="score").sort_values("expected", ascending=False).itertuples():
+        print(f"  {row.score:.3f}  expected {row.expected:+.3f}  {row.treatment}{'   <- chosen' if row.chosen else ''}")
     print(f"\n  {model.verdict_}\n")
-
-
-def named(row):
-    """A blend of `AugmentedClassifier.evidence_` in words."""
-    if row.share == 0:
-        return "class weights" if row.class_weight else "nothing"
-    return f"{row.share:g} of balance" + (f" at weight {row.weight:g}" if row.weight != 1 else "")
 
 
 # ---- 4. Look ----------------------------------------------------------------------------------

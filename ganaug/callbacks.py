@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganaug.exceptions import MissingDependencyError
 from ganaug.training.loop import Event
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 __all__ = ["ProgressBar", "TensorBoardLogger", "say", "wants_progress"]
 
@@ -27,7 +30,7 @@ class ProgressBar:
 
     def __init__(self, title: str) -> None:
         self.title = title
-        self._bar: Any = None
+        self._bar: tqdm[Any] | None = None
 
     def __call__(self, event: Event) -> None:
         """Move the bar to the event's step."""

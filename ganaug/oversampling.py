@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from imblearn.over_sampling.base import BaseOverSampler
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
@@ -21,7 +24,18 @@ from ganaug.encoding.containers import (
     n_columns,
     n_rows,
 )
+from ganaug.encoding.row_files import checked_folder, row_files
+from ganaug.encoding.row_selection import (
+    SelectedRows,
+    all_rows,
+    labelled_rows,
+    select_in_memory,
+    selected_of,
+    split_target,
+)
+from ganaug.encoding.row_sources import AnyRows, BatchedRows, open_rows
 from ganaug.encoding.sample_arrays import looks_like_image
+from ganaug.encoding.table_checks import check_names
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
 from ganaug.estimators.strategy import (
     TargetCodec,
@@ -43,6 +57,8 @@ from ganaug.utils.types import IntArray
 __all__ = ["GANOversampler"]
 
 SCOPES = ("per-class", "shared")
+# Rows that are drawn at once; more are drawn and written in parts.
+AT_ONCE = 131_072
 
 # What X holds -> estimator that is trained when none is given.
 MODALITIES: dict[str, type[BaseEstimator]] = {"table": TabularGAN, "image": ImageGAN, "series": SeriesGAN}
@@ -165,13 +181,14 @@ class GANOversampler(BaseOverSampler):
         Parameters
         ----------
         X, y
-            As in `fit_resample`.
+            As in `fit_resample`. Of rows that are read batch by batch, no more are held in memory than are learnt
+            from; `write` then balances them.
 
         Returns
         -------
         self
         """
-        with _all_or_nothing(self):
+        with _all_or_nothing(self), self._read(X, y) as (X, y):
             self._train(X, y)
         return self
 
@@ -182,13 +199,17 @@ class GANOversampler(BaseOverSampler):
         Parameters
         ----------
         X : DataFrame, array, sparse matrix, tensor or list of shape (n_samples, n_features) or (n_samples, ...)
-            Real rows, images or series. Not changed.
-        y : array-like of shape (n_samples,)
-            Labels, or a one-vs-all indicator matrix of shape (n_samples, n_classes).
+            Real rows, images or series. Not changed. Tables may also be rows that are read batch by batch: a pyarrow
+            Dataset or RecordBatchReader, a dask or polars frame, the path of a Parquet or CSV file or of a folder of
+            such files (folders named ``name=value`` are columns), an iterator of DataFrames or record batches. They
+            are put in memory here, but neither in `fit` nor in `write`.
+        y : array-like of shape (n_samples,), or str
+            Labels, or a one-vs-all indicator matrix of shape (n_samples, n_classes); or the name of the column that
+            holds the labels, of a DataFrame or of rows that are read batch by batch.
 
         Returns
         -------
-        X_resampled : same container, columns and dtypes as ``X``
+        X_resampled : same container, columns and dtypes as ``X`` (a DataFrame, of rows that are read batch by batch)
             The original rows, untouched and in their order, then the synthetic
             ones, class by class. A DataFrame's index starts again at 0, as
             everywhere in imbalanced-learn.
@@ -210,10 +231,12 @@ class GANOversampler(BaseOverSampler):
         TrainingWarning
             For each class whose training diverged, collapsed or was interrupted.
         """
-        with _all_or_nothing(self):
+        with _all_or_nothing(self), self._read(X, y) as (X, y):
             codes = self._train(X, y)
-            asked = {label: self.sampling_strategy_[label] for label in self.generators_}
-            rows, new_codes = self._draw(asked, child_seed(self._seed, "resample"))
+            if isinstance(X, BatchedRows):
+                X, y = all_rows(X, y)
+                codes = self._target.codes(y)
+            rows, new_codes = self._draw(self._missing(), child_seed(self._seed, "resample"))
             self.is_synthetic_ = np.arange(len(codes) + len(new_codes)) >= len(codes)
             return concatenate([X, *rows]), self._target.decode(np.concatenate([codes, new_codes]))
 
@@ -267,6 +290,82 @@ class GANOversampler(BaseOverSampler):
         rows, codes = self._draw(counts, seed, **conditions)
         return concatenate(rows), self._target.decode(codes)
 
+    @isolated
+    def write(
+        self, rows: AnyRows, path: str | os.PathLike[str], *, rows_per_file: int = 1_000_000, mark: str | None = None
+    ) -> Path:
+        """Write real and synthetic rows to a folder of Parquet files, holding neither in memory.
+
+        What is written, read back, is what ``fit_resample(rows, y)`` returns with the same ``random_state``: the real
+        rows in their order, then the synthetic ones class by class, as many as ``sampling_strategy`` asked for.
+
+        Parameters
+        ----------
+        rows : DataFrame, pyarrow Dataset or RecordBatchReader, path, iterator, dask or polars frame
+            The rows that were given to `fit`, the column of the labels among them. A reader or iterator that `fit` has
+            read is used up: give a new one.
+        path : str or path-like
+            Of a folder that is not there yet; it appears when all is written, or not at all. Its files are
+            ``part-000000.parquet`` and so on, whose names are in the order of the rows.
+        rows_per_file : int, default=1_000_000
+            Rows of each file but the last.
+        mark : str, optional
+            Name of a further column, the last one, that is True in synthetic rows.
+
+        Returns
+        -------
+        Path
+            Of the folder.
+
+        Raises
+        ------
+        InvalidParameterError, InvalidDataError, InvalidTypeError
+            If the folder is there already, the mark is a column, or the columns are not those of `fit`.
+        ModelPathError
+            If nothing can be written there.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from sklearn.datasets import make_classification
+        >>> from ganaug import GANOversampler, TabularGAN
+        >>> X, y = make_classification(n_samples=300, weights=[0.8], random_state=0)
+        >>> rows = pd.DataFrame(X).add_prefix("x").assign(fraud=y)
+        >>> sampler = GANOversampler(generator=TabularGAN(max_steps=20), random_state=0).fit(rows, "fraud")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = pd.read_parquet(sampler.write(rows, f"{folder}/balanced", mark="synthetic"))
+        >>> bool(found.fraud.mean() == 0.5), list(found.columns[-2:])
+        (True, ['fraud', 'synthetic'])
+        """
+        check_is_fitted(self, "generators_")
+        rows_per_file = validation.integer("rows_per_file", rows_per_file, 1)
+        if mark is not None and not (isinstance(mark, str) and mark):
+            raise InvalidParameterError(f"mark={mark!r} must be the name of a new column, or None")
+        folder, target = checked_folder(path), self._target_name
+        with open_rows(rows) as found:
+            if not isinstance(target, str) or target not in found.columns:
+                raise InvalidDataError(
+                    f"{found.name} has no column of the labels ({target!r} in fit); give fit the name of that column, "
+                    "as in fit(rows, 'target'), and write the same rows"
+                )
+            features = [name for name in found.columns if name != target]
+            check_names(
+                pd.Index(list(self._columns())), pd.Index(features), self.n_features_in_, len(features), "write"
+            )
+            with row_files(folder, found, rows_per_file, mark) as files:
+                for table in found.batches():
+                    files.write(table, synthetic=False)
+                for label, new in self._chunks(self._missing(), child_seed(self._seed, "resample")):
+                    codes = np.full(n_rows(new), self._target.code(label), np.int64)
+                    frame = new if isinstance(new, pd.DataFrame) else pd.DataFrame(new, columns=pd.Index(features))
+                    columns = {str(name): frame[name] for name in frame}
+                    files.write_frame({**columns, target: pd.Series(self._target.decode(codes))})
+        return folder
+
+    def _columns(self) -> Iterable[object]:
+        return getattr(self, "feature_names_in_", range(self.n_features_in_))
+
     @property
     def rules_(self) -> Rules:
         """The rules of the table that synthetic rows keep, of the generators that have any.
@@ -288,31 +387,58 @@ class GANOversampler(BaseOverSampler):
 
     # ---- training ----------------------------------------------------------------------------
 
+    @contextmanager
+    def _read(self, X: object, y: object) -> Iterator[tuple[Any, Any]]:
+        """Rows and labels: as they are, split from a DataFrame, or rows that are open and the column's name."""
+        if isinstance(X, pd.DataFrame) and isinstance(y, str):
+            yield split_target(X, y)
+        elif isinstance(X, SelectedRows) or not labelled_rows(X, y):
+            yield X, y
+        elif y is None:
+            raise InvalidDataError(
+                "y is None, while X is read batch by batch; give the name of the column of X that holds the labels, as "
+                "in fit(rows, 'target')"
+            )
+        else:
+            with open_rows(X) as rows:
+                yield rows, y
+
     def _train(self, X: Any, y: Any) -> IntArray:
         """Set every fitted attribute but what a draw sets, and return the codes of y."""
-        validation.choice("scope", self.scope, SCOPES)
-        smallest = validation.integer("min_class_size", self.min_class_size, 2)
-        if self.curate != AUTO:
-            check_rules(self.curate)
+        smallest = self._check_parameters()
         prototype = self._prototype(X)
-        check_rows(X)
-        check_lengths(X, y)
-        self._target = TargetCodec()
-        vector, codes = self._target.fit(y)
+        own_seed = getattr(prototype, "random_state", None)
+        if not isinstance(X, (BatchedRows, SelectedRows)):
+            check_rows(X)
+            check_lengths(X, y)
+        seed, self._n_draws = root_seed(own_seed if self.random_state is None else self.random_state), 0
+        self._seed, self._target = seed, TargetCodec()
+        selects = hasattr(prototype, "prepare") and prototype._selects_rows(X)
+        selected: SelectedRows | None = X if isinstance(X, SelectedRows) else None
+        if isinstance(X, BatchedRows):
+            selected = selected_of(X, y, lambda: child_seed(seed, "rows"))
+        if selected is not None:
+            vector, codes = self._target.fit_some(selected.y, selected.places, selected.counts)
+            X, labels = selected.X, self._target.classes_[self._target.codes(selected.y)]
+        else:
+            vector, codes = self._target.fit(y)
+            labels = self._target.classes_[codes]
+            if selects:
+                selected = select_in_memory(X, vector, codes, lambda: child_seed(seed, "rows"))
+        self._target_name = getattr(vector, "name", None)
         self.classes_, sizes = self._target.classes_, self._target.sizes_
         self.sampling_strategy_ = new_rows(self.sampling_strategy, self._target, codes)
-        own_seed = getattr(prototype, "random_state", None)
-        self._seed, self._n_draws = root_seed(own_seed if self.random_state is None else self.random_state), 0
 
         # Prepared even where no class needs a GAN: bad data is refused whatever the counts.
-        prepared = self._seeded(prototype, None).prepare(X, vector) if hasattr(prototype, "prepare") else None
+        data = (X, vector) if selected is None or not selects else (selected, None)
+        prepared = self._seeded(prototype, None).prepare(*data) if hasattr(prototype, "prepare") else None
         wanted = [label for label, n in self.sampling_strategy_.items() if n > 0]
         large = [label for label in wanted if sizes[label] >= smallest]
-        self.generators_ = self._trained(prototype, prepared or (X, self.classes_[codes]), large) if large else {}
+        self.generators_ = self._trained(prototype, prepared or (X, labels), large) if large else {}
         for label in wanted:
             if label in large and not barely_begun(self.generators_[label]):
                 continue
-            prepared = prepared or self._seeded(SmoothedBootstrap(), None).prepare(X, vector)
+            prepared = prepared or self._seeded(SmoothedBootstrap(), None).prepare(*data)
             bootstrap = self._seeded(SmoothedBootstrap(), label)
             self.generators_[label] = bootstrap.fit_prepared(prepared, focus=label)
             if label not in large:
@@ -324,6 +450,14 @@ class GANOversampler(BaseOverSampler):
         if names is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)
         return codes
+
+    def _check_parameters(self) -> int:
+        """Hold the parameters to what they may be; returned is the smallest class that gets a GAN."""
+        validation.choice("scope", self.scope, SCOPES)
+        smallest = validation.integer("min_class_size", self.min_class_size, 2)
+        if self.curate != AUTO:
+            check_rules(self.curate)
+        return smallest
 
     def _trained(self, prototype: Any, data: Any, labels: list[Any]) -> dict[Any, Any]:
         """A GAN for each label, or one for all of them."""
@@ -413,23 +547,41 @@ class GANOversampler(BaseOverSampler):
             validation.integer("n" if count is n else f"the count of class {one!r}", count, 0)
         return asked
 
+    def _missing(self) -> dict[Any, int]:
+        """How many rows of which label the sampling strategy asks for."""
+        return {label: self.sampling_strategy_[label] for label in self.generators_}
+
     def _draw(self, counts: Mapping[Any, int], seed: int, **conditions: Any) -> tuple[list[Any], IntArray]:
         """New rows, class by class, and their codes."""
         parts, codes = [], [np.zeros(0, np.int64)]
+        for label, rows in self._chunks(counts, seed, **conditions):
+            parts.append(rows)
+            codes.append(np.full(n_rows(rows), self._target.code(label), np.int64))
+        return parts, np.concatenate(codes)
+
+    def _chunks(self, counts: Mapping[Any, int], seed: int, **conditions: Any) -> Iterator[tuple[Any, Any]]:
+        """New rows, class by class, of each class `AT_ONCE` at a time."""
         self.curation_: dict[Any, Any] = {}
         for label, n in counts.items():
-            generator = self.generators_[label]
-            rows, _ = generator.sample(n, label=label, random_state=self._child(seed, label), **conditions)
-            if n_rows(rows) != n:
-                raise InvalidDataError(
-                    f"{type(generator).__name__}.sample returned {n_rows(rows)} rows of class {label!r} when asked "
-                    f"for {n}; mend the generator"
-                )
-            parts.append(rows)
-            codes.append(np.full(n, self._target.code(label), np.int64))
-            if label in getattr(generator, "curation_", {}):
-                self.curation_[label] = generator.curation_[label]
-        return parts, np.concatenate(codes)
+            generator, own = self.generators_[label], self._child(seed, label)
+            for start in range(0, max(n, 1), AT_ONCE):
+                size = min(n - start, AT_ONCE)
+                of_chunk = child_seed(own, "rows from", start) % 2**31 if start else own
+                rows, _ = generator.sample(size, label=label, random_state=of_chunk, **conditions)
+                if n_rows(rows) != size:
+                    raise InvalidDataError(
+                        f"{type(generator).__name__}.sample returned {n_rows(rows)} rows of class {label!r} when asked "
+                        f"for {size}; mend the generator"
+                    )
+                if label in getattr(generator, "curation_", {}):
+                    told = generator.curation_[label]
+                    self.curation_[label] = _added(self.curation_[label], told) if start else told
+                yield label, rows
+
+
+def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts of two draws together; None counts what was not looked for."""
+    return {name: None if value is None else value + other[name] for name, value in one.items()}
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from helpers import series_gan
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, SeriesGAN
-from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.estimators import convolutional
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError
+from ganaug.utils.state import read_state, write_state
 
 gan = partial(series_gan, max_steps=3)
 
@@ -91,3 +93,27 @@ def test_bad_data():
         gan().fit(X[..., None], y)
     with pytest.raises(InvalidDataError, match="NaN"):
         gan().fit(np.where(X > 1e2, np.nan, X), y)
+
+
+def test_networks_of_volumes_halve_further_and_those_of_earlier_files_do_not(tmp_path, monkeypatch):
+    X, y = np.random.default_rng(0).normal(size=(16, 1, 9, 9, 9)), np.arange(16) % 2
+    own = gan(max_steps=2, architecture="dcgan")
+    assert own.fit(X, y).design_["base"] == 4
+    assert own.fit(X[:, :, 0, 0, :], y).design_["base"] == 7
+    monkeypatch.setattr(convolutional, "VOLUME_BASE", 7)
+    own.fit(X, y)
+    own.save(tmp_path / "new")
+    monkeypatch.undo()
+    found = read_state(tmp_path / "new")
+    design = {name: value for name, value in found.config["design"].items() if name != "base"}
+    write_state(tmp_path / "old", found.kind, {**found.config, "design": design}, found.arrays)
+    again = SeriesGAN.load(tmp_path / "old")
+    assert np.array_equal(again.sample(2, 0, random_state=0)[0], own.sample(2, 0, random_state=0)[0])
+    state = own.__getstate__()
+    state["design_"] = design
+    unpickled = SeriesGAN.__new__(SeriesGAN)
+    unpickled.__setstate__(state)
+    assert unpickled.design_ == own.design_
+    write_state(tmp_path / "odd", found.kind, {**found.config, "design": {**design, "base": 5}}, found.arrays)
+    with pytest.raises(ModelFileError, match="base"):
+        SeriesGAN.load(tmp_path / "odd")

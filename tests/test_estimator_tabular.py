@@ -191,7 +191,7 @@ def test_copies_without_end_still_give_the_count(monkeypatch):
     encoded = model.codec_.encode(X)
     asked = []
 
-    def copying(condition, n, seed, device, work):
+    def copying(condition, n, seed, device, work, truncation):
         asked.append(n)
         yield encoded[np.arange(n) % 30]
 
@@ -404,8 +404,8 @@ def test_no_more_rows_are_held_out_than_are_looked_at(rng):
 
 def test_held_out_rows_never_reach_the_training(monkeypatch, imbalanced):
     tables = []
-    original = gan_module.Table
-    monkeypatch.setattr(gan_module, "Table", lambda *a, **k: tables.append(original(*a, **k)) or tables[-1])
+    original = gan_module.ClassBatches
+    monkeypatch.setattr(gan_module, "ClassBatches", lambda *a, **k: tables.append(original(*a, **k)) or tables[-1])
     X, y = imbalanced
     model = gan().fit(X, y)
     rows = {tuple(row) for row in tables[0].x.tolist()}

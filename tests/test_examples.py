@@ -158,6 +158,7 @@ def test_gallery_covers_what_it_should():
 SHORT = {
     "image_folder": (["--steps", "2", "--workers", "0"], "340 real pictures and 260 synthetic ones"),
     "series": (["--steps", "2"], "balanced by SeriesGAN"),
+    "volumes": (["--steps", "2", "--judge-steps", "2"], "the judge recognises"),
     "translation": (["--steps", "2"], "with translations"),
     "albumentations_blend": (["--steps", "2", "--workers", "0"], "pictures were swapped or changed"),
 }
@@ -173,6 +174,16 @@ def test_example(name, script, capsys):
     arguments, said = SHORT[name]
     script(EXAMPLES / f"{name}.py").main(arguments)
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["solids", "videos"])
+def test_volumes_and_videos_learn_their_class(kind, script):
+    volumes = script(EXAMPLES / "volumes.py")
+    gan, samples, real, _ = volumes.judged(kind, steps=1000, judge_steps=400)
+    assert min(real.values()) > 0.95, real  # the judge knows what it is talking about
+    assert min(samples.values()) >= 0.9, samples
+    assert gan.quality_ > 0.8
 
 
 # ---- The benchmarks -----------------------------------------------------------------------------

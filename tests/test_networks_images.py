@@ -401,7 +401,7 @@ def learnt(generator):
 def test_two_classes_of_bars_are_learnt(architecture):
     """Untrained: 0.05 to 0.5 of the samples are of their class."""
     network = IMAGE_ARCHITECTURES[architecture]((1, 8, 8), 2, rng(), channels=8, max_channels=16, latent_dim=16)
-    how = plan(max_steps=80, learning_rate=4e-3, discriminator_learning_rate=4e-3, batch_size=32, penalty_scale=0.2)
+    how = plan(max_steps=120, learning_rate=4e-3, discriminator_learning_rate=4e-3, batch_size=32, penalty_scale=0.2)
     train_state, source = TrainState.start(network, how), rng(1)
     before, _ = learnt(train_state.average)
     for step in range(how.max_steps):

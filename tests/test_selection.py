@@ -85,7 +85,8 @@ def fits():
 def model(estimator=None, oversampler=None, **parameters):
     estimator = LogisticRegression() if estimator is None else estimator
     oversampler = Fake(1.0) if oversampler is None else oversampler
-    return AugmentedClassifier(estimator, oversampler, **{"random_state": 0, "cv": 2, **parameters})
+    parameters = {"random_state": 0, "cv": 2, "treatments": None, **parameters}
+    return AugmentedClassifier(estimator, oversampler, **parameters)
 
 
 def tiny_gan():
@@ -96,11 +97,7 @@ def tiny_gan():
 
 
 @parametrize_with_checks(
-    [
-        AugmentedClassifier(
-            DecisionTreeClassifier(), RandomOverSampler(), blend=[Blend(1.0)], scoring="accuracy", cv=2, random_state=0
-        )
-    ]
+    [AugmentedClassifier(DecisionTreeClassifier(), RandomOverSampler(), scoring="accuracy", cv=2, random_state=0)]
 )
 def test_scikit_learn(estimator, check):
     check(estimator)

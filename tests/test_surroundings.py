@@ -144,6 +144,10 @@ GENERATORS = {
     "SmoothedBootstrap": (lambda: ganaug.SmoothedBootstrap(random_state=0), table),
 }
 VARIANTS = {
+    "inpaint": (
+        lambda: ganaug.ImageTranslator(**QUICK, width=4, paired=True, task="inpaint"),
+        lambda: pictures(8, 8),
+    ),
     "residual": (lambda: ganaug.ImageGAN(**QUICK, architecture="residual"), lambda: pictures(8, 8)),
     "style": (lambda: ganaug.ImageGAN(**QUICK, architecture="style"), lambda: pictures(8, 8)),
     "floats": (
@@ -165,7 +169,7 @@ def fitted(name):
 
 def copied(name):
     found = copy.deepcopy(fitted(name))
-    return found.set_sources(pictures(8, 8), LABELS) if name == "ImageTranslator" else found
+    return found.set_sources(pictures(8, 8), LABELS) if name in ("ImageTranslator", "inpaint") else found
 
 
 @functools.cache
@@ -235,6 +239,11 @@ def file_of(save, tmp_path):
     return path.read_bytes()
 
 
+def ends(own):
+    """Two latents."""
+    return np.linspace(-1, 1.5, 2 * own.latent_dim).reshape(2, -1)
+
+
 def doors(tmp_path):
     """Name of each door -> what is called, which returns what it gives."""
     found = {}
@@ -254,12 +263,27 @@ def doors(tmp_path):
         if hasattr(kind, "score_samples"):
             found[f"{name}.score_samples"] = lambda own=own, data=data: own().score_samples(data())
             found[f"{name}.features"] = lambda own=own, data=data: own().features(data(), LABELS)
+        if hasattr(kind, "interpolate"):
+            found |= {
+                f"{name}.sample by latents": lambda own=own: own().sample(latents=ends(own()), label=1, truncation=0.5),
+                f"{name}.sample with latents": lambda own=own: own().sample(4, label=1, return_latents=True),
+                f"{name}.interpolate": lambda own=own: own().interpolate(*ends(own()), steps=3, label=1),
+            }
+        if hasattr(kind, "nearest_latents"):
+            found |= {
+                f"{name}.nearest_latents": lambda own=own, data=data: own().nearest_latents(data()[:2], 1, steps=2),
+                f"{name}.generator_module_": lambda own=own: own().generator_module_.state_dict(),
+            }
         if hasattr(kind, "save"):
             found[f"{name}.save"] = lambda own=own: file_of(own().save, tmp_path)
             found[f"{name}.load"] = lambda name=name, kind=kind: kind.load(saved(name, tmp_path))
     translator = functools.partial(copied, "ImageTranslator")
     found |= {
         "ImageTranslator.translate": lambda: translator().translate(pictures(8, 8)[:3]),
+        "ImageTranslator.translate with a mask": lambda: copied("inpaint").translate(
+            pictures(8, 8)[:3], mask=np.eye(8, dtype=bool)
+        ),
+        "ImageTranslator.transform": lambda: copied("inpaint").transform(pictures(8, 8)[:3]),
         "ImageTranslator.set_sources": lambda: translator().set_sources(pictures(8, 8)[::-1], LABELS).sample(3),
         "find_rules": lambda: [str(rule) for rule in ganaug.find_rules(ruled(), max_time=60)],
         "Rules.holds": lambda: rules().holds(ruled()),

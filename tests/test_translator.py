@@ -16,12 +16,13 @@ from sklearn.exceptions import NotFittedError
 
 import ganaug
 from ganaug import GANOversampler, ImageTranslator, TrainingWarning
-from ganaug.estimators.label_check import TRIES, draw_accepted, iterate_sources
+from ganaug.estimators.translating import TRIES, draw_accepted, iterate_sources
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFileError
 from ganaug.networks.translation import cycle_players
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.compute import alone, one_thread, team
-from ganaug.training.cyclegan import (
+from ganaug.training.loop import train
+from ganaug.training.translation_steps import (
     CycleTrainConfig,
     CycleTrainState,
     ImagePool,
@@ -29,7 +30,6 @@ from ganaug.training.cyclegan import (
     shift_images,
     weight_scale,
 )
-from ganaug.training.loop import train
 from ganaug.utils.state import read_state, write_state
 
 BRIGHTER = 120
@@ -64,7 +64,7 @@ def translator(**parameters):
 
 @pytest.fixture(scope="module")
 def fitted():
-    own = translator(max_steps=120, width=8, batch_size=8, learning_rate=3e-3, min_probability=0.5)
+    own = translator(max_steps=200, width=8, batch_size=8, learning_rate=3e-3, min_probability=0.5)
     return own.fit(*night_and_day())
 
 
@@ -91,8 +91,8 @@ def test_it_learns_a_known_translation_and_the_way_back(fitted):
 
 def test_the_history_tells_what_happened(fitted):
     history = fitted.history_
-    assert fitted.n_steps_ == 120 and fitted.stop_reason_ == "max_steps"
-    assert history["step"].is_monotonic_increasing and history["step"].iloc[-1] == 120
+    assert fitted.n_steps_ == 200 and fitted.stop_reason_ == "max_steps"
+    assert history["step"].is_monotonic_increasing and history["step"].iloc[-1] == 200
     for name in ("discriminator_loss", "generator_loss", "cycle_loss", "identity_loss", "real_logit", "fake_logit"):
         assert np.isfinite(history[name]).all(), name
     looked = history.dropna()
@@ -354,7 +354,7 @@ def test_a_file_samples_as_before_once_it_has_images(fitted, tmp_path):
     assert again.history_.equals(fitted.history_)
     for name in ("source_", "target_", "n_steps_", "stop_reason_", "quality_", "accepted_", "n_features_in_"):
         assert getattr(again, name) == getattr(fitted, name), name
-    assert again.get_params()["max_steps"] == 120 and again.classes_.tolist() == ["bright", "dark"]
+    assert again.get_params()["max_steps"] == 200 and again.classes_.tolist() == ["bright", "dark"]
     again.set_sources(few)
     assert len(again.sample(3)[0]) == 3
 
@@ -368,12 +368,34 @@ def test_a_file_holds_no_image(fitted, tmp_path):
         assert image[2:5].tobytes() not in content and floats[0, 2:5].tobytes() not in content
 
 
+def test_a_file_of_an_earlier_version_translates_as_it_did(hardly, tmp_path):
+    """Its networks made four pixels of one at the end, and its config does not say how they end."""
+    hardly.save(tmp_path / "model")
+    state = read_state(tmp_path / "model")
+    earlier, _ = cycle_players((1, 8, 8), torch.Generator().manual_seed(7), width=4, depth=1, fine=False)
+    weights = {f"weights/{name}": value.numpy() for name, value in earlier.state_dict().items()}
+    arrays = {name: value for name, value in state.arrays.items() if not name.startswith("weights/")} | weights
+    design = {name: value for name, value in state.config["design"].items() if name != "fine"}
+    write_state(tmp_path / "earlier", state.kind, state.config | {"design": design}, arrays)
+    again = ganaug.load(tmp_path / "earlier")
+    X = squares(3, np.random.default_rng(1))
+    codec = again.codec_
+    with torch.inference_mode():
+        expected = earlier.to_target(codec.to_network(torch.from_numpy(codec.encode(X))))
+    assert np.array_equal(again.translate(X), codec.decode(codec.from_network(expected)))
+    again.save(tmp_path / "again")
+    assert np.array_equal(ganaug.load(tmp_path / "again").translate(X), again.translate(X))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda config, arrays: config.update(target=config["source"]),
         lambda config, arrays: config.update(source=7),
         lambda config, arrays: config["design"].update(width=9),
+        lambda config, arrays: config["design"].update(fine=False),
+        lambda config, arrays: config["design"].update(fine=1),
+        lambda config, arrays: config["design"].pop("fine"),
         lambda config, arrays: arrays.pop("class_counts"),
         lambda config, arrays: arrays.update({"check/mix.bias": np.full(1, np.nan, np.float32)}),
         lambda config, arrays: arrays.update({"weights/extra": np.zeros(1, np.float32)}),

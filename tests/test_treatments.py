@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import two_classes as rows
 from imblearn.over_sampling import RandomOverSampler
+from scipy.special import expit
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import make_blobs
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import balanced_accuracy_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    TimeSeriesSplit,
+    cross_val_score,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from ganaug import AugmentedClassifier, GanaugError, GANOversampler
-from ganaug.selection import Blend
-from ganaug.selection.calibration import Calibrator
+from ganaug import AugmentedClassifier, GanaugError, GANOversampler, plots
+from ganaug.selection import Blend, stages
+from ganaug.selection.averages import balanced_draws
+from ganaug.selection.calibration import Calibrator, fit_calibrator, steady_threshold
 from ganaug.selection.candidates import Belief, beliefs_of, family_of, with_prior
 from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
+
+BASES = ["average", "class_weight", "draws", "rows", "rows average", "gan", "gan average"]
+KINDS = ["prior", "tuned", *BASES, *(f"{base}+tuned" for base in BASES)]
 
 
 class Around(BaseEstimator):
@@ -52,9 +67,7 @@ def fits():
 def model(estimator=None, oversampler=None, **parameters):
     estimator = LogisticRegression() if estimator is None else estimator
     oversampler = Around() if oversampler is None else oversampler
-    return AugmentedClassifier(
-        estimator, oversampler, **{"random_state": 0, "cv": 2, "treatments": "auto", **parameters}
-    )
+    return AugmentedClassifier(estimator, oversampler, **{"random_state": 0, "cv": 2, **parameters})
 
 
 def test_thresholds_are_judged_where_labels_matter():
@@ -141,9 +154,12 @@ class SlowGan(GANOversampler):
 
 
 def test_a_gan_waits_for_the_cheap_treatments(fits, monkeypatch):
+    known = {"added by gan": Belief(0.05, 0.1), "added by gan to rows": Belief(0.0, 0.1)}
+    monkeypatch.setattr(stages, "beliefs_of", lambda *_: {kind: Belief(0.0, 0.02) for kind in KINDS} | known)
     X, y = rows(300, rare=0.3, shift=6.0)  # nothing is left to gain
     found = model(oversampler=[SlowGan(), Around(6.0)], cv=3).fit(X, y)
-    assert found.evidence_["folds"].tolist() == [3, 3] + [0] * 6 + [3] * 6 and len(fits) == 3
+    folds = found.evidence_.groupby("sampler", sort=False)["folds"].agg(list).to_dict()
+    assert folds == {"": [3] * 4, "SlowGan": [0] * 3, "Around": [3] * 3} and len(fits) == 3
     skipped = found.evidence_[found.evidence_["sampler"] == "SlowGan"]
     assert skipped["note"].str.startswith("not tried: less than").all() and skipped["gain"].isna().all()
     assert "SlowGan: not tried" in found.verdict_
@@ -155,6 +171,138 @@ def test_a_gan_waits_for_the_cheap_treatments(fits, monkeypatch):
     fits.clear()
     whole = model(oversampler=SlowGan(), cv=3, blend=[Blend(1.0)], scoring="roc_auc", shrink=False).fit(X, y)
     assert whole.evidence_["folds"].tolist() == [3, 3] and len(fits) == 3
+
+
+@pytest.mark.parametrize("scoring", ["average_precision", "balanced_accuracy"])
+def test_averages_are_what_their_parts_say(fits, monkeypatch, scoring):
+    kind = "rows average+tuned" if scoring == "balanced_accuracy" else "rows average"
+    known = {kind: Belief(0.2, 1e-6), "prior": Belief(-0.2, 1e-6)}  # so that it is taken
+    monkeypatch.setattr(stages, "beliefs_of", lambda *_: {one: Belief(-0.2, 1e-6) for one in KINDS} | known)
+    X, y = rows(600, rare=0.1)
+    X_new, _ = rows(300, rare=0.1, seed=1)
+    found = model(GaussianNB(), RandomOverSampler(), scoring=scoring, cv=3).fit(X, y)
+    line = found.evidence_[found.evidence_["chosen"]].iloc[0]
+    assert line["treatment"].startswith(
+        "Average of none, class weights, undersampling, 0.5 of full balance and full balance"
+    )
+    assert found.verdict_.startswith(line["treatment"]) and line["share"] == found.blend_.share == 0.3
+    members = found.estimator_.members
+    assert len(members) == 5 and len(members[2].members) == 6
+    mean = np.mean([one.predict_proba(X_new) for one in members], axis=0)
+    np.testing.assert_allclose(found.predict_proba(X_new), mean, atol=1e-12)
+    np.testing.assert_allclose(members[0].predict_proba(X_new), GaussianNB().fit(X, y).predict_proba(X_new))
+    assert isinstance(found.oversampler_, RandomOverSampler)
+    legend = {text.get_text() for text in plots.blend_curve(found).get_legend().get_texts()}
+    tail = ", tuned threshold" if scoring == "balanced_accuracy" else ""
+    named = ["average with no rows", "average with RandomOverSampler rows", "undersampling", "synthetic rows"]
+    assert {name + tail for name in named} <= legend
+    cut = 0.5 if found.threshold_ is None else found.threshold_
+    assert (found.threshold_ is None) == (scoring == "average_precision")
+    np.testing.assert_array_equal(found.predict(X_new), (mean[:, 1] >= cut).astype(int))
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(again.predict_proba(X_new), found.predict_proba(X_new))
+    assert found.n_features_in_ == again.estimator_.n_features_in_ == X.shape[1]
+
+
+def test_undersampled_draws():
+    X, y = rows(600, rare=0.1)
+    for rows_of_draw in (draws := balanced_draws(y, 6, seed=3)):
+        assert len(rows_of_draw) == len(set(rows_of_draw)) == 2 * (y == 1).sum()
+        assert y[rows_of_draw].mean() == 0.5 and (np.diff(rows_of_draw) > 0).all()
+    assert not np.array_equal(draws[0], draws[1])
+    np.testing.assert_array_equal(draws[5], balanced_draws(y, 6, seed=3)[5])
+    bag = Blend(0.0, 1.0, "undersampled")
+    found = model(blend=bag, treatments=None).fit(X, y)
+    assert len(found.estimator_.members) == 6 and found.blend_ == bag and found.oversampler_ is None
+    assert 0.35 < found.predict(X).mean() < 0.65 or found.predict(X).mean() > y.mean()
+    np.testing.assert_allclose(expit(found.decision_function(X)), found.predict_proba(X)[:, 1], atol=1e-9)
+    weighted = model(treatments=["undersampling"]).fit(X, y, sample_weight=np.where(np.arange(600) % 2, 1.0, 0.0))
+    half = model(treatments=["undersampling"]).fit(X[1::2], y[1::2], sample_weight=np.ones(300))
+    np.testing.assert_array_equal(weighted.predict_proba(X), half.predict_proba(X))
+    with pytest.raises(GanaugError, match="predict_proba"):
+        model(LinearSVC(), blend=bag, treatments=None).fit(X, y)
+    with pytest.raises(GanaugError, match="draws are of real rows"):
+        model(blend=[Blend(0.5, 1.0, "undersampled")]).fit(X, y)
+    table = model(LinearSVC(), treatments="auto").fit(X, y).evidence_
+    assert "undersampled" not in set(table["class_weight"]) and not table["treatment"].str.contains("average").any()
+
+
+def test_draws_on_which_a_classifier_cannot_be_trained_are_told():
+    X, y = rows(100, rare=0.1)  # about 5 rows of the class in each fold, and 10 in each draw
+    found = model(KNeighborsClassifier(13), RandomOverSampler(), cv=2).fit(X, y)
+    assert "Undersampling: not tried, the classifier cannot be trained on so few rows" in found.verdict_
+    assert "undersampled" not in set(found.evidence_["class_weight"])
+
+
+@pytest.mark.parametrize("scoring", ["balanced_accuracy", "f1", "accuracy"])
+@pytest.mark.parametrize("labels", [(0, 1), ("rare", "usual")])
+def test_steady_thresholds(scoring, labels):
+    rng = np.random.default_rng(0)
+    codes = (rng.random(4000) < (0.1 if labels[0] == 0 else 0.9)).astype(int)
+    z = rng.normal(codes * 2.0, 1.0)
+    p = expit(2 * z - 2)[:, None]
+    y = np.array(labels)[codes]
+    said = ClassifierOutput(np.array(labels), y, np.hstack([1 - p, p]), None)
+    metric = ScorerAdapter("scoring", scoring, said.classes, np.bincount(codes))
+    at = steady_threshold(said, y, metric)
+    tried = np.linspace(0.02, 0.98, 97)
+    scores = metric.of_thresholds(said, y, np.append(tried, at))
+    assert scores[-1] > scores[:-1].max() - 0.01
+    # a tenth of the rows moves it less than the best cut of these rows
+    moved = {True: [], False: []}
+    for start in range(10):
+        some = slice(start, None, 10)
+        part = ClassifierOutput(said.classes, y[some], said.probabilities[some], None)
+        for steady, found in moved.items():
+            found.append(fit_calibrator(part, None, y[some], None, metric, steady=steady).threshold)
+    assert np.std(moved[True]) < np.std(moved[False])
+    one = ClassifierOutput(said.classes, y, np.full((4000, 2), 0.5), None)
+    assert steady_threshold(one, y, metric) is None
+    assert steady_threshold(said, y, ScorerAdapter("scoring", "roc_auc", said.classes, np.bincount(codes))) is None
+    decided = ClassifierOutput(said.classes, y, None, 2 * z - 2)
+    scores = metric.of_thresholds(decided, y, np.array([steady_threshold(decided, y, metric)]))
+    assert scores[0] > metric.of_thresholds(said, y, tried).max() - 0.005
+
+
+def test_splits_weights_and_groups_with_all_treatments(fits):
+    X, y = rows(600, rare=0.2)
+    order = np.arange(600)
+    groups = order // 6
+    splitters = [
+        TimeSeriesSplit(3),
+        StratifiedGroupKFold(2),
+        [(order[:300], order[300:450]), (order[:450], order[450:])],
+        ShuffleSplit(1, random_state=0),
+    ]
+    for cv in splitters:
+        for scoring in ("balanced_accuracy", "average_precision"):
+            own = groups if isinstance(cv, StratifiedGroupKFold) else None
+            found = model(cv=cv, scoring=scoring).fit(X, y, sample_weight=1.0 + order % 2, groups=own)
+            table = found.evidence_
+            assert table["score"].notna().all() and table["chosen"].sum() == 1
+            assert np.isfinite(found.predict_proba(X)).all()
+            assert table["treatment"].str.startswith("Average").any()
+    with config_context(enable_metadata_routing=True):
+        routed = model(cv=GroupKFold(3)).set_fit_request(sample_weight=True, groups=True)
+        blind = make_scorer(balanced_accuracy_score).set_score_request(sample_weight=False)
+        asked = {"groups": groups, "sample_weight": np.ones(600)}
+        scores = cross_val_score(routed, X, y, cv=GroupKFold(3), params=asked, scoring=blind)
+    assert np.isfinite(scores).all()
+    X, y = make_blobs([60, 40, 30], random_state=0, cluster_std=4.0)
+    many = model(oversampler=RandomOverSampler(), scoring="balanced_accuracy").fit(X, y)
+    assert many.predict_proba(X).shape == (130, 3) and many.evidence_["treatment"].str.startswith("Average").any()
+
+
+def test_the_loss_of_calibrated_answers_has_a_record_of_its_own():
+    X, y = rows(800, rare=0.1)
+    assert beliefs_of("neg_log_loss", LogisticRegression()) is None
+    assert beliefs_of("neg_log_loss", LogisticRegression(), True) is not None
+    assert beliefs_of("f1", LogisticRegression(), True) is None
+    assert beliefs_of("roc_auc", LogisticRegression(), True) == beliefs_of("roc_auc", LogisticRegression())
+    found = model(GaussianNB(), RandomOverSampler(), scoring="neg_log_loss", calibrate=True, cv=3).fit(X, y)
+    line = found.evidence_[found.evidence_["chosen"]].iloc[0]
+    assert line["expected"] != line["gain"] or line["treatment"] == "None"
+    assert found.evidence_["expected"].max() == line["expected"]
 
 
 def test_time_is_kept_and_told(fits):
@@ -179,9 +327,10 @@ def test_evidence_is_drawn_towards_what_is_known():
     assert 0 <= found["needed"][1] < 0.02 < found["needed"][2]
     at = table.assign(gain=found["needed"][2], gain_error=0.02)
     again = with_prior(at, ["bad"] * 4, known, "roc_auc")
-    assert again["expected"][0] == pytest.approx(1.5 * again["expected_error"][0])
+    assert again["expected"].tolist() == pytest.approx([0] * 4)
     wide = with_prior(table, [""] * 4, {"": Belief(0.0, 1e6)}, "roc_auc")
-    np.testing.assert_allclose(wide[["needed", "expected"]], table[["needed", "gain"]], atol=1e-9)
+    np.testing.assert_allclose(wide["expected"], table["gain"], atol=1e-9)
+    np.testing.assert_allclose(wide["needed"], 0, atol=1e-9)
     alone = with_prior(table, [""] * 4, None, "roc_auc")
     assert alone["expected"].tolist() == table["gain"].tolist() and alone["needed"].tolist() == table["needed"].tolist()
 
@@ -201,11 +350,15 @@ def test_priors_by_kind_of_classifier(estimator, family):
         found = beliefs_of(metric, estimator)
         assert {"gan", "rows"} <= set(found)
         assert ("class_weight" in found) == (family != "neighbors")
-        assert all(abs(one.mean) < 1 and 0 < one.spread < 2 for one in found.values())
+        assert all(-3 < one.mean < 1 and 0 < one.spread < 3 for one in found.values())
+        assert {"gan average", "rows average", "draws", "average", "added by gan", "added by gan to rows"} <= set(found)
     assert beliefs_of("neg_log_loss", estimator) is None and beliefs_of(balanced_accuracy_score, estimator) is None
 
 
-@pytest.mark.parametrize("scoring", ["accuracy", "balanced_accuracy", "f1", "average_precision", "roc_auc"])
+@pytest.mark.parametrize(
+    "scoring",
+    ["accuracy", "balanced_accuracy", "f1", "average_precision", "roc_auc", "neg_log_loss", "neg_brier_score"],
+)
 @pytest.mark.parametrize("labels", [(0, 1), ("rare", "usual")])
 def test_quick_scores_are_those_of_scikit_learn(scoring, labels):
     rng = np.random.default_rng(0)
@@ -224,7 +377,7 @@ def test_quick_scores_are_those_of_scikit_learn(scoring, labels):
     np.testing.assert_allclose(found, [metric(said.take(one), y[one], y[one]) for one in picked], atol=1e-12)
     thresholds = np.array([0.25, 0.55])
     quick = metric.of_thresholds(said, y, thresholds)
-    if scoring in ("average_precision", "roc_auc"):
+    if scoring not in ("accuracy", "balanced_accuracy", "f1"):
         assert quick is None
     else:
         slow = [metric(Calibrator(80, (), t)(said), y, y) for t in thresholds]

@@ -230,6 +230,20 @@ def _() -> Result:
     return {"samples": gan.sample(6, random_state=1), "translated": gan.translate(X[y == 0][:4])}
 
 
+@case("pairs")
+def _() -> Result:
+    X, y = images(40, 3)
+    own = {"paired": True, "max_steps": 2, "batch_size": 4, "width": 8, "depth": 1, "random_state": 0, "device": "cpu"}
+    gan = ImageTranslator(task="inpaint", **own).fit(X, y)
+    small = X.reshape(40, X.shape[1] // 2, 2, X.shape[2] // 2, 2, 3).mean((2, 4)).astype(X.dtype)
+    return {
+        "samples": gan.sample(6, random_state=1),
+        "painted": gan.translate(X[:4], random_state=1),
+        "translated": ImageTranslator(**own).fit(X[..., 0], X).translate(X[:4, ..., 0]),
+        "enlarged": ImageTranslator(task="super-resolve", **own).fit(X).translate(small[:4]),
+    }
+
+
 @case("bootstrap")
 def _() -> Result:
     X, y = table("mixed")

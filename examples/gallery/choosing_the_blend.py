@@ -2,8 +2,9 @@
 Choosing the blend
 ==================
 
-How many synthetic rows does *this* classifier want on *this* table, and for what? `AugmentedClassifier` tries several
-shares, none among them, by inner cross-validation with one GAN for each fold, and takes what gains more than noise.
+How many synthetic rows does *this* classifier want on *this* table, and for what? `AugmentedClassifier` tries two
+shares, averages, and treatments without such rows, by inner cross-validation with one GAN for each fold at most, and
+takes the treatment of which most is to be expected.
 """
 
 import matplotlib.pyplot as plt
@@ -45,7 +46,7 @@ for scoring in ("average_precision", "balanced_accuracy"):
     print(f"{scoring}: {model.verdict_}")
 
 # %%
-# The evidence: what each share gained over none on held-out real rows, with its standard error.
+# The evidence: what each treatment gained over none on held-out real rows, with its standard error.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 for ax, (scoring, model) in zip(axes, fitted.items(), strict=True):

@@ -6,11 +6,17 @@ import argparse
 import json
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganaug.cli import options
 from ganaug.cli.console import FileError, UsageError, did_you_mean, tell, verbosity
 from ganaug.cli.outputs import atomic_file, check_output
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ganaug.experiments import Comparison
+    from ganaug.rules import Rule
 
 # --------------------------------------------------------------------------------------
 # ``ganaug report``: whether synthetic rows are good, and whether they copy real ones.
@@ -29,8 +35,11 @@ _SYNTHETIC = {"1", "true", "yes"}
 
 def report_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("data", metavar="REAL", help="a CSV or Parquet file of real rows")
-    parser.add_argument("samples", metavar="SYNTHETIC", help="a file of synthetic rows, or a model that makes them")
+    parser.add_argument("data", metavar="REAL", help="a CSV or Parquet file of real rows, or a folder of such files")
+    parser.add_argument(
+        "samples", metavar="SYNTHETIC", help="a file or folder of synthetic rows, or a model that makes them"
+    )
+    options.sample_rows(parser)
     options.target(parser)
     options.output(parser, "where to write: .html or .json")
     parser.add_argument(
@@ -70,7 +79,7 @@ def report(args: argparse.Namespace) -> None:
     tell(args, f"{args.output}: written")
 
 
-def _samples(args: argparse.Namespace, table: Any, columns: list[str]) -> Any:
+def _samples(args: argparse.Namespace, table: object, columns: list[str]) -> Any:
     """A model, or rows and labels with the columns of the real ones."""
     if args.samples.lower().endswith(MODELS):
         return args.samples
@@ -95,7 +104,7 @@ def _alike(args: argparse.Namespace, path: str, table: Any, columns: list[str]) 
     return frame[columns], y
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """What JSON does not know: numpy's numbers and arrays."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
@@ -113,8 +122,9 @@ RULES_EXAMPLE = """examples:
 
 def rules_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file")
+    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file, or a folder of such files")
     options.target(parser, required=False)
+    options.sample_rows(parser)
     parser.add_argument("--check", metavar="FILE", help="say how often the rows of this file break the rules of DATA")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     options.reading(parser)
@@ -144,7 +154,7 @@ def rules(args: argparse.Namespace) -> None:
     print(json.dumps(rows, indent=1) if args.json else _lines(rows))
 
 
-def _without(frame: Any, target: str | None, path: str) -> Any:
+def _without(frame: pd.DataFrame, target: str | None, path: str) -> Any:
     if target is None:
         return frame
     if target not in frame.columns:
@@ -152,7 +162,7 @@ def _without(frame: Any, target: str | None, path: str) -> Any:
     return frame.drop(columns=target)
 
 
-def _row(rule: Any) -> dict[str, Any]:
+def _row(rule: Rule) -> dict[str, Any]:
     columns = [str(name) for name in rule.columns]
     counts = {"rows": rule.support, "exceptions": rule.exceptions}
     return {"rule": str(rule), "kind": rule.kind, "columns": columns, **counts, "kept": rule.kept}
@@ -229,7 +239,7 @@ def compare(args: argparse.Namespace) -> None:
     tell(args, f"{args.output}: {found!r}")
 
 
-def _compared(args: argparse.Namespace, X: Any, y: Any) -> Any:
+def _compared(args: argparse.Namespace, X: object, y: object) -> Comparison:
     from ganaug.estimators import TabularGAN
     from ganaug.experiments import METRICS, compare, default_classifiers, default_oversamplers
     from ganaug.oversampling import GANOversampler
@@ -254,7 +264,7 @@ def _compared(args: argparse.Namespace, X: Any, y: Any) -> Any:
     )
 
 
-def _summary(found: Any) -> str:
+def _summary(found: Comparison) -> str:
     from ganaug.experiments import to_markdown
 
     parts = [f"# {found.results['dataset'].iloc[0]}", "", to_markdown(found.summary()), ""]
@@ -327,7 +337,7 @@ def advise(args: argparse.Namespace) -> None:
         print(f"{model.verdict_}\n\n{shown.to_string(index=False, float_format='{:.4f}'.format, na_rep='-')}")
 
 
-def _judged(args: argparse.Namespace, X: Any, y: Any) -> Any:
+def _judged(args: argparse.Namespace, X: Any, y: object) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier

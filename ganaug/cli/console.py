@@ -99,7 +99,7 @@ def tell(args: argparse.Namespace, text: str) -> None:
         print(f"ganaug: {text}", file=sys.stderr)
 
 
-def report_rules(args: argparse.Namespace, estimator: Any) -> None:
+def report_rules(args: argparse.Namespace, estimator: object) -> None:
     """Say how many rules of the table synthetic rows keep, if that was asked for."""
     rules = getattr(estimator, "rules_", None)
     if rules is None or not args.verbose:
@@ -119,7 +119,7 @@ def short_warnings(quiet: bool, everything: bool) -> Iterator[None]:
     """Within the block a warning of ganaug is one line, said once, and those of other libraries are kept back."""
     shown: set[str] = set()
 
-    def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+    def show(message: object, category: type[Warning], *_: object, **__: object) -> None:
         said = one_line(message)
         if not quiet and said not in shown and (everything or issubclass(category, GanaugWarning)):
             print(f"ganaug: warning: {said}", file=sys.stderr)

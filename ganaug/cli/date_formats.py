@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from ganaug.cli.column_formats import ColumnFormat
 
 __all__ = [
@@ -133,7 +135,7 @@ def fitting_zone(seen: Mapping[str, Any], style: str) -> str:
     return ""
 
 
-def _offsets(values: Any, zone: str) -> Any:
+def _offsets(values: pd.Series[Any] | pd.Index, zone: str) -> npt.NDArray[Any]:
     """Minutes from UTC at instants in UTC, (n,)."""
     there = pd.DatetimeIndex(values).tz_localize("UTC").tz_convert(zone).tz_localize(None)
     return ((there - pd.DatetimeIndex(values)) // pd.Timedelta(minutes=1)).to_numpy()

@@ -7,12 +7,19 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganaug.cli import options
 from ganaug.cli.console import FileError, UsageError, did_you_mean, progress, report_rules, tell, verbosity
 from ganaug.cli.options import CONDITIONS, MISSING, split_condition
 from ganaug.cli.outputs import check_output, layout_of, load_model, save_model, save_only
+
+if TYPE_CHECKING:
+    from ganaug.cli.column_formats import ColumnFormat
+    from ganaug.cli.file_layout import FileLayout
+    from ganaug.estimators.gan import BaseGAN
+
+_DATA = "a CSV or Parquet file, a folder of such files, or a folder with a folder of images for each class"
 
 # --------------------------------------------------------------------------------------
 # ``ganaug resample``: add synthetic rows until the classes have the sizes wanted.
@@ -23,12 +30,13 @@ RESAMPLE_EXAMPLE = """examples:
   ganaug resample train.csv --target fraud --output balanced.csv
   ganaug resample train.csv --target fraud --output more.parquet --strategy 0.3 --mark-column synthetic
   ganaug resample train.csv --target kind --output more.csv --strategy '{"rare": 500, "rarer": 200}'
+  ganaug resample train/ --target fraud --output balanced/ --rows-per-file 1000000
   ganaug resample photos/ --output balanced_photos/"""
 
 
 def resample_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file, or a folder with a folder for each class")
+    parser.add_argument("data", metavar="DATA", help=_DATA)
     options.target(parser)
     options.output(parser, "where to write; its suffix says how: .csv, .csv.gz, .tsv, .parquet (or a new folder)")
     parser.add_argument(
@@ -41,6 +49,13 @@ def resample_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--mark-column", metavar="NAME", help="add a column that is 1 in synthetic rows, 0 in real ones"
+    )
+    parser.add_argument(
+        "--rows-per-file",
+        type=options.count(1),
+        metavar="N",
+        help="read DATA batch by batch, which need not fit in memory, and write a new folder of Parquet files of N "
+        "rows (1000000 if DATA is a folder of tables)",
     )
     parser.add_argument("--shared", action="store_true", help="one GAN for all classes, instead of one for each")
     parser.add_argument("--jobs", "-j", type=int, metavar="N", help="classes trained at the same time; -1: all cores")
@@ -67,12 +82,48 @@ def strategy(text: str) -> Any:
 
 def resample(args: argparse.Namespace) -> None:
     """Read, train, write."""
+    from ganaug.cli import table_files
+
+    if args.rows_per_file is not None or table_files.is_folder(args.data):
+        _resample_folder(args)
+        return
     if Path(args.data).is_dir():
         from ganaug.cli.image_folders import resample_folder
 
         resample_folder(args)
         return
     _resample_table(args)
+
+
+def _resample_folder(args: argparse.Namespace) -> None:
+    """Rows that are read batch by batch, and a folder of Parquet files."""
+    from ganaug.cli import table_files
+
+    if args.target is None:
+        raise UsageError("--target is missing: name the column of the labels")
+    check_output(args.output, [args.data], force=False, folder=True)
+    if args.save is not None:
+        check_output(args.save, [args.data, args.output], force=args.force)
+    seed = options.choose_seed(args)
+    options.training_parameters(args, _tabular())  # what is wrong with them is told before the table is read
+    selected = table_files.select(args, seed)
+    sampler = options.oversampler(args, selected.y.unique()).set_params(random_state=seed)
+    sampler.fit(selected, None)
+    written = sampler.write(
+        args.data, args.output, rows_per_file=args.rows_per_file or 1_000_000, mark=args.mark_column
+    )
+    report_rules(args, sampler)
+    added = {str(label): n for label, n in sampler.sampling_strategy_.items() if n}
+    n_rows, new = int(selected.counts.sum()), sum(added.values())
+    tell(args, f"{written}: {n_rows + new} rows, {new} of them synthetic {json.dumps(added)}; seed {seed}")
+    if args.save is not None:
+        save_only(sampler, args, {"layout": table_files.layout_of(selected).get_state()})
+
+
+def _tabular() -> type:
+    from ganaug.estimators import TabularGAN
+
+    return TabularGAN
 
 
 def _resample_table(args: argparse.Namespace) -> None:
@@ -84,9 +135,7 @@ def _resample_table(args: argparse.Namespace) -> None:
     check_output(args.output, [args.data], force=args.force)
     if args.save is not None:
         check_output(args.save, [args.data, args.output], force=args.force)
-    from ganaug.estimators import TabularGAN
-
-    options.training_parameters(args, TabularGAN)  # what is wrong with them is told before the table is read
+    options.training_parameters(args, _tabular())  # what is wrong with them is told before the table is read
     table = table_files.read_table(args.data, args)
     X, y = table_files.split(table, args.target, many_classes=args.many_classes)
     if args.mark_column in table.frame.columns:
@@ -120,7 +169,7 @@ FIT_EXAMPLE = """examples:
 
 def fit_options(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("data", metavar="DATA", help="a CSV or Parquet file, or a folder with a folder for each class")
+    parser.add_argument("data", metavar="DATA", help=_DATA)
     options.target(parser, required=False)
     options.output(parser, "the model file, for example fraud.safetensors: numbers and words, no code, no rows")
     parser.add_argument("--class", dest="focus", metavar="LABEL", help="learn this class against the rest, only")
@@ -139,31 +188,46 @@ def fit(args: argparse.Namespace) -> None:
         raise UsageError(f"{args.output}: a model is no table; name it, for example, model.safetensors")
     # a folder of images is not harmed by a model in it
     check_output(args.output, [] if is_folder else [args.data], force=args.force)
-    if is_folder:
+    if is_folder and not table_files.is_folder(args.data):
         from ganaug.cli.image_folders import fit_folder
 
         fit_folder(args)
         return
-    from ganaug.estimators import TabularGAN
-
     if args.focus is not None and args.target is None:
         raise UsageError("--class needs --target, the column of the labels")
-    parameters = options.training_parameters(args, TabularGAN)
+    parameters = options.training_parameters(args, _tabular())
+    X, y, layout, seed = _read_table(args) if not is_folder else _read_folder(args)
+    focus = None
+    if args.focus is not None and args.target is not None:
+        labels = y.unique() if y is not None else X.y.unique()
+        focus = table_files.label_of(args.focus, labels, args.target, layout.formats[args.target])
+    gan = _tabular()(**parameters, random_state=seed, verbose=verbosity(args)).fit(X, y, focus=focus)
+    if gan.stop_reason_ == "interrupted":  # a handler of somebody else's was asked
+        raise FileError("the training was interrupted", args.data)
+    report_rules(args, gan)
+    save_model(gan, args.output, {"layout": layout.get_state()})
+    quality = f"quality {gan.quality_:.3f} (0 is untrained, 1 is as real rows)"
+    tell(args, f"{args.output}: {gan.n_steps_} steps, {quality}, ended by {gan.stop_reason_}; seed {seed}")
+
+
+def _read_table(args: argparse.Namespace) -> tuple[Any, Any, Any, int]:
+    """Rows and labels of a file, how it is written, and a seed."""
+    from ganaug.cli import table_files
+
     table = table_files.read_table(args.data, args)
     X, y = (table.frame, None)
     if args.target is not None:
         X, y = table_files.split(table, args.target, many_classes=args.many_classes)
-    focus = None
-    if args.focus is not None and y is not None:
-        focus = table_files.label_of(args.focus, y.unique(), args.target, table.layout.formats[args.target])
+    return X, y, replace(table.layout, target=args.target), options.choose_seed(args)
+
+
+def _read_folder(args: argparse.Namespace) -> tuple[Any, Any, Any, int]:
+    """The same of a folder: the rows that are learnt from, with their labels."""
+    from ganaug.cli import table_files
+
     seed = options.choose_seed(args)
-    gan = TabularGAN(**parameters, random_state=seed, verbose=verbosity(args)).fit(X, y, focus=focus)
-    if gan.stop_reason_ == "interrupted":  # a handler of somebody else's was asked
-        raise FileError("the training was interrupted", args.data)
-    report_rules(args, gan)
-    save_model(gan, args.output, {"layout": replace(table.layout, target=args.target).get_state()})
-    quality = f"quality {gan.quality_:.3f} (0 is untrained, 1 is as real rows)"
-    tell(args, f"{args.output}: {gan.n_steps_} steps, {quality}, ended by {gan.stop_reason_}; seed {seed}")
+    selected = table_files.select(args, seed)
+    return selected, None, table_files.layout_of(selected), seed
 
 
 # --------------------------------------------------------------------------------------
@@ -212,12 +276,12 @@ def sample_options(parser: argparse.ArgumentParser) -> None:
 
 def sample(args: argparse.Namespace) -> None:
     """Load, draw, write."""
+    from ganaug.cli import table_files
+
     if (args.rows is None) == (args.counts is None):
         raise UsageError("give either -n N or --counts JSON")
     if args.counts is not None and args.label is not None:
         raise UsageError("give either --label or --counts, not both")
-    from ganaug.cli import table_files
-
     as_table = args.output.lower().endswith((*table_files.TEXT, *table_files.PARQUET))
     check_output(args.output, [args.model], force=args.force, folder=not as_table)
     gan, notes = load_model(args.model)
@@ -246,13 +310,15 @@ def sample(args: argparse.Namespace) -> None:
     tell(args, f"{args.output}: {total} synthetic{copies}; seed {seed}")
 
 
-def _labels(gan: Any) -> Any:
+def _labels(gan: BaseGAN) -> Any:
     if gan.classes_ is None:
         raise UsageError("the model was trained without classes; leave --label and --counts out")
     return gan.classes_
 
 
-def _write_table(args: argparse.Namespace, gan: Any, layout: Any, chunks: Iterator[Any], total: int) -> None:
+def _write_table(
+    args: argparse.Namespace, gan: BaseGAN, layout: FileLayout | None, chunks: Iterator[Any], total: int
+) -> None:
     from ganaug.cli import table_files
     from ganaug.cli.file_layout import FileLayout
 
@@ -268,7 +334,7 @@ def _write_table(args: argparse.Namespace, gan: Any, layout: Any, chunks: Iterat
             move(done)
 
 
-def _frame(X: Any, y: Any, target: str | None = None) -> Any:
+def _frame(X: object, y: object, target: str | None = None) -> Any:
     """Rows and labels as one table, whatever container the model was trained on."""
     import numpy as np
     import pandas as pd
@@ -287,7 +353,7 @@ def _frame(X: Any, y: Any, target: str | None = None) -> Any:
 # ---- --where: texts such as `age>=60` become what `sample(where=...)` takes ------------------------
 
 
-def parse_conditions(texts: list[str], gan: Any, layout: Any) -> dict[Any, Any]:
+def parse_conditions(texts: list[str], gan: BaseGAN, layout: FileLayout | None) -> dict[Any, Any]:
     """What the texts of --where say, for ``sample`` of a model.
 
     Parameters
@@ -331,7 +397,7 @@ def _split(text: str, known: dict[str, Any], target: str | None) -> tuple[str, s
     raise UsageError(f"--where {text!r}: no column {name!r}{did_you_mean(name, known)}")
 
 
-def _reader(possible: tuple[Any, bool], form: Any) -> Callable[[str], Any]:
+def _reader(possible: tuple[Any, bool], form: ColumnFormat | None) -> Callable[[str], Any]:
     """Reads a value as it is written in the file, or as Python shows it."""
     import numpy as np
     import pandas as pd
@@ -381,7 +447,7 @@ def _said(text: str, sign: str, value: str, read: Callable[[str], Any], single: 
     return signs.get(sign, lambda: other)()
 
 
-def _next(text: str, value: Any, way: int, single: bool) -> Any:
+def _next(text: str, value: object, way: int, single: bool) -> Any:
     """The nearest value that is greater (``way`` 1), or smaller (-1); in single precision if the column is."""
     import numpy as np
     import pandas as pd
@@ -396,7 +462,7 @@ def _next(text: str, value: Any, way: int, single: bool) -> Any:
     raise UsageError(f"--where {text!r}: < and > need numbers, dates or durations; for other columns use =, != or in")
 
 
-def _both(text: str, one: Any, other: Any) -> Any:
+def _both(text: str, one: object, other: object) -> Any:
     """Two conditions on a column, which must be ends of an interval."""
     if not (isinstance(one, tuple) and isinstance(other, tuple)):
         raise UsageError(

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from ganaug.encoding.pil_images import channels_of, check_pil_file, file_format,
 from ganaug.encoding.sample_arrays import from_nchw, to_nchw
 from ganaug.encoding.sources import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, list_names, read_folder
 from ganaug.exceptions import DataWarning, InvalidDataError
+
+if TYPE_CHECKING:
+    from ganaug.estimators.gan import BaseGAN
 
 __all__ = ["fit_folder", "resample_folder", "sample_folder"]
 
@@ -56,7 +59,7 @@ class ImageFileWriter:
         """Of the arrays that become files."""
         return "NHW" if channels_of(self.mode) == 1 else "NHWC"
 
-    def __call__(self, images: Any) -> list[bytes]:
+    def __call__(self, images: object) -> list[bytes]:
         """The files of a batch."""
         pixels = from_nchw(to_nchw(np.asarray(images), self.layout), self.file_layout)
         return [pil_file_bytes(one, self.mode, self.profile) for one in pixels]
@@ -103,7 +106,7 @@ def fit_folder(args: argparse.Namespace) -> None:
 
 
 def sample_folder(
-    args: argparse.Namespace, gan: Any, notes: dict[str, Any], n: Any, label: Any, seed: int, total: int
+    args: argparse.Namespace, gan: Any, notes: dict[str, Any], n: object, label: object, seed: int, total: int
 ) -> None:
     """Draw images into a new folder."""
     if len(gan.codec_.shape) != 3:
@@ -128,7 +131,7 @@ def sample_folder(
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def _gan() -> Any:
+def _gan() -> type[BaseGAN]:
     from ganaug.estimators import ImageGAN
 
     return ImageGAN
@@ -199,7 +202,7 @@ def _writer_of(codec: Any, notes: dict[str, Any], model: str) -> ImageFileWriter
     return writer
 
 
-def _check_written(writer: ImageFileWriter, images: Any, shown: str) -> None:
+def _check_written(writer: ImageFileWriter, images: object, shown: str) -> None:
     """Refuse, before anything is computed, images that would not be the same in a file.
 
     Raises

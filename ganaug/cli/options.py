@@ -7,10 +7,15 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ganaug.cli.console import UsageError, did_you_mean, verbosity
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from ganaug.cli.column_formats import ColumnFormat
 
 __all__ = [
     "CONDITIONS",
@@ -120,6 +125,17 @@ def target(parser: argparse.ArgumentParser, required: bool = True) -> None:
     )
 
 
+def sample_rows(parser: argparse.ArgumentParser) -> None:
+    """How many rows of a folder of tables are looked at."""
+    parser.add_argument(
+        "--sample-rows",
+        type=count(1),
+        default=100_000,
+        metavar="N",
+        help="of a folder look at so many rows, drawn at random (default: 100000)",
+    )
+
+
 def reading(parser: argparse.ArgumentParser) -> None:
     """How CSV files are read."""
     group = parser.add_argument_group("reading CSV (found out unless given)")
@@ -206,7 +222,7 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def training_parameters(args: argparse.Namespace, kind: Any) -> dict[str, Any]:
+def training_parameters(args: argparse.Namespace, kind: type[BaseEstimator]) -> dict[str, Any]:
     """Constructor parameters of a GAN class, those only that were given.
 
     Raises
@@ -251,7 +267,9 @@ def choose_by_name(what: str, given: str | None, known: dict[str, Any]) -> dict[
     return {name: known[name] for name in names}
 
 
-def oversampler(args: argparse.Namespace, y: Any, kind: Any = None, form: Any = None) -> Any:
+def oversampler(
+    args: argparse.Namespace, y: Any, kind: type[BaseEstimator] | None = None, form: ColumnFormat | None = None
+) -> Any:
     """The sampler that the options ask for."""
     import numpy as np
 

@@ -15,6 +15,8 @@ from ganaug.utils.files import remove_leftovers, replacing, replacing_folder, te
 
 if TYPE_CHECKING:
     from ganaug.cli.file_layout import FileLayout
+    from ganaug.estimators.gan import BaseGAN
+    from ganaug.oversampling import GANOversampler
 
 __all__ = ["atomic_file", "atomic_folder", "check_output", "layout_of", "load_model", "save_model", "save_only"]
 
@@ -105,7 +107,7 @@ def _last_call() -> None:
             raise KeyboardInterrupt
 
 
-def save_model(gan: Any, path: str, notes: dict[str, Any]) -> None:
+def save_model(gan: BaseGAN, path: str, notes: dict[str, Any]) -> None:
     """Write a model file that also remembers what its data looked like on disk."""
     with atomic_file(path) as temporary:
         gan._write(temporary, notes={_KEY: notes})
@@ -128,7 +130,7 @@ def layout_of(notes: dict[str, Any], path: str) -> FileLayout | None:
     return FileLayout.from_state(notes["layout"], path) if "layout" in notes else None
 
 
-def save_only(sampler: Any, args: argparse.Namespace, notes: dict[str, Any]) -> None:
+def save_only(sampler: GANOversampler, args: argparse.Namespace, notes: dict[str, Any]) -> None:
     """Save the GAN, if there is exactly one."""
     different = {id(one): one for one in sampler.generators_.values() if hasattr(one, "save")}
     if len(different) != 1:

@@ -36,7 +36,10 @@ from ganaug.cli.number_formats import INFINITE
 from ganaug.cli.outputs import atomic_file
 from ganaug.encoding.dtype_state import arrow
 from ganaug.encoding.labels import warn_of_similar_names
+from ganaug.encoding.row_selection import SelectedRows, sampled_rows, selected_from
+from ganaug.encoding.row_sources import is_table_folder
 from ganaug.exceptions import DataWarning
+from ganaug.utils.determinism import child_seed
 
 __all__ = [
     "CsvTable",
@@ -44,8 +47,11 @@ __all__ = [
     "ParquetTable",
     "ParquetWriter",
     "check_suffix",
+    "is_folder",
     "label_of",
+    "layout_of",
     "read_table",
+    "select",
     "split",
     "table_writer",
 ]
@@ -267,7 +273,7 @@ class CsvWriter:
             columns.append([MARKS[synthetic]] * len(frame))
         self._guarded(zip(*columns, strict=True))
 
-    def _guarded(self, rows: Any) -> None:
+    def _guarded(self, rows: object) -> None:
         try:
             self._writer.writerows(rows)
         except UnicodeEncodeError as error:
@@ -370,12 +376,12 @@ def _readers() -> Iterator[tuple[Callable[[Any], bool], Callable[[Any], pd.Serie
     yield types.is_null, lambda column: pd.Series(np.full(len(column), np.nan))
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text(kind: object) -> bool:
     types = arrow(_NEEDS).types
     return any(is_one(kind) for is_one in (types.is_string, types.is_large_string, types.is_string_view))
 
 
-def _is_plain(kind: Any) -> bool:
+def _is_plain(kind: object) -> bool:
     """Whether values of a dictionary can be pandas' categories as they are."""
     return _is_text(kind) or bool(arrow(_NEEDS).types.is_integer(kind))
 
@@ -426,7 +432,7 @@ class ParquetWriter:
             columns.append(self._marks(len(frame), synthetic))
         self._writer.write_table(self._pa.table(columns, schema=self._schema), row_group_size=_ROWS)
 
-    def _marks(self, n: int, synthetic: bool) -> Any:
+    def _marks(self, n: int, synthetic: bool) -> object:
         return self._pa.array(np.full(n, synthetic))
 
     def _column(self, values: pd.Series[Any], field: Any) -> Any:
@@ -484,10 +490,66 @@ def _type(form: ColumnFormat) -> Any:
 
 
 # --------------------------------------------------------------------------------------
+# Folders of tables: read batch by batch, or a sample of their rows.
+
+
+class SampledTable:
+    """So many rows of a folder of tables, drawn at random; attributes as those of `CsvTable`."""
+
+    def __init__(self, path: str, args: argparse.Namespace) -> None:
+        _check_dialect(path, args)
+        self.path = path
+        self.frame, total = sampled_rows(path, args.sample_rows, args.seed or 0)
+        self.layout = FileLayout.of_frame(self.frame)
+        if total > len(self.frame):
+            tell(args, f"{path}: {len(self.frame)} of {total} rows, drawn at random; --sample-rows sets how many")
+
+    def line(self, row: int) -> int | None:
+        """Rows of several files have no lines."""
+        return None
+
+
+def is_folder(path: str) -> bool:
+    """Whether it is a folder of tables, and none of images."""
+    return os.path.isdir(path) and is_table_folder(path)
+
+
+def select(args: argparse.Namespace, seed: int) -> SelectedRows:
+    """The rows of DATA that are learnt from, read batch by batch.
+
+    Raises
+    ------
+    Usage
+        If the labels look like measurements, or options say how one CSV file is read.
+    """
+    _check_dialect(args.data, args)
+    found = selected_from(args.data, args.target, lambda: child_seed(seed, "rows"))
+    if found.y is not None:
+        _question(found.y, args.data, args.many_classes)
+        warn_of_similar_names(found.y.unique())
+    return found
+
+
+def layout_of(selected: SelectedRows) -> FileLayout:
+    """How new rows are written: the labels last."""
+    frame = selected.X if selected.target is None else selected.X.assign(**{selected.target: selected.y})
+    return FileLayout.of_frame(frame, selected.target)
+
+
+def _check_dialect(path: str, args: argparse.Namespace) -> None:
+    for name in ("delimiter", "encoding", "decimal"):
+        if getattr(args, name, None) is not None:
+            raise UsageError(
+                f"--{name} is for a single CSV file; those that are read batch by batch ({path}) have commas (tabs in "
+                ".tsv), decimal points and UTF-8"
+            )
+
+
+# --------------------------------------------------------------------------------------
 # Tables by the suffix of their file: read, split into rows and labels, written.
 
 
-Table = CsvTable | ParquetTable
+Table = CsvTable | ParquetTable | SampledTable
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")  # .tsv and .tab: with tabs
@@ -515,7 +577,9 @@ def read_table(path: str, args: argparse.Namespace, like: FileLayout | None = No
         Naming file, line and column.
     """
     if os.path.isdir(path):
-        raise FileError("is a folder; name a file", path)
+        if not hasattr(args, "sample_rows"):
+            raise FileError("is a folder; name a file", path)
+        return SampledTable(path, args)
     if os.path.exists(path) and not os.path.isfile(path):
         raise FileError("is no ordinary file, and cannot be read twice; save it to one", path)
     if _ends(path, PARQUET):
@@ -606,7 +670,7 @@ def label_of(text: str, labels: Any, column: str | None = None, form: ColumnForm
     return found[text]
 
 
-def _as_in_the_file(labels: Any, form: ColumnFormat | None) -> dict[str, Any]:
+def _as_in_the_file(labels: object, form: ColumnFormat | None) -> dict[str, Any]:
     """Labels by what stands in the file, where that is another text."""
     if form is None or form.kind not in ("integer", "number"):
         return {}

@@ -44,10 +44,10 @@ _DOUBTFUL = 4
 
 
 def balance(
-    dataset: Any,
-    generator: Any = None,
+    dataset: object,
+    generator: object = None,
     *,
-    targets: Any = None,
+    targets: object = None,
     image_size: tuple[int, int] | None = None,
     seed: int = 0,
     **kwargs: Any,
@@ -115,7 +115,7 @@ def balance(
     return BlendedDataset(dataset, estimator, targets=targets, seed=seed, **kwargs)
 
 
-def _prototype(given: Any, real: RealItem) -> Any:
+def _prototype(given: object, real: RealItem) -> Any:
     if given is None:
         axes = _axes(real.raw)
         if axes not in ESTIMATORS:
@@ -161,7 +161,7 @@ def _is_doubtful(raw: Any) -> bool:
     return dtype_name(raw) != "uint8" and looks_like_image(raw.shape[0], raw.shape[1], _DOUBTFUL)
 
 
-def _check_mode(real: RealItem, transform: Any) -> None:
+def _check_mode(real: RealItem, transform: object) -> None:
     """Refuse, before the training, images of a mode that synthetic ones cannot have, if the transform minds it."""
     mode = real.raw.mode if isinstance(real.raw, Image.Image) else None
     if mode not in _PALETTES or transform != "auto":
@@ -193,7 +193,7 @@ def _size_made(real: RealItem) -> tuple[int, int] | None:
 class RawItems:
     """The samples of a dataset, as its transform is given them."""
 
-    def __init__(self, dataset: Any, place: Any) -> None:
+    def __init__(self, dataset: object, place: object) -> None:
         self.dataset, self.place = dataset, place
         self.classes = class_names_of(dataset)
 
@@ -376,7 +376,9 @@ class TrainingPart(Subset[Any]):
         self.dataset.set_epoch(epoch)
 
 
-def split_real(dataset: Any, fractions: Sequence[float], seed: int = 0, *, stratify: bool = True) -> list[Subset[Any]]:
+def split_real(
+    dataset: object, fractions: Sequence[float], seed: int = 0, *, stratify: bool = True
+) -> list[Subset[Any]]:
     """Split a blend at random so that synthetic items are in its first part only.
 
     Parameters

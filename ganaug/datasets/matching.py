@@ -176,7 +176,7 @@ class RealItem:
         return replace(self, sample=tuple(self.item[view] for view in self.form.views))
 
 
-def probe_item(dataset: Any, index: int = 0, place: Place = None) -> RealItem:
+def probe_item(dataset: object, index: int = 0, place: Place = None) -> RealItem:
     """What an item of a map-style dataset consists of; ``place`` is that of the label in it, if it is known.
 
     Items without a sample and a label are refused, and those that hold what belongs to one real image (boxes, masks).
@@ -289,7 +289,7 @@ class _Recorder:
         self.given: list[object] = []
         self.made: list[object] = []
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> object:
         # what was given may be changed in place by the transform
         self.calls.append((tuple(map(_copied, args)), {name: _copied(value) for name, value in kwargs.items()}))
         self.given.append(next(iter([*args, *kwargs.values()]), None))
@@ -481,7 +481,7 @@ DRAWN = 32  # samples that are looked at where a generator says nothing of what 
 
 
 def check_scale(
-    dataset: Any,
+    dataset: object,
     synthetic: SyntheticDataset,
     real: RealItem,
     asked: Transform | str | None,

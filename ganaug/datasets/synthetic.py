@@ -43,7 +43,7 @@ SCHEDULES: dict[str, Callable[[int, int], float]] = {
 }
 
 
-def schedule_of(schedule: Any, epochs: Any) -> Schedule:
+def schedule_of(schedule: object, epochs: object) -> Schedule:
     """A function epoch -> share, from a name in `SCHEDULES` (None is "constant") or a function.
 
     Every name but "constant" needs ``epochs``, from which epoch on the share is 0.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -63,7 +64,7 @@ _NEEDED = "columns kept by pyarrow need"
 _DAY = 86_400
 
 
-def _pa() -> Any:
+def _pa() -> ModuleType:
     return arrow(_NEEDED)
 
 
@@ -75,7 +76,7 @@ def _mask(cells: ColumnValues) -> Array:
     return np.zeros(len(cells), dtype=bool) if cells.missing is None else cells.missing
 
 
-def _column(array: Any) -> Any:
+def _column(array: object) -> Any:
     return pd.arrays.ArrowExtensionArray(array)
 
 
@@ -102,7 +103,7 @@ class ArrowTimeAdapter(TimesInUnit):
             return np.dtype("M8[D]" if types.is_date32(kind) else "M8[ms]")
         return np.dtype(f"{'M8' if types.is_timestamp(kind) else 'm8'}[{kind.unit}]")
 
-    def read(self, raw: Any) -> ColumnValues:
+    def read(self, raw: object) -> ColumnValues:
         """Counts of the unit."""
         array = arrow_array(raw)
         counts = array.view(f"int{array.type.bit_width}").fill_null(0).to_numpy(zero_copy_only=False)
@@ -145,7 +146,7 @@ class ArrowDecimalAdapter(DecimalAdapterBase):
             f"holds numbers of more than 18 digits; the digits below 1E{self.exponent:+d} are zeros in synthetic rows"
         )
 
-    def read(self, raw: Any) -> ColumnValues:
+    def read(self, raw: object) -> ColumnValues:
         """Whole numbers of the exponent."""
         array = arrow_array(raw)
         missing = _missing(array)
@@ -153,7 +154,7 @@ class ArrowDecimalAdapter(DecimalAdapterBase):
         units[~missing] = in_units([value for value in array.to_pylist() if value is not None], self.exponent)
         return ColumnValues(units, is_missing(missing))
 
-    def read_as(self, given: Any, raw: Any) -> ColumnValues:
+    def read_as(self, given: Any, raw: object) -> ColumnValues:
         """Decimals kept in another way."""
         return rescale(given.read(raw), given.exponent, self.exponent)
 
@@ -208,7 +209,7 @@ class ArrowCategoricalAdapter(CategoricalAdapterBase):
         return _column(pa.DictionaryArray.from_arrays(codes.cast(kind.index_type), levels, ordered=kind.ordered))
 
 
-def _values(raw: Any) -> Any:
+def _values(raw: object) -> Any:
     """The array of Arrow, a dictionary replaced by its values."""
     array = arrow_array(raw)
     return array.dictionary_decode() if _pa().types.is_dictionary(array.type) else array
@@ -245,7 +246,7 @@ def arrow_kind(raw: Any) -> str:
     """
     types, kind = _pa().types, raw.dtype.pyarrow_dtype
 
-    def among(tests: Any, kind: Any) -> str | None:
+    def among(tests: Any, kind: object) -> str | None:
         return next((test for test in tests if getattr(types, test)(kind)), None)
 
     if types.is_dictionary(kind) and among(_IN_DICTIONARIES, kind.value_type):
@@ -344,7 +345,7 @@ _OBJECTS: list[tuple[Callable[[set[type]], bool], Callable[[Any, set[type]], Dty
 ]
 
 
-def _object(raw: Any) -> DtypeAdapter:
+def _object(raw: object) -> DtypeAdapter:
     """The adapter of an object column: numbers and times are numeric, anything else is categorical."""
     raw = np.asarray(raw, dtype=object)
     types = set(map(type, raw[~missing_in(raw)]))
@@ -402,7 +403,7 @@ def adapter_of(raw: Any) -> DtypeAdapter:
     raise _not_understood(raw)
 
 
-def floats_of(raw: Any) -> DoubleArray | None:
+def floats_of(raw: object) -> DoubleArray | None:
     """The numbers of a column of any dtype, times in seconds since 1970 or midnight; None if it is categorical.
 
     Parameters

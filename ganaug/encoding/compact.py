@@ -322,12 +322,12 @@ class CompactTableCodec(PickledByState):
         self.most_numbers = most_numbers
         self.whole = whole
 
-    def fit(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> CompactTableCodec:
+    def fit(self, X: object, y: npt.ArrayLike | None = None, seed: int = 0) -> CompactTableCodec:
         """Learn the columns and what can be made compact; see `TableCodec.fit`."""
         self.fit_encode(X, y, seed)
         return self
 
-    def fit_encode(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
+    def fit_encode(self, X: object, y: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
         """Learn a table and encode it, reading it once; see `TableCodec.fit_encode`."""
         self.table = TableCodec(self.keep_range)
         rows = self.table.fit_encode(X, y, seed, whole=self.whole)
@@ -364,7 +364,7 @@ class CompactTableCodec(PickledByState):
         """Columns of the encoded matrix."""
         return self._n_numbers + sum(self.categories.widths)
 
-    def encode(self, X: Any, owner: str = "CompactTableCodec") -> FloatArray:
+    def encode(self, X: object, owner: str = "CompactTableCodec") -> FloatArray:
         """Encode a table; see `TableCodec.encode`. (n, d) -> (n, width), float32."""
         return self._compacted(self.table.encode(X, owner=owner))
 

@@ -43,6 +43,7 @@ __all__ = [
     "concatenate",
     "container_of",
     "is_tensor",
+    "known_length",
     "modality_of",
     "n_columns",
     "n_rows",
@@ -54,16 +55,16 @@ class Container(StateMixin, ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, X: Any) -> Self:
+    def fit(cls, X: object) -> Self:
         """Note what is needed to make such a container again."""
 
     @staticmethod
     @abstractmethod
-    def open(X: Any) -> Table:
+    def open(X: object) -> Table:
         """Its columns."""
 
     @abstractmethod
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """The container of columns."""
 
 
@@ -111,13 +112,13 @@ class ArrayContainer(Container):
         return cls(X.dtype)
 
     @staticmethod
-    def open(X: Any) -> Table:
+    def open(X: object) -> Table:
         """Views of the columns."""
         if isinstance(X, np.ma.MaskedArray):
             raise InvalidTypeError("a masked array cannot be given back; use X.filled(np.nan)")
         return _matrix(np.asarray(X))
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A C-contiguous array."""
         return _stack(columns, n_rows, self.dtype)
 
@@ -126,21 +127,21 @@ class ListContainer(ArrayContainer):
     """A list of rows."""
 
     @classmethod
-    def fit(cls, X: Any) -> Self:
+    def fit(cls, X: object) -> Self:
         """Note the dtype numpy finds for it."""
         return cls(_from_list(X).dtype)
 
     @staticmethod
-    def open(X: Any) -> Table:
+    def open(X: object) -> Table:
         """Columns of the array made of it."""
         return _matrix(_from_list(X))
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A list of lists of Python scalars."""
         return _stack(columns, n_rows, self.dtype).tolist()
 
 
-def _from_list(X: Any) -> Array:
+def _from_list(X: object) -> Array:
     try:
         out = np.asarray(X)
     except ValueError as error:
@@ -165,7 +166,7 @@ class TensorContainer(ArrayContainer):
         X = X.detach().cpu()
         return _matrix((X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy())
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A tensor."""
         import torch
 
@@ -206,7 +207,7 @@ class FrameContainer(Container):
 
         return Table(X.shape[0], X.shape[1], get, X.columns)
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A DataFrame."""
         dtypes = {c.dtype for c in columns} if all(isinstance(c, np.ndarray) for c in columns) else set()
         if len(dtypes) == 1 and next(iter(dtypes)).kind in "iufb":
@@ -301,7 +302,7 @@ class SparseContainer(Container):
 
         return Table(n_rows, n_columns, get)
 
-    def close(self, columns: Sequence[Any], n_rows: int) -> Any:
+    def close(self, columns: Sequence[Any], n_rows: int) -> object:
         """A sparse table of the same class, format and dtype."""
         rows = [np.flatnonzero(column) for column in columns]
         data = [np.asarray(column)[at] for column, at in zip(columns, rows, strict=True)]
@@ -334,7 +335,7 @@ _MATCHES: list[tuple[Callable[[object], bool], str]] = [
 ]
 
 
-def container_of(X: Any) -> tuple[str, Any]:
+def container_of(X: object) -> tuple[str, Any]:
     """The kind of container, and X as that kind opens it.
 
     Raises
@@ -364,7 +365,7 @@ def container_of(X: Any) -> tuple[str, Any]:
 # Rows of any container: their number, their names, and their concatenation.
 
 
-def check_rows(X: Any) -> None:
+def check_rows(X: object) -> None:
     """Refuse what has no rows.
 
     Raises
@@ -383,7 +384,7 @@ def check_rows(X: Any) -> None:
         raise InvalidDataError("X has 0 rows, while a minimum of 1 is required; check how they were selected")
 
 
-def check_lengths(X: Any, y: Any, samples: str = "rows") -> None:
+def check_lengths(X: object, y: object, samples: str = "rows") -> None:
     """Refuse labels whose number differs from that of the samples.
 
     Raises
@@ -391,12 +392,12 @@ def check_lengths(X: Any, y: Any, samples: str = "rows") -> None:
     InvalidDataError
         Naming both numbers.
     """
-    n, n_labels = _length(X), _length(y)
+    n, n_labels = known_length(X), known_length(y)
     if None not in (n, n_labels) and n != n_labels:
         raise InvalidDataError(f"X has {n} {samples} and y has {n_labels} labels; they must be as many")
 
 
-def _length(values: Any) -> int | None:
+def known_length(values: Any) -> int | None:
     """The number of samples; None if there is none, which is reported elsewhere."""
     if isinstance(values, (str, bytes, Mapping)):
         return None
@@ -438,7 +439,7 @@ def modality_of(X: Any) -> str:
 _MODALITIES = {2: "table", 4: "image", 5: "series"}
 
 
-def column_names(X: Any) -> list[str] | None:
+def column_names(X: object) -> list[str] | None:
     """Names of the columns, if all of them are strings."""
     names = list(getattr(X, "columns", []))
     return names if names and all(isinstance(name, str) for name in names) else None

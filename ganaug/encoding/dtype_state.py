@@ -8,6 +8,7 @@ import sys
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ganaug.exceptions import InvalidTypeError, MissingDependencyError, ModelFil
 __all__ = [
     "arrow",
     "arrow_array",
+    "arrow_datasets",
     "dtype_from",
     "dtype_state",
     "type_from",
@@ -43,7 +45,7 @@ _ARGUMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def arrow(needed_by: str) -> Any:
+def arrow(needed_by: str) -> ModuleType:
     """The package pyarrow, with ``pyarrow.parquet``.
 
     Parameters
@@ -61,6 +63,18 @@ def arrow(needed_by: str) -> Any:
         import pyarrow.parquet
     except ImportError as error:
         raise MissingDependencyError(f"{needed_by} pyarrow: pip install 'ganaug[parquet]'") from error
+    return pyarrow
+
+
+def arrow_datasets(needed_by: str) -> ModuleType:
+    """The package pyarrow, with ``.dataset``, ``.csv``, ``.compute`` and ``.fs`` too; raises as `arrow`."""
+    arrow(needed_by)
+    import pyarrow
+    import pyarrow.compute
+    import pyarrow.csv
+    import pyarrow.dataset
+    import pyarrow.fs
+
     return pyarrow
 
 
@@ -206,7 +220,7 @@ def _of_offset(microseconds: int, name: str | None) -> dt.timezone:
     return dt.timezone(offset) if name is None else dt.timezone(offset, name)
 
 
-def _dateutil() -> Any:
+def _dateutil() -> ModuleType:
     return importlib.import_module("dateutil.tz")  # pandas needs it, too
 
 
@@ -220,7 +234,7 @@ def _of_dateutil(name: str) -> Callable[[Any], bool]:
     return fits
 
 
-def _file_key(zone: Any) -> list[Any] | None:
+def _file_key(zone: object) -> list[Any] | None:
     """The key of a zone that dateutil has read from the database; "" for the zone of this machine."""
     path = str(getattr(zone, "_filename", "")).replace("\\", "/")
     if zone == _dateutil().gettz() and "zoneinfo/" not in path:
@@ -285,7 +299,7 @@ _KINDS: dict[str, _Kind] = {
 _ARROW = "arrow:"
 
 
-def dtype_state(dtype: Any) -> Any:
+def dtype_state(dtype: object) -> Any:
     """A dtype as JSON: its name where that says all, else what it is made of.
 
     Raises
@@ -311,14 +325,14 @@ def dtype_from(state: Any) -> Any:
         raise ModelFileError(f"cannot read the stored dtype {state!r}") from error
 
 
-def _string_state(dtype: Any) -> Any:
+def _string_state(dtype: Any) -> object:
     # str(StringDtype) leaves the storage out, and with it the missing value
     if dtype.na_value is pd.NA:
         return f"string[{dtype.storage}]"
     return "str" if dtype == pd.StringDtype(na_value=np.nan) else ["str", dtype.storage]
 
 
-def _arrow_state(dtype: Any) -> Any:
+def _arrow_state(dtype: Any) -> object:
     state = type_state(dtype.pyarrow_dtype)
     return f"{_ARROW}{state}" if isinstance(state, str) else ["arrow", state]
 

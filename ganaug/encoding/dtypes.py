@@ -217,11 +217,11 @@ class DtypeAdapter(StateMixin, ABC):
         return cls(raw.dtype)
 
     @abstractmethod
-    def read(self, raw: Any) -> ColumnValues:
+    def read(self, raw: object) -> ColumnValues:
         """The values of a column of this dtype, or levels of a category."""
 
     @abstractmethod
-    def read_as(self, given: Any, raw: Any) -> ColumnValues:
+    def read_as(self, given: object, raw: object) -> ColumnValues:
         """The values of a column of another dtype of the same family, whose own adapter is ``given``."""
 
     @abstractmethod
@@ -258,7 +258,7 @@ class NumericAdapterBase(DtypeAdapter):
         """The smallest and the largest count that can be written; None where there is no such limit."""
         return None
 
-    def read_as(self, given: Any, raw: Any) -> ColumnValues:
+    def read_as(self, given: Any, raw: object) -> ColumnValues:
         """Read a column of another dtype of the same family, whose own adapter is ``given``."""
         return to_native(given.read(raw), native_of(self.inner))
 
@@ -271,7 +271,7 @@ class FloatAdapter(NumericAdapterBase):
         """Not in single precision."""
         return self.dtype == np.dtype(np.float64)
 
-    def read(self, raw: Any) -> ColumnValues:
+    def read(self, raw: object) -> ColumnValues:
         """Floats; infinities are refused."""
         values = np.array(raw, dtype=np.float64)
         missing = is_missing(np.isnan(values))
@@ -295,7 +295,7 @@ class IntegerAdapter(NumericAdapterBase):
         """Where nothing can be too large."""
         return self.dtype == native_of(self.inner)
 
-    def read(self, raw: Any) -> ColumnValues:
+    def read(self, raw: object) -> ColumnValues:
         """Integers."""
         return ColumnValues(np.asarray(raw).astype(native_of(self.inner)))
 
@@ -345,7 +345,7 @@ class ObjectNumberAdapter(NumericAdapterBase):
     stay an int and a float.
     """
 
-    blank: Any = None
+    blank: object = None
     whole: str | None = None
     broken: str | None = None
 
@@ -420,7 +420,7 @@ class SparseAdapter(NumericAdapterBase):
     def _dense(self) -> FloatAdapter | IntegerAdapter:
         return FloatAdapter(self.inner) if self.inner.kind == "f" else IntegerAdapter(self.inner)
 
-    def read(self, raw: Any) -> ColumnValues:
+    def read(self, raw: object) -> ColumnValues:
         """Numbers, dense."""
         return self._dense().read(np.asarray(raw))
 
@@ -461,7 +461,7 @@ class TimesInUnit(NumericAdapterBase):
     def counted(self) -> DType:
         """The unit, as numpy's datetime64 or timedelta64 of it."""
 
-    def read_as(self, given: Any, raw: Any) -> ColumnValues:
+    def read_as(self, given: Any, raw: object) -> ColumnValues:
         """Times in another unit, where nothing is lost by it."""
         cells = given.read(raw)
         times = cells.values.view(given.counted)
@@ -526,7 +526,7 @@ class CategoricalAdapterBase(DtypeAdapter):
         """Codes are codes."""
         return True
 
-    def read_as(self, given: Any, raw: Any) -> ColumnValues:
+    def read_as(self, given: object, raw: object) -> ColumnValues:
         """Read a column of another dtype of categories."""
         return self.read(raw)
 
@@ -601,13 +601,13 @@ class ObjectAdapter(CategoricalAdapterBase):
 
     dtype: DType = field(default=np.dtype(object), kw_only=True)
     levels: Array
-    blank: Any
+    blank: object
     typed: bool
 
     CONFIG: ClassVar[Mapping[str, StoredField]] = {"levels": OBJECT_LEVELS, "blank": BLANK, "typed": AS_IT_IS}
 
     @classmethod
-    def fit(cls, raw: Any) -> Self:
+    def fit(cls, raw: object) -> Self:
         """The adapter of a column, with the values that occur in it."""
         raw = np.asarray(raw, dtype=object)
         missing = missing_in(raw)
@@ -622,7 +622,7 @@ class ObjectAdapter(CategoricalAdapterBase):
             to_json(value)  # refuses what could not be saved
         return cls(object_array(items), blank, typed)
 
-    def read(self, raw: Any) -> ColumnValues:
+    def read(self, raw: object) -> ColumnValues:
         """Codes into the levels."""
         if not self.typed:
             return recode(*_factorize(raw), pd.Index(self.levels, dtype=object))

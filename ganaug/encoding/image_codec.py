@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from ganaug.encoding.sample_arrays import (
 from ganaug.encoding.serialization import PickledByState
 from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.types import Array, Arrays, Config, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ImageCodec", "PixelScale"]
 
@@ -125,6 +128,15 @@ class PixelScale:
     def _bends(self) -> dict[int, _Bend]:
         return {int(c): _Bend(self.knots[c]) for c in np.flatnonzero(self.tailed)}
 
+    @property
+    def bends(self) -> dict[int, tuple[float, float, float, float, dict[int, tuple[Array, Array]]]]:
+        """Of each channel with outliers what `decode` does, as numbers.
+
+        Centre and scale of the core, middle and half of the bent range, and for the tails below (-1) and above (1)
+        the core their rooms and logarithms: beyond 1, ``u`` becomes ``exp(interp(u, rooms, logarithms))``.
+        """
+        return {c: bend.numbers for c, bend in self._bends.items()}
+
     def get_state(self) -> Arrays:
         """Arrays: the knots only where there are outliers."""
         state = {"low": self.low, "high": self.high}
@@ -158,6 +170,12 @@ class _Bend:
         self._tails = {sign: _tail(side) for sign, side in ((-1, -u[_CORE[0] :: -1]), (1, u[_CORE[1] :]))}
         lowest, highest = -self._tails[-1][1][-1], self._tails[1][1][-1]
         self._middle, self._half = (lowest + highest) / 2, (highest - lowest) / 2
+
+    @property
+    def numbers(self) -> tuple[float, float, float, float, dict[int, tuple[Array, Array]]]:
+        """As `PixelScale.bends` has them."""
+        tails = {sign: (room, logs) for sign, (logs, room) in self._tails.items()}
+        return self._centre, self._scale, float(self._middle), float(self._half), tails
 
     def encode(self, values: Array) -> Array:
         """Pixels -> [-1, 1]."""
@@ -247,7 +265,7 @@ class ImageCodec(PickledByState):
         self.layout = layout
         self.mode = mode
 
-    def fit(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> ImageCodec:
+    def fit(self, X: object, codes: npt.ArrayLike | None = None, seed: int = 0) -> ImageCodec:
         """Learn the layout, the dtype and the range of each channel.
 
         Parameters
@@ -274,11 +292,11 @@ class ImageCodec(PickledByState):
         self._learn(X)
         return self
 
-    def fit_encode(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> Array:
+    def fit_encode(self, X: object, codes: npt.ArrayLike | None = None, seed: int = 0) -> Array:
         """Learn images and encode them, reading them once; equal to ``fit`` and ``encode``. See both."""
         return self._encoded(self._learn(X))
 
-    def _learn(self, X: Any) -> Array:
+    def _learn(self, X: object) -> Array:
         """The images as (n, C, H, W)."""
         array, form = open_samples(X, "images")
         layout = find_layout(array.shape, self.layout)
@@ -294,17 +312,33 @@ class ImageCodec(PickledByState):
         self._constants: dict[Any, Any] = {}
         return self
 
+    def of_size(self, height: int, width: int) -> ImageCodec:
+        """A codec with the same layout, dtype and range, for images of other sides."""
+        return ImageCodec(self.layout, self.mode)._set(
+            self._format, self._layout, (self.shape[0], height, width), self._scale
+        )
+
     @property
     def layout_(self) -> str:
         """The layout that was found."""
         return self._layout
 
     @property
+    def dtype_(self) -> np.dtype[Any]:
+        """The dtype of the images, as numpy has it."""
+        return np.dtype(self._format.numpy)
+
+    @property
+    def scale_(self) -> PixelScale:
+        """The ranges of the channels."""
+        return self._scale
+
+    @property
     def _bytes(self) -> bool:
         """Whether encoded images are bytes."""
         return _is_bytes(self._format)
 
-    def encode(self, X: Any, owner: str = "ImageCodec") -> Array:
+    def encode(self, X: object, owner: str = "ImageCodec") -> Array:
         """Encode images.
 
         Parameters
@@ -369,7 +403,7 @@ class ImageCodec(PickledByState):
                 f"X has dtype {form.name}, but {owner} was fitted on {seen.name} images; rescale X to {seen.name}"
             )
 
-    def to_network(self, samples: Any) -> Any:
+    def to_network(self, samples: Tensor) -> Tensor:
         """A batch of encoded images as a network sees them.
 
         Parameters
@@ -396,7 +430,7 @@ class ImageCodec(PickledByState):
         slope, offset = self._constants[key]
         return samples.float() * slope + offset
 
-    def from_network(self, samples: Any) -> Array:
+    def from_network(self, samples: object) -> Array:
         """What a network made, as `decode` takes it.
 
         Parameters
@@ -422,7 +456,7 @@ class ImageCodec(PickledByState):
             out[at : at + CHUNK] = np.rint(self._values(array[at : at + CHUNK]))
         return out
 
-    def decode(self, samples: Any) -> Any:
+    def decode(self, samples: object) -> Any:
         """Images from what `encode` or `from_network` give, or from floats of a network.
 
         Parameters
@@ -459,7 +493,7 @@ class ImageCodec(PickledByState):
         # float32 is precise enough for 8 bits, and takes half the time
         return self._scale.decode(chunk.astype(np.float32 if self._bytes else np.float64))
 
-    def _shaped(self, samples: Any) -> Array:
+    def _shaped(self, samples: object) -> Array:
         array = to_array(samples)
         if array.ndim == 2 and array.shape[1] == self.width:
             array = array.reshape(-1, *self.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from ganaug.encoding.table_checks import check_storable, conversion_of, full_nam
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning, ModelFileError
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["LabelCodec", "warn_of_similar_names"]
 
@@ -49,7 +52,7 @@ class LabelCodec(PickledByState):
 
     classes_: Array
 
-    def fit(self, y: Any) -> LabelCodec:
+    def fit(self, y: object) -> LabelCodec:
         """Learn the labels.
 
         Parameters
@@ -87,7 +90,7 @@ class LabelCodec(PickledByState):
         warn_of_similar_names(self.classes_)
         return self
 
-    def encode(self, y: Any) -> IntArray:
+    def encode(self, y: object) -> IntArray:
         """Codes of labels.
 
         Parameters
@@ -213,7 +216,7 @@ _CLOSE: dict[str, Any] = {
 }
 
 
-def _tensor(values: Array) -> Any:
+def _tensor(values: Array) -> Tensor:
     import torch
 
     return torch.from_numpy(values)
@@ -265,7 +268,7 @@ def _from_list(y: Any) -> Array:
     return array if numbers and not any(isinstance(v, enum.Enum) for v in y) else object_array(y)
 
 
-def _check_target(array: Any) -> None:
+def _check_target(array: object) -> None:
     if missing_in(array).any():
         raise InvalidDataError("Input y contains NaN; drop the rows without a label")
     if isinstance(array, np.ndarray) and array.dtype.kind == "c":

@@ -157,7 +157,7 @@ class DecimalAdapter(DecimalAdapterBase):
     exponent: int
     written: tuple[int, ...]
     whole: bool
-    blank: Any
+    blank: object
 
     CONFIG: ClassVar[Mapping[str, StoredField]] = {
         "exponent": WHOLE_NUMBER,
@@ -195,7 +195,7 @@ class DecimalAdapter(DecimalAdapterBase):
         units[~missing] = in_units(_as_decimals(raw[~missing]), self.exponent)
         return ColumnValues(units, is_missing(missing))
 
-    def read_as(self, given: Any, raw: Any) -> ColumnValues:
+    def read_as(self, given: Any, raw: object) -> ColumnValues:
         """Decimals kept in another way."""
         return rescale(given.read(raw), given.exponent, self.exponent)
 
@@ -217,7 +217,7 @@ def _check_types(values: Any, known: set[type], name: str) -> None:
         raise InvalidDataError(f"holds {', '.join(odd)} but held {name} in fit; convert it back")
 
 
-def _with_blanks(values: list[Any], cells: ColumnValues, blank: Any) -> Array:
+def _with_blanks(values: list[Any], cells: ColumnValues, blank: object) -> Array:
     out = object_array(values)
     if cells.missing is not None:
         out[cells.missing] = blank
@@ -329,7 +329,7 @@ class ObjectTimeAdapter(TimesInUnit):
     kind: str
     unit: str
     zone: dt.tzinfo | None
-    blank: Any
+    blank: object
 
     CONFIG: ClassVar[Mapping[str, StoredField]] = {
         "kind": AS_IT_IS,

@@ -6,13 +6,18 @@ import io
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ganaug.exceptions import DataWarning, InvalidDataError, MissingDependencyError
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image as PILImage
 
 __all__ = [
     "ImageHeader",
@@ -133,7 +138,7 @@ def pil_to_array(image: Any) -> tuple[Array, str]:
     return _moved(array) if image.mode == "LAB" else array, image.mode
 
 
-def array_to_pil(array: Array, mode: str | None = None) -> Any:
+def array_to_pil(array: Array, mode: str | None = None) -> PILImage:
     """A PIL image of an array: the counterpart of `pil_to_array`.
 
     Parameters
@@ -264,7 +269,7 @@ def check_pil_file(array: Array, mode: str, profile: bytes | None = None) -> Non
         raise InvalidDataError(f"what is read again has mode {found}, and other pixels or channels")
 
 
-def resize_image(image: Any, size: tuple[int, int]) -> Any:
+def resize_image(image: Any, size: tuple[int, int]) -> PILImage:
     """A PIL image of another (height, width), smoothed where it shrinks."""
     height, width = size
     if image.size == (width, height):
@@ -336,7 +341,7 @@ def open_image(path: str | os.PathLike[str], mode: str | None = None) -> Any:
     return _with_image(path, read)
 
 
-def _upright(image: Any) -> Any:
+def _upright(image: Any) -> object:
     """The image as viewers show it: turned or mirrored as its EXIF data say."""
     from PIL.Image import Transpose
 
@@ -350,7 +355,7 @@ def _upright(image: Any) -> Any:
     return image if turn is None else image.transpose(getattr(Transpose, turn))
 
 
-def _with_image(path: str | os.PathLike[str], use: Any) -> Any:
+def _with_image(path: str | os.PathLike[str], use: Callable[[Any], Any]) -> Any:
     try:
         from PIL import Image
     except ImportError as error:

@@ -194,7 +194,7 @@ class SampleFormat:
         bounds = np.iinfo(dtype)
         return np.rint(values).clip(max(bounds.min, -_LARGEST), min(bounds.max, _LARGEST)).astype(dtype)
 
-    def close(self, array: Array) -> Any:
+    def close(self, array: Array) -> object:
         """The array in the container."""
         if not self.tensor:
             return array
@@ -217,7 +217,7 @@ class SampleFormat:
         return cls(tensor, dtype)
 
 
-def open_samples(X: Any, what: str) -> tuple[Array, SampleFormat]:
+def open_samples(X: object, what: str) -> tuple[Array, SampleFormat]:
     """An ndarray that shares memory with X where it can, and what X was.
 
     Parameters
@@ -313,7 +313,7 @@ def stack_samples(items: Iterable[Any], n: int, what: str, name: Callable[[int],
     return torch.from_numpy(out).to(tensor_dtype)
 
 
-def _opened(item: Any, what: str, name: str) -> tuple[Array, str]:
+def _opened(item: object, what: str, name: str) -> tuple[Array, str]:
     """A sample as an array, and the words for what it is; two samples stack if the words agree."""
     if is_pil_image(item):
         array, mode = pil_to_array(item)
@@ -464,7 +464,7 @@ class WideFrame:
         """Compare with the columns of another DataFrame; raises InvalidDataError where they differ."""
         check_names(self.columns, given.columns, len(self.columns), len(given.columns), owner)
 
-    def close(self, array: Array) -> Any:
+    def close(self, array: Array) -> object:
         """The DataFrame of (n, channels, length)."""
         frame = pd.DataFrame(array.reshape(len(array), -1))
         frame.columns = self.columns

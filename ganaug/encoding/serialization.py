@@ -84,14 +84,14 @@ def _moment(value: dt.datetime) -> Any:
     return [value.astimezone(dt.UTC).replace(tzinfo=None).isoformat(), zone_state(value.tzinfo)]
 
 
-def _datetime(parts: Any) -> dt.datetime:
+def _datetime(parts: list[Any]) -> dt.datetime:
     if isinstance(parts, str):
         return dt.datetime.fromisoformat(parts)
     moment, zone = dt.datetime.fromisoformat(parts[0]), zone_from(parts[1])
     return moment.replace(fold=1) if zone is None else moment.replace(tzinfo=dt.UTC).astimezone(zone)
 
 
-def _time(parts: Any) -> dt.time:
+def _time(parts: list[Any]) -> dt.time:
     if isinstance(parts, str):
         return dt.time.fromisoformat(parts)
     return dt.time.fromisoformat(parts[0]).replace(fold=parts[1], tzinfo=zone_from(parts[2]))
@@ -234,7 +234,7 @@ def pack_values(values: pd.Index) -> State:
     return {"form": "items", "dtype": dtype_state(dtype), "items": [to_json(v) for v in items]}, {}
 
 
-def _pack_parts(parts: dict[str, pd.Index], **more: Any) -> State:
+def _pack_parts(parts: dict[str, pd.Index], **more: object) -> State:
     """Several indexes as one state; their arrays are told apart by a prefix."""
     config: Config = dict(more)
     arrays: Arrays = {}
@@ -378,7 +378,7 @@ def json_field(write: Callable[[Any], Any] = lambda v: v, read: Callable[[Any], 
     return StoredField(lambda value: (write(value), {}), lambda found, arrays: read(found))
 
 
-def _read_blank(item: list[Any]) -> Any:
+def _read_blank(item: list[Any]) -> object:
     blank = from_json(item)
     return np.nan if isinstance(blank, float) else blank  # so that it is the NaN of numpy
 

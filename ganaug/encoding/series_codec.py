@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +26,16 @@ from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
 from ganaug.utils.determinism import numpy_generator, warn
 from ganaug.utils.types import Array, Arrays, Config, FloatArray, State
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 __all__ = ["SeriesCodec", "Signals"]
 
 # --------------------------------------------------------------------------------------
 # Scaling of channels to about unit scale, and back.
 
 
-_KNEE = 4.0  # scales; beyond, values count by their logarithm
+KNEE = 4.0  # scales; beyond, values count by their logarithm
 _MOST = 1_000_000  # values of a channel that quantiles are taken from
 _MARGIN = 0.05
 
@@ -89,19 +92,19 @@ class Signals:
         column = (-1,) + (1,) * (signals.ndim - 2)
         with np.errstate(over="ignore"):  # infinity is clipped
             u = (signals.astype(np.float64) - self.centre.reshape(column)) / self.scale.reshape(column)
-        far = np.abs(u) > _KNEE
+        far = np.abs(u) > KNEE
         if far.any():
-            u[far] = np.sign(u[far]) * (_KNEE + np.log1p(np.minimum(np.abs(u[far]), 1e300) - _KNEE))
+            u[far] = np.sign(u[far]) * (KNEE + np.log1p(np.minimum(np.abs(u[far]), 1e300) - KNEE))
         return u
 
     def decode(self, u: Array) -> Array:
         """About unit scale -> (n, C, *spatial) within ``low`` and ``high``, float64."""
         column = (-1,) + (1,) * (u.ndim - 2)
         u = u.astype(np.float64)
-        far = np.abs(u) > _KNEE
+        far = np.abs(u) > KNEE
         with np.errstate(over="ignore"):  # infinity is clipped
             if far.any():
-                u[far] = np.sign(u[far]) * (_KNEE + np.expm1(np.abs(u[far]) - _KNEE))
+                u[far] = np.sign(u[far]) * (KNEE + np.expm1(np.abs(u[far]) - KNEE))
             u *= self.scale.reshape(column)
             u += self.centre.reshape(column)
         return u.clip(self.low.reshape(column), self.high.reshape(column), out=u)
@@ -153,9 +156,9 @@ def _scale(values: Array) -> tuple[float, float]:
     """Median and scale of the values of a channel."""
     left, centre, right = np.quantile(values, [0.1587, 0.5, 0.8413])
     distances = np.abs(values - centre)
-    scale = max((right - left) / 2, np.quantile(distances, 0.999) / _KNEE)
+    scale = max((right - left) / 2, np.quantile(distances, 0.999) / KNEE)
     if scale == 0:  # all but one in a thousand are the same
-        scale = distances.max() / _KNEE
+        scale = distances.max() / KNEE
     return float(centre), float(scale) if scale > 0 else 1.0
 
 
@@ -204,7 +207,7 @@ class SeriesCodec(PickledByState):
     bounded = False
     feature_names_ = None
 
-    def fit(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> SeriesCodec:
+    def fit(self, X: object, codes: npt.ArrayLike | None = None, seed: int = 0) -> SeriesCodec:
         """Learn the scale of each channel, the dtype and the container.
 
         Parameters
@@ -238,11 +241,11 @@ class SeriesCodec(PickledByState):
         self._learn(X, seed)
         return self
 
-    def fit_encode(self, X: Any, codes: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
+    def fit_encode(self, X: object, codes: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
         """Learn series and encode them, reading them once; equal to ``fit`` and ``encode``. See both."""
         return self._encoded(self._learn(X, seed))
 
-    def _learn(self, X: Any, seed: int) -> Array:
+    def _learn(self, X: object, seed: int) -> Array:
         """The series as (n, C, *spatial)."""
         frame, array, form = _opened(X)
         signals = _as_signals(array)
@@ -264,7 +267,22 @@ class SeriesCodec(PickledByState):
         self.width = self.n_features_ = prod(shape)
         return self
 
-    def encode(self, X: Any, owner: str = "SeriesCodec") -> FloatArray:
+    @property
+    def dtype_(self) -> np.dtype[Any]:
+        """The dtype of the series, as numpy has it."""
+        return np.dtype(self._format.numpy)
+
+    @property
+    def scale_(self) -> Signals:
+        """The scales of the channels."""
+        return self._signals
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether series came as (n, length), without an axis for their one channel."""
+        return self._flat
+
+    def encode(self, X: object, owner: str = "SeriesCodec") -> FloatArray:
         """Encode series.
 
         Parameters
@@ -305,15 +323,15 @@ class SeriesCodec(PickledByState):
             out[at : at + CHUNK] = self._signals.encode(signals[at : at + CHUNK])
         return out
 
-    def to_network(self, samples: Any) -> Any:
+    def to_network(self, samples: Tensor) -> Tensor:
         """A batch of encoded series (B, *shape) as a network sees it: a float32 tensor of about unit scale."""
         return samples.float()
 
-    def from_network(self, samples: Any) -> FloatArray:
+    def from_network(self, samples: object) -> FloatArray:
         """What a network made, (n, *shape), as `decode` takes it; refuses what is not finite."""
         return self._shaped(samples).astype(np.float32)
 
-    def decode(self, samples: Any) -> Any:
+    def decode(self, samples: object) -> Any:
         """Series from what `encode` or `from_network` give.
 
         Parameters
@@ -340,7 +358,7 @@ class SeriesCodec(PickledByState):
             return self._frame.close(out)
         return self._format.close(out[:, 0] if self._flat else out)
 
-    def _shaped(self, samples: Any) -> Array:
+    def _shaped(self, samples: object) -> Array:
         array = to_array(samples)
         if array.ndim == 2 and array.shape[1] == self.width:
             array = array.reshape(-1, *self.shape)
@@ -392,7 +410,7 @@ class SeriesCodec(PickledByState):
         return cls()._set(frame, form, flat, tuple(shape), Signals.from_state(arrays, shape[0]))
 
 
-def _opened(X: Any) -> tuple[WideFrame | None, Array, SampleFormat]:
+def _opened(X: object) -> tuple[WideFrame | None, Array, SampleFormat]:
     if isinstance(X, pd.DataFrame):
         frame = WideFrame.of(X)
         array, form = open_samples(frame.open(X), "series")

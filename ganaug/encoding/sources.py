@@ -24,6 +24,7 @@ from ganaug.encoding.pil_images import (
     resize_image,
 )
 from ganaug.encoding.sample_arrays import stack_samples
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.encoding.targets import (
     check_labels,
     class_names_of,
@@ -41,11 +42,13 @@ from ganaug.utils.types import Array
 __all__ = [
     "FolderImages",
     "ImageFiles",
+    "ImagePairs",
     "Source",
     "class_names_of",
     "list_folder",
     "list_names",
     "read_folder",
+    "resolve_pairs",
     "resolve_samples",
     "resolve_targets",
 ]
@@ -142,14 +145,18 @@ def read_folder(path: str | os.PathLike[str], image_size: tuple[int, int] | None
     found = list_folder(path)
     files = [file for inside in found.classes.values() for file in inside]
     labels = np.repeat(list(found.classes), [len(inside) for inside in found.classes.values()])
-    for reason, left in found.left_out.items():
-        if reason not in _QUIET:
-            _warn(f"{len(left)} {reason} left out: {list_names(left)}")
+    _tell_left_out(found.left_out)
     if found.twice:
         _warn(
             f"{len(found.twice)} file(s) stand in two classes, for example {found.twice[0][0]} and "
             f"{found.twice[0][1]}: the same image is learnt under both labels; remove one of them"
         )
+    stack, mode, profiles = _read_files(files, image_size)
+    return FolderImages(stack, labels, mode, profiles.pop() if len(profiles) == 1 else None, found)
+
+
+def _read_files(files: list[Path], image_size: tuple[int, int] | None = None) -> tuple[Any, str, set[bytes | None]]:
+    """The images of some files in one array, the mode that they are learnt in, and their ICC profiles."""
     kinds = [read_image_header(file) for file in files]
     modes = _modes(kinds, shrunk=image_size is not None)
     _tell_changes(files, kinds, modes)
@@ -162,8 +169,14 @@ def read_folder(path: str | os.PathLike[str], image_size: tuple[int, int] | None
             yield image if image_size is None else resize_image(image, image_size)
 
     stack = stack_samples(images(), len(files), "images", lambda i: str(files[i]))
-    profiles = {kind.profile for kind in kinds}
-    return FolderImages(stack, labels, modes[0], profiles.pop() if len(profiles) == 1 else None, found)
+    return stack, modes[0], {kind.profile for kind in kinds}
+
+
+def _tell_left_out(left_out: dict[str, list[Path]]) -> None:
+    """Say which files are not read, but for those that nobody would expect to be."""
+    for reason, left in left_out.items():
+        if reason not in _QUIET:
+            _warn(f"{len(left)} {reason} left out: {list_names(left)}")
 
 
 def _modes(kinds: list[ImageHeader], *, shrunk: bool) -> list[str]:
@@ -245,6 +258,8 @@ def list_folder(path: str | os.PathLike[str]) -> ImageFiles:
         endings = " ".join(sorted(_ENDINGS))
         skipped = [path for paths in left_out.values() for path in paths if path.relative_to(root).parts[0] in bare]
         also = f"; left out: {list_names(skipped)}" if skipped else ""
+        if any(path.suffix.lower() in (".parquet", ".pq") for path in skipped):
+            also += ". Tables in Parquet files are no images: give them to TabularGAN or GANOversampler"
         raise InvalidDataError(
             f"the class folder(s) {', '.join(map(repr, bare[:5]))} of {root} hold no image ({endings}); "
             f"add images or remove the folder{also}"
@@ -400,6 +415,7 @@ def resolve_samples(
     >>> X.shape, y, source.kind
     (torch.Size([2, 1, 8, 8]), array([2, 0]), 'dataset')
     """
+    refuse_foreign(X, "X")
     size = _checked_size(image_size)
     if isinstance(X, (str, os.PathLike)):
         if y is not None:
@@ -519,3 +535,134 @@ def _checked_size(size: Any) -> tuple[int, int] | None:
     if len(pair) != 2 or not all(isinstance(v, Integral) and not isinstance(v, bool) and int(v) > 0 for v in pair):
         raise InvalidParameterError(f"image_size={size!r} is no (height, width) of positive integers, e.g. (64, 64)")
     return int(pair[0]), int(pair[1])
+
+
+# --------------------------------------------------------------------------------------
+# Pairs of images: what is to be translated, and what it should become.
+
+
+@dataclass(frozen=True)
+class ImagePairs:
+    """Inputs and targets, in one order.
+
+    Attributes
+    ----------
+    inputs, targets : ndarray or tensor of shape (n, ...)
+    modes : (str or None, str or None)
+        PIL's modes of both, if they were images of PIL or files.
+    """
+
+    inputs: object
+    targets: object
+    modes: tuple[str | None, str | None]
+
+
+def resolve_pairs(X: object, y: object = None) -> ImagePairs:
+    """Inputs and targets of whatever holds them.
+
+    Parameters
+    ----------
+    X : ndarray, tensor, list of images, map-style dataset, or path of a folder
+        The inputs; a dataset without ``y`` has items (input, target, ...). Images of a folder may lie at any depth.
+    y : ndarray, tensor, list of images, or path of a folder, optional
+        The targets. Of a folder the files with the same path below it, whatever their endings.
+
+    Returns
+    -------
+    ImagePairs
+
+    Raises
+    ------
+    InvalidDataError
+        If folders hold files of different names, an item is no pair, or y holds labels and no images.
+    InvalidTypeError
+        If X or y is none of these, or one is a folder and the other is not.
+    """
+    folders = [isinstance(side, (str, os.PathLike)) for side in (X, y)]
+    if isinstance(X, (str, os.PathLike)) and isinstance(y, (str, os.PathLike)):
+        return _paired_folders(Path(X), Path(y))
+    if any(folders):
+        raise InvalidTypeError(
+            "of two folders, one of inputs and one of targets with the same file names, one was given: "
+            f"fit({'folder, ...' if folders[0] else '..., folder'}); give the path of the other, too"
+        )
+    if y is None and not isinstance(X, (np.ndarray, pd.DataFrame, list, tuple)) and not is_tensor(X):
+        return _paired_items(X)
+    if y is None:
+        raise InvalidDataError(
+            "pairs need targets: fit(X, y) with as many images y as X has, a dataset of pairs, or two folders"
+        )
+    sides = [_side(own, name) for own, name in ((X, "X"), (y, "y"))]
+    return ImagePairs(sides[0][0], sides[1][0], (sides[0][1], sides[1][1]))
+
+
+def _side(images: object, name: str) -> tuple[Any, str | None]:
+    """Images of one side, and PIL's mode of them."""
+    if isinstance(images, (list, tuple)) and images and not np.isscalar(images[0]):
+        return stack_samples(images, len(images), "images"), _mode(images[0])
+    if is_pil_image(images):
+        raise InvalidTypeError(f"{name} is a single PIL image; give a list of images")
+    if not (is_tensor(images) or hasattr(images, "__array__") or isinstance(images, (list, tuple))):
+        raise InvalidTypeError(
+            f"{name} is a {type(images).__name__}; give both inputs and targets as arrays, tensors or lists of images, "
+            "or one dataset of pairs"
+        )
+    shape = tuple(getattr(images, "shape", ())) or np.asarray(images).shape
+    if len(shape) < 3:
+        raise InvalidDataError(
+            f"{name} has shape {shape}, which is none of images; pairs are images X and their targets y. "
+            "Labels belong to task='inpaint' and 'super-resolve', and to paired=False"
+        )
+    return images, None
+
+
+def _paired_items(dataset: object) -> ImagePairs:
+    n = length_of(dataset)
+    sides: tuple[list[Any], list[Any]] = ([], [])
+    for i in range(n):
+        where = _place(dataset, i)
+        item = _item(dataset, i, where)
+        if not isinstance(item, (tuple, list)) or len(item) < 2 or not all(map(_could_be_image, item[:2])):
+            raise InvalidDataError(f"{where} is no pair (input, target) of images; give a dataset whose items are")
+        for side, image in zip(sides, item[:2], strict=True):
+            side.append(image)
+    stacks = [stack_samples(side, n, "images", lambda i: _place(dataset, i)) for side in sides]
+    return ImagePairs(stacks[0], stacks[1], (_mode(sides[0][0]), _mode(sides[1][0])))
+
+
+def _could_be_image(part: object) -> bool:
+    return is_pil_image(part) or len(getattr(part, "shape", ())) in (2, 3)
+
+
+def _paired_folders(inputs: Path, targets: Path) -> ImagePairs:
+    sides = [_named_files(folder) for folder in (inputs, targets)]
+    for one, other, folder in ((0, 1, targets), (1, 0, inputs)):
+        alone = [sides[one][name] for name in sorted(sides[one].keys() - sides[other].keys())]
+        if alone:
+            raise InvalidDataError(
+                f"{len(alone)} image(s) have no partner of the same name in {folder}: {list_names(alone)}; "
+                "rename or remove them"
+            )
+    names = sorted(sides[0])
+    (one, mode, _), (other, other_mode, _) = (_read_files([side[name] for name in names]) for side in sides)
+    return ImagePairs(one, other, (mode, other_mode))
+
+
+def _named_files(folder: Path) -> dict[str, Path]:
+    """The image files of a folder by their path below it, without the ending."""
+    if not folder.is_dir():
+        raise InvalidDataError(f"{folder} is {'a file' if folder.exists() else 'not there'}; give a folder of images")
+    left_out: dict[str, list[Path]] = {}
+    real = Path(os.path.realpath(folder))
+    found: dict[str, Path] = {}
+    for file in _images_in(folder, {_identity(place) for place in real.parents}, left_out):
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        if name in found:
+            raise InvalidDataError(
+                f"{found[name]} and {file} have one name; which is the partner is not clear, rename one"
+            )
+        found[name] = file
+    _tell_left_out(left_out)
+    if not found:
+        raise InvalidDataError(f"{folder} holds no image ({' '.join(sorted(_ENDINGS))}); add some")
+    return found

@@ -358,7 +358,7 @@ class TableCodec(PickledByState):
         self.keep_range = keep_range
 
     def fit(
-        self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0, *, whole: Sequence[Any] | None = None
+        self, X: object, y: npt.ArrayLike | None = None, seed: int = 0, *, whole: Sequence[Any] | None = None
     ) -> TableCodec:
         """Learn the columns.
 
@@ -391,7 +391,7 @@ class TableCodec(PickledByState):
         return self
 
     def fit_encode(
-        self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0, *, whole: Sequence[Any] | None = None
+        self, X: object, y: npt.ArrayLike | None = None, seed: int = 0, *, whole: Sequence[Any] | None = None
     ) -> FloatArray:
         """Learn the columns and encode them, reading the table once; equal to ``fit`` and ``encode``.
 
@@ -439,7 +439,7 @@ class TableCodec(PickledByState):
         """Columns of the encoded matrix."""
         return self._layout.width
 
-    def encode(self, X: Any, owner: str = "TableCodec") -> FloatArray:
+    def encode(self, X: object, owner: str = "TableCodec") -> FloatArray:
         """Encode a table.
 
         Parameters
@@ -468,7 +468,7 @@ class TableCodec(PickledByState):
         adapters = [column.adapter for column in self._columns]
         refuse_infinities(table, adapters)
 
-        def encode(raw: Any, j: int) -> tuple[Array, Array]:
+        def encode(raw: object, j: int) -> tuple[Array, Array]:
             column = self._columns[j]
             return column.model.encode(read_as(column.adapter, raw))
 

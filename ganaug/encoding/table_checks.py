@@ -38,6 +38,7 @@ __all__ = [
     "identifier_warning",
     "name_classes",
     "names_of_labels",
+    "refuse_foreign",
     "refuse_infinities",
     "value_profile",
 ]
@@ -57,7 +58,11 @@ _CONVERSIONS = {
     "compute": "{}.compute()",  # dask
     "to_dataframe": "{}.to_dataframe()",  # xarray
     "df": "{}.df()",  # DuckDB
+    "to_table": "{}.to_table().to_pandas()",  # pyarrow's datasets
+    "read_pandas": "{}.read_pandas()",  # pyarrow's readers
 }
+# Libraries whose tables are refused also where a dataset, or whatever has a length, would do.
+_LIBRARIES = {"cudf", "dask", "dask_expr", "duckdb", "ibis", "modin", "polars", "pyarrow", "pyspark", "vaex", "xarray"}
 
 
 def describe(names: pd.Index | None, column: int) -> str:
@@ -168,6 +173,29 @@ def conversion_of(value: object, name: str) -> str | None:
     return None if found is None else f"convert it with {name} = {found.format(name)}"
 
 
+def refuse_foreign(value: object, name: str) -> None:
+    """Refuse a table of another library where none is read, by its name and with the line that converts it.
+
+    Raises
+    ------
+    InvalidTypeError
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from ganaug.encoding.table_checks import refuse_foreign
+    >>> refuse_foreign(pa.table({"a": [1, 2]}), "X_syn")
+    Traceback (most recent call last):
+        ...
+    ganaug.exceptions.InvalidTypeError: X_syn cannot be a 'pyarrow.Table'; convert it with X_syn = X_syn.to_pandas()
+    """
+    foreign = type(value).__module__.partition(".")[0] in _LIBRARIES
+    is_array = hasattr(value, "shape") and not hasattr(value, "columns")  # dask's and xarray's are read as numpy's are
+    advice = conversion_of(value, name) if foreign and not is_array else None
+    if advice is not None:
+        raise InvalidTypeError(f"{name} cannot be a {full_name(value)}; {advice}")
+
+
 # --------------------------------------------------------------------------------------
 # Identifier warnings: columns that should not be learnt from, identifiers and free text.
 
@@ -207,7 +235,7 @@ def identifier_warning(adapter: DtypeAdapter, cells: ColumnValues) -> str | None
     return None
 
 
-def _counts_up(values: Any) -> bool:
+def _counts_up(values: Array) -> bool:
     if bool((values[1:] > values[:-1]).all()):
         return True
     span = int(values.max()) - int(values.min())
@@ -296,7 +324,7 @@ def check_columns(adapters: Iterable[DtypeAdapter], names: Iterable[str]) -> Non
         )
 
 
-def _learnt(part: Any) -> list[tuple[str, Any]]:
+def _learnt(part: object) -> list[tuple[str, Any]]:
     names = [field.name for field in dataclasses.fields(part)] if dataclasses.is_dataclass(part) else list(vars(part))
     return [(name, getattr(part, name)) for name in names]
 
@@ -430,7 +458,7 @@ class DataProfile:
         }
 
     @classmethod
-    def from_state(cls, state: Any) -> DataProfile:
+    def from_state(cls, state: dict[str, Any]) -> DataProfile:
         """The profile that `get_state` took apart.
 
         Raises
@@ -448,7 +476,7 @@ class DataProfile:
             raise ModelFileError(f"the stored profile of the training data cannot be read: {error!r}") from error
 
 
-def _values_from(state: Any) -> ValueProfile:
+def _values_from(state: dict[str, Any]) -> ValueProfile:
     length = {"picture": len(PICTURE), "rows": len(ROWS)}[state["kind"]]
     quantiles = np.array(state["quantiles"], np.float64)
     ends = None if state["ends"] is None else np.array(state["ends"], np.float64)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.pil_images import is_pil_image
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
@@ -45,7 +46,7 @@ _COMPARED = 16  # items that are compared with known labels
 _GIVE = "give the labels as targets= (y= in fit), one for each item"
 
 
-def resolve_targets(dataset: Any, targets: Any = None) -> Array:
+def resolve_targets(dataset: object, targets: object = None) -> Array:
     """The label of every item of a map-style dataset, as its items carry it.
 
     Labels are read from ``.targets``, ``.labels``, ``._labels``, ``.samples`` or ``._samples``, and from the
@@ -85,19 +86,20 @@ def resolve_targets(dataset: Any, targets: Any = None) -> Array:
     >>> resolve_targets(Subset(dataset, [3, 0]))
     array([2, 0])
     """
+    refuse_foreign(dataset, "dataset")
     if targets is not None:
         return check_labels(targets, _at_least_one(dataset), "targets")
     known = known_targets(dataset)
     return _read(dataset) if known is None else known
 
 
-def known_targets(dataset: Any) -> Array | None:
+def known_targets(dataset: object) -> Array | None:
     """The labels if they can be told without reading an item, else None; see `resolve_targets`."""
     _at_least_one(dataset)
     return _known(dataset)
 
 
-def _at_least_one(dataset: Any) -> int:
+def _at_least_one(dataset: object) -> int:
     n = length_of(dataset)
     if n == 0:
         raise InvalidDataError(f"the {type(dataset).__name__} has length 0; give one with at least one item")
@@ -241,7 +243,7 @@ def split_item(item: Any, where: str, labelled: bool = True, known: object = Non
     return item[sample], None if label is None else item[label]
 
 
-def places_of(item: Any, where: str, known: object = None) -> tuple[Any, Any]:
+def places_of(item: object, where: str, known: object = None) -> tuple[Any, Any]:
     """The keys of a dict, or the places in a tuple or list, at which sample and label stand.
 
     The sample of a tuple is its first entry (behind a number, the first picture, tensor or array). Its label is the
@@ -277,7 +279,7 @@ def places_of(item: Any, where: str, known: object = None) -> tuple[Any, Any]:
     raise InvalidDataError(f"{where} has no label: it is {_described(item)}, not (sample, label); {_GIVE}")
 
 
-def _label_key(item: Mapping[Any, Any], where: str, known: object) -> Any:
+def _label_key(item: Mapping[Any, Any], where: str, known: object) -> object:
     exact = [key for key in _LABEL_KEYS if key in item]
     like = [key for key in item if isinstance(key, str) and any(word in key.lower() for word in _LABEL_WORDS)]
     like = [key for key in like if key not in exact and could_be_label(item[key])]
@@ -296,7 +298,7 @@ def _label_key(item: Mapping[Any, Any], where: str, known: object) -> Any:
     return like[0] if like else None
 
 
-def sample_place(item: Any, label: Any) -> Any:
+def sample_place(item: object, label: object) -> Any:
     """Where the sample stands; None if the item is the sample itself."""
     if isinstance(item, Mapping):
         others = [key for key in item if key != label]
@@ -365,7 +367,7 @@ def dataset_kind(dataset: object) -> str | None:
     return next((name for name in _KNOWN if data is not None and isinstance(dataset, getattr(data, name))), None)
 
 
-def _known(dataset: Any) -> Array | None:
+def _known(dataset: object) -> Array | None:
     """The labels if they can be told without reading an item."""
     n = length_of(dataset)
     found = next((column for column in _columns(dataset) if _has(column, n)), None)
@@ -391,7 +393,7 @@ def _of_features(dataset: Any) -> Array | None:
     return check_labels(column, n, f"the column {key!r} of the {type(dataset).__name__}") if len(column) == n else None
 
 
-def _columns(dataset: Any) -> Iterable[Any]:
+def _columns(dataset: object) -> Iterable[Any]:
     for name in _COLUMNS:
         yield getattr(dataset, name, None)
     for name in _PAIRS:
@@ -479,7 +481,7 @@ def unwrap_label(label: Any) -> Any:
     return label
 
 
-def _transformed(labels: Array, dataset: Any) -> Array:
+def _transformed(labels: Array, dataset: object) -> Array:
     change = getattr(dataset, "target_transform", None)
     if change is None:
         return labels
@@ -508,7 +510,7 @@ def check_labels(labels: Any, n: int, where: str) -> Array:
     return array
 
 
-def _array(labels: Any, where: str) -> Array:
+def _array(labels: object, where: str) -> Array:
     if not isinstance(labels, (list, tuple)):
         return np.asarray(labels)
     labels = [unwrap_label(label) for label in labels]

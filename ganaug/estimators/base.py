@@ -19,6 +19,7 @@ from torch import nn
 
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import check_lengths
+from ganaug.encoding.row_selection import SelectedRows, labelled_rows, select_in_memory, selected_from, split_target
 from ganaug.encoding.sources import resolve_samples
 from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators import saving
@@ -32,11 +33,13 @@ from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root
 from ganaug.utils.state import write_state
 from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray, State
 
-__all__ = ["BaseGenerator", "SavedGenerator", "checked_callbacks", "checked_verbose"]
+__all__ = ["BaseGenerator", "Draw", "Request", "SavedGenerator", "checked_callbacks", "checked_verbose"]
 
 Network = TypeVar("Network", bound=nn.Module)
 Samples = Array
 Request = Mapping[Any, int]
+Pair = tuple[Any, Any]  # X and y
+Draw = Callable[[int, int, int], tuple[Samples, FilterCounts]]
 
 
 class BaseGenerator(BaseEstimator, ABC):
@@ -69,9 +72,13 @@ class BaseGenerator(BaseEstimator, ABC):
         ----------
         X : DataFrame, array, sparse matrix or tensor of shape (n_samples, n_features)
             Real rows. Not changed. Images and series: (n_samples, ...), or a list, a torch Dataset, or the path of
-            a folder of class folders.
-        y : array-like of shape (n_samples,), optional
-            Labels. None trains without classes, unless X holds them itself.
+            a folder of class folders. Tables: also rows that are read batch by batch and need not fit in memory: a
+            pyarrow Dataset or RecordBatchReader, the path of a Parquet or CSV file or of a folder of such files, an
+            iterator of DataFrames; with the name of a column as ``y`` also a dask or polars frame. Of a table of more
+            than 300,000 rows a selection is learnt from, which keeps the small classes whole.
+        y : array-like of shape (n_samples,), or str, optional
+            Labels, or the name of the column of X that holds them. None trains without classes, unless X holds them
+            itself.
         focus : label, optional
             Condition on this class against all others together, instead of on
             every class. Only this class can be sampled then.
@@ -111,12 +118,24 @@ class BaseGenerator(BaseEstimator, ABC):
         self._check_parameters()
         mode: str | None = None
         names: Sequence[str] | None = None
+        selected = None
+        if self._selects_rows(X):
+            selected = self._selected(X, y)
+            if selected is not None:
+                X, y = selected.X, selected.y
+            elif isinstance(X, pd.DataFrame) and isinstance(y, str):
+                X, y = split_target(X, y)
         if self._takes_datasets():
             X, y, source = resolve_samples(X, y)
             mode, names = source.mode, source.classes
         check_lengths(X, y, self._items)
         labels = self._fit_labels(y)
         codes = None if labels is None else labels.encode(y)
+        if selected is None and self._selects_rows(X):
+            selected = select_in_memory(X, y, codes, self._row_seed)
+            if selected is not None:
+                X, y = selected.X, selected.y
+                codes = None if labels is None else labels.encode(y)
         codec, x = self._fit_encode(X, codes, mode)
         if codes is None:
             codes = np.zeros(len(x), np.int64)
@@ -125,7 +144,25 @@ class BaseGenerator(BaseEstimator, ABC):
             raise InvalidDataError(
                 f"n_samples={len(x)}: a GAN cannot learn from 1 sample; give at least {self._fewest} rows"
             )
-        return Prepared(codec, labels, x, codes, names)
+        n_classes = 1 if labels is None else len(labels.classes_)
+        sizes = None if selected is None else selected.sizes(codes, n_classes)
+        return Prepared(codec, labels, x, codes, names, sizes)
+
+    def _selected(self, X: object, y: object) -> SelectedRows | None:
+        """The rows that are learnt from, where X is read batch by batch, or where they were selected before."""
+        if isinstance(X, SelectedRows):
+            return X
+        if not labelled_rows(X, y):
+            return None
+        assert y is None or isinstance(y, str)
+        return selected_from(X, y, self._row_seed)
+
+    def _row_seed(self) -> int:
+        return child_seed(root_seed(self.random_state), "rows")
+
+    def _selects_rows(self, X: object) -> bool:
+        """Whether `fit` takes rows from anywhere, and selects those that it learns from: of tables only."""
+        return False
 
     def _takes_datasets(self) -> bool:
         """Whether `fit` also takes torch datasets, folders and lists of samples."""
@@ -171,7 +208,8 @@ class BaseGenerator(BaseEstimator, ABC):
         self.codec_, self.label_codec_ = prepared.codec, prepared.labels
         self.conditions_ = conditions
         self.classes_ = conditions.classes
-        self.class_counts_ = np.bincount(prepared.y, minlength=1 if self.classes_ is None else len(self.classes_))
+        own = np.bincount(prepared.y, minlength=1 if self.classes_ is None else len(self.classes_))
+        self.class_counts_ = own if prepared.sizes is None else prepared.sizes
         self._name_features()
         self.data_profile_ = profile_of(prepared)
         self._seed, self._n_draws = seed, 0
@@ -230,11 +268,15 @@ class BaseGenerator(BaseEstimator, ABC):
         `curation_` afterwards tells how many candidates of each label ("all" without labels) were drawn, and how
         many each rule refused; with ``where``, also how many did not meet it.
         """
+        return self._sampled(self._orders(n, label, random_state), where, self._draw)
+
+    def _sampled(self, orders: Sequence[tuple[int, int, int]], where: Mapping[Any, Any] | None, draw: Draw) -> Pair:
+        """X and y of orders (label code, count, seed), drawn by ``draw(code, count, seed)``."""
         conditions = None if where is None else Where(where, self._fitted_codec())
         counts: dict[Any, dict[str, Any]] = {}
         drawn = []
-        for code, count, seed in self._orders(n, label, random_state):
-            found, counts[self._name(code)] = self._met(code, count, seed, conditions)
+        for code, count, seed in orders:
+            found, counts[self._name(code)] = self._met(draw, code, count, seed, conditions)
             drawn.append((code, found))
         self.curation_ = counts
         rows = [x for _, x in drawn]
@@ -242,12 +284,12 @@ class BaseGenerator(BaseEstimator, ABC):
         encoded = self._empty() if not rows else rows[0] if len(rows) == 1 else np.concatenate(rows)
         return self.codec_.decode(encoded), self._labels(codes)
 
-    def _met(self, code: int, n: int, seed: int, where: Where | None) -> tuple[Any, dict[str, Any]]:
+    def _met(self, draw: Draw, code: int, n: int, seed: int, where: Where | None) -> tuple[Any, dict[str, Any]]:
         """Encoded samples of a label code that meet the conditions, if there are any, and what they cost."""
         if where is None or n == 0:
-            rows, tally = self._draw(code, n, seed)
+            rows, tally = draw(code, n, seed)
             return rows, tally.row()
-        rows, tally, refused = drawn_where(partial(self._draw, code), self.codec_.decode, where, n, seed)
+        rows, tally, refused = drawn_where(partial(draw, code), self.codec_.decode, where, n, seed)
         return rows, tally.row() | {"where": refused}
 
     @isolated
@@ -293,7 +335,7 @@ class BaseGenerator(BaseEstimator, ABC):
             for code, count, seed in orders:
                 for start in range(0, count, chunk_size):
                     size, own = min(chunk_size, count - start), child_seed(seed, "chunk", start)
-                    rows, _ = self._met(code, size, own, conditions)
+                    rows, _ = self._met(self._draw, code, size, own, conditions)
                     yield self.codec_.decode(rows), self._labels(np.full(len(rows), code, np.int64))
 
         return chunks()
@@ -343,10 +385,10 @@ class BaseGenerator(BaseEstimator, ABC):
         label = self.classes_[code]
         return label.item() if isinstance(label, (np.number, np.bool_, np.str_)) else label
 
-    def _labels(self, codes: IntArray) -> Any:
+    def _labels(self, codes: IntArray) -> object:
         return None if self.label_codec_ is None else self.label_codec_.decode(codes)
 
-    def _fitted_codec(self) -> Any:
+    def _fitted_codec(self) -> object:
         self._check_fitted()
         return self.codec_
 
@@ -463,7 +505,7 @@ class SavedGenerator(BaseGenerator):
         return plain | {"device": "cpu" if str(self.device) == "cpu" else "auto"}
 
     @abstractmethod
-    def _read_codec(self, config: Config, arrays: Arrays) -> Any:
+    def _read_codec(self, config: Config, arrays: Arrays) -> object:
         """The codec of a file."""
 
     @abstractmethod

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganaug.augmentation import POLICIES, Augmentation, Pipe, diff_augment, direct, unchanged
 from ganaug.callbacks import say, wants_progress
 from ganaug.estimators.base import to_device
+from ganaug.estimators.exported import GeneratorModule, generator_module
 from ganaug.estimators.fitting import Constraints, Measure, Seed, snapshot_measure
 from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
+from ganaug.estimators.latents import checked_classes, nearest_latents
 from ganaug.estimators.modality import Design, Filter, Modality, Task, training_config
-from ganaug.exceptions import InvalidParameterError
+from ganaug.estimators.recognition import ClassJudge, halves_judge
+from ganaug.exceptions import InvalidParameterError, ModelFileError
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.sample_filter import shrink_samples
-from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, NetworkPair
+from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, GeneratorNetwork, NetworkPair
+from ganaug.networks.convolutions import LARGEST_BASE, VOLUME_BASE
 from ganaug.objectives import OBJECTIVES, Objective
-from ganaug.runtime.compute import fastest
+from ganaug.runtime.compute import fastest, one_thread, resolve_device
 from ganaug.training.loop import (
     PLAIN,
     UNRECORDED,
@@ -37,8 +42,8 @@ from ganaug.training.loop import (
 )
 from ganaug.training.train_state import TrainConfig, TrainState
 from ganaug.utils import validation
-from ganaug.utils.determinism import child_seed
-from ganaug.utils.types import Arrays, Config, IntArray
+from ganaug.utils.determinism import child_seed, isolated, root_seed
+from ganaug.utils.types import Arrays, Config, FloatArray, IntArray
 
 __all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "fit_into_time", "preset_channels"]
 
@@ -53,6 +58,8 @@ MOST_STEPS = 1_000_000_000
 REPEATS = 100
 # Of the classifier that filters samples.
 CLASSIFIER_STEPS = 300
+# Of each of the two that judge whether the class of a snapshot's samples is recognised.
+JUDGE_STEPS = 200
 # Samples of all classes together, and at least of each, that a snapshot is measured by.
 MOST_MEASURED, FEWEST_MEASURED = 1024, 32
 # Samples (and share of the training) after which a weight's share in the averaged generator has halved.
@@ -161,7 +168,7 @@ def checked_augment(name: str, value: object) -> object:
 class ConvolutionalModality(Modality):
     """Samples ``(C, *spatial)``; see `ImageGAN` for the parameters. A subclass has a codec."""
 
-    design = ("architecture", "conditioning", "channels", "max_channels", "latent_dim")
+    design = ("architecture", "conditioning", "channels", "max_channels", "latent_dim", "base")
     constraints: ClassVar[Constraints] = {
         "architecture": partial(validation.choice, known=IMAGE_ARCHITECTURES),
         "conditioning": partial(validation.choice, known=CONDITIONINGS),
@@ -179,6 +186,9 @@ class ConvolutionalModality(Modality):
     # Names of the augmentations of real and synthetic samples for ``augment="auto"``.
     _policy: ClassVar[Sequence[str]]
 
+    # No parameter: cells along an axis at the lowest resolution go by the number of axes.
+    base: ClassVar[int | None] = None
+
     architecture: str
     conditioning: str
     channels: int | None
@@ -190,6 +200,9 @@ class ConvolutionalModality(Modality):
     def networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
         """Convolutions of one, two or three dimensions."""
         build = IMAGE_ARCHITECTURES[design.pop("architecture")]
+        base = design.pop("base", LARGEST_BASE)
+        if base != LARGEST_BASE:  # an architecture from outside need not know it
+            design["base"] = base
         return build(codec.shape, n_conditions, rng, bounded=codec.bounded, **design)
 
     def config(self, task: Task) -> tuple[Design, TrainConfig]:
@@ -198,6 +211,8 @@ class ConvolutionalModality(Modality):
         shape, seconds, steps = task.codec.shape, task.settings.max_time, task.settings.max_steps
         fixed = task.design["channels"] is not None
         design = task.design if fixed else {**task.design, "channels": preset_channels(shape)}
+        if design["base"] is None:
+            design = {**design, "base": VOLUME_BASE if len(shape) == 4 else LARGEST_BASE}
         config = self._config(task, steps or STEPS)
         if seconds is not None and steps is None:
             spent = self.networks(task.codec, task.n_conditions, torch.Generator().manual_seed(0), **design)
@@ -245,7 +260,7 @@ class ConvolutionalModality(Modality):
             task.codec.shape,
             decode=task.codec.to_network,
             steps=min(CLASSIFIER_STEPS, max(5, min(task.steps, STEPS) // 5)),
-            at_once=_at_once(task.codec),
+            at_once=_at_once(task.codec.shape),
             seed=child_seed(seed, "judge"),
             device=task.device,
         )
@@ -256,9 +271,9 @@ class ConvolutionalModality(Modality):
         return found.fit(task.x, task.y, task.sampled, unseen)
 
     def validation_score(self, task: Task, found: Filter | None) -> Measure:
-        """Energy quality of the classifier's features and of small versions."""
+        """Energy quality of the classifier's features and of small versions, and whether the class is recognised."""
         assert isinstance(found, SampleFilter)
-        decode, at_once = task.codec.to_network, _at_once(task.codec)
+        decode, at_once = task.codec.to_network, _at_once(task.codec.shape)
         some = np.concatenate([task.validation[condition] for condition in task.sampled])
         some = some[:: max(1, len(some) // at_once)]
         features = comparison_features(found.classifier, decode(torch.from_numpy(task.x[some]).to(task.device)))
@@ -271,9 +286,40 @@ class ConvolutionalModality(Modality):
             child_seed(task.seed, "judge"),
             decode=decode,
             features=features,
+            judge=self._judge(task),
             n_fake=max(FEWEST_MEASURED, MOST_MEASURED // len(task.sampled)),
             at_once=at_once,
         )
+
+    def _judge(self, task: Task) -> ClassJudge | None:
+        """Two small classifiers, each of half of the real samples."""
+        decode, at_once = task.codec.to_network, _at_once(task.codec.shape)
+
+        def fitted(rows: IntArray, seed: int) -> Callable[[Tensor], Tensor]:
+            return AuxiliaryClassifier.fit(
+                task.x[rows],
+                task.y[rows],
+                task.n_conditions,
+                task.codec.shape,
+                decode=decode,
+                steps=min(JUDGE_STEPS, max(5, task.steps // 2)),
+                at_once=at_once,
+                seed=seed,
+                device=task.device,
+                architecture="dcgan",
+            ).probabilities
+
+        @torch.inference_mode()
+        def asked(probabilities: Callable[[Tensor], Tensor], rows: IntArray) -> FloatArray:
+            parts = torch.from_numpy(task.x[rows]).split(at_once)
+            return torch.cat([probabilities(decode(part.to(task.device))) for part in parts]).cpu().numpy()
+
+        seed = child_seed(task.seed, "class judge")
+        return halves_judge(fitted, asked, task.y, task.n_conditions, seed)
+
+    @abstractmethod
+    def _values(self, codec: Any) -> nn.Module:
+        """From a network's samples to values in their own units, as a module; see `GeneratorModule`."""
 
     def _read_filter(self, config: Config, arrays: Arrays, codec: Any, n_conditions: int) -> SampleFilter:
         return SampleFilter.from_state(config, arrays, codec, n_conditions)
@@ -288,9 +334,9 @@ def _named_pipe(augment: str | Sequence[str] | bool | None) -> Pipe:
     return direct if augment is None or isinstance(augment, bool) else diff_augment(augment)
 
 
-def _at_once(codec: Any) -> int:
+def _at_once(shape: Sequence[int]) -> int:
     """Samples in one pass of a network."""
-    return max(8, min(8192, VALUES_AT_ONCE // prod(codec.shape)))
+    return max(8, min(8192, VALUES_AT_ONCE // prod(shape)))
 
 
 def _expectation(task: Task, design: Design, steps: int) -> str:
@@ -390,3 +436,86 @@ class ConvolutionalGAN(BaseGAN):
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
+
+    def _check_design(self, design: Design) -> None:
+        design.setdefault("base", LARGEST_BASE)  # files of earlier versions have no other
+        if design["base"] not in (VOLUME_BASE, LARGEST_BASE):
+            raise ModelFileError(f"design {design} has another base than {VOLUME_BASE} or {LARGEST_BASE}")
+        super()._check_design(design)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "design_" in state:
+            state = {**state, "design_": {"base": LARGEST_BASE, **state["design_"]}}
+        super().__setstate__(state)
+
+    @property
+    def generator_module_(self) -> GeneratorModule:
+        """The generator as a plain `torch.nn.Module`, new each time, on the CPU and in `eval` mode.
+
+        It takes latents (n, latent_dim) float32 and indices of `classes_` (n,) int64, and gives what
+        ``sample(latents=...)`` gives, in layout and range of the training data: integers rounded, or as floats once its
+        ``rounded`` is False. It needs no estimator, and `torch.export` and ONNX take it. After ``fit(focus=...)`` the
+        index of the class in focus is 1.
+        """
+        if not hasattr(self, "conditions_"):  # an attribute as all that is fitted: there after fit
+            raise AttributeError(f"{type(self).__name__} has no generator_module_ before fit")
+        return self._new_module()
+
+    @isolated
+    def _new_module(self) -> GeneratorModule:
+        generator = cast(GeneratorNetwork, self._rebuilt(self.weights_)["generator"])
+        values = cast(ConvolutionalModality, self._modality)._values(self.codec_)
+        noise = self._inner_noise(generator)
+        return generator_module(generator, noise, values, self.codec_.dtype_, self.conditions_.count)
+
+    @isolated
+    def nearest_latents(
+        self, X: object, y: object = None, *, steps: int = 200, random_state: Seed = 0
+    ) -> tuple[FloatArray, FloatArray]:
+        """Latents of which the generator makes samples near to real ones.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Samples to come near to.
+        y : label, or array-like of shape (n,), optional
+            The class to make each of. Needed unless only one can be sampled.
+        steps : int, default=200
+            Down the gradient, from each of three starts; 0 returns the nearest of 256 drawn latents.
+        random_state : int, RandomState, Generator or None, default=0
+            Of the drawn latents.
+
+        Returns
+        -------
+        latents : ndarray of shape (n, latent_dim), float32
+            For ``sample(latents=...)`` and `interpolate`.
+        errors : ndarray of shape (n,), float32
+            Root mean square difference of sample and target as networks see them: images reach from -1 to 1, series
+            have unit scale. What a generator cannot make stays far off, whatever the steps.
+
+        Raises
+        ------
+        InvalidParameterError, InvalidDataError, InvalidTypeError
+            For samples unlike those of the fit, steps below 0, unknown labels, or fewer or more labels than samples.
+
+        References
+        ----------
+        Abdal, Qin and Wonka (2019), Image2StyleGAN: How to Embed Images Into the StyleGAN Latent Space?
+        """
+        self._check_fitted()
+        steps = validation.integer("steps", steps, 0)
+        seed = child_seed(root_seed(random_state), "nearest latents")
+        rows, codes = checked_classes(self, X, y)
+        device = resolve_device(self.device)
+        generator = self._generator(device)
+        conditions = np.array([self.conditions_.of_label_code(int(code)) for code in codes], np.int64)
+        with one_thread():
+            return nearest_latents(
+                generator,
+                self._inner_noise(generator).to(device),
+                self.codec_.to_network(torch.from_numpy(rows).to(device)),
+                torch.from_numpy(conditions).to(device),
+                steps=steps,
+                seed=seed,
+                at_once=self._at_once(),
+            )

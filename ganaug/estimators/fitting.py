@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from ganaug.callbacks import ProgressBar
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.sample_arrays import LAYOUTS
 from ganaug.encoding.table_checks import DataProfile, ValueProfile, names_of_labels, value_profile
+from ganaug.estimators.recognition import ClassJudge
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.metrics.distributions import energy_quality, mean_distance
 from ganaug.objectives import Objective
@@ -23,7 +24,11 @@ from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_inte
 from ganaug.training.checkpoints import BestSnapshot, Checkpoint, stop_when_diverged
 from ganaug.training.loop import Batches, Event, Step, TrainProgress, Watcher, train, train_step
 from ganaug.training.train_state import Decode, TrainConfig, TrainState, undecoded
+from ganaug.utils.determinism import Seed
 from ganaug.utils.types import Array, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from ganaug.estimators.modality import Codec
 
 __all__ = [
     "Check",
@@ -45,7 +50,6 @@ __all__ = [
 # A check of a parameter: ``(name, value) -> value``, converted; raises what `fit` says about a wrong one.
 Check = Callable[[str, Any], object]
 Constraints = Mapping[str, Check]
-Seed = int | np.random.RandomState | np.random.Generator | None
 Measure = Callable[[Any], dict[str, float]]
 
 # ---- parameters --------------------------------------------------------------------------------
@@ -91,6 +95,8 @@ class Prepared:
         Codes of the labels; zeros without labels.
     names : sequence of str or None
         The name at place ``i`` is that of class ``i``.
+    sizes : ndarray of shape (n_classes,), int64, or None
+        Rows of each class in the whole table, where ``x`` holds some of them only.
     """
 
     codec: Any
@@ -98,6 +104,7 @@ class Prepared:
     x: FloatArray
     y: IntArray
     names: Sequence[str] | None = None
+    sizes: IntArray | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +187,7 @@ def profile_of(prepared: Prepared) -> DataProfile:
     return DataProfile(_values_of(prepared.codec, prepared.x), names_of_labels(labels, prepared.names))
 
 
-def _values_of(codec: Any, x: FloatArray) -> ValueProfile | None:
+def _values_of(codec: Codec, x: FloatArray) -> ValueProfile | None:
     most = min(MOST_PROFILED, max(16, MOST_VALUES // max(1, codec.width)))
     some = np.unique(np.linspace(0, len(x) - 1, most).astype(np.int64))
     samples = codec.decode(x[some])
@@ -249,6 +256,7 @@ def snapshot_measure(
     *,
     decode: Decode = undecoded,
     features: Callable[[Tensor], Tensor] = undecoded,
+    judge: ClassJudge | None = None,
     n_fake: int = VALIDATION_ROWS,
     at_once: int = VALIDATION_ROWS,
 ) -> Measure:
@@ -256,7 +264,8 @@ def snapshot_measure(
 
     "quality" is the mean over ``conditions`` of the energy quality of fresh
     samples against the rows to validate by, "diversity" the smallest ratio of the
-    spread of fake samples to that of real ones. Every snapshot gets the same
+    spread of fake samples to that of real ones, "recognised" the mean share of a class that a ``judge`` finds
+    in samples of it, where there is one. Every snapshot gets the same
     noise, so that differences come from the weights.
 
     Parameters
@@ -276,6 +285,8 @@ def snapshot_measure(
         From encoded samples to the networks' floats.
     features : callable
         From these to rows, the distances between which are compared. (B, ...) -> (B, d).
+    judge : ClassJudge, optional
+        Of the networks' floats.
     n_fake, at_once : int
         Samples to make for each condition, and in one pass of the networks.
     """
@@ -290,21 +301,31 @@ def snapshot_measure(
             real = torch.cat([features(decode(part.to(device))) for part in stored])
         z = torch.randn(n_fake, latent_dim, dtype=torch.float32, generator=rng).to(device)
         labels = torch.full((n_fake,), condition, dtype=torch.long, device=device)
-        cases.append((real, mean_distance(real), z, labels))
+        cases.append((condition, real, mean_distance(real), z, labels))
 
     @torch.inference_mode()
     def measure(generator: nn.Module) -> dict[str, float]:
         inner_noise = torch.Generator(device).manual_seed(seed)
         qualities: list[float] = []
         diversities: list[float] = []
-        for real, spread, z, labels in cases:
-            passes = zip(z.split(at_once), labels.split(at_once), strict=True)
-            fake = torch.cat([features(generator(noise, claimed, inner_noise)) for noise, claimed in passes])
+        recognised: list[float | None] = []
+        for condition, real, spread, z, labels in cases:
+            parts, given = [], []
+            for noise, claimed in zip(z.split(at_once), labels.split(at_once), strict=True):
+                made = generator(noise, claimed, inner_noise)
+                parts.append(features(made))
+                if judge is not None:
+                    given.append(judge.probabilities(made))
+            fake = torch.cat(parts)
+            recognised.append(None if judge is None else judge.share(condition, given))
             qualities.append(energy_quality(real, fake, real_spread=spread))
             diversities.append(mean_distance(fake) / spread if spread > 0 else 1.0)
         if not qualities:
             return {"quality": 0.0}
-        return {"quality": float(np.mean(qualities)), "diversity": min(diversities)}
+        seen = {"quality": float(np.mean(qualities)), "diversity": min(diversities)}
+        if any(share is not None for share in recognised):  # a class that no judge knows counts as it is
+            seen["recognised"] = float(np.mean([1.0 if share is None else share for share in recognised]))
+        return seen
 
     return measure
 
@@ -313,14 +334,16 @@ def rescale_quality(measure: Measure, untrained: Callable[[], nn.Module]) -> Mea
     """The same measure with a "quality" of 0 for an untrained generator and 1 for unseen real samples.
 
     q' = 1 - (1 - q) / (1 - q_untrained), which grows with q, so that the same snapshot is the best one. ``untrained``
-    makes that generator.
+    makes that generator. Where a judge said how much of its class is "recognised" in the samples, q' above 0 is
+    multiplied by that: samples of no class have a quality near 0, however real they are.
     """
     start = measure(untrained())["quality"]
     room = max(LEAST_TO_LEARN, 1 - start)
 
     def rescaled(generator: nn.Module) -> dict[str, float]:
         seen = measure(generator)
-        return {**seen, "quality": 1 - (1 - seen["quality"]) / room}
+        quality = 1 - (1 - seen["quality"]) / room
+        return {**seen, "quality": quality * seen.get("recognised", 1.0) if quality > 0 else quality}
 
     return rescaled
 

@@ -40,6 +40,7 @@ from ganaug.estimators.fitting import (
     rescale_quality,
     run_training,
 )
+from ganaug.estimators.latents import LatentsMixin
 from ganaug.estimators.modality import (
     Design,
     Filter,
@@ -107,7 +108,7 @@ def or_auto(check: Check) -> Check:
     return lambda name, value: AUTO if isinstance(value, str) and value == AUTO else check(name, value)
 
 
-class BaseGAN(ScoringMixin, SavedGenerator):
+class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
     """A GAN on the data that a `Modality` describes; see `TabularGAN` for the parameters.
 
     A subclass stores its parameters and names the class of its modality, which takes its own from them.
@@ -150,7 +151,7 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         "device": lambda _, value: resolve_device(value),
     }
     _plain: ClassVar[Mapping[str, type]] = {**SavedGenerator._plain, "best_step_": int}
-    _caches = (*SavedGenerator._caches, "_second_weights")
+    _caches = (*SavedGenerator._caches, "_second_weights", "_last_draw")
     _fewest = 2
 
     @property
@@ -360,14 +361,14 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             return AT_ONCE
         return max(8, min(AT_ONCE, VALUES_AT_ONCE // int(np.prod(self.codec_.shape))))
 
-    def _draw(self, code: int, n: int, seed: int) -> tuple[Samples, FilterCounts]:
+    def _draw(self, code: int, n: int, seed: int, truncation: float = 1.0) -> tuple[Samples, FilterCounts]:
         condition = self.conditions_.of_label_code(code)
         device = resolve_device(self.device)
         if self.curator_ is not None:
             self._modality._connect(self.curator_, self.codec_, device)
 
         def candidates(count: int, round_: int) -> Iterator[Samples]:
-            return self._generate(condition, count, child_seed(seed, "round", round_), device, work)
+            return self._generate(condition, count, child_seed(seed, "round", round_), device, work, truncation)
 
         if n == 0:
             return self._empty(), FilterCounts()
@@ -375,22 +376,28 @@ class BaseGAN(ScoringMixin, SavedGenerator):
             return rejection_sample(candidates, cast("RowFilter | None", self.curator_), condition, n, seed)
 
     def _generate(
-        self, condition: int, n: int, seed: int, device: torch.device, work: Team, raw: bool = False
+        self,
+        condition: int,
+        n: int,
+        seed: int,
+        device: torch.device,
+        work: Team,
+        truncation: float = 1.0,
+        raw: bool = False,
     ) -> Iterator[Samples]:
         """Some samples at a time: what they are made of is in memory once, and still in the processor's cache.
 
         With ``raw`` they are not rounded as decoding rounds them.
         """
-        generator = cast(GeneratorNetwork, self._networks(device)["generator"])
-        most = self._at_once()
+        generator, most = self._generator(device), self._at_once()
 
         @torch.inference_mode()
         def part(start: int) -> Samples:
-            size = min(most, n - start)
-            rng = torch.Generator(device).manual_seed(child_seed(seed, start))
-            z = torch.empty(size, generator.latent_dim, dtype=torch.float32, device=device).normal_(generator=rng)
-            labels = torch.full((size,), condition, dtype=torch.long, device=device)
-            rows = to_storage(self.codec_, generator.draw(z, labels, rng).cpu().numpy())
+            z, rng = _latents(seed, start, min(most, n - start), generator.latent_dim, device)
+            labels = torch.full((len(z),), condition, dtype=torch.long, device=device)
+            plain = truncation == 1
+            made = generator.draw(z, labels, rng) if plain else generator.truncated(z, labels, rng, truncation)
+            rows = to_storage(self.codec_, made.cpu().numpy())
             if self.smoother_ is not None:
                 rows = self.smoother_.smoothed(rows, condition, child_seed(seed, "kernel", start))
             # filtered as it will be seen: after all that changes it
@@ -400,11 +407,28 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         for start in range(0, n, at_once):
             yield from work(part, range(start, min(n, start + at_once), most))
 
+    def _latents_of(self, counts: FilterCounts, seed: int) -> FloatArray:
+        device, most = resolve_device(self.device), self._at_once()
+        width = self._generator(device).latent_dim
+        found = np.zeros((len(counts.places), width), np.float32)
+        for round_, count in enumerate(counts.rounds):
+            own = child_seed(seed, "round", round_)
+            mine = np.flatnonzero(counts.places[:, 0] == round_)
+            places = counts.places[mine, 1]
+            for start in np.unique(places // most) * most:
+                z, _ = _latents(own, int(start), min(most, count - int(start)), width, device)
+                here = (places >= start) & (places < start + most)
+                found[mine[here]] = z.cpu().numpy()[places[here] - start]
+        return found
+
+    def _generator(self, device: torch.device) -> GeneratorNetwork:
+        return cast(GeneratorNetwork, self._networks(device)["generator"])
+
     def _candidates(self, condition: int, n: int, purpose: str, raw: bool = False) -> Samples:
         """Samples of a condition before any is refused; for each purpose others."""
         own = child_seed(self._seed, purpose, condition)
         with one_thread():
-            return np.concatenate(list(self._generate(condition, n, own, resolve_device(self.device), alone, raw)))
+            return np.concatenate(list(self._generate(condition, n, own, resolve_device(self.device), alone, raw=raw)))
 
     # ---- networks ------------------------------------------------------------------------------
 
@@ -551,6 +575,12 @@ class BaseGAN(ScoringMixin, SavedGenerator):
         if parts is not None:
             config, arrays = parts
             self.curator_ = self._modality._read_filter(config, arrays, self.codec_, self.conditions_.count)
+
+
+def _latents(seed: int, start: int, n: int, width: int, device: torch.device) -> tuple[torch.Tensor, torch.Generator]:
+    """Latents (n, width) of the candidates from a place of a draw on, and the rest of what is random in them."""
+    rng = torch.Generator(device).manual_seed(child_seed(seed, start))
+    return torch.empty(n, width, dtype=torch.float32, device=device).normal_(generator=rng), rng
 
 
 def _train_table(modality: Modality, task: Task) -> ClassBatches:

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import ClassVar
 
+import numpy as np
+
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
 from ganaug.estimators.custom import register
+from ganaug.estimators.exported import PixelValues
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.training.loop import Watcher
@@ -27,6 +30,11 @@ class ImageModality(ConvolutionalModality):
     def codec(self, mode: str | None = None) -> ImageCodec:
         """Pixels to [-1, 1]; images of 8 bits stay bytes until a batch of them goes to a network."""
         return ImageCodec(self.layout, mode)
+
+    def _values(self, codec: ImageCodec) -> PixelValues:
+        scale = codec.scale_
+        ends = (scale.middle, scale.half, scale.low, scale.high)
+        return PixelValues(ends, scale.bends, codec.layout_, exact=codec.dtype_ not in (np.uint8, np.bool_))
 
 
 @register
@@ -129,7 +137,9 @@ class ImageGAN(ConvolutionalGAN):
         Steps done, and the step of the snapshot that was kept (0: none was better than the start).
     quality_ : float
         Energy quality of the kept snapshot on held-out images, on a scale on which the untrained generator has 0
-        and unseen real images have 1 (a little more by chance).
+        and unseen real images have 1 (a little more by chance). It is multiplied by the share of its class that a judge
+        recognises in the samples ("recognised" in `history_`; 1 where it knows the classes no better than by chance):
+        samples of no class have a quality near 0, however real they look.
     stop_reason_ : str
         "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
         "mode_collapse", or what a callback returned.

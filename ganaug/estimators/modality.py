@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator
 
 from ganaug.augmentation import Augmentation, Pipe, direct
 from ganaug.estimators.fitting import Constraints, Measure, Settings, snapshot_measure
+from ganaug.estimators.recognition import forest_judge
 from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
 from ganaug.runtime.compute import Precision, Team, full
@@ -107,19 +108,19 @@ class Codec(ABC):
         return self.encode(self.decode(samples))
 
 
-def network_decoder(codec: Any) -> Decode:
+def network_decoder(codec: object) -> Decode:
     """From encoded samples, as they are stored, to the networks' floats."""
     decoder: Decode = getattr(codec, "to_network", undecoded)
     return decoder
 
 
-def to_storage(codec: Any, samples: FloatArray) -> Samples:
+def to_storage(codec: object, samples: FloatArray) -> Samples:
     """From what a generator made to encoded samples as they are stored."""
     stored: Samples = codec.from_network(samples) if hasattr(codec, "from_network") else samples
     return stored
 
 
-def round_trip(codec: Any, samples: Samples) -> Samples:
+def round_trip(codec: object, samples: Samples) -> Samples:
     """Encoded samples as they will be once decoded; those of images, which rounding hardly moves, as they are."""
     seen: Samples = codec.round_trip(samples) if hasattr(codec, "round_trip") else samples
     return seen
@@ -272,10 +273,16 @@ def row_filter(task: Task, view: View | None = None) -> RowFilter | None:
 
 
 def row_score(task: Task) -> Measure:
-    """Energy quality of a generator's rows (n, d) against those held out; see `fitting.snapshot_measure`."""
+    """Energy quality of a generator's rows (n, d) against those held out; see `fitting.snapshot_measure`.
+
+    A forest of the real rows judges whether the class of the generator's is recognised.
+    """
     own = child_seed(task.seed, "judge")
     decode = network_decoder(task.codec)
-    return snapshot_measure(task.x, task.validation, task.sampled, task.latent_dim, task.device, own, decode=decode)
+    judge = forest_judge(task.x, task.y, task.n_conditions, child_seed(task.seed, "class judge"), decode)
+    return snapshot_measure(
+        task.x, task.validation, task.sampled, task.latent_dim, task.device, own, decode=decode, judge=judge
+    )
 
 
 class Modality(BaseEstimator, ABC):

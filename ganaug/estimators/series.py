@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from ganaug.encoding.series_codec import SeriesCodec
+from ganaug.encoding.series_codec import KNEE, SeriesCodec
 from ganaug.estimators.base import checked_switch
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment
 from ganaug.estimators.custom import register
+from ganaug.estimators.exported import SignalValues
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.modality import Draw, Filter, Task
 from ganaug.estimators.smoothing import NoiseFloor
@@ -31,7 +32,7 @@ def _checked_architecture(name: str, value: object) -> str:
     return validation.choice(name, value, known)
 
 
-def _checked_augment(name: str, value: object) -> Any:
+def _checked_augment(name: str, value: object) -> object:
     checked_augment(name, value)
     if isinstance(value, (list, tuple)) and set(value) & {"color", "flip"}:
         raise InvalidParameterError(f"{name}={value!r}: color and flip are for images")
@@ -53,6 +54,11 @@ class SeriesModality(ConvolutionalModality):
     def codec(self, mode: str | None = None) -> SeriesCodec:
         """Each channel to a robust scale, the amplitude of each series restored."""
         return SeriesCodec()
+
+    def _values(self, codec: SeriesCodec) -> SignalValues:
+        scale = codec.scale_
+        ends = (scale.centre, scale.scale, scale.low, scale.high)
+        return SignalValues(ends, KNEE, len(codec.shape) - 1, flat=codec.is_flat)
 
     def _smoother(self, task: Task, counts: IntArray, draw: Draw, found: Filter | None) -> NoiseFloor | None:
         if not self.noise_floor or task.x.ndim != 3:

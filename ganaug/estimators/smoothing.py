@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ganaug.encoding.containers import modality_of
 from ganaug.encoding.image_codec import ImageCodec
+from ganaug.encoding.row_selection import SelectedRows
 from ganaug.encoding.sample_arrays import CHUNK
 from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.estimators.base import BaseGenerator, Samples, checked_random_state
@@ -417,12 +418,15 @@ class SmoothedBootstrap(BaseGenerator):
     }
 
     def __init__(
-        self, *, bandwidth: float = 1.0, keep_range: bool = True, rules: Any = "auto", random_state: Seed = None
+        self, *, bandwidth: float = 1.0, keep_range: bool = True, rules: object = "auto", random_state: Seed = None
     ) -> None:
         self.bandwidth = bandwidth
         self.keep_range = keep_range
         self.rules = rules
         self.random_state = random_state
+
+    def _selects_rows(self, X: object) -> bool:
+        return isinstance(X, SelectedRows) or modality_of(X) == "table"
 
     def _fit_encode(self, X: object, codes: IntArray | None, mode: str | None) -> tuple[Any, Samples]:
         codec = _CODECS[modality_of(X)](bool(self.keep_range), self.rules)

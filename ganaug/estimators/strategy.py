@@ -85,11 +85,37 @@ class TargetCodec:
         self.sizes_ = dict(zip(labels, np.bincount(codes).tolist(), strict=True))
         return vector, codes
 
+    def fit_some(self, y: object, places: IntArray, counts: IntArray) -> tuple[Any, IntArray]:
+        """Learn the labels from some rows of each class, of which it is known how many there are.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,)
+        places : ndarray of shape (n,), int64
+            Place of each row's class in ``counts``.
+        counts : ndarray of int64
+            Rows of each class, in all.
+
+        Returns
+        -------
+        vector, codes
+            As `fit`, but with the codes of all rows, class by class.
+        """
+        vector, codes = self.fit(y)
+        sizes = np.zeros(len(self.classes_), np.int64)
+        sizes[codes] = counts[places]
+        self.sizes_ = dict(zip(self.sizes_, sizes.tolist(), strict=True))
+        return vector, np.repeat(np.arange(len(sizes), dtype=np.min_scalar_type(len(sizes))), sizes)
+
+    def codes(self, y: object) -> IntArray:
+        """The places in ``classes_`` of labels that are in the container given to `fit`."""
+        return self._labels.encode(y)
+
     def code(self, label: Any) -> int:
         """The place of a label in ``classes_``."""
         return list(self.sizes_).index(label)
 
-    def _vector(self, y: Any) -> Any:
+    def _vector(self, y: object) -> object:
         nested = isinstance(y, (list, tuple)) and len(y) > 0 and isinstance(y[0], (list, tuple, np.ndarray))
         if not nested and getattr(y, "ndim", 1) != 2:
             return y
@@ -184,7 +210,7 @@ def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, i
     return {labels[int(code)]: int(n) for code, n in found.items()}
 
 
-def wanted_rows(strategy: Any, y: Any) -> dict[Any, int]:
+def wanted_rows(strategy: object, y: object) -> dict[Any, int]:
     """What imbalanced-learn makes of a strategy, with errors in words.
 
     Parameters

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from sklearn.utils import Tags
 
 from ganaug.augmentation import Augmentation, jitter
 from ganaug.estimators.custom import register
@@ -268,7 +269,9 @@ class TabularGAN(BaseGAN):
         Steps done, and the step of the snapshot that was kept (0: none was better than the start).
     quality_ : float
         Energy quality of the kept snapshot on held-out rows, on a scale on which the untrained generator has 0
-        and unseen real rows have 1 (a little more by chance).
+        and unseen real rows have 1 (a little more by chance). It is multiplied by the share of its class that a judge
+        recognises in the samples ("recognised" in `history_`; 1 where it knows the classes no better than by chance):
+        samples of no class have a quality near 0, however real they look.
     stop_reason_ : str
         "max_steps", "max_time", "no_improvement", "interrupted", "diverged",
         "mode_collapse", or what a callback returned.
@@ -329,7 +332,7 @@ class TabularGAN(BaseGAN):
         validation_fraction: float = 0.2,
         patience: int | None = None,
         curate: bool | str | Iterable[str] = LIKE_THE_CLASS,
-        rules: Any = "auto",
+        rules: object = "auto",
         min_probability: float | str = "auto",
         keep_range: bool = True,
         match_marginals: bool | str = AUTO,
@@ -366,12 +369,15 @@ class TabularGAN(BaseGAN):
         self.device = device
         self.verbose = verbose
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         tags.input_tags.sparse = True
         return tags
+
+    def _selects_rows(self, X: object) -> bool:
+        return True
 
     @property
     def rules_(self) -> Rules:

@@ -50,7 +50,7 @@ class _Condition:
             found[there] |= _within(values, low, high)
         return found
 
-    def _said(self, mask: Any, n: int) -> Bits:
+    def _said(self, mask: npt.ArrayLike, n: int) -> Bits:
         found = np.asarray(pd.Series(mask).fillna(False)) if np.ndim(mask) == 1 else np.asarray(mask)
         if found.shape != (n,) or (n and found.dtype.kind not in "bO"):
             raise InvalidDataError(
@@ -86,7 +86,7 @@ class Where:
     15
     """
 
-    def __init__(self, given: Any, codec: Any) -> None:
+    def __init__(self, given: object, codec: Any) -> None:
         if not isinstance(given, Mapping) or not given:
             raise InvalidParameterError(
                 f"where={given!r} must be a dict of column to condition, such as {{'age': (60, None), 'sex': 'F'}}"
@@ -105,12 +105,12 @@ class Where:
             _refuse_impossible(condition, values, every, summaries[place]["missing"])
             self.conditions.append(condition)
 
-    def holds(self, table: Any) -> Bits:
+    def holds(self, table: object) -> Bits:
         """Which rows of a table, in whatever container, meet all conditions."""
         frame = _frame(table)
         return np.logical_and.reduce([condition.holds(frame) for condition in self.conditions])
 
-    def shares(self, table: Any) -> str:
+    def shares(self, table: object) -> str:
         """How many rows meet each condition, in words."""
         frame = _frame(table)
         return ", ".join(f"{c.text}: {c.holds(frame).mean():.1%}" for c in self.conditions)
@@ -172,14 +172,14 @@ def drawn_where(
     return np.concatenate(kept), total, refused
 
 
-def _frame(table: Any) -> pd.DataFrame:
+def _frame(table: object) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         return table
     dense = table.toarray() if hasattr(table, "toarray") else np.asarray(table)
     return pd.DataFrame(dense)
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     return (
         value is None
         or value is pd.NA
@@ -188,7 +188,7 @@ def _is_missing(value: Any) -> bool:
     )
 
 
-def _condition(name: Any, place: int, wanted: Any, like: pd.Series) -> _Condition:
+def _condition(name: object, place: int, wanted: Any, like: pd.Series) -> _Condition:
     """A condition as the user writes it, its values in the type of the column's own."""
     if callable(wanted):
         return _Condition(name, place, f"{name} as the function asks", function=wanted)
@@ -216,7 +216,7 @@ def _condition(name: Any, place: int, wanted: Any, like: pd.Series) -> _Conditio
     return _Condition(name, place, f"{name} = {wanted}", ((value, value),))
 
 
-def _converted(name: Any, value: Any, like: pd.Series) -> Any:
+def _converted(name: object, value: Any, like: pd.Series) -> Any:
     """A value that can be compared with those of a column: dates and durations may be text.
 
     Raises
@@ -274,7 +274,7 @@ def _comparable(column: pd.Series) -> pd.Series:
     return column
 
 
-def _within(values: pd.Series, low: Any, high: Any) -> Bits:
+def _within(values: pd.Series, low: object, high: object) -> Bits:
     """Which values, none of them missing, lie between two others, either of which may be None."""
     if low is high:
         return np.asarray(values == low, dtype=bool)
@@ -285,7 +285,7 @@ def _within(values: pd.Series, low: Any, high: Any) -> Bits:
     return found
 
 
-def _is_up(low: Any, high: Any, like: pd.Series) -> bool:
+def _is_up(low: Any, high: object, like: pd.Series) -> bool:
     if isinstance(like.dtype, pd.CategoricalDtype) and like.cat.ordered:
         places: list[Any] = [like.cat.categories.get_loc(end) for end in (low, high)]
         return bool(places[0] <= places[1])

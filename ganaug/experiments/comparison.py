@@ -13,7 +13,7 @@ from ganaug.exceptions import InvalidParameterError
 from ganaug.experiments import scores
 from ganaug.experiments.harness import Row
 from ganaug.experiments.scores import METRICS, SCORES, half_width, higher_is_better, to_markdown
-from ganaug.utils.axes import axes_or_new
+from ganaug.utils.axes import Axes, axes_or_new
 
 __all__ = [
     "Comparison",
@@ -131,7 +131,7 @@ class Comparison(_Results):
 
     _counted = ("dataset", "oversampler", "classifier")
 
-    def __init__(self, results: Any, metrics: Sequence[str] | None = None) -> None:
+    def __init__(self, results: pd.DataFrame | list[dict[str, Any]], metrics: Sequence[str] | None = None) -> None:
         self.results = pd.DataFrame(results)
         present = [name for name in METRICS if name in self.results.columns]
         self.metrics = tuple(present if metrics is None else metrics)
@@ -215,11 +215,15 @@ class Comparison(_Results):
 
     # ---- pictures ----------------------------------------------------------------------------
 
-    def plot_critical_difference(self, metric: str, *, alpha: float = 0.05, unit: str = "cell", ax: Any = None) -> Any:
+    def plot_critical_difference(
+        self, metric: str, *, alpha: float = 0.05, unit: str = "cell", ax: Axes | None = None
+    ) -> Axes:
         """Mean ranks on a line, and a bar over those that do not differ at level alpha. Returns the axes."""
         return critical_difference(self.nemenyi(metric, alpha, unit), metric, ax)
 
-    def plot_differences(self, metric: str, oversampler: str, *, baseline: str = "none", ax: Any = None) -> Any:
+    def plot_differences(
+        self, metric: str, oversampler: str, *, baseline: str = "none", ax: Axes | None = None
+    ) -> Axes:
         """A heat map of an oversampler minus the baseline: data sets by classifiers. Returns the axes."""
         differences = self._differences(metric, baseline)
         _known("oversampler", oversampler, differences.columns)
@@ -227,7 +231,7 @@ class Comparison(_Results):
         table = table.reindex(columns=list(dict.fromkeys(differences.index.get_level_values("classifier"))))
         return heat_map(table, f"{metric}: {oversampler} minus {baseline}", higher_is_better(metric), ax)
 
-    def plot_cost(self, metric: str, *, ax: Any = None) -> Any:
+    def plot_cost(self, metric: str, *, ax: Axes | None = None) -> Axes:
         """Mean of the metric against mean seconds of resampling and fitting. Returns the axes."""
         results = self._of_one_kind()
         seconds = results.groupby("oversampler", sort=False)[list(SECONDS)].mean().sum(axis=1)
@@ -410,15 +414,15 @@ class ImageComparison(_Results):
 
     # ---- pictures ----------------------------------------------------------------------------
 
-    def plot(self, dataset: str, metric: str = "acsa", *, classifier: str = "cnn", ax: Any = None) -> Any:
+    def plot(self, dataset: str, metric: str = "acsa", *, classifier: str = "cnn", ax: Axes | None = None) -> Axes:
         """A point for each arm, with its interval. Returns the axes."""
         table = self.select(dataset=dataset, classifier=classifier).summary(metric).droplevel(["dataset", "classifier"])
         kinds = self._kinds()
         return arm_intervals(table, [kinds[arm] for arm in table.index], f"{dataset}: {metric}", ax)
 
     def plot_samples(
-        self, dataset: str, generator: str | None = None, seed: int | None = None, *, ax: Any = None
-    ) -> Any:
+        self, dataset: str, generator: str | None = None, seed: int | None = None, *, ax: Axes | None = None
+    ) -> Axes:
         """A row of real and a row of synthetic samples of each class. Returns the axes."""
         for (name, number, maker), classes in self.samples.items():
             if name == dataset and generator in (None, maker) and seed in (None, number):
@@ -451,7 +455,7 @@ def _text(mean: float, width: float, digits: int) -> str:
 # The pictures: what `Comparison` found, drawn.
 
 
-def critical_difference(found: dict[str, Any], title: str, ax: Any = None) -> Any:
+def critical_difference(found: dict[str, Any], title: str, ax: Axes | None = None) -> Axes:
     """Mean ranks on a line; a bar joins those nearer to one another than the critical difference.
 
     Parameters
@@ -504,7 +508,7 @@ def cliques(ranks: np.ndarray, cd: float) -> list[tuple[int, int]]:
     return runs
 
 
-def heat_map(table: pd.DataFrame, title: str, higher_is_better: bool, ax: Any = None) -> Any:
+def heat_map(table: pd.DataFrame, title: str, higher_is_better: bool, ax: Axes | None = None) -> Axes:
     """Differences as colours, blue where they are for the better; parameters as in `critical_difference`."""
     rows, columns = table.shape
     ax = axes_or_new(ax, 2.5 + 0.9 * columns, 1.2 + 0.22 * rows)
@@ -521,7 +525,7 @@ def heat_map(table: pd.DataFrame, title: str, higher_is_better: bool, ax: Any = 
     return ax
 
 
-def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: str, ax: Any = None) -> Any:
+def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: str, ax: Axes | None = None) -> Axes:
     """A point for each oversampler: seconds (logarithmic) across, score up; parameters as in `critical_difference`."""
     ax = axes_or_new(ax, 6.0, 4.0)
     cost = seconds.reindex(scores.index).clip(lower=1e-4)
@@ -536,7 +540,7 @@ def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: 
     return ax
 
 
-def arm_intervals(table: pd.DataFrame, kinds: list[str], title: str, ax: Any = None) -> Any:
+def arm_intervals(table: pd.DataFrame, kinds: list[str], title: str, ax: Axes | None = None) -> Axes:
     """A point for each arm with its interval, coloured by kind; parameters as in `critical_difference`.
 
     Parameters
@@ -557,7 +561,7 @@ def arm_intervals(table: pd.DataFrame, kinds: list[str], title: str, ax: Any = N
     return ax
 
 
-def sample_page(classes: dict[str, tuple[Any, Any]], title: str, kind: str = "image", ax: Any = None) -> Any:
+def sample_page(classes: dict[str, tuple[Any, Any]], title: str, kind: str = "image", ax: Axes | None = None) -> Axes:
     """For each class a row of real samples and one of synthetic ones; parameters as in `critical_difference`.
 
     Parameters
@@ -584,7 +588,7 @@ def sample_page(classes: dict[str, tuple[Any, Any]], title: str, kind: str = "im
     return ax
 
 
-def _draw_image(ax: Any, image: np.ndarray, column: int, row: int) -> None:
+def _draw_image(ax: Axes, image: np.ndarray, column: int, row: int) -> None:
     """An image of values in [0, 1] in its unit square."""
     if image.ndim == 3 and image.shape[0] in (1, 3) and image.shape[2] not in (1, 3):
         image = np.moveaxis(image, 0, 2)
@@ -592,7 +596,7 @@ def _draw_image(ax: Any, image: np.ndarray, column: int, row: int) -> None:
     ax.imshow(flat, cmap="gray", vmin=0, vmax=1, extent=(column, column + 0.96, row + 0.98, row + 0.02), aspect="auto")
 
 
-def _draw_series(ax: Any, series: np.ndarray, column: int, row: int) -> None:
+def _draw_series(ax: Axes, series: np.ndarray, column: int, row: int) -> None:
     """A series of values in [0, 1] in its unit square, a line for each channel."""
     series = np.atleast_2d(series)
     across = column + 0.05 + 0.9 * np.linspace(0, 1, series.shape[1])

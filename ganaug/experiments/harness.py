@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
@@ -71,7 +71,7 @@ FORMERLY = {
 Row = dict[str, Any]
 
 
-def trial_path(folder: Path, dataset: str, arm: str, repeat: int, fold: int, settings: Any) -> Path:
+def trial_path(folder: Path, dataset: str, arm: str, repeat: int, fold: int, settings: object) -> Path:
     """Where the trial with these settings is stored, or would be.
 
     Parameters
@@ -122,7 +122,7 @@ def write_trial(path: Path, rows: list[Row]) -> None:
     write_whole(path, json.dumps(document, indent=1, allow_nan=False).encode())
 
 
-def _checked(document: Any, name: str, like: Row | None) -> list[Row]:
+def _checked(document: object, name: str, like: Row | None) -> list[Row]:
     if not isinstance(document, dict) or not {"cell", "sha256", "rows"} <= set(document):
         raise ValueError("it has no checksum, or is of an earlier version")
     if document["cell"] != name:
@@ -141,7 +141,7 @@ def _checked(document: Any, name: str, like: Row | None) -> list[Row]:
     return rows
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
 
 
@@ -149,7 +149,7 @@ def _checksum(name: str, rows: list[Row]) -> str:
     return hashlib.sha256(json.dumps([name, rows], allow_nan=False, sort_keys=True).encode()).hexdigest()
 
 
-def _is_nan(value: Any) -> bool:
+def _is_nan(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
@@ -167,7 +167,7 @@ def data_digest(*tables: Any) -> str:
     return digest.hexdigest()[:20]
 
 
-def described(value: Any) -> Any:
+def described(value: object) -> Any:
     """Anything as what JSON can hold: estimators as class, version and parameters, arrays as digests."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return repr(value)
@@ -385,7 +385,7 @@ def error_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:500]
 
 
-def seeded(estimator: Any, seed: int) -> Any:
+def seeded(estimator: object, seed: int) -> BaseEstimator:
     """A clone in which every ``random_state`` that is None is an integer derived from ``seed`` and its name."""
     own = clone(estimator, safe=not hasattr(estimator, "get_params"))
     if not hasattr(own, "get_params"):
@@ -401,7 +401,7 @@ def seeded(estimator: Any, seed: int) -> Any:
 # ---- Parameters of every comparison ----------------------------------------------------------------
 
 
-def named(what: str, given: Any) -> dict[str, Any]:
+def named(what: str, given: object) -> dict[str, Any]:
     """A dict of names to whatever they stand for, which must not be empty."""
     if not isinstance(given, Mapping) or not all(isinstance(name, str) and name for name in given):
         raise InvalidTypeError(f"{what} must be a dict of names to what they stand for")

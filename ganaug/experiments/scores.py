@@ -487,7 +487,7 @@ def _texts(column: pd.Series[Any], name: str, digits: int, bold: str | None) -> 
     return texts
 
 
-def _text(value: Any, digits: int, is_p: bool) -> str:
+def _text(value: object, digits: int, is_p: bool) -> str:
     if not isinstance(value, (float, np.floating)):
         return str(value).replace("|", "\\|")
     if np.isnan(value):

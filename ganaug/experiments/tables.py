@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.experiments.comparison import Comparison
 from ganaug.experiments.harness import (
@@ -163,6 +165,9 @@ def compare(
     chosen = _chosen("metrics", METRICS if metrics is None else metrics, METRICS)
     modes = _chosen("train_on", [train_on] if isinstance(train_on, str) else train_on, MODES)
     sets = named("datasets", datasets)
+    for name, source in sets.items():
+        for part in source if isinstance(source, tuple) else ():
+            refuse_foreign(part, f"datasets[{name!r}]")
     n_splits, n_repeats = validation.integer("n_splits", n_splits, 2), validation.integer("n_repeats", n_repeats, 1)
     seed, folder = root_seed(random_state), cache_folder(cache, finished_only)
     settings = [described([chosen, modes, models]), n_splits, seed]
@@ -369,7 +374,7 @@ class _TrainingRows:
             self._prepared[mode] = fitted, fitted.fit_transform(frame)
         return self._prepared[mode]
 
-    def _predicted(self, fitted: Any, X: Table, truth: Places, known: Labels) -> Predictions:
+    def _predicted(self, fitted: BaseEstimator, X: Table, truth: Places, known: Labels) -> Predictions:
         """What a classifier, which knows the classes by these labels, predicts for rows of these codes."""
         columns = np.searchsorted(known, fitted.classes_)
         if hasattr(fitted, "predict_proba"):
@@ -385,7 +390,7 @@ class _TrainingRows:
         return Predictions(truth, np.searchsorted(known, fitted.predict(X)), ranking, None, self.positive)
 
 
-def _synthetic(sampler: Any, before: Labels, after: Labels) -> npt.NDArray[np.bool_]:
+def _synthetic(sampler: object, before: Labels, after: Labels) -> npt.NDArray[np.bool_]:
     """Which rows are new: as the sampler says, or all that follow the original ones."""
     own = getattr(sampler, "is_synthetic_", None)
     if own is not None:

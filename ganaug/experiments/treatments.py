@@ -25,7 +25,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
-from ganaug.utils.determinism import child_seed, root_seed
+from ganaug.utils.determinism import Seed, child_seed, root_seed
 
 __all__ = [
     "TREATMENTS",
@@ -101,7 +101,7 @@ def preprocessing(frame: pd.DataFrame) -> ColumnTransformer:
 # ---- Tables ----------------------------------------------------------------------------------------
 
 
-def as_frame(X: Any, columns: pd.Index[Any] | None = None) -> pd.DataFrame:
+def as_frame(X: object, columns: pd.Index[Any] | None = None) -> pd.DataFrame:
     """A table as a DataFrame; the columns of an array get the names given, or numbers."""
     if isinstance(X, pd.DataFrame):
         return X
@@ -205,14 +205,19 @@ class NeighborSampler(BaseEstimator):
     """
 
     def __init__(
-        self, method: str = "smote", *, sampling_strategy: Any = "auto", k_neighbors: int = 5, random_state: Any = None
+        self,
+        method: str = "smote",
+        *,
+        sampling_strategy: object = "auto",
+        k_neighbors: int = 5,
+        random_state: Seed = None,
     ) -> None:
         self.method = method
         self.sampling_strategy = sampling_strategy
         self.k_neighbors = k_neighbors
         self.random_state = random_state
 
-    def fit_resample(self, X: Any, y: Any) -> tuple[Any, np.ndarray]:
+    def fit_resample(self, X: Any, y: object) -> tuple[Any, np.ndarray]:
         """Add rows until the classes have the sizes wanted; the original ones come first, untouched."""
         from ganaug.estimators.strategy import wanted_rows  # imports torch
 
@@ -227,7 +232,7 @@ class NeighborSampler(BaseEstimator):
                 X, y = stacked_rows(X, table.decode(new)), np.concatenate([y, np.full(len(new), label, y.dtype)])
         return X, y
 
-    def _rows(self, table: _Table, y: np.ndarray, label: Any, n: int, seed: int) -> np.ndarray:
+    def _rows(self, table: _Table, y: np.ndarray, label: object, n: int, seed: int) -> np.ndarray:
         size = int((y == label).sum())
         encoded = table.codes if self.method == "smote" else table.onehot
         matrix = np.column_stack([table.numbers, encoded])
@@ -254,7 +259,7 @@ class NeighborSampler(BaseEstimator):
 class _Table:
     """A table as a matrix, and back: standardised numbers, then categories as codes or one-hot."""
 
-    def __init__(self, X: Any) -> None:
+    def __init__(self, X: object) -> None:
         frame = as_frame(X)
         is_number = numeric_columns(frame)
         self.n_rows, self.n_numbers, self.n_categories = len(frame), int(is_number.sum()), int((~is_number).sum())
@@ -401,7 +406,7 @@ class Treatment:
     """
 
     fit: Fit = plain
-    sampler: Any = None
+    sampler: object = None
     decides: bool = False
 
 
@@ -413,7 +418,7 @@ TREATMENTS: dict[str, Treatment] = {
 }
 
 
-def as_treatment(name: str, given: Any) -> Treatment:
+def as_treatment(name: str, given: object) -> Treatment:
     """A treatment, or what stands for one: its name, None, or a sampler."""
     if given is None or isinstance(given, Treatment):
         return given or Treatment()

@@ -501,6 +501,10 @@ class FilterCounts:
     copies_unchecked : bool
         Whether the rule against copies was asked for, but has nothing to compare with: a loaded model does not hold
         traces of its training samples.
+    rounds : list of int
+        Candidates asked for in each round.
+    places : ndarray of shape (kept, 2), int32
+        Of each sample returned: the round in which it was drawn, and its place among the candidates of that round.
     """
 
     drawn: int = 0
@@ -508,6 +512,8 @@ class FilterCounts:
     rejected: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RULES, 0))
     taken_anyway: int = 0
     copies_unchecked: bool = False
+    rounds: list[int] = field(default_factory=list, compare=False)
+    places: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 2), np.int32), compare=False)
 
     def row(self) -> dict[str, int | None]:
         """As one flat row of a table; None counts what could not be looked for."""
@@ -548,8 +554,10 @@ def rejection_sample(
         FilterCounts(copies_unchecked=unchecked),
         np.zeros(0, np.float32),
     )  # as many and as large as the first part's, once it is here
+    counts.places = np.zeros((n, 2), np.int32)
     refused: list[FloatArray] = []
     faults: list[npt.NDArray[np.int8]] = []
+    refused_at: list[npt.NDArray[np.int32]] = []
     missing = n
     for round_ in range(ROUNDS if row_filter is not None else 1):
         if round_ and not missing:
@@ -557,7 +565,9 @@ def rejection_sample(
         rate = counts.kept / counts.drawn if counts.drawn else 1.0
         spare = min(1.2, 1 + 3 / math.sqrt(max(1, missing)))
         count = missing if round_ == 0 else math.ceil(min(missing / max(rate, 0.1) * spare, 4 * n))
+        counts.rounds.append(count)
         rng = numpy_generator(seed, "lots", round_)
+        first = 0  # place of the part's first candidate in the round
         for part in draw(count, round_):
             if not counts.drawn:
                 rows = np.empty((n, *part.shape[1:]), part.dtype)
@@ -568,6 +578,7 @@ def rejection_sample(
             if not missing and len(good):  # what was drawn beyond the last row needed does not count
                 said = said[: good[-1] + 1]
             part.take(good, axis=0, out=rows[counts.kept : counts.kept + len(good)], mode="clip")
+            counts.places[counts.kept : counts.kept + len(good)] = _places(round_, first + good)
             counts.drawn += len(said)
             counts.kept += len(good)
             for place, rule in enumerate(RULES, 1):
@@ -578,16 +589,23 @@ def rejection_sample(
                 bad = _least_evil(said)[:missing]
                 refused.append(part[bad])
                 faults.append(said[bad])
+                refused_at.append(_places(round_, first + bad))
+            first += len(part)
         if not refused:
             continue
-        pool, found = np.concatenate(refused), np.concatenate(faults)
+        pool, found, found_at = np.concatenate(refused), np.concatenate(faults), np.concatenate(refused_at)
         best = _least_evil(found)[:missing]  # no more of them than could be needed
-        refused, faults = [pool[best]], [found[best]]
+        refused, faults, refused_at = [pool[best]], [found[best]], [found_at[best]]
     if missing:
-        rows[counts.kept :] = refused[0]
+        rows[counts.kept :], counts.places[counts.kept :] = refused[0], refused_at[0]
         counts.taken_anyway = missing
         counts.kept = n
     return rows, counts
+
+
+def _places(round_: int, places: IntArray) -> npt.NDArray[np.int32]:
+    """Places in a round, with the round before each. (n,) -> (n, 2)."""
+    return np.stack([np.full(len(places), round_), places], axis=1).astype(np.int32)
 
 
 def _least_evil(said: npt.NDArray[np.int8]) -> IntArray:

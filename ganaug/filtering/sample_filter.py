@@ -60,6 +60,7 @@ class AuxiliaryClassifier:
         at_once: int,
         seed: int,
         device: torch.device = CPU,
+        architecture: str = "residual",
     ) -> AuxiliaryClassifier:
         """Learn to name the class.
 
@@ -81,8 +82,10 @@ class AuxiliaryClassifier:
         seed : int
         device : torch.device
             Where it learns and classifies.
+        architecture : str
+            A name in `IMAGE_ARCHITECTURES`; one that is saved has the default.
         """
-        network = _network(n_classes, shape, child_seed(seed, "network")).to(device)
+        network = _network(n_classes, shape, child_seed(seed, "network"), architecture).to(device)
         rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
         counts = np.bincount(y, minlength=n_classes)
         if (counts > 0).sum() > 1:
@@ -110,6 +113,11 @@ class AuxiliaryClassifier:
         nobody = torch.zeros(len(samples), dtype=torch.long, device=samples.device)
         network = self.network.to(samples.device)
         return network.features(samples, nobody)
+
+    def probabilities(self, samples: Tensor) -> Tensor:
+        """Of the classes. (B, C, *spatial) -> (B, n_classes), wherever the samples are."""
+        result: Tensor = self._classes(self.features(samples)).softmax(1)
+        return result
 
     @torch.inference_mode()
     def features_and_shares(self, x: Array, decode: Decode) -> tuple[FloatArray, FloatArray]:
@@ -144,9 +152,9 @@ class AuxiliaryClassifier:
         return classifier
 
 
-def _network(n_classes: int, shape: Sequence[int], seed: int) -> DiscriminatorNetwork:
+def _network(n_classes: int, shape: Sequence[int], seed: int, architecture: str = "residual") -> DiscriminatorNetwork:
     rng = torch.Generator().manual_seed(seed)
-    build = IMAGE_ARCHITECTURES["residual"]
+    build = IMAGE_ARCHITECTURES[architecture]
     return build(
         shape, n_classes, rng, conditioning="auxiliary", channels=CHANNELS, max_channels=WIDTH, latent_dim=1
     ).discriminator

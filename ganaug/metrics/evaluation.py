@@ -131,18 +131,18 @@ LEAST_CLASS_ROWS = 400
 
 @isolated
 def evaluate(
-    X_real: Any,
-    X_syn: Any,
-    y_real: Any = None,
-    y_syn: Any = None,
-    X_holdout: Any = None,
-    y_holdout: Any = None,
+    X_real: object,
+    X_syn: object,
+    y_real: object = None,
+    y_syn: object = None,
+    X_holdout: object = None,
+    y_holdout: object = None,
     metrics: str | Sequence[str] = "all",
     random_state: int | np.random.RandomState | np.random.Generator | None = 0,
     *,
     kind: str = "auto",
     features: Callable[[Any], Any] | None = None,
-    classifier: Any = None,
+    classifier: object = None,
     max_rows: int = 5000,
     n_resamples: int = 100,
 ) -> dict[str, dict[str, Any]]:

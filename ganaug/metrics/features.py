@@ -40,10 +40,10 @@ _CHUNK = 512
 class FeatureMap(Protocol):
     """Fitted to real rows, it makes features of any rows."""
 
-    def fit(self, X: Any) -> Any:
+    def fit(self, X: object) -> Any:
         """Learn scales from real rows."""
 
-    def transform(self, X: Any) -> Floats:
+    def transform(self, X: object) -> Floats:
         """Rows of X to (n, d), float64."""
 
 
@@ -60,7 +60,7 @@ class TableMap:
     def __init__(self) -> None:
         self.reader = TableReader()
 
-    def fit(self, X: Any) -> TableMap:
+    def fit(self, X: object) -> TableMap:
         """Learn kinds, levels and scales."""
         columns = self.reader.fit(X).read(X)
         self._scales: list[tuple[Any, ...]] = [
@@ -73,7 +73,7 @@ class TableMap:
         """Names and kinds."""
         return self.reader.columns
 
-    def transform(self, X: Any) -> Floats:
+    def transform(self, X: object) -> Floats:
         """Read, scale and set side by side."""
         return self.of_columns(self.reader.read(X))
 
@@ -106,7 +106,7 @@ class PixelMap:
         self._size = POINTS if kind == "series" else PIXELS
         self._kind = kind
 
-    def fit(self, X: Any) -> PixelMap:
+    def fit(self, X: object) -> PixelMap:
         """Learn centre and spread. Of at most `FIT_ROWS` rows, evenly taken."""
         X = _array(X)
         pooled = self._pooled(X[:: -(-len(X) // FIT_ROWS)] if len(X) else X)
@@ -119,7 +119,7 @@ class PixelMap:
             self._mixed = numpy_generator(0, "mixtures").normal(size=(width, MIXTURES)) / np.sqrt(MIXTURES)
         return self
 
-    def transform(self, X: Any) -> Floats:
+    def transform(self, X: object) -> Floats:
         """Average, mix, divide."""
         made = (self._pooled(_array(X)) - self._centre) / self._spread
         return made if self._mixed is None else made @ self._mixed
@@ -148,11 +148,11 @@ class GivenMap:
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
 
-    def fit(self, X: Any) -> GivenMap:
+    def fit(self, X: object) -> GivenMap:
         """Nothing to learn."""
         return self
 
-    def transform(self, X: Any) -> Floats:
+    def transform(self, X: object) -> Floats:
         """Call it."""
         made = self._function(X)
         made = np.asarray(made.detach().cpu() if is_tensor(made) else made, dtype=np.float64)
@@ -173,8 +173,8 @@ KINDS: dict[str, Callable[[], Any]] = {
 
 @isolated
 def as_features(
-    X_real: Any,
-    X_syn: Any,
+    X_real: object,
+    X_syn: object,
     kind: str = "auto",
     features: Callable[[Any], Any] | None = None,
 ) -> tuple[Floats, Floats]:
@@ -222,7 +222,7 @@ def as_features(
     return made.transform(X_real), made.transform(X_syn)
 
 
-def feature_map(X: Any, kind: str = "auto", features: Callable[[Any], Any] | None = None) -> Any:
+def feature_map(X: object, kind: str = "auto", features: Callable[[Any], Any] | None = None) -> Any:
     """The map for rows like these, not fitted yet."""
     if features is not None:
         if not callable(features):
@@ -245,7 +245,7 @@ def kind_of(X: Any, kind: str = "auto") -> str:
     return "image" if axes > 3 else "table"
 
 
-def check_alike(X: Any, other: Any, name: str = "X_syn") -> None:
+def check_alike(X: object, other: object, name: str = "X_syn") -> None:
     """Refuse samples of other shapes than the real ones. Tables are compared when they are read."""
     shape, given = (tuple(getattr(a, "shape", (0, 0))) for a in (X, other))
     if len(shape) != len(given) or (len(shape) > 2 and shape[1:] != given[1:]):
@@ -361,7 +361,7 @@ class TableReader:
     columns : tuple of ColumnKind
     """
 
-    def fit(self, X: Any) -> TableReader:
+    def fit(self, X: object) -> TableReader:
         """Note the columns' names, kinds and levels. Of a table of shape (n, d), d > 0."""
         table = _open(X)
         check_size(table)
@@ -371,7 +371,7 @@ class TableReader:
         self.columns: tuple[ColumnKind, ...] = tuple(kinds)
         return self
 
-    def read(self, X: Any) -> list[Values]:
+    def read(self, X: object) -> list[Values]:
         """Columns of a table of the same names and order.
 
         Returns
@@ -385,7 +385,7 @@ class TableReader:
         return [read for _, read in each_column(table, lambda raw, j: _read(_series(raw), self.columns[j]))]
 
 
-def _open(X: Any) -> Table:
+def _open(X: object) -> Table:
     kind, X = container_of(X)
     opened: Table = CONTAINERS[kind].open(X)
     return opened

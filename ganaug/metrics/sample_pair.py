@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import (
     MAX_LEVELS,
@@ -113,7 +114,7 @@ class SamplePair:
     kinds: tuple[ColumnKind, ...]
     widths: tuple[int, ...]
     labels: tuple[Any, ...]
-    classifier: Any
+    classifier: object
     seed: int
     n_resamples: int
     remark: str = ""
@@ -154,7 +155,7 @@ class SamplePair:
         """Real and synthetic rows."""
         return len(self.real), len(self.synthetic)
 
-    def options(self, bounds: tuple[float, float] = SHARE, **more: Any) -> dict[str, Any]:
+    def options(self, bounds: tuple[float, float] = SHARE, **more: object) -> dict[str, Any]:
         """Of `ganaug.metrics.nearest.estimate`."""
         return {"seed": self.seed, "n_resamples": self.n_resamples, "bounds": bounds, **more}
 
@@ -240,7 +241,7 @@ class Reading:
         """Names and kinds of the columns; empty but for tables."""
         return () if self.table is None else self.table.columns
 
-    def read(self, X: Any, y: Any = None, numbers: Codes | None = None) -> Rows:
+    def read(self, X: object, y: object = None, numbers: Codes | None = None) -> Rows:
         """Further samples, with their labels where there are classes.
 
         Parameters
@@ -261,7 +262,7 @@ class Reading:
         chosen = {**self.rows, **rows}
         return replace(self, rows={name: one for name, one in chosen.items() if one is not None})
 
-    def comparison(self, *, classifier: Any = None, seed: int, n_resamples: int, max_rows: int) -> SamplePair:
+    def comparison(self, *, classifier: object = None, seed: int, n_resamples: int, max_rows: int) -> SamplePair:
         """What metrics take: classes in equal shares, at most ``max_rows`` of each side."""
         teach, offered, test = self.rows["real"], self.rows["synthetic"], self.rows.get("holdout")
         generated = [] if offered.y is None else np.unique(offered.y).tolist()
@@ -310,6 +311,8 @@ def read_samples(
     InvalidDataError
         Where columns, shapes, numbers of labels or classes do not fit one another.
     """
+    for name, X in samples.items():
+        refuse_foreign(X, _ARGUMENTS[name])
     real = samples["real"]
     kind = kind_of(real, kind)
     made = feature_map(real, kind, features)
@@ -399,11 +402,11 @@ def _class_codes(samples: dict[str, Any], labels: dict[str, Any]) -> tuple[pd.In
     return seen, {name: _codes_of(y, seen, _ARGUMENTS[name].replace("X", "y")) for name, y in given.items()}
 
 
-def _as_array(y: Any) -> npt.NDArray[Any]:
+def _as_array(y: object) -> npt.NDArray[Any]:
     return np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
 
 
-def _codes_of(y: Any, classes: pd.Index, name: str) -> Codes:
+def _codes_of(y: object, classes: pd.Index, name: str) -> Codes:
     """Where each label stands among the classes."""
     series = pd.Series(_as_array(y)).astype(object)
     found = classes.get_indexer(pd.Index(series, dtype=object))
@@ -413,6 +416,6 @@ def _codes_of(y: Any, classes: pd.Index, name: str) -> Codes:
     return found.astype(np.intp)
 
 
-def _plain(label: Any) -> Any:
+def _plain(label: object) -> Any:
     label = label.item() if isinstance(label, np.generic) else label
     return label if isinstance(label, (str, int, float, bool)) else str(label)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from ganaug.metrics.nearest import Estimate, Floats, estimate
 from ganaug.metrics.sample_pair import Rows, SamplePair, at_most
 from ganaug.utils.determinism import numpy_generator
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
 __all__ = ["augmentation_gain", "average_precision", "default_classifier", "treatments", "tstr"]
 
 Codes = npt.NDArray[np.intp]
@@ -21,7 +24,7 @@ TAUGHT_ROWS = 5000
 SMOTE_NEIGHBOURS = 5
 
 
-def default_classifier(tables: bool, seed: int) -> Any:
+def default_classifier(tables: bool, seed: int) -> BaseEstimator:
     """A random forest for tables; for features of images and series, logistic regression."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
@@ -178,7 +181,7 @@ def _labels(rows: Rows) -> Codes:
     return np.zeros(len(rows), np.intp) if rows.y is None else rows.y
 
 
-def _ranking(model: Any, x: Floats, n_classes: int) -> Floats:
+def _ranking(model: BaseEstimator, x: Floats, n_classes: int) -> Floats:
     """(n, K): probabilities, or what else the classifier ranks by."""
     if hasattr(model, "predict_proba"):
         given = model.predict_proba(x)
@@ -245,7 +248,7 @@ def treatments(c: SamplePair) -> dict[str, dict[str, float]]:
     }
 
 
-def _unweighted(classifier: Any) -> Any:
+def _unweighted(classifier: object) -> object:
     """A fresh one without class weights, its own or those of a step."""
     from sklearn.base import clone
 
@@ -254,7 +257,7 @@ def _unweighted(classifier: Any) -> Any:
     return made.set_params(**dict.fromkeys(names))
 
 
-def _fitted_ranking(model: Any, x: Floats, y: Codes, test: Floats, n_classes: int) -> Floats:
+def _fitted_ranking(model: object, x: Floats, y: Codes, test: Floats, n_classes: int) -> Floats:
     from sklearn.base import clone
 
     return _ranking(clone(model).fit(x, y), test, n_classes)

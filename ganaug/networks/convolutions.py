@@ -10,12 +10,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from ganaug.exceptions import InvalidParameterError
 
 __all__ = [
+    "LARGEST_BASE",
     "LEAKY_GAIN",
+    "VOLUME_BASE",
     "Convolution",
     "Level",
     "activate",
@@ -28,6 +30,16 @@ __all__ = [
     "pyramid",
     "shrink",
 ]
+
+
+class _Context(FunctionCtx):
+    """What a function keeps for its gradient."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+    how: tuple[Sequence[int], Sequence[int]]  # stride and padding of a convolution
+    maps: tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]  # a linear map, and its transpose
+
 
 # --------------------------------------------------------------------------------------
 # Smaller and larger images: averages of neighbours, and linear interpolation.
@@ -45,12 +57,14 @@ class _Linear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]) -> Tensor:
+    def forward(
+        ctx: _Context, x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         ctx.maps = there, back
         return there(x)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: _Context, slope: Tensor) -> tuple[Tensor, None, None]:
         there, back = ctx.maps
         return _Linear.apply(slope, back, there), None, None
 
@@ -87,6 +101,9 @@ def enlarge(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 LARGEST_BASE = 7  # cells along an axis that are not halved any more: halving leaves 4 to 7
+# The same in three dimensions: with a base of 7, as files of earlier versions have, networks of volumes of 12 cells a
+# side have two resolutions, which is too shallow for shapes at any place.
+VOLUME_BASE = 4
 
 
 @dataclass(frozen=True)
@@ -105,10 +122,10 @@ class Level:
     channels: int
 
 
-def pyramid(shape: Sequence[int], channels: int, max_channels: int) -> list[Level]:
+def pyramid(shape: Sequence[int], channels: int, max_channels: int, base: int = LARGEST_BASE) -> list[Level]:
     """Plan the resolutions of a network, the lowest first.
 
-    Each axis is halved, rounding up, until it has at most 7 cells, whatever the
+    Each axis is halved, rounding up, until it has at most ``base`` cells, whatever the
     others do. So any size is met exactly, and the number of levels grows with
     the logarithm of the longest axis. Channels double at each halving.
 
@@ -118,6 +135,8 @@ def pyramid(shape: Sequence[int], channels: int, max_channels: int) -> list[Leve
         Channels of a sample, then its 1, 2 or 3 spatial sizes.
     channels, max_channels : int
         Feature maps at full resolution, and the most there are anywhere.
+    base : int, default=7
+        Cells along an axis that are not halved any more.
 
     Returns
     -------
@@ -144,8 +163,8 @@ def pyramid(shape: Sequence[int], channels: int, max_channels: int) -> list[Leve
         raise InvalidParameterError(f"channels={channels} and max_channels={max_channels} must be at least 1")
     size, width = tuple(int(n) for n in shape[1:]), channels
     levels = [Level(size, min(width, max_channels))]
-    while max(size) > LARGEST_BASE:
-        size, width = tuple(-(-n // 2) if n > LARGEST_BASE else n for n in size), 2 * width
+    while max(size) > base:
+        size, width = tuple(-(-n // 2) if n > base else n for n in size), 2 * width
         levels.append(Level(size, min(width, max_channels)))
     return levels[::-1]
 
@@ -180,7 +199,7 @@ def per_map(values: Tensor, x: Tensor) -> Tensor:
 
 
 def _slopes(
-    slope: Tensor, x: Tensor, weight: Tensor, how: Any, wanted: tuple[bool, bool, bool]
+    slope: Tensor, x: Tensor, weight: Tensor, how: tuple[Sequence[int], Sequence[int]], wanted: tuple[bool, bool, bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of a convolution in its input, weight and bias, as far as they are wanted.
 
@@ -192,7 +211,7 @@ def _slopes(
 
 def grid(vectors: Tensor, size: Sequence[int]) -> Tensor:
     """Rows as feature maps, in the layout of `fast_layout`. (B, cells * C) -> (B, C, *size)."""
-    return vectors.view(len(vectors), *size, -1).movedim(-1, 1)
+    return vectors.view(vectors.shape[0], *size, -1).movedim(-1, 1)
 
 
 def flat(x: Tensor) -> Tensor:
@@ -204,7 +223,9 @@ class _TeachesWeight(torch.autograd.Function):
     """A convolution as a function of its weight alone: a node that only runs where the weight's gradient is wanted."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, stride: Any, padding: Any) -> Tensor:
+    def forward(
+        ctx: _Context, weight: Tensor, bias: Tensor | None, x: Tensor, stride: Sequence[int], padding: Sequence[int]
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.how = stride, padding
         y: Tensor = _CONVOLVE[weight.ndim - 2](x, weight, bias, stride, padding)
@@ -212,7 +233,7 @@ class _TeachesWeight(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, slope: Tensor) -> tuple[Tensor | None, ...]:
         wanted = (False, True, ctx.needs_input_grad[1])
         x, weight = ctx.saved_tensors
         _, to_weight, to_bias = _slopes(slope, x, weight, ctx.how, wanted)
@@ -223,14 +244,16 @@ class _TeachesInput(torch.autograd.Function):
     """Adds to a convolution's result the way back to its input."""
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, x: Tensor, weight: Tensor, stride: Any, padding: Any) -> Tensor:
+    def forward(
+        ctx: _Context, y: Tensor, x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int]
+    ) -> Tensor:
         ctx.mark_dirty(y)
         ctx.save_for_backward(x, weight)
         ctx.how = stride, padding
         return y
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         return slope, _Transposed.apply(slope, weight, x.detach(), *ctx.how), None, None, None
 
@@ -239,13 +262,15 @@ class _Transposed(torch.autograd.Function):
     """The slope of a convolution in its input (of which only shape and layout count), differentiable in turn."""
 
     @staticmethod
-    def forward(ctx: Any, slope: Tensor, weight: Tensor, x: Tensor, stride: Any, padding: Any) -> Tensor:
+    def forward(
+        ctx: _Context, slope: Tensor, weight: Tensor, x: Tensor, stride: Sequence[int], padding: Sequence[int]
+    ) -> Tensor:
         ctx.save_for_backward(slope, weight)
         ctx.how = stride, padding
         return _slopes(slope, x, weight, ctx.how, (True, False, False))[0]
 
     @staticmethod
-    def backward(ctx: Any, second: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, second: Tensor) -> tuple[Tensor | None, ...]:
         slope, weight = ctx.saved_tensors
         to_slope: Tensor | None = None
         to_weight: Tensor | None = None
@@ -334,14 +359,14 @@ class Convolution(nn.Module):
 
 class _LeakyInPlace(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: _Context, x: Tensor) -> Tensor:
         ctx.mark_dirty(x)
         F.leaky_relu_(x, SLOPE)
         ctx.save_for_backward(x)
         return x
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:
+    def backward(ctx: _Context, slope: Tensor) -> Tensor:
         (y,) = ctx.saved_tensors
         # Detached, because a rectifier's slope does not change with its input: no zeros to send back.
         back: Tensor = torch.ops.aten.leaky_relu_backward(slope, y.detach(), SLOPE, True)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganaug.networks.convolutions import (
+    LARGEST_BASE,
     LEAKY_GAIN,
     Convolution,
     Level,
@@ -40,7 +41,12 @@ def strided(low: Sequence[int], high: Sequence[int]) -> dict[str, tuple[int, ...
 
 
 class Up(nn.Module):
-    """A transposed convolution from one size to the next. (B, n_in, *low) -> (B, n_out, *high)."""
+    """A transposed convolution from one size to the next. (B, n_in, *low) -> (B, n_out, *high).
+
+    It begins as one that repeats cells and then convolves: along an axis that is doubled its kernel of 4 is one of 3
+    cells, each taken twice and summed. Weights drawn one by one leave a checkerboard (Odena et al. 2016), of which
+    training rids itself slowly.
+    """
 
     def __init__(
         self, n_in: int, n_out: int, low: Sequence[int], high: Sequence[int], rng: torch.Generator, gain: float
@@ -49,10 +55,14 @@ class Up(nn.Module):
         how = strided(low, high)
         self.stride, self.padding = how["stride"], how["padding"]
         self.missing = tuple(n % 2 if m < n else 0 for m, n in zip(low, high, strict=True))
-        taps = n_in * math.prod(how["kernel"]) / math.prod(self.stride)  # that meet in one cell
-        weight = torch.empty(n_in, n_out, *how["kernel"], dtype=torch.float32).normal_(
+        taps = n_in * 3 ** len(self.stride)  # that meet in one cell
+        weight = torch.empty(n_in, n_out, *(3,) * len(self.stride), dtype=torch.float32).normal_(
             0.0, gain / math.sqrt(taps), generator=rng
         )
+        for axis, stride in enumerate(self.stride, start=2):
+            if stride == 2:
+                none = torch.zeros_like(weight.narrow(axis, 0, 1))
+                weight = torch.cat([weight, none], axis) + torch.cat([none, weight], axis)
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(n_out, dtype=torch.float32))
 
@@ -157,6 +167,7 @@ def dcgan(
     max_channels: int = 128,
     latent_dim: int = 64,
     bounded: bool = True,
+    base: int = LARGEST_BASE,
 ) -> NetworkPair:
     """Plain strided convolutions with kernels of 4, conditional, without batch normalisation.
 
@@ -177,6 +188,8 @@ def dcgan(
         Dimensions of the noise.
     bounded : bool, default=True
         Whether samples pass a tanh, for data in [-1, 1].
+    base : int, default=7
+        Cells along an axis that are not halved any more.
 
     Returns
     -------
@@ -196,7 +209,7 @@ def dcgan(
     >>> generator(torch.zeros(1, 64), torch.tensor([2]), torch.Generator()).shape
     torch.Size([1, 2, 187])
     """
-    levels = pyramid(shape, channels, max_channels)
+    levels = pyramid(shape, channels, max_channels, base)
     if len(levels) == 1:
         levels = levels * 2  # too small to be halved: one convolution at its only size
     return NetworkPair(

@@ -42,6 +42,22 @@ class GeneratorNetwork(nn.Module):
         samples: Tensor = self(z, labels, rng)
         return samples
 
+    def truncated(self, z: Tensor, labels: Tensor, rng: torch.Generator, truncation: float) -> Tensor:
+        """`draw` with latents nearer to their mean: normal with a smaller variance (cf. Brock et al. 2019)."""
+        return self.draw(z * truncation, labels, rng)
+
+    def inner_noise(self, rng: torch.Generator) -> Tensor:
+        """The noise inside the network for one sample, for `at`. (k,), and k is 0 where there is none."""
+        return torch.zeros(0, dtype=torch.float32)
+
+    def at(self, z: Tensor, labels: Tensor, noise: Tensor, truncation: float = 1.0) -> Tensor:
+        """Samples as a function of latent and class, with one noise for all. (B, latent_dim), (B,), (k,) -> (B, ...).
+
+        Differentiable in ``z``. A network with noise of its own overrides this, `inner_noise` and `truncated`.
+        """
+        samples: Tensor = self(z * truncation, labels, torch.Generator(z.device).manual_seed(0))
+        return samples
+
 
 class DiscriminatorNetwork(nn.Module):
     """A trunk that makes features, and a conditioning that turns them into a logit."""

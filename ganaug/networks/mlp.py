@@ -113,6 +113,12 @@ class MLPGenerator(GeneratorNetwork):
         parts = zip(z.split(at_once), labels.split(at_once), strict=True)
         return torch.cat([self.heads.perturbed_(self._raw(own, own_labels), rng) for own, own_labels in parts])
 
+    def at(self, z: Tensor, labels: Tensor, noise: Tensor, truncation: float = 1.0) -> Tensor:
+        """Rows whose groups hold logits without noise, so that the likeliest state of each group counts."""
+        hidden = self.body(self.first(z * truncation) + F.embedding(labels, self.classes))
+        rows: Tensor = self.last(F.leaky_relu(hidden, 0.2))
+        return rows
+
     def _raw(self, z: Tensor, labels: Tensor) -> Tensor:
         if len(labels) and bool((labels == labels[0]).all()):  # a pass over the layer saved
             hidden = product(z, self.first.weight, self.first.bias + self.classes[labels[0]])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.networks.convolutions import (
+    LARGEST_BASE,
     LEAKY_GAIN,
     Convolution,
     Level,
@@ -186,6 +187,7 @@ def residual(
     max_channels: int = 128,
     latent_dim: int = 64,
     bounded: bool = True,
+    base: int = LARGEST_BASE,
     blocks: int = 1,
     top_blocks: int = 1,
     expansion: float = 1.0,
@@ -210,6 +212,8 @@ def residual(
         Dimensions of the noise.
     bounded : bool, default=True
         Whether samples pass a tanh, for data in [-1, 1].
+    base : int, default=7
+        Cells along an axis that are not halved any more.
     blocks, top_blocks : int, default=1
         Residual blocks at each resolution below the full one, and at the full one. With ``top_blocks=0`` only the
         first (or last) convolution stands there; a step of training then takes two thirds of the time.
@@ -239,7 +243,7 @@ def residual(
     >>> images.shape, discriminator(images, labels).shape
     (torch.Size([2, 3, 20, 31]), torch.Size([2]))
     """
-    levels, stacks = pyramid(shape, channels, max_channels), Stacks(blocks, top_blocks, expansion)
+    levels, stacks = pyramid(shape, channels, max_channels, base), Stacks(blocks, top_blocks, expansion)
     if not 0 <= shared_levels < len(levels):
         raise InvalidParameterError(
             f"shared_levels={shared_levels}: samples of size {tuple(shape[1:])} have {len(levels)} resolutions, "

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.networks.convolutions import (
+    LARGEST_BASE,
     LEAKY_GAIN,
     Convolution,
     Level,
@@ -88,7 +89,7 @@ class Layer(nn.Module):
         x = self.convolution(x, w)
         if x.shape[2:] != self.size:  # after the convolution, where there are fewer cells to convolve
             x = enlarge(x, self.size)
-        return activate(torch.addcmul(x, self.strength, noise.view(len(x), 1, *self.size)))
+        return activate(torch.addcmul(x, self.strength, noise.view(x.shape[0], 1, *self.size)))
 
 
 class StyleGenerator(GeneratorNetwork):
@@ -138,8 +139,26 @@ class StyleGenerator(GeneratorNetwork):
 
     def forward(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
         noise = self.noise(z, rng)
-        styles = self.styles(z, labels, rng)
-        x = fast_layout(self.start.expand(len(z), *self.start.shape))
+        return self.synthesised(self.styles(z, labels, rng), noise)
+
+    def truncated(self, z: Tensor, labels: Tensor, rng: torch.Generator, truncation: float) -> Tensor:
+        """Styles nearer to the mean style of the class (Karras et al. 2019, appendix B)."""
+        noise = self.noise(z, rng)
+        return self.synthesised([self.style(z, labels, truncation)] * (len(self.layers) + 1), noise)
+
+    def inner_noise(self, rng: torch.Generator) -> Tensor:
+        """What `noise` gives for one sample, on the CPU as ``rng``. (cells of all layers,)."""
+        one = torch.zeros(1, self.latent_dim, dtype=torch.float32)
+        return torch.cat(list(self.noise(one, rng)), dim=1)[0]
+
+    def at(self, z: Tensor, labels: Tensor, noise: Tensor, truncation: float = 1.0) -> Tensor:
+        """The same noise in every sample, as StyleGAN's constant noise."""
+        parts = noise.expand(z.shape[0], -1).split(self.cells, dim=1)
+        return self.synthesised([self.style(z, labels, truncation)] * (len(self.layers) + 1), parts)
+
+    def synthesised(self, styles: Sequence[Tensor], noise: Sequence[Tensor]) -> Tensor:
+        """Samples of a style for each layer and the last colours, and noise for each layer. -> (B, C, *spatial)."""
+        x = fast_layout(self.start.expand(styles[0].shape[0], *self.start.shape))
         x = self.layers[0](x, styles[0], noise[0])
         image: Tensor = self.colours[0](x, styles[1])
         for level, colour in enumerate(self.colours[1:], start=1):
@@ -167,13 +186,17 @@ class StyleGenerator(GeneratorNetwork):
             draws = torch.rand(2, len(z), 1, dtype=torch.float32, device=z.device, generator=rng)
             cut = torch.where(draws[0] < self.mixing, 1 + (draws[1] * (n - 1)).long(), n)
             return [torch.where(cut <= place, other, w) for place in range(n)]
+        return [self.style(z, labels, 1.0 if self.training else self.truncation)] * n
+
+    def style(self, z: Tensor, labels: Tensor, truncation: float) -> Tensor:
+        """One style for all layers, so far from the centre of its class. (B, latent_dim)."""
         w = self.mapping(z, labels)
-        if not self.training and self.truncation != 1:
+        if truncation != 1:
             classes = torch.arange(self.n_classes, device=z.device).repeat_interleave(N_AVERAGED)
             every = self.mapping(self.typical.repeat(self.n_classes, 1), classes)
             centres = every.view(self.n_classes, N_AVERAGED, -1).mean(1)
-            w = torch.lerp(centres[labels], w, self.truncation)
-        return [w] * n
+            w = torch.lerp(centres[labels], w, truncation)
+        return w
 
 
 def style(
@@ -186,6 +209,7 @@ def style(
     max_channels: int = 128,
     latent_dim: int = 64,
     bounded: bool = True,
+    base: int = LARGEST_BASE,
     mapping_depth: int = 2,
     mixing: float = 0.5,
     blocks: int = 1,
@@ -213,6 +237,8 @@ def style(
         Dimensions of the noise and of a style.
     bounded : bool, default=True
         Whether samples pass a tanh, for data in [-1, 1].
+    base : int, default=7
+        Cells along an axis that are not halved any more.
     mapping_depth : int, default=2
         Layers of the mapping network; 2 is what StyleGAN2-ADA takes for small images.
     mixing : float, default=0.5
@@ -240,7 +266,7 @@ def style(
     >>> generator(torch.zeros(1, 64), torch.tensor([1]), rng).shape
     torch.Size([1, 3, 24, 40])
     """
-    levels = pyramid(shape, channels, max_channels)
+    levels = pyramid(shape, channels, max_channels, base)
     generator = StyleGenerator(
         shape, levels, n_classes, rng,
         latent_dim=latent_dim, bounded=bounded, mapping_depth=mapping_depth, mixing=mixing,

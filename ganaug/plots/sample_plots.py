@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.metrics.features import n_rows
 from ganaug.plots.training_plots import class_counts
 from ganaug.summaries import Sides, column_summaries, label_text, read_sides
 from ganaug.summaries.column_charts import span
 from ganaug.summaries.neighbourhoods import as_pixels
-from ganaug.utils.axes import REAL, SYNTHETIC, axes_or_new, grid_or_new
+from ganaug.utils.axes import REAL, SYNTHETIC, Axes, axes_or_new, grid_or_new
 from ganaug.utils.determinism import isolated, numpy_generator
+from ganaug.utils.types import Array
 
-__all__ = ["draw_column", "image_grid", "marginals", "overview", "pairs", "series_grid"]
+if TYPE_CHECKING:
+    from ganaug.estimators.convolutional import ConvolutionalGAN
+
+__all__ = ["draw_column", "image_grid", "interpolation_grid", "marginals", "overview", "pairs", "series_grid"]
 
 # --------------------------------------------------------------------------------------
 # Columns of real and of synthetic tables, one by one and two by two.
@@ -29,7 +33,7 @@ POINTS = 400
 
 
 @isolated
-def marginals(real: Any, synthetic: Any, columns: Sequence[Any] | None = None, ax: Any = None) -> Any:
+def marginals(real: object, synthetic: object, columns: Sequence[Any] | None = None, ax: object = None) -> Any:
     """Draw how often each value occurs, real (filled) beside synthetic (outlined).
 
     Parameters
@@ -100,7 +104,7 @@ def draw_column(summary: dict[str, Any], ax: Any) -> Any:
 
 
 @isolated
-def pairs(real: Any, synthetic: Any, columns: Sequence[Any] | None = None, ax: Any = None) -> Any:
+def pairs(real: object, synthetic: object, columns: Sequence[Any] | None = None, ax: object = None) -> Any:
     """Draw columns of numbers two by two: the columns on the diagonal, real points below it, synthetic ones above.
 
     Parameters
@@ -199,8 +203,13 @@ Pixels = npt.NDArray[np.uint8]
 
 @isolated
 def image_grid(
-    images: Any, labels: Sequence[Any] | None = None, nearest: Any = None, *, n_columns: int = 8, ax: Any = None
-) -> Any:
+    images: object,
+    labels: Sequence[Any] | None = None,
+    nearest: object = None,
+    *,
+    n_columns: int = 8,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw images side by side, their nearest real ones beneath them.
 
     Parameters
@@ -257,7 +266,12 @@ def image_grid(
 
 @isolated
 def series_grid(
-    series: Any, labels: Sequence[Any] | None = None, nearest: Any = None, *, n_columns: int = 4, ax: Any = None
+    series: object,
+    labels: Sequence[Any] | None = None,
+    nearest: object = None,
+    *,
+    n_columns: int = 4,
+    ax: object = None,
 ) -> Any:
     """Draw series side by side, their nearest real ones as grey-blue lines beneath.
 
@@ -319,7 +333,76 @@ def series_grid(
     return axes
 
 
-def _checked(samples: Any, labels: Sequence[Any] | None, nearest: Any) -> int:
+@isolated
+def interpolation_grid(
+    gan: ConvolutionalGAN,
+    a: object,
+    b: object,
+    label: object = None,
+    *,
+    steps: int = 8,
+    truncation: float = 1.0,
+    ax: object = None,
+) -> Axes | Array:
+    """Draw the way from one latent to another as a line of samples, for one pair of latents or several.
+
+    Parameters
+    ----------
+    gan : fitted `ImageGAN` or `SeriesGAN`
+    a, b : array of shape (latent_dim,) or (n, latent_dim), floats
+        Latents at the left and the right end, a line for each pair; see ``sample(..., return_latents=True)``.
+    label : optional
+        The class of all samples, or one for each line. Needed unless only one can be sampled.
+    steps : int, default=8
+        Samples of a line, both ends among them; at least 2.
+    truncation : float, default=1.0
+        As in ``sample``.
+    ax : axes, optional
+        Of matplotlib, for series one for each sample. By default those of a new figure.
+
+    Returns
+    -------
+    axes of `image_grid`, or of `series_grid`
+
+    Raises
+    ------
+    InvalidTypeError
+        If ``gan`` cannot interpolate.
+    InvalidDataError, InvalidParameterError
+        If ``a`` and ``b`` are not equally many, or as ``interpolate`` of the estimator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug import ImageGAN, plots
+    >>> X = np.random.default_rng(0).integers(0, 256, size=(60, 8, 8), dtype=np.uint8)
+    >>> gan = ImageGAN(max_steps=2, batch_size=8, channels=2, max_channels=4, random_state=0).fit(X)
+    >>> _, _, latents = gan.sample(6, return_latents=True)
+    >>> ax = plots.interpolation_grid(gan, latents[:3], latents[3:], steps=5)
+    >>> ax.get_images()[0].get_array().shape
+    (36, 50, 3)
+    """
+    if not hasattr(gan, "interpolate"):
+        raise InvalidTypeError(f"gan is a {type(gan).__name__}; give a fitted ImageGAN or SeriesGAN")
+    starts, ends = (np.atleast_2d(_numpy(z)) for z in (a, b))
+    if len(starts) != len(ends) or not len(starts):
+        raise InvalidDataError(f"a has {len(starts)} latents and b {len(ends)}; give equally many, at least one")
+    each = list(label) if isinstance(label, (list, tuple, np.ndarray)) else [label] * len(starts)
+    if len(each) != len(starts):
+        raise InvalidDataError(f"label has {len(each)} entries for {len(starts)} lines; give one, or one for each")
+    lines = [
+        _numpy(gan.interpolate(one, other, steps, own, truncation=truncation)[0])
+        for one, other, own in zip(starts, ends, each, strict=True)
+    ]
+    draw: Callable[..., Axes | Array] = series_grid if len(gan.codec_.shape) == 2 else image_grid
+    return draw(np.concatenate(lines), n_columns=int(steps), ax=ax)
+
+
+def _numpy(samples: object) -> Array:
+    return np.asarray(samples.detach().cpu() if hasattr(samples, "detach") else samples)
+
+
+def _checked(samples: object, labels: Sequence[Any] | None, nearest: object) -> int:
     n = n_rows(samples)
     if n < 1:
         raise InvalidDataError("there is no sample to draw")
@@ -342,7 +425,7 @@ _SHARES = (
 )  # fmt: skip
 
 
-def overview(content: Content, ax: Any = None) -> Any:
+def overview(content: Content, ax: object = None) -> Any:
     """Draw the map, the measures, the worst column and the classes of a report's dict.
 
     Parameters
@@ -372,7 +455,7 @@ def _map(content: Content, ax: Any) -> None:
     ax.tick_params(labelsize=7)
 
 
-def _measures(content: Content, ax: Any) -> None:
+def _measures(content: Content, ax: Axes) -> None:
     found = [(name, content["metrics"][name]) for name in _SHARES if name in content["metrics"]]
     found = [(name, entry) for name, entry in found if entry["value"] is not None]
     for place, (_, entry) in enumerate(found):
@@ -397,7 +480,7 @@ def _measures(content: Content, ax: Any) -> None:
     ax.legend(fontsize=8, frameon=False)
 
 
-def _worst_column(content: Content, ax: Any) -> None:
+def _worst_column(content: Content, ax: Axes) -> None:
     columns = [column for column in content["columns"] if column["distance"] is not None]
     if not columns:
         _families(content, ax)
@@ -407,7 +490,7 @@ def _worst_column(content: Content, ax: Any) -> None:
     ax.set_title(f"furthest off: {worst['name']} ({worst['distance']:.2f})".replace("$", r"\$"), fontsize=9)
 
 
-def _families(content: Content, ax: Any) -> None:
+def _families(content: Content, ax: Axes) -> None:
     ax.set_axis_off()
     lines = [f"{light['question']}  {light['light'].upper()}" for light in content["lights"].values()]
     ax.text(0, 0.9, "\n\n".join(lines), va="top", fontsize=9)

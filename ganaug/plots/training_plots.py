@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.summaries import label_text
-from ganaug.utils.axes import REAL, SYNTHETIC, axes_or_new
+from ganaug.utils.axes import REAL, SYNTHETIC, Axes, axes_or_new
 from ganaug.utils.determinism import isolated
 
 __all__ = ["blend_curve", "class_counts", "history"]
@@ -19,7 +18,7 @@ _STYLES = ("-", "--", ":", "-.")
 
 
 @isolated
-def history(gan: Any, curves: Sequence[str] | None = None, ax: Any = None) -> Any:
+def history(gan: object, curves: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
     """Draw the history of a training.
 
     Parameters
@@ -80,7 +79,7 @@ def history(gan: Any, curves: Sequence[str] | None = None, ax: Any = None) -> An
 
 
 @isolated
-def blend_curve(classifier: Any, ax: Any = None) -> Any:
+def blend_curve(classifier: object, ax: Axes | None = None) -> Axes:
     """Draw what each blend was worth to an `AugmentedClassifier`: the gain over none, with its standard error.
 
     Parameters
@@ -92,8 +91,8 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
     Returns
     -------
     axes
-        A line for each oversampler and weight of the synthetic rows, with the threshold where it is; squares for
-        class weights and moved thresholds without such rows. A ring is around what was chosen.
+        A line for each oversampler, weight of the synthetic rows and threshold; other marks for averages, and for
+        class weights, undersampling and moved thresholds without such rows. A ring is around what was chosen.
 
     Raises
     ------
@@ -118,18 +117,21 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
     kinds = table.assign(class_weight=table["class_weight"].fillna("").astype(str))
     for column in ("sampler", "threshold"):
         kinds[column] = kinds[column].fillna("") if column in kinds else ""
+    kinds["treatment"] = kinds.get("treatment", "")
     kinds = kinds[kinds["gain"].notna()]
-    none = kinds["share"] == 0
-    plain = kinds[(kinds["class_weight"] == "") & (kinds["threshold"] == "")]
-    made = plain.loc[plain["share"] > 0, ["sampler", "weight"]].drop_duplicates()
+    average = kinds["treatment"].str.startswith("Average")
+    moved = {"prior": "threshold at the share", "tuned": "tuned threshold"}
+    plain = kinds[(kinds["class_weight"] == "") & ~average]
+    made = plain.loc[plain["share"] > 0, ["sampler", "weight", "threshold"]].drop_duplicates()
     lines = sorted(made.itertuples(index=False, name=None), key=lambda line: -line[1])
     several = made["sampler"].nunique() > 1
-    for i, (sampler, weight) in enumerate(lines):
-        own = (plain["weight"] == weight) & (plain["sampler"] == sampler)
-        rows = plain[(plain["share"] == 0) | own].sort_values("share")
+    for i, (sampler, weight, threshold) in enumerate(lines):
+        own = (plain["weight"] == weight) & (plain["sampler"] == sampler) & (plain["threshold"] == threshold)
+        rows = plain[((plain["share"] == 0) & (plain["threshold"] == threshold)) | own].sort_values("share")
         name = f"rows of {sampler}" if several else "synthetic rows"
         if weight != 1:
             name = f"{name} at {weight:g}" if several else f"at {weight:g} of a real row's weight"
+        name += f", {moved[threshold]}" if threshold else ""
         ax.errorbar(
             rows["share"],
             rows["gain"],
@@ -139,16 +141,17 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
             label=name,
             markersize=4,
         )
-    moved = {"prior": "threshold at the share", "tuned": "tuned threshold"}
-    others = kinds[none & ((kinds["class_weight"] != "") | (kinds["threshold"] != ""))]
-    for i, (_, row) in enumerate(others.iterrows()):
-        named = ["class weights"] if row["class_weight"] else []
+    bare = (kinds["share"] == 0) & (kinds["class_weight"] == "") & (kinds["threshold"] == "") & ~average
+    weights = {"balanced": "class weights", "undersampled": "undersampling"}
+    for i, (_, row) in enumerate(kinds[((kinds["share"] == 0) | average) & ~bare].iterrows()):
+        named = [f"average with {row['sampler'] or 'no'} rows"] if row["treatment"].startswith("Average") else []
+        named += [weights[row["class_weight"]]] if row["class_weight"] else []
         named += [moved[row["threshold"]]] if row["threshold"] else []
         ax.errorbar(
             row["share"],
             row["gain"],
             row["gain_error"],
-            fmt="sD^v"[i % 4],
+            fmt="sD^v*PX<>"[i % 9],
             capsize=3,
             color="0.4",
             label=", ".join(named),
@@ -162,7 +165,7 @@ def blend_curve(classifier: Any, ax: Any = None) -> Any:
 
 
 @isolated
-def class_counts(before: Any, after: Any = None, ax: Any = None) -> Any:
+def class_counts(before: object, after: object = None, ax: Axes | None = None) -> Axes:
     """Draw how many samples each class has, before and after.
 
     Parameters
@@ -208,7 +211,7 @@ def class_counts(before: Any, after: Any = None, ax: Any = None) -> Any:
     return ax
 
 
-def _counts(labels: Any) -> dict[str, int]:
+def _counts(labels: object) -> dict[str, int]:
     if isinstance(labels, Mapping):
         return {label_text(label): int(n) for label, n in labels.items()}
     values = pd.Series(np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)).astype(object)

@@ -79,7 +79,7 @@ _COLOURS = (1, 3, 4)
 _SLACK = 1e-3
 
 
-def plain_label(label: Any) -> Label:
+def plain_label(label: object) -> Label:
     """A label as a Python value: numpy's and torch's scalars compare with it but are not found by it."""
     value = label.item() if hasattr(label, "item") and getattr(label, "ndim", 0) == 0 else label
     if isinstance(value, (bool, int, float, str)):
@@ -90,7 +90,7 @@ def plain_label(label: Any) -> Label:
 # ---- samples of any kind, as datasets store them and hand them out ----------------------------------
 
 
-def stored_form(samples: Any, layout: str, shape: Shape | None = None) -> tuple[Array, bool]:
+def stored_form(samples: object, layout: str, shape: Shape | None = None) -> tuple[Array, bool]:
     """What a generator returned, as a dataset's pool stores it, and whether the samples are images.
 
     Images are (n, C, H, W), floats float32, which is what networks take; integers and booleans stay as they are.
@@ -194,7 +194,7 @@ KINDS: dict[str, Callable[[Array, ItemFormat], list[Sample]]] = {
 
 
 def to_bytes(
-    images: Any,
+    images: object,
     *,
     shape: Sequence[int] | None = None,
     layout: str = "auto",

@@ -593,7 +593,7 @@ def _pool_at(path: str, size: int, seed: int | None, changed: int, length: int) 
     return SamplePool.generate(_load(path), size, seed=seed)
 
 
-def _load(path: str) -> Any:
+def _load(path: str) -> object:
     from ganaug.estimators import load  # here, because a worker that only opens a pool needs none of it
 
     generator: Any = load(path)

@@ -13,6 +13,7 @@ import pandas as pd
 from ganaug import __version__
 from ganaug.callbacks import say, wants_progress
 from ganaug.encoding.sources import resolve_samples
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import Finding, diagnose
 from ganaug.metrics.diagnosis import SEVERITIES, VERDICTS, class_findings, columns_over, trace_findings
@@ -140,6 +141,7 @@ def quality_report(
     X_holdout, y_holdout = _resolved(X_holdout, y_holdout)
     seed = root_seed(random_state)
     drawn = draw(generator_or_samples, y, kind_of(X), n_samples, seed)
+    refuse_foreign(drawn.X, "X_syn")
     tell(f"quality_report: comparing {n_rows(drawn.X):,} synthetic {wording.NAMES[kind_of(X)]} with {n_rows(X):,} real")
     labels = (y, drawn.y) if drawn.y is not None and y is not None else (None, None)
     given = {"real": y, "synthetic": drawn.y, "holdout": y_holdout if X_holdout is not None else None}
@@ -166,8 +168,9 @@ def _silent(text: str) -> None:
     """Print nothing."""
 
 
-def _resolved(X: Any, y: Any) -> tuple[Any, Any]:
+def _resolved(X: object, y: object) -> tuple[Any, Any]:
     """The arrays of a torch or torchvision dataset; anything else unchanged."""
+    refuse_foreign(X, "X")
     if X is None or hasattr(X, "shape") or isinstance(X, (list, tuple)):
         return X, y
     X, y, *_ = resolve_samples(X, y)
@@ -188,7 +191,7 @@ def _counted(samples: tuple[Any, Any, Any], labels: tuple[Any, Any, Any]) -> dic
     }
 
 
-def _counts(labels: Any) -> dict[str, int]:
+def _counts(labels: object) -> dict[str, int]:
     if labels is None:
         return {}
     values = pd.Series(np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)).astype(object)
@@ -364,7 +367,7 @@ def _copies(results: Results) -> list[dict[str, Any]]:
     return found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """The same in JSON types: finite numbers, text, lists, dicts, None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}

@@ -53,15 +53,15 @@ class Drawn:
         What the generator, or the file it was read from, gives away about single training samples.
     """
 
-    X: Any
+    X: object
     y: Any = None
-    generator: Any = None
+    generator: object = None
     curation: dict[str, dict[str, int | None]] = field(default_factory=dict)
     note: str = ""
     traces: dict[str, Any] = field(default_factory=dict)
 
 
-def draw(source: Any, y: Any, kind: str, n_samples: Any, seed: int) -> Drawn:
+def draw(source: object, y: object, kind: str, n_samples: object, seed: int) -> Drawn:
     """Return the samples given, or draw them from a generator.
 
     Parameters
@@ -139,7 +139,7 @@ def _drawn(generator: Any, y: Any, n_samples: Any, most: int, seed: int) -> Draw
     return Drawn(concatenate(parts), pd.Series(labels, dtype=object), generator, curation)
 
 
-def _labels(generator: Any, counts: Any) -> list[Any]:
+def _labels(generator: object, counts: Any) -> list[Any]:
     """Labels that the generator can sample, in the order of `classes_`."""
     if hasattr(generator, "generators_"):
         return list(generator.generators_)
@@ -170,18 +170,18 @@ def _seeded(takes: Mapping[str, Any], seed: int, name: str) -> dict[str, int]:
     return {"random_state": child_seed(seed, "sample", name) % 2**31} if "random_state" in takes else {}
 
 
-def _pair(made: Any) -> tuple[Any, Any]:
+def _pair(made: object) -> tuple[Any, Any]:
     return made if isinstance(made, tuple) and len(made) == 2 else (made, None)
 
 
-def _curation(generator: Any) -> dict[str, dict[str, int | None]]:
+def _curation(generator: object) -> dict[str, dict[str, int | None]]:
     return {label_text(label): dict(row) for label, row in getattr(generator, "curation_", {}).items()}
 
 
 # ------------------------------------------------------------------------------------------ the generator
 
 
-def _parts(generator: Any) -> Iterator[tuple[str, Any]]:
+def _parts(generator: object) -> Iterator[tuple[str, Any]]:
     """Title and generator of each training: one, or one per class."""
     if not hasattr(generator, "generators_"):
         yield "", generator
@@ -193,7 +193,7 @@ def _parts(generator: Any) -> Iterator[tuple[str, Any]]:
         yield (f"class {labels[0]}" if len(labels) == 1 else f"{len(labels)} classes"), one
 
 
-def how_made(generator: Any, curation: Mapping[str, Mapping[str, int | None]]) -> Made:
+def how_made(generator: object, curation: Mapping[str, Mapping[str, int | None]]) -> Made:
     """What advice depends on: the curation rules in use, the number of steps and why the training ended."""
     if generator is None:
         return Made()
@@ -217,7 +217,7 @@ def _rules(generators: list[Any]) -> tuple[str, ...] | None:
     return None
 
 
-def generator_facts(generator: Any) -> dict[str, Any]:
+def generator_facts(generator: object) -> dict[str, Any]:
     """Name of the generator, its parameters that differ from the defaults, and how each training ended."""
     if generator is None:
         return {}
@@ -239,16 +239,16 @@ def _changed(generator: Any) -> dict[str, str]:
     return {name: _short(value) for name, value in given.items() if name not in usual or _differs(value, usual[name])}
 
 
-def _differs(value: Any, usual: Any) -> bool:
+def _differs(value: object, usual: object) -> bool:
     return type(value) is not type(usual) or repr(value) != repr(usual)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 
-def histories(generator: Any) -> list[dict[str, Any]]:
+def histories(generator: object) -> list[dict[str, Any]]:
     """History of each training: "title", "step" and "curves" (name to numbers), at most 200 steps."""
     found = []
     for title, one in _parts(generator):
@@ -274,7 +274,7 @@ def curation_rows(curation: Mapping[str, Mapping[str, int | None]]) -> list[dict
     ]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, float):
         return float(f"{value:.5g}") if np.isfinite(value) else None

@@ -79,7 +79,7 @@ def given_counts(broken: Any) -> list[RuleCount]:
     return found
 
 
-def count_rules(X: Any, X_syn: Any, rules: Any, generator: Any, seed: int) -> list[RuleCount]:
+def count_rules(X: object, X_syn: object, rules: Any, generator: object, seed: int) -> list[RuleCount]:
     """Count how often each rule of a table is broken.
 
     Parameters
@@ -117,14 +117,14 @@ def count_rules(X: Any, X_syn: Any, rules: Any, generator: Any, seed: int) -> li
     return [count for count in counts if count is not None]
 
 
-def _view(X: Any, seed: int, name: str) -> TableView:
+def _view(X: object, seed: int, name: str) -> TableView:
     n = n_rows(X)
     if n > MOST_ROWS:
         X = take_rows(X, np.sort(numpy_generator(seed, "rule rows", name).choice(n, MOST_ROWS, replace=False)))
     return view_of(X)
 
 
-def _with_names(X_syn: Any, X: Any) -> Any:
+def _with_names(X_syn: object, X: Any) -> object:
     """Give samples without column names those of the real ones."""
     named = hasattr(X, "columns") and not hasattr(X_syn, "columns")
     if not named or hasattr(X_syn, "tocsr"):
@@ -132,7 +132,7 @@ def _with_names(X_syn: Any, X: Any) -> Any:
     return pd.DataFrame(np.asarray(X_syn.detach().cpu() if hasattr(X_syn, "detach") else X_syn), columns=X.columns)
 
 
-def _known(generator: Any, real: TableView) -> Rules | None:
+def _known(generator: object, real: TableView) -> Rules | None:
     """The rules of a generator, if it has any and they fit the columns of this table."""
     try:
         found = getattr(generator, "rules_", None)
@@ -280,7 +280,7 @@ def _parts(codes: Places, seed: int) -> tuple[Places, Places]:
     return np.setdiff1d(np.arange(len(codes)), test), test
 
 
-def _is_quick(generator: Any, columns: list[Any], codes: Places) -> bool:
+def _is_quick(generator: object, columns: list[Any], codes: Places) -> bool:
     """Whether it can be trained again on these rows in seconds, with the same result each time."""
     if not 0 < len(columns) <= MOST_TRIAL_COLUMNS or len(codes) > MOST_TRIAL_ROWS:
         return False
@@ -299,7 +299,7 @@ def _is_quick(generator: Any, columns: list[Any], codes: Places) -> bool:
     return steps <= MOST_STEPS and (steps == 0 or int(np.bincount(codes).min()) >= LEAST_TO_TRAIN)
 
 
-def _refitted(generator: Any, real: list[Any], y_syn: Any, seed: int) -> tuple[Any, Any]:
+def _refitted(generator: object, real: list[Any], y_syn: object, seed: int) -> tuple[Any, Any]:
     """As many samples of each class from a clone of the generator, fitted to these rows only."""
     again = clone(generator)
     plain: dict[str, Any] = {"random_state": child_seed(seed, "again") % 2**31, "verbose": False, "warm_start": False}

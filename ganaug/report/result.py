@@ -138,14 +138,14 @@ def number(value: float | None, digits: int = 3) -> str:
     return text
 
 
-def _as_people_write(value: Any) -> str:
+def _as_people_write(value: object) -> str:
     """A number of any size, text, or a dash for None."""
     if value is None:
         return "–"
     return number_text(float(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
 
 
-def _prose(value: Any) -> Markup:
+def _prose(value: object) -> Markup:
     """Text in which words between backticks are names."""
     parts = str(value).split("`")
     if len(parts) % 2 == 0:  # a lone backtick is part of a name
@@ -214,7 +214,7 @@ def _sources(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     return sources
 
 
-def embedded(value: Any) -> str:
+def embedded(value: object) -> str:
     """JSON that cannot end its script element or open a comment."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     for sign in "<>&\u2028\u2029":
@@ -359,7 +359,7 @@ class QualityReport:
             write_whole(check_path(path), made.encode("utf-8"))
         return made
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: object = None) -> Any:
         """Draw an overview with matplotlib: the map, the worst column, the measures, and the classes or the training.
 
         Parameters

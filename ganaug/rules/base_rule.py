@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, view_of
 from ganaug.utils.determinism import isolated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "GUARDED",
@@ -86,7 +89,7 @@ class Rule(ABC):
         return 1.0 - self.exceptions / self.support if self.support else float("nan")
 
     @isolated
-    def holds(self, X: Any) -> Bits:
+    def holds(self, X: object) -> Bits:
         """Which rows keep the rule.
 
         Parameters
@@ -113,7 +116,7 @@ class Rule(ABC):
         self.check(view)
         return self.keeps(view)
 
-    def learn(self, X: Any) -> Self:
+    def learn(self, X: object) -> Self:
         """The same rule with all that it takes from data: tolerances, intervals, `support` and `exceptions`.
 
         Parameters
@@ -146,7 +149,7 @@ class Rule(ABC):
         broken = ~self.keeps(view)
         return self._with(support=int(applies.sum()), exceptions=int(broken.sum()))
 
-    def _with(self, **changed: Any) -> Self:
+    def _with(self, **changed: object) -> Self:
         other = copy.copy(self)
         for name, value in changed.items():
             object.__setattr__(other, name, value)
@@ -215,7 +218,7 @@ def named(parameter: str, value: Any) -> list[Hashable]:
     return names
 
 
-def names_json(names: Any) -> list[Any]:
+def names_json(names: Iterable[Hashable]) -> list[Any]:
     """Column names as JSON."""
     return [to_json(name) for name in names]
 
@@ -290,7 +293,7 @@ class Grid(Rule):
     price in steps of 0.25 [ True False]
     """
 
-    column: Any
+    column: Hashable
     step: float
     base: float = 0.0
 

@@ -25,7 +25,7 @@ AUTO = "auto"
 _PARTS = ("rewriter", "own", "full")
 
 
-def checked_rules(rules: Any) -> str | list[Any]:
+def checked_rules(rules: object) -> str | list[Any]:
     """The ``rules`` parameter of an estimator: "auto", or a list of rules and functions (None: empty).
 
     Raises
@@ -47,7 +47,7 @@ def checked_rules(rules: Any) -> str | list[Any]:
     return given
 
 
-def is_function(rule: Any) -> bool:
+def is_function(rule: object) -> bool:
     """Whether a rule is a function, or of a class of the user's own, which no state holds."""
     return not is_stored(rule)
 
@@ -72,16 +72,16 @@ class RuledTableCodec(PickledByState):
         Of the rewritten table, which networks learn, and of the table itself, which a filter sees.
     """
 
-    def __init__(self, keep_range: bool = True, rules: Any = AUTO) -> None:
+    def __init__(self, keep_range: bool = True, rules: object = AUTO) -> None:
         self.keep_range = keep_range
         self.rules = rules
 
-    def fit(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> RuledTableCodec:
+    def fit(self, X: object, y: npt.ArrayLike | None = None, seed: int = 0) -> RuledTableCodec:
         """Learn the columns and their rules; see `TableCodec.fit`."""
         self.fit_encode(X, y, seed)
         return self
 
-    def fit_encode(self, X: Any, y: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
+    def fit_encode(self, X: object, y: npt.ArrayLike | None = None, seed: int = 0) -> FloatArray:
         """Learn a table and its rules and encode it, reading it once; see `TableCodec.fit_encode`."""
         self.full = self.own = CompactTableCodec(self.keep_range)
         encoded = self.full.fit_encode(X, y, seed)
@@ -138,7 +138,7 @@ class RuledTableCodec(PickledByState):
         """Columns of the encoded matrix."""
         return self.own.width
 
-    def encode(self, X: Any, owner: str = "RuledTableCodec") -> FloatArray:
+    def encode(self, X: object, owner: str = "RuledTableCodec") -> FloatArray:
         """Encode a table; see `TableCodec.encode`. (n, d) -> (n, width), float32."""
         if self.rewriter is None or not self.rewrites:
             return self.own.encode(X, owner=owner)

@@ -64,7 +64,7 @@ class Equation(Rule):
                 allowed = allowed + slope * (absolute + relative * np.abs(values))
             return np.abs(target - expected), allowed * _SLACK
 
-    def kept_by(self, target: Floats, inputs: list[Floats], units: Any = None) -> Bits:
+    def kept_by(self, target: Floats, inputs: list[Floats], units: object = None) -> Bits:
         """Which rows keep it, missing ones and those that cannot be computed included. (n,)."""
         off, allowed = self.residuals(target, inputs, self.units if units is None else units)
         return np.asarray(~(off > allowed) | ~np.isfinite(off))
@@ -154,7 +154,7 @@ class Sum(Equation):
     minutes = 60 * hours + rest
     """
 
-    total: Any
+    total: Hashable
     parts: Any
     coefficients: Any = None
     offset: float = 0.0
@@ -253,7 +253,7 @@ class Product(Equation):
     bmi = kg / metres**2
     """
 
-    result: Any
+    result: Hashable
     factors: Any = ()
     over: Any = ()
     scale: float = 1.0
@@ -363,8 +363,8 @@ class Copy(Equation):
     m = 1000 * km [ True  True False]
     """
 
-    column: Any
-    of: Any
+    column: Hashable
+    of: Hashable
     scale: float = 1.0
     offset: float = 0.0
     tolerance: float | None = None
@@ -457,8 +457,8 @@ class Monotone(Equation):
     price rises with size (to 1) [ True False]
     """
 
-    column: Any
-    of: Any
+    column: Hashable
+    of: Hashable
     knots: Any
     tolerance: float = 0.0
 

@@ -25,7 +25,7 @@ from ganaug.rules.find_pairs import find_curves, find_orders, find_products, fin
 from ganaug.rules.find_states import find_determined, find_missing, find_one_hot, without_detours
 from ganaug.rules.kinds import Determined, Grid, Never, OneHot, Order, as_rule, is_stored, rule_from_json
 from ganaug.rules.table_view import Bits, TableView, view_of
-from ganaug.utils.determinism import isolated, numpy_generator, root_seed
+from ganaug.utils.determinism import Seed, isolated, numpy_generator, root_seed
 
 __all__ = ["Rules", "find_rules"]
 
@@ -121,7 +121,7 @@ class Rules(Sequence[Rule]):
         )
 
     @isolated
-    def holds(self, X: Any, kept: str | None = None) -> Bits:
+    def holds(self, X: object, kept: str | None = None) -> Bits:
         """Which rows keep all rules.
 
         Parameters
@@ -142,7 +142,7 @@ class Rules(Sequence[Rule]):
         return found
 
     @isolated
-    def allows(self, X: Any) -> Bits:
+    def allows(self, X: object) -> Bits:
         """Which new rows no guarded rule refuses. (n,)."""
         view = view_of(X)
         found = np.ones(view.n_rows, dtype=bool)
@@ -152,7 +152,7 @@ class Rules(Sequence[Rule]):
         return found
 
     @isolated
-    def check(self, X: Any) -> pd.DataFrame:
+    def check(self, X: object) -> pd.DataFrame:
         """How often each rule is broken.
 
         Parameters
@@ -175,7 +175,7 @@ class Rules(Sequence[Rule]):
         frame = pd.DataFrame(rows, columns=names)
         return frame.astype({"checked": np.int64, "broken": np.int64, "share": np.float64, "expected": np.float64})
 
-    def learn(self, X: Any) -> Rules:
+    def learn(self, X: object) -> Rules:
         """The same rules with tolerances, intervals, support and exceptions of a table."""
         view = view_of(X)
         return Rules([rule.learn(view) for rule in self], self.grids, self.skipped)
@@ -218,7 +218,7 @@ _MOST_STATES = 50
 
 
 @isolated
-def find_rules(X: Any, *, max_time: float = 2.0, random_state: Any = 0, max_rows: int = MAX_ROWS) -> Rules:
+def find_rules(X: object, *, max_time: float = 2.0, random_state: Seed = 0, max_rows: int = MAX_ROWS) -> Rules:
     """Find the rules that the rows of a table keep.
 
     Parameters

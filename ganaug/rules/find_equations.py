@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
@@ -13,6 +13,9 @@ import scipy.linalg
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Sum
 from ganaug.rules.evidence import Work, complete, distinct_rows, needed, permuted
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
 
 __all__ = ["Numbers", "alike", "find_copies", "find_sums", "implied_orders", "is_exact", "proven"]
 
@@ -65,12 +68,12 @@ class Numbers:
     def __len__(self) -> int:
         return len(self.columns)
 
-    def without(self, names: Any) -> Numbers:
+    def without(self, names: Iterable[Hashable]) -> Numbers:
         """The others."""
         gone = set(names)
         return self.at([j for j, column in enumerate(self.columns) if column.name not in gone])
 
-    def at(self, places: Any) -> Numbers:
+    def at(self, places: object) -> Numbers:
         """Some of the columns."""
         places = np.asarray(places, dtype=np.int64)
         columns = [self.columns[j] for j in places.tolist()]
@@ -152,7 +155,7 @@ def _telling(rule: Equation, inputs: list[Floats]) -> Bits:
 
 
 def _permuted_share(
-    rule: Equation, target: Floats, inputs: list[Floats], units: Any, most: float, rng: np.random.Generator
+    rule: Equation, target: Floats, inputs: list[Floats], units: object, most: float, rng: np.random.Generator
 ) -> tuple[float, int]:
     """The largest share of rows that keeps the rule once one of its parts is permuted, as far as it matters.
 
@@ -255,7 +258,9 @@ def alike(numbers: Numbers, work: Work) -> list[tuple[int, int]]:
     return pairs[:most]
 
 
-def _copy(numbers: Numbers, coarse: int, fine: int, candidates: float, rng: np.random.Generator) -> Any:
+def _copy(
+    numbers: Numbers, coarse: int, fine: int, candidates: float, rng: np.random.Generator
+) -> tuple[int, Copy] | None:
     y, x = numbers.values[:, coarse], numbers.values[:, fine]
     known = complete(x, y)
     if known.sum() < LEAST_ROWS:
@@ -437,7 +442,7 @@ def _sum_triples(numbers: Numbers, rng: np.random.Generator, work: Work) -> list
     return [triple for _, triple in sorted(found)]
 
 
-def _again(close: Bits, V: Floats, U: Floats, off: Any, i: int) -> tuple[Ints, Ints]:
+def _again(close: Bits, V: Floats, U: Floats, off: Callable[..., Floats], i: int) -> tuple[Ints, Ints]:
     """Pairs (j, k) that are close in the first rows and in a few more; one of these may be filler."""
     j, k = np.nonzero(close)
     r = np.arange(min(2 * PROBES, len(V)))

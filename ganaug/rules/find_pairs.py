@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,11 @@ from ganaug.rules.find_equations import (
 )
 from ganaug.rules.kinds import Order, Within
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ganaug.rules.table_view import Ints
 
 __all__ = ["find_curves", "find_orders", "find_products", "find_within", "without_steps"]
 
@@ -118,7 +123,7 @@ def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator, who
     return [found[pair] for pair in sorted(found)]
 
 
-def _decimals(column: ColumnView) -> Any:
+def _decimals(column: ColumnView) -> str | None:
     """How its numbers are written."""
     precision = column.precision
     if column.is_time:
@@ -154,7 +159,7 @@ def _order(low: ColumnView, high: ColumnView, candidates: float, rng: np.random.
     return rule._with(certain=n >= SURE_ROWS or violations >= _MOST_REFUSED)
 
 
-def _cliff(gaps: Any) -> bool:
+def _cliff(gaps: npt.NDArray[Any]) -> bool:
     """Whether many rows lie as near above 0 as the few that broke the order lie below: errors, and no thin tail."""
     below = -gaps[gaps < 0]
     return bool(((gaps >= 0) & (gaps <= np.median(below))).sum() >= _CLIFF * len(below))
@@ -205,7 +210,7 @@ def find_within(
     return found
 
 
-def _confined(codes: Any, values: Floats, n_levels: int, half: Bits, bar: float) -> float:
+def _confined(codes: Ints, values: Floats, n_levels: int, half: Bits, bar: float) -> float:
     """Share of rows outside of their interval if the categories were shuffled; 0 if they are not confined."""
     known = np.isfinite(values) & (codes >= 0)
     if known.sum() < LEAST_WITHIN_ROWS:
@@ -360,7 +365,9 @@ def _finest_centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int, 
     return np.where(np.isfinite(found), found, centre)
 
 
-def _product(numbers: Numbers, z: int, x: int, y: int, power: int, candidates: float, rng: np.random.Generator) -> Any:
+def _product(
+    numbers: Numbers, z: int, x: int, y: int, power: int, candidates: float, rng: np.random.Generator
+) -> Product | None:
     """The relation solved for the column that was computed: the one whose own rounding suffices."""
     names = [numbers.columns[k].name for k in (z, x, y)]
     a, b, c = (numbers.values[:, k] for k in (z, x, y))
@@ -370,7 +377,7 @@ def _product(numbers: Numbers, z: int, x: int, y: int, power: int, candidates: f
     if len(ratios) < LEAST_ROWS:
         return None
     k = float(np.median(ratios))
-    best: Any = None
+    best: Product | None = None
     for scale, digits in unique(((v, n) for v, n in nice_numbers(k, 4) if abs(v / k - 1) < 0.02)):
         cost = 0.0 if scale == 1 else BITS_PER_DIGIT * (digits + 1)
         bases = [names[1]] * power

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import gammaln
@@ -11,6 +11,9 @@ from scipy.special import gammaln
 from ganaug.rules.evidence import Work, needed
 from ganaug.rules.kinds import Determined, MissingWith, OneHot
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["find_determined", "find_missing", "find_one_hot", "without_detours"]
 
@@ -87,7 +90,7 @@ class _Groups:
         bar = 10.0 + self.bar * len(group)
         return self.bits(group, exactly) > bar
 
-    def near(self, start: int, candidates: Any) -> list[int]:
+    def near(self, start: int, candidates: Iterable[int]) -> list[int]:
         """Candidates, the ones that are named most alike and stand closest first."""
 
         def alike(j: int) -> tuple[int, int]:

@@ -94,7 +94,7 @@ class Gap:
         factor = self.factors[column.name]
         return column.cells.values if factor == 1 else column.cells.values * factor
 
-    def _bounds(self, table: Any, inner: bool = True) -> tuple[Array, Array]:
+    def _bounds(self, table: TableView | Restored, inner: bool = True) -> tuple[Array, Array]:
         """The bounds of each row, the constants where a column is missing; ``inner`` those of new rows."""
         dtype = np.int64 if self.whole else np.float64
         none = np.iinfo(np.int64).min // 2 if self.whole else -np.inf
@@ -166,7 +166,7 @@ class Gap:
         plain = moved
         work.put(self.column, plain, missing)
 
-    def _plain(self, values: Array, adapter: Any) -> Array:
+    def _plain(self, values: Array, adapter: object) -> Array:
         """Rounded, in the column's own counts."""
         if self.whole:
             factor = self.factors[self.column]
@@ -178,7 +178,7 @@ class Gap:
             return np.asarray(np.rint((counts - base) / step).astype(np.int64) * step + base)
         return as_written(np.asarray(values, dtype=np.float64), adapter, self.precision)
 
-    def _inside(self, plain: Array, low: Array, high: Array, adapter: Any, work: Restored) -> Array:
+    def _inside(self, plain: Array, low: Array, high: Array, adapter: object, work: Restored) -> Array:
         """Values moved to the nearest ones that can be written and lie inside."""
         # times and Decimals are compared as days and numbers where they are not counted
         scale = self.factors[self.column] if self.whole else 1 / self.precision.scale

@@ -71,8 +71,8 @@ class Order(Rule):
     closed >= opened [ True  True False]
     """
 
-    low: Any
-    high: Any
+    low: Hashable
+    high: Hashable
     strict: bool = False
 
     kind: ClassVar[str] = "order"
@@ -133,7 +133,7 @@ class Bound(Rule):
     age >= 18 [False  True  True]
     """
 
-    column: Any
+    column: Hashable
     low: Any = None
     high: Any = None
 
@@ -183,7 +183,7 @@ class Bound(Rule):
         return cls(column, from_json(stored["low"]), from_json(stored["high"]))
 
 
-def _constant(value: Any, column: ColumnView) -> float | None:
+def _constant(value: object, column: ColumnView) -> float | None:
     if value is None:
         return None
     try:
@@ -195,7 +195,7 @@ def _constant(value: Any, column: ColumnView) -> float | None:
         ) from error
 
 
-def _value_text(value: Any) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_)):
         return number_text(float(value))
     return str(value)
@@ -324,8 +324,8 @@ class Within(Rule):
     rate within the interval of its grade [ True False]
     """
 
-    column: Any
-    category: Any
+    column: Hashable
+    category: Hashable
     intervals: Any = None
     inner: Any = field(default=None, init=False, compare=False, repr=False)
     # whether intervals that the user gave (dates, say) are numbers by now
@@ -453,7 +453,7 @@ class Determined(Rule):
     country is determined by city [ True False]
     """
 
-    column: Any
+    column: Hashable
     by: Any
     mapping: Any = None
 
@@ -535,7 +535,7 @@ class MissingWith(Rule):
     T3 is missing exactly where measured is f [ True  True False]
     """
 
-    column: Any
+    column: Hashable
     by: Any
     values: Any = None
     exactly: bool = True
@@ -654,7 +654,7 @@ KINDS: dict[str, type[Rule]] = {
 }
 
 
-def is_stored(rule: Any) -> bool:
+def is_stored(rule: object) -> bool:
     """Whether a model file can hold a rule: one of the library's own, and no function."""
     return type(rule) in KINDS.values()
 
@@ -673,7 +673,7 @@ def rule_from_json(stored: dict[str, Any]) -> Rule:
         raise ModelFileError(f"a stored rule cannot be read: {error!r}") from error
 
 
-def as_rule(given: Any) -> Rule:
+def as_rule(given: object) -> Rule:
     """A rule that the user gave, a function included.
 
     Raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ from ganaug.rules.steps import Flag, Formula, Lookup, Mask, Restored, States
 from ganaug.rules.table_view import Bits, ColumnView, TableView, view_of
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, State
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = ["STEPS", "RewritePlan", "Rewriter"]
 
@@ -81,7 +84,7 @@ class RewritePlan:
                 waiting.extend(self.needs.get(name, ()))
         return False
 
-    def _admits(self, target: Hashable, needed: Any) -> bool:
+    def _admits(self, target: Hashable, needed: Iterable[Hashable]) -> bool:
         """Whether a free column can be computed from these."""
         free = target not in self.steps and target not in self._bounds
         return free and not any(self._reaches(name, target) for name in needed)
@@ -305,7 +308,7 @@ def _far_below(gap: Gap, view: TableView) -> bool:
     return bool(len(share) and np.quantile(share, _MOSTLY) < _FAR)
 
 
-def _ends(column: ColumnView, values: Any, factor: int, keep_range: bool) -> tuple[float, float]:
+def _ends(column: ColumnView, values: npt.NDArray[Any], factor: int, keep_range: bool) -> tuple[float, float]:
     """The range of a column, rounded so that no end is a value of a few rows: of ``factor`` times its whole numbers."""
     if not len(values):
         return 0, 0
@@ -441,7 +444,7 @@ class Rewriter:
     def __init__(self, keep_range: bool = True) -> None:
         self.keep_range = keep_range
 
-    def fit(self, X: Any, rules: Iterable[Any]) -> Rewriter:
+    def fit(self, X: object, rules: Iterable[Any]) -> Rewriter:
         """Decide how each rule is kept.
 
         Parameters
@@ -502,7 +505,7 @@ class Rewriter:
             checked.append(rule._with(kept=REWRITTEN if broken <= most else GUARDED))
         return checked
 
-    def rewrite(self, X: Any) -> pd.DataFrame:
+    def rewrite(self, X: object) -> pd.DataFrame:
         """The table without what the rules determine.
 
         Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from ganaug.rules.equations import Equation
 from ganaug.rules.kinds import Determined, MissingWith, OneHot, rule_from_json
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView, as_stored, count_of, number_of
 from ganaug.utils.types import Array
+
+if TYPE_CHECKING:
+    from ganaug.rules.table_view import TableView
 
 __all__ = ["Columns", "Flag", "Formula", "Lookup", "Mask", "Restored", "States", "as_written"]
 
@@ -40,7 +43,7 @@ class Restored:
         self._columns: dict[Hashable, ColumnView] = {}
         self.missing: dict[Hashable, Bits] = {}
 
-    def stored(self, label: Label, adapter: Any = None) -> ColumnView:
+    def stored(self, label: Label, adapter: object = None) -> ColumnView:
         """A column of the rewritten table."""
         return ColumnView(label, self.view.raw(label), adapter)
 
@@ -123,7 +126,7 @@ class States:
         return cls(rule.columns, matrix[np.sort(first[kept] if kept.any() else first)])
 
     @staticmethod
-    def _packed(members: tuple[Hashable, ...], view: Any) -> tuple[Array, Ints]:
+    def _packed(members: tuple[Hashable, ...], view: TableView) -> tuple[Array, Ints]:
         columns = [view.column(name) for name in members]
         values = [np.where(c.missing, -1, c.cells.values != 0) if c.n_missing else c.cells.values != 0 for c in columns]
         matrix = np.stack([np.asarray(v, dtype=np.int8) for v in values], axis=1)
@@ -327,7 +330,7 @@ def _yes_or_no(rows: Bits) -> pd.Categorical:
     return pd.Categorical.from_codes(rows.astype(np.int64), categories=pd.Index(["no", "yes"], dtype=object))
 
 
-def _sparse_column(column: ColumnView, rows: Bits) -> Any:
+def _sparse_column(column: ColumnView, rows: Bits) -> object:
     """A column's values at some rows, and missing elsewhere, in a dtype that can be so."""
     if isinstance(column.adapter, MaskedAdapter):
         return column.adapter.write(ColumnValues(np.where(rows, column.cells.values, 0), is_missing(~rows)))

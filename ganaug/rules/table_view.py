@@ -123,7 +123,7 @@ def _moment_or_duration(value: Any, adapter: Any) -> Any:
     return moment.to_datetime64() - np.datetime64(0, "s").astype(moment.to_datetime64().dtype)
 
 
-def _zone(adapter: Any) -> Any:
+def _zone(adapter: Any) -> object:
     """The time zone of a column."""
     own = getattr(adapter, "zone", None) or getattr(adapter.dtype, "tz", None)
     return own or getattr(getattr(adapter.dtype, "pyarrow_dtype", None), "tz", None)
@@ -226,7 +226,7 @@ class ColumnView:
         Its dtype adapter, where it is known already.
     """
 
-    def __init__(self, name: Hashable, raw: Any, adapter: Any = None) -> None:
+    def __init__(self, name: Hashable, raw: object, adapter: Any = None) -> None:
         self.name = name
         try:
             self.adapter: Any = adapter_of(raw) if adapter is None else adapter
@@ -237,7 +237,7 @@ class ColumnView:
             raise type(error)(f"column {name!r} {error}") from error
 
     @classmethod
-    def of_cells(cls, name: Hashable, cells: ColumnValues, adapter: Any) -> ColumnView:
+    def of_cells(cls, name: Hashable, cells: ColumnValues, adapter: object) -> ColumnView:
         """A column that was read before."""
         view = cls.__new__(cls)
         view.name, view.cells, view.adapter = name, cells, adapter
@@ -450,7 +450,7 @@ def _same(a: Floats, b: Floats, dtype: np.dtype[Any]) -> bool:
     return bool(np.array_equal(a.astype(dtype), b.astype(dtype)))
 
 
-def _plainly(value: Any) -> Any:
+def _plainly(value: object) -> object:
     """A key by which 1, 1.0 and numpy's 1 are one level, and True and "1" are others."""
     if isinstance(value, (bool, np.bool_)):
         return bool, bool(value)
@@ -480,7 +480,7 @@ class TableView:
     """
 
     def __init__(
-        self, kind: str, table: Table, adapters: dict[Hashable, Any] | None = None, source: Any = None
+        self, kind: str, table: Table, adapters: dict[Hashable, Any] | None = None, source: object = None
     ) -> None:
         self.kind, self.table, self.adapters, self._source = kind, table, adapters or {}, source
         self.names: list[Hashable] = list(range(table.n_columns) if table.names is None else table.names)
@@ -557,7 +557,7 @@ def _listed(names: list[Hashable], most: int = 8) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def view_of(X: Any) -> TableView:
+def view_of(X: object) -> TableView:
     """A table of any container that `TabularGAN` takes; a view is returned as it is.
 
     Raises

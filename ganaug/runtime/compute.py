@@ -304,7 +304,7 @@ def side_by_side(n_tasks: int, n_jobs: int | None) -> bool:
     return n_tasks > 1 and joblib.effective_n_jobs(n_jobs) > 1
 
 
-def _check(n_jobs: Any) -> None:
+def _check(n_jobs: object) -> None:
     if n_jobs is None or (isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool) and n_jobs != 0):
         return
     raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")
@@ -333,12 +333,12 @@ class _Carried:
         self.generator.__setstate__(state["state"])
 
 
-def carried(generator: Any) -> Any:
+def carried(generator: object) -> Any:
     """What a task gives back in place of a generator."""
     return _Carried(generator) if hasattr(generator, "_whole_state") else generator
 
 
-def unpacked(result: Any) -> Any:
+def unpacked(result: object) -> Any:
     """The generator again."""
     return result.generator if isinstance(result, _Carried) else result
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +12,11 @@ from sklearn.isotonic import IsotonicRegression
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.selection.fold_predictions import ClassifierOutput, ScorerAdapter
+from ganaug.selection.quick_scores import OF_LABELS, count_scores
+from ganaug.utils.determinism import numpy_generator
+from ganaug.utils.types import Array
 
-__all__ = ["CALIBRATIONS", "Calibrator", "Sigmoid", "fit_calibrator"]
+__all__ = ["CALIBRATIONS", "Calibrator", "Sigmoid", "fit_calibrator", "steady_threshold"]
 
 Floats = npt.NDArray[np.float64]
 Map = Callable[[Floats], Floats]  # scores to probabilities
@@ -24,6 +26,7 @@ THRESHOLDS = 50
 # In units of the scores' spread. The slope stays above it, so that a calibration never turns a ranking round.
 FLATTEST = 1e-3
 NEWTON_STEPS = 50
+THRESHOLD_RESAMPLES = 64
 
 
 @dataclass(frozen=True)
@@ -128,11 +131,12 @@ class Calibrator:
 
 def fit_calibrator(
     predictions: ClassifierOutput,
-    X: Any,
-    y: npt.NDArray[Any],
+    X: object,
+    y: Array,
     calibration: str | None,
     metric: ScorerAdapter | None,
     share: float | None = None,
+    steady: bool = False,
 ) -> Calibrator:
     """Learn from answers on rows that the classifier did not train on.
 
@@ -145,6 +149,8 @@ def fit_calibrator(
         What the threshold is chosen for; None leaves it.
     share : float, optional
         Threshold of the second class's probability, if there is no metric.
+    steady : bool, default=False
+        Whether the threshold is a `steady_threshold`, where the metric has one, and not the best cut of these rows.
 
     Raises
     ------
@@ -164,8 +170,72 @@ def fit_calibrator(
     if share is not None:
         calibrator = replace(calibrator, threshold=share)
     if metric:
-        calibrator = replace(calibrator, threshold=_best_threshold(calibrator(predictions), X, y, metric))
+        said = calibrator(predictions)
+        at = steady_threshold(said, y, metric) if steady else None
+        calibrator = replace(calibrator, threshold=_best_threshold(said, X, y, metric) if at is None else at)
     return calibrator
+
+
+def steady_threshold(predictions: ClassifierOutput, y: Array, metric: ScorerAdapter) -> float | None:
+    """Where to decide for the second of two classes, found so that few held-out rows do not settle it.
+
+    On the scale of the scores, halfway between two answers. The one is where the metric is best if probabilities are
+    what a sigmoid of the scores says, two numbers that all rows tell: with q the sigmoid and r the share of the second
+    class, balanced accuracy is best at q >= r, accuracy at q >= 1/2, and F1 where 2 * (sum of q above the cut) /
+    (number above + sum of all q) is greatest (Lipton, Elkan and Naryanaswamy 2014). The other is the mean of the best
+    cuts of `THRESHOLD_RESAMPLES` resamples within each class, in the manner of bagging (Breiman 1996).
+
+    Parameters
+    ----------
+    predictions : ClassifierOutput
+        On rows with labels y, of two classes.
+    metric : ScorerAdapter
+
+    Returns
+    -------
+    float or None
+        A margin; None for metrics other than these three.
+    """
+    second = y == predictions.classes[1]
+    margin = np.asarray(predictions.margin, dtype=np.float64)
+    if metric.scoring not in OF_LABELS or second.all() or not second.any() or np.ptp(margin) == 0:
+        return None
+    name, first = str(metric.scoring), metric.positive is not None and metric.positive == predictions.classes[0]
+    (s,) = _scores(predictions, len(y))
+    likely = fit_sigmoid(s, second)
+    q = likely(s)
+    cut = {"balanced_accuracy": float(second.mean()), "accuracy": 0.5}.get(name)
+    if cut is None:
+        cut = 1 - _best_of_f1(1 - q) if first else _best_of_f1(q)
+    by_all = (logit(cut) - likely.intercept) / likely.slope
+    cuts = _cuts(s, second)
+    bins = np.searchsorted(cuts, s, side="right")  # so many cuts are reached
+    rng = numpy_generator(0, "threshold")
+    above: list[Floats] = []
+    sizes: list[float] = []
+    for rows in (second, ~second):
+        counts = np.bincount(bins[rows], minlength=len(cuts) + 1)
+        drawn = rng.multinomial(counts.sum(), counts / counts.sum(), size=THRESHOLD_RESAMPLES)
+        above.append(drawn[:, ::-1].cumsum(axis=1)[:, -2::-1].astype(np.float64))
+        sizes.append(float(counts.sum()))
+    (right, false), (positive, negative) = above, sizes
+    if first:
+        right, false, positive, negative = negative - false, positive - right, negative, positive
+    scores = count_scores(name, right, false, positive, negative)
+    by_few = float(cuts[scores.argmax(axis=1)].mean())
+    at = (np.clip(by_all, s.min(), s.max()) + by_few) / 2
+    if predictions.probabilities is None:
+        return float(at)
+    half = 0.5 / (len(y) + 1)
+    return float((expit(at) - half) / (1 - 2 * half))
+
+
+def _best_of_f1(q: Floats) -> float:
+    """The cut of probabilities at which the expected F1 is greatest."""
+    q = np.sort(q)[::-1]
+    gained = 2 * np.cumsum(q) / (np.arange(1, len(q) + 1) + q.sum())
+    place = int(gained.argmax())
+    return float(q[place : place + 2].mean())
 
 
 def _scores(predictions: ClassifierOutput, n_rows: int) -> list[Floats]:
@@ -179,22 +249,14 @@ def _scores(predictions: ClassifierOutput, n_rows: int) -> list[Floats]:
     return [decisions] if decisions.ndim == 1 else list(decisions.T)
 
 
-def _best_threshold(predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], metric: ScorerAdapter) -> float:
+def _best_threshold(predictions: ClassifierOutput, X: object, y: Array, metric: ScorerAdapter) -> float:
     """Between two margins that occur: where the metric is best; among equals, the middle one."""
     margin = np.asarray(predictions.margin, dtype=np.float64)
     values = np.unique(margin)
     usual = 0.0 if predictions.probabilities is None else 0.5
     if len(values) < 2:
         return usual
-    # what is best for a rate of hits lies beside a row of the rarer class
-    second = y == predictions.classes[1]
-    rare = np.unique(margin[second if second.mean() <= 0.5 else ~second])
-    places = np.searchsorted(values, rare)
-    cuts = np.unique(np.concatenate([places, places + 1]))
-    cuts = cuts[(cuts > 0) & (cuts < len(values))]
-    if len(cuts) > THRESHOLDS:
-        cuts = cuts[np.linspace(0, len(cuts) - 1, THRESHOLDS).round().astype(int)]
-    tried = np.sort(np.append((values[cuts - 1] + values[cuts]) / 2, usual))
+    tried = np.sort(np.append(_cuts(margin, y == predictions.classes[1]), usual))
     scores = metric.of_thresholds(predictions, y, tried)
     if scores is None:
         scores = np.array([metric(Calibrator(len(y), (), float(t))(predictions), X, y) for t in tried])
@@ -202,3 +264,15 @@ def _best_threshold(predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], 
         return usual
     best = tried[scores >= np.nanmax(scores) - 1e-12]
     return float(best[len(best) // 2])
+
+
+def _cuts(margin: Floats, second: npt.NDArray[np.bool_]) -> Floats:
+    """Values between margins, of which there are two at least, beside those of the rarer class, where rates change."""
+    values = np.unique(margin)
+    rare = np.unique(margin[second if second.mean() <= 0.5 else ~second])
+    places = np.searchsorted(values, rare)
+    cuts = np.unique(np.concatenate([places, places + 1]))
+    cuts = cuts[(cuts > 0) & (cuts < len(values))]
+    if len(cuts) > THRESHOLDS:
+        cuts = cuts[np.linspace(0, len(cuts) - 1, THRESHOLDS).round().astype(int)]
+    return np.asarray((values[cuts - 1] + values[cuts]) / 2)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
+from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -28,8 +29,11 @@ from ganaug.utils import validation
 from ganaug.utils.determinism import child_seed, numpy_generator
 
 __all__ = [
+    "ADDED",
+    "ADDED_TO_ROWS",
     "NONE",
     "TREATMENTS",
+    "UNDERSAMPLED",
     "Belief",
     "Blend",
     "ImbalanceTreatment",
@@ -56,6 +60,10 @@ __all__ = [
 
 SHARES = (0.25, 0.5, 1.0)
 WEIGHTS = (1.0, 0.5)
+# With all treatments to judge, fewer blends: what lies between them, averages give too.
+FEW_SHARES = (0.5, 1.0)
+# Classifiers of an undersampled bag: more of them gain little.
+DRAWS = 6
 
 
 class Blend(NamedTuple):
@@ -68,8 +76,9 @@ class Blend(NamedTuple):
         way to the class sizes that it aims at.
     weight : float
         Weight of a synthetic row; a real one weighs 1.
-    class_weight : {None, "balanced"}
-        "balanced": every class weighs the same.
+    class_weight : {None, "balanced", "undersampled"}
+        "balanced": every class weighs the same. "undersampled": `DRAWS` classifiers, each trained on a draw in which
+        every class has as many rows as the smallest one; their probabilities are averaged.
 
     Examples
     --------
@@ -82,7 +91,21 @@ class Blend(NamedTuple):
     weight: float = 1.0
     class_weight: str | None = None
 
+    @property
+    def draws(self) -> int:
+        """How many classifiers are trained, each on a balanced draw of the rows; 0 for one, on all of them."""
+        return DRAWS if self.class_weight == "undersampled" else 0
+
+    @property
+    def treatment(self) -> str:
+        """Under which name of `TREATMENTS` it is judged; empty for none."""
+        if self.share > 0:
+            return "oversampling"
+        return "undersampling" if self.draws else "class_weight" if self.class_weight else ""
+
     def __str__(self) -> str:
+        if self.draws:
+            return "Undersampling"
         if self.share == 0:
             return "None" if self.class_weight is None else "Class weights and no synthetic rows"
         rows = "full balance" if self.share == 1 else f"{self.share:g} of full balance"
@@ -90,9 +113,12 @@ class Blend(NamedTuple):
 
 
 NONE = Blend(0.0)
+UNDERSAMPLED = Blend(0.0, 1.0, "undersampled")
 
 
-def candidates(blend: Any, weighs: bool, balances: bool | None = None) -> tuple[list[Blend], bool]:
+def candidates(
+    blend: object, weighs: bool, balances: bool | None = None, *, few: bool = False, speaks: bool = True
+) -> tuple[list[Blend], bool]:
     """The blends to judge, none first; and whether the last one is an order, not a question.
 
     Parameters
@@ -103,6 +129,10 @@ def candidates(blend: Any, weighs: bool, balances: bool | None = None) -> tuple[
         Whether the estimator takes weights of rows.
     balances : bool, optional
         Whether it can weigh classes the same; by default if it takes weights of rows.
+    few : bool, default=False
+        Whether "auto" is `FEW_SHARES` and undersampling, in the place of all shares at all weights.
+    speaks : bool, default=True
+        Whether the estimator has probabilities, which undersampling needs.
 
     Raises
     ------
@@ -114,17 +144,21 @@ def candidates(blend: Any, weighs: bool, balances: bool | None = None) -> tuple[
     if isinstance(blend, str):
         validation.choice("blend", blend, ["auto"])
         given = [Blend(0.0, 1.0, "balanced")] if balances else []
-        given += [Blend(share, weight) for share in SHARES for weight in weights]
+        if few:
+            given += [UNDERSAMPLED] if speaks else []
+            given += [Blend(share) for share in FEW_SHARES]
+        else:
+            given += [Blend(share, weight) for share in SHARES for weight in weights]
     elif isinstance(blend, (Real, Blend)):
-        return list(dict.fromkeys([NONE, _checked(blend, weighs, balances)])), True
+        return list(dict.fromkeys([NONE, _checked(blend, weighs, balances, speaks)])), True
     elif isinstance(blend, Iterable):
         given = [
             one
             for item in blend
             for one in (
-                [_checked(item, weighs, balances)]
+                [_checked(item, weighs, balances, speaks)]
                 if isinstance(item, Blend)
-                else [Blend(_checked(item, weighs, balances).share, weight) for weight in weights]
+                else [Blend(_checked(item, weighs, balances, speaks).share, weight) for weight in weights]
             )
         ]
         if not given:
@@ -135,17 +169,23 @@ def candidates(blend: Any, weighs: bool, balances: bool | None = None) -> tuple[
     return list(dict.fromkeys([NONE, *(one if one.share else one._replace(weight=1.0) for one in given)])), False
 
 
-def _checked(item: Any, weighs: bool, balances: bool) -> Blend:
+def _checked(item: object, weighs: bool, balances: bool, speaks: bool) -> Blend:
     one = item if isinstance(item, Blend) else Blend(validation.number("blend", item, 0, 1))
     validation.number("blend: share", one.share, 0, 1)
     validation.number("blend: weight", one.weight, 0, open_low=True)
     if one.class_weight is not None:
-        validation.choice("blend: class_weight", one.class_weight, ["balanced"])
+        validation.choice("blend: class_weight", one.class_weight, ["balanced", "undersampled"])
     if not weighs and one.weight != 1:
         raise InvalidParameterError(f"blend={one!r} needs an estimator whose fit has a parameter sample_weight")
-    if not balances and one.class_weight is not None:
+    if not balances and one.class_weight == "balanced":
         raise InvalidParameterError(
             f"blend={one!r} needs an estimator with a parameter class_weight, or whose fit takes sample_weight"
+        )
+    if one.draws and not speaks:
+        raise InvalidParameterError(f"blend={one!r} needs an estimator with predict_proba, to average probabilities")
+    if one.draws and one.share:
+        raise InvalidParameterError(
+            f"blend={one!r}: draws are of real rows; give Blend(0, class_weight='undersampled')"
         )
     return one if one.share else one._replace(weight=1.0)
 
@@ -176,7 +216,11 @@ class Pool:
 
 
 def pool_samples(
-    oversampler: Any, X: Any, y: npt.NDArray[Any], seed: int, weights: npt.NDArray[np.float64] | None = None
+    oversampler: BaseEstimator,
+    X: object,
+    y: npt.NDArray[Any],
+    seed: int,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> Pool:
     """Fit the oversampler, once, and keep all that it makes.
 
@@ -234,7 +278,9 @@ def _usual_weights(pool: Pool) -> npt.NDArray[np.float64]:
 
 
 # What ``treatments`` may name; "auto" is all of them.
-TREATMENTS = ("prior", "tuned", "class_weight", "oversampling")
+TREATMENTS = ("prior", "tuned", "class_weight", "undersampling", "oversampling", "average")
+# What is judged where ``treatments`` is None.
+PLAIN_TREATMENTS = ("class_weight", "undersampling", "oversampling")
 
 
 class ImbalanceTreatment(NamedTuple):
@@ -243,34 +289,48 @@ class ImbalanceTreatment(NamedTuple):
     Attributes
     ----------
     blend : Blend
-        What the classifier trains on.
+        What the classifier trains on; of an average, the mean share of its parts.
     sampler : int
-        Place of the oversampler that makes the rows; -1 where there are none.
+        Place of the oversampler that makes the rows; -1 where there are none; of an average, that of the last one.
     threshold : {"", "prior", "tuned"}
         Where the decision is moved to: nowhere, the share of the class, or what held-out rows say.
+    parts : tuple of (Blend, int)
+        Blends and places of oversamplers of the classifiers whose probabilities are averaged; empty for a single one.
     """
 
     blend: Blend = NONE
     sampler: int = -1
     threshold: str = ""
+    parts: tuple[tuple[Blend, int], ...] = ()
+
+    @classmethod
+    def average(cls, parts: Sequence[tuple[Blend, int]], sampler: int) -> ImbalanceTreatment:
+        """The mean of several classifiers' probabilities."""
+        share = float(np.mean([blend.share for blend, _ in parts]))
+        return cls(Blend(share), sampler, parts=tuple(parts))
+
+    @property
+    def fits(self) -> tuple[tuple[Blend, int], ...]:
+        """Blend and place of the oversampler of each classifier that it takes."""
+        return self.parts or ((self.blend, self.sampler),)
 
     def kind(self, costly: Sequence[bool]) -> str:
-        """Name under which gains of this kind are known: "gan+tuned", "prior"."""
-        if self.blend.share > 0:
-            base = "gan" if costly[self.sampler] else "rows"
-        else:
-            base = "class_weight" if self.blend.class_weight else ""
+        """Name under which gains of this kind are known: "gan+tuned", "prior", "rows average"."""
+        rows = "" if self.sampler < 0 else ("gan" if costly[self.sampler] else "rows")
+        own = "average" if self.parts else "draws" if self.blend.draws else self.blend.class_weight and "class_weight"
+        base = " ".join(part for part in (rows, own) if part)
         return "+".join(part for part in (base, self.threshold) if part)
 
     def words(self, names: Sequence[str]) -> str:
         """For sentences: "0.5 of full balance by SMOTE, tuned threshold"."""
         moved = {"": "", "prior": "threshold at the class's share", "tuned": "tuned threshold"}[self.threshold]
-        if self.blend == NONE:
+        if not self.parts and self.blend == NONE:
             return moved[:1].upper() + moved[1:] if moved else "None"
-        text = str(self.blend)
-        if self.blend.share > 0 and len(names) > 1:
-            text += f" by {names[self.sampler]}"
-        text = text[0].upper() + text[1:]
+        texts = [f"{blend} by {names[i]}" if i >= 0 and len(names) > 1 else str(blend) for blend, i in self.fits]
+        text = texts[0][0].upper() + texts[0][1:]
+        if self.parts:
+            texts = [one[0].lower() + one[1:].removesuffix(" and no synthetic rows") for one in texts]
+            text = f"Average of {', '.join(texts[:-1])} and {texts[-1]}"
         return f"{text}, {moved}" if moved else text
 
 
@@ -288,17 +348,17 @@ def samplers(given: Any, verbose: bool | str) -> tuple[list[Any], list[str]]:
     return kept, [name if names.count(name) == 1 else f"{name} ({i + 1})" for i, name in enumerate(names)]
 
 
-def _is_named(given: Any) -> bool:
+def _is_named(given: object) -> bool:
     return isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str)
 
 
-def is_costly(sampler: Any) -> bool:
+def is_costly(sampler: object) -> bool:
     """Whether a sampler takes long enough that the cheap treatments are looked at first."""
     return isinstance(sampler, GANOversampler)
 
 
-def checked_treatments(given: Any, threshold: Any) -> frozenset[str]:
-    """Names of the treatments to judge.
+def checked_treatments(given: object, threshold: object, blend: object = "auto") -> frozenset[str]:
+    """Names of the treatments to judge; averages only where the blends are not the user's, unless they are named.
 
     Raises
     ------
@@ -306,10 +366,10 @@ def checked_treatments(given: Any, threshold: Any) -> frozenset[str]:
         If one is unknown, or needs a threshold that may not be moved.
     """
     if given is None:
-        return frozenset(("class_weight", "oversampling"))
+        return frozenset(PLAIN_TREATMENTS)
     if isinstance(given, str):
         validation.choice("treatments", given, ["auto"])
-        return frozenset(TREATMENTS)
+        return frozenset(TREATMENTS) - (set() if isinstance(blend, str) else {"average"})
     if not isinstance(given, Iterable):
         raise InvalidParameterError(f"treatments={given!r} must be None, 'auto' or a list of {', '.join(TREATMENTS)}")
     found = frozenset(validation.choice("treatments", name, TREATMENTS) for name in given)
@@ -329,12 +389,20 @@ def treatments_of(blends: Sequence[Blend], n_samplers: int) -> list[ImbalanceTre
     return plain + [ImbalanceTreatment(blend, i) for i in range(n_samplers) for blend in blends if blend.share > 0]
 
 
-def finishes(treatment: ImbalanceTreatment, moves: Iterable[str]) -> list[ImbalanceTreatment]:
-    """A treatment with each threshold that makes a difference to it."""
+def finishes(treatment: ImbalanceTreatment, moves: Iterable[str], unmoved: bool = True) -> list[ImbalanceTreatment]:
+    """A treatment with each threshold that makes a difference to it.
+
+    Parameters
+    ----------
+    treatment : ImbalanceTreatment
+    moves : iterable of {"prior", "tuned"}
+    unmoved : bool, default=True
+        Whether what is more than the bare classifier is also judged as it is, where a tuned threshold is judged.
+    """
     # where the classes weigh the same, a share moves nothing
-    return [treatment] + [
-        treatment._replace(threshold=name) for name in moves if name == "tuned" or treatment.blend == NONE
-    ]
+    bare = treatment.blend == NONE and not treatment.parts
+    found = [treatment._replace(threshold=name) for name in moves if name == "tuned" or bare]
+    return [treatment, *found] if unmoved or bare or not found else found
 
 
 # --------------------------------------------------------------------------------------
@@ -349,9 +417,15 @@ BEST = {
     "average_precision": 1.0,
     "balanced_accuracy": 1.0,
     "f1": 1.0,
+    "neg_log_loss": 0.0,
     "roc_auc": 1.0,
 }
+# Known of calibrated answers only; of others, only of rankings, which calibration leaves as they are.
+CALIBRATED, RANKINGS = ("neg_log_loss",), ("average_precision", "roc_auc")
 LEAST_SCALE = 0.1  # where less is left to gain, treatments still harm
+LEAST_LOSS = 0.02  # the same of losses, which have no upper end
+# Under these names the table knows what costly oversamplers add to the choice among all others, rows among them or not.
+ADDED, ADDED_TO_ROWS = "added by gan", "added by gan to rows"
 
 
 class Belief(NamedTuple):
@@ -366,7 +440,10 @@ class Belief(NamedTuple):
     spread: float
 
 
-def family_of(estimator: Any) -> str:
+UNKNOWN = Belief(0.0, 0.1)  # of a kind that the table does not have
+
+
+def family_of(estimator: BaseEstimator) -> str:
     """The kind of a classifier, as the table knows it; a Pipeline's is that of its last step.
 
     Examples
@@ -398,9 +475,10 @@ def _table() -> dict[str, Any]:
     return found
 
 
-def beliefs_of(scoring: Any, estimator: Any) -> dict[str, Belief] | None:
-    """Priors by kind of treatment; None where nothing is known of the metric."""
-    by_family = _table()["gains"].get(scoring) if isinstance(scoring, str) and scoring in BEST else None
+def beliefs_of(scoring: object, estimator: object, calibrated: bool = False) -> dict[str, Belief] | None:
+    """Priors by kind of treatment; None where nothing is known of the metric, of calibrated answers or of others."""
+    known = isinstance(scoring, str) and (scoring in RANKINGS or (scoring in CALIBRATED) == calibrated)
+    by_family = _table()["gains"].get(scoring) if known else None
     if by_family is None:
         return None
     own = by_family.get(family_of(estimator), by_family["other"])
@@ -414,11 +492,11 @@ def room(scoring: str, score: float) -> float:
 
 def scale(scoring: str, score: float) -> float:
     """The unit of known gains: what is left to gain above a score, but not less than `LEAST_SCALE`."""
-    return max(room(scoring, score), LEAST_SCALE)
+    return max(room(scoring, score), LEAST_LOSS if scoring in CALIBRATED else LEAST_SCALE)
 
 
 def with_prior(
-    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: Any
+    table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: str
 ) -> pd.DataFrame:
     """Evidence with two columns more, ``expected`` and ``expected_error``, and ``needed`` by the prior.
 
@@ -426,10 +504,9 @@ def with_prior(
 
         expected_error = 1 / sqrt(1 / e^2 + 1 / s^2)
         expected       = expected_error^2 * (g / e^2 + m / s^2)
-        needed         = the g at which expected is k times expected_error, at least 0
+        needed         = the g at which expected is 0, at least 0
 
-    where k errors are what the evidence alone asks for. With a very wide prior it is the rule of `evidence`; without
-    one ``expected`` is the gain itself, and ``needed`` stays.
+    Without a prior ``expected`` is the gain itself, and ``needed`` stays.
 
     Parameters
     ----------
@@ -444,15 +521,14 @@ def with_prior(
     if beliefs is None:
         return table.assign(expected=gain, expected_error=error)
     unit = scale(scoring, float(table["score"].iloc[0]))
-    prior = [beliefs.get(kind, Belief(0.0, 0.1)) for kind in kinds]
+    prior = [beliefs.get(kind, UNKNOWN) for kind in kinds]
     mean = np.array([one.mean for one in prior]) * unit
     spread = np.array([one.spread for one in prior]) * unit
     sure = error == 0  # answers that differ in nothing
     e = np.where(sure, 1.0, error)
-    asked = np.where(sure, 0.0, table["needed"].to_numpy(dtype=float) / e)
     variance = 1 / (1 / e**2 + 1 / spread**2)
     expected = np.where(sure, gain, variance * (gain / e**2 + mean / spread**2))
-    needed = np.where(sure, 0.0, np.maximum(0, e**2 * (asked / np.sqrt(variance) - mean / spread**2)))
+    needed = np.where(sure, 0.0, np.maximum(0, -(e**2) * mean / spread**2))
     return table.assign(needed=needed, expected=expected, expected_error=np.where(sure, 0.0, np.sqrt(variance)))
 
 

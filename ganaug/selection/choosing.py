@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug.encoding.containers import check_lengths, check_rows
+from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.compute import run_tasks
 from ganaug.selection.calibration import CALIBRATIONS, Calibrator, fit_calibrator
@@ -22,7 +24,7 @@ from ganaug.selection.candidates import Blend
 from ganaug.selection.fold_predictions import ClassifierOutput, FoldPredictions, ScorerAdapter, concatenate_predictions
 from ganaug.utils import validation
 from ganaug.utils.determinism import numpy_generator
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, IntArray
 
 __all__ = [
     "EXPECTED",
@@ -45,7 +47,7 @@ __all__ = [
 # Parameters and data of an `AugmentedClassifier`, checked; rows are left as they are.
 
 
-def classifier(given: Any) -> Any:
+def classifier(given: object) -> BaseEstimator:
     """What is cloned and trained."""
     if isinstance(given, type):
         raise InvalidTypeError(f"estimator={given.__name__} is a class; write estimator={given.__name__}()")
@@ -56,14 +58,14 @@ def classifier(given: Any) -> Any:
     return given
 
 
-def calibration(given: Any) -> str | None:
+def calibration(given: object) -> str | None:
     """Name of a calibration, or None."""
     if isinstance(given, (bool, np.bool_)):
         return "sigmoid" if given else None
     return validation.choice("calibrate", given, CALIBRATIONS)
 
 
-def data(X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
+def data(X: object, y: object) -> tuple[Any, npt.NDArray[Any]]:
     """Rows as they are, but indexable, and labels as a vector.
 
     Raises
@@ -73,6 +75,7 @@ def data(X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
     """
     if y is None:
         raise InvalidDataError("AugmentedClassifier requires y to be passed, but the target y is None; give the labels")
+    refuse_foreign(X, "X")
     if not hasattr(X, "shape"):
         X = np.asarray(X)
     check_rows(X)
@@ -84,7 +87,7 @@ def data(X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
     return X, labels
 
 
-def groups(given: Any, n: int) -> npt.NDArray[Any] | None:
+def groups(given: object, n: int) -> npt.NDArray[Any] | None:
     """The group of each row, or None.
 
     Raises
@@ -136,7 +139,7 @@ class BlendScorer:
     threshold_metric: ScorerAdapter | None
 
     def calibrator(
-        self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any], threshold: str = ""
+        self, predictions: ClassifierOutput, X: object, y: npt.NDArray[Any], threshold: str = ""
     ) -> Calibrator | None:
         """Learn from held-out rows what is to be done to answers, if anything.
 
@@ -146,12 +149,12 @@ class BlendScorer:
         share = float(np.mean(y == predictions.classes[1])) if threshold == "prior" else None
         if self.calibration is None and metric is None and share is None:
             return None
-        return fit_calibrator(predictions, X, y, self.calibration, metric, share)
+        return fit_calibrator(predictions, X, y, self.calibration, metric, share, steady=threshold == "tuned")
 
     def scores(
         self,
         folds: Sequence[FoldPredictions],
-        X: Any,
+        X: object,
         y: npt.NDArray[Any],
         seed: int,
         n_jobs: int | None,
@@ -193,30 +196,26 @@ def out_of_fold(folds: Sequence[FoldPredictions], blend: int) -> tuple[IntArray,
 
 
 def _others(folds: Sequence[FoldPredictions], own: FoldPredictions) -> list[FoldPredictions]:
-    """What the other folds said of rows that are not among this one's; everything if there is nothing else."""
+    """What the other folds said of rows that are not among this one's; nothing if there are none."""
     rest = [(fold.rows, np.flatnonzero(~np.isin(fold.rows, own.rows)), fold.answers) for fold in folds]
     others = [
         FoldPredictions(rows[keep], [said.take(keep) for said in answers]) for rows, keep, answers in rest if len(keep)
     ]
-    return others or list(folds)
+    return others
 
 
 def _score_fold(
     judge: BlendScorer,
     fold: FoldPredictions,
     others: Sequence[FoldPredictions],
-    X: Any,
+    X: object,
     y: npt.NDArray[Any],
     tested: IntArray,
     seed: int,
     n_resamples: int,
     finishes: Sequence[tuple[int, str]],
 ) -> tuple[Floats, Floats]:
-    answers = []
-    for place, threshold in finishes:
-        rows, elsewhere = out_of_fold(others, place)
-        calibrator = judge.calibrator(elsewhere, _safe_indexing(X, rows), y[rows], threshold)
-        answers.append(calibrator(fold.answers[place]) if calibrator else fold.answers[place])
+    answers = [_finished(judge, fold, others, X, y, place, threshold) for place, threshold in finishes]
     X_test, y_test = _safe_indexing(X, fold.rows), y[fold.rows]
     as_is = np.array([judge.metric(said, X_test, y_test) for said in answers])
     if not np.isfinite(as_is).all():
@@ -238,6 +237,32 @@ def _score_fold(
         X_picked, y_picked = _safe_indexing(X_test, picked), y_test[picked]
         resampled[i] = [judge.metric(said.take(picked), X_picked, y_picked) for said in answers]
     return as_is, np.where(np.isfinite(resampled), resampled, as_is)
+
+
+def _finished(
+    judge: BlendScorer,
+    fold: FoldPredictions,
+    others: Sequence[FoldPredictions],
+    X: object,
+    y: Array,
+    place: int,
+    threshold: str,
+) -> ClassifierOutput:
+    """Answers on a fold, with a calibration and a threshold learnt from others; a fold alone is two halves."""
+    if not others:
+        order = np.argsort(y[fold.rows], kind="stable")  # every other row of each class
+        halves = [np.sort(order[start::2]) for start in (0, 1)]
+        if min(map(len, halves)) == 0 or any(len(np.unique(y[fold.rows[half]])) < 2 for half in halves):
+            halves = [np.arange(len(fold.rows))]
+        parts = [FoldPredictions(fold.rows[half], [one.take(half) for one in fold.answers]) for half in halves]
+        said = [
+            _finished(judge, one, parts[1 - i : 2 - i] if len(parts) > 1 else parts, X, y, place, threshold)
+            for i, one in enumerate(parts)
+        ]
+        return concatenate_predictions(said).take(np.argsort(np.concatenate(halves)))
+    rows, elsewhere = out_of_fold(others, place)
+    calibrator = judge.calibrator(elsewhere, _safe_indexing(X, rows), y[rows], threshold)
+    return calibrator(fold.answers[place]) if calibrator else fold.answers[place]
 
 
 def _row_counts(y: npt.NDArray[Any], tested: IntArray, seed: int, i: int) -> IntArray:

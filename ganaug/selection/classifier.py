@@ -8,14 +8,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils import Tags, _safe_indexing, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.selection import choosing
+from ganaug.selection.averages import joined
 from ganaug.selection.calibration import Calibrator
-from ganaug.selection.candidates import Blend, Pool, candidates, checked_treatments, pool_samples, samplers
+from ganaug.selection.candidates import (
+    UNDERSAMPLED,
+    Blend,
+    Pool,
+    candidates,
+    checked_treatments,
+    pool_samples,
+    samplers,
+)
 from ganaug.selection.fold_predictions import (
     Weighting,
     check_weights,
@@ -26,7 +35,7 @@ from ganaug.selection.fold_predictions import (
 )
 from ganaug.selection.stages import Plan, choose
 from ganaug.utils import validation
-from ganaug.utils.determinism import child_seed, isolated, root_seed
+from ganaug.utils.determinism import Seed, child_seed, isolated, root_seed
 
 __all__ = ["AugmentedClassifier"]
 
@@ -43,7 +52,7 @@ def _can(method: str) -> Any:
     return available_if(check)
 
 
-def _flag(name: str, value: Any) -> bool:
+def _flag(name: str, value: object) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise InvalidParameterError(f"{name}={value!r} must be True or False")
     return bool(value)
@@ -52,8 +61,8 @@ def _flag(name: str, value: Any) -> bool:
 class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     """Classifier that finds out by cross-validation which treatment of imbalance helps it, none among the answers.
 
-    Judged are: nothing, class weights, blends of real rows with those of one or several oversamplers, and, with
-    ``treatments="auto"``, moved thresholds; the cheap ones first.
+    Judged are: nothing, moved thresholds, class weights, undersampling, blends of real rows with those of one or
+    several oversamplers, and averages of classifiers so trained; the cheap ones first.
 
     Parameters
     ----------
@@ -73,10 +82,11 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         What is tried. A share in [0, 1] is the part of the oversampler's rows
         used: 0 none, 1 all the way to balance. A list is compared with none,
         and each share with synthetic rows at full and at half weight, if the
-        estimator's ``fit`` takes ``sample_weight``, or that of a Pipeline's last step does. "auto" tries 0.25, 0.5 and
-        1, and also "balanced" class weights without synthetic rows, as weights of rows or by the estimator's
-        ``class_weight``. A single number or `Blend` is an order: neither it nor other treatments are compared, unless a
-        threshold or calibration needs the inner folds anyway.
+        estimator's ``fit`` takes ``sample_weight``, or that of a Pipeline's last step does. "auto" tries 0.5 and 1, and
+        without synthetic rows "balanced" class weights, as weights of rows or by the estimator's ``class_weight``, and
+        "undersampled" draws; with ``treatments=None`` 0.25, 0.5 and 1 at both weights, and no draws. A single number or
+        `Blend` is an order: neither it nor other treatments are compared, unless a threshold or calibration needs the
+        inner folds anyway.
     scoring : str or callable, default="average_precision"
         What a treatment must be better at; as in scikit-learn. Where two classes
         hold no label 1, metrics by name take the rarer class as the positive one.
@@ -93,16 +103,20 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     calibrate : bool, "sigmoid" or "isotonic", default=False
         Whether balancing's effect on probabilities is undone, by a map learnt
         on held-out real rows. True is "sigmoid", which keeps the ranking of two classes.
-    treatments : None, "auto", or list of {"prior", "tuned", "class_weight", "oversampling"}, optional
-        What is judged beside nothing. None is class weights and blends, by the evidence of the folds alone; "auto" is
-        all that the estimator and ``scoring`` have a use for. "prior" moves
-        the threshold to the share of the second class, "tuned" to where the other folds score best on ``scoring``, by
-        itself and after class weights or oversampling; both matter only for two classes and where ``scoring`` looks at
-        labels, as balanced accuracy does and average precision does not.
+    treatments : "auto", None, or list of names, default="auto"
+        What is judged beside nothing, of "prior", "tuned", "class_weight", "undersampling", "oversampling" and
+        "average". "auto" is all that the estimator and ``scoring`` have a use for; None is the blends, by the evidence
+        of the folds alone. "prior" moves the threshold to the share of the second class, "tuned" to where the other
+        folds expect the best ``scoring``, by itself and after each other treatment; both matter only for two classes
+        and where ``scoring`` looks at labels, as balanced accuracy does and average precision does not. Where "auto"
+        judges a tuned threshold, it judges all but the bare classifier with it only. "average" is the mean of the
+        probabilities of the classifiers without synthetic rows, and of these and those of an oversampler; it needs
+        ``predict_proba``, and "auto" leaves it out where ``blend`` names what is tried.
     shrink : bool, default=True
-        Whether the evidence is combined with what such treatments gained on public data sets: what is likely is taken
-        sooner, what is unlikely later. Used where ``treatments`` are given, for two classes, common metrics, and
-        no other ``threshold`` or ``calibrate`` asked for; else, and with False, the evidence stands by itself.
+        Whether the evidence is combined with what such treatments gained on public data sets, and the treatment taken
+        of which most is expected. Used unless ``treatments`` is None, for two classes and accuracy, balanced accuracy,
+        F1, AUC, average precision or, with ``calibrate``, log loss, where no ``threshold`` is asked for; else, and with
+        False, the evidence stands by itself.
     max_time : float, optional
         Seconds after which nothing more is judged; what that left out stands in ``evidence_`` and ``verdict_``.
         Nothing, class weights and thresholds are always judged, and the training on all rows comes on top.
@@ -117,7 +131,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     blend_ : Blend
-        ``share``, ``weight`` and ``class_weight`` of what was chosen.
+        ``share``, ``weight`` and ``class_weight`` of what was chosen; of an average the mean share.
     evidence_ : DataFrame
         A row for each treatment: share, weight, class_weight, score, score_error,
         gain (over none), gain_error, needed (the gain that is more than noise),
@@ -127,7 +141,8 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     verdict_ : str
         What was chosen and why, the gain with its interval, and what it would take to be surer.
     estimator_, oversampler_
-        Fitted on all rows; ``oversampler_`` is None if no synthetic row was used.
+        Fitted on all rows; ``oversampler_`` is None if no synthetic row was used. The estimator of an average, or of
+        undersampling, has its parts in ``estimator_.members``.
     threshold_ : float or None
         Of the second class's probability (or decision), if it was moved.
     n_splits_ : int
@@ -137,19 +152,17 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    A treatment is taken if its gain exceeds what it needs::
+    What is known of treatments of this kind under this kind of classifier, a normal prior of the gain, is combined
+    with the evidence; ``gain`` is the mean over folds of the difference to none and ``gain_error`` its standard
+    error. The treatment with the largest posterior mean, ``expected``, is taken, or none if all are below 0; ``needed``
+    is the gain at which a treatment's is 0. Without a prior a treatment is taken if ::
 
-        gain > needed;    of these the one with the largest expected gain;  none if there is none
+        gain > needed = k * gain_error;    of these the one with the largest gain - needed;  none if there is none
 
-    where ``gain`` is the mean over folds of the difference to none and
-    ``gain_error`` its standard error. What is needed is a gain at which the
-    posterior of the true gain, a normal prior of such treatments combined
-    with the evidence, lies ``k`` standard errors above 0; without a prior it
-    is ``k * gain_error``. ``k`` is at least 1, or 1.5 where no gain is to be
-    expected, as in a ranking, and larger to make up for choosing the best of
-    several. See ``docs/choosing_the_blend.md``. Cost: at most one training of
+    where ``k`` is at least 1, or 1.5 where no gain is to be expected, as in a ranking, and larger to make up for
+    choosing the best of several. See ``docs/choosing_the_blend.md``. Cost: at most one training of
     each oversampler for each fold and one more, and of the classifier one for
-    each blend and fold; a moved threshold costs no training.
+    each blend and fold; a moved threshold and an average cost no training while they are judged.
 
     A class with a single row leaves nothing to hold out: nothing is judged, no
     synthetic row used, no threshold moved, and the verdict says so.
@@ -177,19 +190,19 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(  # noqa: PLR0913
         self,
-        estimator: Any = None,
-        oversampler: Any = None,
+        estimator: object = None,
+        oversampler: object = None,
         *,
-        blend: Any = "auto",
-        scoring: Any = "average_precision",
-        cv: Any = 3,
-        threshold: Any = "auto",
+        blend: object = "auto",
+        scoring: object = "average_precision",
+        cv: object = 3,
+        threshold: object = "auto",
         calibrate: bool | str = False,
-        treatments: Any = None,
+        treatments: object = "auto",
         shrink: bool = True,
         max_time: float | None = None,
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         verbose: bool | str = "auto",
     ) -> None:
         self.estimator = estimator
@@ -206,7 +219,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         own = get_tags(choosing.classifier(self.estimator))
         tags.input_tags = own.input_tags
@@ -216,7 +229,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     @isolated
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> AugmentedClassifier:
+    def fit(self, X: object, y: object, sample_weight: object = None, groups: object = None) -> AugmentedClassifier:
         """Judge the treatments, choose one, and train on all rows with it.
 
         Parameters
@@ -244,7 +257,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         """
         estimator = choosing.classifier(self.estimator)
         oversamplers, names = samplers(self.oversampler, self.verbose)
-        weighting, treatments = Weighting.of(estimator), checked_treatments(self.treatments, self.threshold)
+        weighting, treatments = Weighting.of(estimator), checked_treatments(self.treatments, self.threshold, self.blend)
         blends, fixed = self._blends(weighting, treatments, len(oversamplers))
         X, labels = choosing.data(X, y)
         validate_data(self, X, skip_check_array=True)
@@ -263,6 +276,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             blends=blends,
             fixed=fixed,
             treatments=treatments,
+            unmoved=not (isinstance(self.treatments, str) and isinstance(self.blend, str)),
             scoring=self.scoring,
             cv=cv,
             threshold=self.threshold,
@@ -273,22 +287,22 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             shrink=_flag("shrink", self.shrink) and self.treatments is not None,
         )
         choice = choose(plan, X, labels, weights, groups)
-        blend, sampler, seed = choice.treatment.blend, None, child_seed(seed, "all")
-        pool = Pool(X, labels, len(labels), np.zeros(0), weights)
-        if blend.share > 0:
-            sampler = clone_with_seeds(oversamplers[choice.treatment.sampler], seed)
-            pool = pool_samples(sampler, X, labels, seed, weights)
-        self.estimator_ = fit_clone(estimator, pool, blend, seed)
-        self.oversampler_ = sampler
+        seed = child_seed(seed, "all")
+        pools, used = {-1: Pool(X, labels, len(labels), np.zeros(0), weights)}, {}
+        for i in dict.fromkeys(i for _, i in choice.treatment.fits if i >= 0):
+            used[i] = clone_with_seeds(oversamplers[i], seed)
+            pools[i] = pool_samples(used[i], X, labels, seed, weights)
+        self.estimator_ = joined([fit_clone(estimator, pools[i], blend, seed) for blend, i in choice.treatment.fits])
+        self.oversampler_ = next(iter(used.values()), None)  # an average has rows of one at most
         self.classes_ = np.unique(labels)
-        self.blend_, self.n_splits_ = blend, choice.n_splits
+        self.blend_, self.n_splits_ = choice.treatment.blend, choice.n_splits
         self.evidence_, self.verdict_ = choice.evidence, choice.verdict
         self._calibrator = choice.calibrator
         self.threshold_ = None if choice.calibrator is None else choice.calibrator.threshold
         return self
 
     @isolated
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: object) -> npt.NDArray[Any]:
         """Labels of rows, by the tuned threshold or calibrated probabilities if there are any."""
         X = self._rows(X)
         if self._calibrator is None:
@@ -297,7 +311,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     @_can("predict_proba")
     @isolated
-    def predict_proba(self, X: Any) -> npt.NDArray[Any]:
+    def predict_proba(self, X: object) -> npt.NDArray[Any]:
         """Probabilities of the classes, in the order of ``classes_``; calibrated if it was asked for."""
         X = self._rows(X)
         if self._calibrator is None or not self._calibrator.maps:
@@ -307,13 +321,20 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
 
     @_can("decision_function")
     @isolated
-    def decision_function(self, X: Any) -> npt.NDArray[Any]:
+    def decision_function(self, X: object) -> npt.NDArray[Any]:
         """Decisions of the fitted estimator: neither calibrated nor moved by the threshold."""
         return np.asarray(self.estimator_.decision_function(self._rows(X)))
 
     def _blends(self, weighting: Weighting, treatments: frozenset[str], n_samplers: int) -> tuple[list[Blend], bool]:
         """Blends to judge, none first, and whether the last is an order."""
-        blends, fixed = candidates(self.blend, weighting.rows is not None, weighting.balances)
+        speaks = hasattr(choosing.classifier(self.estimator), "predict_proba")
+        blends, fixed = candidates(
+            self.blend,
+            weighting.rows is not None,
+            weighting.balances,
+            few="average" in treatments,
+            speaks=speaks,
+        )
         if fixed:
             if n_samplers > 1:
                 raise InvalidParameterError(
@@ -323,14 +344,11 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             return blends, True
         if self.treatments not in (None, "auto") and "class_weight" in treatments and weighting.balances:
             blends.insert(1, Blend(0.0, 1.0, "balanced"))
-        kept = [
-            one
-            for one in dict.fromkeys(blends)
-            if ("oversampling" in treatments if one.share else one.class_weight is None or "class_weight" in treatments)
-        ]
-        return kept, False
+        if self.treatments not in (None, "auto") and "undersampling" in treatments and speaks:
+            blends.insert(1, UNDERSAMPLED)
+        return [one for one in dict.fromkeys(blends) if one.treatment in {"", *treatments}], False
 
-    def _rows(self, X: Any) -> Any:
+    def _rows(self, X: object) -> object:
         check_is_fitted(self, "estimator_")
         if len(getattr(X, "shape", (0, 0))) == 1:
             raise InvalidDataError(

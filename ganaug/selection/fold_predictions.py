@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -20,11 +20,19 @@ from sklearn.utils.validation import _check_sample_weight, has_fit_parameter
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.compute import run_tasks, side_by_side
+from ganaug.selection.averages import AveragedClassifier, balanced_draws, decisions_of
 from ganaug.selection.candidates import NONE, Blend, Pool, blend_rows, pool_samples
-from ganaug.selection.quick_scores import OF_LABELS, OF_RANKING, label_scores, ranking_scores
+from ganaug.selection.quick_scores import (
+    OF_LABELS,
+    OF_PROBABILITIES,
+    OF_RANKING,
+    label_scores,
+    probability_scores,
+    ranking_scores,
+)
 from ganaug.utils import validation
 from ganaug.utils.determinism import child_seed
-from ganaug.utils.types import IntArray
+from ganaug.utils.types import Array, IntArray
 
 __all__ = [
     "ClassifierOutput",
@@ -32,6 +40,7 @@ __all__ = [
     "RecordedClassifier",
     "ScorerAdapter",
     "Weighting",
+    "average_predictions",
     "check_weights",
     "clone_with_seeds",
     "concatenate_predictions",
@@ -68,7 +77,7 @@ class ScorerAdapter:
         If there is no such scorer, or it is no callable.
     """
 
-    def __init__(self, parameter: str, scoring: Any, classes: npt.NDArray[Any], sizes: npt.NDArray[np.int64]) -> None:
+    def __init__(self, parameter: str, scoring: Any, classes: Array, sizes: npt.NDArray[np.int64]) -> None:
         self.parameter = parameter
         self.scoring = scoring
         try:
@@ -92,7 +101,7 @@ class ScorerAdapter:
         given = self.scoring
         return given.replace("_", " ") if isinstance(given, str) else getattr(given, "__name__", "score")
 
-    def __call__(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> float:
+    def __call__(self, predictions: ClassifierOutput, X: Any, y: Array) -> float:
         """The score of answers on rows X with labels y.
 
         Raises
@@ -111,7 +120,7 @@ class ScorerAdapter:
             ) from error
 
     def of_resamples(
-        self, predictions: ClassifierOutput, y: npt.NDArray[Any], times: npt.NDArray[np.float64]
+        self, predictions: ClassifierOutput, y: Array, times: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64] | None:
         """The scores where each row counts so many times, a line of ``times`` each; None where scikit-learn must."""
         known = self._as_binary(predictions, y)
@@ -120,13 +129,16 @@ class ScorerAdapter:
         predictions, hit = known
         if self.scoring in OF_LABELS:
             return label_scores(self.scoring, hit, predictions.labels == 1, times)
+        if self.scoring in OF_PROBABILITIES and predictions.probabilities is not None:
+            own = np.asarray(predictions.probabilities[:, 1], dtype=np.float64)
+            return probability_scores(self.scoring, hit, own, times)
         values = predictions.decisions if predictions.decisions is not None else predictions.margin
         if self.scoring not in OF_RANKING or values is None or values.ndim != 1:
             return None
         return ranking_scores(self.scoring, hit, np.asarray(values, dtype=np.float64), times)
 
     def of_thresholds(
-        self, predictions: ClassifierOutput, y: npt.NDArray[Any], thresholds: npt.NDArray[np.float64]
+        self, predictions: ClassifierOutput, y: Array, thresholds: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.float64] | None:
         """The scores where the second class is predicted from a margin on; None where scikit-learn must say."""
         known = self._as_binary(predictions, y)
@@ -138,7 +150,7 @@ class ScorerAdapter:
         return label_scores(self.scoring, known[1], said, np.ones(len(y)))
 
     def _as_binary(
-        self, predictions: ClassifierOutput, y: npt.NDArray[Any]
+        self, predictions: ClassifierOutput, y: Array
     ) -> tuple[ClassifierOutput, npt.NDArray[np.bool_]] | None:
         """Answers on the classes 0 and 1, and which rows are of class 1; None where they are others."""
         if not isinstance(self.scoring, str) or len(predictions.classes) != 2:
@@ -150,7 +162,7 @@ class ScorerAdapter:
         hit = y == 1
         return None if hit.all() or not hit.any() else (predictions, hit)
 
-    def sees_labels(self, predictions: ClassifierOutput, X: Any, y: npt.NDArray[Any]) -> bool:
+    def sees_labels(self, predictions: ClassifierOutput, X: Any, y: Array) -> bool:
         """Whether the labels predicted matter, so that a threshold does."""
         first, second = predictions.classes[:2]
         wrong = np.where(y == first, second, first)
@@ -175,12 +187,12 @@ class ClassifierOutput:
         None where the classifier has no such method.
     """
 
-    classes: npt.NDArray[Any]
-    labels: npt.NDArray[Any]
-    probabilities: npt.NDArray[Any] | None
-    decisions: npt.NDArray[Any] | None
+    classes: Array
+    labels: Array
+    probabilities: Array | None
+    decisions: Array | None
 
-    def take(self, rows: npt.NDArray[Any]) -> ClassifierOutput:
+    def take(self, rows: Array) -> ClassifierOutput:
         """The answers on some rows."""
         return replace(
             self,
@@ -200,7 +212,7 @@ class ClassifierOutput:
         )
 
     @property
-    def margin(self) -> npt.NDArray[Any] | None:
+    def margin(self) -> Array | None:
         """Of two classes: how much speaks for the second, on whichever scale the classifier has."""
         return self.decisions if self.probabilities is None else self.probabilities[:, 1]
 
@@ -230,7 +242,15 @@ def concatenate_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutp
     )
 
 
-def _stacked(arrays: list[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
+def average_predictions(parts: Sequence[ClassifierOutput]) -> ClassifierOutput:
+    """What an `AveragedClassifier` of these would have said of the same rows."""
+    first = parts[0]
+    means = np.asarray(np.mean([np.asarray(part.probabilities) for part in parts], axis=0, dtype=np.float64))
+    decisions = None if any(part.decisions is None for part in parts) else decisions_of(means)
+    return ClassifierOutput(first.classes, first.classes[means.argmax(axis=1)], means, decisions)
+
+
+def _stacked(arrays: list[Array | None]) -> Array | None:
     present = [array for array in arrays if array is not None]
     return np.concatenate(present) if len(present) == len(arrays) else None
 
@@ -242,7 +262,7 @@ class RecordedClassifier(ClassifierMixin, BaseEstimator):
         self.predictions = predictions
         self.classes_ = predictions.classes
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
+    def predict(self, X: Any) -> Array:
         """The recorded labels, whatever X."""
         return self.predictions.labels
 
@@ -346,14 +366,17 @@ class FoldPredictions:
     rows : ndarray of int
     answers : list of ClassifierOutput
         One for each blend.
+    failed : dict of Blend to str
+        Blends that have no answer, because the classifier could not be trained on so few rows, and why.
     """
 
     rows: IntArray
     answers: list[ClassifierOutput]
+    failed: dict[Blend, str] = field(default_factory=dict)
 
 
 def split_folds(
-    cv: Any, X: Any, y: npt.NDArray[Any], sizes: IntArray, seed: int, groups: npt.NDArray[Any] | None = None
+    cv: Any, X: Any, y: Array, sizes: IntArray, seed: int, groups: Array | None = None
 ) -> list[tuple[IntArray, IntArray]]:
     """Training and held-out rows of each fold; none where a class has a single row or group.
 
@@ -388,12 +411,12 @@ def split_folds(
     return found
 
 
-def fewest_groups(y: npt.NDArray[Any], groups: npt.NDArray[Any]) -> int:
+def fewest_groups(y: Array, groups: Array) -> int:
     """In how many groups the class occurs that occurs in the fewest."""
     return min(len(np.unique(groups[y == label])) for label in np.unique(y))
 
 
-def _places(rows: npt.NDArray[Any], n: int) -> IntArray:
+def _places(rows: Array, n: int) -> IntArray:
     """Row numbers of one part of a split, of which there are n in all."""
     if rows.dtype == bool and rows.shape == (n,):
         return np.flatnonzero(rows)
@@ -412,7 +435,7 @@ def _places(rows: npt.NDArray[Any], n: int) -> IntArray:
     return np.asarray(rows, dtype=np.int64) % n
 
 
-def restrict_splits(cv: Any, y: npt.NDArray[Any], kept: IntArray) -> Any:
+def restrict_splits(cv: Any, y: Array, kept: IntArray) -> Any:
     """What splits the rows that are kept as ``cv`` splits all of them: only a list of splits names rows.
 
     Parameters
@@ -434,7 +457,7 @@ def predict_held_out(
     oversampler: Any,
     blends: Sequence[Blend],
     X: Any,
-    y: npt.NDArray[Any],
+    y: Array,
     parts: Sequence[tuple[IntArray, IntArray]],
     seed: int,
     n_jobs: int | None,
@@ -474,7 +497,7 @@ def _try_blends(
     oversampler: Any,
     blends: Sequence[Blend],
     X: Any,
-    y: npt.NDArray[Any],
+    y: Array,
     train: IntArray,
     test: IntArray,
     seed: int,
@@ -483,7 +506,7 @@ def _try_blends(
     X_train, y_train, X_test = _safe_indexing(X, train), y[train], _safe_indexing(X, test)
     own = None if weights is None else weights[train]
     pool = Pool(X_train, y_train, len(train), np.zeros(0), own)
-    answers: dict[Blend, ClassifierOutput] = {}
+    answers: dict[Blend, ClassifierOutput | str] = {}
     # None comes first: what it refuses is refused before a GAN has been trained for minutes.
     for blend in blends:
         if blend.share > 0 and pool.X is X_train:
@@ -493,12 +516,26 @@ def _try_blends(
                 answers[NONE] = predict_all(fit_clone(estimator, pool, NONE, seed), X_test)
             answers[blend] = answers[NONE]
             continue
-        answers[blend] = predict_all(fit_clone(estimator, pool, blend, seed), X_test)
-    return FoldPredictions(test, [answers[blend] for blend in blends])
+        try:
+            answers[blend] = predict_all(fit_clone(estimator, pool, blend, seed), X_test)
+        except Exception as error:
+            if not blend.draws:
+                raise
+            answers[blend] = f"the classifier cannot be trained on so few rows: {type(error).__name__}: {error}"
+    failed = {blend: said for blend, said in answers.items() if isinstance(said, str)}
+    found = [said for blend in blends if not isinstance(said := answers[blend], str)]
+    return FoldPredictions(test, found, failed)
 
 
 def fit_clone(estimator: Any, pool: Pool, blend: Blend, seed: int) -> Any:
-    """A clone of the classifier, trained on a blend."""
+    """A clone of the classifier, trained on a blend; of draws, the average of several."""
+    if blend.draws:
+        members = []
+        for i, rows in enumerate(balanced_draws(pool.y[: pool.n_real], blend.draws, seed)):
+            own_weights = None if pool.weights is None else pool.weights[rows]
+            draw = Pool(_safe_indexing(pool.X, rows), pool.y[rows], len(rows), np.zeros(0), own_weights)
+            members.append(fit_clone(estimator, draw, NONE, child_seed(seed, "draw", i)))
+        return AveragedClassifier(members)
     X, y, weights = blend_rows(pool, blend)
     own, takes = clone_with_seeds(estimator, seed), Weighting.of(estimator)
     if weights is None or takes.rows is None:

@@ -19,6 +19,9 @@ from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterEr
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.selection.calibration import Calibrator
 from ganaug.selection.candidates import (
+    ADDED,
+    ADDED_TO_ROWS,
+    NONE,
     Belief,
     Blend,
     ImbalanceTreatment,
@@ -27,7 +30,6 @@ from ganaug.selection.candidates import (
     finishes,
     is_costly,
     room,
-    scale,
     treatments_of,
     with_prior,
 )
@@ -46,8 +48,10 @@ from ganaug.selection.choosing import (
     verdict_without_evidence,
 )
 from ganaug.selection.fold_predictions import (
+    ClassifierOutput,
     FoldPredictions,
     ScorerAdapter,
+    average_predictions,
     fewest_groups,
     predict_held_out,
     split_folds,
@@ -58,6 +62,8 @@ __all__ = ["Choice", "Plan", "choose"]
 
 # A GAN is trained only if the best of its blends is expected to gain so much more than the cheap treatments do.
 WORTH = 0.002
+# What a GAN adds of a kind that nothing is known of, in parts of what the others leave to gain.
+UNKNOWN_ADDITION = Belief(0.05, 0.1)
 
 
 class Choice(NamedTuple):
@@ -97,6 +103,8 @@ class Plan:
     fixed : bool
         Whether the last blend is an order.
     treatments : frozenset of str
+    unmoved : bool
+        Whether a treatment that gets a tuned threshold is also judged without.
     scoring, cv, threshold
     calibration : str or None
     seed : int
@@ -105,15 +113,16 @@ class Plan:
     shrink : bool
     """
 
-    estimator: Any
+    estimator: object
     samplers: list[Any]
     names: list[str]
     blends: list[Blend]
     fixed: bool
     treatments: frozenset[str]
+    unmoved: bool
     scoring: Any
-    cv: Any
-    threshold: Any
+    cv: object
+    threshold: object
     calibration: str | None
     seed: int
     n_jobs: int | None
@@ -138,6 +147,8 @@ class _Stage:
         Scores on these folds, see `BlendScorer.scores`.
     note : str
         What was left out, and why.
+    hopeless : bool
+        Whether it ended early because nothing more was expected of it.
     """
 
     sampler: int
@@ -147,6 +158,7 @@ class _Stage:
     as_is: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     resampled: Floats = field(default_factory=lambda: np.zeros((0, RESAMPLES, 0)))
     note: str = ""
+    hopeless: bool = False
 
 
 class _Race:
@@ -155,7 +167,7 @@ class _Race:
     def __init__(
         self,
         plan: Plan,
-        X: Any,
+        X: object,
         y: npt.NDArray[Any],
         weights: npt.NDArray[np.float64] | None,
         parts: Sequence[tuple[IntArray, IntArray]],
@@ -166,6 +178,8 @@ class _Race:
         self.tested = np.unique(np.concatenate([test for _, test in parts]))
         self.costly = [is_costly(one) for one in plan.samplers]
         self.stages: list[_Stage] = []
+        self.answers: dict[tuple[Blend, int], list[ClassifierOutput]] = {}  # by fold
+        self.failed: dict[Blend, str] = {}
         self.judge: BlendScorer
         self.demand = EXPECTED
         self.beliefs: Mapping[str, Belief] | None = None
@@ -180,17 +194,39 @@ class _Race:
         done, plan = len(stage.folds), self.plan
         common = (plan.estimator, sampler, stage.blends, self.X, self.y)
         stage.folds += predict_held_out(*common, self.parts[done:upto], plan.seed, plan.n_jobs, self.weights, done)
+        self.failed.update(failed := {blend: why for fold in stage.folds for blend, why in fold.failed.items()})
+        kept = [blend for blend in stage.blends if blend not in failed]
+        for fold in stage.folds[done:]:
+            said = dict(zip([one for one in stage.blends if one not in fold.failed], fold.answers, strict=True))
+            for blend in kept:
+                self.answers.setdefault((blend, stage.sampler), []).append(said[blend])
+        stage.blends = kept
+
+    def averages(self, stage: _Stage) -> list[ImbalanceTreatment]:
+        """The average of the cheap classifiers and, where they are others, those of a stage."""
+        bare = self.answers[NONE, -1][0]
+        if "average" not in self.plan.treatments or self.plan.fixed or bare.probabilities is None:
+            return []
+        parts = [fit for fit in self.answers if fit[1] < 0]
+        parts += [(blend, stage.sampler) for blend in stage.blends if stage.sampler >= 0]
+        return [ImbalanceTreatment.average(parts, stage.sampler)] if len(parts) > 1 else []
+
+    def folds_of(self, treatments: Sequence[ImbalanceTreatment], n_folds: int) -> list[FoldPredictions]:
+        """What the classifiers of treatments said on the first folds, an answer for each treatment."""
+        found = []
+        for f, (_, test) in enumerate(self.parts[:n_folds]):
+            said = [[self.answers[fit][f] for fit in one.fits] for one in treatments]
+            found.append(FoldPredictions(test, [average_predictions(s) if len(s) > 1 else s[0] for s in said]))
+        return found
 
     def score(self, stage: _Stage) -> None:
         """Judge what has been tried."""
-        places = [(stage.blends.index(one.blend), one.threshold) for one in stage.treatments]
+        bases = list(dict.fromkeys(one._replace(threshold="") for one in stage.treatments))
+        places = [(bases.index(one._replace(threshold="")), one.threshold) for one in stage.treatments]
+        folds = self.folds_of(bases, len(stage.folds))
         stage.as_is, stage.resampled = self.judge.scores(
-            stage.folds, self.X, self.y, self.plan.seed, self.plan.n_jobs, places, self.tested
+            folds, self.X, self.y, self.plan.seed, self.plan.n_jobs, places, self.tested
         )
-        if len(stage.folds) == 1 < len(self.parts):
-            # the only fold's threshold has been tuned on that fold itself
-            tuned = [one.threshold == "tuned" for one in stage.treatments]
-            stage.as_is[:, tuned], stage.resampled[:, :, tuned] = np.nan, np.nan
 
     def run(self, stage: _Stage) -> None:
         """Try a stage, fold by fold where it may have to end early."""
@@ -213,6 +249,7 @@ class _Race:
                 stage.note = f"tried on 1 of {whole} folds: max_time would have been exceeded"
             elif over is not None and whole > 1 and self._promise(stage, over) < WORTH:
                 stage.note = f"tried on 1 of {whole} folds: less than {WORTH:g} more is expected of it after that"
+                stage.hopeless = True
             if stage.note or whole == 1:
                 return
         self.train(stage, whole)
@@ -244,13 +281,12 @@ class _Race:
         return [one for stage in self.ordered() for one in stage.treatments]
 
     def best(self, table: pd.DataFrame) -> int:
-        """The place of the treatment to take: of those that gain what they need, the one of which most is expected."""
+        """The place of the treatment to take: the one of which most is expected, none if all are expected to lose."""
         if self.beliefs is None:
             return best_blend(table)
-        enough = (table["gain"] > table["needed"]) & (table["expected"] > 0)
-        if not enough.any():
-            return 0
-        return int(np.nanargmax(np.where(enough, table["expected"], np.nan)))
+        hopeless = [stage.hopeless for stage in self.ordered() for _ in stage.treatments]
+        expected = np.where(hopeless, np.nan, table["expected"].to_numpy(dtype=float))
+        return int(np.nanargmax(expected))  # of equal ones the first
 
     def _left(self) -> float:
         """Seconds until the time is over."""
@@ -261,27 +297,27 @@ class _Race:
         """What the best treatment so far is expected to gain."""
         self.stages, running = self.stages[:-1], self.stages[-1]
         table = self.table()
+        place = self.best(table)
         self.stages.append(running)
-        return max(0.0, float(table["expected"].iloc[self.best(table)]))
+        return max(0.0, float(table["expected"].iloc[place]))
 
     def _promise(self, stage: _Stage, over: float) -> float:
         """What a stage is expected to add to a gain."""
         assert self.beliefs is not None
         score = float(next(one for one in self.stages if one.sampler < 0).as_is[:, 0].mean())
-        if stage.folds:
-            table = self.table()
-            own = [one.sampler == stage.sampler for one in self.treatments()]
-            mean, error = (table.loc[own, name].to_numpy(dtype=float) for name in ("expected", "expected_error"))
-        else:
-            known = [self.beliefs[kind] for kind in {one.kind(self.costly) for one in stage.treatments}]
-            unit = scale(self.plan.scoring, score)
-            mean, error = (np.array([getattr(one, name) for one in known]) * unit for name in ("mean", "spread"))
-        return min(expected_improvement(mean, error, over), room(self.plan.scoring, score) - over)
+        left = room(self.plan.scoring, score) - over
+        if not stage.folds:
+            rows = any(one.sampler >= 0 and one.folds for one in self.stages)
+            return self.beliefs.get(ADDED_TO_ROWS if rows else ADDED, UNKNOWN_ADDITION).mean * left
+        table = self.table()
+        own = [one.sampler == stage.sampler for one in self.treatments()]
+        mean, error = (table.loc[own, name].to_numpy(dtype=float) for name in ("expected", "expected_error"))
+        return min(expected_improvement(mean, error, over), left)
 
 
 def choose(
     plan: Plan,
-    X: Any,
+    X: object,
     y: npt.NDArray[Any],
     weights: npt.NDArray[np.float64] | None = None,
     groups: npt.NDArray[Any] | None = None,
@@ -332,21 +368,24 @@ def choose(
         if plan.threshold == "tune":
             tuned = metric if sees_labels else ScorerAdapter("threshold", "balanced_accuracy", classes, sizes)
         demand = EXPECTED if not asked and metric.sees_labels(said, _safe_indexing(X, rows), y[rows]) else UNEXPECTED
-        known = plan.shrink and len(classes) == 2 and not (asked or plan.calibration or plan.fixed)
-        beliefs = beliefs_of(plan.scoring, plan.estimator) if known else None
+        known = plan.shrink and len(classes) == 2 and not (asked or plan.fixed)
+        beliefs = beliefs_of(plan.scoring, plan.estimator, plan.calibration is not None) if known else None
         race.prepare(BlendScorer(metric, plan.calibration, tuned if asked and sees_labels else None), demand, beliefs)
         moves = [name for name in ("prior", "tuned") if name in plan.treatments]
         if not sees_labels or plan.threshold != "auto" or plan.fixed or said.margin is None:
             moves = []
         elif said.probabilities is None:
             moves = [name for name in moves if name != "prior"]
-        cheap.treatments = [one for t in every if t.sampler < 0 for one in finishes(t, moves)]
+        plain = [one for one in every if one.sampler < 0 and one.blend not in race.failed]
+        cheap.treatments = [one for t in plain + race.averages(cheap) for one in finishes(t, moves, plan.unmoved)]
         race.stages.append(cheap)
         race.score(cheap)
         for i in sorted(range(len(plan.samplers)), key=race.costly.__getitem__):
-            own = [one for t in every if t.sampler == i for one in finishes(t, moves)]
+            own = [one for one in every if one.sampler == i]
             if own:
-                race.run(_Stage(i, list(dict.fromkeys(one.blend for one in own)), own))
+                stage = _Stage(i, [one.blend for one in own], [])
+                stage.treatments = [one for t in own + race.averages(stage) for one in finishes(t, moves, plan.unmoved)]
+                race.run(stage)
             if interrupt.requested:
                 raise KeyboardInterrupt
         if interrupt.requested:
@@ -355,7 +394,7 @@ def choose(
         place = len(treatments) - 1 if plan.fixed else race.best(table)
         chosen = treatments[place]
         stage = next(one for one in race.stages if one.sampler == chosen.sampler)
-        rows, said = out_of_fold(stage.folds, stage.blends.index(chosen.blend))
+        rows, said = out_of_fold(race.folds_of([chosen], len(stage.folds)), 0)
         judge = replace(race.judge, threshold_metric=tuned)
         calibrator = judge.calibrator(said, _safe_indexing(X, rows), y[rows], chosen.threshold)
     words = [one.words(plan.names) for one in treatments]
@@ -364,6 +403,7 @@ def choose(
         limited = _limited_by_rows(race, table)
         verdict += surer(table, place, limited, race.rarest, len(parts), type(plan.estimator).__name__)
     cuts = {one.sampler: one.note for one in race.stages if one.note}
+    verdict += "".join(f" {blend}: not tried, {why}." for blend, why in race.failed.items())
     verdict += "".join(f" {plan.names[i]}: {note}." for i, note in cuts.items())
     folds = {one.sampler: len(one.folds) for one in race.stages}
     table = _described(table, treatments, plan.names, place, cuts, folds)

@@ -233,7 +233,7 @@ def number_text(value: float, date: bool = False) -> str:
     return f"{float(f'{value:.4g}'):.10f}".rstrip("0").rstrip(".")
 
 
-def _text(level: Any) -> str:
+def _text(level: object) -> str:
     text = str(level)
     return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
 

@@ -181,7 +181,7 @@ def _nearest(sides: Sides, places: Places) -> tuple[Places, list[float | None]]:
 # ------------------------------------------------------------------------------------------ what is shown
 
 
-def _cells(sides: Sides, X: Any, places: Places) -> list[list[str]]:
+def _cells(sides: Sides, X: object, places: Places) -> list[list[str]]:
     kind, opened = container_of(take_rows(X, places))
     table = CONTAINERS[kind].open(opened)
     n = min(MOST_COLUMNS, table.n_columns)
@@ -198,23 +198,23 @@ def _cell(value: Any) -> str:
     return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
 
 
-def _images(sides: Sides, X: Any, places: Places) -> list[str]:
+def _images(sides: Sides, X: object, places: Places) -> list[str]:
     few = take_rows(sides.real.X, np.arange(min(200, n_rows(sides.real.X))))
     return [png_uri(pixels) for pixels in as_pixels(take_rows(X, places), few)]
 
 
-def _lines(sides: Sides, X: Any, places: Places) -> list[list[list[float]]]:
+def _lines(sides: Sides, X: object, places: Places) -> list[list[list[float]]]:
     return series_lines(take_rows(X, places))
 
 
-def series_lines(X: Any) -> list[list[list[float]]]:
+def series_lines(X: object) -> list[list[list[float]]]:
     """Series (n, C, L) as lists of at most 3 channels of at most 120 points."""
     array: npt.NDArray[Any] = np.asarray(X.detach().cpu() if hasattr(X, "detach") else X)
     step = -(-array.shape[-1] // MOST_POINTS)
     return [[[float(f"{v:.4g}") for v in channel[::step]] for channel in one[:MOST_CHANNELS]] for one in array]
 
 
-def as_pixels(images: Any, reference: Any = None, most: int = MOST_PIXELS) -> Pixels:
+def as_pixels(images: object, reference: object = None, most: int = MOST_PIXELS) -> Pixels:
     """Images (n, H, W), (n, H, W, C), (n, C, H, W) or volumes as (n, H, W, 3) of 8 bits.
 
     Parameters
@@ -240,7 +240,7 @@ def as_pixels(images: Any, reference: Any = None, most: int = MOST_PIXELS) -> Pi
     return scaled[..., :3] if scaled.shape[-1] >= 3 else np.repeat(scaled[..., :1], 3, axis=-1)
 
 
-def _array(images: Any) -> npt.NDArray[Any]:
+def _array(images: object) -> npt.NDArray[Any]:
     return np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
 
 

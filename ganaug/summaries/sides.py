@@ -44,7 +44,7 @@ class Side:
         They sum to one, and give both sides the class shares of the real rows.
     """
 
-    X: Any
+    X: object
     columns: list[npt.NDArray[Any]]
     features: Floats
     y: Places
@@ -89,14 +89,14 @@ class Sides:
         return max(1, len(self.labels))
 
 
-def label_text(label: Any) -> str:
+def label_text(label: object) -> str:
     """A class label as text."""
     return str(label.item() if isinstance(label, np.generic) else label)
 
 
 @isolated
 def read_sides(
-    X: Any, y: Any, X_syn: Any, y_syn: Any, *, seed: int = 0, most: int = MOST_SHOWN, keep: Kept = ((), ())
+    X: object, y: object, X_syn: object, y_syn: object, *, seed: int = 0, most: int = MOST_SHOWN, keep: Kept = ((), ())
 ) -> Sides:
     """Read real rows and synthetic ones.
 
@@ -121,7 +121,7 @@ def read_sides(
 
 
 def sides_of(
-    reading: Reading, X: Any, X_syn: Any, *, seed: int = 0, most: int = MOST_SHOWN, keep: Kept = ((), ())
+    reading: Reading, X: object, X_syn: object, *, seed: int = 0, most: int = MOST_SHOWN, keep: Kept = ((), ())
 ) -> Sides:
     """Both sides of samples that were read already.
 
@@ -172,7 +172,7 @@ def _weights(codes: Places, shares: Floats) -> Floats:
     return made
 
 
-def _dates(X: Any) -> frozenset[str]:
+def _dates(X: object) -> frozenset[str]:
     if not hasattr(X, "dtypes") or not hasattr(X, "columns"):
         return frozenset()
     kinds = zip(X.columns, X.dtypes, strict=True)

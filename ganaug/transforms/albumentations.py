@@ -11,6 +11,7 @@ import random
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,7 +32,7 @@ _QUIET = "NO_ALBUMENTATIONS_UPDATE"
 _TIED = ("mask", "masks", "bboxes", "keypoints")
 
 
-def _imported() -> Any:
+def _imported() -> ModuleType:
     """albumentations, imported without asking the network for its newest version.
 
     It does so in every process that imports it, each worker included, waits up to two seconds where there is no
@@ -140,7 +141,7 @@ class _PoolTransform(_ImageOnlyTransform):
         rng = self._own_random()
         return {"synthetic": -1 if code < 0 else pool.row(code, rng.random()), **self._extra(rng)}
 
-    def apply(self, img: Array, synthetic: int, **params: Any) -> Array:
+    def apply(self, img: Array, synthetic: int, **params: object) -> Array:
         """The image, replaced by or mixed with a row of the pool."""
         if synthetic < 0:
             return img

@@ -79,7 +79,7 @@ class BatchTransform(v2.Transform):
         self._names.check(pool)
         self._pool = pool
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: object) -> Any:
         """Transform a batch: ``transform(images, labels)``, ``transform((images, labels))`` or a dict."""
         batch = inputs if len(inputs) > 1 else inputs[0]
         getter = _default_labels if self.labels_getter == "default" else self.labels_getter
@@ -234,7 +234,7 @@ def _labels() -> Tensor:
     return labels
 
 
-def _default_labels(batch: Any) -> Any:
+def _default_labels(batch: object) -> object:
     """The second item of a batch (or, after several views, the first vector), or the entry whose key says label."""
     if isinstance(batch, (tuple, list)) and len(batch) > 1:
         views = isinstance(batch[1], Tensor) and batch[1].ndim == 4

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import io
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ganaug.exceptions import InvalidParameterError, MissingDependencyError
 
-__all__ = ["REAL", "SYNTHETIC", "axes_or_new", "grid_or_new", "picture"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+else:
+    Axes = Figure = object  # matplotlib is optional
+
+__all__ = ["REAL", "SYNTHETIC", "Axes", "axes_or_new", "grid_or_new", "picture"]
 
 # Blue and orange are told apart by all but a few eyes; real is drawn filled or round, synthetic as a line or a cross.
 REAL, SYNTHETIC = "#4a6fa5", "#d9622b"
 
 
-def new_figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches.
 
     Raises
@@ -67,12 +73,12 @@ class AxesArray(np.ndarray):
         return picture(next(iter(figures.values()))) if len(figures) == 1 else None
 
 
-def axes_or_new(ax: Any, width: float, height: float) -> Any:
+def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     """The axes given, or those of a new figure, in inches."""
     return new_figure(width, height).add_subplot(axes_class=_shown_axes()) if ax is None else ax
 
 
-def grid_or_new(ax: Any, rows: int, columns: int, width: float, height: float) -> Any:
+def grid_or_new(ax: object, rows: int, columns: int, width: float, height: float) -> Any:
     """Axes as an object array (rows, columns): those given, in that order, or of a new figure.
 
     Parameters

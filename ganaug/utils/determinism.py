@@ -22,22 +22,24 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import ModuleType
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from ganaug.exceptions import InvalidParameterError
 
-__all__ = ["child_seed", "isolated", "isolation", "numpy_generator", "root_seed", "warn"]
+__all__ = ["Seed", "child_seed", "isolated", "isolation", "numpy_generator", "root_seed", "warn"]
 
 # --------------------------------------------------------------------------------------
 # Randomness flows down as integers: from ``random_state`` to a fit, to a class, to a stream.
 
 
 _SEED_BOUND = 2**63
+Seed = int | np.random.RandomState | np.random.Generator | None  # what ``random_state`` may be
 
 
-def root_seed(random_state: int | np.random.RandomState | np.random.Generator | None) -> int:
+def root_seed(random_state: Seed) -> int:
     """Turn a scikit-learn ``random_state`` into one integer seed.
 
     Parameters
@@ -190,7 +192,7 @@ def isolation() -> AbstractContextManager[object]:
     raise AssertionError("not reached")
 
 
-def _enter_torch(torch: Any, stack: ExitStack) -> None:
+def _enter_torch(torch: ModuleType, stack: ExitStack) -> None:
     if torch.is_inference_mode_enabled():
         stack.enter_context(torch.inference_mode(False))
     if not torch.is_grad_enabled():
@@ -205,7 +207,7 @@ def _enter_torch(torch: Any, stack: ExitStack) -> None:
         stack.enter_context(torch.device("cpu"))
 
 
-def _precision_of(torch: Any) -> str:
+def _precision_of(torch: ModuleType) -> str:
     try:
         return str(torch.get_float32_matmul_precision())
     except RuntimeError:  # set by torch's newer interface, in a way that has no name in this one
@@ -219,7 +221,7 @@ class _Lowered:
         self.lock, self.calls, self.callers = threading.Lock(), 0, "highest"
 
     @contextmanager
-    def raised(self, torch: Any) -> Iterator[None]:
+    def raised(self, torch: ModuleType) -> Iterator[None]:
         """Set it, and set the caller's again when the last call ends."""
         with self.lock:
             if not self.calls:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from ganaug.exceptions import InvalidTypeError, ModelPathError, ModelPathNotFoundError
 
@@ -319,7 +319,7 @@ class Sealed:
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._sum = file, hashlib.sha256()
 
-    def write(self, data: Any) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Write bytes."""
         self._sum.update(data)
         return self._file.write(data)

@@ -287,7 +287,7 @@ def _plain_array(name: object, array: object) -> Array:
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
-def _jsonable(value: Any, where: str) -> Any:
+def _jsonable(value: object, where: str) -> object:
     """The value as plain JSON types, or an error that names where it stands."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -430,7 +430,7 @@ class TensorBudget(TorchFunctionMode):
         self.values = SPARE_VALUES * 4 + VALUES_FOR_EACH * sum(sizes)
         self.calls = SPARE_CALLS + CALLS_FOR_EACH * len(sizes)
 
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Callable[..., Any], types: object, args: Any = (), kwargs: Any = None) -> object:
         """Call a function of torch, and count what it gives."""
         self.calls -= 1
         self._check(0)

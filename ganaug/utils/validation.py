@@ -19,7 +19,7 @@ _UNITS = {
 }
 
 
-def choice(name: str, value: Any, known: Iterable[str]) -> str:
+def choice(name: str, value: object, known: Iterable[str]) -> str:
     """A name out of ``known``.
 
     Raises
@@ -33,7 +33,7 @@ def choice(name: str, value: Any, known: Iterable[str]) -> str:
     raise InvalidParameterError(f"{name}={value!r} is unknown; choose one of: {', '.join(map(repr, options))}")
 
 
-def integer(name: str, value: Any, low: int) -> int:
+def integer(name: str, value: object, low: int) -> int:
     """A whole number of at least ``low``."""
     if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= low:
         return int(value)
@@ -41,7 +41,7 @@ def integer(name: str, value: Any, low: int) -> int:
 
 
 def number(
-    name: str, value: Any, low: float, high: float = float("inf"), *, open_low: bool = False, open_high: bool = False
+    name: str, value: object, low: float, high: float = float("inf"), *, open_low: bool = False, open_high: bool = False
 ) -> float:
     """A finite real number between ``low`` and ``high``.
 
@@ -71,7 +71,7 @@ def number(
     raise InvalidParameterError(f"{name}={value!r} must be a number in {bounds}")
 
 
-def seconds(name: str, value: Any) -> float | None:
+def seconds(name: str, value: object) -> float | None:
     """A time limit: None, a number of seconds, or a string such as "90", "90s", "5 min" or "1.5h".
 
     Raises
@@ -99,7 +99,7 @@ def seconds(name: str, value: Any) -> float | None:
     )
 
 
-def interval(name: str, value: Any) -> int | float:
+def interval(name: str, value: object) -> int | float:
     """How often something is done: after so many steps (an integer), or a time ("60s"), in seconds (a float).
 
     Examples

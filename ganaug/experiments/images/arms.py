@@ -109,7 +109,7 @@ def long_tailed(
     return X[rows], labels[rows]
 
 
-def read_split(given: Any) -> Split:
+def read_split(given: object) -> Split:
     """(X_train, y_train, X_test, y_test), checked, labels as integers.
 
     Raises

@@ -33,7 +33,7 @@ from ganaug.runtime.compute import one_thread, run_tasks
 from ganaug.selection.candidates import Blend
 from ganaug.selection.choosing import best_blend, evidence
 from ganaug.utils import validation
-from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed
+from ganaug.utils.determinism import Seed, child_seed, isolated, numpy_generator, root_seed
 from ganaug.utils.types import IntArray
 
 __all__ = ["BlendChoice", "choose_blend"]
@@ -94,9 +94,9 @@ class BlendChoice:
 
 @isolated
 def choose_blend(
-    X: Any,
-    y: Any = None,
-    generator: Any = None,
+    X: object,
+    y: object = None,
+    generator: object = None,
     arms: Asked | None = None,
     *,
     cv: int = 3,
@@ -109,7 +109,7 @@ def choose_blend(
     augment: Sequence[str] = ("translation",),
     device: str = "cpu",
     n_jobs: int | None = None,
-    random_state: Any = None,
+    random_state: Seed = None,
 ) -> BlendChoice:
     """Find out, on training samples alone, whether synthetic ones help a network, and how many.
 
@@ -193,7 +193,7 @@ def choose_blend(
     return _judged(known, bare, np.stack(as_is), np.stack(resampled), labels, rarest)
 
 
-def _arrays(X: Any, y: Any) -> tuple[Array, Array]:
+def _arrays(X: object, y: object) -> tuple[Array, Array]:
     found, labels, _ = resolve_samples(X, y)
     if labels is None:
         raise InvalidDataError("there are no labels; give y=")

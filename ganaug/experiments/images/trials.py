@@ -85,7 +85,7 @@ class GeneratedSamples(NamedTuple):
         return np.concatenate([np.flatnonzero(self.codes == code)[:n] for code, n in enumerate(np.asarray(counts))])
 
 
-def sampled(generator: Any, split: Split, seed: int, model: Path | None = None) -> GeneratedSamples:
+def sampled(generator: object, split: Split, seed: int, model: Path | None = None) -> GeneratedSamples:
     """Fit a clone of the generator and draw its samples; ``model`` is where it is, or is to be, saved."""
     with recorded_warnings() as notes:
         fitted, seconds_fit = _fitted(generator, split, seed, model)
@@ -106,7 +106,7 @@ def sampled(generator: Any, split: Split, seed: int, model: Path | None = None) 
     return GeneratedSamples(X, codes, seconds_fit, time.perf_counter() - began, "; ".join(notes))
 
 
-def _fitted(generator: Any, split: Split, seed: int, model: Path | None) -> tuple[Any, float]:
+def _fitted(generator: object, split: Split, seed: int, model: Path | None) -> tuple[Any, float]:
     if model is not None and model.exists():
         try:
             return load(model), math.nan
@@ -127,7 +127,7 @@ def _fitted(generator: Any, split: Split, seed: int, model: Path | None) -> tupl
 # ---- On disk ---------------------------------------------------------------------------------------
 
 
-def store_samples(generator: Any, split: Split, seed: int, path: Path) -> None:
+def store_samples(generator: object, split: Split, seed: int, path: Path) -> None:
     """Fit a clone on the training samples, save it beside ``path`` if it can be, and write its samples to ``path``.
 
     A model that an earlier, interrupted run saved is sampled as it is, and a training that was killed goes on from
@@ -200,7 +200,7 @@ def generator_quality(kind: str, split: Split, samples: GeneratedSamples, setup:
     fake, labels = samples.X[rows], split.labels[samples.codes[rows]]
     common: dict[str, Any] = {"max_rows": 2000, "n_resamples": 20, "random_state": setup.seed}
 
-    def features(X: Any) -> Any:
+    def features(X: object) -> Any:
         return features_of(network, reader(np.asarray(X)))
 
     y_train, y_test = split.labels[split.y_train], split.labels[split.y_test]
@@ -213,7 +213,7 @@ def generator_quality(kind: str, split: Split, samples: GeneratedSamples, setup:
     ]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
