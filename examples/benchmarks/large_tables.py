@@ -158,7 +158,10 @@ def main(arguments=None):
                 print("; ".join(f"{h} {c}" for h, c in zip(HEADINGS, lines[-1], strict=True) if c), flush=True)
     remove(options.folder / "balanced")
     if options.write:
-        asked = shlex.join(["python", "examples/benchmarks/large_tables.py", *(arguments or sys.argv[1:])])
+        sizes = [] if options.rows == SIZES else ["--rows", *map(str, options.rows)]
+        asked = shlex.join(  # where the tables lay is nobody's concern
+            ["python", "examples/benchmarks/large_tables.py", *sizes, "--ratio", str(options.ratio), "--write"]
+        )
         write(markdown(lines, asked, load), START, END)
         print(f"Wrote {PAGE}")
     return 0
