@@ -298,8 +298,7 @@ def _columns_only(schema: ArrowSchema) -> ArrowSchema:
 
 def _dataset(dataset: AnyRows, folder: Path, name: str = "the dataset") -> BatchedRows:
     """A dataset of pyarrow, its files one after the other."""
-    pool = _pa().system_memory_pool()  # it gives back what is freed, where pyarrow's own keeps it
-    limits = {"batch_size": AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1, "memory_pool": pool}
+    limits = {"batch_size": AT_ONCE, "batch_readahead": 2, "fragment_readahead": 1}
 
     def read() -> Iterator[Any]:
         try:
