@@ -22,7 +22,7 @@ LAYERS = [
     ("L1", {"rules"}),  # they read tables as codecs do, and know nothing of GANs
     ("L2", {"runtime"}),
     ("L2", {"training"}),
-    ("L2", {"callbacks"}),  # they watch the training; the training knows only that it is watched
+    ("L2", {"callbacks"}),  # they watch the training, and keep it; it knows only that it is watched
     ("L3", {"filtering", "metrics"}),
     ("L3", {"estimators"}),
     ("L4", {"pools"}),  # samples drawn beforehand, for datasets and transforms

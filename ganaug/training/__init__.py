@@ -1,4 +1,4 @@
-"""Training: its state, gradients, optimizer and loop; checkpoints and CUDA graphs."""
+"""Training: its state, gradients, optimizer and loop; CUDA graphs."""
 
 from ganaug.training.loop import Event
 
