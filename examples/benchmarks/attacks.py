@@ -330,9 +330,10 @@ def from_kernels(reached):
     """
     counts = [a for k, a in reached.arrays.items() if "condition_counts" in k]
     rows = []
-    for kernel in (
-        k.removesuffix("centres") for k in reached.arrays if k.endswith(("beside/centres", "smoother_/centres"))
-    ):
+    kernels = [k.removesuffix("centres") for k in reached.arrays if k.endswith(("beside/centres", "kernel/centres"))]
+    if not kernels:
+        raise ValueError("no kernel of classes was found: it stands somewhere else now")
+    for kernel in kernels:
         conditions, centres, roots, widths = (
             reached.arrays[kernel + name] for name in ("conditions", "centres", "roots", "widths")
         )
