@@ -7,6 +7,7 @@ import decimal
 import functools
 import importlib
 import inspect
+import tempfile
 import warnings
 from contextlib import ExitStack, contextmanager
 
@@ -294,6 +295,7 @@ def doors(tmp_path):
         "GANOversampler.fit": lambda: oversampler().fit(table(), LABELS).generators_[1],
         "GANOversampler.fit_resample": lambda: oversampler().fit_resample(table(), LABELS),
         "GANOversampler.fit_resample by threads": lambda: _by_threads(),
+        "GANOversampler.write": lambda: _written(tmp_path),
         "GANOversampler.sample": lambda: oversampler().fit(numbers(), LABELS).sample(3),
         "AugmentedClassifier.fit": lambda: classifier.__wrapped__().evidence_,
         "AugmentedClassifier.predict": lambda: classifier().predict(others()),
@@ -441,6 +443,13 @@ def methods_of(cls):
 BY_NUMPY = ("SyntheticSwap", "SyntheticMix.", "seed_worker", "NeighborSampler")
 # The parts of `find_rules`, `Rules.holds` and `sample`, which are doors.
 OF_RULES = ("Copy.", "OneHot.", "Order.", "Product.", "Rules.", "Sum.", "Within.")
+
+
+def _written(tmp_path):
+    rows = table().assign(target=LABELS)
+    folder = tempfile.mkdtemp(dir=tmp_path) + "/balanced"
+    written = oversampler().fit(rows, "target").write(rows, folder)
+    return pd.read_parquet(written)
 
 
 def test_every_public_method_is_among_the_doors(tmp_path):
