@@ -77,7 +77,7 @@ class Blend(NamedTuple):
     weight : float
         Weight of a synthetic row; a real one weighs 1.
     class_weight : {None, "balanced", "undersampled"}
-        "balanced": every class weighs the same. "undersampled": `DRAWS` classifiers, each trained on a draw in which
+        "balanced": every class weighs the same. "undersampled": six classifiers, each trained on a draw in which
         every class has as many rows as the smallest one; their probabilities are averaged.
 
     Examples
