@@ -193,7 +193,7 @@ def dcgan(
 
     Returns
     -------
-    Players
+    NetworkPair
         Generator and discriminator, on the CPU.
 
     Raises

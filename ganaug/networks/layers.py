@@ -447,7 +447,7 @@ def mlp(
 
     Returns
     -------
-    Players
+    NetworkPair
         Generator and discriminator, on the CPU.
     """
     n_in = max((b.stop for b in blocks), default=0)

@@ -224,7 +224,7 @@ def residual(
 
     Returns
     -------
-    Players
+    NetworkPair
         Generator and discriminator, on the CPU.
 
     Raises

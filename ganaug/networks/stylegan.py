@@ -248,7 +248,7 @@ def style(
 
     Returns
     -------
-    Players
+    NetworkPair
         Generator and discriminator, on the CPU. ``generator.truncation`` may be set before sampling.
 
     Raises
