@@ -25,6 +25,7 @@ __all__ = [
     "canvas_of",
     "cut_defects",
     "fill_smoothly",
+    "likeness",
     "mixed",
     "paint_patch",
     "turned",
@@ -36,6 +37,8 @@ FEATHER = 2
 JOINED = 2
 # From where on an interpolated mask counts as defect. Lower than one half, or thin scratches tear when turned.
 INSIDE = 0.4
+# The same for mixtures, which are moved several times, and would grow each time.
+HALF = 0.5
 # Amplitude of the bending of mixed defects, as a share of their longer side.
 BEND = 0.08
 _CROSS = ndimage.generate_binary_structure(2, 1)
@@ -250,10 +253,7 @@ def cut_defects(pixels: FloatArray, mask: BoolArray, unit: float) -> Iterator[Cu
 
 
 def canvas_of(patch: FloatArray, side: int) -> FloatArray:
-    """A patch in the middle of a square of that side, which is at least as long as its own.
-
-    The middle is that of the mask's box.
-    """
+    """A patch in the middle of a square of that side, by its mask's box; what reaches beyond the square is cut off."""
     top, left, bottom, right = bounds_of(patch[-1] >= INSIDE)
     canvas = np.zeros((len(patch), side, side), np.float32)
     y, x = side // 2 - (top + bottom) // 2, side // 2 - (left + right) // 2
@@ -310,12 +310,54 @@ def _trimmed(patch: FloatArray) -> FloatArray:
     return padded[:, top - by : bottom + by, left - by : right + by]
 
 
-def aligned(patch: FloatArray) -> FloatArray:
-    """A patch turned so that its longer axis lies along the rows' direction, by the moments of its mask."""
+def aligned(patch: FloatArray, factor: float) -> FloatArray:
+    """A patch made larger by a factor, its longer axis turned to lie along a row, by the moments of its mask."""
     at = np.argwhere(patch[-1] >= INSIDE).astype(np.float64)
     at -= at.mean(0)
     (yy, xy), (_, xx) = at.T @ at / len(at)
-    return turned(patch, 0.5 * np.arctan2(2 * xy, xx - yy), False, 1.0)
+    return turned(patch, 0.5 * np.arctan2(2 * xy, xx - yy), False, factor)
+
+
+def likeness(patches: list[FloatArray]) -> DoubleArray:
+    """How well each aligned patch can be mixed with each: 1 with itself, 0 where one is dark and the other bright.
+
+    Returns
+    -------
+    ndarray of shape (n, n)
+        Falls with the difference of the logarithms of lengths and thicknesses.
+    """
+    looks, tints = [], []
+    for patch in patches:
+        inside = patch[-1] >= INSIDE
+        length = int(inside.any(0).sum())
+        looks.append((np.log(length), np.log(inside.sum() / length)))
+        tints.append((patch[:-1] * patch[-1]).mean((1, 2)))
+    distance = ((np.array(looks)[:, None] - np.array(looks)[None]) ** 2).sum(-1)
+    tint = np.array(tints, np.float64)
+    alike = tint @ tint.T > 0
+    np.fill_diagonal(alike, True)
+    return np.asarray(alike * np.exp(-4 * distance))
+
+
+def _straight(patch: FloatArray) -> tuple[FloatArray, DoubleArray]:
+    """An aligned patch with its columns moved so that its middle line is straight, and how far they were moved."""
+    inside = patch[-1] >= min(HALF, float(patch[-1].max()))
+    filled = np.flatnonzero(inside.any(0))
+    rows = np.arange(inside.shape[0])[:, None]
+    middle = (inside * rows).sum(0)[filled] / inside.sum(0)[filled]
+    line = ndimage.gaussian_filter1d(np.interp(np.arange(inside.shape[1]), filled, middle), 1.0)
+    moved = line - (inside.shape[0] - 1) / 2
+    by = int(np.ceil(np.abs(moved).max())) + 1
+    padded = np.pad(patch, ((0, 0), (by, by), (0, 0)))
+    return _trimmed(_moved(padded, moved)), np.asarray(moved)
+
+
+def _moved(patch: FloatArray, down: DoubleArray, across: DoubleArray | float = 0.0) -> FloatArray:
+    """A patch of which each pixel comes from so many rows below and columns to the right."""
+    y, x = np.indices(patch.shape[1:])
+    places = np.stack([y + down, x + across])
+    out = np.stack([ndimage.map_coordinates(channel, places, order=1, mode="constant") for channel in patch])
+    return out.astype(np.float32)
 
 
 def _signed_distance(mask: BoolArray) -> DoubleArray:
@@ -325,11 +367,17 @@ def _signed_distance(mask: BoolArray) -> DoubleArray:
     )
 
 
+def _spread(patch: FloatArray) -> FloatArray:
+    """The values of a patch, continued beyond its mask by those of the nearest pixel of the mask."""
+    _, (rows, columns) = ndimage.distance_transform_edt(patch[-1] < 0.7, return_indices=True)
+    return np.asarray(patch[:-1, rows, columns])
+
+
 def mixed(one: FloatArray, other: FloatArray, share: float, rng: np.random.Generator) -> FloatArray:
     """A defect between two aligned ones, bent a little.
 
-    Both are stretched to sides between theirs; residuals are averaged, masks by their signed distances. Where the
-    residuals have opposite signs (a dark and a bright defect), nothing would be left: then it is ``one``.
+    Both are straightened along their middle lines and stretched to sides between theirs. Then the signed distances of
+    their masks, their values and their middle lines are averaged, and the mixture is bent along the line.
 
     Parameters
     ----------
@@ -343,24 +391,24 @@ def mixed(one: FloatArray, other: FloatArray, share: float, rng: np.random.Gener
     -------
     ndarray of shape (C + 1, h', w'), float32
     """
-    first, second = ((patch[:-1] * patch[-1]).mean((1, 2)) for patch in (one, other))
-    if first @ second <= 0:
-        share = 0.0
-    sides = (1 - share) * np.array(one.shape[1:]) + share * np.array(other.shape[1:])
-    size = tuple(np.maximum(np.rint(sides), 3).astype(int))
-    made = _resized(one, size)
-    if share > 0:
-        partner = _resized(other, size)
-        flips = [partner, partner[:, ::-1], partner[:, :, ::-1], partner[:, ::-1, ::-1]]
-        partner = max(flips, key=lambda flip: float((made[:-1] * flip[:-1]).sum()))
-        distance = sum(
-            part * _signed_distance(patch[-1] >= INSIDE) for part, patch in ((1 - share, made), (share, partner))
-        )
-        made = (1 - share) * made + share * partner
-        made[-1] = np.clip(np.asarray(distance) + 0.5, 0, 1)
-    if not (made[-1] >= INSIDE).any():
-        made = _resized(one, size)
-    return _bent(made, rng)
+    (first, line), (second, other_line) = _straight(one), _straight(other)
+    if rng.integers(2):
+        second, other_line = second[:, :, ::-1], other_line[::-1]
+    if rng.integers(2):
+        second, other_line = second[:, ::-1], -other_line
+    sides = (1 - share) * np.array(first.shape[1:]) + share * np.array(second.shape[1:])
+    size = tuple(np.maximum(np.rint(sides), 5).astype(int))
+    first, second = _resized(first, size), _resized(second, size)
+    distance = (1 - share) * _signed_distance(first[-1] >= HALF) + share * _signed_distance(second[-1] >= HALF)
+    if not (distance > 0).any():
+        distance = _signed_distance(first[-1] >= HALF)
+    made = np.empty_like(first)
+    made[:-1] = (1 - share) * _spread(first) + share * _spread(second)
+    made[:-1] *= np.clip(1 + distance / FEATHER, 0, 1)
+    made[-1] = np.clip(distance + 0.5, 0, 1)
+    columns = np.linspace(0, 1, size[1])
+    line, other_line = (np.interp(columns, np.linspace(0, 1, len(own)), own) for own in (line, other_line))
+    return _bent(made, (1 - share) * line + share * other_line, rng)
 
 
 def _resized(patch: FloatArray, size: tuple[int, ...]) -> FloatArray:
@@ -369,19 +417,18 @@ def _resized(patch: FloatArray, size: tuple[int, ...]) -> FloatArray:
     return out.astype(np.float32)
 
 
-def _bent(patch: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """The patch with its pixels moved a little, along a smooth random field."""
+def _bent(patch: FloatArray, line: DoubleArray, rng: np.random.Generator) -> FloatArray:
+    """The patch along a line, and then with its pixels moved a little, along a smooth random field."""
     longer = max(patch.shape[1:])
-    amplitude = BEND * longer
-    by = int(np.ceil(amplitude)) + 1
+    by = int(np.ceil(BEND * longer + np.abs(line).max())) + 1
     padded = np.pad(patch, ((0, 0), (by, by), (by, by)))
-    places = np.indices(padded.shape[1:]).astype(np.float64)
-    for axis in places:
-        field = ndimage.gaussian_filter(rng.standard_normal(axis.shape), 0.2 * longer, mode="reflect")
+    fields = []
+    for _ in range(2):
+        field = ndimage.gaussian_filter(rng.standard_normal(padded.shape[1:]), 0.2 * longer, mode="reflect")
         field -= field.mean()
-        axis += amplitude * rng.uniform(0, 1) * field / max(np.abs(field).max(), 1e-9)
-    out = np.stack([ndimage.map_coordinates(channel, places, order=1, mode="constant") for channel in padded])
-    return _trimmed(out.astype(np.float32)) if (out[-1] >= INSIDE).any() else patch
+        fields.append(BEND * longer * rng.uniform() * field / max(np.abs(field).max(), 1e-9))
+    out = _moved(padded, fields[0] - np.pad(line, by, mode="edge"), fields[1])
+    return _trimmed(out) if (out[-1] >= INSIDE).any() else patch
 
 
 # ---- into images -------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from ganaug.estimators.defects import (
     bounds_of,
     canvas_of,
     cut_defects,
+    likeness,
     mixed,
     paint_patch,
     turned,
@@ -83,25 +84,29 @@ def _blended(_: DefectPainter, cuts: Sequence[Cut], *_seed: int) -> list[FloatAr
     return [np.concatenate([cut.residual, cut.mask[None]]).astype(np.float32) for cut in cuts]
 
 
-def _mixtures(painter: DefectPainter, cuts: Sequence[Cut], seed: int, n: int = BANK) -> list[FloatArray]:
-    real = [aligned(patch) for patch in _blended(painter, cuts, seed)]
-    longest = max(max(patch.shape[1:]) for patch in real)
-    painter.scale_ = min(1.0, (0.8 * CANVASES[-1]) / longest)
-    if painter.scale_ < 1:
-        real = [turned(patch, 0.0, False, painter.scale_) for patch in real]
+def _mixtures(
+    painter: DefectPainter, cuts: Sequence[Cut], seed: int, n: int = BANK, most: float = 2.0
+) -> list[FloatArray]:
+    patches = _blended(painter, cuts, seed)
+    longest = max(math.hypot(*patch.shape[1:]) for patch in patches)
+    # twice the size, if that fits: fine lines survive being moved several times
+    painter.scale_ = min(most, CANVASES[-1] / longest)
+    real = [aligned(patch, painter.scale_) for patch in patches]
+    weights = likeness(real)
     made = []
     for number in range(n):
         rng = numpy_generator(seed, "mixture", number)
-        one, other = rng.integers(len(real), size=2)
+        one = int(rng.integers(len(real)))
+        other = int(rng.choice(len(real), p=weights[one] / weights[one].sum()))
         made.append(mixed(real[one], real[other], rng.uniform(), rng))
     return made
 
 
 def _generated(painter: DefectPainter, cuts: Sequence[Cut], seed: int) -> list[FloatArray]:
     """Patches of a GAN that learnt from mixtures of the real ones, without those in which there is no defect."""
-    mixtures = _mixtures(painter, cuts, seed, LEARNT)
-    longest = max(max(patch.shape[1:]) for patch in mixtures)
-    side = next((side for side in CANVASES if side >= longest), longest + longest % 2)
+    longest = max(math.hypot(*cut.mask.shape) for cut in cuts)
+    side = next((side for side in CANVASES if 1.5 * side >= longest), CANVASES[-1])
+    mixtures = _mixtures(painter, cuts, seed, LEARNT, min(1.0, 0.8 * side / longest))
     canvases = np.stack([canvas_of(patch, side) for patch in mixtures])
     canvases[:, -1] = 2 * canvases[:, -1] - 1
     top = max(float(np.abs(canvases[:, :-1]).max()), 1e-6)
@@ -638,7 +643,7 @@ class DefectPainter(BaseEstimator):
         self.format_, self.layout_ = SampleFormat.from_state(config["format"]), config["layout"]
         self.channels_ = validation.integer("channels", config["channels"], 1)
         low, high = (validation.number("range", end, -math.inf) for end in config["range"])
-        self.range_, self.scale_ = (low, high), validation.number("scale", config["scale"], 0, 1, open_low=True)
+        self.range_, self.scale_ = (low, high), validation.number("scale", config["scale"], 0, 2, open_low=True)
         self.bank_ = expect(arrays, "bank", (None, self.channels_ + 1, None, None), np.float32)
         self.contrasts_ = expect(arrays, "contrasts", (None,), np.float64)
         self.places_ = expect(arrays, "places", (len(self.contrasts_), 2), np.float64)
