@@ -214,11 +214,11 @@ def test_the_same_seed_paints_the_same(mode):
 
 def test_nothing_global_and_nothing_given_changes():
     X, masks = with_scratches(backgrounds(4))
-    before, state = X.copy(), np.random.get_state()[1].copy()
+    before, state = X.copy(), torch.get_rng_state()
     painter = DefectPainter(random_state=0).fit(X, masks)
     painter.paint(X)
     np.testing.assert_array_equal(X, before)
-    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    assert torch.equal(torch.get_rng_state(), state)
     assert clone(painter).get_params() == painter.get_params()
 
 
@@ -229,10 +229,12 @@ def test_three_defects_will_do_and_a_gan_says_that_they_are_too_few():
     assert len(np.unique(painter.bank_.round(2), axis=0)) > 200
 
 
+@pytest.mark.slow
 def test_a_gan_of_defects():
     painter = fitted("gan", n=10, max_steps=40, verbose=False)
+    assert painter.mode_ in ("gan", "morph")  # so short a training may give too few
     if painter.mode_ == "gan":
-        assert painter.bank_curation_["drawn"] == 512 and 0 <= painter.quality_
+        assert painter.bank_curation_["drawn"] == 512 and painter.quality_ >= 0
     images, masks = painter.paint(backgrounds(5, seed=7))
     assert (images != backgrounds(5, seed=7)).any((1, 2)).all() and masks.any((1, 2)).all()
 
