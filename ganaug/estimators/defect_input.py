@@ -139,4 +139,7 @@ def _any_place(sides: tuple[int, ...], rng: np.random.Generator, *_: DoubleArray
     return float(rng.uniform(0, sides[0])), float(rng.uniform(0, sides[1]))
 
 
-PLACES = {"seen": _seen_place, "uniform": _any_place}
+PLACES: dict[str, Callable[[tuple[int, ...], np.random.Generator, DoubleArray], tuple[float, float]]] = {
+    "seen": _seen_place,
+    "uniform": _any_place,
+}

@@ -189,7 +189,7 @@ def box_mask(pixels: FloatArray, box: tuple[int, int, int, int]) -> BoolArray:
         return found
     y, x = np.indices(inside.shape)
     middle, half = ((top + bottom - 1) / 2, (left + right - 1) / 2), ((bottom - top) / 2, (right - left) / 2)
-    return ((y - middle[0]) / half[0]) ** 2 + ((x - middle[1]) / half[1]) ** 2 <= 1
+    return np.asarray(((y - middle[0]) / half[0]) ** 2 + ((x - middle[1]) / half[1]) ** 2 <= 1)
 
 
 def _otsu(values: FloatArray) -> float:

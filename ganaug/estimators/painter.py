@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -253,7 +253,7 @@ class DefectPainter(BaseEstimator):
     classes_: Array
     class_counts_: IntArray
     bank_curation_: dict[str, int]
-    curation_: dict[Any, dict[str, int]]
+    curation_: dict[Hashable, dict[str, int]]
     _seed: int
     _backgrounds: tuple[Array, SampleFormat] | None
 
@@ -567,7 +567,7 @@ class DefectPainter(BaseEstimator):
         return child_seed(self._seed, "draw", self._n_draws - 1)
 
     @property
-    def _name(self) -> Any:
+    def _name(self) -> Hashable:
         return self.classes_[0].item() if hasattr(self.classes_[0], "item") else self.classes_[0]
 
     # ---- files and pickles ---------------------------------------------------------------------

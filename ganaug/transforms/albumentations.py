@@ -67,14 +67,14 @@ _ImageOnlyTransform: Any = _imported().ImageOnlyTransform
 _DualTransform: Any = _imported().DualTransform
 
 
-def own_random(transform: Any) -> random.Random:
+def own_random(transform: _PoolTransform | PaintDefects) -> random.Random:
     """A stream for one decision, of this worker and epoch: forked workers all hold the same ``py_random``."""
     drawn = int(transform.py_random.getrandbits(62))
     own = worker_seed()
     return random.Random(drawn if own is None else child_seed(own, drawn))
 
 
-def decided(transform: Any, force_apply: bool) -> bool:
+def decided(transform: _PoolTransform | PaintDefects, force_apply: bool) -> bool:
     """Whether an item is touched; decided by this worker's own stream."""
     if force_apply or transform.p in {0.0, 1.0}:
         return bool(force_apply or transform.p == 1.0)

@@ -23,6 +23,7 @@ from ganaug.utils.validation import integer, number
 
 __all__ = ["RandomPaintDefects", "paint_item"]
 
+Picture: TypeAlias = Image.Image | Tensor
 Found: TypeAlias = tuple[Array, BoolArray, IntArray]  # pixels (C, H, W), mask, boxes
 
 
@@ -111,7 +112,7 @@ class RandomPaintDefects(v2.Transform):
         self.value, self.labels_key = integer("value", value, 0), labels_key
         self._stream = WorkerStream(seed)
 
-    def forward(self, *inputs: object) -> Any:
+    def forward(self, *inputs: object) -> object:
         """The item, with defects or as it is.
 
         Parameters
@@ -131,8 +132,8 @@ class RandomPaintDefects(v2.Transform):
         made = [
             _like(item, new)
             if i == at
-            else self._labelled(item, len(boxes))
-            if item is labels and beside
+            else self._labelled(labels, len(boxes))
+            if labels is not None and item is labels and beside
             else self._tied(item, mask, boxes)
             for i, item in enumerate(flat)
         ]
@@ -141,13 +142,13 @@ class RandomPaintDefects(v2.Transform):
     def _labelled(self, labels: Tensor, n: int) -> Tensor:
         return torch.cat([labels, labels.new_full((n, *labels.shape[1:]), self.value)])
 
-    def _tied(self, item: Any, mask: BoolArray, boxes: IntArray) -> Any:
+    def _tied(self, item: object, mask: BoolArray, boxes: IntArray) -> object:
         """A mask or boxes with the new defects; anything else as it is."""
         kind = next((kind for kind in _TIES if isinstance(item, kind)), None)
         return item if kind is None else _TIES[kind](item, mask, boxes, self.value)
 
 
-def _with_mask(item: Any, mask: BoolArray, _: IntArray, value: int) -> Any:
+def _with_mask(item: tv_tensors.Mask, mask: BoolArray, _: IntArray, value: int) -> Tensor:
     here = torch.from_numpy(mask).to(item.device)
     plain = item.as_subclass(Tensor)
     if plain.ndim == 3 and len(plain) != 1:
@@ -157,10 +158,10 @@ def _with_mask(item: Any, mask: BoolArray, _: IntArray, value: int) -> Any:
     return tv_tensors.wrap(made, like=item)
 
 
-def _with_boxes(item: Any, _: BoolArray, boxes: IntArray, *_value: int) -> Any:
+def _with_boxes(item: tv_tensors.BoundingBoxes, _: BoolArray, boxes: IntArray, *_value: int) -> Tensor:
     edges = torch.from_numpy(boxes).to(item.device)
     kind = tv_tensors.BoundingBoxFormat.XYXY
-    own = tv_tensors.BoundingBoxes(edges, format=kind, canvas_size=item.canvas_size)  # type: ignore[call-overload]
+    own = tv_tensors.BoundingBoxes(edges, format=kind, canvas_size=item.canvas_size)
     same = F.convert_bounding_box_format(own, new_format=item.format).as_subclass(Tensor)
     return tv_tensors.wrap(torch.cat([item.as_subclass(Tensor), same.to(item.dtype)]), like=item)
 
@@ -189,7 +190,7 @@ def _image_at(flat: list[Any]) -> int:
     raise InvalidTypeError("RandomPaintDefects found no image; give a tv_tensors.Image, a PIL image or a tensor")
 
 
-def _pixels(image: Any) -> Array:
+def _pixels(image: Picture) -> Array:
     """(C, H, W) of an image."""
     if isinstance(image, Image.Image):
         array = np.asarray(image)
@@ -201,7 +202,7 @@ def _pixels(image: Any) -> Array:
     return np.asarray(image.detach().cpu().as_subclass(Tensor).numpy())
 
 
-def _like(image: Any, pixels: Array) -> Any:
+def _like(image: Picture, pixels: Array) -> Picture:
     """Pixels as the image was."""
     if isinstance(image, Image.Image):
         array = np.ascontiguousarray(pixels[0] if image.mode in ("L", "F", "I") else np.moveaxis(pixels, 0, -1))
