@@ -236,7 +236,7 @@ def run(name, few, seed, arm):
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 6e-3, total_steps=STEPS)
     for _ in range(STEPS):
         x, m = batch(case, arm, synthetic, rng)
-        loss = nn.functional.binary_cross_entropy_with_logits(net(x)[:, 0], m, pos_weight=torch.tensor(3.0))
+        loss = nn.functional.binary_cross_entropy_with_logits(net(x)[:, 0], m, pos_weight=torch.tensor(20.0))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
