@@ -11,10 +11,12 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+import ganaug
 from ganaug import BlendedDataset, DefectPainter, FewSamplesWarning, GanaugError
 from ganaug.estimators import defects
 from ganaug.estimators.painter import MODES
 from ganaug.exceptions import ModelFileError
+from ganaug.utils.state import read_state, write_state
 
 SIDE = 32
 PLAIN = [mode for mode in MODES if mode != "gan"]
@@ -246,7 +248,8 @@ def test_a_gan_of_defects():
 def test_files_and_pickles_paint_the_same_and_hold_no_background(mode, tmp_path):
     painter, plain = fitted(mode, label="scratch"), backgrounds(4, seed=7)
     painter.save(tmp_path / "painter.safetensors")
-    for again in (DefectPainter.load(tmp_path / "painter.safetensors"), pickle.loads(pickle.dumps(painter))):
+    read = ganaug.load(tmp_path / "painter.safetensors")
+    for again in (read, DefectPainter.load(tmp_path / "painter.safetensors"), pickle.loads(pickle.dumps(painter))):
         np.testing.assert_array_equal(again.paint(plain, random_state=1)[0], painter.paint(plain, random_state=1)[0])
         assert again.get_params() | {"random_state": 0} == painter.get_params()
         with pytest.raises(GanaugError, match="no backgrounds"):
@@ -262,6 +265,22 @@ def test_a_file_that_is_none_is_refused(tmp_path):
         DefectPainter.load(path)
     with pytest.raises(NotFittedError):
         DefectPainter().save(path)
+    fitted("blend").save(path)
+    with pytest.raises(ModelFileError, match="holds a fitted DefectPainter, not a ImageGAN"):
+        ganaug.ImageGAN.load(path)
+    state = read_state(path)
+    for config, arrays in (
+        ({"mode": "spray"}, {}),
+        ({"scale": 0}, {}),
+        ({"range": [0, "much"]}, {}),
+        ({}, {"bank": state.arrays["bank"][:, :1]}),
+        ({}, {"bank": state.arrays["bank"] * np.float32(np.nan)}),
+        ({}, {"bank": state.arrays["bank"] * np.float32(0)}),
+        ({}, {"places": state.arrays["places"][:1]}),
+    ):
+        write_state(path, "DefectPainter", {**state.config, **config}, {**state.arrays, **arrays})
+        with pytest.raises(ModelFileError):
+            ganaug.load(path)
 
 
 def test_blended_into_a_dataset():

@@ -21,6 +21,7 @@ from ganaug.encoding.sample_arrays import (
     refuse_not_finite,
     to_nchw,
 )
+from ganaug.estimators import saving
 from ganaug.estimators.base import checked_random_state, checked_verbose
 from ganaug.estimators.defect_input import masks_of, places_of, span
 from ganaug.estimators.defects import (
@@ -38,7 +39,6 @@ from ganaug.estimators.defects import (
 )
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.images import ImageGAN
-from ganaug.estimators.saving import plain_values
 from ganaug.exceptions import (
     FewSamplesWarning,
     InvalidDataError,
@@ -50,7 +50,7 @@ from ganaug.exceptions import (
 from ganaug.runtime.compute import resolve_device
 from ganaug.utils import validation
 from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
-from ganaug.utils.state import expect, read_state, write_state
+from ganaug.utils.state import expect, write_state
 from ganaug.utils.types import Array, Arrays, Config, DoubleArray, FloatArray, IntArray
 
 __all__ = ["MODES", "DefectPainter"]
@@ -574,7 +574,7 @@ class DefectPainter(BaseEstimator):
 
     @isolated
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted painter to one file that `load` reads.
+        """Write the fitted painter to one file that `ganaug.load` reads.
 
         Parameters
         ----------
@@ -592,7 +592,7 @@ class DefectPainter(BaseEstimator):
         """
         self._check_fitted()
         config = {
-            "parameters": {**plain_values(self.get_params(deep=False)), "device": "auto"},
+            "parameters": {**saving.plain_values(self.get_params(deep=False)), "device": "auto"},
             "mode": self.mode_,
             "format": self.format_.get_state(),
             "layout": self.layout_,
@@ -627,14 +627,29 @@ class DefectPainter(BaseEstimator):
         ModelFileError
             If the file is damaged or holds something else.
         """
-        state = read_state(path, "DefectPainter")
-        try:
-            found = cls(**state.config["parameters"])
-            found._take(state.config, state.arrays)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise ModelFileError(f"{os.fspath(path)} is damaged or was altered, save it again: {reason}") from error
+        return saving.load_as(cls, path)
+
+    @classmethod
+    def from_saved(cls, config: Config, arrays: Arrays) -> Self:
+        """What `save` took apart: the painter with these parameters, checked.
+
+        Parameters
+        ----------
+        config : dict
+        arrays : dict of str to ndarray
+
+        Returns
+        -------
+        DefectPainter
+        """
+        found = cls(**config["parameters"])
+        found._take(config, arrays)
         return found
+
+    def _try_out(self) -> None:
+        """Turn one patch, to find out whether a file holds what it should."""
+        if not np.isfinite(turned(self.bank_[0], 0.5, True, 1 / self.scale_)).all():
+            raise ModelFileError("a patch cannot be painted")
 
     def _take(self, config: Config, arrays: Arrays) -> None:
         for name, check in self._constraints.items():
@@ -674,3 +689,6 @@ def _stacked(patches: Sequence[FloatArray]) -> FloatArray:
     """Patches of different sides on one canvas."""
     side = max(max(patch.shape[1:]) for patch in patches) + 1
     return np.stack([canvas_of(patch, side) for patch in patches])
+
+
+saving.KINDS[DefectPainter.__name__] = saving.Kind(DefectPainter, DefectPainter)
