@@ -256,17 +256,20 @@ def run(name, few, seed, arm):
 
 
 PAINTS = ("paint", "_one")  # of the painter's methods
+# Functions that an arm does not run.
+APART = {arm: ("box_mask",) if arm == "gan" else ("box_mask", "_generated") for arm in PAINTERS}
 
 
 @functools.cache
-def decides():
+def decides(arm):
     """A digest of what decides what a painter paints: code without words."""
     folder, digest = ROOT / "ganaug" / "estimators", hashlib.sha256()
     for name in ("painter.py", "defects.py"):
         tree = ast.parse((folder / name).read_text(encoding="utf-8"))
         classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "DefectPainter"]
         methods = [node for kind in classes for node in kind.body if getattr(node, "name", "") in PAINTS]
-        for node in [node for node in tree.body if isinstance(node, ast.FunctionDef)] + methods:
+        functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name not in APART[arm]]
+        for node in functions + methods:
             node.body = [
                 one for one in node.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
             ]
@@ -276,7 +279,7 @@ def decides():
 
 def result(name, few, seed, arm, only_known=False):
     """Of a file, or of a training."""
-    own = decides() if arm in PAINTERS else "arms"
+    own = decides(arm) if arm in PAINTERS else "arms"
     path = OUT / "defects" / f"{name}_{few}_{seed}_{arm}_{STEPS}_{own}.json"
     if not path.exists():
         if only_known:

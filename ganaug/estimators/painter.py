@@ -114,6 +114,8 @@ def _generated(painter: DefectPainter, cuts: Sequence[Cut], seed: int) -> list[F
     gan = ImageGAN(
         layout="NCHW",
         max_steps=painter.max_steps,
+        batch_size=32,
+        channels=8,
         curate=["outliers"],
         random_state=child_seed(seed, "gan"),
         device=painter.device,
@@ -174,7 +176,7 @@ class DefectPainter(BaseEstimator):
         Where defects come from. "morph": between two real ones, whose residuals are averaged and whose masks are
         mixed by their signed distances after both were turned to the same axis; bent a little. "gan": of an `ImageGAN`
         on residuals and masks, trained on 512 such mixtures; needs 8 defects at least, else it is "morph", with a
-        warning. "blend": the real ones, turned and scaled, with a seam that cannot be seen. "paste": their pixels as
+        warning. In trials its defects were rounder and fainter than real ones; look at them. "blend": the real ones, turned and scaled, with a seam that cannot be seen. "paste": their pixels as
         they are (copy-paste of Ghiasi et al. 2021). docs/defect_painting.md compares them.
     turn : {"any", "right", "mirror", "none"}, default="any"
         How defects are turned: by any angle and mirrored, by right angles and mirrored, only mirrored, not at all.
@@ -184,7 +186,7 @@ class DefectPainter(BaseEstimator):
         best is taken. 0 takes the first.
     label : label, default=1
         The class of images with a painted defect, for `sample`.
-    max_steps : int, default=600
+    max_steps : int, default=300
         Steps of training of "gan".
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
         Of the images, as in `ImageGAN`.
@@ -274,7 +276,7 @@ class DefectPainter(BaseEstimator):
         turn: str = "any",
         min_contrast: float = 0.5,
         label: object = 1,
-        max_steps: int = 600,
+        max_steps: int = 300,
         layout: str = "auto",
         random_state: Seed = None,
         device: str = "auto",
