@@ -314,7 +314,8 @@ def table(found, metric):
     lines = ["| set | defective images | " + " | ".join(ARMS.values()) + " |", "|---" * (len(ARMS) + 2) + "|"]
     for (name, few), arms in found.items():
         means = {arm: np.mean([r[metric] for r in own.values()]) if own else np.nan for arm, own in arms.items()}
-        best = np.nanmax(list(means.values())) if any(arms.values()) else np.nan
+        most = max(map(len, arms.values()))
+        best = max((means[arm] for arm, own in arms.items() if own and len(own) == most), default=np.nan)
         cells = [
             "-" if np.isnan(v) else f"**{v:.3f}** ({len(arms[a])})" if v == best else f"{v:.3f} ({len(arms[a])})"
             for a, v in means.items()
@@ -396,7 +397,7 @@ def page(found, seeds, command):
 {versions("ganaug", "torch", "numpy", "scipy", "scikit-learn")}.
 
 Arms: {"; ".join(arms)}. Every arm is trained as it stands: no share or strength was tuned. Beside each mean,
-in brackets, the number of seeds ({seeds} at most); "-" where none was finished.
+in brackets, the number of seeds ({seeds} at most); "-" where none was finished. Bold: the best of those with all seeds.
 
 ## Image AP
 

@@ -172,13 +172,13 @@ class DefectPainter(BaseEstimator):
 
     Parameters
     ----------
-    mode : {"morph", "gan", "blend", "paste"}, default="morph"
+    mode : {"blend", "morph", "gan", "paste"}, default="blend"
         Where defects come from. "morph": between two real ones, whose residuals are averaged and whose masks are
         mixed by their signed distances after both were turned to the same axis; bent a little. "gan": of an `ImageGAN`
         on residuals and masks, trained on 512 such mixtures; needs 8 defects at least, else it is "morph", with a
         warning. In trials its defects were rounder and fainter than real ones; look at them. "blend": the real ones,
         turned and scaled, with a seam that cannot be seen. "paste": their pixels as they are (copy-paste of Ghiasi et
-        al. 2021). docs/defect_painting.md compares them.
+        al. 2021). None was told apart from "blend", the simplest, over all settings of docs/defect_painting.md.
     turn : {"any", "right", "mirror", "none"}, default="any"
         How defects are turned: by any angle and mirrored, by right angles and mirrored, only mirrored, not at all.
     min_contrast : float, default=0.5
@@ -272,7 +272,7 @@ class DefectPainter(BaseEstimator):
 
     def __init__(
         self,
-        mode: str = "morph",
+        mode: str = "blend",
         *,
         turn: str = "any",
         min_contrast: float = 0.5,
