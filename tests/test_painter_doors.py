@@ -112,7 +112,7 @@ TENSOR = torch.from_numpy(IMAGE).permute(2, 0, 1)
 @pytest.mark.parametrize("form", ["XYXY", "XYWH", "CXCYWH"])
 def test_tv_tensors_change_together(form):
     transform = RandomPaintDefects(fitted(), p=1.0, n=2, value=5, seed=0)
-    boxes = tv_tensors.BoundingBoxes([[4, 4, 6, 6]], format=form, canvas_size=(SIDE, SIDE))
+    boxes = tv_tensors.BoundingBoxes([[4.0, 4, 6, 6]], format=form, canvas_size=(SIDE, SIDE))
     target = {
         "boxes": boxes,
         "mask": tv_tensors.Mask(torch.zeros(SIDE, SIDE, dtype=torch.uint8)),

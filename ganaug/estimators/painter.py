@@ -178,7 +178,7 @@ class DefectPainter(BaseEstimator):
         on residuals and masks, trained on 512 such mixtures; needs 8 defects at least, else it is "morph", with a
         warning. In trials its defects were rounder and fainter than real ones; look at them. "blend": the real ones,
         turned and scaled, with a seam that cannot be seen. "paste": their pixels as they are (copy-paste of Ghiasi et
-        al. 2021). None was told apart from "blend", the simplest, over all settings of docs/defect_painting.md.
+        al. 2021). Over all settings of docs/defect_painting.md "morph" was not told apart from "blend".
     turn : {"any", "right", "mirror", "none"}, default="any"
         How defects are turned: by any angle and mirrored, by right angles and mirrored, only mirrored, not at all.
     min_contrast : float, default=0.5

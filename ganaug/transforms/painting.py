@@ -159,7 +159,7 @@ def _with_mask(item: tv_tensors.Mask, mask: BoolArray, _: IntArray, value: int) 
 
 
 def _with_boxes(item: tv_tensors.BoundingBoxes, _: BoolArray, boxes: IntArray, *_value: int) -> Tensor:
-    edges = torch.from_numpy(boxes).to(item.device)
+    edges = torch.from_numpy(boxes).to(item.device, torch.float32)  # a centre may lie between pixels
     kind = tv_tensors.BoundingBoxFormat.XYXY
     own = tv_tensors.BoundingBoxes(edges, format=kind, canvas_size=item.canvas_size)
     same = F.convert_bounding_box_format(own, new_format=item.format).as_subclass(Tensor)
