@@ -17,6 +17,7 @@ _HOME = {
     "BlendedDataset": "ganaug.datasets",
     "Copy": "ganaug.rules",
     "DataWarning": "ganaug.exceptions",
+    "DefectPainter": "ganaug.estimators",
     "FewSamplesWarning": "ganaug.exceptions",
     "GANOversampler": "ganaug.oversampling",
     "GanaugError": "ganaug.exceptions",
@@ -48,7 +49,15 @@ __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from ganaug.datasets import BlendedDataset, SyntheticDataset, balance
-    from ganaug.estimators import ImageGAN, ImageTranslator, SeriesGAN, SmoothedBootstrap, TabularGAN, load
+    from ganaug.estimators import (
+        DefectPainter,
+        ImageGAN,
+        ImageTranslator,
+        SeriesGAN,
+        SmoothedBootstrap,
+        TabularGAN,
+        load,
+    )
     from ganaug.exceptions import (
         DataWarning,
         FewSamplesWarning,

@@ -60,7 +60,7 @@ def from_nchw(array: Array, layout: str) -> Array:
     return LAYOUTS[layout][2](array)
 
 
-def find_layout(shape: tuple[int, ...], asked: str) -> str:
+def find_layout(shape: tuple[int, ...], asked: str, sides_allowed: tuple[int, int] = SIDES) -> str:
     """The layout of images of that shape.
 
     Parameters
@@ -70,6 +70,8 @@ def find_layout(shape: tuple[int, ...], asked: str) -> str:
     asked : {"auto", "NHW", "NHWC", "NCHW"}
         "auto" takes for the channels the last or the second axis, whichever leaves sides of at least 8 pixels; if
         both do, the one with at most half as many entries as the sides it leaves.
+    sides_allowed : pair of int, default=(8, 256)
+        The fewest and the most pixels of a side.
 
     Raises
     ------
@@ -85,10 +87,11 @@ def find_layout(shape: tuple[int, ...], asked: str) -> str:
     if LAYOUTS[layout][0] != len(shape):
         raise InvalidDataError(f'layout="{layout}" needs {LAYOUTS[layout][0]} dimensions, but X has shape {shape}')
     sides = shape[2:] if layout == "NCHW" else shape[1:3]
-    if not all(SIDES[0] <= side <= SIDES[1] for side in sides):
+    fewest, most = sides_allowed
+    if not all(fewest <= side <= most for side in sides):
         raise InvalidDataError(
             f"X of shape {shape} holds images of {sides[0]} x {sides[1]} pixels (layout {layout}); each side must "
-            f"have {SIDES[0]} to {SIDES[1]}. Resize or pad the images, or set layout= if the axes were misread"
+            f"have {fewest} to {most}. Resize or pad the images, or set layout= if the axes were misread"
         )
     if 0 in shape:
         raise InvalidDataError(f"X of shape {shape} holds no pixels; give at least one image with one channel")

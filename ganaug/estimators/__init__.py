@@ -3,6 +3,7 @@
 from ganaug.estimators.custom import GAN, register
 from ganaug.estimators.images import ImageGAN
 from ganaug.estimators.modality import Codec, Modality
+from ganaug.estimators.painter import DefectPainter
 from ganaug.estimators.saving import load
 from ganaug.estimators.series import SeriesGAN
 from ganaug.estimators.smoothing import SmoothedBootstrap
@@ -12,6 +13,7 @@ from ganaug.estimators.translator import ImageTranslator
 __all__ = [
     "GAN",
     "Codec",
+    "DefectPainter",
     "ImageGAN",
     "ImageTranslator",
     "Modality",

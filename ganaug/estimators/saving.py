@@ -264,8 +264,10 @@ def read(path: str | os.PathLike[str]) -> tuple[SavedGenerator, int]:
             "once the module that calls ganaug.estimators.register(...) for it has been imported"
         )
     try:
+        kind = KINDS[state.kind]
         with TensorBudget(state.arrays.values()):
-            found = restore(KINDS[state.kind].make, state.config, state.arrays)
+            whole = getattr(kind.kind, "from_saved", None)  # of an estimator without networks
+            found = whole(state.config, state.arrays) if whole else restore(kind.make, state.config, state.arrays)
         found._try_out()
     except GanaugError as error:
         reason = " ".join(str(error).split())

@@ -1,8 +1,8 @@
 """Transforms that put synthetic images where a training reads its own.
 
 `SyntheticBlend` and `SyntheticMixUp` take whole batches, as torchvision's MixUp and CutMix do; `SyntheticSwap` and
-`SyntheticMix` are albumentations transforms of one item. All of them draw from a `SamplePool` of images made
-beforehand.
+`SyntheticMix` are albumentations transforms of one item. They draw from a `SamplePool` of images made beforehand.
+`PaintDefects` (albumentations) and `RandomPaintDefects` (torchvision) paint the defects of a `DefectPainter`.
 
 ``import ganaug.transforms`` imports neither torchvision nor albumentations.
 """
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 # public name -> module that defines it
 _HOME = {
+    "PaintDefects": "ganaug.transforms.albumentations",
+    "RandomPaintDefects": "ganaug.transforms.painting",
     "SamplePool": "ganaug.pools.pool",
     "SyntheticBlend": "ganaug.transforms.batch",
     "SyntheticMix": "ganaug.transforms.albumentations",
@@ -22,12 +24,22 @@ _HOME = {
     "seed_worker": "ganaug.transforms.workers",
 }
 
-__all__ = ["SamplePool", "SyntheticBlend", "SyntheticMix", "SyntheticMixUp", "SyntheticSwap", "seed_worker"]
+__all__ = [
+    "PaintDefects",
+    "RandomPaintDefects",
+    "SamplePool",
+    "SyntheticBlend",
+    "SyntheticMix",
+    "SyntheticMixUp",
+    "SyntheticSwap",
+    "seed_worker",
+]
 
 if TYPE_CHECKING:
     from ganaug.pools.pool import SamplePool
-    from ganaug.transforms.albumentations import SyntheticMix, SyntheticSwap
+    from ganaug.transforms.albumentations import PaintDefects, SyntheticMix, SyntheticSwap
     from ganaug.transforms.batch import SyntheticBlend, SyntheticMixUp
+    from ganaug.transforms.painting import RandomPaintDefects
     from ganaug.transforms.workers import seed_worker
 
 

@@ -16,14 +16,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ganaug.estimators.painter import DefectPainter
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
 from ganaug.pools.formats import Array, ByteImages, fitted_to
 from ganaug.pools.pool import PoolLabels, SamplePool, pool_at
+from ganaug.transforms.painting import paint_item
 from ganaug.transforms.workers import worker_seed
 from ganaug.utils.determinism import child_seed
-from ganaug.utils.types import integer, number
+from ganaug.utils.types import BoolArray, DoubleArray, IntArray, integer, number
 
-__all__ = ["SyntheticMix", "SyntheticSwap"]
+__all__ = ["PaintDefects", "SyntheticMix", "SyntheticSwap"]
 
 Params: TypeAlias = dict[str, Any]
 
@@ -46,7 +48,7 @@ def _imported() -> ModuleType:
         import albumentations
     except Exception as error:  # a broken OpenCV or pydantic beneath it raises all sorts
         raise MissingDependencyError(
-            f"SyntheticSwap and SyntheticMix need albumentations, which could not be imported ({error}): "
+            f"The albumentations transforms of ganaug need albumentations, which could not be imported ({error}): "
             "pip install 'albumentations>=2.0,<3'"
         ) from error
     finally:
@@ -54,13 +56,28 @@ def _imported() -> ModuleType:
             os.environ.pop(_QUIET, None)
     if not hasattr(albumentations, "ImageOnlyTransform") or albumentations.__version__.startswith(("0.", "1.")):
         raise MissingDependencyError(
-            f"SyntheticSwap and SyntheticMix need albumentations 2, found {albumentations.__version__}: "
+            f"The albumentations transforms of ganaug need albumentations 2, found {albumentations.__version__}: "
             "pip install 'albumentations>=2.0,<3'"
         )
     return albumentations
 
 
 _ImageOnlyTransform: Any = _imported().ImageOnlyTransform
+_DualTransform: Any = _imported().DualTransform
+
+
+def own_random(transform: _PoolTransform | PaintDefects) -> random.Random:
+    """A stream for one decision, of this worker and epoch: forked workers all hold the same ``py_random``."""
+    drawn = int(transform.py_random.getrandbits(62))
+    own = worker_seed()
+    return random.Random(drawn if own is None else child_seed(own, drawn))
+
+
+def decided(transform: _PoolTransform | PaintDefects, force_apply: bool) -> bool:
+    """Whether an item is touched; decided by this worker's own stream."""
+    if force_apply or transform.p in {0.0, 1.0}:
+        return bool(force_apply or transform.p == 1.0)
+    return bool(own_random(transform).random() < transform.p)
 
 
 # No InitSchema: with one, albumentations turns an error in a parameter into a warning and takes the default.
@@ -120,9 +137,7 @@ class _PoolTransform(_ImageOnlyTransform):
 
     def should_apply(self, force_apply: bool = False) -> bool:
         """Whether this item is touched; decided by this worker's own stream."""
-        if force_apply or self.p in {0.0, 1.0}:
-            return force_apply or self.p == 1.0
-        return self._own_random().random() < self.p
+        return decided(self, force_apply)
 
     def get_params_dependent_on_data(self, params: Params, data: Params) -> Params:
         """What ReplayCompose keeps: the row of the pool, -1 for an image that stays real."""
@@ -138,7 +153,7 @@ class _PoolTransform(_ImageOnlyTransform):
             )
         pool = self._known or self.preload()
         code = self._names.code(data[self.class_key], pool)
-        rng = self._own_random()
+        rng = own_random(self)
         return {"synthetic": -1 if code < 0 else pool.row(code, rng.random()), **self._extra(rng)}
 
     def apply(self, img: Array, synthetic: int, **params: object) -> Array:
@@ -157,12 +172,6 @@ class _PoolTransform(_ImageOnlyTransform):
     @abstractmethod
     def _replacement(self, real: Array, synthetic: Array, params: Params) -> Array:
         """What comes out, of an item's image and a synthetic one of its shape."""
-
-    def _own_random(self) -> random.Random:
-        """A stream for one decision, of this worker and epoch: forked workers all hold the same ``py_random``."""
-        drawn = int(self.py_random.getrandbits(62))
-        own = worker_seed()
-        return random.Random(drawn if own is None else child_seed(own, drawn))
 
     def _matched(self, images: ByteImages, img: Array) -> Array:
         """One image of the pool (1, C, H, W) in the shape and dtype of the item."""
@@ -309,3 +318,150 @@ class SyntheticMix(_PoolTransform):
         weight = params["weight"]
         mixed = weight * real.astype(np.float32) + (1 - weight) * synthetic.astype(np.float32)
         return (mixed if real.dtype.kind == "f" else np.rint(mixed)).astype(real.dtype)
+
+
+class PaintDefects(_DualTransform):
+    """Paint defects into an image; its mask and its bounding boxes get them too.
+
+    ``transform(image=image, mask=mask, bboxes=bboxes)``, alone or in ``A.Compose``. Serialisable: ``A.to_dict``,
+    ``A.from_dict``, ``A.save`` and ``A.ReplayCompose``, whose record holds a seed.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Of a saved painter (`DefectPainter.save`).
+    n, size, strength, place
+        As in `DefectPainter.paint`; pairs as lists or tuples.
+    value : int, default=1
+        What a defect's pixels become in the mask, and the label of its box, where boxes have labels: numbers, for of
+        labels that are names a transform sees only the codes. Where images without boxes occur, put labels in
+        a fifth column of ``bboxes``, not in ``label_fields``.
+    p : float, default=0.5
+        Probability that an image gets defects.
+
+    Raises
+    ------
+    InvalidParameterError, InvalidTypeError, InvalidDataError, ModelFileError
+        For a painter instead of its path, channels or a dtype that the painter was not fitted on, a missing file.
+
+    Notes
+    -----
+    Images are of the dtype that the painter was fitted on: put it before ``A.Normalize``. Of ``masks``, one for each
+    instance, there is one more afterwards, with all new defects. Randomness as in `SyntheticSwap`.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import albumentations as A
+    >>> import numpy as np
+    >>> from ganaug import DefectPainter
+    >>> from ganaug.transforms import PaintDefects
+    >>> plain = np.random.default_rng(0).integers(90, 110, size=(8, 32, 32), dtype=np.uint8)
+    >>> bad, masks = plain[:4].copy(), np.zeros((4, 32, 32), bool)
+    >>> masks[:, 10:14, 8:20] = True
+    >>> bad[masks] = 220
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "painter.safetensors")
+    ...     DefectPainter(random_state=0).fit(bad, masks).save(path)
+    ...     transform = A.Compose([PaintDefects(path, p=1.0)], seed=0)
+    ...     out = transform(image=plain[5], mask=np.zeros((32, 32), np.uint8))
+    >>> bool(out["mask"].any()), bool(out["image"][out["mask"] == 1].mean() > 150)
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        n: int | Sequence[int] = 1,
+        size: float | Sequence[float] = (0.8, 1.25),
+        strength: float | Sequence[float] = (0.8, 1.2),
+        place: str | Sequence[int] = "seen",
+        value: int = 1,
+        p: float = 0.5,
+    ) -> None:
+        super().__init__(p=number("p", p, 0, 1))
+        if not isinstance(path, (str, os.PathLike)):
+            raise InvalidTypeError(
+                f"path is a {type(path).__name__}; give the path of a saved painter (painter.save(path)), which a "
+                "worker can open and A.to_dict can write down"
+            )
+        # every argument under its own name: that is how albumentations serialises
+        self.path, self.n, self.size, self.strength, self.place = os.fspath(path), n, size, strength, place
+        self.value = integer("value", value, 0)
+        self._painter: DefectPainter | None = None
+        self._last: tuple[int, tuple[Array, BoolArray, IntArray]] | None = None
+
+    @property
+    def targets(self) -> dict[str, Callable[..., Any]]:
+        """The targets."""
+        return {
+            "image": self.apply,
+            "mask": self.apply_to_mask,
+            "masks": self.apply_to_masks,
+            "bboxes": self.apply_to_bboxes,
+            "keypoints": self.apply_to_keypoints,
+        }
+
+    def should_apply(self, force_apply: bool = False) -> bool:
+        """Whether this item is touched; decided by this worker's own stream."""
+        return decided(self, force_apply)
+
+    def get_params_dependent_on_data(self, params: Params, data: Params) -> Params:
+        """What ReplayCompose keeps: a seed."""
+        if data.get("image") is None:
+            raise InvalidDataError("PaintDefects needs an image: transform(image=image, ...)")
+        seed = own_random(self).getrandbits(31)
+        self._paint(data["image"], seed)
+        return {"defect_seed": seed}
+
+    def apply(self, img: Array, defect_seed: int, **params: object) -> Array:
+        """The image with defects."""
+        made = np.moveaxis(self._paint(img, defect_seed)[0], 0, -1)
+        return np.ascontiguousarray(made.reshape(img.shape))
+
+    def apply_to_mask(self, mask: Array, defect_seed: int, **params: object) -> Array:
+        """The mask with the defects' pixels set."""
+        new = self._known(defect_seed)[1].reshape(mask.shape[:2] + (1,) * (mask.ndim - 2))
+        return np.where(new, np.asarray(self.value, mask.dtype), mask)
+
+    def apply_to_masks(self, masks: Array, defect_seed: int, **params: object) -> Array:
+        """The masks, and one more."""
+        new = self._known(defect_seed)[1] * self.value
+        return np.concatenate([masks, new.astype(masks.dtype).reshape(1, *new.shape, *[1] * (masks.ndim - 3))])
+
+    def apply_to_bboxes(self, bboxes: Array, defect_seed: int, **params: object) -> Array:
+        """The boxes, and the new ones; sides are shares of the image's."""
+        _, mask, boxes = self._known(defect_seed)
+        fields = getattr(getattr(self.get_processor("bboxes"), "params", None), "label_fields", None)
+        if fields and not len(bboxes):
+            # it encodes no labels where there are none, and could not decode those of new boxes
+            raise InvalidDataError(
+                f"the image has no boxes yet, and albumentations cannot add labels to the empty {fields[0]!r}; put "
+                "the label in a fifth column of bboxes, np.zeros((0, 5)), and leave label_fields out"
+            )
+        rows: DoubleArray = np.full((len(boxes), max(4, bboxes.shape[1])), float(self.value))
+        rows[:, :4] = boxes / np.array(mask.shape[::-1] * 2)
+        return np.concatenate([bboxes.reshape(-1, rows.shape[1]), rows.astype(bboxes.dtype)])
+
+    def apply_to_keypoints(self, keypoints: Array, **params: object) -> Array:
+        """As they are: nothing moves."""
+        return keypoints
+
+    def _paint(self, img: Array, seed: int) -> tuple[Array, BoolArray, IntArray]:
+        if self._last is None or self._last[0] != seed:
+            if img.ndim not in (2, 3):
+                raise InvalidDataError(f"the image has shape {img.shape}; it must be (H, W) or (H, W, C)")
+            self._painter = self._painter or DefectPainter.load(self.path)
+            spans = {"n": self.n, "size": self.size, "strength": self.strength, "place": self.place}
+            pixels = img[None] if img.ndim == 2 else np.moveaxis(img, -1, 0)
+            self._last = seed, paint_item(self._painter, pixels, spans, seed)
+        return self._last[1]
+
+    def _known(self, seed: int) -> tuple[Array, BoolArray, IntArray]:
+        if self._last is None or self._last[0] != seed:
+            raise InvalidDataError("PaintDefects replays an image before its mask and boxes; give image= first")
+        return self._last[1]
+
+    def __getstate__(self) -> Params:
+        # a spawned worker opens the file itself
+        return {**self.__dict__, "_painter": None, "_last": None}
