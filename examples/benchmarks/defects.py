@@ -396,7 +396,8 @@ def page(found, seeds, command):
 {datetime.date.today().isoformat()}, on: {machine()}.
 {versions("ganaug", "torch", "numpy", "scipy", "scikit-learn")}.
 
-Arms: {"; ".join(arms)}. Every arm is trained as it stands: no share or strength was tuned. Beside each mean,
+Arms: {"; ".join(arms)}. Every arm is trained as it stands: no share or strength was tuned. The size of
+the network, the contrast of the defects on textures and the weight of rare pixels were set by looks at earlier runs, in which the arms showed; those runs are not in the tables. Beside each mean,
 in brackets, the number of seeds ({seeds} at most); "-" where none was finished. Bold: the best of those with all seeds.
 
 ## Image AP
