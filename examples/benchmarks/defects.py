@@ -397,7 +397,8 @@ def page(found, seeds, command):
 {versions("ganaug", "torch", "numpy", "scipy", "scikit-learn")}.
 
 Arms: {"; ".join(arms)}. Every arm is trained as it stands: no share or strength was tuned. The size of
-the network, the contrast of the defects on textures and the weight of rare pixels were set by looks at earlier runs, in which the arms showed; those runs are not in the tables. Beside each mean,
+the network, the contrast of the defects on textures and the weight of rare pixels were set by looks
+at earlier runs, in which the arms showed; those runs are not in the tables. Beside each mean,
 in brackets, the number of seeds ({seeds} at most); "-" where none was finished. Bold: the best of those with all seeds.
 
 ## Image AP
@@ -432,13 +433,13 @@ Ten real images with planted defects, and the first ten that each mode painted f
 """
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write docs/defect_painting.md and the pictures")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--known", action="store_true", help="only what is finished")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     for seed in range(0 if args.known else args.seeds):
         for few in FEW:
@@ -452,7 +453,7 @@ def main():
                     )
     found = known(args.seeds)
     if args.write:
-        command = shlex.join(["python", "examples/benchmarks/defects.py", *sys.argv[1:]])
+        command = shlex.join(["python", "examples/benchmarks/defects.py", *(arguments or sys.argv[1:])])
         PAGE.write_text(page(found, args.seeds, command), encoding="utf-8")
         draw(IMAGES / "defect_painting.png", ["paste", "blend", "morph"])
     print(table(found, "image_ap"), pooled(found, "image_ap"), sep="\n\n")
