@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ganaug.estimators.images import ImageModality
+from ganaug.networks.convolutions import LARGEST_BASE
 from ganaug.networks.translation import Inpaint, SuperResolve, Translate, Translators, cycle_players, pair_networks
 from ganaug.runtime.compute import one_thread
 
@@ -103,5 +104,5 @@ def untrained(architecture, seed):
 
     modality = ImageModality._of(ImageGAN(architecture=architecture))
     codec = ImageCodec().fit(np.arange(2 * SIDE * SIDE).reshape(2, SIDE, SIDE) % 251)
-    design = {name: getattr(modality, name) for name in modality.design} | {"channels": 16}
+    design = {name: getattr(modality, name) for name in modality.design} | {"channels": 16, "base": LARGEST_BASE}
     return modality.networks(codec, 1, torch.Generator().manual_seed(seed), **design).generator
