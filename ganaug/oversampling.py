@@ -322,7 +322,8 @@ class GANOversampler(BaseOverSampler):
         Raises
         ------
         InvalidParameterError, InvalidDataError, InvalidTypeError
-            If the folder is there already, the mark is a column, or the columns are not those of `fit`.
+            If the folder is there already or lies where ``rows`` are read, the mark is a column, or the rows are not
+            those of `fit`.
         ModelPathError
             If nothing can be written there.
 
@@ -344,7 +345,7 @@ class GANOversampler(BaseOverSampler):
         rows_per_file = types.integer("rows_per_file", rows_per_file, 1)
         if mark is not None and not (isinstance(mark, str) and mark):
             raise InvalidParameterError(f"mark={mark!r} must be the name of a new column, or None")
-        folder, target = checked_folder(path), self._target_name
+        folder, target = checked_folder(path, rows), self._target_name
         with open_rows(rows) as found:
             if not isinstance(target, str) or target not in found.columns:
                 raise InvalidDataError(

@@ -30,6 +30,7 @@ from ganaug.encoding.row_sources import (
     ArrowType,
     BatchedRows,
     open_rows,
+    places_of,
     rows_from,
 )
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathNotFoundError
@@ -521,13 +522,14 @@ _NEEDS = "Parquet files need"
 _ROW_GROUP = 131_072
 
 
-def checked_folder(path: object) -> Path:
-    """The path of a folder that can be made.
+def checked_folder(path: object, rows: AnyRows) -> Path:
+    """The path of a folder that can be made, and that is no part of the rows that are read.
 
     Raises
     ------
     InvalidTypeError, InvalidParameterError, ModelPathError
-        If it is no path, is there already, looks like a file, or its parent cannot be written to.
+        If it is no path, is there already, looks like a file, or its parent cannot be written to; if it and the rows
+        lie within each other.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise InvalidTypeError(
@@ -536,6 +538,13 @@ def checked_folder(path: object) -> Path:
     folder = Path(path)
     if not str(folder) or folder.name.lower().endswith((*PARQUET, *TEXT)):
         raise InvalidParameterError(f"path={str(path)!r} is to be a folder of Parquet files; name it without a suffix")
+    target = Path(os.path.realpath(folder))  # through symbolic links
+    for source in places_of(rows):
+        if target == source or source in target.parents or target in source.parents:
+            raise InvalidParameterError(
+                f"path={str(path)!r} and {source}, which is read, lie within each other, so that synthetic rows would "
+                "be among the real ones the next time; name another folder"
+            )
     if folder.exists():
         raise InvalidParameterError(f"path={str(path)!r} is there already; name another folder, or remove it first")
     if not folder.absolute().parent.is_dir():

@@ -31,6 +31,7 @@ __all__ = [
     "is_table_folder",
     "is_table_path",
     "open_rows",
+    "places_of",
     "rows_from",
 ]
 
@@ -225,6 +226,22 @@ def rows_from(rows: object, *, labelled: bool) -> bool:
         what can be nothing else.
     """
     return any(fits(rows) for fits, _, always in _SOURCES if always or labelled)
+
+
+def places_of(rows: AnyRows) -> list[Path]:
+    """The files and folders on this machine that rows are read from, without symbolic links.
+
+    Of a dataset, which tells only its files, these are the folders that hold them.
+    """
+    if is_table_path(rows):
+        given = list(rows) if isinstance(rows, (list, tuple)) else [rows]
+        return [Path(os.path.realpath(one)) for one in given]
+    found = [place for child in getattr(rows, "children", ()) for place in places_of(child)]
+    if _of("pyarrow", "FileSystemDataset")(rows) and rows.filesystem.type_name == "local":
+        for folder in dict.fromkeys(Path(os.path.realpath(file)).parent for file in rows.files):
+            named = [one for one in (folder, *folder.parents) if "=" not in one.name]
+            found.append(named[0] if named else folder)
+    return list(dict.fromkeys(found))
 
 
 @contextmanager
