@@ -619,21 +619,38 @@ class RowFiles:
 
 def _column(pa: ModuleType, values: pd.Series[Any], field: ArrowType) -> ArrowColumn:
     """A column of pandas as Arrow's type of the real rows."""
-    kind = field.type
+    try:
+        return _as_kind(pa, values, field.type)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InvalidDataError(
+            f"rows: column {field.name!r} is {field.type}, which does not hold the synthetic values of dtype "
+            f"{values.dtype} ({error}); write the rows that were given to fit, with the types that they had there"
+        ) from error
+
+
+def _as_kind(pa: ModuleType, values: pd.Series[Any], kind: ArrowType) -> ArrowColumn:
     if pa.types.is_dictionary(kind):
         category = values.astype("category").cat
         codes = pa.array(category.codes.to_numpy(), mask=category.codes.to_numpy() < 0).cast(kind.index_type)
-        levels = pa.array(category.categories, from_pandas=True).cast(kind.value_type)
+        levels = _as_kind(pa, pd.Series(category.categories), kind.value_type)
         return pa.DictionaryArray.from_arrays(codes, levels, ordered=kind.ordered)
+    if pd.api.types.is_numeric_dtype(values.dtype) and values.notna().any():  # of which Arrow would make anything
+        truth = pa.types.is_boolean(kind) != pd.api.types.is_bool_dtype(values.dtype)
+        if truth or pa.types.is_temporal(kind) or _is_text(pa, kind):
+            raise TypeError("numbers, truth values, times and text are not one another")
     try:
         return pa.array(values, kind, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError):
-        try:  # a day is cut out of a time, a decimal rounded; the values are on the column's grid
-            return pa.array(values, from_pandas=True).cast(kind, safe=False)
-        except pa.ArrowException as error:
-            raise InvalidDataError(
-                f"column {field.name!r}: synthetic values of dtype {values.dtype} cannot be written as {kind}: {error}"
-            ) from error
+        plain = pa.array(values, from_pandas=True)
+        if _is_text(pa, plain.type) != _is_text(pa, kind):
+            raise
+        # A day is cut out of a time, a decimal rounded; the values are on the column's grid. No number is cut.
+        return plain.cast(kind, safe=not (pa.types.is_temporal(kind) or pa.types.is_decimal(kind)))
+
+
+def _is_text(pa: ModuleType, kind: ArrowType) -> bool:
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(test(kind) for test in tests)
 
 
 @contextmanager
