@@ -105,3 +105,64 @@ def test_types_that_pandas_does_not_tell_apart_are_written(tmp_path):
     own = GANOversampler(generator=tabular_gan(max_steps=2), random_state=0).fit(rows, "y")
     written = pq.read_table(own.write(rows, tmp_path / "out"))
     assert written.schema.types == rows.schema.types and written.num_rows == 320
+
+
+# ---- Types of CSV files -------------------------------------------------------------------------
+
+
+def csv_folder(path, **files):
+    """A folder of CSV files with a column ``a`` of these texts."""
+    path.mkdir()
+    for name, texts in files.items():
+        (path / f"{name}.csv").write_text("a,y\n" + "".join(f"{text},0\n" for text in texts), encoding="utf-8")
+    return path
+
+
+def read(path):
+    with open_rows(path) as rows:
+        return rows.schema.field("a").type, [value for table in rows.batches() for value in table["a"].to_pylist()]
+
+
+LONG = {
+    "of 64 bits without sign": (["1", "18446744073709551615", "007"], pa.uint64(), [1, 2**64 - 1, 7]),
+    "of both signs": (["-1", "18446744073709551615"], pa.decimal128(38, 0), [-1, 2**64 - 1]),
+    "of 23 digits": (["5", "99999999999999999999999"], pa.decimal128(38, 0), [5, 10**23 - 1]),
+    "of 38 digits": (["", "9" * 38], pa.decimal128(38, 0), [None, 10**38 - 1]),
+    "of 42 digits": (["7", "1" * 42], pa.string(), ["7", "1" * 42]),
+    "beside fractions": (["1.5", "99999999999999999999999"], pa.float64(), [1.5, 1e23]),
+    "in short": (["1e30", "2e30"], pa.float64(), [1e30, 2e30]),
+    "whole fractions": (["1.0", "2.0"], pa.float64(), [1.0, 2.0]),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_whole_numbers_of_csv_files_lose_no_digit(name, tmp_path):
+    texts, kind, values = LONG[name]
+    assert read(csv_folder(tmp_path / "rows", one=["3"] if name != "of 42 digits" else [""], two=texts))[0] == kind
+    found = read(csv_folder(tmp_path / "own", two=texts))
+    assert found[0] == kind and found[1] == values
+
+
+def test_numbers_in_one_csv_file_and_text_in_another(tmp_path):
+    for other in (["x"], ["2020-01-01"], ["1", "y"]):
+        folder = csv_folder(tmp_path / other[-1], first=["1", "2.5"], none=["", "NA"], last=other)
+        with pytest.raises(InvalidDataError, match=r"'a' holds numbers in .*first\.csv and .*last\.csv; write it with"):
+            read(folder)
+    assert read(csv_folder(tmp_path / "text", one=["1", "b"], two=["c", ""]))[1] == ["1", "b", "c", None]
+    assert read(csv_folder(tmp_path / "none", one=[""], two=["NA"]))[1] == [None, None]
+    assert read(csv_folder(tmp_path / "truth", one=["1", "0"], two=["true"]))[1] == [True, False, True]
+
+
+@pytest.mark.parametrize("text", ["2020-01-01", "2020-01-01 10:00:00", "2020-01-01 10:00:00.123456"])
+def test_times_of_csv_files_are_those_of_pandas_and_stay_so(text, tmp_path):
+    folder = csv_folder(tmp_path / "rows", one=[text])
+    with open_rows(folder) as rows:
+        frame = rows.frame(next(rows.batches()))
+    expected = pd.read_csv(folder / "one.csv", parse_dates=["a"])
+    pd.testing.assert_frame_equal(frame, expected)
+    own = ROWS.assign(day=text)
+    own.to_csv(tmp_path / "all.csv", index=False)
+    sampler = GANOversampler(generator=tabular_gan(max_steps=2), random_state=0).fit(tmp_path / "all.csv", "fraud")
+    written = pd.read_parquet(sampler.write(tmp_path / "all.csv", tmp_path / "out"))
+    X, _ = sampler.fit_resample(tmp_path / "all.csv", "fraud")
+    assert written["day"].dtype == X["day"].dtype == expected["a"].dtype
