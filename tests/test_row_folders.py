@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -87,24 +89,49 @@ def test_other_rows_than_those_of_fit_are_not_written(name, fitted, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+DAYS = np.datetime64("2020-01-01", "D") + np.arange(N)
+TYPED = pa.table(
+    {
+        "day": pa.array(DAYS, pa.date32()),
+        "date": pa.array(DAYS, pa.date64()),
+        "far": pa.array(DAYS.astype("datetime64[s]") + np.timedelta64(365000, "D"), pa.timestamp("s")),
+        "clock": pa.array(np.arange(N, dtype="int32"), pa.time32("s")),
+        "lasts": pa.array(np.arange(N), pa.duration("s")),
+        "wide": pa.array(np.arange(N) / 4).cast(pa.decimal256(50, 5)),
+        "cheap": pa.array([None, *np.arange(1.0, N)]).cast(pa.decimal128(9, 3)),
+        "price": pa.array(np.arange(N) / 4).cast(pa.decimal128(7, 2)),
+        "small": pa.array(np.arange(N) % 100, pa.int8()),
+        "short": pa.array([None, *np.arange(1, N) / 4], pa.float32()),
+        "holes": pa.array([None, *range(1, N)], pa.int64()),
+        "sure": pa.array([None, *[True, False, True] * 79, True, False], pa.bool_()),
+        "time": pa.array(DAYS.astype("datetime64[s]"), pa.timestamp("ms", "UTC")),
+        "code": pa.array(["a", "b"] * (N // 2)).dictionary_encode(),
+        "y": pa.array([0, 1, 1] * (N // 3), pa.int16()),
+    }
+)
+
+
 def test_types_that_pandas_does_not_tell_apart_are_written(tmp_path):
-    days = np.datetime64("2020-01-01", "D") + np.arange(N)
-    rows = pa.table(
-        {
-            "day": pa.array(days, pa.date32()),
-            "price": pa.array(np.arange(N) / 4).cast(pa.decimal128(7, 2)),
-            "small": pa.array(np.arange(N) % 100, pa.int8()),
-            "short": pa.array([None, *np.arange(1, N) / 4], pa.float32()),
-            "holes": pa.array([None, *range(1, N)], pa.int64()),
-            "sure": pa.array([None, *[True, False, True] * 79, True, False], pa.bool_()),
-            "time": pa.array(days.astype("datetime64[s]"), pa.timestamp("ms", "UTC")),
-            "code": pa.array(["a", "b"] * (N // 2)).dictionary_encode(),
-            "y": pa.array([0, 1, 1] * (N // 3), pa.int16()),
-        }
-    )
-    own = GANOversampler(generator=tabular_gan(max_steps=2), random_state=0).fit(rows, "y")
-    written = pq.read_table(own.write(rows, tmp_path / "out"))
-    assert written.schema.types == rows.schema.types and written.num_rows == 320
+    own = GANOversampler(generator=tabular_gan(max_steps=2), random_state=0).fit(TYPED, "y")
+    written = pq.read_table(own.write(TYPED, tmp_path / "out"))
+    pq.write_table(TYPED, tmp_path / "as_read.parquet")
+    assert written.schema.types == pq.read_schema(tmp_path / "as_read.parquet").types and written.num_rows == 320
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "values"),
+    [
+        ("price", pa.decimal128(2, 1), 0.5),  # 59.75 would be written as 59.7 of two digits
+        ("price", pa.decimal128(7, 1), 0.5),
+        ("far", pa.timestamp("ns"), np.datetime64("2000-01-01", "ns")),  # the year 3000 as 1830
+    ],
+)
+def test_decimals_and_times_are_not_cut_or_wrapped(name, kind, values, tmp_path):
+    own = GANOversampler(generator=tabular_gan(max_steps=2), random_state=0).fit(TYPED, "y")
+    column = pa.array(np.full(N, values)).cast(kind)
+    other = TYPED.set_column(TYPED.schema.get_field_index(name), name, column)
+    with pytest.raises(InvalidDataError, match=re.escape(f"'{name}' is {kind}")):
+        own.write(other, tmp_path / "out")
 
 
 # ---- Types of CSV files -------------------------------------------------------------------------

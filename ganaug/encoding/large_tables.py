@@ -644,8 +644,7 @@ def _as_kind(pa: ModuleType, values: pd.Series[Any], kind: ArrowType) -> ArrowCo
         plain = pa.array(values, from_pandas=True)
         if _is_text(pa, plain.type) != _is_text(pa, kind):
             raise
-        # A day is cut out of a time, a decimal rounded; the values are on the column's grid. No number is cut.
-        return plain.cast(kind, safe=not (pa.types.is_temporal(kind) or pa.types.is_decimal(kind)))
+        return plain.cast(kind)  # nothing wraps around or is cut off: the values are on the column's grid
 
 
 def _is_text(pa: ModuleType, kind: ArrowType) -> bool:
