@@ -35,7 +35,7 @@ from ganaug.encoding.large_tables import (
     selected_of,
     split_target,
 )
-from ganaug.encoding.row_sources import AnyRows, BatchedRows, open_rows
+from ganaug.encoding.row_sources import AnyRows, ArrowTable, BatchedRows, open_rows
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.encoding.table_checks import check_names
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
@@ -322,7 +322,8 @@ class GANOversampler(BaseOverSampler):
         Raises
         ------
         InvalidParameterError, InvalidDataError, InvalidTypeError
-            If the folder is there already, the mark is a column, or the columns are not those of `fit`.
+            If the folder is there already or lies where ``rows`` are read, the mark is a column, or the rows are not
+            those of `fit`.
         ModelPathError
             If nothing can be written there.
 
@@ -344,7 +345,7 @@ class GANOversampler(BaseOverSampler):
         rows_per_file = types.integer("rows_per_file", rows_per_file, 1)
         if mark is not None and not (isinstance(mark, str) and mark):
             raise InvalidParameterError(f"mark={mark!r} must be the name of a new column, or None")
-        folder, target = checked_folder(path), self._target_name
+        folder, target = checked_folder(path, rows), self._target_name
         with open_rows(rows) as found:
             if not isinstance(target, str) or target not in found.columns:
                 raise InvalidDataError(
@@ -356,14 +357,36 @@ class GANOversampler(BaseOverSampler):
                 pd.Index(list(self._columns())), pd.Index(features), self.n_features_in_, len(features), "write"
             )
             with row_files(folder, found, rows_per_file, mark) as files:
+                counts = np.zeros(len(self.classes_), np.int64)
                 for table in found.batches():
+                    counts += self._class_counts(found, table, target)
                     files.write(table, synthetic=False)
+                self._check_counts(counts, found.name)
                 for label, new in self._chunks(self._missing(), child_seed(self._seed, "resample")):
                     codes = np.full(n_rows(new), self._target.code(label), np.int64)
                     frame = new if isinstance(new, pd.DataFrame) else pd.DataFrame(new, columns=pd.Index(features))
                     columns = {str(name): frame[name] for name in frame}
                     files.write_frame({**columns, target: pd.Series(self._target.decode(codes))})
         return folder
+
+    def _class_counts(self, rows: BatchedRows, table: ArrowTable, target: str) -> IntArray:
+        """Rows of each class in a part of the rows to write; labels that `fit` has not seen are refused."""
+        try:
+            codes = self._target.codes(rows.frame(table.select([target]))[target])
+        except InvalidDataError as error:
+            raise InvalidDataError(
+                f"rows: column {target!r} of {rows.name}: {error}; write the rows that were given to fit, or fit again"
+            ) from error
+        return np.bincount(codes, minlength=len(self.classes_))
+
+    def _check_counts(self, counts: IntArray, name: str) -> None:
+        """Refuse rows that are not as many of each class as `fit` has seen."""
+        for (label, known), count in zip(self._target.sizes_.items(), counts.tolist(), strict=True):
+            if count != known:
+                raise InvalidDataError(
+                    f"rows: {name} has {count} rows of class {label!r}, while fit had {known}, so that the classes "
+                    "would not get the sizes wanted; write the rows that were given to fit, or fit again"
+                )
 
     def _columns(self) -> Iterable[object]:
         return getattr(self, "feature_names_in_", range(self.n_features_in_))

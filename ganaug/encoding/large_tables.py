@@ -30,6 +30,7 @@ from ganaug.encoding.row_sources import (
     ArrowType,
     BatchedRows,
     open_rows,
+    places_of,
     rows_from,
 )
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathNotFoundError
@@ -521,13 +522,14 @@ _NEEDS = "Parquet files need"
 _ROW_GROUP = 131_072
 
 
-def checked_folder(path: object) -> Path:
-    """The path of a folder that can be made.
+def checked_folder(path: object, rows: AnyRows) -> Path:
+    """The path of a folder that can be made, and that is no part of the rows that are read.
 
     Raises
     ------
     InvalidTypeError, InvalidParameterError, ModelPathError
-        If it is no path, is there already, looks like a file, or its parent cannot be written to.
+        If it is no path, is there already, looks like a file, or its parent cannot be written to; if it and the rows
+        lie within each other.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise InvalidTypeError(
@@ -536,6 +538,13 @@ def checked_folder(path: object) -> Path:
     folder = Path(path)
     if not str(folder) or folder.name.lower().endswith((*PARQUET, *TEXT)):
         raise InvalidParameterError(f"path={str(path)!r} is to be a folder of Parquet files; name it without a suffix")
+    target = Path(os.path.realpath(folder))  # through symbolic links
+    for source in places_of(rows):
+        if target == source or source in target.parents or target in source.parents:
+            raise InvalidParameterError(
+                f"path={str(path)!r} and {source}, which is read, lie within each other, so that synthetic rows would "
+                "be among the real ones the next time; name another folder"
+            )
     if folder.exists():
         raise InvalidParameterError(f"path={str(path)!r} is there already; name another folder, or remove it first")
     if not folder.absolute().parent.is_dir():
@@ -610,21 +619,37 @@ class RowFiles:
 
 def _column(pa: ModuleType, values: pd.Series[Any], field: ArrowType) -> ArrowColumn:
     """A column of pandas as Arrow's type of the real rows."""
-    kind = field.type
+    try:
+        return _as_kind(pa, values, field.type)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InvalidDataError(
+            f"rows: column {field.name!r} is {field.type}, which does not hold the synthetic values of dtype "
+            f"{values.dtype} ({error}); write the rows that were given to fit, with the types that they had there"
+        ) from error
+
+
+def _as_kind(pa: ModuleType, values: pd.Series[Any], kind: ArrowType) -> ArrowColumn:
     if pa.types.is_dictionary(kind):
         category = values.astype("category").cat
         codes = pa.array(category.codes.to_numpy(), mask=category.codes.to_numpy() < 0).cast(kind.index_type)
-        levels = pa.array(category.categories, from_pandas=True).cast(kind.value_type)
+        levels = _as_kind(pa, pd.Series(category.categories), kind.value_type)
         return pa.DictionaryArray.from_arrays(codes, levels, ordered=kind.ordered)
+    if pd.api.types.is_numeric_dtype(values.dtype) and values.notna().any():  # of which Arrow would make anything
+        truth = pa.types.is_boolean(kind) != pd.api.types.is_bool_dtype(values.dtype)
+        if truth or pa.types.is_temporal(kind) or _is_text(pa, kind):
+            raise TypeError("numbers, truth values, times and text are not one another")
     try:
         return pa.array(values, kind, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError):
-        try:  # a day is cut out of a time, a decimal rounded; the values are on the column's grid
-            return pa.array(values, from_pandas=True).cast(kind, safe=False)
-        except pa.ArrowException as error:
-            raise InvalidDataError(
-                f"column {field.name!r}: synthetic values of dtype {values.dtype} cannot be written as {kind}: {error}"
-            ) from error
+        plain = pa.array(values, from_pandas=True)
+        if _is_text(pa, plain.type) != _is_text(pa, kind):
+            raise
+        return plain.cast(kind)  # nothing wraps around or is cut off: the values are on the column's grid
+
+
+def _is_text(pa: ModuleType, kind: ArrowType) -> bool:
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(test(kind) for test in tests)
 
 
 @contextmanager

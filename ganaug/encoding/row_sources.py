@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 
+from ganaug.encoding.csv_rows import csv_format, first_line
 from ganaug.encoding.dtype_state import arrow_datasets
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
 from ganaug.utils.files import path_error
@@ -31,6 +32,7 @@ __all__ = [
     "is_table_folder",
     "is_table_path",
     "open_rows",
+    "places_of",
     "rows_from",
 ]
 
@@ -50,9 +52,6 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".
 AT_ONCE = 65_536
 # Rows after which freed memory is given back.
 _RELEASE = 1_000_000
-# What stands for a missing value in text, as in pandas.
-_MISSING = ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
-            "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]  # fmt: skip
 # The folder of rows in which the column of the folder's name is missing.
 _NULL_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
@@ -105,7 +104,7 @@ class BatchedRows:
             except GanaugError:
                 raise
             except (pa.ArrowException, OSError, ValueError) as error:
-                raise InvalidDataError(f"{self.name} cannot be read: {_first_line(error)}") from error
+                raise InvalidDataError(f"{self.name} cannot be read: {first_line(error)}") from error
             if batch is None:
                 break
             if batch.num_rows:
@@ -160,10 +159,6 @@ def _with_a_row(table: ArrowTable, missing: Sequence[bool]) -> ArrowTable:
     return pa.concat_tables([table, pa.Table.from_arrays(last, schema=table.schema)])
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-
-
 def _as_schema(batch: ArrowTable, schema: ArrowSchema, name: str) -> ArrowTable:
     """A record batch with exactly the columns and types of a schema."""
     pa = _pa()
@@ -180,7 +175,7 @@ def _as_schema(batch: ArrowTable, schema: ArrowSchema, name: str) -> ArrowTable:
         except pa.ArrowException as error:
             raise InvalidDataError(
                 f"{name}: column {one.name!r} is {column.type} in some rows and {one.type} in others, and cannot be "
-                f"made one of them ({_first_line(error)}); write it with one type"
+                f"made one of them ({first_line(error)}); write it with one type"
             ) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -225,6 +220,22 @@ def rows_from(rows: object, *, labelled: bool) -> bool:
         what can be nothing else.
     """
     return any(fits(rows) for fits, _, always in _SOURCES if always or labelled)
+
+
+def places_of(rows: AnyRows) -> list[Path]:
+    """The files and folders on this machine that rows are read from, without symbolic links.
+
+    Of a dataset, which tells only its files, these are the folders that hold them.
+    """
+    if is_table_path(rows):
+        given = list(rows) if isinstance(rows, (list, tuple)) else [rows]
+        return [Path(os.path.realpath(one)) for one in given]
+    found = [place for child in getattr(rows, "children", ()) for place in places_of(child)]
+    if _of("pyarrow", "FileSystemDataset")(rows) and rows.filesystem.type_name == "local":
+        for folder in dict.fromkeys(Path(os.path.realpath(file)).parent for file in rows.files):
+            named = [one for one in (folder, *folder.parents) if "=" not in one.name]
+            found.append(named[0] if named else folder)
+    return list(dict.fromkeys(found))
 
 
 @contextmanager
@@ -311,7 +322,7 @@ def _dataset(dataset: AnyRows, folder: Path, name: str = "the dataset") -> Batch
                 yield from fragment.to_batches(schema=dataset.schema, **limits)
             except (_pa().ArrowException, OSError) as error:
                 path = getattr(fragment, "path", None) or name
-                raise InvalidDataError(f"{path} cannot be read: {_first_line(error)}") from error
+                raise InvalidDataError(f"{path} cannot be read: {first_line(error)}") from error
 
     return BatchedRows(dataset.schema, read, name)
 
@@ -328,7 +339,7 @@ def _files(rows: AnyRows, folder: Path) -> BatchedRows:
         raise InvalidDataError(f"{name} holds Parquet and CSV files; give a folder of either")
     ds = _pa().dataset
     base = str(paths[0]) if len(paths) == 1 and paths[0].is_dir() else None
-    kind: ArrowType = ds.ParquetFileFormat() if parquet else _csv_format(files, name)
+    kind: ArrowType = ds.ParquetFileFormat() if parquet else csv_format(files, name)
     schema = _one_schema({file: _schema_of(kind, file) for file in files}, name)
     behind, levels = _columns_of_folders(files, base)
     options = {}
@@ -342,7 +353,7 @@ def _files(rows: AnyRows, folder: Path) -> BatchedRows:
         )
         dataset = factory.finish(_pa().schema([*own, *behind], metadata=schema.metadata))
     except (_pa().ArrowException, OSError) as error:
-        raise InvalidDataError(f"{name} cannot be read: {_first_line(error)}") from error
+        raise InvalidDataError(f"{name} cannot be read: {first_line(error)}") from error
     return _dataset(dataset, folder, name)
 
 
@@ -411,7 +422,7 @@ def _schema_of(kind: ArrowType, file: Path) -> ArrowSchema:
     try:
         return _columns_only(kind.inspect(str(file), _pa().fs.LocalFileSystem()))
     except (_pa().ArrowException, OSError) as error:
-        raise InvalidDataError(f"{file} is no file of this kind that can be read: {_first_line(error)}") from error
+        raise InvalidDataError(f"{file} is no file of this kind that can be read: {first_line(error)}") from error
 
 
 def _one_schema(schemas: dict[Any, Any], name: str) -> ArrowSchema:
@@ -447,67 +458,6 @@ def _promoted(merged: ArrowSchema, schema: ArrowSchema, column: str, files: tupl
         ) from error
     at = merged.get_field_index(column)
     return merged.set(at, merged.field(at).with_type(both.field("x").type))
-
-
-# --------------------------------------------------------------------------------------
-# CSV: types that hold all values of all files, and not only those of the first lines.
-
-
-def _csv_format(files: list[Path], name: str) -> ArrowTool:
-    """Pyarrow's reader of these CSV files, with the types of the columns."""
-    pa = _pa()
-    kinds: dict[str, list[Any]] = {}
-    first: list[str] | None = None
-    parse = pa.csv.ParseOptions(delimiter="\t" if ".tsv" in files[0].name.lower() else ",", newlines_in_values=True)
-    for file in files:
-        try:
-            with pa.csv.open_csv(str(file), parse_options=parse, convert_options=_as_text(file, parse)) as reader:
-                names = list(reader.schema.names)
-                if first is not None and sorted(names) != sorted(first):
-                    odd = sorted(set(names) ^ set(first))
-                    raise InvalidDataError(
-                        f"{name}: column {odd[0] if odd else names[0]!r} is not in {file} and {files[0]} alike; "
-                        "all files need the same columns"
-                    )
-                first = first or names
-                for batch in reader:
-                    for one, column in zip(names, batch.columns, strict=True):
-                        kinds[one] = _fitting(column, kinds.get(one, _csv_types()))
-        except (pa.ArrowException, OSError) as error:
-            raise InvalidDataError(f"{file} is no CSV file that can be read: {_first_line(error)}") from error
-    types = {one: (left[0] if left else pa.string()) for one, left in kinds.items()}
-    types |= {one: pa.string() for one in first or () if one not in types}
-    convert = pa.csv.ConvertOptions(column_types=types, null_values=_MISSING, strings_can_be_null=True)
-    return pa.dataset.CsvFileFormat(parse_options=parse, convert_options=convert)
-
-
-def _as_text(file: Path, parse: ArrowTool) -> ArrowTool:
-    pa = _pa()
-    with pa.csv.open_csv(str(file), parse_options=parse) as reader:
-        names = reader.schema.names
-    text = dict.fromkeys(names, pa.string())
-    return pa.csv.ConvertOptions(column_types=text, null_values=_MISSING, strings_can_be_null=True)
-
-
-def _csv_types() -> list[Any]:
-    """What a column may be, the narrowest first; text, if it is none of it."""
-    pa = _pa()
-    return [pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("s"), pa.timestamp("us")]
-
-
-def _fitting(column: ArrowColumn, kinds: list[Any]) -> list[Any]:
-    """Those of some types that the texts of a column can be read as."""
-    pa = _pa()
-    values = column.dictionary_encode().dictionary if kinds else column
-
-    def fits(kind: ArrowType) -> bool:
-        try:
-            values.cast(kind)
-        except pa.ArrowException:
-            return False
-        return True
-
-    return [kind for kind in kinds if fits(kind)]
 
 
 # --------------------------------------------------------------------------------------
@@ -634,7 +584,7 @@ def _reader(rows: AnyRows, folder: Path) -> BatchedRows:
         try:
             yield from rows
         except (_pa().ArrowException, OSError) as error:
-            raise InvalidDataError(f"the reader cannot be read: {_first_line(error)}") from error
+            raise InvalidDataError(f"the reader cannot be read: {first_line(error)}") from error
 
     return _spooled(parts(), folder, "the reader")
 
