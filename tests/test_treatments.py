@@ -12,9 +12,10 @@ from imblearn.over_sampling import RandomOverSampler
 from scipy.special import expit
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -31,6 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler, plots
+from ganaug.exceptions import InvalidTypeError
 from ganaug.selection import Blend, stages
 from ganaug.selection.calibration import Calibrator, fit_calibrator, steady_threshold
 from ganaug.selection.candidates import Belief, beliefs_of, family_of, with_prior
@@ -399,3 +401,22 @@ def test_harmless_and_helpful_under_the_priors():
         assert gains > 0.1
         row = found.evidence_[found.evidence_["chosen"]].iloc[0]
         assert row["expected"] > 0 and row["gain"] > row["needed"]
+
+
+# ---- what cannot be judged is said -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("estimator", "said"),
+    [
+        (LinearRegression(), r"estimator=LinearRegression\(\) is a regressor; give a classifier"),
+        (make_pipeline(StandardScaler(), LinearRegression()), r"estimator=Pipeline\(\) is a regressor"),
+        (KMeans(2), r"estimator=KMeans\(\) is a clusterer; give a classifier"),
+    ],
+)
+def test_what_is_no_classifier_is_refused_by_fit(estimator, said):
+    X, y = rows(100)
+    for parameters in ({}, {"blend": 0.5}):
+        with pytest.raises(InvalidTypeError, match=said):
+            model(estimator, **parameters).fit(X, y)
+    assert "LinearRegression" in repr(model(LinearRegression()))
