@@ -413,6 +413,8 @@ def verdict_on_evidence(table: pd.DataFrame, words: Sequence[str], chosen: int, 
         return f"None, as asked: {metric} {own['score']:.3f} +- {own['score_error']:.3f}."
     if chosen == 0:
         rest = table.iloc[1:]
+        if rest["gain"].isna().all():
+            return f"None: no treatment was judged beside the bare classifier ({metric} {bare['score']:.3f})."
         if not rest["gain"].abs().gt(0).any():
             return (
                 f"None: no treatment changed the bare classifier's {metric} ({bare['score']:.3f}); "

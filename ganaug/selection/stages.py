@@ -371,11 +371,13 @@ def choose(
         known = plan.shrink and len(classes) == 2 and not (asked or plan.fixed)
         beliefs = beliefs_of(plan.scoring, plan.estimator, plan.calibration is not None) if known else None
         race.prepare(BlendScorer(metric, plan.calibration, tuned if asked and sees_labels else None), demand, beliefs)
-        moves = [name for name in ("prior", "tuned") if name in plan.treatments]
-        if not sees_labels or plan.threshold != "auto" or plan.fixed or said.margin is None:
-            moves = []
-        elif said.probabilities is None:
-            moves = [name for name in moves if name != "prior"]
+        fixed_by = _why_unmoved(plan, said, metric.name, sees_labels)
+        moves = [name for name in ("prior", "tuned") if name in plan.treatments and name not in fixed_by]
+        if not moves and plan.treatments <= set(fixed_by) and not plan.fixed:
+            raise InvalidParameterError(
+                f"treatments={sorted(plan.treatments)} cannot be judged: {fixed_by[min(plan.treatments)]}; "
+                "add 'class_weight', 'undersampling' or 'oversampling', or leave it 'auto'"
+            )
         plain = [one for one in every if one.sampler < 0 and one.blend not in race.failed]
         cheap.treatments = [one for t in plain + race.averages(cheap) for one in finishes(t, moves, plan.unmoved)]
         race.stages.append(cheap)
@@ -402,6 +404,8 @@ def choose(
     if not plan.fixed:
         limited = _limited_by_rows(race, table)
         verdict += surer(table, place, limited, race.rarest, len(parts), type(plan.estimator).__name__)
+    if not plan.fixed and table["gain"].iloc[1:].isna().all():
+        verdict += _why_unjudged(plan, said, fixed_by)
     cuts = {one.sampler: one.note for one in race.stages if one.note}
     verdict += "".join(f" {blend}: not tried, {why}." for blend, why in race.failed.items())
     verdict += "".join(f" {plan.names[i]}: {note}." for i, note in cuts.items())
@@ -432,6 +436,38 @@ def _why_no_evidence(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) 
         label = classes.tolist()[int(sizes.argmin())]
         return f"class {label!r} has 1 row, so that no fold can hold one out, and nothing was judged"
     return ""
+
+
+def _why_unmoved(plan: Plan, said: ClassifierOutput, metric: str, sees_labels: bool) -> dict[str, str]:
+    """Why thresholds are not moved, by the name of the treatment; those that can be moved are left out."""
+    why = ""
+    if len(said.classes) > 2:
+        why = f"a threshold moves the decision between two classes, and y has {len(said.classes)}"
+    elif not sees_labels:
+        why = f"a threshold moves decisions only, which {metric} does not look at"
+    elif plan.threshold != "auto" or plan.fixed:
+        why = "threshold or blend is an order"
+    elif said.margin is None:
+        why = f"{type(plan.estimator).__name__} has neither predict_proba nor decision_function"
+    elif said.probabilities is None:
+        return {"prior": f"{type(plan.estimator).__name__} has no predict_proba, which a share needs"}
+    return dict.fromkeys(("prior", "tuned"), why) if why else {}
+
+
+def _why_unjudged(plan: Plan, said: ClassifierOutput, fixed_by: Mapping[str, str]) -> str:
+    """Sentences on the treatments that were asked for and not judged; oversamplers speak for themselves."""
+    name, have = type(plan.estimator).__name__, {blend.treatment for blend in plan.blends}
+    reasons = dict(fixed_by)
+    if "class_weight" not in have:
+        reasons["class_weight"] = f"{name} takes no weights, or blend has none"
+    if "undersampling" not in have:
+        reasons["undersampling"] = f"{name} has no predict_proba, or blend leaves it out"
+    if "oversampling" not in have:
+        reasons["oversampling"] = "blend has no share above 0"
+    reasons["average"] = (
+        f"{name} has no predict_proba to average" if said.probabilities is None else "needs others beside it"
+    )
+    return "".join(f" {one}: not judged, {why}." for one, why in reasons.items() if one in plan.treatments)
 
 
 def _described(
