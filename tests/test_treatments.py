@@ -450,3 +450,18 @@ def test_a_verdict_tells_that_nothing_was_judged_from_that_nothing_changed(monke
     assert "balanced already" not in said and "tuned:" not in said and "undersampling" not in said
     balanced = model(treatments=["class_weight"]).fit(np.tile(X, (2, 1)), np.repeat([0, 1], 200))
     assert "no treatment changed" in balanced.verdict_ and "balanced already" in balanced.verdict_
+
+
+def test_a_metric_of_probabilities_names_the_classifier_that_has_none_and_calibration_gives_them():
+    X, y = rows(300)
+    for labels in (y, np.arange(300) % 3):
+        svm = model(LinearSVC(), RandomOverSampler(random_state=0), scoring="neg_log_loss")
+        with pytest.raises(
+            InvalidParameterError, match="scoring='neg_log_loss' cannot judge LinearSVC.*calibrate=True"
+        ) as told:
+            svm.fit(X, labels)
+        assert "Recorded" not in str(told.value)
+        found = svm.set_params(calibrate=True).fit(X, labels)
+        assert (found.evidence_["score"] < 0).all() and found.predict_proba(X).shape == (300, len(np.unique(labels)))
+    with pytest.raises(InvalidParameterError, match="threshold='tune' needs two classes, and y has 3; leave it 'auto'"):
+        model(threshold="tune").fit(X, np.arange(300) % 3)

@@ -536,7 +536,7 @@ class GeneratorModule(nn.Module):
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Samples in the layout of the training data. (B, latent_dim) float32, (B,) int64 -> (B, ...)."""
-        if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):  # an exported graph cannot refuse
+        if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):  # type: ignore[attr-defined]
             if len(odd := labels[(labels < 0) | (labels >= self.n_classes)]):
                 raise InvalidDataError(f"labels: {odd[0].item()} is no class; give 0 to {self.n_classes - 1}")
         if latents.requires_grad:

@@ -17,7 +17,7 @@ from sklearn.utils import _safe_indexing
 
 from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterError
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.selection.calibration import Calibrator
+from ganaug.selection.calibration import Calibrator, fit_calibrator
 from ganaug.selection.candidates import (
     ADDED,
     ADDED_TO_ROWS,
@@ -342,10 +342,12 @@ def choose(
     asked = plan.threshold not in (False, "auto")
     if len(classes) > 2 and asked:
         raise InvalidParameterError(
-            f"threshold={plan.threshold!r} needs two classes, and y has {len(classes)}; leave it False"
+            f"threshold={plan.threshold!r} needs two classes, and y has {len(classes)}; leave it 'auto'"
         )
-    metric = ScorerAdapter("scoring", plan.scoring, classes, sizes)
-    tuned = ScorerAdapter("threshold", plan.threshold, classes, sizes) if asked and plan.threshold != "tune" else None
+    model = type(plan.estimator).__name__
+    metric = ScorerAdapter("scoring", plan.scoring, classes, sizes, model)
+    moved = asked and plan.threshold != "tune"
+    tuned = ScorerAdapter("threshold", plan.threshold, classes, sizes, model) if moved else None
     every = treatments_of(plan.blends, len(plan.samplers))
     place = len(every) - 1 if plan.fixed and len(classes) > 1 else 0
     why = _why_no_evidence(classes, sizes, plan.fixed and plan.calibration is None and not asked)
@@ -364,10 +366,15 @@ def choose(
         cheap = _Stage(-1, [blend for blend in plan.blends if blend.share == 0], [])
         race.train(cheap, len(parts))
         rows, said = out_of_fold(cheap.folds, 0)
-        sees_labels = len(classes) == 2 and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
+        X_seen, y_seen = _safe_indexing(X, rows), y[rows]
+        seen = said
+        if plan.calibration is not None and said.probabilities is None:  # the metric may need them
+            seen = fit_calibrator(said, X_seen, y_seen, plan.calibration, None)(said)
+        sees = metric.sees_labels(seen, X_seen, y_seen)
+        sees_labels = len(classes) == 2 and sees
         if plan.threshold == "tune":
-            tuned = metric if sees_labels else ScorerAdapter("threshold", "balanced_accuracy", classes, sizes)
-        demand = EXPECTED if not asked and metric.sees_labels(said, _safe_indexing(X, rows), y[rows]) else UNEXPECTED
+            tuned = metric if sees_labels else ScorerAdapter("threshold", "balanced_accuracy", classes, sizes, model)
+        demand = EXPECTED if not asked and sees else UNEXPECTED
         known = plan.shrink and len(classes) == 2 and not (asked or plan.fixed)
         beliefs = beliefs_of(plan.scoring, plan.estimator, plan.calibration is not None) if known else None
         race.prepare(BlendScorer(metric, plan.calibration, tuned if asked and sees_labels else None), demand, beliefs)
@@ -403,7 +410,7 @@ def choose(
     verdict = verdict_on_evidence(table, words, place, plan.fixed, metric.name)
     if not plan.fixed:
         limited = _limited_by_rows(race, table)
-        verdict += surer(table, place, limited, race.rarest, len(parts), type(plan.estimator).__name__)
+        verdict += surer(table, place, limited, race.rarest, len(parts), model)
     if not plan.fixed and table["gain"].iloc[1:].isna().all():
         verdict += _why_unjudged(plan, said, fixed_by)
     cuts = {one.sampler: one.note for one in race.stages if one.note}
