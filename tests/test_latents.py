@@ -444,3 +444,29 @@ def test_before_a_fit():
     ):
         with pytest.raises(NotFittedError):
             call(gan())
+
+
+def test_latents_that_are_returned_are_a_copy(fitted):
+    given = numpy_rng().normal(size=(2, 8)).astype(np.float32)
+    _, _, kept = fitted.sample(latents=given, label="few", return_latents=True)
+    kept[:] = 0
+    assert np.array_equal(fitted.latents_, given)
+
+
+def test_a_module_refuses_classes_that_there_are_not(fitted):
+    module, z = fitted.generator_module_, torch.zeros(2, 8)
+    for odd in (-1, 2):
+        with pytest.raises(InvalidDataError, match=f"labels: {odd} is no class; give 0 to 1"):
+            module(z, torch.tensor([0, odd]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit.trace is deprecated, and still in use
+        traced = torch.jit.trace(module, (z, torch.tensor([0, 1])))
+    assert torch.equal(traced(z, torch.tensor([1, 1])), module(z, torch.tensor([1, 1])))
+
+
+def test_what_latents_do_not_go_with_is_named(fitted):
+    for n in (np.array([2, 2]), [2, 2], np.array([2])):
+        with pytest.raises(InvalidParameterError, match="n=.*latents has 2 rows; leave n out"):
+            fitted.sample(n, latents=np.zeros((2, 8)), label="few")
+    with pytest.raises(InvalidParameterError, match="^y=None: .*need a class; give one of"):
+        fitted.nearest_latents(pixels()[:2])

@@ -174,5 +174,5 @@ def test_auto_keeps_off_where_other_classes_are_refused(table):
 @pytest.mark.parametrize("value", ["yes", None, 2, 0.5, [True]])
 def test_bad_values_are_told(table, value):
     X, y = table
-    with pytest.raises(InvalidParameterError, match="match_marginals"):
+    with pytest.raises(InvalidParameterError, match="match_marginals=.* must be True or False, or 'auto'"):
         TabularGAN(match_marginals=value, **SMALL).fit(X, y)

@@ -323,6 +323,26 @@ def test_a_mask_hides_what_stands_there(hardly):
         assert np.array_equal(own.translate(X, mask=wide), own.translate(X, mask=mask))
 
 
+@pytest.mark.parametrize("layout", ["NHW", "NHWC", "NCHW"])
+def test_a_hole_may_hold_what_is_no_number(layout):
+    grey = stripes(20).astype(np.float32)
+    wide = np.stack([grey, 1000 + grey, -grey], 3)
+    X = {"NHW": grey, "NHWC": wide, "NCHW": wide.transpose(0, 3, 1, 2)}[layout]
+    own, mask = translator("inpaint").fit(X), mask_of((slice(2, 6), slice(3, 7)))
+    at = (slice(None), slice(None), mask) if layout == "NCHW" else (slice(None), mask)
+    odd = X[:5].copy()
+    odd[at] = np.nan
+    before = odd.copy()
+    made = own.translate(odd, mask=mask)
+    assert np.array_equal(made, own.translate(X[:5], mask=mask)) and np.isfinite(made).all()
+    assert np.array_equal(odd, before, equal_nan=True)
+    assert np.array_equal(own.translate(torch.from_numpy(odd), mask=mask), made)
+    assert np.array_equal(own.translate(list(odd), mask=[mask] * 5), made)
+    for parameters in ({"mask": ~mask}, {}):
+        with pytest.raises(InvalidDataError, match="NaN|nan"):
+            own.translate(odd, **parameters)
+
+
 def test_given_masks_are_those_that_are_learnt_and_drawn():
     X, masks = stripes(24), np.stack([mask_of((slice(0, 4), slice(None))), mask_of((slice(4, 8), slice(0, 4)))])
     own = translator("inpaint", max_steps=1).fit(X, mask=masks)
@@ -535,6 +555,7 @@ def test_impossible_parameters_are_named(parameters, said):
         ("mask", InvalidTypeError, "mask of dtype"),
         (object(), InvalidTypeError, "mask of dtype object"),
         (7, InvalidDataError, r"mask has shape \(\)"),
+        ([[1], [1, 2]], InvalidDataError, r"mask is no array: its parts differ in size; give \(8, 8\)"),
     ],
 )
 def test_impossible_masks_are_named(hardly, mask, error, said):

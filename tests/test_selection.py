@@ -678,7 +678,7 @@ def test_more_errors():
     X, kind = make_blobs(60, centers=3, random_state=0)
     with pytest.raises(GanaugError, match="two classes"):
         model(threshold="tune").fit(X, kind)
-    with pytest.raises(GanaugError, match="scoring='roc_auc' cannot judge this classifier on 3 classes"):
+    with pytest.raises(GanaugError, match="scoring='roc_auc' cannot judge LogisticRegression on 3 classes"):
         model(oversampler=RandomOverSampler(), scoring="roc_auc").fit(X, kind)
     with pytest.raises(GanaugError, match="must return the rows it was given"):
         model(oversampler=Shuffling(), blend=1.0).fit(*rows(60))

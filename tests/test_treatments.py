@@ -12,9 +12,10 @@ from imblearn.over_sampling import RandomOverSampler
 from scipy.special import expit
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -31,6 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler, plots
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.selection import Blend, stages
 from ganaug.selection.calibration import Calibrator, fit_calibrator, steady_threshold
 from ganaug.selection.candidates import Belief, beliefs_of, family_of, with_prior
@@ -399,3 +401,67 @@ def test_harmless_and_helpful_under_the_priors():
         assert gains > 0.1
         row = found.evidence_[found.evidence_["chosen"]].iloc[0]
         assert row["expected"] > 0 and row["gain"] > row["needed"]
+
+
+# ---- what cannot be judged is said -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("estimator", "said"),
+    [
+        (LinearRegression(), r"estimator=LinearRegression\(\) is a regressor; give a classifier"),
+        (make_pipeline(StandardScaler(), LinearRegression()), r"estimator=Pipeline\(\) is a regressor"),
+        (KMeans(2), r"estimator=KMeans\(\) is a clusterer; give a classifier"),
+    ],
+)
+def test_what_is_no_classifier_is_refused_by_fit(estimator, said):
+    X, y = rows(100)
+    for parameters in ({}, {"blend": 0.5}):
+        with pytest.raises(InvalidTypeError, match=said):
+            model(estimator, **parameters).fit(X, y)
+    assert "LinearRegression" in repr(model(LinearRegression()))
+
+
+def test_treatments_that_cannot_be_judged_are_refused():
+    X, y = rows(200)
+    for named in (["average"], ["average", "prior"]):
+        with pytest.raises(InvalidParameterError, match="treatments=.*nothing to average.*add 'class_weight'"):
+            model(treatments=named, scoring="balanced_accuracy").fit(X, y)
+    for named in (["prior"], ["tuned"], ["prior", "tuned"]):
+        with pytest.raises(InvalidParameterError, match=r"treatments=\[.*average precision does not look at; add"):
+            model(treatments=named).fit(X, y)
+        with pytest.raises(InvalidParameterError, match="between two classes, and y has 3"):
+            model(treatments=named, scoring="balanced_accuracy").fit(X, np.arange(200) % 3)
+    with pytest.raises(InvalidParameterError, match="LinearSVC has no predict_proba, which a share needs"):
+        model(LinearSVC(), treatments=["prior"], scoring="balanced_accuracy").fit(X, y)
+
+
+def test_a_verdict_tells_that_nothing_was_judged_from_that_nothing_changed(monkeypatch):
+    X, y = rows(200)
+    monkeypatch.setattr(stages, "WORTH", 10.0)
+    named = ["oversampling", "prior", "average", "class_weight"]
+    found = model(KNeighborsClassifier(), GANOversampler(), treatments=named).fit(X, y)
+    said = found.verdict_
+    assert said.startswith("None: no treatment was judged beside the bare classifier (average precision 0.")
+    assert "prior: not judged, a threshold moves decisions only, which average precision does not look at." in said
+    assert "class_weight: not judged, KNeighborsClassifier takes no weights" in said
+    assert "average: not judged, needs others beside it." in said
+    assert "GANOversampler: not tried: less than 10 more" in said
+    assert "balanced already" not in said and "tuned:" not in said and "undersampling" not in said
+    balanced = model(treatments=["class_weight"]).fit(np.tile(X, (2, 1)), np.repeat([0, 1], 200))
+    assert "no treatment changed" in balanced.verdict_ and "balanced already" in balanced.verdict_
+
+
+def test_a_metric_of_probabilities_names_the_classifier_that_has_none_and_calibration_gives_them():
+    X, y = rows(300)
+    for labels in (y, np.arange(300) % 3):
+        svm = model(LinearSVC(), RandomOverSampler(random_state=0), scoring="neg_log_loss")
+        with pytest.raises(
+            InvalidParameterError, match="scoring='neg_log_loss' cannot judge LinearSVC.*calibrate=True"
+        ) as told:
+            svm.fit(X, labels)
+        assert "Recorded" not in str(told.value)
+        found = svm.set_params(calibrate=True).fit(X, labels)
+        assert (found.evidence_["score"] < 0).all() and found.predict_proba(X).shape == (300, len(np.unique(labels)))
+    with pytest.raises(InvalidParameterError, match="threshold='tune' needs two classes, and y has 3; leave it 'auto'"):
+        model(threshold="tune").fit(X, np.arange(300) % 3)

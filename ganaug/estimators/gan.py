@@ -103,8 +103,17 @@ def optional(check: Check) -> Check:
 
 
 def or_auto(check: Check) -> Check:
-    """The same check, which lets "auto" pass."""
-    return lambda name, value: AUTO if isinstance(value, str) and value == AUTO else check(name, value)
+    """The same check, which lets "auto" pass, and says so of what it refuses."""
+
+    def checked(name: str, value: object) -> object:
+        if isinstance(value, str) and value == AUTO:
+            return AUTO
+        try:
+            return check(name, value)
+        except InvalidParameterError as error:
+            raise InvalidParameterError(f"{error}, or {AUTO!r}") from None
+
+    return checked
 
 
 class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):

@@ -162,11 +162,11 @@ class LatentsMixin(BaseGenerator):
             raise InvalidParameterError("where draws until enough rows meet it: give it without latents")
         if latents is not None:
             z = checked_latents("latents", latents, self._latent_dim())
-            if isinstance(n, Mapping) or n not in (1, len(z)):
+            if isinstance(n, Mapping) or np.ndim(n) or n not in (1, len(z)):
                 raise InvalidParameterError(f"n={n!r}, but latents has {len(z)} rows; leave n out")
             self._last_draw = lambda: z
             X, y = self._sample_at(z, self._codes_for(label, len(z)), psi)
-            return (X, y, z) if return_latents else (X, y)
+            return (X, y, z.copy()) if return_latents else (X, y)
         orders = self._orders(n, label, random_state)
         found: list[tuple[FilterCounts, int]] = []
 
@@ -206,15 +206,15 @@ class LatentsMixin(BaseGenerator):
     def _latent_dim(self) -> int:
         return self._generator(resolve_device(self.device)).latent_dim
 
-    def _codes_for(self, label: object, n: int) -> IntArray:
-        """A label code for each of n samples."""
+    def _codes_for(self, label: object, n: int, name: str = "label") -> IntArray:
+        """A label code for each of n samples; errors name the parameter."""
         if isinstance(label, (list, tuple)) or getattr(label, "ndim", 0) == 1:
             if self.label_codec_ is None:
-                raise InvalidParameterError("label is given, but the generator was fitted without labels (y=None)")
+                raise InvalidParameterError(f"{name} is given, but the generator was fitted without labels (y=None)")
             labels = list(cast("Sequence[object]", label))
             if len(labels) != n:
                 raise InvalidParameterError(
-                    f"label has {len(labels)} entries for {n} samples; give one, or one for each"
+                    f"{name} has {len(labels)} entries for {n} samples; give one, or one for each"
                 )
             codes = np.asarray(self.label_codec_.encode(label if hasattr(label, "ndim") else labels), np.int64)
             for code in np.unique(codes):
@@ -225,7 +225,7 @@ class LatentsMixin(BaseGenerator):
         possible = self.conditions_.sampled()
         if len(possible) > 1:
             raise InvalidParameterError(
-                f"label=None: samples by latents need a class; give one of {[self._name(code) for code in possible]}, "
+                f"{name}=None: samples by latents need a class; give one of {[self._name(code) for code in possible]}, "
                 "or one for each sample"
             )
         return np.full(n, possible[0], np.int64)
@@ -488,7 +488,7 @@ def checked_classes(owner: LatentsMixin, X: object, y: object) -> tuple[Samples,
     rows = owner.codec_.encode(X, owner=type(owner).__name__)
     if y is not None and (isinstance(y, (list, tuple)) or getattr(y, "ndim", 0) == 1):
         check_lengths(rows, y)
-    return rows, owner._codes_for(y, len(rows))
+    return rows, owner._codes_for(y, len(rows), "y")
 
 
 # --------------------------------------------------------------------------------------
@@ -536,6 +536,9 @@ class GeneratorModule(nn.Module):
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Samples in the layout of the training data. (B, latent_dim) float32, (B,) int64 -> (B, ...)."""
+        if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):  # type: ignore[attr-defined]
+            if len(odd := labels[(labels < 0) | (labels >= self.n_classes)]):
+                raise InvalidDataError(f"labels: {odd[0].item()} is no class; give 0 to {self.n_classes - 1}")
         if latents.requires_grad:
             return self._made(latents, labels)
         with torch.no_grad():

@@ -480,7 +480,10 @@ class _Holes(_Door):
         return cast("Inpaint", pairs.kind).hide(target, missing)
 
     def translate(self, images: object, mask: object, random_state: Seed) -> object:
-        encoded, codec = self._encoded(images), self.owner.codec_
+        codec = self.owner.codec_
+        if mask is not None and random_state is None:
+            images = self._blanked(images, mask)
+        encoded = self._encoded(images)
         if mask is None:
             missing = self._drawn(
                 len(encoded), self.owner._next_seed() if random_state is None else root_seed(random_state)
@@ -493,6 +496,18 @@ class _Holes(_Door):
         known, _ = open_samples(images, "images")  # as they were given, to the last bit
         hole = from_nchw(np.broadcast_to(missing[:, None], (len(missing), *codec.shape)), codec.layout_)
         return form.close(np.where(hole, made, known).astype(made.dtype))
+
+    def _blanked(self, images: object, mask: object) -> object:
+        """Images of floats with 0 in their holes, for what stands there may be no number; others as they are."""
+        array, form = open_samples(images, "images")
+        codec = self.owner.codec_
+        if array.dtype.kind != "f" or array.ndim != LAYOUTS[codec.layout_][0]:
+            return images
+        if to_nchw(array, codec.layout_).shape[1:] != tuple(codec.shape):
+            return images  # encoding says what is wrong with the shape
+        missing = checked_mask(mask, codec.shape[1:], len(array))
+        hole = from_nchw(np.broadcast_to(missing[:, None], (len(missing), *codec.shape)), codec.layout_)
+        return form.close(np.where(hole, array.dtype.type(0), array))
 
     def variants(self, images: Array, seed: int) -> Array:
         missing = self._drawn(len(images), seed)
@@ -596,7 +611,12 @@ def checked_mask(mask: object, size: tuple[int, ...], n: int | None = None) -> B
     InvalidTypeError
         If it is no array of numbers.
     """
-    array = np.asarray(mask.detach().cpu().numpy() if is_tensor(mask) else mask)  # type: ignore[attr-defined]
+    try:
+        array = np.asarray(mask.detach().cpu().numpy() if is_tensor(mask) else mask)  # type: ignore[attr-defined]
+    except ValueError as error:
+        raise InvalidDataError(
+            f"mask is no array: its parts differ in size; give ({size[0]}, {size[1]}), or one of these for each image"
+        ) from error
     if array.dtype.kind not in "biuf":
         raise InvalidTypeError(f"mask of dtype {array.dtype} must hold booleans, or 0 and 1")
     height, width = size

@@ -375,6 +375,11 @@ def checked_treatments(given: object, threshold: object, blend: object = "auto")
     found = frozenset(types.choice("treatments", name, TREATMENTS) for name in given)
     if not found:
         raise InvalidParameterError(f"treatments is empty; give 'auto' or a list of {', '.join(TREATMENTS)}")
+    if "average" in found and not found & {"class_weight", "undersampling", "oversampling"}:
+        raise InvalidParameterError(
+            f"treatments={sorted(found)} has nothing to average but the bare classifier; add 'class_weight', "
+            "'undersampling' or 'oversampling'"
+        )
     moved = sorted(found & {"prior", "tuned"})
     if moved and threshold != "auto":
         raise InvalidParameterError(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d, indexable
+from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets
 
 from ganaug.encoding.containers import check_lengths, check_rows
@@ -38,6 +38,7 @@ __all__ = [
     "groups",
     "no_evidence",
     "out_of_fold",
+    "refuse_other_kinds",
     "surer",
     "verdict_on_evidence",
     "verdict_without_evidence",
@@ -45,6 +46,15 @@ __all__ = [
 
 # --------------------------------------------------------------------------------------
 # Parameters and data of an `AugmentedClassifier`, checked; rows are left as they are.
+
+
+# What is none, by `estimator_type` of its tags.
+_OTHER_KINDS = {
+    "regressor": "a regressor",
+    "clusterer": "a clusterer",
+    "outlier_detector": "a detector of outliers",
+    "density_estimator": "an estimator of densities",
+}
 
 
 def classifier(given: object) -> BaseEstimator:
@@ -85,6 +95,22 @@ def data(X: object, y: object) -> tuple[Any, npt.NDArray[Any]]:
     check_classification_targets(labels)
     X, labels = indexable(X, labels)
     return X, labels
+
+
+def refuse_other_kinds(estimator: BaseEstimator) -> None:
+    """Refuse what says of itself that it is no classifier.
+
+    Raises
+    ------
+    InvalidTypeError
+        Naming the estimator, and what it is.
+    """
+    kind = get_tags(estimator).estimator_type
+    if kind in _OTHER_KINDS:
+        raise InvalidTypeError(
+            f"estimator={type(estimator).__name__}() is {_OTHER_KINDS[kind]}; give a classifier, "
+            "such as HistGradientBoostingClassifier()"
+        )
 
 
 def groups(given: object, n: int) -> npt.NDArray[Any] | None:
@@ -387,6 +413,8 @@ def verdict_on_evidence(table: pd.DataFrame, words: Sequence[str], chosen: int, 
         return f"None, as asked: {metric} {own['score']:.3f} +- {own['score_error']:.3f}."
     if chosen == 0:
         rest = table.iloc[1:]
+        if rest["gain"].isna().all():
+            return f"None: no treatment was judged beside the bare classifier ({metric} {bare['score']:.3f})."
         if not rest["gain"].abs().gt(0).any():
             return (
                 f"None: no treatment changed the bare classifier's {metric} ({bare['score']:.3f}); "

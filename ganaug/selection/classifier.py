@@ -256,6 +256,7 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
             Naming the parameter. Errors of the estimator come as they are.
         """
         estimator = choosing.classifier(self.estimator)
+        choosing.refuse_other_kinds(estimator)
         oversamplers, names = samplers(self.oversampler, self.verbose)
         weighting, treatments = Weighting.of(estimator), checked_treatments(self.treatments, self.threshold, self.blend)
         blends, fixed = self._blends(weighting, treatments, len(oversamplers))

@@ -72,6 +72,8 @@ class ScorerAdapter:
         As in scikit-learn.
     classes, sizes : ndarray of shape (k,)
         Labels and their numbers of rows.
+    model : str, default="this classifier"
+        What messages call the classifier that is judged.
 
     Raises
     ------
@@ -79,8 +81,15 @@ class ScorerAdapter:
         If there is no such scorer, or it is no callable.
     """
 
-    def __init__(self, parameter: str, scoring: Any, classes: Array, sizes: npt.NDArray[np.int64]) -> None:
-        self.parameter = parameter
+    def __init__(
+        self,
+        parameter: str,
+        scoring: Any,
+        classes: Array,
+        sizes: npt.NDArray[np.int64],
+        model: str = "this classifier",
+    ) -> None:
+        self.parameter, self.model = parameter, model
         self.scoring = scoring
         try:
             self.scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
@@ -116,9 +125,12 @@ class ScorerAdapter:
         try:
             return float(self.scorer(RecordedClassifier(predictions), X, y))
         except (AttributeError, TypeError, ValueError) as error:
+            why = str(error).replace(RecordedClassifier.__name__, self.model)
+            if predictions.probabilities is None and "predict_proba" in why:
+                why = "it has no predict_proba; calibrate=True gives it probabilities"
             raise InvalidParameterError(
-                f"{self.parameter}={self.scoring!r} cannot judge this classifier on "
-                f"{len(predictions.classes)} classes: {error}"
+                f"{self.parameter}={self.scoring!r} cannot judge {self.model} on {len(predictions.classes)} classes: "
+                f"{why}"
             ) from error
 
     def of_resamples(

@@ -17,7 +17,7 @@ from sklearn.utils import _safe_indexing
 
 from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterError
 from ganaug.runtime.interrupts import main_thread_interrupts
-from ganaug.selection.calibration import Calibrator
+from ganaug.selection.calibration import Calibrator, fit_calibrator
 from ganaug.selection.candidates import (
     ADDED,
     ADDED_TO_ROWS,
@@ -342,10 +342,12 @@ def choose(
     asked = plan.threshold not in (False, "auto")
     if len(classes) > 2 and asked:
         raise InvalidParameterError(
-            f"threshold={plan.threshold!r} needs two classes, and y has {len(classes)}; leave it False"
+            f"threshold={plan.threshold!r} needs two classes, and y has {len(classes)}; leave it 'auto'"
         )
-    metric = ScorerAdapter("scoring", plan.scoring, classes, sizes)
-    tuned = ScorerAdapter("threshold", plan.threshold, classes, sizes) if asked and plan.threshold != "tune" else None
+    model = type(plan.estimator).__name__
+    metric = ScorerAdapter("scoring", plan.scoring, classes, sizes, model)
+    moved = asked and plan.threshold != "tune"
+    tuned = ScorerAdapter("threshold", plan.threshold, classes, sizes, model) if moved else None
     every = treatments_of(plan.blends, len(plan.samplers))
     place = len(every) - 1 if plan.fixed and len(classes) > 1 else 0
     why = _why_no_evidence(classes, sizes, plan.fixed and plan.calibration is None and not asked)
@@ -364,18 +366,25 @@ def choose(
         cheap = _Stage(-1, [blend for blend in plan.blends if blend.share == 0], [])
         race.train(cheap, len(parts))
         rows, said = out_of_fold(cheap.folds, 0)
-        sees_labels = len(classes) == 2 and metric.sees_labels(said, _safe_indexing(X, rows), y[rows])
+        X_seen, y_seen = _safe_indexing(X, rows), y[rows]
+        seen = said
+        if plan.calibration is not None and said.probabilities is None:  # the metric may need them
+            seen = fit_calibrator(said, X_seen, y_seen, plan.calibration, None)(said)
+        sees = metric.sees_labels(seen, X_seen, y_seen)
+        sees_labels = len(classes) == 2 and sees
         if plan.threshold == "tune":
-            tuned = metric if sees_labels else ScorerAdapter("threshold", "balanced_accuracy", classes, sizes)
-        demand = EXPECTED if not asked and metric.sees_labels(said, _safe_indexing(X, rows), y[rows]) else UNEXPECTED
+            tuned = metric if sees_labels else ScorerAdapter("threshold", "balanced_accuracy", classes, sizes, model)
+        demand = EXPECTED if not asked and sees else UNEXPECTED
         known = plan.shrink and len(classes) == 2 and not (asked or plan.fixed)
         beliefs = beliefs_of(plan.scoring, plan.estimator, plan.calibration is not None) if known else None
         race.prepare(BlendScorer(metric, plan.calibration, tuned if asked and sees_labels else None), demand, beliefs)
-        moves = [name for name in ("prior", "tuned") if name in plan.treatments]
-        if not sees_labels or plan.threshold != "auto" or plan.fixed or said.margin is None:
-            moves = []
-        elif said.probabilities is None:
-            moves = [name for name in moves if name != "prior"]
+        fixed_by = _why_unmoved(plan, said, metric.name, sees_labels)
+        moves = [name for name in ("prior", "tuned") if name in plan.treatments and name not in fixed_by]
+        if not moves and plan.treatments <= set(fixed_by) and not plan.fixed:
+            raise InvalidParameterError(
+                f"treatments={sorted(plan.treatments)} cannot be judged: {fixed_by[min(plan.treatments)]}; "
+                "add 'class_weight', 'undersampling' or 'oversampling', or leave it 'auto'"
+            )
         plain = [one for one in every if one.sampler < 0 and one.blend not in race.failed]
         cheap.treatments = [one for t in plain + race.averages(cheap) for one in finishes(t, moves, plan.unmoved)]
         race.stages.append(cheap)
@@ -401,7 +410,9 @@ def choose(
     verdict = verdict_on_evidence(table, words, place, plan.fixed, metric.name)
     if not plan.fixed:
         limited = _limited_by_rows(race, table)
-        verdict += surer(table, place, limited, race.rarest, len(parts), type(plan.estimator).__name__)
+        verdict += surer(table, place, limited, race.rarest, len(parts), model)
+    if not plan.fixed and table["gain"].iloc[1:].isna().all():
+        verdict += _why_unjudged(plan, said, fixed_by)
     cuts = {one.sampler: one.note for one in race.stages if one.note}
     verdict += "".join(f" {blend}: not tried, {why}." for blend, why in race.failed.items())
     verdict += "".join(f" {plan.names[i]}: {note}." for i, note in cuts.items())
@@ -432,6 +443,38 @@ def _why_no_evidence(classes: npt.NDArray[Any], sizes: IntArray, ordered: bool) 
         label = classes.tolist()[int(sizes.argmin())]
         return f"class {label!r} has 1 row, so that no fold can hold one out, and nothing was judged"
     return ""
+
+
+def _why_unmoved(plan: Plan, said: ClassifierOutput, metric: str, sees_labels: bool) -> dict[str, str]:
+    """Why thresholds are not moved, by the name of the treatment; those that can be moved are left out."""
+    why = ""
+    if len(said.classes) > 2:
+        why = f"a threshold moves the decision between two classes, and y has {len(said.classes)}"
+    elif not sees_labels:
+        why = f"a threshold moves decisions only, which {metric} does not look at"
+    elif plan.threshold != "auto" or plan.fixed:
+        why = "threshold or blend is an order"
+    elif said.margin is None:
+        why = f"{type(plan.estimator).__name__} has neither predict_proba nor decision_function"
+    elif said.probabilities is None:
+        return {"prior": f"{type(plan.estimator).__name__} has no predict_proba, which a share needs"}
+    return dict.fromkeys(("prior", "tuned"), why) if why else {}
+
+
+def _why_unjudged(plan: Plan, said: ClassifierOutput, fixed_by: Mapping[str, str]) -> str:
+    """Sentences on the treatments that were asked for and not judged; oversamplers speak for themselves."""
+    name, have = type(plan.estimator).__name__, {blend.treatment for blend in plan.blends}
+    reasons = dict(fixed_by)
+    if "class_weight" not in have:
+        reasons["class_weight"] = f"{name} takes no weights, or blend has none"
+    if "undersampling" not in have:
+        reasons["undersampling"] = f"{name} has no predict_proba, or blend leaves it out"
+    if "oversampling" not in have:
+        reasons["oversampling"] = "blend has no share above 0"
+    reasons["average"] = (
+        f"{name} has no predict_proba to average" if said.probabilities is None else "needs others beside it"
+    )
+    return "".join(f" {one}: not judged, {why}." for one, why in reasons.items() if one in plan.treatments)
 
 
 def _described(
