@@ -98,7 +98,7 @@ def data(X: object, y: object) -> tuple[Any, npt.NDArray[Any]]:
 
 
 def refuse_other_kinds(estimator: BaseEstimator) -> None:
-    """Refuse what says of itself that it is no classifier.
+    """Refuse an estimator whose tags name another kind.
 
     Raises
     ------
