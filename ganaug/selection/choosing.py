@@ -98,7 +98,7 @@ def data(X: object, y: object) -> tuple[Any, npt.NDArray[Any]]:
 
 
 def refuse_other_kinds(estimator: BaseEstimator) -> None:
-    """Refuse an estimator whose tags name another kind than a classifier.
+    """Refuse an estimator whose tags name another kind.
 
     Raises
     ------
