@@ -295,6 +295,19 @@ def doors(tmp_path):
         "GANOversampler.fit": lambda: oversampler().fit(table(), LABELS).generators_[1],
         "GANOversampler.fit_resample": lambda: oversampler().fit_resample(table(), LABELS),
         "GANOversampler.fit_resample by threads": lambda: _by_threads(),
+        "DefectPainter.fit": lambda: _painter.__wrapped__().bank_,
+        "DefectPainter.paint": lambda: _painter().paint(pictures(16, 16), return_boxes=True, random_state=1),
+        "DefectPainter.sample": lambda: _painter().sample(3, random_state=1),
+        "DefectPainter.set_backgrounds": lambda: (
+            copy.deepcopy(_painter()).set_backgrounds(pictures(16, 16)[::-1]).sample(3, random_state=1)
+        ),
+        "DefectPainter.save": lambda: file_of(_painter().save, tmp_path),
+        "DefectPainter.load": lambda: ganaug.DefectPainter.load(_saved_painter(tmp_path)).paint(
+            pictures(16, 16), random_state=1
+        ),
+        "RandomPaintDefects.forward": lambda: transforms.RandomPaintDefects(_painter(), p=1.0, seed=1)(
+            torch.from_numpy(pictures(16, 16)[:1])
+        ),
         "GANOversampler.write": lambda: _written(tmp_path),
         "GANOversampler.sample": lambda: oversampler().fit(numbers(), LABELS).sample(3),
         "AugmentedClassifier.fit": lambda: classifier.__wrapped__().evidence_,
@@ -407,7 +420,8 @@ def _sides():
 
 # Methods that compute nothing: they store, name, count or write what was computed.
 NO_DOORS = {
-    "AugmentedClassifier.__init__", "BlendedDataset.begin_pass", "BlendedDataset.extra_repr",
+    "AugmentedClassifier.__init__", "BlendedDataset.begin_pass", "DefectPainter.__init__",
+    "DefectPainter.from_saved", "RandomPaintDefects.__init__", "BlendedDataset.extra_repr",
     "BlendedDataset.get_labels", "SamplePool.code_of", "SyntheticDataset.get_labels", "SyntheticDataset.handed_out",
     "SyntheticDataset.stored", "GANOversampler.__init__",
     "ShareBatchSampler.__init__", "ShareBatchSampler.set_epoch", "SamplePool.__init__", "SamplePool.code",
@@ -440,9 +454,23 @@ def methods_of(cls):
 
 
 # Numpy only, on images that albumentations hands over; their pools are made by SamplePool's doors.
-BY_NUMPY = ("SyntheticSwap", "SyntheticMix.", "seed_worker", "NeighborSampler")
+BY_NUMPY = ("SyntheticSwap", "SyntheticMix.", "PaintDefects.", "seed_worker", "NeighborSampler")
 # The parts of `find_rules`, `Rules.holds` and `sample`, which are doors.
 OF_RULES = ("Copy.", "OneHot.", "Order.", "Product.", "Rules.", "Sum.", "Within.")
+
+
+@functools.cache
+def _painter():
+    images = pictures(16, 16).copy()
+    masks = np.zeros((len(images), 16, 16), dtype=bool)
+    masks[:, 5:9, 4:11] = True
+    images[masks] = 255
+    return ganaug.DefectPainter(random_state=0).fit(images[:6], masks[:6], backgrounds=pictures(16, 16))
+
+
+def _saved_painter(tmp_path):
+    _painter().save(tmp_path / "painter")
+    return tmp_path / "painter"
 
 
 def _written(tmp_path):

@@ -206,7 +206,7 @@ class DefectPainter(BaseEstimator):
         Defects found in the masks: parts that touch, or lie up to 4 pixels apart, are one.
     bank_ : ndarray of shape (n, C + 1, S, S), float32
         The patches that are painted: residuals (pixels with "paste") and soft masks.
-    contrasts_ : ndarray of shape (n_defects_,)
+    contrasts_ : ndarray of shape (n_defects,)
         How well each real defect is seen.
     classes_, class_counts_ : ndarray of shape (1,)
         ``label`` and the number of images with defects.
