@@ -417,7 +417,7 @@ def split_real(
     >>> X, y = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.arange(40) // 30
     >>> blend = BlendedDataset(TensorDataset(X, y), SmoothedBootstrap(random_state=0).fit(X, y))
     >>> train, validation = split_real(blend, [0.8, 0.2])
-    >>> len(train), len(types), max(types.indices) < blend.n_real
+    >>> len(train), len(validation), max(validation.indices) < blend.n_real
     (52, 8, True)
     """
     if not isinstance(dataset, BlendedDataset):

@@ -233,7 +233,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> import os, tempfile
     >>> import numpy as np
     >>> import ganaug
-    >>> gan = ganaug.TabularGAN(max_steps=5, random_state=0).fit(np.eye(20))
+    >>> X = np.random.default_rng(0).normal(size=(40, 3))
+    >>> gan = ganaug.TabularGAN(max_steps=5, random_state=0).fit(X)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "gan.safetensors")
     ...     gan.save(path)
