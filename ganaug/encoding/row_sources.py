@@ -574,6 +574,7 @@ def _of_frame(frame: pd.DataFrame, name: str) -> ArrowTable:
         raise InvalidDataError(f"{name}: column {twice!r} occurs more than once; give it another name")
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
+    # an extension dtype of the user's own need not know Arrow, and then raises the last two
     except (pa.ArrowException, TypeError, NotImplementedError) as error:
         said = ", ".join(str(one) for one in error.args)
         raise InvalidTypeError(f"{name}: a column cannot be kept by pyarrow ({said}); give it one type") from error

@@ -166,11 +166,38 @@ def discriminator_gradient(
     total = loss if class_loss is None else loss + class_loss.mean()
     if train_state.step % plan.penalty_every == 0:
         critic = Critic(network, labels, plan.pipe, progress, rng)
-        for name, weight in objective.penalties.items():
-            penalty = PENALTIES[name](critic, real, fake, rng)
-            total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
+        total = with_penalties(total, objective, critic, (real, fake), plan, rng)
     record = {"discriminator_loss": loss.detach(), "real_logit": on_real.detach(), "fake_logit": on_fake.detach()}
     return (record, train_state.discriminator.gradient_of(total)), Handover(made, record["real_logit"])
+
+
+def with_penalties(
+    loss: Tensor,
+    objective: Objective,
+    critic: Callable[[Tensor], Tensor],
+    samples: tuple[Tensor, Tensor],
+    plan: TrainConfig,
+    rng: torch.Generator,
+) -> Tensor:
+    """A discriminator's loss and the objective's penalties of real and of fake samples, for the steps between two.
+
+    Parameters
+    ----------
+    loss : Tensor
+        Without penalties.
+    objective : Objective
+        It names the penalties, and their weights.
+    critic : callable
+        Logits of samples, one each.
+    samples : tuple of Tensor
+        Real and fake ones.
+    plan : TrainConfig
+    rng : torch.Generator
+    """
+    for name, weight in objective.penalties.items():
+        penalty = PENALTIES[name](critic, *samples, rng)
+        loss = loss + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
+    return loss
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.networks.translation import DiscriminatorPair, PairDiscriminator, PairGenerator, Translators
-from ganaug.objectives import PENALTIES, Objective
-from ganaug.training.loop import Handover, Part, RecordAndGradient, cosine_decay, train_step
+from ganaug.objectives import Objective
+from ganaug.training.loop import Handover, Part, RecordAndGradient, cosine_decay, train_step, with_penalties
 from ganaug.training.train_state import ClassBatches, FlatAdam, TrainConfig, TrainState, flatten
 
 __all__ = [
@@ -277,9 +277,7 @@ def discriminator_gradient(
     on_real, on_fake = way.discriminator(config.pipe(torch.cat([way.y, shown]), progress, way.rng)).chunk(2)
     loss = total = objective.discriminator(on_real, on_fake).mean()
     if state.step % config.penalty_every == 0:
-        for name, weight in objective.penalties.items():
-            penalty = PENALTIES[name](critic(way, config, progress), way.y, shown, way.rng)
-            total = total + config.penalty_scale * config.penalty_every * weight * penalty.mean()
+        total = with_penalties(total, objective, critic(way, config, progress), (way.y, shown), config, way.rng)
     on_real = on_real.detach()
     record = {"discriminator_loss": loss.detach(), "real_logit": on_real, "fake_logit": on_fake.detach()}
     return (record, state.discriminator.gradient_of(total)), CycleHandover(fake, same, on_real)
@@ -436,9 +434,7 @@ class PairGradients:
         on_real, on_fake = seen(torch.cat([target, fake])).chunk(2)
         loss = total = objective.discriminator(on_real, on_fake).mean()
         if train_state.step % plan.penalty_every == 0:
-            for name, weight in objective.penalties.items():
-                penalty = PENALTIES[name](critic, target, fake, rng)
-                total = total + plan.penalty_scale * plan.penalty_every * weight * penalty.mean()
+            total = with_penalties(total, objective, critic, (target, fake), plan, rng)
         on_real = on_real.detach()
         record = {"discriminator_loss": loss.detach(), "real_logit": on_real, "fake_logit": on_fake.detach()}
         return (record, train_state.discriminator.gradient_of(total)), Handover(made, on_real)
