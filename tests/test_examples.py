@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 BENCHMARKS = EXAMPLES / "benchmarks"
 GALLERY = sorted((EXAMPLES / "gallery").glob("*.py"))
-MODULES = {"common.py", "treatment_answers.py"}  # what scripts share
+MODULES = {"common.py", "strong_arms.py", "treatment_answers.py"}  # what scripts share
 SCRIPTS = sorted(path for path in BENCHMARKS.glob("*.py") if path.name not in MODULES)
 
 
