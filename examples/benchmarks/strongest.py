@@ -245,7 +245,10 @@ def regimes(table):
 def blocks(values, parts):
     """Regime or classifier -> its cells."""
     for name, names in parts.items():
-        yield f"{name}, {len(names)} sets", values[values.index.get_level_values("dataset").isin(names)]
+        yield (
+            f"{name}, {len(names)} set{'s' * (len(names) != 1)}",
+            values[values.index.get_level_values("dataset").isin(names)],
+        )
     for judge in values.index.get_level_values("classifier").unique():
         yield judge, values.xs(judge, level="classifier", drop_level=False)
 
@@ -307,9 +310,7 @@ def in_short(found, parts):
             ranks = cells[[arm for arm in values if arm not in MOVED]].rank(axis=1, ascending=not higher(metric)).mean()
             if ranks.rank()[OURS] > len(ranks) * 2 / 3:
                 last.append(name)
-        lines.append(
-            f"- {NAMES[metric]}: in the last third of the ways that are judged by it: {'; '.join(last) or 'nowhere'}"
-        )
+        lines.append(f"- in the last third of the ways by mean rank, {NAMES[metric]}: {'; '.join(last) or 'nowhere'}")
     return "\n".join(lines)
 
 

@@ -242,7 +242,8 @@ def proximity_rows(few: Floats, rest: Floats, n: int, k: int, rng: np.random.Gen
     all others; level l has exp(1 - l) of the weight of the first. Partners come from the same level, which stands for
     the clusters of the paper.
     """
-    left, levels = np.arange(len(few)), []
+    left = np.arange(len(few))
+    levels: list[npt.NDArray[np.intp]] = []
     while len(left) and len(rest) and len(levels) < LEVELS - 1:
         near = NearestNeighbors(n_neighbors=min(k, len(left))).fit(few[left]).kneighbors(rest, return_distance=False)
         levels.append(left[np.unique(near)])
