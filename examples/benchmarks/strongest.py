@@ -408,6 +408,7 @@ def section(found, options, command):
         + versions("ganaug", "torch", "scikit-learn", "imbalanced-learn", "lightgbm", "xgboost", "catboost", "pandas")
         + ".",
     ]
+    text.append("Seconds are by the clock, on a machine that had other work too: good for orders of magnitude.")
     if left_out:
         text.append(f"Not finished, and not in the figures: {', '.join(left_out)}.")
     text += ["## In short", in_short(every, parts)]
@@ -454,9 +455,8 @@ def main(arguments=None):
         return 0
     options.originals, options.arms = True, None
     found |= run(options, finished_only=True)
-    text = section(
-        found, options, shlex.join(["python", "examples/benchmarks/strongest.py", *(arguments or sys.argv[1:])])
-    )
+    asked = [word.replace("--write-only", "--write") for word in arguments or sys.argv[1:]]
+    text = section(found, options, shlex.join(["python", "examples/benchmarks/strongest.py", *asked]))
     print(text)
     if options.write or options.write_only:
         page = PAGE.read_text(encoding="utf-8")
