@@ -44,6 +44,7 @@ SHOWN = ["roc_auc", "average_precision", "balanced_accuracy", "balanced_accuracy
 # what the default is asked to be ahead by, of every other oversampler
 GOALS = {"roc_auc": 0.005, "average_precision": 0.008, "balanced_accuracy_tuned": 0.0, "g_mean_tuned": 0.0}
 OVERSAMPLERS = ["SMOTE, raw columns", "SMOTE", "G-SMOTE", "Gaussian SMOTE", "ProWSyn", "polynom-fit mesh"]
+DECISIONS = ["balanced_accuracy", "f1", "g_mean"]
 MOVED = ["threshold at the share", "tuned threshold"]
 # samplers of smote_variants, and the classifiers that judge them
 ORIGINALS = {
@@ -62,7 +63,7 @@ WHEN = (
     "the log loss a gain is what it falls by. Gains below 0.0005 count as nothing."
 )
 AGAINST = (
-    "GANOversampler minus the other way (of log loss and calibration error less is better); in brackets p of "
+    "{ours} minus the other way (of log loss and calibration error less is better); in brackets p of "
     "Wilcoxon's test after Holm over the ways."
 )
 ENSEMBLES = (
@@ -194,17 +195,23 @@ def joined(found):
 
 
 def finished(found, options):
-    """Sets of which every cell of every group is there, and the others."""
-    whole = set(options.sets)
+    """Sets of which every cell of every group is there but for ours, and those of which ours is there too."""
+    whole, ours = set(options.sets), set()
     for group, (ways, judges, _) in arms().items():
         if group == "originals":
             continue
         results = found[group].results
-        counts = results.groupby("dataset").size() if len(results) else {}
-        wanted = len(ways) * len(judges) * 3 * options.repeats
-        whole &= {name for name in options.sets if counts.get(name, 0) == wanted}
-    known = [name for name in options.sets if name in whole]
-    return known, [name for name in options.sets if name not in whole]
+        each = len(judges) * 3 * options.repeats
+        counts = results.groupby(["dataset", "oversampler"]).size() if len(results) else {}
+        missing = {name: [way for way in ways if counts.get((name, way), 0) != each] for name in options.sets}
+        whole &= {name for name, ways in missing.items() if not set(ways) - {OURS}}
+        ours = {name for name, ways in missing.items() if OURS not in ways} if OURS in ways else ours
+    return [name for name in options.sets if name in whole], whole & ours
+
+
+def reference(found, other):
+    """Whose differences to the others are shown: ours, or another where ours is not finished."""
+    return OURS if OURS in set(found.results["oversampler"]) else other
 
 
 def set_table(options, names, found):
@@ -282,7 +289,7 @@ def against_all(found, unit):
     """Ours minus each arm, with p after Holm over the arms."""
     lines = {}
     for metric in found.metrics:
-        table = found.wilcoxon(metric, OURS, unit)
+        table = found.wilcoxon(metric, reference(found, "none"), unit)
         lines[metric] = {
             arm: "the same" if line["ties"] == line["n"] else f"{-line['difference']:+.4f} ({line['p_holm']:.1g})"
             for arm, line in table.iterrows()
@@ -307,7 +314,8 @@ def in_short(found, parts):
         values = found.values(metric)
         last = []
         for name, cells in blocks(values, parts):
-            ranks = cells[[arm for arm in values if arm not in MOVED]].rank(axis=1, ascending=not higher(metric)).mean()
+            ways = [arm for arm in values if metric in DECISIONS or arm not in MOVED]
+            ranks = cells[ways].rank(axis=1, ascending=not higher(metric)).mean()
             if ranks.rank()[OURS] > len(ranks) * 2 / 3:
                 last.append(name)
         lines.append(f"- in the last third of the ways by mean rank, {NAMES[metric]}: {'; '.join(last) or 'nowhere'}")
@@ -322,7 +330,7 @@ def when_to_use_what(found, parts):
             gain = cells.sub(cells["none"], axis=0).mean() * (1 if higher(metric) else -1)
             best = gain.idxmax()
             text = f"{best} {gain[best]:+.3f}" if gain[best] > 0.0005 else "none"
-            if best != OURS:
+            if best != OURS and OURS in gain:
                 text += f" (GAN {gain[OURS]:+.3f})"
             lines.setdefault(name, {})[metric] = text
     return to_table(pd.DataFrame(lines).T)
@@ -332,7 +340,9 @@ def themselves(found, alone):
     """Ensembles as they are beside ways to treat a forest and boosting: means over sets, and tests against ours."""
     from ganaug.experiments import Comparison
 
-    pairs = [(way, judge) for judge in BESIDE for way in ("none", "threshold at the share", "class weights", OURS)]
+    ours = reference(found, "threshold at the share")
+    ways = dict.fromkeys(["none", "threshold at the share", "class weights", ours])
+    pairs = [(way, judge) for judge in BESIDE for way in ways]
     parts = []
     for way, judge in pairs:
         part = found.select(oversampler=way, classifier=judge).results
@@ -344,17 +354,16 @@ def themselves(found, alone):
     text = [to_table(means.rename(columns=NAMES))]
     ensembles = list(alone.results["oversampler"].unique())
     for judge in BESIDE:
-        ours = f"{OURS}, {judge}"
-        part = both.select(oversampler=[*ensembles, ours])
+        part = both.select(oversampler=[*ensembles, f"{ours}, {judge}"])
         lines = {
             metric: {
                 arm: f"{-line['difference']:+.4f} ({line['p_holm']:.1g})"
-                for arm, line in part.wilcoxon(metric, ours, "dataset").iterrows()
+                for arm, line in part.wilcoxon(metric, f"{ours}, {judge}", "dataset").iterrows()
             }
             for metric in SHOWN
         }
         text.append(
-            f"{OURS} with {judge} minus the ensemble, over sets (p after Holm):\n\n{to_table(pd.DataFrame(lines))}"
+            f"{ours} with {judge} minus the ensemble, over sets (p after Holm):\n\n{to_table(pd.DataFrame(lines))}"
         )
     return "\n\n".join(text)
 
@@ -363,12 +372,13 @@ def beside_originals(found, theirs):
     """Samplers of smote_variants beside ours and the short versions, on the cells that all have."""
     from ganaug.experiments import Comparison
 
-    own = ["none", "SMOTE", *[name for name in ORIGINALS if name in OVERSAMPLERS], OURS]
+    ours = reference(found, "SMOTE")
+    own = list(dict.fromkeys(["none", "SMOTE", *[name for name in ORIGINALS if name in OVERSAMPLERS], ours]))
     renamed = theirs.results.assign(oversampler=[f"{name} of smote_variants" for name in theirs.results["oversampler"]])
     sets, judges = (theirs.results[name].unique() for name in ("dataset", "classifier"))
     part = found.select(oversampler=own, dataset=sets, classifier=judges).results
     both = Comparison(pd.concat([part, renamed], ignore_index=True), METRICS[:5])
-    lines = {metric: both.wilcoxon(metric, OURS) for metric in both.metrics}
+    lines = {metric: both.wilcoxon(metric, ours) for metric in both.metrics}
     lines = {
         metric: {arm: f"{-line['difference']:+.4f} ({line['p_holm']:.1g})" for arm, line in table.iterrows()}
         for metric, table in lines.items()
@@ -380,8 +390,7 @@ def beside_originals(found, theirs):
     return "\n\n".join(
         [
             f"On the {len(sets)} tables without categories, with {len(judges)} classifiers ({', '.join(judges)}), "
-            "samplers of smote_variants 1.0.1 on standardised columns. GANOversampler minus the other way (p after "
-            "Holm):",
+            f"samplers of smote_variants 1.0.1 on standardised columns. {ours} minus the other way (p after Holm):",
             to_table(pd.DataFrame(lines)),
             "The short versions of the package minus their originals (p as it is):",
             to_table(pd.DataFrame(agree).T),
@@ -390,9 +399,14 @@ def beside_originals(found, theirs):
 
 
 def section(found, options, command):
-    names, left_out = finished(found, options)
+    names, with_ours = finished(found, options)
+    left_out = [name for name in options.sets if name not in names]
     alone = found["ensembles"].select(dataset=names)
     every = joined({group: found[group].select(dataset=names) for group in ("rows", "thresholds")})
+    if len(with_ours) < len(names):
+        results = every.results
+        every.results = results[results["oversampler"] != OURS]
+    ours = reference(every, "none")
     table = set_table(options, names, every)
     parts = regimes(table)
     judges = every.results["classifier"].unique()
@@ -411,10 +425,13 @@ def section(found, options, command):
     text.append("Seconds are by the clock, on a machine that had other work too: good for orders of magnitude.")
     if left_out:
         text.append(f"Not finished, and not in the figures: {', '.join(left_out)}.")
-    text += ["## In short", in_short(every, parts)]
+    if ours == OURS:
+        text += ["## In short", in_short(every, parts)]
+    else:
+        text.append(f"{OURS} is finished on {len(with_ours)} of these, and is not in the figures.")
     text += ["## When to use what", WHEN, when_to_use_what(every, parts)]
     text += ["## Ranks and means", rank_table(every)]
-    text += [f"## {OURS} against every way", AGAINST, against_all(every, "cell")]
+    text += [f"## {ours[0].upper()}{ours[1:]} against every way", AGAINST.format(ours=ours), against_all(every, "cell")]
     text += ["The same over sets:", against_all(every, "dataset")]
     text += ["## Ensembles that undersample", ENSEMBLES, themselves(every, alone), "## Gains over nothing, by regime"]
     for metric in SHOWN:
