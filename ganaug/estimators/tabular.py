@@ -320,9 +320,9 @@ def _means(ordered: DoubleArray, k: int) -> DoubleArray:
 
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
-# Steps for tables of at most so many rows, and for larger ones; units of a layer for small tables of at most
-# `WIDTH_OF_ONE_PENALTY` encoded columns, and for others. docs/method.md says how they were chosen.
-SMALL_ROWS, STEPS, UNITS = 5000, (500, 1000), (64, 128)
+# Tables of at most so many rows and encoded columns, and the steps and units of a layer for these and for larger ones.
+# docs/method.md says how they were chosen.
+SMALL, SMALL_SIZES, SIZES = (5000, 64), (500, 64), (1000, 128)
 # Synthetic rows of all classes, and at least of each, to which the kernel is fitted.
 CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
@@ -371,11 +371,12 @@ class TableModality(Modality):
         return build(codec.blocks, n_conditions, rng, **design)
 
     def config(self, task: Task) -> tuple[Design, TrainConfig]:
-        """Width and steps by the rows of the table, and a penalty that grows with its columns."""
-        large = len(task.y) > SMALL_ROWS
-        steps, design = task.settings.max_steps or STEPS[large], task.design
+        """Steps and width by the size of the table, and a penalty that grows with its columns."""
+        small = len(task.y) <= SMALL[0] and task.codec.width <= SMALL[1]
+        usual, units = SMALL_SIZES if small else SIZES
+        steps, design = task.settings.max_steps or usual, task.design
         if design["width"] is None:
-            design = {**design, "width": UNITS[large or task.codec.width > WIDTH_OF_ONE_PENALTY]}
+            design = {**design, "width": units}
         # Rows of many columns lie far apart, so that a critic with slopes too small for the penalty
         # still tells them all from each other: the squared slope at a given logit falls with the width.
         scale = task.settings.penalty * max(1.0, task.codec.width / WIDTH_OF_ONE_PENALTY)
@@ -467,8 +468,8 @@ class TabularGAN(BaseGAN):
     conditioning : {"projection", "concat", "auxiliary"}
         How the discriminator is told the class.
     max_steps : int, optional
-        Steps of training. The cost grows with the steps and not with the rows. By default 500, or 1,000 for a table of
-        more than 5,000 rows.
+        Steps of training. The cost grows with the steps and not with the rows. By default 500 for a small table,
+        of at most 5,000 rows and 64 encoded columns (a number is one, a category one for each level), else 1,000.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
         with what it has. A result that was cut short by the clock does not repeat.
@@ -477,8 +478,8 @@ class TabularGAN(BaseGAN):
     learning_rate : float, default=1e-3
         Of both networks; falls to zero over the second half of the steps.
     width : int, optional
-        Units of a layer. By default 64 where the table has at most 5,000 rows and 64 encoded columns, else 128: on
-        such tables more units helped no classifier.
+        Units of a layer. By default 64 for a small table, else 128: on small ones more units and steps helped no
+        classifier.
     depth : int, default=2
         Residual blocks of each network.
     latent_dim : int, default=64
