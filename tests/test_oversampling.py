@@ -7,6 +7,7 @@ import signal
 import warnings
 from collections import Counter
 from functools import partial
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -24,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN, TrainingWarning
+from ganaug.estimators.strategy import barely_begun
 from ganaug.exceptions import InvalidParameterError
 
 gan = partial(tabular_gan, max_steps=3, random_state=None)
@@ -333,6 +335,20 @@ def test_shared_is_one_gan():
     assert set(sampler.curation_) == {"b", "c"}
 
 
+def test_a_scope_that_is_left_open_goes_by_the_classes():
+    X, y = three_classes()
+    several = oversampler().fit(X, y)
+    assert several.generators_["b"] is several.generators_["c"] and several.generators_["b"].conditions_.focus is None
+    one = oversampler(sampling_strategy={"b": 60}).fit(X, y)
+    assert list(one.generators_) == ["b"] and one.generators_["b"].conditions_.focus == 1
+
+
+def test_an_interrupted_training_of_open_length_is_told_by_its_steps():
+    for steps, begun in ((99, True), (100, False)):
+        own = SimpleNamespace(stop_reason_="interrupted", n_steps_=steps, max_steps=None)
+        assert barely_begun(own) is begun
+
+
 class Repeater:
     """The least that a generator needs: no scikit-learn in it."""
 
@@ -405,7 +421,7 @@ def test_ctrl_c_ends_every_training_and_the_bootstrap_stands_in(n_jobs):
             signal.raise_signal(signal.SIGINT)
 
     X, y = three_classes()
-    sampler = oversampler(generator=gan(max_steps=60, callbacks=[press]), n_jobs=n_jobs)
+    sampler = oversampler(generator=gan(max_steps=60, callbacks=[press]), scope="per-class", n_jobs=n_jobs)
     with joblib.parallel_config("threading"), pytest.warns(TrainingWarning) as caught:
         _, y_res = sampler.fit_resample(X, y)
     assert Counter(y_res.tolist()) == {"a": 60, "b": 60, "c": 60}

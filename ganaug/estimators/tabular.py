@@ -320,9 +320,9 @@ def _means(ordered: DoubleArray, k: int) -> DoubleArray:
 
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
-# Tables of at most so many rows and encoded columns, and the steps and units of a layer for these and for larger ones.
+# Tables of at most so many rows and columns, and the steps and units of a layer for these and for larger ones.
 # docs/method.md says how they were chosen.
-SMALL, SMALL_SIZES, SIZES = (5000, 64), (500, 64), (1000, 128)
+SMALL, SMALL_SIZES, SIZES = (5000, 50), (500, 64), (1000, 128)
 # Synthetic rows of all classes, and at least of each, to which the kernel is fitted.
 CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
@@ -372,7 +372,7 @@ class TableModality(Modality):
 
     def config(self, task: Task) -> tuple[Design, TrainConfig]:
         """Steps and width by the size of the table, and a penalty that grows with its columns."""
-        small = len(task.y) <= SMALL[0] and task.codec.width <= SMALL[1]
+        small = len(task.y) <= SMALL[0] and task.codec.n_features_ <= SMALL[1]
         usual, units = SMALL_SIZES if small else SIZES
         steps, design = task.settings.max_steps or usual, task.design
         if design["width"] is None:
@@ -469,7 +469,7 @@ class TabularGAN(BaseGAN):
         How the discriminator is told the class.
     max_steps : int, optional
         Steps of training. The cost grows with the steps and not with the rows. By default 500 for a small table,
-        of at most 5,000 rows and 64 encoded columns (a number is one, a category one for each level), else 1,000.
+        of at most 5,000 rows and 50 columns, else 1,000.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
         with what it has. A result that was cut short by the clock does not repeat.
