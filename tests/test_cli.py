@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import pkgutil
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import pytest
 
 import ganaug
 from ganaug import GANOversampler, TabularGAN
-from ganaug.cli import main
+from ganaug.cli import assess, main
 
 ROOT = Path(__file__).resolve().parents[1]
 THYROID = ROOT / "examples" / "data" / "thyroid_sick.csv"
@@ -337,6 +338,13 @@ def test_report_of_a_model(model, here, reports):
     assert reports[0].samples == str(model), "the report reads it, and says what the file gives away"
 
 
+def test_report_judges_treatments_for_a_classifier(train, reports, monkeypatch):
+    monkeypatch.setattr(assess, "_judged", lambda args, name, X, y: (name, list(X.columns), len(y)))
+    shutil.copy("train.csv", "new.csv")
+    assert main(["report", "train.csv", "new.csv", "-t", "fraud", "-o", "r.html", "--classifier", "knn"]) == 0
+    assert reports[0].more["classifier"] == ("knn", list(reports[0].X.columns), len(reports[0].X))
+
+
 def test_report_takes_a_holdout_a_title_a_seed_and_hides_real_rows(train, reports, capsys):
     rows = Path("train.csv").read_bytes().splitlines(keepends=True)
     Path("new.csv").write_bytes(b"".join(rows[:41]))
@@ -413,9 +421,13 @@ def test_advise(train, capsys):
     found = json.loads(capsys.readouterr().out)
     assert [row["threshold"] for row in found["evidence"]] == ["", "prior", ""]
     assert sum(row["chosen"] for row in found["evidence"]) == 1 and "bare classifier" in found["verdict"]
+    assert main([*words, "--treatments", "prior", "--plot", "train.csv.png"]) == 0
+    assert Path("train.csv.png").read_bytes().startswith(b"\x89PNG")
+    assert main([*words, "--plot", "train.csv.png"]) == 1 and "train.csv.png" in capsys.readouterr().err
     for wrong, text in [
         (["--oversamplers", "SMOTTE"], "--oversamplers 'SMOTTE': unknown"),
         (["--treatments", "luck"], "treatments='luck'"),
+        (["--plot", "a.html"], "give .png, .svg, .pdf"),
         (["--scoring", "best"], "scoring: 'best'"),
     ]:
         assert main([*words, *wrong]) == 2
@@ -739,7 +751,7 @@ def test_ctrl_c_while_a_text_is_carried_out(tmp_path):
     """Python counts it as unhandled, whoever catches it; most often it strikes where a dataclass is imported."""
     program = """
 import signal, sys
-from ganaug.cli import main
+from ganaug.cli import assess, main
 from ganaug.cli.main import COMMANDS
 command = COMMANDS["resample"]
 run = lambda args: exec("signal.raise_signal(signal.SIGINT)", {"signal": signal})
