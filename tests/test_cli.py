@@ -132,6 +132,36 @@ def test_misuse_is_code_2_and_one_line(here, capsys, words, said):
     assert not left(here)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["resample", "rows", "-t", "z", "-o", "o"], "ganaug: --target='z' is no column of rows"),
+        (
+            ["resample", "rows", "-t", "y", "-o", "o", "--mark-column", "a"],
+            "ganaug: --mark-column 'a': rows has a column",
+        ),
+        (
+            ["resample", "rows", "-t", "y", "-o", "o", "--mark-column", "y"],
+            "ganaug: --mark-column 'y': rows has a column",
+        ),
+        (["resample", "rows", "-t", "y", "-o", "o", "--strategy", "2.5"], "ganaug: --strategy=2.5 cannot be met"),
+        (["resample", "rows", "-t", "y", "-o", "o", "--jobs", "0"], "ganaug: --jobs=0 must be None"),
+        (["advise", "rows/0.csv", "-t", "y", "--scoring", "best"], "ganaug: --scoring: 'best' is not a valid"),
+        (
+            ["report", "rows/0.csv", "rows/0.csv", "-t", "y", "-o", "r.html", "--mark-column", "a"],
+            "ganaug: --mark-column 'a' is a column of rows/0.csv too",
+        ),
+    ],
+)
+def test_errors_of_the_library_name_the_option(here, capsys, words, said):
+    Path("rows").mkdir()
+    Path("rows/0.csv").write_text("a,y\n" + "".join(f"{i / 8},{'np'[i > 25]}\n" for i in range(40)))
+    assert main(words) in (1, 2)
+    err = capsys.readouterr().err
+    assert err.startswith(said) and err.count("\n") == 1
+    assert left(here) == ["rows"]
+
+
 # ---- resample --------------------------------------------------------------------------------------
 
 

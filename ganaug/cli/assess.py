@@ -92,6 +92,11 @@ def _samples(args: argparse.Namespace, table: object, columns: list[str]) -> str
     """A model, or rows and labels with the columns of the real ones."""
     if args.samples.lower().endswith(MODELS):
         return args.samples
+    if args.mark_column in [*columns, args.target]:
+        raise UsageError(
+            f"--mark-column {args.mark_column!r} is a column of {args.data} too; name the one that says which rows of "
+            f"{args.samples} are synthetic, or leave it out if all of them are"
+        )
     frame, y = _alike(args, args.samples, table, [*columns, *([args.mark_column] if args.mark_column else [])])
     if args.mark_column:
         marks = frame[args.mark_column].astype(str).str.lower().isin(_SYNTHETIC)
