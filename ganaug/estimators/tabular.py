@@ -322,7 +322,7 @@ def _means(ordered: DoubleArray, k: int) -> DoubleArray:
 WIDTH_OF_ONE_PENALTY = 64
 # Tables of at most so many rows and columns, and the steps and units of a layer for these and for larger ones.
 # Of more than two classes there is more to learn. docs/method.md says how these were chosen.
-SMALL, SMALL_SIZES, SIZES, MORE_STEPS = (5000, 50), (500, 64), (1000, 128), 1.5
+SMALL, SMALL_SIZES, SIZES, MORE_STEPS = (5000, 50), (500, 64), (1000, 128), 1.2
 # Synthetic rows of all classes, and at least of each, to which the kernel is fitted.
 CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
@@ -470,7 +470,7 @@ class TabularGAN(BaseGAN):
         How the discriminator is told the class.
     max_steps : int, optional
         Steps of training. The cost grows with the steps and not with the rows. By default 500 for a small table,
-        of at most 5,000 rows and 50 columns, else 1,000; half as many more where more than two classes are learnt.
+        of at most 5,000 rows and 50 columns, else 1,000; a fifth more where more than two classes are learnt.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
         with what it has. A result that was cut short by the clock does not repeat.

@@ -293,7 +293,7 @@ def _is_quick(generator: object, columns: list[Any], codes: Places) -> bool:
         if type(one) is TabularGAN:
             if one.max_time is not None or one.callbacks:
                 return False
-            steps += one.max_steps or getattr(one, "n_steps_", 0)
+            steps += int(one.max_steps or getattr(one, "n_steps_", 0))
         elif type(one) is not SmoothedBootstrap:
             return False
     return steps <= MOST_STEPS and (steps == 0 or int(np.bincount(codes).min()) >= LEAST_TO_TRAIN)
