@@ -34,6 +34,13 @@ def shared_data() -> ModuleType:
 
 
 @pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """A folder of this test's own, in which it runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     """A generator of this test's own."""
     return np.random.default_rng(0)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
 from ganaug import ImageGAN, SeriesGAN, TabularGAN
@@ -51,3 +58,83 @@ def two_classes(n=400, rare=0.1, shift=1.0, seed=0, d=2):
     rng = np.random.default_rng(seed)
     y = (rng.random(n) < rare).astype(int)
     return rng.normal(size=(n, d)) + shift * y[:, None], y
+
+
+# ------------------------------------------------------------------------------------------ many cases, one test
+
+
+def _name_of(value: object) -> str:
+    return getattr(value, "__name__", None) or repr(value)[:200]
+
+
+def _skips(error: BaseException) -> bool:
+    return isinstance(error, pytest.skip.Exception)
+
+
+def _own(fixtures: dict[str, object], number: int, patch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What a case may write to or draw from, for itself alone; everything else is shared."""
+    own = dict(fixtures)
+    for name in own.keys() & {"tmp_path", "here"}:
+        own[name] = Path(str(fixtures[name])) / f"case {number}"
+        own[name].mkdir(exist_ok=True)
+    if "here" in own:
+        patch.chdir(own["here"])
+    if "monkeypatch" in own:
+        own["monkeypatch"] = patch
+    if "rng" in own:
+        own["rng"] = copy.deepcopy(own["rng"])
+    for name in ("capsys", "capfd"):
+        if name in own:
+            own[name].readouterr()
+    return own
+
+
+def cases(names: str | tuple[str, ...], values: Iterable, ids: Collection[str] | Callable | None = None):
+    """Run a test for each of these values, as ``pytest.mark.parametrize`` does, but as one test.
+
+    For many quick cases that see the same lines of code. All of them run, and each that fails is named; one that
+    skips fails, as the others would be skipped with it. A case has ``tmp_path``, ``here``, ``monkeypatch`` and
+    ``rng`` of its own, and reads from ``capsys`` only what it wrote; it shares the other fixtures.
+
+    Parameters
+    ----------
+    names : str or tuple of str
+        The arguments, separated by commas or as a tuple.
+    values : iterable
+        For each case the value of the argument, or a tuple of values if there are several arguments.
+    ids : collection of str or callable, optional
+        Names of the cases, or what names one by its values. Without them the arguments are shown.
+    """
+    names = tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
+    rows = [tuple(value) if len(names) > 1 else (value,) for value in values]
+    if ids is None or callable(ids):
+        labels = [", ".join(map(ids or _name_of, row)) for row in rows]
+    else:
+        labels = list(ids)
+    if not rows or len(labels) != len(rows):
+        raise ValueError(f"{len(rows)} cases and {len(labels)} names of cases")
+
+    def decorate(test):
+        signature = inspect.signature(test)
+
+        @functools.wraps(test)
+        def all_cases(**fixtures):
+            failures = []
+            for number, (label, row) in enumerate(zip(labels, rows, strict=True)):
+                with pytest.MonkeyPatch.context() as patch:
+                    try:
+                        test(**_own(fixtures, number, patch), **dict(zip(names, row, strict=True)))
+                    except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:
+                        error = AssertionError(f"a case skips: {error}") if _skips(error) else error
+                        error.add_note(f"in case {number}: {label}")
+                        failures.append(error)
+            if len(failures) == 1:
+                raise failures[0]
+            if failures:
+                raise BaseExceptionGroup(f"{len(failures)} of {len(rows)} cases", failures)
+
+        kept = [parameter for name, parameter in signature.parameters.items() if name not in names]
+        all_cases.__signature__ = signature.replace(parameters=kept)
+        return all_cases
+
+    return decorate

@@ -18,6 +18,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 import ganaug
 from ganaug import GANOversampler, TabularGAN
@@ -26,12 +27,6 @@ from ganaug.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 THYROID = ROOT / "examples" / "data" / "thyroid_sick.csv"
 QUICK = ["--max-steps", "3", "--set", "curate=false", "--seed", "0"]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -89,13 +84,13 @@ def test_version_and_help_import_nothing_heavy():
     assert run("--version").stdout == f"ganaug {ganaug.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "sample", "report", "compare", "advise"])
+@cases("command", ["resample", "fit", "sample", "report", "compare", "advise"])
 def test_every_command_shows_an_example(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"ganaug {command} " in capsys.readouterr().out.split("examples:")[1]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("words", "said"),
     [
         ([], "required: COMMAND"),
@@ -428,7 +423,7 @@ def test_advise(train, capsys):
 ROWS = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(30))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content", "said"),
     [
         ("age,target\n" + ROWS, "no column 'y'; there are 'age', 'target'"),
@@ -441,7 +436,7 @@ ROWS = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(30))
         (b"a,y\n\xc3\xa9,a\n\xe9,b\n", "line 3: mixed encodings"),
     ],
 )
-@pytest.mark.parametrize("command", ["resample", "fit", "compare"])
+@cases("command", ["resample", "fit", "compare"])
 def test_bad_tables(here, capsys, command, content, said):
     Path("t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     output = {"resample": "o.csv", "fit": "o.safetensors", "compare": "o.md"}[command]
@@ -453,8 +448,8 @@ def test_bad_tables(here, capsys, command, content, said):
     assert left(here) == ["t.csv"]
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "compare", "report"])
-@pytest.mark.parametrize(
+@cases("command", ["resample", "fit", "compare", "report"])
+@cases(
     ("cells", "said", "goes_on"),
     [
         (
@@ -500,7 +495,7 @@ def test_labels_are_named_as_they_stand_in_the_file(here):
         assert [row.split(";")[1] for row in Path("s.csv").read_text().splitlines()[1:]] == [label] * 3
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "compare", "report"])
+@cases("command", ["resample", "fit", "compare", "report"])
 def test_labels_that_differ_in_case_and_spaces_are_told_once(here, reports, capsys, command):
     Path("t.csv").write_text("a,y\n" + "".join(f"{i % 9},{['yes', ' yes', 'Yes', 'no'][i % 4]}\n" for i in range(80)))
     output = {"resample": "o.csv", "fit": "o.safetensors", "compare": "o.md", "report": "o.json"}[command]
@@ -514,8 +509,8 @@ def test_labels_that_differ_in_case_and_spaces_are_told_once(here, reports, caps
     ]
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "compare"])
-@pytest.mark.parametrize(
+@cases("command", ["resample", "fit", "compare"])
+@cases(
     ("words", "said"),
     [
         (
@@ -545,16 +540,17 @@ def test_bad_values_are_misuse(train, capsys, command, words, said):
     assert said in err and err.count("\n") == 1 and left(train.parent) == ["train.csv"]
 
 
-@pytest.mark.parametrize("given", ["5", "5.5", "0.5 s", "90s", "5 min", "2 minutes", "1.5h", ".5h"])
+@cases("given", ["5", "5.5", "0.5 s", "90s", "5 min", "2 minutes", "1.5h", ".5h"])
 def test_times_that_are_right(train, given):
-    words = ["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--max-time", given]
+    words = ["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--force", "--max-time", given]
     assert main([*words, *QUICK]) == 0
 
 
-@pytest.mark.parametrize("given", ["False", "false", "None"])
+@cases("given", ["False", "false", "None"])
 def test_python_words_are_understood_by_set(train, given):
     name = "patience" if given == "None" else "keep_range"
-    assert main(["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--set", f"{name}={given}", *QUICK]) == 0
+    words = ["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--force", "--set", f"{name}={given}"]
+    assert main([*words, *QUICK]) == 0
     assert getattr(ganaug.load("o.safetensors"), name) in (False, None)
 
 

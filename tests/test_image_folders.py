@@ -128,12 +128,6 @@ def even(monkeypatch):
     monkeypatch.setattr("ganaug.estimators.ImageGAN", Even)
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def run(capsys, *words, code=0):
     capsys.readouterr()
     assert main([str(word) for word in words]) == code, capsys.readouterr().err
