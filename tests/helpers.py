@@ -33,8 +33,9 @@ def series_gan(**parameters) -> SeriesGAN:
 
 
 def checkpointed(path=None, kind=ImageGAN, **parameters):
-    """A generator that keeps a checkpoint every 16 of its 50 steps."""
-    return kind(**{**_CONVOLUTIONAL, "max_steps": 50, "checkpoint": path, "checkpoint_every": 16, **parameters})
+    """A generator that keeps a checkpoint every 16 of its 36 steps."""
+    steps = {"max_steps": 36, "batch_size": 16, "checkpoint": path, "checkpoint_every": 16}
+    return kind(**{**_CONVOLUTIONAL, **steps, **parameters})
 
 
 def random_images() -> tuple[np.ndarray, np.ndarray]:
