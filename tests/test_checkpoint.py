@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import cases
+from helpers import cases, process
 from helpers import checkpointed as gan
 from helpers import random_images as images
 
@@ -91,16 +90,16 @@ def test_keeping_a_checkpoint_changes_nothing(tmp_path):
     assert_same(gan(tmp_path / "c", max_steps=20).fit(*images()), result(gan(max_steps=20).fit(*images())))
 
 
+def train_and_end(path):
+    gan(path, callbacks=[lambda event: os._exit(9) if event.step == 34 else None]).fit(*images())
+
+
 def test_a_process_that_is_killed(tmp_path):
     """Not an exception, which unwinds: the end of the process in the middle of a step."""
     path = tmp_path / "run.ckpt"
-    program = (
-        "import os, sys; sys.path.insert(0, 'tests')\n"
-        "import test_checkpoint as t\n"
-        f"t.gan({str(path)!r}, callbacks=[lambda e: os._exit(9) if e.step == 34 else None]).fit(*t.images())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], timeout=300, check=False)
-    assert done.returncode == 9 and path.exists()
+    with process(tmp_path / "said", train_and_end, path) as own:
+        own.join(300)
+    assert own.exitcode == 9 and path.exists()
     assert_same(gan(path).fit(*images()), straight())
 
 

@@ -18,7 +18,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import cases
+from helpers import DEFAULT_HANDLERS as HANDLERS
+from helpers import cases, process
 
 import ganaug
 from ganaug import GANOversampler, TabularGAN
@@ -669,11 +670,6 @@ def default_handlers():
         signal.signal(number, handler)
 
 
-HANDLERS = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
-    signal.SIGHUP: signal.SIG_DFL,
-}
 ENDS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated"),
         signal.SIGHUP: (129, "the terminal was closed")}  # fmt: skip
 
@@ -751,63 +747,68 @@ sys.exit(main(["resample", "a.csv", "-t", "y", "-o", "b.csv"]))
 def test_ctrl_c_while_it_trains(train):
     """In a process of its own, as a user does it."""
     words = ["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--max-steps", "1000000", "--verbose"]
-    process = subprocess.Popen(
+    own = subprocess.Popen(
         [sys.executable, "-m", "ganaug", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert process.stderr is not None
-    assert "120 rows" in process.stderr.readline()  # it has read the table, and goes on to train
+    assert own.stderr is not None
+    assert "120 rows" in own.stderr.readline()  # it has read the table, and goes on to train
     time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err.splitlines()[-1] == "ganaug: interrupted"
+    own.send_signal(signal.SIGINT)
+    _, err = own.communicate(timeout=60)
+    assert own.returncode == 130 and err.splitlines()[-1] == "ganaug: interrupted"
     assert "Traceback" not in err and left(train.parent) == ["train.csv"]
+
+
+def command(*words):
+    sys.exit(main([*map(str, words)]))
+
+
+def writes(folder, process, size=0):
+    """The temporary file that a process writes to, once it holds so many bytes."""
+    until = time.monotonic() + 60
+    while not (found := [path for path in folder.glob(".ganaug-*.csv") if path.stat().st_size > size]):
+        assert process.is_alive() and time.monotonic() < until
+        time.sleep(0.02)
+    return found[0]
 
 
 @pytest.fixture
 def writing(model, here):
     """A process that writes rows without end into o.csv, which holds something already; and its temporary file."""
     Path("o.csv").write_text("before")
-    words = ["sample", str(model), "-n", "100000000", "-o", "o.csv", "--force", "--chunk-size", "2000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ganaug", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    until = time.monotonic() + 60
-    while not (found := [path for path in here.glob(".ganaug-*.csv") if path.stat().st_size > 10_000]):
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.05)
-    yield process, found[0]
-    process.kill()
-    process.communicate(timeout=60)
+    words = ["sample", model, "-n", 100_000_000, "-o", "o.csv", "--force", "--chunk-size", 2000]
+    with process(here.parent / f"{here.name}.said", command, *words) as own:
+        yield own, writes(here, own, 10_000)
 
 
 @pytest.mark.parametrize("number", HANDLERS)
 def test_a_signal_to_a_process_that_writes(writing, here, number):
     """Of the real thing the output is as it was, nothing is left beside it, and the exit code says what came."""
-    process, _ = writing
+    own, _ = writing
     code, said = ENDS[number]
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (code, f"ganaug: {said}\n")
+    os.kill(own.pid, number)
+    own.join(60)
+    assert own.exitcode == code
+    assert (here.parent / f"{here.name}.said").read_text() == f"ganaug: {said}\n"
     assert left(here) == ["o.csv"] and Path("o.csv").read_text() == "before"
 
 
 def test_what_a_killed_process_left_goes_with_the_next_run(model, writing, here):
-    process, temporary = writing
+    own, temporary = writing
     assert main(["sample", str(model), "-n", "3", "-o", "a.csv"]) == 0
     assert temporary.exists()  # it is written to, as yet
-    process.kill()
-    process.communicate(timeout=60)
+    own.kill()
+    own.join(60)
     assert left(here) == [temporary.name, "a.csv", "o.csv"]
     assert main(["sample", str(model), "-n", "3", "-o", "b.csv"]) == 0
     assert left(here) == ["a.csv", "b.csv", "o.csv"] and Path("o.csv").read_text() == "before"
 
 
 def test_a_closed_terminal_is_ignored_under_nohup(model, here):
-    words = ["sample", str(model), "-n", "20000", "-o", "o.csv", "--chunk-size", "500"]
-    program = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); from ganaug.cli import main; "
-    process = subprocess.Popen([sys.executable, "-c", program + f"sys.exit(main({words!r}))"], start_new_session=True)
-    while not list(here.glob(".ganaug-*.csv")):
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGHUP)
-    assert process.wait(timeout=60) == 0 and len(pd.read_csv("o.csv")) == 20_000
+    words = ["sample", model, "-n", 20_000, "-o", "o.csv", "--chunk-size", 500]
+    said = here.parent / f"{here.name}.said"
+    with process(said, command, *words, handlers={signal.SIGHUP: signal.SIG_IGN}) as own:
+        writes(here, own)
+        os.kill(own.pid, signal.SIGHUP)
+        own.join(60)
+    assert own.exitcode == 0 and len(pd.read_csv("o.csv")) == 20_000

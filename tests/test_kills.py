@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import cases
+from helpers import cases, process
 from helpers import checkpointed as gan
 from helpers import random_images as images
 
@@ -43,24 +43,21 @@ def same(one, other=None):
     return all(np.array_equal(one.weights_[k], other.weights_[k]) for k in one.weights_)
 
 
-PROGRAM = """
-import os, signal, sys
-sys.path.insert(0, "tests")
-from test_kills import at, gan, images
-number = int(sys.argv[2])
-gan(sys.argv[1], checkpoint_every=10**6, callbacks=[at(20, lambda: os.kill(os.getpid(), number))]).fit(*images())
-"""
+def train_and_end(path, number):
+    end = at(20, lambda: os.kill(os.getpid(), number))
+    gan(path, checkpoint_every=10**6, callbacks=[end]).fit(*images())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_checkpoint_is_written_before_a_process_ends(tmp_path, number):
     path = tmp_path / "run.checkpoint"
-    command = [sys.executable, "-c", PROGRAM, str(path), str(int(number))]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=300)
-    assert done.returncode == -number, done.stderr
+    with process(tmp_path / "said", train_and_end, path, number) as own:
+        own.join(300)
+    said = tmp_path / "said"
+    assert own.exitcode == -number, said.read_text()
     assert read_state(path).config["step"] == 32
     assert same(gan(path).fit(*images()))
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [said]
 
 
 def test_a_kill_campaign():
