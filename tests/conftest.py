@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The processors are shared out already: threads of each worker would only wait for one another's. It is read when
+    # numpy and torch are imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import importlib.util
 import random
 from pathlib import Path
 from types import ModuleType, SimpleNamespace

@@ -123,8 +123,8 @@ def _own(fixtures: dict[str, object], number: int, patch: pytest.MonkeyPatch) ->
         patch.chdir(own["here"])
     if "monkeypatch" in own:
         own["monkeypatch"] = patch
-    if "rng" in own:
-        own["rng"] = copy.deepcopy(own["rng"])
+    for name in own.keys() & {"rng", "imbalanced"}:
+        own[name] = copy.deepcopy(own[name])
     for name in ("capsys", "capfd"):
         if name in own:
             own[name].readouterr()
@@ -135,8 +135,9 @@ def cases(names: str | tuple[str, ...], values: Iterable, ids: Collection[str] |
     """Run a test for each of these values, as ``pytest.mark.parametrize`` does, but as one test.
 
     For many quick cases that see the same lines of code. All of them run, and each that fails is named; one that
-    skips fails, as the others would be skipped with it. A case has ``tmp_path``, ``here``, ``monkeypatch`` and
-    ``rng`` of its own, and reads from ``capsys`` only what it wrote; it shares the other fixtures.
+    skips fails, as the others would be skipped with it. A case has ``tmp_path``, ``here``, ``monkeypatch``,
+    ``rng`` and ``imbalanced`` of its own, and reads from ``capsys`` only what it wrote. It shares the other fixtures,
+    and finds a file that one of them gives as it was.
 
     Parameters
     ----------
@@ -162,7 +163,10 @@ def cases(names: str | tuple[str, ...], values: Iterable, ids: Collection[str] |
         @functools.wraps(test)
         def all_cases(**fixtures):
             failures = []
+            files = {path: path.read_bytes() for path in fixtures.values() if isinstance(path, Path) and path.is_file()}
             for number, (label, row) in enumerate(zip(labels, rows, strict=True)):
+                for path, content in files.items():
+                    path.write_bytes(content)
                 with pytest.MonkeyPatch.context() as patch:
                     try:
                         test(**_own(fixtures, number, patch), **dict(zip(names, row, strict=True)))

@@ -71,6 +71,19 @@ def test_a_case_has_its_own(number, here, tmp_path, monkeypatch, rng, capsys, tm
     print("left")
 
 
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("as it was")
+    return path
+
+
+@cases("number", range(2))
+def test_a_file_of_a_fixture_is_as_it_was(number, file):
+    assert file.read_text() == "as it was"
+    file.write_text("changed") if number else file.unlink()
+
+
 def test_pytest_sees_the_other_arguments():
     @cases("a", [1])
     def test(a, tmp_path): ...
