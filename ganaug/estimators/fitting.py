@@ -149,7 +149,7 @@ class ClassJudge:
 
     def share(self, condition: int, given: Sequence[Tensor]) -> float | None:
         """`ClassScale.share` of what `probabilities` gave, in parts."""
-        return self.scale.share(condition, torch.cat(list(given))[:, condition].double().cpu().numpy())
+        return self.scale.share(condition, torch.cat(list(given))[:, condition].cpu().double().numpy())
 
 
 def even_rows(y: IntArray, n_conditions: int, seed: int, most: int = MOST_ROWS) -> IntArray:

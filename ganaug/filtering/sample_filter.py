@@ -15,6 +15,7 @@ from ganaug.augmentation import diff_augment
 from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
+from ganaug.runtime.compute import widest
 from ganaug.training.train_state import ClassBatches, Decode, FlatAdam
 from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
@@ -89,7 +90,7 @@ class AuxiliaryClassifier:
         rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
         counts = np.bincount(y, minlength=n_classes)
         if (counts > 0).sum() > 1:
-            present = torch.from_numpy(counts > 0).double()
+            present = torch.from_numpy(counts > 0).to(widest(device))
             weights = (present / present.sum()).to(device)
             table = ClassBatches(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=decode)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))

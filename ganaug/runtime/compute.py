@@ -43,6 +43,7 @@ __all__ = [
     "threads",
     "together_with",
     "unpacked",
+    "widest",
 ]
 
 # --------------------------------------------------------------------------------------
@@ -129,6 +130,19 @@ def fastest(device: torch.device) -> Precision:
 
 def _half(kind: str) -> AbstractContextManager[None]:
     return torch.autocast(kind, torch.bfloat16)
+
+
+def widest(device: torch.device) -> torch.dtype:
+    """The floats of most digits that a device computes with: Apple's GPUs have none of double precision.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ganaug.runtime.compute import widest
+    >>> widest(torch.device("cpu")), widest(torch.device("mps"))
+    (torch.float64, torch.float32)
+    """
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _multiplies_in_half(device: torch.device) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ganaug.augmentation import Augmentation, Pipe, direct, unchanged
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
-from ganaug.runtime.compute import ALONE, Precision, Ranks, Team, alone, full
+from ganaug.runtime.compute import ALONE, Precision, Ranks, Team, alone, full, widest
 
 __all__ = [
     "ClassBatches",
@@ -174,8 +174,11 @@ class ClassBatches:
         """Endless batches ``(x, labels)``: a class by its weight, then one of its rows evenly."""
         while True:
             labels = torch.multinomial(self.class_weights, self.ahead * size, replacement=True, generator=rng)
-            share = torch.rand(self.ahead * size, device=labels.device, generator=rng, dtype=torch.float64)
-            rows = self.order[self.starts[labels] + (share * self.counts[labels]).long()]
+            kind = widest(labels.device)
+            share = torch.rand(self.ahead * size, device=labels.device, generator=rng, dtype=kind)
+            counts = self.counts[labels]
+            # in single precision a share just below 1 of many rows is rounded to all of them
+            rows = self.order[self.starts[labels] + torch.minimum((share * counts).long(), counts - 1)]
             for now, now_rows in zip(labels.split(size), rows.split(size), strict=True):
                 yield self.augment(self.load(self.x[now_rows]), now, rng), now
 
