@@ -55,6 +55,7 @@ from ganaug.estimators.modality import (
 from ganaug.estimators.scoring import ScoringMixin, second_discriminator
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, ModelFileError
 from ganaug.filtering import FilterCounts, RowFilter, rejection_sample
+from ganaug.filtering.forest import fewer
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES
@@ -75,8 +76,8 @@ AT_ONCE = 8192
 VALUES_AT_ONCE = 300_000
 # Passes for each thread that are made before the first of them is filtered.
 EACH = 4
-# Synthetic rows of all conditions, and at least of each, on which the forest of a filter is distilled.
-CANDIDATES, FEWEST_CANDIDATES = 4000, 200
+# Synthetic rows of all conditions, at least of each, and of each of many, on which the forest of a filter is distilled.
+CANDIDATES, FEWEST_CANDIDATES, LEAST_CANDIDATES = 4000, 200, 20
 # Parameters that change how a training runs but not its result: a checkpoint can be continued with others.
 _NO_MATTER = {
     "callbacks", "checkpoint", "checkpoint_every", "curate", "device", "min_probability", "noise_floor",
@@ -308,7 +309,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             self.smoother_ = self._modality._smoother(task, self.condition_counts_, self._candidates, found)
         if isinstance(found, RowFilter) and found.forest is not None:
             # it learns from the generator's rows what it knows of the training rows, and tells no more than they do
-            each = max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions)
+            each = fewer(max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions), task.n_conditions, LEAST_CANDIDATES)
             rows = [self._candidates(condition, each, "forest") for condition in range(task.n_conditions)]
             found.distil(rows, child_seed(self._seed, "forest"))
 
