@@ -61,7 +61,7 @@ from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.compute import Ranks, Team, alone, machine_threads, one_thread, resolve_device, team, together_with
 from ganaug.training.loop import Watcher, can_be_captured
-from ganaug.training.train_state import ClassBatches, TrainState, class_probabilities
+from ganaug.training.train_state import ClassBatches, TrainState, class_probabilities, samples_on
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
 from ganaug.utils.files import check_path, check_writable
@@ -182,6 +182,9 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
 
     def _takes_datasets(self) -> bool:
         return self._modality.reads_datasets
+
+    def _stores_samples(self) -> bool:
+        return self._modality.stores_samples and not self._continues()
 
     def _fit_labels(self, y: object) -> LabelCodec | None:
         if not self._continues():
@@ -598,7 +601,7 @@ def _train_table(modality: Modality, task: Task) -> ClassBatches:
     counts = np.bincount(y, minlength=task.n_conditions)
     shares = class_probabilities(counts.tolist(), task.settings.class_power)
     return ClassBatches(
-        torch.from_numpy(task.x[task.train]).to(device),
+        samples_on(task.x, task.train, device),
         torch.from_numpy(y).to(device),
         torch.tensor(shares, dtype=torch.float32, device=device),
         modality.augmentation(task.codec, counts, device),

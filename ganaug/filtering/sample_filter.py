@@ -16,7 +16,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.runtime.compute import widest
-from ganaug.training.train_state import ClassBatches, Decode, FlatAdam
+from ganaug.training.train_state import ClassBatches, Decode, FlatAdam, Rows
 from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
@@ -51,7 +51,7 @@ class AuxiliaryClassifier:
     @classmethod
     def fit(
         cls,
-        x: Array,
+        x: Array | Rows,
         y: IntArray,
         n_classes: int,
         shape: Sequence[int],
@@ -67,8 +67,8 @@ class AuxiliaryClassifier:
 
         Parameters
         ----------
-        x : ndarray of shape (n, C, *spatial)
-            Encoded samples.
+        x : ndarray of shape (n, C, *spatial), or Rows
+            Encoded samples, or what gives them on the device.
         y : ndarray of shape (n,), int64
             Their classes.
         n_classes : int
@@ -92,7 +92,8 @@ class AuxiliaryClassifier:
         if (counts > 0).sum() > 1:
             present = torch.from_numpy(counts > 0).to(widest(device))
             weights = (present / present.sum()).to(device)
-            table = ClassBatches(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=decode)
+            held: Rows = torch.from_numpy(x).to(device) if isinstance(x, np.ndarray) else x
+            table = ClassBatches(held, torch.from_numpy(y).to(device), weights, load=decode)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))
             batches = table.batches(BATCH, rng)
@@ -224,7 +225,7 @@ class SampleFilter:
         """
         if "copies" in self.rules:
             mine = np.flatnonzero(np.isin(y, conditions))
-            self.sketches, self.of_class = self._sketched(x[mine]), y[mine]
+            self.sketches, self.of_class = self._sketched(x, mine), y[mine]
             for condition in conditions:
                 self.reach[condition] = COPY_DISTANCE * _usual_distance(self.sketches[self.of_class == condition])
         if "outliers" in self.rules:
@@ -271,11 +272,12 @@ class SampleFilter:
         return _nearest(self._sketched(x), own) < self.reach[condition]
 
     @torch.inference_mode()
-    def _sketched(self, x: Array) -> FloatArray:
-        """Small versions of the samples along random directions. (n, C, *spatial) -> (n, N_DIRECTIONS)."""
+    def _sketched(self, x: Array, rows: IntArray | None = None) -> FloatArray:
+        """Small versions of the samples, or of some, along random directions. (n, C, *spatial) -> (m, N_DIRECTIONS)."""
         parts = [np.zeros((0, N_DIRECTIONS), np.float32)]
-        for start in range(0, len(x), 1024):
-            small = shrink_samples(self.codec.to_network(torch.from_numpy(x[start : start + 1024]))).flatten(1)
+        for start in range(0, len(x) if rows is None else len(rows), 1024):
+            part = x[start : start + 1024] if rows is None else x[rows[start : start + 1024]]
+            small = shrink_samples(self.codec.to_network(torch.from_numpy(part))).flatten(1)
             if self._directions is None:
                 rng = torch.Generator().manual_seed(child_seed(self.seed, "directions"))
                 shape = (small.shape[1], N_DIRECTIONS)
