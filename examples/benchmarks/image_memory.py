@@ -81,8 +81,8 @@ def markdown(lines, command, load):
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return f"""## Many images
 
-`ImageGAN` on images of {SIDE} x {SIDE} pixels in three colours, for {STEPS} steps: from a memory-mapped array and from a
-dataset, item by item. Beyond 512 MB images stay in a file ([scaling out](guide/scaling_out.md)). Seconds are the
+`ImageGAN` on images of {SIDE} x {SIDE} pixels in three colours, for {STEPS} steps: from a memory-mapped array and from
+a dataset, item by item. Beyond 512 MB images stay in a file ([scaling out](guide/scaling_out.md)). Seconds are the
 processor's.
 
 ```bash

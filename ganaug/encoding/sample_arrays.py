@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from math import prod
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pandas as pd
@@ -306,7 +306,8 @@ class StoredSamples:
             If there is no room for them; it names the folder.
         """
         file = tempfile.TemporaryFile(prefix="ganaug-images-")  # noqa: SIM115, it is read as long as it is held
-        found = cls(file, shape if shape is not None else np.shape(samples), tensor=tensor)  # type: ignore[arg-type]
+        known = np.shape(cast(Array, samples)) if shape is None else shape
+        found = cls(file, known, tensor=tensor)
         try:
             for sample in samples:
                 file.write(np.ascontiguousarray(sample).data)
@@ -370,7 +371,7 @@ class StoredSamples:
 
     def _read(self, out: Array, row: int) -> None:
         """Fill an array from a sample on."""
-        view, at = memoryview(out.reshape(-1)), self._offset + row * prod(self._stored[1:])
+        view, at = out.reshape(-1).data, self._offset + row * prod(self._stored[1:])
         while len(view):
             n = self._read_at(view, at)
             if not n:

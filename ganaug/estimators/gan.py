@@ -209,6 +209,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         codec, n_conditions = prepared.codec, conditions.count
         y = conditions.of_codes(prepared.y)
         earlier = self.n_steps_ if self._continues() else 0
+        ranks.refuse_unlike(lambda: digest(prepared.x, y), device)
         with one_thread(), self._team(device) as work:
             checkpoint = self._checkpoint(prepared, y, conditions, device)
             seed = ranks.seed(self._seed_of_fit() if checkpoint is None else checkpoint.seed, device)
