@@ -47,7 +47,8 @@ from ganaug.estimators.strategy import (
     warn_of_few_rows,
     warn_of_training,
 )
-from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.exceptions import DataWarning, GanaugWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.filtering.forest import MANY_CLASSES
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
 from ganaug.runtime.compute import run_tasks, side_by_side, unpacked
@@ -58,7 +59,7 @@ from ganaug.utils.types import IntArray
 
 __all__ = ["GANOversampler"]
 
-SCOPES = ("per-class", "shared")
+SCOPES = ("per-class", "shared", "auto")
 # Rows that are drawn at once; more are drawn and written in parts.
 AT_ONCE = 131_072
 
@@ -81,13 +82,14 @@ class GANOversampler(BaseOverSampler):
         anything with ``fit(X, y)`` and ``sample(n, label=..., random_state=...)
         -> (X, y)``. None goes by the data: `TabularGAN` for 2-D, `ImageGAN` for 3-D uint8 (n, H, W)
         and 4-D, `SeriesGAN` for other 3-D (n, channels, length) and for 5-D.
-    scope : {"per-class", "shared"}, default="per-class"
+    scope : {"per-class", "shared", "auto"}, default="per-class"
         "per-class" trains one GAN for each class that needs samples, on this
         class against all others, so that the plentiful rows teach the shape of
         the data. "shared" trains one GAN on all classes: faster with many of
-        them, less attentive to each. A generator of your own is trained for
-        each class if its ``fit`` has a parameter ``focus``, else it is shared. A generator
-        that has a ``scope`` itself is trained by that: `ImageGAN` and `SeriesGAN` are shared unless told otherwise.
+        them, less attentive to each. "auto" is "shared" where more than 50 classes would train a GAN each, and
+        "per-class" up to there; with "per-class" a `GanaugWarning` then says what it costs. A generator of your own is
+        trained for each class if its ``fit`` has a parameter ``focus``, else it is shared. A generator that has a
+        ``scope`` itself is trained by that: `ImageGAN` and `SeriesGAN` are shared unless told otherwise.
     min_class_size : int, default=12
         A class of fewer rows gets a `SmoothedBootstrap` instead of a GAN, and a
         `FewSamplesWarning`: on so few rows a GAN learns them by heart or not at all.
@@ -489,6 +491,15 @@ class GANOversampler(BaseOverSampler):
         # Without a focus every training would be the same, so there is one.
         takes_focus = hasattr(prototype, "prepare") or "focus" in inspect.signature(prototype.fit).parameters
         scope = getattr(prototype, "scope", self.scope)  # the generator knows best what its data needs
+        if scope == "auto":
+            scope = "shared" if len(labels) > MANY_CLASSES else "per-class"
+        elif scope == "per-class" and takes_focus and len(labels) > MANY_CLASSES:
+            warn(
+                f"{len(labels)} classes need rows, and each of them trains a GAN of its own, which takes {len(labels)} "
+                'times as long as one and as much memory for each; scope="auto" trains one for all where there are '
+                f"more than {MANY_CLASSES}",
+                GanaugWarning,
+            )
         if scope == "per-class" and takes_focus:
             tasks = [(self._seeded(prototype, label), data, label, f"class {label!r}") for label in labels]
         else:
