@@ -47,7 +47,8 @@ from ganaug.estimators.strategy import (
     warn_of_few_rows,
     warn_of_training,
 )
-from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.exceptions import DataWarning, GanaugWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.filtering.forest import MANY_CLASSES
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
 from ganaug.runtime.compute import run_tasks, side_by_side, unpacked
@@ -87,8 +88,9 @@ class GANOversampler(BaseOverSampler):
         "per-class" trains one GAN for each class that needs samples, on this
         class against all others, so that the plentiful rows teach the shape of
         the data. "shared" trains one GAN on all classes, in hardly more time than one class takes.
-        "auto" is "per-class" where one class needs samples, and "shared" where several do. A generator of your own is
-        trained for each class, by "per-class", if its ``fit`` has a parameter ``focus``, else it is shared. A generator
+        "auto" is "per-class" where one class needs samples, and "shared" where several do (of a generator of your own,
+        where more than 50 do). With "per-class" a `GanaugWarning` says what more than 50 cost. A generator of your own
+        is trained for each class, by "per-class", if its ``fit`` has a parameter ``focus``, else it is shared. One
         that has a ``scope`` itself is trained by that: `ImageGAN` and `SeriesGAN` are shared unless told otherwise.
     min_class_size : int, default=12
         A class of fewer rows gets a `SmoothedBootstrap` instead of a GAN, and a
@@ -492,7 +494,15 @@ class GANOversampler(BaseOverSampler):
         takes_focus = hasattr(prototype, "prepare") or "focus" in inspect.signature(prototype.fit).parameters
         scope = getattr(prototype, "scope", self.scope)  # the generator knows best what its data needs
         if scope == AUTO:
-            scope = "per-class" if len(labels) <= MOST_APART or not hasattr(prototype, "prepare") else "shared"
+            most = MOST_APART if hasattr(prototype, "prepare") else MANY_CLASSES
+            scope = "shared" if len(labels) > most else "per-class"
+        elif scope == "per-class" and takes_focus and len(labels) > MANY_CLASSES:
+            warn(
+                f"{len(labels)} classes need rows, and each of them trains a GAN of its own, which takes {len(labels)} "
+                'times as long as one and as much memory for each; scope="auto" trains one for all where there are '
+                f"more than {MANY_CLASSES}",
+                GanaugWarning,
+            )
         if scope == "per-class" and takes_focus:
             tasks = [(self._seeded(prototype, label), data, label, f"class {label!r}") for label in labels]
         else:

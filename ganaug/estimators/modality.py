@@ -317,6 +317,8 @@ class Modality(BaseEstimator, ABC):
         For each parameter a check ``(name, value) -> value`` that raises what `fit` should say of a wrong one.
     reads_datasets : bool
         Whether `fit` also takes torch datasets, folders and lists of samples, as for images.
+    stores_samples : bool
+        Whether the codec also takes `ganaug.encoding.sample_arrays.StoredSamples`, and gives them back encoded.
     parallel : bool
         Whether batches are split between the threads and processes that there are; needs ``codec.shape``.
     batches_ahead : int
@@ -330,6 +332,7 @@ class Modality(BaseEstimator, ABC):
     design: ClassVar[tuple[str, ...]] = ()
     constraints: ClassVar[Constraints] = {}
     reads_datasets: ClassVar[bool] = False
+    stores_samples: ClassVar[bool] = False
     parallel: ClassVar[bool] = False
     batches_ahead: ClassVar[int] = 64
     collapse_grace_steps: ClassVar[int] = 0
