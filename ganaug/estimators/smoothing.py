@@ -1,4 +1,4 @@
-"""Smoothing: Gaussian kernels for rows, the noise floor of series, and `SmoothedBootstrap` for very small classes."""
+"""Smoothing: kernels and covariances for rows, the noise floor of series, and `SmoothedBootstrap` for small classes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
 from ganaug.utils.types import Block, FloatArray, IntArray
 
-__all__ = ["ClassKernel", "NoiseFloor", "SmoothedBootstrap"]
+__all__ = ["ClassCovariance", "ClassKernel", "NoiseFloor", "SmoothedBootstrap"]
 
 # --------------------------------------------------------------------------------------
 # Smoothing of synthetic samples: Gaussian kernels for the rows of a table, the noise floor for series.
@@ -182,6 +182,184 @@ def _root(rows: FloatArray) -> FloatArray:
     values, vectors = torch.linalg.eigh(covariance)
     root: FloatArray = ((vectors * values.clamp(min=0).sqrt()) @ vectors.T).float().numpy()
     return root
+
+
+# ---- covariances of rows -----------------------------------------------------------------------
+
+
+# Shares of the generator's covariance that are tried; at least as if it came from so many rows for each number.
+SHARES, PRIOR_ROWS_A_NUMBER = (0.003, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0), 10
+# A class of fewer rows keeps the generator's covariance; folds that judge the shares; rows of a table that are used.
+FEWEST_OF_CLASS, FOLDS, MOST_OF_TABLE = 12, 5, 20_000
+# Of more numbers than this the covariance is not touched.
+MOST_NUMBERS = 512
+
+
+class ClassCovariance:
+    """Move encoded rows of a class so that their numbers vary together as those of real rows do.
+
+    What a generator makes is too round: across the directions in which the numbers of a class hardly vary, since they
+    depend on one another, it varies several times too much. The rows are moved by a linear map, the one that moves them
+    least (the optimal transport between two Gaussians), to a covariance between the generator's and the real one:
+    first towards the correlations within all classes together, then towards the covariance of the class, each as far
+    as makes rows of the class likeliest. Never further than a prior of ten rows for each number allows, so that
+    distances under it hardly tell the rows of the class from others.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (d,), int64
+        Columns that hold numbers.
+    middles : ndarray of shape (k, d), float32
+        For each condition the mean of the generator's rows, which stays.
+    maps : ndarray of shape (k, d, d), float32
+        By which their differences from it are multiplied.
+    conditions : ndarray of shape (k,), int64
+        Conditions that are moved.
+
+    References
+    ----------
+    Dowson and Landau (1982), The Frechet distance between multivariate normal distributions (the map). Ledoit and Wolf
+    (2004), A well-conditioned estimator for large-dimensional covariance matrices (shrinking).
+    """
+
+    ARRAYS = ("middles", "maps")
+
+    def __init__(self, columns: IntArray, middles: FloatArray, maps: FloatArray, conditions: IntArray) -> None:
+        self.columns, self.middles, self.maps, self.conditions = columns, middles, maps, conditions
+
+    @classmethod
+    def fit(
+        cls,
+        x: FloatArray,
+        y: IntArray,
+        conditions: Sequence[int],
+        blocks: Sequence[Block],
+        drawn: Callable[[int], FloatArray],
+    ) -> ClassCovariance | None:
+        """Compare real rows with a generator's own.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, width), float32
+            Encoded rows of the training data.
+        y : ndarray of shape (n,), int64
+            Their conditions.
+        conditions : sequence of int
+            Those that will be drawn.
+        blocks : sequence of Block
+            Layout of the encoded row.
+        drawn : callable
+            ``drawn(condition)``: rows of the generator. (m, width).
+
+        Returns
+        -------
+        ClassCovariance or None
+            None where rows have fewer than two numbers, or more than 512.
+        """
+        columns = _numbers(blocks)
+        d = len(columns)
+        if not 2 <= d <= MOST_NUMBERS:
+            return None
+        middles = np.zeros((len(conditions), d), np.float32)
+        maps = np.tile(np.eye(d, dtype=np.float32), (len(conditions), 1, 1))
+        with one_thread():
+            some = slice(None, None, -(-len(x) // MOST_OF_TABLE))
+            within = _within(_doubles(x[some], columns), torch.from_numpy(y[some]))
+            for place, condition in enumerate(conditions):
+                own = np.flatnonzero(y == condition)
+                if len(own) < FEWEST_OF_CLASS:
+                    continue
+                made = _doubles(drawn(condition), columns)
+                real = _doubles(x[own[:: -(-len(own) // MOST_OF_TABLE)]], columns)
+                middles[place] = made.mean(0).float().numpy()
+                maps[place] = _map(_cov(made), within, len(x[some]), real).float().numpy()
+        return cls(columns, middles, maps, np.asarray(conditions, np.int64))
+
+    def moved(self, rows: FloatArray, condition: int) -> FloatArray:
+        """Rows of a class, with its covariance. (n, width) -> (n, width)."""
+        if condition not in self.conditions:
+            return rows
+        place = int(np.flatnonzero(self.conditions == condition)[0])
+        middle, found = self.middles[place], rows.copy()
+        with one_thread():
+            away = torch.from_numpy(rows[:, self.columns] - middle) @ torch.from_numpy(self.maps[place])
+        found[:, self.columns] = away.numpy() + middle
+        return found
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """What a file keeps of it."""
+        return {name: getattr(self, name) for name in self.ARRAYS}
+
+    @classmethod
+    def of_arrays(
+        cls, arrays: dict[str, npt.NDArray[np.generic]], blocks: Sequence[Block], conditions: Sequence[int]
+    ) -> ClassCovariance:
+        """The counterpart of `arrays`, for rows of this layout.
+
+        Raises
+        ------
+        ModelFileError
+            If the arrays do not fit the layout.
+        """
+        columns = _numbers(blocks)
+        k, d = len(conditions), len(columns)
+        middles = expect(arrays, "middles", (k, d), np.float32)
+        maps = expect(arrays, "maps", (k, d, d), np.float32)
+        if not (np.isfinite(middles).all() and np.isfinite(maps).all()):
+            raise ModelFileError("the covariance of a class is not finite")
+        return cls(columns, middles, maps, np.asarray(conditions, np.int64))
+
+
+def _doubles(x: FloatArray, columns: IntArray) -> torch.Tensor:
+    return torch.from_numpy(x[:, columns].astype(np.float64))
+
+
+def _cov(x: torch.Tensor) -> torch.Tensor:
+    """(n, d) -> (d, d)."""
+    away = x - x.mean(0)
+    return away.T @ away / max(1, len(x) - 1)
+
+
+def _within(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The covariance within conditions, all of them together. (n, d), (n,) -> (d, d)."""
+    away = torch.cat([x[y == c] - x[y == c].mean(0) for c in y.unique()])
+    return away.T @ away / len(x)
+
+
+def _map(generated: torch.Tensor, within: torch.Tensor, n: int, real: torch.Tensor) -> torch.Tensor:
+    """By what to multiply the generator's numbers of a class, given those of its real rows (m, d). -> (d, d)."""
+    d = len(generated)
+    variances = generated.diagonal().clamp(min=1e-9)
+    generated = generated + 1e-3 * torch.diag(variances)
+    ratio = (variances / within.diagonal().clamp(min=1e-9)).sqrt()
+    alike = within * ratio[:, None] * ratio  # its correlations, with the generator's variances
+    target = _between_both(alike, generated, _shares(real - real.mean(0), alike, generated), d / n)
+    scores = torch.zeros(len(SHARES), dtype=torch.float64)
+    for place in range(FOLDS):
+        rest = torch.cat([real[first::FOLDS] for first in range(FOLDS) if first != place])
+        scores += _shares(real[place::FOLDS] - rest.mean(0), _cov(rest), target)
+    wanted = _between_both(_cov(real), target, scores, d / len(real))
+    values, vectors = torch.linalg.eigh(generated)
+    root, inverse = (vectors * values.sqrt()) @ vectors.T, (vectors / values.sqrt()) @ vectors.T
+    values, vectors = torch.linalg.eigh(root @ wanted @ root)
+    return inverse @ ((vectors * values.clamp(min=0).sqrt()) @ vectors.T) @ inverse
+
+
+def _shares(away: torch.Tensor, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """How likely rows are for each share of ``other`` in the covariance, beside ``one``. -> (len(SHARES),)."""
+    root = torch.linalg.cholesky(other)
+    white = torch.linalg.solve_triangular(root, torch.linalg.solve_triangular(root, one, upper=False).T, upper=False)
+    values, vectors = torch.linalg.eigh((white + white.T) / 2)
+    along = (vectors.T @ torch.linalg.solve_triangular(root, away.T, upper=False)).square().sum(1)
+    spreads = [(1 - share) * values.clamp(min=0) + share for share in SHARES]
+    return torch.stack([-(along / spread).sum() - len(away) * spread.log().sum() for spread in spreads])
+
+
+def _between_both(one: torch.Tensor, other: torch.Tensor, scores: torch.Tensor, numbers_a_row: float) -> torch.Tensor:
+    """Both covariances, in the likeliest shares that the prior allows."""
+    prior = PRIOR_ROWS_A_NUMBER * numbers_a_row
+    share = max(SHARES[int(scores.argmax())], prior / (1 + prior))
+    return (1 - share) * one + share * other
 
 
 # ---- noise floors for series -------------------------------------------------------------------
