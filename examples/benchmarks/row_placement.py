@@ -135,7 +135,7 @@ def bar(gan):
 
 
 def drawn(gan, n):
-    """Rows that only "other_class" may refuse, their votes before and after distilling, and the default's bar and power."""
+    """Rows that only "other_class" may refuse, their votes before and after distilling, and what is asked of these."""
     curator = gan.curator_
     curator.forest, curator.least = gan.forest, gan.bar.copy()
     curator.distil([gan._candidates(c, 2000, "forest") for c in (0, 1)], child_seed(gan._seed, "forest"))

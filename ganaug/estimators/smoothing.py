@@ -334,15 +334,22 @@ def _map(generated: torch.Tensor, within: torch.Tensor, n: int, real: torch.Tens
     ratio = (variances / within.diagonal().clamp(min=1e-9)).sqrt()
     alike = within * ratio[:, None] * ratio  # its correlations, with the generator's variances
     target = _between_both(alike, generated, _shares(real - real.mean(0), alike, generated), d / n)
-    scores = torch.zeros(len(SHARES), dtype=torch.float64)
-    for place in range(FOLDS):
-        rest = torch.cat([real[first::FOLDS] for first in range(FOLDS) if first != place])
-        scores += _shares(real[place::FOLDS] - rest.mean(0), _cov(rest), target)
-    wanted = _between_both(_cov(real), target, scores, d / len(real))
+    for measure, numbers in ((_along(target), 1), (_cov, d)):
+        scores = torch.zeros(len(SHARES), dtype=torch.float64)
+        for place in range(FOLDS):
+            rest = torch.cat([real[first::FOLDS] for first in range(FOLDS) if first != place])
+            scores += _shares(real[place::FOLDS] - rest.mean(0), measure(rest), target)
+        target = _between_both(measure(real), target, scores, numbers / len(real))
     values, vectors = torch.linalg.eigh(generated)
     root, inverse = (vectors * values.sqrt()) @ vectors.T, (vectors / values.sqrt()) @ vectors.T
-    values, vectors = torch.linalg.eigh(root @ wanted @ root)
+    values, vectors = torch.linalg.eigh(root @ target @ root)
     return inverse @ ((vectors * values.clamp(min=0).sqrt()) @ vectors.T) @ inverse
+
+
+def _along(target: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The covariance with the principal directions of another one, and the variances that rows have along these."""
+    vectors = torch.linalg.eigh(target).eigenvectors
+    return lambda x: (vectors * (x @ vectors).var(0)) @ vectors.T
 
 
 def _shares(away: torch.Tensor, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
@@ -350,9 +357,10 @@ def _shares(away: torch.Tensor, one: torch.Tensor, other: torch.Tensor) -> torch
     root = torch.linalg.cholesky(other)
     white = torch.linalg.solve_triangular(root, torch.linalg.solve_triangular(root, one, upper=False).T, upper=False)
     values, vectors = torch.linalg.eigh((white + white.T) / 2)
-    along = (vectors.T @ torch.linalg.solve_triangular(root, away.T, upper=False)).square().sum(1)
-    spreads = [(1 - share) * values.clamp(min=0) + share for share in SHARES]
-    return torch.stack([-(along / spread).sum() - len(away) * spread.log().sum() for spread in spreads])
+    squares = (vectors.T @ torch.linalg.solve_triangular(root, away.T, upper=False)).square()  # (d, n)
+    spreads = [(1 - share) * values.clamp(min=0)[:, None] + share for share in SHARES]
+    # of Student's distributions with four degrees of freedom, so that a few odd rows do not decide
+    return torch.stack([-(spread.log() / 2 + 2.5 * (squares / (2 * spread)).log1p()).sum() for spread in spreads])
 
 
 def _between_both(one: torch.Tensor, other: torch.Tensor, scores: torch.Tensor, numbers_a_row: float) -> torch.Tensor:
