@@ -502,7 +502,8 @@ class TabularGAN(BaseGAN):
     smoothing : float, default=0.5
         Noise on the numbers of synthetic rows, shaped like the class: a Gaussian kernel with
         its covariance, this factor times as wide as Silverman's rule says. From few rows a GAN learns
-        clusters that are too tight; 0 does not smooth.
+        clusters that are too tight. Then a linear map brings their covariance near that of real rows, where held-out
+        ones say so: columns that depend on one another come out too independent. 0 does neither.
     validation_fraction : float, default=0.2
         Share of each class with at least 100 rows that is held out (at most 400
         rows) to choose the best snapshot. Smaller classes are validated on
