@@ -7,7 +7,7 @@ import pytest
 
 import ganaug
 from ganaug import SmoothedBootstrap, TabularGAN
-from ganaug.estimators.smoothing import PRIOR_ROWS_A_NUMBER, ClassCovariance, ClassKernel
+from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import ModelFileError
 from ganaug.utils.types import Block
 
@@ -111,102 +111,3 @@ def test_a_smeared_row_is_judged_as_it_will_be_seen():
     real = set(map(tuple, X[y == 1]))
     assert gan.smoother_ is not None and gan.curation_[1]["copies"] > 0
     assert not any(tuple(row) in real for row in new)
-
-
-# ---- Covariances -----------------------------------------------------------------------------------
-
-
-def planes(n, rng, d=6, thickness=0.1):
-    """Rows near a plane in d dimensions, of two classes that have it in common, and a one-hot group."""
-    axes = np.linalg.qr(np.random.default_rng(1).normal(size=(d, 2)))[0].T
-    x = rng.normal(size=(n, 2)) @ axes + thickness * rng.normal(size=(n, d))
-    return np.concatenate([x, np.ones((n, 1)), np.zeros((n, 1))], axis=1).astype(np.float32)
-
-
-def layout(d):
-    return [Block("scalar", 0, d), Block("onehot", d, d + 2)]
-
-
-def thinnest(x, d=6):
-    return float(np.linalg.eigvalsh(np.cov(x[:, :d].T))[: d - 2].mean())
-
-
-def round_rows(n, rng, d=6):
-    """What a generator makes of them: three times as thick."""
-    return planes(n, rng, d, thickness=0.3)
-
-
-@pytest.mark.parametrize(("rows_of_class", "most"), [(2000, 0.014), (40, 0.035)])
-def test_rows_become_as_thin_as_those_of_the_class(rows_of_class, most):
-    rng = np.random.default_rng(0)
-    x, y = planes(4000, rng), np.repeat([1, 0], [rows_of_class, 4000 - rows_of_class])
-    made = round_rows(2000, rng)
-    found = ClassCovariance.fit(x, y, [1], layout(6), lambda condition: made)
-    moved = found.moved(made, 1)
-    assert thinnest(made) > 0.08 and 0.009 < thinnest(moved) < most
-    assert np.allclose(np.cov(moved[:, :6].T), np.cov(x[:, :6].T), atol=0.1)
-    assert np.array_equal(moved[:, 6:], made[:, 6:])
-    assert np.allclose(moved.mean(0), made.mean(0), atol=1e-3), "the middle stays"
-    assert np.abs(moved - made).max() < 2, "and so does each row, nearly"
-
-
-def test_what_has_the_covariance_already_stays_where_it_is():
-    rng = np.random.default_rng(0)
-    x, y = planes(300, rng), np.repeat([1, 0], [30, 270])
-    made = planes(4000, rng)
-    moved = ClassCovariance.fit(x, y, [1], layout(6), lambda condition: made).moved(made, 1)
-    assert np.abs(moved - made).mean() < 0.03
-
-
-def test_classes_of_a_few_rows_and_other_conditions_keep_their_rows():
-    rng = np.random.default_rng(0)
-    x, y = planes(300, rng), np.repeat([1, 0], [11, 289])
-    made = round_rows(500, rng)
-    found = ClassCovariance.fit(x, y, [1], layout(6), lambda condition: made)
-    assert np.allclose(found.moved(made, 1), made, atol=1e-5) and found.moved(made, 0) is made
-    assert not found.middles.any(), "not even the mean of what the generator makes is kept"
-    assert ClassCovariance.fit(x[:, :1], y, [1], [Block("scalar", 0, 1)], lambda condition: made) is None
-
-
-def test_distances_do_not_tell_the_rows_that_it_was_measured_on(monkeypatch):
-    def told(prior):
-        monkeypatch.setattr("ganaug.estimators.smoothing.PRIOR_ROWS_A_NUMBER", prior)
-        right = []
-        for seed in range(8):
-            rng = np.random.default_rng(seed)
-            x, y = planes(1000, rng, 20), np.repeat([1, 0], [60, 940])
-            made = round_rows(4000, rng, 20)
-            moved = ClassCovariance.fit(x, y, [1], layout(20), lambda condition, made=made: made).moved(made, 1)
-            inverse = np.linalg.inv(np.cov(moved[:, :20].T))
-            own, others = (part[:, :20] - moved[:, :20].mean(0) for part in (x[:60], planes(500, rng, 20)))
-            near = [np.einsum("nd,de,ne->n", part, inverse, part) for part in (own, others)]
-            right.append((near[0][:, None] < near[1]).mean())
-        return np.mean(right)
-
-    assert told(PRIOR_ROWS_A_NUMBER) < 0.54
-    monkeypatch.setattr("ganaug.estimators.smoothing.SHARES", (0.003,))
-    assert told(0) > 0.65, "without the prior they do"
-
-
-@pytest.mark.parametrize("name", ["maps", "middles"])
-def test_a_covariance_comes_back_and_a_damaged_one_is_refused(name):
-    rng = np.random.default_rng(0)
-    x, y, made = planes(300, rng), np.repeat([1, 0], [30, 270]), round_rows(500, rng)
-    found = ClassCovariance.fit(x, y, [1], layout(6), lambda condition: made)
-    again = ClassCovariance.of_arrays(found.arrays(), layout(6), [1])
-    assert np.array_equal(again.moved(made, 1), found.moved(made, 1))
-    for bad in (found.arrays()[name][:, :-1], found.arrays()[name] * np.nan, found.arrays()[name].astype(np.float64)):
-        with pytest.raises(ModelFileError):
-            ClassCovariance.of_arrays(found.arrays() | {name: bad}, layout(6), [1])
-
-
-@pytest.mark.parametrize("curate", [True, False])
-def test_a_gan_makes_thin_rows_and_a_file_remembers(tmp_path, curate):
-    rng = np.random.default_rng(0)
-    X, y = planes(600, rng)[:, :6], np.repeat([0, 1], [450, 150])
-    gan = TabularGAN(max_steps=150, curate=curate, random_state=0, verbose=False).fit(X, y)
-    made, _ = gan.sample(400, label=1, random_state=1)
-    bare = TabularGAN(max_steps=150, curate=curate, smoothing=0, random_state=0, verbose=False).fit(X, y)
-    assert thinnest(made) < 0.6 * thinnest(bare.sample(400, label=1, random_state=1)[0])
-    gan.save(tmp_path / "gan.safetensors")
-    assert np.array_equal(ganaug.load(tmp_path / "gan.safetensors").sample(400, label=1, random_state=1)[0], made)

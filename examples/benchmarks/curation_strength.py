@@ -134,7 +134,7 @@ def candidates(gan, n, width, real, seed):
     """Rows of the class that pass the other rules, and their votes before and after distilling."""
     own = gan.smoother_
     kernel = scaled(gan.real_kernel, width) if real else scaled(own.kernel, width / gan.smoothing)
-    gan.smoother_ = TableSmoother(kernel, None if real else own.covariance, None)
+    gan.smoother_ = TableSmoother(kernel, None)
     with one_thread():
         rows = np.concatenate(list(gan._generate(1, n, seed, resolve_device("cpu"), alone)))
     gan.smoother_ = own

@@ -11,8 +11,8 @@ once and kept in out/row_placement with its candidates, and every way picks from
 
 A way is "family:rule", or several of them joined by "+", which share the rows evenly.
 
-Families: "new" (the default's rows), "old" (the same without `ClassCovariance`),
-"mesh" (points between any two real rows of the class).
+Families: "gan" (the default's rows), "thin" (the same with a covariance nearer that of real rows, see `Thin`), "mesh"
+(points between any two real rows of the class).
 
 Rules: "all" (rows like another class stay), "pkg" (thinned out as by the default), or what differs from the default,
 for example "e0.4,r0.6": e, at least so many votes; q, or what this share of unseen rows stay below; s, but never more;
@@ -32,6 +32,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import torch
 from common import OUT
 from curation_strength import HALVES as HALVES_OF_CURATION
 from curation_strength import METRICS, MOST_ROWS, SPLIT, Probe, classifiers, odds, passed, scores
@@ -40,9 +41,9 @@ from scipy.stats import wilcoxon
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 
-from ganaug.estimators.tabular import TableSmoother
 from ganaug.experiments import NeighborSampler
 from ganaug.experiments.treatments import preprocessing
+from ganaug.runtime.compute import one_thread
 from ganaug.utils.determinism import child_seed, numpy_generator
 
 HALVES = {
@@ -58,7 +59,7 @@ HALVES = {
 POSITIVE = {"usps": 8, "fashion_mnist": 5, "glass": "7"}
 FOLDER = OUT / "row_placement"
 DRAWN, MOST_TESTED = 4, 4000
-USUAL = ["none", "SMOTE", "polynom", "ProWSyn", "G-SMOTE", "MGS", "old:pkg", "new:pkg"]
+USUAL = ["none", "SMOTE", "polynom", "ProWSyn", "G-SMOTE", "MGS", "gan:pkg", "thin:pkg"]
 
 
 # ---- Sets ----------------------------------------------------------------------------------------
@@ -103,18 +104,18 @@ def trained(name, number):
 def thickness(name):
     """How much more than real rows of the class the GAN's vary across the directions in which those vary least.
 
-    Of a quarter of the directions, in the first fold: without `ClassCovariance`, with it, and of the training rows.
+    Of a quarter of the directions, in the first fold: by default, with `Thin`, and of the training rows.
     """
     X, y, _, _, test, gan = trained(name, 0)
-    columns = np.array([j for b in gan.codec_.blocks if b.tag == "scalar" for j in range(b.start, b.stop)], int)
+    columns = numbers_of(gan)
     own, held = gan.task.x[gan.task.y == 1], gan.codec_.encode(X.iloc[test][y[test] == 1])
     values, vectors = np.linalg.eigh(np.cov(held[:, columns].T))
     quarter = max(1, len(columns) // 4)
-    new = gan._candidates(1, 4000, "thickness")
-    gan.smoother_ = TableSmoother(gan.smoother_.kernel, None, None)
     old = gan._candidates(1, 4000, "thickness")
+    gan.smoother_ = Thin(gan)
+    new = gan._candidates(1, 4000, "thickness")
     ratios = [((rows[:, columns] @ vectors).var(0) / values)[:quarter].mean() for rows in (old, new, own)]
-    return dict(zip(("without", "with", "training rows"), np.round(ratios, 2).tolist(), strict=True))
+    return dict(zip(("default", "thin", "training rows"), np.round(ratios, 2).tolist(), strict=True))
 
 
 def fold(name, number):
@@ -133,15 +134,15 @@ def fold(name, number):
         "n": n, "x": encoded(X_train), "y": y_train, "x_test": encoded(X.iloc[test]), "y_test": y[test],
         "unseen": gan.forest.unseen[1], "numeric": all(pd.api.types.is_numeric_dtype(X[column]) for column in X),
     }  # fmt: skip
-    families = {"new": drawn(gan, DRAWN * n)}
-    if gan.smoother_.covariance is not None:
-        gan.smoother_ = TableSmoother(gan.smoother_.kernel, None, None)
-        families["old"] = drawn(gan, DRAWN * n)
+    families = {"gan": drawn(gan, DRAWN * n)}
     rng = np.random.default_rng(number)
     own = gan.task.x[gan.task.y == 1]
     one, other = own[rng.integers(len(own), size=(2, DRAWN * n))]
     between = one + rng.random((len(one), 1), np.float32) * (other - one)
     families["mesh"] = (*passed(gan, gan.codec_.round_trip(between)), bar(gan))
+    if len(numbers_of(gan)) > 1:
+        gan.smoother_ = Thin(gan)
+        families["thin"] = drawn(gan, DRAWN * n)
     kept["families"] = {
         family: (encoded(frame), raw, distilled, package)
         for family, (frame, raw, distilled, package) in families.items()
@@ -163,6 +164,110 @@ def drawn(gan, n):
     curator.forest, curator.least = gan.forest, gan.bar.copy()
     curator.distil([gan._candidates(c, 2000, "forest") for c in (0, 1)], child_seed(gan._seed, "forest"))
     return *passed(gan, gan._candidates(1, n, "drawn")), bar(gan)
+
+
+# ---- Thinner rows ----------------------------------------------------------------------------------
+
+# Shares of the generator's covariance that are tried; at least as if it came from so many rows for each number.
+SHARES, PRIOR_ROWS_A_NUMBER = (0.003, 0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0), 10
+FOLDS = 5
+
+
+class Thin:
+    """The default's kernel, and then a linear map of the numbers of encoded rows to a covariance nearer the class's.
+
+    Across the directions in which the numbers of a class hardly vary, since they depend on one another, a generator
+    varies too much. The map is the one that moves rows least (the optimal transport between two Gaussians; Dowson and
+    Landau 1982), from the generator's covariance first to the correlations within all classes together, then to the
+    variances of the class along the principal directions of these, then to the class's covariance; each as far as
+    makes rows of the class likeliest, and as a prior allows, so that distances hardly tell the rows it was measured on.
+    """
+
+    def __init__(self, gan):
+        task = gan.task
+        self.kernel, self.columns = gan.smoother_.kernel, numbers_of(gan)
+        gan.smoother_ = None
+        made = gan._candidates(1, 4000, "kernel")
+        made = self.kernel.smoothed(made, 1, child_seed(task.seed, "covariance", 1))
+        with one_thread():
+            every, own = doubles(task.x, self.columns), doubles(task.x[task.y == 1], self.columns)
+            made = doubles(made, self.columns)
+            found = map_of(cov(made), within(every, torch.from_numpy(task.y)), len(every), own)
+        self.middle, self.map = made.mean(0).float().numpy(), found.float().numpy()
+
+    def smoothed(self, rows, condition, seed):
+        """Rows with noise, and moved if they are of the class."""
+        rows = self.kernel.smoothed(rows, condition, seed)
+        if condition == 1:
+            with one_thread():
+                away = torch.from_numpy(rows[:, self.columns] - self.middle) @ torch.from_numpy(self.map)
+            rows[:, self.columns] = away.numpy() + self.middle
+        return rows
+
+
+def numbers_of(gan):
+    """Columns of encoded rows that hold numbers."""
+    return np.array([j for b in gan.codec_.blocks if b.tag == "scalar" for j in range(b.start, b.stop)], int)
+
+
+def doubles(x, columns):
+    return torch.from_numpy(x[:, columns].astype(np.float64))
+
+
+def cov(x):
+    """(n, d) -> (d, d)."""
+    away = x - x.mean(0)
+    return away.T @ away / max(1, len(x) - 1)
+
+
+def within(x, y):
+    """The covariance within conditions, all of them together. (n, d), (n,) -> (d, d)."""
+    away = torch.cat([x[y == c] - x[y == c].mean(0) for c in y.unique()])
+    return away.T @ away / len(x)
+
+
+def map_of(generated, within, n, real):
+    """By what to multiply the generator's numbers of a class, given those of its real rows (m, d). -> (d, d)."""
+    d = len(generated)
+    variances = generated.diagonal().clamp(min=1e-9)
+    generated = generated + 1e-3 * torch.diag(variances)
+    ratio = (variances / within.diagonal().clamp(min=1e-9)).sqrt()
+    alike = within * ratio[:, None] * ratio  # its correlations, with the generator's variances
+    target = between_both(alike, generated, shares(real - real.mean(0), alike, generated), d / n)
+    for measure, numbers in ((along(target), 1), (cov, d)):
+        scores = torch.zeros(len(SHARES), dtype=torch.float64)
+        for place in range(FOLDS):
+            rest = torch.cat([real[first::FOLDS] for first in range(FOLDS) if first != place])
+            scores += shares(real[place::FOLDS] - rest.mean(0), measure(rest), target)
+        target = between_both(measure(real), target, scores, numbers / len(real))
+    values, vectors = torch.linalg.eigh(generated)
+    root, inverse = (vectors * values.sqrt()) @ vectors.T, (vectors / values.sqrt()) @ vectors.T
+    values, vectors = torch.linalg.eigh(root @ target @ root)
+    return inverse @ ((vectors * values.clamp(min=0).sqrt()) @ vectors.T) @ inverse
+
+
+def along(target):
+    """The covariance with the principal directions of another one, and the variances that rows have along these."""
+    vectors = torch.linalg.eigh(target).eigenvectors
+    return lambda x: (vectors * (x @ vectors).var(0)) @ vectors.T
+
+
+def shares(away, one, other):
+    """How likely rows are for each share of ``other`` in the covariance, beside ``one``. -> (len(SHARES),)."""
+    root = torch.linalg.cholesky(other)
+    white = torch.linalg.solve_triangular(root, torch.linalg.solve_triangular(root, one, upper=False).T, upper=False)
+    values, vectors = torch.linalg.eigh((white + white.T) / 2)
+    squares = (vectors.T @ torch.linalg.solve_triangular(root, away.T, upper=False)).square()  # (d, n)
+    spreads = [(1 - share) * values.clamp(min=0)[:, None] + share for share in SHARES]
+    # of Student's distributions with four degrees of freedom, so that a few odd rows do not decide
+    return torch.stack([-(spread.log() / 2 + 2.5 * (squares / (2 * spread)).log1p()).sum() for spread in spreads])
+
+
+def between_both(one, other, scores, numbers_a_row):
+    """Both covariances, in the likeliest shares that the prior allows."""
+    prior = PRIOR_ROWS_A_NUMBER * numbers_a_row
+    share = max(SHARES[int(scores.argmax())], prior / (1 + prior))
+    return (1 - share) * one + share * other
 
 
 # ---- Opponents -----------------------------------------------------------------------------------
@@ -260,11 +365,11 @@ def probabilities(kept, family, rule):
 
 
 def picked(kept, way, seed=0):
-    """Rows of the candidates, by the name of a way; without numbers there are no families but "new" and "mesh"."""
+    """Rows of the candidates, by the name of a way; without numbers there are no families but "gan" and "mesh"."""
     parts, rows = way.split("+"), []
     for place, part in enumerate(parts):
         family, rule = part.split(":")
-        family = family if family in kept["families"] else "new"
+        family = family if family in kept["families"] else "gan"
         n = kept["n"] * (place + 1) // len(parts) - kept["n"] * place // len(parts)
         pool, share = kept["families"][family][0], probabilities(kept, family, rule)
         lots = np.random.default_rng([seed, place]).random(len(pool))
@@ -327,7 +432,7 @@ def main(arguments=None):
     told(lines, list(lines["way"].unique()) if args.told else args.ways)
 
 
-def told(lines, ways, baseline="old:pkg"):
+def told(lines, ways, baseline="gan:pkg"):
     """Mean differences to the default, over sets and classifiers; sets won and lost, and by classifier."""
     ways = [*ways, "prior"] if "none" in ways else list(ways)
     lines = lines[lines["way"].isin([*ways, baseline])]

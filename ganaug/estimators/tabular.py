@@ -28,7 +28,7 @@ from ganaug.estimators.modality import (
     row_score,
     training_config,
 )
-from ganaug.estimators.smoothing import ClassCovariance, ClassKernel
+from ganaug.estimators.smoothing import ClassKernel
 from ganaug.exceptions import InvalidParameterError, ModelFileError
 from ganaug.filtering import LIKE_THE_CLASS, RULES, RowFilter, View
 from ganaug.filtering.rows import AUTO
@@ -180,44 +180,34 @@ class ClassMarginals:
 
 
 class TableSmoother:
-    """What is done to rows of a generator before they are decoded.
+    """What is done to rows of a generator before they are decoded: noise of a kernel, then the class's marginals.
 
     Parameters
     ----------
     kernel : ClassKernel or None
-        Adds noise.
-    covariance : ClassCovariance or None
-        Then lets the numbers vary together as those of real rows.
     marginals : ClassMarginals or None
-        At last moves each column to the values of the class.
     """
 
-    def __init__(
-        self, kernel: ClassKernel | None, covariance: ClassCovariance | None, marginals: ClassMarginals | None
-    ) -> None:
-        self.kernel, self.covariance, self.marginals = kernel, covariance, marginals
+    def __init__(self, kernel: ClassKernel | None, marginals: ClassMarginals | None) -> None:
+        self.kernel, self.marginals = kernel, marginals
 
     def smoothed(self, rows: FloatArray, condition: int, seed: int) -> FloatArray:
         """Rows with noise, and moved. (n, width) -> (n, width)."""
         if self.kernel is not None:
             rows = self.kernel.smoothed(rows, condition, seed)
-        covariance = getattr(self, "covariance", None)  # a pickle of an earlier version has none
-        if covariance is not None:
-            rows = covariance.moved(rows, condition)
         return rows if self.marginals is None else self.marginals.moved(rows, condition)
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """What a file keeps of it."""
-        parts = (self.kernel, getattr(self, "covariance", None), self.marginals)
-        return {name: array for part in parts if part is not None for name, array in part.arrays().items()}
+        own = {} if self.kernel is None else self.kernel.arrays()
+        return own | ({} if self.marginals is None else self.marginals.arrays())
 
     @classmethod
     def of_arrays(cls, arrays: Arrays, blocks: Sequence[Block], conditions: Sequence[int]) -> TableSmoother:
         """The counterpart of `arrays`; a part that is not there, as in files of earlier versions, does nothing."""
         kernel = ClassKernel.of_arrays(arrays, blocks, conditions) if "roots" in arrays else None
-        covariance = ClassCovariance.of_arrays(arrays, blocks, conditions) if "maps" in arrays else None
         marginals = ClassMarginals.of_arrays(arrays, blocks, conditions) if "made" in arrays else None
-        return cls(kernel, covariance, marginals)
+        return cls(kernel, marginals)
 
 
 def _searches(curves: Iterable[FloatArray]) -> list[Curve]:
@@ -330,8 +320,8 @@ def _means(ordered: DoubleArray, k: int) -> DoubleArray:
 
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
-# Synthetic rows of all classes, and at least of each, to which kernel and covariance are fitted; and for each number.
-CANDIDATES, FEWEST_CANDIDATES, ROWS_A_NUMBER = 4000, 200, 10
+# Synthetic rows of all classes, and at least of each, to which the kernel is fitted.
+CANDIDATES, FEWEST_CANDIDATES = 4000, 200
 
 
 def _checked_switch(name: str, value: object) -> object:
@@ -420,36 +410,28 @@ class TableModality(Modality):
 
     def _smoother(self, task: Task, counts: IntArray, draw: Draw, found: Filter | None) -> TableSmoother | None:
         asked, blocks = task.sampled, task.codec.blocks
-        numbers = sum(block.width for block in blocks if block.tag == "scalar")
-        each = max(FEWEST_CANDIDATES, CANDIDATES // len(asked), ROWS_A_NUMBER * numbers)
-        kernel = covariance = None
+        each = max(FEWEST_CANDIDATES, CANDIDATES // len(asked))
+        kernel = None
         if self.smoothing > 0:
             # fitted to the generator's own rows, so that it tells no more of the training rows than they do
             rows = np.concatenate([draw(condition, each, "kernel") for condition in asked])
             conditions = np.repeat(np.array(asked, np.int64), each)
             sizes = counts[asked].tolist()
             kernel = ClassKernel.fit(rows, conditions, asked, blocks, float(self.smoothing), sizes)
-            before = TableSmoother(kernel, None, None)
-
-            def noisy(condition: int) -> FloatArray:
-                own = child_seed(task.seed, "covariance", condition)
-                return before.smoothed(rows[conditions == condition], condition, own)
-
-            covariance = ClassCovariance.fit(task.x, task.y, asked, blocks, noisy)
-        own = TableSmoother(kernel, covariance, None)
         # other classes are kept off by moving columns away from where the class has them
         wanted = "other_class" not in task.settings.curate if self.match_marginals == AUTO else self.match_marginals
         if not wanted:
-            return None if kernel is None else own
+            return None if kernel is None else TableSmoother(kernel, None)
 
         def drawn(condition: int) -> FloatArray:
             rows: FloatArray = draw(condition, each, "marginals", raw=True)
-            return own.smoothed(rows, condition, child_seed(task.seed, "marginals", condition))
+            own = child_seed(task.seed, "marginals", condition)
+            return rows if kernel is None else kernel.smoothed(rows, condition, own)
 
         marginals = ClassMarginals.fit(
             task.x, task.y, asked, blocks, task.codec.active, drawn, partial(_not_refused, found, task.codec)
         )
-        return TableSmoother(kernel, covariance, marginals)
+        return TableSmoother(kernel, marginals)
 
     def _read_smoother(self, arrays: Arrays, codec: RuledTableCodec, sampled: Sequence[int]) -> TableSmoother:
         return TableSmoother.of_arrays(arrays, codec.blocks, sampled)
@@ -502,8 +484,7 @@ class TabularGAN(BaseGAN):
     smoothing : float, default=0.5
         Noise on the numbers of synthetic rows, shaped like the class: a Gaussian kernel with
         its covariance, this factor times as wide as Silverman's rule says. From few rows a GAN learns
-        clusters that are too tight. Then a linear map brings their covariance near that of real rows, where held-out
-        ones say so: columns that depend on one another come out too independent. 0 does neither.
+        clusters that are too tight; 0 does not smooth.
     validation_fraction : float, default=0.2
         Share of each class with at least 100 rows that is held out (at most 400
         rows) to choose the best snapshot. Smaller classes are validated on
