@@ -16,7 +16,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.runtime.compute import widest
-from ganaug.training.train_state import ClassBatches, Decode, FlatAdam, Rows
+from ganaug.training.train_state import ClassBatches, Decode, DrawnFrom, FlatAdam
 from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
@@ -51,7 +51,7 @@ class AuxiliaryClassifier:
     @classmethod
     def fit(
         cls,
-        x: Array | Rows,
+        x: Array | DrawnFrom,
         y: IntArray,
         n_classes: int,
         shape: Sequence[int],
@@ -67,7 +67,7 @@ class AuxiliaryClassifier:
 
         Parameters
         ----------
-        x : ndarray of shape (n, C, *spatial), or Rows
+        x : ndarray of shape (n, C, *spatial), or DrawnFrom
             Encoded samples, or what gives them on the device.
         y : ndarray of shape (n,), int64
             Their classes.
@@ -92,7 +92,7 @@ class AuxiliaryClassifier:
         if (counts > 0).sum() > 1:
             present = torch.from_numpy(counts > 0).to(widest(device))
             weights = (present / present.sum()).to(device)
-            held: Rows = torch.from_numpy(x).to(device) if isinstance(x, np.ndarray) else x
+            held: DrawnFrom = torch.from_numpy(x).to(device) if isinstance(x, np.ndarray) else x
             table = ClassBatches(held, torch.from_numpy(y).to(device), weights, load=decode)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))
@@ -382,12 +382,12 @@ def _usual_distance(rows: FloatArray) -> float:
 
 def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> DoubleArray:
     """Distance of each row to the nearest (or second nearest: the first is itself) of the others."""
-    parts = [np.zeros(0)]
+    found = np.empty(len(rows), np.float64)
     b = torch.from_numpy(others)
     at_once = min(512, max(1, MOST_DISTANCES // max(1, len(others))))
     for start in range(0, len(rows), at_once):
         a = torch.from_numpy(rows[start : start + at_once])
         # not by expanding the square, which is imprecise for near samples
         distances = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
-        parts.append(distances.kthvalue(2, dim=1).values.double().numpy() if second else distances.amin(1).numpy())
-    return np.concatenate(parts)
+        found[start : start + at_once] = (distances.kthvalue(2, dim=1).values if second else distances.amin(1)).numpy()
+    return found
