@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import pkgutil
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,20 +19,16 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import DEFAULT_HANDLERS as HANDLERS
+from helpers import cases, process
 
 import ganaug
 from ganaug import GANOversampler, TabularGAN
-from ganaug.cli import main
+from ganaug.cli import assess, main
 
 ROOT = Path(__file__).resolve().parents[1]
 THYROID = ROOT / "examples" / "data" / "thyroid_sick.csv"
 QUICK = ["--max-steps", "3", "--set", "curate=false", "--seed", "0"]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -89,13 +86,13 @@ def test_version_and_help_import_nothing_heavy():
     assert run("--version").stdout == f"ganaug {ganaug.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "sample", "report", "compare", "advise"])
+@cases("command", ["resample", "fit", "sample", "report", "compare", "advise"])
 def test_every_command_shows_an_example(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"ganaug {command} " in capsys.readouterr().out.split("examples:")[1]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("words", "said"),
     [
         ([], "required: COMMAND"),
@@ -129,6 +126,36 @@ def test_misuse_is_code_2_and_one_line(here, capsys, words, said):
     err = capsys.readouterr().err
     assert said in err and err.startswith("ganaug") and err.count("\n") == 1
     assert not left(here)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["resample", "rows", "-t", "z", "-o", "o"], "ganaug: --target='z' is no column of rows"),
+        (
+            ["resample", "rows", "-t", "y", "-o", "o", "--mark-column", "a"],
+            "ganaug: --mark-column 'a': rows has a column",
+        ),
+        (
+            ["resample", "rows", "-t", "y", "-o", "o", "--mark-column", "y"],
+            "ganaug: --mark-column 'y': rows has a column",
+        ),
+        (["resample", "rows", "-t", "y", "-o", "o", "--strategy", "2.5"], "ganaug: --strategy=2.5 cannot be met"),
+        (["resample", "rows", "-t", "y", "-o", "o", "--jobs", "0"], "ganaug: --jobs=0 must be None"),
+        (["advise", "rows/0.csv", "-t", "y", "--scoring", "best"], "ganaug: --scoring: 'best' is not a valid"),
+        (
+            ["report", "rows/0.csv", "rows/0.csv", "-t", "y", "-o", "r.html", "--mark-column", "a"],
+            "ganaug: --mark-column 'a' is a column of rows/0.csv too",
+        ),
+    ],
+)
+def test_errors_of_the_library_name_the_option(here, capsys, words, said):
+    Path("rows").mkdir()
+    Path("rows/0.csv").write_text("a,y\n" + "".join(f"{i / 8},{'np'[i > 25]}\n" for i in range(40)))
+    assert main(words) in (1, 2)
+    err = capsys.readouterr().err
+    assert err.startswith(said) and err.count("\n") == 1
+    assert left(here) == ["rows"]
 
 
 # ---- resample --------------------------------------------------------------------------------------
@@ -337,6 +364,13 @@ def test_report_of_a_model(model, here, reports):
     assert reports[0].samples == str(model), "the report reads it, and says what the file gives away"
 
 
+def test_report_judges_treatments_for_a_classifier(train, reports, monkeypatch):
+    monkeypatch.setattr(assess, "_judged", lambda args, name, X, y: (name, list(X.columns), len(y)))
+    shutil.copy("train.csv", "new.csv")
+    assert main(["report", "train.csv", "new.csv", "-t", "fraud", "-o", "r.html", "--classifier", "knn"]) == 0
+    assert reports[0].more["classifier"] == ("knn", list(reports[0].X.columns), len(reports[0].X))
+
+
 def test_report_takes_a_holdout_a_title_a_seed_and_hides_real_rows(train, reports, capsys):
     rows = Path("train.csv").read_bytes().splitlines(keepends=True)
     Path("new.csv").write_bytes(b"".join(rows[:41]))
@@ -413,9 +447,13 @@ def test_advise(train, capsys):
     found = json.loads(capsys.readouterr().out)
     assert [row["threshold"] for row in found["evidence"]] == ["", "prior", ""]
     assert sum(row["chosen"] for row in found["evidence"]) == 1 and "bare classifier" in found["verdict"]
+    assert main([*words, "--treatments", "prior", "--plot", "train.csv.png"]) == 0
+    assert Path("train.csv.png").read_bytes().startswith(b"\x89PNG")
+    assert main([*words, "--plot", "train.csv.png"]) == 1 and "train.csv.png" in capsys.readouterr().err
     for wrong, text in [
         (["--oversamplers", "SMOTTE"], "--oversamplers 'SMOTTE': unknown"),
         (["--treatments", "luck"], "treatments='luck'"),
+        (["--plot", "a.html"], "give .png, .svg, .pdf"),
         (["--scoring", "best"], "scoring: 'best'"),
     ]:
         assert main([*words, *wrong]) == 2
@@ -428,7 +466,7 @@ def test_advise(train, capsys):
 ROWS = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(30))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content", "said"),
     [
         ("age,target\n" + ROWS, "no column 'y'; there are 'age', 'target'"),
@@ -441,7 +479,7 @@ ROWS = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(30))
         (b"a,y\n\xc3\xa9,a\n\xe9,b\n", "line 3: mixed encodings"),
     ],
 )
-@pytest.mark.parametrize("command", ["resample", "fit", "compare"])
+@cases("command", ["resample", "fit", "compare"])
 def test_bad_tables(here, capsys, command, content, said):
     Path("t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     output = {"resample": "o.csv", "fit": "o.safetensors", "compare": "o.md"}[command]
@@ -453,8 +491,8 @@ def test_bad_tables(here, capsys, command, content, said):
     assert left(here) == ["t.csv"]
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "compare", "report"])
-@pytest.mark.parametrize(
+@cases("command", ["resample", "fit", "compare", "report"])
+@cases(
     ("cells", "said", "goes_on"),
     [
         (
@@ -500,7 +538,7 @@ def test_labels_are_named_as_they_stand_in_the_file(here):
         assert [row.split(";")[1] for row in Path("s.csv").read_text().splitlines()[1:]] == [label] * 3
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "compare", "report"])
+@cases("command", ["resample", "fit", "compare", "report"])
 def test_labels_that_differ_in_case_and_spaces_are_told_once(here, reports, capsys, command):
     Path("t.csv").write_text("a,y\n" + "".join(f"{i % 9},{['yes', ' yes', 'Yes', 'no'][i % 4]}\n" for i in range(80)))
     output = {"resample": "o.csv", "fit": "o.safetensors", "compare": "o.md", "report": "o.json"}[command]
@@ -514,8 +552,8 @@ def test_labels_that_differ_in_case_and_spaces_are_told_once(here, reports, caps
     ]
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "compare"])
-@pytest.mark.parametrize(
+@cases("command", ["resample", "fit", "compare"])
+@cases(
     ("words", "said"),
     [
         (
@@ -545,16 +583,17 @@ def test_bad_values_are_misuse(train, capsys, command, words, said):
     assert said in err and err.count("\n") == 1 and left(train.parent) == ["train.csv"]
 
 
-@pytest.mark.parametrize("given", ["5", "5.5", "0.5 s", "90s", "5 min", "2 minutes", "1.5h", ".5h"])
+@cases("given", ["5", "5.5", "0.5 s", "90s", "5 min", "2 minutes", "1.5h", ".5h"])
 def test_times_that_are_right(train, given):
-    words = ["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--max-time", given]
+    words = ["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--force", "--max-time", given]
     assert main([*words, *QUICK]) == 0
 
 
-@pytest.mark.parametrize("given", ["False", "false", "None"])
+@cases("given", ["False", "false", "None"])
 def test_python_words_are_understood_by_set(train, given):
     name = "patience" if given == "None" else "keep_range"
-    assert main(["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--set", f"{name}={given}", *QUICK]) == 0
+    words = ["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--force", "--set", f"{name}={given}"]
+    assert main([*words, *QUICK]) == 0
     assert getattr(ganaug.load("o.safetensors"), name) in (False, None)
 
 
@@ -673,11 +712,6 @@ def default_handlers():
         signal.signal(number, handler)
 
 
-HANDLERS = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
-    signal.SIGHUP: signal.SIG_DFL,
-}
 ENDS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated"),
         signal.SIGHUP: (129, "the terminal was closed")}  # fmt: skip
 
@@ -739,7 +773,7 @@ def test_ctrl_c_while_a_text_is_carried_out(tmp_path):
     """Python counts it as unhandled, whoever catches it; most often it strikes where a dataclass is imported."""
     program = """
 import signal, sys
-from ganaug.cli import main
+from ganaug.cli import assess, main
 from ganaug.cli.main import COMMANDS
 command = COMMANDS["resample"]
 run = lambda args: exec("signal.raise_signal(signal.SIGINT)", {"signal": signal})
@@ -755,63 +789,68 @@ sys.exit(main(["resample", "a.csv", "-t", "y", "-o", "b.csv"]))
 def test_ctrl_c_while_it_trains(train):
     """In a process of its own, as a user does it."""
     words = ["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--max-steps", "1000000", "--verbose"]
-    process = subprocess.Popen(
+    own = subprocess.Popen(
         [sys.executable, "-m", "ganaug", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert process.stderr is not None
-    assert "120 rows" in process.stderr.readline()  # it has read the table, and goes on to train
+    assert own.stderr is not None
+    assert "120 rows" in own.stderr.readline()  # it has read the table, and goes on to train
     time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err.splitlines()[-1] == "ganaug: interrupted"
+    own.send_signal(signal.SIGINT)
+    _, err = own.communicate(timeout=60)
+    assert own.returncode == 130 and err.splitlines()[-1] == "ganaug: interrupted"
     assert "Traceback" not in err and left(train.parent) == ["train.csv"]
+
+
+def command(*words):
+    sys.exit(main([*map(str, words)]))
+
+
+def writes(folder, process, size=0):
+    """The temporary file that a process writes to, once it holds so many bytes."""
+    until = time.monotonic() + 60
+    while not (found := [path for path in folder.glob(".ganaug-*.csv") if path.stat().st_size > size]):
+        assert process.is_alive() and time.monotonic() < until
+        time.sleep(0.02)
+    return found[0]
 
 
 @pytest.fixture
 def writing(model, here):
     """A process that writes rows without end into o.csv, which holds something already; and its temporary file."""
     Path("o.csv").write_text("before")
-    words = ["sample", str(model), "-n", "100000000", "-o", "o.csv", "--force", "--chunk-size", "2000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ganaug", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    until = time.monotonic() + 60
-    while not (found := [path for path in here.glob(".ganaug-*.csv") if path.stat().st_size > 10_000]):
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.05)
-    yield process, found[0]
-    process.kill()
-    process.communicate(timeout=60)
+    words = ["sample", model, "-n", 100_000_000, "-o", "o.csv", "--force", "--chunk-size", 2000]
+    with process(here.parent / f"{here.name}.said", command, *words) as own:
+        yield own, writes(here, own, 10_000)
 
 
 @pytest.mark.parametrize("number", HANDLERS)
 def test_a_signal_to_a_process_that_writes(writing, here, number):
     """Of the real thing the output is as it was, nothing is left beside it, and the exit code says what came."""
-    process, _ = writing
+    own, _ = writing
     code, said = ENDS[number]
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (code, f"ganaug: {said}\n")
+    os.kill(own.pid, number)
+    own.join(60)
+    assert own.exitcode == code
+    assert (here.parent / f"{here.name}.said").read_text() == f"ganaug: {said}\n"
     assert left(here) == ["o.csv"] and Path("o.csv").read_text() == "before"
 
 
 def test_what_a_killed_process_left_goes_with_the_next_run(model, writing, here):
-    process, temporary = writing
+    own, temporary = writing
     assert main(["sample", str(model), "-n", "3", "-o", "a.csv"]) == 0
     assert temporary.exists()  # it is written to, as yet
-    process.kill()
-    process.communicate(timeout=60)
+    own.kill()
+    own.join(60)
     assert left(here) == [temporary.name, "a.csv", "o.csv"]
     assert main(["sample", str(model), "-n", "3", "-o", "b.csv"]) == 0
     assert left(here) == ["a.csv", "b.csv", "o.csv"] and Path("o.csv").read_text() == "before"
 
 
 def test_a_closed_terminal_is_ignored_under_nohup(model, here):
-    words = ["sample", str(model), "-n", "20000", "-o", "o.csv", "--chunk-size", "500"]
-    program = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); from ganaug.cli import main; "
-    process = subprocess.Popen([sys.executable, "-c", program + f"sys.exit(main({words!r}))"], start_new_session=True)
-    while not list(here.glob(".ganaug-*.csv")):
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGHUP)
-    assert process.wait(timeout=60) == 0 and len(pd.read_csv("o.csv")) == 20_000
+    words = ["sample", model, "-n", 20_000, "-o", "o.csv", "--chunk-size", 500]
+    said = here.parent / f"{here.name}.said"
+    with process(said, command, *words, handlers={signal.SIGHUP: signal.SIG_IGN}) as own:
+        writes(here, own)
+        os.kill(own.pid, signal.SIGHUP)
+        own.join(60)
+    assert own.exitcode == 0 and len(pd.read_csv("o.csv")) == 20_000

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import cases
 from helpers import tabular_gan as gan
 from sklearn.datasets import load_breast_cancer
 
@@ -69,7 +70,7 @@ def test_one_by_default(fitted):
     assert len(X) == len(y) == 1
 
 
-@pytest.mark.parametrize("request_", [{"n": 0}, {"n": 0, "label": "fraud"}, {"n": {"fraud": 0}}, {"n": {}}])
+@cases("request_", [{"n": 0}, {"n": 0, "label": "fraud"}, {"n": {"fraud": 0}}, {"n": {}}])
 def test_none_at_all_is_an_empty_table_like_the_real_one(fitted, table, request_):
     X, y = fitted.sample(**request_)
     assert len(X) == len(y) == 0
@@ -91,7 +92,7 @@ def test_arrays_give_arrays(imbalanced, kind):
     assert type(y_new) is np.ndarray and y_new.dtype == y.dtype
 
 
-@pytest.mark.parametrize(
+@cases(
     ("args", "message"),
     [
         ((-1,), "n is -1; it must be an integer of at least 0"),
@@ -167,7 +168,7 @@ def test_curation_tells_what_became_of_the_candidates(fitted):
         assert row["drawn"] + row["taken_anyway"] == n + row["copies"] + row["outliers"] + row["other_class"]
 
 
-@pytest.mark.parametrize("rule", ["copies", "outliers", "other_class"])
+@cases("rule", ["copies", "outliers", "other_class"])
 def test_each_rule_can_be_turned_off(table, rule):
     rest = [r for r in ("copies", "outliers", "other_class") if r != rule]
     model = gan(curate=rest, max_steps=2).fit(*table)
@@ -466,7 +467,7 @@ def test_warm_start_wants_what_it_began_with(table):
         unlabelled.fit(X, y)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameters", "error", "message"),
     [
         ({"max_time": "soon"}, InvalidParameterError, "max_time='soon'.*'90s'"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 import ganaug
 from ganaug.datasets import examples, load_example
@@ -122,7 +123,7 @@ def test_examples_load_a_fresh_copy_each_time():
     assert load_example("card_fraud")[0].to_numpy().any()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "said"),
     [
         (("thyroid",), "one of ['card_fraud', 'fashion_mnist', 'smartphone_motion', 'thyroid_sick']"),
@@ -138,7 +139,7 @@ def test_examples_that_are_not_there(arguments, said):
 # ---- The gallery: `make docs` runs it ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.name)
+@cases("path", GALLERY, ids=lambda path: path.name)
 def test_gallery_needs_nothing_but_the_project(path):
     text = path.read_text(encoding="utf-8")
     compile(text, str(path), "exec")
@@ -190,7 +191,7 @@ def test_volumes_and_videos_learn_their_class(kind, script):
 # ---- The benchmarks -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+@cases("path", SCRIPTS, ids=lambda path: path.name)
 def test_help(path, script, capsys):
     with pytest.raises(SystemExit) as exit_:
         script(path).main(["--help"])
