@@ -7,6 +7,7 @@ import signal
 import warnings
 from collections import Counter
 from functools import partial
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -24,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN, TrainingWarning
+from ganaug.estimators.strategy import barely_begun
 from ganaug.exceptions import GanaugWarning, InvalidParameterError
 from ganaug.filtering.forest import MANY_CLASSES
 
@@ -334,6 +336,20 @@ def test_shared_is_one_gan():
     assert set(sampler.curation_) == {"b", "c"}
 
 
+def test_a_scope_that_is_left_open_goes_by_the_classes():
+    X, y = three_classes()
+    several = oversampler().fit(X, y)
+    assert several.generators_["b"] is several.generators_["c"] and several.generators_["b"].conditions_.focus is None
+    one = oversampler(sampling_strategy={"b": 60}).fit(X, y)
+    assert list(one.generators_) == ["b"] and one.generators_["b"].conditions_.focus == 1
+
+
+def test_an_interrupted_training_of_open_length_is_told_by_its_steps():
+    for steps, begun in ((99, True), (100, False)):
+        own = SimpleNamespace(stop_reason_="interrupted", n_steps_=steps, max_steps=None)
+        assert barely_begun(own) is begun
+
+
 class Repeater:
     """The least that a generator needs: no scikit-learn in it."""
 
@@ -405,10 +421,11 @@ def test_a_gan_for_each_of_many_classes_is_said(n_small, warned):
     X, y = many_classes(n_small)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        GANOversampler(generator=Focused(), random_state=0).fit(X, y)
-        GANOversampler(generator=Repeater(), random_state=0).fit(X, y)  # has no focus, and is shared anyway
+        each = {"scope": "per-class", "random_state": 0}
+        GANOversampler(generator=Focused(), **each).fit(X, y)
+        GANOversampler(generator=Repeater(), **each).fit(X, y)  # has no focus, and is shared anyway
         few = dict.fromkeys(range(1, 4), 13)
-        GANOversampler(generator=Focused(), sampling_strategy=few, random_state=0).fit(X, y)
+        GANOversampler(generator=Focused(), sampling_strategy=few, **each).fit(X, y)
     assert len(said) == warned
     if warned:
         assert "51 classes" in str(said[0].message) and 'scope="auto"' in str(said[0].message)
@@ -422,7 +439,7 @@ def test_auto_is_a_gan_for_each_of_few_classes(imbalanced):
 
 def test_a_model_of_many_classes_grows_by_kilobytes_a_class():
     """And not by a network, or with the square of the classes."""
-    X, y = many_classes(2 * MANY_CLASSES)
+    X, y = many_classes(2 * MANY_CLASSES - 1)  # twice as many with the plentiful one
     sampler = oversampler(scope="auto").fit(X, y)
     few = oversampler(scope="shared").fit(X[y <= MANY_CLASSES // 2], y[y <= MANY_CLASSES // 2])
     grown = len(pickle.dumps(sampler)) - len(pickle.dumps(few))
@@ -458,7 +475,7 @@ def test_ctrl_c_ends_every_training_and_the_bootstrap_stands_in(n_jobs):
             signal.raise_signal(signal.SIGINT)
 
     X, y = three_classes()
-    sampler = oversampler(generator=gan(max_steps=60, callbacks=[press]), n_jobs=n_jobs)
+    sampler = oversampler(generator=gan(max_steps=60, callbacks=[press]), scope="per-class", n_jobs=n_jobs)
     with joblib.parallel_config("threading"), pytest.warns(TrainingWarning) as caught:
         _, y_res = sampler.fit_resample(X, y)
     assert Counter(y_res.tolist()) == {"a": 60, "b": 60, "c": 60}

@@ -70,7 +70,8 @@ def markdown(lines, command, load):
     return f"""## Many classes
 
 Classes of {EACH} rows beside one of {PLENTIFUL}, of {COLUMNS} numbers; `GANOversampler` with `scope="per-class"`,
-which trains a GAN for each, and `"shared"`, which trains one for all and is what `"auto"` takes beyond 50 classes.
+which trains a GAN for each, and `"shared"`, which trains one for all and is what `"auto"`, the default, takes for
+several classes.
 Seconds are the processor's, on one core. *Recognised*: of fresh rows, the share that the nearest synthetic row names
 rightly, and in brackets the nearest real one.
 
