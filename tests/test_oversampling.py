@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import tabular_gan
+from helpers import cases, tabular_gan
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import Pipeline, make_pipeline
 from scipy import sparse
@@ -75,7 +75,7 @@ def dense(X):
 # ---------------------------------------------------------------- counts
 
 
-@pytest.mark.parametrize(
+@cases(
     ("strategy", "expected"),
     [
         ("auto", {"a": 60, "b": 60, "c": 60}),
@@ -102,7 +102,7 @@ def test_every_strategy_gives_the_counts_of_imbalanced_learn(strategy, expected)
     assert list(sampler.generators_) == needed
 
 
-@pytest.mark.parametrize("ratio", [0.7, 1.0, 1])
+@cases("ratio", [0.7, 1.0, 1])
 def test_a_ratio(imbalanced, ratio):
     X, y = imbalanced
     _, y_res = oversampler(sampling_strategy=ratio).fit_resample(X, y)
@@ -114,7 +114,7 @@ class _Strategy:
         return 7
 
 
-@pytest.mark.parametrize(
+@cases(
     ("strategy", "said"),
     [
         ("bad", "'bad' is none of 'auto', 'minority', 'not minority', 'not majority', 'all'"),
@@ -174,7 +174,7 @@ ARRAYS = {
 }
 
 
-@pytest.mark.parametrize("kind", ARRAYS)
+@cases("kind", ARRAYS)
 def test_X_comes_back_in_its_container(kind):
     values, y = three_classes()
     X = ARRAYS[kind](np.where(values > 5, 0, values))
@@ -239,8 +239,8 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("kind", TARGETS)
-@pytest.mark.parametrize("ratio", ["auto", 0.5])
+@cases("kind", TARGETS)
+@cases("ratio", ["auto", 0.5])
 def test_y_comes_back_in_its_container(imbalanced, kind, ratio):
     X, codes = imbalanced
     y = TARGETS[kind](codes)
@@ -284,8 +284,8 @@ def test_read_only_input(imbalanced):
 # ---------------------------------------------------------------- tiny classes
 
 
-@pytest.mark.parametrize("rows", [1, 2, 5, 10])
-@pytest.mark.parametrize("scope", ["per-class", "shared"])
+@cases("rows", [1, 2, 5, 10])
+@cases("scope", ["per-class", "shared"])
 def test_a_tiny_class_gets_a_bootstrap_and_a_warning(rows, scope):
     X, y = mixed()
     keep = np.flatnonzero(y != "c").tolist() + np.flatnonzero(y == "c")[:rows].tolist()
@@ -348,7 +348,7 @@ class Repeater:
         return np.repeat(self.X[self.y == label][:1], n, axis=0), np.full(n, label)
 
 
-@pytest.mark.parametrize("kind", ["float64", "frame", "csr matrix", "tensor", "list"])
+@cases("kind", ["float64", "frame", "csr matrix", "tensor", "list"])
 def test_any_object_with_fit_and_sample(kind):
     X, y = three_classes()
     X = ARRAYS[kind](X)
