@@ -179,7 +179,7 @@ def test_X_comes_back_in_its_container(kind):
     values, y = three_classes()
     X = ARRAYS[kind](np.where(values > 5, 0, values))
     before = pickle.dumps(X)
-    X_res, _ = oversampler().fit_resample(X, y)
+    X_res, _ = oversampler(generator=gan(curate=False)).fit_resample(X, y)
     assert type(X_res) is type(X)
     assert pickle.dumps(X) == before
     assert dense(X_res).shape == (180, 4) and dense(X_res).dtype == dense(X).dtype
@@ -244,7 +244,7 @@ TARGETS = {
 def test_y_comes_back_in_its_container(imbalanced, kind, ratio):
     X, codes = imbalanced
     y = TARGETS[kind](codes)
-    sampler = oversampler(sampling_strategy=ratio)
+    sampler = oversampler(generator=gan(curate=False), sampling_strategy=ratio)
     _, y_res = sampler.fit_resample(X, y)
     assert np.array_equal(np.asarray(y), np.asarray(TARGETS[kind](codes)))
     assert type(y_res) is type(y)
