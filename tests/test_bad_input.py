@@ -135,7 +135,7 @@ PARAMETERS = {
     "objective": ["vanilla", None, 3],
     "architecture": ["transformer", None],
     "conditioning": ["film", None],
-    "max_steps": [0, -1, 2.5, "many", None, True],
+    "max_steps": [0, -1, 2.5, "many", True],
     "max_time": [0, -5, "soon", "5 parsecs", "0", "-5", "", ".", float("nan"), True],
     "batch_size": [1, 0, 2.5, None],
     "learning_rate": [0, -1, "fast", None, float("nan"), float("inf")],
@@ -177,7 +177,7 @@ def test_parameters_of_the_gan(name):
 
 
 OVERSAMPLER = {
-    "scope": (["classes", None, 3], ["per-class", "shared"]),
+    "scope": (["classes", None, 3], ["auto", "per-class", "shared"]),
     "min_class_size": ([1, 2.5, None, "few"], ["integer"]),
     "n_jobs": ([0, "two", 1.5], ["-1"]),
     "random_state": ([-1, "seed", 1.5], ["non-negative integer"]),

@@ -18,7 +18,7 @@ gan = partial(tabular_gan, random_state=None)
 
 
 def oversampler(**parameters):
-    return GANOversampler(**{"generator": gan(), "random_state": 0, **parameters})
+    return GANOversampler(**{"generator": gan(), "scope": "per-class", "random_state": 0, **parameters})
 
 
 def frame():

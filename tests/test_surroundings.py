@@ -406,7 +406,7 @@ def _by_threads():
     import joblib
 
     with joblib.parallel_config("threading", n_jobs=2):
-        return oversampler().fit_resample(table(), np.arange(ROWS) % 5 % 3)
+        return oversampler().set_params(scope="per-class").fit_resample(table(), np.arange(ROWS) % 5 % 3)
 
 
 def _compared():
