@@ -61,7 +61,7 @@ __all__ = ["GANOversampler"]
 
 SCOPES = (AUTO, "per-class", "shared")
 # So many classes get a GAN each where the scope is left open; more share one.
-MOST_APART = 1
+MOST_APART = 3
 # Rows that are drawn at once; more are drawn and written in parts.
 AT_ONCE = 131_072
 
@@ -88,8 +88,8 @@ class GANOversampler(BaseOverSampler):
         "per-class" trains one GAN for each class that needs samples, on this
         class against all others, so that the plentiful rows teach the shape of
         the data. "shared" trains one GAN on all classes, in hardly more time than one class takes.
-        "auto" is "per-class" where one class needs samples, and "shared" where several do (of a generator of your own,
-        where more than 50 do). With "per-class" a `GanaugWarning` says what more than 50 cost. A generator of your own
+        "auto" is "per-class" where up to three classes need samples, and "shared" where more do (of a generator of your
+        own, more than 50). With "per-class" a `GanaugWarning` says what more than 50 cost. A generator of your own
         is trained for each class, by "per-class", if its ``fit`` has a parameter ``focus``, else it is shared. One
         that has a ``scope`` itself is trained by that: `ImageGAN` and `SeriesGAN` are shared unless told otherwise.
     min_class_size : int, default=12

@@ -16,7 +16,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.runtime.compute import widest
-from ganaug.training.train_state import ClassBatches, Decode, FlatAdam, Rows
+from ganaug.training.train_state import ClassBatches, Decode, FlatAdam, SampleRows
 from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
@@ -51,7 +51,7 @@ class AuxiliaryClassifier:
     @classmethod
     def fit(
         cls,
-        x: Array | Rows,
+        x: Array | SampleRows,
         y: IntArray,
         n_classes: int,
         shape: Sequence[int],
@@ -67,7 +67,7 @@ class AuxiliaryClassifier:
 
         Parameters
         ----------
-        x : ndarray of shape (n, C, *spatial), or Rows
+        x : ndarray of shape (n, C, *spatial), or SampleRows
             Encoded samples, or what gives them on the device.
         y : ndarray of shape (n,), int64
             Their classes.
@@ -92,7 +92,7 @@ class AuxiliaryClassifier:
         if (counts > 0).sum() > 1:
             present = torch.from_numpy(counts > 0).to(widest(device))
             weights = (present / present.sum()).to(device)
-            held: Rows = torch.from_numpy(x).to(device) if isinstance(x, np.ndarray) else x
+            held: SampleRows = torch.from_numpy(x).to(device) if isinstance(x, np.ndarray) else x
             table = ClassBatches(held, torch.from_numpy(y).to(device), weights, load=decode)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))

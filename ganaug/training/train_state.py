@@ -23,7 +23,7 @@ __all__ = [
     "Decode",
     "FetchedRows",
     "FlatAdam",
-    "Rows",
+    "SampleRows",
     "TrainConfig",
     "TrainState",
     "adam",
@@ -147,7 +147,7 @@ def undecoded(x: Tensor) -> Tensor:
     return x
 
 
-class Rows(Protocol):
+class SampleRows(Protocol):
     """Samples by their places."""
 
     def __getitem__(self, places: Tensor, /) -> Tensor:
@@ -173,7 +173,7 @@ class FetchedRows:
         return torch.from_numpy(self.x[self.rows[places.cpu().numpy()]]).to(self.device)
 
 
-def samples_on(x: Any, rows: IntArray, device: torch.device) -> Rows:
+def samples_on(x: Any, rows: IntArray, device: torch.device) -> SampleRows:
     """Some of the samples on a device; many stay where they are, and go there batch by batch.
 
     Parameters
@@ -201,7 +201,7 @@ class ClassBatches:
         these is all that is random still to come in the generator's state.
     """
 
-    x: Rows  # (n, ...)
+    x: SampleRows  # (n, ...)
     labels: Tensor  # (n,) int64
     class_weights: Tensor  # (n_classes,) float, sums to 1
     augment: Augmentation = unchanged
