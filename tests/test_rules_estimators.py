@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from planted import CITIES, DAY, KINDS, curve, together
 from scipy import sparse
 from sklearn.base import clone
@@ -74,7 +75,7 @@ def stays_kept(frame):
 # ---- found and kept
 
 
-@pytest.mark.parametrize("kind", NOT_CURVE, ids=lambda kind: kind.__name__)
+@cases("kind", NOT_CURVE, ids=lambda kind: kind.__name__)
 def test_rows_of_a_barely_trained_generator_keep_each_kind(kind):
     X, rules = kind(np.random.default_rng(0), 500)
     X["noise"] = np.random.default_rng(1).normal(size=500)
@@ -137,7 +138,7 @@ def test_holes_dates_and_nullable_types():
     assert (frame["city"].astype(str).map(CITIES) == frame["country"]).all()
 
 
-@pytest.mark.parametrize("to", [np.asarray, lambda a: a.astype(np.float32), sparse.csr_matrix], ids=["f8", "f4", "csr"])
+@cases("to", [np.asarray, lambda a: a.astype(np.float32), sparse.csr_matrix], ids=["f8", "f4", "csr"])
 def test_containers_other_than_frames(to):
     rng = np.random.default_rng(0)
     levels = rng.integers(0, 4, 500)
@@ -287,7 +288,7 @@ def test_real_rows_that_break_a_rule_of_the_user_are_counted(stays):
         TabularGAN(**FEW, rules=[Sum("net", ["start", "vat"])]).fit(X, y)
 
 
-@pytest.mark.parametrize("rules", ["all", 3, {"a": 1}, ["start <= end"], [Order], iter([Order("start", "end")])])
+@cases("rules", ["all", 3, {"a": 1}, ["start <= end"], [Order], iter([Order("start", "end")])])
 def test_what_is_no_list_of_rules_is_refused(stays, rules):
     for estimator in (TabularGAN(rules=rules), SmoothedBootstrap(rules=rules)):
         with pytest.raises(InvalidTypeError, match=r"rules=.* must be 'auto', None, or a list of rules such as Order"):
