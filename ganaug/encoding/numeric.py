@@ -148,8 +148,8 @@ class NumericModel(ColumnModel):
         else:
             curve = Curve.fit(distances, rest_counts, *map(float, ends))
             if rest.dtype.kind == "f" and grid is None:  # on a grid they are rounded to what they were
-                present = None if labels is None else labels if cells.missing is None else labels[~cells.missing]
-                curve = curve.with_knots(_common(values, present, seed, column) * _scale(low, high))
+                classes = labels if labels is None or cells.missing is None else labels[~cells.missing]
+                curve = curve.with_knots(_common(values, classes, seed, column) * _scale(low, high))
         return cls(curve, spikes, has_missing, low, high, step, grid, keep_range)
 
     def encode(self, cells: ColumnValues) -> tuple[Array, Array]:

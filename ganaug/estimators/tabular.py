@@ -542,9 +542,9 @@ class TabularGAN(BaseGAN):
     match_marginals : bool or "auto", default="auto"
         Whether each column of the rows of a class is moved to the values that the class has there: its numbers by a
         monotone curve (quantile mapping), its categories, missing values and frequent numbers by an offset on their
-        logits. How columns depend on each other stays as the networks learnt it. "auto" does so unless ``curate``
-        holds "other_class": rows that help a classifier are to stay away from other classes (in a trial on seven sets
-        moving them changed its scores by less than their noise).
+        logits; combinations that never occur are not made. How columns depend on each other stays as the networks
+        learnt it. "auto" does so unless ``curate`` holds "other_class": rows that help a classifier are to stay away
+        from other classes (in a trial on seven sets moving them changed its scores by less than their noise).
     callbacks : list of callable, optional
         Each is called with an `Event` at every logged step; if it returns a
         string, training stops and the string becomes `stop_reason_`.

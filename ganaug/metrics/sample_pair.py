@@ -61,10 +61,13 @@ class TakenColumns(Sequence[npt.NDArray[Any]]):
         Places in each of them.
     """
 
+    _columns: Sequence[npt.NDArray[Any]]
+    _rows: Places
+
     def __init__(self, columns: Sequence[npt.NDArray[Any]], rows: Places) -> None:
-        if isinstance(columns, TakenColumns):
-            columns, rows = columns._columns, columns._rows[rows]
         self._columns, self._rows = columns, rows
+        if isinstance(columns, TakenColumns):  # rows of rows
+            self._columns, self._rows = columns._columns, columns._rows[rows]
 
     def __len__(self) -> int:
         return len(self._columns)
