@@ -7,9 +7,11 @@ from scipy.stats import ks_2samp
 
 import ganaug
 from ganaug import GANOversampler, TabularGAN
+from ganaug.encoding import CompactTableCodec
 from ganaug.estimators.tabular import ClassMarginals, TableSmoother
 from ganaug.exceptions import InvalidParameterError, ModelFileError
 from ganaug.rules.codec import without_pairs
+from ganaug.utils.state import read_state
 from ganaug.utils.types import Block
 
 BLOCKS = (Block("scalar", 0, 2), Block("onehot", 2, 5))
@@ -128,7 +130,7 @@ def test_a_value_that_eight_rows_share_comes_exactly_as_often():
     assert np.isin(marginals.wanted, x[:, 0]).sum() == 4  # two knots of either value, no other one of any row
 
 
-def test_values_that_a_class_shares_come_back_exactly():
+def test_values_that_a_class_shares_come_back_exactly(tmp_path):
     rng = np.random.default_rng(0)
     n = 1200
     y = (np.arange(n) < 300).astype(int)
@@ -142,6 +144,24 @@ def test_values_that_a_class_shares_come_back_exactly():
     assert (new["any"] == 12.34567890123).mean() == pytest.approx(0.03, abs=0.015)
     assert (new["cents"] == 99.99).mean() == pytest.approx(0.03, abs=0.015)
     assert not (new["few"] == 0.123456789).any()
+    gan.save(tmp_path / "model.safetensors")
+    stored = {float(v) for a in read_state(tmp_path / "model.safetensors").arrays.values() for v in np.unique(a)}
+    single = set(X.loc[9:, "any"]) | set(X["few"]) - {0.123456789}
+    assert 12.34567890123 in stored and not stored & single
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_value_of_fewer_than_four_rows_is_never_exact_however_small_the_class(rows):
+    rng = np.random.default_rng(0)
+    for n in (rows, 16, 40):
+        x, y = encoded(n, rng), np.zeros(n, np.int64)
+        x[:rows, 0] = 0.25
+        marginals = ClassMarginals.fit(x, y, [0], BLOCKS, everything, lambda _: made(500, np.random.default_rng(1)))
+        assert not np.isin(marginals.wanted, x[:, :2]).any()
+        assert not (marginals.moved(made(2000, rng), 0)[:, 0] == np.float32(0.25)).any()
+        values = np.append(rng.normal(size=300), np.full(rows, 0.123456789))
+        codec = CompactTableCodec().fit(values[:, None], np.arange(len(values)) >= 300)
+        assert not any((array == 0.123456789).any() for array in codec.get_state()[1].values())
 
 
 NEVER = np.array([[2, 5], [3, 6], [5, 8]])
