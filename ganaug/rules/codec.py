@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 from ganaug.encoding import CompactTableCodec
 from ganaug.encoding.serialization import PickledByState
 from ganaug.encoding.table import argmax_rows
-from ganaug.exceptions import DataWarning, InvalidTypeError
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.rules.base_rule import GUARDED, Never, Rule
 from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import MissingWith, is_stored
@@ -28,7 +29,7 @@ AUTO = "auto"
 _PARTS = ("rewriter", "own", "full")
 # Rows that each state of a group is tried in, to see which column it says the value of, and how many must have one;
 # rows that are asked whether a pair occurs after all; encoded columns of a table from which on nothing is tried.
-_TRIALS, _LEAST_TRIALS, _ASKED, _TOO_WIDE = 16, 3, 20_000, 2000
+_TRIALS, _LEAST_TRIALS, _ASKED, _TOO_WIDE = 16, 3, 20_000, 1000
 # Orders in which the groups of a row are decided.
 _ORDERS = 4
 
@@ -224,7 +225,8 @@ class RuledTableCodec(PickledByState):
             pairs.update(product(says.get(1, ()), missing.get(0, ())))
             if mask.exactly:
                 pairs.update(product(says.get(0, ()), missing.get(1, ())))
-        hot = x[numpy_generator(0, "asked").integers(0, len(x), min(len(x), _ASKED))] > 0
+        asked = x[numpy_generator(0, "asked").permutation(len(x))[:_ASKED]] if len(x) > _ASKED else x
+        hot = asked > 0
         apart = [pair for pair in sorted(pairs) if trials.group_of[pair[0]] != trials.group_of[pair[1]]]
         return np.array([(a, b) for a, b in apart if not (hot[:, a] & hot[:, b]).any()], np.int64).reshape(-1, 2)
 
@@ -329,8 +331,9 @@ class _Trials:
                         self._level(name, value)
         self.counts = np.ones(len(tried), dtype=bool)
         if codec.rewrites and codec.rewriter is not None:
-            again = codec.own.encode(codec.rewriter.rewrite(table))
-            self.counts = again[np.arange(len(tried)), [state for state, _ in tried]] > 0
+            with suppress(InvalidDataError):  # a table such as no row of the data; then all count
+                again = codec.own.encode(codec.rewriter.rewrite(table))
+                self.counts = again[np.arange(len(tried)), [state for state, _ in tried]] > 0
 
     def _level(self, name: Hashable, value: Any) -> None:
         known = self.levels.setdefault(name, [])
