@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import pkgutil
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import pytest
 
 import ganaug
 from ganaug import GANOversampler, TabularGAN
-from ganaug.cli import main
+from ganaug.cli import assess, main
 
 ROOT = Path(__file__).resolve().parents[1]
 THYROID = ROOT / "examples" / "data" / "thyroid_sick.csv"
@@ -129,6 +130,36 @@ def test_misuse_is_code_2_and_one_line(here, capsys, words, said):
     err = capsys.readouterr().err
     assert said in err and err.startswith("ganaug") and err.count("\n") == 1
     assert not left(here)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["resample", "rows", "-t", "z", "-o", "o"], "ganaug: --target='z' is no column of rows"),
+        (
+            ["resample", "rows", "-t", "y", "-o", "o", "--mark-column", "a"],
+            "ganaug: --mark-column 'a': rows has a column",
+        ),
+        (
+            ["resample", "rows", "-t", "y", "-o", "o", "--mark-column", "y"],
+            "ganaug: --mark-column 'y': rows has a column",
+        ),
+        (["resample", "rows", "-t", "y", "-o", "o", "--strategy", "2.5"], "ganaug: --strategy=2.5 cannot be met"),
+        (["resample", "rows", "-t", "y", "-o", "o", "--jobs", "0"], "ganaug: --jobs=0 must be None"),
+        (["advise", "rows/0.csv", "-t", "y", "--scoring", "best"], "ganaug: --scoring: 'best' is not a valid"),
+        (
+            ["report", "rows/0.csv", "rows/0.csv", "-t", "y", "-o", "r.html", "--mark-column", "a"],
+            "ganaug: --mark-column 'a' is a column of rows/0.csv too",
+        ),
+    ],
+)
+def test_errors_of_the_library_name_the_option(here, capsys, words, said):
+    Path("rows").mkdir()
+    Path("rows/0.csv").write_text("a,y\n" + "".join(f"{i / 8},{'np'[i > 25]}\n" for i in range(40)))
+    assert main(words) in (1, 2)
+    err = capsys.readouterr().err
+    assert err.startswith(said) and err.count("\n") == 1
+    assert left(here) == ["rows"]
 
 
 # ---- resample --------------------------------------------------------------------------------------
@@ -337,6 +368,13 @@ def test_report_of_a_model(model, here, reports):
     assert reports[0].samples == str(model), "the report reads it, and says what the file gives away"
 
 
+def test_report_judges_treatments_for_a_classifier(train, reports, monkeypatch):
+    monkeypatch.setattr(assess, "_judged", lambda args, name, X, y: (name, list(X.columns), len(y)))
+    shutil.copy("train.csv", "new.csv")
+    assert main(["report", "train.csv", "new.csv", "-t", "fraud", "-o", "r.html", "--classifier", "knn"]) == 0
+    assert reports[0].more["classifier"] == ("knn", list(reports[0].X.columns), len(reports[0].X))
+
+
 def test_report_takes_a_holdout_a_title_a_seed_and_hides_real_rows(train, reports, capsys):
     rows = Path("train.csv").read_bytes().splitlines(keepends=True)
     Path("new.csv").write_bytes(b"".join(rows[:41]))
@@ -413,9 +451,13 @@ def test_advise(train, capsys):
     found = json.loads(capsys.readouterr().out)
     assert [row["threshold"] for row in found["evidence"]] == ["", "prior", ""]
     assert sum(row["chosen"] for row in found["evidence"]) == 1 and "bare classifier" in found["verdict"]
+    assert main([*words, "--treatments", "prior", "--plot", "train.csv.png"]) == 0
+    assert Path("train.csv.png").read_bytes().startswith(b"\x89PNG")
+    assert main([*words, "--plot", "train.csv.png"]) == 1 and "train.csv.png" in capsys.readouterr().err
     for wrong, text in [
         (["--oversamplers", "SMOTTE"], "--oversamplers 'SMOTTE': unknown"),
         (["--treatments", "luck"], "treatments='luck'"),
+        (["--plot", "a.html"], "give .png, .svg, .pdf"),
         (["--scoring", "best"], "scoring: 'best'"),
     ]:
         assert main([*words, *wrong]) == 2
@@ -739,7 +781,7 @@ def test_ctrl_c_while_a_text_is_carried_out(tmp_path):
     """Python counts it as unhandled, whoever catches it; most often it strikes where a dataclass is imported."""
     program = """
 import signal, sys
-from ganaug.cli import main
+from ganaug.cli import assess, main
 from ganaug.cli.main import COMMANDS
 command = COMMANDS["resample"]
 run = lambda args: exec("signal.raise_signal(signal.SIGINT)", {"signal": signal})

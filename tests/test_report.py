@@ -17,8 +17,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
 
-from ganaug import GanaugError, SmoothedBootstrap, quality_report
+from ganaug import AugmentedClassifier, GanaugError, SmoothedBootstrap, quality_report
+from ganaug.exceptions import InvalidTypeError
 from ganaug.metrics import Finding, evaluate
 from ganaug.metrics.limits import LIMITS
 from ganaug.report import QualityReport, build
@@ -176,7 +178,7 @@ def test_the_dict_is_complete_json(report):
     assert set(content) == {
         "format", "ganaug", "title", "kind", "verdict", "summary", "lights", "findings", "trust", "data", "metrics",
         "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories", "curation",
-        "generator", "traces", "severity", "figures", "rules", "hides_real",
+        "generator", "traces", "severity", "figures", "rules", "treatments", "hides_real",
     }  # fmt: skip
     assert content["data"]["n_real"] == 211 and content["data"]["shape"] == [6]
     counts = {c["label"]: (c["n_real"], c["n_synthetic"], c["n_holdout"]) for c in content["data"]["classes"]}
@@ -186,6 +188,43 @@ def test_the_dict_is_complete_json(report):
     assert set(report.lights.values()) <= set(LIGHTS)
     content["metrics"].clear()
     assert report.to_dict()["metrics"], "to_dict gives a copy"
+
+
+def test_the_evidence_of_a_classifier_is_a_part_of_the_page(mixed, quick):
+    real, fake, _ = mixed
+    assert quality_report(fake, *real, verbose=False).to_dict()["treatments"] == {}
+    judged = AugmentedClassifier.__new__(AugmentedClassifier)
+    judged.verdict_ = "`SMOTE` <helps>"
+    judged.evidence_ = pd.DataFrame(
+        {
+            "treatment": ["None", "Full <b>balance", "Average"],
+            "score": [0.5, 0.6, np.nan],
+            "gain": [0.0, 0.1, np.nan],
+            "gain_error": [0.0, 0.1, np.nan],
+            "expected": [0.0, 0.08, np.nan],
+            "folds": [3, 3, 0],
+            "chosen": [False, True, False],
+            "note": ["", "", "max_time was over"],
+        }
+    )
+    made = quality_report(fake, *real, classifier=judged, hide_real=True, verbose=False)
+    assert made.to_dict()["treatments"]["rows"][1]["gain"] == 0.1
+    assert made.to_dict()["treatments"]["rows"][2]["score"] is None
+    page = made.to_html()
+    assert 'data-panel="treatments"' in page and "<code>SMOTE</code> &lt;helps&gt;" in page
+    part = page[page.index('<section class="panel" id="treatments"') :]
+    part = part[: part.index("</section>")]
+    assert part.count("<svg class=") == 2 and part.count("chosen</span>") == 1
+    # from -0.096 to 0.296: no gain at 24.5 of 100, the gain half-way
+    assert 'd="M24.5 0V12"' in part and 'd="M0.0 6H100.0"' in part and 'cx="50.0"' in part
+    assert "Full &lt;b&gt;balance" in part and "<li>Average: max_time was over</li>" in part
+
+
+@pytest.mark.parametrize("given", [AugmentedClassifier(LogisticRegression()), AugmentedClassifier, 3])
+def test_a_classifier_without_evidence_is_refused(mixed, given):
+    real, fake, _ = mixed
+    with pytest.raises(InvalidTypeError, match="is no fitted AugmentedClassifier"):
+        quality_report(fake, *real, classifier=given, verbose=False)
 
 
 def test_columns_are_counted_rightly(report, mixed):

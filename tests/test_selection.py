@@ -43,6 +43,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_limits
 
 from ganaug import AugmentedClassifier, GanaugError, GANOversampler, TabularGAN
+from ganaug.exceptions import InvalidDataError
 from ganaug.selection import Blend, choosing
 from ganaug.selection.calibration import fit_calibrator, fit_sigmoid
 from ganaug.selection.candidates import blend_rows, candidates, pool_samples
@@ -682,6 +683,12 @@ def test_more_errors():
         model(oversampler=RandomOverSampler(), scoring="roc_auc").fit(X, kind)
     with pytest.raises(GanaugError, match="must return the rows it was given"):
         model(oversampler=Shuffling(), blend=1.0).fit(*rows(60))
+    for labels, said in [
+        (np.array([1, "x"], dtype=object)[kind % 2], r"type int, str in an object array.*y\.astype\(str\)"),
+        (kind.astype(object), r"type int in an object array.*y\.astype\(int\)"),
+    ]:
+        with pytest.raises(InvalidDataError, match=said):
+            model().fit(X, labels)
     scorer = make_scorer(balanced_accuracy_score)
     assert "score" in model(oversampler=RandomOverSampler(), scoring=scorer, blend=[1.0]).fit(X, kind).verdict_
 

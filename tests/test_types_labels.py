@@ -252,3 +252,9 @@ def test_every_error_is_one_of_ours():
     for y, _ in REFUSED_LABELS.values():
         with pytest.raises(GanaugError):
             LabelCodec().fit(y)
+
+
+def test_the_name_of_a_column_instead_of_labels_is_told():
+    X = pd.DataFrame({2: [0.0, 1.0], "a": [1.0, 2.0]})
+    with pytest.raises(InvalidDataError, match=r"y=X\[2\], and X without it"):
+        GANOversampler().fit(X, 2)

@@ -27,10 +27,12 @@ REPORT_EXAMPLE = """examples:
   ganaug report train.csv new.csv --target fraud --output report.html
   ganaug report train.csv new.csv --holdout test.csv --target fraud --output report.html
   ganaug report train.csv balanced.csv --mark-column synthetic --target fraud --output report.html
-  ganaug report train.csv fraud.safetensors --target fraud --output report.json"""
+  ganaug report train.csv fraud.safetensors --target fraud --output report.json
+  ganaug report train.csv new.csv --target fraud --classifier hgb --output report.html"""
 
 MODELS = (".safetensors", ".ganaug")
 _SYNTHETIC = {"1", "true", "yes"}
+ESTIMATORS = ("hgb", "logistic", "forest", "knn")
 
 
 def report_options(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +48,11 @@ def report_options(parser: argparse.ArgumentParser) -> None:
         "--holdout", metavar="FILE", help="real rows that the generator did not see: what a classifier is tested on"
     )
     parser.add_argument("--title", metavar="TEXT", help="stands on top")
+    parser.add_argument(
+        "--classifier",
+        choices=ESTIMATORS,
+        help="judge the treatments of imbalance for this classifier, as ganaug advise does, and show what each gains",
+    )
     parser.add_argument("--hide-real", action="store_true", help="show no single real row beside the synthetic ones")
     parser.add_argument("--mark-column", metavar="NAME", help="of SYNTHETIC only the rows in which this column is 1")
     options.reading(parser)
@@ -69,6 +76,8 @@ def report(args: argparse.Namespace) -> None:
     given = {name: value for name, value in asked.items() if value is not None}
     if args.holdout:
         given["X_holdout"], given["y_holdout"] = _alike(args, args.holdout, table, list(X.columns))
+    if args.classifier:
+        given["classifier"] = _judged(args, args.classifier, X, y)
 
     found = import_module("ganaug.report").quality_report(samples, X, y, **given)
     with atomic_file(args.output) as temporary:
@@ -83,6 +92,11 @@ def _samples(args: argparse.Namespace, table: object, columns: list[str]) -> str
     """A model, or rows and labels with the columns of the real ones."""
     if args.samples.lower().endswith(MODELS):
         return args.samples
+    if args.mark_column in [*columns, args.target]:
+        raise UsageError(
+            f"--mark-column {args.mark_column!r} is a column of {args.data} too; name the one that says which rows of "
+            f"{args.samples} are synthetic, or leave it out if all of them are"
+        )
     frame, y = _alike(args, args.samples, table, [*columns, *([args.mark_column] if args.mark_column else [])])
     if args.mark_column:
         marks = frame[args.mark_column].astype(str).str.lower().isin(_SYNTHETIC)
@@ -287,7 +301,7 @@ ADVISE_EXAMPLE = """examples:
   ganaug advise train.csv --target fraud --estimator logistic --scoring balanced_accuracy
   ganaug advise train.csv --target fraud --oversamplers GANOversampler,SMOTE --max-time 5min --json > advice.json"""
 
-ESTIMATORS = ("hgb", "logistic", "forest", "knn")
+PICTURES = (".png", ".svg", ".pdf")
 COLUMNS = ["treatment", "score", "gain", "gain_error", "needed", "expected", "expected_error", "folds"]
 
 
@@ -315,6 +329,8 @@ def advise_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-time", metavar="TIME", help="judge no longer than this, such as 90s or 5min")
     parser.add_argument("--jobs", "-j", type=int, metavar="N", help="folds at the same time; -1: all cores")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    parser.add_argument("--plot", metavar="FILE", help="draw what each treatment gains into this .png, .svg or .pdf")
+    parser.add_argument("--force", "-f", action="store_true", help="replace FILE if it is there already")
     options.reading(parser)
     options.general(parser)
 
@@ -325,9 +341,24 @@ def advise(args: argparse.Namespace) -> None:
 
     if args.target is None:
         raise UsageError("--target is missing: name the column of the labels")
+    if args.plot:
+        if not args.plot.lower().endswith(PICTURES):
+            raise UsageError(f"--plot {args.plot}: the suffix says how to draw it; give {', '.join(PICTURES)}")
+        check_output(args.plot, [args.data], force=args.force)
     table = table_files.read_table(args.data, args)
     X, y = table_files.split(table, args.target, many_classes=args.many_classes)
-    model = _judged(args, X, y)
+    model = _judged(
+        args,
+        args.estimator,
+        X,
+        y,
+        samplers=args.oversamplers,
+        scoring=args.scoring,
+        cv=args.splits,
+        treatments=args.treatments.split(",") if args.treatments else "auto",
+        max_time=args.max_time,
+        n_jobs=args.jobs,
+    )
     if args.json:
         rows = json.loads(model.evidence_.to_json(orient="records"))
         print(json.dumps({"verdict": model.verdict_, "evidence": rows}, indent=1))
@@ -335,9 +366,20 @@ def advise(args: argparse.Namespace) -> None:
         shown = model.evidence_[COLUMNS].copy()
         shown.insert(0, "", ["->" if chosen else "" for chosen in model.evidence_["chosen"]])
         print(f"{model.verdict_}\n\n{shown.to_string(index=False, float_format='{:.4f}'.format, na_rep='-')}")
+    if args.plot:
+        from ganaug.plots import blend_curve
+        from ganaug.utils.axes import new_figure
+
+        figure = new_figure(6.0, 4.0)
+        blend_curve(model, figure.add_subplot())
+        with atomic_file(args.plot) as temporary:
+            figure.savefig(temporary, dpi=150)
+        tell(args, f"{args.plot}: written")
 
 
-def _judged(args: argparse.Namespace, X: pd.DataFrame, y: object) -> AugmentedClassifier:
+def _judged(
+    args: argparse.Namespace, name: str, X: pd.DataFrame, y: object, samplers: str = "GANOversampler", **parameters: Any
+) -> AugmentedClassifier:
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
@@ -353,15 +395,11 @@ def _judged(args: argparse.Namespace, X: pd.DataFrame, y: object) -> AugmentedCl
         "logistic": lambda: LogisticRegression(max_iter=1000),
         "forest": RandomForestClassifier,
         "knn": KNeighborsClassifier,
-    }[args.estimator]()
+    }[name]()
     model = AugmentedClassifier(
         make_pipeline(preprocessing(X), classifier),
-        list(options.choose_by_name("oversamplers", args.oversamplers, known).items()),
-        scoring=args.scoring,
-        cv=args.splits,
-        treatments=args.treatments.split(",") if args.treatments else "auto",
-        max_time=args.max_time,
-        n_jobs=args.jobs,
+        list(options.choose_by_name("oversamplers", samplers, known).items()),
+        **parameters,
         random_state=args.seed or 0,
         verbose=verbosity(args),
     )

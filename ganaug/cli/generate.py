@@ -118,6 +118,8 @@ def _resample_folder(args: argparse.Namespace) -> None:
     seed = options.choose_seed(args)
     options.training_parameters(args, _tabular())  # what is wrong with them is told before the table is read
     selected = table_files.select(args, seed)
+    if args.mark_column in [*selected.X.columns, args.target]:
+        raise UsageError(f"--mark-column {args.mark_column!r}: {args.data} has a column of that name")
     sampler = options.oversampler(args, selected.y.unique()).set_params(random_state=seed)
     sampler.fit(selected, None)
     written = sampler.write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
 import threading
@@ -110,7 +111,29 @@ def _describe_error(error: BaseException) -> tuple[str, int]:
         (BaseException, lambda e: f"unexpected {type(e).__name__}: {e} (--debug shows where)", FAILED),
     ]
     said, code = next((words(error), code) for kind, words, code in kinds if isinstance(error, kind))
-    return one_line(said), code
+    return one_line(_with_option(said) if isinstance(error, GanaugError) else said), code
+
+
+# Parameters of the library by which its errors name what an option gave.
+_OPTIONS = {
+    "cv": "--splits",
+    "mark": "--mark-column",
+    "max_time": "--max-time",
+    "n_jobs": "--jobs",
+    "random_state": "--seed",
+    "rows_per_file": "--rows-per-file",
+    "sampling_strategy": "--strategy",
+    "scoring": "--scoring",
+    "treatments": "--treatments",
+    "where": "--where",
+    "y": "--target",
+}
+
+
+def _with_option(said: str) -> str:
+    """An error that begins with a parameter, such as ``mark='a' is``, with the option that gave it."""
+    name = re.match(r"\w+(?==|: |\[)", said)
+    return said if name is None else _OPTIONS.get(name[0], name[0]) + said[name.end() :]
 
 
 class _Terminated(SystemExit):

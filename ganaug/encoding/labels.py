@@ -256,6 +256,8 @@ def _open(y: Any, tuples: bool = False) -> Any:
     array = np.asarray(y)
     if array.ndim != 1:
         hint = " If the labels are tuples, give a Series of them." if of_tuples else ""
+        if array.ndim == 0 and isinstance(y, (int, str)):
+            hint = f" If it names a column, give y=X[{y!r}], and X without it."
         raise InvalidDataError(f"y should be a 1d array, got an array of shape {array.shape} instead.{hint}")
     return array
 

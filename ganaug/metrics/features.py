@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,6 @@ __all__ = [
     "MAX_LEVELS",
     "ColumnKind",
     "Estimate",
-    "FeatureMap",
     "Floats",
     "K",
     "Statistic",
@@ -225,16 +224,6 @@ def weighted_auc(positive: Floats, negative: Floats, w_positive: Floats, w_negat
 PIXELS, POINTS, MIXTURES = 16, 64, 512
 FIT_ROWS = 5000
 _POOLED = 512
-
-
-class FeatureMap(Protocol):
-    """Fitted to real rows, it makes features of any rows."""
-
-    def fit(self, X: object) -> Any:
-        """Learn scales from real rows."""
-
-    def transform(self, X: object) -> Floats:
-        """Rows of X to (n, d), float64."""
 
 
 class TableMap:

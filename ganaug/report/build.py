@@ -21,7 +21,7 @@ from ganaug.metrics.evaluation import METRICS, measure
 from ganaug.metrics.features import kind_of, n_rows
 from ganaug.metrics.sample_pair import read_samples
 from ganaug.report import wording
-from ganaug.report.inputs import Drawn, curation_rows, draw, generator_facts, histories, how_made
+from ganaug.report.inputs import Drawn, curation_rows, draw, evidence_rows, generator_facts, histories, how_made
 from ganaug.report.measured import AUTO, RuleCount, count_rules, given_counts, with_utility
 from ganaug.report.result import QualityReport
 from ganaug.report.wording import QUESTIONS, column_lights, severity_of, thresholds, traffic_lights
@@ -63,6 +63,7 @@ def quality_report(
     hide_real: bool = False,
     rules: object = AUTO,
     broken_rules: Sequence[tuple[str, float, float]] | None = None,
+    classifier: object = None,
     verbose: bool | str = "auto",
 ) -> QualityReport:
     """Report whether synthetic samples are good, copy real ones or help a classifier, and what to do about it.
@@ -99,6 +100,8 @@ def quality_report(
     broken_rules : sequence of (str, float, float), optional
         Further rules that you counted yourself: in words, with the shares of real and of synthetic rows that break
         each.
+    classifier : fitted AugmentedClassifier, optional
+        Its verdict and what each treatment was worth on its folds get a part of the report.
     verbose : bool or "auto", default="auto"
         Whether to print progress on standard error; "auto" prints on a terminal and in notebooks.
 
@@ -135,7 +138,7 @@ def quality_report(
     """
     if title is not None and not isinstance(title, str):
         raise InvalidParameterError(f"title={title!r} is no text")
-    counts = given_counts(broken_rules)
+    counts, treatments = given_counts(broken_rules), evidence_rows(classifier)
     tell = say if wants_progress(verbose) else _silent
     X, y = _resolved(X, y)
     X_holdout, y_holdout = _resolved(X_holdout, y_holdout)
@@ -160,7 +163,7 @@ def quality_report(
     keep = [row["real"] for row in copies], [row["synthetic"] for row in copies]
     sides = sides_of(reading, X, drawn.X, seed=seed, keep=keep)
     data = _counted((X, drawn.X, X_holdout), tuple(given.values()))
-    content = _content(results, sides, drawn, data, seed, title, counts, why_not)
+    content = _content(results, sides, drawn, data, seed, title, counts, why_not) | {"treatments": treatments}
     return QualityReport(_plain(without_real(content) if hide_real else content))
 
 

@@ -23,7 +23,7 @@ from ganaug.metrics.diagnosis import Made
 from ganaug.summaries import label_text
 from ganaug.utils.determinism import child_seed
 
-__all__ = ["Drawn", "curation_rows", "draw", "generator_facts", "histories", "how_made", "traces"]
+__all__ = ["Drawn", "curation_rows", "draw", "evidence_rows", "generator_facts", "histories", "how_made", "traces"]
 
 # --------------------------------------------------------------------------------------
 # Samples to judge, given or drawn from a generator, and facts about the generator.
@@ -272,6 +272,41 @@ def curation_rows(curation: Mapping[str, Mapping[str, int | None]]) -> list[dict
         {"class": label, **{name: None if n is None else int(n) for name, n in row.items()}}
         for label, row in curation.items()
     ]
+
+
+_SHOWN_OF_TREATMENTS = (
+    "treatment",
+    "score",
+    "gain",
+    "gain_error",
+    "expected",
+    "expected_error",
+    "folds",
+    "chosen",
+    "note",
+)
+
+
+def evidence_rows(classifier: Any) -> dict[str, Any]:
+    """The verdict of an `AugmentedClassifier` and its evidence, treatment by treatment; empty without one.
+
+    Parameters
+    ----------
+    classifier : fitted AugmentedClassifier or None
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is something else, or was not fitted.
+    """
+    if classifier is None:
+        return {}
+    table, verdict = getattr(classifier, "evidence_", None), getattr(classifier, "verdict_", None)
+    if not isinstance(table, pd.DataFrame) or not isinstance(verdict, str):
+        name = classifier.__name__ if isinstance(classifier, type) else type(classifier).__name__
+        raise InvalidTypeError(f"classifier={name} is no fitted AugmentedClassifier; fit one, or leave it out")
+    rows = table.reindex(columns=list(_SHOWN_OF_TREATMENTS)).astype(object).where(table.notna(), None)
+    return {"verdict": verdict, "rows": rows.to_dict("records")}
 
 
 def _plain(value: object) -> object:

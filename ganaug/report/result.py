@@ -42,6 +42,7 @@ TABS = {
     "together": "Together",
     "samples": "Samples and copies",
     "measures": "Measures",
+    "treatments": "Treatments",
     "training": "Training",
     "guide": "How to read this",
 }
@@ -65,7 +66,12 @@ def page(content: Content) -> str:
     """
     script = _file("charts.js") + _file("page.js")
     own = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    empty = {"classes": not content["classes"], "columns": not content["columns"], "training": not content["generator"]}
+    empty = {
+        "classes": not content["classes"],
+        "columns": not content["columns"],
+        "training": not content["generator"],
+        "treatments": not content.get("treatments"),
+    }
     gain = content["metrics"].get("augmentation_gain", {"details": {}})
     return (
         _environment()
@@ -80,6 +86,7 @@ def page(content: Content) -> str:
             style=Markup(_file("page.css")),
             data=Markup(embedded(_drawn(content))),
             treatments=gain["details"].get("treatments", {}),
+            gains=_gains(content.get("treatments", {})),
             **_of_classes(content),
             curves=list(_curves(content["histories"])),
             sources=_sources(content["metrics"]),
@@ -198,6 +205,17 @@ def _over(column: Mapping[str, Any]) -> float:
     return float(column["distance"]) - float(column["floor"] or 0.0)
 
 
+def _gains(treatments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Where each chart has its gain, the ends of its 95 % interval and no gain, from 0 to 100."""
+    judged = [one for one in treatments.get("rows", []) if one["gain"] is not None]
+    reach = [(one["gain"], 1.96 * (one["gain_error"] or 0.0)) for one in judged]
+    low = min([0.0, *(gain - error for gain, error in reach)])
+    span = max([0.0, *(gain + error for gain, error in reach)]) - low or 1.0
+    at = lambda value: round(100 * (value - low) / span, 1)  # noqa: E731
+    places = [{"none": at(0.0), "low": at(g - e), "gain": at(g), "high": at(g + e)} for g, e in reach]
+    return [{**one, "at": place} for one, place in zip(judged, places, strict=True)]
+
+
 def _curves(histories: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Title and place of each chart of a training."""
     for i, history in enumerate(histories):
@@ -307,7 +325,8 @@ class QualityReport:
             "figures" (those of the overview), "lights", "findings", "trust" (text), "data" (counts and classes),
             "metrics", "classes", "columns", "pairs", "correlations", "embedding", "neighbours", "copies", "histories",
             "curation", "generator", "traces" (what the generator gives away about single training samples), "rules"
-            (those of the table, with the shares of real and synthetic rows that break each) and "hides_real". A copy.
+            (those of the table, with the shares of real and synthetic rows that break each), "treatments" (of the
+            classifier that was given: "verdict" and "rows") and "hides_real". A copy.
         """
         return copy.deepcopy(self._content)
 
