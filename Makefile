@@ -5,6 +5,9 @@
 PYTHON ?= python3
 # Test processes. Two, and not one per core: each imports torch, and the tests that train use threads.
 JOBS ?= 2
+# Each process begins with a half of the files, so that what a file prepares is prepared once, and takes over from the
+# other what is left at the end.
+SHARED_OUT := -n $(JOBS) --dist worksteal
 PYTEST_ARGS ?=
 
 VENV := .venv
@@ -24,10 +27,10 @@ demo: $(STAMP)  ## balance a real table, compare with the alternatives, write a 
 	$(PY) examples/quickstart.py
 
 test: $(STAMP)  ## the tests (warnings are errors; README and docs code runs too)
-	$(PY) -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(PY) -m pytest $(SHARED_OUT) $(PYTEST_ARGS)
 
 test-slow: $(STAMP)  ## the tests marked slow
-	$(PY) -m pytest -n $(JOBS) -m slow $(PYTEST_ARGS)
+	$(PY) -m pytest $(SHARED_OUT) -m slow $(PYTEST_ARGS)
 
 check: format-check lint types test doctest  ## everything that must be green before a commit
 

@@ -47,7 +47,8 @@ from ganaug.estimators.strategy import (
     warn_of_few_rows,
     warn_of_training,
 )
-from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.exceptions import DataWarning, GanaugWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.filtering.forest import MANY_CLASSES
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
 from ganaug.runtime.compute import run_tasks, side_by_side, unpacked
@@ -58,7 +59,9 @@ from ganaug.utils.types import IntArray
 
 __all__ = ["GANOversampler"]
 
-SCOPES = ("per-class", "shared")
+SCOPES = (AUTO, "per-class", "shared")
+# So many classes get a GAN each where the scope is left open; more share one.
+MOST_APART = 3
 # Rows that are drawn at once; more are drawn and written in parts.
 AT_ONCE = 131_072
 
@@ -81,12 +84,13 @@ class GANOversampler(BaseOverSampler):
         anything with ``fit(X, y)`` and ``sample(n, label=..., random_state=...)
         -> (X, y)``. None goes by the data: `TabularGAN` for 2-D, `ImageGAN` for 3-D uint8 (n, H, W)
         and 4-D, `SeriesGAN` for other 3-D (n, channels, length) and for 5-D.
-    scope : {"per-class", "shared"}, default="per-class"
+    scope : {"auto", "per-class", "shared"}, default="auto"
         "per-class" trains one GAN for each class that needs samples, on this
         class against all others, so that the plentiful rows teach the shape of
-        the data. "shared" trains one GAN on all classes: faster with many of
-        them, less attentive to each. A generator of your own is trained for
-        each class if its ``fit`` has a parameter ``focus``, else it is shared. A generator
+        the data. "shared" trains one GAN on all classes, in hardly more time than one class takes.
+        "auto" is "per-class" where up to three classes need samples, and "shared" where more do (of a generator of your
+        own, more than 50). With "per-class" a `GanaugWarning` says what more than 50 cost. A generator of your own
+        is trained for each class, by "per-class", if its ``fit`` has a parameter ``focus``, else it is shared. One
         that has a ``scope`` itself is trained by that: `ImageGAN` and `SeriesGAN` are shared unless told otherwise.
     min_class_size : int, default=12
         A class of fewer rows gets a `SmoothedBootstrap` instead of a GAN, and a
@@ -154,7 +158,7 @@ class GANOversampler(BaseOverSampler):
         *,
         sampling_strategy: object = "auto",
         generator: object = None,
-        scope: str = "per-class",
+        scope: str = AUTO,
         min_class_size: int = 12,
         curate: bool | str | Iterable[str] = "auto",
         n_jobs: int | None = None,
@@ -489,6 +493,16 @@ class GANOversampler(BaseOverSampler):
         # Without a focus every training would be the same, so there is one.
         takes_focus = hasattr(prototype, "prepare") or "focus" in inspect.signature(prototype.fit).parameters
         scope = getattr(prototype, "scope", self.scope)  # the generator knows best what its data needs
+        if scope == AUTO:
+            most = MOST_APART if hasattr(prototype, "prepare") else MANY_CLASSES
+            scope = "shared" if len(labels) > most else "per-class"
+        elif scope == "per-class" and takes_focus and len(labels) > MANY_CLASSES:
+            warn(
+                f"{len(labels)} classes need rows, and each of them trains a GAN of its own, which takes {len(labels)} "
+                'times as long as one and as much memory for each; scope="auto" trains one for all where there are '
+                f"more than {MANY_CLASSES}",
+                GanaugWarning,
+            )
         if scope == "per-class" and takes_focus:
             tasks = [(self._seeded(prototype, label), data, label, f"class {label!r}") for label in labels]
         else:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The processors are shared out already: threads of each worker would only wait for one another's. It is read when
+    # numpy and torch are imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import importlib.util
 import random
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -31,6 +37,13 @@ def shared_data() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """A folder of this test's own, in which it runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import inspect
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
 import numpy as np
+import pytest
 import torch
 
 from ganaug import ImageGAN, SeriesGAN, TabularGAN
@@ -26,8 +38,9 @@ def series_gan(**parameters) -> SeriesGAN:
 
 
 def checkpointed(path=None, kind=ImageGAN, **parameters):
-    """A generator that keeps a checkpoint every 16 of its 50 steps."""
-    return kind(**{**_CONVOLUTIONAL, "max_steps": 50, "checkpoint": path, "checkpoint_every": 16, **parameters})
+    """A generator that keeps a checkpoint every 16 of its 36 steps."""
+    steps = {"max_steps": 36, "batch_size": 16, "checkpoint": path, "checkpoint_every": 16}
+    return kind(**{**_CONVOLUTIONAL, **steps, **parameters})
 
 
 def random_images() -> tuple[np.ndarray, np.ndarray]:
@@ -51,3 +64,123 @@ def two_classes(n=400, rare=0.1, shift=1.0, seed=0, d=2):
     rng = np.random.default_rng(seed)
     y = (rng.random(n) < rare).astype(int)
     return rng.normal(size=(n, d)) + shift * y[:, None], y
+
+
+# ------------------------------------------------------------------------------------------ processes
+
+_FORKS = multiprocessing.get_context("forkserver")
+# What takes seconds to import is imported once, in the process that all others are forked from.
+_FORKS.set_forkserver_preload(["ganaug.oversampling", "ganaug.cli.main", "ganaug.cli.table_files"])
+DEFAULT_HANDLERS = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}
+
+
+def _in_a_process(stderr, handlers, function, given):
+    os.setsid()
+    os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+    for number, handler in {**DEFAULT_HANDLERS, **handlers}.items():
+        signal.signal(number, handler)
+    function(*given)
+
+
+@contextmanager
+def process(stderr: Path, function: Callable, *given, handlers: Mapping = MappingProxyType({})):
+    """Run a function of a test module in a process of its own, with the handlers of signals of a new one.
+
+    What it writes to its standard error goes to a file. It begins in the current folder, and does not outlive the
+    block. It takes a tenth of the time of a new interpreter that imports torch.
+    """
+    child = _FORKS.Process(target=_in_a_process, args=(str(stderr), dict(handlers), function, given))
+    child.start()
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.join(60)
+
+
+# ------------------------------------------------------------------------------------------ many cases, one test
+
+
+def _name_of(value: object) -> str:
+    return getattr(value, "__name__", None) or repr(value)[:200]
+
+
+def _skips(error: BaseException) -> bool:
+    return isinstance(error, pytest.skip.Exception)
+
+
+def _own(fixtures: dict[str, object], number: int, patch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What a case may write to or draw from, for itself alone; everything else is shared."""
+    own = dict(fixtures)
+    for name in own.keys() & {"tmp_path", "here"}:
+        own[name] = Path(str(fixtures[name])) / f"case {number}"
+        own[name].mkdir(exist_ok=True)
+    if "here" in own:
+        patch.chdir(own["here"])
+    if "monkeypatch" in own:
+        own["monkeypatch"] = patch
+    for name in own.keys() & {"rng", "imbalanced"}:
+        own[name] = copy.deepcopy(own[name])
+    for name in ("capsys", "capfd"):
+        if name in own:
+            own[name].readouterr()
+    return own
+
+
+def cases(names: str | tuple[str, ...], values: Iterable, ids: Collection[str] | Callable | None = None):
+    """Run a test for each of these values, as ``pytest.mark.parametrize`` does, but as one test.
+
+    For many quick cases that see the same lines of code. All of them run, and each that fails is named; one that
+    skips fails, as the others would be skipped with it. A case has ``tmp_path``, ``here``, ``monkeypatch``,
+    ``rng`` and ``imbalanced`` of its own, and reads from ``capsys`` only what it wrote. It shares the other fixtures,
+    and finds a file that one of them gives as it was.
+
+    Parameters
+    ----------
+    names : str or tuple of str
+        The arguments, separated by commas or as a tuple.
+    values : iterable
+        For each case the value of the argument, or a tuple of values if there are several arguments.
+    ids : collection of str or callable, optional
+        Names of the cases, or what names one by its values. Without them the arguments are shown.
+    """
+    names = tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
+    rows = [tuple(value) if len(names) > 1 else (value,) for value in values]
+    if ids is None or callable(ids):
+        labels = [", ".join(map(ids or _name_of, row)) for row in rows]
+    else:
+        labels = list(ids)
+    if not rows or len(labels) != len(rows):
+        raise ValueError(f"{len(rows)} cases and {len(labels)} names of cases")
+
+    def decorate(test):
+        signature = inspect.signature(test)
+
+        @functools.wraps(test)
+        def all_cases(**fixtures):
+            failures = []
+            files = {path: path.read_bytes() for path in fixtures.values() if isinstance(path, Path) and path.is_file()}
+            for number, (label, row) in enumerate(zip(labels, rows, strict=True)):
+                for path, content in files.items():
+                    path.write_bytes(content)
+                with pytest.MonkeyPatch.context() as patch:
+                    try:
+                        test(**_own(fixtures, number, patch), **dict(zip(names, row, strict=True)))
+                    except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:
+                        error = AssertionError(f"a case skips: {error}") if _skips(error) else error
+                        error.add_note(f"in case {number}: {label}")
+                        failures.append(error)
+            if len(failures) == 1:
+                raise failures[0]
+            if failures:
+                raise BaseExceptionGroup(f"{len(failures)} of {len(rows)} cases", failures)
+
+        kept = [parameter for name, parameter in signature.parameters.items() if name not in names]
+        all_cases.__signature__ = signature.replace(parameters=kept)
+        return all_cases
+
+    return decorate

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import cases
 
 import ganaug
 from ganaug import GANOversampler, ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, quality_report
@@ -127,7 +128,7 @@ def test_fewer_directions_than_values_rebuild_what_varies_little(attacks):
     assert max(attacks.hits(part, X, 0.02 * np.ptp(X)) for part in attacks.inverted(reached, known)) == 40
 
 
-@pytest.mark.parametrize(
+@cases(
     "hide",
     [
         lambda row: row.astype(np.float32).tobytes(),
@@ -274,7 +275,7 @@ def held(attacks, gan, how, tmp_path, **options):
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")
-@pytest.mark.parametrize("how", ["file", "pickle", "deepcopy"])
+@cases("how", ["file", "pickle", "deepcopy"])
 def test_nothing_is_rebuilt_from_what_this_version_gives_out(attacks, case, how, tmp_path):
     gan, X, y, others, others_y = case
     reached = held(attacks, gan, how, tmp_path)
@@ -314,7 +315,7 @@ def test_keep_copies_check_gives_it_all_back_and_is_said(attacks, case, tmp_path
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning", "ignore::ganaug.exceptions.FewSamplesWarning")
-@pytest.mark.parametrize("how", ["file", "pickle", "deepcopy"])
+@cases("how", ["file", "pickle", "deepcopy"])
 def test_classes_of_one_and_two_rows_are_not_read_off(attacks, how, tmp_path):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(63, 3)), np.repeat([0, 1, 2], [60, 1, 2])

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from helpers import cases
 from helpers import torch_rng as rng
 
 from ganaug.augmentation import POLICIES, diff_augment
@@ -159,9 +160,7 @@ def test_the_probability_rises_stays_and_falls():
     torch.testing.assert_close(seen, [0.0, 0.3, 0.6, 0.6, 0.6, 0.3, 0.0, 0.0], atol=0.03, rtol=0)
 
 
-@pytest.mark.parametrize(
-    ("kw", "progress"), [({}, 0.0), ({}, 0.95), ({}, 1.0), ({"probability": 0.0}, 0.5), ({"policy": ()}, 0.5)]
-)
+@cases(("kw", "progress"), [({}, 0.0), ({}, 0.95), ({}, 1.0), ({"probability": 0.0}, 0.5), ({"policy": ()}, 0.5)])
 def test_nothing_is_done_or_drawn_where_the_probability_is_zero(kw, progress):
     x, source = samples(3, (8, 8)), rng()
     state = source.get_state()
@@ -178,7 +177,7 @@ def test_changes_are_made_independently():
     assert abs(both - 0.25) < 0.03
 
 
-@pytest.mark.parametrize("ramp_and_fade", [(0.0, (1.0, 1.0)), (0.0, (0.0, 1.0)), (1.0, (1.0, 1.0))])
+@cases("ramp_and_fade", [(0.0, (1.0, 1.0)), (0.0, (0.0, 1.0)), (1.0, (1.0, 1.0))])
 def test_schedules_at_the_limits(ramp_and_fade):
     ramp, fade = ramp_and_fade
     pipe = diff_augment(["cutout"], probability=1.0, ramp=ramp, fade=fade)
@@ -186,7 +185,7 @@ def test_schedules_at_the_limits(ramp_and_fade):
     assert (share(pipe, 1.0) == 0) == (fade[0] < 1)
 
 
-@pytest.mark.parametrize(
+@cases(
     "kw",
     [
         {"policy": ["translation", "rotate"]},

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from sklearn.model_selection import KFold, train_test_split
 from torch.utils.data import (
     DataLoader,
@@ -41,7 +42,7 @@ SCHEDULE = {"schedule": "linear", "schedule_epochs": 4}
 NEVER = "gone through twice .* set_epoch was never called"
 
 
-@pytest.mark.parametrize(
+@cases(
     "loader",
     [
         {"shuffle": True},
@@ -50,7 +51,7 @@ NEVER = "gone through twice .* set_epoch was never called"
         {"num_workers": 1, "persistent_workers": True},
     ],
 )
-@pytest.mark.parametrize("options", [SCHEDULE, {"refresh_every": 1}, {"schedule": lambda epoch: 1 / (1 + epoch)}])
+@cases("options", [SCHEDULE, {"refresh_every": 1}, {"schedule": lambda epoch: 1 / (1 + epoch)}])
 def test_a_schedule_that_never_moves_is_told_once(options, loader):
     blend = plain(**options)
     batches = DataLoader(

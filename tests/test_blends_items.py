@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from PIL import Image
 from test_blends_values import Items, floats, picture, small, then
 from torch.utils.data import (
@@ -58,7 +59,7 @@ def list_of_one_call(self, i):
 JITTER = then(v2.RandomHorizontalFlip(), v2.ColorJitter(0.2))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("make", "transform"),
     [
         (two_views, JITTER),
@@ -109,8 +110,8 @@ POOL = SamplePool(
 REAL, LABELS = torch.full((6, 3, 8, 8), 200, dtype=torch.uint8), torch.tensor([0, 1] * 3)
 
 
-@pytest.mark.parametrize("transform", [lambda: SyntheticBlend(POOL, 1.0), lambda: SyntheticMixUp(POOL)])
-@pytest.mark.parametrize(
+@cases("transform", [lambda: SyntheticBlend(POOL, 1.0), lambda: SyntheticMixUp(POOL)])
+@cases(
     "batch",
     [
         lambda: (REAL, REAL.clone(), LABELS),
@@ -205,7 +206,7 @@ def test_two_labels_of_an_item():
 Row = collections.namedtuple("Row", "image label number")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("make", "place", "value"),
     [
         (lambda self, i: (floats(self, i), self.kept[i], i), 2, -1),
@@ -247,7 +248,7 @@ def test_entries_by_index_and_wrong_ones(of_floats):
     assert BlendedDataset(stacked, of_floats, fill={2: -1})[-1][2] == -1
 
 
-@pytest.mark.parametrize(
+@cases(
     ("make", "named"),
     [
         (lambda self, i: (floats(self, i), self.kept[i], tv_tensors.Mask(torch.zeros(8, 8))), "Mask"),
@@ -297,7 +298,7 @@ def test_items_as_they_are_split():
 # ---- H7: series of unequal lengths ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     "series",
     [
         [np.zeros((2, 30 + i)) for i in range(4)],
@@ -327,7 +328,7 @@ def test_the_advice_on_series_works():
         assert gan.fit(made, y).sample(2, label=1)[0].shape == (2, 2, made[0].shape[1])
 
 
-@pytest.mark.parametrize(
+@cases(
     "images",
     [
         [np.zeros((12, 10, 3), np.uint8), np.zeros((12, 11, 3), np.uint8)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from PIL import Image
 from torch.utils.data import (
     Dataset,
@@ -149,7 +150,7 @@ def test_the_advice_of_a_refused_range_works(fitted, cats_and_dogs):
     assert BlendedDataset(real, fitted(FLOAT), check_values=False)[-1][0].max() <= 1
 
 
-@pytest.mark.parametrize(
+@cases(
     ("learnt", "real"),
     [
         ("FLOAT", HALF),
@@ -179,7 +180,7 @@ def test_other_ranges_are_refused(fitted, cats_and_dogs, learnt, real):
 PAIRS = {"HALF": then(HALF), "NORMAL": then(NORMAL)}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("learnt", "real"),
     [
         ("FLOAT", v2.ColorJitter(0.5, 0.5)),
@@ -292,7 +293,7 @@ def test_a_comparison_draws_nothing_from_the_users_generator(fitted, cats_and_do
     global_state.assert_unchanged()
 
 
-@pytest.mark.parametrize(("learnt", "real"), [("RGB", "YCbCr"), ("YCbCr", "RGB"), ("RGBA", "CMYK"), ("CMYK", "RGBA")])
+@cases(("learnt", "real"), [("RGB", "YCbCr"), ("YCbCr", "RGB"), ("RGBA", "CMYK"), ("CMYK", "RGBA")])
 def test_other_colours_in_as_many_channels(learnt, real):
     def of(mode):
         return Items(lambda self, i: (self.image(i).convert("RGB").convert(mode), self.kept[i]), transform=None)

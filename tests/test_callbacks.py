@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from helpers import tabular_gan
+from helpers import cases, tabular_gan
 
 from ganaug.callbacks import BestSnapshot, ProgressBar, TensorBoardLogger, stop_when_diverged, wants_progress
 from ganaug.estimators import modality as modality_module
@@ -101,8 +101,8 @@ def test_collapse_must_last_and_the_first_third_does_not_count():
     assert not any(wide(event(s, s, max_steps=30)) for s in range(20))
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e7, -1e7])
-@pytest.mark.parametrize("column", ["discriminator_loss", "fake_logit", "generator_gradient_norm"])
+@cases("bad", [math.nan, math.inf, -math.inf, 1e7, -1e7])
+@cases("column", ["discriminator_loss", "fake_logit", "generator_gradient_norm"])
 def test_divergence_is_a_number_out_of_bounds(column, bad):
     assert stop_when_diverged(event(1, 1, record={"step": 1, column: bad})) == "diverged"
 

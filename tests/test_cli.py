@@ -19,6 +19,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import DEFAULT_HANDLERS as HANDLERS
+from helpers import cases, process
 
 import ganaug
 from ganaug import GANOversampler, TabularGAN
@@ -27,12 +29,6 @@ from ganaug.cli import assess, main
 ROOT = Path(__file__).resolve().parents[1]
 THYROID = ROOT / "examples" / "data" / "thyroid_sick.csv"
 QUICK = ["--max-steps", "3", "--set", "curate=false", "--seed", "0"]
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -90,13 +86,13 @@ def test_version_and_help_import_nothing_heavy():
     assert run("--version").stdout == f"ganaug {ganaug.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "sample", "report", "compare", "advise"])
+@cases("command", ["resample", "fit", "sample", "report", "compare", "advise"])
 def test_every_command_shows_an_example(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"ganaug {command} " in capsys.readouterr().out.split("examples:")[1]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("words", "said"),
     [
         ([], "required: COMMAND"),
@@ -470,7 +466,7 @@ def test_advise(train, capsys):
 ROWS = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(30))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("content", "said"),
     [
         ("age,target\n" + ROWS, "no column 'y'; there are 'age', 'target'"),
@@ -483,7 +479,7 @@ ROWS = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(30))
         (b"a,y\n\xc3\xa9,a\n\xe9,b\n", "line 3: mixed encodings"),
     ],
 )
-@pytest.mark.parametrize("command", ["resample", "fit", "compare"])
+@cases("command", ["resample", "fit", "compare"])
 def test_bad_tables(here, capsys, command, content, said):
     Path("t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     output = {"resample": "o.csv", "fit": "o.safetensors", "compare": "o.md"}[command]
@@ -495,8 +491,8 @@ def test_bad_tables(here, capsys, command, content, said):
     assert left(here) == ["t.csv"]
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "compare", "report"])
-@pytest.mark.parametrize(
+@cases("command", ["resample", "fit", "compare", "report"])
+@cases(
     ("cells", "said", "goes_on"),
     [
         (
@@ -542,7 +538,7 @@ def test_labels_are_named_as_they_stand_in_the_file(here):
         assert [row.split(";")[1] for row in Path("s.csv").read_text().splitlines()[1:]] == [label] * 3
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "compare", "report"])
+@cases("command", ["resample", "fit", "compare", "report"])
 def test_labels_that_differ_in_case_and_spaces_are_told_once(here, reports, capsys, command):
     Path("t.csv").write_text("a,y\n" + "".join(f"{i % 9},{['yes', ' yes', 'Yes', 'no'][i % 4]}\n" for i in range(80)))
     output = {"resample": "o.csv", "fit": "o.safetensors", "compare": "o.md", "report": "o.json"}[command]
@@ -556,8 +552,8 @@ def test_labels_that_differ_in_case_and_spaces_are_told_once(here, reports, caps
     ]
 
 
-@pytest.mark.parametrize("command", ["resample", "fit", "compare"])
-@pytest.mark.parametrize(
+@cases("command", ["resample", "fit", "compare"])
+@cases(
     ("words", "said"),
     [
         (
@@ -587,16 +583,17 @@ def test_bad_values_are_misuse(train, capsys, command, words, said):
     assert said in err and err.count("\n") == 1 and left(train.parent) == ["train.csv"]
 
 
-@pytest.mark.parametrize("given", ["5", "5.5", "0.5 s", "90s", "5 min", "2 minutes", "1.5h", ".5h"])
+@cases("given", ["5", "5.5", "0.5 s", "90s", "5 min", "2 minutes", "1.5h", ".5h"])
 def test_times_that_are_right(train, given):
-    words = ["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--max-time", given]
+    words = ["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--force", "--max-time", given]
     assert main([*words, *QUICK]) == 0
 
 
-@pytest.mark.parametrize("given", ["False", "false", "None"])
+@cases("given", ["False", "false", "None"])
 def test_python_words_are_understood_by_set(train, given):
     name = "patience" if given == "None" else "keep_range"
-    assert main(["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--set", f"{name}={given}", *QUICK]) == 0
+    words = ["fit", "train.csv", "-t", "fraud", "-o", "o.safetensors", "--force", "--set", f"{name}={given}"]
+    assert main([*words, *QUICK]) == 0
     assert getattr(ganaug.load("o.safetensors"), name) in (False, None)
 
 
@@ -715,11 +712,6 @@ def default_handlers():
         signal.signal(number, handler)
 
 
-HANDLERS = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
-    signal.SIGHUP: signal.SIG_DFL,
-}
 ENDS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated"),
         signal.SIGHUP: (129, "the terminal was closed")}  # fmt: skip
 
@@ -797,63 +789,68 @@ sys.exit(main(["resample", "a.csv", "-t", "y", "-o", "b.csv"]))
 def test_ctrl_c_while_it_trains(train):
     """In a process of its own, as a user does it."""
     words = ["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--max-steps", "1000000", "--verbose"]
-    process = subprocess.Popen(
+    own = subprocess.Popen(
         [sys.executable, "-m", "ganaug", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert process.stderr is not None
-    assert "120 rows" in process.stderr.readline()  # it has read the table, and goes on to train
+    assert own.stderr is not None
+    assert "120 rows" in own.stderr.readline()  # it has read the table, and goes on to train
     time.sleep(1.5)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err.splitlines()[-1] == "ganaug: interrupted"
+    own.send_signal(signal.SIGINT)
+    _, err = own.communicate(timeout=60)
+    assert own.returncode == 130 and err.splitlines()[-1] == "ganaug: interrupted"
     assert "Traceback" not in err and left(train.parent) == ["train.csv"]
+
+
+def command(*words):
+    sys.exit(main([*map(str, words)]))
+
+
+def writes(folder, process, size=0):
+    """The temporary file that a process writes to, once it holds so many bytes."""
+    until = time.monotonic() + 60
+    while not (found := [path for path in folder.glob(".ganaug-*.csv") if path.stat().st_size > size]):
+        assert process.is_alive() and time.monotonic() < until
+        time.sleep(0.02)
+    return found[0]
 
 
 @pytest.fixture
 def writing(model, here):
     """A process that writes rows without end into o.csv, which holds something already; and its temporary file."""
     Path("o.csv").write_text("before")
-    words = ["sample", str(model), "-n", "100000000", "-o", "o.csv", "--force", "--chunk-size", "2000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ganaug", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    until = time.monotonic() + 60
-    while not (found := [path for path in here.glob(".ganaug-*.csv") if path.stat().st_size > 10_000]):
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.05)
-    yield process, found[0]
-    process.kill()
-    process.communicate(timeout=60)
+    words = ["sample", model, "-n", 100_000_000, "-o", "o.csv", "--force", "--chunk-size", 2000]
+    with process(here.parent / f"{here.name}.said", command, *words) as own:
+        yield own, writes(here, own, 10_000)
 
 
 @pytest.mark.parametrize("number", HANDLERS)
 def test_a_signal_to_a_process_that_writes(writing, here, number):
     """Of the real thing the output is as it was, nothing is left beside it, and the exit code says what came."""
-    process, _ = writing
+    own, _ = writing
     code, said = ENDS[number]
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (code, f"ganaug: {said}\n")
+    os.kill(own.pid, number)
+    own.join(60)
+    assert own.exitcode == code
+    assert (here.parent / f"{here.name}.said").read_text() == f"ganaug: {said}\n"
     assert left(here) == ["o.csv"] and Path("o.csv").read_text() == "before"
 
 
 def test_what_a_killed_process_left_goes_with_the_next_run(model, writing, here):
-    process, temporary = writing
+    own, temporary = writing
     assert main(["sample", str(model), "-n", "3", "-o", "a.csv"]) == 0
     assert temporary.exists()  # it is written to, as yet
-    process.kill()
-    process.communicate(timeout=60)
+    own.kill()
+    own.join(60)
     assert left(here) == [temporary.name, "a.csv", "o.csv"]
     assert main(["sample", str(model), "-n", "3", "-o", "b.csv"]) == 0
     assert left(here) == ["a.csv", "b.csv", "o.csv"] and Path("o.csv").read_text() == "before"
 
 
 def test_a_closed_terminal_is_ignored_under_nohup(model, here):
-    words = ["sample", str(model), "-n", "20000", "-o", "o.csv", "--chunk-size", "500"]
-    program = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); from ganaug.cli import main; "
-    process = subprocess.Popen([sys.executable, "-c", program + f"sys.exit(main({words!r}))"], start_new_session=True)
-    while not list(here.glob(".ganaug-*.csv")):
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGHUP)
-    assert process.wait(timeout=60) == 0 and len(pd.read_csv("o.csv")) == 20_000
+    words = ["sample", model, "-n", 20_000, "-o", "o.csv", "--chunk-size", 500]
+    said = here.parent / f"{here.name}.said"
+    with process(said, command, *words, handlers={signal.SIGHUP: signal.SIG_IGN}) as own:
+        writes(here, own)
+        os.kill(own.pid, signal.SIGHUP)
+        own.join(60)
+    assert own.exitcode == 0 and len(pd.read_csv("o.csv")) == 20_000

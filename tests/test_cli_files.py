@@ -7,6 +7,7 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 from ganaug.cli.column_formats import ColumnFormat, format_for
 from ganaug.cli.console import FileError
@@ -38,7 +39,7 @@ def kinds(table):
 # ---- what is found out -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1"])
+@cases("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1"])
 def test_a_german_file_in_any_encoding(write, encoding):
     table = CsvTable(write(GERMAN, encoding=encoding))
     # Latin-1 and Windows' encoding differ in signs that are not in this text
@@ -60,7 +61,7 @@ def test_latin_1_where_windows_has_no_sign(write):
     assert CsvTable(write(b"a,b\n\xe9\x81,2\n")).layout.dialect.encoding == "latin-1"
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@cases("delimiter", [",", ";", "\t", "|"])
 def test_delimiters(write, delimiter):
     text = 'a|b|c\n1|"x,;y"|2\n3|z|4\n'.replace("|", delimiter)
     table = CsvTable(write(text))
@@ -73,7 +74,7 @@ def test_the_delimiter_can_be_said(write):
     assert list(CsvTable(path, delimiter=",").frame.columns) == ["a;b", "c"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("cells", "decimal"),
     [
         (["1,5", "2,25"], ","),
@@ -97,7 +98,7 @@ def test_one_columns_commas_tell_of_the_others(write):
     assert table.frame["a"].tolist() == [1.234, 5.678]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("cells", "kind", "values"),
     [
         (["1", "2", "-3"], "integer", [1, 2, -3]),
@@ -135,7 +136,7 @@ def test_many_compact_dates_are_dates(write):
     assert table.layout.formats["a"].write(table.frame["a"]) == days
 
 
-@pytest.mark.parametrize(
+@cases(
     "cells",
     [
         ["1", "", "-3"],
@@ -182,7 +183,7 @@ def test_a_large_file_is_read_in_chunks(write, monkeypatch):
 # ---- what is wrong ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("data", "said"),
     [
         (b"", "is empty"),
@@ -255,7 +256,7 @@ def test_spaces_behind_delimiters(write):
     assert list(table.frame.columns) == ["a", "b", "y"] and kinds(table)["b"] == "integer"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@cases("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_encoding_and_compression_are_kept(write, tmp_path, encoding):
     table = CsvTable(write(gzip.compress(GERMAN.encode(encoding)), "t.csv.gz"))
     out = tmp_path / "out.csv.gz"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import cases
 from PIL import Image
 
 import ganaug.estimators
@@ -132,7 +133,7 @@ def test_a_failure_in_the_middle_leaves_no_folder(folder, brightness, monkeypatc
     assert [path.name for path in folder.parent.iterdir()] == ["photos"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("shape", "layout", "mode"),
     [
         ((2, 9, 8), "NHW", "L"),

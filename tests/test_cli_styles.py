@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 from ganaug.cli import main
 from ganaug.cli.console import FileError
@@ -234,8 +235,8 @@ def same(got, expected):
 # ---- one column ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("seed", [0, 1])
+@cases("style", STYLES)
+@cases("seed", [0, 1])
 def test_a_style_is_read_and_written_back(tmp_path, style, seed):
     kind, decimals, _, regex = STYLES[style]
     texts, values = column(style, np.random.default_rng(seed), 60)
@@ -254,7 +255,7 @@ def test_a_style_is_read_and_written_back(tmp_path, style, seed):
 # ---- whole files -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(200))
+@cases("seed", range(200))
 def test_a_written_file_is_the_file_that_was_read(tmp_path, seed):
     """Tables in many styles: every row is written from its values, and the file is the same, byte for byte."""
     rng = np.random.default_rng(seed)
@@ -325,7 +326,7 @@ def table_of(tmp_path, cells, delimiter=",", others=(), **how):
     return CsvTable(written(tmp_path, file_of(header, rows, delimiter)), **how)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("cells", "delimiter", "others", "values", "told"),
     [
         (["0,186", "1,234"], ",", [], [0.186, 1.234], False),  # no thousands begin with a zero
@@ -374,7 +375,7 @@ def test_a_guess_is_said_where_nobody_asked(tmp_path, monkeypatch, capsys):
     assert main([*words, "--decimal", "."]) == 0 and re.fullmatch(r"\d,\d{3};v", first)
 
 
-@pytest.mark.parametrize(
+@cases(
     "cells",
     [
         ["00123", "98101"],
@@ -415,7 +416,7 @@ def test_what_stays_text_comes_back_as_it_was(tmp_path, cells):
     assert table.frame["a"].tolist() == cells and table.layout.formats["a"].write(table.frame["a"]) == cells
 
 
-@pytest.mark.parametrize(
+@cases(
     ("cells", "kind", "values", "back"),
     [
         (["41", "7.0", "12"], "integer", [41, 7, 12], ["41", "7", "12"]),
@@ -508,7 +509,7 @@ def test_years_of_two_digits_are_told(tmp_path):
     assert table.layout.formats["a"].write(table.frame["a"]) == ["31.12.25", "01.02.99"]
 
 
-@pytest.mark.parametrize(
+@cases(
     "cells",
     [
         ["9999-12-31", "2024-01-01"],
@@ -531,10 +532,8 @@ def test_more_ways_to_write_dates(tmp_path, cells):
 # ---- further ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "text", ["1e400", "1" * 400, "9" * 17 + ".5", "+", "-", "(", "$", "€ ", "%", "e5", ".", ",", ""]
-)
-@pytest.mark.parametrize("decimal", [".", ","])
+@cases("text", ["1e400", "1" * 400, "9" * 17 + ".5", "+", "-", "(", "$", "€ ", "%", "e5", ".", ",", ""])
+@cases("decimal", [".", ","])
 def test_taking_apart_never_fails(text, decimal):
     parts = parse_number(text, decimal)
     assert parts is None or isinstance(parts.value, float)

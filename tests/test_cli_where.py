@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from PIL import Image
 
 from ganaug import TabularGAN, load
@@ -40,12 +41,6 @@ def model(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def drawn(model, *conditions, n=12):
     words = [word for one in conditions for word in ("--where", one)]
     assert main(["sample", str(model), "-n", str(n), "--seed", "1", "-o", "new.csv", "--force", *words]) == 0
@@ -54,7 +49,7 @@ def drawn(model, *conditions, n=12):
     return new.assign(day=pd.to_datetime(new["day"], format="%d.%m.%Y"))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("conditions", "check"),
     [
         (["age>=60"], lambda f: f["age"] >= 60),
@@ -87,7 +82,7 @@ def test_conditions(model, here, conditions, check):
     assert (new["close"] >= new["open"]).all()  # a rule of the table
 
 
-@pytest.mark.parametrize(
+@cases(
     ("words", "said"),
     [
         (["agee>=60"], "--where 'agee>=60': no column 'agee'; did you mean 'age'?"),
@@ -162,7 +157,7 @@ def test_images_have_no_columns(here, capsys):
 # ---- rules
 
 
-@pytest.mark.parametrize("words", [["--rules", "none"], ["--set", "rules=None"], ["--rules", "auto"], []], ids=str)
+@cases("words", [["--rules", "none"], ["--set", "rules=None"], ["--rules", "auto"], []], ids=str)
 def test_rules_are_kept_or_left_alone(here, capsys, words):
     frame().to_csv("t.csv", index=False)
     assert main(["fit", "t.csv", "-t", "y", "-o", "m.safetensors", "--verbose", *QUICK, *words]) == 0

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from PIL import Image
 from torchvision import tv_tensors
 
@@ -45,9 +46,9 @@ def same(a, b, atol=0.0):
     np.testing.assert_allclose(a, b, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("container", ["array", "tensor"])
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("dtype", DTYPES)
+@cases("container", ["array", "tensor"])
+@cases("shape", SHAPES)
+@cases("dtype", DTYPES)
 def test_images_come_back(dtype, shape, container, rng):
     X = images(SHAPES[shape], dtype, rng)
     if container == "tensor":
@@ -86,7 +87,7 @@ def test_bfloat16_and_other_byte_orders(rng):
     np.testing.assert_allclose(back, big, atol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@cases("dtype", DTYPES)
 def test_whatever_a_network_makes_stays_in_range(dtype, rng):
     X = images((6, 10, 8, 3), dtype, rng)
     codec = ImageCodec().fit(X)
@@ -146,7 +147,7 @@ def test_flat_samples_none_and_halves_decode(rng):
 # ------------------------------------------------------------------------------------------ layouts
 
 
-@pytest.mark.parametrize(
+@cases(
     ("shape", "layout"),
     [
         ((5, 28, 28), "NHW"),
@@ -164,7 +165,7 @@ def test_layouts_are_found(shape, layout):
     assert find_layout(shape, "auto") == layout
 
 
-@pytest.mark.parametrize("shape", [(5, 28, 28, 28), (5, 16, 20, 16), (5, 10, 64, 12)])
+@cases("shape", [(5, 28, 28, 28), (5, 16, 20, 16), (5, 10, 64, 12)])
 def test_unclear_layouts_ask(shape):
     with pytest.raises(InvalidDataError, match='layout="NHWC" or layout="NCHW"'):
         ImageCodec().fit(np.zeros(shape, np.uint8))
@@ -176,7 +177,7 @@ def test_unclear_layouts_ask(shape):
         assert restored(codec).layout == layout
 
 
-@pytest.mark.parametrize(
+@cases(
     ("X", "error", "text"),
     [
         (np.zeros((5, 64)), InvalidDataError, r"reshape flat images to \(n, H, W\)"),
@@ -207,7 +208,7 @@ def test_what_is_no_images_says_so(X, error, text):
         ImageCodec().fit(X)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("layout", "shape", "text"),
     [
         ("NHCW", (5, 3, 8, 8), '"NHW", "NHWC" or "NCHW"'),
@@ -222,8 +223,8 @@ def test_wrong_layouts(layout, shape, text):
         ImageCodec(layout).fit(np.zeros(shape, np.uint8))
 
 
-@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (1e305, "the value 1e\\+305")])
-@pytest.mark.parametrize("n", [5, 700])
+@cases(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (1e305, "the value 1e\\+305")])
+@cases("n", [5, 700])
 def test_images_that_are_not_finite_are_named(value, word, n):
     X = np.zeros((n, 8, 8, 3))
     X[n - 2, 3, 1, 2] = value
@@ -236,7 +237,7 @@ def test_images_that_are_not_finite_are_named(value, word, n):
 # ------------------------------------------------------------------------------------------ encode after fit
 
 
-@pytest.mark.parametrize(
+@cases(
     ("fitted", "given", "text"),
     [
         (np.zeros((3, 9, 9, 3), "u1"), np.zeros((3, 9, 8, 3), "u1"), r"shape \(3, 9, 8, 3\).*\(n, 9, 9, 3\)"),
@@ -298,7 +299,7 @@ def test_lists_are_stacked(rng):
     assert type(codec.decode(codec.encode(tv_tensors.Image(torch.stack(tensors))))) is torch.Tensor
 
 
-@pytest.mark.parametrize(
+@cases(
     ("mode", "dtype", "channels"),
     [
         ("1", "bool", 0),
@@ -342,7 +343,7 @@ def test_mixed_lists_name_both():
 # ------------------------------------------------------------------------------------------ decode, state
 
 
-@pytest.mark.parametrize(
+@cases(
     "samples",
     [np.zeros((2, 3, 8, 8)), np.zeros((2, 8, 8)), np.zeros(64), np.zeros((2, 65)), np.full((2, 1, 8, 8), "a")],
 )
@@ -374,7 +375,7 @@ def test_codecs_travel(rng):
     assert sum(a.size for a in arrays.values()) == 6  # a range for each channel, no training image
 
 
-@pytest.mark.parametrize(
+@cases(
     "change",
     [
         {"version": 2},
@@ -424,7 +425,7 @@ def test_altered_states_are_refused(change, rng):
         ImageCodec.from_state(config, arrays)
 
 
-@pytest.mark.parametrize("name", ["usps", "fashion_mnist", "cifar10", "pneumoniamnist", "caltech101_64"])
+@cases("name", ["usps", "fashion_mnist", "cifar10", "pneumoniamnist", "caltech101_64"])
 def test_real_images(name, shared_data):
     X = shared_data.load_images(name)[0][:500]
     codec = ImageCodec().fit(X)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import cases
 
 from ganaug.encoding import LabelCodec
 from ganaug.exceptions import InvalidDataError, InvalidTypeError, LabelWarning
@@ -44,7 +45,7 @@ def same(a, b):
         assert a.dtype == b.dtype and (np.asarray(a) == np.asarray(b)).all()
 
 
-@pytest.mark.parametrize("name", LABELS)
+@cases("name", LABELS)
 def test_labels_come_back(name):
     y = LABELS[name]
     labels = LabelCodec().fit(y)
@@ -74,7 +75,7 @@ def test_unknown_label():
         LabelCodec().fit(["a", "b"]).decode([2])
 
 
-@pytest.mark.parametrize(
+@cases(
     ("y", "error", "words"),
     [
         ([0.5, 1.5], InvalidDataError, "Unknown label type: continuous.* 2 distinct numbers.*pd.cut"),
@@ -105,7 +106,7 @@ def test_a_questioned_target_is_learnt_as_advised():
     LabelCodec().fit(np.repeat(np.arange(12.0), 10))  # few of them, each often: classes
 
 
-@pytest.mark.parametrize(
+@cases(
     ("y", "named"),
     [
         (["yes", " yes", "Yes", "no"], "' yes', 'Yes', 'yes'"),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import cases
 
 from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelFileError
@@ -26,9 +27,9 @@ def restored(codec):
     return SeriesCodec.from_state(json.loads(json.dumps(config)), {k: v.copy() for k, v in arrays.items()})
 
 
-@pytest.mark.parametrize("container", ["array", "tensor"])
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int16", "int64", "uint8"])
+@cases("container", ["array", "tensor"])
+@cases("shape", SHAPES)
+@cases("dtype", ["float16", "float32", "float64", "int16", "int64", "uint8"])
 def test_series_come_back(dtype, shape, container, rng):
     values = waves(SHAPES[shape], rng, 0 if dtype == "uint8" else -300, 250)
     X = values.astype(dtype)
@@ -216,7 +217,7 @@ def test_dtypes_of_frames(rng):
     assert (SeriesCodec().fit(nullable).decode(np.zeros((1, 1, 8))).dtypes == "int16").all()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "error", "text"),
     [
         (lambda X: X.assign(t3="a"), InvalidTypeError, "column 't3' has dtype"),
@@ -240,7 +241,7 @@ def test_frames_that_are_no_series(change, error, text, rng):
 # ------------------------------------------------------------------------------------------ errors
 
 
-@pytest.mark.parametrize(
+@cases(
     ("X", "error", "text"),
     [
         (np.zeros((5, 3, 8, 8)), InvalidDataError, r"4-D data are images \(ImageGAN\)"),
@@ -296,7 +297,7 @@ def test_many_channels_of_few_steps_warn(rng):
         SeriesCodec().fit(waves((5, 36, 9), rng))
 
 
-@pytest.mark.parametrize("samples", [np.zeros((2, 3, 15)), np.zeros(48), np.zeros((2, 47)), np.full((2, 3, 16), "a")])
+@cases("samples", [np.zeros((2, 3, 15)), np.zeros(48), np.zeros((2, 47)), np.full((2, 3, 16), "a")])
 def test_wrong_samples_are_refused(samples, rng):
     codec = SeriesCodec().fit(waves((5, 3, 16), rng))
     for read in (codec.decode, codec.from_network):
@@ -316,7 +317,7 @@ def test_codecs_travel(rng):
     assert sum(a.size for a in arrays.values()) == 12  # four numbers for each channel, no training series
 
 
-@pytest.mark.parametrize(
+@cases(
     "change",
     [
         {"version": 2},
@@ -360,7 +361,7 @@ def test_altered_states_are_refused(change, rng):
         SeriesCodec.from_state(config, arrays)
 
 
-@pytest.mark.parametrize("name", ["ecg5000", "hapt", "medical_images", "ecg200", "basic_motions"])
+@cases("name", ["ecg5000", "hapt", "medical_images", "ecg200", "basic_motions"])
 def test_real_series(name, shared_data, rng):
     X = shared_data.load_series(name)[0][:1500]
     codec = SeriesCodec().fit(X)

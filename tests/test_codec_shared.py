@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import cases
 
 from ganaug.encoding import LabelCodec, TableCodec
 
@@ -18,7 +19,7 @@ import load  # noqa: E402
 sys.path.remove(str(DATA))
 
 
-@pytest.mark.parametrize("name", load.list_sets("tabular") + load.list_sets("gene"))
+@cases("name", load.list_sets("tabular") + load.list_sets("gene"))
 def test_set_comes_back(name):
     X, y = load.load_tabular(name)
     X, y = X.iloc[:2000, :1000].reset_index(drop=True), y.iloc[:2000].reset_index(drop=True)

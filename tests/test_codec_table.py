@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
+from helpers import cases
 from helpers import numpy_rng as rng
 
 from ganaug.encoding import TableCodec
@@ -126,7 +127,7 @@ def assert_near(back, real, rtol=0.0, atol=0.0):
         np.testing.assert_allclose(mine, column, rtol=rtol, atol=atol + np.ptp(column[~np.isnan(column)]) / 100)
 
 
-@pytest.mark.parametrize("name", EXACT)
+@cases("name", EXACT)
 def test_column_comes_back(name):
     column = EXACT[name]
     X = pd.DataFrame({name: column, "other": rng(1).normal(size=N)})
@@ -156,8 +157,8 @@ def test_column_comes_back(name):
     assert len(empty) == 0 and empty[name].dtype == column.dtype
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "Float32", "Float64"])
-@pytest.mark.parametrize("n", [40, 5000])
+@cases("dtype", ["float16", "float32", "float64", "Float32", "Float64"])
+@cases("n", [40, 5000])
 def test_floats_come_back_nearly(dtype, n):
     values = rng().lognormal(0, 1, n)
     X = pd.DataFrame({"v": pd.Series(values).astype(dtype)})
@@ -188,7 +189,7 @@ def test_range_may_be_left():
     assert np.abs(far).max() <= 5 and far[0, 0] > 3 > -3 > far[1, 0]
 
 
-@pytest.mark.parametrize("values", [[-1.7e308, 1.7e308, 0.5], [1e-320, 3e-320, 5e-300], [-(2**63), 2**63 - 1, 7]])
+@cases("values", [[-1.7e308, 1.7e308, 0.5], [1e-320, 3e-320, 5e-300], [-(2**63), 2**63 - 1, 7]])
 def test_extreme_numbers(values):
     X = pd.DataFrame({"v": np.array(values * 9 + [values[2] + i for i in range(20)])})
     codec, _, back = round_trip(X)
@@ -261,7 +262,7 @@ def matrices():
 MATRICES = dict(matrices())
 
 
-@pytest.mark.parametrize("name", MATRICES)
+@cases("name", MATRICES)
 def test_container_comes_back(name):
     X = MATRICES[name]
     codec = TableCodec().fit(X)
@@ -289,7 +290,7 @@ def test_container_comes_back(name):
     assert codec.decode(codec.encode(MATRICES[name])[:0]).shape == (0, X.shape[1])
 
 
-@pytest.mark.parametrize(
+@cases(
     "columns",
     [
         [3, 1],
@@ -359,7 +360,7 @@ def test_other_columns_are_refused():
         codec.decode(np.full((2, codec.width), np.nan))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("X", "error", "words"),
     [
         (np.zeros(5), InvalidDataError, "Reshape your data"),
@@ -385,7 +386,7 @@ def test_what_cannot_be_learnt_is_refused(X, error, words):
         TableCodec().fit(X)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("column", "words"),
     [
         ([f"user{i}" for i in range(60)], "identifier"),
@@ -399,7 +400,7 @@ def test_suspicious_columns_are_named(column, words):
         TableCodec().fit(pd.DataFrame({"it": column}))
 
 
-@pytest.mark.parametrize(
+@cases(
     "written",
     [
         "{0},{1:03d}", "1,0{0:02d}.{1:02d}", "${0}.5", "{0},5 €", "{0}.{1}%", "({0}.5)", "0{0}/04/2024"[1:],
@@ -415,7 +416,7 @@ def test_numbers_and_dates_as_text_are_no_identifiers(written):
     assert not any("drop" in str(one.message) for one in told)
 
 
-@pytest.mark.parametrize("written", ["{:05d}", "+49 30 {:05d}", "A-{}", "123-45-{:04d}", "10.0.0.{}", "c0ffee{}"])
+@cases("written", ["{:05d}", "+49 30 {:05d}", "A-{}", "123-45-{:04d}", "10.0.0.{}", "c0ffee{}"])
 def test_identifiers_with_digits_are_still_identifiers(written):
     with pytest.warns(DataWarning, match="column 'it' looks like an identifier .*; drop it"):
         TableCodec().fit(pd.DataFrame({"it": [written.format(i) for i in range(60)]}))
@@ -431,7 +432,7 @@ def test_large_sparse_warns():
         SparseContainer.open(X)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
+@cases("n", [1, 2, 3])
 def test_very_few_rows(n):
     X = pd.DataFrame({"f": rng().normal(size=n), "c": list("abc")[:n], "d": pd.date_range("2020", periods=n)})
     codec, _, back = round_trip(X)
@@ -456,7 +457,7 @@ def test_pyarrow_dtypes(name):
     pd.testing.assert_frame_equal(restored(codec).decode(Z), X)
 
 
-@pytest.mark.parametrize("harm", ["version", "column", "array", "length", "levels"])
+@cases("harm", ["version", "column", "array", "length", "levels"])
 def test_harmed_state_is_refused(harm):
     X = pd.DataFrame({"c": ["a", "b"] * 20, "f": rng().normal(size=40)})
     config, arrays = TableCodec().fit(X).get_state()
@@ -482,7 +483,7 @@ def zipf(levels, n, power=1.2):
     return rng().choice([f"level {k:05}" for k in range(levels)], n, p=share / share.sum())
 
 
-@pytest.mark.parametrize(("levels", "n"), [(33, 600), (60, 600), (60, 200), (40, 120)])
+@cases(("levels", "n"), [(33, 600), (60, 600), (60, 200), (40, 120)])
 def test_whatever_a_generator_says_of_many_levels_is_a_level(levels, n):
     frame = pd.DataFrame({"c": [f"v{k % levels}" for k in range(n)], "x": rng().normal(size=n)})
     codec = TableCodec().fit(frame)
@@ -495,7 +496,7 @@ def test_whatever_a_generator_says_of_many_levels_is_a_level(levels, n):
     pd.testing.assert_frame_equal(restored(codec).decode(garbage(codec)), codec.decode(garbage(codec)))
 
 
-@pytest.mark.parametrize(("levels", "power"), [(400, 1.2), (1500, 1.0), (3000, 1.5)])
+@cases(("levels", "power"), [(400, 1.2), (1500, 1.0), (3000, 1.5)])
 def test_levels_take_as_much_room_among_the_codes_as_they_have_rows(levels, power):
     shops = zipf(levels, 20_000, power)
     frame = pd.DataFrame({"shop": shops, "x": rng(1).normal(size=len(shops))})

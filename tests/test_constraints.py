@@ -6,6 +6,7 @@ import inspect
 
 import numpy as np
 import pytest
+from helpers import cases
 
 from ganaug import GanaugError, ImageGAN, ImageTranslator, SeriesGAN, SmoothedBootstrap, TabularGAN
 
@@ -22,7 +23,7 @@ def constraints(estimator):
 CASES = [(kind, name) for kind in ESTIMATORS for name in constraints(kind()) if name not in ELSEWHERE]
 
 
-@pytest.mark.parametrize(("kind", "name"), CASES, ids=lambda value: getattr(value, "__name__", value))
+@cases(("kind", "name"), CASES, ids=lambda value: getattr(value, "__name__", value))
 def test_what_no_parameter_can_be_is_refused_by_name(kind, name):
     X = np.zeros((20, 8, 8), np.uint8) if kind in (ImageGAN, ImageTranslator) else np.zeros((20, 1, 16))
     X = X[:, 0] if kind in (TabularGAN, SmoothedBootstrap) else X
@@ -34,7 +35,7 @@ def test_what_no_parameter_can_be_is_refused_by_name(kind, name):
         assert name in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ESTIMATORS)
+@cases("kind", ESTIMATORS)
 def test_no_parameter_is_without_a_constraint(kind):
     parameters = set(inspect.signature(kind).parameters)
     assert set(constraints(kind())) <= parameters

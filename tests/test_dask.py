@@ -29,7 +29,7 @@ def test_two_workers_give_what_one_process_gives(cluster):
 
     def resampled(**parameters):
         generator = TabularGAN(max_steps=20, width=16, depth=1, verbose=False)
-        return GANOversampler(generator=generator, random_state=0, **parameters).fit_resample(X, y)
+        return GANOversampler(generator=generator, scope="per-class", random_state=0, **parameters).fit_resample(X, y)
 
     alone = resampled()
     with joblib.parallel_config("dask"):

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from PIL import Image
 from sklearn.base import BaseEstimator
 from torch.utils.data import DataLoader, RandomSampler, Subset
@@ -175,7 +176,7 @@ def test_a_number_is_divided_by_the_training_frequencies():
     assert data.counts == SyntheticDataset(FakeGAN(), 1000, pool=False).counts
 
 
-@pytest.mark.parametrize(
+@cases(
     ("output", "kind", "shape"),
     [("tensor", torch.Tensor, (3, 8, 9)), ("image", tv_tensors.Image, (3, 8, 9)), ("array", np.ndarray, (8, 9, 3))],
 )
@@ -189,7 +190,7 @@ def test_outputs(output, kind, shape):
     assert (np.asarray(picture) == pixels).all()
 
 
-@pytest.mark.parametrize("shape", [(8, 9), (8, 9, 1), (1, 8, 9)])
+@cases("shape", [(8, 9), (8, 9, 1), (1, 8, 9)])
 def test_grey_images_of_any_layout(shape):
     generator = FakeGAN(shape=shape)
     assert SyntheticDataset(generator, {1: 1})[0][0].shape == (1, 8, 9)
@@ -406,7 +407,7 @@ class OnGPU(FakeGAN):
         return super().sample(n, label, random_state)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("generator", "counts", "error", "message"),
     [
         (FakeGAN, 3, InvalidTypeError, "is a class"),

@@ -9,6 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from PIL import Image
 from sklearn.base import BaseEstimator
 from test_datasets import AnyProcessGAN, FakeGAN, Unfitted, bytes_of, full_at
@@ -187,7 +188,7 @@ def test_concat_of_different_transforms():
         BlendedDataset(mixed, FakeGAN())
 
 
-@pytest.mark.parametrize("kind", [torch.int64, torch.uint8, torch.float32])
+@cases("kind", [torch.int64, torch.uint8, torch.float32])
 def test_tensor_dataset(kind):
     X, y = torch.from_numpy(pixels().transpose(0, 3, 1, 2).copy()), torch.tensor(LABELS, dtype=kind)
     blend = BlendedDataset(TensorDataset(X, y), FakeGAN())
@@ -298,7 +299,7 @@ def test_looking_at_a_real_item_changes_nothing(global_state):
 # ---- how many ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("strategy", "counts"),
     [
         ("auto", WANTED),
@@ -333,7 +334,7 @@ def test_given_targets():
 # ---- epochs --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("schedule", "lengths"),
     [
         (None, [15, 15, 15, 15, 15, 15]),
@@ -473,7 +474,7 @@ def test_batches_at_the_ends():
 # ---- generators that do not fit ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("generator", "error", "message"),
     [
         (FakeGAN((0, 1)), InvalidParameterError, r"FakeGAN cannot make class 2 \(two\), .* learnt are 0, 1\."),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import tabular_gan
+from helpers import cases, tabular_gan
 
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap
 
@@ -18,7 +18,7 @@ gan = partial(tabular_gan, random_state=None)
 
 
 def oversampler(**parameters):
-    return GANOversampler(**{"generator": gan(), "random_state": 0, **parameters})
+    return GANOversampler(**{"generator": gan(), "scope": "per-class", "random_state": 0, **parameters})
 
 
 def frame():
@@ -99,8 +99,8 @@ def test_without_a_seed_two_runs_differ(imbalanced):
     assert not np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("scope", ["per-class", "shared"])
-@pytest.mark.parametrize("rows", [30, 8])
+@cases("scope", ["per-class", "shared"])
+@cases("rows", [30, 8])
 @pytest.mark.filterwarnings("ignore::ganaug.FewSamplesWarning")
 def test_two_classes_with_equal_data_get_different_samples(rng, scope, rows):
     same = rng.normal(size=(rows, 3))

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+from helpers import image_gan, random_images, series_gan, tabular_gan, two_classes
+from pretended_device import pretended
 
+import ganaug
+from ganaug import DefectPainter, GANOversampler, ImageTranslator
+from ganaug.augmentation import POLICIES
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+from ganaug.networks import IMAGE_ARCHITECTURES
+from ganaug.networks.layers import CONDITIONINGS
+from ganaug.networks.translation import PAIR_TASKS
+from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.compute import resolve_device
 
 
@@ -55,3 +68,146 @@ def test_an_absent_index_is_named_with_those_there(machine):
 def test_other_types_are_refused(device):
     with pytest.raises(InvalidTypeError, match="device="):
         resolve_device(device)
+
+
+# ---- what would be done on a device that is not here ---------------------------------------------
+
+
+def all_doors(gan, X, y, folder):
+    """Whatever a generator is asked for after `fit`."""
+    gan.sample(6, label=1, random_state=0)
+    gan.sample(4, random_state=0)
+    gan.score_samples(X[:8], y[:8])
+    gan.features(X[:8])
+    _, _, ends = gan.sample(2, label=1, return_latents=True, truncation=0.7)
+    gan.interpolate(*ends, steps=3, label=1)
+    if hasattr(gan, "nearest_latents"):
+        gan.nearest_latents(X[:2], y[:2], steps=2)
+    gan.save(folder / "model")
+    ganaug.load(folder / "model").sample(3, label=1)
+
+
+def of_table(folder, **parameters):
+    X, y = two_classes(200)
+    all_doors(tabular_gan(max_steps=8, **parameters).fit(X, y), X, y, folder)
+
+
+def without_labels(folder):
+    tabular_gan(max_steps=8).fit(two_classes(200)[0]).sample(4)
+
+
+def by_oversampler(folder):
+    X, y = two_classes(300)
+    rows = pd.DataFrame(X, columns=["a", "b"]).assign(kind=np.where(X[:, 0] > 0, "x", "y"), target=y)
+    rows["sum"] = rows["a"] + rows["b"]
+    GANOversampler(generator=tabular_gan(max_steps=8, rules="auto"), random_state=0).fit_resample(rows, "target")
+
+
+def of_images(folder, colours=False, **parameters):
+    X, y = random_images()
+    X = np.repeat(X[..., None], 3, axis=3) if colours else X
+    all_doors(image_gan(max_steps=4, batch_size=16, **parameters).fit(X, y), X, y, folder)
+
+
+def of_series(folder, **parameters):
+    X = np.random.default_rng(0).normal(size=(60, 2, 16)).astype(np.float32)
+    y = np.repeat([0, 1], [40, 20])
+    all_doors(series_gan(max_steps=4, **parameters).fit(X, y), X, y, folder)
+
+
+def fitted_further(folder):
+    X, y = random_images()
+    gan = image_gan(max_steps=4, batch_size=16, warm_start=True).fit(X, y)
+    gan.fit(X, y)
+
+
+def resumed(folder):
+    def stop(event):
+        raise RuntimeError("power cut")
+
+    X, y = random_images()
+    own = {"max_steps": 20, "batch_size": 4, "checkpoint": folder / "checkpoint", "checkpoint_every": 16}
+    with pytest.raises(RuntimeError, match="power cut"):
+        image_gan(callbacks=[lambda event: stop(event) if event.step > 16 else None], **own).fit(X, y)
+    assert (folder / "checkpoint").exists()
+    image_gan(**own).fit(X, y)
+
+
+def translated(folder, task=None):
+    images, y = random_images()
+    own = {"max_steps": 2, "width": 4, "depth": 1, "batch_size": 4, "verbose": False, "random_state": 0}
+    if task is None:
+        ImageTranslator(**own).fit(images, y, focus=1).sample(4)
+    elif task == "translate":
+        ImageTranslator(paired=True, task=task, **own).fit(255 - images, images).translate(images[:4])
+    elif task == "inpaint":
+        mask = np.zeros((8, 8), bool)
+        mask[2:5, 2:5] = True
+        ImageTranslator(paired=True, task=task, **own).fit(images).translate(images[:4], mask=mask)
+    else:
+        ImageTranslator(paired=True, task=task, **own).fit(images).translate(images[:4, ::2, ::2])
+
+
+def painted(folder):
+    plain = np.full((12, 32, 32), 100, np.uint8) + np.arange(32, dtype=np.uint8)
+    masks = np.zeros(plain.shape, bool)
+    for place, mask in enumerate(masks):
+        mask[8 : 10 + place % 3, 5 : 14 + place % 4] = True
+    images = np.where(masks, plain + 60, plain).astype(np.uint8)
+    DefectPainter("gan", random_state=0, max_steps=2, verbose=False).fit(images, masks).paint(plain, random_state=0)
+
+
+WAYS = {
+    "table": of_table,
+    **{f"table, {name}": partial(of_table, objective=name) for name in OBJECTIVES},
+    **{f"table, {name}": partial(of_table, conditioning=name) for name in CONDITIONINGS},
+    "table without labels": without_labels,
+    "oversampler": by_oversampler,
+    **{f"images, {name}": partial(of_images, architecture=name) for name in IMAGE_ARCHITECTURES},
+    **{f"images, {name}": partial(of_images, conditioning=name) for name in CONDITIONINGS},
+    "images, changed": partial(of_images, colours=True, augment=list(POLICIES)),
+    "images, fitted further": fitted_further,
+    "images, resumed": resumed,
+    "series": of_series,
+    "translated": translated,
+    **{f"translated, {name}": partial(translated, task=name) for name in PAIR_TASKS},
+    "painted": painted,
+}
+
+
+@pytest.mark.filterwarnings("ignore::ganaug.exceptions.GanaugWarning")
+@pytest.mark.parametrize("way", WAYS)
+def test_apples_devices_can_do_all_of_it(way, tmp_path):
+    """No double precision, nothing that only CUDA has, and nothing that mixes the device's memory with other memory."""
+    with pretended("mps") as device:
+        WAYS[way](tmp_path)
+    assert len(device.operations) > 20  # it was the device that worked
+    assert not device.found, "\n".join(device.found)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda device: torch.zeros(3, dtype=torch.float64, device=device), "zeros.default in double precision"),
+        (lambda device: torch.ones(3, device=device).double(), "_to_copy.default in double precision"),
+        (lambda device: torch.from_numpy(np.ones(3)).to(device), "to in double precision"),
+        (lambda device: torch.ones(3, device=device) + torch.ones(3), "on and off the device"),
+        (lambda device: torch.nn.Linear(3, 2).to(device)(torch.ones(1, 3)), "on and off the device"),
+        (lambda device: torch.ones(3, device=device).numpy(), "numpy of memory on the device"),
+    ],
+)
+def test_the_pretended_device_finds(wrong, says):
+    with pretended("mps") as device:
+        wrong(device.device)
+    assert says in " ".join(device.found)
+
+
+def test_the_pretended_device_passes_what_is_right():
+    with pretended("mps") as device:
+        net = torch.nn.Linear(3, 2).to(device.device)
+        x = torch.from_numpy(np.ones((4, 3), np.float32)).to(device.device)
+        loss = net(x).sum() + torch.tensor(1.0)
+        grads = torch.autograd.grad(loss, list(net.parameters()))
+        assert {grad.device.type for grad in grads} == {"mps"} and x.cpu().double().numpy().shape == (4, 3)
+    assert not device.found and device.operations
+    assert torch.zeros(1).device.type == "cpu"

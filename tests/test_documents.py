@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from helpers import cases
 
 import ganaug.estimators  # noqa: F401 - its kinds are registered
 from ganaug.estimators import saving
@@ -77,7 +78,7 @@ def test_code_blocks_run(path, tmp_path, monkeypatch):
             exec(compile("\n" * (block.line - 1) + block.code, str(path), "exec"), namespace)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+@cases("path", DOCUMENTS, ids=_name)
 def test_fences_say_what_they_hold(path):
     odd = [
         f"{_name(path)}:{block.line - 1} {block.language or 'no language'}"
@@ -87,7 +88,7 @@ def test_fences_say_what_they_hold(path):
     assert not odd
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+@cases("path", DOCUMENTS, ids=_name)
 def test_make_commands_exist(path):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
@@ -111,7 +112,7 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
+@cases("path", DOCUMENTS, ids=_name)
 def test_relative_links_lead_somewhere(path):
     text = path.read_text(encoding="utf-8")
     prose = re.sub(r"`[^`\n]+`", "", _prose(text))
@@ -144,7 +145,7 @@ def test_the_reader_of_blocks():
 LOGS = {"image_log.md", "speed_log.md", "method.md"}
 
 
-@pytest.mark.parametrize("path", [p for p in DOCUMENTS if p.name not in LOGS], ids=_name)
+@cases("path", [p for p in DOCUMENTS if p.name not in LOGS], ids=_name)
 def test_a_page_for_users_speaks_to_users(path):
     """Of public data by name, not of folders beside a checkout, of commits or of goals that somebody set."""
     inside = [

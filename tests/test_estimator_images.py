@@ -11,7 +11,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from helpers import image_gan
+from helpers import cases, image_gan
 from sklearn.base import clone
 from torch.utils.data import Subset, TensorDataset
 
@@ -45,7 +45,7 @@ def fitted():
 # ---------------------------------------------------------------- what goes in and comes out
 
 
-@pytest.mark.parametrize(
+@cases(
     ("shape", "dtype", "parameters"),
     [
         ((8, 8), np.uint8, {}),
@@ -55,7 +55,7 @@ def fitted():
         ((12, 8, 1), np.int16, {"layout": "NHWC"}),
     ],
 )
-@pytest.mark.parametrize("architecture", ["residual", "dcgan"])
+@cases("architecture", ["residual", "dcgan"])
 def test_samples_are_as_the_images_were(shape, dtype, parameters, architecture):
     X, y = images(shape, dtype)
     before = X.copy()
@@ -67,8 +67,8 @@ def test_samples_are_as_the_images_were(shape, dtype, parameters, architecture):
     assert own.n_features_in_ == int(np.prod(shape))
 
 
-@pytest.mark.parametrize("conditioning", ["projection", "concat", "auxiliary"])
-@pytest.mark.parametrize("objective", ["hinge", "wasserstein", "relativistic"])
+@cases("conditioning", ["projection", "concat", "auxiliary"])
+@cases("objective", ["hinge", "wasserstein", "relativistic"])
 def test_every_game_can_be_played(objective, conditioning):
     own = gan(objective=objective, conditioning=conditioning, architecture="dcgan").fit(*images())
     looked = ["quality", "diversity", "recognised"]
@@ -228,7 +228,7 @@ def by_skops(estimator, tmp_path):
     return skops.loads(data, trusted=trusted)
 
 
-@pytest.mark.parametrize(
+@cases(
     "way",
     [by_file, by_joblib, by_skops, lambda e, _: pickle.loads(pickle.dumps(e)), lambda e, _: copy.deepcopy(e)],
     ids=["file", "joblib", "skops", "pickle", "deepcopy"],
@@ -267,7 +267,7 @@ def test_a_file_holds_no_training_image(fitted, tmp_path):
     assert "judge.first.weight" in arrays and len(arrays["sketches"]) == 0
 
 
-@pytest.mark.parametrize("name", ["curator/sketches", "curator/bar", "curator/judge.last.weight", "codec/low"])
+@cases("name", ["curator/sketches", "curator/bar", "curator/judge.last.weight", "codec/low"])
 def test_a_file_whose_parts_do_not_fit_is_refused(fitted, tmp_path, name):
     from ganaug.exceptions import ModelFileError
     from ganaug.utils.state import write_state
@@ -283,7 +283,7 @@ def test_a_file_whose_parts_do_not_fit_is_refused(fitted, tmp_path, name):
 # ---------------------------------------------------------------- parameters, planning
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameters", "words"),
     [
         ({"architecture": "mlp"}, "'residual'"),

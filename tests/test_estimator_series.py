@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import series_gan
+from helpers import cases, series_gan
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, SeriesGAN
@@ -26,11 +26,11 @@ def series(shape=(2, 20), dtype=np.float32):
     return X.astype(dtype), y
 
 
-@pytest.mark.parametrize(
+@cases(
     ("shape", "dtype"),
     [((1, 8), "f4"), ((3, 37), "f8"), ((2, 300), "f2"), ((4, 16), "i4"), ((1, 8, 9, 10), "f4")],
 )
-@pytest.mark.parametrize("architecture", ["residual", "dcgan"])
+@cases("architecture", ["residual", "dcgan"])
 def test_samples_are_as_the_series_were(shape, dtype, architecture):
     X, y = series(shape, dtype)
     before = X.copy()

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import cases
 from helpers import tabular_gan as gan
 from sklearn.datasets import load_breast_cancer
 
+from ganaug import TabularGAN
 from ganaug.estimators import gan as gan_module
 from ganaug.estimators.fitting import HOLD_OUT_FROM, VALIDATION_ROWS, hold_out, snapshot_measure
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
@@ -69,7 +71,7 @@ def test_one_by_default(fitted):
     assert len(X) == len(y) == 1
 
 
-@pytest.mark.parametrize("request_", [{"n": 0}, {"n": 0, "label": "fraud"}, {"n": {"fraud": 0}}, {"n": {}}])
+@cases("request_", [{"n": 0}, {"n": 0, "label": "fraud"}, {"n": {"fraud": 0}}, {"n": {}}])
 def test_none_at_all_is_an_empty_table_like_the_real_one(fitted, table, request_):
     X, y = fitted.sample(**request_)
     assert len(X) == len(y) == 0
@@ -91,7 +93,7 @@ def test_arrays_give_arrays(imbalanced, kind):
     assert type(y_new) is np.ndarray and y_new.dtype == y.dtype
 
 
-@pytest.mark.parametrize(
+@cases(
     ("args", "message"),
     [
         ((-1,), "n is -1; it must be an integer of at least 0"),
@@ -167,7 +169,7 @@ def test_curation_tells_what_became_of_the_candidates(fitted):
         assert row["drawn"] + row["taken_anyway"] == n + row["copies"] + row["outliers"] + row["other_class"]
 
 
-@pytest.mark.parametrize("rule", ["copies", "outliers", "other_class"])
+@cases("rule", ["copies", "outliers", "other_class"])
 def test_each_rule_can_be_turned_off(table, rule):
     rest = [r for r in ("copies", "outliers", "other_class") if r != rule]
     model = gan(curate=rest, max_steps=2).fit(*table)
@@ -466,7 +468,7 @@ def test_warm_start_wants_what_it_began_with(table):
         unlabelled.fit(X, y)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameters", "error", "message"),
     [
         ({"max_time": "soon"}, InvalidParameterError, "max_time='soon'.*'90s'"),
@@ -482,3 +484,33 @@ def test_warm_start_wants_what_it_began_with(table):
 def test_wrong_parameters_are_named(table, parameters, error, message):
     with pytest.raises(error, match=message):
         gan(**parameters).fit(*table)
+
+
+# ---------------------------------------------------------------- sizes by the table
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "given", "expected"),
+    [
+        ((400, 3), 2, {}, (500, 64)),
+        ((400, 51), 2, {}, (1000, 128)),
+        ((5001, 3), 2, {}, (1000, 128)),
+        ((400, 3), 3, {}, (600, 64)),
+        ((400, 3), 2, {"width": 24}, (500, 24)),
+        ((400, 3), 2, {"max_steps": 7}, (7, 64)),
+    ],
+)
+def test_steps_and_units_go_by_the_table(shape, classes, given, expected):
+    asked = []
+
+    def stop(event):
+        asked.append(event.max_steps)
+        return "enough"
+
+    X = np.random.default_rng(0).normal(size=shape)
+    own = TabularGAN(callbacks=[stop], depth=1, rules=None, curate=False, random_state=0, verbose=False, **given)
+    own.fit(X, np.arange(len(X)) % classes)
+    assert (asked[0], own.design_["width"]) == expected
+    assert own.get_params()["width"] == given.get("width")  # the parameters stay as they were given
+    own.warm_start = True
+    assert own.fit(X, np.arange(len(X)) % classes).design_["width"] == expected[1]

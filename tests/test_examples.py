@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 import ganaug
 from ganaug.datasets import examples, load_example
@@ -122,7 +124,7 @@ def test_examples_load_a_fresh_copy_each_time():
     assert load_example("card_fraud")[0].to_numpy().any()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "said"),
     [
         (("thyroid",), "one of ['card_fraud', 'fashion_mnist', 'smartphone_motion', 'thyroid_sick']"),
@@ -138,7 +140,7 @@ def test_examples_that_are_not_there(arguments, said):
 # ---- The gallery: `make docs` runs it ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.name)
+@cases("path", GALLERY, ids=lambda path: path.name)
 def test_gallery_needs_nothing_but_the_project(path):
     text = path.read_text(encoding="utf-8")
     compile(text, str(path), "exec")
@@ -190,7 +192,7 @@ def test_volumes_and_videos_learn_their_class(kind, script):
 # ---- The benchmarks -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+@cases("path", SCRIPTS, ids=lambda path: path.name)
 def test_help(path, script, capsys):
     with pytest.raises(SystemExit) as exit_:
         script(path).main(["--help"])
@@ -297,6 +299,22 @@ def test_tables_of_the_speed_test(script):
     assert X.isna().any().sum() == 3
     again, _ = speed.mixed_table(n=2_000)
     assert again.equals(X)
+    assert np.bincount(speed.several_classes()[1]).tolist() == [700, 60, 60, 60, 60, 60]
+    assert speed.categories_table(n=500)[0].nunique().tolist()[8:] == list(range(2, 12))
+
+
+def test_two_checkouts_are_timed_in_turn(script, monkeypatch, capsys):
+    speed, asked = script(BENCHMARKS / "speed.py"), []
+
+    def measured(command):
+        asked.append(os.environ["PYTHONPATH"])
+        return {"cpu": 4.0 if asked[-1] == str(Path("/before").resolve()) else 1.0 + len(asked)}
+
+    monkeypatch.setattr(speed, "measure", measured)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    assert speed.main(["--against", "/before", "--parts", *list(speed.IN_TURN)[:1]]) == 0
+    assert asked == [str(Path("/before").resolve()), str(speed.ROOT)] * 3 and "PYTHONPATH" not in os.environ
+    assert f"| {next(iter(speed.IN_TURN))} | 4.0 (4.0) | 3.0 (5.0) | 1.25 |" in capsys.readouterr().out
 
 
 @pytest.mark.slow

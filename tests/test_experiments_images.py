@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from imblearn.metrics import geometric_mean_score
 from sklearn.base import BaseEstimator
 from sklearn.metrics import balanced_accuracy_score, f1_score
@@ -307,7 +308,7 @@ def test_arms_are_trained_alike(split):
     assert all(torch.equal(first[0][name], first[1][name]) for name in first[0])
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 12), (2, 16)])
+@cases("shape", [(1, 8, 8), (3, 9, 12), (2, 16)])
 def test_the_network_learns_and_repeats(shape, global_state):
     rng = np.random.default_rng(0)
     codes = np.arange(96) % 2
@@ -473,7 +474,7 @@ def test_parts_of_an_arm_from_outside(split):
     assert recognised["even"].equals(recognised["balanced"]) and not recognised["even"].equals(recognised["nothing"])
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "error", "words"),
     [
         ({"arms": ["nothing", "noting"]}, InvalidParameterError, "noting"),
@@ -608,7 +609,7 @@ def test_a_dataset_is_read_and_the_choice_fits_blended_dataset():
     assert np.bincount(blend.targets).tolist() == [30, 21, 18]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "error", "words"),
     [
         ({"generator": None}, InvalidParameterError, "generator"),

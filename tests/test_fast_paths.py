@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import cases
 
 from ganaug.encoding import TableCodec
 from ganaug.encoding.categorical import HighCardinalityModel
@@ -40,7 +41,7 @@ KNOTS = {
 # ------------------------------------------------------------------------------------------ codecs
 
 
-@pytest.mark.parametrize("knots", KNOTS.values(), ids=KNOTS)
+@cases("knots", KNOTS.values(), ids=KNOTS)
 @pytest.mark.filterwarnings("ignore:overflow encountered")  # of numpy.interp itself, where the span is infinite
 def test_places_are_those_of_bisection(knots):
     rng = np.random.default_rng(1)
@@ -64,8 +65,8 @@ def test_repeated_knots_are_counted_one_by_one():
     np.testing.assert_array_equal(FastSearch(knots).searchsorted(numbers), np.searchsorted(knots, numbers))
 
 
-@pytest.mark.parametrize("width", [1, 2, 17, 300])
-@pytest.mark.parametrize("n", [0, 3, 9000])
+@cases("width", [1, 2, 17, 300])
+@cases("n", [0, 3, 9000])
 def test_the_first_of_the_largest(n, width):
     group = np.random.default_rng(0).integers(-3, 4, (n, width)).astype(np.float32)  # many equal ones
     np.testing.assert_array_equal(argmax_rows(group), group.argmax(1))
@@ -92,9 +93,9 @@ def kinds():
     return X.assign(**more), y
 
 
-@pytest.mark.parametrize("keep_range", [True, False])
-@pytest.mark.parametrize("codec", [TableCodec, CompactTableCodec])
-@pytest.mark.parametrize("n", [5, 3000])
+@cases("keep_range", [True, False])
+@cases("codec", [TableCodec, CompactTableCodec])
+@cases("n", [5, 3000])
 def test_rows_as_seen_are_rows_decoded_and_encoded_again(codec, keep_range, n):
     X, _ = kinds()
     codec = codec(keep_range=keep_range).fit(X)
@@ -119,8 +120,8 @@ def test_an_exact_code_finds_its_level_without_the_tree(monkeypatch):
 # ------------------------------------------------------------------------------------------ networks
 
 
-@pytest.mark.parametrize("onednn", [layers._ONEDNN, None], ids=["oneDNN", "torch"])
-@pytest.mark.parametrize("n", [1, 5000])
+@cases("onednn", [layers._ONEDNN, None], ids=["oneDNN", "torch"])
+@cases("n", [1, 5000])
 def test_rows_that_are_drawn_are_those_of_the_layers(monkeypatch, onednn, n):
     monkeypatch.setattr(layers, "_ONEDNN", onednn)
     blocks = (Block("scalar", 0, 3), Block("onehot", 3, 6), Block("onehot", 6, 8))
@@ -159,14 +160,14 @@ def by_hand(forest, x):
     return (total / len(forest.roots)).astype(np.float32)
 
 
-@pytest.mark.parametrize("n_trees", [1, 6, 10])
+@cases("n_trees", [1, 6, 10])
 def test_the_walk_over_several_trees_is_the_walk_by_hand(n_trees):
     forest, x = forest_and_rows(n_trees)
     np.testing.assert_array_equal(forest.predict_proba(x), by_hand(forest, x))
 
 
-@pytest.mark.parametrize("n_trees", [1, 8, 23])
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.6, 0.9, 1.0])
+@cases("n_trees", [1, 8, 23])
+@cases("share", [0.0, 0.1, 0.5, 0.6, 0.9, 1.0])
 def test_whether_a_class_gets_its_share_is_what_all_votes_say(monkeypatch, share, n_trees):
     forest, x = forest_and_rows(n_trees)
     for c in (0, 1):

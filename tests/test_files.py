@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers import cases
 
 from ganaug.cli.console import atomic_file, atomic_folder
 from ganaug.exceptions import ModelPathError
@@ -63,7 +64,7 @@ def _through_cli(path):
         temporary.write_text("new")
 
 
-@pytest.mark.parametrize("writer", WRITERS)
+@cases("writer", WRITERS)
 def test_the_next_run_removes_what_a_killed_one_left(tmp_path, writer):
     target = tmp_path / "rows.csv"
     process = leave(target)
@@ -115,7 +116,7 @@ def test_without_proc_a_dead_process_is_still_known(tmp_path, monkeypatch):
     assert names(tmp_path) == [path.name]
 
 
-@pytest.mark.parametrize(
+@cases(
     "name",
     [
         ".ganaug-00000000-1-1-00000000.tmp",  # of another machine
@@ -133,7 +134,7 @@ def test_what_does_not_say_whose_it_is_goes_when_it_is_old(tmp_path, name):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("name", [".ganaug-notes", ".ganaugrc", "ganaug-1-2-3-4.tmp", ".ganaug-1-2.txt", ".ganaug-"])
+@cases("name", [".ganaug-notes", ".ganaugrc", "ganaug-1-2-3-4.tmp", ".ganaug-1-2.txt", ".ganaug-"])
 def test_what_is_not_ours_stays(tmp_path, name):
     path = tmp_path / name
     path.write_text("mine")
@@ -160,7 +161,7 @@ def test_links_are_not_followed(tmp_path):
     assert names(keep) == ["a.txt"]
 
 
-@pytest.mark.parametrize("name", ["n" * 250 + ".csv", "x." + "y" * 240, "ü" * 120, "rows.tar.gz"])
+@cases("name", ["n" * 250 + ".csv", "x." + "y" * 240, "ü" * 120, "rows.tar.gz"])
 def test_names_stay_short(tmp_path, name):
     target = tmp_path / name
     assert len(os.fsencode(temporary_beside(target, target.suffix).name)) <= 93 + 32

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.ensemble import RandomForestClassifier
 
@@ -149,7 +150,7 @@ def corrupted(X, y, rng):
     return X, y
 
 
-@pytest.mark.parametrize("seed", range(14))
+@cases("seed", range(14))
 def test_no_two_lines_of_a_report_contradict_one_another(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.choice([12, 40, 150, 300]))
@@ -164,7 +165,7 @@ def test_no_two_lines_of_a_report_contradict_one_another(seed):
     check(report)
 
 
-@pytest.mark.parametrize("name", LIMITS)
+@cases("name", LIMITS)
 def test_a_figure_is_told_in_digits_that_show_on_which_side_it_is(name):
     limit = LIMITS[name]
     for threshold in (limit.warn, limit.bad):
@@ -187,7 +188,7 @@ def table_of(n, rng, **changed):
     return pd.DataFrame(columns | {name: made(n) for name, made in changed.items()})
 
 
-@pytest.mark.parametrize("n", [200, 400, 1200])
+@cases("n", [200, 400, 1200])
 def test_a_column_is_judged_beside_its_own_floor(n):
     """A category that moved from 41 to 60 % among many that did not is no longer hidden by the others."""
     rng = np.random.default_rng(n)
@@ -212,7 +213,7 @@ def test_decimals_alone_are_no_distance_of_a_column():
     assert columns_over(evaluate(real, moved, metrics=["ks_distance"], n_resamples=0))["n"] > 0.2
 
 
-@pytest.mark.parametrize("levels", [2, 3, 12, 60])
+@cases("levels", [2, 3, 12, 60])
 def test_chance_alone_turns_no_light(levels):
     """Many tables of few rows, many columns of each: none is called off."""
     for seed in range(6):
@@ -341,7 +342,7 @@ def known(name, case):
         assert report.lights[bad] == "bad", str(report)
 
 
-@pytest.mark.parametrize("case", KNOWN)
+@cases("case", KNOWN)
 def test_the_words_are_right_on_a_known_generator(case):
     known("thyroid_sick", case)
 
@@ -372,7 +373,7 @@ def test_broken_rules_are_a_finding_with_their_shares():
     assert mild.findings[0].severity == "warn" and "a few of them break rules" in mild.summary
 
 
-@pytest.mark.parametrize("rules", [["x"], [("x", 0.1)], [("x", 0.1, 2)], [(3, 0.1, 0.2)]])
+@cases("rules", [["x"], [("x", 0.1)], [("x", 0.1, 2)], [(3, 0.1, 0.2)]])
 def test_rules_that_are_none_are_refused(rules):
     with pytest.raises(InvalidParameterError, match="broken_rules holds .*give"):
         quality_report(np.zeros((5, 2)), np.zeros((5, 2)), broken_rules=rules, verbose=False)
@@ -452,7 +453,7 @@ def test_a_long_training_is_not_repeated():
     assert entry["details"]["tested_on"] == "seen"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("labels", "why"),
     [
         (lambda y: (None, None), "needs the labels"),
@@ -518,7 +519,7 @@ def test_real_rows_can_be_hidden():
     assert quality_report(series[:30], series[30:], hide_real=True, verbose=False).to_html()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "text"),
     [(0, "0"), (12.0, "12"), (1234567.0, "1,234,567"), (1234.56, "1,235"), (0.00012345, "0.0001234"), (-0.5, "-0.5"),
      (3.14159, "3.142"), (2e20, "2 × 10²⁰"), (1.5e-9, "1.5 × 10⁻⁹"), (1e6, "1,000,000")],
@@ -529,7 +530,7 @@ def test_numbers_print_as_people_write_them(value, text):
     assert number_text(value) == text
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "text"),
     [(None, "–"), (0.0, "0.000"), (-1e-18, "0.000"), (0.0001, "<0.001"), (12345.6, "12,346"), (0.5, "0.500")],
 )
@@ -646,7 +647,7 @@ def test_advice_about_copies_depends_on_what_was_done():
     assert "curate='copies'" in said[0] and "refused already" in said[1] and "loaded or copied model" in said[2]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("made", "said"),
     [
         (Made(), "Train for more steps (max_steps)"),

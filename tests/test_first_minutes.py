@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 import ganaug
 from ganaug import ImageGAN, ImageTranslator, SeriesGAN, TabularGAN, plots
@@ -74,7 +75,7 @@ def saved(tmp_path_factory):
     return {type(gan): folder / type(gan).__name__ for gan in fitted}
 
 
-@pytest.mark.parametrize("kind", [TabularGAN, ImageGAN, SeriesGAN, ImageTranslator])
+@cases("kind", [TabularGAN, ImageGAN, SeriesGAN, ImageTranslator])
 def test_each_class_loads_its_own_files_and_no_others(saved, kind):
     found = kind.load(saved[kind])
     assert type(found) is kind

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import cases
 from sklearn.base import clone
 from torch.utils.data import TensorDataset
 
@@ -209,7 +210,7 @@ def test_a_name_is_registered_once():
         register(dict)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameters", "data", "error", "message"),
     [
         ({"modality": Spectra}, None, InvalidTypeError, "must be an instance of a subclass"),

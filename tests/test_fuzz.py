@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 
 import ganaug
 from ganaug.exceptions import DataWarning, ModelFileError
@@ -40,9 +41,7 @@ def _own_timer():
 
 
 @pytest.mark.filterwarnings("ignore")  # of altered files, and of the libraries that read them
-@pytest.mark.parametrize(
-    ("kind", "cases"), [("models", 40), ("pools", 30), ("caches", 30), ("csv", 15), ("parquet", 8), ("images", 15)]
-)
+@cases(("kind", "cases"), [("models", 40), ("pools", 30), ("caches", 30), ("csv", 15), ("parquet", 8), ("images", 15)])
 def test_nothing_but_documented_errors_and_right_results(files, tmp_path, kind, cases):
     found = {number: fuzz.run_case(kind, files, number, tmp_path) for number in range(cases)}
     wrong = {number: result for number, result in found.items() if result[0] not in ("taken", "refused")}
@@ -71,7 +70,7 @@ def put(*path, value):
     return change
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "path", "value"),
     [
         ("array", ("design", "depth"), 1_000_001),
@@ -101,7 +100,7 @@ def test_sizes_are_compared_before_anything_is_built(files, tmp_path, name, path
     assert took < 3 and most < 100e6  # under tracemalloc, and on a busy machine
 
 
-@pytest.mark.parametrize(
+@cases(
     "make",
     [
         lambda: torch.zeros(2**20, 2**24),
@@ -116,8 +115,8 @@ def test_what_is_too_large_is_refused_before_it_is_made(make):
         make()
 
 
-@pytest.mark.parametrize("name", ["frame", "focus", "images", "series", "translator"])
-@pytest.mark.parametrize(
+@cases("name", ["frame", "focus", "images", "series", "translator"])
+@cases(
     ("key", "value"),
     [("kind", "dict"), ("kind", "nothing"), ("kind", None), ("dtype", "datetime64[ns]"), ("dtype", "?")],
 )
@@ -132,16 +131,16 @@ def test_altered_labels_are_found_when_the_file_is_loaded(files, tmp_path, name,
             assert len(model.sample(3)[1]) == 3
 
 
-@pytest.mark.parametrize("name", ["frame", "images", "translator"])
-@pytest.mark.parametrize(("key", "value"), [("_seed", -1), ("_seed", 2**70), ("_n_draws", -5), ("n_steps_", True)])
+@cases("name", ["frame", "images", "translator"])
+@cases(("key", "value"), [("_seed", -1), ("_seed", 2**70), ("_n_draws", -5), ("n_steps_", True)])
 def test_numbers_that_count_nothing_are_found_when_the_file_is_loaded(files, tmp_path, name, key, value):
     target = forged(files / f"{name}.model", tmp_path / "forged.model", put(key, value=value))
     with pytest.raises(ModelFileError, match=key):
         ganaug.load(target)
 
 
-@pytest.mark.parametrize("name", ["frame", "focus", "style", "translator"])
-@pytest.mark.parametrize("counts", [[2**62, 2**62], [0, 0], [-1, 5], [2**63 - 1, 1]])
+@cases("name", ["frame", "focus", "style", "translator"])
+@cases("counts", [[2**62, 2**62], [0, 0], [-1, 5], [2**63 - 1, 1]])
 def test_counts_of_classes_are_found_when_the_file_is_loaded(files, tmp_path, name, counts):
     def change(config, arrays):
         arrays["class_counts"] = np.array(counts, np.int64)
@@ -173,7 +172,7 @@ def test_results_come_back_from_the_cache(tmp_path):
     assert read_trial(tmp_path / "b.json") is None
 
 
-@pytest.mark.parametrize(
+@cases(
     "change",
     [
         lambda text: text.replace("0.25", "0.26"),
@@ -202,14 +201,14 @@ def test_results_of_another_cell_are_not_taken(tmp_path):
         assert read_trial(tmp_path / "b.json") is None
 
 
-@pytest.mark.parametrize("rows", [[{"f1": 0.5}], [{**ROWS[0], "f1": "0.25"}], [{**ROWS[0], "fold": [0]}]])
+@cases("rows", [[{"f1": 0.5}], [{**ROWS[0], "f1": "0.25"}], [{**ROWS[0], "fold": [0]}]])
 def test_results_have_the_columns_that_are_expected(tmp_path, rows):
     write_trial(tmp_path / "a.json", rows)
     with pytest.warns(DataWarning, match="its column '(dataset|f1|fold)'"):
         assert read_trial(tmp_path / "a.json", ROWS[0]) is None
 
 
-@pytest.mark.parametrize("at", [0.02, 0.3, 0.5, 0.9, 0.999])
+@cases("at", [0.02, 0.3, 0.5, 0.9, 0.999])
 def test_one_flipped_bit_of_a_pool_is_found(files, tmp_path, at):
     data = bytearray((files / "images.pool").read_bytes())
     data[int(at * len(data))] ^= 1
@@ -234,7 +233,7 @@ class Striped:
         return drawn, np.full(n, label)
 
 
-@pytest.mark.parametrize(
+@cases(
     "change",
     [
         lambda data: data[:200] + bytes([data[200] ^ 8]) + data[201:],

@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-import pytest
+from helpers import cases
 
 import ganaug
 
@@ -136,7 +136,7 @@ def test_no_global_state_and_no_code_from_files():
     assert not ALLOWED.keys() - {(name, what) for name, _, what in found}, "exceptions that nothing needs any more"
 
 
-@pytest.mark.parametrize(
+@cases(
     "code",
     [
         "import numpy as np\nnp.random.seed(0)",
@@ -168,7 +168,7 @@ def test_the_parser_sees(code):
     assert offences(code)
 
 
-@pytest.mark.parametrize(
+@cases(
     "code",
     [
         "import numpy as np\nrng = np.random.default_rng(0); rng.random(3); rng.multinomial(3, [1.0])",
@@ -287,7 +287,7 @@ def _section(doc: str, title: str) -> str:
     return match.group(1) if match else ""
 
 
-@pytest.mark.parametrize("name", sorted(ganaug.__all__))
+@cases("name", sorted(ganaug.__all__))
 def test_public_names_can_be_imported(name):
     value = getattr(ganaug, name)
     if name != "__version__":
@@ -309,7 +309,7 @@ def test_public_names_are_the_same_for_type_checkers():
         assert getattr(importlib.import_module(str(module)), name) is getattr(ganaug, name)
 
 
-@pytest.mark.parametrize("name", _public(_documented))
+@cases("name", _public(_documented))
 def test_public_classes_and_functions_show_parameters_and_an_example(name):
     value = getattr(ganaug, name)
     doc = inspect.getdoc(value) or ""
@@ -320,7 +320,7 @@ def test_public_classes_and_functions_show_parameters_and_an_example(name):
     assert ">>> " in _section(doc, "Examples"), f"ganaug.{name} shows no example"
 
 
-@pytest.mark.parametrize("name", _public(inspect.isclass))
+@cases("name", _public(inspect.isclass))
 def test_public_methods_have_docstrings(name):
     cls = getattr(ganaug, name)
     bare = [

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from PIL import Image
 from torch.utils.data import Dataset
 
@@ -128,12 +129,6 @@ def even(monkeypatch):
     monkeypatch.setattr("ganaug.estimators.ImageGAN", Even)
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def run(capsys, *words, code=0):
     capsys.readouterr()
     assert main([str(word) for word in words]) == code, capsys.readouterr().err
@@ -143,7 +138,7 @@ def run(capsys, *words, code=0):
 # ------------------------------------------------------------------------------------------ modes
 
 
-@pytest.mark.parametrize(("mode", "suffix", "made"), FILES)
+@cases(("mode", "suffix", "made"), FILES)
 def test_red_stays_red_in_every_mode(here, capsys, mode, suffix, made):
     before = contents(reds(here / "in", mode, suffix))
     err = run(capsys, "resample", "in", "-o", "out", *TINY)
@@ -161,7 +156,7 @@ def test_red_stays_red_in_every_mode(here, capsys, mode, suffix, made):
         assert (pixels >= real.min((0, 1, 2))).all() and (pixels <= real.max((0, 1, 2))).all()
 
 
-@pytest.mark.parametrize("mode", [*RED, "P", "PA", "La", "RGBa", "RGBX"])
+@cases("mode", [*RED, "P", "PA", "La", "RGBa", "RGBX"])
 def test_arrays_and_pictures_of_every_mode(mode):
     image = red(mode, np.random.default_rng(0))
     array, learnt = pil_to_array(image)
@@ -192,7 +187,7 @@ def test_neutral_lab_images_stay_neutral(here, capsys):
     assert np.abs(found[..., 1:]).max() <= 2
 
 
-@pytest.mark.parametrize(
+@cases(
     ("array", "mode"),
     [
         (np.zeros((8, 9), bool), "1"),
@@ -257,7 +252,7 @@ def test_mixed_modes_are_refused_with_their_names(here, capsys):
     assert len(contents(root)) == 30 and run(capsys, "resample", "in", "-o", "out", *TINY) == ""
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@cases("orientation", range(1, 9))
 def test_images_are_read_upright(here, orientation):
     upright = np.zeros((8, 12), np.uint8)
     upright[:3, :5] = 255  # bright in the upper left corner
@@ -271,7 +266,7 @@ def test_images_are_read_upright(here, orientation):
     assert images.shape == (3, 8, 12) and (images == upright).all()
 
 
-@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tif"])
+@cases("suffix", ["gif", "webp", "png", "tif"])
 def test_of_animations_the_first_frame_is_read(here, suffix):
     first = Image.new("RGB", (10, 8), (240, 10, 10))
     place = here / "in" / "a" / f"x.{suffix}"
@@ -382,7 +377,7 @@ def test_labels_that_no_folder_can_have_and_modes_that_do_not_fit(here, capsys):
         assert "does not fit images of 1 channel(s)" in run(capsys, "sample", f"m{i}", "-n", 4, "-o", "no", code=1)
 
 
-@pytest.mark.parametrize(("dtype", "mode"), [("uint16", "I;16"), ("float32", "F"), ("int16", "I"), ("bool", "1")])
+@cases(("dtype", "mode"), [("uint16", "I;16"), ("float32", "F"), ("int16", "I"), ("bool", "1")])
 def test_grey_models_of_every_dtype(here, capsys, dtype, mode):
     X = (np.random.default_rng(0).random((12, 8, 9)) * 2 + 0.4).astype(dtype)
     gan = ImageGAN(max_steps=2, channels=2, max_channels=4, batch_size=4, random_state=0).fit(X, ["N.O.S."] * 12)
@@ -639,9 +634,8 @@ def tiny(monkeypatch):
         )
 
 
-@pytest.mark.parametrize("tensor", [False, True])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int32", "float32", "float64", "bool"])
-@pytest.mark.parametrize("size", [(16, 16), (12, 20)])
+@cases(("tensor", "size"), [(False, (16, 16)), (True, (12, 20))])
+@cases("dtype", ["uint8", "uint16", "int16", "int32", "float32", "float64", "bool"])
 def test_balance_takes_grey_images_of_every_dtype_for_images(monkeypatch, dtype, tensor, size):
     tiny(monkeypatch)
     X = (np.random.default_rng(0).random((29, *size)) * 1.9).astype(dtype)
@@ -663,7 +657,7 @@ def test_balance_takes_grey_images_of_every_dtype_for_images(monkeypatch, dtype,
             assert type(balance(data, advised).generator) is SeriesGAN
 
 
-@pytest.mark.parametrize(
+@cases(
     ("shape", "name", "told"),
     [
         ((3, 50), "SeriesGAN", False),
@@ -685,7 +679,7 @@ def test_what_balance_picks(monkeypatch, shape, name, told):
     ] * told
 
 
-@pytest.mark.parametrize("mode", [*RED, "La", "RGBa", "RGBX"])
+@cases("mode", [*RED, "La", "RGBa", "RGBX"])
 def test_balance_makes_pictures_of_the_mode_of_the_real_ones(monkeypatch, mode):
     tiny(monkeypatch)
     rng = np.random.default_rng(0)
@@ -752,7 +746,7 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("name", SPOILT)
+@cases("name", SPOILT)
 def test_outliers_leave_the_rest_its_contrast(rng, name):
     dtype, spoil = SPOILT[name]
     X = noisy(rng).astype(dtype)
@@ -783,7 +777,7 @@ def test_a_generator_that_goes_a_little_beyond_the_core_makes_no_hot_pixels(rng)
     assert made.max() < 1200
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "make"),
     [
         ("CT", lambda r: np.where(r.random((50, 16, 16)) < 0.3, -1024, r.integers(-100, 3072, (50, 16, 16)))),
@@ -805,7 +799,7 @@ def test_without_outliers_the_scale_is_that_of_the_range(rng, name, make):
     np.testing.assert_allclose(seen, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(
+@cases(
     "change",
     [
         {"knots": None},

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import cases, process
 from helpers import checkpointed as gan
 from helpers import random_images as images
 
@@ -29,28 +31,33 @@ def at(step, act):
     return callback
 
 
-def same(one, other):
+@cache
+def straight():
+    """The same training, never interrupted."""
+    return gan().fit(*images())
+
+
+def same(one, other=None):
+    """Whether a training gave the same generator as another, or as one that nothing happened to."""
+    other = other or straight()
     return all(np.array_equal(one.weights_[k], other.weights_[k]) for k in one.weights_)
 
 
-PROGRAM = """
-import os, signal, sys
-sys.path.insert(0, "tests")
-from test_kills import at, gan, images
-number = int(sys.argv[2])
-gan(sys.argv[1], checkpoint_every=10**6, callbacks=[at(20, lambda: os.kill(os.getpid(), number))]).fit(*images())
-"""
+def train_and_end(path, number):
+    end = at(20, lambda: os.kill(os.getpid(), number))
+    gan(path, checkpoint_every=10**6, callbacks=[end]).fit(*images())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_checkpoint_is_written_before_a_process_ends(tmp_path, number):
     path = tmp_path / "run.checkpoint"
-    command = [sys.executable, "-c", PROGRAM, str(path), str(int(number))]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=300)
-    assert done.returncode == -number, done.stderr
+    with process(tmp_path / "said", train_and_end, path, number) as own:
+        own.join(300)
+    said = tmp_path / "said"
+    assert own.exitcode == -number, said.read_text()
     assert read_state(path).config["step"] == 32
-    assert same(gan(path).fit(*images()), gan().fit(*images()))
-    assert list(tmp_path.iterdir()) == []
+    assert same(gan(path).fit(*images()))
+    assert list(tmp_path.iterdir()) == [said]
 
 
 def test_a_kill_campaign():
@@ -107,7 +114,7 @@ def test_a_write_that_fails_warns_once_and_the_training_goes_on(tmp_path):
     with pytest.warns(TrainingWarning, match="checkpoint was not written at step 32.*training goes on") as caught:
         own = gan(folder / "run", callbacks=[at(20, remove)]).fit(*images())
     assert len(caught) == 1
-    assert same(own, gan().fit(*images()))
+    assert same(own)
 
 
 def test_a_full_disk_warns_once_and_the_training_goes_on(tmp_path, monkeypatch):
@@ -117,22 +124,22 @@ def test_a_full_disk_warns_once_and_the_training_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr("ganaug.callbacks.write_state", full)
     with pytest.warns(TrainingWarning, match="No space left on device.*goes on") as caught:
         own = gan(tmp_path / "run").fit(*images())
-    assert len(caught) == 1 and same(own, gan().fit(*images()))
+    assert len(caught) == 1 and same(own)
 
 
 class Killed(Exception):
     pass
 
 
-@pytest.fixture
-def left(tmp_path):
+@pytest.fixture(scope="module")
+def what_is_left(tmp_path_factory):
     def kill():
         raise Killed
 
-    path = tmp_path / "left"
+    path = tmp_path_factory.mktemp("left") / "left"
     with pytest.raises(Killed):
-        gan(path, callbacks=[at(40, kill)]).fit(*images())
-    return path
+        gan(path, callbacks=[at(34, kill)]).fit(*images())
+    return path.read_bytes()
 
 
 def changed(path, change):
@@ -142,7 +149,7 @@ def changed(path, change):
     write_state(path, state.kind, config, arrays)
 
 
-@pytest.mark.parametrize(
+@cases(
     "change",
     [
         lambda config, arrays: config.pop("design"),
@@ -163,7 +170,9 @@ def changed(path, change):
         lambda config, arrays: arrays.update(seconds=np.array(["x"]).view(np.uint8)),
     ],
 )
-def test_an_altered_checkpoint_is_refused_in_one_line_and_left_as_it_is(left, change):
+def test_an_altered_checkpoint_is_refused_in_one_line_and_left_as_it_is(what_is_left, tmp_path, change):
+    left = tmp_path / "left"
+    left.write_bytes(what_is_left)
     changed(left, change)
     before = left.read_bytes()
     with pytest.raises(ModelFileError, match="remove it, and the training starts from the beginning") as caught:

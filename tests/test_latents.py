@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import image_gan, numpy_rng, series_gan, tabular_gan
+from helpers import cases, image_gan, numpy_rng, series_gan, tabular_gan
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -254,10 +254,8 @@ CASES = {
 SCOPES = ("conditional", "per class", "no classes")
 
 
-@pytest.mark.parametrize("architecture", [*IMAGE_ARCHITECTURES])
-@pytest.mark.parametrize(
-    ("case", "scope"), [(case, scope) for case in CASES for scope in SCOPES[: 3 if case in ("grey", "RGB") else 1]]
-)
+@cases("architecture", [*IMAGE_ARCHITECTURES])
+@cases(("case", "scope"), [(case, scope) for case in CASES for scope in SCOPES[: 3 if case in ("grey", "RGB") else 1]])
 def test_a_module_gives_what_sample_gives(architecture, case, scope):
     X, parameters = CASES[case]
     own = gan(architecture=architecture, **parameters)
@@ -384,7 +382,7 @@ NOT_LATENTS = {
 }
 
 
-@pytest.mark.parametrize("case", NOT_LATENTS)
+@cases("case", NOT_LATENTS)
 def test_what_are_no_latents(fitted, case):
     value, error, words = NOT_LATENTS[case]
     with pytest.raises(error, match=words) as caught:
@@ -396,7 +394,7 @@ def test_what_are_no_latents(fitted, case):
             fitted.interpolate(first, np.zeros(8), label="few")
 
 
-@pytest.mark.parametrize("truncation", [0, -0.5, 1.5, np.nan, np.inf, "0.5", None, [0.5], True])
+@cases("truncation", [0, -0.5, 1.5, np.nan, np.inf, "0.5", None, [0.5], True])
 def test_what_is_no_truncation(fitted, truncation):
     with pytest.raises(GanaugError, match="truncation"):
         fitted.sample(2, truncation=truncation)

@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
@@ -66,13 +67,13 @@ def test_every_objective_learns(data, objective):
     assert learnt.well(), learnt
 
 
-@pytest.mark.parametrize("conditioning", CONDITIONINGS)
+@cases("conditioning", CONDITIONINGS)
 def test_every_conditioning_learns(data, conditioning):
     learnt = learn(data, conditioning=conditioning)
     assert learnt.well(), learnt
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@cases("objective", OBJECTIVES)
 def test_an_untrained_generator_is_seen_not_to_have_learnt(data, objective):
     learnt = learn(data, objective=objective, max_steps=1)
     assert not learnt.well() and learnt.auc > 0.95 and learnt.energy < 0.95, learnt

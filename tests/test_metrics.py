@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 
 from ganaug.metrics import energy_quality, mean_distance, two_sample_auc
 
@@ -64,7 +65,7 @@ def test_energy_quality_is_centred_at_one_for_equal_distributions():
     assert np.mean(values) == pytest.approx(1, abs=0.01)
 
 
-@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 5), (5, 1), (2, 2)])
+@cases(("n", "m"), [(1, 1), (1, 5), (5, 1), (2, 2)])
 def test_a_few_rows_give_a_number(n, m):
     assert math.isfinite(energy_quality(normal(n, 2), normal(m, 2, seed=1)))
 

@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from scipy.spatial.distance import pdist
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.linear_model import LogisticRegression
@@ -120,7 +121,7 @@ def values(results, name, metric):
 # ------------------------------------------------------------------------------------------ which way each moves
 
 
-@pytest.mark.parametrize("name", SETS)
+@cases("name", SETS)
 def test_fidelity_sees_what_is_wrong(results, name):
     ks, joint = values(results, name, "ks_distance"), values(results, name, "correlation_distance")
     assert max(ks["good"], ks["copying"], ks["shuffled"]) + 0.1 < min(ks["collapsed"], ks["untrained"])
@@ -142,7 +143,7 @@ def test_fidelity_of_categories_and_missing_values(results):
     assert list(columns) == ["job", "city", "member"] and all(0 <= v <= 1 for v in columns.values())
 
 
-@pytest.mark.parametrize("name", SETS)
+@cases("name", SETS)
 def test_diversity_sees_what_is_missing(results, name):
     for metric in ("coverage", "recall", "distinct_neighbours"):
         found = values(results, name, metric)
@@ -152,7 +153,7 @@ def test_diversity_sees_what_is_missing(results, name):
         assert max(found["shuffled"], found["untrained"]) < 0.8 * min(found["good"], found["copying"])
 
 
-@pytest.mark.parametrize("name", SETS)
+@cases("name", SETS)
 def test_privacy_sees_copies(results, name):
     others = [case for case in VERDICT if case not in ("copying", "collapsed")]  # these two modes are training rows
     for metric in ("closest_record_ratio", "neighbour_distance_ratio", "authenticity"):
@@ -163,7 +164,7 @@ def test_privacy_sees_copies(results, name):
     assert attack["copying"] > 0.75 and max(attack[case] for case in others) < 0.65
 
 
-@pytest.mark.parametrize("name", SETS)
+@cases("name", SETS)
 def test_near_copies_are_listed_by_row_number(results, name):
     entry = results[name, "copying"]["near_copies"]
     split = Split(name)
@@ -212,8 +213,8 @@ def test_utility_of_a_minority_alone_and_of_another_classifier():
 # ------------------------------------------------------------------------------------------ words
 
 
-@pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("case", VERDICT)
+@cases("name", SETS)
+@cases("case", VERDICT)
 def test_the_diagnosis_names_it(results, name, case):
     found = diagnose(results[name, case])
     assert found[0].topic == VERDICT[case]
@@ -223,8 +224,8 @@ def test_the_diagnosis_names_it(results, name, case):
     assert all(f.text and (f.advice or f.severity == "good") and "nan" not in f.text for f in found)
 
 
-@pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("case", VERDICT)
+@cases("name", SETS)
+@cases("case", VERDICT)
 def test_the_diagnosis_needs_neither_labels_nor_unseen_rows(name, case):
     split = Split(name)
     fake, _ = getattr(split, case)()
@@ -341,7 +342,7 @@ def test_metrics_are_chosen_by_name_or_family(rng):
     assert list(diverse) == ["ks_distance", "precision", "recall", "density", "coverage", "distinct_neighbours"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "says"),
     [
         ({"metrics": ["fid"]}, r"has no metric \['fid'\]; choose from .*frechet_distance"),
@@ -399,7 +400,7 @@ def test_images_good_collapsed_and_copying(digits):
     assert told["unlike"].severity == "bad"
 
 
-@pytest.mark.parametrize(("shape", "width"), [((9, 11), 99), ((9, 11, 3), 297), ((3, 9, 11), 297), ((40, 37), 257)])
+@cases(("shape", "width"), [((9, 11), 99), ((9, 11, 3), 297), ((3, 9, 11), 297), ((40, 37), 257)])
 def test_layouts_of_images(rng, shape, width):
     real = rng.integers(0, 255, (30, *shape)).astype(np.uint8)
     a, b = as_features(real, real[:7])
@@ -495,7 +496,7 @@ def test_sparse_lists_and_lazy_import(rng):
     assert dense == evaluate(X.tolist(), X[::-1].tolist(), **asked)
 
 
-@pytest.mark.parametrize("n", [2, 3, 5])
+@cases("n", [2, 3, 5])
 def test_a_handful_of_rows_gives_numbers_or_says_why_not(rng, n):
     X, y = rng.normal(size=(n, 2)), np.arange(n) % 2
     found = evaluate(X, X + 0.1, y, y, X + 0.2, y, n_resamples=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers import cases
 from helpers import torch_rng as rng
 
 from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, DiscriminatorNetwork
@@ -65,7 +66,7 @@ def test_groups_follow_their_logits():
         torch.testing.assert_close(drawn, torch.softmax(raw[0, block.start : block.stop], 0), atol=0.015, rtol=0)
 
 
-@pytest.mark.parametrize("blocks", [[Block("scalar", 0, 3)], [Block("onehot", 0, 4)], []])
+@cases("blocks", [[Block("scalar", 0, 3)], [Block("onehot", 0, 4)], []])
 def test_tables_of_one_kind_and_of_no_columns(blocks):
     width = max((b.stop for b in blocks), default=0)
     generator, discriminator = pair(blocks)

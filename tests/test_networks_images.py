@@ -7,6 +7,7 @@ import itertools
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import cases
 from helpers import torch_rng as rng
 
 from ganaug.exceptions import InvalidParameterError
@@ -48,7 +49,7 @@ def plan(**kw):
 # ------------------------------------------------------------------------------------------------ sizes
 
 
-@pytest.mark.parametrize("n", [*range(8, 70), 100, 255, 256, 257, 5000])
+@cases("n", [*range(8, 70), 100, 255, 256, 257, 5000])
 def test_an_axis_is_halved_until_4_to_7_cells_are_left(n):
     sizes = [level.size[0] for level in pyramid((1, n), 16, 128)]
     assert sizes[-1] == n and 4 <= sizes[0] <= 7 and len(sizes) <= n.bit_length() - 1
@@ -108,7 +109,7 @@ def test_bounded_or_not(architecture):
 # ------------------------------------------------------------------------------------------ second derivatives
 
 
-@pytest.mark.parametrize("dims", [1, 2, 3])
+@cases("dims", [1, 2, 3])
 def test_first_and_second_derivatives_are_right(dims):
     """Convolution, rectifier and averages against numerical derivatives, with even and odd sizes."""
     size = ((7,), (5, 4), (3, 2, 3))[dims - 1]
@@ -182,7 +183,7 @@ def nudge(*networks):
             p.data.add_(0.1 * torch.randn(p.shape, generator=rng(p.numel())))
 
 
-@pytest.mark.parametrize("dims", [1, 2, 3])
+@cases("dims", [1, 2, 3])
 def test_averages_and_interpolation(dims):
     x = torch.randn(2, 3, *(5, 8, 7)[:dims], generator=rng())
     size = [(n + 1) // 2 for n in x.shape[2:]]
@@ -245,7 +246,7 @@ def test_shared_levels_do_not_know_the_class():
         pair("residual", (1, 32, 32), shared_levels=4)
 
 
-@pytest.mark.parametrize("blocks", [{"blocks": 0}, {"blocks": 2}, {"top_blocks": 0}, {"expansion": 0.1}], ids=str)
+@cases("blocks", [{"blocks": 0}, {"blocks": 2}, {"top_blocks": 0}, {"expansion": 0.1}], ids=str)
 def test_blocks_as_many_and_as_wide_as_asked(blocks):
     asked = {"blocks": 1, "top_blocks": 1, "expansion": 1.0} | blocks
     for network in pair("residual", (1, 28, 28), **blocks):

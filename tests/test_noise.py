@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from helpers import series_gan
+from helpers import cases, series_gan
 
 import ganaug
 from ganaug import GANOversampler
@@ -34,7 +34,7 @@ def spread(floor):
     return 0.0 if floor is None else float(np.sqrt(floor.floors.mean()))
 
 
-@pytest.mark.parametrize("length", LENGTHS[1:])
+@cases("length", LENGTHS[1:])
 def test_white_noise_comes_back(length):
     noise = 0.2 * np.random.default_rng(1).normal(size=(400, 2, length)).astype("f4")
     made = waves(length, seed=2)
@@ -63,7 +63,7 @@ def test_coloured_noise_keeps_its_colour_and_each_channel_its_own():
     assert power[10:30].mean() < 0.25 and power[-30:-5].mean() == pytest.approx(4, rel=0.1)
 
 
-@pytest.mark.parametrize("length", LENGTHS)
+@cases("length", LENGTHS)
 def test_what_the_generator_has_is_not_given_twice(length):
     rng = np.random.default_rng(1)
     noisy = [waves(length, seed=k) + 0.2 * rng.normal(size=(400, 2, length)).astype("f4") for k in (0, 1)]
@@ -71,13 +71,13 @@ def test_what_the_generator_has_is_not_given_twice(length):
     assert spread(floor_of(waves(length), noisy[0])) == 0
 
 
-@pytest.mark.parametrize("length", LENGTHS)
+@cases("length", LENGTHS)
 def test_clean_signals_stay_clean(length):
     made = 0.8 * waves(length, seed=1)  # a tenth of the amplitude is missing, but no noise
     assert spread(floor_of(waves(length), made)) < 0.01
 
 
-@pytest.mark.parametrize("length", [64, 140, 500])
+@cases("length", [64, 140, 500])
 def test_bursts_and_spikes_are_no_noise(length):
     rng, t = np.random.default_rng(1), np.arange(length)
     place = rng.uniform(0.1, 0.9, (400, 2, 1)) * length
@@ -89,7 +89,7 @@ def test_bursts_and_spikes_are_no_noise(length):
         assert spread(floor) < 0.1 * missing.std()
 
 
-@pytest.mark.parametrize("length", [64, 140, 500])
+@cases("length", [64, 140, 500])
 def test_a_tone_is_no_noise(length):
     phase = 6 * np.random.default_rng(1).random((400, 2, 1))
     tone = 0.3 * np.sin(1.1 * np.arange(length) + phase)
@@ -125,7 +125,7 @@ def test_any_number_of_rows_in_any_parts():
     assert len(floor.smoothed(rows[:0], 0, 0)) == 0
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "change"),
     [
         ("conditions", lambda a: a + 1),
@@ -223,7 +223,7 @@ def test_volumes_have_none():
     assert gan(max_steps=2).fit(X).smoother_ is None
 
 
-@pytest.mark.parametrize("value", [1, "yes", None, 0.5])
+@cases("value", [1, "yes", None, 0.5])
 def test_only_true_or_false(value, noisy):
     with pytest.raises(InvalidParameterError, match="noise_floor"):
         gan(noise_floor=value).fit(*noisy)

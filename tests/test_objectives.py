@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from scipy.special import expit
 
 from ganaug.objectives import OBJECTIVES, PENALTIES, gradient_penalty, r1, r1_r2
@@ -148,7 +149,7 @@ NORM = math.sqrt(0.6**2 + 2.0**2 + 1.0)
 OF_LINEAR = {"r1": NORM**2 / 2, "r1_r2": NORM**2, "gradient": (NORM - 1) ** 2}
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@cases("name", PENALTIES)
 def test_a_linear_critic_has_one_slope_everywhere(name, points):
     assert name in OF_LINEAR, f"write down what {name!r} is for a linear critic"
     penalty = PENALTIES[name](linear(W), *points, seeded())
@@ -156,7 +157,7 @@ def test_a_linear_critic_has_one_slope_everywhere(name, points):
     np.testing.assert_allclose(penalty.detach(), OF_LINEAR[name], rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@cases("name", PENALTIES)
 def test_penalties_take_samples_of_any_shape(name):
     rng = torch.Generator().manual_seed(0)
     real, fake = (torch.randn(4, 2, 3, 5, generator=rng) for _ in range(2))
@@ -187,7 +188,7 @@ def test_a_unit_slope_costs_nothing(points):
     assert gradient_penalty(linear([0.6, 0.0, -0.8]), *points, seeded()).abs().max() < 1e-12
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@cases("name", PENALTIES)
 def test_a_penalty_teaches_the_critic_and_only_the_critic(name, points):
     real, fake = (p.clone().requires_grad_() for p in points)
     slope = torch.tensor(W, dtype=torch.float64, requires_grad=True)
@@ -198,7 +199,7 @@ def test_a_penalty_teaches_the_critic_and_only_the_critic(name, points):
     assert to_real is None and to_fake is None
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@cases("name", PENALTIES)
 def test_a_critic_that_ignores_its_input_gives_no_nan(name, points):
     slope = torch.zeros(3, dtype=torch.float64, requires_grad=True)
     penalty = PENALTIES[name](lambda x: x @ slope, *points, seeded()).sum()

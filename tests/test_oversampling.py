@@ -7,6 +7,7 @@ import signal
 import warnings
 from collections import Counter
 from functools import partial
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -24,7 +25,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN, TrainingWarning
-from ganaug.exceptions import InvalidParameterError
+from ganaug.estimators.strategy import barely_begun
+from ganaug.exceptions import GanaugWarning, InvalidParameterError
+from ganaug.filtering.forest import MANY_CLASSES
 
 gan = partial(tabular_gan, max_steps=3, random_state=None)
 
@@ -333,6 +336,20 @@ def test_shared_is_one_gan():
     assert set(sampler.curation_) == {"b", "c"}
 
 
+def test_a_scope_that_is_left_open_goes_by_the_classes():
+    X, y = many_classes(4)
+    several = oversampler().fit(X, y)
+    assert len(set(map(id, several.generators_.values()))) == 1 and several.generators_[1].conditions_.focus is None
+    three = oversampler(sampling_strategy=dict.fromkeys((1, 2, 4), 30)).fit(X, y)
+    assert {label: one.conditions_.focus for label, one in three.generators_.items()} == {1: 1, 2: 2, 4: 4}
+
+
+def test_an_interrupted_training_of_open_length_is_told_by_its_steps():
+    for steps, begun in ((99, True), (100, False)):
+        own = SimpleNamespace(stop_reason_="interrupted", n_steps_=steps, max_steps=None)
+        assert barely_begun(own) is begun
+
+
 class Repeater:
     """The least that a generator needs: no scikit-learn in it."""
 
@@ -366,16 +383,69 @@ def test_any_object_with_fit_and_sample(kind):
 
 
 def test_a_generator_with_a_focus_is_trained_for_each_class():
-    class Focused(Repeater):
-        def fit(self, X, y, focus=None):
-            self.focus = focus
-            return super().fit(X, y)
-
     X, y = three_classes()
     sampler = GANOversampler(generator=Focused(), random_state=0).fit(X, y)
     assert {label: g.focus for label, g in sampler.generators_.items()} == {"b": "b", "c": "c"}
     shared = GANOversampler(generator=Focused(), scope="shared", random_state=0).fit(X, y)
     assert shared.generators_["b"].focus is None
+
+
+class Focused(Repeater):
+    """It takes a focus, and so would be trained for each class."""
+
+    def fit(self, X, y, focus=None):
+        self.focus = focus
+        return super().fit(X, y)
+
+
+def many_classes(n_small):
+    """30 rows of class 0, and 12 of each other one."""
+    y = np.repeat(np.arange(n_small + 1), [30, *[12] * n_small])
+    return y[:, None] + np.random.default_rng(0).normal(size=(len(y), 2)), y
+
+
+@pytest.mark.parametrize(("n_small", "trainings"), [(MANY_CLASSES, MANY_CLASSES), (MANY_CLASSES + 1, 1)])
+def test_auto_shares_one_generator_of_many_classes(n_small, trainings):
+    X, y = many_classes(n_small)
+    Focused.trainings = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sampler = GANOversampler(generator=Focused(), scope="auto", random_state=0)
+        X_res, y_res = sampler.fit_resample(X, y)
+    assert Focused.trainings == trainings and len({id(g) for g in sampler.generators_.values()}) == trainings
+    assert set(Counter(y_res.tolist()).values()) == {30} and len(X_res) == 30 * (n_small + 1)
+
+
+@pytest.mark.parametrize(("n_small", "warned"), [(MANY_CLASSES, 0), (MANY_CLASSES + 1, 1)])
+def test_a_gan_for_each_of_many_classes_is_said(n_small, warned):
+    X, y = many_classes(n_small)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        each = {"scope": "per-class", "random_state": 0}
+        GANOversampler(generator=Focused(), **each).fit(X, y)
+        GANOversampler(generator=Repeater(), **each).fit(X, y)  # has no focus, and is shared anyway
+        few = dict.fromkeys(range(1, 4), 13)
+        GANOversampler(generator=Focused(), sampling_strategy=few, **each).fit(X, y)
+    assert len(said) == warned
+    if warned:
+        assert "51 classes" in str(said[0].message) and 'scope="auto"' in str(said[0].message)
+        assert said[0].category is GanaugWarning
+
+
+def test_auto_is_a_gan_for_each_of_few_classes(imbalanced):
+    one, other = (oversampler(scope=scope).fit_resample(*imbalanced)[0] for scope in ("auto", "per-class"))
+    assert np.array_equal(one, other)
+
+
+def test_a_model_of_many_classes_grows_by_kilobytes_a_class():
+    """And not by a network, or with the square of the classes."""
+    X, y = many_classes(2 * MANY_CLASSES - 1)  # twice as many with the plentiful one
+    sampler = oversampler(scope="auto").fit(X, y)
+    few = oversampler(scope="shared").fit(X[y <= MANY_CLASSES // 2], y[y <= MANY_CLASSES // 2])
+    grown = len(pickle.dumps(sampler)) - len(pickle.dumps(few))
+    assert grown < 30_000 * 1.5 * MANY_CLASSES
+    assert len(sampler.generators_[1].curator_.forest.roots) == 10  # half of the trees for twice the classes
+    assert len(few.generators_[1].curator_.forest.roots) == 20
 
 
 def test_images_with_a_generator_that_takes_them(rng):
@@ -405,7 +475,7 @@ def test_ctrl_c_ends_every_training_and_the_bootstrap_stands_in(n_jobs):
             signal.raise_signal(signal.SIGINT)
 
     X, y = three_classes()
-    sampler = oversampler(generator=gan(max_steps=60, callbacks=[press]), n_jobs=n_jobs)
+    sampler = oversampler(generator=gan(max_steps=60, callbacks=[press]), scope="per-class", n_jobs=n_jobs)
     with joblib.parallel_config("threading"), pytest.warns(TrainingWarning) as caught:
         _, y_res = sampler.fit_resample(X, y)
     assert Counter(y_res.tolist()) == {"a": 60, "b": 60, "c": 60}

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+import pickle
+import re
+import signal
 import socket
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers import image_gan
+from helpers import image_gan, series_gan, tabular_gan, two_classes
 from helpers import random_images as images
 
+import ganaug
+from ganaug import GANOversampler
+from ganaug.exceptions import MissingDependencyError
+from ganaug.runtime import compute
 from ganaug.runtime.compute import Ranks
 
 PROGRAM = """
@@ -30,23 +38,153 @@ np.savez(sys.argv[1] + os.environ["RANK"], history=own.history_["real_logit"], l
 
 gan = partial(image_gan, batch_size=64, device="cpu")
 
+# Series and tables; and what is refused.
+OTHERS = """
+import os, sys
+import numpy as np
+sys.path.insert(0, "tests")
+import test_ranks as t
+from ganaug import GANOversampler
+from ganaug.exceptions import GanaugError
+from ganaug.runtime import compute
+rank = int(os.environ["RANK"])
 
-def test_two_gloo_processes_give_the_result_of_one(tmp_path):
+def refused(X, y):
+    try:
+        t.gan(max_steps=2).fit(X, y)
+    except GanaugError as error:
+        return f"{type(error).__name__}: {error}"
+
+X, y = t.images()
+of_series = t.series().fit(*t.signals())
+of_table = t.table().fit_resample(*t.rows())[0]
+reordered = refused(X[::-1] if rank else X, y[::-1] if rank else y)
+relabelled = refused(X, 1 - y if rank else y)
+compute.__version__ = f"1.{rank}"
+np.savez(sys.argv[1] + str(rank), table=of_table, refused=[reordered, relabelled, refused(X, y)], **of_series.weights_)
+"""
+
+# The second process ends as if the machine had lost its power, the first time.
+KILLED = """
+import os, signal, sys
+import numpy as np
+sys.path.insert(0, "tests")
+import test_ranks as t
+
+def cut(event):
+    if sys.argv[3] == "cut" and os.environ["RANK"] == "1" and event.step > 24:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+kind, data = {"images": (t.gan, t.images), "series": (t.series, t.signals)}[sys.argv[4]]
+own = kind(max_steps=40, checkpoint=sys.argv[2], checkpoint_every=16, callbacks=[cut]).fit(*data())
+np.savez(sys.argv[1] + os.environ["RANK"], steps=own.n_steps_, **own.weights_)
+"""
+
+
+series = partial(series_gan, batch_size=64, device="cpu")
+
+
+def signals():
+    """60 series of two channels, in two classes."""
+    return np.random.default_rng(0).normal(size=(60, 2, 16)).astype(np.float32), np.repeat([0, 1], [40, 20])
+
+
+def rows():
+    """A table of three classes, so that two are trained side by side where that is possible."""
+    X, y = two_classes(300, d=3)
+    return X, np.where(y, y, 2 * (X[:, 0] > 1))
+
+
+def table():
+    """Two classes at a time."""
+    return GANOversampler(generator=tabular_gan(max_steps=4), random_state=0, n_jobs=2)
+
+
+def results(tmp_path):
+    return [dict(np.load(tmp_path / f"rank{rank}.npz")) for rank in range(2)]
+
+
+def test_series_and_tables_and_what_is_refused(tmp_path):
+    codes, said = launched(OTHERS, tmp_path / "rank")
+    assert codes == [0, 0], said
+    first, second = results(tmp_path)
+    assert first.keys() == second.keys() and all(np.array_equal(first[k], second[k]) for k in first)
+    for name, weights in series().fit(*signals()).weights_.items():
+        np.testing.assert_allclose(first[name], weights, rtol=1e-3, atol=1e-5)
+    assert np.array_equal(first["table"], table().fit_resample(*rows())[0])
+    for data in first["refused"][:2]:
+        assert data.startswith("InvalidDataError: process(es) 1 of 2 have other samples")
+    assert first["refused"][2].startswith("MissingDependencyError: ganaug is 1.0 in process 0, 1.1 in process 1")
+
+
+@pytest.mark.parametrize("kind", ["images", "series"])
+def test_a_killed_training_of_two_processes_goes_on(kind, tmp_path):
+    arguments = tmp_path / "rank", tmp_path / "checkpoint"
+    codes, _ = launched(KILLED, *arguments, "cut", kind)
+    assert codes[1] == -signal.SIGKILL and codes[0] != 0 and (tmp_path / "checkpoint").exists()
+    codes, said = launched(KILLED, *arguments, "on", kind)
+    assert codes == [0, 0], said
+    resumed = results(tmp_path)
+    assert not (tmp_path / "checkpoint").exists()
+    codes, said = launched(KILLED, *arguments, "whole", kind)
+    assert codes == [0, 0], said
+    for one, other in zip(resumed, results(tmp_path), strict=True):
+        assert one["steps"] == 40 and all(np.array_equal(one[name], own) for name, own in other.items())
+
+
+def test_texts_are_cut_where_tensors_end(monkeypatch):
+    """Two processes that say the same, without a second process."""
+    monkeypatch.setattr(torch.distributed, "all_gather", lambda said, own: [one.copy_(own) for one in said])
+    two, cpu = Ranks(0, 2), torch.device("cpu")
+    assert two.texts("Größe", cpu) == ["Größe", "Größe"] and two.texts("", cpu) == ["", ""]
+    assert two.texts("ß" * 200, cpu) == ["ß" * 128] * 2 and two.agreed("max_time", cpu) == "max_time"
+    assert two.agreed(None, cpu) is None
+
+
+def test_nothing_is_pickled_to_agree():
+    for name in ("all_gather_object", "broadcast_object_list", "gather_object", "scatter_object_list"):
+        assert name not in Path(compute.__file__).read_text()
+
+
+def test_under_torchrun_trainings_take_turns(monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert not compute.side_by_side(3, 2)
+    assert compute.run_tasks(lambda x: (x, os.getpid()), [(1,), (2,)], 2) == [(1, os.getpid()), (2, os.getpid())]
+
+
+def test_a_worker_of_another_version_says_both(monkeypatch):
+    function = compute._OfVersion(len)
+    assert function("abc") == 3 and function.__name__ == "len"
+    sent = pickle.dumps(function)
+    monkeypatch.setattr(compute, "__version__", "9.9")
+    with pytest.raises(MissingDependencyError, match=rf"a worker has ganaug 9\.9, .* {re.escape(ganaug.__version__)};"):
+        pickle.loads(sent)("abc")
+
+
+def launched(program, *arguments, count=2):
+    """What processes that were started as by torchrun, without its watching process, say and end with."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    # what torchrun sets, without its watching process
-    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared = {**os.environ, "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     shared |= {"TORCHELASTIC_RUN_ID": "test"}
-    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "rank"), str(tmp_path / "checkpoint")]
     processes = [
         subprocess.Popen(
-            command, env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", program, *map(str, arguments)],
+            env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        for rank in range(2)
+        for rank in range(count)
     ]
     said = [process.communicate(timeout=400)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
+    return [process.returncode for process in processes], said
+
+
+def test_two_gloo_processes_give_the_result_of_one(tmp_path):
+    codes, said = launched(PROGRAM, tmp_path / "rank", tmp_path / "checkpoint")
+    assert codes == [0, 0], said
     first, second = (dict(np.load(tmp_path / f"rank{rank}.npz")) for rank in range(2))
     assert first.keys() == second.keys() and all(np.array_equal(first[k], second[k]) for k in first)
     alone = gan().fit(*images())
@@ -60,7 +198,11 @@ def test_two_gloo_processes_give_the_result_of_one(tmp_path):
 def test_alone_nothing_is_sent():
     alone, cpu = Ranks(), torch.device("cpu")
     assert alone.parts([1, 2]) == [1, 2] and alone.seed(3, cpu) == 3 and alone.first(0.5, cpu) == 0.5
-    assert alone.agreed(None) is None and alone.averaged({"a": 1.0}, cpu) == {"a": 1.0}
+    assert (
+        alone.agreed(None, cpu) is None
+        and alone.agreed("stop", cpu) == "stop"
+        and alone.averaged({"a": 1.0}, cpu) == {"a": 1.0}
+    )
 
 
 @pytest.mark.parametrize(("count", "expected"), [(2, [[1, 3], [2]]), (3, [[1], [2], [3]])])

@@ -13,7 +13,8 @@ import pytest
 from helpers import tabular_gan
 
 from ganaug import GANOversampler
-from ganaug.encoding.row_sources import open_rows
+from ganaug.encoding import row_sources
+from ganaug.encoding.row_sources import _parquet_file, open_rows
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 
 N = 240
@@ -193,3 +194,53 @@ def test_times_of_csv_files_are_those_of_pandas_and_stay_so(text, tmp_path):
     written = pd.read_parquet(sampler.write(tmp_path / "all.csv", tmp_path / "out"))
     X, _ = sampler.fit_resample(tmp_path / "all.csv", "fraud")
     assert written["day"].dtype == X["day"].dtype == expected["a"].dtype
+
+
+# ---- How Parquet files are read -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["folder", "some row groups", "with a filter", "other types", "names of folders"])
+def test_parquet_files_are_read_as_a_scan_reads_them(way, tmp_path, monkeypatch):
+    """File after file where columns and types are those of the dataset, and else by the dataset's own scan."""
+    scans = []
+    monkeypatch.setattr(row_sources, "AT_ONCE", 50)
+    rows = ROWS.assign(
+        kind=ROWS["kind"].astype("category"),
+        day=pd.Timestamp("2024-02-29") + pd.to_timedelta(np.arange(N), unit="h"),
+        whole=pd.array([None, *range(1, N)], dtype="Int64"),
+    )
+    (tmp_path / "rows").mkdir()
+    for place, start in enumerate(range(0, N, 100)):
+        part = rows.iloc[start : start + 100]
+        if way == "other types" and place == 1:
+            part = part.assign(visits=part["visits"] + 0.5)
+        part.to_parquet(tmp_path / "rows" / f"{place}.parquet", index=False, row_group_size=30)
+    dataset = ds.dataset(tmp_path / "rows")
+    if way == "names of folders":
+        rows.to_parquet(tmp_path / "hive", partition_cols=["fraud"], index=False)
+        dataset = ds.dataset(tmp_path / "hive", partitioning="hive")
+    elif way == "some row groups":
+        parts = [part.subset(row_group_ids=[0, 2]) for part in dataset.get_fragments() if part.num_row_groups > 2]
+        dataset = ds.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)
+    elif way == "with a filter":
+        dataset = dataset.filter(ds.field("visits") > 500)
+    elif way == "other types":
+        dataset = ds.dataset(tmp_path / "rows", schema=dataset.schema.set(1, pa.field("visits", pa.float64())))
+    monkeypatch.setattr(row_sources, "_parquet_file", lambda *of: scans.append(found := _parquet_file(*of)) or found)
+    with open_rows(dataset) as found:
+        table = pa.concat_tables(found.batches())
+    expected = dataset.to_table()
+    assert table.num_rows == expected.num_rows > 0
+    assert table.to_pylist() == expected.to_pylist() and table.schema.types == expected.schema.types
+    whole = {"folder": [True] * 3, "some row groups": [True] * 2, "other types": [False, True, False]}
+    assert [file is not None for file in scans] == whole.get(way, [False] * len(scans))
+
+
+def test_a_damaged_parquet_file_is_named_by_its_path(tmp_path):
+    ROWS.to_parquet(tmp_path / "rows.parquet", index=False)
+    dataset = ds.dataset(tmp_path / "rows.parquet")
+    raw = bytearray((tmp_path / "rows.parquet").read_bytes())
+    raw[4:1000] = bytes(996)
+    (tmp_path / "rows.parquet").write_bytes(raw)
+    with open_rows(dataset) as found, pytest.raises(InvalidDataError, match=r"rows\.parquet cannot be read"):
+        list(found.batches())

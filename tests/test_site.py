@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from helpers import cases
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -32,9 +32,7 @@ def _reference():
     return names
 
 
-@pytest.mark.parametrize(
-    "module", ["", ".datasets", ".transforms", ".metrics", ".plots", ".experiments", ".selection", ".report"]
-)
+@cases("module", ["", ".datasets", ".transforms", ".metrics", ".plots", ".experiments", ".selection", ".report"])
 def test_every_public_name_is_in_the_reference(module):
     public = importlib.import_module(f"ganaug{module}")
     entries = {name.rpartition(".")[2] for name in _reference()}

@@ -13,6 +13,7 @@ import threading
 
 import numpy as np
 import pytest
+from helpers import cases
 from numpy.testing import assert_array_equal
 from safetensors import safe_open
 from safetensors.numpy import load, save
@@ -77,8 +78,8 @@ def test_there_and_back(path):
     assert read_state(str(path)).kind == "demo"
 
 
-@pytest.mark.parametrize("dtype", state.STORED_DTYPES)
-@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1,), (2, 3, 4)])
+@cases("dtype", state.STORED_DTYPES)
+@cases("shape", [(), (0,), (0, 3), (1,), (2, 3, 4)])
 def test_every_dtype_and_shape(tmp_path, dtype, shape):
     array = np.ones(shape, dtype)
     write_state(tmp_path / "m", "demo", {}, {"x": array})
@@ -92,7 +93,7 @@ def test_no_arrays_at_all(tmp_path):
     assert (read_state(tmp_path / "m").config, read_state(tmp_path / "m").arrays) == ({}, {})
 
 
-@pytest.mark.parametrize(
+@cases(
     "array",
     [
         np.arange(12).reshape(3, 4).T,
@@ -111,7 +112,7 @@ def test_unusual_layouts(tmp_path, array):
     assert_array_equal(found, array)
 
 
-@pytest.mark.parametrize("name", ["model", "model.pkl", "model.safetensors", "ä b.x.y", "x" * 255])
+@cases("name", ["model", "model.pkl", "model.safetensors", "ä b.x.y", "x" * 255])
 def test_the_name_is_left_as_given(tmp_path, name):
     write_state(tmp_path / name, "demo", {}, {})
     assert os.listdir(tmp_path) == [name]
@@ -150,14 +151,14 @@ def test_config_becomes_plain_json(tmp_path):
     }
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float32("-inf")])
+@cases("value", [float("nan"), float("inf"), np.float32("-inf")])
 def test_a_number_that_is_not_finite_is_named(tmp_path, value):
     with pytest.raises(InvalidParameterError, match=r"config\.a\.b\[1\]\.c is (nan|inf|-inf)"):
         write_state(tmp_path / "m", "demo", {"a": {"b": [0, {"c": value}]}}, {})
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("value", [np.zeros(2), {1, 2}, b"x", object(), 1j, np.datetime64("2020-01-01")])
+@cases("value", [np.zeros(2), {1, 2}, b"x", object(), 1j, np.datetime64("2020-01-01")])
 def test_what_json_cannot_hold_is_named(tmp_path, value):
     with pytest.raises(InvalidTypeError, match=r"config\.a\[0\] is a \w+, not JSON"):
         write_state(tmp_path / "m", "demo", {"a": [value]}, {})
@@ -175,7 +176,7 @@ def test_a_config_too_large_is_refused_before_it_is_written(tmp_path, monkeypatc
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(
+@cases(
     "array",
     [
         np.array(["a"]),
@@ -195,7 +196,7 @@ def test_arrays_that_a_file_cannot_hold_are_named(tmp_path, array):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["", "__metadata__", 3])
+@cases("name", ["", "__metadata__", 3])
 def test_names_of_arrays(tmp_path, name):
     with pytest.raises(InvalidTypeError, match="cannot name an array"):
         write_state(tmp_path / "m", "demo", {}, {name: np.zeros(2)})
@@ -211,8 +212,8 @@ def fail_with(error):
     return fail
 
 
-@pytest.mark.parametrize(("module", "function"), [(files, "open"), (os, "fsync"), (os, "replace")])
-@pytest.mark.parametrize(
+@cases(("module", "function"), [(files, "open"), (os, "fsync"), (os, "replace")])
+@cases(
     ("error", "expected"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), ModelPathError),
@@ -278,8 +279,8 @@ def test_a_folder_is_not_a_file(tmp_path, action):
         action(tmp_path)
 
 
-@pytest.mark.parametrize("wrong", [None, 3, b"m", object()])
-@pytest.mark.parametrize("action", [lambda path: write_state(path, "demo", {}, {}), read_state])
+@cases("wrong", [None, 3, b"m", object()])
+@cases("action", [lambda path: write_state(path, "demo", {}, {}), read_state])
 def test_not_a_path(wrong, action):
     with pytest.raises(InvalidTypeError, match="give the name of a file"):
         action(wrong)
@@ -383,7 +384,7 @@ def test_a_pickle_is_refused_and_not_run(path):
     assert not trace.exists()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("contents", "match"),
     [
         (b"a,b,c\n1,2,3\n" * 9, "not a model file"),
@@ -406,14 +407,14 @@ def test_foreign_files(path, contents, match):
     refused(path, match)
 
 
-@pytest.mark.parametrize("key", ["written_by", "kind", "config", "arrays", "sha256"])
-@pytest.mark.parametrize("value", [None, 3])
+@cases("key", ["written_by", "kind", "config", "arrays", "sha256"])
+@cases("value", [None, 3])
 def test_a_key_missing_or_of_another_type(path, key, value):
     forge(path, sign=False, **{key: value})
     refused(path, f"'{key}' is missing")
 
 
-@pytest.mark.parametrize("version", [None, "1", True, 1.0])
+@cases("version", [None, "1", True, 1.0])
 def test_a_format_version_that_is_none(path, version):
     forge(path, format_version=version)
     refused(path, "format version is missing")
@@ -453,7 +454,7 @@ def test_a_checksum_that_does_not_match(path):
     refused(path, "checksum does not match")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arrays", "match"),
     [
         ({**ARRAYS, "bias": np.zeros(4, np.int64)}, r"array 'bias' is int64 \(4,\), listed as"),
@@ -467,7 +468,7 @@ def test_arrays_that_differ_from_the_table(path, arrays, match):
     refused(path, match)
 
 
-@pytest.mark.parametrize("entry", [None, 3, [], ["int64"], ["int64", "3"], {"a": 1}])
+@cases("entry", [None, 3, [], ["int64"], ["int64", "3"], {"a": 1}])
 def test_a_table_that_makes_no_sense(path, entry):
     forge(path, sign=False, arrays={**document_of(path)["arrays"], "bias": entry})
     refused(path, "truncated or damaged")
@@ -496,7 +497,7 @@ def test_expect():
     assert expect(arrays, "s", ()) is arrays["s"]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "shape", "dtype", "match"),
     [
         ("v", None, None, "lacks the array 'v'"),

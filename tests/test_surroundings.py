@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
+from helpers import cases
 from sklearn.linear_model import LogisticRegression
 from torch.utils.data import TensorDataset
 
@@ -23,6 +24,7 @@ import ganaug
 from ganaug import experiments, metrics, plots, summaries, transforms
 from ganaug.datasets import ShareBatchSampler
 from ganaug.exceptions import GanaugError
+from ganaug.report import build
 from ganaug.runtime.compute import team
 from ganaug.utils.determinism import isolated, isolation, warn
 
@@ -93,6 +95,14 @@ def settings_now():
         "sklearn": sklearn.get_config(),
         "filters": list(warnings.filters),
     }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_resamples():
+    """Of the report, in which intervals are most of the work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "RESAMPLES", 4)
+        yield
 
 
 # ---------------------------------------------------------------------------------------- the doors
@@ -396,7 +406,7 @@ def _by_threads():
     import joblib
 
     with joblib.parallel_config("threading", n_jobs=2):
-        return oversampler().fit_resample(table(), np.arange(ROWS) % 5 % 3)
+        return oversampler().set_params(scope="per-class").fit_resample(table(), np.arange(ROWS) % 5 % 3)
 
 
 def _compared():
@@ -534,7 +544,7 @@ def test_no_door_sees_what_is_set_around_it(names, expected, tmp_path):
     assert not wrong
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@cases("name", SETTINGS)
 def test_each_setting_alone(name, expected, tmp_path):
     calls = doors(tmp_path)
     for door in ("TabularGAN.fit", "ImageGAN.sample", "TabularGAN.score_samples", "metrics.frechet_distance"):
@@ -556,7 +566,7 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("name", FAILURES)
+@cases("name", FAILURES)
 def test_an_error_leaves_the_surroundings_as_they_were(name):
     fitted("TabularGAN"), fitted("ImageGAN")
     with around(TOGETHER["first"]):

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from helpers import torch_rng as rng
 
 from ganaug.augmentation import diff_augment, direct
+from ganaug.exceptions import TrainingWarning
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
 from ganaug.training import loop
@@ -308,6 +310,50 @@ def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, 
     plain, there = (play(dataclasses.replace(own, replays=how), objective=objective) for how in (False, True))
     assert there[1] == plain[1]
     assert torch.equal(there[0].average_flat, plain[0].average_flat)
+
+
+class ShortOfMemory(loop.CapturedFunction):
+    """What a recording does, without a GPU, and the memory that ends at one of them."""
+
+    tried, fit = 0, 0
+
+    def _worked_out(self):
+        return self.function()
+
+    def _record(self):
+        ShortOfMemory.tried += 1
+        self._result = self.function()
+        if ShortOfMemory.tried > ShortOfMemory.fit:
+            try:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            finally:
+                raise RuntimeError("the recording cannot be ended")
+        return SimpleNamespace(replay=lambda: None)
+
+
+@pytest.mark.parametrize("fit", range(4))
+def test_a_training_goes_on_where_a_recording_finds_no_memory(monkeypatch, fit):
+    """Four are made: of either player, with a penalty and without. What is recorded first is used up by the second."""
+    ShortOfMemory.tried, ShortOfMemory.fit = 0, fit
+    monkeypatch.setattr(loop, "CapturedFunction", ShortOfMemory)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
+    with pytest.warns(TrainingWarning, match="too little memory left to record") as said:
+        state, _, reason = play(plan(max_steps=24, penalty_every=2, replays=True))
+    assert len(said) == 1 and ShortOfMemory.tried == fit + 1
+    assert reason == "max_steps" and state.step == 24 and torch.isfinite(state.average_flat).all()
+
+
+def test_other_errors_of_a_recording_are_raised(monkeypatch):
+    def broken(self):
+        raise RuntimeError("no such operation")
+
+    monkeypatch.setattr(ShortOfMemory, "_record", broken)
+    monkeypatch.setattr(loop, "CapturedFunction", ShortOfMemory)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
+    with pytest.raises(RuntimeError, match="no such operation"):
+        play(plan(max_steps=24, replays=True))
 
 
 @pytest.mark.parametrize("shape", [(8, 1, 3, 3), (8, 4, 3, 3), (8, 4, 1, 1), (1, 1, 1, 1)])

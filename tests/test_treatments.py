@@ -175,6 +175,23 @@ def test_a_gan_waits_for_the_cheap_treatments(fits, monkeypatch):
     assert whole.evidence_["folds"].tolist() == [3, 3] and len(fits) == 3
 
 
+@pytest.mark.parametrize(
+    ("mean", "spread", "scoring", "folds"),
+    [(0.2, 0.005, "roc_auc", [3, 1]), (0.0, 0.5, "roc_auc", [3, 3]), (0.2, 0.005, "balanced_accuracy", [3] * 5)],
+)
+def test_a_gan_is_trained_once_where_more_would_change_nothing(fits, monkeypatch, mean, spread, scoring, folds):
+    known = {kind: Belief(mean, spread) if "gan" in kind else Belief(0.0, 0.005) for kind in KINDS}
+    known |= {"added by gan": Belief(0.2, 0.1)}
+    monkeypatch.setattr(stages, "beliefs_of", lambda *_: known)
+    X, y = rows(300, rare=0.1, shift=0.6)
+    sampler = type("GoodGan", (GANOversampler,), {"fit_resample": lambda self, X, y: Around(0.6).fit_resample(X, y)})
+    found = model(oversampler=sampler(), cv=3, blend=[Blend(1.0)], scoring=scoring).fit(X, y)
+    assert found.evidence_["folds"].tolist() == folds and fits.count(200) == folds[-1]
+    once = folds[-1] == 1
+    assert ("hardly change the choice" in found.verdict_) == once
+    assert found.evidence_["chosen"].iloc[-1] or not once  # what one fold said of it counts
+
+
 @pytest.mark.parametrize("scoring", ["average_precision", "balanced_accuracy"])
 def test_averages_are_what_their_parts_say(fits, monkeypatch, scoring):
     kind = "rows average+tuned" if scoring == "balanced_accuracy" else "rows average"

@@ -38,9 +38,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from ganaug import TabularGAN
 from ganaug.estimators.smoothing import ClassKernel
+from ganaug.estimators.tabular import TableSmoother
 from ganaug.experiments import NeighborSampler
 from ganaug.experiments.treatments import preprocessing
-from ganaug.runtime.compute import alone, resolve_device
+from ganaug.runtime.compute import alone, one_thread, resolve_device
 from ganaug.utils.determinism import numpy_generator
 
 HALVES = {
@@ -116,12 +117,10 @@ def scores(truth, share, threshold=0.5):
 class Probe(TabularGAN):
     """Keeps what a fit forgets: the forest that saw real rows, and a kernel measured on them."""
 
-    def _keep(self, prepared, conditions, *rest):
-        curator = rest[-2]
-        self.forest, self.bar = curator.forest, curator.least.copy() if curator.forest is not None else None
-        super()._keep(prepared, conditions, *rest)
-        y = conditions.of_codes(prepared.y)
-        self.real_kernel = ClassKernel.fit(prepared.x, y, [1], prepared.codec.blocks, 1.0)
+    def _keep(self, task, prepared, conditions, result, snapshot, networks, found):
+        self.forest, self.bar, self.task = found.forest, found.least.copy(), task
+        super()._keep(task, prepared, conditions, result, snapshot, networks, found)
+        self.real_kernel = ClassKernel.fit(task.x, task.y, [1], task.codec.blocks, 1.0)
 
 
 def scaled(kernel, factor):
@@ -133,15 +132,23 @@ def scaled(kernel, factor):
 
 def candidates(gan, n, width, real, seed):
     """Rows of the class that pass the other rules, and their votes before and after distilling."""
-    own = gan.kernel_
-    gan.kernel_ = scaled(gan.real_kernel, width) if real else scaled(own, width / gan.smoothing)
-    curator, view = gan.curator_, gan._view(gan.codec_)
-    rules, curator.rules, curator.view = curator.rules, ("copies", "rules", "outliers"), view
-    with gan._computing():
+    own = gan.smoother_
+    kernel = scaled(gan.real_kernel, width) if real else scaled(own.kernel, width / gan.smoothing)
+    gan.smoother_ = TableSmoother(kernel, None)
+    with one_thread():
         rows = np.concatenate(list(gan._generate(1, n, seed, resolve_device("cpu"), alone)))
+    gan.smoother_ = own
+    return passed(gan, rows)
+
+
+def passed(gan, rows):
+    """Encoded rows that no rule but "other_class" refuses, decoded, and their votes before and after distilling."""
+    curator = gan.curator_
+    gan._modality._connect(curator, gan.codec_, resolve_device("cpu"))
+    rules, curator.rules = curator.rules, ("copies", "rules", "outliers")
     rows = rows[curator.verdict(rows, 1) == 0]
-    curator.rules, gan.kernel_ = rules, own
-    judged = rows if view is None else view(rows)[0]
+    curator.rules = rules
+    judged = rows if curator.view is None else curator.view(rows)[0]
     return gan.codec_.decode(rows), gan.forest.predict_proba(judged)[:, 1], curator.forest.predict_proba(judged)[:, 1]
 
 

@@ -1,6 +1,7 @@
 """Time the default ``fit_resample`` on one core, and CTGAN at its defaults on the same rows and core.
 
     python examples/benchmarks/speed.py --write
+    python examples/benchmarks/speed.py --against ../before    # two checkouts in turn, without CTGAN
 
 CTGAN is under the Business Source License: it is run here for comparison, in an environment of its own
 (out/ctgan-env, made by this script), and is no dependency of anything. It takes hours on a larger table; there its
@@ -14,7 +15,9 @@ import argparse
 import datetime
 import functools
 import json
+import os
 import shlex
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -69,6 +72,30 @@ def mixed_table(n=50_000, ratio=20, seed=0):
 def rarest(score, ratio):
     """1 for the highest scores, so many that the other class is ``ratio`` times as large."""
     return (score >= np.sort(score)[-round(len(score) / (ratio + 1))]).astype("int64")
+
+
+def several_classes(rare=5):
+    """The numeric table with so many rare classes of 60 rows each, and one common class."""
+    X, _ = numeric_table()
+    return X, rare_quantiles(X["x0"] - X["x1"] * X["x2"], rare, 60)
+
+
+def rare_quantiles(score, rare, each):
+    """Class 0, and classes 1, 2, ... of so many rows each, from the highest score downwards."""
+    place = np.argsort(np.argsort(-score.to_numpy()))
+    return pd.Series(np.where(place < rare * each, 1 + place // each, 0), name="label")
+
+
+def categories_table(n=4_000, ratio=10, seed=0):
+    """Eight numbers and ten categories of 2 to 11 levels."""
+    rng = np.random.default_rng(seed)
+    Z = rng.normal(size=(n, 8)) @ rng.normal(size=(8, 8)) / 3
+    X = pd.DataFrame(Z, columns=[f"x{i}" for i in range(8)])
+    for i in range(10):
+        score = Z[:, i % 8] + rng.normal(size=n)
+        codes = np.digitize(score, np.quantile(score, np.linspace(0, 1, i + 3)[1:-1] ** 2))
+        X[f"c{i}"] = pd.Categorical.from_codes(codes, [f"c{i}={j}" for j in range(i + 2)])
+    return X, pd.Series(rarest(Z[:, 0] + Z[:, 1] * Z[:, 2] + 0.5 * rng.normal(size=n), ratio), name="label")
 
 
 def part(make, n, held_out=False):
@@ -193,6 +220,79 @@ def time_ctgan(folder, epochs):
 def times():
     """Seconds by the clock, and of the processor: the latter hardly suffer from what else runs."""
     return np.array([time.perf_counter(), time.process_time()])
+
+
+# ---- Two checkouts in turn ----------------------------------------------------------------------
+
+
+def fit_seconds(X, y):
+    """Of the processor, for the default ``fit_resample``."""
+    from ganaug import GANOversampler
+
+    began = time.process_time()
+    GANOversampler(random_state=0, verbose=False).fit_resample(X, y)
+    return time.process_time() - began
+
+
+def judged_seconds(scoring):
+    """Of the processor, for an `AugmentedClassifier` around boosting on 1,800 rows."""
+    from sklearn.datasets import make_classification
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    from ganaug import AugmentedClassifier
+
+    X, y = make_classification(1800, 20, n_informative=6, weights=[0.92], random_state=0)
+    model = AugmentedClassifier(HistGradientBoostingClassifier(), scoring=scoring, random_state=0, verbose=False)
+    began = time.process_time()
+    model.fit(X, y)
+    return time.process_time() - began
+
+
+def sample_seconds(n=200_000):
+    """Of the processor, for rows of 8 numbers and 10 categories, by the generator of the default oversampler."""
+    from ganaug import GANOversampler
+
+    X, y = categories_table()
+    sampler = GANOversampler(random_state=0, verbose=False).fit(X, y)
+    sampler.sample(1000, random_state=0)
+    began = time.process_time()
+    sampler.sample(n, random_state=1)
+    return time.process_time() - began
+
+
+IN_TURN = {
+    "fit_resample, 1,000 x 20 numeric": lambda: fit_seconds(*TABLES["1,000 x 20 numeric"]()),
+    "fit_resample, 1,000 x 20 numeric, one rare class of 60": lambda: fit_seconds(*several_classes(1)),
+    "fit_resample, 1,000 x 20 numeric, five rare classes of 60": lambda: fit_seconds(*several_classes(5)),
+    "fit_resample, 5,000 x 15 mixed": lambda: fit_seconds(*TABLES["5,000 x 15 mixed"]()),
+    "AugmentedClassifier, 1,800 x 20, average precision": lambda: judged_seconds("average_precision"),
+    "AugmentedClassifier, 1,800 x 20, balanced accuracy": lambda: judged_seconds("balanced_accuracy"),
+    "sample, 200,000 rows of 8 numbers and 10 categories": sample_seconds,
+}
+
+
+def in_turn(checkout, rounds, parts):
+    """Seconds of the processor of this code and of another checkout's, each in a process of its own, in turn."""
+    found = {}
+    usual = os.environ.get("PYTHONPATH")
+    try:
+        for name in parts:
+            for _ in range(rounds):
+                for side, where in (("before", Path(checkout).resolve()), ("now", ROOT)):
+                    os.environ["PYTHONPATH"] = str(where)
+                    result = measure([sys.executable, __file__, "--part", name])
+                    if "error" in result:
+                        sys.exit(f"{name}, {side}: {result['error']}\n{result['output']}")
+                    found.setdefault((name, side), []).append(result["cpu"])
+            yield name, found[name, "before"], found[name, "now"]
+    finally:
+        os.environ.pop("PYTHONPATH") if usual is None else os.environ.update(PYTHONPATH=usual)
+
+
+def turn_line(name, before, now):
+    """A line of the table: the best and the median of the runs, and the ratio of the medians."""
+    cells = [f"{min(runs):.1f} ({statistics.median(runs):.1f})" for runs in (before, now)]
+    return f"| {name} | {cells[0]} | {cells[1]} | {statistics.median(now) / statistics.median(before):.2f} |"
 
 
 # ---- CTGAN's side -------------------------------------------------------------------------------
@@ -371,13 +471,24 @@ def main(arguments=None):
     parser.add_argument("--all-epochs", action="store_true", help="run all of CTGAN's epochs on each table; hours")
     parser.add_argument("--no-ctgan", action="store_true", help="time ganaug only; installs nothing")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
-    parser.add_argument("--ganaug", help=argparse.SUPPRESS)  # the children
+    parser.add_argument("--against", metavar="CHECKOUT", help="time this code and that of another checkout in turn")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each, with --against (default: 3)")
+    parser.add_argument("--parts", nargs="+", choices=list(IN_TURN), default=list(IN_TURN), metavar="PART")
+    parser.add_argument("--part", help=argparse.SUPPRESS)  # the children
+    parser.add_argument("--ganaug", help=argparse.SUPPRESS)
     parser.add_argument("--ctgan", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.ganaug:
         return time_ganaug(options.ganaug)
     if options.ctgan:
         return time_ctgan(options.ctgan, options.epochs)
+    if options.part:
+        return report({"cpu": IN_TURN[options.part]()})
+    if options.against:
+        print("| seconds of the processor: best (median) | before | now | now : before |\n|---|---:|---:|---:|")
+        for found in in_turn(options.against, options.rounds, options.parts):
+            print(turn_line(*found), flush=True)
+        return 0
 
     OUT.mkdir(exist_ok=True)
     if load_average() > 0.5:

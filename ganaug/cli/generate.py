@@ -68,7 +68,9 @@ def resample_options(parser: argparse.ArgumentParser) -> None:
         help="read DATA batch by batch, which need not fit in memory, and write a new folder of Parquet files of N "
         "rows (1000000 if DATA is a folder of tables)",
     )
-    parser.add_argument("--shared", action="store_true", help="one GAN for all classes, instead of one for each")
+    parser.add_argument(
+        "--shared", action="store_true", help="one GAN for all classes, also where one class needs rows"
+    )
     parser.add_argument("--jobs", "-j", type=int, metavar="N", help="classes trained at the same time; -1: all cores")
     parser.add_argument("--save", metavar="FILE", help="keep the trained GAN for 'ganaug sample', if there is only one")
     options.training(parser)

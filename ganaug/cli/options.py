@@ -283,5 +283,5 @@ def oversampler(
         wanted = {label_of(text, np.unique(y), args.target, form): n for text, n in wanted.items()}
     gan = kind(**training_parameters(args, kind), verbose=verbosity(args))
     return GANOversampler(
-        sampling_strategy=wanted, generator=gan, scope="shared" if args.shared else "per-class", n_jobs=args.jobs
+        sampling_strategy=wanted, generator=gan, scope="shared" if args.shared else "auto", n_jobs=args.jobs
     )

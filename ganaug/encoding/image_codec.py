@@ -16,6 +16,7 @@ from ganaug.encoding.sample_arrays import (
     LAYOUTS,
     SIDES,
     SampleFormat,
+    StoredSamples,
     diverged_message,
     find_layout,
     from_nchw,
@@ -41,6 +42,7 @@ __all__ = ["ImageCodec", "PixelScale"]
 _SHARES = (5e-5, 5e-4, 5e-3)  # of the values beyond a knot; beyond the last one is the core
 _ROOM = 0.1  # half cores; what each knot of a tail adds to it at most
 _MOST = 1_000_000  # values of a channel that quantiles are taken from
+_READ = 2048  # images that are read from a file at a time
 _FARTHEST = 1e6  # encoded; what lies so far out of the range seen in fit is all the same
 _CORE = (len(_SHARES), len(_SHARES) + 1)  # places of its ends among the knots
 _KNOTS = 2 * len(_SHARES) + 2
@@ -74,8 +76,11 @@ class PixelScale:
     def fit(cls, images: Array, *, robust: bool) -> PixelScale:
         """The ranges of (n, C, H, W), all finite; ``robust``: whether outliers are looked for."""
         channels = range(images.shape[1])
-        low = np.array([images[:, c].min() for c in channels], np.float64)
-        high = np.array([images[:, c].max() for c in channels], np.float64)
+        at_once = _READ if isinstance(images, StoredSamples) else max(1, len(images))
+        parts = (images[at : at + at_once] for at in range(0, len(images), at_once))
+        ends = [([part[:, c].min() for c in channels], [part[:, c].max() for c in channels]) for part in parts]
+        low = np.min([least for least, _ in ends], axis=0).astype(np.float64)
+        high = np.max([most for _, most in ends], axis=0).astype(np.float64)
         knots = _linear(low, high)
         if robust:
             step = max(1, -(-images[:, 0].size // _MOST))  # images are drawn evenly, and each of them wholly
@@ -298,9 +303,9 @@ class ImageCodec(PickledByState):
 
     def _learn(self, X: object) -> Array:
         """The images as (n, C, H, W)."""
-        array, form = open_samples(X, "images")
+        array, form = open_samples(X, "images", stored=True)
         layout = find_layout(array.shape, self.layout)
-        images = to_nchw(array, layout)
+        images = array.in_nchw(layout) if isinstance(array, StoredSamples) else to_nchw(array, layout)
         refuse_not_finite(array, _not_finite)
         scale = PixelScale.fit(images, robust=not _is_bytes(form))
         self._set(form, layout, tuple(map(int, images.shape[1:])), scale)
@@ -366,7 +371,9 @@ class ImageCodec(PickledByState):
         return self._encoded(to_nchw(array, self._layout))
 
     def _encoded(self, images: Array) -> Array:
-        """(n, C, H, W), checked -> the same, encoded."""
+        """(n, C, H, W), checked -> the same, encoded; those in a file stay there."""
+        if isinstance(images, StoredSamples):
+            return images
         out = np.empty(images.shape, np.uint8 if self._bytes else np.float32)
         if self._bytes:
             out[...] = images

@@ -319,12 +319,36 @@ def _dataset(dataset: AnyRows, folder: Path, name: str = "the dataset") -> Batch
             return
         for fragment in fragments:
             try:
-                yield from fragment.to_batches(schema=dataset.schema, **limits)
+                file = _parquet_file(fragment, dataset.schema)
+                if file is None:
+                    yield from fragment.to_batches(schema=dataset.schema, **limits)
+                    continue
+                with file:
+                    yield from file.iter_batches(AT_ONCE, row_groups=[group.id for group in fragment.row_groups])
             except (_pa().ArrowException, OSError) as error:
                 path = getattr(fragment, "path", None) or name
                 raise InvalidDataError(f"{path} cannot be read: {first_line(error)}") from error
 
     return BatchedRows(dataset.schema, read, name)
+
+
+def _parquet_file(fragment: ArrowTool, schema: ArrowSchema) -> ArrowTool | None:
+    """The Parquet file of a dataset, opened by itself if it has exactly these columns and types, else None.
+
+    A dataset's scan reads ahead, and holds some hundred megabytes more than this.
+    """
+    pa = _pa()
+    if not isinstance(fragment, pa.dataset.ParquetFileFragment):
+        return None
+    try:
+        file = pa.parquet.ParquetFile(fragment.open(), pre_buffer=False)
+    except (pa.ArrowException, OSError):
+        return None  # a scan says what is wrong with it, or knows how to open it
+    own = file.schema_arrow
+    if own.names == schema.names and own.types == schema.types:
+        return file
+    file.close(force=True)  # folders have columns, too; and some types of files are converted
+    return None
 
 
 def _files(rows: AnyRows, folder: Path) -> BatchedRows:

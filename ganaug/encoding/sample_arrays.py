@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+import mmap
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from math import prod
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pandas as pd
@@ -14,6 +21,7 @@ from ganaug.encoding.dtype_state import dtype_from
 from ganaug.encoding.pil_images import is_pil_image, pil_to_array
 from ganaug.encoding.table_checks import check_names, check_storable
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
+from ganaug.utils.files import path_error
 from ganaug.utils.types import Array, Arrays, Config, DType, State
 
 __all__ = [
@@ -21,7 +29,9 @@ __all__ = [
     "FAMILIES",
     "LAYOUTS",
     "SIDES",
+    "STORED_FROM",
     "SampleFormat",
+    "StoredSamples",
     "WideFrame",
     "diverged_message",
     "find_layout",
@@ -220,7 +230,174 @@ class SampleFormat:
         return cls(tensor, dtype)
 
 
-def open_samples(X: object, what: str) -> tuple[Array, SampleFormat]:
+# Samples of bytes that take more memory than this together stay in a file.
+STORED_FROM = 2**29
+
+
+class _Opened:
+    """A file that is closed when nobody reads it any more."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.lock = file, threading.Lock()
+
+    def __del__(self) -> None:
+        self.file.close()
+
+
+class StoredSamples:
+    """Samples of 8 bits that lie in a file, of which rows are read when they are asked for.
+
+    The file is not mapped into memory: pages of a map that were read count as memory of the process. It has no name,
+    so that nothing is left of it when the process ends, however it does. A pickle holds the samples as an array.
+
+    Parameters
+    ----------
+    file : binary file
+        Sample after sample, each in C order; read without its buffer, by position.
+    shape : tuple of int
+        (n, ...) as they lie there.
+    offset : int
+        Bytes before the first sample.
+    tensor : bool
+        Whether they were tensors.
+    layout : str or None
+        That of images which are handed out as (n, C, H, W); None hands them out as they lie there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.encoding.sample_arrays import StoredSamples
+    >>> samples = StoredSamples.of(np.arange(12, dtype=np.uint8).reshape(3, 2, 2))
+    >>> len(samples), samples[np.array([2, 0])].tolist()
+    (3, [[[8, 9], [10, 11]], [[0, 1], [2, 3]]])
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        shape: tuple[int, ...],
+        offset: int = 0,
+        *,
+        tensor: bool = False,
+        layout: str | None = None,
+    ) -> None:
+        self._opened, self._stored, self._offset = _Opened(file), shape, offset
+        self.tensor, self._layout = tensor, layout
+
+    @classmethod
+    def of(
+        cls, samples: Iterable[Array], shape: tuple[int, ...] | None = None, *, tensor: bool = False
+    ) -> StoredSamples:
+        """Write samples of bytes, one after the other, to a temporary file.
+
+        Parameters
+        ----------
+        samples : iterable of ndarray, uint8
+            Of the same shape.
+        shape : tuple of int, optional
+            (n, ...); by default that of ``samples``, an array.
+        tensor : bool, default=False
+
+        Raises
+        ------
+        OSError
+            If there is no room for them; it names the folder.
+        """
+        file = tempfile.TemporaryFile(prefix="ganaug-images-")  # noqa: SIM115, it is read as long as it is held
+        known = np.shape(cast(Array, samples)) if shape is None else shape
+        found = cls(file, known, tensor=tensor)
+        try:
+            for sample in samples:
+                file.write(np.ascontiguousarray(sample).data)
+            file.flush()
+        except OSError as error:
+            folder = tempfile.gettempdir()
+            raise path_error(error, f"the images cannot be kept in the temporary folder {folder}") from error
+        return found
+
+    @classmethod
+    def mapped(cls, array: object) -> StoredSamples | None:
+        """Of a whole `numpy.memmap` of many bytes, read from its file; None of anything else."""
+        if not isinstance(array, np.memmap) or array.dtype != np.uint8 or array.nbytes <= STORED_FROM:
+            return None
+        whole = isinstance(array.base, mmap.mmap) and array.flags.c_contiguous and array.ndim > 1
+        if not whole or array.filename is None or array.mode == "c":  # changes of a copy stand in memory only
+            return None
+        array.flush()
+        return cls(open(array.filename, "rb", buffering=0), array.shape, array.offset)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, ...) as they are handed out."""
+        if self._layout is None:
+            return self._stored
+        return tuple(to_nchw(np.broadcast_to(np.uint8(0), self._stored), self._layout).shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all samples."""
+        return prod(self._stored)
+
+    def in_nchw(self, layout: str) -> StoredSamples:
+        """The same samples, handed out as (n, C, H, W)."""
+        view = copy.copy(self)
+        view._layout = layout
+        return view
+
+    def __len__(self) -> int:
+        return self._stored[0]
+
+    def __getitem__(self, rows: Any) -> Array:
+        """Samples of a slice, of places or of a mask, in memory that is their own."""
+        if isinstance(rows, slice) and rows.step in (None, 1):
+            start, stop, _ = rows.indices(len(self))
+            out = np.empty((max(0, stop - start), *self._stored[1:]), np.uint8)
+            self._read(out, start)
+        else:
+            places = np.arange(len(self))[rows]
+            if np.ndim(places) == 0:
+                return self[int(places) : int(places) + 1][0]
+            out = np.empty((len(places), *self._stored[1:]), np.uint8)
+            for place, row in enumerate(places.tolist()):
+                self._read(out[place], row)
+        return out if self._layout is None else np.ascontiguousarray(to_nchw(out, self._layout))
+
+    def _read(self, out: Array, row: int) -> None:
+        """Fill an array from a sample on."""
+        view, at = out.reshape(-1).data, self._offset + row * prod(self._stored[1:])
+        while len(view):
+            n = self._read_at(view, at)
+            if not n:
+                raise InvalidDataError("a file of images became shorter while it was read; leave it as it is")
+            view, at = view[n:], at + n
+
+    def _read_at(self, view: memoryview, at: int) -> int:
+        if hasattr(os, "preadv"):  # forked processes share the place where they read
+            return os.preadv(self._opened.file.fileno(), [view], at)
+        with self._opened.lock:
+            self._opened.file.seek(at)
+            return int(self._opened.file.readinto(view))  # type: ignore[attr-defined]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def __copy__(self) -> StoredSamples:
+        view = object.__new__(StoredSamples)
+        view.__dict__.update(self.__dict__)
+        return view
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return np.asarray, (self[:],)
+
+
+def open_samples(X: object, what: str, *, stored: bool = False) -> tuple[Array, SampleFormat]:
     """An ndarray that shares memory with X where it can, and what X was.
 
     Parameters
@@ -228,6 +405,8 @@ def open_samples(X: object, what: str) -> tuple[Array, SampleFormat]:
     X : ndarray, tensor, or list of arrays, tensors or PIL images of equal size
     what : str
         "images" or "series"; messages say it.
+    stored : bool, default=False
+        Whether `StoredSamples` are given back as such, and large memory-mapped arrays as well.
 
     Raises
     ------
@@ -238,6 +417,10 @@ def open_samples(X: object, what: str) -> tuple[Array, SampleFormat]:
     """
     if isinstance(X, (list, tuple)):
         X = stack_samples(X, len(X), what)
+    kept = X if isinstance(X, StoredSamples) else StoredSamples.mapped(X) if stored else None
+    if kept is not None:
+        whole: Any = kept if stored else kept[:]
+        return whole, SampleFormat(kept.tensor, kept.dtype.str)
     if isinstance(X, np.ma.MaskedArray):
         raise InvalidTypeError("a masked array cannot be given back; use X.filled(...)")
     if is_tensor(X):
@@ -271,7 +454,9 @@ def _check_kind(array: Array, name: str, what: str) -> None:
             raise InvalidDataError(f"{what} hold integers beyond 2**53, which floats cannot tell apart; rescale them")
 
 
-def stack_samples(items: Iterable[Any], n: int, what: str, name: Callable[[int], str] | None = None) -> Any:
+def stack_samples(
+    items: Iterable[Any], n: int, what: str, name: Callable[[int], str] | None = None, *, stored: bool = False
+) -> Any:
     """Samples one after another, as one array or tensor.
 
     Parameters
@@ -284,10 +469,12 @@ def stack_samples(items: Iterable[Any], n: int, what: str, name: Callable[[int],
         "images" or "series"; messages say it.
     name : callable, default=None
         How messages name item ``i``.
+    stored : bool, default=False
+        Whether samples of bytes that take more than `STORED_FROM` together may stay in a temporary file.
 
     Returns
     -------
-    ndarray or tensor of shape (n, ...)
+    ndarray, tensor or StoredSamples of shape (n, ...)
         A tensor if the items are tensors. Pictures are (n, H, W) or (n, H, W, channels).
 
     Raises
@@ -296,24 +483,35 @@ def stack_samples(items: Iterable[Any], n: int, what: str, name: Callable[[int],
         If there is none, or two differ; it names both and what they are.
     """
     name = name or (lambda i: f"item {i}")
-    out: Any = None
-    first = ""
-    for i, item in enumerate(items):
-        sample, form = _opened(item, what, name(i))
-        if out is None:
-            out, first = np.empty((n, *sample.shape), sample.dtype), form
-            as_tensor = is_tensor(item)
-            tensor_dtype = item.dtype if as_tensor else None
-        elif form != first:
-            raise InvalidDataError(_difference(_likely(what, out.shape[1:], sample), name(0), first, name(i), form))
-        out[i] = sample
-    if out is None:
+    first: tuple[Any, Array, str] | None = None
+
+    def samples() -> Iterator[Array]:
+        """They are looked at one by one; the first says how all must be."""
+        nonlocal first
+        for i, item in enumerate(items):
+            sample, form = _opened(item, what, name(i))
+            if first is None:
+                first = item, sample, form
+            elif form != first[2]:
+                shape = first[1].shape
+                raise InvalidDataError(_difference(_likely(what, shape, sample), name(0), first[2], name(i), form))
+            yield sample
+
+    found = samples()
+    begin = next(found, None)
+    if begin is None or first is None:
         raise InvalidDataError(f"there are no {what}; give at least one")
+    shape, as_tensor = (n, *begin.shape), is_tensor(first[0])
+    if stored and begin.dtype == np.uint8 and prod(shape) > STORED_FROM:
+        return StoredSamples.of(chain([begin], found), shape, tensor=as_tensor)
+    out = np.empty(shape, begin.dtype)
+    for i, sample in enumerate(chain([begin], found)):
+        out[i] = sample
     if not as_tensor:
         return out
     import torch
 
-    return torch.from_numpy(out).to(tensor_dtype)
+    return torch.from_numpy(out).to(first[0].dtype)
 
 
 def _opened(item: object, what: str, name: str) -> tuple[Array, str]:

@@ -113,7 +113,9 @@ class FolderImages:
     files: ImageFiles
 
 
-def read_folder(path: str | os.PathLike[str], image_size: tuple[int, int] | None = None) -> FolderImages:
+def read_folder(
+    path: str | os.PathLike[str], image_size: tuple[int, int] | None = None, *, stored: bool = False
+) -> FolderImages:
     """All images of a folder with one folder for each class.
 
     Parameters
@@ -124,6 +126,8 @@ def read_folder(path: str | os.PathLike[str], image_size: tuple[int, int] | None
         class. Images are turned upright as their EXIF data say.
     image_size : (height, width), default=None
         What every image is resized to.
+    stored : bool, default=False
+        Whether many images may stay in a temporary file, as `StoredSamples`.
 
     Returns
     -------
@@ -151,11 +155,13 @@ def read_folder(path: str | os.PathLike[str], image_size: tuple[int, int] | None
             f"{len(found.twice)} file(s) stand in two classes, for example {found.twice[0][0]} and "
             f"{found.twice[0][1]}: the same image is learnt under both labels; remove one of them"
         )
-    stack, mode, profiles = _read_files(files, image_size)
+    stack, mode, profiles = _read_files(files, image_size, stored)
     return FolderImages(stack, labels, mode, profiles.pop() if len(profiles) == 1 else None, found)
 
 
-def _read_files(files: list[Path], image_size: tuple[int, int] | None = None) -> tuple[Any, str, set[bytes | None]]:
+def _read_files(
+    files: list[Path], image_size: tuple[int, int] | None = None, stored: bool = False
+) -> tuple[Any, str, set[bytes | None]]:
     """The images of some files in one array, the mode that they are learnt in, and their ICC profiles."""
     kinds = [read_image_header(file) for file in files]
     modes = _modes(kinds, shrunk=image_size is not None)
@@ -168,7 +174,7 @@ def _read_files(files: list[Path], image_size: tuple[int, int] | None = None) ->
                 raise InvalidDataError(f"{file} holds NaN or infinity; fill in these pixels or remove the image")
             yield image if image_size is None else resize_image(image, image_size)
 
-    stack = stack_samples(images(), len(files), "images", lambda i: str(files[i]))
+    stack = stack_samples(images(), len(files), "images", lambda i: str(files[i]), stored=stored)
     return stack, modes[0], {kind.profile for kind in kinds}
 
 
@@ -369,7 +375,7 @@ class Source:
 
 
 def resolve_samples(
-    X: object, y: object = None, *, image_size: tuple[int, int] | None = None
+    X: object, y: object = None, *, image_size: tuple[int, int] | None = None, stored: bool = False
 ) -> tuple[Any, Any | None, Source]:
     """Samples and labels of whatever holds them.
 
@@ -385,6 +391,8 @@ def resolve_samples(
         the class folders.
     image_size : (height, width), default=None
         What images of a folder, and PIL images, are resized to.
+    stored : bool, default=False
+        Whether many samples of bytes may stay in a temporary file, as `StoredSamples`.
 
     Returns
     -------
@@ -420,7 +428,7 @@ def resolve_samples(
     if isinstance(X, (str, os.PathLike)):
         if y is not None:
             raise InvalidParameterError("y was given, but the labels of a folder are the names of its class folders")
-        found = read_folder(X, size)
+        found = read_folder(X, size, stored=stored)
         return found.images, found.labels, Source("folder", tuple(found.files.classes), found.mode)
     if isinstance(X, (list, tuple)):
         items = X if size is None else [_sized(item, size, f"item {i}") for i, item in enumerate(X)]
@@ -432,10 +440,10 @@ def resolve_samples(
         return X, y, Source("array")
     if is_pil_image(X):
         raise InvalidTypeError("X is a single PIL image; give a list of images")
-    return _read_dataset(X, y, size)
+    return _read_dataset(X, y, size, stored)
 
 
-def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None) -> tuple[Any, Any, Source]:
+def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None, stored: bool) -> tuple[Any, Any, Source]:
     n = length_of(dataset)
     labels = known_targets(dataset) if y is None else resolve_targets(dataset, y)
     names = class_names_of(dataset, labels)
@@ -459,7 +467,7 @@ def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None) -> t
             modes.append(_mode(sample))
             yield sample
 
-    X = stack_samples(samples(), n, "images", lambda i: _place(dataset, i))
+    X = stack_samples(samples(), n, "images", lambda i: _place(dataset, i), stored=stored)
     found = labels if labels is not None else check_labels(read, n, f"the {type(dataset).__name__}")
     return X, found, Source("dataset", classes, modes[0])
 

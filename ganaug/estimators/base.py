@@ -126,7 +126,7 @@ class BaseGenerator(BaseEstimator, ABC):
             elif isinstance(X, pd.DataFrame) and isinstance(y, str):
                 X, y = split_target(X, y)
         if self._takes_datasets():
-            X, y, source = resolve_samples(X, y)
+            X, y, source = resolve_samples(X, y, stored=self._stores_samples())
             mode, names = source.mode, source.classes
         check_lengths(X, y, self._items)
         labels = self._fit_labels(y)
@@ -166,6 +166,10 @@ class BaseGenerator(BaseEstimator, ABC):
 
     def _takes_datasets(self) -> bool:
         """Whether `fit` also takes torch datasets, folders and lists of samples."""
+        return False
+
+    def _stores_samples(self) -> bool:
+        """Whether the codec takes many samples that stay in a file."""
         return False
 
     def _fit_labels(self, y: object) -> LabelCodec | None:

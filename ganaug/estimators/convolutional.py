@@ -38,7 +38,7 @@ from ganaug.training.loop import (
     can_be_captured,
     train_step,
 )
-from ganaug.training.train_state import TrainConfig, TrainState
+from ganaug.training.train_state import TrainConfig, TrainState, samples_on
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, root_seed
 from ganaug.utils.types import Arrays, Config, FloatArray, IntArray
@@ -252,7 +252,7 @@ class ConvolutionalModality(Modality):
         """By the features of a small classifier of real samples."""
         seed = child_seed(task.seed, "curator")
         classifier = AuxiliaryClassifier.fit(
-            task.x[task.train],
+            samples_on(task.x, task.train, task.device),
             task.y[task.train],
             task.n_conditions,
             task.codec.shape,

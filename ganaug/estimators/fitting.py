@@ -24,6 +24,7 @@ from ganaug.encoding import LabelCodec
 from ganaug.encoding.sample_arrays import LAYOUTS
 from ganaug.encoding.table_checks import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.filtering.forest import FEWEST_TREES, fewer
 from ganaug.metrics.distributions import energy_quality, mean_distance
 from ganaug.objectives import Objective
 from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_interrupts
@@ -72,6 +73,8 @@ SURE = 2.0
 # samples closely, and those of a good generator are a little smoother.
 ENOUGH = 0.8
 TREES, LEAST_LEAF = 32, 5
+# Samples of a class that a generator is measured by, where there are many classes.
+LEAST_MEASURED = 32
 
 Probabilities = Callable[[Tensor], Tensor]  # networks' samples (B, ...) -> (B, n_conditions)
 
@@ -149,7 +152,7 @@ class ClassJudge:
 
     def share(self, condition: int, given: Sequence[Tensor]) -> float | None:
         """`ClassScale.share` of what `probabilities` gave, in parts."""
-        return self.scale.share(condition, torch.cat(list(given))[:, condition].double().cpu().numpy())
+        return self.scale.share(condition, torch.cat(list(given))[:, condition].cpu().double().numpy())
 
 
 def even_rows(y: IntArray, n_conditions: int, seed: int, most: int = MOST_ROWS) -> IntArray:
@@ -190,7 +193,7 @@ def forest_judge(x: Array, y: IntArray, n_conditions: int, seed: int, decode: De
     if len(np.unique(y)) < 2 or not x.shape[1]:
         return None
     forest = RandomForestClassifier(
-        TREES,
+        fewer(TREES, n_conditions, FEWEST_TREES),
         min_samples_leaf=LEAST_LEAF,
         class_weight="balanced",
         bootstrap=True,
@@ -201,7 +204,7 @@ def forest_judge(x: Array, y: IntArray, n_conditions: int, seed: int, decode: De
     for tree, inside in zip(forest.estimators_, forest.estimators_samples_, strict=True):
         unseen = np.ones(len(x), bool)
         unseen[inside] = False
-        votes[np.ix_(unseen, forest.classes_)] += tree.predict_proba(x[unseen])
+        votes[np.ix_(unseen, forest.classes_)] += tree.predict_proba(x[unseen], check_input=False)
         seen += unseen
     known = seen > 0
     scale = ClassScale.of(votes[known] / seen[known, None], y[known], n_conditions)
@@ -211,7 +214,9 @@ def forest_judge(x: Array, y: IntArray, n_conditions: int, seed: int, decode: De
         array = _floats(samples)
         fine = np.isfinite(array).all(1)
         if fine.any():
-            found[np.ix_(fine, forest.classes_)] = forest.predict_proba(array[fine])
+            # what the forest's own `predict_proba` says to the bit, without its checks and threads
+            said = sum(tree.predict_proba(array[fine], check_input=False) for tree in forest.estimators_)
+            found[np.ix_(fine, forest.classes_)] = said / len(forest.estimators_)
             found[np.ix_(fine, np.setdiff1d(np.arange(n_conditions), forest.classes_))] = 0.0
         return torch.from_numpy(found)
 
@@ -508,8 +513,9 @@ def snapshot_measure(
     judge : ClassJudge, optional
         Of the networks' floats.
     n_fake, at_once : int
-        Samples to make for each condition, and in one pass of the networks.
+        Samples to make for each condition, `fewer` of many, and in one pass of the networks.
     """
+    n_fake = fewer(n_fake, len(conditions), LEAST_MEASURED)
     rng = torch.Generator().manual_seed(seed)
     cases = []
     for condition in conditions:

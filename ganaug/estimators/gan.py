@@ -55,12 +55,13 @@ from ganaug.estimators.modality import (
 from ganaug.estimators.scoring import ScoringMixin, second_discriminator
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, ModelFileError
 from ganaug.filtering import FilterCounts, RowFilter, rejection_sample
+from ganaug.filtering.forest import fewer
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.compute import Ranks, Team, alone, machine_threads, one_thread, resolve_device, team, together_with
 from ganaug.training.loop import Watcher, can_be_captured
-from ganaug.training.train_state import ClassBatches, TrainState, class_probabilities
+from ganaug.training.train_state import ClassBatches, TrainState, class_probabilities, samples_on
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
 from ganaug.utils.files import check_path, check_writable
@@ -75,8 +76,8 @@ AT_ONCE = 8192
 VALUES_AT_ONCE = 300_000
 # Passes for each thread that are made before the first of them is filtered.
 EACH = 4
-# Synthetic rows of all conditions, and at least of each, on which the forest of a filter is distilled.
-CANDIDATES, FEWEST_CANDIDATES = 4000, 200
+# Synthetic rows of all conditions, at least of each, and of each of many, on which the forest of a filter is distilled.
+CANDIDATES, FEWEST_CANDIDATES, LEAST_CANDIDATES = 4000, 200, 20
 # Parameters that change how a training runs but not its result: a checkpoint can be continued with others.
 _NO_MATTER = {
     "callbacks", "checkpoint", "checkpoint_every", "curate", "device", "min_probability", "noise_floor",
@@ -182,6 +183,9 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
     def _takes_datasets(self) -> bool:
         return self._modality.reads_datasets
 
+    def _stores_samples(self) -> bool:
+        return self._modality.stores_samples and not self._continues()
+
     def _fit_labels(self, y: object) -> LabelCodec | None:
         if not self._continues():
             return super()._fit_labels(y)
@@ -205,6 +209,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         codec, n_conditions = prepared.codec, conditions.count
         y = conditions.of_codes(prepared.y)
         earlier = self.n_steps_ if self._continues() else 0
+        ranks.refuse_unlike(lambda: digest(prepared.x, y), device)
         with one_thread(), self._team(device) as work:
             checkpoint = self._checkpoint(prepared, y, conditions, device)
             seed = ranks.seed(self._seed_of_fit() if checkpoint is None else checkpoint.seed, device)
@@ -308,7 +313,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             self.smoother_ = self._modality._smoother(task, self.condition_counts_, self._candidates, found)
         if isinstance(found, RowFilter) and found.forest is not None:
             # it learns from the generator's rows what it knows of the training rows, and tells no more than they do
-            each = max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions)
+            each = fewer(max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions), task.n_conditions, LEAST_CANDIDATES)
             rows = [self._candidates(condition, each, "forest") for condition in range(task.n_conditions)]
             found.distil(rows, child_seed(self._seed, "forest"))
 
@@ -597,7 +602,7 @@ def _train_table(modality: Modality, task: Task) -> ClassBatches:
     counts = np.bincount(y, minlength=task.n_conditions)
     shares = class_probabilities(counts.tolist(), task.settings.class_power)
     return ClassBatches(
-        torch.from_numpy(task.x[task.train]).to(device),
+        samples_on(task.x, task.train, device),
         torch.from_numpy(y).to(device),
         torch.tensor(shares, dtype=torch.float32, device=device),
         modality.augmentation(task.codec, counts, device),

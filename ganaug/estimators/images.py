@@ -24,6 +24,7 @@ class ImageModality(ConvolutionalModality):
 
     # the codec checks the layout
     constraints: ClassVar[Constraints] = {**ConvolutionalModality.constraints, "layout": lambda _, value: value}
+    stores_samples = True
     layout: str
     _policy = ("translation", "cutout")
 

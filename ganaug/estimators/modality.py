@@ -17,7 +17,14 @@ import torch
 from sklearn.base import BaseEstimator
 
 from ganaug.augmentation import Augmentation, Pipe, direct
-from ganaug.estimators.fitting import Constraints, Measure, Settings, forest_judge, snapshot_measure
+from ganaug.estimators.fitting import (
+    VALIDATION_ROWS,
+    Constraints,
+    Measure,
+    Settings,
+    forest_judge,
+    snapshot_measure,
+)
 from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
 from ganaug.runtime.compute import Precision, Team, full
@@ -40,6 +47,9 @@ __all__ = [
     "to_storage",
     "training_config",
 ]
+
+# Rows that a generator makes for one look at it: of each condition at least, and of all together at most.
+FEWEST_LOOKED_AT, MOST_LOOKED_AT = 100, 1200
 
 Samples = Array
 # The sizes of networks as JSON values.
@@ -279,8 +289,17 @@ def row_score(task: Task) -> Measure:
     own = child_seed(task.seed, "judge")
     decode = network_decoder(task.codec)
     judge = forest_judge(task.x, task.y, task.n_conditions, child_seed(task.seed, "class judge"), decode)
+    each = max(FEWEST_LOOKED_AT, min(VALIDATION_ROWS, MOST_LOOKED_AT // max(1, len(task.sampled))))
     return snapshot_measure(
-        task.x, task.validation, task.sampled, task.latent_dim, task.device, own, decode=decode, judge=judge
+        task.x,
+        task.validation,
+        task.sampled,
+        task.latent_dim,
+        task.device,
+        own,
+        decode=decode,
+        judge=judge,
+        n_fake=each,
     )
 
 
@@ -298,6 +317,8 @@ class Modality(BaseEstimator, ABC):
         For each parameter a check ``(name, value) -> value`` that raises what `fit` should say of a wrong one.
     reads_datasets : bool
         Whether `fit` also takes torch datasets, folders and lists of samples, as for images.
+    stores_samples : bool
+        Whether the codec also takes `ganaug.encoding.sample_arrays.StoredSamples`, and gives them back encoded.
     parallel : bool
         Whether batches are split between the threads and processes that there are; needs ``codec.shape``.
     batches_ahead : int
@@ -311,6 +332,7 @@ class Modality(BaseEstimator, ABC):
     design: ClassVar[tuple[str, ...]] = ()
     constraints: ClassVar[Constraints] = {}
     reads_datasets: ClassVar[bool] = False
+    stores_samples: ClassVar[bool] = False
     parallel: ClassVar[bool] = False
     batches_ahead: ClassVar[int] = 64
     collapse_grace_steps: ClassVar[int] = 0

@@ -252,8 +252,9 @@ def _named(given: object) -> str:
 # ---- one training as a task of an over-sampler -------------------------------------------------
 
 
-# An interrupted training that got less far than this made no generator worth having.
-USABLE_SHARE = 0.2
+# An interrupted training that got less far than this made no generator worth having: a share of the steps that were
+# asked for, or so many steps where their number was left open.
+USABLE_SHARE, USABLE_STEPS = 0.2, 100
 
 
 def train_one(generator: Any, data: Any, focus: object, title: str) -> Any:
@@ -267,7 +268,8 @@ def barely_begun(generator: Any) -> bool:
     """Whether the training was interrupted before it was of use."""
     if getattr(generator, "stop_reason_", None) != "interrupted":
         return False
-    return bool(generator.n_steps_ < USABLE_SHARE * generator.max_steps)
+    asked = generator.max_steps
+    return bool(generator.n_steps_ < (USABLE_STEPS if asked is None else USABLE_SHARE * asked))
 
 
 def warn_of_training(title: str, generator: object) -> None:

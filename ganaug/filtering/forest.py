@@ -13,7 +13,7 @@ from ganaug.exceptions import InvalidDataError
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, BoolArray, DoubleArray, FloatArray, IntArray
 
-__all__ = ["ArrayForest"]
+__all__ = ["FEWEST_TREES", "MANY_CLASSES", "ArrayForest", "fewer"]
 
 # Rows that are traversed together, so that they stay in the processor's cache.
 _CHUNK = 4096
@@ -29,6 +29,21 @@ MOST_WATCHED = 500
 # of them, or of many so many. With fewer rows the votes of single training rows come through, with more the classes
 # run into one another.
 DISTILLED_LEAF, DISTILLED_COLUMNS = 12, 16
+# Beyond so many classes trees, candidates and samples to measure by become fewer, down to so many trees: each tree has
+# a number for each class at every node, so that memory and time would grow with the square of the classes.
+MANY_CLASSES, FEWEST_TREES = 50, 8
+
+
+def fewer(number: int, n_classes: int, least: int) -> int:
+    """A number of trees, or of rows of each class, that falls with the classes where there are many.
+
+    Examples
+    --------
+    >>> from ganaug.filtering.forest import fewer
+    >>> [fewer(40, n_classes, least=8) for n_classes in (2, 50, 100, 1000)]
+    [40, 40, 20, 8]
+    """
+    return number if n_classes <= MANY_CLASSES else max(min(number, least), number * MANY_CLASSES // n_classes)
 
 
 class ArrayForest:
@@ -88,7 +103,8 @@ class ArrayForest:
             Classes ``0..k-1``, each with a row.
         seed : int
         n_trees, max_depth, max_rows : int
-            Size of the forest, and the most rows that a tree sees; bounds on time and memory.
+            Size of the forest, `fewer` trees of many classes, and the most rows that a tree sees; bounds on time and
+            memory.
         """
         from sklearn.tree import DecisionTreeClassifier
 
@@ -98,7 +114,7 @@ class ArrayForest:
         trees = []
         watched = [members[:: math.ceil(len(members) / MOST_WATCHED)] for members in of_class]
         votes, asked = [np.zeros(len(members)) for members in watched], [np.zeros(len(members)) for members in watched]
-        for place in range(n_trees):
+        for place in range(fewer(n_trees, len(of_class), FEWEST_TREES)):
             rng = numpy_generator(seed, "tree", place)
             rows = np.concatenate([rng.choice(members, size) for members in of_class])
             tree = DecisionTreeClassifier(
@@ -130,13 +146,13 @@ class ArrayForest:
             Of the classes, for each row.
         seed : int
         n_trees, max_depth : int
-            Size of the forest; each tree sees half of the rows.
+            Size of the forest, `fewer` trees of many classes; each tree sees half of the rows.
         """
         from sklearn.tree import DecisionTreeRegressor
 
         trees, width = [], x.shape[1]
         columns = max(math.isqrt(width), min(-(-width // 2), DISTILLED_COLUMNS))
-        for place in range(n_trees):
+        for place in range(fewer(n_trees, votes.shape[1], FEWEST_TREES)):
             rng = numpy_generator(seed, "tree", place)
             rows = rng.permutation(len(x))[: max(1, len(x) // 2)]
             tree = DecisionTreeRegressor(

@@ -15,7 +15,8 @@ from ganaug.augmentation import diff_augment
 from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
-from ganaug.training.train_state import ClassBatches, Decode, FlatAdam
+from ganaug.runtime.compute import widest
+from ganaug.training.train_state import ClassBatches, Decode, FlatAdam, SampleRows
 from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
@@ -50,7 +51,7 @@ class AuxiliaryClassifier:
     @classmethod
     def fit(
         cls,
-        x: Array,
+        x: Array | SampleRows,
         y: IntArray,
         n_classes: int,
         shape: Sequence[int],
@@ -66,8 +67,8 @@ class AuxiliaryClassifier:
 
         Parameters
         ----------
-        x : ndarray of shape (n, C, *spatial)
-            Encoded samples.
+        x : ndarray of shape (n, C, *spatial), or SampleRows
+            Encoded samples, or what gives them on the device.
         y : ndarray of shape (n,), int64
             Their classes.
         n_classes : int
@@ -89,9 +90,10 @@ class AuxiliaryClassifier:
         rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
         counts = np.bincount(y, minlength=n_classes)
         if (counts > 0).sum() > 1:
-            present = torch.from_numpy(counts > 0).double()
+            present = torch.from_numpy(counts > 0).to(widest(device))
             weights = (present / present.sum()).to(device)
-            table = ClassBatches(torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), weights, load=decode)
+            held: SampleRows = torch.from_numpy(x).to(device) if isinstance(x, np.ndarray) else x
+            table = ClassBatches(held, torch.from_numpy(y).to(device), weights, load=decode)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))
             batches = table.batches(BATCH, rng)
@@ -122,12 +124,13 @@ class AuxiliaryClassifier:
     @torch.inference_mode()
     def features_and_shares(self, x: Array, decode: Decode) -> tuple[FloatArray, FloatArray]:
         """Features and probabilities of the classes. (n, C, *spatial) -> (n, `WIDTH`), (n, n_classes)."""
-        features, shares = [np.zeros((0, WIDTH), np.float32)], [np.zeros((0, self.n_classes), np.float32)]
+        features, shares = np.empty((len(x), WIDTH), np.float32), np.empty((len(x), self.n_classes), np.float32)
         for start in range(0, len(x), self.at_once):
-            now = self.features(decode(torch.from_numpy(x[start : start + self.at_once]).to(self.device)))
-            features.append(now.cpu().numpy())
-            shares.append(self._classes(now).softmax(1).cpu().numpy())
-        return np.concatenate(features), np.concatenate(shares)
+            at = slice(start, start + self.at_once)
+            now = self.features(decode(torch.from_numpy(x[at]).to(self.device)))
+            features[at] = now.cpu().numpy()
+            shares[at] = self._classes(now).softmax(1).cpu().numpy()
+        return features, shares
 
     @property
     def n_classes(self) -> int:
@@ -167,6 +170,8 @@ N_DIRECTIONS = 64
 MOST_CELLS = {1: 256, 2: 32, 3: 16}
 # Samples of a class from which the usual distance between neighbours is taken.
 MOST_NEIGHBOURS = 1000
+# Distances that are worked out together.
+MOST_DISTANCES = 2**22
 # Unseen samples of a class that the rule against other classes may refuse, at most.
 MOST_REFUSED = 0.1
 
@@ -223,7 +228,7 @@ class SampleFilter:
         """
         if "copies" in self.rules:
             mine = np.flatnonzero(np.isin(y, conditions))
-            self.sketches, self.of_class = self._sketched(x[mine]), y[mine]
+            self.sketches, self.of_class = self._sketched(x, mine), y[mine]
             for condition in conditions:
                 self.reach[condition] = COPY_DISTANCE * _usual_distance(self.sketches[self.of_class == condition])
         if "outliers" in self.rules:
@@ -270,17 +275,20 @@ class SampleFilter:
         return _nearest(self._sketched(x), own) < self.reach[condition]
 
     @torch.inference_mode()
-    def _sketched(self, x: Array) -> FloatArray:
-        """Small versions of the samples along random directions. (n, C, *spatial) -> (n, N_DIRECTIONS)."""
-        parts = [np.zeros((0, N_DIRECTIONS), np.float32)]
-        for start in range(0, len(x), 1024):
-            small = shrink_samples(self.codec.to_network(torch.from_numpy(x[start : start + 1024]))).flatten(1)
+    def _sketched(self, x: Array, rows: IntArray | None = None) -> FloatArray:
+        """Small versions of the samples, or of some, along random directions. (n, C, *spatial) -> (m, N_DIRECTIONS)."""
+        n = len(x) if rows is None else len(rows)
+        # small results between large ones would keep the memory of those from being used again
+        found = np.empty((n, N_DIRECTIONS), np.float32)
+        for start in range(0, n, 1024):
+            part = x[start : start + 1024] if rows is None else x[rows[start : start + 1024]]
+            small = shrink_samples(self.codec.to_network(torch.from_numpy(part))).flatten(1)
             if self._directions is None:
                 rng = torch.Generator().manual_seed(child_seed(self.seed, "directions"))
                 shape = (small.shape[1], N_DIRECTIONS)
                 self._directions = torch.empty(shape, dtype=torch.float32).normal_(generator=rng) / N_DIRECTIONS**0.5
-            parts.append((small @ self._directions).numpy())
-        return np.concatenate(parts)
+            found[start : start + 1024] = (small @ self._directions).numpy()
+        return found
 
     def get_state(self, keep_copies_check: bool = False) -> State:
         """Config (JSON) and arrays; without the sketches of training samples unless asked for."""
@@ -376,8 +384,9 @@ def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> Doub
     """Distance of each row to the nearest (or second nearest: the first is itself) of the others."""
     parts = [np.zeros(0)]
     b = torch.from_numpy(others)
-    for start in range(0, len(rows), 512):
-        a = torch.from_numpy(rows[start : start + 512])
+    at_once = min(512, max(1, MOST_DISTANCES // max(1, len(others))))
+    for start in range(0, len(rows), at_once):
+        a = torch.from_numpy(rows[start : start + at_once])
         # not by expanding the square, which is imprecise for near samples
         distances = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
         parts.append(distances.kthvalue(2, dim=1).values.double().numpy() if second else distances.amin(1).numpy())

@@ -293,7 +293,8 @@ def _is_quick(generator: object, columns: Sequence[Any], codes: Places) -> bool:
         if type(one) is TabularGAN:
             if one.max_time is not None or one.callbacks:
                 return False
-            steps += one.max_steps
+            # of open length: as many as were made, if any
+            steps += int(vars(one).get("n_steps_", 0)) if one.max_steps is None else one.max_steps
         elif type(one) is not SmoothedBootstrap:
             return False
     return steps <= MOST_STEPS and (steps == 0 or int(np.bincount(codes).min()) >= LEAST_TO_TRAIN)

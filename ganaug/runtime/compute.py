@@ -23,7 +23,8 @@ import torch.distributed as dist
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from torch import Tensor
 
-from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+from ganaug import __version__
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
 
 __all__ = [
     "ALONE",
@@ -34,6 +35,7 @@ __all__ = [
     "carried",
     "fastest",
     "full",
+    "launched_together",
     "machine_threads",
     "one_thread",
     "resolve_device",
@@ -43,6 +45,7 @@ __all__ = [
     "threads",
     "together_with",
     "unpacked",
+    "widest",
 ]
 
 # --------------------------------------------------------------------------------------
@@ -129,6 +132,19 @@ def fastest(device: torch.device) -> Precision:
 
 def _half(kind: str) -> AbstractContextManager[None]:
     return torch.autocast(kind, torch.bfloat16)
+
+
+def widest(device: torch.device) -> torch.dtype:
+    """The floats of most digits that a device computes with: Apple's GPUs have none of double precision.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ganaug.runtime.compute import widest
+    >>> widest(torch.device("cpu")), widest(torch.device("mps"))
+    (torch.float64, torch.float32)
+    """
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _multiplies_in_half(device: torch.device) -> bool:
@@ -267,7 +283,8 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
 
     The backend is joblib's: its default processes, or what
-    `joblib.parallel_config` says.
+    `joblib.parallel_config` says. In a process of a `torchrun` they are called one after the other: each may be a
+    training of all processes together.
 
     Parameters
     ----------
@@ -288,12 +305,33 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_
     ------
     InvalidParameterError
         If ``n_jobs`` is no number of jobs.
+    MissingDependencyError
+        If a worker has another version of the library.
     """
     from sklearn.utils.parallel import Parallel, delayed
 
     _check(n_jobs)
-    results: list[Any] = Parallel(n_jobs=n_jobs)(delayed(function)(*task) for task in tasks)
+    if launched_together():
+        return [function(*task) for task in tasks]
+    own = _OfVersion(function)
+    results: list[Any] = Parallel(n_jobs=n_jobs)(delayed(own)(*task) for task in tasks)
     return results
+
+
+class _OfVersion:
+    """A function that workers with another version of the library refuse to call."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function, self.version = function, __version__
+        self.__name__ = getattr(function, "__name__", type(function).__name__)  # dask shows it
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self.version != __version__:
+            raise MissingDependencyError(
+                f"a worker has ganaug {__version__}, and the process that gave it work {self.version}; install the "
+                "same version for all workers"
+            )
+        return self.function(*arguments)
 
 
 def side_by_side(n_tasks: int, n_jobs: int | None) -> bool:
@@ -301,7 +339,7 @@ def side_by_side(n_tasks: int, n_jobs: int | None) -> bool:
     import joblib
 
     _check(n_jobs)
-    return n_tasks > 1 and joblib.effective_n_jobs(n_jobs) > 1
+    return n_tasks > 1 and not launched_together() and joblib.effective_n_jobs(n_jobs) > 1
 
 
 def _check(n_jobs: object) -> None:
@@ -401,16 +439,59 @@ class Ranks:
         dist.broadcast(told, 0)
         return int(told)
 
-    def agreed(self, reason: str | None) -> str | None:
+    def agreed(self, reason: str | None, device: torch.device) -> str | None:
         """What the first process that has a reason says; all stop, or none."""
         if self.count == 1:
             return reason
-        said: list[str | None] = [None] * self.count
-        dist.all_gather_object(said, reason)
-        return next((one for one in said if one), None)
+        return next((one for one in self.texts(reason or "", device) if one), None)
+
+    def texts(self, text: str, device: torch.device) -> list[str]:
+        """What each process says, of `MOST_TEXT` bytes at most; as tensors on the device, and not by pickles."""
+        data = text.encode()[:MOST_TEXT]
+        own = torch.zeros(MOST_TEXT, dtype=torch.uint8, device=device)
+        own[: len(data)] = torch.frombuffer(bytearray(data or b"\0"), dtype=torch.uint8)[: len(data)].to(device)
+        said = [torch.empty_like(own) for _ in range(self.count)]
+        dist.all_gather(said, own)
+        return [bytes(one.tolist()).rstrip(b"\0").decode(errors="ignore") for one in said]
+
+    def refuse_unlike(self, data: Callable[[], str], device: torch.device) -> None:
+        """Refuse to train together where processes have other data, or another version of the library.
+
+        Parameters
+        ----------
+        data : callable
+            A digest of all that is learnt from; not asked for by a process that is alone.
+        device : torch.device
+
+        Raises
+        ------
+        MissingDependencyError, InvalidDataError
+            In every process.
+        """
+        if self.count == 1:
+            return
+        versions = self.texts(__version__, device)
+        if len(set(versions)) > 1:
+            found = ", ".join(f"{version} in process {place}" for place, version in enumerate(versions))
+            raise MissingDependencyError(f"ganaug is {found}; install the same version for all")
+        digests = self.texts(data(), device)
+        unlike = [str(place) for place, digest in enumerate(digests) if digest != digests[0]]
+        if unlike:
+            raise InvalidDataError(
+                f"process(es) {', '.join(unlike)} of {self.count} have other samples, labels or another order of them "
+                "than process 0; all processes train on the same data, so give each of them all of it, and shuffle "
+                "by a fixed seed"
+            )
 
 
 ALONE = Ranks()
+# Bytes of a text that processes tell one another.
+MOST_TEXT = 256
+
+
+def launched_together() -> bool:
+    """Whether this is one of several processes of a `torchrun`."""
+    return dist.is_available() and dist.is_torchelastic_launched() and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def together_with(device: torch.device) -> tuple[Ranks, torch.device]:
@@ -425,8 +506,7 @@ def together_with(device: torch.device) -> tuple[Ranks, torch.device]:
     """
     if not dist.is_available() or device.type not in ("cpu", "cuda"):
         return Ranks(), device
-    launched = dist.is_torchelastic_launched() and int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if not dist.is_initialized() and not launched:
+    if not dist.is_initialized() and not launched_together():
         return Ranks(), device
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

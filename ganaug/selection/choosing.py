@@ -95,8 +95,8 @@ def data(X: object, y: object) -> tuple[Any, npt.NDArray[Any]]:
     kinds = sorted({type(label).__name__ for label in labels}) if labels.dtype == object else ["str"]
     if kinds != ["str"]:
         raise InvalidDataError(
-            f"y has labels of type {', '.join(kinds)} in an object array, which classifiers of scikit-learn refuse; "
-            "make them one type, with y.astype(str) or, where all are whole numbers, y.astype(int)"
+            f"y has labels of type {', '.join(kinds)} in an object array, which classifiers refuse (Unknown label "
+            "type); make them one type, with y.astype(str) or, where all are whole numbers, y.astype(int)"
         )
     check_classification_targets(labels)
     X, labels = indexable(X, labels)

@@ -60,7 +60,8 @@ from ganaug.utils.types import IntArray
 
 __all__ = ["Choice", "Plan", "choose"]
 
-# A GAN is trained only if the best of its blends is expected to gain so much more than the cheap treatments do.
+# A GAN is trained only if the best of its blends is expected to gain so much more than the cheap treatments do, and on
+# more folds than one only if what they may say is expected to better the choice by so much.
 WORTH = 0.002
 # What a GAN adds of a kind that nothing is known of, in parts of what the others leave to gain.
 UNKNOWN_ADDITION = Belief(0.05, 0.1)
@@ -250,6 +251,8 @@ class _Race:
             elif over is not None and whole > 1 and self._promise(stage, over) < WORTH:
                 stage.note = f"tried on 1 of {whole} folds: less than {WORTH:g} more is expected of it after that"
                 stage.hopeless = True
+            elif over is not None and whole > 1 and self._settled(stage, whole - 1):
+                stage.note = f"tried on 1 of {whole} folds: the others would hardly change the choice"
             if stage.note or whole == 1:
                 return
         self.train(stage, whole)
@@ -300,6 +303,21 @@ class _Race:
         place = self.best(table)
         self.stages.append(running)
         return max(0.0, float(table["expected"].iloc[place]))
+
+    def _settled(self, stage: _Stage, more: int) -> bool:
+        """Whether the choice is not expected to gain `WORTH` by so many more folds, each as telling as the first."""
+        if self.plan.calibration is not None or any(one.threshold for one in stage.treatments):
+            return False  # their rows are also what thresholds and calibration are learnt from
+        table = self.table()
+        own = np.flatnonzero([one.sampler == stage.sampler for one in self.treatments()])
+        expected = table["expected"].to_numpy(dtype=float)
+        place = self.best(table)
+        # the treatment to take would be another if its own expectation fell below the second best, or another rose
+        mean = np.where(np.arange(len(expected)) == place, np.nanmax(np.delete(expected, place)), expected)
+        variance = table["expected_error"].to_numpy(dtype=float) ** 2
+        error = table["gain_error"].to_numpy(dtype=float)
+        moves = variance / np.sqrt(np.maximum(variance + error**2 / more, np.finfo(float).tiny))
+        return expected_improvement(mean[own], moves[own], float(expected[place])) < WORTH
 
     def _promise(self, stage: _Stage, over: float) -> float:
         """What a stage is expected to add to a gain."""

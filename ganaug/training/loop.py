@@ -19,9 +19,11 @@ import torch
 from torch import Tensor
 
 from ganaug.augmentation import DiffAugment, Pipe, direct
+from ganaug.exceptions import TrainingWarning
 from ganaug.networks import DiscriminatorNetwork
 from ganaug.objectives import PENALTIES, Objective, input_gradient_of
 from ganaug.training.train_state import TrainConfig, TrainState
+from ganaug.utils.determinism import warn
 
 __all__ = [
     "PLAIN",
@@ -279,12 +281,26 @@ class CaptureMemory:
     ----------
     device : torch.device
         A GPU.
+
+    Attributes
+    ----------
+    lasts : bool
+        Whether there was enough memory so far. Recordings keep what plain steps give back.
     """
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
+        self.device, self.lasts = device, True
         self.stream = torch.cuda.Stream(device)
         self.pool = torch.cuda.graph_pool_handle()
+
+    def give_up(self) -> None:
+        """Go on without recordings, and say so."""
+        self.lasts = False
+        warn(
+            f"{self.device} has too little memory left to record the steps of a training, which goes on with plain "
+            "ones: the result is as good, and comes later; for the speed give a smaller batch_size, or free memory",
+            TrainingWarning,
+        )
 
 
 class CapturedFunction(Generic[Result]):
@@ -324,13 +340,32 @@ class CapturedFunction(Generic[Result]):
         for own, value in zip(self.inputs, values, strict=True):
             own.data.copy_(value)  # not as a change that autograd would hold against what was recorded
         self.calls += 1
-        if self._graph is None:
+        if self._graph is None and self.deck.lasts:
             ripe = self.calls > UNRECORDED if self.after is None else self.after._graph is not None
-            if not ripe:
-                return self._worked_out()
-            self._graph = self._record()
+            self._graph = self._record_if_it_fits() if ripe else None
+        if self._graph is None or not self.deck.lasts:
+            self._forget()
+            return self._worked_out()
         self._graph.replay()
         return self._result
+
+    def _record_if_it_fits(self) -> torch.cuda.CUDAGraph | None:
+        try:
+            return self._record()
+        except RuntimeError as error:
+            if not _lacks_memory(error):
+                raise
+        # outside of the clause, which holds the memory of what was tried
+        self.deck.give_up()
+        if self.after is not None:  # the attempt has used up what that one left for this one
+            self.after._forget()
+            self.after._worked_out()
+        return None
+
+    def _forget(self) -> None:
+        """Give the memory of a recording back."""
+        self._graph = None
+        self.__dict__.pop("_result", None)
 
     def _worked_out(self) -> Result:
         """In the stream of the recordings: there autograd's nodes of the weights must come into being."""
@@ -354,6 +389,11 @@ class CapturedFunction(Generic[Result]):
         # a recording begins with writing into the generator's memory, which may not have happened yet
         torch.cuda.current_stream(deck.device).wait_stream(deck.stream)
         return graph
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error comes from a lack of memory: that of ending a recording hides the one that broke it off."""
+    return error is not None and (isinstance(error, torch.OutOfMemoryError) or _lacks_memory(error.__context__))
 
 
 @contextmanager
@@ -628,7 +668,7 @@ def train(
             looks = last or train_state.step % plan.look_every == 0
             event = Event(train_state.step, plan.max_steps, seconds, history[-1], train_state, looks)
             said = [watch(event) for watch in watchers]
-            reason = plan.ranks.agreed(next((r for r in said if r), "max_time" if out_of_time else None))
+            reason = plan.ranks.agreed(next((r for r in said if r), "max_time" if out_of_time else None), device)
             if reason:
                 return history, reason
         if at_rest is not None and (train_state.step - first) % table.ahead == 0:

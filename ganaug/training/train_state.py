@@ -6,24 +6,30 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ganaug.augmentation import Augmentation, Pipe, direct, unchanged
+from ganaug.encoding.sample_arrays import STORED_FROM
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
-from ganaug.runtime.compute import ALONE, Precision, Ranks, Team, alone, full
+from ganaug.runtime.compute import ALONE, Precision, Ranks, Team, alone, full, widest
+from ganaug.utils.types import IntArray
 
 __all__ = [
     "ClassBatches",
     "Decode",
+    "FetchedRows",
     "FlatAdam",
+    "SampleRows",
     "TrainConfig",
     "TrainState",
     "adam",
     "class_probabilities",
     "flatten",
+    "samples_on",
     "undecoded",
 ]
 
@@ -141,9 +147,49 @@ def undecoded(x: Tensor) -> Tensor:
     return x
 
 
+class SampleRows(Protocol):
+    """Samples by their places."""
+
+    def __getitem__(self, places: Tensor, /) -> Tensor:
+        """(B,) int64 -> (B, ...), on the training device."""
+
+
+class FetchedRows:
+    """Samples that stay where they are, in a file or in the processor's memory, until a batch of them is drawn.
+
+    Parameters
+    ----------
+    x : ndarray or StoredSamples of shape (n, ...)
+    rows : ndarray of int64
+        Those of ``x`` that can be drawn.
+    device : torch.device
+        Where batches go.
+    """
+
+    def __init__(self, x: Any, rows: IntArray, device: torch.device) -> None:
+        self.x, self.rows, self.device = x, rows, device
+
+    def __getitem__(self, places: Tensor) -> Tensor:
+        return torch.from_numpy(self.x[self.rows[places.cpu().numpy()]]).to(self.device)
+
+
+def samples_on(x: Any, rows: IntArray, device: torch.device) -> SampleRows:
+    """Some of the samples on a device; many stay where they are, and go there batch by batch.
+
+    Parameters
+    ----------
+    x : ndarray or StoredSamples of shape (n, ...)
+    rows : ndarray of int64
+    device : torch.device
+    """
+    if not isinstance(x, np.ndarray) or x.nbytes > STORED_FROM:
+        return FetchedRows(x, rows, device)
+    return torch.from_numpy(x[rows]).to(device)
+
+
 @dataclass
 class ClassBatches:
-    """The real samples on the training device, and how often each class is drawn.
+    """The real samples, and how often each class is drawn.
 
     Attributes
     ----------
@@ -155,7 +201,7 @@ class ClassBatches:
         these is all that is random still to come in the generator's state.
     """
 
-    x: Tensor  # (n, ...)
+    x: SampleRows  # (n, ...)
     labels: Tensor  # (n,) int64
     class_weights: Tensor  # (n_classes,) float, sums to 1
     augment: Augmentation = unchanged
@@ -174,8 +220,11 @@ class ClassBatches:
         """Endless batches ``(x, labels)``: a class by its weight, then one of its rows evenly."""
         while True:
             labels = torch.multinomial(self.class_weights, self.ahead * size, replacement=True, generator=rng)
-            share = torch.rand(self.ahead * size, device=labels.device, generator=rng, dtype=torch.float64)
-            rows = self.order[self.starts[labels] + (share * self.counts[labels]).long()]
+            kind = widest(labels.device)
+            share = torch.rand(self.ahead * size, device=labels.device, generator=rng, dtype=kind)
+            counts = self.counts[labels]
+            # in single precision a share just below 1 of many rows is rounded to all of them
+            rows = self.order[self.starts[labels] + torch.minimum((share * counts).long(), counts - 1)]
             for now, now_rows in zip(labels.split(size), rows.split(size), strict=True):
                 yield self.augment(self.load(self.x[now_rows]), now, rng), now
 
