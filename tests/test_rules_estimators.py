@@ -381,6 +381,40 @@ def test_generators_without_rules_have_none_to_show():
         _ = sampler.rules_
 
 
+@pytest.fixture(scope="module")
+def jobs():
+    """A tenth of the class has no work: four columns say so, and another one is missing."""
+    rng = np.random.default_rng(0)
+    n = 3000
+    y = (np.arange(n) < 400).astype(int)
+    idle = rng.random(n) < np.where(y == 1, 0.1, 0.4)
+    X = pd.DataFrame(
+        {
+            name: pd.Categorical(np.where(idle, "none", rng.choice([f"{name}{k}" for k in range(5)], n)))
+            for name in ("job", "branch", "union", "place")
+        }
+    )
+    X["pay"] = np.where(idle, np.nan, rng.gamma(2, 9, n).round(1))
+    X["age"] = rng.normal(40, 9, n).round(1)
+    return X, y, idle
+
+
+def test_combinations_that_never_occur_are_not_made_and_not_refused(jobs, tmp_path):
+    X, y, idle = jobs
+    gan = TabularGAN(max_steps=100, width=32, depth=1, random_state=0, verbose=False).fit(X, y)
+    assert {rule.kind for rule in gan.rules_} >= {"never", "missing"}
+    new, _ = gan.sample(2000, label=1, random_state=0)
+    counts = gan.curation_[1]
+    assert counts["rules"] < 0.1 * counts["drawn"], counts
+    assert gan.rules_.holds(new).all()
+    assert (new["job"] == "none").mean() == pytest.approx(idle[y == 1].mean(), abs=0.03)
+    assert (new["pay"].isna() == (new["job"] == "none")).all()
+    gan.save(tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors").sample(100, label=1, random_state=1)[0]
+    pd.testing.assert_frame_equal(again, gan.sample(100, label=1, random_state=1)[0])
+    pd.testing.assert_frame_equal(again, pickle.loads(pickle.dumps(gan)).sample(100, label=1, random_state=1)[0])
+
+
 def test_an_interval_that_the_user_names_is_kept():
     rng = np.random.default_rng(0)
     grade = rng.choice(list("AB"), 400)

@@ -296,6 +296,24 @@ def test_a_small_column_below_a_large_one_is_kept_as_it_is():
     assert all(rule.kept == "rewritten" for rule in rewriter.rules_)
 
 
+@pytest.mark.parametrize("below", [True, False])
+def test_a_column_that_hardly_ever_comes_near_its_bound_keeps_its_common_values(below):
+    rng = np.random.default_rng(0)
+    height = rng.integers(-50, 60, 2000)
+    away = np.where(rng.random(2000) < 0.1, 90, np.minimum(60 + rng.gamma(3, 60, 2000), 400)).astype(int)
+    away[:200], height[:200] = 0, 0  # on the bound, but with a value that is common
+    frame = pd.DataFrame({"away": away, "height": height} if below else {"away": -away, "height": -height})
+    rewriter = Rewriter().fit(frame, [Order("height", "away") if below else Order("away", "height")])
+    rewritten = rewriter.rewrite(frame)
+    assert rewritten.equals(frame) and rewriter.restore(rewritten).equals(frame)
+    assert [rule.kept for rule in rewriter.rules_] == ["rewritten"]
+    made = rewriter.restore(rewritten.assign(height=rewritten["height"] * 9))
+    assert ((made["away"] >= made["height"]) if below else (made["away"] <= made["height"])).all()
+    close = frame.assign(away=frame["height"] + (1 if below else -1) * rng.integers(0, 30, 2000))  # often near it
+    rewriter = Rewriter().fit(close, [Order("height", "away") if below else Order("away", "height")])
+    assert not rewriter.rewrite(close).equals(close)
+
+
 def test_a_column_near_what_bounds_it_is_a_distance():
     rng = np.random.default_rng(0)
     a, b = rng.normal(100, 30, 1000).round(1), rng.gamma(2, 3, 1000).round(1)
