@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
@@ -115,7 +116,8 @@ CASES = {  # case -> (samples, topics of which one must be the verdict, what the
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", ["breast_cancer", "wine", "mixed"])
-def test_the_report_of_a_known_case_gives_the_right_diagnosis_in_words(name, case):
+def test_the_report_of_a_known_case_gives_the_right_diagnosis_in_words(name, case, monkeypatch):
+    monkeypatch.setattr(build, "RESAMPLES", 20)
     make, topics, words = CASES[case]
     train, unseen = split(name)
     X, y = make(train, unseen, np.random.default_rng(1))
@@ -394,7 +396,7 @@ def test_samples_without_labels_are_compared_without_classes(quick):
     assert "pass (X_syn, y_syn)" in report.to_dict()["trust"][0]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("source", "more", "said"),
     [
         (SmoothedBootstrap, {}, "is a class"),
