@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import os
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import cases
+from sklearn.linear_model import LogisticRegression
 
 import ganaug
 from ganaug.datasets import examples, load_example
@@ -22,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 BENCHMARKS = EXAMPLES / "benchmarks"
 GALLERY = sorted((EXAMPLES / "gallery").glob("*.py"))
-MODULES = {"common.py", "treatment_answers.py"}  # what scripts share
+MODULES = {"common.py", "strong_arms.py", "treatment_answers.py"}  # what scripts share
 SCRIPTS = sorted(path for path in BENCHMARKS.glob("*.py") if path.name not in MODULES)
 
 
@@ -265,6 +267,72 @@ def test_pages_are_written_from_results(script, tmp_path, monkeypatch):
     assert "kept" in page and page.count("## Speed") == 1
     assert "2.5 h (reckoned)" in page and "450 / 800" in page
     assert "3 of its 300 epochs were run" in page
+
+
+def test_the_page_of_the_strongest_says_what_the_cells_say(script, monkeypatch):
+    """Made-up cells: ours is ahead in AUC, behind in log loss, and one set is not finished."""
+    from ganaug.experiments import Comparison
+
+    strongest = script(BENCHMARKS / "strongest.py")
+    sizes = {"a": 30, "b": 90, "c": 200, "unfinished": 50}
+
+    def load(name, most):
+        y = pd.Series(np.repeat([0, 1], [400, sizes[name]]))
+        X = pd.DataFrame({"x": np.arange(len(y), dtype=float)})
+        return (X.assign(k=pd.Categorical(["u"] * len(y))) if name == "c" else X), y
+
+    monkeypatch.setattr(strongest, "load", load)
+    options = argparse.Namespace(sets=list(sizes), rows=9, repeats=1, jobs=None)
+    rng, found = np.random.default_rng(0), {}
+    for group, (ways, judges, metrics) in strongest.arms().items():
+        keys = [(d, w, c, f) for d in sizes for w in ways for c in judges for f in range(3)]
+        rows = pd.DataFrame(keys, columns=["dataset", "oversampler", "classifier", "fold"])
+        rows = rows.assign(train_on="both", repeat=0, error="", note="", seconds_resample=1.0, seconds_fit=2.0)
+        for metric in metrics:
+            rows[metric] = 0.5 + 0.01 * rng.random(len(rows)) + 0.1 * (rows["oversampler"] == strongest.OURS)
+        found[group] = Comparison(rows, metrics)
+    found["rows"].results = found["rows"].results.query("dataset != 'unfinished' or fold != 2")
+    del found["originals"]
+    rows = found["rows"].results
+    found["rows"].results = rows[(rows["dataset"] != "b") | (rows["oversampler"] != strongest.OURS)]
+    page = strongest.section(found, options, "python it.py")
+    assert "GANOversampler is finished on 2 of these, and is not in the figures." in page
+    assert "## None against every way" in page and "| GANOversampler |" not in page and "(GAN" not in page
+    found["rows"].results = rows
+    page = strongest.section(found, options, "python it.py")
+    assert page.startswith("3 tables") and "Not finished, and not in the figures: unfinished." in page
+    short = page.split("## In short")[1].split("## When")[0]
+    assert short.count("- reached: ") == 4 and "log loss: all, 3 sets; " in short and "AUC: nowhere" in short
+    assert "| all, 3 sets | GANOversampler +0.1" in page and "| with categories, 1 set | GANOversampler" in page
+    assert "| fewer than 40 rare rows, 1 set |" in page and "| 40 to 99 rare rows, 1 set |" in page
+    assert "| a | 430 | 1 | 0 | 30 | 13.33 |" in page and "smote_variants" not in page
+    every = strongest.joined({name: one.select(dataset=["a"]) for name, one in found.items()})
+    tuned = every.values("f1_tuned")
+    assert (
+        tuned["tuned threshold"].equals(tuned["none"].rename("tuned threshold"))
+        and every.results["f1_tuned"].notna().all()
+    )
+
+
+def test_arms_of_the_strongest_fill_the_rare_class_and_learn(script):
+    arms = script(BENCHMARKS / "strong_arms.py")
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], [180, 20])
+    X = pd.DataFrame({"x": rng.normal(4.0 * y), "n": rng.integers(0, 9, 200).astype("int8")})
+    X["k"] = pd.Categorical(rng.choice(["u", "v", None], 200))
+    X.loc[3, "x"] = np.nan
+    for part in (X, X[["x", "n"]], X[["k"]]):
+        made, labels = arms.RawSMOTE(random_state=0).fit_resample(part, y)
+        assert np.bincount(labels).tolist() == [180, 180]
+        pd.testing.assert_frame_equal(made[:200], part)
+        assert (made.dtypes == part.dtypes).all() and made.notna().all()[made.columns != "k"].sum() >= part.shape[1] - 2
+    numbers = X[["n"]].assign(x=rng.normal(4.0 * y)).to_numpy()
+    for fit in (arms.balanced_forest, arms.easy_ensemble, arms.self_paced):
+        fitted, note = fit(None, numbers, 1 - y, 0)  # the rarer class may be the first one
+        assert not note and (fitted.predict(numbers) == 1 - y).mean() > 0.9
+        np.testing.assert_allclose(fitted.predict_proba(numbers).sum(axis=1), 1)
+    fitted, _ = arms.tuned(LogisticRegression(), numbers, y, 0)
+    assert fitted.best_threshold_ < 0.5
 
 
 def test_likeness_tells_rows_of_the_class_from_others(script):

@@ -25,7 +25,7 @@ from sklearn.base import BaseEstimator
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -49,12 +49,14 @@ from ganaug.experiments import (
     Treatment,
     calibration_error,
     compare,
+    default_classifiers,
     scores,
     to_markdown,
 )
 from ganaug.experiments.comparison import cliques
 from ganaug.experiments.harness import Batch, Trial, data_digest, described, run_trials, trial_path
 from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
+from ganaug.experiments.treatments import METHODS, gaussian_rows, geometric_rows, mesh_rows, proximity_rows
 
 JUDGES = {"lr": LogisticRegression(), "tree": DecisionTreeClassifier()}
 SAMPLERS = {"none": None, "class weights": "class_weight", "random": RandomOverSampler(), "SMOTE": NeighborSampler()}
@@ -277,7 +279,7 @@ def test_bad_parameters_are_refused(numbers, settings, error, said):
 # ---- Tables, class weights, modes ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["smote", "borderline", "adasyn"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kinds", ["all", "numbers", "categories"])
 def test_neighbours_of_any_table(mixed, method, kinds):
     X, y = mixed
@@ -288,10 +290,11 @@ def test_neighbours_of_any_table(mixed, method, kinds):
     pd.testing.assert_frame_equal(X_res.iloc[: len(X)], X)
     assert (X_res.dtypes == X.dtypes).all() and len(y_res) == len(X_res)
     counts = pd.Series(y_res[len(X) :]).value_counts()
-    if method == "smote":
+    if method not in ("borderline", "adasyn"):
         assert counts.to_dict() == {"two": 86, "few": 58}
     new = X_res.iloc[len(X) :]
-    for name in set(X) & {"count", "x", "nullable", "when"}:
+    outwards = {"x"} if method in ("geometric", "gaussian") else set()  # but no whole number and no date
+    for name in set(X) & {"count", "x", "nullable", "when"} - outwards:
         assert new[name].dropna().between(X[name].min(), X[name].max()).all()
     for name in set(X) & {"colour", "word", "flag"}:
         assert set(new[name].dropna()) <= set(X[name].dropna())
@@ -322,12 +325,79 @@ def test_plain_smote_on_numbers():
     assert all(on_a_line)
 
 
+def test_geometric_rows_lie_in_the_half_ball_that_faces_the_neighbour(rng):
+    few, far = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[50.0, 0.0]])
+    new = geometric_rows(few, far, 2000, 1, rng)
+    assert (np.abs(new[:, 0] - 0.5) <= 0.5).all() and (np.abs(new[:, 1]) <= 1).all()
+    assert (np.minimum(np.linalg.norm(new, axis=1), np.linalg.norm(new - few[1], axis=1)) <= 1).all()
+    # uniform in a half disc of radius 1: E x = 4 / (3 pi), E y^2 = 1 / 4
+    assert np.abs(new[:, 0] - 0.5).max() > 0.45 and new[:, 1].std() == pytest.approx(0.5, abs=0.03)
+    near = geometric_rows(few, np.array([[-0.1, 0.0]]), 2000, 1, rng)  # a row of the rest is nearer to the first
+    first = near[near[:, 0] <= 0]
+    assert len(first) == pytest.approx(1000, abs=100) and (np.linalg.norm(first, axis=1) <= 0.1 + 1e-12).all()
+    twins = geometric_rows(np.zeros((3, 2)), far, 5, 2, rng)
+    assert (twins == 0).all()
+
+
+def test_gaussian_rows_have_the_moments_of_the_neighbourhood(rng):
+    few = np.array([[0.0, 0.0], [3.0, 1.0], [1.0, 4.0]])
+    new = gaussian_rows(few, few, 40_000, 5, rng)
+    np.testing.assert_allclose(new.mean(axis=0), few.mean(axis=0), atol=0.03)
+    np.testing.assert_allclose(np.cov(new.T, bias=True), np.cov(few.T, bias=True), atol=0.06)
+
+
+def test_proximity_rows_are_more_where_the_rest_is_near(rng):
+    near, far = rng.normal(size=(5, 2)) * 0.1, rng.normal(size=(5, 2)) * 0.1 + 10
+    new = proximity_rows(np.vstack([far, near]), rng.normal(size=(30, 2)) * 0.1 - 1, 4000, 5, rng)
+    is_near = new[:, 0] < 5
+    assert is_near.mean() == pytest.approx(1 / (1 + np.exp(-1)), abs=0.03)
+    assert (np.abs(new[is_near]) < 0.5).all() and (np.abs(new[~is_near] - 10) < 0.5).all()  # nothing between levels
+    assert len(proximity_rows(near, near[:0], 7, 5, rng)) == 7
+
+
+def test_mesh_rows_lie_at_equal_steps_between_all_pairs(rng):
+    few = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
+    middles = {(3.0, 0.0), (0.0, 3.0), (3.0, 3.0)}
+    assert set(map(tuple, mesh_rows(few, few, 3, 5, rng))) == middles
+    thirds = {(2.0, 0.0), (4.0, 0.0), (0.0, 2.0), (0.0, 4.0), (4.0, 2.0), (2.0, 4.0)}
+    assert set(map(tuple, mesh_rows(few, few, 6, 5, rng).round(9))) == thirds
+
+
+def test_whole_numbers_stay_in_their_range():
+    """A step outwards from 0 of an unsigned column would come back as 255."""
+    X = pd.DataFrame({"a": np.append(np.repeat([0, 9], 60), [0, 2, 0, 2]).astype("uint8"), "b": np.zeros(124)})
+    X.loc[120:, "b"] = 9.0
+    new = NeighborSampler("gaussian", random_state=0).fit_resample(X, np.repeat([0, 1], [120, 4]))[0].iloc[124:]
+    assert new["a"].dtype == "uint8" and set(new["a"]) >= {0, 1, 2, 3} and new["a"].max() < 9
+
+
+def test_boosters_where_they_are_installed(monkeypatch):
+    names = {"catboost": "CatBoostClassifier", "lightgbm": "LGBMClassifier", "xgboost": "XGBClassifier"}
+    for module, name in names.items():
+        monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{name: lambda **given: given}))
+    found = default_classifiers(boosters=True)
+    assert [*found][6:] == ["LightGBM", "XGBoost", "CatBoost"] and len(default_classifiers()) == 6
+    assert [found[name].get("n_jobs", found[name].get("thread_count")) for name in [*found][6:]] == [1, 1, 1]
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(MissingDependencyError, match=r"lightgbm, which is not installed; .*ganaug\[boosters\]"):
+        default_classifiers(boosters=True)
+
+
+def test_real_boosters_are_judged(numbers):
+    for module in ("catboost", "lightgbm", "xgboost"):
+        pytest.importorskip(module)
+    judges = {name: one for name, one in default_classifiers(boosters=True).items() if name in ("LightGBM", "XGBoost")}
+    found = compare({"a": numbers}, {"w": "class_weight"}, judges, metrics=["roc_auc"], n_splits=2, n_repeats=1)
+    assert not found.failures.size and set(found.results["note"]) == {""}
+
+
 def test_more_classes_and_every_kind_of_column(mixed):
     found = compare({"m": mixed}, SAMPLERS, JUDGES, n_repeats=1)
     assert not found.failures.size, found.failures["error"].unique()
     results = found.results
-    assert results.drop(columns="f1_tuned").notna().all().all()
-    assert results["f1_tuned"].isna().all()  # two classes only
+    tuned = [name for name in METRICS if name.endswith("_tuned")]
+    assert len(tuned) == 3 and results.drop(columns=tuned).notna().all().all()
+    assert results[tuned].isna().all().all()  # two classes only
     assert ("f1_tuned", "mean") not in found.summary()
 
 
@@ -352,7 +422,7 @@ def test_a_threshold_at_the_prior():
     X, y = make_classification(n_samples=300, weights=[0.9], flip_y=0.1, random_state=1)
     found = compare({"a": (X, y)}, {"none": None, "p": "prior"}, {"lr": LogisticRegression()}, n_repeats=1)
     assert not found.failures.size
-    for metric in ("roc_auc", "log_loss", "f1_tuned"):
+    for metric in ("roc_auc", "log_loss", "f1_tuned", "balanced_accuracy_tuned", "g_mean_tuned"):
         assert (found.values(metric)["p"] == found.values(metric)["none"]).all()
     assert (found.values("balanced_accuracy")["p"] > found.values("balanced_accuracy")["none"] + 0.02).all()
     fitted, note = TREATMENTS["prior"].fit(LogisticRegression(), X, y, 0)
@@ -472,13 +542,21 @@ def test_metrics_are_scikit_learns(rng):
     score = np.clip(0.5 * truth + 0.5 * rng.random(200), 0.001, 0.999).round(2)
     proba = np.column_stack([1 - score, score])
     predicted = proba.argmax(axis=1)
-    found = scored(Predictions(truth, predicted, proba, proba, 1, 0.6), tuple(METRICS))
+    tuned = {"f1": 0.6, "balanced_accuracy": 0.4, "g_mean": 0.5}
+    found = scored(Predictions(truth, predicted, proba, proba, 1, tuned), tuple(METRICS))
     recalls = [(predicted[truth == k] == k).mean() for k in (0, 1)]
     assert found["average_precision"] == pytest.approx(average_precision_score(truth, score))
     assert found["roc_auc"] == pytest.approx(roc_auc_score(truth, score))
     assert found["log_loss"] == pytest.approx(log_loss(truth, proba))
     assert found["f1"] == pytest.approx(f1_score(truth, predicted))
     assert found["f1_tuned"] == pytest.approx(f1_score(truth, score >= 0.6))
+    assert found["balanced_accuracy_tuned"] == pytest.approx(balanced_accuracy_score(truth, score >= 0.4))
+    rates = [(score[truth == 1] >= 0.5).mean(), (score[truth == 0] < 0.5).mean()]
+    assert found["g_mean_tuned"] == pytest.approx(np.sqrt(np.prod(rates)))
+    # the rarer class may be the first one
+    turned = Predictions(1 - truth, 1 - predicted, proba[:, ::-1], proba[:, ::-1], 0, tuned)
+    assert scored(turned, tuple(METRICS)) == pytest.approx(found)
+    assert np.isnan(scored(replace(turned, thresholds={"f1": 0.6}), ("g_mean_tuned",))["g_mean_tuned"])
     assert found["balanced_accuracy"] == pytest.approx(np.mean(recalls))
     assert found["g_mean"] == pytest.approx(np.sqrt(recalls[0] * recalls[1]))
 
@@ -507,13 +585,20 @@ def test_calibration_error_in_closed_form():
     assert calibration_error([1, 0], [0.3, 0.7], n_bins=1) == pytest.approx(0)
 
 
-def test_the_threshold_is_the_best_one(rng):
+@pytest.mark.parametrize("metric", ["f1", "balanced_accuracy", "g_mean"])
+def test_the_threshold_is_the_best_one(rng, metric):
+    def by_hand(positive, chosen):
+        rates = [chosen[positive].mean(), (~chosen[~positive]).mean()]
+        return {"f1": f1_score(positive, chosen), "balanced_accuracy": np.mean(rates), "g_mean": np.prod(rates) ** 0.5}
+
     for _ in range(20):
         positive = rng.random(60) < 0.3
         score = (rng.random(60) + 0.5 * positive).round(1)  # with ties
-        found = f1_score(positive, score >= best_threshold(positive, score))
-        assert found == pytest.approx(max(f1_score(positive, score >= t) for t in np.unique(score)))
-    assert np.isnan(best_threshold(np.zeros(3, bool), np.arange(3.0)))
+        found = by_hand(positive, score >= best_threshold(positive, score, metric))[metric]
+        assert found == pytest.approx(max(by_hand(positive, score >= t)[metric] for t in np.unique(score)))
+    assert np.isnan(best_threshold(np.zeros(3, bool), np.arange(3.0), metric))
+    if metric != "f1":
+        assert np.isnan(best_threshold(np.ones(3, bool), np.arange(3.0), metric))
 
 
 # ---- Statistics ----------------------------------------------------------------------------------

@@ -23,9 +23,11 @@ LAYER = {module: layer for layer, modules in LAYERS for module in modules}
 # extra that brings it; tqdm and the image libraries are there always, but may be broken.
 OPTIONAL = {
     "albumentations": "",
+    "catboost": "boosters",
     "cv2": "",
     "dask": "dask",
     "distributed": "dask",
+    "lightgbm": "boosters",
     "matplotlib": "plot",
     "pyarrow": "parquet",
     "pytz": "",
@@ -34,6 +36,7 @@ OPTIONAL = {
     "tensorboard": "tensorboard",
     "tqdm": "",
     "umap": "",
+    "xgboost": "boosters",
 }
 
 

@@ -7,8 +7,11 @@ from scipy.stats import ks_2samp
 
 import ganaug
 from ganaug import GANOversampler, TabularGAN
+from ganaug.encoding import CompactTableCodec
 from ganaug.estimators.tabular import ClassMarginals, TableSmoother
 from ganaug.exceptions import InvalidParameterError, ModelFileError
+from ganaug.rules.codec import without_pairs
+from ganaug.utils.state import read_state
 from ganaug.utils.types import Block
 
 BLOCKS = (Block("scalar", 0, 2), Block("onehot", 2, 5))
@@ -17,6 +20,10 @@ SMALL = {"max_steps": 60, "width": 32, "depth": 1, "random_state": 0, "verbose":
 
 def everything(rows):
     return np.ones((len(rows), 2), dtype=bool)
+
+
+def all_kept(condition, rows):
+    return np.ones(len(rows), dtype=bool)
 
 
 def encoded(n, rng, shares=(0.6, 0.3, 0.1), move=0.0):
@@ -109,6 +116,108 @@ def test_knots_are_means_of_at_least_eight_rows(fitted):
     few = ClassMarginals.fit(x, y, [0], BLOCKS, everything, lambda _: made(500, np.random.default_rng(1)))
     assert few.wanted.shape == (1, 2, 5)
     assert not np.isin(few.wanted.ravel(), x[:, :2].ravel()).any()
+
+
+def test_a_value_that_eight_rows_share_comes_exactly_as_often():
+    rng = np.random.default_rng(0)
+    x, y = encoded(200, rng), np.zeros(200, np.int64)
+    x[:30, 0], x[30:38, 0], x[38:45, 0] = 0.25, -0.5, 1.5  # 15 %, eight rows, seven
+    marginals = ClassMarginals.fit(x, y, [0], BLOCKS, everything, lambda _: made(4000, np.random.default_rng(1)))
+    rows = marginals.moved(made(4000, np.random.default_rng(2)), 0)
+    for value, share in ((0.25, 0.15), (-0.5, 0.04), (1.5, 0.0)):
+        assert (rows[:, 0] == np.float32(value)).mean() == pytest.approx(share, abs=0.01 if share else 0)
+    assert ks_2samp(rows[:, 0], x[:, 0]).statistic < 0.04
+    assert np.isin(marginals.wanted, x[:, 0]).sum() == 4  # two knots of either value, no other one of any row
+
+
+def test_values_that_a_class_shares_come_back_exactly(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 1200
+    y = (np.arange(n) < 300).astype(int)
+    X = pd.DataFrame(
+        {"any": rng.lognormal(3, 1, n), "cents": rng.lognormal(3, 1, n).round(2), "few": rng.normal(size=n)}
+    )
+    X.loc[:8, ["any", "cents"]] = 12.34567890123, 99.99  # nine of the class: 3 %
+    X.loc[20:24, "few"] = 0.123456789  # five
+    gan = TabularGAN(**SMALL).fit(X, y)
+    new = gan.sample(3000, label=1, random_state=0)[0]
+    assert (new["any"] == 12.34567890123).mean() == pytest.approx(0.03, abs=0.015)
+    assert (new["cents"] == 99.99).mean() == pytest.approx(0.03, abs=0.015)
+    assert not (new["few"] == 0.123456789).any()
+    gan.save(tmp_path / "model.safetensors")
+    stored = {float(v) for a in read_state(tmp_path / "model.safetensors").arrays.values() for v in np.unique(a)}
+    single = set(X.loc[9:, "any"]) | set(X["few"]) - {0.123456789}
+    assert 12.34567890123 in stored and not stored & single
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_value_of_fewer_than_four_rows_is_never_exact_however_small_the_class(rows):
+    rng = np.random.default_rng(0)
+    for n in (rows, 16, 40):
+        x, y = encoded(n, rng), np.zeros(n, np.int64)
+        x[:rows, 0] = 0.25
+        marginals = ClassMarginals.fit(x, y, [0], BLOCKS, everything, lambda _: made(500, np.random.default_rng(1)))
+        assert not np.isin(marginals.wanted, x[:, :2]).any()
+        assert not (marginals.moved(made(2000, rng), 0)[:, 0] == np.float32(0.25)).any()
+        values = np.append(rng.normal(size=300), np.full(rows, 0.123456789))
+        codec = CompactTableCodec().fit(values[:, None], np.arange(len(values)) >= 300)
+        assert not any((array == 0.123456789).any() for array in codec.get_state()[1].values())
+
+
+NEVER = np.array([[2, 5], [3, 6], [5, 8]])
+GROUPS = [slice(2, 5), slice(5, 8), slice(8, 10)]
+
+
+def test_states_that_never_stand_together_are_taken_apart_the_clearest_first():
+    rows = np.array(
+        [
+            [0.1, 0.2, 9, 1, 0, 5, 1, 0, 0, 1],  # 2 with 5: the first group is clearer
+            [0.3, 0.4, 3, 2, 1, 9, 0, 2, 0, 1],  # 2 with 5: the second is
+            [0.5, 0.6, 0, 9, 0, 3, 1, 0, 4, 0],  # 5 with 8: the third is
+            [0.7, 0.8, 9, 0, 0, 0, 7, 0, 5, 0],  # nothing wrong
+        ],
+        np.float32,
+    )
+    found = without_pairs(rows, NEVER, GROUPS)
+    states = np.stack([g.start + found[:, g].argmax(1) for g in GROUPS], 1)
+    assert states.tolist() == [[2, 6, 9], [3, 5, 9], [3, 7, 8], [2, 6, 8]]
+    np.testing.assert_array_equal(found[:, :2], rows[:, :2])
+    np.testing.assert_array_equal(np.sort(found, axis=1), np.sort(rows, axis=1))  # logits are exchanged
+    np.testing.assert_array_equal(without_pairs(rows[3:], NEVER, GROUPS), rows[3:])
+
+
+def test_a_group_that_has_no_state_left_comes_first_and_a_row_that_nothing_mends_stays_as_it_is():
+    rows = np.array([[0, 0, 9, 1, 0, 5, 4, 3, 0, 1]], np.float32)
+    found = without_pairs(rows, np.array([[2, 5], [2, 6], [2, 7]]), GROUPS)
+    assert (found[0, 2:5].argmax(), found[0, 5:8].argmax()) == (1, 0)
+    every = np.array([[a, b] for a in (2, 3, 4) for b in (5, 6, 7)])
+    np.testing.assert_array_equal(without_pairs(rows, every, GROUPS), rows)
+
+
+def test_the_states_come_as_often_as_in_the_class_where_some_never_stand_together():
+    rng = np.random.default_rng(0)
+    first = rng.choice(3, 800, p=(0.7, 0.2, 0.1))
+    second = np.where(first == 2, 2, rng.choice(2, 800))  # the third states stand together or not at all
+    x = np.concatenate([encoded(800, rng)[:, :2], np.eye(3)[first], np.eye(3)[second]], axis=1).astype(np.float32)
+    blocks = (*BLOCKS, Block("onehot", 5, 8))
+    never = np.array([[4, 5], [4, 6], [2, 7], [3, 7]])
+
+    def drawn(seed):
+        random = np.random.default_rng(seed)
+        more = random.gumbel(size=(4000, 3)) - np.array([0, 0, 3])
+        return np.concatenate([made(4000, random), more], axis=1).astype(np.float32)
+
+    y = np.zeros(800, np.int64)
+    marginals = ClassMarginals.fit(x, y, [0], blocks, everything, lambda _: drawn(1), kept=all_kept, never=never)
+    rows = marginals.moved(drawn(2), 0)
+    states = rows[:, 2:5].argmax(1), rows[:, 5:].argmax(1)
+    assert ((states[0] == 2) == (states[1] == 2)).all()
+    assert (states[0] == 2).mean() == pytest.approx((first == 2).mean(), abs=0.03)
+    again = TableSmoother.of_arrays(marginals.arrays(), blocks, [0])
+    np.testing.assert_array_equal(again.smoothed(drawn(3), 0, 0), marginals.moved(drawn(3), 0))
+    for bad in (never.astype(np.int32), never[:, :1], never + 9, never - 3):
+        with pytest.raises(ModelFileError):
+            ClassMarginals.of_arrays(marginals.arrays() | {"never": bad}, blocks, [0])
 
 
 def test_state_comes_back_and_a_damaged_one_is_refused(fitted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,8 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.metrics import METRICS, Finding, as_features, diagnose, evaluate
 from ganaug.metrics.diagnosis import VERDICTS
 from ganaug.metrics.evaluation import FAMILIES
-from ganaug.metrics.sample_pair import matched_counts
+from ganaug.metrics.features import nearest
+from ganaug.metrics.sample_pair import Rows, matched_counts
 
 VERDICT = {
     "good": "good",
@@ -502,6 +504,35 @@ def test_a_handful_of_rows_gives_numbers_or_says_why_not(rng, n):
         assert np.isfinite(entry["value"]) or "needs" in entry["note"]
         assert not entry["enough"] and "cannot support much" in entry["note"]
     assert any(f.topic == "few rows" for f in diagnose(found))
+
+
+def allocated(run):
+    """Bytes that are held at most while it runs, beyond those before."""
+    tracemalloc.start()
+    try:
+        run()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_some_rows_of_thousands_of_columns_take_no_more_memory_than_their_features(rng):
+    columns = list(rng.normal(size=(5000, 60)))
+    rows = Rows(np.column_stack(columns), columns, None, np.arange(60))
+    one, two = np.arange(40)[::-1], np.array([3, 0, 3])
+    kept = []
+    assert allocated(lambda: kept.append(rows.take(one))) < 1.2 * 40 * 5000 * 8
+    some = kept[0].take(two)
+    assert len(some.columns) == 5000
+    np.testing.assert_array_equal(some.columns[7], columns[7][one][two])
+    np.testing.assert_array_equal(np.column_stack(some.columns), some.features)
+    np.testing.assert_array_equal(some.columns[2:4], [column[one][two] for column in columns[2:4]])
+
+
+def test_neighbours_of_wide_rows_are_compared_in_small_parts(rng):
+    rows = rng.normal(size=(80, 7000))
+    nearest(rows, rows, 5, itself=True)  # imports
+    assert allocated(lambda: nearest(rows, rows, 5, itself=True)) < 30e6
 
 
 @pytest.mark.slow

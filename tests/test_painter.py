@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -52,7 +53,7 @@ def fitted(mode="morph", n=4, **settings):
 # ---- what is painted -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", PLAIN)
+@cases("mode", PLAIN)
 def test_a_defect_is_added_where_the_mask_says_and_nowhere_else(mode):
     plain = backgrounds(16, seed=7)
     images, masks = fitted(mode).paint(plain, random_state=3)
@@ -174,8 +175,8 @@ def test_a_defect_that_cannot_be_seen_is_drawn_again():
 # ---- containers ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
-@pytest.mark.parametrize("channels", [None, 3])
+@cases("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
+@cases("channels", [None, 3])
 def test_images_come_back_as_they_were_given(dtype, channels):
     X, masks = with_scratches(backgrounds(3, channels=channels, dtype=dtype))
     plain = backgrounds(4, seed=7, channels=channels, dtype=dtype)
@@ -204,7 +205,7 @@ def test_other_sizes_and_large_images():
 # ---- repeats -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", PLAIN)
+@cases("mode", PLAIN)
 def test_the_same_seed_paints_the_same(mode):
     one, other, plain = fitted(mode), fitted(mode), backgrounds(5, seed=7)
     np.testing.assert_array_equal(one.paint(plain)[0], other.paint(plain)[0])
@@ -244,7 +245,7 @@ def test_a_gan_of_defects():
 # ---- files, pickles, samples ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", PLAIN)
+@cases("mode", PLAIN)
 def test_files_and_pickles_paint_the_same_and_hold_no_background(mode, tmp_path):
     painter, plain = fitted(mode, label="scratch"), backgrounds(4, seed=7)
     painter.save(tmp_path / "painter.safetensors")
@@ -346,7 +347,7 @@ FITS = {
 }
 
 
-@pytest.mark.parametrize("case", FITS)
+@cases("case", FITS)
 def test_what_cannot_be_learnt_is_refused_by_name(case):
     given, message = FITS[case]
     with pytest.raises(GanaugError, match=message):
@@ -370,7 +371,7 @@ PAINTS = {
 }
 
 
-@pytest.mark.parametrize("case", PAINTS)
+@cases("case", PAINTS)
 def test_what_cannot_be_painted_is_refused_by_name(case):
     given, message = PAINTS[case]
     with pytest.raises(GanaugError, match=message):

@@ -8,6 +8,7 @@ import albumentations as A
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from PIL import Image
 from test_painter import SIDE, backgrounds, with_scratches
 from torchvision import tv_tensors
@@ -80,7 +81,7 @@ def test_p_seeds_and_records(path):
     pickle.loads(pickle.dumps(transform))(image=IMAGE)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("given", "error"),
     [
         ({"path": 3}, "path is a int"),
@@ -109,7 +110,7 @@ def test_images_that_the_painter_does_not_know(path):
 TENSOR = torch.from_numpy(IMAGE).permute(2, 0, 1)
 
 
-@pytest.mark.parametrize("form", ["XYXY", "XYWH", "CXCYWH"])
+@cases("form", ["XYXY", "XYWH", "CXCYWH"])
 def test_tv_tensors_change_together(form):
     transform = RandomPaintDefects(fitted(), p=1.0, n=2, value=5, seed=0)
     boxes = tv_tensors.BoundingBoxes([[4.0, 4, 6, 6]], format=form, canvas_size=(SIDE, SIDE))

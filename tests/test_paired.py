@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from PIL import Image
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -115,8 +116,8 @@ def test_held_out_pairs_are_not_learnt(monkeypatch, n, learnt, measured):
 # ------------------------------------------------------------------------------------------ networks and batches
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 31), (2, 64, 17), (4, 50, 50)])
-@pytest.mark.parametrize("kind", [Translate, Inpaint, SuperResolve])
+@cases("shape", [(1, 8, 8), (3, 9, 31), (2, 64, 17), (4, 50, 50)])
+@cases("kind", [Translate, Inpaint, SuperResolve])
 def test_networks_of_any_size_start_near_what_needs_no_network(kind, shape):
     rng = torch.Generator().manual_seed(0)
     task = kind(shape[0], shape[0], 1)
@@ -156,7 +157,7 @@ def test_what_is_known_stays_and_what_is_missing_is_not_seen():
     assert torch.equal(made[~whole], x[~whole]) and bool((made[whole] == 9).all())
 
 
-@pytest.mark.parametrize("size", [(8, 8), (12, 30), (64, 64)])
+@cases("size", [(8, 8), (12, 30), (64, 64)])
 def test_holes_are_some_of_each_image_and_never_all(size):
     holes = random_holes(2000, size, torch.Generator().manual_seed(0)).float()
     assert holes.shape == (2000, 1, *size)
@@ -201,7 +202,7 @@ def batches():
     return PairBatches.of(20, lambda rows, _: (1 - x[rows], x[rows]), torch.device("cpu"))
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@cases("objective", OBJECTIVES)
 def test_every_objective_plays(objective):
     rng = torch.Generator().manual_seed(0)
     state, plan = game_and_plan(rng)
@@ -247,8 +248,8 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("task", TASKS)
+@cases("form", FORMS)
+@cases("task", TASKS)
 def test_layouts_dtypes_and_containers_come_back(task, form):
     X = FORMS[form](stripes(12))
     before = copy.deepcopy(X)
@@ -323,7 +324,7 @@ def test_a_mask_hides_what_stands_there(hardly):
         assert np.array_equal(own.translate(X, mask=wide), own.translate(X, mask=mask))
 
 
-@pytest.mark.parametrize("layout", ["NHW", "NHWC", "NCHW"])
+@cases("layout", ["NHW", "NHWC", "NCHW"])
 def test_a_hole_may_hold_what_is_no_number(layout):
     grey = stripes(20).astype(np.float32)
     wide = np.stack([grey, 1000 + grey, -grey], 3)
@@ -372,7 +373,7 @@ def test_labels_are_kept_for_what_is_sampled(task):
         focused.sample(3, label="dark")
 
 
-@pytest.mark.parametrize("task", TASKS)
+@cases("task", TASKS)
 def test_two_fits_with_one_seed_are_equal_and_leave_the_world_alone(task, global_state):
     X = stripes(20)
     one, other, third = (translator(task, random_state=seed).fit(*given(task, X)) for seed in (1, 1, 2))
@@ -478,7 +479,7 @@ def test_files_of_different_sizes_are_refused_by_name(tmp_path):
         translator().fit(tmp_path / "in", tmp_path / "out")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("X", "y", "error", "said"),
     [
         (stripes(5), stripes(4), InvalidDataError, "X has 5 images and y has 4; each image of X needs its target"),
@@ -517,7 +518,7 @@ def test_pairs_keep_the_modes_of_pictures():
 # ------------------------------------------------------------------------------------------ bad input
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameters", "said"),
     [
         ({"task": "colour"}, "task='colour' is unknown.*'translate', 'inpaint', 'super-resolve'"),
@@ -540,7 +541,7 @@ def test_impossible_parameters_are_named(parameters, said):
         translator(**parameters).fit(*given(task, X))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("mask", "error", "said"),
     [
         (np.zeros((5, 8, 9)), InvalidDataError, r"mask has shape \(5, 8, 9\); give \(5, 8, 8\)"),
@@ -694,8 +695,8 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("task", TASKS)
+@cases("way", WAYS)
+@cases("task", TASKS)
 def test_copies_translate_as_before_and_sample_once_they_have_images(hardly, task, way, tmp_path):
     own, X = hardly[task], stripes(24)
     again = WAYS[way](own, tmp_path)
@@ -722,7 +723,7 @@ def test_a_file_keeps_labels_and_holds_no_image_and_no_mask(tmp_path):
     assert set(again.sample(4, label="b")[1]) == {"b"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("task", "damage"),
     [
         ("translate", lambda config, arrays: config.update(inputs=None)),

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 from ganaug import GanaugError, plots, quality_report
 from ganaug.plots.sample_plots import draw_column
@@ -83,7 +84,7 @@ def test_history_draws_losses_and_quality():
     drawn(ax)
 
 
-@pytest.mark.parametrize("shape", [(5, 9, 12), (5, 9, 12, 3), (5, 3, 9, 12), (5, 1, 9, 12)])
+@cases("shape", [(5, 9, 12), (5, 9, 12, 3), (5, 3, 9, 12), (5, 1, 9, 12)])
 def test_an_image_grid_holds_the_images(shape):
     images = (np.random.default_rng(0).random(shape) * 255).astype(np.uint8)
     ax = plots.image_grid(images, labels=["$a"] * 5, nearest=images[::-1], n_columns=3)
@@ -149,7 +150,7 @@ def test_a_date_axis_shows_dates(tables):
     assert ax.get_xticklabels()[0].get_text().startswith("2024-0")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("call", "said"),
     [
         (lambda a, b: plots.marginals(a, b, columns=["no"]), "no column"),

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 
 import ganaug
 from ganaug.exceptions import (
@@ -91,7 +92,7 @@ def test_the_generators_own_shape_settles_the_layout():
         to_bytes(np.zeros((2, 8, 8, 8), np.uint8))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("paint", "options", "error", "says"),
     [
         (lambda x: x.astype(np.float32), {}, InvalidDataError, "value_range"),
@@ -158,7 +159,7 @@ def test_a_generator_without_classes_or_sample_is_refused():
 # ------------------------------------------------------------------------------------------------- the file
 
 
-@pytest.mark.parametrize("labels", [(0, 1, 2), ("a", "bb", "ç"), (False, True)])
+@cases("labels", [(0, 1, 2), ("a", "bb", "ç"), (False, True)])
 def test_a_file_gives_the_pool_back_mapped(tmp_path, labels):
     pool = SamplePool.generate(Painter(classes=labels), 300)
     mapped = pool.save(tmp_path / "synthetic.pool")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -247,7 +248,7 @@ LABELS = {
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.LabelWarning")  # of names that are nearly alike
-@pytest.mark.parametrize("name", LABELS)
+@cases("name", LABELS)
 def test_labels_come_back(name):
     @bounded
     @given(LABELS[name])

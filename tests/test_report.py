@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
@@ -394,7 +395,7 @@ def test_samples_without_labels_are_compared_without_classes(quick):
     assert "pass (X_syn, y_syn)" in report.to_dict()["trust"][0]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("source", "more", "said"),
     [
         (SmoothedBootstrap, {}, "is a class"),

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from sklearn.ensemble import RandomForestClassifier
 
 from ganaug import GANOversampler, Order, SmoothedBootstrap, Sum, TabularGAN, Within, quality_report
@@ -52,7 +53,7 @@ def test_rules_are_found_in_the_real_rows_and_counted_in_both():
     assert one.rule.startswith("gross = net") and (one.real, one.synthetic, one.checked) == (0.0, 0.2, 300)
 
 
-@pytest.mark.parametrize("container", [np.asarray, lambda X: X, lambda X: X.to_numpy().tolist()])
+@cases("container", [np.asarray, lambda X: X, lambda X: X.to_numpy().tolist()])
 def test_real_and_synthetic_rows_may_come_in_other_containers(container):
     X, _ = orders(300, 0)
     fake, _ = orders(200, 1)
@@ -225,7 +226,7 @@ def test_a_class_of_one_row_has_no_smote():
     assert "SMOTE" not in report.to_dict()["metrics"]["augmentation_gain"]["details"]["treatments"]
 
 
-@pytest.mark.parametrize(
+@cases(
     "make",
     [
         lambda: SmoothedBootstrap(random_state=0),

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from helpers import tabular_gan
+from helpers import cases, tabular_gan
 
 from ganaug import GANOversampler
 from ganaug.encoding import row_sources
@@ -82,7 +82,7 @@ OTHER_ROWS = {
 }
 
 
-@pytest.mark.parametrize("name", OTHER_ROWS)
+@cases("name", OTHER_ROWS)
 def test_other_rows_than_those_of_fit_are_not_written(name, fitted, tmp_path):
     rows, words = OTHER_ROWS[name]
     with pytest.raises(InvalidDataError, match=f"rows: .*{words}.*write the rows that were given to fit"):
@@ -119,7 +119,7 @@ def test_types_that_pandas_does_not_tell_apart_are_written(tmp_path):
     assert written.schema.types == pq.read_schema(tmp_path / "as_read.parquet").types and written.num_rows == 320
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "kind", "values"),
     [
         ("price", pa.decimal128(2, 1), 0.5),  # 59.75 would be written as 59.7 of two digits
@@ -163,7 +163,7 @@ LONG = {
 }
 
 
-@pytest.mark.parametrize("name", LONG)
+@cases("name", LONG)
 def test_whole_numbers_of_csv_files_lose_no_digit(name, tmp_path):
     texts, kind, values = LONG[name]
     assert read(csv_folder(tmp_path / "rows", one=["3"] if name != "of 42 digits" else [""], two=texts))[0] == kind
@@ -181,7 +181,7 @@ def test_numbers_in_one_csv_file_and_text_in_another(tmp_path):
     assert read(csv_folder(tmp_path / "truth", one=["1", "0"], two=["true"]))[1] == [True, False, True]
 
 
-@pytest.mark.parametrize("text", ["2020-01-01", "2020-01-01 10:00:00", "2020-01-01 10:00:00.123456"])
+@cases("text", ["2020-01-01", "2020-01-01 10:00:00", "2020-01-01 10:00:00.123456"])
 def test_times_of_csv_files_are_those_of_pandas_and_stay_so(text, tmp_path):
     folder = csv_folder(tmp_path / "rows", one=[text])
     with open_rows(folder) as rows:

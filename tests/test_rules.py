@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import planted
 import pytest
+from helpers import cases
 
 import ganaug
 from ganaug import Copy, OneHot, Order, Product, Rules, Sum, Within, find_rules
@@ -63,7 +64,7 @@ KEPT = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "text", "kept"), KEPT, ids=[text for _, text, _ in KEPT])
+@cases(("rule", "text", "kept"), KEPT, ids=[text for _, text, _ in KEPT])
 def test_a_rule_says_what_it_means_and_who_keeps_it(rule, text, kept):
     assert str(rule) == text
     assert rule.holds(FRAME).tolist() == [bool(k) for k in kept]
@@ -72,7 +73,7 @@ def test_a_rule_says_what_it_means_and_who_keeps_it(rule, text, kept):
     assert rule.support == 0  # the one given stays as it is
 
 
-@pytest.mark.parametrize("rule", [rule for rule, _, _ in KEPT if rule.kind != "custom"], ids=str)
+@cases("rule", [rule for rule, _, _ in KEPT if rule.kind != "custom"], ids=str)
 def test_a_rule_survives_as_json(rule):
     learnt = rule.learn(FRAME)._with(kept="guarded", certain=False)
     again = rule_from_json(json.loads(json.dumps(learnt.to_json())))
@@ -84,7 +85,7 @@ def test_a_rule_survives_as_json(rule):
     assert again.holds(FRAME).tolist() == learnt.holds(FRAME).tolist()
 
 
-@pytest.mark.parametrize("stored", [{}, {"kind": "order"}, {"kind": "law"}, {"kind": "sum", "names": 3}])
+@cases("stored", [{}, {"kind": "order"}, {"kind": "law"}, {"kind": "sum", "names": 3}])
 def test_a_damaged_rule_is_a_model_file_error(stored):
     with pytest.raises(ModelFileError, match="cannot be read"):
         rule_from_json(stored)
@@ -98,7 +99,7 @@ def test_a_function_is_no_part_of_a_model_file():
         rules[1].to_json()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("make", "said"),
     [
         (lambda: Order("a", "a"), "compared with itself"),
@@ -127,7 +128,7 @@ def test_a_rule_that_makes_no_sense_is_refused_with_a_reason(make, said):
         make()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("rule", "said"),
     [
         (Order("a", "bb"), "did you mean 'b'"),
@@ -235,8 +236,8 @@ def test_rules_speak_of_the_columns_of_an_array_by_number():
 # ---------------------------------------------------------------------------------------------------- finding
 
 
-@pytest.mark.parametrize("n", [300, 3000])
-@pytest.mark.parametrize("kind", planted.KINDS, ids=lambda kind: kind.__name__)
+@cases("n", [300, 3000])
+@cases("kind", planted.KINDS, ids=lambda kind: kind.__name__)
 def test_a_planted_rule_is_found_and_nothing_else_is_invented(kind, n):
     rng = np.random.default_rng(1)
     frame, rules = kind(rng, n)
@@ -257,7 +258,7 @@ def test_rules_of_all_kinds_are_found_in_one_table(n):
     assert {planted.says(rule) for rule in rules} <= found
 
 
-@pytest.mark.parametrize("seed", range(3))
+@cases("seed", range(3))
 def test_rules_are_found_with_missing_values_and_nullable_dtypes(seed):
     rng = np.random.default_rng(seed)
     n = 800
@@ -316,7 +317,7 @@ def test_chance_makes_no_rules(rng):
     assert len(find_rules(frame)) == 0
 
 
-@pytest.mark.parametrize("correlation", [0.5, 0.9, 0.99])
+@cases("correlation", [0.5, 0.9, 0.99])
 def test_correlation_is_no_rule(correlation, rng):
     a, b = rng.multivariate_normal([0, 1], [[1, correlation], [correlation, 1]], 2000).T
     frame = pd.DataFrame({"a": a, "b": b + 1, "c": np.exp(a), "grade": pd.cut(b, 4, labels=list("wxyz")).astype(str)})
@@ -333,7 +334,7 @@ def shuffled(frame, seed):
     return pd.DataFrame({name: frame[name].take(rng.permutation(len(frame))).array for name in frame})
 
 
-@pytest.mark.parametrize("name", REAL)
+@cases("name", REAL)
 def test_shuffled_real_columns_have_no_rules(name, shared_data):
     X, _ = shared_data.load_tabular(name)
     X = X.head(1000)
@@ -383,7 +384,7 @@ def test_all_rows_confirm_what_a_sample_shows():
 CURVES = {"root": np.sqrt, "power": lambda x: x**3, "growth": lambda x: np.exp(x / 3), "falling": lambda x: 1 / x}
 
 
-@pytest.mark.parametrize("name", CURVES)
+@cases("name", CURVES)
 def test_curves_are_found_and_noise_around_one_is_none(name, rng):
     x = rng.gamma(3, 2, 5000) + 0.1
     exact = pd.DataFrame({"x": x, "y": CURVES[name](x)})
@@ -444,13 +445,13 @@ def test_grids_are_told_apart_from_rules(rng):
     assert len(found) == 0 and [str(grid) for grid in found.grids] == ["price in steps of 0.25"]
 
 
-@pytest.mark.parametrize(("name", "value"), [("max_time", 0), ("max_time", float("nan")), ("max_rows", 0)])
+@cases(("name", "value"), [("max_time", 0), ("max_time", float("nan")), ("max_rows", 0)])
 def test_a_bad_parameter_of_find_rules_is_named(name, value):
     with pytest.raises(InvalidParameterError, match=name):
         find_rules(FRAME, **{name: value})
 
 
-@pytest.mark.parametrize(
+@cases(
     "table",
     [
         pd.DataFrame({"a": [1.0]}),

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 from ganaug import TabularGAN, find_rules, load
 from ganaug.exceptions import InvalidDataError
@@ -241,7 +242,7 @@ def test_rules_of_all_kinds_are_found_and_kept_on_every_dtype(name, tmp_path):
         assert all(value >= middle for value in rows["high"]) and gan.rules_.holds(rows).all()
 
 
-@pytest.mark.parametrize("name", ["money: Decimal", "money: decimal128", "whole: Decimals of thousands"])
+@cases("name", ["money: Decimal", "money: decimal128", "whole: Decimals of thousands"])
 def test_sums_of_decimals_are_exact(name):
     X, _ = TABLES[name]()
     rewriter = Rewriter().fit(X, [Sum("gross", ["net", "tax"]), Order("low", "high")])
@@ -296,7 +297,7 @@ def test_times_that_no_rule_can_compute_with_are_left_alone_and_refused_by_name(
         Order("a", "b").holds(pd.DataFrame({"a": objects([dt.date(2020, 1, 1)]), "b": [Decimal(1)]}))
 
 
-@pytest.mark.parametrize("kind", [dt.datetime, pd.Timestamp, Decimal])
+@cases("kind", [dt.datetime, pd.Timestamp, Decimal])
 def test_rows_of_which_a_column_is_wholly_missing_are_rewritten_and_a_model_of_such_is_loaded(kind, tmp_path):
     rng = np.random.default_rng(0)
     low = rng.integers(0, 20_000, N)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from planted import CITIES, DAY, KINDS, curve, together
 from scipy import sparse
 from sklearn.base import clone
@@ -74,7 +75,7 @@ def stays_kept(frame):
 # ---- found and kept
 
 
-@pytest.mark.parametrize("kind", NOT_CURVE, ids=lambda kind: kind.__name__)
+@cases("kind", NOT_CURVE, ids=lambda kind: kind.__name__)
 def test_rows_of_a_barely_trained_generator_keep_each_kind(kind):
     X, rules = kind(np.random.default_rng(0), 500)
     X["noise"] = np.random.default_rng(1).normal(size=500)
@@ -137,7 +138,7 @@ def test_holes_dates_and_nullable_types():
     assert (frame["city"].astype(str).map(CITIES) == frame["country"]).all()
 
 
-@pytest.mark.parametrize("to", [np.asarray, lambda a: a.astype(np.float32), sparse.csr_matrix], ids=["f8", "f4", "csr"])
+@cases("to", [np.asarray, lambda a: a.astype(np.float32), sparse.csr_matrix], ids=["f8", "f4", "csr"])
 def test_containers_other_than_frames(to):
     rng = np.random.default_rng(0)
     levels = rng.integers(0, 4, 500)
@@ -287,7 +288,7 @@ def test_real_rows_that_break_a_rule_of_the_user_are_counted(stays):
         TabularGAN(**FEW, rules=[Sum("net", ["start", "vat"])]).fit(X, y)
 
 
-@pytest.mark.parametrize("rules", ["all", 3, {"a": 1}, ["start <= end"], [Order], iter([Order("start", "end")])])
+@cases("rules", ["all", 3, {"a": 1}, ["start <= end"], [Order], iter([Order("start", "end")])])
 def test_what_is_no_list_of_rules_is_refused(stays, rules):
     for estimator in (TabularGAN(rules=rules), SmoothedBootstrap(rules=rules)):
         with pytest.raises(InvalidTypeError, match=r"rules=.* must be 'auto', None, or a list of rules such as Order"):
@@ -378,6 +379,40 @@ def test_generators_without_rules_have_none_to_show():
     sampler.generators_ = {}
     with pytest.raises(AttributeError, match="none of the generators"):
         _ = sampler.rules_
+
+
+@pytest.fixture(scope="module")
+def jobs():
+    """A tenth of the class has no work: four columns say so, and another one is missing."""
+    rng = np.random.default_rng(0)
+    n = 3000
+    y = (np.arange(n) < 400).astype(int)
+    idle = rng.random(n) < np.where(y == 1, 0.1, 0.4)
+    X = pd.DataFrame(
+        {
+            name: pd.Categorical(np.where(idle, "none", rng.choice([f"{name}{k}" for k in range(5)], n)))
+            for name in ("job", "branch", "union", "place")
+        }
+    )
+    X["pay"] = np.where(idle, np.nan, rng.gamma(2, 9, n).round(1))
+    X["age"] = rng.normal(40, 9, n).round(1)
+    return X, y, idle
+
+
+def test_combinations_that_never_occur_are_not_made_and_not_refused(jobs, tmp_path):
+    X, y, idle = jobs
+    gan = TabularGAN(max_steps=100, width=32, depth=1, random_state=0, verbose=False).fit(X, y)
+    assert {rule.kind for rule in gan.rules_} >= {"never", "missing"}
+    new, _ = gan.sample(2000, label=1, random_state=0)
+    counts = gan.curation_[1]
+    assert counts["rules"] < 0.1 * counts["drawn"], counts
+    assert gan.rules_.holds(new).all()
+    assert (new["job"] == "none").mean() == pytest.approx(idle[y == 1].mean(), abs=0.03)
+    assert (new["pay"].isna() == (new["job"] == "none")).all()
+    gan.save(tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors").sample(100, label=1, random_state=1)[0]
+    pd.testing.assert_frame_equal(again, gan.sample(100, label=1, random_state=1)[0])
+    pd.testing.assert_frame_equal(again, pickle.loads(pickle.dumps(gan)).sample(100, label=1, random_state=1)[0])
 
 
 def test_an_interval_that_the_user_names_is_kept():

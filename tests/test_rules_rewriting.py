@@ -12,6 +12,7 @@ import pandas as pd
 import planted
 import pytest
 import scipy.sparse as sp
+from helpers import cases
 
 from ganaug import Copy, OneHot, Order, Product, Rules, Sum, Within, find_rules
 from ganaug.encoding import CompactTableCodec
@@ -87,7 +88,7 @@ def test_ordered_numbers_of_every_dtype(dtype):
     assert frame["b"].max() == 6  # the gap
 
 
-@pytest.mark.parametrize("dtype", ["Int64", "float64", "Float32"])
+@cases("dtype", ["Int64", "float64", "Float32"])
 def test_ordered_numbers_of_which_some_are_missing(dtype, rng):
     frame = INTEGERS.astype(dtype)
     for name in frame:
@@ -106,7 +107,7 @@ def test_strict_orders_and_columns_that_are_rounded_differently(rng):
 UNITS = [("M8[s]", "M8[ns]"), ("M8[ms]", "M8[us]"), ("M8[ns]", "M8[s]"), ("m8[s]", "m8[ms]")]
 
 
-@pytest.mark.parametrize(("first", "second"), UNITS)
+@cases(("first", "second"), UNITS)
 def test_ordered_dates_and_durations_of_different_units(first, second, rng):
     start = pd.to_timedelta(rng.integers(0, 700, N), unit="D")
     end = start + pd.to_timedelta(rng.integers(0, 90_000, N), unit="s")
@@ -189,7 +190,7 @@ def test_ratios_by_zero(rng):
     there_and_back(pd.DataFrame({"p": parts, "a": all_, "share": share}), [Product("share", ["p"], over=["a"])])
 
 
-@pytest.mark.parametrize("dtype", [bool, np.int8, float, "Int8", "boolean"])
+@cases("dtype", [bool, np.int8, float, "Int8", "boolean"])
 def test_one_hot_groups_of_every_dtype(dtype, rng):
     levels = rng.integers(0, 5, N)
     flags = pd.DataFrame({f"k{j}": levels == j for j in range(4)}).astype(dtype)
@@ -286,7 +287,7 @@ def test_a_rule_that_cannot_be_kept_is_only_guarded(rng):
 # ---- containers, state, errors
 
 
-@pytest.mark.parametrize("container", [np.asarray, lambda X: X.to_numpy(np.float32), lambda X: X.to_numpy().tolist()])
+@cases("container", [np.asarray, lambda X: X.to_numpy(np.float32), lambda X: X.to_numpy().tolist()])
 def test_arrays_and_lists_come_back_as_they_were(container):
     X = container(INTEGERS)
     rewriter = Rewriter().fit(X, [Order(0, 1)])
@@ -413,7 +414,7 @@ def test_random_tables_come_back_with_their_dtypes_and_holes_and_keep_what_is_re
 REAL = ["oil", "page_blocks", "thyroid_sick", "sick_euthyroid", "telco_churn", "adult", "hepatitis"]
 
 
-@pytest.mark.parametrize("name", REAL)
+@cases("name", REAL)
 def test_real_tables_keep_their_rules(name, shared_data):
     X, _ = shared_data.load_tabular(name)
     X = X.head(4000)

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 from ganaug import Order, Product, Sum, TabularGAN, find_rules
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
@@ -107,8 +108,8 @@ def test_an_order_that_chance_would_break_in_few_rows_is_asked_of_all_rows():
     assert texts(frame) == ["second >= first"]
 
 
-@pytest.mark.parametrize("digits", [0, 2, None])
-@pytest.mark.parametrize("with_sum", [False, True])
+@cases("digits", [0, 2, None])
+@cases("with_sum", [False, True])
 def test_an_order_of_columns_with_other_decimals_is_found(digits, with_sum):
     rng = np.random.default_rng(0)
     opened = rng.uniform(0, 365, 400)
@@ -138,8 +139,8 @@ def test_ages_and_parts_of_dates_are_found_and_computed():
     pd.testing.assert_frame_equal(rewriter.restore(rewriter.rewrite(frame)), frame)
 
 
-@pytest.mark.parametrize("days", [365, 365.25])
-@pytest.mark.parametrize("kind", ["datetime", "date", "nullable"])
+@cases("days", [365, 365.25])
+@cases("kind", ["datetime", "date", "nullable"])
 def test_ages_by_division_on_other_dtypes(kind, days):
     rng = np.random.default_rng(1)
     born = pd.Series(TODAY - pd.to_timedelta(rng.integers(0, 90 * 365, 4000), unit="D"))
@@ -166,7 +167,7 @@ def test_parts_of_missing_and_far_dates():
     assert DatePart("year", "day", "year").holds(frame).all()
 
 
-@pytest.mark.parametrize(
+@cases(
     "rule",
     [
         DatePart("q", "d", "quarter"),
@@ -181,7 +182,7 @@ def test_rules_of_dates_survive_as_json(rule):
     assert again == rule and str(again) == str(rule)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("make", "said"),
     [
         (lambda: DatePart("a", "b", "century"), "century"),
@@ -198,7 +199,7 @@ def test_rules_of_dates_that_make_no_sense_are_refused(make, said):
         make()
 
 
-@pytest.mark.parametrize(
+@cases(
     "values",
     [
         ["x", "y"],
@@ -256,7 +257,7 @@ def test_samples_stay_within_the_range():
 # ---- all together ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", [orders, people, percentages])
+@cases("make", [orders, people, percentages])
 def test_default_rows_break_no_rule_and_shuffled_columns_have_none(make):
     frame = make()
     y = (np.random.default_rng(1).random(len(frame)) < 0.2).astype(int)
@@ -293,6 +294,24 @@ def test_a_small_column_below_a_large_one_is_kept_as_it_is():
     again = Rewriter.from_state(*rewriter.get_state())
     assert again.restore(rewritten).equals(frame)
     assert all(rule.kept == "rewritten" for rule in rewriter.rules_)
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_a_column_that_hardly_ever_comes_near_its_bound_keeps_its_common_values(below):
+    rng = np.random.default_rng(0)
+    height = rng.integers(-50, 60, 2000)
+    away = np.where(rng.random(2000) < 0.1, 90, np.minimum(60 + rng.gamma(3, 60, 2000), 400)).astype(int)
+    away[:200], height[:200] = 0, 0  # on the bound, but with a value that is common
+    frame = pd.DataFrame({"away": away, "height": height} if below else {"away": -away, "height": -height})
+    rewriter = Rewriter().fit(frame, [Order("height", "away") if below else Order("away", "height")])
+    rewritten = rewriter.rewrite(frame)
+    assert rewritten.equals(frame) and rewriter.restore(rewritten).equals(frame)
+    assert [rule.kept for rule in rewriter.rules_] == ["rewritten"]
+    made = rewriter.restore(rewritten.assign(height=rewritten["height"] * 9))
+    assert ((made["away"] >= made["height"]) if below else (made["away"] <= made["height"])).all()
+    close = frame.assign(away=frame["height"] + (1 if below else -1) * rng.integers(0, 30, 2000))  # often near it
+    rewriter = Rewriter().fit(close, [Order("height", "away") if below else Order("away", "height")])
+    assert not rewriter.rewrite(close).equals(close)
 
 
 def test_a_column_near_what_bounds_it_is_a_distance():

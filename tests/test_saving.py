@@ -15,7 +15,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import tabular_gan
+from helpers import cases, tabular_gan
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -138,7 +138,7 @@ def test_a_clone_is_not_fitted(fitted):
     assert copied.get_params() == fitted["mixed"].get_params()
 
 
-@pytest.mark.parametrize("way", ["pickle", "joblib", "deepcopy", "skops"])
+@cases("way", ["pickle", "joblib", "deepcopy", "skops"])
 def test_an_oversampler_comes_back(way):
     X, y = make_golden.table()
     keep = np.flatnonzero((y == "fine") | (np.arange(len(y)) < 80))
@@ -216,7 +216,7 @@ def test_a_file_holds_no_training_row(tmp_path):
 GOLDEN = sorted(DATA.glob("golden_v*.safetensors"))
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@cases("path", GOLDEN, ids=lambda path: path.stem)
 def test_a_file_of_each_format_keeps_sampling_what_it_did(path):
     assert path.stat().st_size < 200_000
     first = path.stem == "golden_v1"  # which holds traces of its training rows, and loading it says so

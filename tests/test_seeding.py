@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers import cases
 
 from ganaug.exceptions import GanaugError, InvalidParameterError
 from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
@@ -13,7 +14,7 @@ CHILD = 5179277315480936846
 PARENTS = [0, 1, 2, 2**32, 2**32 + 1, 2**63 - 1]
 
 
-@pytest.mark.parametrize("seed", [0, 7, 2**63 - 1, np.int64(5), np.uint32(3)])
+@cases("seed", [0, 7, 2**63 - 1, np.int64(5), np.uint32(3)])
 def test_an_integer_is_its_own_seed(seed):
     assert root_seed(seed) == int(seed) and type(root_seed(seed)) is int
 
@@ -32,7 +33,7 @@ def test_none_is_fresh_entropy_and_leaves_numpy_alone(global_state):
     global_state.assert_unchanged()
 
 
-@pytest.mark.parametrize("bad", [-1, 2**63, True, False, 1.0, "0", np.random, [1], np.float64(2)])
+@cases("bad", [-1, 2**63, True, False, 1.0, "0", np.random, [1], np.float64(2)])
 def test_what_is_no_seed_is_named(bad):
     with pytest.raises(InvalidParameterError, match="random_state=.* is not a seed; give a non-negative integer"):
         root_seed(bad)

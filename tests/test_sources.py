@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import cases
 from PIL import Image
 from torch.utils.data import (
     ConcatDataset,
@@ -89,8 +90,8 @@ def folder(tmp_path):
 # ------------------------------------------------------------------------------------------ targets
 
 
-@pytest.mark.parametrize("name", ["targets", "labels", "_labels"])
-@pytest.mark.parametrize("kind", [list, tuple, np.array, torch.tensor, pd.Series])
+@cases("name", ["targets", "labels", "_labels"])
+@cases("kind", [list, tuple, np.array, torch.tensor, pd.Series])
 def test_labels_are_found_without_an_image(name, kind):
     labels = resolve_targets(Keeps(broken=True, **{name: kind(LABELS)}))
     assert isinstance(labels, np.ndarray) and labels.tolist() == LABELS and labels.dtype.kind == "i"
@@ -131,7 +132,7 @@ def test_only_what_is_not_known_is_read():
     assert reads == [4, 2]
 
 
-@pytest.mark.parametrize(
+@cases(
     "labels",
     [
         torch.tensor([1, 0, 2]),
@@ -182,7 +183,7 @@ def test_target_transforms_are_applied():
         resolve_targets(wrong)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("labels", "dtype"),
     [(["a", "b"], "U"), ([True, False], "b"), ([np.int8(3), np.int8(4)], "i"), ([1, "a"], "O"), ([1.0, 2.0], "f")],
 )
@@ -198,7 +199,7 @@ def test_items_that_are_dicts():
     assert X.shape == (4, 10, 12) and y.tolist() == [0, 1, 0, 1]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("dataset", "targets", "error", "text"),
     [
         (Items([]), None, InvalidDataError, "Items has length 0"),
@@ -388,7 +389,7 @@ def test_mixed_items_name_both():
             resolve_samples(Items([(item, 0) for item in items]))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("dataset", "error", "text"),
     [
         (Items([]), InvalidDataError, "length 0"),
@@ -443,7 +444,7 @@ def test_files_of_other_sizes_are_named_in_datasets(folder):
         resolve_samples(datasets.ImageFolder(folder_of(folder)))
 
 
-@pytest.mark.parametrize("size", [32, (32,), (32, 0), (32.0, 32), "32", (True, 8), (8, 8, 3)])
+@cases("size", [32, (32,), (32, 0), (32.0, 32), "32", (True, 8), (8, 8, 3)])
 def test_image_sizes(size):
     with pytest.raises(InvalidParameterError, match="height, width"):
         resolve_samples([picture()], image_size=size)

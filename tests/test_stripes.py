@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 
 from ganaug.estimators.images import ImageModality
 from ganaug.networks.convolutions import LARGEST_BASE
@@ -61,8 +62,8 @@ def test_the_measures_see_a_lattice_and_nothing_else():
         assert seen(x * (1 + 0.2 * lattice)) > 2  # where there is something to see, and not where there is none
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("channels", [1, 3])
+@cases("seed", range(3))
+@cases("channels", [1, 3])
 def test_a_translation_between_classes_has_none(channels, seed):
     x = smooth(40, channels)
     changes = {}
@@ -76,8 +77,8 @@ def test_a_translation_between_classes_has_none(channels, seed):
     assert checkerboard(changes[False]) > 3 or stripes(changes[False]) > 3  # how it was
 
 
-@pytest.mark.parametrize("kind", [Translate, Inpaint, SuperResolve])
-@pytest.mark.parametrize("seed", range(3))
+@cases("kind", [Translate, Inpaint, SuperResolve])
+@cases("seed", range(3))
 def test_a_translation_of_pairs_has_none(kind, seed):
     task, x = kind(1, 1, 1), smooth(40)
     hole = torch.zeros(40, 1, SIDE, SIDE, dtype=torch.bool)
@@ -88,8 +89,8 @@ def test_a_translation_of_pairs_has_none(kind, seed):
     assert checkerboard(change) < 1.5 and stripes(change) < 1.5
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("architecture", ["residual", "dcgan", "style"])
+@cases("seed", range(3))
+@cases("architecture", ["residual", "dcgan", "style"])
 def test_no_architecture_begins_with_one(architecture, seed):
     generator = untrained(architecture, seed)
     rng = torch.Generator().manual_seed(seed)

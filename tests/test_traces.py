@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import cases
 from sklearn.metrics import roc_auc_score
 
 import ganaug
@@ -119,8 +120,8 @@ def numbers_in(thing):
         yield float(thing)
 
 
-@pytest.mark.parametrize("n", [40, 240, 2000])
-@pytest.mark.parametrize("column", ["normal", "skewed", "cents", "amount", "when", "single", "heavy"])
+@cases("n", [40, 240, 2000])
+@cases("column", ["normal", "skewed", "cents", "amount", "when", "single", "heavy"])
 def test_a_codec_keeps_no_value_of_a_fine_column(column, n):
     X, y = table(n)
     codec = TabularGAN()._modality.codec().fit(X[[column]], y)
@@ -139,7 +140,7 @@ def test_a_codec_keeps_no_value_of_a_fine_column(column, n):
     assert len(knots) <= max(4, min(259, n // 4 + 2))
 
 
-@pytest.mark.parametrize("n", [12, 60, 500, 3000])
+@cases("n", [12, 60, 500, 3000])
 def test_bounds_are_inside_and_near(n):
     X, _ = table(n)
     codec = TabularGAN()._modality.codec().fit(X)
@@ -171,7 +172,7 @@ def mixed_values(kind):
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["prices", "counts with a tail", "a few amounts", "round amounts"])
+@cases("kind", ["prices", "counts with a tail", "a few amounts", "round amounts"])
 def test_of_mixed_values_those_that_are_shared_are_kept(kind):
     values = mixed_values(kind)
     frame = pd.DataFrame({"x": values})
@@ -191,7 +192,7 @@ def test_of_mixed_values_those_that_are_shared_are_kept(kind):
     assert values.min() <= made.min() and made.max() <= values.max()
 
 
-@pytest.mark.parametrize(
+@cases(
     "values",
     [
         np.arange(400) % 50,  # whole numbers, each many times
@@ -213,8 +214,8 @@ def test_an_extreme_that_many_share_stays(rng):
     assert (codec.decode(codec.encode(x[:, None]))[-6:] == 2.0).all()
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("what", FITS)
+@cases("way", WAYS)
+@cases("what", FITS)
 def test_nothing_that_leaves_holds_hashes_sketches_or_the_trained_discriminator(fitted, tmp_path, what, way):
     original = fitted[what]
     assert original.curator_.holds_samples and not original.curator_.copies_unchecked
@@ -261,7 +262,7 @@ def test_images_cannot_be_rebuilt_unless_the_check_was_kept(fitted, tmp_path):
     assert np.abs(rebuilt - seen).max() < 0.01  # what the documentation warns of
 
 
-@pytest.mark.parametrize("what", FITS)
+@cases("what", FITS)
 def test_the_check_is_kept_when_asked(fitted, tmp_path, what):
     again = by_file(fitted[what], tmp_path, keep_copies_check=True)
     again.sample(5, label=1, random_state=0)
@@ -278,8 +279,8 @@ def test_the_check_is_kept_when_asked(fitted, tmp_path, what):
 # ------------------------------------------------------------------------------------------ what comes back
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("what", FITS)
+@cases("way", WAYS)
+@cases("what", FITS)
 def test_samples_and_scores_are_the_same_without_the_check(fitted, tmp_path, what, way):
     original, again = fitted[what], WAYS[way](fitted[what], tmp_path)
     X, _ = original.sample({0: 30, 1: 20}, random_state=3)
@@ -302,7 +303,7 @@ def test_scores_do_not_depend_on_when_they_are_first_asked_for():
     assert np.array_equal(first.sample(9, random_state=0)[0]["normal"], later.sample(9, random_state=0)[0]["normal"])
 
 
-@pytest.mark.parametrize("conditioning", ["projection", "concat", "auxiliary"])
+@cases("conditioning", ["projection", "concat", "auxiliary"])
 def test_every_conditioning_has_a_second_discriminator(conditioning, tmp_path):
     X, y = table()
     gan = TabularGAN(width=16, depth=1, conditioning=conditioning, **SMALL).fit(X, y)
@@ -332,7 +333,7 @@ def test_the_number_of_jobs_changes_nothing(scope):
     assert copied.curation_[1]["copies"] is None
 
 
-@pytest.mark.parametrize("what", ["numbers", "images", "series"])
+@cases("what", ["numbers", "images", "series"])
 def test_a_process_that_is_started_gets_all_there_is(fitted, what):
     if what == "numbers":
         X, y = table()
@@ -469,9 +470,9 @@ def texts_in(thing):
             yield float.fromhex(value)
 
 
-@pytest.mark.parametrize("rules", ["auto", GIVEN], ids=["found", "given"])
-@pytest.mark.parametrize("keep_range", [True, False])
-@pytest.mark.parametrize("n", [300, 2000])
+@cases("rules", ["auto", GIVEN], ids=["found", "given"])
+@cases("keep_range", [True, False])
+@cases("n", [300, 2000])
 def test_rules_keep_no_value_of_a_fine_column(n, keep_range, rules):
     X, y = ruled(n)
     codec = TabularGAN(keep_range=keep_range, rules=rules)._modality.codec().fit(X, y)
@@ -552,7 +553,7 @@ def test_patterns_of_a_group_that_one_row_has_are_not_kept():
     assert (back != X).any(axis=1).sum() == 1
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cases("way", WAYS)
 def test_rows_with_rules_are_the_same_from_every_form(tmp_path, way):
     X, y = ruled(300)
     gan = TabularGAN(width=16, depth=1, curate=["outliers", "rules"], **SMALL).fit(X, y)
@@ -573,7 +574,7 @@ def test_traces_name_groups_with_a_member_of_one_row():
 # ------------------------------------------------------------------------------------------ series
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e9])
+@cases("scale", [1e-6, 1.0, 1e9])
 def test_series_keep_no_extreme_of_one_of_them(rng, scale):
     X = rng.normal(size=(60, 2, 24)) * scale
     codec = SeriesGAN()._modality.codec().fit(X)
@@ -590,7 +591,7 @@ def test_series_keep_no_extreme_of_one_of_them(rng, scale):
     np.testing.assert_allclose(codec.decode(codec.encode(X)), X, rtol=1e-4, atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize("n", [2, 5, 60])
+@cases("n", [2, 5, 60])
 def test_a_range_that_several_series_share_stays(rng, n):
     X = rng.random((n, 1, 12))
     X[:2, 0, 0], X[:2, 0, 1] = 0.0, 1.0
@@ -607,7 +608,7 @@ def translator():
     return ImageTranslator(max_steps=2, width=4, min_probability=0, verbose=False, random_state=0).fit(X, y)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@cases("way", WAYS)
 def test_a_translator_leaves_its_images_behind(translator, tmp_path, way):
     X, y = images()
     again = WAYS[way](translator, tmp_path)

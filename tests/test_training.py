@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from helpers import torch_rng as rng
 
 from ganaug.augmentation import diff_augment, direct
@@ -85,7 +86,7 @@ def test_augmentation_sees_each_batch_and_leaves_the_table_alone():
     assert torch.equal(labels[(x - 1000 * (1 + y)).long()], y)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("counts", "power", "expected"),
     [
         ([90, 10], 0, [0.5, 0.5]),
@@ -133,8 +134,8 @@ def test_one_vector_is_stepped_as_separate_parameters_would_be():
 # ------------------------------------------------------------------------------------------ the loop
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-@pytest.mark.parametrize("steps", [1, 7])
+@cases("objective", OBJECTIVES)
+@cases("steps", [1, 7])
 def test_the_budget_is_exact_and_every_row_is_whole(objective, steps):
     train_state, history, reason = play(plan(max_steps=steps), objective=objective)
     assert (train_state.step, reason) == (steps, "max_steps")
@@ -260,7 +261,7 @@ def test_penalty_every_and_scale_multiply():
     assert norms[3, 1.0] == pytest.approx(3 * norms[1, 1.0]) and norms[1, 5.0] == pytest.approx(5 * norms[1, 1.0])
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@cases("objective", OBJECTIVES)
 def test_the_same_seed_gives_the_same_weights(objective, global_state):
     one, other, third = (play(objective=objective, seed=s)[0] for s in (0, 0, 1))
     for optimizer in ("generator", "discriminator"):
@@ -299,8 +300,8 @@ class TapeOfMemory:
         return self.result
 
 
-@pytest.mark.parametrize("objective", ["relativistic", "wasserstein"])
-@pytest.mark.parametrize("pipe", ["direct", "changes"])
+@cases("objective", ["relativistic", "wasserstein"])
+@cases("pipe", ["direct", "changes"])
 def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, objective, pipe):
     """Here to the bit; `test_gpu.py` has the recordings themselves."""
     monkeypatch.setattr(loop, "CapturedFunction", TapeOfMemory)
@@ -356,8 +357,8 @@ def test_other_errors_of_a_recording_are_raised(monkeypatch):
         play(plan(max_steps=24, replays=True))
 
 
-@pytest.mark.parametrize("shape", [(8, 1, 3, 3), (8, 4, 3, 3), (8, 4, 1, 1), (1, 1, 1, 1)])
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@cases("shape", [(8, 1, 3, 3), (8, 4, 3, 3), (8, 4, 1, 1), (1, 1, 1, 1)])
+@cases("layout", [torch.contiguous_format, torch.channels_last])
 def test_kernels_lie_in_the_vector_as_they_lay_before(shape, layout):
     """Strides of one channel or cell mean nothing to the values, but torch chooses its convolutions by them."""
     network = torch.nn.Module()

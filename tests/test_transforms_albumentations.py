@@ -10,6 +10,7 @@ import albumentations as A
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from test_pools import Painter
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
@@ -57,9 +58,9 @@ def test_p_is_the_share_of_items(path):
     assert all((always(image=IMAGE, label=0)["image"] < 50).all() for _ in range(20))
 
 
-@pytest.mark.parametrize("transform", BOTH)
-@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 1), (8, 8, 3)])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@cases("transform", BOTH)
+@cases("shape", [(8, 8), (8, 8, 1), (8, 8, 3)])
+@cases("dtype", [np.uint8, np.float32])
 def test_shape_and_dtype_are_the_items(tmp_path, transform, shape, dtype):
     channels = 3 if shape[-1] == 3 else 1
     SamplePool.generate(Painter(shape=(channels, 8, 8)), 5).save(tmp_path / "p")
@@ -139,7 +140,7 @@ def test_to_dict_and_back_through_json(path, make, tmp_path):
     assert type(transform).__name__ in repr(pipeline) and path in repr(pipeline)
 
 
-@pytest.mark.parametrize("transform", BOTH)
+@cases("transform", BOTH)
 def test_replay_gives_the_same_image_from_a_record_of_numbers(path, transform):
     pipeline = A.ReplayCompose([transform(path, p=0.8), A.HorizontalFlip(p=0.5)])
     touched = 0
@@ -180,8 +181,8 @@ def test_a_generators_path_is_loaded_at_the_first_use_and_once(tmp_path, monkeyp
 # --------------------------------------------------------------------------------------------- bad input
 
 
-@pytest.mark.parametrize("transform", BOTH)
-@pytest.mark.parametrize(
+@cases("transform", BOTH)
+@cases(
     ("options", "error", "says"),
     [
         ({"p": 1.5}, InvalidParameterError, r"p=1\.5"),
@@ -205,8 +206,8 @@ def test_bad_alpha_and_missing_file_are_named(path):
         SyntheticSwap("none.pool", p=1.0)(image=IMAGE, label=0)
 
 
-@pytest.mark.parametrize("transform", BOTH)
-@pytest.mark.parametrize(
+@cases("transform", BOTH)
+@cases(
     ("item", "error", "says"),
     [
         ({"image": IMAGE}, InvalidDataError, r"transform\(image=image, label="),
@@ -245,8 +246,8 @@ def epochs(dataset, loader_seed=0, workers=2, **options):
     return [torch.cat(list(loader)).tolist() for _ in range(2)]
 
 
-@pytest.mark.parametrize("persistent", [False, True])
-@pytest.mark.parametrize("seed", [None, 0])
+@cases("persistent", [False, True])
+@cases("seed", [None, 0])
 def test_own_transforms_differ_between_workers_and_epochs_without_help(path, seed, persistent):
     # a share near a half: one near 0 changes nothing, and two items that are left as they were are alike by chance
     mix = A.Compose([SyntheticMix(path, alpha=20.0, p=1.0)], seed=seed)
@@ -297,7 +298,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@cases("place", PLACES)
 def test_seed_worker_finds_the_pipeline(place):
     noisy = A.Compose([A.GaussNoise(std_range=(0.2, 0.3), p=1.0)], seed=0)
     first, second = epochs(PLACES[place](noisy), worker_init_fn=seed_worker)

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from test_pools import Painter
 from torch.utils.data import DataLoader, Dataset, default_collate
 from torchvision import tv_tensors
@@ -56,9 +57,7 @@ def test_the_mean_share_is_right_for_batches_too_small_for_it(pool):
     assert set(counts) == {0, 1} and abs(np.mean(counts) - 0.4) < 0.1
 
 
-@pytest.mark.parametrize(
-    ("share", "p", "replaced"), [(0.0, 1.0, {0}), (1.0, 1.0, {12}), (1.0, 0.0, {0}), (1.0, 0.5, {0, 12})]
-)
+@cases(("share", "p", "replaced"), [(0.0, 1.0, {0}), (1.0, 1.0, {12}), (1.0, 0.0, {0}), (1.0, 0.5, {0, 12})])
 def test_share_and_p_at_their_bounds(pool, share, p, replaced):
     blend = SyntheticBlend(pool, share, p=p)
     images, labels = batch()
@@ -113,8 +112,8 @@ def test_two_views_get_the_same_image(pool):
     assert torch.allclose(first.float() / 255, second) and second.dtype == torch.float32
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float16, torch.bfloat16, torch.float64])
-@pytest.mark.parametrize("transform", [SyntheticBlend, SyntheticMixUp])
+@cases("dtype", [torch.uint8, torch.float32, torch.float16, torch.bfloat16, torch.float64])
+@cases("transform", [SyntheticBlend, SyntheticMixUp])
 def test_dtype_and_range_are_matched(pool, dtype, transform):
     images, labels = batch(dtype=dtype)
     out, _ = transform(pool, **({"share": 1.0} if transform is SyntheticBlend else {}))(images, labels)
@@ -251,7 +250,7 @@ def epochs(pool, seed, workers=2, loader_seed=0, **options):
     return [torch.stack([images for images, _ in loader]) for _ in range(2)]
 
 
-@pytest.mark.parametrize("options", [{"workers": 2}, {"workers": 2, "persistent_workers": True}, {"workers": 0}])
+@cases("options", [{"workers": 2}, {"workers": 2, "persistent_workers": True}, {"workers": 0}])
 def test_every_worker_and_epoch_differs_and_all_of_it_repeats(pool, options):
     first, second = epochs(pool, 0, **options)
     every = torch.cat([first, second]).flatten(1)
@@ -286,7 +285,7 @@ def test_calls_differ_copies_go_on_alike_and_nothing_global_moves(pool, global_s
 # ------------------------------------------------------------------------------------------------ bad input
 
 
-@pytest.mark.parametrize(
+@cases(
     ("options", "error", "says"),
     [
         ({"share": 1.5}, InvalidParameterError, r"share=1\.5.*\[0, 1\]"),
@@ -316,7 +315,7 @@ def test_a_bad_source_or_alpha_is_named(pool):
         SyntheticMixUp(pool, alpha=0)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("make", "error", "says"),
     [
         (lambda x, y: (x, y.float()), InvalidTypeError, "before v2.MixUp"),

@@ -11,6 +11,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from helpers import cases
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -100,7 +101,7 @@ def test_the_history_tells_what_happened(fitted):
     assert looked["accepted"].iloc[-1] == fitted.accepted_ and looked["quality"].iloc[-1] == fitted.quality_
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@cases("objective", OBJECTIVES)
 def test_every_objective_plays(objective):
     rng = torch.Generator().manual_seed(0)
     train_state, plan = game_and_plan(rng)
@@ -187,7 +188,7 @@ def test_a_small_image_is_held_as_slowly_as_a_large_one():
     assert weight_scale(torch.empty(1, 3, 64, 64)) == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 31), (2, 64, 17), (4, 50, 50)])
+@cases("shape", [(1, 8, 8), (3, 9, 31), (2, 64, 17), (4, 50, 50)])
 def test_networks_of_any_size(shape):
     rng = torch.Generator().manual_seed(0)
     translators, judges = cycle_players(shape, rng, width=4, depth=1)
@@ -208,7 +209,7 @@ def test_the_classes_are_the_most_frequent_and_the_rarest(hardly):
     assert hardly.classes_.tolist() == ["bright", "dark", "dusk"] and hardly.class_counts_.tolist() == [12, 20, 5]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameters", "focus", "pair"),
     [
         ({"target": "bright"}, None, ("dark", "bright")),
@@ -272,7 +273,7 @@ def test_two_fits_with_one_seed_are_equal_and_leave_the_world_alone(global_state
     global_state.assert_unchanged()
 
 
-@pytest.mark.parametrize("layout", ["NHW", "NHWC", "NCHW", "float"])
+@cases("layout", ["NHW", "NHWC", "NCHW", "float"])
 def test_layouts_and_dtypes_come_back(layout):
     X, y = night_and_day(20, 12)
     X = {"NHW": X, "NHWC": np.stack([X] * 3, -1), "NCHW": np.stack([X] * 2, 1), "float": X / np.float32(255)}[layout]
@@ -387,7 +388,7 @@ def test_a_file_of_an_earlier_version_translates_as_it_did(hardly, tmp_path):
     assert np.array_equal(ganaug.load(tmp_path / "again").translate(X), again.translate(X))
 
 
-@pytest.mark.parametrize(
+@cases(
     "damage",
     [
         lambda config, arrays: config.update(target=config["source"]),
@@ -439,7 +440,7 @@ def test_an_oversampler_translates_into_each_rare_class(channels):
 # ------------------------------------------------------------------------------------------ bad input
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameters", "focus", "message"),
     [
         ({"source": "drak"}, None, r"source='drak': unknown label.*bright, dark"),

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 from helpers import two_classes as rows
 from imblearn.over_sampling import RandomOverSampler
 from scipy.special import expit
@@ -253,8 +254,8 @@ def test_draws_on_which_a_classifier_cannot_be_trained_are_told():
     assert "undersampled" not in set(found.evidence_["class_weight"])
 
 
-@pytest.mark.parametrize("scoring", ["balanced_accuracy", "f1", "accuracy"])
-@pytest.mark.parametrize("labels", [(0, 1), ("rare", "usual")])
+@cases("scoring", ["balanced_accuracy", "f1", "accuracy"])
+@cases("labels", [(0, 1), ("rare", "usual")])
 def test_steady_thresholds(scoring, labels):
     rng = np.random.default_rng(0)
     codes = (rng.random(4000) < (0.1 if labels[0] == 0 else 0.9)).astype(int)
@@ -354,7 +355,7 @@ def test_evidence_is_drawn_towards_what_is_known():
     assert alone["expected"].tolist() == table["gain"].tolist() and alone["needed"].tolist() == table["needed"].tolist()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("estimator", "family"),
     [
         (make_pipeline(StandardScaler(), LogisticRegression()), "linear"),
@@ -374,11 +375,11 @@ def test_priors_by_kind_of_classifier(estimator, family):
     assert beliefs_of("neg_log_loss", estimator) is None and beliefs_of(balanced_accuracy_score, estimator) is None
 
 
-@pytest.mark.parametrize(
+@cases(
     "scoring",
     ["accuracy", "balanced_accuracy", "f1", "average_precision", "roc_auc", "neg_log_loss", "neg_brier_score"],
 )
-@pytest.mark.parametrize("labels", [(0, 1), ("rare", "usual")])
+@cases("labels", [(0, 1), ("rare", "usual")])
 def test_quick_scores_are_those_of_scikit_learn(scoring, labels):
     rng = np.random.default_rng(0)
     codes = (rng.random(80) < 0.3).astype(int)
@@ -423,7 +424,7 @@ def test_harmless_and_helpful_under_the_priors():
 # ---- what cannot be judged is said -------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@cases(
     ("estimator", "said"),
     [
         (LinearRegression(), r"estimator=LinearRegression\(\) is a regressor; give a classifier"),

@@ -16,6 +16,7 @@ import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import cases
 
 import ganaug
 from ganaug import GANOversampler, SeriesGAN, SmoothedBootstrap, TabularGAN
@@ -193,7 +194,7 @@ def assert_same(found, wanted):
         assert list(map(told, found[name])) == list(map(told, wanted[name])), name
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+@cases("name", COLUMNS)
 def test_a_column_of_every_type_comes_back(name):
     X = pd.DataFrame({name: COLUMNS[name], "z": np.random.default_rng(0).normal(size=N)})
     codec = TableCodec().fit(X)
@@ -296,7 +297,7 @@ def test_decimals_of_several_exponents_have_as_few_as_hold_them():
                if v.as_tuple().exponent < 0)  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@cases(
     "values",
     [
         [Decimal(1) / Decimal(3) * 10**12, Decimal(2) / Decimal(7), Decimal("1E5")],
@@ -341,7 +342,7 @@ def test_ranges_may_be_left_but_not_what_the_type_can_hold():
         assert made["v"].dtype == column.dtype
 
 
-@pytest.mark.parametrize(
+@cases(
     ("seen", "given"),
     [
         ("object: Decimal", arrow(PRICES, pa.decimal128(12, 4))),
@@ -366,7 +367,7 @@ def test_one_dtype_stands_in_for_another_where_nothing_is_lost(seen, given):
     np.testing.assert_array_equal(back.isna(), given.isna())
 
 
-@pytest.mark.parametrize(
+@cases(
     ("seen", "given", "words"),
     [
         ("object: date", objects(MOMENTS), "column 'v': holds datetime but held date in fit"),
@@ -473,7 +474,7 @@ def never(event):
     raise AssertionError("the training has begun")
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@cases("name", REFUSED)
 def test_what_cannot_come_back_is_refused_before_the_training(name):
     column, words, remedy = REFUSED[name]
     X = pd.DataFrame({"z": np.arange(N) % 7 / 2, "it": column})
@@ -508,7 +509,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@cases("name", NAMES)
 def test_names_of_columns_come_back(name, tmp_path):
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)))
     X.columns = pd.Index(NAMES[name], tupleize_cols=False) if isinstance(NAMES[name], list) else NAMES[name]
@@ -520,7 +521,7 @@ def test_names_of_columns_come_back(name, tmp_path):
         assert list(map(type, rows.columns)) == list(map(type, X.columns))
 
 
-@pytest.mark.parametrize("names", [[Colour.RED, "b"], [Size.SMALL, 7], [frozenset("a"), "b"], [1j, 2j]])
+@cases("names", [[Colour.RED, "b"], [Size.SMALL, 7], [frozenset("a"), "b"], [1j, 2j]])
 def test_names_that_cannot_be_stored_are_refused_before_the_training(names):
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)))
     X.columns = pd.Index(names, dtype=object)
@@ -535,7 +536,7 @@ def test_names_that_cannot_be_stored_are_refused_before_the_training(names):
 # ---------------------------------------------------------------- zones, and files of earlier versions
 
 
-@pytest.mark.parametrize("name", ZONES)
+@cases("name", ZONES)
 def test_a_zone_is_stored_by_what_it_is(name):
     zone = ZONES[name]
     again = zone_from(json.loads(json.dumps(zone_state(zone))))
@@ -548,7 +549,7 @@ def test_a_zone_is_stored_by_what_it_is(name):
         assert told(from_json(json.loads(json.dumps(to_json(value))))) == told(value)
 
 
-@pytest.mark.parametrize(
+@cases(
     "state",
     [["zoneinfo", "Europe/Nowhere"], ["zoneinfo", "../../etc/passwd"], ["dateutil", "/etc/passwd"], ["zoneinfo"],
      ["offset", 10**18, None], ["dateutil", "Europe/Nowhere"], ["unknown"], ["dateutil", "../passwd"], 7, "Nowhere"],

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import cases
 from sklearn.tree import DecisionTreeClassifier
 
 import ganaug
@@ -108,7 +109,7 @@ def listed(y):
     return list(map(told, y))
 
 
-@pytest.mark.parametrize("name", LABELS)
+@cases("name", LABELS)
 def test_labels_of_every_type_come_back(name, tmp_path):
     y = LABELS[name]
     X = np.random.default_rng(0).normal(size=(45, 2))
@@ -150,7 +151,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, size=(45, 8, 8), dtype=np.uin
 SERIES = np.random.default_rng(0).normal(size=(45, 1, 16))
 
 
-@pytest.mark.parametrize("name", REFUSED_LABELS)
+@cases("name", REFUSED_LABELS)
 def test_labels_that_cannot_come_back_are_refused_before_the_training(name):
     y, words = REFUSED_LABELS[name]
     X = np.random.default_rng(0).normal(size=(45, 2))
@@ -167,7 +168,7 @@ def test_labels_that_cannot_come_back_are_refused_before_the_training(name):
             estimator.fit(samples, y)
 
 
-@pytest.mark.parametrize("make", [ImageGAN, SeriesGAN, ImageTranslator])
+@cases("make", [ImageGAN, SeriesGAN, ImageTranslator])
 def test_odd_labels_of_images_and_series_come_back(make, tmp_path):
     y = LABELS["aware datetimes"]
     small = {"width": 4, "min_probability": 0} if make is ImageTranslator else {"channels": 2, "max_channels": 4}
@@ -187,7 +188,7 @@ def test_odd_labels_of_images_and_series_come_back(make, tmp_path):
 # ---------------------------------------------------------------- lengths and tables of others
 
 
-@pytest.mark.parametrize("n", [0, 10, 46, 90])
+@cases("n", [0, 10, 46, 90])
 def test_labels_of_another_number_are_refused_before_anything_is_encoded(n):
     X = pd.DataFrame({"c": [f"v{i % 40}" for i in range(45)], "z": np.arange(45.0)})
     y = np.arange(n) % 2
@@ -233,7 +234,7 @@ class Lazy:
         return None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("X", "words"),
     [
         (pa.table({"a": np.arange(45.0), "b": np.arange(45.0)}), r"'pyarrow\.Table'.*X = X\.to_pandas\(\)"),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from helpers import cases
 from scipy import sparse
 
 from ganaug import GANOversampler, ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN, load
@@ -88,7 +89,7 @@ CONDITIONS = {
 }
 
 
-@pytest.mark.parametrize("name", CONDITIONS)
+@cases("name", CONDITIONS)
 def test_every_kind_of_condition(gan, name):
     column, wanted, check = CONDITIONS[name]
     frame, y = gan.sample(30, label=1, where={column: wanted}, random_state=0)
@@ -144,7 +145,7 @@ def test_rules_hold_under_conditions():
 # ---- containers and types
 
 
-@pytest.mark.parametrize(
+@cases(
     "to",
     [lambda a: a, lambda a: a.astype(np.float32), torch.from_numpy, sparse.csr_matrix, lambda a: a.tolist()],
     ids=["f8", "f4", "tensor", "csr", "list"],
@@ -179,7 +180,7 @@ def test_types_of_databases():
 # ---- refused
 
 
-@pytest.mark.parametrize(
+@cases(
     ("where", "said"),
     [
         ({"nope": 1}, "there is no column 'nope'; the columns are"),
@@ -216,7 +217,7 @@ def test_what_no_row_can_meet_is_refused_by_name(gan, where, said):
         gan.sample(5, where=where)
 
 
-@pytest.mark.parametrize("answer", [5, np.ones(3, bool), "yes", None])
+@cases("answer", [5, np.ones(3, bool), "yes", None])
 def test_a_function_must_return_a_mask(gan, answer):
     with pytest.raises(InvalidDataError, match="function for column 'age' returned .* for 512 rows"):
         gan.sample(5, where={"age": lambda _: answer})

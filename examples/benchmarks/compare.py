@@ -47,6 +47,8 @@ NAMES = {
     "log_loss": "log loss",
     "calibration_error": "calibration error",
     "f1_tuned": "F1, tuned threshold",
+    "balanced_accuracy_tuned": "balanced accuracy, tuned threshold",
+    "g_mean_tuned": "G-mean, tuned threshold",
 }
 
 
@@ -59,9 +61,13 @@ def set_names():
 
 def load(name, most=3_000, least=30):
     """A set, drawn down to about ``most`` rows."""
+    return drawn_down(name, *reader().load_tabular(name), most, least)
+
+
+def drawn_down(name, X, y, most, least=30):
+    """About ``most`` rows: each class in proportion, but at least 30 rows of it, or all that it has."""
     from ganaug.utils.determinism import numpy_generator
 
-    X, y = reader().load_tabular(name)
     if len(X) > most:
         rng = numpy_generator(0, "subset", name)
         kept = []
@@ -89,7 +95,7 @@ def run(options, finished_only=False):
         {name: functools.partial(load, name, options.rows) for name in options.sets},
         {name: known[name] for name in options.oversamplers or samplers},
         classifiers(),
-        metrics=[name for name in METRICS if not (options.quick and name == "f1_tuned")],
+        metrics=[name for name in METRICS if not (options.quick and name.endswith("_tuned"))],
         n_repeats=options.repeats,
         train_on=options.train_on,
         n_jobs=options.jobs,
@@ -263,7 +269,7 @@ def main(arguments=None):
     parser.add_argument("--rows", type=int, default=3_000, help="most rows of a set (default: 3000)")
     parser.add_argument("--jobs", type=int, default=None, help="cells at a time (default: 1)")
     parser.add_argument("--train-on", nargs="+", choices=["both", "synthetic"], default=["both", "synthetic"])
-    parser.add_argument("--quick", action="store_true", help="without F1 at a tuned threshold: half the time")
+    parser.add_argument("--quick", action="store_true", help="without decisions at tuned thresholds: half the time")
     parser.add_argument("--cache", default=OUT / "compare", help="folder of the finished cells (default: out/compare)")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)} and its pictures")
     parser.add_argument("--write-only", action="store_true", help="the same, from what is finished; compute nothing")

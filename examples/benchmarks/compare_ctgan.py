@@ -147,7 +147,7 @@ def main(arguments=None):
         {name: functools.partial(load, name, options.rows) for name in options.sets},
         samplers,
         classifiers(),
-        metrics=[name for name in METRICS if name != "f1_tuned"],
+        metrics=[name for name in METRICS if not name.endswith("_tuned")],
         n_repeats=options.repeats,
         train_on=["both", "synthetic"],
         cache=options.cache,

@@ -11,7 +11,8 @@
 Quicker and cruder than compare.py: 20 two-class sets cut to 2,500 rows, 5 classifiers, one repetition of 3 folds, no
 tests of significance. A run is kept as out/tuning/NAME.csv and not made again. ``--sets even`` are those at even places
 of the list, to choose on, ``odd`` the others, to confirm, and ``classes`` eight sets of several classes, whose scores
-are means over the classes.
+are means over the classes. ``fresh`` are 14 sets of at most 50 columns that are not in the list, to confirm what was
+chosen with all 20 in view.
 """
 
 from __future__ import annotations
@@ -69,7 +70,20 @@ SETS = [
     "yeast_ml8",
 ]
 SEVERAL = ["glass", "page_blocks", "yeast_multi", "new_thyroid", "ann_thyroid", "ecoli_multi", "nsl_kdd", "shuttle"]
-CHOICES = {"all": SETS, "even": SETS[::2], "odd": SETS[1::2], "classes": SEVERAL}
+FRESH = [
+    *(
+        "adult",
+        "cleveland_0_vs_4",
+        "cover",
+        "creditcard_fraud",
+        "hepatitis",
+        "horse_colic",
+        "ionosphere",
+        "led7digit_1",
+    ),
+    *("letter_img", "online_shoppers", "phoneme", "poker_8_9_vs_6", "telco_churn", "vowel0"),
+]
+CHOICES = {"all": SETS, "even": SETS[::2], "odd": SETS[1::2], "classes": SEVERAL, "fresh": FRESH}
 CLASSIFIERS = {
     "logistic regression": LogisticRegression(max_iter=500),
     "kNN": KNeighborsClassifier(),

@@ -52,9 +52,8 @@ for rows, _ in same.iter_samples(20_000, label=1, chunk_size=5_000, random_state
 print([len(chunk) for chunk in amounts])
 
 # %%
-# The amounts of 20,000 synthetic frauds beside the real ones. An amount that is common in the
-# whole table, such as exactly 1, is a state of its own to the encoding and comes as often as it should. One that is
-# common among frauds only is not, and comes too seldom: such a column of yours deserves a flag of its own beside it.
+# The amounts of 20,000 synthetic frauds beside the real ones. An amount that is common in the whole table or among
+# frauds, such as exactly 1 or 99.99, comes back exactly and about as often as it should.
 
 real, made = X.loc[y == 1, "Amount"].to_numpy(), np.concatenate(amounts)
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.5), layout="constrained")

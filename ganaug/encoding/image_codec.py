@@ -435,7 +435,7 @@ class ImageCodec(PickledByState):
             pair = np.stack([inverse, -middle * inverse])[:, None, :, None, None]
             self._constants[key] = torch.from_numpy(pair.astype(np.float32)).to(samples.device)
         slope, offset = self._constants[key]
-        return samples.float() * slope + offset
+        return samples.float().mul_(slope).add_(offset)  # in place: of many images each step is large
 
     def from_network(self, samples: object) -> Array:
         """What a network made, as `decode` takes it.

@@ -17,6 +17,7 @@ from ganaug.encoding.quantiles import (
     inner_bounds_int,
     integer_step,
     is_coarse,
+    is_common,
     is_shared,
 )
 from ganaug.exceptions import InvalidDataError
@@ -29,6 +30,8 @@ _MAX_SAMPLE = 100_000
 # up to this many distinct values, each five times on average, become states instead of a curve
 _MAX_DISCRETE, _MIN_PER_VALUE = 10, 5
 _SPIKE_SHARE, _SPIKE_ROWS, _MAX_SPIKES, _SPIKE_OVER_MEDIAN = 0.05, 5, 8, 4
+# values that are knots of a curve because so many rows of a class share them
+_MAX_COMMON = 64
 _UINT_TOP = 18446744073709549568.0  # the largest float64 below 2**64
 
 
@@ -144,6 +147,9 @@ class NumericModel(ColumnModel):
             curve = Curve.steps(distances, rest_counts, coarse)
         else:
             curve = Curve.fit(distances, rest_counts, *map(float, ends))
+            if rest.dtype.kind == "f" and grid is None:  # on a grid they are rounded to what they were
+                classes = labels if labels is None or cells.missing is None else labels[~cells.missing]
+                curve = curve.with_knots(_common(values, classes, seed, column) * _scale(low, high))
         return cls(curve, spikes, has_missing, low, high, step, grid, keep_range)
 
     def encode(self, cells: ColumnValues) -> tuple[Array, Array]:
@@ -342,6 +348,16 @@ def _class_spikes(values: Array, labels: Array, seed: int, column: int) -> Array
     ordered = np.concatenate(found)[np.argsort(-np.concatenate(shares), kind="stable")]
     _, first = np.unique(ordered, return_index=True)
     return ordered[np.sort(first)[:_MAX_SPIKES]]
+
+
+def _common(values: Array, labels: Array | None, seed: int, column: int) -> Array:
+    """Values that enough rows of a class share, increasing; the commonest, so many at most."""
+    found: list[tuple[float, float]] = []
+    for own in [values] if labels is None else [values[labels == label] for label in np.unique(labels)]:
+        distinct, counts = _distinct(own, seed, column)
+        common = is_common(counts)
+        found += zip((-counts[common] / len(own)).tolist(), distinct[common].tolist(), strict=True)
+    return np.unique(np.array([value for _, value in sorted(found)[:_MAX_COMMON]], dtype=np.float64))
 
 
 def _spikes(distinct: Array, counts: Array, discrete: bool) -> BoolArray:

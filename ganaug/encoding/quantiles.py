@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ganaug.exceptions import ModelFileError
-from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, DType, IntArray, State
+from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, DType, FloatArray, IntArray, State
 
 __all__ = [
     "Curve",
@@ -21,11 +21,13 @@ __all__ = [
     "inner_bounds_int",
     "integer_step",
     "is_coarse",
+    "is_common",
     "is_shared",
     "nearby_values",
     "normal_scores",
     "outer_bounds",
     "outer_bounds_int",
+    "quantile_pairs",
     "rounded_median",
     "simple_between",
 ]
@@ -448,6 +450,16 @@ class Curve:
         rising = np.append(True, np.diff(scores) > 0)  # shares of millions of rows may have one score
         return cls(knots[rising], scores[rising], None)
 
+    def with_knots(self, values: DoubleArray) -> Curve:
+        """The same map, from which these values (increasing, between its ends) come back exactly."""
+        new = values[(values > self.values[0]) & (values < self.values[-1]) & ~np.isin(values, self.values)]
+        scores = np.interp(new, self.values, self.scores).astype(np.float32)
+        places = np.searchsorted(self.values, new)
+        values, scores = np.insert(self.values, places, new), np.insert(self.scores, places, scores)
+        is_new, step = np.isin(values, new), np.diff(scores) > 0
+        kept = ~is_new | (np.append(True, step) & np.append(step, True))  # between two scores there may be none
+        return Curve(values[kept], scores[kept], self.edges)
+
     def _tails(self) -> tuple[float, float]:
         """Score per value beyond either end, taken from the outer tenth of the knots."""
         if len(self.values) < 2:
@@ -580,3 +592,73 @@ def _pooled(distinct: DoubleArray, counts: Array) -> tuple[DoubleArray, Array]:
             sizes[-1] += left_over
         run = []
     return np.array(values), np.array(sizes)
+
+
+# --------------------------------------------------------------------------------------
+# Quantile mapping: pairs of numbers between which a curve moves one distribution to another.
+
+
+# Rows whose mean is a knot, at least, and knots of a column, at most: a knot tells nothing of a single row.
+_ROWS_A_MEAN, _MOST_MEANS = 8, 64
+# Rows of a class that share a value, from which on it comes back exactly and as often: these, or fewer that are more of
+# the class.
+_COMMON = ((8, 1 / _MOST_MEANS), (5, 1 / 20))
+
+
+def is_common(counts: Array) -> BoolArray:
+    """Which values, that so many rows of a class have, come back exactly and as often. (m,) -> (m,).
+
+    Those of at least eight rows and one in 64, or of at least five and one in 20.
+    """
+    enough = [counts >= max(rows, share * counts.sum()) for rows, share in _COMMON]
+    common: BoolArray = is_shared(counts) & np.logical_or.reduce(enough)
+    return common
+
+
+def quantile_pairs(made: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Pairs of numbers at the same quantiles of two samples, at most 192; none where there are too few rows.
+
+    Each is the mean of at least eight numbers of its sample. A number that enough of ``wanted`` share (`is_common`) has
+    two pairs, between which a curve through all of them is flat.
+
+    Parameters
+    ----------
+    made, wanted : ndarray of shape (m,) and (n,), float32
+
+    Returns
+    -------
+    ndarray of shape (2, k), float32
+        Of ``made``, strictly increasing, and of ``wanted``, never decreasing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> made, wanted = np.arange(100.0), np.repeat([10.0, 20.0, 30.0], [50, 10, 40])
+    >>> quantile_pairs(made, wanted).astype(int).tolist()
+    [[0, 49, 50, 59, 60, 99], [10, 10, 20, 20, 30, 30]]
+    """
+    n, m = len(wanted), len(made)
+    k = min(n // _ROWS_A_MEAN, m // _ROWS_A_MEAN, _MOST_MEANS)
+    if k < 2:
+        return np.zeros((2, 0), np.float32)
+    ours, theirs = np.sort(made.astype(np.float64)), np.sort(wanted.astype(np.float64))
+    starts = np.flatnonzero(np.append(True, np.diff(theirs) > 0))
+    sizes = np.diff(np.append(starts, n))
+    shared = is_common(sizes)
+    pairs, upto = [], 0
+    for start, size in zip([*starts[shared].tolist(), n], [*sizes[shared].tolist(), 0], strict=True):
+        pieces = (start - upto) * k // n
+        if pieces:
+            pairs.append([_means(ours[upto * m // n : start * m // n], pieces), _means(theirs[upto:start], pieces)])
+        first, last = start * m // n, (start + size) * m // n - 1
+        if last > first:
+            pairs.append([ours[[first, last]], theirs[[start, start]]])
+        upto = start + size
+    found = np.concatenate([np.zeros((2, 0)), *pairs], axis=1).astype(np.float32)
+    return found[:, np.diff(found[0], prepend=-np.inf) > 0]
+
+
+def _means(ordered: DoubleArray, k: int) -> DoubleArray:
+    """Means of k runs of as many numbers each, in order. (n,) -> (k,)."""
+    ends = np.linspace(0, len(ordered), k + 1).round().astype(np.int64)
+    return np.asarray(np.add.reduceat(ordered, ends[:-1]) / np.diff(ends))

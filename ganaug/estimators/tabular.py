@@ -13,7 +13,7 @@ import torch
 from sklearn.utils import Tags
 
 from ganaug.augmentation import Augmentation, jitter
-from ganaug.encoding.quantiles import FastSearch
+from ganaug.encoding.quantiles import FastSearch, quantile_pairs
 from ganaug.encoding.table import argmax_rows
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Measure, Seed
@@ -35,7 +35,7 @@ from ganaug.filtering.rows import AUTO
 from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, NetworkPair
 from ganaug.rules import Rules, as_rule
 from ganaug.rules.base_rule import GUARDED
-from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function
+from ganaug.rules.codec import RuledTableCodec, checked_rules, is_function, without_pairs
 from ganaug.training.loop import Watcher
 from ganaug.training.train_state import TrainConfig
 from ganaug.utils import types
@@ -49,16 +49,14 @@ __all__ = ["ClassMarginals", "TableModality", "TableSmoother", "TabularGAN"]
 # The marginals of a class: what a generator makes of each column, moved to what the class's own rows have there.
 
 
-# Rows whose mean is a knot, at least, and knots of a column, at most: a knot tells nothing of a single row.
-_ROWS_A_KNOT, _MOST_KNOTS = 8, 64
 # Rows of a class that have a state, from which on it is made as often; of fewer it is only not made more often.
 _SHARED = 4
 # Rows that the generator's own share of a state counts as.
 _PRIOR_ROWS = 10.0
 _ROUNDS, _STEEPEST = 24, 12.0
-# Rows that are not refused are compared with the class again, so often at most: not if they are few, nor where nearly
-# all stay and every group is near.
-_REFUSED_ROUNDS, _GENTLY, _FEWEST_KEPT, _MOSTLY_KEPT, _NEAR = 6, 0.7, 100, 0.9, 0.02
+# Rows that are not refused are compared with the class again, so often at most (and where states rule each other out):
+# not if they are few, nor where nearly all stay and every group is near.
+_REFUSED_ROUNDS, _RULED_OUT_ROUNDS, _GENTLY, _FEWEST_KEPT, _MOSTLY_KEPT, _NEAR = 6, 12, 0.7, 100, 0.9, 0.02
 
 # ``active(rows)``: which numbers of encoded rows decoding reads. (n, width) -> (n, d).
 Active = Callable[[FloatArray], BoolArray]
@@ -79,10 +77,14 @@ class ClassMarginals:
     conditions : ndarray of shape (k,), int64
         Conditions that are moved.
     made, wanted : ndarray of shape (k, d, m), float32
-        For each number the knots of its curve, increasing; NaN where there are fewer. Each is the mean of a few rows,
-        ``made`` of those of the generator, ``wanted`` of those of the class at the same quantiles.
+        For each number the knots of its curve, increasing; NaN where there are fewer (`quantile_pairs`): ``made`` of
+        rows of the generator, ``wanted`` of those of the class at the same quantiles.
     offsets : ndarray of shape (k, width), float32
         Added to encoded rows of which one-hot groups hold logits. Zero for numbers.
+    never : ndarray of shape (p, 2), int64
+        Pairs of states, as columns of the encoded row, of which a row has none (`without_pairs`).
+    groups : list of slice
+        Columns of each one-hot group.
 
     References
     ----------
@@ -93,8 +95,20 @@ class ClassMarginals:
 
     ARRAYS = ("made", "wanted", "offsets")
 
-    def __init__(self, conditions: IntArray, made: FloatArray, wanted: FloatArray, offsets: FloatArray) -> None:
+    never: IntArray = np.zeros((0, 2), np.int64)  # a pickle of an earlier version has none
+    groups: Sequence[slice] = ()
+
+    def __init__(
+        self,
+        conditions: IntArray,
+        made: FloatArray,
+        wanted: FloatArray,
+        offsets: FloatArray,
+        never: IntArray,
+        groups: Sequence[slice],
+    ) -> None:
         self.conditions, self.made, self.wanted, self.offsets = conditions, made, wanted, offsets
+        self.never, self.groups = never, groups
 
     @classmethod
     def fit(
@@ -106,6 +120,7 @@ class ClassMarginals:
         active: Active,
         drawn: Callable[[int], FloatArray],
         kept: Callable[[int, FloatArray], BoolArray] | None = None,
+        never: IntArray | None = None,
     ) -> ClassMarginals:
         """Compare rows of each class with a generator's own.
 
@@ -126,8 +141,11 @@ class ClassMarginals:
         kept : callable, optional
             ``kept(condition, rows)``: which of its rows, moved, will not be refused. (m, width) -> (m,). What is
             compared with the class are these.
+        never : ndarray of shape (p, 2), int64, optional
+            See `ClassMarginals`.
         """
-        fits = [_Fit(x[y == condition], drawn(condition), blocks, active) for condition in conditions]
+        never, groups = cls.never if never is None else never, _groups(blocks)
+        fits = [_Fit(x[y == condition], drawn(condition), blocks, active, never) for condition in conditions]
         checks = [None if kept is None else partial(kept, condition) for condition in conditions]
         curves = [fit.settled(check) for check, fit in zip(checks, fits, strict=True)]
         most = max((knots.shape[1] for own, _ in curves for knots in own), default=0)
@@ -137,14 +155,14 @@ class ClassMarginals:
             for column, knots in enumerate(own):
                 made[place, column, : knots.shape[1]], wanted[place, column, : knots.shape[1]] = knots
         offsets = np.stack([offsets for _, offsets in curves])
-        return cls(np.asarray(conditions, np.int64), made, wanted, offsets)
+        return cls(np.asarray(conditions, np.int64), made, wanted, offsets, never, groups)
 
     def moved(self, rows: FloatArray, condition: int) -> FloatArray:
         """Rows of a class with its marginals. (n, width) -> (n, width)."""
         if condition not in self.conditions:
             return rows
         place = int(np.flatnonzero(self.conditions == condition)[0])
-        return _moved(rows, self.offsets[place], self._searches[place])
+        return without_pairs(_moved(rows, self.offsets[place], self._searches[place]), self.never, self.groups)
 
     @cached_property
     def _searches(self) -> list[list[Curve]]:
@@ -156,7 +174,8 @@ class ClassMarginals:
 
     def arrays(self) -> Arrays:
         """What a file keeps of it."""
-        return {name: getattr(self, name) for name in self.ARRAYS}
+        own = {name: getattr(self, name) for name in self.ARRAYS}
+        return own | ({"never": self.never} if len(self.never) else {})
 
     @classmethod
     def of_arrays(cls, arrays: Arrays, blocks: Sequence[Block], conditions: Sequence[int]) -> ClassMarginals:
@@ -176,7 +195,11 @@ class ClassMarginals:
             rising = (~(np.diff(made, axis=2) <= 0)).all() and (known[..., :-1] >= known[..., 1:]).all()
         if not (rising and np.array_equal(known, np.isfinite(wanted)) and np.isfinite(offsets).all()):
             raise ModelFileError("the marginals of a class are no curves")
-        return cls(np.asarray(conditions, np.int64), made, wanted, offsets)
+        groups, never = _groups(blocks), np.asarray(arrays.get("never", cls.never))
+        states = np.concatenate([np.arange(group.start, group.stop) for group in groups] or [cls.never[:, 0]])
+        if never.dtype != np.int64 or never.ndim != 2 or never.shape[1] != 2 or not np.isin(never, states).all():
+            raise ModelFileError("the states that never stand together are none of this layout")
+        return cls(np.asarray(conditions, np.int64), made, wanted, offsets, never, groups)
 
 
 class TableSmoother:
@@ -210,6 +233,10 @@ class TableSmoother:
         return cls(kernel, marginals)
 
 
+def _groups(blocks: Sequence[Block]) -> list[slice]:
+    return [slice(block.start, block.stop) for block in blocks if block.tag == "onehot"]
+
+
 def _searches(curves: Iterable[FloatArray]) -> list[Curve]:
     """Of the columns that are moved, their knots and how far each of these is moved."""
     sides = [(column, *knots.astype(np.float64)) for column, knots in enumerate(curves) if knots.shape[1]]
@@ -229,10 +256,14 @@ def _moved(rows: FloatArray, offsets: FloatArray, curves: list[Curve]) -> FloatA
 class _Fit:
     """The curves and offsets of one class, from its rows and those of the generator."""
 
-    def __init__(self, real: FloatArray, fake: FloatArray, blocks: Sequence[Block], active: Active) -> None:
+    def __init__(
+        self, real: FloatArray, fake: FloatArray, blocks: Sequence[Block], active: Active, never: IntArray
+    ) -> None:
         self.real, self.fake, self.active = real, fake, active
+        self.mended = partial(without_pairs, pairs=never, groups=_groups(blocks))
+        self.rounds = _RULED_OUT_ROUNDS if len(never) else _REFUSED_ROUNDS
         self.numbers = range(sum(block.width for block in blocks if block.tag == "scalar"))
-        self.groups = [slice(block.start, block.stop) for block in blocks if block.tag == "onehot"]
+        self.groups = _groups(blocks)
         self.counts = [np.bincount(argmax_rows(real[:, g]), minlength=g.stop - g.start) for g in self.groups]
         self.own = active(real)
 
@@ -243,8 +274,8 @@ class _Fit:
             offsets[group] = _offsets(self.fake[:, group], counts)
         curves = self._curves(offsets, np.ones(len(self.fake), dtype=bool))
         tried: list[tuple[float, list[FloatArray], FloatArray]] = []
-        while kept is not None and len(tried) < _REFUSED_ROUNDS:
-            rows = _moved(self.fake, offsets, _searches(curves))
+        while kept is not None and len(tried) < self.rounds:
+            rows = self.mended(_moved(self.fake, offsets, _searches(curves)))
             stay = kept(rows)
             if stay.sum() < _FEWEST_KEPT:
                 break
@@ -258,8 +289,8 @@ class _Fit:
         return curves, offsets
 
     def _curves(self, offsets: FloatArray, stay: BoolArray) -> list[FloatArray]:
-        others = self.active(self.fake + offsets) & stay[:, None]
-        return [_knots(self.fake[others[:, j], j], self.real[self.own[:, j], j]) for j in self.numbers]
+        others = self.active(self.mended(self.fake + offsets)) & stay[:, None]
+        return [quantile_pairs(self.fake[others[:, j], j], self.real[self.own[:, j], j]) for j in self.numbers]
 
     def _pushes(self, rows: FloatArray) -> tuple[FloatArray, DoubleArray]:
         """By how much to change the offsets, and the distance of each group from the class."""
@@ -299,32 +330,17 @@ def _offsets(logits: FloatArray, counts: IntArray) -> FloatArray:
     return np.asarray(best - best.mean(), np.float32)
 
 
-def _knots(made: FloatArray, wanted: FloatArray) -> FloatArray:
-    """Means of both between the same quantiles; none where the class has too few rows. (m,), (n,) -> (2, knots)."""
-    k = min(len(wanted) // _ROWS_A_KNOT, len(made) // _ROWS_A_KNOT, _MOST_KNOTS)
-    if k < 2:
-        return np.zeros((2, 0), np.float32)
-    knots = np.stack([_means(np.sort(side.astype(np.float64)), k) for side in (made, wanted)]).astype(np.float32)
-    return knots[:, np.append(True, np.diff(knots[0]) > 0)]
-
-
-def _means(ordered: DoubleArray, k: int) -> DoubleArray:
-    """Means of k runs of as many numbers each, in order. (n,) -> (k,)."""
-    ends = np.linspace(0, len(ordered), k + 1).round().astype(np.int64)
-    return np.asarray(np.add.reduceat(ordered, ends[:-1]) / np.diff(ends))
-
-
 # --------------------------------------------------------------------------------------
 # Tables as a modality, and the GAN for them.
 
 
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
-# Tables of at most so many rows and columns, and the steps and units of a layer for these and for larger ones.
+# Tables of at most so many rows and encoded columns, and the steps and units of a layer for these and for larger ones.
 # Of more than two classes there is more to learn. docs/method.md says how these were chosen.
 SMALL, SMALL_SIZES, SIZES, MORE_STEPS = (5000, 50), (500, 64), (1000, 128), 1.2
-# Synthetic rows of all classes, and at least of each, to which the kernel is fitted.
-CANDIDATES, FEWEST_CANDIDATES = 4000, 200
+# Synthetic rows of all classes, and at least of each, to which the kernel is fitted; of each, or all, for marginals.
+CANDIDATES, FEWEST_CANDIDATES, ENOUGH_CANDIDATES, MOST_CANDIDATES = 4000, 200, 2000, 10_000
 
 
 def _checked_switch(name: str, value: object) -> object:
@@ -372,7 +388,7 @@ class TableModality(Modality):
 
     def config(self, task: Task) -> tuple[Design, TrainConfig]:
         """Steps and width by the size of the table, and a penalty that grows with its columns."""
-        small = len(task.y) <= SMALL[0] and task.codec.n_features_ <= SMALL[1]
+        small = len(task.y) <= SMALL[0] and task.codec.width <= SMALL[1]
         usual, units = SMALL_SIZES if small else SIZES
         usual = int(MORE_STEPS * usual) if task.n_conditions > 2 else usual
         steps, design = task.settings.max_steps or usual, task.design
@@ -432,13 +448,13 @@ class TableModality(Modality):
             return None if kernel is None else TableSmoother(kernel, None)
 
         def drawn(condition: int) -> FloatArray:
-            rows: FloatArray = draw(condition, each, "marginals", raw=True)
+            enough = max(each, min(ENOUGH_CANDIDATES, MOST_CANDIDATES // len(asked)))
+            rows: FloatArray = draw(condition, enough, "marginals", raw=True)
             own = child_seed(task.seed, "marginals", condition)
             return rows if kernel is None else kernel.smoothed(rows, condition, own)
 
-        marginals = ClassMarginals.fit(
-            task.x, task.y, asked, blocks, task.codec.active, drawn, partial(_not_refused, found, task.codec)
-        )
+        kept, never = partial(_not_refused, found, task.codec), task.codec.forbidden_pairs(task.x)
+        marginals = ClassMarginals.fit(task.x, task.y, asked, blocks, task.codec.active, drawn, kept, never)
         return TableSmoother(kernel, marginals)
 
     def _read_smoother(self, arrays: Arrays, codec: RuledTableCodec, sampled: Sequence[int]) -> TableSmoother:
@@ -469,8 +485,8 @@ class TabularGAN(BaseGAN):
     conditioning : {"projection", "concat", "auxiliary"}
         How the discriminator is told the class.
     max_steps : int, optional
-        Steps of training. The cost grows with the steps and not with the rows. By default 500 for a small table,
-        of at most 5,000 rows and 50 columns, else 1,000; a fifth more where more than two classes are learnt.
+        Steps of training, which the cost goes by, not by the rows. By default 500 for a small table (at most 5,000
+        rows and 50 encoded columns, one for each level of a category), else 1,000; a fifth more for three classes on.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
         with what it has. A result that was cut short by the clock does not repeat.
@@ -529,9 +545,9 @@ class TabularGAN(BaseGAN):
     match_marginals : bool or "auto", default="auto"
         Whether each column of the rows of a class is moved to the values that the class has there: its numbers by a
         monotone curve (quantile mapping), its categories, missing values and frequent numbers by an offset on their
-        logits. How columns depend on each other stays as the networks learnt it. "auto" does so unless ``curate``
-        holds "other_class": rows that help a classifier are to stay away from other classes (in a trial on seven sets
-        moving them changed its scores by less than their noise).
+        logits; combinations that never occur are not made. How columns depend on each other stays as the networks
+        learnt it. "auto" does so unless ``curate`` holds "other_class": rows that help a classifier are to stay away
+        from other classes (in a trial on seven sets moving them changed its scores by less than their noise).
     callbacks : list of callable, optional
         Each is called with an `Event` at every logged step; if it returns a
         string, training stops and the string becomes `stop_reason_`.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from ganaug.utils.determinism import isolated
 __all__ = [
     "METRICS",
     "SCORES",
+    "TUNABLE",
     "Predictions",
     "best_threshold",
     "calibration_error",
@@ -46,6 +47,8 @@ Codes = npt.NDArray[np.intp]
 N_BINS = 15
 # A class with at most this share of the largest one's training items is rare.
 RARE = 0.1
+# Decision metrics that are also judged at a threshold tuned for them: "f1_tuned" and so on.
+TUNABLE = ("f1", "balanced_accuracy", "g_mean")
 
 
 # ---- By class: each class weighs the same ----------------------------------------------------------
@@ -165,7 +168,8 @@ class Predictions:
     ranking: Floats  # (n, K), higher means more likely of that class: probabilities, or values of a decision function
     proba: Floats | None  # (n, K), if the classifier has any
     positive: int | None  # code of the rarer of two classes; None with more
-    threshold: float = float("nan")  # on ranking[:, positive], tuned on training rows; NaN if it was not
+    # on ranking[:, positive], by what was tuned on training rows: "balanced_accuracy", "f1", "g_mean"
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def shares(self) -> Floats:
@@ -189,12 +193,17 @@ def f1(p: Predictions) -> float:
     return float(f1_score(p.truth, p.predicted, zero_division=0, **how))
 
 
-def f1_tuned(p: Predictions) -> float:
-    """F1 of the positive class at the threshold tuned on training rows; two classes only."""
-    if p.positive is None or np.isnan(p.threshold):
-        return float("nan")
-    chosen = p.ranking[:, p.positive] >= p.threshold
-    return float(f1_score(p.truth == p.positive, chosen, zero_division=0))
+def at_tuned_threshold(metric: str) -> Callable[[Predictions], float]:
+    """The score of a decision metric at the threshold tuned for it on training rows; two classes only."""
+
+    def score(p: Predictions) -> float:
+        threshold = p.thresholds.get(metric, np.nan)
+        if p.positive is None or np.isnan(threshold):
+            return float("nan")
+        chosen = np.where(p.ranking[:, p.positive] >= threshold, p.positive, 1 - p.positive)
+        return METRICS[metric].score(replace(p, predicted=chosen))
+
+    return score
 
 
 def log_loss(p: Predictions) -> float:
@@ -230,7 +239,7 @@ METRICS: dict[str, ScoreFunction] = {
     "g_mean": ScoreFunction(lambda p: g_mean(p.shares)),
     "log_loss": ScoreFunction(log_loss, False),
     "calibration_error": ScoreFunction(expected_calibration_error, False),
-    "f1_tuned": ScoreFunction(f1_tuned),
+    **{f"{metric}_tuned": ScoreFunction(at_tuned_threshold(metric)) for metric in TUNABLE},
 }
 
 
@@ -282,17 +291,27 @@ def calibration_error(happened: npt.ArrayLike, probability: npt.ArrayLike, n_bin
     return float(np.abs(gaps).sum() / len(happened))
 
 
-def best_threshold(positive: npt.NDArray[np.bool_], ranking: Floats) -> float:
-    """The value t that makes F1 of ``ranking >= t`` largest; between two rows, and in the middle of equals.
+def best_threshold(positive: npt.NDArray[np.bool_], ranking: Floats, metric: str = "f1") -> float:
+    """The value t that makes a metric of ``ranking >= t`` largest; between two rows, and in the middle of equals.
 
-    F1(t) = 2 TP / (rows at or above t + positives)
+    f1                = 2 TP / (rows at or above t + positives)
+    balanced_accuracy = (TP / positives + TN / negatives) / 2
+    g_mean            = sqrt(TP / positives * TN / negatives)
+
+    NaN without a row of both classes (for F1, of the positive one).
     """
-    if not positive.any():
+    negatives = float((~positive).sum())
+    if not positive.any() or (metric != "f1" and not negatives):
         return float("nan")
     order = np.argsort(-ranking, kind="stable")
     values, hits = ranking[order], np.cumsum(positive[order])
     ends = np.flatnonzero(np.append(values[:-1] != values[1:], True))  # the last row of each value
-    quality = 2 * hits[ends] / (ends + 1 + positive.sum())
+    recall = hits[ends] / positive.sum()
+    if metric == "f1":
+        quality = 2 * hits[ends] / (ends + 1 + positive.sum())
+    else:
+        other = 1 - (ends + 1 - hits[ends]) / negatives
+        quality = (recall + other) / 2 if metric == "balanced_accuracy" else np.sqrt(recall * other)
     best = np.flatnonzero(quality >= quality.max() - 1e-12)
     place = ends[best[(len(best) - 1) // 2]]
     below = values[place + 1] if place + 1 < len(values) else values[place]

@@ -34,7 +34,7 @@ from ganaug.experiments.harness import (
     seeded,
     trial_path,
 )
-from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
+from ganaug.experiments.scores import METRICS, TUNABLE, Predictions, best_threshold, scored
 from ganaug.experiments.treatments import (
     TREATMENTS,
     Floats,
@@ -57,7 +57,7 @@ Labels = npt.NDArray[Any]
 Places = npt.NDArray[np.intp]
 
 MODES = ("both", "synthetic")
-INNER_FOLDS = 4  # a quarter of the training rows is held out to tune the threshold of "f1_tuned"
+INNER_FOLDS = 4  # a quarter of the training rows is held out to tune the thresholds of "f1_tuned" and its kin
 
 
 @isolated
@@ -97,8 +97,8 @@ def compare(
         ``Pipeline`` is taken as it is. Labels that are no numbers reach it as 0 to K - 1, in sorted order. Default:
         `default_classifiers`.
     metrics : sequence of str, optional
-        Names in `METRICS`; all by default. Without "f1_tuned", whose threshold takes a second resampling and fit in
-        every trial, a run takes half as long.
+        Names in `METRICS`; all by default. Without "f1_tuned", "balanced_accuracy_tuned" and "g_mean_tuned", whose
+        thresholds take a second resampling and fit in every trial, a run takes half as long.
     n_splits, n_repeats : int, default=3 and 2
         Folds, and how often the rows are shuffled and split again.
     train_on : {"both", "synthetic"} or both of them, default="both"
@@ -132,9 +132,10 @@ def compare(
 
     Notes
     -----
-    "f1_tuned": a quarter of the training rows is held out, sampler and classifier are fitted again on the other three,
-    and the threshold with the best F1 on the quarter is applied to the classifier of the whole training fold. So no
-    synthetic row derives from the rows that tune the threshold.
+    "f1_tuned", "balanced_accuracy_tuned" and "g_mean_tuned": a quarter of the training rows is held out, sampler and
+    classifier are fitted again on the other three, and the threshold with the best F1 (balanced accuracy, G-mean) on
+    the quarter is applied to the classifier of the whole training fold. So no synthetic row derives from the rows that
+    tune the threshold, and a treatment that only moves decisions has the same value as none.
 
     Within a call, numpy and scikit-learn use one thread in each process.
 
@@ -286,7 +287,8 @@ class _TableTrial(Trial):
         train, test = self.split
         outer, inner, held, trouble = _TrainingRows(self, train, "sampler"), None, train, ""
         _stop_if_asked(interrupt)
-        if "f1_tuned" in self.metrics and outer.positive is not None:
+        tuned = [metric for metric in TUNABLE if f"{metric}_tuned" in self.metrics]
+        if tuned and outer.positive is not None:
             try:
                 fit, held = self._inner_split()
                 inner = _TrainingRows(self, fit, "inner sampler")
@@ -301,8 +303,9 @@ class _TableTrial(Trial):
                         found, about = outer.predictions(name, mode, test)
                         if inner is not None:
                             on_held = inner.predictions(name, mode, held)[0]
-                            ranking = on_held.ranking[:, outer.positive]
-                            found = replace(found, threshold=best_threshold(on_held.truth == outer.positive, ranking))
+                            positive, ranking = on_held.truth == outer.positive, on_held.ranking[:, outer.positive]
+                            best = {metric: best_threshold(positive, ranking, metric) for metric in tuned}
+                            found = replace(found, thresholds=best)
                         note = "; ".join(filter(None, [*outer.notes, *about.pop("note"), trouble]))
                         row = self._row(name, mode, **scored(found, self.metrics), **about, note=note)
                     except Exception as error:

@@ -16,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, TunedThresholdClassifierCV
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -24,10 +24,11 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
-from ganaug.exceptions import InvalidParameterError, InvalidTypeError
-from ganaug.utils.determinism import Seed, child_seed, root_seed
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError, MissingDependencyError
+from ganaug.utils.determinism import Seed, child_seed, numpy_generator, root_seed
 
 __all__ = [
+    "METHODS",
     "TREATMENTS",
     "Floats",
     "NeighborSampler",
@@ -39,8 +40,12 @@ __all__ = [
     "as_treatment",
     "default_classifiers",
     "default_oversamplers",
+    "gaussian_rows",
+    "geometric_rows",
+    "mesh_rows",
     "numeric_columns",
     "preprocessing",
+    "proximity_rows",
     "rows_of",
     "stacked_rows",
 ]
@@ -57,8 +62,22 @@ MAX_LEVELS = 50  # one-hot columns of one category column; the rarest levels sha
 MISSING = "<missing>"
 
 
-def default_classifiers() -> dict[str, Any]:
-    """The classifiers of `compare` unless others are given: name to classifier, with scikit-learn's defaults.
+def default_classifiers(*, boosters: bool = False) -> dict[str, Any]:
+    """The classifiers of `compare` unless others are given: name to classifier, with their packages' defaults.
+
+    Parameters
+    ----------
+    boosters : bool, default=False
+        Whether LightGBM, XGBoost and CatBoost join scikit-learn's six, each on one thread.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    MissingDependencyError
+        If one of the three is asked for and not installed; the extra "boosters" brings them.
 
     Examples
     --------
@@ -73,6 +92,23 @@ def default_classifiers() -> dict[str, Any]:
         "random forest": RandomForestClassifier(),
         "HistGradientBoosting": HistGradientBoostingClassifier(),
         "MLP": MLPClassifier(),
+        **(_boosters() if boosters else {}),
+    }
+
+
+def _boosters() -> dict[str, Any]:
+    try:
+        from catboost import CatBoostClassifier
+        from lightgbm import LGBMClassifier
+        from xgboost import XGBClassifier
+    except ImportError as error:
+        raise MissingDependencyError(
+            f'boosters=True needs {error.name}, which is not installed; pip install "ganaug[boosters]"'
+        ) from error
+    return {
+        "LightGBM": LGBMClassifier(n_jobs=1, verbose=-1),
+        "XGBoost": XGBClassifier(n_jobs=1),
+        "CatBoost": CatBoostClassifier(thread_count=1, verbose=False, allow_writing_files=False),
     }
 
 
@@ -160,10 +196,92 @@ def as_texts(frame: pd.DataFrame) -> npt.NDArray[np.object_]:
 
 
 # --------------------------------------------------------------------------------------
-# SMOTE, Borderline-SMOTE and ADASYN for any table: mixed columns, missing values, tiny classes.
+# SMOTE and its kin for any table: mixed columns, missing values, tiny classes.
 
 
-METHODS = ("smote", "borderline", "adasyn")
+def geometric_rows(few: Floats, rest: Floats, n: int, k: int, rng: np.random.Generator) -> Floats:
+    """G-SMOTE: rows in the half of a ball around a row of the class that faces a neighbour. (m, d), (r, d) -> (n, d).
+
+    The neighbour is one of the k nearest of the class or the nearest row of the rest, whichever is nearer; its
+    distance is the radius.
+    """
+    own = NearestNeighbors(n_neighbors=k + 1).fit(few).kneighbors(few, return_distance=False)
+    centres = rng.integers(len(few), size=n)
+    start, target = few[centres], few[own[centres, rng.integers(1, k + 1, size=n)]]
+    if len(rest):
+        foreign = rest[NearestNeighbors(n_neighbors=1).fit(rest).kneighbors(few, return_distance=False)[centres, 0]]
+        nearer = ((foreign - start) ** 2).sum(axis=1) < ((target - start) ** 2).sum(axis=1)
+        target = np.where(nearer[:, None], foreign, target)
+    radius = np.linalg.norm(target - start, axis=1, keepdims=True)
+    towards = np.divide(target - start, radius, out=np.zeros_like(start), where=radius > 0)
+    step = rng.normal(size=start.shape)
+    step *= rng.random((n, 1)) ** (1 / start.shape[1]) / np.linalg.norm(step, axis=1, keepdims=True)
+    along = (step * towards).sum(axis=1, keepdims=True)
+    step -= 2 * np.minimum(along, 0.0) * towards  # mirrored into the half that faces the neighbour
+    found: Floats = start + radius * step
+    return found
+
+
+def gaussian_rows(few: Floats, rest: Floats, n: int, k: int, rng: np.random.Generator) -> Floats:
+    """Multivariate Gaussian SMOTE: N(mean, covariance) of a row of the class and its d + 1 nearest. -> (n, d).
+
+    mean + sum_i e_i (x_i - mean) / sqrt(rows) with e_i ~ N(0, 1) has that distribution, whatever the rank.
+    """
+    k = min(few.shape[1] + 1, len(few) - 1)
+    near = NearestNeighbors(n_neighbors=k + 1).fit(few).kneighbors(few, return_distance=False)
+    centres = rng.integers(len(few), size=n)
+    means = few[near].mean(axis=1)
+    weights = rng.normal(size=(n, k + 1)) / np.sqrt(k + 1)
+    return np.stack([means[i] + w @ (few[near[i]] - means[i]) for i, w in zip(centres, weights, strict=True)])
+
+
+def proximity_rows(few: Floats, rest: Floats, n: int, k: int, rng: np.random.Generator) -> Floats:
+    """ProWSyn: rows between two of the class that are about as near to the rest; more of them where that is nearer.
+
+    Level 1 are the k nearest of the class of each row of the rest, level 2 those of what is left, and so on, the fifth
+    all others; level l has exp(1 - l) of the weight of the first. Partners come from the same level, which stands for
+    the clusters of the paper.
+    """
+    left = np.arange(len(few))
+    levels: list[npt.NDArray[np.intp]] = []
+    while len(left) and len(rest) and len(levels) < LEVELS - 1:
+        near = NearestNeighbors(n_neighbors=min(k, len(left))).fit(few[left]).kneighbors(rest, return_distance=False)
+        levels.append(left[np.unique(near)])
+        left = np.setdiff1d(left, levels[-1])
+    levels += [left] if len(left) else []
+    weights = np.exp(-np.arange(len(levels), dtype=float))
+    first, second = np.zeros(n, np.intp), np.zeros(n, np.intp)
+    chosen = rng.choice(len(levels), size=n, p=weights / weights.sum())
+    for place, level in enumerate(levels):
+        rows = np.flatnonzero(chosen == place)
+        first[rows] = rng.choice(level, size=len(rows))
+        second[rows] = rng.choice(level, size=len(rows))
+    found: Floats = few[first] + rng.random((n, 1)) * (few[second] - few[first])
+    return found
+
+
+def mesh_rows(few: Floats, rest: Floats, n: int, k: int, rng: np.random.Generator) -> Floats:
+    """Polynomial fitting in the mesh topology: rows at equal steps on the lines between all pairs of the class.
+
+    As many steps as are needed for n rows, of which n are drawn.
+    """
+    first, second = np.triu_indices(len(few), 1)
+    steps = int(np.ceil(n / len(first)))
+    places = rng.choice(len(first) * steps, size=n, replace=False)
+    line, step = places % len(first), (places // len(first) + 1.0) / (steps + 1)
+    found: Floats = few[first[line]] + step[:, None] * (few[second[line]] - few[first[line]])
+    return found
+
+
+LEVELS = 5  # of proximity, in ProWSyn
+# Made here, on the one-hot encoded table: (rows of the class, the rest, rows wanted, neighbours, generator) -> rows
+MAKERS: dict[str, Callable[[Floats, Floats, int, int, np.random.Generator], Floats]] = {
+    "geometric": geometric_rows,
+    "gaussian": gaussian_rows,
+    "prowsyn": proximity_rows,
+    "mesh": mesh_rows,
+}
+METHODS = ("smote", "borderline", "adasyn", *MAKERS)
 
 
 class NeighborSampler(BaseEstimator):
@@ -171,15 +289,17 @@ class NeighborSampler(BaseEstimator):
 
     Numbers are imputed by their median and divided by their standard deviation before neighbours are sought, because
     plain SMOTE lets the column with the largest unit decide who is near. "smote" is SMOTE where all columns are
-    numbers, SMOTENC where some are categories, and SMOTEN where all are. Of "borderline" and "adasyn" there is no
-    version for categories: they work on the one-hot encoded table, and a new row gets the category whose indicator is
-    largest. A class of fewer than ``k_neighbors + 1`` rows lowers the number of neighbours for itself; a class of a
-    single row is repeated.
+    numbers, SMOTENC where some are categories, and SMOTEN where all are. Of the others there is no version for
+    categories: they work on the one-hot encoded table, and a new row gets the category whose indicator is largest.
+    A class of fewer than ``k_neighbors + 1`` rows lowers the number of neighbours for itself; a class of a single row
+    is repeated. Whole numbers stay within the range seen.
 
     Parameters
     ----------
-    method : {"smote", "borderline", "adasyn"}, default="smote"
-        What makes the rows.
+    method : {"smote", "borderline", "adasyn", "geometric", "gaussian", "prowsyn", "mesh"}, default="smote"
+        What makes the rows. The first three are imbalanced-learn's. The others are short versions of published
+        methods: G-SMOTE with its defaults, multivariate Gaussian SMOTE (of the row and its d + 1 nearest, whatever
+        ``k_neighbors``), ProWSyn without its clusters, and polynom-fit SMOTE in the mesh topology.
     sampling_strategy : float, str, dict or callable, default="auto"
         As in imbalanced-learn.
     k_neighbors : int, default=5
@@ -190,7 +310,9 @@ class NeighborSampler(BaseEstimator):
     References
     ----------
     N. Chawla et al., SMOTE, JAIR 16 (2002), with SMOTE-NC and SMOTE-N. H. Han et al.,
-    Borderline-SMOTE, ICIC (2005). H. He et al., ADASYN, IJCNN (2008).
+    Borderline-SMOTE, ICIC (2005). H. He et al., ADASYN, IJCNN (2008). G. Douzas, F. Bacao, Geometric SMOTE,
+    Information Sciences 501 (2019). A. Sakho et al., on multivariate Gaussian SMOTE, arXiv:2402.03819 (2024).
+    S. Barua et al., ProWSyn, PAKDD (2013). S. Gazzah, N. Amara, polynomial fitting, DAS (2008).
 
     Examples
     --------
@@ -239,6 +361,9 @@ class NeighborSampler(BaseEstimator):
         if size == 1:
             return np.repeat(matrix[y == label], n, axis=0)
         k = min(self.k_neighbors, size - 1)
+        if self.method in MAKERS:
+            rng = numpy_generator(seed, "rows")
+            return MAKERS[self.method](matrix[y == label], matrix[y != label], n, k, rng)
         common = {"sampling_strategy": {label: size + n}, "random_state": seed}
         if self.method == "borderline":
             maker = BorderlineSMOTE(k_neighbors=k, m_neighbors=min(10, len(y) - 1), **common)
@@ -270,6 +395,7 @@ class _Table:
             [np.median(v[o]) if o.any() else 0.0 for v, o in zip(numbers.T, observed.T, strict=True)]
         )
         numbers = np.where(observed, numbers, self.middle)
+        self.ranges = list(zip(numbers.min(axis=0), numbers.max(axis=0), strict=True))
         self.spread = numbers.std(axis=0)
         self.spread[self.spread == 0] = 1.0
         self.numbers = (numbers - self.middle) / self.spread
@@ -283,7 +409,7 @@ class _Table:
 
     def decode(self, matrix: np.ndarray) -> pd.DataFrame:
         """New rows as a DataFrame with the columns and dtypes of the table."""
-        numbers = iter((matrix[:, : self.n_numbers] * self.spread + self.middle).T)
+        numbers, ranges = iter((matrix[:, : self.n_numbers] * self.spread + self.middle).T), iter(self.ranges)
         codes = iter(self._codes(matrix[:, self.n_numbers :]).T)
         levels = iter(self.levels)
         series = []
@@ -293,7 +419,8 @@ class _Table:
                 continue
             values = pd.Series(next(numbers))
             whole = not pd.api.types.is_float_dtype(dtype)
-            values = values.round().astype("int64") if whole else values
+            low, high = next(ranges)
+            values = values.round().clip(low, high).astype("int64") if whole else values
             series.append(values.astype(dtype))
         frame = pd.concat(series, axis=1)
         frame.columns = self.columns

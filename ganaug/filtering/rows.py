@@ -439,7 +439,10 @@ def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     n, k = along.shape
     quantile = float(stdtrit(n - 1, 1 - 0.5 * BY_CHANCE / k)) * math.sqrt(1 + 1 / n)
-    centre, spread = along.mean(0, dtype=np.float64), along.std(0, ddof=1, dtype=np.float64)
+    # of many rows a few columns at a time: a standard deviation holds the deviations of all
+    parts = np.array_split(along, max(1, min(k // 8, along.size // 2**20)), axis=1)
+    centre = np.concatenate([part.mean(0, dtype=np.float64) for part in parts])
+    spread = np.concatenate([part.std(0, ddof=1, dtype=np.float64) for part in parts])
     low, high = (
         np.minimum(along.min(0), centre - quantile * spread),
         np.maximum(along.max(0), centre + quantile * spread),

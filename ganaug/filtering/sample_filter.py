@@ -382,12 +382,12 @@ def _usual_distance(rows: FloatArray) -> float:
 
 def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> DoubleArray:
     """Distance of each row to the nearest (or second nearest: the first is itself) of the others."""
-    parts = [np.zeros(0)]
+    found = np.empty(len(rows), np.float64)
     b = torch.from_numpy(others)
     at_once = min(512, max(1, MOST_DISTANCES // max(1, len(others))))
     for start in range(0, len(rows), at_once):
         a = torch.from_numpy(rows[start : start + at_once])
         # not by expanding the square, which is imprecise for near samples
         distances = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
-        parts.append(distances.kthvalue(2, dim=1).values.double().numpy() if second else distances.amin(1).numpy())
-    return np.concatenate(parts)
+        found[start : start + at_once] = (distances.kthvalue(2, dim=1).values if second else distances.amin(1)).numpy()
+    return found

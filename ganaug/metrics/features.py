@@ -57,8 +57,8 @@ ROWS_PER_NEIGHBOUR = 5
 # Products of numbers in one comparison of all pairs: about two seconds of one core.
 MOST_PRODUCTS = 8e8
 _CHUNK = 256
-# Numbers that differences of rows hold at once: 16 MB of them.
-MOST_AT_ONCE = 2_000_000
+# Numbers that differences of rows hold at once: 4 MB of them, three times.
+MOST_AT_ONCE = 500_000
 
 
 def neighbours_for(n: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,17 @@ from ganaug.metrics.features import (
 )
 from ganaug.utils.determinism import child_seed, numpy_generator
 
-__all__ = ["MOST_READ", "SHARE", "Reading", "Rows", "SamplePair", "at_most", "matched_counts", "read_samples"]
+__all__ = [
+    "MOST_READ",
+    "SHARE",
+    "Reading",
+    "Rows",
+    "SamplePair",
+    "TakenColumns",
+    "at_most",
+    "matched_counts",
+    "read_samples",
+]
 
 # --------------------------------------------------------------------------------------
 # What a metric is given: real, synthetic and held-out rows, read and made comparable once.
@@ -41,6 +51,37 @@ SHARE = (0.0, 1.0)
 MAX_PAIRED = 60
 
 
+class TakenColumns(Sequence[npt.NDArray[Any]]):
+    """Some rows of columns, taken when a column is asked for: thousands of small arrays take more memory than values.
+
+    Parameters
+    ----------
+    columns : sequence of (n,) arrays
+    rows : (m,) int
+        Places in each of them.
+    """
+
+    _columns: Sequence[npt.NDArray[Any]]
+    _rows: Places
+
+    def __init__(self, columns: Sequence[npt.NDArray[Any]], rows: Places) -> None:
+        self._columns, self._rows = columns, rows
+        if isinstance(columns, TakenColumns):  # rows of rows
+            self._columns, self._rows = columns._columns, columns._rows[rows]
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    @overload
+    def __getitem__(self, place: int) -> npt.NDArray[Any]: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[npt.NDArray[Any]]: ...
+    def __getitem__(self, place: int | slice) -> npt.NDArray[Any] | list[npt.NDArray[Any]]:
+        if isinstance(place, slice):
+            return [column[self._rows] for column in self._columns[place]]
+        return self._columns[place][self._rows]
+
+
 @dataclass(frozen=True)
 class Rows:
     """Some rows of a sample.
@@ -48,7 +89,7 @@ class Rows:
     Attributes
     ----------
     features : (n, d) float64
-    columns : list of (n,) arrays
+    columns : sequence of (n,) arrays
         Of a table, as `TableReader` gives them; else empty.
     y : (n,) int or None
         Class codes.
@@ -57,7 +98,7 @@ class Rows:
     """
 
     features: Floats
-    columns: list[npt.NDArray[Any]]
+    columns: Sequence[npt.NDArray[Any]]
     y: Places | None
     number: Places
 
@@ -67,7 +108,7 @@ class Rows:
     def take(self, rows: Places) -> Rows:
         """Rows by their places."""
         y = None if self.y is None else self.y[rows]
-        return Rows(self.features[rows], [column[rows] for column in self.columns], y, self.number[rows])
+        return Rows(self.features[rows], TakenColumns(self.columns, rows), y, self.number[rows])
 
     def of_classes(self, codes: Sequence[int]) -> Rows:
         """The rows of some classes; all, where classes are not known."""

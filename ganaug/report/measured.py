@@ -280,7 +280,7 @@ def _parts(codes: Places, seed: int) -> tuple[Places, Places]:
     return np.setdiff1d(np.arange(len(codes)), test), test
 
 
-def _is_quick(generator: object, columns: list[Any], codes: Places) -> bool:
+def _is_quick(generator: object, columns: Sequence[Any], codes: Places) -> bool:
     """Whether it can be trained again on these rows in seconds, with the same result each time."""
     if not 0 < len(columns) <= MOST_TRIAL_COLUMNS or len(codes) > MOST_TRIAL_ROWS:
         return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,18 +13,25 @@ import pandas as pd
 
 from ganaug.encoding import CompactTableCodec
 from ganaug.encoding.serialization import PickledByState
-from ganaug.exceptions import DataWarning, InvalidTypeError
-from ganaug.rules.base_rule import GUARDED, Rule
+from ganaug.encoding.table import argmax_rows
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
+from ganaug.rules.base_rule import GUARDED, Never, Rule
 from ganaug.rules.find import Rules, find_rules
-from ganaug.rules.kinds import is_stored
+from ganaug.rules.kinds import MissingWith, is_stored
 from ganaug.rules.rewrite import Rewriter
-from ganaug.utils.determinism import child_seed, warn
-from ganaug.utils.types import Array, Block, FloatArray, State
+from ganaug.rules.table_view import view_of
+from ganaug.utils.determinism import child_seed, numpy_generator, warn
+from ganaug.utils.types import Array, Block, FloatArray, IntArray, State
 
-__all__ = ["RuledTableCodec", "checked_rules", "is_function"]
+__all__ = ["RuledTableCodec", "checked_rules", "is_function", "without_pairs"]
 
 AUTO = "auto"
 _PARTS = ("rewriter", "own", "full")
+# Rows that each state of a group is tried in, to see which column it says the value of, and how many must have one;
+# rows that are asked whether a pair occurs after all; encoded columns of a table from which on nothing is tried.
+_TRIALS, _LEAST_TRIALS, _ASKED, _TOO_WIDE = 16, 3, 20_000, 1000
+# Orders in which the groups of a row are decided.
+_ORDERS = 4
 
 
 def checked_rules(rules: object) -> str | list[Any]:
@@ -184,6 +193,43 @@ class RuledTableCodec(PickledByState):
             keeps &= self.rewriter.in_range(table)
         return (self.full.encode(table) if self.rewrites else Z), ~keeps
 
+    def forbidden_pairs(self, x: FloatArray) -> IntArray:
+        """Pairs of states, as columns of an encoded row, that no row may have.
+
+        They are combinations that never occur, by rules that guard, and values of a column where another one says
+        that it is missing, which restoring would take away.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, width), float32
+            Encoded rows of the data; a pair that they have is none.
+
+        Returns
+        -------
+        ndarray of shape (p, 2), int64
+        """
+        rules = [rule for rule in self.rules_ if isinstance(rule, Never) and rule.kept == GUARDED]
+        rules = [rule for rule in rules if len(rule.columns) == 2]
+        masks = [rule for rule in self.rules_ if isinstance(rule, MissingWith)]
+        groups = [(block.start, block.stop) for block in self.blocks if block.tag == "onehot"]
+        if not (rules or masks) or len(groups) < 2 or self.width >= _TOO_WIDE:
+            return np.zeros((0, 2), np.int64)
+        trials = _Trials(self, x, groups)
+        pairs: set[tuple[int, int]] = set()
+        for rule in rules:
+            first, second = (trials.values(name) for name in rule.columns)
+            for one, other in rule.combinations:
+                pairs.update(product(first.get(one, ()), second.get(other, ())))
+        for mask in masks:
+            says, missing = trials.says(mask), trials.missing(mask.column)
+            pairs.update(product(says.get(1, ()), missing.get(0, ())))
+            if mask.exactly:
+                pairs.update(product(says.get(0, ()), missing.get(1, ())))
+        asked = x[numpy_generator(0, "asked").permutation(len(x))[:_ASKED]] if len(x) > _ASKED else x
+        hot = asked > 0
+        apart = [pair for pair in sorted(pairs) if trials.group_of[pair[0]] != trials.group_of[pair[1]]]
+        return np.array([(a, b) for a, b in apart if not (hot[:, a] & hot[:, b]).any()], np.int64).reshape(-1, 2)
+
     def possible_values(self, place: int) -> tuple[pd.Series, bool]:
         """Values that a column can have; see `TableCodec.possible_values`."""
         return self.full.possible_values(place)
@@ -253,3 +299,143 @@ class RuledTableCodec(PickledByState):
             self.rewriter.rules_ = Rules(rules, self.rewriter.rules_.grids, self.rewriter.rules_.skipped)
             self.rules = rules
             self._learnt()
+
+
+# --------------------------------------------------------------------------------------
+# Combinations that never occur, kept by decoding: what is certain first, and no state that this rules out.
+
+
+class _Trials:
+    """Rows of the data with one group changed, decoded, to see which group says what of a column.
+
+    Rewriting lies between the two. What depends on more than the state, such as the value of a rare level, is said by
+    none. Trials whose state is another one once they are encoded again, as rules overrule it, do not count.
+    """
+
+    def __init__(self, codec: RuledTableCodec, x: FloatArray, groups: Sequence[tuple[int, int]]) -> None:
+        self.groups = groups
+        self.group_of = {state: start for start, stop in groups for state in range(start, stop)}
+        tried = list(self.group_of.items()) * _TRIALS
+        rows = x[numpy_generator(0, "trials").integers(0, len(x), len(tried))]
+        stops = dict(groups)
+        for row, (state, start) in zip(rows, tried, strict=True):
+            row[start : stops[start]] = 0
+            row[state] = 1
+        table = codec.decode(rows)
+        self.view = view_of(table)
+        self.levels: dict[Hashable, list[Any]] = {}
+        for rule in codec.rules_:
+            if isinstance(rule, Never):
+                for combination in rule.combinations:
+                    for name, value in zip(rule.columns, combination, strict=True):
+                        self._level(name, value)
+        self.counts = np.ones(len(tried), dtype=bool)
+        if codec.rewrites and codec.rewriter is not None:
+            with suppress(InvalidDataError):  # a table such as no row of the data; then all count
+                again = codec.own.encode(codec.rewriter.rewrite(table))
+                self.counts = again[np.arange(len(tried)), [state for state, _ in tried]] > 0
+
+    def _level(self, name: Hashable, value: Any) -> None:
+        known = self.levels.setdefault(name, [])
+        if value not in known:
+            known.append(value)
+
+    def values(self, name: Hashable) -> dict[Any, list[int]]:
+        """For each value of a column that rules name, the states that say it."""
+        levels, column = self.levels[name], self.view.column(name)
+        found = self._said(column.codes(levels), self.counts & ~column.missing)
+        return {levels[code]: states for code, states in found.items() if code >= 0}
+
+    def missing(self, name: Hashable) -> dict[int, list[int]]:
+        """The states that say that a column is missing (1), or that it is not (0)."""
+        return self._said(np.asarray(self.view.column(name).missing, np.int64), self.counts)
+
+    def says(self, rule: MissingWith) -> dict[int, list[int]]:
+        """The states of another column that say that the column of a rule is missing (1), or that it is not (0)."""
+        return self._said(np.asarray(rule.says(self.view.column(rule.by)), np.int64), self.counts)
+
+    def _said(self, facts: IntArray, counts: npt.NDArray[np.bool_]) -> dict[int, list[int]]:
+        """For each fact the states with which it holds in all trials that count, of the group that says it at all."""
+        facts, counts = facts.reshape(_TRIALS, -1), counts.reshape(_TRIALS, -1)
+        far = np.iinfo(np.int64).max
+        least, most = np.where(counts, facts, far).min(0), np.where(counts, facts, -far).max(0)
+        clear = (least == most) & (counts.sum(0) >= _LEAST_TRIALS)
+        best, chosen, first = 0.5, slice(0, 0), self.groups[0][0]
+        for start, stop in self.groups:
+            own = slice(start - first, stop - first)
+            if clear[own].mean() > best and len(np.unique(least[own][clear[own]])) > 1:
+                best, chosen = float(clear[own].mean()), own
+        found: dict[int, list[int]] = {}
+        for place in range(chosen.start, chosen.stop):
+            if clear[place]:
+                found.setdefault(int(least[place]), []).append(place + first)
+        return found
+
+
+def without_pairs(rows: FloatArray, pairs: IntArray, groups: Sequence[slice]) -> FloatArray:
+    """Rows whose one-hot groups hold logits, without pairs of states that never stand together.
+
+    In rows that have such a pair the groups are decided one after the other, the clearest first, and each takes the
+    likeliest of the states that those before it leave. A group that has none left comes first in the next of a few
+    tries; a row for which none succeeds stays as it is.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, width), float32
+    pairs : ndarray of shape (p, 2), int64
+        Columns of ``rows``.
+    groups : sequence of slice
+        Columns of each group.
+
+    Returns
+    -------
+    ndarray of shape (n, width), float32
+        ``rows`` itself if nothing has to be changed. Where a state gives way to another, the two exchange logits.
+    """
+    if not len(pairs) or not len(rows):
+        return rows
+    never = np.zeros((rows.shape[1], rows.shape[1]), dtype=bool)
+    never[pairs[:, 0], pairs[:, 1]] = never[pairs[:, 1], pairs[:, 0]] = True
+    groups = [group for group in groups if never[group].any()]
+    states = np.stack([group.start + argmax_rows(rows[:, group]) for group in groups], axis=1)
+    closed = np.zeros(rows.shape, dtype=bool)
+    for own in states.T:
+        closed |= never[own]
+    wrong = np.flatnonzero(np.take_along_axis(closed, states, axis=1).any(1))
+    found, lead = rows, np.stack([_lead(rows[wrong][:, group]) for group in groups], axis=1)
+    for _ in range(_ORDERS):
+        if not len(wrong):
+            break
+        found = rows.copy() if found is rows else found
+        logits, before = rows[wrong], states[wrong]
+        after, stuck = _decided(logits, lead, groups, never)
+        fine = ~stuck.any(1)
+        places = np.arange(len(wrong))[:, None]
+        changed = logits.copy()
+        changed[places, after], changed[places, before] = logits[places, before], logits[places, after]
+        found[wrong[fine]] = changed[fine]
+        lead[stuck] = np.inf  # that one first, the next time
+        wrong, lead = wrong[~fine], lead[~fine]
+    return found
+
+
+def _decided(
+    logits: FloatArray, lead: FloatArray, groups: Sequence[slice], never: npt.NDArray[np.bool_]
+) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    """States of each group, decided in the order of their lead, and which groups had none left. Each (n, groups)."""
+    closed, shape = np.zeros(logits.shape, dtype=bool), (len(logits), len(groups))
+    states, stuck = np.zeros(shape, np.int64), np.zeros(shape, dtype=bool)
+    for turn in np.argsort(-lead, axis=1, kind="stable").T:
+        for place, group in enumerate(groups):
+            own = np.flatnonzero(turn == place)
+            left = np.where(closed[own, group], -np.inf, logits[own, group])
+            stuck[own, place] = closed[own, group].all(1)
+            states[own, place] = group.start + left.argmax(1)
+            closed[own] |= never[states[own, place]]
+    return states, stuck
+
+
+def _lead(logits: FloatArray) -> FloatArray:
+    """By how much the largest number of each row is larger than the next one. (n, k) -> (n,)."""
+    top = np.partition(logits, -2, axis=1)
+    return np.asarray(top[:, -1] - top[:, -2])

@@ -46,8 +46,9 @@ class Gap:
     decimals : int or None
         Of the gap.
     as_it_is : bool
-        Whether the column is kept as its own values, for they lie far below what bounds them: 5 of 3,000 would be lost
-        in the noise of a gap of 2,995. Those of new rows that are above it are moved there.
+        Whether the column is kept as its own values, for they lie far below what bounds them (5 of 3,000 would be lost
+        in the noise of a gap of 2,995), or hardly ever come near it (a gap would blur values that are common). Those of
+        new rows that are beyond it are moved there.
     """
 
     column: Hashable

@@ -40,6 +40,9 @@ _MOST_PATTERNS = 4096
 _MOST_EXCEPTIONS = 0.001
 # A column that lies below so much of what bounds it, in so many rows, is kept as it is.
 _FAR, _MOSTLY = 0.5, 0.9
+# So is one that comes near its bound (a part of its standard deviation) in so few rows, and whose distance from the
+# bound varies at least so much as the column: a gap would only blur its common values. A value of so many rows is one.
+_NEAR, _SELDOM, _VARIES, _COMMON = 0.1, 0.02, 0.75, 0.05
 
 
 class RewritePlan:
@@ -279,7 +282,7 @@ class RewritePlan:
             precision=column.precision,
             keep_range=self.keep_range,
         )
-        return replace(draft, as_it_is=_far_below(draft, self.view))
+        return replace(draft, as_it_is=_far_below(draft, self.view) or _hardly_bound(draft, self.view))
 
     def _settle_missing(self) -> None:
         """Where columns are missing follows from the columns that are stored as they are."""
@@ -306,6 +309,26 @@ def _far_below(gap: Gap, view: TableView) -> bool:
     known = np.isfinite(column.number) & (bound > low)
     share = (column.number[known] - low) / (bound[known] - low)
     return bool(len(share) and np.quantile(share, _MOSTLY) < _FAR)
+
+
+def _hardly_bound(gap: Gap, view: TableView) -> bool:
+    """Whether numbers with a bound on one side stay away from it in most rows, and do not follow it.
+
+    Rows that lie on the bound with a value that many rows share, such as 0, do not count: it is a state of its own.
+    """
+    column = view.column(gap.column)
+    if gap.below == gap.above or gap.within is not None or column.is_time:
+        return False
+    names, sign, pick = (gap.lowers, 1, np.fmax) if gap.below else (gap.uppers, -1, np.fmin)
+    bound = pick.reduce([view.column(name).number for name in names])
+    known = np.isfinite(column.number) & np.isfinite(bound)
+    own, distance = column.number[known], sign * (column.number - bound)[known]
+    _, at, counts = np.unique(own, return_inverse=True, return_counts=True)
+    far = distance[(distance != 0) | (counts[at] < _COMMON * len(own))]
+    if not len(far):
+        return False
+    spread = float(own.std())
+    return bool(np.mean(far < _NEAR * spread) <= _SELDOM and far.std() >= _VARIES * spread)
 
 
 def _ends(column: ColumnView, values: npt.NDArray[Any], factor: int, keep_range: bool) -> tuple[float, float]:

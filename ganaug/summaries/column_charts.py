@@ -66,7 +66,7 @@ class Side:
     """
 
     X: object
-    columns: list[npt.NDArray[Any]]
+    columns: Sequence[npt.NDArray[Any]]
     features: Floats
     y: Places
     number: Places
