@@ -274,7 +274,8 @@ class EncoderDiscriminator(DiscriminatorNetwork):
 
     After Projected GANs (Sauer et al. 2021): features of all scales are mixed by random weights that stay as they are,
     within a scale and from each lower resolution to the next, so that no scale can be left out; each mixture has a
-    small network of its own, which is trained. The logits of the scales are added, where the paper adds their losses.
+    small network of its own, which is trained. The logits of the scales are added, where the paper adds their losses;
+    and penalties, which the paper does without, are taken on the slope in the mixtures, not through the encoder.
 
     Parameters
     ----------
@@ -296,6 +297,8 @@ class EncoderDiscriminator(DiscriminatorNetwork):
     InvalidParameterError
         If the encoder cannot take the images, or returns something else than features that depend on them.
     """
+
+    bounds_features = True
 
     def __init__(
         self,
@@ -345,20 +348,35 @@ class EncoderDiscriminator(DiscriminatorNetwork):
             raise InvalidParameterError("encoder returned NaN or infinity, or a slope that is, for real images")
         return [one.detach() for one in maps]
 
-    def features(self, x: Tensor, labels: Tensor) -> Tensor:
-        """The last hidden layers of all scales. (B, C, H, W), (B,) -> (B, scales * width)."""
+    def _mixtures(self, x: Tensor) -> list[Tensor]:
+        """Of each scale, the lowest resolution first. (B, C, H, W) -> (B, width, h, w) each."""
         maps = self._encoder(x)
         found: list[Tensor] = []
-        below: Tensor | None = None
         for i in reversed(range(len(self.scales))):
             plain = (maps[self._order[i]] - self.get_buffer(f"middle{i}")) / self.get_buffer(f"spread{i}")
             mixed = F.conv2d(plain, self.get_buffer(f"across{i}"))
-            if below is not None:
-                mixed = (mixed + enlarge(below, mixed.shape[2:])) / math.sqrt(2.0)
-            below = F.conv2d(mixed, self.get_buffer(f"down{i}"), padding=1)
-            own = below if self.classes is None else below + per_map(self.classes[labels], below)
-            found.append(self.scales[i](own))
-        return torch.cat(found, dim=1)
+            if found:
+                mixed = (mixed + enlarge(found[-1], mixed.shape[2:])) / math.sqrt(2.0)
+            found.append(F.conv2d(mixed, self.get_buffer(f"down{i}"), padding=1))
+        return found
+
+    def _judged(self, mixtures: list[Tensor], labels: Tensor) -> Tensor:
+        if self.classes is not None:
+            mixtures = [one + per_map(self.classes[labels], one) for one in mixtures]
+        return torch.cat([scale(one) for scale, one in zip(reversed(self.scales), mixtures, strict=True)], dim=1)
+
+    def features(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The last hidden layers of all scales. (B, C, H, W), (B,) -> (B, scales * width)."""
+        return self._judged(self._mixtures(x), labels)
+
+    def input_gradient(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The gradient of the logit with respect to the mixtures, which is what penalties bound. (B, values)."""
+        with torch.no_grad():
+            mixtures = self._mixtures(x)
+        mixtures = [one.detach().requires_grad_(True) for one in mixtures]
+        logit = self.head(self._judged(mixtures, labels), labels)
+        slopes = torch.autograd.grad(logit.sum(), mixtures, create_graph=True)
+        return torch.cat([slope.flatten(1) for slope in slopes], dim=1)
 
 
 class _Flat(nn.Module):
