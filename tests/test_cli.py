@@ -86,7 +86,7 @@ def test_version_and_help_import_nothing_heavy():
     assert run("--version").stdout == f"ganaug {ganaug.__version__}\n"
 
 
-@cases("command", ["resample", "fit", "sample", "report", "compare", "advise"])
+@cases("command", ["resample", "fit", "sample", "paint", "report", "compare", "advise"])
 def test_every_command_shows_an_example(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"ganaug {command} " in capsys.readouterr().out.split("examples:")[1]
@@ -114,6 +114,18 @@ def test_every_command_shows_an_example(command, capsys):
         (["sample", "m.safetensors", "-o", "o.csv", "-n", "1", "--where", "age>="], "such as 'age>=60', 'sex=F'"),
         (["sample", "m.safetensors", "-o", "o.csv", "-n", "1", "--where", "age is old"], "is no condition such as"),
         (["fit", "t.csv", "-o", "m.safetensors", "--rules", "some"], "argument --rules: invalid choice: 'some'"),
+        (["paint", "a", "b", "-o", "o"], "give either --masks FOLDER or --boxes FILE"),
+        (["paint", "a", "b", "-o", "o", "--masks", "m", "--boxes", "b.csv"], "give either --masks FOLDER or --boxes"),
+        (["paint", "a", "b", "-o", "o", "--masks", "m", "--defects", "3..1"], "'3..1' is no whole number above 0"),
+        (["paint", "a", "b", "-o", "o", "--masks", "m", "--size", "0..2"], "argument --size: '0..2' is no number"),
+        (
+            ["paint", "a", "b", "-o", "o", "--masks", "m", "--strength", "nan"],
+            "argument --strength: 'nan' is no number",
+        ),
+        (["paint", "a", "b", "-o", "o", "--masks", "m", "--min-contrast", "-1"], "'-1' is no number of at least 0"),
+        (["paint", "a", "b", "-o", "o", "--masks", "m", "--device", "tpu"], "ganaug: --device='tpu'"),
+        (["paint", "a", "a/", "-o", "o", "--masks", "m"], "a/: the images without defects are those with"),
+        (["paint", "a", "b", "-o", "b/o", "--masks", "m"], "lie within each other"),
         (["report", "t.csv", "s.csv", "-t", "y", "-o", "r.pdf"], "give .html or .json"),
         (["advise", "t.csv"], "--target is missing"),
         (["advise", "t.csv", "-t", "y", "--estimator", "tree"], "invalid choice: 'tree'"),

@@ -1,4 +1,4 @@
-"""Commands that make synthetic rows and images: ``ganaug resample``, ``ganaug fit`` and ``ganaug sample``."""
+"""Commands that make synthetic rows and images: ``ganaug resample``, ``fit``, ``sample`` and ``paint``."""
 
 from __future__ import annotations
 
@@ -488,8 +488,80 @@ def _both(text: str, one: object, other: object) -> Any:
     return tuple(choose(own) if own else None for choose, own in zip((max, min), ends, strict=True))
 
 
+# --------------------------------------------------------------------------------------
+# ``ganaug paint``: defects of a few images, painted into many that have none.
+
+
+PAINT_HELP = "paint the defects of a few images into many images that have none, with masks and boxes of the new ones"
+PAINT_EXAMPLE = """examples:
+  ganaug paint scratched/ intact/ --masks masks/ --output painted/
+  ganaug paint scratched/ intact/ --boxes boxes.csv --output painted/ -n 500 --defects 1..3
+  ganaug paint scratched/ intact/ --masks masks/ --output painted/ --mode morph --size 0.5..2 --place uniform"""
+
+
+def paint_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("defective", metavar="DEFECTIVE", help="a folder of images with defects, all of one size")
+    parser.add_argument(
+        "intact", metavar="INTACT", help="a folder of images without, of any size: what is painted into"
+    )
+    parser.add_argument(
+        "--masks", metavar="FOLDER", help="masks of DEFECTIVE under the same names, black where there is no defect"
+    )
+    parser.add_argument(
+        "--boxes", metavar="FILE", help="instead of masks a CSV file with the columns file,left,top,right,bottom"
+    )
+    parser.add_argument(
+        "--output", "-o", required=True, metavar="FOLDER", help="a new folder: images, masks, boxes.csv"
+    )
+    parser.add_argument(
+        *("-n", "--images"), type=options.count(1), metavar="N", help="how many (default: each image of INTACT once)"
+    )
+    group = parser.add_argument_group("what is painted")
+    group.add_argument(
+        "--mode",
+        choices=["blend", "morph", "gan", "paste"],
+        help="real defects with a blended seam (blend, the default) or as they are (paste), mixtures of two (morph), "
+        "or what a GAN learns from such mixtures (gan)",
+    )
+    group.add_argument(
+        "--defects", type=options.span(int), metavar="N", help="in each image: a number, or 1..3 (default: 1)"
+    )
+    group.add_argument(
+        "--size", type=options.span(float), metavar="F", help="factor on the size of a defect (default: 0.8..1.25)"
+    )
+    group.add_argument(
+        "--strength", type=options.span(float), metavar="F", help="factor on what it adds (default: 0.8..1.2)"
+    )
+    group.add_argument(
+        "--place", choices=["seen", "uniform"], help="near the places of real defects (the default), or anywhere"
+    )
+    group.add_argument(
+        "--turn",
+        choices=["any", "right", "mirror", "none"],
+        help="by any angle and mirrored (the default), by right angles and mirrored, only mirrored, not at all",
+    )
+    group.add_argument(
+        "--min-contrast",
+        type=options.share,
+        metavar="X",
+        help="how well a defect must be seen, as a share of what real ones reach; 0 takes any (default: 0.5)",
+    )
+    group.add_argument("--max-steps", type=options.count(1), metavar="N", help="steps of training of --mode gan")
+    group.add_argument("--device", metavar="NAME", help="of --mode gan: cpu, cuda, cuda:1, mps; fastest by default")
+    options.general(parser)
+
+
+def paint(args: argparse.Namespace) -> None:
+    """Read, learn the defects, paint, write."""
+    from ganaug.cli.image_folders import paint_folder
+
+    paint_folder(args)
+
+
 COMMANDS = {
     "resample": options.Command(RESAMPLE_HELP, RESAMPLE_EXAMPLE, resample_options, resample),
     "fit": options.Command(FIT_HELP, FIT_EXAMPLE, fit_options, fit),
     "sample": options.Command(SAMPLE_HELP, SAMPLE_EXAMPLE, sample_options, sample),
+    "paint": options.Command(PAINT_HELP, PAINT_EXAMPLE, paint_options, paint),
 }

@@ -1,16 +1,18 @@
-"""Folders of images: one folder for each class in, the same out, with synthetic files beside the real ones."""
+"""Folders of images in and out: one for each class, with synthetic files beside the real ones; painted defects."""
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
+import math
 import os
 import re
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from ganaug.cli.console import (
     UsageError,
     atomic_folder,
     check_output,
+    did_you_mean,
     progress,
     save_model,
     save_only,
@@ -29,15 +32,34 @@ from ganaug.cli.console import (
     verbosity,
 )
 from ganaug.cli.table_files import label_of
-from ganaug.encoding.pil_images import channels_of, check_pil_file, file_format, mode_of_array, pil_file_bytes
+from ganaug.encoding.pil_images import (
+    channels_of,
+    check_pil_file,
+    file_format,
+    mode_of_array,
+    open_image,
+    pil_file_bytes,
+    pil_to_array,
+)
 from ganaug.encoding.sample_arrays import from_nchw, to_nchw
-from ganaug.encoding.sources import HIDDEN, NO_IMAGE, FolderImages, ImageFiles, list_names, read_folder
+from ganaug.encoding.sources import (
+    HIDDEN,
+    NO_IMAGE,
+    FolderImages,
+    ImageFiles,
+    list_names,
+    named_files,
+    open_files,
+    read_folder,
+)
 from ganaug.exceptions import DataWarning, InvalidDataError
+from ganaug.utils.determinism import child_seed, numpy_generator
+from ganaug.utils.types import Array, BoolArray
 
 if TYPE_CHECKING:
     from ganaug.estimators.gan import BaseGAN
 
-__all__ = ["fit_folder", "resample_folder", "sample_folder"]
+__all__ = ["fit_folder", "paint_folder", "resample_folder", "sample_folder"]
 
 _AT_ONCE = 256
 _NUMBERED = re.compile(r"synthetic-([0-9]{1,18})(?:\.|$)", re.IGNORECASE)
@@ -327,3 +349,234 @@ def _folder_names(labels: list[Any]) -> list[str]:
             _warn(f"images of class {label!r} are in the folder {name!r}: its own name is taken, or none of a folder")
         names.append(name)
     return names
+
+
+# ---- defects: painted from a few images into many ------------------------------------------------
+
+_BOX = ("left", "top", "right", "bottom")
+_LOSSY = (".jpg", ".jpeg", ".webp")  # their black is not quite black
+
+
+def paint_folder(args: argparse.Namespace) -> None:
+    """Learn the defects of one folder, paint them into the images of another one, write images, masks and boxes."""
+    if (args.masks is None) == (args.boxes is None):
+        raise UsageError("give either --masks FOLDER or --boxes FILE, which say where the defects are")
+    check_output(args.output, [args.defective, args.intact, args.masks or args.boxes], force=False, folder=True)
+    if os.path.realpath(args.defective) == os.path.realpath(args.intact):
+        raise UsageError(f"{args.intact}: the images without defects are those with; name another folder")
+    seed = options.choose_seed(args)
+    painter = _painter(args, seed)
+    defective, intact = named_files(Path(args.defective)), named_files(Path(args.intact))
+    files = list(defective.values())
+    modes, _, opened = open_files(files)
+    times = _times(list(intact), args.images, seed)
+    own, profiles, backgrounds = open_files([intact[name] for name in times])
+    _check_modes([*files, *(intact[name] for name in times)], [*modes, *own])
+    images = _stacked(files, opened)
+    layout = "NHW" if images.ndim == 3 else "NHWC"
+    _check_written(ImageFileWriter(layout, modes[0]), images[:1], str(files[0]))
+    sides = images.shape[1:3]
+    known = (
+        {"masks": _masks_of(Path(args.masks), defective, sides)}
+        if args.boxes is None
+        else {"boxes": _boxes_of(args.boxes, Path(args.defective), defective, sides)}
+    )
+    try:
+        painter.set_params(layout=layout).fit(images, **known)
+    except InvalidDataError as error:
+        raise FileError(str(error), args.defective) from error
+    sources = _Sources([intact[name] for name in times], profiles, backgrounds)
+    n_defects, hidden = _paint(args, painter, times, sources, ImageFileWriter(layout, modes[0]))
+    seen = f", {hidden} of them hardly to be seen where they are" if hidden else ""
+    tell(
+        args,
+        f"{args.output}: {times.total()} images with {n_defects} defects{seen}, painted from {painter.n_defects_} "
+        f"in {len(images)} images ({painter.mode_}); seed {seed}",
+    )
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """The images that are painted into: their files, ICC profiles and, read when their turn comes, pixels."""
+
+    files: list[Path]
+    profiles: list[bytes | None]
+    images: Iterator[Any]
+
+
+def _paint(
+    args: argparse.Namespace, painter: Any, times: Counter[str], sources: _Sources, writer: ImageFileWriter
+) -> tuple[int, int]:
+    """Paint and write; how many defects, and how many of them are hardly to be seen."""
+    asked = {"n": args.defects, "size": args.size, "strength": args.strength, "place": args.place}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    hidden, rows, reserved, done = 0, [], set(times), 0
+    with atomic_folder(args.output) as folder, progress(args, "paint", times.total()) as move:
+        for name, file, profile, opened in zip(times, sources.files, sources.profiles, sources.images, strict=True):
+            pixels, own = pil_to_array(opened)[0][None], replace(writer, profile=profile)
+            for number in range(times[name]):
+                # by the name, so that other images in the folder change nothing
+                seed = child_seed(painter.random_state, "painted", os.fsencode(name).hex(), number)
+                try:
+                    *made, boxes = painter.paint(pixels, **asked, return_boxes=True, random_state=seed)
+                except InvalidDataError as error:
+                    raise FileError(str(error), file) from error
+                hidden += painter.curation_[painter.label]["taken_anyway"]
+                image = _save_painted(folder, _new_name(name, number, reserved), made, own)
+                rows += [(image, *box) for box in boxes[0].tolist()]
+                done += 1
+                move(done)
+        _write_boxes(folder / "boxes.csv", rows)
+    return len(rows), hidden
+
+
+def _painter(args: argparse.Namespace, seed: int) -> Any:
+    """The painter that the options ask for, not fitted yet."""
+    from ganaug.estimators import DefectPainter
+    from ganaug.runtime.compute import resolve_device
+
+    given = {name: getattr(args, name) for name in ("mode", "turn", "min_contrast", "max_steps", "device")}
+    given = {name: value for name, value in given.items() if value is not None}
+    resolve_device(given.get("device", "auto"))  # what is wrong with it is told before anything is read
+    return DefectPainter(**given, random_state=seed, verbose=verbosity(args))
+
+
+def _times(names: list[str], n: int | None, seed: int) -> Counter[str]:
+    """How often each image is painted into, in the order of their names: once, or as often as ``n`` asks for."""
+    if n is None:
+        return Counter(names)
+    order = numpy_generator(seed, "intact").permutation(len(names))
+    return Counter(names[i] for i in sorted(np.resize(order, n).tolist()))
+
+
+def _check_modes(files: list[Path], modes: list[str]) -> None:
+    """Refuse images that differ in what their numbers mean."""
+    if modes[0] == "1":
+        raise FileError("is black and white, where a defect is neither faint nor strong; convert it to grey", files[0])
+    for file, mode in zip(files, modes, strict=True):
+        if mode != modes[0]:
+            raise FileError(f"is of mode {mode}, and {files[0]} of {modes[0]}; convert one of them", file)
+
+
+def _stacked(files: list[Path], opened: Iterator[Any]) -> Array:
+    pixels = [pil_to_array(image)[0] for image in opened]
+    for file, one in zip(files, pixels, strict=True):
+        if one.shape != pixels[0].shape:
+            shapes = [f"{height} x {width}" for height, width, *_ in (one.shape, pixels[0].shape)]
+            raise FileError(
+                f"has {shapes[0]} pixels, and {files[0]} {shapes[1]}; cut images with defects to one size, and their "
+                "masks or boxes with them",
+                file,
+            )
+    return np.stack(pixels)
+
+
+def _masks_of(folder: Path, defective: dict[str, Path], sides: tuple[int, ...]) -> BoolArray:
+    """The masks of the images, by their names; ``name_mask`` is taken too."""
+    there = named_files(folder)
+    own = {name: name if name in there else f"{name}_mask" for name in defective}
+    alone = [file for name, file in defective.items() if own[name] not in there]
+    if alone:
+        raise FileError(f"{len(alone)} image(s) have no mask of the same name in it: {list_names(alone)}", folder)
+    extra = [there[name] for name in sorted(there.keys() - set(own.values()))]
+    if extra:
+        raise FileError(f"{len(extra)} mask(s) have no image of the same name: {list_names(extra)}", folder)
+    return np.stack([_read_mask(there[own[name]], file, sides) for name, file in defective.items()])
+
+
+def _read_mask(path: Path, image: Path, sides: tuple[int, ...]) -> BoolArray:
+    opened = open_image(path)
+    if len(opened.getbands()) > 1 or opened.mode == "P":
+        opened = opened.convert("RGBA").convert("RGB")  # a palette by its colours; what is transparent says nothing
+    pixels = np.asarray(opened)
+    marked = pixels >= 128 if path.suffix.lower() in _LOSSY else pixels != 0
+    mask: BoolArray = np.asarray(np.atleast_3d(marked).any(-1))
+    if mask.shape != sides:
+        shapes = [f"{height} x {width}" for height, width in (mask.shape, sides)]
+        raise FileError(f"is a mask of {shapes[0]} pixels, and its image {image} has {shapes[1]}", path)
+    if not mask.any():
+        raise FileError(f"is black, so that {image} has no defect; move the image to those without", path)
+    if mask.all():
+        raise FileError(f"covers all of {image}, which leaves no background; remove both", path)
+    return mask
+
+
+def _boxes_of(path: str, root: Path, defective: dict[str, Path], sides: tuple[int, ...]) -> list[Array]:
+    """The boxes of the images, from a CSV file."""
+    names = {file.relative_to(root).as_posix(): name for name, file in defective.items()}
+    found: dict[str, list[list[float]]] = {name: [] for name in defective}
+    for line, row in _rows_of(path):
+        file = (row["file"] or "").removeprefix("./")
+        name = names.get(file, file)
+        if name not in found:
+            raise FileError(f"no image {file!r} in {root}{did_you_mean(file, names)}", path, line, "file")
+        found[name].append([_edge(path, line, column, row[column]) for column in _BOX])
+        left, top, right, bottom = found[name][-1]
+        if not (0 <= left < right <= sides[1] and 0 <= top < bottom <= sides[0]):
+            raise FileError(
+                f"left={left:g}, top={top:g}, right={right:g}, bottom={bottom:g} is no box within the {sides[1]} x "
+                f"{sides[0]} pixels of {defective[name]}",
+                path,
+                line,
+            )
+    alone = [defective[name] for name, boxes in found.items() if not boxes]
+    if alone:
+        raise FileError(f"{len(alone)} image(s) have no box: {list_names(alone)}; add some, or move the images", path)
+    return [np.array(boxes) for boxes in found.values()]
+
+
+def _rows_of(path: str) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Lines of a CSV file with boxes, by the names of their columns."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        try:
+            there = list(reader.fieldnames or ())
+            for column in ("file", *_BOX):
+                if column not in there:
+                    raise FileError(f"no column {column!r}{did_you_mean(column, there)}", path, 1)
+            for row in reader:
+                yield reader.line_num, row
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise FileError(f"cannot be read as CSV in UTF-8: {error}", path, reader.line_num + 1) from error
+
+
+def _edge(path: str, line: int, column: str, text: str | None) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise FileError(f"{text!r} is no number of pixels", path, line, column)
+    return value
+
+
+def _new_name(name: str, number: int, reserved: set[str]) -> str:
+    """The name of a background at first, later ones with a number that no background has."""
+    if number == 0:
+        return name
+    found = f"{name}-{number + 1}"
+    while found in reserved:
+        found += "_"
+    reserved.add(found)
+    return found
+
+
+def _save_painted(folder: Path, name: str, made: list[Array], writer: ImageFileWriter) -> str:
+    """Write an image and its mask; the name of the image's file."""
+    _, suffix = file_format(writer.mode)
+    masks = np.where(made[1], np.uint8(255), np.uint8(0))
+    for kind, ending, (file,) in (
+        ("images", suffix, writer(made[0])),
+        ("masks", ".png", ImageFileWriter("NHW", "L")(masks)),
+    ):
+        path = folder / kind / f"{name}{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_new(file, path)
+    return f"{name}{suffix}"
+
+
+def _write_boxes(path: Path, rows: list[tuple[Any, ...]]) -> None:
+    with open(path, "x", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("file", *_BOX))
+        writer.writerows(rows)

@@ -117,6 +117,7 @@ def _describe_error(error: BaseException) -> tuple[str, int]:
 # Parameters of the library by which its errors name what an option gave.
 _OPTIONS = {
     "cv": "--splits",
+    "device": "--device",
     "mark": "--mark-column",
     "max_time": "--max-time",
     "n_jobs": "--jobs",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from ganaug.cli.console import UsageError, did_you_mean, verbosity
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
@@ -32,11 +33,16 @@ __all__ = [
     "output",
     "oversampler",
     "reading",
+    "share",
+    "span",
     "split_condition",
     "target",
     "training",
     "training_parameters",
 ]
+
+
+Number = TypeVar("Number", int, float)
 
 
 class Command(NamedTuple):
@@ -52,6 +58,7 @@ SEEDS = 2**31
 CONDITIONS = "'age>=60', 'sex=F', 'age=60..80', 'city in Rome|Bonn', 'income is missing'"
 _SIGN = re.compile(r"\s*(?P<sign><=|>=|!=|==|=|<|>)\s*(?P<value>.*?)\s*$|\s+(?P<word>in|is)\s+(?P<rest>.+?)\s*$", re.S)
 MISSING = {"missing": True, "not missing": False}  # what a column "is"
+_FACTOR = ("number", "1.5, and no two such as 0.5..2")
 _PYTHON_WORDS = {"True": True, "False": False, "None": None}  # beside those of JSON
 
 
@@ -76,6 +83,34 @@ def count(least: int) -> Callable[[str], int]:
         return value
 
     return whole
+
+
+def share(text: str) -> float:
+    """The type of an option that is a finite number of at least 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of at least 0")
+    return value
+
+
+def span(kind: type[Number]) -> Callable[[str], tuple[Number, Number]]:
+    """The type of an option that is a number above 0, or two with ``..`` between: the smallest and the largest."""
+
+    def ends(text: str) -> tuple[Number, Number]:
+        low, sign, high = text.partition("..")
+        try:
+            found = kind(low), kind(high if sign else low)
+        except ValueError:
+            found = kind(0), kind(0)
+        if not 0 < found[0] <= found[1] < math.inf:
+            what, example = ("whole number", "2, and no two such as 1..3") if kind is int else _FACTOR
+            raise argparse.ArgumentTypeError(f"{text!r} is no {what} above 0 such as {example}")
+        return found
+
+    return ends
 
 
 def counts(text: str) -> dict[str, int]:

@@ -47,6 +47,8 @@ __all__ = [
     "class_names_of",
     "list_folder",
     "list_names",
+    "named_files",
+    "open_files",
     "read_folder",
     "resolve_pairs",
     "resolve_samples",
@@ -163,6 +165,18 @@ def _read_files(
     files: list[Path], image_size: tuple[int, int] | None = None, stored: bool = False
 ) -> tuple[Any, str, set[bytes | None]]:
     """The images of some files in one array, the mode that they are learnt in, and their ICC profiles."""
+    modes, profiles, images = open_files(files, image_size)
+    stack = stack_samples(images, len(files), "images", lambda i: str(files[i]), stored=stored)
+    return stack, modes[0], set(profiles)
+
+
+def open_files(
+    files: list[Path], image_size: tuple[int, int] | None = None
+) -> tuple[list[str], list[bytes | None], Iterator[Any]]:
+    """Of some files the modes in which they are learnt, the ICC profiles, and the images, read when their turn comes.
+
+    Errors and warnings are those of `read_folder`.
+    """
     kinds = [read_image_header(file) for file in files]
     modes = _modes(kinds, shrunk=image_size is not None)
     _tell_changes(files, kinds, modes)
@@ -174,8 +188,7 @@ def _read_files(
                 raise InvalidDataError(f"{file} holds NaN or infinity; fill in these pixels or remove the image")
             yield image if image_size is None else resize_image(image, image_size)
 
-    stack = stack_samples(images(), len(files), "images", lambda i: str(files[i]), stored=stored)
-    return stack, modes[0], {kind.profile for kind in kinds}
+    return modes, [kind.profile for kind in kinds], images()
 
 
 def _tell_left_out(left_out: dict[str, list[Path]]) -> None:
@@ -643,7 +656,7 @@ def _could_be_image(part: object) -> bool:
 
 
 def _paired_folders(inputs: Path, targets: Path) -> ImagePairs:
-    sides = [_named_files(folder) for folder in (inputs, targets)]
+    sides = [named_files(folder) for folder in (inputs, targets)]
     for one, other, folder in ((0, 1, targets), (1, 0, inputs)):
         alone = [sides[one][name] for name in sorted(sides[one].keys() - sides[other].keys())]
         if alone:
@@ -656,7 +669,7 @@ def _paired_folders(inputs: Path, targets: Path) -> ImagePairs:
     return ImagePairs(one, other, (mode, other_mode))
 
 
-def _named_files(folder: Path) -> dict[str, Path]:
+def named_files(folder: Path) -> dict[str, Path]:
     """The image files of a folder by their path below it, without the ending."""
     if not folder.is_dir():
         raise InvalidDataError(f"{folder} is {'a file' if folder.exists() else 'not there'}; give a folder of images")
@@ -666,9 +679,7 @@ def _named_files(folder: Path) -> dict[str, Path]:
     for file in _images_in(folder, {_identity(place) for place in real.parents}, left_out):
         name = file.relative_to(folder).with_suffix("").as_posix()
         if name in found:
-            raise InvalidDataError(
-                f"{found[name]} and {file} have one name; which is the partner is not clear, rename one"
-            )
+            raise InvalidDataError(f"{found[name]} and {file} have one name but for the ending; rename one")
         found[name] = file
     _tell_left_out(left_out)
     if not found:

@@ -463,7 +463,8 @@ class SavedGenerator(BaseGenerator):
         return cached[1]
 
     def _rebuilt(self, weights: Mapping[str, FloatArray]) -> dict[str, nn.Module]:
-        networks = self._new_networks()
+        there = {name.split(".")[0] for name in weights}  # one that was trained against an encoder has no discriminator
+        networks = {name: network for name, network in self._new_networks().items() if name in there}
         load_weights(networks, weights)
         return networks
 

@@ -25,7 +25,13 @@ from ganaug.estimators.modality import Design, Filter, Modality, Task, training_
 from ganaug.exceptions import InvalidParameterError, ModelFileError
 from ganaug.filtering import AuxiliaryClassifier, SampleFilter
 from ganaug.filtering.sample_filter import shrink_samples
-from ganaug.networks import CONDITIONINGS, IMAGE_ARCHITECTURES, GeneratorNetwork, NetworkPair
+from ganaug.networks import (
+    CONDITIONINGS,
+    IMAGE_ARCHITECTURES,
+    EncoderDiscriminator,
+    GeneratorNetwork,
+    NetworkPair,
+)
 from ganaug.networks.convolutions import LARGEST_BASE, VOLUME_BASE
 from ganaug.objectives import OBJECTIVES, Objective
 from ganaug.runtime.compute import fastest, one_thread, resolve_device
@@ -40,7 +46,7 @@ from ganaug.training.loop import (
 )
 from ganaug.training.train_state import TrainConfig, TrainState, samples_on
 from ganaug.utils import types
-from ganaug.utils.determinism import child_seed, isolated, root_seed
+from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed
 from ganaug.utils.types import Arrays, Config, FloatArray, IntArray
 
 __all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "fit_into_time", "preset_channels"]
@@ -54,6 +60,8 @@ STEPS = 2000
 MOST_STEPS = 1_000_000_000
 # Draws of each real sample from which augmentation pays: below it costs more than learning by heart would.
 REPEATS = 100
+# Real images by which features of an encoder are put on one scale.
+LOOKED_AT = 64
 # Of the classifier that filters samples.
 CLASSIFIER_STEPS = 300
 # Of each of the two that judge whether the class of a snapshot's samples is recognised.
@@ -186,6 +194,8 @@ class ConvolutionalModality(Modality):
 
     # No parameter: cells along an axis at the lowest resolution go by the number of axes.
     base: ClassVar[int | None] = None
+    # Nor this, but for images.
+    encoder: Callable[[Tensor], object] | None = None
 
     architecture: str
     conditioning: str
@@ -213,7 +223,9 @@ class ConvolutionalModality(Modality):
             design = {**design, "base": VOLUME_BASE if len(shape) == 4 else LARGEST_BASE}
         config = self._config(task, steps or STEPS)
         if seconds is not None and steps is None:
-            spent = self.networks(task.codec, task.n_conditions, torch.Generator().manual_seed(0), **design)
+            rng = torch.Generator().manual_seed(0)
+            spent = self.networks(task.codec, task.n_conditions, rng, **design)
+            spent = self._players(spent, replace(task, design=design), rng)
             pair = NetworkPair(to_device(spent.generator, task.device), to_device(spent.discriminator, task.device))
             per_step = seconds_per_step(pair, OBJECTIVES[task.settings.objective], config, shape)
             # all processes of a training build the same networks
@@ -233,9 +245,26 @@ class ConvolutionalModality(Modality):
             steps,
             ema_half_life=max(1.0, min(HALF_LIFE / batch, HALF_LIFE_SHARE * steps)),
             penalty_every=int(self.penalty_every),
-            pipe=self._pipe(repeats),
+            # not one that is recorded on a GPU: what an encoder does may differ from step to step
+            pipe=self._pipe(repeats) if self.encoder is None else partial(self._pipe(repeats)),
             precision=fastest(task.device),
             parts=max(1, batch // PART) if task.device.type == "cpu" else 1,
+        )
+
+    @property
+    def _own_discriminator(self) -> bool:  # type: ignore[override]
+        return self.encoder is None
+
+    def _players(self, pair: NetworkPair, task: Task, rng: torch.Generator) -> NetworkPair:
+        """The generator against a discriminator on the features of the encoder, if there is one."""
+        if self.encoder is None:
+            return pair
+        rows = numpy_generator(task.seed, "encoder").permutation(task.train)[:LOOKED_AT]
+        some = task.codec.to_network(torch.from_numpy(task.x[np.sort(rows)]))
+        width, conditioning = task.design["max_channels"], task.design["conditioning"]
+        return NetworkPair(
+            pair.generator,
+            EncoderDiscriminator(self.encoder, some, task.n_conditions, rng, conditioning=conditioning, width=width),
         )
 
     def _pipe(self, repeats: float) -> Pipe:

@@ -244,10 +244,12 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             if checkpoint is not None:
                 checkpoint.design = design
 
+            sized = replace(task, design=design)
+
             def untrained() -> NetworkPair:
                 """What every training from this seed begins with, whether this one does or continues an earlier one."""
                 own = torch.Generator().manual_seed(child_seed(seed, "networks"))
-                made = modality.networks(codec, n_conditions, own, **design)
+                made = modality._players(modality.networks(codec, n_conditions, own, **design), sized, own)
                 return NetworkPair(to_device(made.generator, device), to_device(made.discriminator, device))
 
             pair = untrained()
@@ -273,7 +275,9 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
                 rng=rng,
                 checkpoint=checkpoint,
             )
-        networks = {"generator": state.average, "discriminator": state.discriminator.network}
+        networks: dict[str, nn.Module] = {"generator": state.average}
+        if modality._own_discriminator:
+            networks["discriminator"] = state.discriminator.network
         self._keep(task, prepared, conditions, result, snapshot, networks, found)
 
     def _keep(
@@ -297,7 +301,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         snapshot : BestSnapshot
             That was kept.
         networks : dict of str to Module
-            The generator of the snapshot, and the discriminator of the training.
+            The generator of the snapshot, and the discriminator of the training, if it is that of the modality.
         found : Filter or None
             Fitted to the training data.
         """
@@ -341,7 +345,8 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
                 f"warm_start=True goes on with the networks of the earlier fit, but {', '.join(changed)} "
                 "changed since; set it back, or warm_start=False"
             )
-        load_weights(pair._asdict(), self.weights_)
+        known = pair._asdict() if self._modality._own_discriminator else {"generator": pair.generator}
+        load_weights(known, self.weights_)
 
     def _checkpoint(
         self, prepared: Prepared, y: IntArray, conditions: Conditions, device: torch.device

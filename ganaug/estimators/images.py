@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from torch import Tensor
 
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.latents import PixelValues
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.training.loop import Watcher
 
 __all__ = ["ImageGAN", "ImageModality"]
 
 
+def checked_encoder(name: str, value: object) -> object:
+    """Something to call, or None."""
+    if value is not None and (not callable(value) or isinstance(value, type)):
+        raise InvalidTypeError(
+            f"{name} is {'the class ' + value.__name__ if isinstance(value, type) else 'a ' + type(value).__name__}; "
+            "give a torch module or a function from images (n, channels, height, width) to features"
+        )
+    return value
+
+
 class ImageModality(ConvolutionalModality):
     """Images (C, H, W); see `ImageGAN` for the parameters."""
 
     # the codec checks the layout
-    constraints: ClassVar[Constraints] = {**ConvolutionalModality.constraints, "layout": lambda _, value: value}
+    constraints: ClassVar[Constraints] = {
+        **ConvolutionalModality.constraints,
+        "layout": lambda _, value: value,
+        "encoder": checked_encoder,
+    }
     stores_samples = True
     layout: str
     _policy = ("translation", "cutout")
@@ -82,6 +98,15 @@ class ImageGAN(ConvolutionalGAN):
         not included, because they change the meaning of digits, text and many organs.
     layout : {"auto", "NHW", "NHWC", "NCHW"}, default="auto"
         Of the images given.
+    encoder : torch.nn.Module or callable, optional
+        What the discriminator sees images with in place of its own layers: a network trained elsewhere, from images to
+        features (n, F), feature maps (n, F, height, width), or a list of those, best at several resolutions. Each has
+        a small discriminator of its own behind fixed random mixtures, after Projected GANs (Sauer et al. 2021); the
+        generator stays that of ``architecture``. It is called with float32 tensors (n, channels, height, width) from
+        -1 to 1 and has to resize, repeat channels and normalise by itself; a gradient must pass through. A module is
+        copied, set to ``eval()`` and not trained; a function may be called from several threads. Files hold no
+        encoder, sampling needs none, and `score_samples` does not use it. Not together with ``checkpoint``; with
+        ``warm_start`` the discriminator begins again. None: the discriminator of ``architecture``.
     scope : {"shared", "per-class"}, default="shared"
         What `GANOversampler` and `balance` train: one GAN on all classes, from which the rare
         ones learn what images look like, or one for each class that needs images, on this class against the rest.
@@ -156,7 +181,8 @@ class ImageGAN(ConvolutionalGAN):
     References
     ----------
     Huang et al. (2024), The GAN is dead; long live the GAN! Miyato and Koyama (2018), cGANs with
-    Projection Discriminator. Zhao et al. (2020), Differentiable Augmentation for Data-Efficient GAN Training.
+    Projection Discriminator. Zhao et al. (2020), Differentiable Augmentation for Data-Efficient GAN Training. Sauer et
+    al. (2021), Projected GANs Converge Faster.
 
     Examples
     --------
@@ -172,6 +198,7 @@ class ImageGAN(ConvolutionalGAN):
     """
 
     _kind = ImageModality
+    encoder: Callable[[Tensor], object] | None = None  # pickles of earlier versions have none
 
     def __init__(
         self,
@@ -198,6 +225,7 @@ class ImageGAN(ConvolutionalGAN):
         min_probability: float = 0.3,
         checkpoint: str | PathLike[str] | None = None,
         checkpoint_every: int | str = "60s",
+        encoder: Callable[[Tensor], object] | None = None,
         callbacks: list[Watcher] | None = None,
         warm_start: bool = False,
         random_state: Seed = None,
@@ -233,3 +261,12 @@ class ImageGAN(ConvolutionalGAN):
             verbose=verbose,
         )
         self.layout = layout
+        self.encoder = encoder
+
+    def _check_parameters(self) -> dict[str, Any]:
+        if self.encoder is not None and self.checkpoint is not None:
+            raise InvalidParameterError(
+                "checkpoint cannot be given together with encoder: its file holds no encoder, so that a training that "
+                "is continued might go on with another one; leave one of them out"
+            )
+        return super()._check_parameters()

@@ -364,6 +364,13 @@ class Modality(BaseEstimator, ABC):
 
     # ---- what only tables, images and series need so far ---------------------------------------
 
+    # Whether the generator is trained against the discriminator of `networks`, or against one of `_players`.
+    _own_discriminator: bool = True
+
+    def _players(self, pair: NetworkPair, task: Task, rng: torch.Generator) -> NetworkPair:
+        """What is trained: networks of ``task.design``, or the generator against another discriminator, on the CPU."""
+        return pair
+
     def _connect(self, found: Filter, codec: Any, device: torch.device) -> None:
         """Give a filter what it does not keep, before each draw."""
 

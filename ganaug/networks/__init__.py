@@ -5,7 +5,7 @@ To add one: write its file, add one line to the dict of its modality.
 
 from __future__ import annotations
 
-from ganaug.networks.dcgan import dcgan
+from ganaug.networks.dcgan import EncoderDiscriminator, dcgan
 from ganaug.networks.layers import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, mlp
 from ganaug.networks.residual import residual
 from ganaug.networks.stylegan import style
@@ -15,6 +15,7 @@ __all__ = [
     "IMAGE_ARCHITECTURES",
     "TABULAR_ARCHITECTURES",
     "DiscriminatorNetwork",
+    "EncoderDiscriminator",
     "GeneratorNetwork",
     "NetworkPair",
 ]

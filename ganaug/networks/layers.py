@@ -76,6 +76,8 @@ class DiscriminatorNetwork(nn.Module):
     """A trunk that makes features, and a conditioning that turns them into a logit."""
 
     head: Concat
+    # Whether `input_gradient` is that with respect to something else than the samples.
+    bounds_features = False
 
     def features(self, x: Tensor, labels: Tensor) -> Tensor:
         """The last hidden layer. (B, ...), (B,) -> (B, width)."""

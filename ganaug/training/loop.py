@@ -219,8 +219,8 @@ class Critic:
 
     def input_gradient(self, points: Tensor) -> Tensor:
         """Their gradient with respect to the samples: the network's own where nothing stands before it."""
-        if self.pipe is direct:
-            return self.network.input_gradient(points, self._labels(points))
+        if self.pipe is direct or self.network.bounds_features:
+            return self.network.input_gradient(self.pipe(points, self.progress, self.rng), self._labels(points))
         return input_gradient_of(self, points)
 
     def _labels(self, points: Tensor) -> Tensor:
