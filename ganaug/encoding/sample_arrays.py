@@ -8,6 +8,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from math import prod
@@ -232,6 +233,18 @@ class SampleFormat:
 
 # Samples of bytes that take more memory than this together stay in a file.
 STORED_FROM = 2**29
+# Samples of a memory map that are compared with those of its file.
+_LOOKED_AT = 64
+
+
+@contextmanager
+def _room_is_said() -> Iterator[None]:
+    """What a temporary file is refused, as an error that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.tempdir or "of the system"
+        raise path_error(error, f"the images cannot be kept in the temporary folder {folder}") from error
 
 
 class _Opened:
@@ -305,28 +318,35 @@ class StoredSamples:
         OSError
             If there is no room for them; it names the folder.
         """
-        file = tempfile.TemporaryFile(prefix="ganaug-images-")  # noqa: SIM115, it is read as long as it is held
         known = np.shape(cast(Array, samples)) if shape is None else shape
+        with _room_is_said():
+            file = tempfile.TemporaryFile(prefix="ganaug-images-")  # noqa: SIM115, it is read as long as it is held
         found = cls(file, known, tensor=tensor)
-        try:
-            for sample in samples:
+        for sample in samples:
+            with _room_is_said():
                 file.write(np.ascontiguousarray(sample).data)
+        with _room_is_said():
             file.flush()
-        except OSError as error:
-            folder = tempfile.gettempdir()
-            raise path_error(error, f"the images cannot be kept in the temporary folder {folder}") from error
         return found
 
     @classmethod
     def mapped(cls, array: object) -> StoredSamples | None:
-        """Of a whole `numpy.memmap` of many bytes, read from its file; None of anything else."""
+        """Of a whole `numpy.memmap` of many bytes, read from its file; None of anything else.
+
+        Nor of one whose file cannot be opened again, or has other images by now: the map still has its own.
+        """
         if not isinstance(array, np.memmap) or array.dtype != np.uint8 or array.nbytes <= STORED_FROM:
             return None
         whole = isinstance(array.base, mmap.mmap) and array.flags.c_contiguous and array.ndim > 1
         if not whole or array.filename is None or array.mode == "c":  # changes of a copy stand in memory only
             return None
         array.flush()
-        return cls(open(array.filename, "rb", buffering=0), array.shape, array.offset)
+        try:
+            found = cls(open(array.filename, "rb", buffering=0), array.shape, array.offset)
+            looked_at = np.linspace(0, len(array) - 1, _LOOKED_AT).astype(np.int64)
+            return found if np.array_equal(found[looked_at], array[looked_at]) else None
+        except (OSError, InvalidDataError):
+            return None
 
     @property
     def shape(self) -> tuple[int, ...]:
