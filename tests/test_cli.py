@@ -162,7 +162,7 @@ def test_errors_of_the_library_name_the_option(here, capsys, words, said):
     ("words", "said"),
     [
         (["resample", "cv", "-t", "y", "-o", "o.csv"], "ganaug: cv: line 3: the quote that is opened"),
-        (["report", "y", "y", "-t", "y", "-o", "r.html", "--mark-column", "a"], "ganaug: --mark-column 'a' is a column"),
+        (["report", "y", "y", "-t", "y", "-o", "r.html", "--mark-column", "a"], "ganaug: --mark-column 'a' is"),
         (["report", "y", "y", "-t", "y", "-o", "r.html", "--mark-column", "b"], "ganaug: y: no column 'b'"),
         (["resample", "where", "-t", "y", "-o", "o"], "ganaug: where: column 'a' is"),
     ],

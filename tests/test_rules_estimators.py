@@ -430,7 +430,6 @@ def test_columns_that_are_missing_together_where_a_third_says_so_are_not_refused
     assert gan.curation_[1]["rules"] < 50  # they were three of four candidates
 
 
-
 def test_an_interval_that_the_user_names_is_kept():
     rng = np.random.default_rng(0)
     grade = rng.choice(list("AB"), 400)

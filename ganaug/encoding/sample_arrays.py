@@ -342,7 +342,8 @@ class StoredSamples:
             return None
         array.flush()
         try:
-            found = cls(open(array.filename, "rb", buffering=0), array.shape, array.offset)
+            file = open(array.filename, "rb", buffering=0)  # noqa: SIM115, it is read as long as it is held
+            found = cls(file, array.shape, array.offset)
             looked_at = np.linspace(0, len(array) - 1, _LOOKED_AT).astype(np.int64)
             return found if np.array_equal(found[looked_at], array[looked_at]) else None
         except (OSError, InvalidDataError):
