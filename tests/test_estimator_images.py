@@ -228,7 +228,7 @@ def by_skops(estimator, tmp_path):
     return skops.loads(data, trusted=trusted)
 
 
-@cases(
+@pytest.mark.parametrize(
     "way",
     [by_file, by_joblib, by_skops, lambda e, _: pickle.loads(pickle.dumps(e)), lambda e, _: copy.deepcopy(e)],
     ids=["file", "joblib", "skops", "pickle", "deepcopy"],

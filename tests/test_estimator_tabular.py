@@ -514,3 +514,12 @@ def test_steps_and_units_go_by_the_table(shape, classes, given, expected):
     assert own.get_params()["width"] == given.get("width")  # the parameters stay as they were given
     own.warm_start = True
     assert own.fit(X, np.arange(len(X)) % classes).design_["width"] == expected[1]
+
+
+def test_a_category_counts_as_many_columns_as_it_has_levels():
+    y = np.arange(400) % 2
+    for n_columns, units in ((1, 64), (2, 128)):
+        levels = np.random.default_rng(0).integers(30, size=(400, n_columns))
+        X = pd.DataFrame(levels).astype(str).add_prefix("kind ")
+        own = TabularGAN(max_steps=1, depth=1, rules=None, curate=False, random_state=0, verbose=False)
+        assert own.fit(X, y).design_["width"] == units

@@ -116,8 +116,7 @@ CASES = {  # case -> (samples, topics of which one must be the verdict, what the
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", ["breast_cancer", "wine", "mixed"])
-def test_the_report_of_a_known_case_gives_the_right_diagnosis_in_words(name, case, monkeypatch):
-    monkeypatch.setattr(build, "RESAMPLES", 20)
+def test_the_report_of_a_known_case_gives_the_right_diagnosis_in_words(name, case):
     make, topics, words = CASES[case]
     train, unseen = split(name)
     X, y = make(train, unseen, np.random.default_rng(1))

@@ -220,7 +220,7 @@ def test_rules_of_all_kinds_are_found_and_kept_on_every_dtype(name, tmp_path):
     found = find_rules(X)
     assert {says(rule) for rule in planted} <= {says(rule) for rule in found}, str(found)
     y = np.arange(len(X)) % 3 == 0
-    gan = TabularGAN(max_steps=20, curate=("rules",), random_state=0).fit(X, y)
+    gan = TabularGAN(max_steps=20, random_state=0).fit(X, y)
     rows, _ = gan.sample({True: 150, False: 150}, random_state=1)
     assert (rows.dtypes == X.dtypes).all()
     for column in X:

@@ -93,8 +93,8 @@ def assert_equal(one, other):
         assert type(one) is type(other) and np.array_equal(one, other)
 
 
-@cases("way", WAYS)
-@cases("what", FITS)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("what", FITS)
 def test_what_comes_back_does_as_the_original_did(fitted, what, way):
     original = copy.deepcopy(fitted[what])
     original.sample(3)  # the stream has begun

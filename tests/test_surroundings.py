@@ -24,7 +24,6 @@ import ganaug
 from ganaug import experiments, metrics, plots, summaries, transforms
 from ganaug.datasets import ShareBatchSampler
 from ganaug.exceptions import GanaugError
-from ganaug.report import build
 from ganaug.runtime.compute import team
 from ganaug.utils.determinism import isolated, isolation, warn
 
@@ -95,14 +94,6 @@ def settings_now():
         "sklearn": sklearn.get_config(),
         "filters": list(warnings.filters),
     }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_resamples():
-    """Of the report, in which intervals are most of the work."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "RESAMPLES", 4)
-        yield
 
 
 # ---------------------------------------------------------------------------------------- the doors

@@ -336,7 +336,7 @@ def _offsets(logits: FloatArray, counts: IntArray) -> FloatArray:
 
 # Encoded columns up to which the penalty is taken as it is.
 WIDTH_OF_ONE_PENALTY = 64
-# Tables of at most so many rows and columns, and the steps and units of a layer for these and for larger ones.
+# Tables of at most so many rows and encoded columns, and the steps and units of a layer for these and for larger ones.
 # Of more than two classes there is more to learn. docs/method.md says how these were chosen.
 SMALL, SMALL_SIZES, SIZES, MORE_STEPS = (5000, 50), (500, 64), (1000, 128), 1.2
 # Synthetic rows of all classes, and at least of each, to which the kernel is fitted; of each, or all, for marginals.
@@ -388,7 +388,7 @@ class TableModality(Modality):
 
     def config(self, task: Task) -> tuple[Design, TrainConfig]:
         """Steps and width by the size of the table, and a penalty that grows with its columns."""
-        small = len(task.y) <= SMALL[0] and task.codec.n_features_ <= SMALL[1]
+        small = len(task.y) <= SMALL[0] and task.codec.width <= SMALL[1]
         usual, units = SMALL_SIZES if small else SIZES
         usual = int(MORE_STEPS * usual) if task.n_conditions > 2 else usual
         steps, design = task.settings.max_steps or usual, task.design
@@ -485,8 +485,8 @@ class TabularGAN(BaseGAN):
     conditioning : {"projection", "concat", "auxiliary"}
         How the discriminator is told the class.
     max_steps : int, optional
-        Steps of training. The cost grows with the steps and not with the rows. By default 500 for a small table,
-        of at most 5,000 rows and 50 columns, else 1,000; a fifth more where more than two classes are learnt.
+        Steps of training, which the cost goes by, not by the rows. By default 500 for a small table (at most 5,000
+        rows and 50 encoded columns, one for each level of a category), else 1,000; a fifth more for three classes on.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
         with what it has. A result that was cut short by the clock does not repeat.
