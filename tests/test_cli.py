@@ -482,6 +482,13 @@ def test_advise(train, capsys):
         assert text in err and err.count("\n") == 1
 
 
+def test_a_picture_without_matplotlib_is_refused_before_anything_is_judged(train, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["advise", "train.csv", "-t", "fraud", "--treatments", "prior", "--plot", "new.png"]) == 1
+    out, err = capsys.readouterr()
+    assert not out and "pictures need matplotlib: pip install" in err
+
+
 # ---- bad input -------------------------------------------------------------------------------------
 
 ROWS = "".join(f"{i},{'ab'[i % 2]}\n" for i in range(30))

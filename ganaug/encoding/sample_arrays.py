@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import mmap
 import os
 import tempfile
@@ -233,8 +232,6 @@ class SampleFormat:
 
 # Samples of bytes that take more memory than this together stay in a file.
 STORED_FROM = 2**29
-# Samples of a memory map that are compared with those of its file.
-_LOOKED_AT = 64
 
 
 @contextmanager
@@ -243,8 +240,8 @@ def _room_is_said() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        folder = tempfile.tempdir or "of the system"
-        raise path_error(error, f"the images cannot be kept in the temporary folder {folder}") from error
+        what = f"the images cannot be kept in the temporary folder {tempfile.tempdir or 'of the system'}"
+        raise path_error(error, what) from error
 
 
 class _Opened:
@@ -318,10 +315,9 @@ class StoredSamples:
         OSError
             If there is no room for them; it names the folder.
         """
-        known = np.shape(cast(Array, samples)) if shape is None else shape
         with _room_is_said():
             file = tempfile.TemporaryFile(prefix="ganaug-images-")  # noqa: SIM115, it is read as long as it is held
-        found = cls(file, known, tensor=tensor)
+        found = cls(file, np.shape(cast(Array, samples)) if shape is None else shape, tensor=tensor)
         for sample in samples:
             with _room_is_said():
                 file.write(np.ascontiguousarray(sample).data)
@@ -331,10 +327,7 @@ class StoredSamples:
 
     @classmethod
     def mapped(cls, array: object) -> StoredSamples | None:
-        """Of a whole `numpy.memmap` of many bytes, read from its file; None of anything else.
-
-        Nor of one whose file cannot be opened again, or has other images by now: the map still has its own.
-        """
+        """Of a whole `numpy.memmap` of many bytes, read from its file while that is still the same; else None."""
         if not isinstance(array, np.memmap) or array.dtype != np.uint8 or array.nbytes <= STORED_FROM:
             return None
         whole = isinstance(array.base, mmap.mmap) and array.flags.c_contiguous and array.ndim > 1
@@ -344,8 +337,8 @@ class StoredSamples:
         try:
             file = open(array.filename, "rb", buffering=0)  # noqa: SIM115, it is read as long as it is held
             found = cls(file, array.shape, array.offset)
-            looked_at = np.linspace(0, len(array) - 1, _LOOKED_AT).astype(np.int64)
-            return found if np.array_equal(found[looked_at], array[looked_at]) else None
+            some = np.linspace(0, len(array) - 1, 64).astype(np.int64)  # a file that was replaced has others
+            return found if np.array_equal(found[some], array[some]) else None
         except (OSError, InvalidDataError):
             return None
 
@@ -368,7 +361,7 @@ class StoredSamples:
 
     def in_nchw(self, layout: str) -> StoredSamples:
         """The same samples, handed out as (n, C, H, W)."""
-        view = copy.copy(self)
+        view = self.__copy__()
         view._layout = layout
         return view
 
