@@ -499,8 +499,7 @@ class GANOversampler(BaseOverSampler):
         elif scope == "per-class" and takes_focus and len(labels) > MANY_CLASSES:
             warn(
                 f"{len(labels)} classes need rows, and each of them trains a GAN of its own, which takes {len(labels)} "
-                'times as long as one and as much memory for each; scope="auto" trains one for all where there are '
-                f"more than {MANY_CLASSES}",
+                'times as long as one and as much memory for each; scope="shared" trains one for all',
                 GanaugWarning,
             )
         if scope == "per-class" and takes_focus:

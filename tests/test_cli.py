@@ -170,6 +170,27 @@ def test_errors_of_the_library_name_the_option(here, capsys, words, said):
     assert left(here) == ["rows"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["resample", "cv", "-t", "y", "-o", "o.csv"], "ganaug: cv: line 3: the quote that is opened"),
+        (["report", "y", "y", "-t", "y", "-o", "r.html", "--mark-column", "a"], "ganaug: --mark-column 'a' is"),
+        (["report", "y", "y", "-t", "y", "-o", "r.html", "--mark-column", "b"], "ganaug: y: no column 'b'"),
+        (["resample", "where", "-t", "y", "-o", "o"], "ganaug: where: column 'a' is"),
+    ],
+)
+def test_errors_of_a_file_that_is_called_as_a_parameter_name_the_file(here, capsys, words, said):
+    table = "a,y\n" + "".join(f"{i / 8},{'np'[i > 25]}\n" for i in range(40))
+    Path("where").mkdir()
+    Path("where/0.csv").write_text(table)
+    Path("where/1.csv").write_text("b,y\n1,n\n")
+    Path("y").write_text(table)
+    Path("cv").write_text('a,y\n1,n\n2,"n')
+    assert main(words) in (1, 2)
+    err = capsys.readouterr().err
+    assert err.startswith(said) and err.count("\n") == 1
+
+
 # ---- resample --------------------------------------------------------------------------------------
 
 
@@ -471,6 +492,13 @@ def test_advise(train, capsys):
         assert main([*words, *wrong]) == 2
         err = capsys.readouterr().err
         assert text in err and err.count("\n") == 1
+
+
+def test_a_picture_without_matplotlib_is_refused_before_anything_is_judged(train, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert main(["advise", "train.csv", "-t", "fraud", "--treatments", "prior", "--plot", "new.png"]) == 1
+    out, err = capsys.readouterr()
+    assert not out and "pictures need matplotlib: pip install" in err
 
 
 # ---- bad input -------------------------------------------------------------------------------------

@@ -308,6 +308,9 @@ def test_neighbours_of_a_single_row_are_itself():
     assert isinstance(X_res, np.ndarray) and (X_res[6:] == X[5]).all() and y_res.tolist()[6:] == [1] * 4
     with pytest.raises(InvalidParameterError, match="smote"):
         NeighborSampler("svm").fit_resample(X, y)
+    for method, k in [("geometric", 0), ("smote", "x"), ("prowsyn", 2.5), ("mesh", True)]:
+        with pytest.raises(InvalidParameterError, match=f"k_neighbors={k!r} must be a positive integer"):
+            NeighborSampler(method, k_neighbors=k).fit_resample(X, y)
 
 
 def test_plain_smote_on_numbers():

@@ -8,6 +8,7 @@ from scipy.stats import ks_2samp
 import ganaug
 from ganaug import GANOversampler, TabularGAN
 from ganaug.encoding import CompactTableCodec
+from ganaug.encoding.quantiles import quantile_pairs
 from ganaug.estimators.tabular import ClassMarginals, TableSmoother
 from ganaug.exceptions import InvalidParameterError, ModelFileError
 from ganaug.rules.codec import without_pairs
@@ -264,6 +265,20 @@ def test_a_generator_that_hardly_trained_has_the_marginals_of_each_class(table, 
     pd.testing.assert_frame_equal(
         again.sample(50, label=1, random_state=2)[0], gan.sample(50, label=1, random_state=2)[0]
     )
+
+
+def test_what_a_class_of_a_dozen_rows_shares_comes_as_often():
+    made = np.random.default_rng(0).normal(size=4000).astype(np.float32)
+    pairs = quantile_pairs(made, np.repeat([0.25, 0.5], [3, 9]).astype(np.float32))
+    assert pairs[1].tolist() == [0.5, 0.5]  # the value of three rows is none
+    assert (made >= pairs[0, 0]).mean() == pytest.approx(0.75, abs=0.01) and pairs[0, 1] == made.max()
+    assert not quantile_pairs(made, np.arange(12, dtype=np.float32)).size
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({name: rng.normal(size=212) for name in "abcd"})
+    X["e"], y = np.append(X["a"][:200] ** 2, np.repeat([0.25, 0.5], [3, 9])), np.repeat([0, 1], [200, 12])
+    new = TabularGAN(**SMALL).fit(X, y).sample(1000, label=1, random_state=1)[0]
+    assert 0.6 < (new["e"] == 0.5).mean() < 0.9
 
 
 def test_auto_keeps_off_where_other_classes_are_refused(table):

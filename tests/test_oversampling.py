@@ -428,7 +428,7 @@ def test_a_gan_for_each_of_many_classes_is_said(n_small, warned):
         GANOversampler(generator=Focused(), sampling_strategy=few, **each).fit(X, y)
     assert len(said) == warned
     if warned:
-        assert "51 classes" in str(said[0].message) and 'scope="auto"' in str(said[0].message)
+        assert "51 classes" in str(said[0].message) and 'scope="shared"' in str(said[0].message)
         assert said[0].category is GanaugWarning
 
 

@@ -415,6 +415,21 @@ def test_combinations_that_never_occur_are_not_made_and_not_refused(jobs, tmp_pa
     pd.testing.assert_frame_equal(again, pickle.loads(pickle.dumps(gan)).sample(100, label=1, random_state=1)[0])
 
 
+def test_columns_that_are_missing_together_where_a_third_says_so_are_not_refused():
+    rng = np.random.default_rng(0)
+    kind, y = rng.choice(list("abcd"), 900), (rng.random(900) < 0.2).astype(int)
+    paid = pd.array(np.where(kind == "b", None, rng.random(900) < 0.5), dtype="boolean")
+    amount = np.where(kind == "b", np.nan, np.where(rng.random(900) < 0.3, 0.0, rng.normal(size=900)))
+    gan = TabularGAN(max_steps=20, width=16, random_state=0).fit(
+        pd.DataFrame({"kind": kind, "paid": paid, "amount": amount}), y
+    )
+    assert {rule.kind for rule in gan.rules_} >= {"missing"}
+    X_new, _ = gan.sample(500, label=1, random_state=1)
+    absent = X_new["kind"] == "b"
+    assert (absent == X_new["paid"].isna()).all() and (absent == X_new["amount"].isna()).all() and absent.any()
+    assert gan.curation_[1]["rules"] < 50  # they were three of four candidates
+
+
 def test_an_interval_that_the_user_names_is_kept():
     rng = np.random.default_rng(0)
     grade = rng.choice(list("AB"), 400)

@@ -675,6 +675,12 @@ def test_errors_name_the_parameter(parameters, said):
         model(**{"blend": [1.0], **parameters}).fit(X, y)
 
 
+def test_labels_that_are_a_kind_of_str_in_an_object_array():
+    X, kind = make_blobs(60, centers=2, random_state=0)
+    labels = np.array([np.str_("pn"[one]) for one in kind], dtype=object)
+    assert model(treatments=["class_weight"]).fit(X, labels).classes_.tolist() == ["n", "p"]
+
+
 def test_more_errors():
     X, kind = make_blobs(60, centers=3, random_state=0)
     with pytest.raises(GanaugError, match="two classes"):

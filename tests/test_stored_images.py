@@ -121,6 +121,21 @@ def test_no_room_is_said(monkeypatch):
         StoredSamples.of(X)
 
 
+def test_a_temporary_folder_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/no/such/folder")
+    with pytest.raises(ModelPathError, match="cannot be kept in the temporary folder /no/such/folder: No such file"):
+        StoredSamples.of(X)
+
+
+def test_errors_of_the_images_themselves_are_no_lack_of_room():
+    def images():
+        yield X[0]
+        raise OSError("a disk that is gone")
+
+    with pytest.raises(OSError, match="^a disk that is gone$"):
+        StoredSamples.of(images(), X.shape)
+
+
 # ---- Who stores, and who takes what is stored -------------------------------------------------------
 
 
@@ -165,6 +180,29 @@ def test_memory_maps_are_read_from_their_files(small, tmp_path):
     changed = np.load(tmp_path / "images.npy", mmap_mode="r+")
     changed[0] = 7
     assert (open_samples(changed, "images", stored=True)[0][:1] == 7).all()
+
+
+def gone(path):
+    path.unlink()
+
+
+def replaced(path):
+    np.save(path.parent / "other.npy", 255 - COLOURS)
+    os.replace(path.parent / "other.npy", path)
+
+
+def replaced_by_fewer(path):
+    np.save(path.parent / "other.npy", COLOURS[:9])
+    os.replace(path.parent / "other.npy", path)
+
+
+@pytest.mark.parametrize("happened", [gone, replaced, replaced_by_fewer])
+def test_a_map_has_its_own_images_whatever_became_of_its_file(small, tmp_path, happened):
+    np.save(tmp_path / "images.npy", COLOURS)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    happened(tmp_path / "images.npy")
+    found, _ = open_samples(mapped, "images", stored=True)
+    assert not isinstance(found, StoredSamples) and np.array_equal(found, COLOURS)
 
 
 # ---- Training -----------------------------------------------------------------------------------

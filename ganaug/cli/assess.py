@@ -345,6 +345,10 @@ def advise(args: argparse.Namespace) -> None:
         if not args.plot.lower().endswith(PICTURES):
             raise UsageError(f"--plot {args.plot}: the suffix says how to draw it; give {', '.join(PICTURES)}")
         check_output(args.plot, [args.data], force=args.force)
+        from ganaug.plots import blend_curve
+        from ganaug.utils.axes import new_figure
+
+        figure = new_figure(6.0, 4.0)  # what it needs is missed before the classifier is judged, which takes minutes
     table = table_files.read_table(args.data, args)
     X, y = table_files.split(table, args.target, many_classes=args.many_classes)
     model = _judged(
@@ -367,10 +371,6 @@ def advise(args: argparse.Namespace) -> None:
         shown.insert(0, "", ["->" if chosen else "" for chosen in model.evidence_["chosen"]])
         print(f"{model.verdict_}\n\n{shown.to_string(index=False, float_format='{:.4f}'.format, na_rep='-')}")
     if args.plot:
-        from ganaug.plots import blend_curve
-        from ganaug.utils.axes import new_figure
-
-        figure = new_figure(6.0, 4.0)
         blend_curve(model, figure.add_subplot())
         with atomic_file(args.plot) as temporary:
             figure.savefig(temporary, dpi=150)

@@ -9,13 +9,13 @@ import sys
 import threading
 import traceback
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from ganaug import __version__
 from ganaug.cli import assess, generate
-from ganaug.cli.console import one_line, short_warnings
+from ganaug.cli.console import FileError, UsageError, one_line, short_warnings
 from ganaug.cli.options import Parser
 from ganaug.exceptions import GanaugError, InvalidParameterError
 from ganaug.runtime.interrupts import InsistentInterrupt
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, SystemExit, Exception) as error:
         if args.debug:
             traceback.print_exc()
-        said, code = _describe_error(error)
+        said, code = _describe_error(error, vars(args).values())
         _forget_interrupt()
         with suppress(OSError):
             print(f"ganaug: {said}", file=sys.stderr)
@@ -98,8 +98,8 @@ def _forget_interrupt() -> None:
     namedtuple("Forgotten", "")
 
 
-def _describe_error(error: BaseException) -> tuple[str, int]:
-    """What went wrong in one line, and the exit code."""
+def _describe_error(error: BaseException, given: Iterable[object]) -> tuple[str, int]:
+    """What went wrong in one line, and the exit code; ``given`` are the arguments of the command."""
     kinds: list[tuple[Any, Callable[[Any], str], int]] = [
         (KeyboardInterrupt, lambda _: "interrupted", INTERRUPTED),
         (_Terminated, lambda _: "terminated", TERMINATED),
@@ -111,7 +111,10 @@ def _describe_error(error: BaseException) -> tuple[str, int]:
         (BaseException, lambda e: f"unexpected {type(e).__name__}: {e} (--debug shows where)", FAILED),
     ]
     said, code = next((words(error), code) for kind, words, code in kinds if isinstance(error, kind))
-    return one_line(_with_option(said) if isinstance(error, GanaugError) else said), code
+    # the command's own errors name options, and begin with files, which may be called as a parameter is
+    library = isinstance(error, GanaugError) and not isinstance(error, (UsageError, FileError))
+    library = library and not said.startswith(tuple(f"{path}: " for path in given if isinstance(path, str)))
+    return one_line(_with_option(said) if library else said), code
 
 
 # Parameters of the library by which its errors name what an option gave.

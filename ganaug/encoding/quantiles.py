@@ -619,7 +619,7 @@ def quantile_pairs(made: FloatArray, wanted: FloatArray) -> FloatArray:
     """Pairs of numbers at the same quantiles of two samples, at most 192; none where there are too few rows.
 
     Each is the mean of at least eight numbers of its sample. A number that enough of ``wanted`` share (`is_common`) has
-    two pairs, between which a curve through all of them is flat.
+    two pairs, between which a curve through all of them is flat; of fewer than 16 rows only these are left.
 
     Parameters
     ----------
@@ -639,12 +639,12 @@ def quantile_pairs(made: FloatArray, wanted: FloatArray) -> FloatArray:
     """
     n, m = len(wanted), len(made)
     k = min(n // _ROWS_A_MEAN, m // _ROWS_A_MEAN, _MOST_MEANS)
-    if k < 2:
-        return np.zeros((2, 0), np.float32)
     ours, theirs = np.sort(made.astype(np.float64)), np.sort(wanted.astype(np.float64))
-    starts = np.flatnonzero(np.append(True, np.diff(theirs) > 0))
+    starts = np.flatnonzero(np.append(True, np.diff(theirs) > 0)[:n])
     sizes = np.diff(np.append(starts, n))
     shared = is_common(sizes)
+    if k < 2 and not shared.any():  # what a class of a dozen rows shares is common, too
+        return np.zeros((2, 0), np.float32)
     pairs, upto = [], 0
     for start, size in zip([*starts[shared].tolist(), n], [*sizes[shared].tolist(), 0], strict=True):
         pieces = (start - upto) * k // n

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import mmap
 import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from math import prod
@@ -234,6 +234,16 @@ class SampleFormat:
 STORED_FROM = 2**29
 
 
+@contextmanager
+def _room_is_said() -> Iterator[None]:
+    """What a temporary file is refused, as an error that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        what = f"the images cannot be kept in the temporary folder {tempfile.tempdir or 'of the system'}"
+        raise path_error(error, what) from error
+
+
 class _Opened:
     """A file that is closed when nobody reads it any more."""
 
@@ -305,28 +315,32 @@ class StoredSamples:
         OSError
             If there is no room for them; it names the folder.
         """
-        file = tempfile.TemporaryFile(prefix="ganaug-images-")  # noqa: SIM115, it is read as long as it is held
-        known = np.shape(cast(Array, samples)) if shape is None else shape
-        found = cls(file, known, tensor=tensor)
-        try:
-            for sample in samples:
+        with _room_is_said():
+            file = tempfile.TemporaryFile(prefix="ganaug-images-")  # noqa: SIM115, it is read as long as it is held
+        found = cls(file, np.shape(cast(Array, samples)) if shape is None else shape, tensor=tensor)
+        for sample in samples:
+            with _room_is_said():
                 file.write(np.ascontiguousarray(sample).data)
+        with _room_is_said():
             file.flush()
-        except OSError as error:
-            folder = tempfile.gettempdir()
-            raise path_error(error, f"the images cannot be kept in the temporary folder {folder}") from error
         return found
 
     @classmethod
     def mapped(cls, array: object) -> StoredSamples | None:
-        """Of a whole `numpy.memmap` of many bytes, read from its file; None of anything else."""
+        """Of a whole `numpy.memmap` of many bytes, read from its file while that is still the same; else None."""
         if not isinstance(array, np.memmap) or array.dtype != np.uint8 or array.nbytes <= STORED_FROM:
             return None
         whole = isinstance(array.base, mmap.mmap) and array.flags.c_contiguous and array.ndim > 1
         if not whole or array.filename is None or array.mode == "c":  # changes of a copy stand in memory only
             return None
         array.flush()
-        return cls(open(array.filename, "rb", buffering=0), array.shape, array.offset)
+        try:
+            file = open(array.filename, "rb", buffering=0)  # noqa: SIM115, it is read as long as it is held
+            found = cls(file, array.shape, array.offset)
+            some = np.linspace(0, len(array) - 1, 64).astype(np.int64)  # a file that was replaced has others
+            return found if np.array_equal(found[some], array[some]) else None
+        except (OSError, InvalidDataError):
+            return None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -347,7 +361,7 @@ class StoredSamples:
 
     def in_nchw(self, layout: str) -> StoredSamples:
         """The same samples, handed out as (n, C, H, W)."""
-        view = copy.copy(self)
+        view = self.__copy__()
         view._layout = layout
         return view
 

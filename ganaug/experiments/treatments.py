@@ -345,6 +345,9 @@ class NeighborSampler(BaseEstimator):
 
         if self.method not in METHODS:
             raise InvalidParameterError(f"method={self.method!r} must be one of {', '.join(METHODS)}")
+        k = self.k_neighbors
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise InvalidParameterError(f"k_neighbors={k!r} must be a positive integer")
         y = np.asarray(y)
         table, seed = _Table(X), root_seed(self.random_state)
         wanted = wanted_rows(self.sampling_strategy, y)

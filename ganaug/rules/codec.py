@@ -355,20 +355,23 @@ class _Trials:
         return self._said(np.asarray(rule.says(self.view.column(rule.by)), np.int64), self.counts)
 
     def _said(self, facts: IntArray, counts: npt.NDArray[np.bool_]) -> dict[int, list[int]]:
-        """For each fact the states with which it holds in all trials that count, of the group that says it at all."""
+        """For each fact the states with which it holds in all trials that count, of the groups that say it at all."""
         facts, counts = facts.reshape(_TRIALS, -1), counts.reshape(_TRIALS, -1)
         far = np.iinfo(np.int64).max
         least, most = np.where(counts, facts, far).min(0), np.where(counts, facts, -far).max(0)
         clear = (least == most) & (counts.sum(0) >= _LEAST_TRIALS)
-        best, chosen, first = 0.5, slice(0, 0), self.groups[0][0]
+        first, told = self.groups[0][0], []
         for start, stop in self.groups:
             own = slice(start - first, stop - first)
-            if clear[own].mean() > best and len(np.unique(least[own][clear[own]])) > 1:
-                best, chosen = float(clear[own].mean()), own
+            share, places = float(clear[own].mean()), np.flatnonzero(clear[own]) + own.start
+            if share > 0.5 and len(np.unique(least[places])) > 1:
+                told.append((share, places))
+        best = max((share for share, _ in told), default=1.0)
         found: dict[int, list[int]] = {}
-        for place in range(chosen.start, chosen.stop):
-            if clear[place]:
-                found.setdefault(int(least[place]), []).append(place + first)
+        for share, places in told:
+            if share in (best, 1.0):  # of others, which do not always say it, some states may do so by chance
+                for place in places.tolist():
+                    found.setdefault(int(least[place]), []).append(place + first)
         return found
 
 

@@ -92,8 +92,8 @@ def data(X: object, y: object) -> tuple[Any, npt.NDArray[Any]]:
     check_lengths(X, y)
     assert_all_finite(y, input_name="y")
     labels = column_or_1d(y, warn=True)
-    kinds = sorted({type(label).__name__ for label in labels}) if labels.dtype == object else ["str"]
-    if kinds != ["str"]:
+    if labels.dtype == object and not all(isinstance(label, str) for label in labels):  # or a kind of str, of numpy
+        kinds = sorted({type(label).__name__ for label in labels})
         raise InvalidDataError(
             f"y has labels of type {', '.join(kinds)} in an object array, which classifiers refuse (Unknown label "
             "type); make them one type, with y.astype(str) or, where all are whole numbers, y.astype(int)"
