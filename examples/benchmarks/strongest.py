@@ -393,7 +393,8 @@ def beside_originals(found, theirs):
             f"samplers of smote_variants 1.0.1 on standardised columns. {ours} minus the other way (p after Holm):",
             to_table(pd.DataFrame(lines)),
             "The short versions of the package minus their originals (p as it is). They are not quite the same: ours "
-            "also round whole numbers, which the originals, as they are run here, do not; what else differs was not sought.",
+            "also round whole numbers, which the originals, as they are run here, do not; what else differs was not "
+            "sought.",
             to_table(pd.DataFrame(agree).T),
         ]
     )
