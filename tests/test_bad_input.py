@@ -135,7 +135,7 @@ PARAMETERS = {
     "objective": ["vanilla", None, 3],
     "architecture": ["transformer", None],
     "conditioning": ["film", None],
-    "max_steps": [0, -1, 2.5, "many", True],
+    "max_steps": [0, -1, 2.5, "many", None, True],
     "max_time": [0, -5, "soon", "5 parsecs", "0", "-5", "", ".", float("nan"), True],
     "batch_size": [1, 0, 2.5, None],
     "learning_rate": [0, -1, "fast", None, float("nan"), float("inf")],

@@ -12,7 +12,6 @@ from helpers import cases
 from helpers import tabular_gan as gan
 from sklearn.datasets import load_breast_cancer
 
-from ganaug import TabularGAN
 from ganaug.estimators import gan as gan_module
 from ganaug.estimators.fitting import HOLD_OUT_FROM, VALIDATION_ROWS, hold_out, snapshot_measure
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
@@ -484,42 +483,3 @@ def test_warm_start_wants_what_it_began_with(table):
 def test_wrong_parameters_are_named(table, parameters, error, message):
     with pytest.raises(error, match=message):
         gan(**parameters).fit(*table)
-
-
-# ---------------------------------------------------------------- sizes by the table
-
-
-@pytest.mark.parametrize(
-    ("shape", "classes", "given", "expected"),
-    [
-        ((400, 3), 2, {}, (500, 64)),
-        ((400, 51), 2, {}, (1000, 128)),
-        ((5001, 3), 2, {}, (1000, 128)),
-        ((400, 3), 3, {}, (600, 64)),
-        ((400, 3), 2, {"width": 24}, (500, 24)),
-        ((400, 3), 2, {"max_steps": 7}, (7, 64)),
-    ],
-)
-def test_steps_and_units_go_by_the_table(shape, classes, given, expected):
-    asked = []
-
-    def stop(event):
-        asked.append(event.max_steps)
-        return "enough"
-
-    X = np.random.default_rng(0).normal(size=shape)
-    own = TabularGAN(callbacks=[stop], depth=1, rules=None, curate=False, random_state=0, verbose=False, **given)
-    own.fit(X, np.arange(len(X)) % classes)
-    assert (asked[0], own.design_["width"]) == expected
-    assert own.get_params()["width"] == given.get("width")  # the parameters stay as they were given
-    own.warm_start = True
-    assert own.fit(X, np.arange(len(X)) % classes).design_["width"] == expected[1]
-
-
-def test_a_category_counts_as_many_columns_as_it_has_levels():
-    y = np.arange(400) % 2
-    for n_columns, units in ((1, 64), (2, 128)):
-        levels = np.random.default_rng(0).integers(30, size=(400, n_columns))
-        X = pd.DataFrame(levels).astype(str).add_prefix("kind ")
-        own = TabularGAN(max_steps=1, depth=1, rules=None, curate=False, random_state=0, verbose=False)
-        assert own.fit(X, y).design_["width"] == units
