@@ -318,7 +318,7 @@ class Modality(BaseEstimator, ABC):
     reads_datasets : bool
         Whether `fit` also takes torch datasets, folders and lists of samples, as for images.
     stores_samples : bool
-        Whether the codec also takes `ganaug.encoding.sample_arrays.StoredSamples`, and gives them back encoded.
+        Whether the codec also takes ``ganaug.encoding.sample_arrays.StoredSamples``, and gives them back encoded.
     parallel : bool
         Whether batches are split between the threads and processes that there are; needs ``codec.shape``.
     batches_ahead : int
