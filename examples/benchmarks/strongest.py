@@ -7,8 +7,8 @@ classifier; forests and ensembles that undersample are judged as themselves. A f
 out/strongest: the cells of all but GANOversampler do not depend on ganaug's code, so that after a change
 ``--arms GANOversampler`` is all that has to run; ``--write-only`` writes the page from what is finished.
 ``--originals`` runs samplers of smote_variants beside the short versions of the package, where it is installed.
-The cells of all but GANOversampler are kept: ``tar xJf examples/benchmarks/cells/strongest.tar.xz -C out`` spares some two
-hours of a core.
+The cells of all but GANOversampler are kept: ``tar xJf examples/benchmarks/cells/strongest.tar.xz -C out`` spares some
+two hours of a core.
 
 LightGBM, XGBoost and CatBoost (pip install "ganaug[boosters]") are left out where they are not installed; the stored
 cells know the classifiers, so all calls have to be made with the same ones.
