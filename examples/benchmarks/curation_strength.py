@@ -287,15 +287,20 @@ def measured(name, number, way):
         new = x[:0]
     else:
         new, kept_share = picked(kept, way)
-    x, y_all = np.concatenate([x, new]), np.concatenate([y, np.ones(len(new), int)])
-    threshold = float(y.mean()) if way == "prior" else 0.5
+    line = {"set": name, "fold": number, "way": way, "kept": kept_share}
+    return judged(line, x, y, new, kept, float(y.mean()) if way == "prior" else 0.5)
+
+
+def judged(line, x, y, new, kept, threshold=0.5):
+    """A line for each classifier that learns the real rows and new ones of class 1; "prior" comes with "none"."""
+    all_x, all_y = np.concatenate([x, new]), np.concatenate([y, np.ones(len(new), int)])
     lines = []
-    for judge, model in classifiers(number).items():
-        share = model.fit(x, y_all).predict_proba(kept["x_test"])[:, 1]
-        line = {"set": name, "fold": number, "way": way, "classifier": judge, "kept": kept_share}
-        lines.append(line | scores(kept["y_test"], share, threshold))
-        if way == "none":
-            lines.append(line | {"way": "prior"} | scores(kept["y_test"], share, float(y.mean())))
+    for judge, model in classifiers(line["fold"]).items():
+        share = model.fit(all_x, all_y).predict_proba(kept["x_test"])[:, 1]
+        own = line | {"classifier": judge}
+        lines.append(own | scores(kept["y_test"], share, threshold))
+        if line["way"] == "none":
+            lines.append(own | {"way": "prior"} | scores(kept["y_test"], share, float(y.mean())))
     return lines
 
 

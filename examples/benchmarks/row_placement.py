@@ -35,7 +35,7 @@ import pandas as pd
 import torch
 from common import OUT
 from curation_strength import HALVES as HALVES_OF_CURATION
-from curation_strength import METRICS, MOST_ROWS, SPLIT, Probe, classifiers, odds, passed, scores
+from curation_strength import METRICS, MOST_ROWS, SPLIT, Probe, judged, odds, passed
 from datasets import DATA, reader
 from scipy.stats import wilcoxon
 from sklearn.model_selection import StratifiedKFold
@@ -393,15 +393,7 @@ def measured(name, number, way):
         new = OPPONENTS[way](x[y == 1].astype(float), x[y == 0].astype(float), kept["n"], rng).astype(np.float32)
     else:
         new = x[:0] if way == "none" else kept["SMOTE"] if way == "SMOTE" else picked(kept, way)
-    all_x, all_y = np.concatenate([x, new]), np.concatenate([y, np.ones(len(new), int)])
-    lines = []
-    for judge, model in classifiers(number).items():
-        share = model.fit(all_x, all_y).predict_proba(kept["x_test"])[:, 1]
-        line = {"set": name, "fold": number, "way": way, "classifier": judge, "numeric": kept["numeric"]}
-        lines.append(line | scores(kept["y_test"], share))
-        if way == "none":
-            lines.append(line | {"way": "prior"} | scores(kept["y_test"], share, float(y.mean())))
-    return lines
+    return judged({"set": name, "fold": number, "way": way, "numeric": kept["numeric"]}, x, y, new, kept)
 
 
 def main(arguments=None):

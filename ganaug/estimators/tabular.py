@@ -478,7 +478,7 @@ class TabularGAN(BaseGAN):
         How the discriminator is told the class.
     max_steps : int, default=1000
         Steps of training. The cost grows with the steps and not with the rows. On small tables 500 steps of networks
-        half as wide (``max_steps=500, width=64``) take 2.6 times less, and cost classifiers a little.
+        half as wide (``max_steps=500, width=64``) take about a third of the time, and cost classifiers a little.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
         with what it has. A result that was cut short by the clock does not repeat.
