@@ -304,6 +304,7 @@ class TapeOfMemory:
 @cases("pipe", ["direct", "changes"])
 def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, objective, pipe):
     """Here to the bit; `test_gpu.py` has the recordings themselves."""
+    monkeypatch.setattr(loop, "WRITTEN_OUT", loop.PLAIN)
     monkeypatch.setattr(loop, "CapturedFunction", TapeOfMemory)
     monkeypatch.setattr(loop, "CaptureMemory", lambda device: None)
     pipes = {"direct": direct, "changes": diff_augment(["scale"], ramp=0.0, fade=(1.0, 1.0))}
