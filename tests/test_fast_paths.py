@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from ganaug.filtering import RULES, RowFilter
 from ganaug.filtering import forest as forest_module
 from ganaug.filtering.forest import ArrayForest
 from ganaug.networks import TABULAR_ARCHITECTURES, layers
+from ganaug.objectives import BY_SLOPE, OBJECTIVES, PENALTIES, SLOPES, mean_and_slopes
+from ganaug.runtime.compute import fastest
+from ganaug.training import loop
+from ganaug.training.train_state import ClassBatches, TrainConfig, TrainState
 from ganaug.utils.types import Block
 
 sys.path.insert(0, str(Path(__file__).parent / "data"))
@@ -212,3 +217,104 @@ def test_the_first_rule_that_refuses_a_row_is_named_whether_or_not_it_is_taken_o
     assert set(alone) == {1, 2, 3, 4} and not alone[2].any()  # these rows have no rules to break
     expected = np.select(list(alone.values()), list(alone), 0)
     np.testing.assert_array_equal(row_filter.verdict(test, 1), expected)
+
+
+# ------------------------------------------------------------------------------------------ passes written out
+
+MIXED = [Block("scalar", 0, 3), Block("onehot", 3, 5), Block("onehot", 5, 9)]
+PLAN = TrainConfig(
+    max_steps=50, batch_size=32, learning_rate=1e-3, discriminator_learning_rate=1e-3, betas=(0.0, 0.99),
+    decay_from=0.5, ema_half_life=5.0, penalty_every=4, penalty_scale=1.0, log_every=1, look_every=50,
+)  # fmt: skip
+
+
+def players(blocks=MIXED, plan=PLAN, width=72, dtype=torch.float64, **kw):
+    made = TABULAR_ARCHITECTURES["mlp"](blocks, 3, torch.Generator().manual_seed(0), width=width, **kw)
+    return TrainState.start(type(made)(*(network.to(dtype) for network in made)), plan)
+
+
+def played(monkeypatch, state, objective, way, plan=PLAN):
+    """The history of a training, its last weights, and the state of its random numbers."""
+    if way == "autograd":
+        monkeypatch.setattr(loop, "WRITTEN_OUT", loop.PLAIN)
+    labels, rng = torch.arange(90) % 3, torch.Generator().manual_seed(1)
+    x = torch.randn(90, state.generator.network.last.out_features, generator=rng, dtype=torch.float64)
+    history, _ = loop.train(
+        state, ClassBatches(x, labels, torch.full((3,), 1 / 3)), OBJECTIVES[objective], plan, [], rng
+    )
+    return pd.DataFrame(history), state.generator.flat, rng.get_state()
+
+
+@cases("objective", sorted(OBJECTIVES))
+@cases("conditioning", ["projection", "concat"])
+@cases("layout", ["mixed", "numbers", "groups"])
+def test_passes_written_out_are_those_of_autograd(monkeypatch, objective, conditioning, layout):
+    """In double precision over 50 steps: in single precision rounding alone leads two trainings apart within ten."""
+    blocks = {"mixed": MIXED, "numbers": [Block("scalar", 0, 70)], "groups": [Block("onehot", 0, 4)]}
+    found = {}
+    for way in ("written", "autograd"):
+        state = players(blocks[layout], conditioning=conditioning, depth=3)
+        chosen = loop.gradient_functions(state, OBJECTIVES[objective], PLAN, torch.device("cpu"))
+        assert chosen is loop.WRITTEN_OUT
+        found[way] = played(monkeypatch, state, objective, way)
+    (one, weights, drawn), (other, plain_weights, plain_drawn) = found["written"], found["autograd"]
+    np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(weights, plain_weights, rtol=1e-6, atol=1e-8)
+    assert torch.equal(drawn, plain_drawn)
+
+
+@cases("onednn", [True, False])
+def test_gradients_in_single_precision(monkeypatch, onednn):
+    """One step's, with a penalty; the bias of the logit has none, for the loss sees differences only."""
+    if not onednn:
+        monkeypatch.setattr(layers, "_ONEDNN", None)
+    state, rng = players(width=128, dtype=torch.float32), torch.Generator().manual_seed(2)
+    part = loop.Part(torch.randn(128, 9, generator=rng), torch.arange(128) % 3, 1.0, rng)
+    found = []
+    for way in (loop.WRITTEN_OUT, loop.PLAIN):
+        rng.manual_seed(3)
+        (_, critic), handover = way.discriminator(state, OBJECTIVES["relativistic"], part, PLAN, 0.0)
+        _, generator = way.generator(state, OBJECTIVES["relativistic"], part, handover, PLAN, 0.0)
+        found.append((critic, generator))
+    for one, other in zip(*found, strict=True):
+        assert float((one - other).norm() / other.norm()) < 1e-5
+
+
+def test_other_ways_of_training_go_through_autograd(monkeypatch):
+    relativistic, cpu = OBJECTIVES["relativistic"], torch.device("cpu")
+
+    class Own(layers.MLPGenerator):
+        def forward(self, z, labels, rng):
+            return 2 * super().forward(z, labels, rng)
+
+    def way(state, plan=PLAN, objective=relativistic, device=cpu):
+        return loop.gradient_functions(state, objective, plan, device)
+
+    assert way(players()) is loop.WRITTEN_OUT
+    assert way(players(conditioning="auxiliary")) is loop.PLAIN
+    assert way(players(), dataclasses.replace(PLAN, pipe=lambda x, progress, rng: x)) is loop.PLAIN
+    assert way(players(), dataclasses.replace(PLAN, precision=lambda: fastest(cpu)())) is loop.PLAIN
+    assert way(players(), device=torch.device("meta")) is loop.PLAIN
+    changed = players()
+    changed.generator.network.__class__ = Own
+    assert way(changed) is loop.PLAIN
+    monkeypatch.setitem(PENALTIES, "own", lambda critic, real, fake, rng: critic(real).square())
+    assert way(players(), objective=dataclasses.replace(relativistic, penalties={"own": 1.0})) is loop.PLAIN
+
+
+def test_a_penalty_that_asks_for_logits_is_told():
+    own = loop.WrittenCritic(None, torch.zeros(1), None)
+    with pytest.raises(TypeError, match="BY_SLOPE"):
+        own(torch.zeros(1, 2))
+    assert {PENALTIES[name] for name in ("r1", "r1_r2", "gradient")} == BY_SLOPE
+
+
+@cases("loss", sorted(SLOPES, key=lambda loss: loss.__name__))
+def test_slopes_of_losses(monkeypatch, loss):
+    real, fake = 5 * torch.randn(2, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    mean, slopes = mean_and_slopes(loss, real, fake)
+    monkeypatch.delitem(SLOPES, loss)
+    plain, by_autograd = mean_and_slopes(loss, real, fake)
+    torch.testing.assert_close(mean, plain)
+    torch.testing.assert_close(slopes, by_autograd)
+    assert not mean.requires_grad and not plain.requires_grad

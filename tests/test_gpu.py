@@ -18,11 +18,8 @@ from ganaug.datasets import BlendedDataset
 from ganaug.networks import IMAGE_ARCHITECTURES, TABULAR_ARCHITECTURES
 from ganaug.networks.layers import NetworkPair
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.compute import fastest
+from ganaug.runtime.compute import UNRECORDED, CapturedFunction, CaptureMemory, fastest
 from ganaug.training.loop import (
-    UNRECORDED,
-    CapturedFunction,
-    CaptureMemory,
     ReplayedGradients,
     can_be_captured,
     split_batch,

@@ -14,6 +14,7 @@ import torch
 from helpers import cases
 from helpers import torch_rng as rng
 
+from ganaug import TabularGAN
 from ganaug.augmentation import diff_augment, direct
 from ganaug.exceptions import TrainingWarning
 from ganaug.networks import TABULAR_ARCHITECTURES
@@ -304,6 +305,7 @@ class TapeOfMemory:
 @cases("pipe", ["direct", "changes"])
 def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, objective, pipe):
     """Here to the bit; `test_gpu.py` has the recordings themselves."""
+    monkeypatch.setattr(loop, "WRITTEN_OUT", loop.PLAIN)
     monkeypatch.setattr(loop, "CapturedFunction", TapeOfMemory)
     monkeypatch.setattr(loop, "CaptureMemory", lambda device: None)
     pipes = {"direct": direct, "changes": diff_augment(["scale"], ramp=0.0, fade=(1.0, 1.0))}
@@ -311,6 +313,18 @@ def test_slopes_in_memory_that_stays_are_those_that_are_worked_out(monkeypatch, 
     plain, there = (play(dataclasses.replace(own, replays=how), objective=objective) for how in (False, True))
     assert there[1] == plain[1]
     assert torch.equal(there[0].average_flat, plain[0].average_flat)
+
+
+def test_fit_asks_who_works_out_the_gradients(monkeypatch):
+    """Without this a fit on a GPU would never play what it recorded."""
+    found, usual = [], loop.gradient_functions
+    monkeypatch.setattr(loop, "gradient_functions", lambda *asked: found.append(usual(*asked)) or found[-1])
+    monkeypatch.setattr(loop, "ReplayedGradients", lambda plan, device: loop.PLAIN)
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    gan = TabularGAN(max_steps=2, width=8, random_state=0, verbose=False).fit(x)
+    monkeypatch.setattr("ganaug.estimators.gan.can_be_captured", lambda plan, device: True)
+    gan.fit(x)
+    assert found == [loop.WRITTEN_OUT, loop.PLAIN]
 
 
 class ShortOfMemory(loop.CapturedFunction):

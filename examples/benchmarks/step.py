@@ -3,9 +3,9 @@
     python examples/benchmarks/step.py
 
 Counts the matrix products of the step (a quarter of the steps have a penalty and more of them), runs them by
-themselves as plain `torch.mm` into memory that is there already, after each step, and divides the one time by the
-other. All on one core; the seconds are those of the processor, and both are taken from the least disturbed tenth, so
-that a busy machine slows both alike.
+themselves after each step, by the library that the step takes for each, and divides the one time by the other. All on
+one core; the seconds are those of the processor, and both are taken from the least disturbed tenth, so that a busy
+machine slows both alike.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 PRODUCTS = ("mm", "addmm", "addmm_")
+ONEDNN = "_linear_pointwise"  # of the passes that networks write out: x @ weight.T
 
 
 class Products(TorchDispatchMode):
@@ -33,9 +34,13 @@ class Products(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, arguments=(), options=None):
         self.operations += 1
-        if function._overloadpacket.__name__ in PRODUCTS:
+        name = function._overloadpacket.__name__
+        if name in PRODUCTS:
             left, right = arguments[-2:]
-            self.shapes[left.shape[0], left.shape[1], right.shape[1]] += 1
+            self.shapes[left.shape[0], left.shape[1], right.shape[1], False] += 1
+        elif name == ONEDNN:
+            left, right = arguments[0], arguments[2 if function._overloadname == "binary" else 1]
+            self.shapes[left.shape[0], left.shape[1], right.shape[0], True] += 1
         return function(*arguments, **(options or {}))
 
 
@@ -60,16 +65,22 @@ def train_state(rows, columns, batch_size, width, depth):
 
 
 def products(shapes):
-    """All products of a step, one after the other, into memory that is there already; a function."""
+    """All products of a step, one after the other; those that are not oneDNN's into memory that is there already."""
+    from ganaug.networks.layers import product
+
     operands = [
-        (torch.randn(m, k), torch.randn(k, n), torch.empty(m, n))
-        for (m, k, n), count in shapes.items()
+        (torch.randn(m, k), torch.randn(n, k), None if onednn else torch.empty(m, n))
+        for (m, k, n, onednn), count in shapes.items()
         for _ in range(count)
     ]
 
     def multiply():
-        for left, right, out in operands:
-            torch.mm(left, right, out=out)
+        with torch.inference_mode():
+            for left, right, out in operands:
+                if out is None:
+                    product(left, right)
+                else:
+                    torch.mm(left, right.t(), out=out)
 
     return multiply
 
@@ -82,15 +93,16 @@ def undisturbed(values):
 def measure(steps, **sizes):
     """Seconds of steps and of their products, with and without the penalty."""
     from ganaug.runtime.compute import one_thread
-    from ganaug.training.loop import train_step
+    from ganaug.training.loop import gradient_functions, train_step
 
     with one_thread():
         one, table, objective, plan, rng = train_state(**sizes)
+        gradients = gradient_functions(one, objective, plan, torch.device("cpu"))
         batches = table.batches(plan.batch_size, rng)
         kinds = {}
         for number in range(2 * plan.penalty_every):  # the first steps warm up and are counted, not timed
             with Products() as counted:
-                train_step(one, objective, *next(batches), plan, 1.0, rng)
+                train_step(one, objective, *next(batches), plan, 1.0, rng, gradients)
             kinds[number % plan.penalty_every == 0] = counted
             one.step += 1
         seconds = {kind: [] for kind in kinds}
@@ -99,7 +111,7 @@ def measure(steps, **sizes):
         for _ in range(steps):
             kind = one.step % plan.penalty_every == 0
             began = time.process_time()
-            train_step(one, objective, *next(batches), plan, 1.0, rng)
+            train_step(one, objective, *next(batches), plan, 1.0, rng, gradients)
             one.average_flat.lerp_(one.generator.flat, 1 - 0.5 ** (1 / plan.ema_half_life))
             between = time.process_time()
             multiply[kind]()
@@ -113,7 +125,7 @@ def measure(steps, **sizes):
 
     operations = mean({kind: [counted.operations] for kind, counted in kinds.items()}, min)
     number = mean({k: [sum(c.shapes.values())] for k, c in kinds.items()}, min)
-    gflop = mean({k: [sum(2e-9 * np.prod(s) * n for s, n in c.shapes.items())] for k, c in kinds.items()}, min)
+    gflop = mean({k: [sum(2e-9 * np.prod(s[:3]) * n for s, n in c.shapes.items())] for k, c in kinds.items()}, min)
     return {
         "step": mean(seconds, undisturbed),
         "median": mean(seconds, statistics.median) / mean(alone, statistics.median),

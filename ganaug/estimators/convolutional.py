@@ -34,10 +34,9 @@ from ganaug.networks import (
 )
 from ganaug.networks.convolutions import LARGEST_BASE, VOLUME_BASE
 from ganaug.objectives import OBJECTIVES, Objective
-from ganaug.runtime.compute import fastest, one_thread, resolve_device
+from ganaug.runtime.compute import UNRECORDED, fastest, one_thread, resolve_device
 from ganaug.training.loop import (
     PLAIN,
-    UNRECORDED,
     GradientFunctions,
     ReplayedGradients,
     Watcher,

@@ -28,7 +28,7 @@ from ganaug.filtering.forest import FEWEST_TREES, fewer
 from ganaug.metrics.distributions import energy_quality, mean_distance
 from ganaug.objectives import Objective
 from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_interrupts
-from ganaug.training.loop import Batches, Event, Step, TrainProgress, Watcher, train, train_step
+from ganaug.training.loop import Batches, Event, Step, TrainProgress, Watcher, train
 from ganaug.training.train_state import Decode, TrainConfig, TrainState, undecoded
 from ganaug.utils.determinism import Seed, child_seed, numpy_generator
 from ganaug.utils.types import Array, DoubleArray, FloatArray, IntArray
@@ -610,7 +610,7 @@ def run_training(
     title: str | None,
     rng: torch.Generator,
     checkpoint: Checkpoint | None = None,
-    step: Step = train_step,
+    step: Step | None = None,
 ) -> TrainResult:
     """Train, watch, and leave the networks of the snapshot in ``state.average``.
 
@@ -636,8 +636,8 @@ def run_training(
         For all that is random in the training.
     checkpoint : Checkpoint, optional
         The file in which the training is kept while it runs, and from which it may be continued.
-    step : callable
-        One step of all networks.
+    step : callable, optional
+        One step of all networks; see `train`.
     """
     progress = None if checkpoint is None else checkpoint.restore(state, snapshot, rng)
     if progress is None:

@@ -46,6 +46,15 @@ class GeneratorNetwork(nn.Module):
 
     latent_dim: int
 
+    @property
+    def writes_out(self) -> bool:
+        """Whether `passed` is there, and does what `forward` does."""
+        return False
+
+    def passed(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> GeneratorPass:
+        """A pass forward that finds its way back without autograd. (B, latent_dim), (B,)."""
+        raise TypeError(f"{type(self).__name__} has no pass written out")
+
     def forward(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
         """Samples of the given classes. (B, latent_dim), (B,) -> (B, ...)."""
         raise TypeError(f"{type(self).__name__} has no forward")
@@ -78,6 +87,15 @@ class DiscriminatorNetwork(nn.Module):
     head: Concat
     # Whether `input_gradient` is that with respect to something else than the samples.
     bounds_features = False
+
+    @property
+    def writes_out(self) -> bool:
+        """Whether `passed` is there, and does what `forward` and `input_gradient` do."""
+        return False
+
+    def passed(self, x: Tensor, labels: Tensor) -> DiscriminatorPass:
+        """A pass forward that finds its way back without autograd. (B, ...), (B,)."""
+        raise TypeError(f"{type(self).__name__} has no pass written out")
 
     def features(self, x: Tensor, labels: Tensor) -> Tensor:
         """The last hidden layer. (B, ...), (B,) -> (B, width)."""
@@ -125,6 +143,10 @@ class Concat(nn.Module):
         """The gradient of the logit with respect to the features, which it is linear in. (B,) -> (B, width)."""
         return self.logit.weight.expand(len(labels), -1)
 
+    def gradients(self, labels: Tensor, on_logits: Tensor, on_readout: Tensor) -> Gradients:
+        """Of the parameters, from the derivatives of a loss by the logits and by `input_gradient`. (B,), (B, width)."""
+        return {self.logit.weight: on_readout.sum(0, keepdim=True), self.logit.bias: on_logits.sum(0, keepdim=True)}
+
     def class_loss(self, features: Tensor, labels: Tensor) -> Tensor | None:
         """Nothing: the logit alone carries the class."""
         return None
@@ -144,6 +166,10 @@ class Projection(Concat):
 
     def input_gradient(self, labels: Tensor) -> Tensor:
         return self.logit.weight + F.embedding(labels, self.classes)
+
+    def gradients(self, labels: Tensor, on_logits: Tensor, on_readout: Tensor) -> Gradients:
+        found = super().gradients(labels, on_logits, on_readout)
+        return found | {self.classes: by_row(self.classes, labels, on_readout)}
 
 
 class Auxiliary(Concat):
@@ -252,7 +278,7 @@ def product(
     tensor([[11.5000]])
     """
     result: Tensor
-    if _ONEDNN is None or x.device.type != "cpu" or not x.numel():
+    if _ONEDNN is None or x.device.type != "cpu" or x.dtype != torch.float32 or not x.numel():
         result = F.linear(x, weight, bias)
         return F.leaky_relu(result, slope) if plus is None else result + plus
     if plus is not None:  # one pass over the result less
@@ -262,6 +288,179 @@ def product(
     else:
         result = _ONEDNN(x, weight, bias, "leaky_relu", [slope], "")
     return result
+
+
+# Sides below which oneDNN's way to a product takes longer than what it saves.
+_SMALLEST_SIDE = 64
+
+
+def sum_of_outer(slope: Tensor, x: Tensor) -> Tensor:
+    """``slope.T @ x``: the gradient of a layer's weights. (B, n_out), (B, n_in) -> (n_out, n_in)."""
+    if x.dtype != torch.float32 or x.device.type != "cpu" or min(*slope.shape, x.shape[1]) < _SMALLEST_SIDE:
+        return slope.t() @ x
+    return product(slope.t().contiguous(), x.t())
+
+
+# --------------------------------------------------------------------------------------
+# Passes written out: forward and back through residual perceptrons, without autograd.
+
+
+Gradients = dict[Tensor, Tensor]  # of each parameter
+
+
+class BlocksPass:
+    """Rows on their way through residual blocks and the activation behind them, and back.
+
+    Between its bends a perceptron is linear. So where a row's loss depends on one number, its gradient at each layer is
+    that number's times the derivative of the loss, and how the number's gradient at the row depends on the weights is
+    a pass forward (Pearlmutter 1994): one product for each layer serves a loss and a penalty on that gradient.
+
+    Parameters
+    ----------
+    blocks : sequence of ResidualBlock
+    x : Tensor of shape (B, width)
+
+    Attributes
+    ----------
+    features : Tensor of shape (B, width)
+    """
+
+    def __init__(self, blocks: Sequence[ResidualBlock], x: Tensor) -> None:
+        self.weights = [(block.first.weight, block.first.bias, block.second.weight) for block in blocks]
+        self.seen: list[tuple[Tensor, Tensor]] = []  # of each block what its two layers see
+        for first, bias, second in self.weights:
+            outer = F.leaky_relu(x, 0.2)
+            inner = product(outer, first, bias, slope=0.2)
+            self.seen.append((outer, inner))
+            x = product(inner, second, plus=x)
+        self.features = F.leaky_relu(x, 0.2)
+        self.slopes: list[tuple[Tensor, Tensor]] = []  # of each block the gradients at what its two layers make
+
+    def back(self, slope: Tensor) -> Tensor:
+        """The gradient at ``x`` for one at the features. (B, width) -> (B, width)."""
+        slope = bent(slope, self.features)  # an activation has the sign of what it was made of
+        for (first, _, second), (outer, inner) in zip(reversed(self.weights), reversed(self.seen), strict=True):
+            middle = bent(product(slope, second.t()), inner)
+            self.slopes.append((middle, slope))
+            slope = bent(product(middle, first.t()), outer).add_(slope)
+        self.slopes.reverse()
+        return slope
+
+    def gradients(self, weights: Tensor | None, push: Tensor | None) -> tuple[Gradients, Tensor | None]:
+        """Gradients of the parameters, after `back`, and what becomes of ``push`` on its way to the features.
+
+        Parameters
+        ----------
+        weights : Tensor of shape (B,), optional
+            Factor of each row on what `back` was given. All 1 by default.
+        push : Tensor of shape (B, width), optional
+            The gradient of another loss with respect to what `back` returned.
+        """
+        found: Gradients = {}
+        for (first, bias, second), (outer, inner), (middle, slope) in zip(
+            self.weights, self.seen, self.slopes, strict=True
+        ):
+            on_outer = on_inner = None
+            if push is not None:
+                on_outer = bent(push, outer)
+                on_inner = bent(product(on_outer, first), inner)
+                push = product(on_inner, second, plus=push)
+            found[first] = sum_of_outer(middle, weighed(outer, weights, on_outer))
+            found[bias] = middle.sum(0) if weights is None else weights @ middle
+            found[second] = sum_of_outer(slope, weighed(inner, weights, on_inner))
+        return found, None if push is None else bent(push, self.features)
+
+
+def weighed(x: Tensor, weights: Tensor | None, plus: Tensor | None) -> Tensor:
+    """``weights[:, None] * x + plus``. (B, d), (B,), (B, d) -> (B, d)."""
+    if weights is None:
+        return x if plus is None else x + plus
+    return x * weights.unsqueeze(1) if plus is None else torch.addcmul(plus, x, weights.unsqueeze(1))
+
+
+class DiscriminatorPass:
+    """Rows on their way through a discriminator of residual perceptrons, and back.
+
+    Parameters
+    ----------
+    network : MLPDiscriminator
+    x : Tensor of shape (B, n_in)
+    labels : Tensor of shape (B,), int64
+
+    Attributes
+    ----------
+    logits : Tensor of shape (B,)
+    """
+
+    def __init__(self, network: MLPDiscriminator, x: Tensor, labels: Tensor) -> None:
+        self.network, self.samples, self.labels, self.n_in = network, x, labels, x.shape[1]
+        self._seen = network.with_class(x, labels)
+        self.body = BlocksPass(network.blocks, product(self._seen, network.first.weight, network.first.bias))
+        self.readout = network.head.input_gradient(labels)
+        self.logits = (self.body.features * self.readout).sum(1) + network.head.logit.bias
+        self._inner: Tensor | None = None
+
+    def input_gradient(self) -> Tensor:
+        """Of each row's logit, with respect to the row. (B, n_in)."""
+        if self._inner is None:
+            self._inner = self.body.back(self.readout)
+        return product(self._inner, self.network.first.weight[:, : self.n_in].t())
+
+    def gradients(self, on_logits: Tensor, on_slope: Tensor | None = None) -> Gradients:
+        """Of the parameters, from the derivatives of a loss with respect to the logits and to `input_gradient`.
+
+        Parameters
+        ----------
+        on_logits : Tensor of shape (B,)
+        on_slope : Tensor of shape (B, n_in), optional
+        """
+        first, head = self.network.first, self.network.head
+        if self._inner is None:
+            self._inner = self.body.back(self.readout)
+        push = None if on_slope is None else product(on_slope, first.weight[:, : self.n_in])
+        found, pushed = self.body.gradients(on_logits, push)
+        if on_slope is not None:
+            on_slope = F.pad(on_slope, (0, self._seen.shape[1] - self.n_in))
+        found[first.weight] = sum_of_outer(self._inner, weighed(self._seen, on_logits, on_slope))
+        found[first.bias] = on_logits @ self._inner
+        return found | head.gradients(self.labels, on_logits, weighed(self.body.features, on_logits, pushed))
+
+
+class GeneratorPass:
+    """Noise on its way through a generator of residual perceptrons, and back.
+
+    Parameters
+    ----------
+    network : MLPGenerator
+    z, labels : Tensor of shape (B, latent_dim), and of shape (B,), int64
+    rng : torch.Generator
+
+    Attributes
+    ----------
+    samples : Tensor of shape (B, width)
+    """
+
+    def __init__(self, network: MLPGenerator, z: Tensor, labels: Tensor, rng: torch.Generator) -> None:
+        self.network, self.z, self.labels = network, z, labels
+        hidden = product(z, network.first.weight, network.first.bias, plus=F.embedding(labels, network.classes))
+        self.body = BlocksPass(network.blocks, hidden)
+        raw = product(self.body.features, network.last.weight, network.last.bias)
+        self.samples = network.heads(raw, rng)
+
+    def gradients(self, on_rows: Tensor) -> Gradients:
+        """Of the parameters, from the derivative of a loss with respect to the rows. (B, width)."""
+        first, last = self.network.first, self.network.last
+        on_raw = self.network.heads.back(on_rows, self.samples)
+        inner = self.body.back(product(on_raw, last.weight.t()))
+        found, _ = self.body.gradients(None, None)
+        found |= {last.weight: sum_of_outer(on_raw, self.body.features), last.bias: on_raw.sum(0)}
+        found |= {first.weight: sum_of_outer(inner, self.z), first.bias: inner.sum(0)}
+        return found | {self.network.classes: by_row(self.network.classes, self.labels, inner)}
+
+
+def by_row(like: Tensor, rows: Tensor, values: Tensor) -> Tensor:
+    """The gradient of ``like[rows]``. (n, d), (B,), (B, d) -> (n, d)."""
+    return torch.zeros_like(like).index_add_(0, rows, values)
 
 
 # --------------------------------------------------------------------------------------
@@ -303,9 +502,20 @@ class OneHotHeads(nn.Module):
     def forward(self, raw: Tensor, rng: torch.Generator) -> Tensor:  # (B, width) -> (B, width)
         if not self.any:
             return raw
-        padded = F.pad(self.perturbed(raw, rng), (0, 1), value=-1e9)[:, self.take]  # (B, groups, states)
-        soft = torch.softmax(padded / self.temperature, dim=2).flatten(1)
-        return torch.where(self.hot, soft[:, self.put], raw)
+        soft = torch.softmax(self._grouped(self.perturbed(raw, rng), -1e9) / self.temperature, dim=2)
+        return torch.where(self.hot, soft.flatten(1).index_select(1, self.put), raw)
+
+    def _grouped(self, x: Tensor, value: float) -> Tensor:
+        """(B, width) -> (B, groups, states), ``value`` where a group has fewer."""
+        return F.pad(x, (0, 1), value=value).index_select(1, self.take.flatten()).view(-1, *self.take.shape)
+
+    def back(self, slope: Tensor, samples: Tensor) -> Tensor:
+        """From the gradient at what `forward` made, ``samples``, to that at its input. (B, width), (B, width)."""
+        if not self.any:
+            return slope
+        soft, own = self._grouped(samples, 0.0), self._grouped(slope, 0.0)
+        own = soft * (own - (own * soft).sum(2, keepdim=True)) / self.temperature
+        return torch.where(self.hot, own.flatten(1).index_select(1, self.put), slope)
 
     def perturbed(self, raw: Tensor, rng: torch.Generator) -> Tensor:
         """Logits plus Gumbel noise: the largest of a group is a draw from its softmax. (B, width) -> (B, width)."""
@@ -345,6 +555,18 @@ class MLPGenerator(GeneratorNetwork):
         self.body = nn.Sequential(*(ResidualBlock(width, rng, depth) for _ in range(depth)))
         self.last = linear(width, n_out, rng)
         self.heads = OneHotHeads(blocks, temperature)
+
+    @property
+    def blocks(self) -> list[ResidualBlock]:
+        """Those of the body."""
+        return [block for block in self.body if isinstance(block, ResidualBlock)]
+
+    @property
+    def writes_out(self) -> bool:
+        return type(self) is MLPGenerator
+
+    def passed(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> GeneratorPass:
+        return GeneratorPass(self, z, labels, rng)
 
     def forward(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
         hidden = self.body(self.first(z) + F.embedding(labels, self.classes))
@@ -394,23 +616,36 @@ class MLPDiscriminator(DiscriminatorNetwork):
         self.first = linear(n_in + extra, width, rng, gain=math.sqrt(2.0))
         self.body = nn.Sequential(*(ResidualBlock(width, rng, depth) for _ in range(depth)))
 
+    @property
+    def writes_out(self) -> bool:  # a subclass may have changed what is written out
+        return type(self) is MLPDiscriminator and type(self.head) in (Concat, Projection)
+
+    def passed(self, x: Tensor, labels: Tensor) -> DiscriminatorPass:
+        return DiscriminatorPass(self, x, labels)
+
     def features(self, x: Tensor, labels: Tensor) -> Tensor:
         """The last hidden layer. (B, n_in), (B,) -> (B, width)."""
-        if self.head.class_is_input:
-            x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
-        return F.leaky_relu(self.body(self.first(x)), 0.2)
+        return F.leaky_relu(self.body(self.first(self.with_class(x, labels))), 0.2)
+
+    @property
+    def blocks(self) -> list[ResidualBlock]:
+        """Those of the body."""
+        return [block for block in self.body if isinstance(block, ResidualBlock)]
+
+    def with_class(self, x: Tensor, labels: Tensor) -> Tensor:
+        """What the first layer sees."""
+        if not self.head.class_is_input:
+            return x
+        return torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
 
     def input_gradient(self, x: Tensor, labels: Tensor) -> Tensor:
         """The gradient of the logit in closed form: between its bends the network is linear.
 
         Autograd's second derivative goes back through the forward pass too, where nothing but zeros flows.
         """
-        n_in = x.shape[1]
-        if self.head.class_is_input:
-            x = torch.cat([x, F.one_hot(labels, self.n_classes).to(x.dtype)], dim=1)
-        blocks = [block for block in self.body if isinstance(block, ResidualBlock)]
+        n_in, blocks = x.shape[1], self.blocks
         with torch.no_grad():
-            inputs = [self.first(x)]
+            inputs = [self.first(self.with_class(x, labels))]
             for block in blocks:
                 inputs.append(block(inputs[-1]))
         gradient = bent(self.head.input_gradient(labels), inputs.pop())

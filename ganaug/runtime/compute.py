@@ -9,6 +9,7 @@ thread that starts later takes it over. What OpenMP and MKL keep is each thread'
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from numbers import Integral
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -24,10 +25,20 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from torch import Tensor
 
 from ganaug import __version__
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
+from ganaug.exceptions import (
+    InvalidDataError,
+    InvalidParameterError,
+    InvalidTypeError,
+    MissingDependencyError,
+    TrainingWarning,
+)
+from ganaug.utils.determinism import warn
 
 __all__ = [
     "ALONE",
+    "UNRECORDED",
+    "CaptureMemory",
+    "CapturedFunction",
     "Precision",
     "Ranks",
     "Team",
@@ -152,6 +163,150 @@ def _multiplies_in_half(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device)[0] >= 8
     asks = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return device.type == "cpu" and asks is not None and bool(asks())
+
+
+# --------------------------------------------------------------------------------------
+# Functions recorded on a GPU and played from there.
+
+
+Result = TypeVar("Result")
+
+# Calls before a function is recorded, in which libraries choose their ways and reserve memory.
+UNRECORDED = 3
+
+
+class CaptureMemory:
+    """What the recordings of one training share: a stream, and memory, which no two of them use at a time.
+
+    Parameters
+    ----------
+    device : torch.device
+        A GPU.
+
+    Attributes
+    ----------
+    lasts : bool
+        Whether there was enough memory so far. Recordings keep what plain steps give back.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.lasts = device, True
+        self.stream = torch.cuda.Stream(device)
+        self.pool = torch.cuda.graph_pool_handle()
+
+    def give_up(self) -> None:
+        """Go on without recordings, and say so."""
+        self.lasts = False
+        warn(
+            f"{self.device} has too little memory left to record the steps of a training, which goes on with plain "
+            "ones: the result is as good, and comes later; for the speed give a smaller batch_size, or free memory",
+            TrainingWarning,
+        )
+
+
+class CapturedFunction(Generic[Result]):
+    """A function that is worked out `UNRECORDED` times, then recorded, and from then on replayed.
+
+    It must do the same operations each time, on memory that stays where it is, and never wait for the GPU. Its random
+    numbers are others each time, as if it had not been recorded.
+
+    Parameters
+    ----------
+    function : callable
+        Without parameters; it reads ``inputs``. Its result is overwritten by the next call.
+    inputs : sequence of Tensor
+        Where it finds what changes from call to call.
+    rng : torch.Generator
+        That it draws from; of the same GPU.
+    deck : Deck
+    after : Tape, optional
+        Whose function leaves something for this one, which is recorded as soon as that one is.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[], Result],
+        inputs: Sequence[Tensor],
+        rng: torch.Generator,
+        deck: CaptureMemory,
+        after: CapturedFunction[Any] | None = None,
+    ) -> None:
+        self.function, self.inputs, self.rng, self.deck, self.after = function, inputs, rng, deck, after
+        self.calls = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._result: Result
+
+    def __call__(self, *values: Tensor) -> Result:
+        """The result for inputs of these values."""
+        for own, value in zip(self.inputs, values, strict=True):
+            own.data.copy_(value)  # not as a change that autograd would hold against what was recorded
+        self.calls += 1
+        if self._graph is None and self.deck.lasts:
+            ripe = self.calls > UNRECORDED if self.after is None else self.after._graph is not None
+            self._graph = self._record_if_it_fits() if ripe else None
+        if self._graph is None or not self.deck.lasts:
+            self._forget()
+            return self._worked_out()
+        self._graph.replay()
+        return self._result
+
+    def _record_if_it_fits(self) -> torch.cuda.CUDAGraph | None:
+        try:
+            return self._record()
+        except RuntimeError as error:
+            if not _lacks_memory(error):
+                raise
+        # outside of the clause, which holds the memory of what was tried
+        self.deck.give_up()
+        if self.after is not None:  # the attempt has used up what that one left for this one
+            self.after._forget()
+            self.after._worked_out()
+        return None
+
+    def _forget(self) -> None:
+        """Give the memory of a recording back."""
+        self._graph = None
+        self.__dict__.pop("_result", None)
+
+    def _worked_out(self) -> Result:
+        """In the stream of the recordings: there autograd's nodes of the weights must come into being."""
+        usual = torch.cuda.current_stream(self.deck.device)
+        self.deck.stream.wait_stream(usual)
+        with torch.cuda.stream(self.deck.stream):
+            result = self.function()
+        usual.wait_stream(self.deck.stream)
+        return result
+
+    def _record(self) -> torch.cuda.CUDAGraph:
+        graph, deck = torch.cuda.CUDAGraph(), self.deck
+        graph.register_generator_state(self.rng)
+        with (
+            _uncollected(),
+            torch.cuda.device(deck.device),
+            # other threads may use the GPU meanwhile
+            torch.cuda.graph(graph, pool=deck.pool, stream=deck.stream, capture_error_mode="thread_local"),
+        ):
+            self._result = self.function()
+        # a recording begins with writing into the generator's memory, which may not have happened yet
+        torch.cuda.current_stream(deck.device).wait_stream(deck.stream)
+        return graph
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error comes from a lack of memory: that of ending a recording hides the one that broke it off."""
+    return error is not None and (isinstance(error, torch.OutOfMemoryError) or _lacks_memory(error.__context__))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage is collected: memory of the GPU that was given back now would spoil a recording."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 # --------------------------------------------------------------------------------------

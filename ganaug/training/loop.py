@@ -6,31 +6,27 @@ GPU to carry out. A CUDA graph asks for all of them at once.
 
 from __future__ import annotations
 
-import gc
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ganaug.augmentation import DiffAugment, Pipe, direct
-from ganaug.exceptions import TrainingWarning
 from ganaug.networks import DiscriminatorNetwork
-from ganaug.objectives import PENALTIES, Objective, input_gradient_of
+from ganaug.networks.layers import DiscriminatorPass, GeneratorPass
+from ganaug.objectives import BY_SLOPE, PENALTIES, Objective, input_gradient_of, mean_and_slopes
+from ganaug.runtime.compute import CapturedFunction, CaptureMemory, full
 from ganaug.training.train_state import TrainConfig, TrainState
-from ganaug.utils.determinism import warn
 
 __all__ = [
     "PLAIN",
-    "UNRECORDED",
+    "WRITTEN_OUT",
     "Batches",
-    "CaptureMemory",
-    "CapturedFunction",
     "Event",
     "GradientFunctions",
     "Handover",
@@ -44,6 +40,7 @@ __all__ = [
     "cosine_decay",
     "discriminator_gradient",
     "generator_gradient",
+    "gradient_functions",
     "reduce_gradients",
     "split_batch",
     "summary",
@@ -155,8 +152,7 @@ def discriminator_gradient(
         For `generator_gradient`.
     """
     network, real, labels, rng = train_state.discriminator.network, part.real, part.labels, part.rng
-    shape = (len(real), train_state.generator.network.latent_dim)
-    z = torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=rng)
+    z = latents(train_state, part)
     with plan.precision():
         fake = train_state.generator.network(z, labels, rng)
     made = fake.to(real.dtype)
@@ -171,6 +167,12 @@ def discriminator_gradient(
         total = with_penalties(total, objective, critic, (real, fake), plan, rng)
     record = {"discriminator_loss": loss.detach(), "real_logit": on_real.detach(), "fake_logit": on_fake.detach()}
     return (record, train_state.discriminator.gradient_of(total)), Handover(made, record["real_logit"])
+
+
+def latents(train_state: TrainState, part: Part) -> Tensor:
+    """Noise for as many fake samples as there are real ones. (B, latent_dim)."""
+    shape, real = (len(part.real), train_state.generator.network.latent_dim), part.real
+    return torch.empty(shape, device=real.device, dtype=real.dtype).normal_(generator=part.rng)
 
 
 def with_penalties(
@@ -265,147 +267,121 @@ PLAIN: GradientFunctions = _Plain()
 
 
 # --------------------------------------------------------------------------------------
-# Steps recorded on a GPU and played from there.
+# Passes that the networks write out themselves, past autograd.
 
 
-Result = TypeVar("Result")
+@dataclass(frozen=True)
+class WrittenHandover(Handover):
+    """A handover with the generator's pass: no gradient flows through ``fake`` by itself."""
 
-# Calls before a function is recorded, in which libraries choose their ways and reserve memory.
-UNRECORDED = 3
+    made: GeneratorPass
 
 
-class CaptureMemory:
-    """What the recordings of one training share: a stream, and memory, which no two of them use at a time.
-
-    Parameters
-    ----------
-    device : torch.device
-        A GPU.
+@dataclass
+class WrittenCritic:
+    """The discriminator as penalties see it that ask for nothing but its slope.
 
     Attributes
     ----------
-    lasts : bool
-        Whether there was enough memory so far. Recordings keep what plain steps give back.
+    own : DiscriminatorPass
+        Of the step's samples. It serves a penalty at the same points, too.
+    asked : list of tuple (DiscriminatorPass, Tensor)
+        The passes whose slope was asked for, and the slopes.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.device, self.lasts = device, True
-        self.stream = torch.cuda.Stream(device)
-        self.pool = torch.cuda.graph_pool_handle()
+    network: DiscriminatorNetwork
+    labels: Tensor
+    own: DiscriminatorPass
+    asked: list[tuple[DiscriminatorPass, Tensor]] = field(default_factory=list)
 
-    def give_up(self) -> None:
-        """Go on without recordings, and say so."""
-        self.lasts = False
-        warn(
-            f"{self.device} has too little memory left to record the steps of a training, which goes on with plain "
-            "ones: the result is as good, and comes later; for the speed give a smaller batch_size, or free memory",
-            TrainingWarning,
-        )
+    def __call__(self, points: Tensor) -> Tensor:
+        """Not to be asked for; see `BY_SLOPE`."""
+        raise TypeError("a penalty that asks for logits is none of ganaug.objectives.BY_SLOPE")
+
+    def input_gradient(self, points: Tensor) -> Tensor:
+        """The slope at each point, a leaf for autograd. (B, ...) -> (B, ...)."""
+        with torch.inference_mode():
+            one = self.own
+            if not torch.equal(points, one.samples):
+                one = self.network.passed(points, self.labels.repeat(len(points) // len(self.labels)))
+            slope = one.input_gradient()
+        self.asked.append((one, slope.clone().requires_grad_(True)))
+        return self.asked[-1][1]
 
 
-class CapturedFunction(Generic[Result]):
-    """A function that is worked out `UNRECORDED` times, then recorded, and from then on replayed.
+class _WrittenOut:
+    """Autograd sees nothing but the penalties as functions of the slopes, and losses whose slopes are not written."""
 
-    It must do the same operations each time, on memory that stays where it is, and never wait for the GPU. Its random
-    numbers are others each time, as if it had not been recorded.
+    def discriminator(
+        self, train_state: TrainState, objective: Objective, part: Part, plan: TrainConfig, progress: float
+    ) -> tuple[RecordAndGradient, Handover]:
+        """See `discriminator_gradient`."""
+        network, labels = train_state.discriminator.network, part.labels
+        z = latents(train_state, part)
+        with torch.inference_mode():
+            made = train_state.generator.network.passed(z, labels, part.rng)
+            own = network.passed(torch.cat([part.real, made.samples]), torch.cat([labels, labels]))
+        on_real, on_fake = own.logits.clone().chunk(2)
+        loss, slopes = mean_and_slopes(objective.discriminator, on_real, on_fake)
+        passes: dict[DiscriminatorPass, Tensor | None] = {own: None}  # and a loss's derivative by the slope of each
+        if train_state.step % plan.penalty_every == 0:
+            critic = WrittenCritic(network, labels, own)
+            penalty = with_penalties(loss, objective, critic, (part.real, made.samples), plan, part.rng)
+            points = [slope for _, slope in critic.asked]
+            for (one, _), push in zip(
+                critic.asked, torch.autograd.grad(penalty, points) if points else (), strict=True
+            ):
+                before = passes.get(one)
+                passes[one] = push if before is None else before + push
+        with torch.inference_mode():
+            on_logits = torch.cat(slopes)
+            found = [
+                one.gradients(on_logits if one is own else torch.zeros_like(one.logits), push)
+                for one, push in passes.items()
+            ]
+        record = {"discriminator_loss": loss, "real_logit": on_real, "fake_logit": on_fake}
+        gradient = train_state.discriminator.in_one_vector(found)
+        return (record, gradient), WrittenHandover(made.samples, on_real, made)
 
-    Parameters
-    ----------
-    function : callable
-        Without parameters; it reads ``inputs``. Its result is overwritten by the next call.
-    inputs : sequence of Tensor
-        Where it finds what changes from call to call.
-    rng : torch.Generator
-        That it draws from; of the same GPU.
-    deck : Deck
-    after : Tape, optional
-        Whose function leaves something for this one, which is recorded as soon as that one is.
-    """
-
-    def __init__(
+    def generator(
         self,
-        function: Callable[[], Result],
-        inputs: Sequence[Tensor],
-        rng: torch.Generator,
-        deck: CaptureMemory,
-        after: CapturedFunction[Any] | None = None,
-    ) -> None:
-        self.function, self.inputs, self.rng, self.deck, self.after = function, inputs, rng, deck, after
-        self.calls = 0
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._result: Result
-
-    def __call__(self, *values: Tensor) -> Result:
-        """The result for inputs of these values."""
-        for own, value in zip(self.inputs, values, strict=True):
-            own.data.copy_(value)  # not as a change that autograd would hold against what was recorded
-        self.calls += 1
-        if self._graph is None and self.deck.lasts:
-            ripe = self.calls > UNRECORDED if self.after is None else self.after._graph is not None
-            self._graph = self._record_if_it_fits() if ripe else None
-        if self._graph is None or not self.deck.lasts:
-            self._forget()
-            return self._worked_out()
-        self._graph.replay()
-        return self._result
-
-    def _record_if_it_fits(self) -> torch.cuda.CUDAGraph | None:
-        try:
-            return self._record()
-        except RuntimeError as error:
-            if not _lacks_memory(error):
-                raise
-        # outside of the clause, which holds the memory of what was tried
-        self.deck.give_up()
-        if self.after is not None:  # the attempt has used up what that one left for this one
-            self.after._forget()
-            self.after._worked_out()
-        return None
-
-    def _forget(self) -> None:
-        """Give the memory of a recording back."""
-        self._graph = None
-        self.__dict__.pop("_result", None)
-
-    def _worked_out(self) -> Result:
-        """In the stream of the recordings: there autograd's nodes of the weights must come into being."""
-        usual = torch.cuda.current_stream(self.deck.device)
-        self.deck.stream.wait_stream(usual)
-        with torch.cuda.stream(self.deck.stream):
-            result = self.function()
-        usual.wait_stream(self.deck.stream)
-        return result
-
-    def _record(self) -> torch.cuda.CUDAGraph:
-        graph, deck = torch.cuda.CUDAGraph(), self.deck
-        graph.register_generator_state(self.rng)
-        with (
-            _uncollected(),
-            torch.cuda.device(deck.device),
-            # other threads may use the GPU meanwhile
-            torch.cuda.graph(graph, pool=deck.pool, stream=deck.stream, capture_error_mode="thread_local"),
-        ):
-            self._result = self.function()
-        # a recording begins with writing into the generator's memory, which may not have happened yet
-        torch.cuda.current_stream(deck.device).wait_stream(deck.stream)
-        return graph
+        train_state: TrainState,
+        objective: Objective,
+        part: Part,
+        handover: Handover,
+        plan: TrainConfig,
+        progress: float,
+    ) -> RecordAndGradient:
+        """See `generator_gradient`."""
+        assert isinstance(handover, WrittenHandover)
+        with torch.inference_mode():
+            own = train_state.discriminator.network.passed(handover.fake, part.labels)
+        loss, (_, on_fake) = mean_and_slopes(objective.generator, handover.on_real, own.logits.clone())
+        with torch.inference_mode():
+            found = handover.made.gradients(on_fake.unsqueeze(1) * own.input_gradient())
+        return {"generator_loss": loss}, train_state.generator.in_one_vector([found])
 
 
-def _lacks_memory(error: BaseException | None) -> bool:
-    """Whether an error comes from a lack of memory: that of ending a recording hides the one that broke it off."""
-    return error is not None and (isinstance(error, torch.OutOfMemoryError) or _lacks_memory(error.__context__))
+WRITTEN_OUT: GradientFunctions = _WrittenOut()
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage is collected: memory of the GPU that was given back now would spoil a recording."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+def gradient_functions(
+    train_state: TrainState, objective: Objective, plan: TrainConfig, device: torch.device
+) -> GradientFunctions:
+    """Who works out the gradients of a training: recordings, the networks themselves where both offer it, or autograd.
+
+    On a processor a step of small networks spends half of its time on what autograd does around the products.
+    """
+    if plan.replays:
+        return ReplayedGradients(plan, device)
+    offered = train_state.generator.network.writes_out and train_state.discriminator.network.writes_out
+    plain = device.type == "cpu" and plan.pipe is direct and plan.precision is full
+    known = all(PENALTIES[name] in BY_SLOPE for name in objective.penalties)
+    return WRITTEN_OUT if offered and plain and known else PLAIN
+
+
+# --------------------------------------------------------------------------------------
+# Steps recorded on a GPU and played from there.
 
 
 def can_be_captured(plan: TrainConfig, device: torch.device) -> bool:
@@ -651,7 +627,7 @@ def train(
     history, first = train_progress.history, train_progress.first
     batches, device = table.batches(plan.batch_size, rng), train_state.average_flat.device
     if step is None:
-        step = partial(train_step, gradients=ReplayedGradients(plan, device) if plan.replays else PLAIN)
+        step = partial(train_step, gradients=gradient_functions(train_state, objective, plan, device))
     began = time.perf_counter() - train_progress.seconds
     while train_state.step < plan.max_steps:
         seconds = plan.ranks.first(time.perf_counter() - began, device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -69,6 +69,11 @@ class FlatAdam(Generic[Network]):
         if not self._plain:
             grads = tuple(in_order(g, p) for g, p in zip(grads, self.parameters, strict=True))
         return torch.cat([g.reshape(-1) for g in grads])
+
+    def in_one_vector(self, found: Sequence[Mapping[Tensor, Tensor]]) -> Tensor:
+        """The sum of gradients by parameter in one vector."""
+        parts = [torch.cat([one[p].reshape(-1) for p in self.parameters]) for one in found]
+        return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
 
     def apply_gradient(self, gradient: Tensor, rate: float) -> Tensor:
         """One step of Adam down a gradient, which is returned."""

@@ -27,8 +27,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.experiments.images.arms import SAMPLERS, Arm, TrainingSet
 from ganaug.networks.convolutions import fast_layout
 from ganaug.networks.layers import linear
-from ganaug.runtime.compute import resolve_device
-from ganaug.training.loop import CapturedFunction, CaptureMemory
+from ganaug.runtime.compute import CapturedFunction, CaptureMemory, resolve_device
 from ganaug.training.train_state import FlatAdam
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator
