@@ -130,9 +130,9 @@ def test_changes_come_and_go():
 
 
 def test_a_tape_is_its_function():
-    deck, x, y = CaptureMemory(GPU), torch.zeros(1000, device=GPU), torch.ones(1, device=GPU)
+    memory, x, y = CaptureMemory(GPU), torch.zeros(1000, device=GPU), torch.ones(1, device=GPU)
     tape = CapturedFunction(
-        lambda: (2 * x + y, torch.empty_like(x).normal_(generator=own)), (x, y), own := rng(5), deck
+        lambda: (2 * x + y, torch.empty_like(x).normal_(generator=own)), (x, y), own := rng(5), memory
     )
     noises = []
     for turn in range(UNRECORDED + 5):

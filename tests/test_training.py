@@ -286,7 +286,7 @@ def test_history_is_of_the_step_that_it_names():
 class TapeOfMemory:
     """What a recording does, without a GPU: from the second call on the result lies where that of the first lay."""
 
-    def __init__(self, function, inputs, rng, deck, after=None):
+    def __init__(self, function, inputs, rng, memory, after=None):
         self.function, self.inputs, self.result = function, inputs, None
 
     def __call__(self, *values):
@@ -353,22 +353,30 @@ def test_a_training_goes_on_where_a_recording_finds_no_memory(monkeypatch, fit):
     monkeypatch.setattr(loop, "CapturedFunction", ShortOfMemory)
     monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
-    with pytest.warns(TrainingWarning, match="too little memory left to record") as said:
+    with pytest.warns(TrainingWarning, match="too little memory is left") as said:
         state, _, reason = play(plan(max_steps=24, penalty_every=2, replays=True))
     assert len(said) == 1 and ShortOfMemory.tried == fit + 1
     assert reason == "max_steps" and state.step == 24 and torch.isfinite(state.average_flat).all()
 
 
-def test_other_errors_of_a_recording_are_raised(monkeypatch):
+@cases("asked", ["recording", "steps"])
+def test_a_recording_that_fails_is_told_and_what_fails_itself_is_raised(monkeypatch, asked):
     def broken(self):
-        raise RuntimeError("no such operation")
+        raise RuntimeError("no such operation\nwith details")
 
     monkeypatch.setattr(ShortOfMemory, "_record", broken)
+    monkeypatch.setattr(ShortOfMemory, "_worked_out", lambda self: self.function())
     monkeypatch.setattr(loop, "CapturedFunction", ShortOfMemory)
     monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
-    with pytest.raises(RuntimeError, match="no such operation"):
-        play(plan(max_steps=24, replays=True))
+    if asked == "steps":
+        monkeypatch.setattr(ShortOfMemory, "_worked_out", broken)
+        with pytest.raises(RuntimeError, match="no such operation"):
+            play(plan(max_steps=8, replays=True))
+        return
+    with pytest.warns(TrainingWarning, match=r"that failed \(no such operation\): it goes on") as said:
+        state, _, _ = play(plan(max_steps=24, replays=True))
+    assert len(said) == 1 and state.step == 24 and torch.isfinite(state.average_flat).all()
 
 
 @cases("shape", [(8, 1, 3, 3), (8, 4, 3, 3), (8, 4, 1, 1), (1, 1, 1, 1)])

@@ -194,12 +194,12 @@ class CaptureMemory:
         self.stream = torch.cuda.Stream(device)
         self.pool = torch.cuda.graph_pool_handle()
 
-    def give_up(self) -> None:
+    def give_up(self, why: str) -> None:
         """Go on without recordings, and say so."""
         self.lasts = False
         warn(
-            f"{self.device} has too little memory left to record the steps of a training, which goes on with plain "
-            "ones: the result is as good, and comes later; for the speed give a smaller batch_size, or free memory",
+            f"the steps of a training on {self.device} are not recorded, because {why}: it goes on with plain ones; "
+            "the result is as good, and comes later",
             TrainingWarning,
         )
 
@@ -218,8 +218,8 @@ class CapturedFunction(Generic[Result]):
         Where it finds what changes from call to call.
     rng : torch.Generator
         That it draws from; of the same GPU.
-    deck : Deck
-    after : Tape, optional
+    memory : CaptureMemory
+    after : CapturedFunction, optional
         Whose function leaves something for this one, which is recorded as soon as that one is.
     """
 
@@ -228,10 +228,10 @@ class CapturedFunction(Generic[Result]):
         function: Callable[[], Result],
         inputs: Sequence[Tensor],
         rng: torch.Generator,
-        deck: CaptureMemory,
+        memory: CaptureMemory,
         after: CapturedFunction[Any] | None = None,
     ) -> None:
-        self.function, self.inputs, self.rng, self.deck, self.after = function, inputs, rng, deck, after
+        self.function, self.inputs, self.rng, self.memory, self.after = function, inputs, rng, memory, after
         self.calls = 0
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Result
@@ -241,10 +241,10 @@ class CapturedFunction(Generic[Result]):
         for own, value in zip(self.inputs, values, strict=True):
             own.data.copy_(value)  # not as a change that autograd would hold against what was recorded
         self.calls += 1
-        if self._graph is None and self.deck.lasts:
+        if self._graph is None and self.memory.lasts:
             ripe = self.calls > UNRECORDED if self.after is None else self.after._graph is not None
             self._graph = self._record_if_it_fits() if ripe else None
-        if self._graph is None or not self.deck.lasts:
+        if self._graph is None or not self.memory.lasts:
             self._forget()
             return self._worked_out()
         self._graph.replay()
@@ -254,10 +254,12 @@ class CapturedFunction(Generic[Result]):
         try:
             return self._record()
         except RuntimeError as error:
-            if not _lacks_memory(error):
-                raise
-        # outside of the clause, which holds the memory of what was tried
-        self.deck.give_up()
+            why = f"that failed ({str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__})"
+            if _lacks_memory(error):
+                why = "too little memory is left (give a smaller batch_size, or free memory)"
+        # outside of the clause, which holds the memory of what was tried; what is wrong with the steps themselves is
+        # raised by the plain ones
+        self.memory.give_up(why)
         if self.after is not None:  # the attempt has used up what that one left for this one
             self.after._forget()
             self.after._worked_out()
@@ -270,25 +272,25 @@ class CapturedFunction(Generic[Result]):
 
     def _worked_out(self) -> Result:
         """In the stream of the recordings: there autograd's nodes of the weights must come into being."""
-        usual = torch.cuda.current_stream(self.deck.device)
-        self.deck.stream.wait_stream(usual)
-        with torch.cuda.stream(self.deck.stream):
+        usual = torch.cuda.current_stream(self.memory.device)
+        self.memory.stream.wait_stream(usual)
+        with torch.cuda.stream(self.memory.stream):
             result = self.function()
-        usual.wait_stream(self.deck.stream)
+        usual.wait_stream(self.memory.stream)
         return result
 
     def _record(self) -> torch.cuda.CUDAGraph:
-        graph, deck = torch.cuda.CUDAGraph(), self.deck
+        graph, memory = torch.cuda.CUDAGraph(), self.memory
         graph.register_generator_state(self.rng)
         with (
             _uncollected(),
-            torch.cuda.device(deck.device),
+            torch.cuda.device(memory.device),
             # other threads may use the GPU meanwhile
-            torch.cuda.graph(graph, pool=deck.pool, stream=deck.stream, capture_error_mode="thread_local"),
+            torch.cuda.graph(graph, pool=memory.pool, stream=memory.stream, capture_error_mode="thread_local"),
         ):
             self._result = self.function()
         # a recording begins with writing into the generator's memory, which may not have happened yet
-        torch.cuda.current_stream(deck.device).wait_stream(deck.stream)
+        torch.cuda.current_stream(memory.device).wait_stream(memory.stream)
         return graph
 
 

@@ -415,7 +415,7 @@ class ReplayedGradients:
     _left: dict[bool, list[Handover]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._deck = CaptureMemory(self.device)
+        self._memory = CaptureMemory(self.device)
         self._strength = torch.zeros((), dtype=torch.float32, device=self.device)
         self._held = replace(self.plan, pipe=_held(self.plan.pipe, self._strength))
 
@@ -450,7 +450,7 @@ class ReplayedGradients:
         self, train_state: TrainState, objective: Objective, like: Part, left: list[Handover]
     ) -> tuple[CapturedFunction[RecordAndGradient], CapturedFunction[RecordAndGradient]]:
         own = Part(torch.empty_like(like.real), torch.empty_like(like.labels), like.share, like.rng)
-        held, deck = self._held, self._deck  # and not oneself: a circle would hold the GPU's memory for long
+        held, memory = self._held, self._memory  # and not oneself: a circle would hold the GPU's memory for long
         inputs = (own.real, own.labels)
 
         def discriminator() -> RecordAndGradient:
@@ -461,8 +461,8 @@ class ReplayedGradients:
         def generator() -> RecordAndGradient:
             return generator_gradient(train_state, objective, own, left[-1], held, 0.0)
 
-        first = CapturedFunction(discriminator, inputs, own.rng, deck)
-        return first, CapturedFunction(generator, (), own.rng, deck, after=first)
+        first = CapturedFunction(discriminator, inputs, own.rng, memory)
+        return first, CapturedFunction(generator, (), own.rng, memory, after=first)
 
 
 def _held(pipe: Pipe, strength: Tensor) -> Pipe:
