@@ -210,15 +210,15 @@ def test_a_script_starts_outside_the_checkout(tmp_path):
 
 def test_measure_says_what_went_wrong(script):
     common = script(BENCHMARKS / "common.py")
-    code = f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import common, os; "
 
     def measure(what, **options):
-        return common.measure([sys.executable, "-c", code + what], **options)
+        return common.measure([sys.executable, "-c", what], **options)
 
-    assert measure("common.report({'cores': os.environ['OMP_NUM_THREADS']})") == {"cores": "1"}
+    code = f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import common, os; "
+    assert measure(code + "common.report({'cores': os.environ['OMP_NUM_THREADS']})") == {"cores": "1"}
     assert measure("1 / 0")["error"] == "ZeroDivisionError: division by zero"
     assert "not done" in measure("import time; time.sleep(60)", timeout=3)["error"]
-    assert "signal" in measure("os.abort()")["error"]
+    assert "signal" in measure("import os; os.abort()")["error"]
 
 
 def test_broken_promises_are_found(script):
