@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import cases
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 import ganaug
@@ -44,9 +45,12 @@ def script(monkeypatch):
 # ---- The demo -----------------------------------------------------------------------------------
 
 
-def test_quickstart(script, tmp_path, capfd):
+def test_quickstart(script, tmp_path, capfd, monkeypatch):
     matplotlib = pytest.importorskip("matplotlib.image")
     quickstart = script(EXAMPLES / "quickstart.py")
+    for name, classifier in quickstart.CLASSIFIERS.items():
+        if hasattr(classifier, "n_estimators"):
+            monkeypatch.setitem(quickstart.CLASSIFIERS, name, clone(classifier).set_params(n_estimators=5))
     quickstart.main(steps=20, folds=2, rows=500, n_jobs=1, out=tmp_path / "new")
 
     shown, progress = capfd.readouterr()
@@ -174,7 +178,10 @@ def test_every_example_is_tried():
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")  # two steps teach nothing
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in ("volumes", "albumentations_blend"))) for name in SHORT],
+)
 def test_example(name, script, capsys):
     arguments, said = SHORT[name]
     script(EXAMPLES / f"{name}.py").main(arguments)
