@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,9 +41,7 @@ __all__ = [
     "ProgressBar",
     "TensorBoardLogger",
     "digest",
-    "say",
     "stop_when_diverged",
-    "wants_progress",
 ]
 
 # --------------------------------------------------------------------------------------
@@ -78,18 +75,6 @@ class ProgressBar:
         """Leave the bar as it stands."""
         if self._bar is not None:
             self._bar.close()
-
-
-def wants_progress(verbose: bool | int | str) -> bool:
-    """Whether a progress bar is shown: always, never, or ("auto") on a terminal and in a notebook."""
-    if verbose != "auto":
-        return bool(verbose)
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
-
-
-def say(text: str) -> None:
-    """A line on standard error, where the progress bar is."""
-    sys.stderr.write(f"{text}\n")
 
 
 class TensorBoardLogger:

@@ -62,6 +62,24 @@ def imbalanced() -> tuple[np.ndarray, np.ndarray]:
     return X[order], y[order]
 
 
+@pytest.fixture(scope="module")
+def small_forests():
+    """Forests of few trees, and few draws for intervals: what such a file finds is not near a threshold."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    from ganaug.metrics import distributions, utility
+    from ganaug.report import build
+
+    def few_trees(tables: bool, seed: int) -> RandomForestClassifier:
+        return RandomForestClassifier(10, min_samples_leaf=2, class_weight="balanced", random_state=seed % 2**32)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distributions, "N_TREES", 8)
+        patch.setattr(build, "RESAMPLES", 10)
+        patch.setattr(utility, "default_classifier", few_trees)
+        yield
+
+
 def _global_state() -> dict[str, object]:
     import torch
 

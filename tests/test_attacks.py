@@ -22,6 +22,8 @@ from ganaug.filtering.forest import ArrayForest
 from ganaug.metrics.diagnosis import trace_findings
 from ganaug.report import build
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 HERE = Path(__file__).resolve().parent
 BENCHMARKS = HERE.parent / "examples" / "benchmarks"
 LEAKY = HERE / "data"

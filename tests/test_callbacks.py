@@ -18,12 +18,13 @@ import pytest
 import torch
 from helpers import cases, tabular_gan
 
-from ganaug.callbacks import BestSnapshot, ProgressBar, TensorBoardLogger, stop_when_diverged, wants_progress
+from ganaug.callbacks import BestSnapshot, ProgressBar, TensorBoardLogger, stop_when_diverged
 from ganaug.estimators import modality as modality_module
 from ganaug.exceptions import MissingDependencyError, TrainingWarning
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
 from ganaug.training.loop import Event
+from ganaug.utils.determinism import wants_progress
 
 gan = partial(tabular_gan, max_steps=60)
 

@@ -86,6 +86,18 @@ def test_version_and_help_import_nothing_heavy():
     assert run("--version").stdout == f"ganaug {ganaug.__version__}\n"
 
 
+def test_a_report_of_two_files_needs_no_torch(here):
+    """Its import takes most of the memory of such a report."""
+    rng, y = np.random.default_rng(0), np.arange(60) % 2
+    for name in ("real.csv", "made.csv"):
+        pd.DataFrame({"a": rng.normal(y), "b": rng.choice(["p", "q"], 60), "y": y}).to_csv(name, index=False)
+    words = ["report", "real.csv", "made.csv", "-t", "y", "-o", "r.html"]
+    code = f"import sys; from ganaug.cli import main; print(main({words}), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "0 False", done.stderr
+    assert "<html" in Path("r.html").read_text()
+
+
 @cases("command", ["resample", "fit", "sample", "paint", "report", "compare", "advise"])
 def test_every_command_shows_an_example(command, capsys):
     assert main([command, "--help"]) == 0

@@ -255,9 +255,8 @@ def test_a_style_is_read_and_written_back(tmp_path, style, seed):
 # ---- whole files -----------------------------------------------------------------------------------
 
 
-@cases("seed", range(200))
-def test_a_written_file_is_the_file_that_was_read(tmp_path, seed):
-    """Tables in many styles: every row is written from its values, and the file is the same, byte for byte."""
+def check_a_file(tmp_path, seed):
+    """A table in many styles: every row is written from its values, and the file is the same, byte for byte."""
     rng = np.random.default_rng(seed)
     decimal = str(rng.choice([POINT, COMMA]))
     fitting = [name for name, (_, decimals, _, _) in STYLES.items() if decimal in decimals]
@@ -287,6 +286,17 @@ def test_a_written_file_is_the_file_that_was_read(tmp_path, seed):
     again = CsvTable(str(tmp_path / "values.csv"))
     pd.testing.assert_frame_equal(again.frame, table.frame)
     assert again.layout == table.layout
+
+
+@cases("seed", range(50))
+def test_a_written_file_is_the_file_that_was_read(tmp_path, seed):
+    check_a_file(tmp_path, seed)
+
+
+@pytest.mark.slow
+@cases("seed", range(50, 200))
+def test_many_written_files_are_the_files_that_were_read(tmp_path, seed):
+    check_a_file(tmp_path, seed)
 
 
 @pytest.mark.parametrize("decimal", [POINT, COMMA])

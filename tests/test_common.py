@@ -16,7 +16,7 @@ pytestmark = [
 
 
 def gan() -> TabularGAN:
-    return TabularGAN(max_steps=3, random_state=0, verbose=False)
+    return TabularGAN(max_steps=3, width=16, depth=1, random_state=0, verbose=False)
 
 
 def oversampler() -> GANOversampler:

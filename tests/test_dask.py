@@ -9,6 +9,7 @@ import pytest
 from ganaug import GANOversampler, TabularGAN
 
 distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow  # each worker imports torch; `test_determinism` has processes and threads of this machine
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_more_items_leave_whole_pieces_as_they_are():
     assert bytes_of([x for x, _ in few]) == bytes_of([many[i][0] for i in range(16)])
 
 
-def test_spawned_workers_that_persist_read_the_pool_and_see_it_renewed():
+def test_workers_that_share_no_memory_and_persist_read_the_pool_and_see_it_renewed():
     # the generator cannot be pickled, and would not let itself be called
     generator = FakeGAN()
     generator.lock = lambda: None
@@ -112,7 +112,7 @@ def test_spawned_workers_that_persist_read_the_pool_and_see_it_renewed():
         batch_size=4,
         num_workers=1,
         persistent_workers=True,
-        multiprocessing_context=multiprocessing.get_context("spawn"),
+        multiprocessing_context=multiprocessing.get_context("forkserver"),
     )
     for epoch in (0, 1):
         data.set_epoch(epoch)

@@ -14,7 +14,7 @@ from helpers import cases, tabular_gan
 
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap
 
-gan = partial(tabular_gan, random_state=None)
+gan = partial(tabular_gan, max_steps=6, random_state=None)
 
 
 def oversampler(**parameters):

@@ -87,9 +87,15 @@ def all_doors(gan, X, y, folder):
     ganaug.load(folder / "model").sample(3, label=1)
 
 
-def of_table(folder, **parameters):
+def some_doors(gan, X, y, folder):
+    """What the objective and the conditioning have a part in."""
+    gan.sample(6, label=1, random_state=0)
+    gan.score_samples(X[:8], y[:8])
+
+
+def of_table(folder, doors=all_doors, **parameters):
     X, y = two_classes(200)
-    all_doors(tabular_gan(max_steps=8, **parameters).fit(X, y), X, y, folder)
+    doors(tabular_gan(max_steps=8, **parameters).fit(X, y), X, y, folder)
 
 
 def without_labels(folder):
@@ -103,10 +109,10 @@ def by_oversampler(folder):
     GANOversampler(generator=tabular_gan(max_steps=8, rules="auto"), random_state=0).fit_resample(rows, "target")
 
 
-def of_images(folder, colours=False, **parameters):
+def of_images(folder, doors=all_doors, colours=False, **parameters):
     X, y = random_images()
     X = np.repeat(X[..., None], 3, axis=3) if colours else X
-    all_doors(image_gan(max_steps=4, batch_size=16, **parameters).fit(X, y), X, y, folder)
+    doors(image_gan(max_steps=4, batch_size=16, **parameters).fit(X, y), X, y, folder)
 
 
 def of_series(folder, **parameters):
@@ -159,13 +165,13 @@ def painted(folder):
 
 WAYS = {
     "table": of_table,
-    **{f"table, {name}": partial(of_table, objective=name) for name in OBJECTIVES},
-    **{f"table, {name}": partial(of_table, conditioning=name) for name in CONDITIONINGS},
+    **{f"table, {name}": partial(of_table, doors=some_doors, objective=name) for name in OBJECTIVES},
+    **{f"table, {name}": partial(of_table, doors=some_doors, conditioning=name) for name in CONDITIONINGS},
     "table without labels": without_labels,
     "oversampler": by_oversampler,
     **{f"images, {name}": partial(of_images, architecture=name) for name in IMAGE_ARCHITECTURES},
-    **{f"images, {name}": partial(of_images, conditioning=name) for name in CONDITIONINGS},
-    "images, changed": partial(of_images, colours=True, augment=list(POLICIES)),
+    **{f"images, {name}": partial(of_images, doors=some_doors, conditioning=name) for name in CONDITIONINGS},
+    "images, changed": partial(of_images, doors=some_doors, colours=True, augment=list(POLICIES)),
     "images, fitted further": fitted_further,
     "images, resumed": resumed,
     "series": of_series,

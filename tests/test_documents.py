@@ -12,6 +12,8 @@ from helpers import cases
 import ganaug.estimators  # noqa: F401 - its kinds are registered
 from ganaug.estimators import saving
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 DOCUMENTS = [path for path in DOCUMENTS if "_build" not in path.parts]  # what `make docs` wrote

@@ -26,12 +26,17 @@ def series(shape=(2, 20), dtype=np.float32):
     return X.astype(dtype), y
 
 
+VOLUME = (1, 8, 9, 10)
+
+
 @cases(
-    ("shape", "dtype"),
-    [((1, 8), "f4"), ((3, 37), "f8"), ((2, 300), "f2"), ((4, 16), "i4"), ((1, 8, 9, 10), "f4")],
+    ("architecture", "shape", "dtype"),
+    [
+        *(("residual", *each) for each in [((1, 8), "f4"), ((2, 300), "f2"), ((4, 16), "i4"), (VOLUME, "f4")]),
+        *(("dcgan", *each) for each in [((3, 37), "f8"), (VOLUME, "f4")]),
+    ],
 )
-@cases("architecture", ["residual", "dcgan"])
-def test_samples_are_as_the_series_were(shape, dtype, architecture):
+def test_samples_are_as_the_series_were(architecture, shape, dtype):
     X, y = series(shape, dtype)
     before = X.copy()
     own = gan(architecture=architecture).fit(X, y)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import cases
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 import ganaug
@@ -44,9 +45,12 @@ def script(monkeypatch):
 # ---- The demo -----------------------------------------------------------------------------------
 
 
-def test_quickstart(script, tmp_path, capfd):
+def test_quickstart(script, tmp_path, capfd, monkeypatch):
     matplotlib = pytest.importorskip("matplotlib.image")
     quickstart = script(EXAMPLES / "quickstart.py")
+    for name, classifier in quickstart.CLASSIFIERS.items():
+        if hasattr(classifier, "n_estimators"):
+            monkeypatch.setitem(quickstart.CLASSIFIERS, name, clone(classifier).set_params(n_estimators=5))
     quickstart.main(steps=20, folds=2, rows=500, n_jobs=1, out=tmp_path / "new")
 
     shown, progress = capfd.readouterr()
@@ -174,7 +178,10 @@ def test_every_example_is_tried():
 
 
 @pytest.mark.filterwarnings("ignore::ganaug.exceptions.TrainingWarning")  # two steps teach nothing
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in ("volumes", "albumentations_blend"))) for name in SHORT],
+)
 def test_example(name, script, capsys):
     arguments, said = SHORT[name]
     script(EXAMPLES / f"{name}.py").main(arguments)
@@ -210,15 +217,15 @@ def test_a_script_starts_outside_the_checkout(tmp_path):
 
 def test_measure_says_what_went_wrong(script):
     common = script(BENCHMARKS / "common.py")
-    code = f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import common, os; "
 
     def measure(what, **options):
-        return common.measure([sys.executable, "-c", code + what], **options)
+        return common.measure([sys.executable, "-c", what], **options)
 
-    assert measure("common.report({'cores': os.environ['OMP_NUM_THREADS']})") == {"cores": "1"}
+    code = f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import common, os; "
+    assert measure(code + "common.report({'cores': os.environ['OMP_NUM_THREADS']})") == {"cores": "1"}
     assert measure("1 / 0")["error"] == "ZeroDivisionError: division by zero"
     assert "not done" in measure("import time; time.sleep(60)", timeout=3)["error"]
-    assert "signal" in measure("os.abort()")["error"]
+    assert "signal" in measure("import os; os.abort()")["error"]
 
 
 def test_broken_promises_are_found(script):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -104,9 +103,8 @@ def test_the_number_of_a_dead_process_may_be_given_again(tmp_path):
 
 
 def test_without_proc_a_dead_process_is_still_known(tmp_path, monkeypatch):
-    dead = multiprocessing.get_context("spawn").Process(target=int)
-    dead.start()
-    dead.join()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
     monkeypatch.setattr(files, "_start", lambda pid: None)
     path = temporary_beside(tmp_path / "x")
     left = tmp_path / path.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-")

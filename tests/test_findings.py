@@ -11,15 +11,13 @@ import pandas as pd
 import pytest
 from helpers import cases
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
-from sklearn.ensemble import RandomForestClassifier
 
 from ganaug import TabularGAN, quality_report
 from ganaug.datasets import load_example
 from ganaug.exceptions import InvalidParameterError
-from ganaug.metrics import Finding, diagnose, distributions, evaluate, utility
+from ganaug.metrics import Finding, diagnose, distributions, evaluate
 from ganaug.metrics.diagnosis import VERDICTS, Made, columns_over
 from ganaug.metrics.limits import LIMITS, SEVERITIES, families_of
-from ganaug.report import build
 from ganaug.report.wording import LIGHTS
 
 QUICK = [
@@ -28,14 +26,7 @@ QUICK = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def small_forests(monkeypatch):
-    """Forests of few trees, and few draws for intervals: what is found here is not near a threshold."""
-    monkeypatch.setattr(distributions, "N_TREES", 8)
-    monkeypatch.setattr(build, "RESAMPLES", 10)
-    monkeypatch.setattr(
-        utility, "default_classifier", lambda tables, seed: RandomForestClassifier(10, random_state=seed % 2**32)
-    )
+pytestmark = pytest.mark.usefixtures("small_forests")
 
 
 def findings(real, fake, y=None, y_fake=None, *, metrics=QUICK, made=None, **more):

@@ -17,6 +17,8 @@ import ganaug
 from ganaug import ImageGAN, ImageTranslator, SeriesGAN, TabularGAN, plots
 from ganaug.exceptions import ModelFileError
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 ROOT = Path(__file__).resolve().parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -93,7 +95,7 @@ def test_each_class_loads_its_own_files_and_no_others(saved, kind):
 
 def test_an_installed_package_has_its_examples(tmp_path):
     """Copied without the checkout around it, as an installation has it, the package still loads them."""
-    shutil.copytree(ROOT / "ganaug", tmp_path / "site" / "ganaug", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "ganaug", tmp_path / "site" / "ganaug")
     code = (
         "import ganaug, sys; assert ganaug.__file__.startswith(sys.argv[1]); "
         "from ganaug.datasets import examples, load_example; "

@@ -35,6 +35,8 @@ from ganaug.networks import (
 from ganaug.networks.layers import embedding, linear
 from ganaug.objectives import OBJECTIVES
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 GUIDE = Path(__file__).resolve().parents[1] / "docs" / "guide" / "your_own_data.md"
 
 

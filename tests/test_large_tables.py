@@ -32,6 +32,8 @@ from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterErr
 from ganaug.experiments import compare
 from ganaug.metrics import evaluate
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 N = 1400
 
 

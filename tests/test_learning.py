@@ -22,6 +22,8 @@ from ganaug.metrics import energy_quality, two_sample_auc
 from ganaug.networks import CONDITIONINGS
 from ganaug.objectives import OBJECTIVES
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 STEPS = 300
 
 
@@ -42,7 +44,7 @@ class Learnt:
 def data():
     X, y = load_breast_cancer(return_X_y=True)
     parts = train_test_split(X[:, :10], y, test_size=0.4, stratify=y, random_state=0)
-    classifier = RandomForestClassifier(60, random_state=0).fit(parts[0], parts[2])
+    classifier = RandomForestClassifier(20, random_state=0).fit(parts[0], parts[2])
     return *parts, classifier
 
 

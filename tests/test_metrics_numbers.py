@@ -139,10 +139,10 @@ def test_squared_dependences_are_zero_on_average_where_there_is_none(rng):
     associations, ratios = [], []
     for _ in range(300):
         a, b = rng.integers(0, 4, n), rng.integers(0, 3, n)
-        associations.append(squared_association(joint_codes(a, b), uniform(n), 5, 4))
+        associations.append(squared_association(joint_codes(a, b), 5, 4)(uniform(n)))
         ratios.append(squared_ratios([a], rng.normal(size=(n, 1)), uniform(n))[0, 0])
     assert abs(np.mean(associations)) < 0.006 and abs(np.mean(ratios)) < 0.01
-    assert squared_association(joint_codes(a, a), uniform(n), 5, 5) == pytest.approx(1 - 3 / (n - 1), **EXACT)
+    assert squared_association(joint_codes(a, a), 5, 5)(uniform(n)) == pytest.approx(1 - 3 / (n - 1), **EXACT)
     assert squared_ratios([a], a[:, None].astype(float), uniform(n))[0, 0] == pytest.approx(1, **EXACT)
 
 

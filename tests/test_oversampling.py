@@ -242,8 +242,7 @@ TARGETS = {
 }
 
 
-@cases("kind", TARGETS)
-@cases("ratio", ["auto", 0.5])
+@cases(("kind", "ratio"), [*((kind, "auto") for kind in TARGETS), ("text list", 0.5), ("frame", 0.5), ("bool", 0.5)])
 def test_y_comes_back_in_its_container(imbalanced, kind, ratio):
     X, codes = imbalanced
     y = TARGETS[kind](codes)

@@ -12,6 +12,8 @@ from helpers import cases
 from ganaug import GanaugError, plots, quality_report
 from ganaug.plots.sample_plots import draw_column
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 Figure = pytest.importorskip("matplotlib.figure").Figure
 
 

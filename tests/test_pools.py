@@ -244,10 +244,14 @@ def test_sizes_and_channels_that_differ_are_named_or_resized():
     assert abs(float(larger.mean()) - float(images.mean())) < 1
 
 
-def test_the_names_are_lazy():
+def test_the_names_are_lazy_and_absent_albumentations_says_what_to_install():
     code = (
         "import json, sys\nimport ganaug; ganaug.transforms; dir(ganaug.transforms)\n"
         "print(json.dumps([m for m in ('torch', 'torchvision', 'albumentations') if m in sys.modules]))\n"
+        "sys.modules['albumentations'] = None\n"
+        "try:\n    ganaug.transforms.SyntheticSwap\n"
+        "except ganaug.GanaugError as error:\n    print(isinstance(error, ImportError), error)\n"
+        "del sys.modules['albumentations']\n"
         "ganaug.transforms.SyntheticBlend; print('torchvision' in sys.modules, 'albumentations' in sys.modules)\n"
         "import os; ganaug.transforms.SyntheticSwap\n"
         "print('albumentations' in sys.modules, os.environ.get('NO_ALBUMENTATIONS_UPDATE'))"
@@ -257,7 +261,8 @@ def test_the_names_are_lazy():
         [sys.executable, "-W", "error::UserWarning", "-c", code], capture_output=True, text=True, env=environment
     )
     assert done.returncode == 0, done.stderr
-    nothing, batches, items = done.stdout.splitlines()
+    nothing, absent, batches, items = done.stdout.splitlines()
+    assert absent.startswith("True") and "pip install 'albumentations>=2.0,<3'" in absent
     assert json.loads(nothing) == [] and batches == "True False" and items == "True None"
 
 
@@ -266,17 +271,6 @@ def test_an_unknown_name_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="SyntheticBlnd"):
         ganaug.transforms.SyntheticBlnd  # noqa: B018
-
-
-def test_absent_albumentations_says_what_to_install():
-    code = (
-        "import sys; sys.modules['albumentations'] = None\n"
-        "import ganaug\n"
-        "try:\n    ganaug.transforms.SyntheticSwap\n"
-        "except ganaug.GanaugError as error:\n    print(isinstance(error, ImportError), error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.startswith("True") and "pip install 'albumentations>=2.0,<3'" in done.stdout, done.stderr
 
 
 # ---------------------------------------------------------------------------------------- saved generators

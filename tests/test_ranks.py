@@ -7,15 +7,15 @@ import pickle
 import re
 import signal
 import socket
-import subprocess
 import sys
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers import image_gan, series_gan, tabular_gan, two_classes
+from helpers import image_gan, process, series_gan, tabular_gan, two_classes
 from helpers import random_images as images
 
 import ganaug
@@ -162,24 +162,30 @@ def test_a_worker_of_another_version_says_both(monkeypatch):
         pickle.loads(sent)("abc")
 
 
+def as_rank(program, arguments, environment):
+    os.environ.update(environment)
+    sys.argv = ["-c", *arguments]
+    exec(program, {"__name__": "__main__"})
+
+
 def launched(program, *arguments, count=2):
     """What processes that were started as by torchrun, without its watching process, say and end with."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    shared = {**os.environ, "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     shared |= {"TORCHELASTIC_RUN_ID": "test"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, *map(str, arguments)],
-            env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
-    said = [process.communicate(timeout=400)[1] for process in processes]
-    return [process.returncode for process in processes], said
+    said = [arguments[0].with_name(f"said{rank}") for rank in range(count)]
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                process(path, as_rank, program, [*map(str, arguments)], {**shared, "RANK": own, "LOCAL_RANK": own})
+            )
+            for own, path in zip(map(str, range(count)), said, strict=True)
+        ]
+        for one in processes:
+            one.join(400)
+        return [one.exitcode for one in processes], [path.read_text() for path in said]
 
 
 def test_two_gloo_processes_give_the_result_of_one(tmp_path):

@@ -188,7 +188,7 @@ def test_a_judge_of_halves_needs_two_classes():
 def test_a_fit_of_volumes_measures_it():
     x, y = solids(40)
     own = SeriesGAN(
-        architecture="dcgan", channels=4, max_channels=8, max_steps=60, batch_size=16, random_state=0, verbose=False
+        architecture="dcgan", channels=4, max_channels=8, max_steps=30, batch_size=16, random_state=0, verbose=False
     )
     history = own.fit(x, y).history_
     assert "recognised" not in history or history["recognised"].dropna().between(0, 1).all()

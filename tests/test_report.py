@@ -28,6 +28,8 @@ from ganaug.report import QualityReport, build
 from ganaug.report.result import embedded
 from ganaug.report.wording import LIGHTS, column_light, summary, thresholds
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 EVIL = "</script><script>alert(1)</script>\"'&\u2028`"
 VOID = {"meta", "br", "img", "input", "link", "hr", "path", "rect", "circle"}

@@ -12,19 +12,11 @@ from sklearn.ensemble import RandomForestClassifier
 
 from ganaug import GANOversampler, Order, SmoothedBootstrap, Sum, TabularGAN, Within, quality_report
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.metrics import diagnose, distributions, utility
-from ganaug.report import build
+from ganaug.metrics import diagnose, utility
 from ganaug.report.measured import count_rules, given_counts
 from ganaug.report.wording import summary
 
-
-@pytest.fixture(autouse=True)
-def small_forests(monkeypatch):
-    monkeypatch.setattr(distributions, "N_TREES", 5)
-    monkeypatch.setattr(build, "RESAMPLES", 5)
-    monkeypatch.setattr(
-        utility, "default_classifier", lambda tables, seed: RandomForestClassifier(10, random_state=seed % 2**32)
-    )
+pytestmark = pytest.mark.usefixtures("small_forests")
 
 
 def orders(n, seed):
@@ -194,27 +186,30 @@ def test_treatments_stand_beside_the_samples_in_the_finding_and_on_the_page():
     assert "A classifier with and without the samples" in page and "real ones and SMOTE" in page
 
 
-def test_treatments_are_those_of_scikit_learn_and_imbalanced_learn():
+def test_treatments_are_those_of_scikit_learn_and_imbalanced_learn(monkeypatch):
     """Worked out by hand on the same features."""
     from imblearn.over_sampling import SMOTE
     from sklearn.metrics import balanced_accuracy_score, f1_score
 
     from ganaug.metrics.sample_pair import read_samples
-    from ganaug.metrics.utility import treatments
 
+    def few_trees(tables=True, seed=0):
+        return RandomForestClassifier(10, random_state=seed % 2**32)
+
+    monkeypatch.setattr(utility, "default_classifier", few_trees)
     (X, y), (fake, y_fake), (held, y_held) = (classes(200, seed) for seed in range(3))
     samples = {"real": X, "synthetic": fake, "holdout": held}
     reading = read_samples(samples, {"real": y, "synthetic": y_fake, "holdout": y_held})
-    found = treatments(reading.comparison(seed=0, n_resamples=0, max_rows=1000))
+    found = utility.treatments(reading.comparison(seed=0, n_resamples=0, max_rows=1000))
     x, x_held = reading.rows["real"].features, reading.rows["holdout"].features
-    forest = RandomForestClassifier(10, random_state=0).fit(x, y)
+    forest = few_trees().fit(x, y)
     chance = forest.predict_proba(x_held)[:, 1]
     assert found["real"]["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y_held, chance > 0.5))
     moved = chance / y.mean() > (1 - chance) / (1 - y.mean())
     assert found["threshold"]["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y_held, moved))
     assert found["threshold"]["f1"] == pytest.approx(f1_score(y_held, moved, average="macro"))
     more = SMOTE(random_state=0).fit_resample(x, y)
-    smote = RandomForestClassifier(10, random_state=0).fit(*more).predict(x_held)
+    smote = few_trees().fit(*more).predict(x_held)
     assert found["SMOTE"]["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y_held, smote))
 
 

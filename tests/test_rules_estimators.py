@@ -24,7 +24,7 @@ from ganaug import GANOversampler, SmoothedBootstrap, TabularGAN, find_rules, lo
 from ganaug.exceptions import DataWarning, InvalidTypeError, TraceWarning
 from ganaug.rules import Custom, OneHot, Order, Rules, Sum, Within
 
-FEW = {"max_steps": 5, "random_state": 0}
+FEW = {"max_steps": 5, "width": 32, "depth": 1, "random_state": 0}
 DATA = Path(__file__).parent / "data"
 # The curve that is planted is told apart from the one that is found; see `curve_is_kept`.
 NOT_CURVE = [kind for kind in KINDS if kind is not curve]

@@ -27,6 +27,8 @@ from ganaug.exceptions import GanaugError
 from ganaug.runtime.compute import team
 from ganaug.utils.determinism import isolated, isolation, warn
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 # ------------------------------------------------------------------------------------- what is set
 
 
@@ -101,6 +103,8 @@ def settings_now():
 ROWS = 60
 LABELS = np.arange(ROWS) % 3 // 2
 QUICK = {"max_steps": 2, "random_state": 0, "device": "cpu", "verbose": False}
+SMALL_MLP = {**QUICK, "width": 16, "depth": 1}
+SMALL_CNN = {**QUICK, "channels": 2, "max_channels": 4, "latent_dim": 4, "batch_size": 16}
 
 
 def table():
@@ -136,28 +140,28 @@ def curves():
 
 
 GENERATORS = {
-    "TabularGAN": (lambda: ganaug.TabularGAN(**QUICK), table),
-    "ImageGAN": (lambda: ganaug.ImageGAN(**QUICK), lambda: pictures(8, 8, 3)),
-    "SeriesGAN": (lambda: ganaug.SeriesGAN(**QUICK), curves),
+    "TabularGAN": (lambda: ganaug.TabularGAN(**SMALL_MLP), table),
+    "ImageGAN": (lambda: ganaug.ImageGAN(**SMALL_CNN), lambda: pictures(8, 8, 3)),
+    "SeriesGAN": (lambda: ganaug.SeriesGAN(**SMALL_CNN), curves),
     "ImageTranslator": (
-        lambda: ganaug.ImageTranslator(**QUICK, width=4, min_probability=0),
+        lambda: ganaug.ImageTranslator(**QUICK, width=4, depth=1, batch_size=4, min_probability=0),
         lambda: pictures(8, 8),
     ),
     "SmoothedBootstrap": (lambda: ganaug.SmoothedBootstrap(random_state=0), table),
 }
 VARIANTS = {
     "inpaint": (
-        lambda: ganaug.ImageTranslator(**QUICK, width=4, paired=True, task="inpaint"),
+        lambda: ganaug.ImageTranslator(**QUICK, width=4, depth=1, batch_size=4, paired=True, task="inpaint"),
         lambda: pictures(8, 8),
     ),
-    "residual": (lambda: ganaug.ImageGAN(**QUICK, architecture="residual"), lambda: pictures(8, 8)),
-    "style": (lambda: ganaug.ImageGAN(**QUICK, architecture="style"), lambda: pictures(8, 8)),
+    "residual": (lambda: ganaug.ImageGAN(**SMALL_CNN, architecture="residual"), lambda: pictures(8, 8)),
+    "style": (lambda: ganaug.ImageGAN(**SMALL_CNN, architecture="style"), lambda: pictures(8, 8)),
     "floats": (
-        lambda: ganaug.ImageGAN(**QUICK, objective="wasserstein", conditioning="concat"),
+        lambda: ganaug.ImageGAN(**SMALL_CNN, objective="wasserstein", conditioning="concat"),
         lambda: torch.from_numpy(pictures(3, 8, 8)).float() / 255,
     ),
     "tensors": (
-        lambda: ganaug.TabularGAN(**QUICK, objective="relativistic", conditioning="auxiliary"),
+        lambda: ganaug.TabularGAN(**SMALL_MLP, objective="relativistic", conditioning="auxiliary"),
         lambda: torch.from_numpy(np.random.default_rng(0).normal(size=(ROWS, 3))),
     ),
 }
@@ -183,7 +187,7 @@ def pool():
 def classifier():
     return ganaug.AugmentedClassifier(
         LogisticRegression(),
-        oversampler=ganaug.GANOversampler(generator=ganaug.TabularGAN(**QUICK), random_state=0),
+        oversampler=ganaug.GANOversampler(generator=ganaug.TabularGAN(**SMALL_MLP), random_state=0),
         blend=[0.0, 0.5],
         cv=2,
         random_state=0,
@@ -199,7 +203,7 @@ def others():
 
 
 def oversampler():
-    return ganaug.GANOversampler(generator=ganaug.TabularGAN(**QUICK), random_state=0)
+    return ganaug.GANOversampler(generator=ganaug.TabularGAN(**SMALL_MLP), random_state=0)
 
 
 def batch():
@@ -212,7 +216,7 @@ def real_images():
 
 @functools.cache
 def channels_first():
-    return ganaug.ImageGAN(**QUICK).fit(pictures(3, 8, 8), LABELS)
+    return ganaug.ImageGAN(**SMALL_CNN).fit(pictures(3, 8, 8), LABELS)
 
 
 def blended():
@@ -547,7 +551,7 @@ def test_each_setting_alone(name, expected, tmp_path):
 
 
 FAILURES = {
-    "fit": lambda: ganaug.TabularGAN(**QUICK).fit(table(), LABELS[:5]),
+    "fit": lambda: ganaug.TabularGAN(**SMALL_MLP).fit(table(), LABELS[:5]),
     "sample": lambda: fitted("TabularGAN").sample(-1),
     "iter_samples": lambda: list(fitted("TabularGAN").iter_samples(3, label="unknown")),
     "score_samples": lambda: fitted("ImageGAN").score_samples(table()),

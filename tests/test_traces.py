@@ -38,6 +38,8 @@ from ganaug.rules.table_view import view_of
 from ganaug.utils.determinism import child_seed
 from ganaug.utils.state import read_state
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 GOLDEN = Path(__file__).resolve().parent / "data" / "golden_v1.safetensors"
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import cases
+from helpers import cases, tabular_gan
 from sklearn.tree import DecisionTreeClassifier
 
 import ganaug
@@ -113,7 +113,7 @@ def listed(y):
 def test_labels_of_every_type_come_back(name, tmp_path):
     y = LABELS[name]
     X = np.random.default_rng(0).normal(size=(45, 2))
-    gan = TabularGAN(max_steps=2, random_state=0, verbose=False).fit(X, y)
+    gan = tabular_gan(max_steps=2).fit(X, y)
     first = next(iter(y))
     rows, labels = gan.sample(3, label=first, random_state=1)
     assert type(labels) is type(y) and listed(labels) == listed(list(y)[:3])
@@ -124,7 +124,7 @@ def test_labels_of_every_type_come_back(name, tmp_path):
         np.testing.assert_array_equal(found, rows)
         assert listed(again) == listed(labels) and getattr(again, "dtype", None) == getattr(y, "dtype", None)
         np.testing.assert_array_equal(one.score_samples(X, y), gan.score_samples(X, y))
-    sampler = GANOversampler(generator=gan, random_state=0)
+    sampler = GANOversampler(generator=SmoothedBootstrap(), random_state=0)
     _, resampled = sampler.fit_resample(X, y)
     assert listed(list(resampled)[:45]) == listed(y) and len(resampled) == 60
     assert getattr(resampled, "dtype", None) == getattr(y, "dtype", None)

@@ -151,11 +151,13 @@ def short_warnings(quiet: bool, everything: bool) -> Iterator[None]:
 @contextmanager
 def progress(args: argparse.Namespace, title: str, total: int) -> Iterator[Any]:
     """A function that moves a bar to a number of rows."""
-    from ganaug.callbacks import ProgressBar, wants_progress
+    from ganaug.utils.determinism import wants_progress
 
     if not wants_progress(verbosity(args)):
         yield lambda n: None
         return
+    from ganaug.callbacks import ProgressBar  # imports torch
+
     bar = ProgressBar(title)
     try:
         yield lambda n: bar(cast(Any, SimpleNamespace(step=n, max_steps=total, record={})))

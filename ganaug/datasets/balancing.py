@@ -13,7 +13,6 @@ from PIL import Image
 from sklearn.base import clone
 from torch.utils.data import BatchSampler, SequentialSampler, Subset
 
-from ganaug.callbacks import say, wants_progress
 from ganaug.datasets.blended import BlendedDataset
 from ganaug.datasets.matching import RealItem, described, dtype_name, probe_item, same_kind
 from ganaug.encoding.sample_arrays import looks_like_image
@@ -22,7 +21,7 @@ from ganaug.encoding.table_checks import name_classes
 from ganaug.encoding.targets import class_names_of, label_place, length_of, resolve_targets
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.utils import types
-from ganaug.utils.determinism import child_seed, numpy_generator, root_seed, warn
+from ganaug.utils.determinism import child_seed, numpy_generator, root_seed, say, wants_progress, warn
 
 __all__ = ["ShareBatchSampler", "balance", "split_real"]
 

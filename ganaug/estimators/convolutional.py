@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.augmentation import POLICIES, Augmentation, Pipe, diff_augment, direct, unchanged
-from ganaug.callbacks import say, wants_progress
 from ganaug.estimators.base import to_device
 from ganaug.estimators.fitting import ClassJudge, Constraints, Measure, Seed, halves_judge, snapshot_measure
 from ganaug.estimators.gan import VALUES_AT_ONCE, BaseGAN, optional
@@ -45,7 +44,7 @@ from ganaug.training.loop import (
 )
 from ganaug.training.train_state import TrainConfig, TrainState, samples_on
 from ganaug.utils import types
-from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed
+from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, say, wants_progress
 from ganaug.utils.types import Arrays, Config, FloatArray, IntArray
 
 __all__ = ["SCOPES", "ConvolutionalGAN", "ConvolutionalModality", "Forecast", "fit_into_time", "preset_channels"]

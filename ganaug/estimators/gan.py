@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ganaug.callbacks import BestSnapshot, Checkpoint, digest, wants_progress
+from ganaug.callbacks import BestSnapshot, Checkpoint, digest
 from ganaug.encoding import LabelCodec
 from ganaug.estimators import saving
 from ganaug.estimators.base import (
@@ -63,7 +63,7 @@ from ganaug.runtime.compute import Ranks, Team, alone, machine_threads, one_thre
 from ganaug.training.loop import Watcher, can_be_captured
 from ganaug.training.train_state import ClassBatches, TrainState, class_probabilities, samples_on
 from ganaug.utils import types
-from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
+from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, wants_progress, warn
 from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.state import expect
 from ganaug.utils.types import Arrays, Config, FloatArray, IntArray, State

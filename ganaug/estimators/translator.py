@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import nn
 
-from ganaug.callbacks import LastSnapshot, wants_progress
+from ganaug.callbacks import LastSnapshot
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.estimators.base import (
@@ -33,7 +33,7 @@ from ganaug.objectives import OBJECTIVES
 from ganaug.runtime.compute import one_thread, resolve_device
 from ganaug.training.loop import Watcher
 from ganaug.utils import types
-from ganaug.utils.determinism import child_seed, isolated, root_seed, warn
+from ganaug.utils.determinism import child_seed, isolated, root_seed, wants_progress, warn
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 __all__ = ["ImageTranslator"]

@@ -28,7 +28,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from ganaug.exceptions import DataWarning, GanaugWarning, InvalidParameterError, InvalidTypeError
 from ganaug.runtime.compute import side_by_side
-from ganaug.utils.determinism import child_seed, warn
+from ganaug.utils.determinism import child_seed, wants_progress, warn
 from ganaug.utils.files import write_whole
 
 __all__ = [
@@ -347,7 +347,7 @@ def _run(place: int, trial: Trial) -> tuple[int, list[Row]]:
 @contextmanager
 def _progress_bar(total: int, verbose: bool | str) -> Iterator[Callable[[int], None]]:
     if verbose:
-        from ganaug.callbacks import ProgressBar, wants_progress  # imports torch
+        from ganaug.callbacks import ProgressBar  # imports torch
 
         if wants_progress(verbose):
             bar = ProgressBar("trials")

@@ -345,19 +345,21 @@ def squared_ratios(categories: Sequence[Codes], X: Floats, weights: Floats) -> F
     return made
 
 
-def squared_association(codes: Codes, weights: Floats, n_first: int, n_second: int) -> float:
-    """Square of `association` without what chance adds: 0 on average without dependence.
+def squared_association(codes: Codes, n_first: int, n_second: int) -> Callable[[Floats], float]:
+    """Square of `association` without what chance adds, as a function of the weights: 0 on average without dependence.
 
     (phi^2 - (r - 1)(s - 1)/(n - 1)) / (min(r, s) - 1), r and s levels and n rows (Bergsma 2013, J. Korean Stat.
     Soc. 42).
     """
     found = np.unique(codes)
     r, s = len(np.unique(found // n_second)), len(np.unique(found % n_second))
-    smaller = min(r, s) - 1
-    if smaller < 1:
-        return 0.0
-    phi2 = association(codes, weights, n_first, n_second) ** 2 * smaller
-    return float((phi2 - (r - 1) * (s - 1) / max(1, len(codes) - 1)) / smaller)
+    smaller, chance = min(r, s) - 1, (r - 1) * (s - 1) / max(1, len(codes) - 1)
+
+    def squared(weights: Floats) -> float:
+        phi2 = association(codes, weights, n_first, n_second) ** 2 * smaller
+        return float((phi2 - chance) / smaller)
+
+    return squared if smaller >= 1 else lambda weights: 0.0
 
 
 def association(codes: Codes, weights: Floats, n_first: int, n_second: int) -> float:
@@ -620,12 +622,12 @@ def measure_contingency(c: SamplePair) -> Estimate:
     names, real, fake = c.paired_categories()
     first, second = upper(len(names))
     levels = [int(max(a.max(), b.max())) + 2 for a, b in zip(real, fake, strict=True)]
-    pairs, compared = [], []
+    associations, compared = [], []
     for i, j in zip(first, second, strict=True):
         joint = joint_codes(np.append(real[i], fake[i]), np.append(real[j], fake[j]))
         parts = joint[: len(c.real)], joint[len(c.real) :]
         compared.append(compared_codes(*parts))
-        pairs.append((*parts, (levels[i], levels[j])))
+        associations.append([squared_association(codes, levels[i], levels[j]) for codes in parts])
 
     def mean(w_real: Floats, w_fake: Floats) -> float:
         return float(np.mean([d(w_real, w_fake) for d in compared]))
@@ -634,11 +636,11 @@ def measure_contingency(c: SamplePair) -> Estimate:
     smaller, freedom = np.maximum(1, np.minimum(found[first], found[second])), found[first] * found[second]
 
     def kept(w_real: Floats, w_fake: Floats) -> tuple[float, float]:
-        one = np.array([squared_association(a, w_real, *sizes) for a, _, sizes in pairs])
-        two = np.array([squared_association(b, w_fake, *sizes) for _, b, sizes in pairs])
+        one = np.array([of_real(w_real) for of_real, _ in associations])
+        two = np.array([of_fake(w_fake) for _, of_fake in associations])
         return _slope_of_squares(one, two, _noise_of_squares(one, freedom, np.array(float(len(c.real))), smaller))
 
-    few = min(c.n_resamples, MOST_TABLES // max(1, len(pairs)))
+    few = min(c.n_resamples, MOST_TABLES // max(1, len(compared)))
     return estimate(mean, c.sizes, **c.options(details=_kept_of(kept, c, n_resamples=few)))
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import (
@@ -27,6 +25,9 @@ from ganaug.metrics.features import (
 )
 from ganaug.metrics.sample_pair import SHARE, SamplePair, at_most
 from ganaug.utils.determinism import isolated, numpy_generator
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "Surroundings",
@@ -202,6 +203,8 @@ def mean_distance(a: Tensor, b: Tensor | None = None) -> float:
     float
         In the units of the columns; 0 if there is no pair.
     """
+    import torch  # the one measure of tensors; tables need no torch
+
     # cdist expands |p - q|^2, which far from the origin loses its digits: move the rows there first.
     centre = a.mean(0, keepdim=True)
     if b is not None:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from ganaug import __version__
-from ganaug.callbacks import say, wants_progress
 from ganaug.encoding.sources import resolve_samples
 from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidParameterError
@@ -35,7 +34,7 @@ from ganaug.summaries import (
     pair_summaries,
     sides_of,
 )
-from ganaug.utils.determinism import isolated, root_seed
+from ganaug.utils.determinism import isolated, root_seed, say, wants_progress
 
 __all__ = ["quality_report"]
 

@@ -13,12 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding.containers import concatenate, n_rows
-from ganaug.estimators.base import BaseGenerator
-from ganaug.estimators.gan import BaseGAN
-from ganaug.estimators.saving import read
-from ganaug.estimators.smoothing import SmoothedBootstrap
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.filtering.rows import check_rules
 from ganaug.metrics.diagnosis import Made
 from ganaug.summaries import label_text
 from ganaug.utils.determinism import child_seed
@@ -80,6 +75,8 @@ def draw(source: object, y: object, kind: str, n_samples: object, seed: int) -> 
     """
     given_away: dict[str, Any] = {}
     if isinstance(source, (str, os.PathLike)):
+        from ganaug.estimators.saving import read  # torch is for models, and takes seconds and memory
+
         given_away, source = traces(source), read(source)[0]  # read, unlike load, does not warn of traces
     if isinstance(source, type):
         raise InvalidTypeError(f"{source.__name__} is a class; give a fitted generator, samples or (X_syn, y_syn)")
@@ -206,6 +203,8 @@ def how_made(generator: object, curation: Mapping[str, Mapping[str, int | None]]
 
 def _rules(generators: list[Any]) -> tuple[str, ...] | None:
     """Names of the curation rules of the first generator that has the parameter."""
+    from ganaug.filtering.rows import check_rules  # as in `draw`
+
     for one in generators:
         curate = getattr(one, "curate", None)
         if curate is None:
@@ -368,6 +367,11 @@ def traces(model: object) -> dict[str, Any]:
     >>> found["copies_check"], found["training_rows"], found["findings"]
     (False, 0, [])
     """
+    from ganaug.estimators.base import BaseGenerator  # as in `draw`
+    from ganaug.estimators.gan import BaseGAN
+    from ganaug.estimators.saving import read
+    from ganaug.estimators.smoothing import SmoothedBootstrap
+
     is_path = isinstance(model, (str, os.PathLike))
     found: dict[str, Any] = {
         "source": "file" if is_path else "object",
@@ -382,7 +386,7 @@ def traces(model: object) -> dict[str, Any]:
     }
     if isinstance(model, (str, os.PathLike)):
         model, found["format"] = read(model)
-    for generator in _generators(model, DEPTH, set()):
+    for generator in _generators(model, BaseGenerator, DEPTH, set()):
         found["models"] += 1
         _codec(generator.codec_, found)
         if isinstance(generator, SmoothedBootstrap):
@@ -395,12 +399,12 @@ def traces(model: object) -> dict[str, Any]:
     return found
 
 
-def _generators(thing: object, depth: int, seen: set[int]) -> Iterator[Any]:
+def _generators(thing: object, kind: type, depth: int, seen: set[int]) -> Iterator[Any]:
     """Fitted generators in an object, each once."""
     if depth < 0 or id(thing) in seen or isinstance(thing, (str, bytes, int, float, np.ndarray, type(None))):
         return
     seen.add(id(thing))
-    if isinstance(thing, BaseGenerator):
+    if isinstance(thing, kind):
         if hasattr(thing, "conditions_"):
             yield thing
         return
@@ -411,7 +415,7 @@ def _generators(thing: object, depth: int, seen: set[int]) -> Iterator[Any]:
     else:
         parts = list(getattr(thing, "__dict__", {}).values())
     for part in parts:
-        yield from _generators(part, depth - 1, seen)
+        yield from _generators(part, kind, depth - 1, seen)
 
 
 def _codec(codec: Any, found: dict[str, Any]) -> None:

@@ -12,14 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
-from ganaug.estimators.smoothing import SmoothedBootstrap
-from ganaug.estimators.tabular import TabularGAN
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError
 from ganaug.metrics.evaluation import measure
 from ganaug.metrics.features import n_rows, take_rows
 from ganaug.metrics.sample_pair import Reading, SamplePair
 from ganaug.metrics.utility import treatments
-from ganaug.oversampling import GANOversampler
 from ganaug.report.inputs import Drawn
 from ganaug.rules import Custom, Determined, Rule, Rules, Within, find_rules
 from ganaug.rules.table_view import TableView, view_of
@@ -282,8 +279,12 @@ def _parts(codes: Places, seed: int) -> tuple[Places, Places]:
 
 def _is_quick(generator: object, columns: Sequence[Any], codes: Places) -> bool:
     """Whether it can be trained again on these rows in seconds, with the same result each time."""
-    if not 0 < len(columns) <= MOST_TRIAL_COLUMNS or len(codes) > MOST_TRIAL_ROWS:
+    if generator is None or not 0 < len(columns) <= MOST_TRIAL_COLUMNS or len(codes) > MOST_TRIAL_ROWS:
         return False
+    from ganaug.estimators.smoothing import SmoothedBootstrap  # torch is for generators, and takes seconds and memory
+    from ganaug.estimators.tabular import TabularGAN
+    from ganaug.oversampling import GANOversampler
+
     parts = [generator]
     if type(generator) is GANOversampler:
         parts = list({id(one): one for one in generator.generators_.values()}.values())

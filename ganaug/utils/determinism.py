@@ -29,7 +29,17 @@ import numpy as np
 
 from ganaug.exceptions import InvalidParameterError
 
-__all__ = ["Seed", "child_seed", "isolated", "isolation", "numpy_generator", "root_seed", "warn"]
+__all__ = [
+    "Seed",
+    "child_seed",
+    "isolated",
+    "isolation",
+    "numpy_generator",
+    "root_seed",
+    "say",
+    "wants_progress",
+    "warn",
+]
 
 # --------------------------------------------------------------------------------------
 # Randomness flows down as integers: from ``random_state`` to a fit, to a class, to a stream.
@@ -238,6 +248,18 @@ class _Lowered:
 
 
 _lowered = _Lowered()
+
+
+def wants_progress(verbose: bool | int | str) -> bool:
+    """Whether a progress bar is shown: always, never, or ("auto") on a terminal and in a notebook."""
+    if verbose != "auto":
+        return bool(verbose)
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+def say(text: str) -> None:
+    """A line on standard error, where the progress bar is."""
+    sys.stderr.write(f"{text}\n")
 
 
 def warn(message: str, category: type[Warning]) -> None:
