@@ -415,7 +415,9 @@ def test_gaps_and_ends_come_back(container, rng):
         given = pd.DataFrame(X.reshape(40, -1), columns=columns)
     before = copy.deepcopy(given)
     codec = SeriesCodec().fit(given)
-    assert codec.given == (3, 12) and codec.shape == (5, 12) and codec.n_features_ == 36  # a group of gaps, and ends
+    assert (
+        codec.given_shape == (3, 12) and codec.shape == (5, 12) and codec.n_features_ == 36
+    )  # a group of gaps, and ends
     assert codec.gaps_.group == (0, 0, -1) and codec.gaps_.empty == (False,) and codec.gaps_.lengths == (7, 12)
     Z = codec.encode(given)
     assert np.isfinite(Z).all() and np.abs(Z).max() < 6

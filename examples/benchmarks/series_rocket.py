@@ -398,8 +398,7 @@ def at_best(part):
     """The same results with each arm at the strength that is best on the test series."""
     from ganaug.experiments import ImageComparison
 
-    rows = part.results[part.results["error"] == ""]
-    return ImageComparison(rows.assign(acsa=rows["best_acsa"]).to_dict("records"), kind="series")
+    return ImageComparison(part.results.assign(acsa=part.results["best_acsa"]).to_dict("records"), kind="series")
 
 
 def verdict(parts):
@@ -435,9 +434,15 @@ def overview(parts):
     return to_markdown(table.fillna("not run").rename_axis("arm"))
 
 
+def solved(parts):
+    """Which sets tell nothing."""
+    names = [name for name, part in parts.items() if part.results["acsa"].min() > 0.995]
+    return f"Solved by every arm, so that nothing can be gained: {', '.join(names)}." if names else ""
+
+
 def failures(parts):
     lines = [
-        f"- {name}, {row['arm']}: {row['error'][:160]}"
+        f"- {name}, {row['arm']}: {row['error'].removeprefix('ValueError: ')[:120]}"
         for name, part in parts.items()
         for _, row in part.failures.drop_duplicates("arm").iterrows()
     ]
@@ -504,6 +509,7 @@ def write_page(options, parts, asked):
         overview(parts),
         "At the strength that is best on the test series:",
         overview(best),
+        solved(parts),
         failures(parts),
         "## What the GANs make",
         *(picture(options, name) for name in parts),
@@ -535,7 +541,8 @@ def main(arguments=None):
     if found:
         print("\n".join(verdict(found)))
     if (options.write or options.write_only) and found:
-        asked = shlex.join(["python", "examples/benchmarks/series_rocket.py", *(arguments or sys.argv[1:])])
+        given = ["--write" if one == "--write-only" else one for one in arguments or sys.argv[1:]]
+        asked = shlex.join(["python", "examples/benchmarks/series_rocket.py", *given])
         print(f"Wrote {write_page(options, found, asked)}")
     return 0
 

@@ -336,7 +336,7 @@ class SeriesCodec(PickledByState):
         (channels, length) or (C, D, H, W), as networks see them: with a channel for gaps, see `Gaps`.
     width : int
         Its product.
-    given : tuple of int
+    given_shape : tuple of int
         (channels, length) or (C, D, H, W) of the series themselves.
     n_features_ : int
         The product of that.
@@ -439,7 +439,7 @@ class SeriesCodec(PickledByState):
         gaps: Gaps | None,
     ) -> SeriesCodec:
         self._frame, self._format, self._flat, self._signals = frame, form, flat, signals
-        self.given, self.levels_, self.gaps_ = given, levels, gaps
+        self.given_shape, self.levels_, self.gaps_ = given, levels, gaps
         self.shape = (given[0] + (0 if gaps is None else gaps.count), *given[1:])
         self.width, self.n_features_ = prod(self.shape), prod(given)
         return self
@@ -460,11 +460,11 @@ class SeriesCodec(PickledByState):
         for channel, levels in enumerate(self.levels_):
             if levels is not None and len(levels):
                 both = np.concatenate([levels, (levels[1:] + levels[:-1]) / 2])
-                column = np.repeat(both[:, None, None], self.given[0], axis=1)
+                column = np.repeat(both[:, None, None], self.given_shape[0], axis=1)
                 encoded = self._signals.encode(column)[:, channel, 0]
                 found[channel] = encoded[: len(levels)], encoded[len(levels) :]
         for group in range(0 if self.gaps_ is None else len(self.gaps_.empty)):
-            found[self.given[0] + group] = np.array([-1.0, 1.0]), np.zeros(1)
+            found[self.given_shape[0] + group] = np.array([-1.0, 1.0]), np.zeros(1)
         return found
 
     @property
@@ -496,12 +496,13 @@ class SeriesCodec(PickledByState):
         if frame is not None and self._frame is not None:
             self._frame.check(frame, owner)
         given = array[:, None] if array.ndim == 2 else array
-        if given.shape[1:] != self.given:
+        if given.shape[1:] != self.given_shape:
             hint = ""
-            if given.ndim == 3 and given.shape[1:] == self.given[::-1]:
+            if given.ndim == 3 and given.shape[1:] == self.given_shape[::-1]:
                 hint = "; it seems to be laid out (n, length, channels), give X.transpose(0, 2, 1)"
             raise InvalidDataError(
-                f"X has shape {array.shape}, but {owner} was fitted on series of shape (n, {_text(self.given)}){hint}"
+                f"X has shape {array.shape}, but {owner} was fitted on series of shape "
+                f"(n, {_text(self.given_shape)}){hint}"
             )
         missing = _checked(given)
         if missing is not None:
@@ -520,8 +521,8 @@ class SeriesCodec(PickledByState):
             u = self._signals.encode(part)
             if self.gaps_ is not None:
                 _bridged(u)
-                out[at : at + CHUNK, self.given[0] :] = self.gaps_.masks(np.isnan(part))
-            out[at : at + CHUNK, : self.given[0]] = u
+                out[at : at + CHUNK, self.given_shape[0] :] = self.gaps_.masks(np.isnan(part))
+            out[at : at + CHUNK, : self.given_shape[0]] = u
         return out
 
     def to_network(self, samples: Tensor) -> Tensor:
@@ -552,15 +553,15 @@ class SeriesCodec(PickledByState):
             If the shape is wrong or a number is not finite.
         """
         array = self._shaped(samples)
-        out = np.empty((len(array), *self.given), self._format.numpy)
+        out = np.empty((len(array), *self.given_shape), self._format.numpy)
         for at in range(0, len(array), CHUNK):
-            values = self._signals.decode(array[at : at + CHUNK, : self.given[0]])
+            values = self._signals.decode(array[at : at + CHUNK, : self.given_shape[0]])
             for channel, levels in enumerate(self.levels_):
                 if levels is not None:
                     values[:, channel] = snapped(values[:, channel], levels)
             out[at : at + CHUNK] = self._format.cast(values)
             if self.gaps_ is not None:
-                out[at : at + CHUNK][self.gaps_.missing(array[at : at + CHUNK, self.given[0] :])] = np.nan
+                out[at : at + CHUNK][self.gaps_.missing(array[at : at + CHUNK, self.given_shape[0] :])] = np.nan
         if self._frame is not None:
             return self._frame.close(out)
         return self._format.close(out[:, 0] if self._flat else out)
@@ -581,7 +582,7 @@ class SeriesCodec(PickledByState):
         columns, arrays = (None, {}) if self._frame is None else self._frame.get_state()
         config = {
             "version": _VERSION,
-            "shape": list(self.given),
+            "shape": list(self.given_shape),
             "gaps": None if self.gaps_ is None else self.gaps_.get_state(),
             "flat": self._flat,
             "columns": columns,
