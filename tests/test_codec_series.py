@@ -222,9 +222,13 @@ def test_dtypes_of_frames(rng):
     [
         (lambda X: X.assign(t3="a"), InvalidTypeError, "column 't3' has dtype"),
         (lambda X: X.set_axis(["t"] * 8, axis=1), InvalidDataError, "more than once"),
-        (lambda X: X.assign(t3=np.nan), InvalidDataError, r"NaN: series 0 .index 0., column 't3'"),
+        (
+            lambda X: X.assign(t3=np.nan).iloc[:, 3:4].reindex(columns=X.columns),
+            InvalidDataError,
+            "series 0 of X holds no",
+        ),
         (lambda X: X.assign(t3=np.inf), InvalidDataError, "infinity: series 0, channel 0, step 3"),
-        (lambda X: X.iloc[:, :7], InvalidDataError, "length of 7 is too short"),
+        (lambda X: X.iloc[:, :3], InvalidDataError, "length of 3 is too short, at least 4"),
         (lambda X: X.iloc[:0], InvalidDataError, "no series"),
         (lambda X: X.set_axis(pd.MultiIndex.from_product([[0], [0], range(8)]), axis=1), InvalidDataError, "3 levels"),
     ],
@@ -247,7 +251,9 @@ def test_frames_that_are_no_series(change, error, text, rng):
         (np.zeros((5, 3, 8, 8)), InvalidDataError, r"4-D data are images \(ImageGAN\)"),
         (np.zeros(5), InvalidDataError, r"give \(n, channels, length\)"),
         (np.zeros((2, 1, 8, 8, 8, 8)), InvalidDataError, r"give \(n, channels, length\)"),
-        (np.zeros((5, 3, 7)), InvalidDataError, "length of 7 is too short, at least 8"),
+        (np.zeros((5, 2, 3)), InvalidDataError, "length of 3 is too short, at least 4"),
+        (np.full((5, 2, 9), np.nan), InvalidDataError, "series 0 of X holds no value"),
+        (np.array([1, np.nan]).reshape(1, 2, 1).repeat(9, 2), InvalidDataError, "channel 1 of X holds no value"),
         (np.zeros((5, 100, 3)), InvalidDataError, r"give X.transpose\(0, 2, 1\)"),
         (np.zeros((5, 0, 8)), InvalidDataError, "no channel"),
         (np.zeros((0, 2, 8)), InvalidDataError, "no series"),
@@ -263,18 +269,23 @@ def test_what_is_no_series_says_so(X, error, text):
         SeriesCodec().fit(X)
 
 
-@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (-np.inf, "infinity")])
-def test_gaps_are_named(value, word, rng):
+def test_where_a_value_is_not_finite(rng):
     X = waves((300, 3, 16), rng)
     codec = SeriesCodec().fit(X)
-    X[280, 2, 5] = value
+    X[280, 2, 5] = -np.inf
     for read in (SeriesCodec().fit, codec.encode, lambda X: codec.encode(torch.from_numpy(X))):
-        with pytest.raises(InvalidDataError, match=f"{word}: series 280, channel 2, step 5; fill gaps"):
+        with pytest.raises(InvalidDataError, match="infinity: series 280, channel 2, step 5; leave NaN where"):
             read(X)
-    V = waves((3, 2, 8, 8, 8), rng)
-    V[1, 0, 2, 3, 4] = value
-    with pytest.raises(InvalidDataError, match=rf"{word}: series 1, channel 0, voxel \(2, 3, 4\)"):
-        SeriesCodec().fit(V)
+    X[280, 2, 5] = np.nan
+    with pytest.raises(
+        InvalidDataError, match="NaN: series 280, channel 2, step 5: MyGAN was fitted on series without"
+    ):
+        codec.encode(X, "MyGAN")
+    for value, word in [(np.nan, "NaN"), (np.inf, "infinity")]:
+        V = waves((3, 2, 8, 8, 8), rng)
+        V[1, 0, 2, 3, 4] = value
+        with pytest.raises(InvalidDataError, match=rf"{word}: series 1, channel 0, voxel \(2, 3, 4\); fill gaps"):
+            SeriesCodec().fit(V)
 
 
 def test_series_unlike_those_of_fit(rng):
@@ -320,7 +331,15 @@ def test_codecs_travel(rng):
 @cases(
     "change",
     [
-        {"version": 2},
+        {"version": 3},
+        {"gaps": {}},
+        {"gaps": {"group": [0, -1], "empty": [], "lengths": None}},
+        {"gaps": {"group": [-1, -1], "empty": [], "lengths": [0, 10]}},
+        {"gaps": {"group": [0], "empty": [False], "lengths": None}},
+        {"gaps": {"group": [0, 0], "empty": [0], "lengths": None}},
+        {"levels.0": np.array([1.0, 0.0])},
+        {"levels.1": np.array([np.nan, 0.0])},
+        {"levels.1": np.arange(40.0)},
         {"version": "1"},
         {"shape": [2, 7]},
         {"shape": [2, 10, 10]},
@@ -353,7 +372,7 @@ def test_altered_states_are_refused(change, rng):
     columns = pd.MultiIndex.from_product([["x", "y"], range(10)])
     config, arrays = SeriesCodec().fit(pd.DataFrame(waves((6, 20), rng), columns=columns)).get_state()
     for key, value in change.items():
-        target = arrays if key in arrays else config
+        target = arrays if key in arrays or key.startswith("levels") else config
         target[key] = value
         if value is None:
             del target[key]
@@ -373,3 +392,119 @@ def test_real_series(name, shared_data, rng):
     low, high = X.min((0, 2)), X.max((0, 2))
     span = 0.05 * (high - low) + 1e-6
     assert (made.min((0, 2)) >= low - span).all() and (made.max((0, 2)) <= high + span).all()
+
+
+# ------------------------------------------------------------------------------------------ gaps and levels
+
+
+def with_gaps(rng, shape=(40, 3, 12)):
+    """Channels 0 and 1 with the same gaps, 2 without; half of the series end early."""
+    X = waves(shape, rng)
+    X[::4, :2, 3:6] = np.nan
+    for i in range(0, len(X), 2):
+        X[i, :, 7 + i % 5 :] = np.nan
+    return X
+
+
+@cases("container", ["array", "tensor", "float32", "frame"])
+def test_gaps_and_ends_come_back(container, rng):
+    X = with_gaps(rng)
+    given = {"array": X, "tensor": torch.from_numpy(X), "float32": X.astype("f4")}.get(container)
+    if given is None:
+        columns = pd.MultiIndex.from_product([["x", "y", "z"], range(12)])
+        given = pd.DataFrame(X.reshape(40, -1), columns=columns)
+    before = copy.deepcopy(given)
+    codec = SeriesCodec().fit(given)
+    assert (
+        codec.given_shape == (3, 12) and codec.shape == (5, 12) and codec.n_features_ == 36
+    )  # a group of gaps, and ends
+    assert codec.gaps_.group == (0, 0, -1) and codec.gaps_.empty == (False,) and codec.gaps_.lengths == (7, 12)
+    Z = codec.encode(given)
+    assert np.isfinite(Z).all() and np.abs(Z).max() < 6
+    for codec in (codec, restored(codec)):  # noqa: B020
+        np.testing.assert_array_equal(codec.encode(given), Z)
+        back = codec.decode(Z + 0.4 * rng.uniform(-1, 1, (40, 5, 1)) * [[0], [0], [0], [1], [1]])
+        assert type(back) is type(given)
+        np.testing.assert_allclose(np.asarray(back, float).reshape(X.shape), X, atol=1e-5)
+    np.testing.assert_array_equal(np.asarray(given), np.asarray(before))
+
+
+def test_any_mask_gives_series_with_values(rng):
+    X = with_gaps(rng)
+    codec = SeriesCodec().fit(X)
+    made = codec.decode(rng.normal(size=(500, 5, 12)))
+    lengths = 12 - np.isnan(made[:, 2])[:, ::-1].cumprod(1).sum(1)
+    assert lengths.min() >= 7 and (np.isnan(made[:, 2]).sum(1) == 12 - lengths).all()
+    assert (np.isnan(made[:, 0]) == np.isnan(made[:, 1])).all()
+    assert not np.isnan(made[:, 0]).all(1).any()  # no real one was without any value there
+    nothing = codec.decode(np.full((3, 5, 12), -1.0))
+    assert ((~np.isnan(nothing)).sum(2) == [1, 1, 7]).all()
+    X[5, :2] = X[7, 2] = np.nan
+    codec = SeriesCodec().fit(X)
+    assert codec.gaps_.empty == (True, True) and codec.gaps_.values_needed
+    assert (~np.isnan(codec.decode(np.full((3, 6, 12), -1.0)))).any((1, 2)).all()
+
+
+def test_gaps_do_not_move_the_scale(rng):
+    X = rng.normal(50, 7, size=(200, 1, 30))
+    X[:, :, 10:] = np.where(rng.random((200, 1, 20)) < 0.9, np.nan, X[:, :, 10:])
+    scale = SeriesCodec().fit(X).scale_
+    assert abs(scale.centre[0] - 50) < 1 and abs(scale.scale[0] - 7) < 0.7
+    assert scale.low[0] <= np.nanmin(X) and scale.high[0] >= np.nanmax(X)
+
+
+@cases(
+    ("values", "levels"),
+    [
+        ([0.0, 1.0], [0, 1]),
+        ([-2.5, 0.1, 7.0], [-2.5, 0.1, 7]),
+        (np.arange(200.0), []),  # whole numbers, too many to keep
+        (np.linspace(0, 1, 50), None),
+        ([3.0], []),
+    ],
+)
+def test_discrete_channels_stay_discrete(values, levels, rng):
+    X = waves((60, 2, 20), rng)
+    X[:, 1] = rng.choice(values, size=(60, 20))
+    X[0, 1, 3] = np.nan
+    codec = SeriesCodec().fit(X)
+    assert codec.levels_[0] is None
+    for codec in (codec, restored(codec), pickle.loads(pickle.dumps(codec))):  # noqa: B020
+        assert (codec.levels_[1] is None) == (levels is None)
+        made = codec.decode(rng.normal(size=(50, 3, 20)))[:, 1]
+        made = made[~np.isnan(made)]
+        if levels is None:
+            assert len(np.unique(made)) > 100
+        else:
+            assert np.isin(made, levels).all() if levels else (made == np.rint(made)).all()
+            np.testing.assert_array_equal(codec.decode(codec.encode(X))[:, 1], X[:, 1])
+
+
+def test_a_value_of_one_series_is_no_level(rng):
+    X = waves((60, 1, 20), rng)
+    X[:] = rng.choice([0.25, 1.5], size=X.shape)
+    assert SeriesCodec().fit(X).levels_[0].tolist() == [0.25, 1.5]
+    X[7, 0, :5] = 1.75
+    assert SeriesCodec().fit(X).levels_[0] is None
+    few = rng.choice([0.25, 1.5, 2.5, 3.5], size=(3, 1, 8))
+    assert SeriesCodec().fit(few).levels_[0] is None
+    integers = 5 * rng.integers(0, 3, size=(40, 1, 8))
+    made = SeriesCodec().fit(integers).decode(rng.normal(size=(40, 1, 8)))
+    assert made.dtype == integers.dtype and set(np.unique(made)) <= {0, 5, 10}
+
+
+def test_integer_frames_with_missing_values(rng):
+    X = pd.DataFrame(rng.integers(0, 90, (30, 9))).astype("Int16").mask(lambda frame: frame > 80)
+    codec = SeriesCodec().fit(X)
+    back = codec.decode(codec.encode(X))
+    assert (back.dtypes == "float32").all() and np.array_equal(back.isna(), X.isna())
+    assert np.array_equal(back.fillna(-1), X.astype("float32").fillna(-1))
+
+
+def test_a_file_of_version_1_is_read(rng):
+    X = waves((6, 2, 20), rng)
+    codec = SeriesCodec().fit(X)
+    config, arrays = codec.get_state()
+    del config["gaps"]
+    again = SeriesCodec.from_state({**config, "version": 1}, arrays)
+    np.testing.assert_array_equal(again.decode(codec.encode(X)), codec.decode(codec.encode(X)))

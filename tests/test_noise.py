@@ -143,6 +143,17 @@ def test_arrays_that_do_not_fit_are_refused(name, change):
         NoiseFloor.of_arrays(arrays | {name: change(arrays[name])}, (2, 64), [0])
 
 
+def test_shares_of_levels_that_do_not_fit_are_refused(tmp_path):
+    rng = np.random.default_rng(1)
+    X, y = (rng.random((60, 1, 16)) < 0.3).astype(float), np.arange(60) % 2
+    own = gan().fit(X, y)
+    arrays, codec = own.smoother_.arrays(), own.codec_
+    type(own.smoother_).read(arrays, codec, [0, 1])
+    for change in (lambda a: a[:1], lambda a: a * np.float32(np.nan), lambda a: a.astype("f8")):
+        with pytest.raises(ModelFileError):
+            type(own.smoother_).read(arrays | {"found.0": change(arrays["found.0"])}, codec, [0, 1])
+
+
 # ---- In the estimator -----------------------------------------------------------------------------------
 
 

@@ -291,6 +291,10 @@ def doors(tmp_path):
         ),
         "ImageTranslator.transform": lambda: copied("inpaint").transform(pictures(8, 8)[:3]),
         "ImageTranslator.set_sources": lambda: translator().set_sources(pictures(8, 8)[::-1], LABELS).sample(3),
+        "SeriesGAN.lengths": lambda: ganaug.SeriesGAN.lengths(curves()),
+        "SeriesGAN.fit with lengths": lambda: ganaug.SeriesGAN(**QUICK).fit(
+            curves(), LABELS, lengths=LABELS + curves().shape[-1] - 1
+        ),
         "find_rules": lambda: [str(rule) for rule in ganaug.find_rules(ruled(), max_time=60)],
         "Rules.holds": lambda: rules().holds(ruled()),
         "Rules.check": lambda: rules().check(ruled()),

@@ -20,7 +20,7 @@ from common import OUT, ROOT
 from datasets import reader
 from images import carry_out, page, parser_of
 
-PAGE = ROOT / "docs" / "series_comparison.md"
+PAGE = ROOT / "docs" / "series_networks.md"
 REFERENCE = "nothing"
 
 
@@ -77,7 +77,10 @@ def write_page(found, asked):
         "level, spread, quartiles, steps and spectrum of each channel. *Weights*: a weighted sampler for the "
         "network, class weights for the regression. SMOTE interpolates raw series. Splits stand in the script."
     )
-    PAGE.write_text(page(found, "Series: does it help?", intro, asked, REFERENCE, "series"), encoding="utf-8")
+    PAGE.write_text(
+        page(found, "Series under networks and simple features: does it help?", intro, asked, REFERENCE, "series"),
+        encoding="utf-8",
+    )
     return PAGE
 
 

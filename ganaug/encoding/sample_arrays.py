@@ -552,8 +552,8 @@ def _opened(item: object, what: str, name: str) -> tuple[Array, str]:
 _REMEDIES = {
     "images": "resize with torchvision.transforms.v2.Resize or give image_size=(height, width); where only the mode "
     'or dtype differs, make it one, for example with image.convert("RGB")',
-    "series": "cut them to one length (x[..., :length]), pad them (numpy.pad) or resample them (scipy.signal.resample) "
-    "with the same channels and dtype",
+    "series": "cut them to one length (x[..., :length]), pad them with NaN (numpy.pad) or resample them "
+    "(scipy.signal.resample) with the same channels and dtype",
 }
 
 
@@ -663,14 +663,11 @@ class WideFrame:
         odd = [name for name, dtype in X.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
         if odd:
             raise InvalidTypeError(f"column {odd[0]!r} has dtype {X.dtypes[odd[0]]}; steps of a series are numbers")
-        if X.isna().any(axis=None):
-            row, column = map(int, np.argwhere(X.isna().to_numpy())[0])
-            raise InvalidDataError(
-                f"Input X contains NaN: series {row} (index {X.index[row]!r}), column {self.columns[column]!r}; "
-                "fill gaps (for example by interpolation) or drop the series"
-            )
         plain = [getattr(dtype, "numpy_dtype", dtype) for dtype in X.dtypes]
-        values: Array = X.to_numpy(dtype=np.result_type(*plain) if plain else np.float64)
+        common = np.result_type(*plain) if plain else np.dtype(np.float64)
+        if X.isna().any(axis=None):  # gaps
+            common = common if common.kind == "f" else np.result_type(common, np.float32)
+        values: Array = X.to_numpy(dtype=common, na_value=np.nan) if common.kind == "f" else X.to_numpy(dtype=common)
         if self.flat:
             return values
         return values.reshape(len(X), self.columns.get_level_values(0).nunique(), -1)

@@ -29,7 +29,7 @@ from ganaug.utils.types import Array, Arrays, Config, FloatArray, State
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SeriesCodec", "Signals"]
+__all__ = ["Gaps", "SeriesCodec", "Signals", "ends_of", "snapped"]
 
 # --------------------------------------------------------------------------------------
 # Scaling of channels to about unit scale, and back.
@@ -71,7 +71,7 @@ class Signals:
 
     @classmethod
     def fit(cls, signals: Array, seed: int) -> Signals:
-        """The scales of (n, C, *spatial), all finite."""
+        """The scales of (n, C, *spatial), finite or NaN, each channel with a value."""
         flat = signals.reshape(*signals.shape[:2], -1)  # (n, C, L)
         chosen = flat
         if len(flat) * flat.shape[2] > _MOST:
@@ -80,7 +80,9 @@ class Signals:
         columns = []
         for channel in range(flat.shape[1]):
             low, high = _bounds(flat[:, channel])
-            centre, scale = _scale(chosen[:, channel].astype(np.float64).ravel())
+            values = chosen[:, channel].astype(np.float64).ravel()
+            values = values[~np.isnan(values)]
+            centre, scale = _scale(values if len(values) else np.array([low, high]))
             if low < high:  # no value of a series
                 scale = float(np.ldexp(np.rint(np.ldexp(scale, -_exponent(scale))), _exponent(scale)))
                 centre = float(np.clip(_rounded(centre, scale / 64), low, high))
@@ -125,7 +127,8 @@ class Signals:
 
 def _bounds(channel: Array) -> tuple[float, float]:
     """The range of (n, L), and the margin beyond it."""
-    lows, highs = channel.min(1).astype(np.float64), channel.max(1).astype(np.float64)
+    channel = channel[~np.isnan(channel).all(1)]
+    lows, highs = np.nanmin(channel, 1).astype(np.float64), np.nanmax(channel, 1).astype(np.float64)
     low, high = float(lows.min()), float(highs.max())
     share = min(_MARGIN, 1 / max(len(channel) - 1, 1))
     margin = (high - low) * share
@@ -163,25 +166,180 @@ def _scale(values: Array) -> tuple[float, float]:
 
 
 # --------------------------------------------------------------------------------------
+# Channels of few values, gaps and unequal lengths.
+
+
+MOST_LEVELS = 32  # different values of a channel that is discrete
+_EACH = 10  # values for each of them, at least
+WHOLE = np.zeros(0)  # the levels of a channel of whole numbers, too many to keep
+
+
+def _levels(channel: Array) -> Array | None:
+    """What values of a channel may be, increasing; `WHOLE`; or None if it is continuous. (n, L) -> (k,)."""
+    values = channel[~np.isnan(channel)]
+    levels = np.unique(values[: 50 * MOST_LEVELS])
+    levels = levels if len(levels) > MOST_LEVELS else np.unique(values)
+    if 1 < len(levels) <= MOST_LEVELS and len(values) >= _EACH * len(levels):
+        if min((channel == level).any(1).sum() for level in levels) > 1:  # none is a single series' own
+            return levels.astype(np.float64)
+    whole = channel.dtype.kind == "f" and len(values) > 0 and bool((values == np.rint(values)).all())
+    return WHOLE if whole else None
+
+
+def snapped(values: Array, levels: Array) -> Array:
+    """The nearest levels, of two at the same distance the lower; whole numbers for `WHOLE`."""
+    if not len(levels):
+        return np.rint(values)
+    nearest: Array = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, values)]
+    return nearest
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Where series have no value: which channels have gaps together, and how long series are.
+
+    To the networks each group of channels with gaps is one more channel, 1 where there is a value and -1 where there is
+    none; unequal lengths are the last channel, 1 before the end. Beneath a gap the line between its ends is drawn.
+
+    Attributes
+    ----------
+    group : tuple of int
+        Of each channel; -1 is a channel without gaps.
+    empty : tuple of bool
+        Of each group: whether a series was without any value in it.
+    lengths : (int, int) or None
+        The shortest and the longest series; None where all end at the last step.
+    """
+
+    group: tuple[int, ...]
+    empty: tuple[bool, ...] = ()
+    lengths: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, signals: Array) -> Gaps:
+        """Of (n, C, L) with NaN."""
+        missing = np.isnan(signals)
+        ends = ends_of(missing)
+        missing &= np.arange(signals.shape[2]) < ends[:, None, None]
+        found: list[Array] = []
+        group = []
+        for channel in range(signals.shape[1]):
+            own = missing[:, channel]
+            place = next((i for i, other in enumerate(found) if (own == other).all()), len(found))
+            if own.any() and place == len(found):
+                found.append(own)
+            group.append(place if own.any() else -1)
+        empty = tuple(bool((own.sum(1) == ends).any()) for own in found)
+        unequal = bool((ends < signals.shape[2]).any())
+        return cls(tuple(group), empty, (int(ends.min()), int(ends.max())) if unequal else None)
+
+    @property
+    def count(self) -> int:
+        """Channels that networks have for them."""
+        return len(self.empty) + (self.lengths is not None)
+
+    @property
+    def values_needed(self) -> bool:
+        """Whether a series could end up without any value, which none has."""
+        return min(self.group) >= 0 and all(self.empty)
+
+    def masks(self, missing: Array) -> Array:
+        """(n, C, L) -> (n, count, L), 1 or -1."""
+        n, _, length = missing.shape
+        ends = ends_of(missing) if self.lengths is not None else np.full(n, length)
+        before = np.arange(length) < ends[:, None]
+        out = np.ones((n, self.count, length), np.float32)
+        for channel, place in enumerate(self.group):
+            if place >= 0:
+                out[:, place][missing[:, channel] & before] = -1
+        if self.lengths is not None:
+            out[:, -1][~before] = -1
+        return out
+
+    def missing(self, masks: Array) -> Array:
+        """(n, count, L) of any numbers -> (n, C, L)."""
+        n, _, length = masks.shape
+        before = np.ones((n, length), bool)
+        if self.lengths is not None:
+            before = np.arange(length) < (masks[:, -1] > 0).sum(1).clip(*self.lengths)[:, None]
+        shown = [before & (mask > 0) for mask in masks[:, : len(self.empty)].swapaxes(0, 1)]
+        none = np.all([~own.any(1) for own in shown], axis=0) if self.values_needed else np.zeros(n, bool)
+        for place, own in enumerate(shown):
+            bare = none if self.empty[place] else ~own.any(1)
+            at = np.where(before, masks[:, place], -np.inf).argmax(1)  # the likeliest step
+            own[bare, at[bare]] = True
+        return np.stack([~(before if place < 0 else shown[place]) for place in self.group], axis=1)
+
+    def fault(self, missing: Array) -> tuple[int, ...] | None:
+        """Where series to encode have a gap that none had in training, or None."""
+        odd = missing & (np.array(self.group) < 0)[:, None]
+        if self.lengths is not None:
+            odd &= np.arange(missing.shape[2]) < ends_of(missing)[:, None, None]
+        return tuple(map(int, np.argwhere(odd)[0])) if odd.any() else None
+
+    def get_state(self) -> Config:
+        """As JSON can hold it."""
+        lengths = None if self.lengths is None else list(self.lengths)
+        return {"group": list(self.group), "empty": list(self.empty), "lengths": lengths}
+
+    @classmethod
+    def from_state(cls, config: Any, channels: int, length: int) -> Gaps:
+        """The counterpart of `get_state`; raises ModelFileError where it does not fit the series."""
+        try:
+            group, empty, lengths = config["group"], config["empty"], config["lengths"]
+            fits = len(group) == channels and {*group} - {-1} == {*range(len(empty))}
+            fits &= all(type(place) is int for place in group) and all(type(one) is bool for one in empty)
+            if lengths is not None:
+                low, high = lengths
+                fits &= type(low) is int and type(high) is int and 1 <= low <= high <= length
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"the stored gaps of the series cannot be read: {error}") from error
+        if not fits:
+            raise ModelFileError("the stored gaps do not fit the series")
+        return cls(tuple(group), tuple(empty), None if lengths is None else tuple(lengths))
+
+
+def ends_of(missing: Array) -> Array:
+    """Steps up to the last value of any channel. (n, C, L) -> (n,)."""
+    some: Array = np.logical_not(missing.all(axis=1))
+    ends: Array = np.where(some.any(1), some.shape[1] - some[:, ::-1].argmax(1), 0)
+    return ends
+
+
+def _bridged(u: Array) -> None:
+    """Draw lines across the gaps of encoded series, in place; a channel without a value is 0. (n, C, L)."""
+    for row, channel in np.argwhere(np.isnan(u).any(2)):
+        line, steps = u[row, channel], np.arange(u.shape[2])
+        there = ~np.isnan(line)
+        u[row, channel] = np.interp(steps, steps[there], line[there]) if there.any() else 0.0
+
+
+# --------------------------------------------------------------------------------------
 # The two-way codec of series and volumes.
 
 
-_VERSION = 1
-_SHORTEST = 8
+_VERSION = 2  # 2 has gaps and levels
+_SHORTEST = {2: 4, 4: 8}  # steps of a series, sides of a volume
 _LONGEST_SIDE = 256  # of a volume; a series may have any length
 
 
 class SeriesCodec(PickledByState):
     """Turns series (n, channels, length) and volumes (n, C, D, H, W) into about unit scale, and back.
 
-    Each channel has its own centre and scale, so that amplitudes come back.
+    Each channel has its own centre and scale, so that amplitudes come back. A channel of at most 32 different values,
+    each in two series at least, keeps to these: a switch stays on or off, and a float channel of whole numbers whole.
+    NaN in series is a gap, or, at the end of all channels, what a shorter series lacks; both are learnt and come back.
 
     Attributes
     ----------
     shape : tuple of int
-        (channels, length) or (C, D, H, W).
-    width, n_features_ : int
-        Their product.
+        (channels, length) or (C, D, H, W), as networks see them: with a channel for gaps, see `Gaps`.
+    width : int
+        Its product.
+    given_shape : tuple of int
+        (channels, length) or (C, D, H, W) of the series themselves.
+    n_features_ : int
+        The product of that.
     feature_names_ : None
         Steps of a series have no names.
     bounded : bool
@@ -213,9 +371,10 @@ class SeriesCodec(PickledByState):
         Parameters
         ----------
         X : ndarray, tensor, list of arrays or DataFrame
-            Of shape (n, channels, length) with a length of at least 8; or (n, C, D, H, W) with sides of 8 to 256;
+            Of shape (n, channels, length) with a length of at least 4; or (n, C, D, H, W) with sides of 8 to 256;
             or (n, length), which is one channel. A DataFrame has a row for each series and a column for each step;
-            with columns of two levels, the first names the channel. Booleans, integers or floats. Never changed.
+            with columns of two levels, the first names the channel. Booleans, integers or floats, NaN in gaps and
+            after the end of series. Never changed.
         codes
             Not used; other codecs have it.
         seed : int, default=0
@@ -229,7 +388,8 @@ class SeriesCodec(PickledByState):
         Raises
         ------
         InvalidDataError
-            If there is no series, one is too short, or a value is NaN or infinite; it names series and channel.
+            If there is no series, one is too short or without any value, a value is infinite, or NaN in a volume; it
+            names series and channel.
         InvalidTypeError
             If X holds no series, or a dtype that is no number.
 
@@ -249,22 +409,39 @@ class SeriesCodec(PickledByState):
         """The series as (n, C, *spatial)."""
         frame, array, form = _opened(X)
         signals = _as_signals(array)
-        refuse_not_finite(signals, _not_finite)
+        missing = _checked(signals)
         shape = tuple(map(int, signals.shape[1:]))
+        if missing is not None:
+            bare = np.argwhere(missing.all((1, 2)))
+            if len(bare):
+                raise InvalidDataError(f"series {bare[0, 0]} of X holds no value, just NaN; drop it")
+            for channel in np.flatnonzero(missing.all((0, 2))):
+                raise InvalidDataError(f"channel {channel} of X holds no value, just NaN; drop it")
         if len(shape) == 2 and shape[0] > 4 * shape[1]:
             warn(
                 f"X of shape {array.shape} is read as {shape[0]} channels of {shape[1]} steps; if it is laid out "
                 "(n, length, channels), give X.transpose(0, 2, 1)",
                 DataWarning,
             )
-        self._set(frame, form, array.ndim == 2, shape, Signals.fit(signals, seed))
+        levels = [_levels(signals[:, channel].reshape(len(signals), -1)) for channel in range(shape[0])]
+        gaps = None if missing is None else Gaps.of(signals)
+        self._set(frame, form, array.ndim == 2, shape, Signals.fit(signals, seed), levels, gaps)
         return signals
 
     def _set(
-        self, frame: WideFrame | None, form: SampleFormat, flat: bool, shape: tuple[int, ...], signals: Signals
+        self,
+        frame: WideFrame | None,
+        form: SampleFormat,
+        flat: bool,
+        given: tuple[int, ...],
+        signals: Signals,
+        levels: list[Array | None],
+        gaps: Gaps | None,
     ) -> SeriesCodec:
-        self._frame, self._format, self._flat, self.shape, self._signals = frame, form, flat, shape, signals
-        self.width = self.n_features_ = prod(shape)
+        self._frame, self._format, self._flat, self._signals = frame, form, flat, signals
+        self.given_shape, self.levels_, self.gaps_ = given, levels, gaps
+        self.shape = (given[0] + (0 if gaps is None else gaps.count), *given[1:])
+        self.width, self.n_features_ = prod(self.shape), prod(given)
         return self
 
     @property
@@ -276,6 +453,19 @@ class SeriesCodec(PickledByState):
     def scale_(self) -> Signals:
         """The scales of the channels."""
         return self._signals
+
+    def encoded_levels(self) -> dict[int, tuple[Array, Array]]:
+        """Of a network's channels of few values: the values, and thresholds between them. Not of lengths."""
+        found = {}
+        for channel, levels in enumerate(self.levels_):
+            if levels is not None and len(levels):
+                both = np.concatenate([levels, (levels[1:] + levels[:-1]) / 2])
+                column = np.repeat(both[:, None, None], self.given_shape[0], axis=1)
+                encoded = self._signals.encode(column)[:, channel, 0]
+                found[channel] = encoded[: len(levels)], encoded[len(levels) :]
+        for group in range(0 if self.gaps_ is None else len(self.gaps_.empty)):
+            found[self.given_shape[0] + group] = np.array([-1.0, 1.0]), np.zeros(1)
+        return found
 
     @property
     def is_flat(self) -> bool:
@@ -306,21 +496,33 @@ class SeriesCodec(PickledByState):
         if frame is not None and self._frame is not None:
             self._frame.check(frame, owner)
         given = array[:, None] if array.ndim == 2 else array
-        if given.shape[1:] != self.shape:
+        if given.shape[1:] != self.given_shape:
             hint = ""
-            if given.ndim == 3 and given.shape[1:] == self.shape[::-1]:
+            if given.ndim == 3 and given.shape[1:] == self.given_shape[::-1]:
                 hint = "; it seems to be laid out (n, length, channels), give X.transpose(0, 2, 1)"
             raise InvalidDataError(
-                f"X has shape {array.shape}, but {owner} was fitted on series of shape (n, {_text(self.shape)}){hint}"
+                f"X has shape {array.shape}, but {owner} was fitted on series of shape "
+                f"(n, {_text(self.given_shape)}){hint}"
             )
-        refuse_not_finite(given, _not_finite)
+        missing = _checked(given)
+        if missing is not None:
+            odd = next(iter(np.argwhere(missing)), None) if self.gaps_ is None else self.gaps_.fault(missing)
+            if odd is not None:
+                raise InvalidDataError(
+                    f"{_not_finite(tuple(map(int, odd)), 'NaN')}: {owner} was fitted on series without gaps there"
+                )
         return self._encoded(given)
 
     def _encoded(self, signals: Array) -> FloatArray:
         """(n, C, *spatial), checked -> the same, encoded."""
-        out = np.empty(signals.shape, np.float32)
+        out = np.empty((len(signals), *self.shape), np.float32)
         for at in range(0, len(signals), CHUNK):
-            out[at : at + CHUNK] = self._signals.encode(signals[at : at + CHUNK])
+            part = signals[at : at + CHUNK]
+            u = self._signals.encode(part)
+            if self.gaps_ is not None:
+                _bridged(u)
+                out[at : at + CHUNK, self.given_shape[0] :] = self.gaps_.masks(np.isnan(part))
+            out[at : at + CHUNK, : self.given_shape[0]] = u
         return out
 
     def to_network(self, samples: Tensor) -> Tensor:
@@ -351,9 +553,15 @@ class SeriesCodec(PickledByState):
             If the shape is wrong or a number is not finite.
         """
         array = self._shaped(samples)
-        out = np.empty(array.shape, self._format.numpy)
+        out = np.empty((len(array), *self.given_shape), self._format.numpy)
         for at in range(0, len(array), CHUNK):
-            out[at : at + CHUNK] = self._format.cast(self._signals.decode(array[at : at + CHUNK]))
+            values = self._signals.decode(array[at : at + CHUNK, : self.given_shape[0]])
+            for channel, levels in enumerate(self.levels_):
+                if levels is not None:
+                    values[:, channel] = snapped(values[:, channel], levels)
+            out[at : at + CHUNK] = self._format.cast(values)
+            if self.gaps_ is not None:
+                out[at : at + CHUNK][self.gaps_.missing(array[at : at + CHUNK, self.given_shape[0] :])] = np.nan
         if self._frame is not None:
             return self._frame.close(out)
         return self._format.close(out[:, 0] if self._flat else out)
@@ -374,12 +582,14 @@ class SeriesCodec(PickledByState):
         columns, arrays = (None, {}) if self._frame is None else self._frame.get_state()
         config = {
             "version": _VERSION,
-            "shape": list(self.shape),
+            "shape": list(self.given_shape),
+            "gaps": None if self.gaps_ is None else self.gaps_.get_state(),
             "flat": self._flat,
             "columns": columns,
             **self._format.get_state(),
         }
-        return config, {**{f"columns.{k}": v for k, v in arrays.items()}, **self._signals.get_state()}
+        own = {f"levels.{i}": levels for i, levels in enumerate(self.levels_) if levels is not None}
+        return config, {**{f"columns.{k}": v for k, v in arrays.items()}, **own, **self._signals.get_state()}
 
     @classmethod
     def from_state(cls, config: Config, arrays: Arrays) -> SeriesCodec:
@@ -405,9 +615,22 @@ class SeriesCodec(PickledByState):
                 frame = WideFrame.from_state(columns, own, tuple(shape))
                 if form.tensor or flat != frame.flat:
                     raise ModelFileError("the stored columns belong to no DataFrame of this shape")
+            gaps = config.get("gaps")  # files of version 1 have none
+            gaps = None if gaps is None or len(shape) != 2 else Gaps.from_state(gaps, *shape)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"the stored series codec cannot be read: {error}") from error
-        return cls()._set(frame, form, flat, tuple(shape), Signals.from_state(arrays, shape[0]))
+        levels = [_stored_levels(arrays, f"levels.{channel}") for channel in range(shape[0])]
+        return cls()._set(frame, form, flat, tuple(shape), Signals.from_state(arrays, shape[0]), levels, gaps)
+
+
+def _stored_levels(arrays: Arrays, name: str) -> Array | None:
+    """Levels of a model file, None where the channel has none."""
+    if name not in arrays:
+        return None
+    levels = stored_array(arrays, name, (np.size(arrays[name]),))
+    if len(levels) == 1 or len(levels) > MOST_LEVELS or (np.diff(levels) <= 0).any():
+        raise ModelFileError(f"the stored {name!r} are no levels of a channel")
+    return levels
 
 
 def _opened(X: object) -> tuple[WideFrame | None, Array, SampleFormat]:
@@ -440,13 +663,22 @@ def _fault(shape: tuple[int, ...]) -> str | None:
         return "one series is (channels, length), one volume (C, D, H, W)"
     if shape[0] < 1:
         return "there is no channel; give at least one"
-    if min(shape[1:]) < _SHORTEST:
+    shortest = _SHORTEST[len(shape)]
+    if min(shape[1:]) < shortest:
         swapped = "; if it is (n, length, channels), give X.transpose(0, 2, 1), or swap the levels of the columns"
         hint = swapped if len(shape) == 2 else ""
-        return f"a length of {min(shape[1:])} is too short, at least {_SHORTEST} is needed{hint}"
+        return f"a length of {min(shape[1:])} is too short, at least {shortest} is needed{hint}"
     if len(shape) == 4 and max(shape[1:]) > _LONGEST_SIDE:
         return f"a side of {max(shape[1:])} is too long for a volume, at most {_LONGEST_SIDE} is possible"
     return None
+
+
+def _checked(signals: Array) -> Array | None:
+    """Where a value is missing, None if nowhere; refuses infinity, and NaN in volumes. (n, C, *spatial)."""
+    missing = np.isnan(signals) if signals.dtype.kind == "f" and signals.ndim == 3 else np.zeros(1, bool)
+    some = bool(missing.any())
+    refuse_not_finite(np.where(missing, 0, signals) if some else signals, _not_finite_or_gap)
+    return missing if some else None
 
 
 def _text(shape: tuple[int, ...]) -> str:
@@ -455,7 +687,9 @@ def _text(shape: tuple[int, ...]) -> str:
 
 def _not_finite(index: tuple[int, ...], what: str) -> str:
     where = f"step {index[2]}" if len(index) == 3 else f"voxel {index[2:]}"
-    return (
-        f"Input X contains {what}: series {index[0]}, channel {index[1]}, {where}; "
-        "fill gaps (for example by interpolation) or drop the series"
-    )
+    return f"Input X contains {what}: series {index[0]}, channel {index[1]}, {where}"
+
+
+def _not_finite_or_gap(index: tuple[int, ...], what: str) -> str:
+    hint = "leave NaN where there is no value" if len(index) == 3 else "fill gaps (for example by interpolation)"
+    return f"{_not_finite(index, what)}; {hint} or drop the series"

@@ -424,7 +424,7 @@ def _values_of(codec: Codec, x: FloatArray) -> ValueProfile | None:
     elif hasattr(samples, "toarray"):
         samples = samples.toarray()
     array = np.asarray(samples)
-    shape = tuple(getattr(codec, "shape", array.shape[1:]))
+    shape = tuple(getattr(codec, "given_shape", getattr(codec, "shape", array.shape[1:])))
     moves = [move for axes, move, _ in LAYOUTS.values() if axes == array.ndim and len(shape) == 3]
     fitting = next((move for move in moves if move(array).shape[1:] == shape), None)
     return value_profile(array.reshape(-1, *shape) if fitting is None else fitting(array))

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-from ganaug.encoding.series_codec import KNEE, SeriesCodec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from ganaug.encoding.sample_arrays import SampleFormat, WideFrame, open_samples
+from ganaug.encoding.series_codec import KNEE, Gaps, SeriesCodec, ends_of
 from ganaug.estimators.base import checked_switch
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.latents import SignalValues
 from ganaug.estimators.modality import Draw, Filter, Task
-from ganaug.estimators.smoothing import NoiseFloor
-from ganaug.exceptions import InvalidParameterError
+from ganaug.estimators.smoothing import NoiseFloor, no_floor
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
 from ganaug.networks import IMAGE_ARCHITECTURES
 from ganaug.training.loop import Watcher
 from ganaug.utils import types
-from ganaug.utils.types import Arrays, IntArray
+from ganaug.utils.determinism import child_seed
+from ganaug.utils.state import expect
+from ganaug.utils.types import Array, Arrays, FloatArray, IntArray
 
-__all__ = ["SeriesGAN", "SeriesModality"]
+__all__ = ["SeriesGAN", "SeriesModality", "SeriesSmoother", "SeriesValues", "padded"]
 
+# Series of a class by which the shares of levels are matched.
+MAPPED = 512
 # Whose layers know images only.
 FOR_IMAGES = ("style",)
 
@@ -37,6 +48,50 @@ def _checked_augment(name: str, value: object) -> object:
     if isinstance(value, (list, tuple)) and set(value) & {"color", "flip"}:
         raise InvalidParameterError(f"{name}={value!r}: color and flip are for images")
     return value
+
+
+class SeriesValues(nn.Module):
+    """From a network's series to values: by `SignalValues`, to the levels of discrete channels, NaN in gaps."""
+
+    def __init__(self, codec: SeriesCodec) -> None:
+        super().__init__()
+        scale, dims = codec.scale_, len(codec.shape) - 1
+        self.channels, self.flat, self.gaps = len(codec.levels_), codec.is_flat, codec.gaps_
+        self.values = SignalValues((scale.centre, scale.scale, scale.low, scale.high), KNEE, dims, flat=False)
+        self.levels = [None if one is None else torch.from_numpy(one.copy()) for one in codec.levels_]
+
+    def forward(self, unit: Tensor) -> Tensor:
+        """(B, C + gaps, *spatial) -> (B, C, *spatial), or (B, length)."""
+        found = self.values(unit[:, : self.channels])
+        if any(levels is not None for levels in self.levels):
+            found = torch.stack(
+                [_snapped(part, own) for part, own in zip(found.unbind(1), self.levels, strict=True)], 1
+            )
+        if self.gaps is not None:
+            found = found.masked_fill(self._missing(unit[:, self.channels :], self.gaps), torch.nan)
+        return found[:, 0] if self.flat else found
+
+    def _missing(self, masks: Tensor, gaps: Gaps) -> Tensor:
+        """As `Gaps.missing`. (B, count, L) -> (B, C, L)."""
+        steps = torch.arange(masks.shape[2], device=masks.device)
+        before = torch.ones_like(masks[:, 0], dtype=torch.bool)
+        if gaps.lengths is not None:
+            before = steps < (masks[:, -1] > 0).sum(1, keepdim=True).clamp(*gaps.lengths)
+        shown = [before & (masks[:, place] > 0) for place in range(len(gaps.empty))]
+        bare = [~own.any(1, keepdim=True) for own in shown]
+        none = torch.stack(bare).all(0) if gaps.values_needed else torch.zeros_like(before[:, :1])
+        for place, empty in enumerate(gaps.empty):
+            at = masks[:, place].masked_fill(~before, -torch.inf).argmax(1, keepdim=True)
+            shown[place] = shown[place] | ((none if empty else bare[place]) & (steps == at))
+        return torch.stack([~(before if place < 0 else shown[place]) for place in gaps.group], 1)
+
+
+def _snapped(values: Tensor, levels: Tensor | None) -> Tensor:
+    """The nearest levels of a channel, as `ganaug.encoding.series_codec.snapped` has it."""
+    if levels is None or not len(levels):
+        return values if levels is None else values.round()
+    levels = levels.to(values.device)
+    return levels[(values.unsqueeze(-1) > (levels[1:] + levels[:-1]) / 2).sum(-1)]
 
 
 class SeriesModality(ConvolutionalModality):
@@ -55,26 +110,171 @@ class SeriesModality(ConvolutionalModality):
         """Each channel to a robust scale, the amplitude of each series restored."""
         return SeriesCodec()
 
-    def _values(self, codec: SeriesCodec) -> SignalValues:
-        scale = codec.scale_
-        ends = (scale.centre, scale.scale, scale.low, scale.high)
-        return SignalValues(ends, KNEE, len(codec.shape) - 1, flat=codec.is_flat)
+    def _values(self, codec: SeriesCodec) -> SeriesValues:
+        return SeriesValues(codec)
 
     def _smoother(self, task: Task, counts: IntArray, draw: Draw, found: Filter | None) -> NoiseFloor | None:
-        if not self.noise_floor or task.x.ndim != 3:
+        if task.x.ndim != 3:
             return None
-        return NoiseFloor.fit(task.x, task.y, task.sampled, lambda condition, n: draw(condition, n, "noise floor"))
+        return SeriesSmoother.of(task, draw, noise=bool(self.noise_floor))
 
     def _read_smoother(self, arrays: Arrays, codec: SeriesCodec, sampled: Sequence[int]) -> NoiseFloor:
-        return NoiseFloor.of_arrays(arrays, codec.shape, sampled)
+        return SeriesSmoother.read(arrays, codec, sampled)
+
+
+class SeriesSmoother(NoiseFloor):
+    """The noise floor, and as many values at each level of discrete channels and as many gaps as the class has.
+
+    A generator makes smooth curves, which cross the threshold between two levels too rarely where a level is rare or
+    comes and goes at random. After the noise, the curve of each such channel is therefore mapped so that the shares of
+    the levels are those of the real series (quantile mapping).
+
+    Parameters
+    ----------
+    conditions, floors : ndarray
+        As in `NoiseFloor`.
+    bounds : dict of int to ndarray of shape (levels - 1,)
+        Encoded thresholds between the levels of a channel.
+    found : dict of int to ndarray of shape (k, levels - 1), float32
+        Values of each condition that become these thresholds.
+    """
+
+    def __init__(
+        self, conditions: IntArray, floors: FloatArray, bounds: dict[int, Array], found: dict[int, FloatArray]
+    ) -> None:
+        super().__init__(conditions, floors)
+        self.bounds, self.found = bounds, found
+
+    @classmethod
+    def of(cls, task: Task, draw: Draw, *, noise: bool) -> SeriesSmoother | None:
+        """Compare real series with a generator's own."""
+        x, y, codec = task.x, task.y, task.codec
+        levels = codec.encoded_levels()
+        bounds = {channel: at for channel, (_, at) in levels.items()}
+
+        def levelled(condition: int, n: int) -> FloatArray:
+            rows = np.array(draw(condition, n, "noise floor"), np.float32)
+            for channel, (values, at) in levels.items():
+                rows[:, channel] = values[np.searchsorted(at, rows[:, channel])]
+            return rows
+
+        floor = NoiseFloor.fit(x, y, task.sampled, levelled, list(bounds)) if noise else None
+        if floor is None and not bounds:
+            return None
+        conditions = np.asarray(task.sampled, np.int64)
+        floors = no_floor(len(conditions), x.shape[1:]) if floor is None else floor.floors
+        if codec.gaps_ is not None and codec.gaps_.lengths is not None:
+            floors[:, -1] = 0
+        own = cls(conditions, floors, {}, {})
+        made = [
+            own.smoothed(np.array(draw(c, MAPPED, "levels"), np.float32), c, child_seed(task.seed, c))
+            for c in conditions
+        ]
+        found = {
+            channel: np.stack(
+                [_matched(x[y == c][:, channel], new[:, channel], at) for c, new in zip(conditions, made, strict=True)]
+            )
+            for channel, at in bounds.items()
+        }
+        return cls(conditions, floors, bounds, found)
+
+    def smoothed(self, rows: FloatArray, condition: int, seed: int) -> FloatArray:
+        """With noise, and the channels of few values mapped. (n, C, length) -> (n, C, length)."""
+        rows = super().smoothed(rows, condition, seed) if self.floors.any() else rows.copy()
+        place = int(np.flatnonzero(self.conditions == condition)[0])
+        for channel, at in self.bounds.items():
+            values, own = rows[:, channel], self.found[channel][place]
+            beyond = np.minimum(values - own[0], 0) + np.maximum(values - own[-1], 0)
+            rows[:, channel] = np.interp(values, own, at) + beyond
+        return rows
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """What a file keeps of it."""
+        return super().arrays() | {f"found.{channel}": own for channel, own in self.found.items()}
+
+    @classmethod
+    def read(cls, arrays: Arrays, codec: SeriesCodec, conditions: Sequence[int]) -> SeriesSmoother:
+        """The counterpart of `arrays`; raises ModelFileError if they do not fit."""
+        floor = NoiseFloor.of_arrays(arrays, codec.shape, conditions)
+        bounds = {channel: at for channel, (_, at) in codec.encoded_levels().items() if f"found.{channel}" in arrays}
+        found = {c: expect(arrays, f"found.{c}", (len(conditions), len(at)), np.float32) for c, at in bounds.items()}
+        if not all(np.isfinite(own).all() and (np.diff(own) > 0).all() for own in found.values()):
+            raise ModelFileError("the stored levels of the series have shares that are none")
+        return cls(floor.conditions, floor.floors, bounds, found)
+
+
+def _matched(real: FloatArray, made: FloatArray, at: Array) -> FloatArray:
+    """Values of what was made below which there are as many as real ones below each threshold. -> (levels - 1,)."""
+    shares = (real.ravel()[:, None] <= at).mean(0)
+    values = np.quantile(made, shares)
+    # a level that the class does not have is out of reach
+    values = np.where(
+        shares == 0, min(made.min(), at[0]) - 1, np.where(shares == 1, max(made.max(), at[-1]) + 1, values)
+    )
+    return (np.maximum.accumulate(values) + 1e-4 * np.arange(len(at))).astype(np.float32)
+
+
+def padded(X: Any, lengths: object) -> Any:
+    """Series (n, length) or (n, channels, length) as floats, NaN from their lengths on.
+
+    Parameters
+    ----------
+    X : ndarray or tensor
+        Padded with anything. Not changed.
+    lengths : array-like of shape (n,), int
+        Steps of each series, from 1 to its padded length.
+
+    Returns
+    -------
+    ndarray or tensor
+        Floats: those of X, float64 for integers (float32 where they have 8 or 16 bits), on the CPU.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        If the lengths do not fit the series.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.estimators.series import padded
+    >>> padded(np.arange(10.0).reshape(2, 5), [5, 3])[1]
+    array([ 5.,  6.,  7., nan, nan])
+    """
+    if isinstance(X, (pd.DataFrame, list, tuple)) or not hasattr(X, "shape"):
+        raise InvalidTypeError(
+            f"lengths= needs X as an array or tensor, not a {type(X).__name__}; in a DataFrame leave what follows NaN"
+        )
+    array, form = open_samples(X, "series")
+    if array.ndim not in (2, 3):
+        raise InvalidDataError(f"lengths= is for series (n, channels, length) or (n, length), not {array.shape}")
+    steps = np.asarray(lengths)
+    if steps.shape != (len(array),) or steps.dtype.kind not in "iu":
+        raise InvalidDataError(
+            f"lengths must hold one integer for each of the {len(array)} series; got {steps.dtype} of {steps.shape}"
+        )
+    odd = np.flatnonzero((steps < 1) | (steps > array.shape[-1]))
+    if len(odd):
+        raise InvalidDataError(
+            f"lengths[{odd[0]}] is {steps[odd[0]]}, but series have 1 to {array.shape[-1]} steps; drop empty ones"
+        )
+    out = array.astype(array.dtype if array.dtype.kind == "f" else np.result_type(array.dtype, np.float32))
+    after = np.arange(array.shape[-1]) >= steps.reshape(-1, *(1,) * (array.ndim - 1))
+    out[np.broadcast_to(after, array.shape)] = np.nan
+    return SampleFormat(form.tensor, out.dtype.str).close(out)
 
 
 @register
 class SeriesGAN(ConvolutionalGAN):
     """Class-conditional GAN for series (n, channels, length), and for volumes or short videos (n, C, D, H, W).
 
-    The networks of `ImageGAN` with convolutions in one dimension, or three. Series may have any length from 8
+    The networks of `ImageGAN` with convolutions in one dimension, or three. Series may have any length from 4
     on; each channel's amplitude is restored. A DataFrame with a column for each step is accepted, too.
+
+    NaN is a gap, or, after the last value of all channels, what a shorter series lacks: where and how often there are
+    gaps, and how long series are, is learnt for each class, and samples have NaN in the same way. A channel of at most
+    32 different values, each in two series at least (a switch, a stage of sleep by number), keeps to these, and a
+    channel of whole numbers to whole numbers; those between two levels count as between in size.
 
     Parameters
     ----------
@@ -226,3 +426,63 @@ class SeriesGAN(ConvolutionalGAN):
             verbose=verbose,
         )
         self.noise_floor = noise_floor
+
+    def fit(self, X: object, y: object = None, *, focus: object = None, lengths: object = None) -> Self:
+        """Train on real series.
+
+        Parameters
+        ----------
+        X, y, focus
+            As in `ImageGAN.fit`.
+        lengths : array-like of shape (n_samples,), int, optional
+            Steps of each series where they differ; what X holds from there on is ignored. The same as NaN there, which
+            needs no lengths. Only with an array or tensor.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidParameterError, InvalidDataError, InvalidTypeError
+            Naming the parameter, series, channel or class, and what to do.
+
+        Notes
+        -----
+        Samples of series of unequal lengths end in NaN; `SeriesGAN.lengths` counts their steps.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ganaug import SeriesGAN
+        >>> X = np.random.default_rng(0).normal(size=(30, 1, 12))
+        >>> steps = np.arange(30) % 5 + 8
+        >>> gan = SeriesGAN(max_steps=2, batch_size=8, channels=2, max_channels=4, random_state=0)
+        >>> X_new, _ = gan.fit(X, lengths=steps).sample(4)
+        >>> X_new.shape, bool((SeriesGAN.lengths(X_new) >= 8).all())
+        ((4, 1, 12), True)
+        """
+        return super().fit(X if lengths is None else padded(X, lengths), y, focus=focus)
+
+    @staticmethod
+    def lengths(X: Any) -> IntArray:
+        """Steps of each series up to the last one with a value.
+
+        Parameters
+        ----------
+        X : array, tensor or DataFrame of shape (n, channels, length) or (n, length)
+            With NaN after the end of shorter series. A DataFrame of channels has two levels of columns.
+
+        Returns
+        -------
+        ndarray of shape (n,), int64
+
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If X holds no series.
+        """
+        array = WideFrame.of(X).open(X) if isinstance(X, pd.DataFrame) else open_samples(X, "series")[0]
+        if array.ndim not in (2, 3):
+            raise InvalidDataError(f"X has shape {array.shape}; give series (n, channels, length) or (n, length)")
+        return ends_of(np.isnan(array[:, None] if array.ndim == 2 else array)).astype(np.int64)

@@ -29,7 +29,7 @@ from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
 from ganaug.utils.types import Block, FloatArray, IntArray
 
-__all__ = ["ClassKernel", "NoiseFloor", "SmoothedBootstrap"]
+__all__ = ["ClassKernel", "NoiseFloor", "SmoothedBootstrap", "no_floor"]
 
 # --------------------------------------------------------------------------------------
 # Smoothing of synthetic samples: Gaussian kernels for the rows of a table, the noise floor for series.
@@ -226,7 +226,12 @@ class NoiseFloor:
 
     @classmethod
     def fit(
-        cls, x: FloatArray, y: IntArray, conditions: Sequence[int], drawn: Callable[[int, int], FloatArray]
+        cls,
+        x: FloatArray,
+        y: IntArray,
+        conditions: Sequence[int],
+        drawn: Callable[[int, int], FloatArray],
+        stepped: Sequence[int] = (),
     ) -> NoiseFloor | None:
         """Compare real series with a generator's own.
 
@@ -240,23 +245,27 @@ class NoiseFloor:
             Those that will be sampled, each with a series.
         drawn : callable
             ``drawn(condition, n)``: n synthetic series of a condition.
+        stepped : sequence of int, default=()
+            Channels of few values, whose rare jumps count too: their floor is the mean power, not the median.
 
         Returns
         -------
         NoiseFloor or None
-            None where no noise is missing.
+            None where no noise is missing, or series are too short to tell it.
         """
+        if x.shape[-1] < SHORTEST:
+            return None
         counts = np.bincount(y).tolist()
         most = max(1, min(max(FEWEST, MOST // len(counts)), VALUES // x[0].size))
         real = np.zeros((len(counts), x.shape[1], _window(x.shape[-1]) // 2 + 1))
         for condition, count in enumerate(counts):
             if count:
-                real[condition] = _floor(x[np.flatnonzero(y == condition)[:: -(-count // most)]])
+                real[condition] = _floor(x[np.flatnonzero(y == condition)[:: -(-count // most)]], stepped)
         everyones = np.average(real, axis=0, weights=counts)
         floors = np.zeros((len(conditions), *everyones.shape), np.float32)
         for place, condition in enumerate(conditions):
             own = _between(real[condition], everyones, PRIOR / (counts[condition] + PRIOR))
-            floors[place] = _opened(own - _floor(drawn(condition, most)))
+            floors[place] = _opened(own - _floor(drawn(condition, most), stepped))
         return cls(np.asarray(conditions, np.int64), floors) if floors.any() else None
 
     def smoothed(self, rows: FloatArray, condition: int, seed: int) -> FloatArray:
@@ -298,12 +307,17 @@ class NoiseFloor:
         return cls(own, floors)
 
 
+def no_floor(n: int, shape: Sequence[int]) -> FloatArray:
+    """The floors of n conditions without noise, for series of shape (C, length)."""
+    return np.zeros((n, shape[0], _window(shape[-1]) // 2 + 1), np.float32)
+
+
 def _window(length: int) -> int:
     """Length of a piece: even, and about a quarter of the series."""
     return min(LONGEST, max(SHORTEST, length // 8 * 2))
 
 
-def _floor(series: FloatArray) -> Floats:
+def _floor(series: FloatArray, stepped: Sequence[int] = ()) -> Floats:
     """Median power over all pieces, scaled to the mean of Gaussian noise. (n, C, length) -> (C, bins)."""
     window = _window(series.shape[-1])
     basis = _basis(window)
@@ -312,7 +326,8 @@ def _floor(series: FloatArray) -> Floats:
         pieces = sliding_window_view(series[:, channel], window, axis=-1)[:, :: window // 2]
         spectrum = pieces.reshape(-1, window) @ basis
         # the power of Gaussian noise is exponential, with a median of log(2) means
-        floors[channel] = np.median(np.abs(spectrum) ** 2, axis=0) / np.log(2)
+        power = np.abs(spectrum) ** 2
+        floors[channel] = power.mean(0) if channel in stepped else np.median(power, axis=0) / np.log(2)
     floors[:, 0], floors[:, -1] = floors[:, 1], floors[:, -2]  # what has no phase is distributed otherwise
     return floors
 
