@@ -273,10 +273,13 @@ def test_what_is_fitted_further_or_in_a_process_gets_arrays_too(small):
     same(image_gan(max_steps=3).fit_prepared(prepared), image_gan(max_steps=3).fit_prepared(again))
 
 
-def test_large_arrays_go_to_the_device_batch_by_batch(small):
-    found = train_state.samples_on(X, np.array([3, 5, 9]), torch.device("cpu"))
+def test_no_second_copy_is_made_of_training_rows(small):
+    """On a processor of none; on another device of few, and large arrays go there batch by batch."""
+    rows, meta = np.array([3, 5, 9]), torch.device("meta")
+    found = train_state.samples_on(X, rows, torch.device("cpu"))
     assert isinstance(found, train_state.FetchedRows) and np.array_equal(found[torch.tensor([2, 0])], X[[9, 3]])
-    assert isinstance(train_state.samples_on(X[:3], np.array([0]), torch.device("cpu")), torch.Tensor)
+    assert found.x is X and isinstance(train_state.samples_on(X, rows, meta), train_state.FetchedRows)
+    assert isinstance(train_state.samples_on(X[:3], np.array([0]), meta), torch.Tensor)
 
 
 def test_layouts_go_to_and_fro():

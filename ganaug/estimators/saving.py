@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
+from ganaug.callbacks import digest
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators.fitting import Conditions
@@ -92,6 +93,34 @@ def plain_values(parameters: Mapping[str, object]) -> Config:
         elif isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(v, str) for v in value):
             plain[name] = sorted(value)
     return plain
+
+
+def in_words(value: object) -> str:
+    """A parameter as text that is the same in every process: numbers by value, arrays and weights by a digest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.estimators.saving import in_words
+    >>> in_words(np.float32(3)), in_words((8, 0.5)), in_words(len)
+    ('3', '[8, 0.5]', 'builtins.len')
+    """
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return repr(int(value) if isinstance(value, Integral) or float(value).is_integer() else float(value))
+    if isinstance(value, (bool, str, type(None))):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{in_words(k)}: {in_words(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        parts = [in_words(v) for v in value]
+        return f"[{', '.join(parts if isinstance(value, (list, tuple)) else sorted(parts))}]"
+    if isinstance(value, np.ndarray):
+        return f"an array {digest(value)[:12]}"
+    named = value if hasattr(value, "__qualname__") else type(value)
+    name = f"{named.__module__}.{named.__qualname__}"
+    weights = value.state_dict() if hasattr(value, "state_dict") else {}
+    return f"{name} {digest(*(w.detach().cpu().float().numpy() for w in weights.values()))[:12]}" if weights else name
 
 
 def add_prefix(name: str, arrays: Mapping[str, Array]) -> Arrays:

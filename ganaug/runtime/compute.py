@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -611,18 +613,22 @@ class Ranks:
         dist.all_gather(said, own)
         return [bytes(one.tolist()).rstrip(b"\0").decode(errors="ignore") for one in said]
 
-    def refuse_unlike(self, data: Callable[[], str], device: torch.device) -> None:
-        """Refuse to train together where processes have other data, or another version of the library.
+    def refuse_unlike(
+        self, parameters: Callable[[], Mapping[str, str]], data: Callable[[], str], device: torch.device
+    ) -> None:
+        """Refuse to train together where processes have another version of the library, parameters or data.
 
         Parameters
         ----------
+        parameters : callable
+            All that decides the result beside the data, by name; not asked for by a process that is alone.
         data : callable
-            A digest of all that is learnt from; not asked for by a process that is alone.
+            A digest of all that is learnt from; likewise.
         device : torch.device
 
         Raises
         ------
-        MissingDependencyError, InvalidDataError
+        MissingDependencyError, InvalidParameterError, InvalidDataError
             In every process.
         """
         if self.count == 1:
@@ -631,6 +637,7 @@ class Ranks:
         if len(set(versions)) > 1:
             found = ", ".join(f"{version} in process {place}" for place, version in enumerate(versions))
             raise MissingDependencyError(f"ganaug is {found}; install the same version for all")
+        self._refuse_other_parameters(parameters(), device)
         digests = self.texts(data(), device)
         unlike = [str(place) for place, digest in enumerate(digests) if digest != digests[0]]
         if unlike:
@@ -639,6 +646,25 @@ class Ranks:
                 "than process 0; all processes train on the same data, so give each of them all of it, and shuffle "
                 "by a fixed seed"
             )
+
+    def _refuse_other_parameters(self, parameters: Mapping[str, str], device: torch.device) -> None:
+        names, values = json.dumps(sorted(parameters)), json.dumps(parameters, sort_keys=True)
+        if self._same(values, device):
+            return
+        # only where they differ, one by one: a text that is sent is short
+        asked = sorted(parameters) if self._same(names, device) else ["estimator"]
+        unlike = {
+            name: self.texts(parameters[name], device) for name in asked if not self._same(parameters[name], device)
+        }
+        told = "; ".join(
+            f"{name} is " + ", ".join(f"{value} in process {place}" for place, value in enumerate(found))
+            for name, found in unlike.items()
+        )
+        raise InvalidParameterError(f"{told}; all processes train one model, so give each of them the same parameters")
+
+    def _same(self, text: str, device: torch.device) -> bool:
+        """Whether all processes have this text."""
+        return len(set(self.texts(hashlib.sha256(text.encode()).hexdigest(), device))) == 1
 
 
 ALONE = Ranks()
