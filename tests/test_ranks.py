@@ -65,10 +65,11 @@ others = [
     refused(X, y, random_state=rank),
     refused(X, y, curate=("copies", "outliers")[: 2 - rank]),
     refused(X if rank else t.signals()[0], y, t.gan if rank else t.series),
-    refused(X, y, verbose=bool(rank), callbacks=[print] if rank else None, learning_rate=[1e-3, np.float64(1e-3)][rank]),
+    refused(X, y, verbose=bool(rank), callbacks=[print] if rank else None, penalty=[1, np.float64(1)][rank]),
 ]
 compute.__version__ = f"1.{rank}"
-np.savez(sys.argv[1] + str(rank), table=of_table, refused=[reordered, relabelled, refused(X, y)], others=np.array(others, str), **of_series.weights_)
+said = {"refused": [reordered, relabelled, refused(X, y)], "others": np.array(others, str)}
+np.savez(sys.argv[1] + str(rank), table=of_table, **said, **of_series.weights_)
 """
 
 # The second process ends as if the machine had lost its power, the first time.
@@ -124,8 +125,8 @@ def test_series_and_tables_and_what_is_refused(tmp_path):
     assert first["refused"][2].startswith("MissingDependencyError: ganaug is 1.0 in process 0, 1.1 in process 1")
     batch, seed, rules, kind, same = first["others"]
     assert batch.startswith(
-        "InvalidParameterError: batch_size is 64 in process 0, 63 in process 1; objective is 'wasserstein' in process 0, "
-        "'hinge' in process 1; all processes train one model"
+        "InvalidParameterError: batch_size is 64 in process 0, 63 in process 1; "
+        "objective is 'wasserstein' in process 0, 'hinge' in process 1; all processes train one model"
     )
     assert "random_state is 0 in process 0, 1 in process 1;" in seed and "estimator is 'SeriesGAN' in process 0" in kind
     assert "curate is ['copies', 'outliers'] in process 0, ['copies'] in process 1" in rules and same == "None"

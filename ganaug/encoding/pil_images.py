@@ -1,30 +1,49 @@
-"""PIL images: opened from files, as arrays and back in their mode. PIL is imported only when it is needed."""
+"""PIL images: opened from files, also by workers, as arrays and back in their mode; floats that are pixels of 8 bits.
+
+PIL is imported only when it is needed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
+import pickle
 import sys
+import threading
+import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 import numpy as np
 
-from ganaug.exceptions import DataWarning, InvalidDataError, MissingDependencyError
+from ganaug.exceptions import (
+    DataWarning,
+    InvalidDataError,
+    InvalidParameterError,
+    InvalidTypeError,
+    MissingDependencyError,
+)
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from PIL.Image import Image as PILImage
 
 __all__ = [
+    "FewValues",
     "ImageHeader",
     "array_to_pil",
     "channels_of",
     "check_pil_file",
+    "checked_size",
     "file_format",
+    "in_order",
     "is_pil_image",
     "learned_mode",
     "mode_of_array",
@@ -33,6 +52,7 @@ __all__ = [
     "pil_to_array",
     "read_image_header",
     "resize_image",
+    "sized_sample",
 ]
 
 # Modes whose numbers cannot be averaged -> the mode in which such images are learnt. Neighbouring indices of a palette
@@ -283,6 +303,26 @@ def resize_image(image: PILImage, size: tuple[int, int]) -> PILImage:
     return image.resize((width, height), Resampling.BILINEAR)
 
 
+def sized_sample(sample: Any, size: tuple[int, int], where: str) -> PILImage:
+    """A sample of another (height, width); raises InvalidParameterError if it is no PIL image, and says where it is."""
+    if not is_pil_image(sample):
+        raise InvalidParameterError(
+            f"image_size= resizes PIL images, but {where} is a {type(sample).__name__}; "
+            "resize with torchvision.transforms.v2.Resize"
+        )
+    return resize_image(sample, size)
+
+
+def checked_size(size: object) -> tuple[int, int] | None:
+    """The parameter ``image_size``: None, or (height, width)."""
+    if size is None:
+        return None
+    pair = tuple(size) if isinstance(size, (tuple, list)) else ()
+    if len(pair) != 2 or not all(isinstance(v, Integral) and not isinstance(v, bool) and int(v) > 0 for v in pair):
+        raise InvalidParameterError(f"image_size={size!r} is no (height, width) of positive integers, e.g. (64, 64)")
+    return int(pair[0]), int(pair[1])
+
+
 def read_image_header(path: str | os.PathLike[str]) -> ImageHeader:
     """What an image file holds, without decoding its pixels.
 
@@ -370,3 +410,135 @@ def _with_image(path: str | os.PathLike[str], use: Callable[[PILImage], Made]) -
         raise
     except Exception as error:  # decoders of broken files raise whatever they ran into
         raise InvalidDataError(f"{os.fspath(path)} cannot be read as an image: {error}; repair or remove it") from error
+
+
+# --------------------------------------------------------------------------------------
+# Many images, read side by side.
+
+
+# Images that a worker reads before it hands them back, and how often it does so before they are taken in.
+TOGETHER, ROUNDS = 32, 2
+
+
+def in_order(read: Callable[[int], Made], places: Sequence[int], n_jobs: int | None = None) -> Iterator[Made]:
+    """What a function reads at some places, in their order, as if it was called for one after the other.
+
+    Parameters
+    ----------
+    read : callable
+        Picklable by cloudpickle where processes read. Its warnings and errors come in the order of the places.
+    places : sequence of int
+    n_jobs : int or None
+        Workers of joblib on this machine, as in scikit-learn: None is 1 unless a `joblib.parallel_config` says
+        otherwise.
+
+    Yields
+    ------
+    object
+        As ``read`` returns it.
+    """
+    import joblib
+    from joblib.parallel import get_active_backend
+
+    # workers of a cluster may be on machines without the files
+    near = type(get_active_backend()[0]).__module__ == "joblib._parallel_backends"
+    n_workers = joblib.effective_n_jobs(n_jobs) if near and len(places) > TOGETHER else 1
+    if n_workers == 1:
+        yield from map(read, places)
+        return
+    sent = _Sent(read)
+    with joblib.Parallel(n_jobs=n_jobs) as workers:
+        for start in range(0, len(places), n_workers * TOGETHER * ROUNDS):
+            now = places[start : start + n_workers * TOGETHER * ROUNDS]
+            tasks = [now[at : at + TOGETHER] for at in range(0, len(now), TOGETHER)]
+            for made, told, error in workers(joblib.delayed(sent.read)(task) for task in tasks):
+                for message, category in told:
+                    warn(message, category)
+                yield from made
+                if error is not None:
+                    raise error
+
+
+class _Sent:
+    """A function that is pickled once, and unpickled once by each worker, however many tasks it gets."""
+
+    def __init__(self, read: Callable[[int], Any]) -> None:
+        import joblib
+
+        try:
+            data = pickle.dumps(joblib.wrap_non_picklable_objects(read))  # what a script defines can be sent, too
+        except Exception as error:
+            raise InvalidTypeError(
+                f"what reads the images cannot be sent to workers ({type(error).__name__}: {error}); read them in this "
+                "process, with n_jobs=1"
+            ) from error
+        self.key = hashlib.sha256(data).hexdigest()
+        self.data = np.frombuffer(data, np.uint8)  # a large array goes to processes by way of a file, once
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Sent) and other.key == self.key
+
+    def read(self, places: Sequence[int]) -> tuple[list[Any], list[tuple[str, type[Warning]]], Exception | None]:
+        """What is read up to the first error, the warnings, and the error."""
+        made: list[Any] = []
+        # filters of warnings belong to all threads
+        alone = threading.current_thread() is threading.main_thread()
+        with warnings.catch_warnings(record=True) if alone else nullcontext([]) as told:
+            if alone:
+                warnings.simplefilter("always")
+            error = _read_into(made, _unpickled(self), places)
+        return made, [(str(one.message), one.category) for one in told or ()], error
+
+
+def _read_into(made: list[Any], read: Callable[[int], Any], places: Sequence[int]) -> Exception | None:
+    try:
+        for place in places:
+            made.append(read(place))  # noqa: PERF401, what comes before an error stays
+    except Exception as error:
+        return error
+    return None
+
+
+@lru_cache(maxsize=1)
+def _unpickled(sent: _Sent) -> Callable[[int], Any]:
+    read: Callable[[int], Any] = pickle.loads(sent.data.tobytes())  # noqa: S301, this call has made it
+    return read
+
+
+# --------------------------------------------------------------------------------------
+# Floats that are pixels of 8 bits.
+
+
+class FewValues:
+    """The values that occur in samples of floats, as long as a byte can say which."""
+
+    def __init__(self) -> None:
+        self._known: Array | None = None  # in ascending order
+        self._codes = np.zeros(0, np.uint8)
+
+    def codes_of(self, sample: Array) -> Array | None:
+        """A sample as bytes; None if there are more than 256 values, or one is not finite."""
+        if self._known is None:
+            self._known = np.zeros(0, sample.dtype)
+        places = np.searchsorted(self._known, sample)
+        new = np.append(self._known, np.nan)[places] != sample
+        if new.any():
+            known = np.concatenate([self._known, np.unique(sample[new])])
+            if len(known) > 256 or not np.isfinite(known).all():
+                return None
+            order = np.argsort(known)
+            self._codes = np.append(self._codes, np.arange(len(self._known), len(known), dtype=np.uint8))[order]
+            self._known = known[order]
+            places = np.searchsorted(self._known, sample)
+        return self._codes[places]
+
+    @property
+    def values(self) -> Array:
+        """What each code stands for."""
+        values = np.zeros(256, np.float32 if self._known is None else self._known.dtype)
+        if self._known is not None:
+            values[self._codes] = self._known
+        return values
