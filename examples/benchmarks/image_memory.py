@@ -4,7 +4,8 @@
 
 Images of 64 x 64 pixels in three colours are written to a ``.npy`` file, and a process of its own trains `ImageGAN` on
 them for a few steps, read by ``np.load(..., mmap_mode="r")``, or item by item from a torch Dataset that gives bytes,
-or floats from 0 to 1 as torchvision's ``ToTensor`` makes them. What is in memory does not depend on the number of steps. *Beyond the imports*: what the process held at most, less what it held before.
+or floats from 0 to 1 as torchvision's ``ToTensor`` makes them. What is in memory does not depend on the number of
+steps. *Beyond the imports*: what the process held at most, less what it held before.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -205,7 +205,7 @@ def store_images(
 class _ImageSource:
     """What is decoded: what makes the function that reads a place, what that is called, and a digest of all of it."""
 
-    reader: Callable[[], Callable[[int], Any]]
+    reader: Callable[[], tuple[Callable[[Any], Any], Sequence[Any]]]
     name: Callable[[int], str]
     labels: Array
     digest: str
@@ -218,7 +218,12 @@ def _of_folder(folder: Path, y: object, size: tuple[int, int] | None, n_jobs: in
     files = [file for inside in classes.values() for file in inside]
     labels = np.repeat(list(classes), [len(inside) for inside in classes.values()])
     digest = _digest(size, [_told(file, file.relative_to(folder)) for file in files])
-    return _ImageSource(lambda: image_reader(files, size, n_jobs)[2], lambda i: str(files[i]), labels, digest)
+
+    def reader() -> tuple[Callable[[Any], Any], Sequence[Any]]:
+        modes, _, read = image_reader(files, size, n_jobs)
+        return read, list(zip(files, modes, strict=True))
+
+    return _ImageSource(reader, lambda i: str(files[i]), labels, digest)
 
 
 def _of_items(dataset: Any, y: object, size: tuple[int, int] | None) -> _ImageSource:
@@ -232,7 +237,7 @@ def _of_items(dataset: Any, y: object, size: tuple[int, int] | None) -> _ImageSo
     told = [None if file is None else _told(Path(file), Path(file)) for file in files]
     read = item_reader(dataset, labels, size, labelled=y is None)
     digest = _digest([type(dataset).__name__, size, labels.tolist()], told)
-    return _ImageSource(lambda: partial(_image_of, read), lambda i: place_of(dataset, i), labels, digest)
+    return _ImageSource(lambda: (partial(_image_of, read), range(n)), lambda i: place_of(dataset, i), labels, digest)
 
 
 def _image_of(read: Callable[[int], tuple[Any, Any]], i: int) -> Any:
@@ -275,7 +280,7 @@ class _ImageStore:
         self.partial = target.with_name(target.name + ".part")
         known, self.n = self._found(), len(source.labels)
         if known is None:
-            first = _pixels([self.read(0)], 1, source.name)
+            first = _pixels([self.first], 1, source.name)
             self.shape, self.dtype = (self.n, *first.shape[1:]), first.dtype
             self.sums: list[str | None] = []
         else:
@@ -288,9 +293,15 @@ class _ImageStore:
         self.header = _header(self.shape, self.dtype)
 
     @cached_property
-    def read(self) -> Callable[[int], Any]:
-        """Reads the image of a place; not made where nothing is to be decoded."""
+    def reader(self) -> tuple[Callable[[Any], Any], Sequence[Any]]:
+        """What reads an image of some items; not made where nothing is to be decoded."""
         return self.source.reader()
+
+    @cached_property
+    def first(self) -> Any:
+        """The image with which all others have to agree."""
+        read, items = self.reader
+        return read(items[0])
 
     def complete(self, n_jobs: int | None) -> None:
         """Decode what is not there yet, or no longer as it was."""
@@ -302,12 +313,13 @@ class _ImageStore:
             file.seek(0)
             file.write(self.header)
             missing = [k for k, own in enumerate(self.sums) if own is None]
-            places = [i for k in missing for i in self.parts[k]]
-            images = in_order(self.read, places, n_jobs) if missing else iter(())
-            first = [self.read(0)] if missing else []  # with which all others have to agree
+            images: Iterator[Any] = iter(())
+            if missing:
+                read, items = self.reader
+                images = in_order(read, [items[i] for k in missing for i in self.parts[k]], n_jobs)
             for k in missing:
                 part = self.parts[k]
-                some = chain(first, islice(images, len(part)))
+                some = chain([self.first], islice(images, len(part)))
                 data = np.ascontiguousarray(_pixels(some, 1 + len(part), partial(self._name, part))[1:]).data
                 file.seek(len(self.header) + part.start * self.each)
                 file.write(data)

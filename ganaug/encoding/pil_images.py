@@ -5,16 +5,13 @@ PIL is imported only when it is needed.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import pickle
 import sys
 import threading
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
@@ -396,6 +393,7 @@ def _upright(image: PILImage) -> PILImage:
 
 
 Made = TypeVar("Made")
+Item = TypeVar("Item")
 
 
 def _with_image(path: str | os.PathLike[str], use: Callable[[PILImage], Made]) -> Made:
@@ -417,20 +415,21 @@ def _with_image(path: str | os.PathLike[str], use: Callable[[PILImage], Made]) -
 
 
 # Images that a worker reads before it hands them back, and how often it does so before they are taken in.
-TOGETHER, ROUNDS = 32, 2
+TOGETHER, ROUNDS = 64, 2
 
 
-def in_order(read: Callable[[int], Made], places: Sequence[int], n_jobs: int | None = None) -> Iterator[Made]:
-    """What a function reads at some places, in their order, as if it was called for one after the other.
+def in_order(read: Callable[[Item], Made], items: Sequence[Item], n_jobs: int | None = None) -> Iterator[Made]:
+    """What a function reads of some items, in their order, as if it was called for one after the other.
 
     Parameters
     ----------
     read : callable
-        Picklable by cloudpickle where processes read. Its warnings and errors come in the order of the places.
-    places : sequence of int
+        Its warnings and errors come in the order of the items. Sent to processes with each `TOGETHER` of them.
+    items : sequence
+        With slices, as lists and ranges have them.
     n_jobs : int or None
         Workers of joblib on this machine, as in scikit-learn: None is 1 unless a `joblib.parallel_config` says
-        otherwise.
+        otherwise. Few items are read here.
 
     Yields
     ------
@@ -442,16 +441,15 @@ def in_order(read: Callable[[int], Made], places: Sequence[int], n_jobs: int | N
 
     # workers of a cluster may be on machines without the files
     near = type(get_active_backend()[0]).__module__ == "joblib._parallel_backends"
-    n_workers = joblib.effective_n_jobs(n_jobs) if near and len(places) > TOGETHER else 1
+    n_workers = joblib.effective_n_jobs(n_jobs) if near and len(items) > TOGETHER else 1
     if n_workers == 1:
-        yield from map(read, places)
+        yield from map(read, items)
         return
-    sent = _Sent(read)
     with joblib.Parallel(n_jobs=n_jobs) as workers:
-        for start in range(0, len(places), n_workers * TOGETHER * ROUNDS):
-            now = places[start : start + n_workers * TOGETHER * ROUNDS]
+        for start in range(0, len(items), n_workers * TOGETHER * ROUNDS):
+            now = items[start : start + n_workers * TOGETHER * ROUNDS]
             tasks = [now[at : at + TOGETHER] for at in range(0, len(now), TOGETHER)]
-            for made, told, error in workers(joblib.delayed(sent.read)(task) for task in tasks):
+            for made, told, error in _sent(workers, read, tasks):
                 for message, category in told:
                     warn(message, category)
                 yield from made
@@ -459,53 +457,37 @@ def in_order(read: Callable[[int], Made], places: Sequence[int], n_jobs: int | N
                     raise error
 
 
-class _Sent:
-    """A function that is pickled once, and unpickled once by each worker, however many tasks it gets."""
+def _sent(workers: Any, read: Callable[[Any], Any], tasks: list[Any]) -> list[Any]:
+    import joblib
 
-    def __init__(self, read: Callable[[int], Any]) -> None:
-        import joblib
-
-        try:
-            data = pickle.dumps(joblib.wrap_non_picklable_objects(read))  # what a script defines can be sent, too
-        except Exception as error:
-            raise InvalidTypeError(
-                f"what reads the images cannot be sent to workers ({type(error).__name__}: {error}); read them in this "
-                "process, with n_jobs=1"
-            ) from error
-        self.key = hashlib.sha256(data).hexdigest()
-        self.data = np.frombuffer(data, np.uint8)  # a large array goes to processes by way of a file, once
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Sent) and other.key == self.key
-
-    def read(self, places: Sequence[int]) -> tuple[list[Any], list[tuple[str, type[Warning]]], Exception | None]:
-        """What is read up to the first error, the warnings, and the error."""
-        made: list[Any] = []
-        # filters of warnings belong to all threads
-        alone = threading.current_thread() is threading.main_thread()
-        with warnings.catch_warnings(record=True) if alone else nullcontext([]) as told:
-            if alone:
-                warnings.simplefilter("always")
-            error = _read_into(made, _unpickled(self), places)
-        return made, [(str(one.message), one.category) for one in told or ()], error
-
-
-def _read_into(made: list[Any], read: Callable[[int], Any], places: Sequence[int]) -> Exception | None:
     try:
-        for place in places:
-            made.append(read(place))  # noqa: PERF401, what comes before an error stays
+        return list(workers(joblib.delayed(_read_some)(read, task) for task in tasks))
     except Exception as error:
-        return error
-    return None
+        if type(error).__name__ != "PicklingError":
+            raise
+        reason = str(error.__cause__ or error).strip('"\n ').splitlines()[-1]
+        raise InvalidTypeError(
+            f"what reads the images cannot be sent to workers ({reason}); read them in this process, with n_jobs=1"
+        ) from error
 
 
-@lru_cache(maxsize=1)
-def _unpickled(sent: _Sent) -> Callable[[int], Any]:
-    read: Callable[[int], Any] = pickle.loads(sent.data.tobytes())  # noqa: S301, this call has made it
-    return read
+def _read_some(
+    read: Callable[[Any], Any], items: Sequence[Any]
+) -> tuple[list[Any], list[tuple[str, type[Warning]]], Exception | None]:
+    """What is read up to the first error, the warnings, and the error."""
+    made: list[Any] = []
+    failed = None
+    # filters of warnings belong to all threads
+    alone = threading.current_thread() is threading.main_thread()
+    with warnings.catch_warnings(record=True) if alone else nullcontext([]) as told:
+        if alone:
+            warnings.simplefilter("always")
+        try:
+            for item in items:
+                made.append(read(item))  # noqa: PERF401, what comes before an error stays
+        except Exception as error:
+            failed = error
+    return made, [(str(one.message), one.category) for one in told or ()], failed
 
 
 # --------------------------------------------------------------------------------------

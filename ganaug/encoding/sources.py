@@ -185,27 +185,24 @@ def open_files(
     Errors and warnings are those of `read_folder`.
     """
     modes, profiles, read = image_reader(files, image_size)
-    return modes, profiles, in_order(read, range(len(files)))
+    return modes, profiles, in_order(read, list(zip(files, modes, strict=True)))
 
 
 def image_reader(
     files: list[Path], image_size: tuple[int, int] | None = None, n_jobs: int | None = None
-) -> tuple[list[str], list[bytes | None], Callable[[int], Any]]:
-    """The same, with a function that reads the image of a place."""
-    kinds = list(in_order(partial(_header_of, files), range(len(files)), n_jobs))
+) -> tuple[list[str], list[bytes | None], Callable[[tuple[Path, str]], Any]]:
+    """The same, with a function that reads the image of a file in its mode."""
+    kinds = list(in_order(read_image_header, files, n_jobs))
     modes = _modes(kinds, shrunk=image_size is not None)
     _tell_changes(files, kinds, modes)
-    return modes, [kind.profile for kind in kinds], partial(_image_of, files, modes, image_size)
+    return modes, [kind.profile for kind in kinds], partial(_image_of, image_size)
 
 
-def _header_of(files: list[Path], i: int) -> ImageHeader:
-    return read_image_header(files[i])
-
-
-def _image_of(files: list[Path], modes: list[str], size: tuple[int, int] | None, i: int) -> Any:
-    image = open_image(files[i], modes[i])
+def _image_of(size: tuple[int, int] | None, item: tuple[Path, str]) -> Any:
+    file, mode = item
+    image = open_image(file, mode)
     if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
-        raise InvalidDataError(f"{files[i]} holds NaN or infinity; fill in these pixels or remove the image")
+        raise InvalidDataError(f"{file} holds NaN or infinity; fill in these pixels or remove the image")
     return image if size is None else resize_image(image, size)
 
 

@@ -59,7 +59,17 @@ from ganaug.filtering.forest import fewer
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.compute import Ranks, Team, alone, machine_threads, one_thread, resolve_device, team, together_with
+from ganaug.runtime.compute import (
+    Ranks,
+    Team,
+    alone,
+    as_tensor,
+    machine_threads,
+    one_thread,
+    resolve_device,
+    team,
+    together_with,
+)
 from ganaug.training.loop import Watcher, can_be_captured
 from ganaug.training.train_state import ClassBatches, TrainState, class_probabilities, samples_on
 from ganaug.utils import types
@@ -619,7 +629,7 @@ def _train_table(modality: Modality, task: Task) -> ClassBatches:
     shares = class_probabilities(counts.tolist(), task.settings.class_power)
     return ClassBatches(
         samples_on(task.x, task.train, device),
-        torch.from_numpy(y).to(device),
+        as_tensor(y).to(device),
         torch.tensor(shares, dtype=torch.float32, device=device),
         modality.augmentation(task.codec, counts, device),
         network_decoder(task.codec),

@@ -18,7 +18,7 @@ from ganaug.exceptions import (
     InvalidTypeError,
     TrainingWarning,
 )
-from ganaug.runtime.compute import carried
+from ganaug.runtime.compute import as_tensor, carried
 from ganaug.utils import types
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, IntArray
@@ -146,9 +146,7 @@ class TargetCodec:
             if self._kind == "list":
                 return y.tolist()
             if self._kind == "tensor":
-                import torch
-
-                return torch.from_numpy(y)
+                return as_tensor(y)
         if self._columns is not None:
             frame = pd.DataFrame(y)
             if list(frame.columns) != self._columns:

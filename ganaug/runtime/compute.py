@@ -35,6 +35,7 @@ from ganaug.exceptions import (
     TrainingWarning,
 )
 from ganaug.utils.determinism import warn
+from ganaug.utils.types import Array
 
 __all__ = [
     "ALONE",
@@ -45,6 +46,7 @@ __all__ = [
     "Ranks",
     "Team",
     "alone",
+    "as_tensor",
     "carried",
     "fastest",
     "full",
@@ -165,6 +167,14 @@ def _multiplies_in_half(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device)[0] >= 8
     asks = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return device.type == "cpu" and asks is not None and bool(asks())
+
+
+def as_tensor(array: Array) -> Tensor:
+    """A tensor that shares the memory of an array; of one that must not be written to a copy, as torch warns of it.
+
+    Arrays of Ray's object store, of memory maps and of joblib's workers must not be written to.
+    """
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 # --------------------------------------------------------------------------------------
@@ -465,16 +475,42 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_
     InvalidParameterError
         If ``n_jobs`` is no number of jobs.
     MissingDependencyError
-        If a worker has another version of the library.
+        If a worker has another version of the library, or a worker of dask has none.
     """
     from sklearn.utils.parallel import Parallel, delayed
 
     _check(n_jobs)
     if launched_together():
         return [function(*task) for task in tasks]
+    if len(tasks) > 1:
+        _ask_workers()
     own = _OfVersion(function)
     results: list[Any] = Parallel(n_jobs=n_jobs)(delayed(own)(*task) for task in tasks)
     return results
+
+
+def _ask_workers() -> None:
+    """Refuse a cluster of dask with workers that lack the library: a task that they cannot read never comes back."""
+    from joblib.parallel import get_active_backend
+
+    client = getattr(get_active_backend()[0], "client", None)
+    if not hasattr(client, "run"):
+        return
+
+    def lacking() -> str | None:  # travels with its code, as no function of a module does
+        try:
+            import ganaug  # noqa: F401
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    said = {str(worker): reason for worker, reason in client.run(lacking).items() if reason is not None}
+    if said:
+        worker, reason = next(iter(said.items()))
+        raise MissingDependencyError(
+            f"{len(said)} worker(s) of the cluster cannot import ganaug, {worker} for one ({reason}); install ganaug "
+            f"{__version__} for all workers"
+        )
 
 
 class _OfVersion:
