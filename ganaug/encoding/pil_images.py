@@ -498,29 +498,35 @@ class FewValues:
     """The values that occur in samples of floats, as long as a byte can say which."""
 
     def __init__(self) -> None:
-        self._known: Array | None = None  # in ascending order
-        self._codes = np.zeros(0, np.uint8)
+        self.values = np.zeros(256, np.float32)  # what each code stands for
+        self._n = 0
+        self._cells = np.zeros(_CELLS + 1, np.uint8)  # of a value's place in the range, the code that it likely has
 
     def codes_of(self, sample: Array) -> Array | None:
         """A sample as bytes; None if there are more than 256 values, or one is not finite."""
-        if self._known is None:
-            self._known = np.zeros(0, sample.dtype)
-        places = np.searchsorted(self._known, sample)
-        new = np.append(self._known, np.nan)[places] != sample
-        if new.any():
-            known = np.concatenate([self._known, np.unique(sample[new])])
-            if len(known) > 256 or not np.isfinite(known).all():
+        if not self._n:
+            self.values = np.zeros(256, sample.dtype)
+        codes = self._cells[self._cell(sample)]
+        wrong = self.values[codes] != sample
+        if wrong.any() or not self._n:
+            known = self.values[: self._n]
+            found = np.union1d(known, sample)
+            if len(found) > 256 or not np.isfinite(found).all():
                 return None
-            order = np.argsort(known)
-            self._codes = np.append(self._codes, np.arange(len(self._known), len(known), dtype=np.uint8))[order]
-            self._known = known[order]
-            places = np.searchsorted(self._known, sample)
-        return self._codes[places]
+            new = np.setdiff1d(found, known)
+            self.values[self._n : self._n + len(new)] = new
+            self._n += len(new)
+            self._cells[self._cell(self.values[: self._n])] = np.arange(self._n, dtype=np.uint8)
+            order = np.argsort(self.values[: self._n])
+            codes = order.astype(np.uint8)[np.searchsorted(found, sample)]
+        return codes
 
-    @property
-    def values(self) -> Array:
-        """What each code stands for."""
-        values = np.zeros(256, np.float32 if self._known is None else self._known.dtype)
-        if self._known is not None:
-            values[self._codes] = self._known
-        return values
+    def _cell(self, sample: Array) -> Array:
+        low, high = self.values[: self._n].min(initial=0), self.values[: self._n].max(initial=0)
+        with np.errstate(all="ignore"):
+            place = (sample.astype(np.float32) - low) * np.float32(_CELLS / max(high - low, 1e-30))
+            return np.nan_to_num(place.clip(0, _CELLS)).astype(np.uint16)
+
+
+# Cells into which the range of values is divided: many more than values, so that hardly two share one.
+_CELLS = 4096

@@ -583,15 +583,16 @@ def stack_samples(
     shape, as_tensor = (n, *begin.shape), is_tensor(first[0])
     if stored and begin.dtype == np.uint8 and prod(shape) > STORED_FROM:
         return StoredSamples.of(chain([begin], found), shape, tensor=as_tensor)
-    rest, done, kept = chain([begin], found), 0, None
+    rest = chain([begin], found)
     if stored and _stays(begin.dtype, shape, str(getattr(first[0], "dtype", "")).removeprefix("torch.")):
         kept, done, misfit = StoredSamples.of_floats(rest, shape, tensor=as_tensor)
         if misfit is None:
             return kept
-        rest = chain([misfit], found)
-    out = np.empty(shape, begin.dtype)
-    for start in range(0, done if kept is not None else 0, CHUNK):
-        out[start : min(start + CHUNK, done)] = kept[start : min(start + CHUNK, done)]
+        out, rest = np.empty(shape, begin.dtype), chain([misfit], found)
+        for start in range(0, done, CHUNK):
+            out[start : min(start + CHUNK, done)] = kept[start : min(start + CHUNK, done)]
+    else:
+        out, done = np.empty(shape, begin.dtype), 0
     for i, sample in enumerate(rest, done):
         out[i] = sample
     if not as_tensor:

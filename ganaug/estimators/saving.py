@@ -107,7 +107,7 @@ def in_words(value: object) -> str:
     """
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, Real) and not isinstance(value, bool):
-        return repr(int(value) if isinstance(value, Integral) or float(value).is_integer() else float(value))
+        return repr(int(value)) if isinstance(value, Integral) else repr(float(value)).removesuffix(".0")
     if isinstance(value, (bool, str, type(None))):
         return repr(value)
     if isinstance(value, Mapping):

@@ -493,13 +493,15 @@ def _ask_workers() -> None:
     """Refuse a cluster of dask with workers that lack the library: a task that they cannot read never comes back."""
     from joblib.parallel import get_active_backend
 
-    client = getattr(get_active_backend()[0], "client", None)
+    client: Any = getattr(get_active_backend()[0], "client", None)
     if not hasattr(client, "run"):
         return
 
     def lacking() -> str | None:  # travels with its code, as no function of a module does
+        from importlib import import_module
+
         try:
-            import ganaug  # noqa: F401
+            import_module("ganaug")
         except Exception as error:
             return f"{type(error).__name__}: {error}"
         return None
