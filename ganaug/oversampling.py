@@ -39,6 +39,7 @@ from ganaug.encoding.row_sources import AnyRows, ArrowTable, BatchedRows, open_r
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.encoding.table_checks import check_names
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
+from ganaug.estimators.saving import unpacked
 from ganaug.estimators.strategy import (
     TargetCodec,
     barely_begun,
@@ -51,7 +52,7 @@ from ganaug.exceptions import DataWarning, GanaugWarning, InvalidDataError, Inva
 from ganaug.filtering.forest import MANY_CLASSES
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
-from ganaug.runtime.compute import run_tasks, side_by_side, unpacked
+from ganaug.runtime.compute import run_tasks, side_by_side
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.utils import types
 from ganaug.utils.determinism import Seed, child_seed, isolated, root_seed, warn

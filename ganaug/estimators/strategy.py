@@ -11,6 +11,7 @@ import pandas as pd
 from imblearn.utils import check_sampling_strategy
 
 from ganaug.encoding import LabelCodec
+from ganaug.estimators.saving import carried
 from ganaug.exceptions import (
     FewSamplesWarning,
     InvalidDataError,
@@ -18,7 +19,7 @@ from ganaug.exceptions import (
     InvalidTypeError,
     TrainingWarning,
 )
-from ganaug.runtime.compute import as_tensor, carried
+from ganaug.runtime.compute import as_tensor
 from ganaug.utils import types
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, IntArray

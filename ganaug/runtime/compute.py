@@ -47,7 +47,6 @@ __all__ = [
     "Team",
     "alone",
     "as_tensor",
-    "carried",
     "fastest",
     "full",
     "launched_together",
@@ -59,7 +58,6 @@ __all__ = [
     "team",
     "threads",
     "together_with",
-    "unpacked",
     "widest",
 ]
 
@@ -498,13 +496,11 @@ def _ask_workers() -> None:
         return
 
     def lacking() -> str | None:  # travels with its code, as no function of a module does
-        from importlib import import_module
-
         try:
-            import_module("ganaug")
+            from ganaug import __version__ as there
         except Exception as error:
             return f"{type(error).__name__}: {error}"
-        return None
+        return None if there else "it has no version"
 
     said = {str(worker): reason for worker, reason in client.run(lacking).items() if reason is not None}
     if said:
@@ -543,39 +539,6 @@ def _check(n_jobs: object) -> None:
     if n_jobs is None or (isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool) and n_jobs != 0):
         return
     raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")
-
-
-# --------------------------------------------------------------------------------------
-# Fitted generators on their way between the processes of one call, which see more than a pickle
-# holds.
-
-
-class _Carried:
-    """A generator whose pickle is taken apart with all that it holds in memory.
-
-    A pickle may be kept, and must not hold traces of training samples. What a worker sends back to the process that
-    started it is not kept, and must not lack them: the result of a call does not depend on the number of processes.
-    """
-
-    def __init__(self, generator: Any) -> None:
-        self.generator = generator
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"kind": type(self.generator), "state": self.generator._whole_state()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.generator = state["kind"].__new__(state["kind"])
-        self.generator.__setstate__(state["state"])
-
-
-def carried(generator: object) -> Any:
-    """What a task gives back in place of a generator."""
-    return _Carried(generator) if hasattr(generator, "_whole_state") else generator
-
-
-def unpacked(result: object) -> Any:
-    """The generator again."""
-    return result.generator if isinstance(result, _Carried) else result
 
 
 # --------------------------------------------------------------------------------------
