@@ -39,6 +39,7 @@ from ganaug.encoding.row_sources import AnyRows, ArrowTable, BatchedRows, open_r
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.encoding.table_checks import check_names
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
+from ganaug.estimators.saving import unpacked
 from ganaug.estimators.strategy import (
     TargetCodec,
     barely_begun,
@@ -51,7 +52,7 @@ from ganaug.exceptions import DataWarning, GanaugWarning, InvalidDataError, Inva
 from ganaug.filtering.forest import MANY_CLASSES
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.rules import Rules
-from ganaug.runtime.compute import run_tasks, side_by_side, unpacked
+from ganaug.runtime.compute import run_tasks, side_by_side
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.utils import types
 from ganaug.utils.determinism import Seed, child_seed, isolated, root_seed, warn
@@ -241,7 +242,7 @@ class GANOversampler(BaseOverSampler):
             codes = self._train(X, y)
             if isinstance(X, BatchedRows):
                 X, y = all_rows(X, y)
-                codes = self._target.codes(y)
+            codes = self._target.codes(y) if codes is None else codes
             rows, new_codes = self._draw(self._missing(), child_seed(self._seed, "resample"))
             self.is_synthetic_ = np.arange(len(codes) + len(new_codes)) >= len(codes)
             return concatenate([X, *rows]), self._target.decode(np.concatenate([codes, new_codes]))
@@ -432,8 +433,8 @@ class GANOversampler(BaseOverSampler):
             with open_rows(X) as rows:
                 yield rows, y
 
-    def _train(self, X: object, y: Any) -> IntArray:
-        """Set every fitted attribute but what a draw sets, and return the codes of y."""
+    def _train(self, X: object, y: Any) -> IntArray | None:
+        """Set every fitted attribute but what a draw sets, and return the codes of a y that is in memory."""
         smallest = self._check_parameters()
         prototype = self._prototype(X)
         own_seed = getattr(prototype, "random_state", None)
@@ -447,7 +448,7 @@ class GANOversampler(BaseOverSampler):
         if isinstance(X, BatchedRows):
             selected = selected_of(X, y, lambda: child_seed(seed, "rows"))
         if selected is not None:
-            vector, codes = self._target.fit_some(selected.y, selected.places, selected.counts)
+            vector, codes = self._target.fit_some(selected.y, selected.places, selected.counts), None
             X, labels = selected.X, self._target.classes_[self._target.codes(selected.y)]
         else:
             vector, codes = self._target.fit(y)
@@ -461,9 +462,12 @@ class GANOversampler(BaseOverSampler):
         # Prepared even where no class needs a GAN: bad data is refused whatever the counts.
         data = (X, vector) if selected is None or not selects else (selected, None)
         prepared = self._seeded(prototype, None).prepare(*data) if hasattr(prototype, "prepare") else None
+        n_features, names = n_columns(X), column_names(X)
+        if prepared is not None:
+            del X, data, selected, vector  # what was read of a table that is not in memory takes room
         wanted = [label for label, n in self.sampling_strategy_.items() if n > 0]
         large = [label for label in wanted if sizes[label] >= smallest]
-        self.generators_ = self._trained(prototype, prepared or (X, labels), large) if large else {}
+        self.generators_ = self._trained(prototype, prepared or (data[0], labels), large) if large else {}
         for label in wanted:
             if label in large and not barely_begun(self.generators_[label]):
                 continue
@@ -473,7 +477,7 @@ class GANOversampler(BaseOverSampler):
             if label not in large:
                 warn_of_few_rows(label, sizes[label], smallest)
         self.generators_ = {label: self.generators_[label] for label in wanted}
-        self.n_features_in_, names = n_columns(X), column_names(X)
+        self.n_features_in_ = n_features
         for stale in ("feature_names_in_", "is_synthetic_", "curation_"):
             self.__dict__.pop(stale, None)
         if names is not None:

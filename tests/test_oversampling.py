@@ -25,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap, TabularGAN, TrainingWarning
+from ganaug.estimators import strategy
 from ganaug.estimators.strategy import barely_begun
 from ganaug.exceptions import GanaugWarning, InvalidParameterError
 from ganaug.filtering.forest import MANY_CLASSES
@@ -564,3 +565,16 @@ def test_no_warning_in_daily_use(imbalanced):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         oversampler(generator=gan(max_steps=20)).fit_resample(pd.DataFrame(imbalanced[0]), imbalanced[1])
+
+
+@cases("sizes", [[3, 5], [5, 3], [4, 4], [7, 2, 7, 2], [1, 9, 4]])
+def test_the_sizes_of_classes_tell_what_imbalanced_learn_makes_of_them(sizes):
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    for given in (*strategy.WORDS, 0.9, 1, np.float32(0.7), {0: max(sizes)}, {1: sizes[1], 0: sizes[0]}):
+        found = strategy._of_sizes(given, sizes)
+        if found is None:
+            with pytest.raises((ValueError, InvalidParameterError)):
+                strategy.wanted_rows(given, codes)
+        else:
+            assert list(found.items()) == list(strategy.wanted_rows(given, codes).items()), given
+    assert strategy._of_sizes({0: max(sizes) + 1}, sizes) is None  # of which imbalanced-learn warns

@@ -49,9 +49,9 @@ from ganaug.exceptions import GanaugError
 from ganaug.runtime import compute
 rank = int(os.environ["RANK"])
 
-def refused(X, y):
+def refused(X, y, kind=t.gan, **parameters):
     try:
-        t.gan(max_steps=2).fit(X, y)
+        kind(**{"max_steps": 2, **parameters}).fit(X, y)
     except GanaugError as error:
         return f"{type(error).__name__}: {error}"
 
@@ -60,8 +60,16 @@ of_series = t.series().fit(*t.signals())
 of_table = t.table().fit_resample(*t.rows())[0]
 reordered = refused(X[::-1] if rank else X, y[::-1] if rank else y)
 relabelled = refused(X, 1 - y if rank else y)
+others = [
+    refused(X, y, objective=["wasserstein", "hinge"][rank], batch_size=64 - rank),
+    refused(X, y, random_state=rank),
+    refused(X, y, curate=("copies", "outliers")[: 2 - rank]),
+    refused(X if rank else t.signals()[0], y, t.gan if rank else t.series),
+    refused(X, y, verbose=bool(rank), callbacks=[print] if rank else None, penalty=[1, np.float64(1)][rank]),
+]
 compute.__version__ = f"1.{rank}"
-np.savez(sys.argv[1] + str(rank), table=of_table, refused=[reordered, relabelled, refused(X, y)], **of_series.weights_)
+said = {"refused": [reordered, relabelled, refused(X, y)], "others": np.array(others, str)}
+np.savez(sys.argv[1] + str(rank), table=of_table, **said, **of_series.weights_)
 """
 
 # The second process ends as if the machine had lost its power, the first time.
@@ -115,6 +123,13 @@ def test_series_and_tables_and_what_is_refused(tmp_path):
     for data in first["refused"][:2]:
         assert data.startswith("InvalidDataError: process(es) 1 of 2 have other samples")
     assert first["refused"][2].startswith("MissingDependencyError: ganaug is 1.0 in process 0, 1.1 in process 1")
+    batch, seed, rules, kind, same = first["others"]
+    assert batch.startswith(
+        "InvalidParameterError: batch_size is 64 in process 0, 63 in process 1; "
+        "objective is 'wasserstein' in process 0, 'hinge' in process 1; all processes train one model"
+    )
+    assert "random_state is 0 in process 0, 1 in process 1;" in seed and "estimator is 'SeriesGAN' in process 0" in kind
+    assert "curate is ['copies', 'outliers'] in process 0, ['copies'] in process 1" in rules and same == "None"
 
 
 @pytest.mark.parametrize("kind", ["images", "series"])

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import tempfile
 import threading
+import warnings
+from functools import partial
 
+import joblib
 import numpy as np
 import pytest
 import torch
-from helpers import image_gan, random_images, series_gan
+from helpers import cases, image_gan, random_images, series_gan
 from PIL import Image
 from torch.utils.data import Dataset
+from torchvision.datasets import ImageFolder
 
-from ganaug.encoding import sample_arrays
+from ganaug.datasets import on_disk, store_images
+from ganaug.encoding import pil_images, sample_arrays
 from ganaug.encoding.image_codec import ImageCodec
-from ganaug.encoding.sample_arrays import StoredSamples, from_nchw, open_samples, to_nchw
+from ganaug.encoding.pil_images import in_order
+from ganaug.encoding.sample_arrays import StoredSamples, from_nchw, open_samples, stack_samples, to_nchw
 from ganaug.encoding.sources import resolve_samples
-from ganaug.exceptions import InvalidDataError, ModelPathError
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelPathError
 from ganaug.training import train_state
 
 X, Y = random_images()
@@ -273,11 +280,222 @@ def test_what_is_fitted_further_or_in_a_process_gets_arrays_too(small):
     same(image_gan(max_steps=3).fit_prepared(prepared), image_gan(max_steps=3).fit_prepared(again))
 
 
-def test_large_arrays_go_to_the_device_batch_by_batch(small):
-    found = train_state.samples_on(X, np.array([3, 5, 9]), torch.device("cpu"))
+def test_no_second_copy_is_made_of_training_rows(small):
+    """On a processor of none; on another device of few, and large arrays go there batch by batch."""
+    rows, meta = np.array([3, 5, 9]), torch.device("meta")
+    found = train_state.samples_on(X, rows, torch.device("cpu"))
     assert isinstance(found, train_state.FetchedRows) and np.array_equal(found[torch.tensor([2, 0])], X[[9, 3]])
-    assert isinstance(train_state.samples_on(X[:3], np.array([0]), torch.device("cpu")), torch.Tensor)
+    assert found.x is X and isinstance(train_state.samples_on(X, rows, meta), train_state.FetchedRows)
+    assert isinstance(train_state.samples_on(X[:3], np.array([0]), meta), torch.Tensor)
 
 
 def test_layouts_go_to_and_fro():
     assert np.array_equal(from_nchw(StoredSamples.of(COLOURS).in_nchw("NHWC")[:2], "NHWC"), COLOURS[:2])
+
+
+# ---- Floats that are bytes ------------------------------------------------------------------------
+
+
+WAYS = {
+    "divided": lambda x: x.astype(np.float32) / np.float32(255),
+    "as they are": lambda x: x.astype(np.float64),
+    "normalised": lambda x: ((x.astype(np.float32) / np.float32(255)) - np.float32(0.5)) / np.float32(0.5),
+    "with outliers": lambda x: np.where(x == 255, 4000, x).astype(np.float32),
+    "halves": lambda x: (x / 255).astype(np.float16),
+}
+
+
+@cases("name", WAYS)
+def test_floats_with_few_values_are_bytes_in_a_file(monkeypatch, name):
+    values = WAYS[name](np.where(np.arange(COLOURS.size).reshape(COLOURS.shape) % 900, COLOURS // 2, 255))
+    plain = ImageCodec()
+    expected = plain.fit_encode(values)
+    monkeypatch.setattr(sample_arrays, "STORED_FROM", 1000)
+    codec = ImageCodec()
+    x = codec.fit_encode(values)
+    assert isinstance(x, StoredSamples) and x.nbytes == values.size and x.dtype == np.float32
+    assert np.array_equal(x[:], expected) and np.array_equal(x[[7, 3]], expected[[7, 3]])
+    assert codec.get_state()[0] == plain.get_state()[0]
+    assert all(np.array_equal(codec.get_state()[1][name], own) for name, own in plain.get_state()[1].items())
+    read = open_samples(values, "images", stored=True)[0]
+    assert read.dtype == values.dtype and np.array_equal(read[:], values)
+    assert np.array_equal(np.asarray(pickle.loads(pickle.dumps(x))), expected)
+
+
+def test_floats_of_many_values_stay_floats(small):
+    own = np.random.default_rng(0).random((40, 8, 8)).astype(np.float32)
+    assert open_samples(own, "images", stored=True)[0] is own
+    few = np.round(own * 200) / np.float32(200)
+    few[30] = own[30]  # then there are more than 256
+    found = stack_samples(list(few), 40, "images", stored=True)
+    assert isinstance(found, np.ndarray) and found.dtype == np.float32 and np.array_equal(found, few)
+    half = torch.from_numpy(few[:30]).bfloat16()
+    assert isinstance(stack_samples(list(half), 30, "images", stored=True), torch.Tensor)
+    few[30] = few[29]
+    few[35, 2, 2] = np.nan
+    with pytest.raises(InvalidDataError, match=r"NaN: image 35 at \(2, 2\)"):
+        ImageCodec().fit(few)
+
+
+def test_a_training_on_tensors_of_floats_is_that_of_the_array(small, monkeypatch):
+    gan = {"max_steps": 6, "batch_size": 8}
+
+    class Floats(Items):
+        def __getitem__(self, i):
+            image, label = super().__getitem__(i)
+            return image[None] / 255, label  # as torchvision's ToTensor has them
+
+    kept = resolve_samples(Floats(X, "tensor"), stored=True)[0]
+    assert isinstance(kept, StoredSamples) and kept.dtype == np.float32 and kept.tensor
+    of_dataset = image_gan(**gan).fit(Floats(X, "tensor"))
+    monkeypatch.setattr(sample_arrays, "STORED_FROM", 2**29)
+    of_tensor = image_gan(**gan).fit(torch.from_numpy(X)[:, None] / 255, Y)
+    assert of_dataset.history_.equals(of_tensor.history_)
+    assert all(np.array_equal(own, of_tensor.weights_[name]) for name, own in of_dataset.weights_.items())
+    drawn = [gan.sample(5, label=1, random_state=0)[0] for gan in (of_dataset, of_tensor)]
+    assert drawn[0].dtype == torch.float32 and torch.equal(*drawn)
+
+
+# ---- Images that are read side by side, and decoded into a file --------------------------------------
+
+
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
+def test_what_is_read_side_by_side_comes_in_order(backend):
+    found = []
+
+    def squared(i):
+        if i == 70:
+            raise InvalidDataError("number 70")
+        if i % 50 == 3:
+            warnings.warn(f"number {i}", DataWarning, stacklevel=2)
+        return i * i
+
+    with joblib.parallel_config(backend, n_jobs=2), warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(InvalidDataError, match="number 70"):
+            for one in in_order(squared, range(200)):
+                found.append(one)  # noqa: PERF402, what came before the error counts
+    assert found == [i * i for i in range(70)]
+    assert {str(one.message) for one in told} >= {"number 3", "number 53"}
+
+
+def test_few_images_and_clusters_have_no_workers(monkeypatch):
+    here = threading.get_ident()
+    reader = lambda i: threading.get_ident()  # noqa: E731
+    with joblib.parallel_config("threading", n_jobs=2):
+        assert set(in_order(reader, range(10))) == {here} and here not in set(in_order(reader, range(100)))
+        assert set(in_order(reader, range(100), 1)) == {here}
+    with pytest.raises(InvalidTypeError, match=r"cannot be sent to workers \(TypeError: .*\); .*n_jobs=1"):
+        list(in_order(partial(lambda lock, i: i, threading.Lock()), range(100), 2))
+    monkeypatch.setattr(joblib.parallel, "get_active_backend", lambda: (np.random.default_rng(), 2))
+    assert set(in_order(reader, range(100), 2)) == {here}
+
+
+@pytest.mark.parametrize("of", ["folder", "dataset"])
+def test_many_workers_read_what_one_reads(tmp_path, monkeypatch, of):
+    monkeypatch.setattr(pil_images, "TOGETHER", 8)
+    folder = folder_of(tmp_path / "images", COLOURS)
+    whole, labels, source = resolve_samples(folder if of == "folder" else ImageFolder(folder))
+    with joblib.parallel_config("threading", n_jobs=3):
+        again = resolve_samples(folder if of == "folder" else ImageFolder(folder))
+        assert np.array_equal(again[0], whole) and np.array_equal(again[1], labels) and again[2] == source
+        (folder / "c1" / "050.png").write_bytes(b"nothing")
+        with pytest.raises(InvalidDataError, match=r"050\.png.* cannot be read"):
+            resolve_samples(folder if of == "folder" else ImageFolder(folder))
+
+
+@pytest.fixture
+def parts(monkeypatch):
+    """Ten images have a checksum of their own."""
+    monkeypatch.setattr(on_disk, "PART", 10 * COLOURS[0].nbytes)
+
+
+@pytest.mark.parametrize("of", ["folder", "dataset"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_images_are_decoded_once(tmp_path, parts, monkeypatch, of, n_jobs):
+    monkeypatch.setattr(pil_images, "TOGETHER", 8)
+    folder, read = folder_of(tmp_path / "images", COLOURS), []
+    monkeypatch.setattr(pil_images, "_with_image", lambda *of, now=pil_images._with_image: read.append(1) or now(*of))
+    own = folder if of == "folder" else ImageFolder(folder)
+    with joblib.parallel_config("threading"):
+        images, labels = store_images(own, tmp_path / "images.npy", n_jobs=n_jobs)
+        assert isinstance(images, np.memmap) and np.array_equal(images, COLOURS)
+        assert labels.tolist() == [f"c{y}" if of == "folder" else y for y in Y]
+        assert {path.name for path in tmp_path.iterdir()} == {"images", "images.npy", "images.npy.json"}
+        read.clear()
+        again, _ = store_images(own, tmp_path / "images.npy")
+    assert not read and np.array_equal(again, COLOURS)
+    assert np.array_equal(np.load(tmp_path / "images.npy"), COLOURS)
+
+
+def test_decoding_goes_on_where_it_was(tmp_path, parts, monkeypatch):
+    folder, target, read = folder_of(tmp_path / "images", COLOURS), tmp_path / "images.npy", []
+
+    def cut(file, mode=None, now=pil_images.open_image):
+        read.append(file.name)
+        if read.count("037.png") == 1 and file.name == "037.png":
+            raise KeyboardInterrupt
+        return now(file, mode)
+
+    monkeypatch.setattr("ganaug.encoding.sources.open_image", cut)
+    with pytest.raises(KeyboardInterrupt):
+        store_images(folder, target)
+    assert not target.exists() and (tmp_path / "images.npy.part").exists()
+    assert sum(map(bool, json.loads((tmp_path / "images.npy.json").read_text())["parts"])) == 3
+    done = len(read)
+    images, _ = store_images(folder, target)
+    assert np.array_equal(images, COLOURS) and not (tmp_path / "images.npy.part").exists()
+    assert "029.png" not in read[done:] and len(read) == done + 1 + 30
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_damage_is_found_and_named_and_mended(tmp_path, parts, finished):
+    folder, target = folder_of(tmp_path / "images", COLOURS), tmp_path / "images.npy"
+    store_images(folder, target)
+    if not finished:
+        target.rename(tmp_path / "images.npy.part")
+    where = target if finished else tmp_path / "images.npy.part"
+    whole = where.read_bytes()
+    for at, told in (
+        (len(whole) - 1, r"images 50 to 59 \(.*050\.png and on\)"),
+        (50, "its header"),
+        (2000, r"images 0 to 9 \(.*000\.png and on\)"),
+    ):
+        where.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.warns(
+            DataWarning, match=f"was damaged: {told} did not match the checksum, and (are|is) made again"
+        ):
+            assert np.array_equal(store_images(folder, target)[0], COLOURS)
+        where = target
+    target.write_bytes(whole[: len(whole) // 2])
+    with pytest.warns(DataWarning, match=r"images 20 to 29 .*, images 30 to 39 .* and 1 more parts"):
+        store_images(folder, target)
+    assert target.read_bytes() == whole
+
+
+def test_files_of_other_images_are_left_as_they_are(tmp_path, parts):
+    folder, target = folder_of(tmp_path / "images", COLOURS), tmp_path / "images.npy"
+    target.write_bytes(b"mine")
+    with pytest.raises(InvalidDataError, match=r"images\.npy is there, and not of store_images"):
+        store_images(folder, target)
+    target.unlink()
+    store_images(folder, target)
+    with pytest.raises(InvalidDataError, match="holds other images: .* or of another image_size"):
+        store_images(folder, target, image_size=(9, 9))
+    Image.fromarray(COLOURS[1]).save(folder / "c0" / "000.png")
+    with pytest.raises(InvalidDataError, match="holds other images: .* files that were changed"):
+        store_images(folder, target)
+    (tmp_path / "images.npy.json").write_text("{}")
+    with pytest.raises(InvalidDataError, match=r"images\.npy\.json is damaged .*remove images\.npy\* in"):
+        store_images(folder, target)
+    with pytest.raises(InvalidTypeError, match="X is a ndarray; give a folder"):
+        store_images(COLOURS, target)
+    Image.fromarray(COLOURS[1][:5]).save(folder / "c0" / "007.png")
+    with pytest.raises(InvalidDataError, match=r"000\.png is 8 x 10 RGB, .*007\.png is 5 x 10 RGB"):
+        store_images(folder, tmp_path / "others.npy")
+
+
+def test_tensors_are_stored_as_they_are(tmp_path, small):
+    images, labels = store_images(Items(X, "tensor"), tmp_path / "images.npy")
+    assert np.array_equal(images, X) and np.array_equal(labels, Y)
+    same(image_gan(max_steps=3).fit(images, labels), image_gan(max_steps=3).fit(np.array(images), labels))

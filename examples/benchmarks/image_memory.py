@@ -1,10 +1,11 @@
-"""Memory that trainings on many images take: from a memory-mapped array, and from a dataset that makes them.
+"""Memory that trainings on many images take: from a memory-mapped array, and from datasets of bytes and of floats.
 
     python examples/benchmarks/image_memory.py --write
 
 Images of 64 x 64 pixels in three colours are written to a ``.npy`` file, and a process of its own trains `ImageGAN` on
-them for a few steps, read by ``np.load(..., mmap_mode="r")``, or item by item from a torch Dataset. What is in memory
-does not depend on the number of steps. *Beyond the imports*: what the process held at most, less what it held before.
+them for a few steps, read by ``np.load(..., mmap_mode="r")``, or item by item from a torch Dataset that gives bytes,
+or floats from 0 to 1 as torchvision's ``ToTensor`` makes them. What is in memory does not depend on the number of
+steps. *Beyond the imports*: what the process held at most, less what it held before.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from speed import PAGE, write
 
 START, END = "<!-- image memory -->", "<!-- end of image memory -->"
 SIZES, SIDE, STEPS = [20_000, 200_000], 64, 8
-WAYS = ["memory map", "dataset"]
+WAYS = ["memory map", "dataset", "dataset of floats"]
 HEADINGS = ["images", "bytes (MB)", "from", "fit (s)", "peak (MB)", "beyond the imports (MB)"]
 
 
@@ -63,11 +64,12 @@ def fitted(n, path, way):
 
         def __getitem__(self, i):
             where = 128 + i * SIDE * SIDE * 3  # behind the header of the file
-            return np.fromfile(path, np.uint8, SIDE * SIDE * 3, offset=where).reshape(SIDE, SIDE, 3), self.targets[i]
+            image = np.fromfile(path, np.uint8, SIDE * SIDE * 3, offset=where).reshape(SIDE, SIDE, 3)
+            return image if way == "dataset" else image / np.float32(255), self.targets[i]
 
     gan = ImageGAN(max_steps=STEPS, batch_size=16, channels=4, max_channels=16, verbose=False, random_state=0)
     bare, start = peak_memory(), time.process_time()
-    if way == "dataset":
+    if way != "memory map":
         gan.fit(Images())
     else:
         gan.fit(np.load(path, mmap_mode="r"), labels)
@@ -82,8 +84,8 @@ def markdown(lines, command, load):
     return f"""## Many images
 
 `ImageGAN` on images of {SIDE} x {SIDE} pixels in three colours, for {STEPS} steps: from a memory-mapped array and from
-a dataset, item by item. Beyond 512 MB images stay in a file ([scaling out](guide/scaling_out.md)). Seconds are the
-processor's.
+datasets of bytes and of floats, item by item. Beyond 512 MB images stay in a file as bytes
+([scaling out](guide/scaling_out.md)). Seconds are the processor's.
 
 ```bash
 {command}

@@ -1,8 +1,8 @@
-"""Map-style datasets of torch and torchvision: synthetic items, and real ones with synthetic ones after them."""
+"""Map-style datasets of torch and torchvision: synthetic items, real ones with synthetic ones behind; data in files."""
 
 from ganaug.datasets.balancing import ShareBatchSampler, balance, split_real
 from ganaug.datasets.blended import BlendedDataset
-from ganaug.datasets.examples import load_example
+from ganaug.datasets.on_disk import load_example, store_images
 from ganaug.datasets.synthetic import SCHEDULES, SyntheticDataset
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "balance",
     "load_example",
     "split_real",
+    "store_images",
 ]

@@ -83,9 +83,10 @@ class PixelScale:
         high = np.max([most for _, most in ends], axis=0).astype(np.float64)
         knots = _linear(low, high)
         if robust:
-            step = max(1, -(-images[:, 0].size // _MOST))  # images are drawn evenly, and each of them wholly
+            step = max(1, -(-len(images) * prod(images.shape[2:]) // _MOST))
+            some = images[::step]  # images are drawn evenly, and each of them wholly
             for c in channels:
-                values = images[::step, c].astype(np.float64).ravel()
+                values = some[:, c].astype(np.float64).ravel()
                 knots[c, 1:-1] = np.quantile(values, [*_SHARES, *(1 - share for share in reversed(_SHARES))])
         return cls(low, high, knots)
 
@@ -373,7 +374,7 @@ class ImageCodec(PickledByState):
     def _encoded(self, images: Array) -> Array:
         """(n, C, H, W), checked -> the same, encoded; those in a file stay there."""
         if isinstance(images, StoredSamples):
-            return images
+            return images if self._bytes else images.changed(lambda x: self._scale.encode(x).astype(np.float32))
         out = np.empty(images.shape, np.uint8 if self._bytes else np.float32)
         if self._bytes:
             out[...] = images

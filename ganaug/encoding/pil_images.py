@@ -1,30 +1,46 @@
-"""PIL images: opened from files, as arrays and back in their mode. PIL is imported only when it is needed."""
+"""PIL images: opened from files, also by workers, as arrays and back in their mode; floats that are pixels of 8 bits.
+
+PIL is imported only when it is needed.
+"""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
+import threading
+import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 import numpy as np
 
-from ganaug.exceptions import DataWarning, InvalidDataError, MissingDependencyError
+from ganaug.exceptions import (
+    DataWarning,
+    InvalidDataError,
+    InvalidParameterError,
+    InvalidTypeError,
+    MissingDependencyError,
+)
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from PIL.Image import Image as PILImage
 
 __all__ = [
+    "FewValues",
     "ImageHeader",
     "array_to_pil",
     "channels_of",
     "check_pil_file",
+    "checked_size",
     "file_format",
+    "in_order",
     "is_pil_image",
     "learned_mode",
     "mode_of_array",
@@ -33,6 +49,7 @@ __all__ = [
     "pil_to_array",
     "read_image_header",
     "resize_image",
+    "sized_sample",
 ]
 
 # Modes whose numbers cannot be averaged -> the mode in which such images are learnt. Neighbouring indices of a palette
@@ -283,6 +300,26 @@ def resize_image(image: PILImage, size: tuple[int, int]) -> PILImage:
     return image.resize((width, height), Resampling.BILINEAR)
 
 
+def sized_sample(sample: Any, size: tuple[int, int], where: str) -> PILImage:
+    """A sample of another (height, width); raises InvalidParameterError if it is no PIL image, and says where it is."""
+    if not is_pil_image(sample):
+        raise InvalidParameterError(
+            f"image_size= resizes PIL images, but {where} is a {type(sample).__name__}; "
+            "resize with torchvision.transforms.v2.Resize"
+        )
+    return resize_image(sample, size)
+
+
+def checked_size(size: object) -> tuple[int, int] | None:
+    """The parameter ``image_size``: None, or (height, width)."""
+    if size is None:
+        return None
+    pair = tuple(size) if isinstance(size, (tuple, list)) else ()
+    if len(pair) != 2 or not all(isinstance(v, Integral) and not isinstance(v, bool) and int(v) > 0 for v in pair):
+        raise InvalidParameterError(f"image_size={size!r} is no (height, width) of positive integers, e.g. (64, 64)")
+    return int(pair[0]), int(pair[1])
+
+
 def read_image_header(path: str | os.PathLike[str]) -> ImageHeader:
     """What an image file holds, without decoding its pixels.
 
@@ -356,6 +393,7 @@ def _upright(image: PILImage) -> PILImage:
 
 
 Made = TypeVar("Made")
+Item = TypeVar("Item")
 
 
 def _with_image(path: str | os.PathLike[str], use: Callable[[PILImage], Made]) -> Made:
@@ -370,3 +408,125 @@ def _with_image(path: str | os.PathLike[str], use: Callable[[PILImage], Made]) -
         raise
     except Exception as error:  # decoders of broken files raise whatever they ran into
         raise InvalidDataError(f"{os.fspath(path)} cannot be read as an image: {error}; repair or remove it") from error
+
+
+# --------------------------------------------------------------------------------------
+# Many images, read side by side.
+
+
+# Images that a worker reads before it hands them back, and how often it does so before they are taken in.
+TOGETHER, ROUNDS = 64, 2
+
+
+def in_order(read: Callable[[Item], Made], items: Sequence[Item], n_jobs: int | None = None) -> Iterator[Made]:
+    """What a function reads of some items, in their order, as if it was called for one after the other.
+
+    Parameters
+    ----------
+    read : callable
+        Its warnings and errors come in the order of the items. Sent to processes with each `TOGETHER` of them.
+    items : sequence
+        With slices, as lists and ranges have them.
+    n_jobs : int or None
+        Workers of joblib on this machine, as in scikit-learn: None is 1 unless a `joblib.parallel_config` says
+        otherwise. Few items are read here.
+
+    Yields
+    ------
+    object
+        As ``read`` returns it.
+    """
+    import joblib
+    from joblib.parallel import get_active_backend
+
+    # workers of a cluster may be on machines without the files
+    near = type(get_active_backend()[0]).__module__ == "joblib._parallel_backends"
+    n_workers = joblib.effective_n_jobs(n_jobs) if near and len(items) > TOGETHER else 1
+    if n_workers == 1:
+        yield from map(read, items)
+        return
+    with joblib.Parallel(n_jobs=n_jobs) as workers:
+        for start in range(0, len(items), n_workers * TOGETHER * ROUNDS):
+            now = items[start : start + n_workers * TOGETHER * ROUNDS]
+            tasks = [now[at : at + TOGETHER] for at in range(0, len(now), TOGETHER)]
+            for made, told, error in _sent(workers, read, tasks):
+                for message, category in told:
+                    warn(message, category)
+                yield from made
+                if error is not None:
+                    raise error
+
+
+def _sent(workers: Any, read: Callable[[Any], Any], tasks: list[Any]) -> list[Any]:
+    import joblib
+
+    try:
+        return list(workers(joblib.delayed(_read_some)(read, task) for task in tasks))
+    except Exception as error:
+        if type(error).__name__ != "PicklingError":
+            raise
+        reason = str(error.__cause__ or error).strip('"\n ').splitlines()[-1]
+        raise InvalidTypeError(
+            f"what reads the images cannot be sent to workers ({reason}); read them in this process, with n_jobs=1"
+        ) from error
+
+
+def _read_some(
+    read: Callable[[Any], Any], items: Sequence[Any]
+) -> tuple[list[Any], list[tuple[str, type[Warning]]], Exception | None]:
+    """What is read up to the first error, the warnings, and the error."""
+    made: list[Any] = []
+    failed = None
+    # filters of warnings belong to all threads
+    alone = threading.current_thread() is threading.main_thread()
+    with warnings.catch_warnings(record=True) if alone else nullcontext([]) as told:
+        if alone:
+            warnings.simplefilter("always")
+        try:
+            for item in items:
+                made.append(read(item))  # noqa: PERF401, what comes before an error stays
+        except Exception as error:
+            failed = error
+    return made, [(str(one.message), one.category) for one in told or ()], failed
+
+
+# --------------------------------------------------------------------------------------
+# Floats that are pixels of 8 bits.
+
+
+class FewValues:
+    """The values that occur in samples of floats, as long as a byte can say which."""
+
+    def __init__(self) -> None:
+        self.values = np.zeros(256, np.float32)  # what each code stands for
+        self._n = 0
+        self._cells = np.zeros(_CELLS + 1, np.uint8)  # of a value's place in the range, the code that it likely has
+
+    def codes_of(self, sample: Array) -> Array | None:
+        """A sample as bytes; None if there are more than 256 values, or one is not finite."""
+        if not self._n:
+            self.values = np.zeros(256, sample.dtype)
+        codes = self._cells[self._cell(sample)]
+        wrong = self.values[codes] != sample
+        if wrong.any() or not self._n:
+            known = self.values[: self._n]
+            found = np.union1d(known, sample)
+            if len(found) > 256 or not np.isfinite(found).all():
+                return None
+            new = np.setdiff1d(found, known)
+            self.values[self._n : self._n + len(new)] = new
+            self._n += len(new)
+            self._cells[self._cell(self.values[: self._n])] = np.arange(self._n, dtype=np.uint8)
+            order = np.argsort(self.values[: self._n])
+            codes = order.astype(np.uint8)[np.searchsorted(found, sample)]
+        return codes
+
+    def _cell(self, sample: Array) -> Array:
+        low, high = self.values[: self._n].min(initial=0), self.values[: self._n].max(initial=0)
+        with np.errstate(all="ignore"):
+            place = (sample.astype(np.float32) - low) * np.float32(_CELLS / max(high - low, 1e-30))
+            return np.nan_to_num(place.clip(0, _CELLS)).astype(np.uint16)
+
+
+# Cells into which the range of values is divided: many more than values, so that hardly two share one.
+_CELLS = 4096

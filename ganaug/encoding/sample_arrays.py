@@ -1,4 +1,4 @@
-"""Samples that are arrays: axes, stacks of images or series, and wide frames of series."""
+"""Samples that are arrays: axes, stacks of images or series, and images that stay in a file."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from math import prod
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-import pandas as pd
 
-from ganaug.encoding.containers import FrameContainer, is_tensor
+from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.dtype_state import dtype_from
-from ganaug.encoding.pil_images import is_pil_image, pil_to_array
-from ganaug.encoding.table_checks import check_names, check_storable
+from ganaug.encoding.pil_images import FewValues, is_pil_image, pil_to_array
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.utils.files import path_error
-from ganaug.utils.types import Array, Arrays, Config, DType, State
+from ganaug.utils.types import Array, Arrays, Config, DType
 
 __all__ = [
     "CHUNK",
@@ -32,7 +30,6 @@ __all__ = [
     "STORED_FROM",
     "SampleFormat",
     "StoredSamples",
-    "WideFrame",
     "diverged_message",
     "find_layout",
     "from_nchw",
@@ -255,7 +252,7 @@ class _Opened:
 
 
 class StoredSamples:
-    """Samples of 8 bits that lie in a file, of which rows are read when they are asked for.
+    """Samples that lie in a file as bytes, of which rows are read when they are asked for.
 
     The file is not mapped into memory: pages of a map that were read count as memory of the process. It has no name,
     so that nothing is left of it when the process ends, however it does. A pickle holds the samples as an array.
@@ -272,6 +269,8 @@ class StoredSamples:
         Whether they were tensors.
     layout : str or None
         That of images which are handed out as (n, C, H, W); None hands them out as they lie there.
+    values : ndarray of shape (256,) or (C, 256), optional
+        What the bytes stand for, also of each channel; None hands out the bytes.
 
     Examples
     --------
@@ -282,8 +281,6 @@ class StoredSamples:
     (3, [[[8, 9], [10, 11]], [[0, 1], [2, 3]]])
     """
 
-    dtype = np.dtype(np.uint8)
-
     def __init__(
         self,
         file: BinaryIO,
@@ -292,9 +289,10 @@ class StoredSamples:
         *,
         tensor: bool = False,
         layout: str | None = None,
+        values: Array | None = None,
     ) -> None:
         self._opened, self._stored, self._offset = _Opened(file), shape, offset
-        self.tensor, self._layout = tensor, layout
+        self.tensor, self._layout, self.values = tensor, layout, values
 
     @classmethod
     def of(
@@ -342,6 +340,42 @@ class StoredSamples:
         except (OSError, InvalidDataError):
             return None
 
+    @classmethod
+    def of_floats(
+        cls, samples: Iterable[Array], shape: tuple[int, ...], *, tensor: bool = False
+    ) -> tuple[StoredSamples, int, Array | None]:
+        """The same of floats that have 256 values at most, as pixels of 8 bits have that were divided by 255.
+
+        Returns
+        -------
+        stored : StoredSamples
+            Of the same dtype when they are read.
+        n : int
+            How many there are.
+        misfit : ndarray or None
+            The first sample with which there are more values; the rest was not looked at. None if all fit.
+        """
+        palette, count, misfit = FewValues(), 0, None
+
+        def coded() -> Iterator[Array]:
+            nonlocal count, misfit
+            for sample in samples:
+                codes = palette.codes_of(sample)
+                if codes is None:
+                    misfit = sample
+                    return
+                yield codes
+                count += 1
+
+        stored = cls.of(coded(), shape, tensor=tensor)
+        stored.values = palette.values
+        return stored, count, misfit
+
+    @property
+    def dtype(self) -> DType:
+        """Of the samples as they are handed out."""
+        return np.dtype(np.uint8) if self.values is None else self.values.dtype
+
     @property
     def shape(self) -> tuple[int, ...]:
         """(n, ...) as they are handed out."""
@@ -356,13 +390,24 @@ class StoredSamples:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all samples."""
+        """Bytes of all samples in the file."""
         return prod(self._stored)
 
     def in_nchw(self, layout: str) -> StoredSamples:
         """The same samples, handed out as (n, C, H, W)."""
         view = self.__copy__()
         view._layout = layout
+        return view
+
+    def changed(self, function: Callable[[Array], Array]) -> StoredSamples:
+        """The same images (n, C, H, W) with other values: a function of each pixel and its channel.
+
+        ``function`` takes (256, C, 1, 1), and gives back as many.
+        """
+        assert self.values is not None
+        view = self.__copy__()
+        each = np.broadcast_to(self.values[:, None, None, None], (len(self.values), self.shape[1], 1, 1))
+        view.values = np.ascontiguousarray(function(each)[:, :, 0, 0].T)
         return view
 
     def __len__(self) -> int:
@@ -381,7 +426,12 @@ class StoredSamples:
             out = np.empty((len(places), *self._stored[1:]), np.uint8)
             for place, row in enumerate(places.tolist()):
                 self._read(out[place], row)
-        return out if self._layout is None else np.ascontiguousarray(to_nchw(out, self._layout))
+        out = out if self._layout is None else np.ascontiguousarray(to_nchw(out, self._layout))
+        if self.values is None:
+            return out
+        if self.values.ndim == 1:
+            return self.values[out]
+        return np.stack([own[out[:, c]] for c, own in enumerate(self.values)], axis=1)
 
     def _read(self, out: Array, row: int) -> None:
         """Fill an array from a sample on."""
@@ -420,7 +470,8 @@ def open_samples(X: object, what: str, *, stored: bool = False) -> tuple[Array, 
     what : str
         "images" or "series"; messages say it.
     stored : bool, default=False
-        Whether `StoredSamples` are given back as such, and large memory-mapped arrays as well.
+        Whether `StoredSamples` are given back as such, and so large memory-mapped arrays, and large arrays of floats
+        that have 256 values at most.
 
     Raises
     ------
@@ -438,14 +489,27 @@ def open_samples(X: object, what: str, *, stored: bool = False) -> tuple[Array, 
     if isinstance(X, np.ma.MaskedArray):
         raise InvalidTypeError("a masked array cannot be given back; use X.filled(...)")
     if is_tensor(X):
-        return _open_tensor(X, what)
+        return _as_bytes(*_open_tensor(X, what), stored)
     if not isinstance(X, np.ndarray) and not hasattr(X, "__array__"):
         raise InvalidTypeError(
             f"cannot read {what} from {type(X).__name__!r}; give an ndarray, a torch tensor or a list of arrays"
         )
     array = np.asarray(X)
     _check_kind(array, array.dtype.name, what)
-    return array, SampleFormat(False, array.dtype.str)
+    return _as_bytes(array, SampleFormat(False, array.dtype.str), stored)
+
+
+def _as_bytes(array: Array, form: SampleFormat, stored: bool) -> tuple[Any, SampleFormat]:
+    """Large arrays of floats as bytes in a file, where they have few values."""
+    if stored and array.ndim > 1 and _stays(array.dtype, array.shape, form.dtype):
+        found, _, misfit = StoredSamples.of_floats(array, array.shape, tensor=form.tensor)
+        return (found if misfit is None else array), form
+    return array, form
+
+
+def _stays(dtype: DType, shape: tuple[int, ...], name: str) -> bool:
+    """Whether samples of floats are so many that they had better be bytes in a file."""
+    return dtype.kind == "f" and name != "bfloat16" and prod(shape) * dtype.itemsize > STORED_FROM
 
 
 def _open_tensor(X: Any, what: str) -> tuple[Array, SampleFormat]:
@@ -484,7 +548,8 @@ def stack_samples(
     name : callable, default=None
         How messages name item ``i``.
     stored : bool, default=False
-        Whether samples of bytes that take more than `STORED_FROM` together may stay in a temporary file.
+        Whether samples that take more than `STORED_FROM` together may stay in a temporary file: bytes, and floats that
+        have 256 values at most.
 
     Returns
     -------
@@ -518,8 +583,17 @@ def stack_samples(
     shape, as_tensor = (n, *begin.shape), is_tensor(first[0])
     if stored and begin.dtype == np.uint8 and prod(shape) > STORED_FROM:
         return StoredSamples.of(chain([begin], found), shape, tensor=as_tensor)
-    out = np.empty(shape, begin.dtype)
-    for i, sample in enumerate(chain([begin], found)):
+    rest = chain([begin], found)
+    if stored and _stays(begin.dtype, shape, str(getattr(first[0], "dtype", "")).removeprefix("torch.")):
+        kept, done, misfit = StoredSamples.of_floats(rest, shape, tensor=as_tensor)
+        if misfit is None:
+            return kept
+        out, rest = np.empty(shape, begin.dtype), chain([misfit], found)
+        for start in range(0, done, CHUNK):
+            out[start : min(start + CHUNK, done)] = kept[start : min(start + CHUNK, done)]
+    else:
+        out, done = np.empty(shape, begin.dtype), 0
+    for i, sample in enumerate(rest, done):
         out[i] = sample
     if not as_tensor:
         return out
@@ -585,7 +659,7 @@ def refuse_not_finite(array: Array, describe: Callable[[tuple[int, ...], str], s
 
     ``describe(index, what)`` says where the first one is, and what to do.
     """
-    if array.dtype.kind != "f":
+    if array.dtype.kind != "f" or isinstance(array, StoredSamples):  # which holds none of these
         return
     limit = min(_HUGE, float(np.finfo(array.dtype).max))
     for start in range(0, len(array), CHUNK):
@@ -609,89 +683,3 @@ def stored_array(arrays: Arrays, name: str, shape: tuple[int, ...]) -> Array:
     if array is None or array.shape != shape or array.dtype != np.float64 or not np.isfinite(array).all():
         raise ModelFileError(f"the stored {name!r} is no finite float64 array of shape {shape}")
     return array
-
-
-# --------------------------------------------------------------------------------------
-# Wide frames: a row for each series, a column for each step.
-
-
-@dataclass(frozen=True)
-class WideFrame:
-    """Columns are steps; with two levels, the first names the channel and the second the step."""
-
-    columns: pd.Index
-
-    @classmethod
-    def of(cls, X: Any) -> WideFrame:
-        """The columns of a DataFrame, if they can be series.
-
-        Raises
-        ------
-        InvalidDataError
-            If the channels do not have the same steps, one channel after the other, or columns share a name.
-        InvalidTypeError
-            If the names cannot be stored in a model file.
-        """
-        columns = X.columns
-        if not columns.is_unique:
-            raise InvalidDataError("columns of the DataFrame occur more than once; give every step its own name")
-        frame = cls(columns)
-        fault = frame._fault()
-        if fault is not None:
-            raise InvalidDataError(fault)
-        check_storable(FrameContainer(columns), "the names of the columns")
-        return frame
-
-    def _fault(self) -> str | None:
-        if self.columns.nlevels == 1:
-            return None
-        if self.columns.nlevels > 2:
-            return f"the columns have {self.columns.nlevels} levels; give one (steps) or two (channels, steps)"
-        channels = self.columns.get_level_values(0).unique()
-        steps = self.columns.get_level_values(1)[: len(self.columns) // max(len(channels), 1)]
-        if list(self.columns) != [(channel, step) for channel in channels for step in steps]:
-            return "the channels (first level of the columns) must have the same steps, one channel after the other"
-        return None
-
-    @property
-    def flat(self) -> bool:
-        """Whether there are no channels, just steps."""
-        return self.columns.nlevels == 1
-
-    def open(self, X: Any) -> Array:
-        """An array (n, length) or (n, channels, length); mixed dtypes become their common one."""
-        odd = [name for name, dtype in X.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
-        if odd:
-            raise InvalidTypeError(f"column {odd[0]!r} has dtype {X.dtypes[odd[0]]}; steps of a series are numbers")
-        plain = [getattr(dtype, "numpy_dtype", dtype) for dtype in X.dtypes]
-        common = np.result_type(*plain) if plain else np.dtype(np.float64)
-        if X.isna().any(axis=None):  # gaps
-            common = common if common.kind == "f" else np.result_type(common, np.float32)
-        values: Array = X.to_numpy(dtype=common, na_value=np.nan) if common.kind == "f" else X.to_numpy(dtype=common)
-        if self.flat:
-            return values
-        return values.reshape(len(X), self.columns.get_level_values(0).nunique(), -1)
-
-    def check(self, given: WideFrame, owner: str) -> None:
-        """Compare with the columns of another DataFrame; raises InvalidDataError where they differ."""
-        check_names(self.columns, given.columns, len(self.columns), len(given.columns), owner)
-
-    def close(self, array: Array) -> object:
-        """The DataFrame of (n, channels, length)."""
-        frame = pd.DataFrame(array.reshape(len(array), -1))
-        frame.columns = self.columns
-        return frame
-
-    def get_state(self) -> State:
-        """Config and arrays."""
-        return FrameContainer(self.columns).get_state()
-
-    @classmethod
-    def from_state(cls, config: Config, arrays: Arrays, shape: tuple[int, ...]) -> WideFrame:
-        """What `get_state` took apart; raises ModelFileError if it does not fit series of that shape."""
-        frame = cls(FrameContainer.from_state(config, arrays).columns)
-        fits = len(shape) == 2 and len(frame.columns) == shape[0] * shape[1] and frame.columns.is_unique
-        channels = 1 if frame.flat else frame.columns.get_level_values(0).nunique()
-        if not fits or frame._fault() is not None or channels != shape[0]:
-            raise ModelFileError(f"the stored columns do not fit series of shape {shape}")
-        return frame

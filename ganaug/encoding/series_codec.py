@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ganaug.encoding.containers import WideFrame
 from ganaug.encoding.quantiles import simple_between
 from ganaug.encoding.sample_arrays import (
     CHUNK,
     SampleFormat,
-    WideFrame,
     diverged_message,
     open_samples,
     refuse_not_finite,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bisect
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from numbers import Integral
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,14 @@ import pandas as pd
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.pil_images import (
     ImageHeader,
+    checked_size,
+    in_order,
     is_pil_image,
     learned_mode,
     open_image,
     read_image_header,
     resize_image,
+    sized_sample,
 )
 from ganaug.encoding.sample_arrays import stack_samples
 from ganaug.encoding.table_checks import refuse_foreign
@@ -45,10 +48,14 @@ __all__ = [
     "ImagePairs",
     "Source",
     "class_names_of",
+    "file_of",
+    "image_reader",
+    "item_reader",
     "list_folder",
     "list_names",
     "named_files",
     "open_files",
+    "place_of",
     "read_folder",
     "resolve_pairs",
     "resolve_samples",
@@ -177,18 +184,26 @@ def open_files(
 
     Errors and warnings are those of `read_folder`.
     """
-    kinds = [read_image_header(file) for file in files]
+    modes, profiles, read = image_reader(files, image_size)
+    return modes, profiles, in_order(read, list(zip(files, modes, strict=True)))
+
+
+def image_reader(
+    files: list[Path], image_size: tuple[int, int] | None = None, n_jobs: int | None = None
+) -> tuple[list[str], list[bytes | None], Callable[[tuple[Path, str]], Any]]:
+    """The same, with a function that reads the image of a file in its mode."""
+    kinds = list(in_order(read_image_header, files, n_jobs))
     modes = _modes(kinds, shrunk=image_size is not None)
     _tell_changes(files, kinds, modes)
+    return modes, [kind.profile for kind in kinds], partial(_image_of, image_size)
 
-    def images() -> Iterator[Any]:
-        for file, mode in zip(files, modes, strict=True):
-            image = open_image(file, mode)
-            if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
-                raise InvalidDataError(f"{file} holds NaN or infinity; fill in these pixels or remove the image")
-            yield image if image_size is None else resize_image(image, image_size)
 
-    return modes, [kind.profile for kind in kinds], images()
+def _image_of(size: tuple[int, int] | None, item: tuple[Path, str]) -> Any:
+    file, mode = item
+    image = open_image(file, mode)
+    if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
+        raise InvalidDataError(f"{file} holds NaN or infinity; fill in these pixels or remove the image")
+    return image if size is None else resize_image(image, size)
 
 
 def _tell_left_out(left_out: dict[str, list[Path]]) -> None:
@@ -437,14 +452,14 @@ def resolve_samples(
     (torch.Size([2, 1, 8, 8]), array([2, 0]), 'dataset')
     """
     refuse_foreign(X, "X")
-    size = _checked_size(image_size)
+    size = checked_size(image_size)
     if isinstance(X, (str, os.PathLike)):
         if y is not None:
             raise InvalidParameterError("y was given, but the labels of a folder are the names of its class folders")
         found = read_folder(X, size, stored=stored)
         return found.images, found.labels, Source("folder", tuple(found.files.classes), found.mode)
     if isinstance(X, (list, tuple)):
-        items = X if size is None else [_sized(item, size, f"item {i}") for i, item in enumerate(X)]
+        items = X if size is None else [sized_sample(item, size, f"item {i}") for i, item in enumerate(X)]
         stack = stack_samples(items, len(X), "images")
         return stack, y, Source("list", mode=_mode(items[0]))
     if is_tensor(X) or isinstance(X, (np.ndarray, pd.DataFrame)) or hasattr(X, "__array__"):
@@ -468,21 +483,33 @@ def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None, stor
     modes: list[str | None] = []
 
     def samples() -> Iterator[Any]:
-        for i in range(n):
-            where = _place(dataset, i)
-            sample, label = split_item(
-                _item(dataset, i, where), where, y is None, None if labels is None else labels[i]
-            )
-            if y is None:
-                read.append(label)
-                _check_label(label, labels, i, where)
-            sample = sample if size is None else _sized(sample, size, where)
+        # items that were made of files may be read side by side; whatever else makes them may have to stay here
+        n_jobs = None if n and file_of(dataset, 0) is not None else 1
+        for sample, label in in_order(item_reader(dataset, labels, size, labelled=y is None), range(n), n_jobs):
+            read.append(label)
             modes.append(_mode(sample))
             yield sample
 
-    X = stack_samples(samples(), n, "images", lambda i: _place(dataset, i), stored=stored)
+    X = stack_samples(samples(), n, "images", lambda i: place_of(dataset, i), stored=stored)
     found = labels if labels is not None else check_labels(read, n, f"the {type(dataset).__name__}")
     return X, found, Source("dataset", classes, modes[0])
+
+
+def item_reader(
+    dataset: object, labels: Array | None, size: tuple[int, int] | None, *, labelled: bool
+) -> Callable[[int], tuple[Any, Any]]:
+    """What reads the sample and the label of a place of a dataset; ``labelled``: whether its items have to have one."""
+    return partial(_item_of, dataset, labels, size, labelled)
+
+
+def _item_of(
+    dataset: object, labels: Array | None, size: tuple[int, int] | None, labelled: bool, i: int
+) -> tuple[Any, Any]:
+    where = place_of(dataset, i)
+    sample, label = split_item(_item(dataset, i, where), where, labelled, None if labels is None else labels[i])
+    if labelled:
+        _check_label(label, labels, i, where)
+    return sample if size is None else sized_sample(sample, size, where), label
 
 
 def _mode(sample: Any) -> str | None:
@@ -521,41 +548,24 @@ def _check_label(label: object, labels: Array | None, i: int, where: str) -> Non
         )
 
 
-def _place(dataset: object, i: int) -> str:
+def place_of(dataset: object, i: int) -> str:
     """How messages name an item: with its file, where that is known."""
-    file = _file(dataset, i)
+    file = file_of(dataset, i)
     return f"item {i} of the {type(dataset).__name__}" + ("" if file is None else f" ({file})")
 
 
-def _file(dataset: Any, i: int) -> str | None:
+def file_of(dataset: Any, i: int) -> str | None:
+    """The file of an item, where that is known."""
     kind = dataset_kind(dataset)
     if kind == "Subset":
-        return _file(dataset.dataset, int(dataset.indices[i]))
+        return file_of(dataset.dataset, int(dataset.indices[i]))
     if kind == "ConcatDataset":
         part = bisect.bisect_right(dataset.cumulative_sizes, i)
-        return _file(dataset.datasets[part], i - ([0, *dataset.cumulative_sizes][part]))
+        return file_of(dataset.datasets[part], i - ([0, *dataset.cumulative_sizes][part]))
     pairs = getattr(dataset, "samples", None)
     if not isinstance(pairs, list) or len(pairs) != length_of(dataset) or not isinstance(pairs[i], (tuple, list)):
         return None
     return str(pairs[i][0]) if pairs[i] and isinstance(pairs[i][0], (str, os.PathLike)) else None
-
-
-def _sized(sample: Any, size: tuple[int, int], where: str) -> Any:
-    if not is_pil_image(sample):
-        raise InvalidParameterError(
-            f"image_size= resizes PIL images, but {where} is a {type(sample).__name__}; "
-            "resize with torchvision.transforms.v2.Resize"
-        )
-    return resize_image(sample, size)
-
-
-def _checked_size(size: object) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    pair = tuple(size) if isinstance(size, (tuple, list)) else ()
-    if len(pair) != 2 or not all(isinstance(v, Integral) and not isinstance(v, bool) and int(v) > 0 for v in pair):
-        raise InvalidParameterError(f"image_size={size!r} is no (height, width) of positive integers, e.g. (64, 64)")
-    return int(pair[0]), int(pair[1])
 
 
 # --------------------------------------------------------------------------------------
@@ -641,13 +651,13 @@ def _paired_items(dataset: object) -> ImagePairs:
     n = length_of(dataset)
     sides: tuple[list[Any], list[Any]] = ([], [])
     for i in range(n):
-        where = _place(dataset, i)
+        where = place_of(dataset, i)
         item = _item(dataset, i, where)
         if not isinstance(item, (tuple, list)) or len(item) < 2 or not all(map(_could_be_image, item[:2])):
             raise InvalidDataError(f"{where} is no pair (input, target) of images; give a dataset whose items are")
         for side, image in zip(sides, item[:2], strict=True):
             side.append(image)
-    stacks = [stack_samples(side, n, "images", lambda i: _place(dataset, i)) for side in sides]
+    stacks = [stack_samples(side, n, "images", lambda i: place_of(dataset, i)) for side in sides]
     return ImagePairs(stacks[0], stacks[1], (_mode(sides[0][0]), _mode(sides[1][0])))
 
 

@@ -33,7 +33,7 @@ from ganaug.networks import (
 )
 from ganaug.networks.convolutions import LARGEST_BASE, VOLUME_BASE
 from ganaug.objectives import OBJECTIVES, Objective
-from ganaug.runtime.compute import UNRECORDED, fastest, one_thread, resolve_device
+from ganaug.runtime.compute import UNRECORDED, as_tensor, fastest, one_thread, resolve_device
 from ganaug.training.loop import (
     PLAIN,
     GradientFunctions,
@@ -258,7 +258,7 @@ class ConvolutionalModality(Modality):
         if self.encoder is None:
             return pair
         rows = numpy_generator(task.seed, "encoder").permutation(task.train)[:LOOKED_AT]
-        some = task.codec.to_network(torch.from_numpy(task.x[np.sort(rows)]))
+        some = task.codec.to_network(as_tensor(task.x[np.sort(rows)]))
         width, conditioning = task.design["max_channels"], task.design["conditioning"]
         return NetworkPair(
             pair.generator,
@@ -301,7 +301,7 @@ class ConvolutionalModality(Modality):
         decode, at_once = task.codec.to_network, _at_once(task.codec.shape)
         some = np.concatenate([task.validation[condition] for condition in task.sampled])
         some = some[:: max(1, len(some) // at_once)]
-        features = comparison_features(found.classifier, decode(torch.from_numpy(task.x[some]).to(task.device)))
+        features = comparison_features(found.classifier, decode(as_tensor(task.x[some]).to(task.device)))
         return snapshot_measure(
             task.x,
             task.validation,
@@ -336,7 +336,7 @@ class ConvolutionalModality(Modality):
 
         @torch.inference_mode()
         def asked(probabilities: Callable[[Tensor], Tensor], rows: IntArray) -> FloatArray:
-            parts = torch.from_numpy(task.x[rows]).split(at_once)
+            parts = as_tensor(task.x[rows]).split(at_once)
             return torch.cat([probabilities(decode(part.to(task.device))) for part in parts]).cpu().numpy()
 
         seed = child_seed(task.seed, "class judge")
@@ -538,8 +538,8 @@ class ConvolutionalGAN(BaseGAN):
             return nearest_latents(
                 generator,
                 self._inner_noise(generator).to(device),
-                self.codec_.to_network(torch.from_numpy(rows).to(device)),
-                torch.from_numpy(conditions).to(device),
+                self.codec_.to_network(as_tensor(rows).to(device)),
+                as_tensor(conditions).to(device),
                 steps=steps,
                 seed=seed,
                 at_once=self._at_once(),

@@ -27,6 +27,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.filtering.forest import FEWEST_TREES, fewer
 from ganaug.metrics.distributions import energy_quality, mean_distance
 from ganaug.objectives import Objective
+from ganaug.runtime.compute import as_tensor
 from ganaug.runtime.interrupts import Ending, deferred_endings, main_thread_interrupts
 from ganaug.training.loop import Batches, Event, Step, TrainProgress, Watcher, train
 from ganaug.training.train_state import Decode, TrainConfig, TrainState, undecoded
@@ -189,7 +190,7 @@ def forest_judge(x: Array, y: IntArray, n_conditions: int, seed: int, decode: De
         None where there is one class, or none is recognised.
     """
     rows = even_rows(y, n_conditions, seed)
-    x, y = _floats(decode(torch.from_numpy(x[rows]))), y[rows]
+    x, y = _floats(decode(as_tensor(x[rows]))), y[rows]
     if len(np.unique(y)) < 2 or not x.shape[1]:
         return None
     forest = RandomForestClassifier(
@@ -218,7 +219,7 @@ def forest_judge(x: Array, y: IntArray, n_conditions: int, seed: int, decode: De
             said = sum(tree.predict_proba(array[fine], check_input=False) for tree in forest.estimators_)
             found[np.ix_(fine, forest.classes_)] = said / len(forest.estimators_)
             found[np.ix_(fine, np.setdiff1d(np.arange(n_conditions), forest.classes_))] = 0.0
-        return torch.from_numpy(found)
+        return as_tensor(found)
 
     return ClassJudge(probabilities, scale) if scale.told.any() else None
 
@@ -523,7 +524,7 @@ def snapshot_measure(
         if len(rows) < 2:
             continue
         with torch.inference_mode():
-            stored = torch.from_numpy(x[rows]).split(at_once)
+            stored = as_tensor(x[rows]).split(at_once)
             real = torch.cat([features(decode(part.to(device))) for part in stored])
         z = torch.randn(n_fake, latent_dim, dtype=torch.float32, generator=rng).to(device)
         labels = torch.full((n_fake,), condition, dtype=torch.long, device=device)

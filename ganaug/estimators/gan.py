@@ -59,7 +59,17 @@ from ganaug.filtering.forest import fewer
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
 from ganaug.objectives import OBJECTIVES
-from ganaug.runtime.compute import Ranks, Team, alone, machine_threads, one_thread, resolve_device, team, together_with
+from ganaug.runtime.compute import (
+    Ranks,
+    Team,
+    alone,
+    as_tensor,
+    machine_threads,
+    one_thread,
+    resolve_device,
+    team,
+    together_with,
+)
 from ganaug.training.loop import Watcher, can_be_captured
 from ganaug.training.train_state import ClassBatches, TrainState, class_probabilities, samples_on
 from ganaug.utils import types
@@ -83,6 +93,8 @@ _NO_MATTER = {
     "callbacks", "checkpoint", "checkpoint_every", "curate", "device", "min_probability", "noise_floor",
     "random_state", "scope", "verbose",
 }  # fmt: skip
+# Parameters that may differ between processes that train together.
+_OF_ONE_PROCESS = {"callbacks", "checkpoint_every", "device", "verbose"}
 
 # What each early end means and what to do about it, said in a warning.
 _ADVICE = {
@@ -209,7 +221,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         codec, n_conditions = prepared.codec, conditions.count
         y = conditions.of_codes(prepared.y)
         earlier = self.n_steps_ if self._continues() else 0
-        ranks.refuse_unlike(lambda: digest(prepared.x, y), device)
+        ranks.refuse_unlike(partial(self._decides, conditions), lambda: digest(prepared.x, y), device)
         with one_thread(), self._team(device) as work:
             checkpoint = self._checkpoint(prepared, y, conditions, device)
             seed = ranks.seed(self._seed_of_fit() if checkpoint is None else checkpoint.seed, device)
@@ -347,6 +359,15 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             )
         known = pair._asdict() if self._modality._own_discriminator else {"generator": pair.generator}
         load_weights(known, self.weights_)
+
+    def _decides(self, conditions: Conditions) -> dict[str, str]:
+        """What processes that train together must have in common beside their data, by name."""
+        found = {k: saving.in_words(v) for k, v in self.get_params().items() if k not in _OF_ONE_PROCESS}
+        # of others the first process's is taken: a seed drawn from a generator of random numbers, or from nowhere
+        seed = repr(int(self.random_state)) if isinstance(self.random_state, Integral) else "not a number"
+        earlier = f"{self.n_steps_} steps, {digest(*self.weights_.values())[:12]}" if self._continues() else "none"
+        found |= {"estimator": repr(type(self).__name__), "random_state": seed, "the earlier fit": earlier}
+        return found | {"checkpoint": "None" if self.checkpoint is None else "a file", "focus": str(conditions.focus)}
 
     def _checkpoint(
         self, prepared: Prepared, y: IntArray, conditions: Conditions, device: torch.device
@@ -608,7 +629,7 @@ def _train_table(modality: Modality, task: Task) -> ClassBatches:
     shares = class_probabilities(counts.tolist(), task.settings.class_power)
     return ClassBatches(
         samples_on(task.x, task.train, device),
-        torch.from_numpy(y).to(device),
+        as_tensor(y).to(device),
         torch.tensor(shares, dtype=torch.float32, device=device),
         modality.augmentation(task.codec, counts, device),
         network_decoder(task.codec),

@@ -22,7 +22,7 @@ from ganaug.estimators.modality import Samples, to_storage
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.filtering import RULES, FilterCounts
 from ganaug.networks import GeneratorNetwork
-from ganaug.runtime.compute import one_thread, resolve_device
+from ganaug.runtime.compute import as_tensor, one_thread, resolve_device
 from ganaug.training.train_state import adam
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated
@@ -243,8 +243,8 @@ class LatentsMixin(BaseGenerator):
         parts: list[Samples] = []
         with one_thread(), torch.inference_mode():
             for start in range(0, len(z), most):
-                own = torch.from_numpy(z[start : start + most]).to(device)
-                labels = torch.from_numpy(conditions[start : start + most]).to(device)
+                own = as_tensor(z[start : start + most]).to(device)
+                labels = as_tensor(conditions[start : start + most]).to(device)
                 parts.append(to_storage(self.codec_, generator.at(own, labels, noise, psi).cpu().numpy()))
         rows = np.concatenate(parts) if parts else self._empty()
         return self.codec_.decode(rows), self._labels(codes)

@@ -36,7 +36,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTy
 from ganaug.filtering import FilterCounts
 from ganaug.metrics.distributions import mean_distance
 from ganaug.networks.translation import PAIR_TASKS, Inpaint, PairTask, SuperResolve, pair_networks, random_holes
-from ganaug.runtime.compute import one_thread, resolve_device
+from ganaug.runtime.compute import as_tensor, one_thread, resolve_device
 from ganaug.training.translation_steps import PairBatches, PairTrainConfig, PairTrainState, pair_step
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
@@ -376,9 +376,9 @@ class TrainingPairs:
         cls, give: Give, kind: PairTask, prepared: PairedPrepared, rows: IntArray, device: torch.device
     ) -> TrainingPairs:
         """Some of the prepared pairs."""
-        masks = None if prepared.masks is None else torch.from_numpy(prepared.masks[:, None]).to(device)
+        masks = None if prepared.masks is None else as_tensor(prepared.masks[:, None]).to(device)
         inputs = prepared.inputs[rows] if len(prepared.inputs) else prepared.inputs
-        own, targets = (torch.from_numpy(images).to(device) for images in (inputs, prepared.x[rows]))
+        own, targets = (as_tensor(images).to(device) for images in (inputs, prepared.x[rows]))
         return cls(give, kind, prepared.input_codec, prepared.codec, own, targets, masks)
 
     def make(self, rows: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -443,7 +443,7 @@ class _Door(ABC):
         return encoded
 
     def _floats(self, images: Array) -> Tensor:
-        floats: Tensor = self.owner.input_codec_.to_network(torch.from_numpy(images))
+        floats: Tensor = self.owner.input_codec_.to_network(as_tensor(images))
         return floats
 
 
@@ -517,7 +517,7 @@ class _Holes(_Door):
         kind = cast("Inpaint", self.method.kind)
 
         def given(at: slice) -> Tensor:
-            return kind.hide(self._floats(images[at]), torch.from_numpy(missing[at][:, None]))
+            return kind.hide(self._floats(images[at]), as_tensor(missing[at][:, None]))
 
         return self.method.made(given, len(images))
 
@@ -553,7 +553,7 @@ class _FewPixels(_Door):
         encoded = small.encode(images, owner=owner)
 
         def given(at: slice) -> Tensor:
-            return kind.enlarge(small.to_network(torch.from_numpy(encoded[at])))
+            return kind.enlarge(small.to_network(as_tensor(encoded[at])))
 
         return large.decode(self.method.made(given, len(encoded), large))
 

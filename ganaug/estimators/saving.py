@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 import pandas as pd
 
+from ganaug.callbacks import digest
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators.fitting import Conditions
@@ -21,7 +22,19 @@ from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 if TYPE_CHECKING:
     from ganaug.estimators.base import SavedGenerator
 
-__all__ = ["KINDS", "add_prefix", "load", "load_as", "plain_values", "read", "saved_parts", "take_prefix"]
+__all__ = [
+    "KINDS",
+    "add_prefix",
+    "carried",
+    "in_words",
+    "load",
+    "load_as",
+    "plain_values",
+    "read",
+    "saved_parts",
+    "take_prefix",
+    "unpacked",
+]
 
 T = TypeVar("T")
 
@@ -92,6 +105,34 @@ def plain_values(parameters: Mapping[str, object]) -> Config:
         elif isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(v, str) for v in value):
             plain[name] = sorted(value)
     return plain
+
+
+def in_words(value: object) -> str:
+    """A parameter as text that is the same in every process: numbers by value, arrays and weights by a digest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ganaug.estimators.saving import in_words
+    >>> in_words(np.float32(3)), in_words((8, 0.5)), in_words(len)
+    ('3', '[8, 0.5]', 'builtins.len')
+    """
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return repr(int(value)) if isinstance(value, Integral) else repr(float(value)).removesuffix(".0")
+    if isinstance(value, (bool, str, type(None))):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{in_words(k)}: {in_words(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        parts = [in_words(v) for v in value]
+        return f"[{', '.join(parts if isinstance(value, (list, tuple)) else sorted(parts))}]"
+    if isinstance(value, np.ndarray):
+        return f"an array {digest(value)[:12]}"
+    named = value if hasattr(value, "__qualname__") else type(value)
+    name = f"{named.__module__}.{named.__qualname__}"
+    weights = value.state_dict() if hasattr(value, "state_dict") else {}
+    return f"{name} {digest(*(w.detach().cpu().float().numpy() for w in weights.values()))[:12]}" if weights else name
 
 
 def add_prefix(name: str, arrays: Mapping[str, Array]) -> Arrays:
@@ -296,3 +337,36 @@ def load_as(kind: type[T], path: str | os.PathLike[str]) -> T:
             f"{os.fspath(path)} holds a fitted {held}, not a {kind.__name__}; read it with {held}.load or ganaug.load"
         )
     return found
+
+
+# --------------------------------------------------------------------------------------
+# Fitted generators on their way between the processes of one call, which see more than a pickle
+# holds.
+
+
+class _Carried:
+    """A generator whose pickle is taken apart with all that it holds in memory.
+
+    A pickle may be kept, and must not hold traces of training samples. What a worker sends back to the process that
+    started it is not kept, and must not lack them: the result of a call does not depend on the number of processes.
+    """
+
+    def __init__(self, generator: Any) -> None:
+        self.generator = generator
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"kind": type(self.generator), "state": self.generator._whole_state()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.generator = state["kind"].__new__(state["kind"])
+        self.generator.__setstate__(state["state"])
+
+
+def carried(generator: object) -> Any:
+    """What a task gives back in place of a generator."""
+    return _Carried(generator) if hasattr(generator, "_whole_state") else generator
+
+
+def unpacked(result: object) -> Any:
+    """The generator again."""
+    return result.generator if isinstance(result, _Carried) else result

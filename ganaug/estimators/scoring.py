@@ -25,7 +25,7 @@ from ganaug.estimators.base import BaseGenerator, arrays_of, to_device
 from ganaug.estimators.modality import network_decoder
 from ganaug.exceptions import InvalidParameterError
 from ganaug.networks import DiscriminatorNetwork
-from ganaug.runtime.compute import Team, alone, one_thread, resolve_device
+from ganaug.runtime.compute import Team, alone, as_tensor, one_thread, resolve_device
 from ganaug.training.loop import cosine_decay
 from ganaug.training.train_state import FlatAdam
 from ganaug.utils.determinism import child_seed, isolated
@@ -136,10 +136,10 @@ class ScoringMixin(BaseGenerator):
 
         @torch.inference_mode()
         def part(start: int) -> npt.NDArray[np.float64]:
-            x = decode(torch.from_numpy(rows[start : start + most])).double()
+            x = decode(as_tensor(rows[start : start + most])).double()
             features, total = None, torch.zeros((), dtype=torch.float32)
             for _, labels, weight in claims:
-                claimed = torch.from_numpy(labels[start : start + most])
+                claimed = as_tensor(labels[start : start + most])
                 if features is None or network.head.class_is_input:  # else the trunk sees no class
                     features = network.features(x, claimed)
                 total = total + weight * of(network, features, claimed)

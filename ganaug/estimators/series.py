@@ -12,7 +12,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from ganaug.encoding.sample_arrays import SampleFormat, WideFrame, open_samples
+from ganaug.encoding.containers import WideFrame
+from ganaug.encoding.sample_arrays import SampleFormat, open_samples
 from ganaug.encoding.series_codec import KNEE, Gaps, SeriesCodec, ends_of
 from ganaug.estimators.base import checked_switch
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment

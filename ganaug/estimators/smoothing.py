@@ -23,7 +23,7 @@ from ganaug.filtering import FilterCounts
 from ganaug.rules import Rules
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules
-from ganaug.runtime.compute import one_thread
+from ganaug.runtime.compute import as_tensor, one_thread
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator, root_seed
 from ganaug.utils.state import expect
@@ -128,7 +128,7 @@ class ClassKernel:
         place = int(np.flatnonzero(self.conditions == condition)[0])
         noise = torch.empty((len(rows), len(self.columns)), dtype=torch.float32).normal_(generator=rng)
         with one_thread():
-            moved = (noise @ torch.from_numpy(self.roots[place])).numpy()
+            moved = (noise @ as_tensor(self.roots[place])).numpy()
         centre = self.centres[place]
         first, d = int(self.columns[0]), len(self.columns)
         # where the columns are adjacent, a slice is several times as fast as a list of them
@@ -177,7 +177,7 @@ def _numbers(blocks: Sequence[Block]) -> IntArray:
 
 def _root(rows: FloatArray) -> FloatArray:
     """The symmetric square root of the covariance. (n, d) -> (d, d)."""
-    centred = torch.from_numpy(rows.astype(np.float64) - rows.mean(0, dtype=np.float64))
+    centred = as_tensor(rows.astype(np.float64) - rows.mean(0, dtype=np.float64))
     covariance = centred.T @ centred / max(1, len(rows) - 1)
     values, vectors = torch.linalg.eigh(covariance)
     root: FloatArray = ((vectors * values.clamp(min=0).sqrt()) @ vectors.T).float().numpy()
@@ -458,7 +458,7 @@ class SmoothedBootstrap(BaseGenerator):
         if hasattr(codec, "blocks"):
             self.kernel_ = ClassKernel.fit(x, y, conditions.asked(), codec.blocks, bandwidth)
         else:
-            floats = codec.to_network(torch.from_numpy(x)).numpy()
+            floats = codec.to_network(as_tensor(x)).numpy()
             for condition in range(conditions.count):
                 own = floats[y == condition]
                 self.spreads_.append((bandwidth * NOISE * (own if len(own) > 1 else floats).std(0)).astype(np.float32))
@@ -472,7 +472,7 @@ class SmoothedBootstrap(BaseGenerator):
         if self.kernel_ is not None:
             return self._within_rules(drawn, condition, seed)
         if self.spreads_:
-            drawn = _moved(self.codec_.to_network(torch.from_numpy(drawn)).numpy(), rng)
+            drawn = _moved(self.codec_.to_network(as_tensor(drawn)).numpy(), rng)
             drawn = drawn + self.spreads_[condition] * rng.standard_normal(drawn.shape, dtype=np.float32)
             drawn = self.codec_.from_network(drawn)
         return drawn, FilterCounts(drawn=n, kept=n)

@@ -11,6 +11,7 @@ import pandas as pd
 from imblearn.utils import check_sampling_strategy
 
 from ganaug.encoding import LabelCodec
+from ganaug.estimators.saving import carried
 from ganaug.exceptions import (
     FewSamplesWarning,
     InvalidDataError,
@@ -18,7 +19,7 @@ from ganaug.exceptions import (
     InvalidTypeError,
     TrainingWarning,
 )
-from ganaug.runtime.compute import carried
+from ganaug.runtime.compute import as_tensor
 from ganaug.utils import types
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, IntArray
@@ -85,7 +86,7 @@ class TargetCodec:
         self.sizes_ = dict(zip(labels, np.bincount(codes).tolist(), strict=True))
         return vector, codes
 
-    def fit_some(self, y: object, places: IntArray, counts: IntArray) -> tuple[Any, IntArray]:
+    def fit_some(self, y: object, places: IntArray, counts: IntArray) -> Any:
         """Learn the labels from some rows of each class, of which it is known how many there are.
 
         Parameters
@@ -98,14 +99,14 @@ class TargetCodec:
 
         Returns
         -------
-        vector, codes
-            As `fit`, but with the codes of all rows, class by class.
+        vector
+            As `fit`. The codes of all rows are not made: they would take a byte of each.
         """
         vector, codes = self.fit(y)
         sizes = np.zeros(len(self.classes_), np.int64)
         sizes[codes] = counts[places]
         self.sizes_ = dict(zip(self.sizes_, sizes.tolist(), strict=True))
-        return vector, np.repeat(np.arange(len(sizes), dtype=np.min_scalar_type(len(sizes))), sizes)
+        return vector
 
     def codes(self, y: object) -> IntArray:
         """The places in ``classes_`` of labels that are in the container given to `fit`."""
@@ -146,9 +147,7 @@ class TargetCodec:
             if self._kind == "list":
                 return y.tolist()
             if self._kind == "tensor":
-                import torch
-
-                return torch.from_numpy(y)
+                return as_tensor(y)
         if self._columns is not None:
             frame = pd.DataFrame(y)
             if list(frame.columns) != self._columns:
@@ -165,7 +164,7 @@ LISTED, SHOWN = 20, 200
 WORDS = ("auto", "minority", "not minority", "not majority", "all")
 
 
-def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, int]:
+def new_rows(given: object, target: TargetCodec, codes: IntArray | None = None) -> dict[Any, int]:
     """How many rows to add to which label.
 
     Parameters
@@ -174,8 +173,8 @@ def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, i
         The ``sampling_strategy`` of an over-sampler.
     target : TargetCodec
         Of the labels.
-    codes : ndarray of shape (n,), int64
-        The labels.
+    codes : ndarray of shape (n,), int64, optional
+        The labels; by default as many as ``target`` knows, class by class, made only where they are needed.
 
     Returns
     -------
@@ -191,7 +190,12 @@ def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, i
     known = ", ".join(f"{label!r}: {size}" for label, size in list(sizes.items())[:LISTED])
     if len(sizes) < 2:
         raise InvalidDataError(f"y has 1 class only ({known}); give rows of at least one other class")
-    strategy = given(target.classes_[codes]) if callable(given) else given
+
+    def all_codes() -> IntArray:
+        kinds = np.arange(len(sizes), dtype=np.min_scalar_type(len(sizes)))
+        return np.repeat(kinds, list(sizes.values())) if codes is None else codes
+
+    strategy = given(target.classes_[all_codes()]) if callable(given) else given
     try:
         if isinstance(strategy, Mapping):
             for label, total in strategy.items():
@@ -199,7 +203,7 @@ def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, i
                     raise InvalidParameterError(f"there is no class {label!r} in y")
                 types.integer(f"the total of class {label!r}", total, sizes[label])
             strategy = {labels.index(label): int(total) for label, total in strategy.items()}
-        found = wanted_rows(strategy, codes)
+        found = _of_sizes(strategy, list(sizes.values())) or wanted_rows(strategy, all_codes())
     except (TypeError, ValueError) as error:
         raise InvalidParameterError(
             f"{_named(given)} cannot be met: {str(error).rstrip('.')}. The classes of y and their rows: {known}. "
@@ -208,6 +212,21 @@ def new_rows(given: object, target: TargetCodec, codes: IntArray) -> dict[Any, i
             "a dict of y."
         ) from error
     return {labels[int(code)]: int(n) for code, n in found.items()}
+
+
+def _of_sizes(strategy: object, sizes: list[int]) -> dict[int, int] | None:
+    """The same as `wanted_rows` of classes of these sizes; None where that may have something to say."""
+    most, largest, smallest = max(sizes), sizes.index(max(sizes)), sizes.index(min(sizes))
+    every = range(len(sizes))
+    if isinstance(strategy, str) and strategy in WORDS:
+        left_out = {"all": -1, "not minority": smallest}.get(strategy, largest)
+        return {c: most - sizes[c] for c in every if (c == smallest if strategy == "minority" else c != left_out)}
+    if isinstance(strategy, Mapping) and all(total <= most for total in strategy.values()):
+        return {c: strategy[c] - sizes[c] for c in every if c in strategy}
+    if isinstance(strategy, Real) and not isinstance(strategy, bool) and len(sizes) == 2 and 0 < float(strategy) <= 1:
+        new = int(most * float(strategy) - sizes[1 - largest])
+        return {1 - largest: new} if new > 0 else None
+    return None
 
 
 def wanted_rows(strategy: object, y: object) -> dict[Any, int]:

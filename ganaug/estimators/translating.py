@@ -21,7 +21,7 @@ from ganaug.estimators.fitting import Conditions, Measure, Prepared, Seed
 from ganaug.exceptions import ModelFileError
 from ganaug.filtering import FilterCounts
 from ganaug.networks.translation import PatchDiscriminator, patch_halvings
-from ganaug.runtime.compute import Team, machine_threads, team
+from ganaug.runtime.compute import Team, as_tensor, machine_threads, team
 from ganaug.training.loop import Batches, Step, cosine_decay
 from ganaug.training.train_state import Decode, FlatAdam, TrainConfig, TrainState
 from ganaug.training.translation_steps import shift_images
@@ -301,7 +301,7 @@ class LabelCheck:
         network = self._network(torch.Generator().manual_seed(child_seed(seed, "networks"))).to(device)
         rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
         optimizer = FlatAdam(network, RATE, (0.9, 0.99))
-        classes = [torch.from_numpy(images).to(device) for images in (source, target)]
+        classes = [as_tensor(images).to(device) for images in (source, target)]
         truth = torch.tensor([0.0, 1.0], dtype=torch.float32, device=device).repeat_interleave(BATCH)
         for step in range(STEPS):
             rows = [torch.randint(len(images), (BATCH,), device=device, generator=rng) for images in classes]
@@ -317,7 +317,7 @@ class LabelCheck:
     def probabilities(self, images: Images, decode: Decode, device: torch.device) -> FloatArray:
         """How likely each encoded image is of the target class, were both as frequent. (n, C, H, W) -> (n,)."""
         network = self._placed(device)
-        parts = [torch.from_numpy(images[at : at + AT_ONCE]).to(device) for at in range(0, len(images), AT_ONCE)]
+        parts = [as_tensor(images[at : at + AT_ONCE]).to(device) for at in range(0, len(images), AT_ONCE)]
         found = [network(decode(part)).mean(1).sigmoid().cpu().numpy() for part in parts]
         return np.concatenate([np.zeros(0, np.float32), *found])
 
@@ -371,7 +371,7 @@ def iterate_sources(sources: Images, rng: np.random.Generator) -> Iterator[Image
         moves = torch.Generator().manual_seed(int(rng.integers(2**63)))
         for row in rng.permutation(len(sources)):
             image = sources[row : row + 1]
-            yield shift_images(torch.from_numpy(image), SECOND_TIME, moves).numpy() if turn else image
+            yield shift_images(as_tensor(image), SECOND_TIME, moves).numpy() if turn else image
         turn += 1
 
 

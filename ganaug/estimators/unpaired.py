@@ -29,7 +29,7 @@ from ganaug.exceptions import InvalidDataError, InvalidParameterError, ModelFile
 from ganaug.filtering import FilterCounts
 from ganaug.metrics.distributions import energy_quality, mean_distance
 from ganaug.networks.translation import Translators, cycle_players
-from ganaug.runtime.compute import Team, one_thread, resolve_device
+from ganaug.runtime.compute import Team, as_tensor, one_thread, resolve_device
 from ganaug.training.train_state import ClassBatches
 from ganaug.training.translation_steps import CycleTrainConfig, CycleTrainState, TwoClasses, cycle_step
 from ganaug.utils.determinism import child_seed, numpy_generator, warn
@@ -135,7 +135,7 @@ class UnpairedMethod(TranslationMethod):
         seed : int
         """
         rng = numpy_generator(seed)
-        source, target = (torch.from_numpy(rng.permutation(x)[:MEASURED]).to(device) for x in images)
+        source, target = (as_tensor(rng.permutation(x)[:MEASURED]).to(device) for x in images)
         real = codec.to_network(target).flatten(1)
         spread = mean_distance(real)
 
@@ -217,7 +217,7 @@ class UnpairedMethod(TranslationMethod):
 
         def translate(images: Array) -> Array:
             def make(places: slice) -> Tensor:
-                made: Tensor = network(codec.to_network(torch.from_numpy(images[places]).to(device)))
+                made: Tensor = network(codec.to_network(as_tensor(images[places]).to(device)))
                 return made
 
             return in_passes(len(images), make, codec, work)
@@ -294,7 +294,7 @@ def _one_class(images: Array, codec: ImageCodec, device: torch.device) -> ClassB
     """Encoded images of one class, to draw batches from."""
     labels = torch.zeros(len(images), dtype=torch.long, device=device)
     alone = torch.ones(1, dtype=torch.float32, device=device)
-    return ClassBatches(torch.from_numpy(images).to(device), labels, alone, load=codec.to_network)
+    return ClassBatches(as_tensor(images).to(device), labels, alone, load=codec.to_network)
 
 
 # ---- between which two classes to translate ----------------------------------------------------

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,8 @@ BOUND_STEP = 0.25
 SHARE_STEP = 1 / 256
 # Rows that are checked together, so that they stay in the processor's cache.
 JUDGED_AT_ONCE, HASHED_AT_ONCE = 8192, 512
+# Rows of which a view is made together.
+SEEN_AT_ONCE = 32_768
 _ALL_BUT_16 = np.uint64(48)
 
 # The arrays of a saved filter: number of axes and dtype.
@@ -147,7 +150,7 @@ class RowFilter:
             rng = numpy_generator(seed, "hash")
             self.hash_factors = rng.integers(1, 2**63, (width,), dtype=np.uint64) | np.uint64(1)
             mine = np.isin(y, conditions)
-            hashes = np.unique(self._hash(x[mine]))
+            hashes = np.unique(self._hash(x)[mine])
             repeats = 1 - len(hashes) / max(1, mine.sum())
             self.hashes = hashes if repeats <= REPEATS_ALLOWED else hashes[:0]
             self.__dict__.pop("_beginnings", None)
@@ -156,10 +159,11 @@ class RowFilter:
             self.bounds = np.full((n_conditions, 2, self.directions.shape[1]), np.inf, np.float32)
             self.bounds[:, 0] = -np.inf
             for condition in conditions:
-                rows = x[y == condition]
+                rows = np.flatnonzero(y == condition)
                 if len(rows) < MIN_ROWS:
                     continue
-                self.bounds[condition] = _plausible_range(self._project(rows))
+                parts = np.split(rows, range(JUDGED_AT_ONCE, len(rows), JUDGED_AT_ONCE))
+                self.bounds[condition] = _plausible_range(np.concatenate([self._project(x[part]) for part in parts]))
         counts = np.bincount(y, minlength=n_conditions)
         self.few = counts < MIN_ROWS
         if "other_class" in self.rules and n_conditions > 1 and counts.min() > 0 and width > 0:
@@ -237,7 +241,15 @@ class RowFilter:
         return said
 
     def _seen(self, x: FloatArray) -> FloatArray:
-        return x if self.view is None else self.view(x)[0]
+        if self.view is None or not len(x):
+            return x if self.view is None else self.view(x)[0]
+        # a part at a time, because a view makes a table of it
+        parts = (self.view(x[start : start + SEEN_AT_ONCE])[0] for start in range(0, len(x), SEEN_AT_ONCE))
+        first = next(parts)
+        seen = np.empty((len(x), first.shape[1]), first.dtype)
+        for start, part in zip(range(0, len(x), SEEN_AT_ONCE), chain([first], parts), strict=True):
+            seen[start : start + len(part)] = part
+        return seen
 
     def _copies(self, x: FloatArray, condition: int) -> BoolArray:
         if not len(self.hashes):

@@ -15,7 +15,7 @@ from ganaug.augmentation import diff_augment
 from ganaug.exceptions import InvalidDataError
 from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
-from ganaug.runtime.compute import widest
+from ganaug.runtime.compute import as_tensor, widest
 from ganaug.training.train_state import ClassBatches, Decode, FlatAdam, SampleRows
 from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
@@ -90,10 +90,10 @@ class AuxiliaryClassifier:
         rng = torch.Generator(device).manual_seed(child_seed(seed, "training"))
         counts = np.bincount(y, minlength=n_classes)
         if (counts > 0).sum() > 1:
-            present = torch.from_numpy(counts > 0).to(widest(device))
+            present = as_tensor(counts > 0).to(widest(device))
             weights = (present / present.sum()).to(device)
-            held: SampleRows = torch.from_numpy(x).to(device) if isinstance(x, np.ndarray) else x
-            table = ClassBatches(held, torch.from_numpy(y).to(device), weights, load=decode)
+            held: SampleRows = as_tensor(x).to(device) if isinstance(x, np.ndarray) else x
+            table = ClassBatches(held, as_tensor(y).to(device), weights, load=decode)
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))
             batches = table.batches(BATCH, rng)
@@ -127,7 +127,7 @@ class AuxiliaryClassifier:
         features, shares = np.empty((len(x), WIDTH), np.float32), np.empty((len(x), self.n_classes), np.float32)
         for start in range(0, len(x), self.at_once):
             at = slice(start, start + self.at_once)
-            now = self.features(decode(torch.from_numpy(x[at]).to(self.device)))
+            now = self.features(decode(as_tensor(x[at]).to(self.device)))
             features[at] = now.cpu().numpy()
             shares[at] = self._classes(now).softmax(1).cpu().numpy()
         return features, shares
@@ -282,7 +282,7 @@ class SampleFilter:
         found = np.empty((n, N_DIRECTIONS), np.float32)
         for start in range(0, n, 1024):
             part = x[start : start + 1024] if rows is None else x[rows[start : start + 1024]]
-            small = shrink_samples(self.codec.to_network(torch.from_numpy(part))).flatten(1)
+            small = shrink_samples(self.codec.to_network(as_tensor(part))).flatten(1)
             if self._directions is None:
                 rng = torch.Generator().manual_seed(child_seed(self.seed, "directions"))
                 shape = (small.shape[1], N_DIRECTIONS)
@@ -383,10 +383,10 @@ def _usual_distance(rows: FloatArray) -> float:
 def _nearest(rows: FloatArray, others: FloatArray, second: bool = False) -> DoubleArray:
     """Distance of each row to the nearest (or second nearest: the first is itself) of the others."""
     found = np.empty(len(rows), np.float64)
-    b = torch.from_numpy(others)
+    b = as_tensor(others)
     at_once = min(512, max(1, MOST_DISTANCES // max(1, len(others))))
     for start in range(0, len(rows), at_once):
-        a = torch.from_numpy(rows[start : start + at_once])
+        a = as_tensor(rows[start : start + at_once])
         # not by expanding the square, which is imprecise for near samples
         distances = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
         found[start : start + at_once] = (distances.kthvalue(2, dim=1).values if second else distances.amin(1)).numpy()

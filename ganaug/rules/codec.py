@@ -100,6 +100,7 @@ class RuledTableCodec(PickledByState):
         if len(found):
             self.rewriter = Rewriter(self.keep_range).fit(X, found)
             if self.rewriter.changes:
+                del encoded  # of a large table it need not be there twice
                 self.own = CompactTableCodec(self.keep_range, whole=self.rewriter.state_columns)
                 encoded = self.own.fit_encode(self.rewriter.rewrite(X), y, seed)
             if wanted != AUTO:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ from ganaug.exceptions import (
     TrainingWarning,
 )
 from ganaug.utils.determinism import warn
+from ganaug.utils.types import Array
 
 __all__ = [
     "ALONE",
@@ -43,7 +46,7 @@ __all__ = [
     "Ranks",
     "Team",
     "alone",
-    "carried",
+    "as_tensor",
     "fastest",
     "full",
     "launched_together",
@@ -55,7 +58,6 @@ __all__ = [
     "team",
     "threads",
     "together_with",
-    "unpacked",
     "widest",
 ]
 
@@ -163,6 +165,14 @@ def _multiplies_in_half(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device)[0] >= 8
     asks = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return device.type == "cpu" and asks is not None and bool(asks())
+
+
+def as_tensor(array: Array) -> Tensor:
+    """A tensor that shares the memory of an array; of one that must not be written to a copy, as torch warns of it.
+
+    Arrays of Ray's object store, of memory maps and of joblib's workers must not be written to.
+    """
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 # --------------------------------------------------------------------------------------
@@ -463,16 +473,42 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_
     InvalidParameterError
         If ``n_jobs`` is no number of jobs.
     MissingDependencyError
-        If a worker has another version of the library.
+        If a worker has another version of the library, or a worker of dask has none.
     """
     from sklearn.utils.parallel import Parallel, delayed
 
     _check(n_jobs)
     if launched_together():
         return [function(*task) for task in tasks]
+    if len(tasks) > 1:
+        _ask_workers()
     own = _OfVersion(function)
     results: list[Any] = Parallel(n_jobs=n_jobs)(delayed(own)(*task) for task in tasks)
     return results
+
+
+def _ask_workers() -> None:
+    """Refuse a cluster of dask with workers that lack the library: a task that they cannot read never comes back."""
+    from joblib.parallel import get_active_backend
+
+    client: Any = getattr(get_active_backend()[0], "client", None)
+    if not hasattr(client, "run"):
+        return
+
+    def lacking() -> str | None:  # travels with its code, as no function of a module does
+        try:
+            from ganaug import __version__ as there
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        return None if there else "it has no version"
+
+    said = {str(worker): reason for worker, reason in client.run(lacking).items() if reason is not None}
+    if said:
+        worker, reason = next(iter(said.items()))
+        raise MissingDependencyError(
+            f"{len(said)} worker(s) of the cluster cannot import ganaug, {worker} for one ({reason}); install ganaug "
+            f"{__version__} for all workers"
+        )
 
 
 class _OfVersion:
@@ -503,39 +539,6 @@ def _check(n_jobs: object) -> None:
     if n_jobs is None or (isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool) and n_jobs != 0):
         return
     raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")
-
-
-# --------------------------------------------------------------------------------------
-# Fitted generators on their way between the processes of one call, which see more than a pickle
-# holds.
-
-
-class _Carried:
-    """A generator whose pickle is taken apart with all that it holds in memory.
-
-    A pickle may be kept, and must not hold traces of training samples. What a worker sends back to the process that
-    started it is not kept, and must not lack them: the result of a call does not depend on the number of processes.
-    """
-
-    def __init__(self, generator: Any) -> None:
-        self.generator = generator
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"kind": type(self.generator), "state": self.generator._whole_state()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.generator = state["kind"].__new__(state["kind"])
-        self.generator.__setstate__(state["state"])
-
-
-def carried(generator: object) -> Any:
-    """What a task gives back in place of a generator."""
-    return _Carried(generator) if hasattr(generator, "_whole_state") else generator
-
-
-def unpacked(result: object) -> Any:
-    """The generator again."""
-    return result.generator if isinstance(result, _Carried) else result
 
 
 # --------------------------------------------------------------------------------------
@@ -611,18 +614,22 @@ class Ranks:
         dist.all_gather(said, own)
         return [bytes(one.tolist()).rstrip(b"\0").decode(errors="ignore") for one in said]
 
-    def refuse_unlike(self, data: Callable[[], str], device: torch.device) -> None:
-        """Refuse to train together where processes have other data, or another version of the library.
+    def refuse_unlike(
+        self, parameters: Callable[[], Mapping[str, str]], data: Callable[[], str], device: torch.device
+    ) -> None:
+        """Refuse to train together where processes have another version of the library, parameters or data.
 
         Parameters
         ----------
+        parameters : callable
+            All that decides the result beside the data, by name; not asked for by a process that is alone.
         data : callable
-            A digest of all that is learnt from; not asked for by a process that is alone.
+            A digest of all that is learnt from; likewise.
         device : torch.device
 
         Raises
         ------
-        MissingDependencyError, InvalidDataError
+        MissingDependencyError, InvalidParameterError, InvalidDataError
             In every process.
         """
         if self.count == 1:
@@ -631,6 +638,7 @@ class Ranks:
         if len(set(versions)) > 1:
             found = ", ".join(f"{version} in process {place}" for place, version in enumerate(versions))
             raise MissingDependencyError(f"ganaug is {found}; install the same version for all")
+        self._refuse_other_parameters(parameters(), device)
         digests = self.texts(data(), device)
         unlike = [str(place) for place, digest in enumerate(digests) if digest != digests[0]]
         if unlike:
@@ -639,6 +647,25 @@ class Ranks:
                 "than process 0; all processes train on the same data, so give each of them all of it, and shuffle "
                 "by a fixed seed"
             )
+
+    def _refuse_other_parameters(self, parameters: Mapping[str, str], device: torch.device) -> None:
+        names, values = json.dumps(sorted(parameters)), json.dumps(parameters, sort_keys=True)
+        if self._same(values, device):
+            return
+        # only where they differ, one by one: a text that is sent is short
+        asked = sorted(parameters) if self._same(names, device) else ["estimator"]
+        unlike = {
+            name: self.texts(parameters[name], device) for name in asked if not self._same(parameters[name], device)
+        }
+        told = "; ".join(
+            f"{name} is " + ", ".join(f"{value} in process {place}" for place, value in enumerate(found))
+            for name, found in unlike.items()
+        )
+        raise InvalidParameterError(f"{told}; all processes train one model, so give each of them the same parameters")
+
+    def _same(self, text: str, device: torch.device) -> bool:
+        """Whether all processes have this text."""
+        return len(set(self.texts(hashlib.sha256(text.encode()).hexdigest(), device))) == 1
 
 
 ALONE = Ranks()

@@ -179,7 +179,7 @@ class FetchedRows:
 
 
 def samples_on(x: Any, rows: IntArray, device: torch.device) -> SampleRows:
-    """Some of the samples on a device; many stay where they are, and go there batch by batch.
+    """Some of the samples on a device; on a processor, and where they are many, they stay and are fetched by batches.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def samples_on(x: Any, rows: IntArray, device: torch.device) -> SampleRows:
     rows : ndarray of int64
     device : torch.device
     """
-    if not isinstance(x, np.ndarray) or x.nbytes > STORED_FROM:
+    if device.type == "cpu" or not isinstance(x, np.ndarray) or x.nbytes > STORED_FROM:
         return FetchedRows(x, rows, device)
     return torch.from_numpy(x[rows]).to(device)
 

@@ -1,0 +1,397 @@
+"""Data in files: small real sets that come with the package, and images that are decoded once into a file of pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain, islice
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+
+from ganaug.encoding.pil_images import checked_size, in_order
+from ganaug.encoding.sample_arrays import stack_samples, to_array
+from ganaug.encoding.sources import (
+    file_of,
+    image_reader,
+    item_reader,
+    list_folder,
+    place_of,
+    resolve_targets,
+)
+from ganaug.encoding.targets import length_of
+from ganaug.exceptions import DataWarning, GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.utils.determinism import warn
+from ganaug.utils.files import check_path, check_writable, path_error, write_whole
+from ganaug.utils.types import Array, DType
+
+__all__ = ["EXAMPLES", "load_example", "store_images"]
+
+# --------------------------------------------------------------------------------------
+# Examples that run wherever the package is installed.
+
+
+FOLDER = Path(__file__).parent / "data"
+PARTS = ("all", "train", "test")
+
+# name -> file, and the column of the labels in a table; README.md beside the files says whose they are
+EXAMPLES = {
+    "card_fraud": ("card_fraud.csv.gz", "fraud"),
+    "fashion_mnist": ("fashion_mnist.npz", None),
+    "smartphone_motion": ("smartphone_motion.npz", None),
+    "thyroid_sick": ("thyroid_sick.csv.gz", "class"),
+}
+
+
+def load_example(name: str, part: str = "all") -> tuple[Any, Any]:
+    """Load a small real data set that comes with the package; nothing is downloaded.
+
+    Parameters
+    ----------
+    name : {"card_fraud", "fashion_mnist", "smartphone_motion", "thyroid_sick"}
+        - "card_fraud": 5,000 card payments x 30 numeric columns, 492 of them frauds (label 1).
+        - "fashion_mnist": 1,150 grey images of 28 x 28 pixels in four classes.
+        - "smartphone_motion": 482 windows of acceleration, 3 channels x 128 values in thousandths of g, two common
+          and two rare movements.
+        - "thyroid_sick": 3,772 patients x 28 columns, numbers and categories with missing values, 231 of them "sick".
+    part : {"all", "train", "test"}, default="all"
+        The images and the series have a published training and test part; "all" is both, training part first.
+
+    Returns
+    -------
+    X : DataFrame of shape (n, columns), or ndarray of shape (n, 28, 28), uint8, or (n, 3, 128), int16
+        A fresh copy.
+    y : Series or ndarray of shape (n,)
+        Labels: 0 and 1 of "card_fraud", strings elsewhere.
+
+    Raises
+    ------
+    InvalidParameterError
+        For another name, or a part that the set does not have.
+
+    Notes
+    -----
+    Sources, licences and what was changed stand in ``README.md`` in the folder ``data`` beside this module.
+
+    Examples
+    --------
+    >>> from ganaug.datasets import load_example
+    >>> X, y = load_example("thyroid_sick")
+    >>> X.shape, y.value_counts().to_dict()
+    ((3772, 28), {'negative': 3541, 'sick': 231})
+    >>> load_example("fashion_mnist", "test")[0].shape
+    (400, 28, 28)
+    """
+    if name not in EXAMPLES:
+        raise InvalidParameterError(f"name={name!r} is no example; give one of {sorted(EXAMPLES)}")
+    if part not in PARTS:
+        raise InvalidParameterError(f"part={part!r} must be one of {list(PARTS)}")
+    file, target = EXAMPLES[name]
+    if target is None:
+        chosen = PARTS[1:] if part == "all" else (part,)
+        with np.load(FOLDER / file) as arrays:
+            X, y = ([arrays[f"{key}_{one}"] for one in chosen] for key in "Xy")
+        return np.concatenate(X), np.concatenate(y)
+    if part != "all":
+        raise InvalidParameterError(
+            f"part={part!r}: {name!r} has no published training and test part; leave part out and split it with "
+            "sklearn.model_selection.train_test_split(X, y, stratify=y)"
+        )
+    table = pd.read_csv(FOLDER / file)
+    return table.drop(columns=target), table[target]
+
+
+# --------------------------------------------------------------------------------------
+# Images of a folder or dataset, decoded once into a file that is mapped into memory.
+
+
+KIND, VERSION = "images decoded by ganaug", 1
+# Bytes of pixels with a checksum of their own: so much is decoded again where something is damaged or broken off.
+PART = 2**24
+
+
+def store_images(
+    X: Any,
+    path: str | os.PathLike[str],
+    y: object = None,
+    *,
+    image_size: tuple[int, int] | None = None,
+    n_jobs: int | None = None,
+) -> tuple[Array, Array]:
+    """Decode the images of a folder or dataset into one file, by several workers, and map it into memory.
+
+    A training on what it returns reads batches from the file, without decoding an image again. A call that was broken
+    off goes on where it was when it is made again, and one that was complete compares checksums (about a second for a
+    gigabyte) and decodes again only what does not match. Processes that are given the same file take turns, where the
+    system can lock a folder: under torchrun the first one decodes for all of them.
+
+    Parameters
+    ----------
+    X : path of a folder, or map-style dataset
+        A folder of class folders, or a dataset of items ``(image, label, ...)`` that knows its labels (or ``y`` does).
+        Leave random augmentation out.
+    path : str or path-like
+        The file, in numpy's format. Beside it lies ``path + ".json"`` with the checksums; while it is incomplete it is
+        called ``path + ".part"``.
+    y : array-like of shape (n,), optional
+        The labels of a dataset.
+    image_size : (height, width), optional
+        What images are resized to.
+    n_jobs : int or None, default=None
+        Workers that decode, as in scikit-learn: None is 1 unless a `joblib.parallel_config` says otherwise, and -1 all
+        processors. The file is the same for any number.
+
+    Returns
+    -------
+    images : numpy.memmap of shape (n, H, W), (n, H, W, C) or (n, C, H, W)
+        Read-only. Of PIL images the last axis has the channels, of tensors the first; dtype as decoded, mostly uint8.
+    labels : ndarray of shape (n,)
+        Names of the class folders, or labels of the dataset.
+
+    Raises
+    ------
+    InvalidDataError
+        If an image is broken, or differs in size, mode or dtype from the first one; it names it. If the file holds
+        other images: of another folder, of files that were changed since, or of another ``image_size``. It is left as
+        it is.
+    InvalidTypeError, InvalidParameterError
+        If X is an array or a list, or ``image_size`` is no pair of positive integers.
+    ModelPathError
+        If the file cannot be written.
+
+    Warns
+    -----
+    DataWarning
+        For images in the file that do not match their checksum; they are decoded again. Also as `ImageGAN.fit` does
+        for folders.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from ganaug.datasets import store_images
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("cat", "dog"):
+    ...         (Path(folder) / "train" / name).mkdir(parents=True)
+    ...         Image.new("RGB", (32, 32)).save(Path(folder) / "train" / name / "1.png")
+    ...     X, y = store_images(Path(folder) / "train", Path(folder) / "images.npy", image_size=(16, 16))
+    ...     X.shape, y.tolist()
+    ((2, 16, 16, 3), ['cat', 'dog'])
+    """
+    size, target = checked_size(image_size), check_path(path)
+    check_writable(target)
+    source = _of_folder(Path(X), y, size, n_jobs) if isinstance(X, (str, os.PathLike)) else _of_items(X, y, size)
+    with _one_at_a_time(target.resolve().parent):
+        try:
+            _ImageStore(source, target).complete(n_jobs)
+        except OSError as error:
+            if isinstance(error, GanaugError):
+                raise
+            raise path_error(error, f"the images cannot be kept in {target}") from error
+    return np.load(target, mmap_mode="r"), source.labels
+
+
+@dataclass(frozen=True)
+class _ImageSource:
+    """What is decoded: what makes the function that reads a place, what that is called, and a digest of all of it."""
+
+    reader: Callable[[], tuple[Callable[[Any], Any], Sequence[Any]]]
+    name: Callable[[int], str]
+    labels: Array
+    digest: str
+
+
+def _of_folder(folder: Path, y: object, size: tuple[int, int] | None, n_jobs: int | None) -> _ImageSource:
+    if y is not None:
+        raise InvalidParameterError("y was given, but the labels of a folder are the names of its class folders")
+    classes = list_folder(folder).classes
+    files = [file for inside in classes.values() for file in inside]
+    labels = np.repeat(list(classes), [len(inside) for inside in classes.values()])
+    digest = _digest(size, [_told(file, file.relative_to(folder)) for file in files])
+
+    def reader() -> tuple[Callable[[Any], Any], Sequence[Any]]:
+        modes, _, read = image_reader(files, size, n_jobs)
+        return read, list(zip(files, modes, strict=True))
+
+    return _ImageSource(reader, lambda i: str(files[i]), labels, digest)
+
+
+def _of_items(dataset: Any, y: object, size: tuple[int, int] | None) -> _ImageSource:
+    if isinstance(dataset, (np.ndarray, list, tuple)) or hasattr(dataset, "__array__"):
+        raise InvalidTypeError(
+            f"X is a {type(dataset).__name__}; give a folder of class folders or a map-style dataset of images. What "
+            "is in memory already is stored by numpy.save, and mapped by numpy.load(..., mmap_mode='r')"
+        )
+    n, labels = length_of(dataset), resolve_targets(dataset, y)
+    files = [file_of(dataset, i) for i in range(n)]
+    told = [None if file is None else _told(Path(file), Path(file)) for file in files]
+    read = item_reader(dataset, labels, size, labelled=y is None)
+    digest = _digest([type(dataset).__name__, size, labels.tolist()], told)
+    return _ImageSource(lambda: (partial(_image_of, read), range(n)), lambda i: place_of(dataset, i), labels, digest)
+
+
+def _image_of(read: Callable[[int], tuple[Any, Any]], i: int) -> Any:
+    return read(i)[0]
+
+
+def _told(file: Path, name: Path) -> list[Any]:
+    """What tells whether a file was changed."""
+    found = os.stat(file)
+    return [name.as_posix(), found.st_size, found.st_mtime_ns]
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait for other processes that store images in this folder, where the system can tell."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+class _ImageStore:
+    """The file of the pixels, and the one with the checksums of its parts."""
+
+    def __init__(self, source: _ImageSource, target: Path) -> None:
+        self.source, self.target = source, target
+        self.notes = target.with_name(target.name + ".json")
+        self.partial = target.with_name(target.name + ".part")
+        known, self.n = self._found(), len(source.labels)
+        if known is None:
+            first = _pixels([self.first], 1, source.name)
+            self.shape, self.dtype = (self.n, *first.shape[1:]), first.dtype
+            self.sums: list[str | None] = []
+        else:
+            self.shape, self.dtype = (self.n, *known["shape"][1:]), np.dtype(known["dtype"])
+            self.sums = known["parts"]
+        self.each = prod(self.shape[1:]) * self.dtype.itemsize
+        self.per_part = max(1, PART // self.each)
+        self.parts = [range(at, min(at + self.per_part, self.n)) for at in range(0, self.n, self.per_part)]
+        self.sums = [*self.sums, *[None] * len(self.parts)][: len(self.parts)]
+        self.header = _header(self.shape, self.dtype)
+
+    @cached_property
+    def reader(self) -> tuple[Callable[[Any], Any], Sequence[Any]]:
+        """What reads an image of some items; not made where nothing is to be decoded."""
+        return self.source.reader()
+
+    @cached_property
+    def first(self) -> Any:
+        """The image with which all others have to agree."""
+        read, items = self.reader
+        return read(items[0])
+
+    def complete(self, n_jobs: int | None) -> None:
+        """Decode what is not there yet, or no longer as it was."""
+        place = self.target if self.target.exists() else self.partial
+        with open(place, "r+b" if place.exists() else "x+b") as file:
+            damaged = [part for k, part in enumerate(self.parts) if self.sums[k] and not self._matches(file, k)]
+            if damaged or (any(self.sums) and self._read(file, 0, len(self.header)) != self.header):
+                self._tell(damaged, place)
+            file.seek(0)
+            file.write(self.header)
+            missing = [k for k, own in enumerate(self.sums) if own is None]
+            images: Iterator[Any] = iter(())
+            if missing:
+                read, items = self.reader
+                images = in_order(read, [items[i] for k in missing for i in self.parts[k]], n_jobs)
+            for k in missing:
+                part = self.parts[k]
+                some = chain([self.first], islice(images, len(part)))
+                data = np.ascontiguousarray(_pixels(some, 1 + len(part), partial(self._name, part))[1:]).data
+                file.seek(len(self.header) + part.start * self.each)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                self.sums[k] = hashlib.sha256(data).hexdigest()
+                self._note()
+            file.truncate(len(self.header) + self.n * self.each)
+        if place == self.partial:
+            os.replace(place, self.target)
+
+    def _name(self, part: range, i: int) -> str:
+        return self.source.name(0 if i == 0 else part[i - 1])
+
+    def _matches(self, file: BinaryIO, k: int) -> bool:
+        part = self.parts[k]
+        data = self._read(file, len(self.header) + part.start * self.each, len(part) * self.each)
+        if hashlib.sha256(data).hexdigest() == self.sums[k]:
+            return True
+        self.sums[k] = None
+        return False
+
+    def _read(self, file: BinaryIO, at: int, length: int) -> bytes:
+        file.seek(at)
+        return file.read(length)
+
+    def _tell(self, damaged: list[range], place: Path) -> None:
+        told = [f"images {part.start} to {part[-1]} ({self.source.name(part.start)} and on)" for part in damaged[:3]]
+        more = f" and {len(damaged) - 3} more parts" if len(damaged) > 3 else ""
+        warn(
+            f"{place} was damaged: {', '.join(told) or 'its header'}{more} did not match the checksum, and "
+            f"{'are' if damaged else 'is'} made again",
+            DataWarning,
+        )
+
+    def _note(self) -> None:
+        known = {"kind": KIND, "version": VERSION, "source": self.source.digest, "shape": list(self.shape)}
+        write_whole(self.notes, json.dumps({**known, "dtype": self.dtype.str, "parts": self.sums}).encode())
+
+    def _found(self) -> dict[str, Any] | None:
+        """What the file of the checksums says, if there is one."""
+        if not self.notes.exists():
+            if self.target.exists():
+                raise InvalidDataError(f"{self.target} is there, and not of store_images; name another file")
+            self.partial.unlink(missing_ok=True)  # nothing is known of what it holds
+            return None
+        if not (self.target.exists() or self.partial.exists()):  # only the checksums were left
+            return None
+        remedy = f"remove {self.target.name}* in {self.target.parent}, or name another file"
+        try:
+            known: dict[str, Any] = json.loads(self.notes.read_bytes())
+            source, shape, parts, _ = known["source"], known["shape"], known["parts"], np.dtype(known["dtype"])
+            fits = known["kind"] == KIND and known["version"] == VERSION and all(type(side) is int for side in shape)
+            fits = fits and len(shape) > 2 and min(shape[1:]) > 0 and all(isinstance(own, str | None) for own in parts)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidDataError(f"{self.notes} is damaged ({error}); {remedy}") from error
+        if not fits:
+            raise InvalidDataError(f"{self.notes} is none that this version wrote; {remedy}")
+        if source != self.source.digest:
+            raise InvalidDataError(
+                f"{self.target} holds other images: of another folder or dataset, of files that were changed since, or "
+                f"of another image_size; {remedy}"
+            )
+        return known
+
+
+def _pixels(images: Any, n: int, name: Callable[[int], str]) -> Array:
+    return to_array(stack_samples(images, n, "images", name))
+
+
+def _header(shape: tuple[int, ...], dtype: DType) -> bytes:
+    file = io.BytesIO()
+    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, described)
+    return file.getvalue()
