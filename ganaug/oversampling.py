@@ -39,12 +39,12 @@ from ganaug.encoding.row_sources import AnyRows, ArrowTable, BatchedRows, open_r
 from ganaug.encoding.sample_arrays import looks_like_image
 from ganaug.encoding.table_checks import check_names
 from ganaug.estimators import ImageGAN, SeriesGAN, SmoothedBootstrap, TabularGAN
-from ganaug.estimators.saving import unpacked
 from ganaug.estimators.strategy import (
     TargetCodec,
     barely_begun,
     new_rows,
     train_one,
+    unpacked,
     warn_of_few_rows,
     warn_of_training,
 )

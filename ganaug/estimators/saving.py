@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "add_prefix",
-    "carried",
     "in_words",
     "load",
     "load_as",
@@ -33,7 +32,6 @@ __all__ = [
     "read",
     "saved_parts",
     "take_prefix",
-    "unpacked",
 ]
 
 T = TypeVar("T")
@@ -337,36 +335,3 @@ def load_as(kind: type[T], path: str | os.PathLike[str]) -> T:
             f"{os.fspath(path)} holds a fitted {held}, not a {kind.__name__}; read it with {held}.load or ganaug.load"
         )
     return found
-
-
-# --------------------------------------------------------------------------------------
-# Fitted generators on their way between the processes of one call, which see more than a pickle
-# holds.
-
-
-class _Carried:
-    """A generator whose pickle is taken apart with all that it holds in memory.
-
-    A pickle may be kept, and must not hold traces of training samples. What a worker sends back to the process that
-    started it is not kept, and must not lack them: the result of a call does not depend on the number of processes.
-    """
-
-    def __init__(self, generator: Any) -> None:
-        self.generator = generator
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"kind": type(self.generator), "state": self.generator._whole_state()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.generator = state["kind"].__new__(state["kind"])
-        self.generator.__setstate__(state["state"])
-
-
-def carried(generator: object) -> Any:
-    """What a task gives back in place of a generator."""
-    return _Carried(generator) if hasattr(generator, "_whole_state") else generator
-
-
-def unpacked(result: object) -> Any:
-    """The generator again."""
-    return result.generator if isinstance(result, _Carried) else result

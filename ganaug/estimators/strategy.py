@@ -11,7 +11,6 @@ import pandas as pd
 from imblearn.utils import check_sampling_strategy
 
 from ganaug.encoding import LabelCodec
-from ganaug.estimators.saving import carried
 from ganaug.exceptions import (
     FewSamplesWarning,
     InvalidDataError,
@@ -29,6 +28,7 @@ __all__ = [
     "barely_begun",
     "new_rows",
     "train_one",
+    "unpacked",
     "wanted_rows",
     "warn_of_few_rows",
     "warn_of_training",
@@ -308,3 +308,36 @@ def warn_of_few_rows(label: object, rows: int, smallest: int) -> None:
         "Collect more rows, or lower min_class_size.",
         FewSamplesWarning,
     )
+
+
+# --------------------------------------------------------------------------------------
+# Fitted generators on their way between the processes of one call, which see more than a pickle
+# holds.
+
+
+class _Carried:
+    """A generator whose pickle is taken apart with all that it holds in memory.
+
+    A pickle may be kept, and must not hold traces of training samples. What a worker sends back to the process that
+    started it is not kept, and must not lack them: the result of a call does not depend on the number of processes.
+    """
+
+    def __init__(self, generator: Any) -> None:
+        self.generator = generator
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"kind": type(self.generator), "state": self.generator._whole_state()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.generator = state["kind"].__new__(state["kind"])
+        self.generator.__setstate__(state["state"])
+
+
+def carried(generator: object) -> Any:
+    """What a task gives back in place of a generator."""
+    return _Carried(generator) if hasattr(generator, "_whole_state") else generator
+
+
+def unpacked(result: object) -> Any:
+    """The generator again."""
+    return result.generator if isinstance(result, _Carried) else result
