@@ -37,6 +37,7 @@ import ganaug
 from ganaug.exceptions import (
     DataWarning,
     FewSamplesWarning,
+    InvalidDataError,
     InvalidParameterError,
     InvalidTypeError,
     MissingDependencyError,
@@ -277,6 +278,13 @@ def test_bad_parameters_are_refused(numbers, settings, error, said):
 
 
 # ---- Tables, class weights, modes ----------------------------------------------------------------
+
+
+def test_adasyn_without_neighbours_of_other_classes_is_refused_with_the_way_on(rng):
+    X, y = np.vstack([rng.normal(size=(40, 2)), rng.normal(50, 1, (9, 2))]), np.repeat(["a", "b"], [40, 9])
+    with pytest.raises(InvalidDataError, match="no row of class 'b' has a row of another class among its 5 nearest"):
+        NeighborSampler("adasyn").fit_resample(X, y)
+    assert len(NeighborSampler("smote", random_state=0).fit_resample(X, y)[0]) == 80
 
 
 @pytest.mark.parametrize("method", METHODS)

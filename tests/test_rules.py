@@ -309,6 +309,14 @@ def test_orders_that_follow_from_others_are_left_out():
     assert [str(rule) for rule in find_rules(frame)] == ["b >= a", "c >= b"]
 
 
+@cases("size", [1e-310, 1e-200, 1e150, 1e200, 1e307])
+def test_numbers_of_any_size_are_searched_without_a_warning(size, rng):
+    X = pd.DataFrame({"a": rng.random(400), "b": rng.random(400), "z": rng.random(400)}) * size
+    X["c"] = X["a"] + X["b"]
+    found = {str(rule) for rule in find_rules(X)}
+    assert found == ({"c = a + b"} if size < 1e152 else {"c >= a", "c >= b"})
+
+
 def test_chance_makes_no_rules(rng):
     frame = pd.DataFrame(rng.normal(size=(500, 8)), columns=list("abcdefgh"))
     frame["i"], frame["j"] = rng.integers(0, 2, 500), rng.integers(0, 3, 500)

@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import has_fit_parameter
 
-from ganaug.exceptions import InvalidParameterError, InvalidTypeError, MissingDependencyError
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
 from ganaug.utils.determinism import Seed, child_seed, numpy_generator, root_seed
 
 __all__ = [
@@ -378,7 +378,13 @@ class NeighborSampler(BaseEstimator):
             maker = SMOTEN(k_neighbors=k, **common)
         else:
             maker = SMOTENC(list(range(table.n_numbers, matrix.shape[1])), k_neighbors=k, **common)
-        made, labels = maker.fit_resample(matrix, y)
+        try:
+            made, labels = maker.fit_resample(matrix, y)
+        except RuntimeError as error:  # of ADASYN, which shares new rows out by neighbours of other classes
+            raise InvalidDataError(
+                f"no row of class {label!r} has a row of another class among its {k} nearest, so that "
+                f"method={self.method!r} has nothing to go by; give method='smote'"
+            ) from error
         if not (labels[len(y) :] == label).all():
             raise AssertionError("rows of another class were made")
         return np.asarray(made)[len(y) :]

@@ -30,6 +30,7 @@ PROBES = 10
 _SCREENED = 256
 _WIDE = 160
 _WINDOW = 64
+_TOO_LARGE = 1e152  # the squares of some thousands are nearly beyond what a float64 holds
 _PER_DAY = (24.0, 1440.0, 86400.0, 1 / 7)
 _MOST_TERMS = 40
 _MOST_CORNERS = 8
@@ -58,9 +59,10 @@ class Numbers:
 
     @classmethod
     def of(cls, view: TableView, names: list[Any]) -> Numbers:
-        """Those of some columns that hold numbers, durations or dates, more than one value, and exactly."""
+        """Those of some columns that hold numbers, durations or dates, more than one value, exactly, none too large."""
         columns = [view.column(name) for name in names]
         columns = [c for c in columns if c.is_numeric and c.exact | c.is_time and len(c.distinct) > 1]
+        columns = [c for c in columns if np.nanmax(np.abs(c.number)) < _TOO_LARGE]
         values = np.stack([c.number for c in columns], axis=1) if columns else np.zeros((view.n_rows, 0))
         units = np.array([c.usual.unit for c in columns]).reshape(-1, 2)
         return cls(columns, values, units[:, 0], units[:, 1])

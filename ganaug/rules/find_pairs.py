@@ -105,7 +105,7 @@ def _orders(columns: list[ColumnView], work: Work, rng: np.random.Generator, who
         for j in np.flatnonzero(above).tolist():
             low, high = sorted((spans[i], spans[j]))
             by_chance = float((quantiles[i][:, None] > quantiles[j]).mean())
-            if high <= _MOST_SPREAD_RATIO * low and np.isfinite(low) and n * by_chance >= 5:
+            if high / _MOST_SPREAD_RATIO <= low and np.isfinite(low) and n * by_chance >= 5:
                 pairs.append((i, j))
 
     # columns that are written differently are seldom compared
