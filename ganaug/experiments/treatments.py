@@ -382,8 +382,8 @@ class NeighborSampler(BaseEstimator):
             made, labels = maker.fit_resample(matrix, y)
         except RuntimeError as error:  # of ADASYN, which shares new rows out by neighbours of other classes
             raise InvalidDataError(
-                f"no row of class {np.asarray(label).item()!r} has a row of another class among its {k} nearest, so that "
-                f"method={self.method!r} has nothing to go by; give method='smote'"
+                f"no row of class {np.asarray(label).item()!r} has a row of another class among its {k} nearest, so "
+                f"that method={self.method!r} has nothing to go by; give method='smote'"
             ) from error
         if not (labels[len(y) :] == label).all():
             raise AssertionError("rows of another class were made")
