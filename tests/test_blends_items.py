@@ -310,7 +310,7 @@ def test_items_as_they_are_split():
 def test_series_of_unequal_lengths(series):
     for told in (lambda: SeriesGAN().fit(series, range(len(series))), lambda: resolve_samples(series)):
         with pytest.raises(
-            InvalidDataError, match=r"series differ: item 0 .*pad them \(numpy\.pad\) or resample"
+            InvalidDataError, match=r"series differ: item 0 .*pad them with NaN \(numpy\.pad\) or resample"
         ) as error:
             told()
         assert "Resize" not in str(error.value)
