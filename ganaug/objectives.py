@@ -98,8 +98,8 @@ def mean_and_slopes(loss: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, tup
     --------
     >>> import torch
     >>> from ganaug.objectives import hinge_d, mean_and_slopes
-    >>> mean_and_slopes(hinge_d, torch.tensor([2.0, 0.0]), torch.tensor([0.0, 0.0]))
-    (tensor(1.5000), (tensor([ 0.0000, -0.5000]), tensor([0.5000, 0.5000])))
+    >>> mean_and_slopes(hinge_d, torch.tensor([0.5, 0.0]), torch.tensor([0.0, 0.0]))
+    (tensor(1.7500), (tensor([-0.5000, -0.5000]), tensor([0.5000, 0.5000])))
     """
     if loss in SLOPES:
         on_real, on_fake = SLOPES[loss](real, fake)
