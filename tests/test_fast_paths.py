@@ -295,9 +295,11 @@ def test_other_ways_of_training_go_through_autograd(monkeypatch):
     assert way(players(), dataclasses.replace(PLAN, pipe=lambda x, progress, rng: x)) is loop.PLAIN
     assert way(players(), dataclasses.replace(PLAN, precision=lambda: fastest(cpu)())) is loop.PLAIN
     assert way(players(), device=torch.device("meta")) is loop.PLAIN
-    changed = players()
+    changed, fixed = players(), players()
     changed.generator.network.__class__ = Own
     assert way(changed) is loop.PLAIN
+    fixed.discriminator.network.first.weight.requires_grad_(False)
+    assert way(fixed) is loop.PLAIN
     monkeypatch.setitem(PENALTIES, "own", lambda critic, real, fake, rng: critic(real).square())
     assert way(players(), objective=dataclasses.replace(relativistic, penalties={"own": 1.0})) is loop.PLAIN
 
@@ -344,6 +346,10 @@ def test_networks_that_were_changed_after_they_were_made_go_through_autograd(cha
     network = getattr(made, player)
     change(network)
     assert not network.writes_out
+    if player == "generator" and change is not _replaced:  # rows are drawn by the changed network, too
+        z, labels = torch.randn(5, network.latent_dim, generator=torch.Generator().manual_seed(1)), torch.arange(5) % 3
+        drawn, rows = (way(z, labels, torch.Generator().manual_seed(2)) for way in (network.draw, network))
+        torch.testing.assert_close(drawn[:, :3], rows[:, :3])
 
 
 @dataclasses.dataclass  # with an __eq__, and so without a hash

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -446,8 +447,7 @@ class GeneratorPass:
         self.network, self.z, self.labels = network, z, labels
         hidden = product(z, network.first.weight, network.first.bias, plus=F.embedding(labels, network.classes))
         self.body = BlocksPass(residual_blocks(network.body), hidden)
-        raw = product(self.body.features, network.last.weight, network.last.bias)
-        self.samples = network.heads(raw, rng)
+        self.samples = network.heads(product(self.body.features, network.last.weight, network.last.bias), rng)
 
     def gradients(self, on_rows: Tensor) -> Gradients:
         """Of the parameters, from the derivative of a loss with respect to the rows. (B, width)."""
@@ -466,7 +466,7 @@ def residual_blocks(body: nn.Sequential) -> list[ResidualBlock]:
 
 
 def as_built(network: nn.Module, body: nn.Sequential) -> bool:
-    """Whether nothing but what is written out happens in a network: no other layers, weights, hooks or forward."""
+    """Whether nothing but what is written out happens in a network: no other layers, hooks or forward."""
     known = (type(network), nn.Linear, nn.Sequential, ResidualBlock, OneHotHeads, Concat, Projection)
     held = [(name, found) for m in network.modules() for name, found in vars(m).items()]
     hooked = any(found and (name == "forward" or name.endswith("_hooks")) for name, found in held)
@@ -587,7 +587,8 @@ class MLPGenerator(GeneratorNetwork):
         # on a CPU some rows at a time: what the layers hand on stays in the processor's cache
         at_once = ROWS_IN_CACHE if z.device.type == "cpu" else max(1, len(z))
         parts = zip(z.split(at_once), labels.split(at_once), strict=True)
-        return torch.cat([self.heads.perturbed_(self._raw(own, own_labels), rng) for own, own_labels in parts])
+        raw = self._raw if self.writes_out else partial(self.at, noise=z)
+        return torch.cat([self.heads.perturbed_(raw(own, own_labels), rng) for own, own_labels in parts])
 
     def at(self, z: Tensor, labels: Tensor, noise: Tensor, truncation: float = 1.0) -> Tensor:
         """Rows whose groups hold logits without noise, so that the likeliest state of each group counts."""
@@ -600,8 +601,7 @@ class MLPGenerator(GeneratorNetwork):
             hidden = product(z, self.first.weight, self.first.bias + self.classes[labels[0]])
         else:
             hidden = product(z, self.first.weight, self.first.bias) + F.embedding(labels, self.classes)
-        for block in self.body:
-            assert isinstance(block, ResidualBlock)
+        for block in residual_blocks(self.body):
             hidden = block.unlearnt(hidden)
         return product(F.leaky_relu(hidden, 0.2, inplace=True), self.last.weight, self.last.bias)
 
