@@ -538,6 +538,8 @@ def test_a_file_of_a_dataset_that_is_gone_is_named(tmp_path):
 def test_items_without_rows_and_columns_are_no_images(tmp_path):
     with pytest.raises(InvalidDataError, match=r"item 0 of the Items has shape \(50,\); images are \(H, W\)"):
         store_images(Items(X.reshape(len(X), -1)[:, :50], "tensor"), tmp_path / "images.npy")
+    with pytest.raises(InvalidDataError, match=r"item 0 of the Items has shape \(0, "):
+        store_images(Items(X[:, :0], "tensor"), tmp_path / "images.npy")
     assert not list(tmp_path.iterdir())
 
 
@@ -550,3 +552,12 @@ def test_floats_stay_in_memory_where_there_is_no_room(small, monkeypatch, tmp_pa
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     images = COLOURS / 255
     assert open_samples(images, "images", stored=True)[0] is images
+
+
+def test_through_a_link_the_images_go_where_it_points(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "link.npy").symlink_to(tmp_path / "scratch" / "images.npy")
+    for _ in range(2):
+        assert np.array_equal(store_images(Items(COLOURS), tmp_path / "link.npy")[0], COLOURS)
+    assert (tmp_path / "link.npy").is_symlink() and (tmp_path / "scratch" / "images.npy.json").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"link.npy", "scratch"}

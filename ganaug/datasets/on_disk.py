@@ -134,8 +134,9 @@ def store_images(
 
     A training on what it returns reads batches from the file, without decoding an image again. A call that was broken
     off goes on where it was when it is made again, and one that was complete compares checksums (about a second for a
-    gigabyte) and decodes again only what does not match. Processes that are given the same file take turns, where the
-    system can lock a folder: under torchrun the first one decodes for all of them.
+    gigabyte) and decodes again only what does not match, and 8 items of a dataset, to see whether it is still the
+    same. Processes that are given the same file take turns, where the system can lock a folder: under torchrun the
+    first one decodes for all of them.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def store_images(
         Leave random augmentation out.
     path : str or path-like
         The file, in numpy's format. Beside it lies ``path + ".json"`` with the checksums; while it is incomplete it is
-        called ``path + ".part"``.
+        called ``path + ".part"``. Through a symbolic link, all three lie beside what it points at.
     y : array-like of shape (n,), optional
         The labels of a dataset.
     image_size : (height, width), optional
@@ -192,10 +193,10 @@ def store_images(
     ((2, 16, 16, 3), ['cat', 'dog'])
     """
     check_jobs(n_jobs)
-    size, target = checked_size(image_size), check_path(path)
+    size, target = checked_size(image_size), Path(os.path.realpath(check_path(path)))
     check_writable(target)
     source = _of_folder(Path(X), y, size, n_jobs) if isinstance(X, (str, os.PathLike)) else _of_items(X, y, size)
-    with _one_at_a_time(target.resolve().parent):
+    with _one_at_a_time(target.parent):
         try:
             _ImageStore(source, target).complete(n_jobs)
         except OSError as error:
@@ -248,7 +249,7 @@ def _of_items(dataset: Any, y: object, size: tuple[int, int] | None) -> _ImageSo
 def _probed(dataset: Any, read: Callable[[int], tuple[Any, Any]], i: int) -> list[Any]:
     """What tells whether an item is another one; raises InvalidDataError if it is no image."""
     image = _pixels([_image_of(read, i)], 1, lambda _: place_of(dataset, i))[0]
-    if image.ndim not in (2, 3):
+    if image.ndim not in (2, 3) or not image.size:
         raise InvalidDataError(
             f"{place_of(dataset, i)} has shape {image.shape}; images are (H, W), (H, W, channels) or (channels, H, W)"
         )
