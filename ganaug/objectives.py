@@ -101,8 +101,9 @@ def mean_and_slopes(loss: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, tup
     >>> mean_and_slopes(hinge_d, torch.tensor([0.5, 0.0]), torch.tensor([0.0, 0.0]))
     (tensor(1.7500), (tensor([-0.5000, -0.5000]), tensor([0.5000, 0.5000])))
     """
-    if loss in SLOPES:
-        on_real, on_fake = SLOPES[loss](real, fake)
+    written = next((slopes for known, slopes in SLOPES.items() if known is loss), None)  # another may have no hash
+    if written is not None:
+        on_real, on_fake = written(real, fake)
         return loss(real, fake).mean(), (on_real / len(real), on_fake / len(real))
     real, fake = real.detach().requires_grad_(True), fake.detach().requires_grad_(True)
     mean = loss(real, fake).mean()
@@ -171,7 +172,7 @@ PENALTIES: dict[str, Penalty] = {
 }
 
 # Those that ask a critic for nothing but its slope; for others autograd goes through the networks.
-BY_SLOPE: frozenset[Penalty] = frozenset({r1, r1_r2, gradient_penalty})
+BY_SLOPE: tuple[Penalty, ...] = (r1, r1_r2, gradient_penalty)
 
 # The older objectives get a light R1 too: without it they orbit or diverge on
 # small tables (Mescheder et al. 2018 prove it for the first two). The Wasserstein

@@ -508,3 +508,10 @@ def test_a_file_of_version_1_is_read(rng):
     del config["gaps"]
     again = SeriesCodec.from_state({**config, "version": 1}, arrays)
     np.testing.assert_array_equal(again.decode(codec.encode(X)), codec.decode(codec.encode(X)))
+
+
+def test_sparse_columns_are_named(rng):
+    X = pd.DataFrame(rng.integers(0, 2, (20, 8)).astype(float)).astype(pd.SparseDtype(float, 0.0))
+    with pytest.raises(InvalidTypeError, match=r"column 0 of the series is sparse; give X\.sparse\.to_dense\(\)"):
+        SeriesCodec().fit(X)
+    assert SeriesCodec().fit(X.sparse.to_dense()).shape == (1, 8)

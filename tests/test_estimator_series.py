@@ -210,6 +210,7 @@ def test_over_sampling_series_with_gaps():
         ("abc", InvalidDataError, "one integer for each"),
         ([3] * 30 + [0] * 30, InvalidDataError, r"lengths\[30\] is 0, but series have 1 to 16 steps"),
         ([17] * 60, InvalidDataError, r"lengths\[0\] is 17"),
+        ([[3], [3, 4]] * 30, InvalidDataError, "one integer for each series, not lists"),
         ([[3]] * 60, InvalidDataError, "one integer for each"),
         ([True] * 60, InvalidDataError, "got bool"),
     ],
@@ -222,8 +223,9 @@ def test_bad_lengths(lengths, error, text):
 
 def test_lengths_go_with_arrays_only():
     X, y, lengths = uneven()
-    for given in (pd.DataFrame(X[:, 0]), list(X), "series.csv"):
-        with pytest.raises(InvalidTypeError, match="lengths= needs X as an array or tensor"):
+    remedies = {"leave .* NaN": pd.DataFrame(X[:, 0]), "numpy.stack": list(X), "read it": "series.csv"}
+    for remedy, given in remedies.items():
+        with pytest.raises(InvalidTypeError, match=f"lengths= needs X as an array or tensor, .*{remedy}"):
             gan().fit(given, y, lengths=lengths)
     with pytest.raises(InvalidDataError, match="lengths= is for series"):
         gan().fit(X[:, 0, 0], y, lengths=lengths)
@@ -233,3 +235,29 @@ def test_lengths_go_with_arrays_only():
         SeriesGAN.lengths("series")
     whole = gan().fit((100 * X[:, 1:]).astype(np.uint8), y, lengths=torch.from_numpy(lengths)).sample(3)[0]
     assert whole.dtype == np.float32 and SeriesGAN.lengths(pd.DataFrame(whole[:, 0])).max() <= 16
+
+
+def test_lengths_keep_the_dtype_of_bfloat16():
+    X = torch.randn(12, 1, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    new = gan().fit(X, lengths=[5, 8] * 6).sample(2)[0]
+    assert new.dtype == torch.bfloat16 and new.isnan().any()
+
+
+def test_no_lengths_of_no_steps():
+    assert SeriesGAN.lengths(pd.DataFrame()).tolist() == []
+    assert SeriesGAN.lengths(np.zeros((3, 2, 0))).tolist() == [0, 0, 0]
+
+
+def test_series_without_a_value_are_not_scored():
+    X, y, lengths = uneven()
+    own = gan().fit(X, y, lengths=lengths)
+    X[1] = np.nan
+    with pytest.raises(InvalidDataError, match="series 1 of X holds no value, just NaN; drop it"):
+        own.score_samples(X, y)
+
+
+def test_values_too_large_are_to_be_rescaled(rng):
+    X = rng.normal(size=(10, 1, 8)) * 1e305
+    with pytest.raises(InvalidDataError, match="contains the value .*; rescale X or drop the series"):
+        gan().fit(X)
+    assert np.isfinite(gan().fit(X / 1e10).sample(2)[0]).all()

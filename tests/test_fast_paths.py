@@ -22,7 +22,7 @@ from ganaug.filtering import RULES, RowFilter
 from ganaug.filtering import forest as forest_module
 from ganaug.filtering.forest import ArrayForest
 from ganaug.networks import TABULAR_ARCHITECTURES, layers
-from ganaug.objectives import BY_SLOPE, OBJECTIVES, PENALTIES, SLOPES, mean_and_slopes
+from ganaug.objectives import BY_SLOPE, OBJECTIVES, PENALTIES, SLOPES, mean_and_slopes, relativistic_d
 from ganaug.runtime.compute import fastest
 from ganaug.training import loop
 from ganaug.training.train_state import ClassBatches, TrainConfig, TrainState
@@ -295,9 +295,11 @@ def test_other_ways_of_training_go_through_autograd(monkeypatch):
     assert way(players(), dataclasses.replace(PLAN, pipe=lambda x, progress, rng: x)) is loop.PLAIN
     assert way(players(), dataclasses.replace(PLAN, precision=lambda: fastest(cpu)())) is loop.PLAIN
     assert way(players(), device=torch.device("meta")) is loop.PLAIN
-    changed = players()
+    changed, fixed = players(), players()
     changed.generator.network.__class__ = Own
     assert way(changed) is loop.PLAIN
+    fixed.discriminator.network.first.weight.requires_grad_(False)
+    assert way(fixed) is loop.PLAIN
     monkeypatch.setitem(PENALTIES, "own", lambda critic, real, fake, rng: critic(real).square())
     assert way(players(), objective=dataclasses.replace(relativistic, penalties={"own": 1.0})) is loop.PLAIN
 
@@ -306,7 +308,7 @@ def test_a_penalty_that_asks_for_logits_is_told():
     own = loop.WrittenCritic(None, torch.zeros(1), None)
     with pytest.raises(TypeError, match="BY_SLOPE"):
         own(torch.zeros(1, 2))
-    assert {PENALTIES[name] for name in ("r1", "r1_r2", "gradient")} == BY_SLOPE
+    assert {PENALTIES[name] for name in ("r1", "r1_r2", "gradient")} == {*BY_SLOPE}
 
 
 @cases("loss", sorted(SLOPES, key=lambda loss: loss.__name__))
@@ -318,3 +320,54 @@ def test_slopes_of_losses(monkeypatch, loss):
     torch.testing.assert_close(mean, plain)
     torch.testing.assert_close(slopes, by_autograd)
     assert not mean.requires_grad and not plain.requires_grad
+
+
+def _appended(network):
+    network.body.append(torch.nn.Tanh())
+
+
+def _hooked(network):
+    network.first.register_forward_hook(lambda module, inputs, output: 2 * output)
+
+
+def _normed(network):
+    torch.nn.utils.parametrizations.weight_norm(network.first)
+
+
+def _replaced(network):
+    network.forward = lambda *inputs: type(network).forward(network, *inputs) * 2
+
+
+@cases("change", [_appended, _hooked, _normed, _replaced])
+@cases("player", ["generator", "discriminator"])
+def test_networks_that_were_changed_after_they_were_made_go_through_autograd(change, player):
+    made = TABULAR_ARCHITECTURES["mlp"](MIXED, 3, torch.Generator().manual_seed(0), width=8)
+    assert made.generator.writes_out and made.discriminator.writes_out
+    network = getattr(made, player)
+    change(network)
+    assert not network.writes_out
+    if player == "generator" and change is not _replaced:  # rows are drawn by the changed network, too
+        z, labels = torch.randn(5, network.latent_dim, generator=torch.Generator().manual_seed(1)), torch.arange(5) % 3
+        drawn, rows = (way(z, labels, torch.Generator().manual_seed(2)) for way in (network.draw, network))
+        torch.testing.assert_close(drawn[:, :3], rows[:, :3])
+
+
+@dataclasses.dataclass  # with an __eq__, and so without a hash
+class Weighed:
+    function: object
+
+    def __call__(self, *given):
+        return 1.0 * self.function(*given)
+
+
+def test_losses_and_penalties_without_a_hash(monkeypatch):
+    built_in = OBJECTIVES["relativistic"]
+    monkeypatch.setitem(PENALTIES, "own", Weighed(PENALTIES["r1_r2"]))
+    monkeypatch.setitem(OBJECTIVES, "own loss", dataclasses.replace(built_in, discriminator=Weighed(relativistic_d)))
+    monkeypatch.setitem(OBJECTIVES, "own penalty", dataclasses.replace(built_in, penalties={"own": 1.0}))
+    plan = dataclasses.replace(PLAN, max_steps=5)
+    assert loop.gradient_functions(players(), OBJECTIVES["own loss"], plan, torch.device("cpu")) is loop.WRITTEN_OUT
+    expected = played(monkeypatch, players(), "relativistic", "written", plan)[1]
+    for objective in ("own loss", "own penalty"):
+        found = played(monkeypatch, players(), objective, "written", plan)[1]
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-8)

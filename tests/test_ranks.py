@@ -19,7 +19,8 @@ from helpers import image_gan, process, series_gan, tabular_gan, two_classes
 from helpers import random_images as images
 
 import ganaug
-from ganaug import GANOversampler
+from ganaug import GANOversampler, Order, Rules
+from ganaug.estimators.saving import in_words
 from ganaug.exceptions import MissingDependencyError
 from ganaug.runtime import compute
 from ganaug.runtime.compute import Ranks
@@ -229,3 +230,11 @@ def test_alone_nothing_is_sent():
 @pytest.mark.parametrize(("count", "expected"), [(2, [[1, 3], [2]]), (3, [[1], [2], [3]])])
 def test_parts_are_dealt_out(count, expected):
     assert [Ranks(own, count).parts([1, 2, 3]) for own in range(count)] == expected
+
+
+def test_parameters_that_differ_have_other_words():
+    """And equal ones the same, in whatever order a dict or set has them."""
+    assert in_words({"a": 1, "b": {"x", "y"}}) == in_words({"b": {"y", "x"}, "a": 1})
+    rules = [in_words(Rules([Order(*names)])) for names in (("low", "high"), ("high", "low"), ("low", "high"))]
+    assert rules[0] != rules[1] and rules[0] == rules[2]
+    assert in_words(torch.nn.Linear) == "torch.nn.modules.linear.Linear"

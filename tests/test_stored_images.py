@@ -25,7 +25,13 @@ from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.pil_images import in_order
 from ganaug.encoding.sample_arrays import StoredSamples, from_nchw, open_samples, stack_samples, to_nchw
 from ganaug.encoding.sources import resolve_samples
-from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelPathError
+from ganaug.exceptions import (
+    DataWarning,
+    InvalidDataError,
+    InvalidParameterError,
+    InvalidTypeError,
+    ModelPathError,
+)
 from ganaug.training import train_state
 
 X, Y = random_images()
@@ -499,3 +505,59 @@ def test_tensors_are_stored_as_they_are(tmp_path, small):
     images, labels = store_images(Items(X, "tensor"), tmp_path / "images.npy")
     assert np.array_equal(images, X) and np.array_equal(labels, Y)
     same(image_gan(max_steps=3).fit(images, labels), image_gan(max_steps=3).fit(np.array(images), labels))
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1.5, "two", True])
+def test_a_bad_number_of_workers_is_named(tmp_path, n_jobs):
+    with pytest.raises(InvalidParameterError, match=f"n_jobs={n_jobs!r} must be None"):
+        store_images(Items(X, "tensor"), tmp_path / "images.npy", n_jobs=n_jobs)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dataset_that_became_another_is_refused(tmp_path):
+    target = tmp_path / "images.npy"
+    images, _ = store_images(Items(COLOURS), target)
+    before = images.tobytes()
+    random = np.random.default_rng(0)
+    for other in (255 - COLOURS, COLOURS[:, :7], COLOURS[..., 0], random.permutation(COLOURS)):
+        with pytest.raises(InvalidDataError, match="holds other images: .* of another transform or one that is random"):
+            store_images(Items(other), target)
+    assert np.array_equal(store_images(Items(COLOURS), target)[0], images) and images.tobytes() == before
+    for file in tmp_path.glob("images.npy*"):  # the remedy
+        file.unlink()
+    assert np.array_equal(store_images(Items(255 - COLOURS), target)[0], 255 - COLOURS)
+
+
+def test_a_file_of_a_dataset_that_is_gone_is_named(tmp_path):
+    images = ImageFolder(folder_of(tmp_path / "images", COLOURS))
+    os.remove(images.samples[31][0])
+    with pytest.raises(InvalidDataError, match=r"\.png cannot be read: No such file.*; restore it, or leave it out"):
+        store_images(images, tmp_path / "images.npy")
+
+
+def test_items_without_rows_and_columns_are_no_images(tmp_path):
+    with pytest.raises(InvalidDataError, match=r"item 0 of the Items has shape \(50,\); images are \(H, W\)"):
+        store_images(Items(X.reshape(len(X), -1)[:, :50], "tensor"), tmp_path / "images.npy")
+    with pytest.raises(InvalidDataError, match=r"item 0 of the Items has shape \(0, "):
+        store_images(Items(X[:, :0], "tensor"), tmp_path / "images.npy")
+    assert not list(tmp_path.iterdir())
+
+
+def test_pixels_too_large_are_refused_in_a_file_as_in_memory(small):
+    with pytest.raises(InvalidDataError, match="contains the value"):
+        ImageCodec().fit(COLOURS / 255 * 1e305)
+
+
+def test_floats_stay_in_memory_where_there_is_no_room(small, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    images = COLOURS / 255
+    assert open_samples(images, "images", stored=True)[0] is images
+
+
+def test_through_a_link_the_images_go_where_it_points(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "link.npy").symlink_to(tmp_path / "scratch" / "images.npy")
+    for _ in range(2):
+        assert np.array_equal(store_images(Items(COLOURS), tmp_path / "link.npy")[0], COLOURS)
+    assert (tmp_path / "link.npy").is_symlink() and (tmp_path / "scratch" / "images.npy.json").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"link.npy", "scratch"}

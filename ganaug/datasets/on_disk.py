@@ -30,6 +30,7 @@ from ganaug.encoding.sources import (
 )
 from ganaug.encoding.targets import length_of
 from ganaug.exceptions import DataWarning, GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.runtime.compute import check_jobs
 from ganaug.utils.determinism import warn
 from ganaug.utils.files import check_path, check_writable, path_error, write_whole
 from ganaug.utils.types import Array, DType
@@ -117,6 +118,8 @@ def load_example(name: str, part: str = "all") -> tuple[Any, Any]:
 KIND, VERSION = "images decoded by ganaug", 1
 # Bytes of pixels with a checksum of their own: so much is decoded again where something is damaged or broken off.
 PART = 2**24
+# Items of a dataset that each call reads to see that they are still the same.
+PROBED = 8
 
 
 def store_images(
@@ -131,8 +134,9 @@ def store_images(
 
     A training on what it returns reads batches from the file, without decoding an image again. A call that was broken
     off goes on where it was when it is made again, and one that was complete compares checksums (about a second for a
-    gigabyte) and decodes again only what does not match. Processes that are given the same file take turns, where the
-    system can lock a folder: under torchrun the first one decodes for all of them.
+    gigabyte) and decodes again only what does not match, and 8 items of a dataset, to see whether it is still the
+    same. Processes that are given the same file take turns, where the system can lock a folder: under torchrun the
+    first one decodes for all of them.
 
     Parameters
     ----------
@@ -141,7 +145,7 @@ def store_images(
         Leave random augmentation out.
     path : str or path-like
         The file, in numpy's format. Beside it lies ``path + ".json"`` with the checksums; while it is incomplete it is
-        called ``path + ".part"``.
+        called ``path + ".part"``. Through a symbolic link, all three lie beside what it points at.
     y : array-like of shape (n,), optional
         The labels of a dataset.
     image_size : (height, width), optional
@@ -161,10 +165,10 @@ def store_images(
     ------
     InvalidDataError
         If an image is broken, or differs in size, mode or dtype from the first one; it names it. If the file holds
-        other images: of another folder, of files that were changed since, or of another ``image_size``. It is left as
-        it is.
+        other images: of another folder, of files that were changed since, of a dataset of which one of 8 items is not
+        what it was, or of another ``image_size``. It is left as it is.
     InvalidTypeError, InvalidParameterError
-        If X is an array or a list, or ``image_size`` is no pair of positive integers.
+        If X is an array or a list, ``image_size`` no pair of positive integers, or ``n_jobs`` no number of workers.
     ModelPathError
         If the file cannot be written.
 
@@ -188,10 +192,11 @@ def store_images(
     ...     X.shape, y.tolist()
     ((2, 16, 16, 3), ['cat', 'dog'])
     """
-    size, target = checked_size(image_size), check_path(path)
+    check_jobs(n_jobs)
+    size, target = checked_size(image_size), Path(os.path.realpath(check_path(path)))
     check_writable(target)
     source = _of_folder(Path(X), y, size, n_jobs) if isinstance(X, (str, os.PathLike)) else _of_items(X, y, size)
-    with _one_at_a_time(target.resolve().parent):
+    with _one_at_a_time(target.parent):
         try:
             _ImageStore(source, target).complete(n_jobs)
         except OSError as error:
@@ -236,8 +241,19 @@ def _of_items(dataset: Any, y: object, size: tuple[int, int] | None) -> _ImageSo
     files = [file_of(dataset, i) for i in range(n)]
     told = [None if file is None else _told(Path(file), Path(file)) for file in files]
     read = item_reader(dataset, labels, size, labelled=y is None)
-    digest = _digest([type(dataset).__name__, size, labels.tolist()], told)
+    some = [_probed(dataset, read, i) for i in np.linspace(0, n - 1, min(n, PROBED)).astype(int).tolist()]
+    digest = _digest([type(dataset).__name__, size, labels.tolist()], told, some)
     return _ImageSource(lambda: (partial(_image_of, read), range(n)), lambda i: place_of(dataset, i), labels, digest)
+
+
+def _probed(dataset: Any, read: Callable[[int], tuple[Any, Any]], i: int) -> list[Any]:
+    """What tells whether an item is another one; raises InvalidDataError if it is no image."""
+    image = _pixels([_image_of(read, i)], 1, lambda _: place_of(dataset, i))[0]
+    if image.ndim not in (2, 3) or not image.size:
+        raise InvalidDataError(
+            f"{place_of(dataset, i)} has shape {image.shape}; images are (H, W), (H, W, channels) or (channels, H, W)"
+        )
+    return [image.dtype.str, image.shape, hashlib.sha256(np.ascontiguousarray(image).data).hexdigest()]
 
 
 def _image_of(read: Callable[[int], tuple[Any, Any]], i: int) -> Any:
@@ -246,7 +262,10 @@ def _image_of(read: Callable[[int], tuple[Any, Any]], i: int) -> Any:
 
 def _told(file: Path, name: Path) -> list[Any]:
     """What tells whether a file was changed."""
-    found = os.stat(file)
+    try:
+        found = os.stat(file)
+    except OSError as error:
+        raise InvalidDataError(f"{file} cannot be read: {error.strerror}; restore it, or leave it out of X") from error
     return [name.as_posix(), found.st_size, found.st_mtime_ns]
 
 
@@ -380,8 +399,8 @@ class _ImageStore:
             raise InvalidDataError(f"{self.notes} is none that this version wrote; {remedy}")
         if source != self.source.digest:
             raise InvalidDataError(
-                f"{self.target} holds other images: of another folder or dataset, of files that were changed since, or "
-                f"of another image_size; {remedy}"
+                f"{self.target} holds other images: of another folder or dataset, of files that were changed since, of "
+                f"another transform or one that is random, or of another image_size; {remedy}"
             )
         return known
 

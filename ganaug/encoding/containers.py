@@ -516,6 +516,9 @@ class WideFrame:
         odd = [name for name, dtype in X.dtypes.items() if not pd.api.types.is_numeric_dtype(dtype)]
         if odd:
             raise InvalidTypeError(f"column {odd[0]!r} has dtype {X.dtypes[odd[0]]}; steps of a series are numbers")
+        sparse = [name for name, dtype in X.dtypes.items() if isinstance(dtype, pd.SparseDtype)]
+        if sparse:
+            raise InvalidTypeError(f"column {sparse[0]!r} of the series is sparse; give X.sparse.to_dense()")
         plain = [getattr(dtype, "numpy_dtype", dtype) for dtype in X.dtypes]
         common = np.result_type(*plain) if plain else np.dtype(np.float64)
         if X.isna().any(axis=None):  # gaps

@@ -503,7 +503,7 @@ class FewValues:
         self._cells = np.zeros(_CELLS + 1, np.uint8)  # of a value's place in the range, the code that it likely has
 
     def codes_of(self, sample: Array) -> Array | None:
-        """A sample as bytes; None if there are more than 256 values, or one is not finite."""
+        """A sample as bytes; None if there are more than 256 values, or one is not finite or beyond 1e300."""
         if not self._n:
             self.values = np.zeros(256, sample.dtype)
         codes = self._cells[self._cell(sample)]
@@ -511,7 +511,7 @@ class FewValues:
         if wrong.any() or not self._n:
             known = self.values[: self._n]
             found = np.union1d(known, sample)
-            if len(found) > 256 or not np.isfinite(found).all():
+            if len(found) > 256 or not float(np.abs(found).max()) <= _HUGE:
                 return None
             new = np.setdiff1d(found, known)
             self.values[self._n : self._n + len(new)] = new
@@ -530,3 +530,4 @@ class FewValues:
 
 # Cells into which the range of values is divided: many more than values, so that hardly two share one.
 _CELLS = 4096
+_HUGE = 1e300

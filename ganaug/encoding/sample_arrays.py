@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from math import prod
@@ -502,8 +502,9 @@ def open_samples(X: object, what: str, *, stored: bool = False) -> tuple[Array, 
 def _as_bytes(array: Array, form: SampleFormat, stored: bool) -> tuple[Any, SampleFormat]:
     """Large arrays of floats as bytes in a file, where they have few values."""
     if stored and array.ndim > 1 and _stays(array.dtype, array.shape, form.dtype):
-        found, _, misfit = StoredSamples.of_floats(array, array.shape, tensor=form.tensor)
-        return (found if misfit is None else array), form
+        with suppress(OSError):  # without room for a file they stay in memory
+            found, _, misfit = StoredSamples.of_floats(array, array.shape, tensor=form.tensor)
+            return (found if misfit is None else array), form
     return array, form
 
 

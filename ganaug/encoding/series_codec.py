@@ -302,7 +302,7 @@ class Gaps:
 def ends_of(missing: Array) -> Array:
     """Steps up to the last value of any channel. (n, C, L) -> (n,)."""
     some: Array = np.logical_not(missing.all(axis=1))
-    ends: Array = np.where(some.any(1), some.shape[1] - some[:, ::-1].argmax(1), 0)
+    ends: Array = (some * np.arange(1, some.shape[1] + 1)).max(1, initial=0)
     return ends
 
 
@@ -412,9 +412,6 @@ class SeriesCodec(PickledByState):
         missing = _checked(signals)
         shape = tuple(map(int, signals.shape[1:]))
         if missing is not None:
-            bare = np.argwhere(missing.all((1, 2)))
-            if len(bare):
-                raise InvalidDataError(f"series {bare[0, 0]} of X holds no value, just NaN; drop it")
             for channel in np.flatnonzero(missing.all((0, 2))):
                 raise InvalidDataError(f"channel {channel} of X holds no value, just NaN; drop it")
         if len(shape) == 2 and shape[0] > 4 * shape[1]:
@@ -509,7 +506,8 @@ class SeriesCodec(PickledByState):
             odd = next(iter(np.argwhere(missing)), None) if self.gaps_ is None else self.gaps_.fault(missing)
             if odd is not None:
                 raise InvalidDataError(
-                    f"{_not_finite(tuple(map(int, odd)), 'NaN')}: {owner} was fitted on series without gaps there"
+                    f"{_not_finite(tuple(map(int, odd)), 'NaN')}: {owner} was fitted on series without gaps there; "
+                    "fill the gap (for example by interpolation), or fit anew with such series"
                 )
         return self._encoded(given)
 
@@ -678,6 +676,8 @@ def _checked(signals: Array) -> Array | None:
     missing = np.isnan(signals) if signals.dtype.kind == "f" and signals.ndim == 3 else np.zeros(1, bool)
     some = bool(missing.any())
     refuse_not_finite(np.where(missing, 0, signals) if some else signals, _not_finite_or_gap)
+    for series in np.flatnonzero(missing.all((1, 2))) if some else ():
+        raise InvalidDataError(f"series {series} of X holds no value, just NaN; drop it")
     return missing if some else None
 
 
@@ -692,4 +692,5 @@ def _not_finite(index: tuple[int, ...], what: str) -> str:
 
 def _not_finite_or_gap(index: tuple[int, ...], what: str) -> str:
     hint = "leave NaN where there is no value" if len(index) == 3 else "fill gaps (for example by interpolation)"
+    hint = "rescale X" if what.startswith("the value") else hint
     return f"{_not_finite(index, what)}; {hint} or drop the series"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -121,15 +122,17 @@ def in_words(value: object) -> str:
     if isinstance(value, (bool, str, type(None))):
         return repr(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{in_words(k)}: {in_words(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple, set, frozenset)):
+        return "{" + ", ".join(sorted(f"{in_words(k)}: {in_words(v)}" for k, v in value.items())) + "}"
+    if isinstance(value, (Sequence, Set)) and not isinstance(value, bytes):  # those of rules, too
         parts = [in_words(v) for v in value]
-        return f"[{', '.join(parts if isinstance(value, (list, tuple)) else sorted(parts))}]"
+        return f"[{', '.join(parts if isinstance(value, Sequence) else sorted(parts))}]"
     if isinstance(value, np.ndarray):
         return f"an array {digest(value)[:12]}"
     named = value if hasattr(value, "__qualname__") else type(value)
     name = f"{named.__module__}.{named.__qualname__}"
-    weights = value.state_dict() if hasattr(value, "state_dict") else {}
+    if is_dataclass(value) and not isinstance(value, type):  # a rule, for example
+        return f"{name} {in_words({one.name: getattr(value, one.name) for one in fields(value)})}"
+    weights = value.state_dict() if hasattr(value, "state_dict") and not isinstance(value, type) else {}
     return f"{name} {digest(*(w.detach().cpu().float().numpy() for w in weights.values()))[:12]}" if weights else name
 
 

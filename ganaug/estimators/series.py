@@ -243,13 +243,16 @@ def padded(X: Any, lengths: object) -> Any:
     array([ 5.,  6.,  7., nan, nan])
     """
     if isinstance(X, (pd.DataFrame, list, tuple)) or not hasattr(X, "shape"):
-        raise InvalidTypeError(
-            f"lengths= needs X as an array or tensor, not a {type(X).__name__}; in a DataFrame leave what follows NaN"
-        )
+        remedy = "stack them (numpy.stack)" if isinstance(X, (list, tuple)) else "read it into one (numpy.asarray)"
+        remedy = "leave what follows the end NaN" if isinstance(X, pd.DataFrame) else remedy
+        raise InvalidTypeError(f"lengths= needs X as an array or tensor, not a {type(X).__name__}; {remedy}")
     array, form = open_samples(X, "series")
     if array.ndim not in (2, 3):
         raise InvalidDataError(f"lengths= is for series (n, channels, length) or (n, length), not {array.shape}")
-    steps = np.asarray(lengths)
+    try:
+        steps = np.asarray(lengths)
+    except ValueError as error:
+        raise InvalidDataError(f"lengths must hold one integer for each series, not lists: {error}") from error
     if steps.shape != (len(array),) or steps.dtype.kind not in "iu":
         raise InvalidDataError(
             f"lengths must hold one integer for each of the {len(array)} series; got {steps.dtype} of {steps.shape}"
@@ -262,7 +265,7 @@ def padded(X: Any, lengths: object) -> Any:
     out = array.astype(array.dtype if array.dtype.kind == "f" else np.result_type(array.dtype, np.float32))
     after = np.arange(array.shape[-1]) >= steps.reshape(-1, *(1,) * (array.ndim - 1))
     out[np.broadcast_to(after, array.shape)] = np.nan
-    return SampleFormat(form.tensor, out.dtype.str).close(out)
+    return (form if form.name == "bfloat16" else SampleFormat(form.tensor, out.dtype.str)).close(out)
 
 
 @register

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -395,7 +396,9 @@ class DiscriminatorPass:
     def __init__(self, network: MLPDiscriminator, x: Tensor, labels: Tensor) -> None:
         self.network, self.samples, self.labels, self.n_in = network, x, labels, x.shape[1]
         self._seen = network.with_class(x, labels)
-        self.body = BlocksPass(network.blocks, product(self._seen, network.first.weight, network.first.bias))
+        self.body = BlocksPass(
+            residual_blocks(network.body), product(self._seen, network.first.weight, network.first.bias)
+        )
         self.readout = network.head.input_gradient(labels)
         self.logits = (self.body.features * self.readout).sum(1) + network.head.logit.bias
         self._inner: Tensor | None = None
@@ -443,9 +446,8 @@ class GeneratorPass:
     def __init__(self, network: MLPGenerator, z: Tensor, labels: Tensor, rng: torch.Generator) -> None:
         self.network, self.z, self.labels = network, z, labels
         hidden = product(z, network.first.weight, network.first.bias, plus=F.embedding(labels, network.classes))
-        self.body = BlocksPass(network.blocks, hidden)
-        raw = product(self.body.features, network.last.weight, network.last.bias)
-        self.samples = network.heads(raw, rng)
+        self.body = BlocksPass(residual_blocks(network.body), hidden)
+        self.samples = network.heads(product(self.body.features, network.last.weight, network.last.bias), rng)
 
     def gradients(self, on_rows: Tensor) -> Gradients:
         """Of the parameters, from the derivative of a loss with respect to the rows. (B, width)."""
@@ -456,6 +458,19 @@ class GeneratorPass:
         found |= {last.weight: sum_of_outer(on_raw, self.body.features), last.bias: on_raw.sum(0)}
         found |= {first.weight: sum_of_outer(inner, self.z), first.bias: inner.sum(0)}
         return found | {self.network.classes: by_row(self.network.classes, self.labels, inner)}
+
+
+def residual_blocks(body: nn.Sequential) -> list[ResidualBlock]:
+    """Those of a network's body."""
+    return [block for block in body if isinstance(block, ResidualBlock)]
+
+
+def as_built(network: nn.Module, body: nn.Sequential) -> bool:
+    """Whether nothing but what is written out happens in a network: no other layers, hooks or forward."""
+    known = (type(network), nn.Linear, nn.Sequential, ResidualBlock, OneHotHeads, Concat, Projection)
+    held = [(name, found) for m in network.modules() for name, found in vars(m).items()]
+    hooked = any(found and (name == "forward" or name.endswith("_hooks")) for name, found in held)
+    return not hooked and all(type(m) in known for m in network.modules()) and {*map(type, body)} <= {ResidualBlock}
 
 
 def by_row(like: Tensor, rows: Tensor, values: Tensor) -> Tensor:
@@ -557,13 +572,8 @@ class MLPGenerator(GeneratorNetwork):
         self.heads = OneHotHeads(blocks, temperature)
 
     @property
-    def blocks(self) -> list[ResidualBlock]:
-        """Those of the body."""
-        return [block for block in self.body if isinstance(block, ResidualBlock)]
-
-    @property
     def writes_out(self) -> bool:
-        return type(self) is MLPGenerator
+        return type(self) is MLPGenerator and as_built(self, self.body)
 
     def passed(self, z: Tensor, labels: Tensor, rng: torch.Generator) -> GeneratorPass:
         return GeneratorPass(self, z, labels, rng)
@@ -577,7 +587,8 @@ class MLPGenerator(GeneratorNetwork):
         # on a CPU some rows at a time: what the layers hand on stays in the processor's cache
         at_once = ROWS_IN_CACHE if z.device.type == "cpu" else max(1, len(z))
         parts = zip(z.split(at_once), labels.split(at_once), strict=True)
-        return torch.cat([self.heads.perturbed_(self._raw(own, own_labels), rng) for own, own_labels in parts])
+        raw = self._raw if self.writes_out else partial(self.at, noise=z)
+        return torch.cat([self.heads.perturbed_(raw(own, own_labels), rng) for own, own_labels in parts])
 
     def at(self, z: Tensor, labels: Tensor, noise: Tensor, truncation: float = 1.0) -> Tensor:
         """Rows whose groups hold logits without noise, so that the likeliest state of each group counts."""
@@ -590,8 +601,7 @@ class MLPGenerator(GeneratorNetwork):
             hidden = product(z, self.first.weight, self.first.bias + self.classes[labels[0]])
         else:
             hidden = product(z, self.first.weight, self.first.bias) + F.embedding(labels, self.classes)
-        for block in self.body:
-            assert isinstance(block, ResidualBlock)
+        for block in residual_blocks(self.body):
             hidden = block.unlearnt(hidden)
         return product(F.leaky_relu(hidden, 0.2, inplace=True), self.last.weight, self.last.bias)
 
@@ -618,7 +628,7 @@ class MLPDiscriminator(DiscriminatorNetwork):
 
     @property
     def writes_out(self) -> bool:  # a subclass may have changed what is written out
-        return type(self) is MLPDiscriminator and type(self.head) in (Concat, Projection)
+        return type(self) is MLPDiscriminator and as_built(self, self.body)
 
     def passed(self, x: Tensor, labels: Tensor) -> DiscriminatorPass:
         return DiscriminatorPass(self, x, labels)
@@ -626,11 +636,6 @@ class MLPDiscriminator(DiscriminatorNetwork):
     def features(self, x: Tensor, labels: Tensor) -> Tensor:
         """The last hidden layer. (B, n_in), (B,) -> (B, width)."""
         return F.leaky_relu(self.body(self.first(self.with_class(x, labels))), 0.2)
-
-    @property
-    def blocks(self) -> list[ResidualBlock]:
-        """Those of the body."""
-        return [block for block in self.body if isinstance(block, ResidualBlock)]
 
     def with_class(self, x: Tensor, labels: Tensor) -> Tensor:
         """What the first layer sees."""
@@ -643,7 +648,7 @@ class MLPDiscriminator(DiscriminatorNetwork):
 
         Autograd's second derivative goes back through the forward pass too, where nothing but zeros flows.
         """
-        n_in, blocks = x.shape[1], self.blocks
+        n_in, blocks = x.shape[1], residual_blocks(self.body)
         with torch.no_grad():
             inputs = [self.first(self.with_class(x, labels))]
             for block in blocks:

@@ -47,6 +47,7 @@ __all__ = [
     "Team",
     "alone",
     "as_tensor",
+    "check_jobs",
     "fastest",
     "full",
     "launched_together",
@@ -477,7 +478,7 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_
     """
     from sklearn.utils.parallel import Parallel, delayed
 
-    _check(n_jobs)
+    check_jobs(n_jobs)
     if launched_together():
         return [function(*task) for task in tasks]
     if len(tasks) > 1:
@@ -531,14 +532,14 @@ def side_by_side(n_tasks: int, n_jobs: int | None) -> bool:
     """Whether `run_tasks` would work on several of so many tasks at the same time."""
     import joblib
 
-    _check(n_jobs)
+    check_jobs(n_jobs)
     return n_tasks > 1 and not launched_together() and joblib.effective_n_jobs(n_jobs) > 1
 
 
-def _check(n_jobs: object) -> None:
-    if n_jobs is None or (isinstance(n_jobs, Integral) and not isinstance(n_jobs, bool) and n_jobs != 0):
-        return
-    raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")
+def check_jobs(n_jobs: object) -> None:
+    """Refuse what is no number of jobs; raises InvalidParameterError."""
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0):
+        raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")
 
 
 # --------------------------------------------------------------------------------------

@@ -374,9 +374,10 @@ def gradient_functions(
     """
     if plan.replays:
         return ReplayedGradients(plan, device)
-    offered = train_state.generator.network.writes_out and train_state.discriminator.network.writes_out
+    both = train_state.generator.network, train_state.discriminator.network
+    offered = all(own.writes_out and all(weights.requires_grad for weights in own.parameters()) for own in both)
     plain = device.type == "cpu" and plan.pipe is direct and plan.precision is full
-    known = all(PENALTIES[name] in BY_SLOPE for name in objective.penalties)
+    known = all(any(PENALTIES[name] is own for own in BY_SLOPE) for name in objective.penalties)
     return WRITTEN_OUT if offered and plain and known else PLAIN
 
 
