@@ -245,9 +245,11 @@ def played(monkeypatch, state, objective, way, plan=PLAN):
     return pd.DataFrame(history), state.generator.flat, rng.get_state()
 
 
-@cases("objective", sorted(OBJECTIVES))
+@cases(
+    ("objective", "layout"),
+    [*((name, "mixed") for name in sorted(OBJECTIVES)), ("relativistic", "numbers"), ("relativistic", "groups")],
+)
 @cases("conditioning", ["projection", "concat"])
-@cases("layout", ["mixed", "numbers", "groups"])
 def test_passes_written_out_are_those_of_autograd(monkeypatch, objective, conditioning, layout):
     """In double precision over 50 steps: in single precision rounding alone leads two trainings apart within ten."""
     blocks = {"mixed": MIXED, "numbers": [Block("scalar", 0, 70)], "groups": [Block("onehot", 0, 4)]}
