@@ -5,6 +5,8 @@
 43 sets, 5 classifiers, 3 folds x 2 repeats; training on real and new rows, and on new rows alone. A finished cell
 (an oversampler on one fold of a set) is a file of out/compare, and a later call goes on from there; cells of
 GANOversampler count as long as ganaug's code is the same. ``--write-only`` writes the page from what is finished.
+``tar xJf examples/benchmarks/cells/compare.tar.xz -C out`` spares those of all others, which do not depend on it;
+compare_default.tar.xz holds those of the default that the page is about, to set a new one beside it fold by fold.
 
 Sets: all tabular ones but those that share rows or patients with another one that is here (SHARED below). One of more
 than 3,000 rows is drawn down to about as many: each class in proportion, but at least 30 rows of it, or all that it
