@@ -19,8 +19,8 @@ from PIL import Image
 from torch.utils.data import Dataset
 from torchvision.datasets import ImageFolder
 
-from ganaug.datasets import on_disk, store_images
-from ganaug.encoding import pil_images, sample_arrays
+from ganaug.datasets import store_images
+from ganaug.encoding import on_disk, pil_images, sample_arrays
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.pil_images import in_order
 from ganaug.encoding.sample_arrays import StoredSamples, from_nchw, open_samples, stack_samples, to_nchw
@@ -41,7 +41,7 @@ COLOURS = np.random.default_rng(1).integers(0, 256, (60, 8, 10, 3), dtype=np.uin
 @pytest.fixture
 def small(monkeypatch):
     """What counts as many images is little."""
-    for module in (sample_arrays, train_state):
+    for module in (sample_arrays, train_state, on_disk):
         monkeypatch.setattr(module, "STORED_FROM", 1000)
 
 
@@ -561,3 +561,75 @@ def test_through_a_link_the_images_go_where_it_points(tmp_path):
         assert np.array_equal(store_images(Items(COLOURS), tmp_path / "link.npy")[0], COLOURS)
     assert (tmp_path / "link.npy").is_symlink() and (tmp_path / "scratch" / "images.npy.json").exists()
     assert {path.name for path in tmp_path.iterdir()} == {"link.npy", "scratch"}
+
+
+def test_a_killed_fit_on_a_folder_decodes_the_rest_only(tmp_path, parts, small, monkeypatch):
+    folder, read = folder_of(tmp_path / "images", COLOURS), []
+    kept = tmp_path / "runs" / "run.ckpt"
+    kept.parent.mkdir()
+    gan = partial(image_gan, max_steps=4, batch_size=8)
+    plain = gan().fit(folder)
+
+    def cut(file, mode=None, now=pil_images.open_image):
+        read.append(file.name)
+        if len(read) == 40:
+            raise KeyboardInterrupt
+        return now(file, mode)
+
+    monkeypatch.setattr(on_disk, "open_image", lambda *of: pil_images.open_image(*of))  # one, to see how large they are
+    monkeypatch.setattr("ganaug.encoding.sources.open_image", cut)
+    with pytest.raises(KeyboardInterrupt):
+        gan(checkpoint=kept).fit(folder)
+    assert {path.name for path in kept.parent.iterdir()} == {"run.ckpt.images.npy.json", "run.ckpt.images.npy.part"}
+
+    class Killed(Exception):
+        pass
+
+    def kill(event):
+        raise Killed
+
+    with pytest.raises(Killed):
+        gan(checkpoint=kept, callbacks=[kill]).fit(folder)
+    assert len(read) == 40 + 31 and (kept.parent / "run.ckpt.images.npy").exists()
+    resumed = gan(checkpoint=kept).fit(folder)
+    assert len(read) == 40 + 31 and not list(kept.parent.iterdir())
+    for name, own in plain.weights_.items():
+        assert np.array_equal(own, resumed.weights_[name])
+    assert resumed.codec_.get_state()[0] == plain.codec_.get_state()[0] and resumed.classes_.tolist() == ["c0", "c1"]
+
+
+def test_where_decoded_images_cannot_lie_beside_the_checkpoint(tmp_path, parts, small, monkeypatch):
+    folder, kept = folder_of(tmp_path / "images", COLOURS), tmp_path / "run.ckpt"
+
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(on_disk._ImageStore, "_note", full)
+    with pytest.warns(DataWarning, match=r"run\.ckpt\.images\.npy: No space left.*; they stay in a temporary file"):
+        own = image_gan(max_steps=2, checkpoint=kept).fit(folder)
+    assert own.n_steps_ == 2 and {path.name for path in tmp_path.iterdir()} == {"images"}
+
+
+def test_few_images_and_datasets_have_no_file_beside_the_checkpoint(tmp_path):
+    for given in (folder_of(tmp_path / "images", COLOURS), Items(COLOURS), COLOURS):
+        seen = []
+        look = [lambda event, seen=seen: seen.extend(os.listdir(tmp_path))]
+        own = image_gan(max_steps=2, checkpoint=tmp_path / "c", callbacks=look)
+        own.fit(given, Y if given is COLOURS else None)
+        assert seen and not any("npy" in name for name in seen)
+
+
+def test_other_images_beside_a_checkpoint_are_left_as_they_are(tmp_path, parts, small):
+    folder, kept = folder_of(tmp_path / "images", COLOURS), tmp_path / "run.ckpt"
+    theirs = tmp_path / "run.ckpt.images.npy"
+    store_images(folder, theirs, image_size=(9, 9))
+    with pytest.raises(InvalidDataError, match=r"holds other images: .*remove run\.ckpt\.images\.npy\* in"):
+        image_gan(max_steps=2, checkpoint=kept).fit(folder)
+    assert np.load(theirs).shape == (60, 9, 9, 3)
+
+
+def test_files_that_are_left_out_of_a_store_are_named(tmp_path):
+    folder = folder_of(tmp_path / "images", COLOURS)
+    (folder / "loose.png").write_bytes(b"")
+    with pytest.warns(DataWarning, match=r"1 image\(s\) outside of the class folders left out: .*loose\.png"):
+        store_images(folder, tmp_path / "images.npy")

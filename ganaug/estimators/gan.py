@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from functools import partial
 from numbers import Integral
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -198,6 +199,17 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
     def _stores_samples(self) -> bool:
         return self._modality.stores_samples and not self._continues()
 
+    def _decoded_beside(self) -> Path | None:
+        return self._writable_checkpoint() if self._stores_samples() else None
+
+    def _writable_checkpoint(self) -> Path | None:
+        """The file of the checkpoint; refused now, and not when it is to be written."""
+        if self.checkpoint is None:
+            return None
+        target = check_path(self.checkpoint)
+        check_writable(target)
+        return target
+
     def _fit_labels(self, y: object) -> LabelCodec | None:
         if not self._continues():
             return super()._fit_labels(y)
@@ -206,8 +218,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         return self.label_codec_
 
     def _fit_encode(self, X: object, codes: IntArray | None, mode: str | None) -> tuple[Any, Samples]:
-        if self.checkpoint is not None:  # told now, and not when it is to be written
-            check_writable(check_path(self.checkpoint))
+        self._writable_checkpoint()
         seed = root_seed(self.random_state)
         if self._continues():
             return self.codec_, self.codec_.encode(X, owner=type(self).__name__)

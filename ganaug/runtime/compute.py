@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
-from numbers import Integral
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -35,7 +34,7 @@ from ganaug.exceptions import (
     TrainingWarning,
 )
 from ganaug.utils.determinism import warn
-from ganaug.utils.types import Array
+from ganaug.utils.types import Array, check_jobs
 
 __all__ = [
     "ALONE",
@@ -47,7 +46,6 @@ __all__ = [
     "Team",
     "alone",
     "as_tensor",
-    "check_jobs",
     "fastest",
     "full",
     "launched_together",
@@ -534,12 +532,6 @@ def side_by_side(n_tasks: int, n_jobs: int | None) -> bool:
 
     check_jobs(n_jobs)
     return n_tasks > 1 and not launched_together() and joblib.effective_n_jobs(n_jobs) > 1
-
-
-def check_jobs(n_jobs: object) -> None:
-    """Refuse what is no number of jobs; raises InvalidParameterError."""
-    if n_jobs is not None and (not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0):
-        raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")
 
 
 # --------------------------------------------------------------------------------------
