@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import sys
 import tempfile
 import threading
+import time
 import warnings
 from functools import partial
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -633,3 +636,48 @@ def test_files_that_are_left_out_of_a_store_are_named(tmp_path):
     (folder / "loose.png").write_bytes(b"")
     with pytest.warns(DataWarning, match=r"1 image\(s\) outside of the class folders left out: .*loose\.png"):
         store_images(folder, tmp_path / "images.npy")
+
+
+def _as_on_windows(monkeypatch):
+    """No fcntl, and a lock of a byte of a file, which lasts until it is closed."""
+    import fcntl
+
+    def locking(file, mode, n):
+        assert (mode, n) == (2, 1)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+
+
+def test_without_fcntl_they_take_turns_as_well(tmp_path, monkeypatch):
+    _as_on_windows(monkeypatch)
+    now, most, turns = [], [], []
+
+    def complete(self, n_jobs, before=on_disk._ImageStore.complete):
+        now.append(1)
+        most.append(len(now))
+        time.sleep(0.02)
+        before(self, n_jobs)
+        now.pop()
+
+    monkeypatch.setattr(on_disk._ImageStore, "complete", complete)
+
+    def store():
+        turns.append(store_images(Items(COLOURS), tmp_path / "images.npy")[0])
+
+    threads = [threading.Thread(target=store) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 5 and len(turns) == 5 and all(np.array_equal(own, COLOURS) for own in turns)
+    assert {path.name for path in tmp_path.iterdir()} == {"images.npy", "images.npy.json"}
+
+
+def test_a_lock_that_a_dead_process_left_does_not_hold(tmp_path, monkeypatch):
+    _as_on_windows(monkeypatch)
+    (tmp_path / "images.npy.lock").write_bytes(b"")
+    assert np.array_equal(store_images(Items(COLOURS), tmp_path / "images.npy")[0], COLOURS)
+    monkeypatch.setitem(sys.modules, "msvcrt", None)  # and where nothing can be locked
+    assert np.array_equal(store_images(Items(COLOURS), tmp_path / "images.npy")[0], COLOURS)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import importlib
 import io
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -264,7 +267,7 @@ def _stay_in_file(folder: Path) -> bool:
 
 def _decoded(source: _ImageSource, target: Path, n_jobs: int | None) -> Array:
     """The images of a source, in a file that is complete, mapped into memory."""
-    with _one_at_a_time(target.parent):
+    with _one_at_a_time(target):
         try:
             _ImageStore(source, target).complete(n_jobs)
         except OSError as error:
@@ -350,20 +353,50 @@ def _digest(*parts: object) -> str:
 
 
 @contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait for other processes that store images in this folder, where the system can tell."""
+def _one_at_a_time(target: Path) -> Iterator[None]:
+    """Wait for other processes that store images here, where the system can tell."""
     try:
         import fcntl
-    except ImportError:  # Windows
-        yield
+    except ImportError:
+        with _one_at_a_time_on_windows(target.with_name(target.name + ".lock")):
+            yield
         return
-    lock = os.open(folder, os.O_RDONLY)
+    lock = os.open(target.parent, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems lock no folders
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def _one_at_a_time_on_windows(name: Path) -> Iterator[None]:
+    """The same by the first byte of a file, which the system releases when its process ends, however it does."""
+    try:
+        locking: Any = importlib.import_module("msvcrt")
+    except ImportError:  # a system without processes
+        yield
+        return
+    while True:
+        lock = open(name, "a+b", buffering=0)  # noqa: SIM115, held until the work is done
+        lock.seek(0)
+        try:
+            locking.locking(lock.fileno(), locking.LK_NBLCK, 1)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                break  # a file system that locks nothing
+        else:
+            if name.exists() and os.path.samestat(os.fstat(lock.fileno()), os.stat(name)):
+                break  # and not one that its last owner removed in the meantime
+        lock.close()
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        lock.close()  # and releases
+        with suppress(OSError):  # the next one has it open
+            name.unlink(missing_ok=True)
 
 
 class _ImageStore:
@@ -405,8 +438,9 @@ class _ImageStore:
             damaged = [part for k, part in enumerate(self.parts) if self.sums[k] and not self._matches(file, k)]
             if damaged or (any(self.sums) and self._read(file, 0, len(self.header)) != self.header):
                 self._tell(damaged, place)
-            file.seek(0)
-            file.write(self.header)
+            if self._read(file, 0, len(self.header)) != self.header:
+                file.seek(0)
+                file.write(self.header)
             missing = [k for k, own in enumerate(self.sums) if own is None]
             images: Iterator[Any] = iter(())
             if missing:
@@ -422,7 +456,8 @@ class _ImageStore:
                 os.fsync(file.fileno())
                 self.sums[k] = hashlib.sha256(data).hexdigest()
                 self._note()
-            file.truncate(len(self.header) + self.n * self.each)
+            if file.seek(0, os.SEEK_END) != len(self.header) + self.n * self.each:  # Windows cuts no mapped file
+                file.truncate(len(self.header) + self.n * self.each)
         if place == self.partial:
             os.replace(place, self.target)
 
