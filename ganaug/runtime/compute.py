@@ -33,6 +33,7 @@ from ganaug.exceptions import (
     MissingDependencyError,
     TrainingWarning,
 )
+from ganaug.runtime.interrupts import lost_tasks_raise
 from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, check_jobs
 
@@ -448,9 +449,8 @@ def _set_mkl_threads(number: int) -> int:
 def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_jobs: int | None) -> list[Any]:
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
 
-    The backend is joblib's: its default processes, or what
-    `joblib.parallel_config` says. In a process of a `torchrun` they are called one after the other: each may be a
-    training of all processes together.
+    The backend is joblib's: its default processes, or what `joblib.parallel_config` says. In a process of a `torchrun`
+    they are called one after the other: each may be a training of all processes together.
 
     Parameters
     ----------
@@ -459,8 +459,7 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_
     tasks : sequence of tuple
         Arguments of each call.
     n_jobs : int or None
-        As in scikit-learn: None is 1 unless a `joblib.parallel_config` says
-        otherwise, -1 is all processors.
+        As in scikit-learn: None is 1 unless a `joblib.parallel_config` says otherwise, -1 is all processors.
 
     Returns
     -------
@@ -472,25 +471,34 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_
     InvalidParameterError
         If ``n_jobs`` is no number of jobs.
     MissingDependencyError
-        If a worker has another version of the library, or a worker of dask has none.
+        If a worker has another version of the library, or a worker of dask has none or gave a task up.
     """
+    from joblib.parallel import get_active_backend
     from sklearn.utils.parallel import Parallel, delayed
 
     check_jobs(n_jobs)
     if launched_together():
         return [function(*task) for task in tasks]
+    backend: Any = get_active_backend()[0]
+    client = getattr(backend, "client", None)
     if len(tasks) > 1:
-        _ask_workers()
+        _ask_workers(client)
     own = _OfVersion(function)
-    results: list[Any] = Parallel(n_jobs=n_jobs)(delayed(own)(*task) for task in tasks)
-    return results
+    try:
+        with lost_tasks_raise(backend):
+            return list(Parallel(n_jobs=n_jobs)(delayed(own)(*task) for task in tasks))
+    except Exception as error:
+        if type(error).__name__ == "KilledWorker" or (isinstance(error, ImportError) and client is not None):
+            _ask_workers(client)  # some may have joined since
+            raise MissingDependencyError(
+                f"the cluster gave up a task ({type(error).__name__}: {error}); see that all workers, those that join "
+                f"later too, have ganaug {__version__} and enough memory"
+            ) from error
+        raise
 
 
-def _ask_workers() -> None:
-    """Refuse a cluster of dask with workers that lack the library: a task that they cannot read never comes back."""
-    from joblib.parallel import get_active_backend
-
-    client: Any = getattr(get_active_backend()[0], "client", None)
+def _ask_workers(client: Any) -> None:
+    """Refuse a cluster of dask with workers that lack the library: they cannot read a task."""
     if not hasattr(client, "run"):
         return
 
