@@ -681,3 +681,32 @@ def test_a_lock_that_a_dead_process_left_does_not_hold(tmp_path, monkeypatch):
     assert np.array_equal(store_images(Items(COLOURS), tmp_path / "images.npy")[0], COLOURS)
     monkeypatch.setitem(sys.modules, "msvcrt", None)  # and where nothing can be locked
     assert np.array_equal(store_images(Items(COLOURS), tmp_path / "images.npy")[0], COLOURS)
+
+
+@cases(
+    ("y", "words"),
+    [
+        (np.where(Y, np.nan, 0), r"targets: the label of item \d+ is missing \(nan\), as \d+ of 60 are; drop these"),
+        ([None, *Y[1:].tolist()], "targets: the label of item 0 is None"),
+        (np.array(["NaT", *["2020-01-01"] * 59], "datetime64[D]"), r"label of item 0 is missing \(NaT\), as 1 of 60"),
+        (np.where(Y, np.inf, 0), "y contains infinity"),
+        (Y + 0.5, "Unknown label type: continuous.* make classes of them first"),
+        (Y[1:], "targets holds 59 labels, but the dataset has 60 items"),
+        (["a", *Y[1:].tolist()], "labels of types int, str cannot be sorted"),
+    ],
+)
+def test_labels_that_no_fit_takes_are_refused_before_decoding(tmp_path, y, words):
+    with pytest.raises((InvalidDataError, InvalidTypeError), match=words):
+        store_images(Items(COLOURS), tmp_path / "images.npy", y)
+    own = Items(COLOURS)
+    own.targets = y
+    if len(y) == 60:
+        with pytest.raises(
+            (InvalidDataError, InvalidTypeError), match=words.replace("targets:", "the labels of the Items:")
+        ):
+            store_images(own, tmp_path / "images.npy")
+    assert not list(tmp_path.glob("images*"))
+
+
+def test_labels_of_plus_and_minus_one_are_labels(tmp_path):
+    assert store_images(Items(COLOURS), tmp_path / "images.npy", np.where(Y, 1, -1))[1].tolist() == (2 * Y - 1).tolist()

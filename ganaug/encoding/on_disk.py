@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
+from ganaug.encoding.labels import LabelCodec
 from ganaug.encoding.pil_images import checked_size, in_order, open_image, read_image_header
 from ganaug.encoding.sample_arrays import STORED_FROM, stack_samples, to_array
 from ganaug.encoding.sources import (
@@ -176,7 +177,8 @@ def store_images(
     Raises
     ------
     InvalidDataError
-        If an image is broken, or differs in size, mode or dtype from the first one; it names it. If the file holds
+        If an image is broken, or differs in size, mode or dtype from the first one; it names it. If a label is
+        missing or infinite, labels are numbers with decimals, or not one for each item. If the file holds
         other images: of another folder, of files that were changed since, of a dataset of which one of 8 items is not
         what it was, or of another ``image_size``. It is left as it is.
     InvalidTypeError, InvalidParameterError
@@ -317,6 +319,7 @@ def _of_items(dataset: Any, y: object, size: tuple[int, int] | None) -> _ImageSo
             "is in memory already is stored by numpy.save, and mapped by numpy.load(..., mmap_mode='r')"
         )
     n, labels = length_of(dataset), resolve_targets(dataset, y)
+    LabelCodec().fit(labels)  # refuses what `fit` would refuse after all images were decoded
     files = [file_of(dataset, i) for i in range(n)]
     told = [None if file is None else _told(Path(file), Path(file)) for file in files]
     read = item_reader(dataset, labels, size, labelled=y is None)
