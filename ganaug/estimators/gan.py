@@ -49,6 +49,7 @@ from ganaug.estimators.modality import (
     Samples,
     Smoother,
     Task,
+    check_networks,
     network_decoder,
     round_trip,
     to_storage,
@@ -59,7 +60,7 @@ from ganaug.filtering import FilterCounts, RowFilter, rejection_sample
 from ganaug.filtering.forest import fewer
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
-from ganaug.objectives import OBJECTIVES
+from ganaug.objectives import OBJECTIVES, checked_objective
 from ganaug.runtime.compute import (
     Ranks,
     Team,
@@ -156,7 +157,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
 
     _kind: ClassVar[type[Modality]]
     _constraints: ClassVar[Constraints] = {
-        "objective": partial(types.choice, known=OBJECTIVES),
+        "objective": checked_objective,
         "batch_size": partial(types.integer, low=2),
         "callbacks": checked_callbacks,
         "verbose": checked_verbose,
@@ -272,7 +273,8 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             def untrained() -> NetworkPair:
                 """What every training from this seed begins with, whether this one does or continues an earlier one."""
                 own = torch.Generator().manual_seed(child_seed(seed, "networks"))
-                made = modality._players(modality.networks(codec, n_conditions, own, **design), sized, own)
+                made = check_networks(modality.networks(codec, n_conditions, own, **design), self._chose_networks())
+                made = modality._players(made, sized, own)
                 return NetworkPair(to_device(made.generator, device), to_device(made.discriminator, device))
 
             pair = untrained()
@@ -343,6 +345,11 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             each = fewer(max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions), task.n_conditions, LEAST_CANDIDATES)
             rows = [self._candidates(condition, each, "forest") for condition in range(task.n_conditions)]
             found.distil(rows, child_seed(self._seed, "forest"))
+
+    def _chose_networks(self) -> str:
+        """The parameter that says which networks are trained, for messages."""
+        name = getattr(self, "architecture", None)
+        return f"modality={self._kind_name()}" if name is None else f"architecture={name!r}"
 
     def _wanted_design(self, modality: Modality) -> Design:
         """Sizes of networks by the parameters; what they leave open is as in the fit that is continued."""
