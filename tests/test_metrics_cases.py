@@ -545,3 +545,26 @@ def test_fifty_thousand_rows_take_little_memory(rng):  # how long they take: exa
     y, y_fake, y_unseen = (rng.integers(0, 2, len(a)) for a in (X, fake, unseen))
     evaluate(X, fake, y, y_fake, unseen, y_unseen)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * 2**20
+
+
+def test_categories_in_another_order_are_the_same_and_their_codes_are_refused():
+    X, _ = mixed_table()
+    made = X.sample(frac=1, random_state=0)
+    chosen = {"metrics": ["total_variation", "contingency_distance", "frechet_distance"], "random_state": 0}
+    expected = evaluate(X, made, **chosen)
+    turned = X["city"].cat.set_categories(["unused", *X["city"].cat.categories[::-1]])
+    for real, other in (
+        ((X.assign(city=turned)), made),
+        (X, made.assign(city=turned)),
+        (X, made.astype({"city": str})),
+    ):
+        assert evaluate(real, other, **chosen) == expected
+    codes = made.assign(city=made["city"].cat.codes)
+    with pytest.raises(
+        InvalidDataError, match="column 'city': holds int8 here, and categories such as 'south' in the re"
+    ):
+        evaluate(X, codes, **chosen)
+    with pytest.raises(
+        InvalidDataError, match=r"column 'city': is a number in the real rows and is not here \(.*make it"
+    ):
+        evaluate(codes, X, **chosen)

@@ -626,7 +626,7 @@ def _read_numbers(column: pd.Series) -> Floats:
     try:
         numbers = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise InvalidDataError(f"is a number in the real rows and is not here: {error}") from error
+        raise InvalidDataError(f"is a number in the real rows and is not here ({error}); make it one") from error
     if np.isinf(numbers).any():
         raise InvalidDataError("contains infinity; replace it with a finite number or NaN")
     return numbers
@@ -642,4 +642,9 @@ def _read_codes(column: pd.Series, kind: ColumnKind) -> npt.NDArray[np.int64]:
     values = column.astype(object)
     codes = levels.get_indexer(pd.Index(values, dtype=object)).astype(np.int64)
     missing = values.isna().to_numpy()
+    if len(levels) and not missing.all() and (codes < 0).all() and _holds(column) != "category":
+        raise InvalidDataError(
+            f"holds {column.dtype} here, and categories such as {levels[0]!r} in the real rows, none of which occurs; "
+            "give the categories and not their codes"
+        )
     return np.where(missing, -1, np.where(codes < 0, len(levels), codes))
