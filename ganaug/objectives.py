@@ -17,7 +17,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["BY_SLOPE", "OBJECTIVES", "PENALTIES", "Critic", "Objective", "input_gradient_of", "mean_and_slopes"]
+from ganaug.exceptions import InvalidParameterError
+from ganaug.utils import types
+
+__all__ = [
+    "BY_SLOPE",
+    "OBJECTIVES",
+    "PENALTIES",
+    "Critic",
+    "Objective",
+    "checked_objective",
+    "input_gradient_of",
+    "mean_and_slopes",
+]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Critic = Callable[[Tensor], Tensor]
@@ -187,3 +199,41 @@ OBJECTIVES: dict[str, Objective] = {
     "hinge": Objective(hinge_d, wasserstein_g, {"r1": 1.0}),
     "relativistic": Objective(relativistic_d, relativistic_g, {"r1_r2": 1.0}),
 }
+
+
+def checked_objective(name: str, value: object) -> str:
+    """A name in `OBJECTIVES`, if the losses behind it can teach.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is none, or one of its losses is no tensor, or is one from which no gradient leads to the logits.
+    """
+    known = types.choice(name, value, known=OBJECTIVES)
+    for role, of in (("discriminator", "real or fake"), ("generator", "fake")):
+        loss = getattr(OBJECTIVES[known], role)
+        if getattr(loss, "__module__", None) == __name__:
+            continue
+        with torch.enable_grad():
+            real, fake = (torch.zeros(8, dtype=torch.float32, requires_grad=True) for _ in range(2))
+            try:
+                found = loss(real, fake)
+            except Exception:  # perhaps it needs the device of the training, which says what is wrong with it
+                continue
+            _check_loss(f"{name}={known!r}: the {role}'s loss", found, (real, fake), of)
+    return known
+
+
+def _check_loss(what: str, loss: object, logits: tuple[Tensor, Tensor], of: str) -> None:
+    give = "return one float for each sample, computed from the logits by operations of torch"
+    if not isinstance(loss, Tensor):
+        raise InvalidParameterError(f"{what} is a {type(loss).__name__} and no tensor; {give}")
+    asked = logits[1:] if of == "fake" else logits
+    slopes: tuple[Tensor | None, ...] = (None,)
+    if loss.requires_grad:
+        slopes = torch.autograd.grad(loss.sum(), asked, allow_unused=True)
+    if all(slope is None for slope in slopes):
+        raise InvalidParameterError(
+            f"{what} has no gradient to the logits of {of} samples, so that nothing could be learnt from it; {give}, "
+            "without .detach(), .item(), numpy, comparisons or torch.no_grad()"
+        )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import Future
+from contextlib import contextmanager
 
 import joblib
 import numpy as np
@@ -13,9 +16,13 @@ from helpers import tabular_gan
 
 from ganaug import GANOversampler, TabularGAN
 from ganaug.exceptions import MissingDependencyError
+from ganaug.runtime.compute import run_tasks
+from ganaug.runtime.interrupts import lost_tasks_raise
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
-pytestmark = pytest.mark.slow  # each worker imports torch; `test_determinism` has processes and threads of this machine
+# Each worker imports torch; `test_determinism` has processes and threads of this machine.
+slow = pytest.mark.slow
 
 
 @pytest.fixture
@@ -29,6 +36,7 @@ def cluster():
         yield client
 
 
+@slow
 def test_two_workers_give_what_one_process_gives(cluster):
     rng = np.random.default_rng(0)
     y = rng.permutation(np.repeat([0, 1, 2, 3], [150, 40, 40, 20]))
@@ -63,6 +71,17 @@ main([sys.argv[1], "--nthreads", "2", "--no-nanny", "--no-dashboard"], standalon
 """
 
 
+@contextmanager
+def worker_without(cluster):
+    command = [sys.executable, "-c", WITHOUT, cluster.scheduler_address]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as own:
+        try:
+            yield
+        finally:
+            own.terminate()
+
+
+@slow
 def test_workers_without_the_library_are_named_at_once():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], [60, 20, 20])
@@ -70,16 +89,54 @@ def test_workers_without_the_library_are_named_at_once():
     with (
         distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
-        subprocess.Popen([sys.executable, "-c", WITHOUT, cluster.scheduler_address], stderr=subprocess.DEVNULL) as own,
+        worker_without(cluster),
     ):
-        try:
-            client.wait_for_workers(1, timeout=60)
-            began = time.perf_counter()
-            with joblib.parallel_config("dask"), pytest.raises(MissingDependencyError, match=NAMED):
-                sampler.fit_resample(rng.normal(size=(100, 3)), y)
-            assert time.perf_counter() - began < 10
-        finally:
-            own.terminate()
+        client.wait_for_workers(1, timeout=60)
+        began = time.perf_counter()
+        with joblib.parallel_config("dask"), pytest.raises(MissingDependencyError, match=NAMED):
+            sampler.fit_resample(rng.normal(size=(100, 3)), y)
+        assert time.perf_counter() - began < 10
 
 
 NAMED = r"1 worker\(s\) of the cluster cannot import ganaug, tcp://.* No module named 'ganaug'\); install ganaug \d"
+
+
+@slow
+def test_a_worker_that_joins_later_without_the_library_is_no_endless_wait():
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.wait_for_workers(1)
+        with (
+            worker_without(cluster),
+            joblib.parallel_config("dask"),
+            pytest.raises(
+                MissingDependencyError, match=r"gave up a task \(KilledWorker: .*workers, those that join later"
+            ),
+        ):
+            run_tasks(time.sleep, [(0.5,)] * 40, None)
+
+
+class Gone:
+    """What dask's backend does with a task that no worker could take: its callback is never called."""
+
+    client = None
+
+    def submit(self, task, callback=None):
+        found = Future()
+        threading.Timer(0.01, found.set_exception, [KeyError(task)]).start()
+        return found
+
+
+def test_the_error_of_a_lost_task_comes_back():
+    backend, told = Gone(), []
+    with lost_tasks_raise(backend), lost_tasks_raise(backend):
+        with pytest.raises(KeyError):
+            backend.submit("task", told.append).result(5)
+        time.sleep(0.05)
+    assert [type(error) for error in told] == [KeyError] and "submit" not in vars(backend)
+    plain = object()
+    with lost_tasks_raise(plain):  # any other backend is left alone
+        pass

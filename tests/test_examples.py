@@ -19,7 +19,8 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 import ganaug
-from ganaug.datasets import load_example, on_disk
+from ganaug.datasets import load_example
+from ganaug.encoding import on_disk
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"

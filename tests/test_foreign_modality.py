@@ -122,10 +122,8 @@ def spectra():
 
 
 def gan(**parameters):
-    return GAN(
-        Spectra(hidden=32),
-        **{"max_steps": 200, "learning_rate": 5e-3, "random_state": 0, "verbose": False, **parameters},
-    )
+    own = {"modality": Spectra(hidden=32), "max_steps": 200, "learning_rate": 5e-3, "random_state": 0, "verbose": False}
+    return GAN(**{**own, **parameters})
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +222,69 @@ def test_a_name_is_registered_once():
 def test_what_is_wrong_is_said(spectra, parameters, data, error, message):
     with pytest.raises(error, match=message):
         gan().set_params(**parameters).fit(spectra[0] if data is None else data)
+
+
+class Detached(Generator):
+    def forward(self, z, labels, rng):
+        return super().forward(z, labels, rng).detach()
+
+
+class Blind(Discriminator):
+    def features(self, x, labels):
+        return super().features(x.detach(), labels)
+
+
+class Bare(Generator):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.first = self.last = None
+        del self.classes
+
+
+def frozen(role, part=None):
+    def change(pair):
+        network = getattr(pair, role)
+        (network if part is None else getattr(network, part)).requires_grad_(False)
+        return pair
+
+    return change
+
+
+SIZES = 64, 2, torch.Generator().manual_seed(0), 32
+
+
+@cases(
+    ("change", "message"),
+    [
+        (frozen("generator"), r"modality=Odd: its generator has 5 of 5 weights with requires_grad=False, 'classes'"),
+        (frozen("generator", "last"), r"generator has 2 of 5 weights .*'last\.weight' for one; .*by register_buffer"),
+        (frozen("discriminator"), r"discriminator has \d of \d weights with requires_grad=False"),
+        (lambda pair: pair._replace(generator=Bare(*SIZES)), "generator has no weights"),
+        (lambda pair: pair._replace(generator=Detached(*SIZES)), "generator has no gradient from its samples to its"),
+        (
+            lambda pair: pair._replace(discriminator=Blind(*SIZES)),
+            "discriminator has no gradient from its logit to its",
+        ),
+    ],
+)
+def test_networks_that_cannot_learn_are_refused(spectra, change, message):
+    class Odd(Spectra):
+        def networks(self, *given, **sizes):
+            return change(super().networks(*given, **sizes))
+
+    with pytest.raises(InvalidParameterError, match=message):
+        gan(modality=Odd(hidden=32)).fit(*spectra)
+
+
+def test_an_architecture_of_fixed_weights_is_named(monkeypatch):
+    def fixed(*given, **sizes):
+        return frozen("discriminator")(TABULAR_ARCHITECTURES["mlp"](*given, **sizes))
+
+    monkeypatch.setitem(TABULAR_ARCHITECTURES, "fixed", fixed)
+    with pytest.raises(InvalidParameterError, match="architecture='fixed': its discriminator has 11 of 11 weights"):
+        ganaug.TabularGAN(architecture="fixed", max_steps=2, verbose=False).fit(
+            np.random.default_rng(0).normal(size=(40, 2))
+        )
 
 
 def test_it_oversamples(spectra):

@@ -28,7 +28,14 @@ from ganaug import (
 from ganaug.cli import main
 from ganaug.encoding.large_tables import Witnesses, largest_share, select_in_memory, select_rows, selected_from
 from ganaug.encoding.row_sources import is_table_folder, open_rows
-from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathError
+from ganaug.exceptions import (
+    DataWarning,
+    GanaugError,
+    InvalidDataError,
+    InvalidParameterError,
+    InvalidTypeError,
+    ModelPathError,
+)
 from ganaug.experiments import compare
 from ganaug.metrics import evaluate
 
@@ -631,3 +638,27 @@ def test_a_folder_of_tables_is_none_of_images(tmp_path):
 def test_the_default_generator_is_that_of_tables(tmp_path):
     own = GANOversampler(random_state=0)
     assert isinstance(own._prototype(str(tmp_path)), TabularGAN)
+
+
+def test_categories_that_differ_between_parts_are_joined():
+    """Before, the column became one of text, without a word."""
+    parts = [
+        pd.DataFrame({"kind": pd.Categorical(["a", "b"] * 20, ["b", "a"]), "fraud": [0, 0, 0, 1] * 10}),
+        pd.DataFrame({"kind": pd.Categorical(["c", "a"] * 20, ["a", "c", "z"]), "fraud": [0, 0, 0, 1] * 10}),
+    ]
+    joined = pd.CategoricalDtype(["b", "a", "c", "z"])
+    with open_rows(iter(parts)) as rows:
+        found = rows.frame(rows.joined(list(rows.batches())))
+    assert found["kind"].dtype == joined and found["kind"].tolist() == ["a", "b"] * 20 + ["c", "a"] * 20
+    drawn = tabular_gan(max_steps=2).fit(iter(parts), "fraud").sample(5)[0]
+    assert drawn["kind"].dtype == joined and drawn["kind"].dtype.categories.tolist() == ["b", "a", "c", "z"]
+
+
+def test_orders_that_differ_between_parts_are_said():
+    parts = [
+        pd.DataFrame({"size": pd.Categorical(["s", "l"] * 20, levels, ordered=True)})
+        for levels in (["s", "l"], ["l", "s"], ["l", "s"])
+    ]
+    words = r"column 'size' is an ordered category with other levels in other rows, \['s', 'l'\] and \['l', 's'\]"
+    with pytest.warns(DataWarning, match=words), open_rows(iter(parts)) as rows:
+        assert rows.dtypes["size"] == parts[0]["size"].cat.categories.dtype

@@ -545,3 +545,67 @@ def test_fifty_thousand_rows_take_little_memory(rng):  # how long they take: exa
     y, y_fake, y_unseen = (rng.integers(0, 2, len(a)) for a in (X, fake, unseen))
     evaluate(X, fake, y, y_fake, unseen, y_unseen)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 * 2**20
+
+
+def test_categories_in_another_order_are_the_same_and_their_codes_are_refused():
+    X, _ = mixed_table()
+    made = X.sample(frac=1, random_state=0)
+    chosen = {"metrics": ["total_variation", "contingency_distance", "frechet_distance"], "random_state": 0}
+    expected = evaluate(X, made, **chosen)
+    turned = X["city"].cat.set_categories(["unused", *X["city"].cat.categories[::-1]])
+    for real, other in (
+        ((X.assign(city=turned)), made),
+        (X, made.assign(city=turned)),
+        (X, made.astype({"city": str})),
+    ):
+        assert evaluate(real, other, **chosen) == expected
+    codes = made.assign(city=made["city"].cat.codes)
+    with pytest.raises(
+        InvalidDataError, match="column 'city': holds int8 here, and categories such as 'south' in the re"
+    ):
+        evaluate(X, codes, **chosen)
+    with pytest.raises(
+        InvalidDataError, match=r"column 'city': is a number in the real rows and is not here \(.*make it"
+    ):
+        evaluate(codes, X, **chosen)
+
+
+def _with_gaps(share: float, seed: int, scale: float = 1.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    X = scale * (rng.normal(size=(120, 2, 40)).cumsum(2) / 6 + 3)
+    X[rng.random(len(X)) < share, 1, 10:25] = np.nan
+    return X
+
+
+def test_series_with_gaps_are_compared_and_gaps_count():
+    real, alike = _with_gaps(0.5, 0), _with_gaps(0.5, 1)
+    chosen = {"metrics": ["two_sample_auc", "frechet_distance"], "random_state": 0}
+    good, none = evaluate(real, alike, **chosen), evaluate(real, _with_gaps(0.0, 1), **chosen)
+    assert good["frechet_distance"]["value"] < 0.3 * none["frechet_distance"]["value"]
+    assert good["two_sample_auc"]["value"] < 0.65 < none["two_sample_auc"]["value"]
+    features, larger = as_features(real, alike), as_features(_with_gaps(0.5, 0, 1e4), _with_gaps(0.5, 1, 1e4))
+    for one, other in zip(features, larger, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)  # the unit of a channel does not matter
+    flat = as_features(real[:, 1], alike[:, 1], kind="series")  # (n, length)
+    assert flat[0].shape == (120, 2 * 40)
+
+
+def test_gaps_that_only_synthetic_series_have_are_refused():
+    real, gappy = _with_gaps(0.0, 0), _with_gaps(0.5, 1)
+    with pytest.raises(InvalidDataError, match=r"series \d+ has gaps \(NaN\), and the real series have none"):
+        as_features(real, gappy)
+    gappy[3, 0, 0] = np.inf
+    with pytest.raises(InvalidDataError, match="hold infinity"):
+        as_features(gappy, gappy)
+    with pytest.raises(InvalidDataError, match=r"hold NaN; replace it \(series alone"):
+        as_features(_with_gaps(0.5, 1)[..., None], _with_gaps(0.5, 1)[..., None], "image")
+
+
+def test_a_report_on_series_with_gaps_says_how_they_count(tmp_path):
+    y = np.arange(120) % 3 == 0
+    report = ganaug.quality_report((_with_gaps(0.5, 1), y), _with_gaps(0.5, 0), y, random_state=0)
+    assert any("Where series have gaps" in sentence for sentence in report.to_dict()["trust"])
+    report.to_html(tmp_path / "report.html")
+    shown = report.to_dict()["neighbours"]["samples"]
+    assert any(None in channel for one in shown for channel in one["synthetic"])
+    assert "NaN" not in (tmp_path / "report.html").read_text()

@@ -11,7 +11,9 @@ import torch
 from helpers import cases
 from scipy.special import expit
 
-from ganaug.objectives import OBJECTIVES, PENALTIES, gradient_penalty, r1, r1_r2
+from ganaug import ImageTranslator, TabularGAN
+from ganaug.exceptions import InvalidParameterError
+from ganaug.objectives import OBJECTIVES, PENALTIES, Objective, checked_objective, gradient_penalty, r1, r1_r2
 
 REAL = np.array([-3.0, -0.5, 0.2, 2.0, 7.0])
 FAKE = np.array([1.5, -2.0, 0.7, 0.1, -4.0])
@@ -205,3 +207,40 @@ def test_a_critic_that_ignores_its_input_gives_no_nan(name, points):
     penalty = PENALTIES[name](lambda x: x @ slope, *points, seeded()).sum()
     (gradient,) = torch.autograd.grad(penalty, slope)
     assert torch.isfinite(gradient).all()
+
+
+def _needs_a_gpu(real, fake):
+    raise RuntimeError("tensors on two devices")
+
+
+@cases(
+    ("loss", "words"),
+    [
+        (lambda real, fake: (fake - real).detach(), "has no gradient to the logits of"),
+        (lambda real, fake: torch.as_tensor((fake - real).detach().numpy()), "without .detach.*numpy"),
+        (lambda real, fake: torch.zeros(8, requires_grad=True), "has no gradient"),
+        (lambda real, fake: real > fake, "comparisons"),
+        (lambda real, fake: (fake - real).mean().item(), "is a float and no tensor; return one float for each sample"),
+        (lambda real, fake: None, "is a NoneType"),
+    ],
+)
+def test_losses_that_teach_nothing_are_refused(monkeypatch, loss, words):
+    good = OBJECTIVES["hinge"]
+    for role in ("discriminator", "generator"):
+        monkeypatch.setitem(OBJECTIVES, "mine", dataclasses.replace(good, **{role: loss}))
+        for estimator in (TabularGAN, ImageTranslator):
+            with pytest.raises(InvalidParameterError, match=f"objective='mine': the {role}'s loss .*{words}"):
+                estimator(objective="mine")._check_parameters()
+
+
+def test_the_generator_learns_from_fake_logits_alone(monkeypatch):
+    monkeypatch.setitem(OBJECTIVES, "mine", Objective(OBJECTIVES["hinge"].discriminator, lambda real, fake: -real))
+    with pytest.raises(InvalidParameterError, match="generator's loss has no gradient to the logits of fake samples"):
+        checked_objective("objective", "mine")
+    monkeypatch.setitem(OBJECTIVES, "mine", Objective(lambda real, fake: -real.log1p(), lambda real, fake: -fake))
+    with torch.no_grad():
+        assert checked_objective("objective", "mine") == "mine"
+    monkeypatch.setitem(OBJECTIVES, "mine", Objective(_needs_a_gpu, _needs_a_gpu))
+    assert checked_objective("objective", "mine") == "mine"  # the training says what is wrong
+    with pytest.raises(InvalidParameterError, match="objective='yours' is unknown; choose one of: 'minimax'"):
+        checked_objective("objective", "yours")

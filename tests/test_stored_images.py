@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import sys
 import tempfile
 import threading
+import time
 import warnings
 from functools import partial
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -19,8 +22,8 @@ from PIL import Image
 from torch.utils.data import Dataset
 from torchvision.datasets import ImageFolder
 
-from ganaug.datasets import on_disk, store_images
-from ganaug.encoding import pil_images, sample_arrays
+from ganaug.datasets import store_images
+from ganaug.encoding import on_disk, pil_images, sample_arrays
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.pil_images import in_order
 from ganaug.encoding.sample_arrays import StoredSamples, from_nchw, open_samples, stack_samples, to_nchw
@@ -41,7 +44,7 @@ COLOURS = np.random.default_rng(1).integers(0, 256, (60, 8, 10, 3), dtype=np.uin
 @pytest.fixture
 def small(monkeypatch):
     """What counts as many images is little."""
-    for module in (sample_arrays, train_state):
+    for module in (sample_arrays, train_state, on_disk):
         monkeypatch.setattr(module, "STORED_FROM", 1000)
 
 
@@ -561,3 +564,149 @@ def test_through_a_link_the_images_go_where_it_points(tmp_path):
         assert np.array_equal(store_images(Items(COLOURS), tmp_path / "link.npy")[0], COLOURS)
     assert (tmp_path / "link.npy").is_symlink() and (tmp_path / "scratch" / "images.npy.json").exists()
     assert {path.name for path in tmp_path.iterdir()} == {"link.npy", "scratch"}
+
+
+def test_a_killed_fit_on_a_folder_decodes_the_rest_only(tmp_path, parts, small, monkeypatch):
+    folder, read = folder_of(tmp_path / "images", COLOURS), []
+    kept = tmp_path / "runs" / "run.ckpt"
+    kept.parent.mkdir()
+    gan = partial(image_gan, max_steps=4, batch_size=8)
+    plain = gan().fit(folder)
+
+    def cut(file, mode=None, now=pil_images.open_image):
+        read.append(file.name)
+        if len(read) == 40:
+            raise KeyboardInterrupt
+        return now(file, mode)
+
+    monkeypatch.setattr(on_disk, "open_image", lambda *of: pil_images.open_image(*of))  # one, to see how large they are
+    monkeypatch.setattr("ganaug.encoding.sources.open_image", cut)
+    with pytest.raises(KeyboardInterrupt):
+        gan(checkpoint=kept).fit(folder)
+    assert {path.name for path in kept.parent.iterdir()} == {"run.ckpt.images.npy.json", "run.ckpt.images.npy.part"}
+
+    class Killed(Exception):
+        pass
+
+    def kill(event):
+        raise Killed
+
+    with pytest.raises(Killed):
+        gan(checkpoint=kept, callbacks=[kill]).fit(folder)
+    assert len(read) == 40 + 31 and (kept.parent / "run.ckpt.images.npy").exists()
+    resumed = gan(checkpoint=kept).fit(folder)
+    assert len(read) == 40 + 31 and not list(kept.parent.iterdir())
+    for name, own in plain.weights_.items():
+        assert np.array_equal(own, resumed.weights_[name])
+    assert resumed.codec_.get_state()[0] == plain.codec_.get_state()[0] and resumed.classes_.tolist() == ["c0", "c1"]
+
+
+def test_where_decoded_images_cannot_lie_beside_the_checkpoint(tmp_path, parts, small, monkeypatch):
+    folder, kept = folder_of(tmp_path / "images", COLOURS), tmp_path / "run.ckpt"
+
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(on_disk._ImageStore, "_note", full)
+    with pytest.warns(DataWarning, match=r"run\.ckpt\.images\.npy: No space left.*; they stay in a temporary file"):
+        own = image_gan(max_steps=2, checkpoint=kept).fit(folder)
+    assert own.n_steps_ == 2 and {path.name for path in tmp_path.iterdir()} == {"images"}
+
+
+def test_few_images_and_datasets_have_no_file_beside_the_checkpoint(tmp_path):
+    for given in (folder_of(tmp_path / "images", COLOURS), Items(COLOURS), COLOURS):
+        seen = []
+        look = [lambda event, seen=seen: seen.extend(os.listdir(tmp_path))]
+        own = image_gan(max_steps=2, checkpoint=tmp_path / "c", callbacks=look)
+        own.fit(given, Y if given is COLOURS else None)
+        assert seen and not any("npy" in name for name in seen)
+
+
+def test_other_images_beside_a_checkpoint_are_left_as_they_are(tmp_path, parts, small):
+    folder, kept = folder_of(tmp_path / "images", COLOURS), tmp_path / "run.ckpt"
+    theirs = tmp_path / "run.ckpt.images.npy"
+    store_images(folder, theirs, image_size=(9, 9))
+    with pytest.raises(InvalidDataError, match=r"holds other images: .*remove run\.ckpt\.images\.npy\* in"):
+        image_gan(max_steps=2, checkpoint=kept).fit(folder)
+    assert np.load(theirs).shape == (60, 9, 9, 3)
+
+
+def test_files_that_are_left_out_of_a_store_are_named(tmp_path):
+    folder = folder_of(tmp_path / "images", COLOURS)
+    (folder / "loose.png").write_bytes(b"")
+    with pytest.warns(DataWarning, match=r"1 image\(s\) outside of the class folders left out: .*loose\.png"):
+        store_images(folder, tmp_path / "images.npy")
+
+
+def _as_on_windows(monkeypatch):
+    """No fcntl, and a lock of a byte of a file, which lasts until it is closed."""
+    import fcntl
+
+    def locking(file, mode, n):
+        assert (mode, n) == (2, 1)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+
+
+def test_without_fcntl_they_take_turns_as_well(tmp_path, monkeypatch):
+    _as_on_windows(monkeypatch)
+    now, most, turns = [], [], []
+
+    def complete(self, n_jobs, before=on_disk._ImageStore.complete):
+        now.append(1)
+        most.append(len(now))
+        time.sleep(0.02)
+        before(self, n_jobs)
+        now.pop()
+
+    monkeypatch.setattr(on_disk._ImageStore, "complete", complete)
+
+    def store():
+        turns.append(store_images(Items(COLOURS), tmp_path / "images.npy")[0])
+
+    threads = [threading.Thread(target=store) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 5 and len(turns) == 5 and all(np.array_equal(own, COLOURS) for own in turns)
+    assert {path.name for path in tmp_path.iterdir()} == {"images.npy", "images.npy.json"}
+
+
+def test_a_lock_that_a_dead_process_left_does_not_hold(tmp_path, monkeypatch):
+    _as_on_windows(monkeypatch)
+    (tmp_path / "images.npy.lock").write_bytes(b"")
+    assert np.array_equal(store_images(Items(COLOURS), tmp_path / "images.npy")[0], COLOURS)
+    monkeypatch.setitem(sys.modules, "msvcrt", None)  # and where nothing can be locked
+    assert np.array_equal(store_images(Items(COLOURS), tmp_path / "images.npy")[0], COLOURS)
+
+
+@cases(
+    ("y", "words"),
+    [
+        (np.where(Y, np.nan, 0), r"targets: the label of item \d+ is missing \(nan\), as \d+ of 60 are; drop these"),
+        ([None, *Y[1:].tolist()], "targets: the label of item 0 is None"),
+        (np.array(["NaT", *["2020-01-01"] * 59], "datetime64[D]"), r"label of item 0 is missing \(NaT\), as 1 of 60"),
+        (np.where(Y, np.inf, 0), "y contains infinity"),
+        (Y + 0.5, "Unknown label type: continuous.* make classes of them first"),
+        (Y[1:], "targets holds 59 labels, but the dataset has 60 items"),
+        (["a", *Y[1:].tolist()], "labels of types int, str cannot be sorted"),
+    ],
+)
+def test_labels_that_no_fit_takes_are_refused_before_decoding(tmp_path, y, words):
+    with pytest.raises((InvalidDataError, InvalidTypeError), match=words):
+        store_images(Items(COLOURS), tmp_path / "images.npy", y)
+    own = Items(COLOURS)
+    own.targets = y
+    if len(y) == 60:
+        with pytest.raises(
+            (InvalidDataError, InvalidTypeError), match=words.replace("targets:", "the labels of the Items:")
+        ):
+            store_images(own, tmp_path / "images.npy")
+    assert not list(tmp_path.glob("images*"))
+
+
+def test_labels_of_plus_and_minus_one_are_labels(tmp_path):
+    assert store_images(Items(COLOURS), tmp_path / "images.npy", np.where(Y, 1, -1))[1].tolist() == (2 * Y - 1).tolist()

@@ -22,6 +22,7 @@ import ganaug
 from ganaug import GANOversampler, SeriesGAN, SmoothedBootstrap, TabularGAN
 from ganaug.encoding import TableCodec
 from ganaug.encoding.dtype_state import zone_from, zone_state
+from ganaug.encoding.dtypes import ColumnValues, TimeAdapter
 from ganaug.encoding.serialization import from_json, to_json, unpack_values
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelFileError
 from ganaug.metrics.features import TableReader
@@ -582,3 +583,61 @@ def test_a_codec_of_an_earlier_version_is_read():
     again = TableCodec.from_state(config, arrays)
     assert again.decode(again.encode(X))["t"].equals(X["t"])
     assert list(again.decode(again.encode(X))["n"]) == [1.0, 2.5] * 20
+
+
+def _in_unit(frame, unit):
+    """The same instants."""
+    return frame.assign(
+        day=frame["day"].astype(f"datetime64[{unit}]"),
+        zoned=frame["zoned"].astype(f"datetime64[{unit}, Europe/Berlin]"),
+        took=frame["took"].astype(f"timedelta64[{unit}]"),
+    )
+
+
+def _of_times(seconds=10**8):
+    rng = np.random.default_rng(0)
+    day = np.datetime64("2015-01-01", "us") + rng.integers(-seconds, seconds, 120).astype("m8[s]")
+    frame = pd.DataFrame({"day": day, "took": rng.integers(0, seconds, 120).astype("m8[s]").astype("m8[us]")})
+    frame["zoned"] = frame["day"].dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin") + pd.Timedelta(hours=1)
+    return frame.where(rng.random(frame.shape) > 0.1).astype(frame.dtypes)
+
+
+def test_the_unit_of_a_date_changes_no_row(tmp_path):
+    frame = _of_times()
+    expected = tabular_gan(max_steps=1, curate=False).fit(frame).sample(60)[0]
+    for unit in ("s", "ns"):
+        own = _in_unit(frame, unit)
+        gan = tabular_gan(max_steps=1, curate=False).fit(own)
+        found = gan.sample(60)[0]
+        assert found.dtypes.equals(own.dtypes) and found.equals(_in_unit(expected, unit))
+        gan.save(tmp_path / "model")
+        assert ganaug.load(tmp_path / "model").sample(9, random_state=0)[0].equals(gan.sample(9, random_state=0)[0])
+        assert np.array_equal(gan.score_samples(own), gan.score_samples(frame))
+
+
+def test_times_that_microseconds_cannot_hold_keep_their_unit():
+    fine = pd.Series(np.arange(64).astype("M8[ns]"))
+    far = pd.Series((np.arange(64) * 10**12 - 10**13).astype("M8[s]"))
+    codec = TableCodec()
+    back = codec.decode(codec.fit_encode(pd.DataFrame({"fine": fine, "far": far})))
+    assert back["fine"].dtype == fine.dtype and back["far"].dtype == far.dtype
+    assert set(back["fine"]) <= set(fine) and back["far"].min() >= far.min() and back["far"].max() <= far.max()
+    assert ["unit" in column["face"][1] for column in codec.get_state()[0]["columns"]] == [False, False]
+
+
+def test_counts_are_rounded_where_the_dtype_is_coarser():
+    adapter = TimeAdapter.fit(np.array(["2020-01-01", "1960-01-01"], "M8[s]"))
+    start = np.datetime64("2020-01-01", "us").astype(np.int64)
+    written = adapter.write(ColumnValues(start + np.array([499_999, 500_000, -500_000, -500_001])))
+    assert (written - np.datetime64("2020-01-01")).astype(int).tolist() == [0, 1, 0, -1]
+    last = TimeAdapter.fit(np.array([0], "M8[ns]")).write(ColumnValues(np.array([2**62, -(2**62)])))
+    assert last.astype("M8[Y]").astype(int).tolist() == [2262 - 1970, 1677 - 1970]
+
+
+def test_a_codec_of_an_earlier_version_counts_times_in_their_unit():
+    earlier = TimeAdapter.from_state({"dtype": TimeAdapter(np.dtype("M8[s]")).get_state()[0]["dtype"]}, {})
+    raw = np.array(["2020-01-01", "NaT"], "M8[s]")
+    cells = earlier.read(raw)
+    with pytest.raises(ModelFileError, match="'fortnight' is no unit"):
+        TimeAdapter.from_state({**earlier.get_state()[0], "unit": "fortnight"}, {})
+    assert cells.values.tolist() == [1577836800, 0] and np.array_equal(earlier.write(cells), raw, equal_nan=True)

@@ -2,8 +2,8 @@
 
 from ganaug.datasets.balancing import ShareBatchSampler, balance, split_real
 from ganaug.datasets.blended import BlendedDataset
-from ganaug.datasets.on_disk import load_example, store_images
 from ganaug.datasets.synthetic import SCHEDULES, SyntheticDataset
+from ganaug.encoding.on_disk import load_example, store_images
 
 __all__ = [
     "SCHEDULES",

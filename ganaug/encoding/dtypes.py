@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeAlias
@@ -42,7 +41,6 @@ __all__ = [
     "MaskedAdapter",
     "NumericAdapterBase",
     "ObjectAdapter",
-    "ObjectNumberAdapter",
     "RawColumn",
     "SparseAdapter",
     "Table",
@@ -337,78 +335,6 @@ _MASKED: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class ObjectNumberAdapter(NumericAdapterBase):
-    """Integers and floats of Python or numpy in an object column; ``dtype`` is their native dtype.
-
-    ``whole`` and ``broken`` are the types, by name, of numbers without and with a fraction: 1 and 2.5 in one column
-    stay an int and a float.
-    """
-
-    blank: object = None
-    whole: str | None = None
-    broken: str | None = None
-
-    CONFIG: ClassVar[Mapping[str, StoredField]] = {
-        "dtype": ANY_DTYPE,
-        "blank": BLANK,
-        "whole": AS_IT_IS,
-        "broken": AS_IT_IS,
-    }
-
-    @classmethod
-    def of(cls, raw: Array, dtype: DType) -> ObjectNumberAdapter:
-        """The adapter of an object column whose numbers fit the dtype."""
-        missing = missing_in(raw)
-        values = raw[~missing]
-        with np.errstate(invalid="ignore"):  # an infinity, which is refused by its column's name later
-            fraction = values.astype(dtype) % 1 != 0
-        return cls(dtype, blank_of(raw[missing]), _usual_type(values[~fraction]), _usual_type(values[fraction]))
-
-    def read(self, raw: Any) -> ColumnValues:
-        """Numbers."""
-        missing = missing_in(raw)
-        values = np.where(missing, 0, raw) if missing.any() else raw
-        return ColumnValues(np.array(values.astype(self.dtype)), is_missing(missing))
-
-    def write(self, cells: ColumnValues) -> RawColumn:
-        """The column."""
-        usual = "int" if self.dtype.kind in "iu" else "float"
-        whole, broken = self.whole or self.broken or usual, self.broken or self.whole or usual
-        if whole == broken:
-            out = _as_type(cells.values, whole)
-        else:
-            fraction = cells.values % 1 != 0
-            out = _as_type(cells.values, whole)
-            out[fraction] = _as_type(cells.values[fraction], broken)
-        if cells.missing is not None:
-            out[cells.missing] = self.blank
-        return out
-
-    def _check_state(self) -> None:
-        for name in (self.whole, self.broken):
-            if name not in (None, "int", "float") and np.dtype(name).kind not in "iuf":
-                raise ModelFileError(f"{name!r} is no type of numbers")
-
-
-def _usual_type(values: Array) -> str | None:
-    """The type that most of the numbers have: "int", "float", or the name of numpy's."""
-    if not len(values):
-        return None
-    kind = Counter(map(type, values)).most_common(1)[0][0]
-    return np.dtype(kind).str if issubclass(kind, np.generic) else str(kind.__name__)
-
-
-def _as_type(values: Array, name: str) -> Array:
-    """An object array of numbers of that type."""
-    if name in ("int", "float"):
-        return values.astype(np.int64 if name == "int" and values.dtype.kind == "f" else values.dtype).astype(object)
-    dtype = np.dtype(name)
-    out = np.empty(len(values), dtype=object)
-    out[:] = list(clip_to(values, dtype).astype(dtype))
-    return out
-
-
 class SparseAdapter(NumericAdapterBase):
     """pandas' Sparse dtype over numbers."""
 
@@ -473,8 +399,41 @@ class TimesInUnit(NumericAdapterBase):
         return ColumnValues(counts.view(np.int64), cells.missing)
 
 
+# pandas' other units -> how many are a microsecond, and how many microseconds one is
+_MICROSECONDS = {"s": (1, 10**6), "ms": (1, 10**3), "ns": (10**3, 1)}
+
+
+@dataclass(frozen=True)
 class TimeAdapter(TimesInUnit):
-    """datetime64 (with a time zone or none) and timedelta64 of any unit. NaT is missing."""
+    """datetime64 (with a time zone or none) and timedelta64 of any unit. NaT is missing.
+
+    They are counted in microseconds where these hold all times of the column, so that what is learnt does not depend
+    on its unit. ``unit`` is None where they are counted in the dtype's own, as in files of earlier versions.
+    """
+
+    unit: str | None = None
+
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"dtype": ANY_DTYPE, "unit": AS_IT_IS}
+
+    @classmethod
+    def fit(cls, raw: Any) -> Self:
+        """The adapter of a column."""
+        own = cls(raw.dtype)
+        parts, each = own._microseconds
+        if parts == each:
+            return own
+        values = own.read(raw).values
+        fits = not (values % parts).any() and bool((np.abs(values) <= np.iinfo(np.int64).max // each).all())
+        return cls(raw.dtype, "us") if fits else own
+
+    def get_state(self) -> State:
+        """Config and arrays; no unit where it is the dtype's own, as in files of earlier versions."""
+        config, arrays = super().get_state()
+        return {name: value for name, value in config.items() if value is not None}, arrays
+
+    def _check_state(self) -> None:
+        if self.unit not in (None, "us"):
+            raise ModelFileError(f"{self.unit!r} is no unit in which times are counted")
 
     @property
     def family(self) -> str:
@@ -482,13 +441,28 @@ class TimeAdapter(TimesInUnit):
         return "zoned" if isinstance(self.dtype, pd.DatetimeTZDtype) else f"time {self.dtype.kind}"
 
     @property
+    def _plain(self) -> DType:
+        """The dtype without its time zone."""
+        return np.dtype(f"M8[{self.dtype.unit}]" if isinstance(self.dtype, pd.DatetimeTZDtype) else self.dtype)
+
+    @property
+    def _microseconds(self) -> tuple[int, int]:
+        name, count = np.datetime_data(self._plain)
+        return _MICROSECONDS.get(name, (1, 1)) if count == 1 else (1, 1)
+
+    @property
     def counted(self) -> DType:
         """The unit, as numpy's dtype of it."""
-        zoned = isinstance(self.dtype, pd.DatetimeTZDtype)
-        return np.dtype(f"M8[{self.dtype.unit}]") if zoned else np.dtype(self.dtype)
+        return self._plain if self.unit is None else np.dtype(f"{self._plain.kind}8[{self.unit}]")
+
+    @property
+    def limits(self) -> tuple[int, int] | None:
+        """Counts of the first and the last time, where the dtype does not hold all of them."""
+        most = np.iinfo(np.int64).max // self._microseconds[0]
+        return None if self.unit is None or self._microseconds[0] == 1 else (-most, most)
 
     def read(self, raw: Any) -> ColumnValues:
-        """Counts of the dtype's unit since 1970, or of the duration."""
+        """Counts of the unit since 1970, or of the duration; of times finer than those in fit their beginnings."""
         if isinstance(raw.dtype, pd.DatetimeTZDtype):
             raw = pd.DatetimeIndex(raw).tz_convert(None).to_numpy()
         raw = np.asarray(raw).astype(self.counted)
@@ -498,10 +472,15 @@ class TimeAdapter(TimesInUnit):
         return ColumnValues(values, is_missing(missing))
 
     def write(self, cells: ColumnValues) -> RawColumn:
-        """The column."""
-        times = cells.values.astype(np.int64).view(self.counted)
+        """The column; counts that its dtype cannot hold are rounded."""
+        times = cells.values.astype(np.int64)
+        if self.unit is not None:
+            parts, each = self._microseconds
+            times = (times if self.limits is None else times.clip(*self.limits)) * parts
+            times = times // each + (times % each >= each / 2)
+        times = times.view(self._plain)
         if cells.missing is not None:
-            times[cells.missing] = np.asarray("NaT", dtype=self.counted)
+            times[cells.missing] = np.asarray("NaT", dtype=self._plain)
         if isinstance(self.dtype, pd.DatetimeTZDtype):
             return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.dtype.tz).array
         return times

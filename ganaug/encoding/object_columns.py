@@ -1,10 +1,11 @@
-"""Decimals, dates, times and durations of Python, pandas or numpy in object columns, as SQL drivers give them."""
+"""Numbers, Decimals, dates, times and durations of Python, pandas or numpy in object columns, as SQL drivers do."""
 
 from __future__ import annotations
 
 import datetime as dt
 import decimal
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -13,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding.dtype_state import zone_from, zone_state
-from ganaug.encoding.dtypes import ColumnValues, NumericAdapterBase, RawColumn, TimesInUnit, is_missing
+from ganaug.encoding.dtypes import ColumnValues, NumericAdapterBase, RawColumn, TimesInUnit, clip_to, is_missing
 from ganaug.encoding.serialization import (
+    ANY_DTYPE,
     AS_IT_IS,
     BLANK,
     TIME_ZONE,
@@ -34,6 +36,7 @@ __all__ = [
     "TIMES",
     "DecimalAdapter",
     "DecimalAdapterBase",
+    "ObjectNumberAdapter",
     "ObjectTimeAdapter",
     "decimals",
     "exponent_for",
@@ -41,6 +44,86 @@ __all__ = [
     "mixed_types",
     "rescale",
 ]
+
+# --------------------------------------------------------------------------------------
+# Integers and floats.
+
+
+@dataclass(frozen=True)
+class ObjectNumberAdapter(NumericAdapterBase):
+    """Integers and floats of Python or numpy in an object column; ``dtype`` is their native dtype.
+
+    ``whole`` and ``broken`` are the types, by name, of numbers without and with a fraction: 1 and 2.5 in one column
+    stay an int and a float.
+    """
+
+    blank: object = None
+    whole: str | None = None
+    broken: str | None = None
+
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {
+        "dtype": ANY_DTYPE,
+        "blank": BLANK,
+        "whole": AS_IT_IS,
+        "broken": AS_IT_IS,
+    }
+
+    @classmethod
+    def of(cls, raw: Array, dtype: DType) -> ObjectNumberAdapter:
+        """The adapter of an object column whose numbers fit the dtype."""
+        missing = missing_in(raw)
+        values = raw[~missing]
+        with np.errstate(invalid="ignore"):  # an infinity, which is refused by its column's name later
+            fraction = values.astype(dtype) % 1 != 0
+        return cls(dtype, blank_of(raw[missing]), _usual_type(values[~fraction]), _usual_type(values[fraction]))
+
+    def read(self, raw: Any) -> ColumnValues:
+        """Numbers."""
+        missing = missing_in(raw)
+        values = np.where(missing, 0, raw) if missing.any() else raw
+        return ColumnValues(np.array(values.astype(self.dtype)), is_missing(missing))
+
+    def write(self, cells: ColumnValues) -> RawColumn:
+        """The column."""
+        usual = "int" if self.dtype.kind in "iu" else "float"
+        whole, broken = self.whole or self.broken or usual, self.broken or self.whole or usual
+        if whole == broken:
+            out = _as_type(cells.values, whole)
+        else:
+            fraction = cells.values % 1 != 0
+            out = _as_type(cells.values, whole)
+            out[fraction] = _as_type(cells.values[fraction], broken)
+        if cells.missing is not None:
+            out[cells.missing] = self.blank
+        return out
+
+    def _check_state(self) -> None:
+        for name in (self.whole, self.broken):
+            if name not in (None, "int", "float") and np.dtype(name).kind not in "iuf":
+                raise ModelFileError(f"{name!r} is no type of numbers")
+
+
+def _usual_type(values: Array) -> str | None:
+    """The type that most of the numbers have: "int", "float", or the name of numpy's."""
+    if not len(values):
+        return None
+    kind = Counter(map(type, values)).most_common(1)[0][0]
+    return np.dtype(kind).str if issubclass(kind, np.generic) else str(kind.__name__)
+
+
+def _as_type(values: Array, name: str) -> Array:
+    """An object array of numbers of that type."""
+    if name in ("int", "float"):
+        return values.astype(np.int64 if name == "int" and values.dtype.kind == "f" else values.dtype).astype(object)
+    dtype = np.dtype(name)
+    out = np.empty(len(values), dtype=object)
+    out[:] = list(clip_to(values, dtype).astype(dtype))
+    return out
+
+
+# --------------------------------------------------------------------------------------
+# Decimals, dates, times and durations.
+
 
 # Any number of so many digits fits an int64.
 _DIGITS = 18

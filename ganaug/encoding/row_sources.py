@@ -21,7 +21,8 @@ import pandas as pd
 
 from ganaug.encoding.csv_rows import csv_format, first_line
 from ganaug.encoding.dtype_state import arrow_datasets
-from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
+from ganaug.exceptions import DataWarning, GanaugError, InvalidDataError, InvalidTypeError
+from ganaug.utils.determinism import warn
 from ganaug.utils.files import path_error
 
 __all__ = [
@@ -584,8 +585,23 @@ def _joined(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """A row with the dtypes that both have together."""
     if list(one.columns) != list(other.columns) or one.dtypes.equals(other.dtypes):
         return one
-    columns = {name: pd.concat([one[name], other[name]], ignore_index=True).iloc[:1] for name in one.columns}
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: _both(one[name], other[name]).iloc[:1] for name in one.columns})
+
+
+def _both(one: pd.Series, other: pd.Series) -> pd.Series:
+    """Values of two parts in a dtype that holds both; categories of one part alone are added to those of the other."""
+    levels = [side.dtype.categories for side in (one, other) if isinstance(side.dtype, pd.CategoricalDtype)]
+    if one.dtype != other.dtype and len(levels) == 2 and levels[0].dtype == levels[1].dtype:
+        if not one.cat.ordered and not other.cat.ordered:
+            return pd.Series(pd.api.types.union_categoricals([one, other]))
+        if one.cat.ordered and other.cat.ordered:
+            shown = " and ".join(str(own.tolist()[:5]) for own in levels)
+            warn(
+                f"column {one.name!r} is an ordered category with other levels in other rows, {shown}; it becomes a "
+                f"column of {levels[0].dtype}: give all rows one CategoricalDtype to keep the order",
+                DataWarning,
+            )
+    return pd.concat([one, other], ignore_index=True)
 
 
 def _of_frame(frame: pd.DataFrame, name: str) -> ArrowTable:

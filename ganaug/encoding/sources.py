@@ -60,6 +60,7 @@ __all__ = [
     "resolve_pairs",
     "resolve_samples",
     "resolve_targets",
+    "told_folder",
 ]
 
 # --------------------------------------------------------------------------------------
@@ -155,17 +156,23 @@ def read_folder(
         animations, colours of 16 bits), images and links that are left out, and files that stand in two classes. It
         names some of the files, and says what they become.
     """
-    found = list_folder(path)
-    files = [file for inside in found.classes.values() for file in inside]
-    labels = np.repeat(list(found.classes), [len(inside) for inside in found.classes.values()])
-    _tell_left_out(found.left_out)
-    if found.twice:
-        _warn(
-            f"{len(found.twice)} file(s) stand in two classes, for example {found.twice[0][0]} and "
-            f"{found.twice[0][1]}: the same image is learnt under both labels; remove one of them"
-        )
+    found, files, labels = told_folder(path)
     stack, mode, profiles = _read_files(files, image_size, stored)
     return FolderImages(stack, labels, mode, profiles.pop() if len(profiles) == 1 else None, found)
+
+
+def told_folder(path: str | os.PathLike[str]) -> tuple[ImageFiles, list[Path], Array]:
+    """What `list_folder` finds, with all files and their labels in order; warns of what is odd about them."""
+    found = list_folder(path)
+    _tell_left_out(found.left_out)
+    if found.twice:
+        warn(
+            f"{len(found.twice)} file(s) stand in two classes, for example {found.twice[0][0]} and "
+            f"{found.twice[0][1]}: the same image is learnt under both labels; remove one of them",
+            DataWarning,
+        )
+    labels = np.repeat(list(found.classes), [len(inside) for inside in found.classes.values()])
+    return found, [file for inside in found.classes.values() for file in inside], labels
 
 
 def _read_files(
@@ -210,7 +217,7 @@ def _tell_left_out(left_out: dict[str, list[Path]]) -> None:
     """Say which files are not read, but for those that nobody would expect to be."""
     for reason, left in left_out.items():
         if reason not in _QUIET:
-            _warn(f"{len(left)} {reason} left out: {list_names(left)}")
+            warn(f"{len(left)} {reason} left out: {list_names(left)}", DataWarning)
 
 
 def _modes(kinds: list[ImageHeader], *, shrunk: bool) -> list[str]:
@@ -228,24 +235,19 @@ def _tell_changes(files: list[Path], kinds: list[ImageHeader], modes: list[str])
         if kind.mode != mode and not (kind.mode.startswith("I;16") and mode == "I;16"):
             changed.setdefault((kind.mode, mode), []).append(file)
     for (old, new), some in changed.items():
-        _warn(
-            f"{len(some)} image(s) of mode {old} are converted to {new}, and synthetic images are {new}: "
-            f"{list_names(some)}"
-        )
+        told = f"{len(some)} image(s) of mode {old} are converted to {new}, and synthetic images are {new}: "
+        warn(told + list_names(some), DataWarning)
     animated = [file for file, kind in zip(files, kinds, strict=True) if kind.animated]
     if animated:
         shown = list_names(animated)
-        _warn(f"of {len(animated)} animation(s) or files of several pages only the first is read: {shown}")
+        warn(f"of {len(animated)} animation(s) or files of several pages only the first is read: {shown}", DataWarning)
     deep = [file for file, kind in zip(files, kinds, strict=True) if kind.deep]
     if deep:
-        _warn(
+        warn(
             f"{len(deep)} image(s) have colours of 16 bits, of which pillow reads 8, and synthetic images have 8: "
-            f"{list_names(deep)}; read them into an array (n, H, W, 3) yourself if all 16 matter"
+            f"{list_names(deep)}; read them into an array (n, H, W, 3) yourself if all 16 matter",
+            DataWarning,
         )
-
-
-def _warn(text: str) -> None:
-    warn(text, DataWarning)
 
 
 def list_names(paths: Iterable[Path]) -> str:

@@ -18,11 +18,10 @@ from ganaug.encoding.dtypes import (
     ColumnModel,
     ColumnValues,
     NumericAdapterBase,
-    ObjectNumberAdapter,
     Table,
 )
 from ganaug.encoding.numeric import NumericModel
-from ganaug.encoding.object_columns import DecimalAdapter, ObjectTimeAdapter
+from ganaug.encoding.object_columns import DecimalAdapter, ObjectNumberAdapter, ObjectTimeAdapter
 from ganaug.encoding.serialization import PickledByState, missing_in, pack_arrays, unpack_arrays
 from ganaug.encoding.table_checks import (
     check_columns,

@@ -510,6 +510,12 @@ def check_labels(labels: Any, n: int, where: str) -> Array:
         bad = next((i for i, v in enumerate(array) if not isinstance(v, (str, int, float, np.generic))), None)
         if bad is not None:
             raise InvalidDataError(f"{where}: the label of item {bad} is {_described(array[bad])}; {_GIVE}")
+    missing = np.flatnonzero(array != array)  # NaN and NaT
+    if len(missing):
+        raise InvalidDataError(
+            f"{where}: the label of item {missing[0]} is missing ({array[missing[0]]}), as {len(missing)} of {n} are; "
+            "drop these items (torch.utils.data.Subset), or make the missing ones a class of their own"
+        )
     return array
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from multiprocessing.context import get_spawning_popen
 from numbers import Integral
+from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -20,7 +21,8 @@ from torch import nn
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import check_lengths
 from ganaug.encoding.large_tables import SelectedRows, labelled_rows, select_in_memory, selected_from, split_target
-from ganaug.encoding.sources import resolve_samples
+from ganaug.encoding.on_disk import forget_images, resolve_resumed
+from ganaug.encoding.sources import Source, resolve_samples
 from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators import saving
 from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed, TrainResult, profile_of
@@ -97,7 +99,12 @@ class BaseGenerator(BaseEstimator, ABC):
         TrainingWarning
             If the training diverged, collapsed or was interrupted.
         """
-        self.fit_prepared(self.prepare(X, y), focus=focus)
+        prepared = self._prepared(X, y, self._decoded_beside)
+        self.fit_prepared(prepared, focus=focus)
+        decoded = prepared.decoded
+        del prepared  # some systems remove no file that is read
+        if decoded is not None and self.stop_reason_ != "interrupted":  # that one may be continued
+            forget_images(decoded)
         if self._warning:
             warn(self._warning, TrainingWarning)
         return self
@@ -115,7 +122,12 @@ class BaseGenerator(BaseEstimator, ABC):
         -------
         Prepared
         """
+        return self._prepared(X, y)
+
+    def _prepared(self, X: object, y: object, beside: Callable[[], Path | None] = lambda: None) -> Prepared:
+        """What `prepare` returns; ``beside``: the checkpoint beside which images are decoded, if any."""
         self._check_parameters()
+        decoded: Path | None = None
         mode: str | None = None
         names: Sequence[str] | None = None
         selected = None
@@ -126,7 +138,7 @@ class BaseGenerator(BaseEstimator, ABC):
             elif isinstance(X, pd.DataFrame) and isinstance(y, str):
                 X, y = split_target(X, y)
         if self._takes_datasets():
-            X, y, source = resolve_samples(X, y, stored=self._stores_samples())
+            X, y, source, decoded = self._resolved(X, y, beside())
             mode, names = source.mode, source.classes
         check_lengths(X, y, self._items)
         labels = self._fit_labels(y)
@@ -146,7 +158,12 @@ class BaseGenerator(BaseEstimator, ABC):
             )
         n_classes = 1 if labels is None else len(labels.classes_)
         sizes = None if selected is None else selected.sizes(codes, n_classes)
-        return Prepared(codec, labels, x, codes, names, sizes)
+        return Prepared(codec, labels, x, codes, names, sizes, decoded)
+
+    def _resolved(self, X: object, y: object, beside: Path | None) -> tuple[Any, Any, Source, Path | None]:
+        if beside is not None:
+            return resolve_resumed(X, y, beside)
+        return *resolve_samples(X, y, stored=self._stores_samples()), None
 
     def _selected(self, X: object, y: object) -> SelectedRows | None:
         """The rows that are learnt from, where X is read batch by batch, or where they were selected before."""
@@ -171,6 +188,10 @@ class BaseGenerator(BaseEstimator, ABC):
     def _stores_samples(self) -> bool:
         """Whether the codec takes many samples that stay in a file."""
         return False
+
+    def _decoded_beside(self) -> Path | None:
+        """The checkpoint of a training, if its images may be decoded into a file beside it."""
+        return None
 
     def _fit_labels(self, y: object) -> LabelCodec | None:
         return None if y is None else LabelCodec().fit(y)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -323,6 +324,8 @@ class Prepared:
         The name at place ``i`` is that of class ``i``.
     sizes : ndarray of shape (n_classes,), int64, or None
         Rows of each class in the whole table, where ``x`` holds some of them only.
+    decoded : Path or None
+        The file beside a checkpoint that holds the images, and is removed with it.
     """
 
     codec: Any
@@ -331,6 +334,7 @@ class Prepared:
     y: IntArray
     names: Sequence[str] | None = None
     sizes: IntArray | None = None
+    decoded: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from functools import partial
 from numbers import Integral
 from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -48,6 +49,7 @@ from ganaug.estimators.modality import (
     Samples,
     Smoother,
     Task,
+    check_networks,
     network_decoder,
     round_trip,
     to_storage,
@@ -58,7 +60,7 @@ from ganaug.filtering import FilterCounts, RowFilter, rejection_sample
 from ganaug.filtering.forest import fewer
 from ganaug.filtering.rows import AUTO, check_rules
 from ganaug.networks import DiscriminatorNetwork, GeneratorNetwork, NetworkPair
-from ganaug.objectives import OBJECTIVES
+from ganaug.objectives import OBJECTIVES, checked_objective
 from ganaug.runtime.compute import (
     Ranks,
     Team,
@@ -155,7 +157,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
 
     _kind: ClassVar[type[Modality]]
     _constraints: ClassVar[Constraints] = {
-        "objective": partial(types.choice, known=OBJECTIVES),
+        "objective": checked_objective,
         "batch_size": partial(types.integer, low=2),
         "callbacks": checked_callbacks,
         "verbose": checked_verbose,
@@ -198,6 +200,17 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
     def _stores_samples(self) -> bool:
         return self._modality.stores_samples and not self._continues()
 
+    def _decoded_beside(self) -> Path | None:
+        return self._writable_checkpoint() if self._stores_samples() else None
+
+    def _writable_checkpoint(self) -> Path | None:
+        """The file of the checkpoint; refused now, and not when it is to be written."""
+        if self.checkpoint is None:
+            return None
+        target = check_path(self.checkpoint)
+        check_writable(target)
+        return target
+
     def _fit_labels(self, y: object) -> LabelCodec | None:
         if not self._continues():
             return super()._fit_labels(y)
@@ -206,8 +219,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         return self.label_codec_
 
     def _fit_encode(self, X: object, codes: IntArray | None, mode: str | None) -> tuple[Any, Samples]:
-        if self.checkpoint is not None:  # told now, and not when it is to be written
-            check_writable(check_path(self.checkpoint))
+        self._writable_checkpoint()
         seed = root_seed(self.random_state)
         if self._continues():
             return self.codec_, self.codec_.encode(X, owner=type(self).__name__)
@@ -261,7 +273,8 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             def untrained() -> NetworkPair:
                 """What every training from this seed begins with, whether this one does or continues an earlier one."""
                 own = torch.Generator().manual_seed(child_seed(seed, "networks"))
-                made = modality._players(modality.networks(codec, n_conditions, own, **design), sized, own)
+                made = check_networks(modality.networks(codec, n_conditions, own, **design), self._chose_networks())
+                made = modality._players(made, sized, own)
                 return NetworkPair(to_device(made.generator, device), to_device(made.discriminator, device))
 
             pair = untrained()
@@ -332,6 +345,11 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             each = fewer(max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions), task.n_conditions, LEAST_CANDIDATES)
             rows = [self._candidates(condition, each, "forest") for condition in range(task.n_conditions)]
             found.distil(rows, child_seed(self._seed, "forest"))
+
+    def _chose_networks(self) -> str:
+        """The parameter that says which networks are trained, for messages."""
+        name = getattr(self, "architecture", None)
+        return f"modality={self._kind_name()}" if name is None else f"architecture={name!r}"
 
     def _wanted_design(self, modality: Modality) -> Design:
         """Sizes of networks by the parameters; what they leave open is as in the fit that is continued."""

@@ -25,6 +25,7 @@ from ganaug.estimators.fitting import (
     forest_judge,
     snapshot_measure,
 )
+from ganaug.exceptions import InvalidParameterError
 from ganaug.filtering import RowFilter, View
 from ganaug.networks import NetworkPair
 from ganaug.runtime.compute import Precision, Team, full
@@ -40,6 +41,7 @@ __all__ = [
     "Modality",
     "Smoother",
     "Task",
+    "check_networks",
     "network_decoder",
     "round_trip",
     "row_filter",
@@ -271,6 +273,63 @@ def training_config(
         parts=parts,
         team=task.team,
     )
+
+
+def check_networks(pair: NetworkPair, what: str) -> NetworkPair:
+    """The same pair, if all weights of both networks can be trained, and a gradient leads to them.
+
+    Parameters
+    ----------
+    pair : NetworkPair
+    what : str
+        The parameter that chose them; messages say it.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the network, and the weight if it is one.
+    """
+    for role, network in pair._asdict().items():
+        weights = {name: own.requires_grad for name, own in network.named_parameters()}
+        fixed = [name for name, trained in weights.items() if not trained]
+        if fixed or not weights:
+            told = (
+                f"{len(fixed)} of {len(weights)} weights with requires_grad=False, {fixed[0]!r} for one"
+                if fixed
+                else ""
+            )
+            raise InvalidParameterError(
+                f"{what}: its {role} has {told or 'no weights'}; all weights of a network are trained, so "
+                "make them parameters with requires_grad_(True), and keep what is to stay by register_buffer"
+            )
+    if any(type(network).__module__.partition(".")[0] != "ganaug" for network in pair):
+        _check_gradients(pair, what)
+    return pair
+
+
+def _check_gradients(pair: NetworkPair, what: str) -> None:
+    """Refuse networks of somebody else that lose the gradient on the way: their weights would stay as they are."""
+    modes = [network.training for network in pair]
+    labels = torch.zeros(2, dtype=torch.int64)
+    try:
+        generator, discriminator = (network.eval() for network in pair)
+        z = torch.zeros(2, pair.generator.latent_dim, dtype=torch.float32)
+        made = generator(z, labels, torch.Generator().manual_seed(0))
+        points = made.detach().requires_grad_(True)
+        logit = discriminator(points, labels)
+        lost = not made.requires_grad, not logit.requires_grad
+        ends = None if lost[1] else torch.autograd.grad(logit.sum(), points, allow_unused=True)[0]
+    except Exception:  # what cannot be called so is said by the training
+        return
+    finally:
+        for network, mode in zip(pair, modes, strict=True):
+            network.train(mode)
+    if lost[0] or ends is None:
+        role, of = ("generator", "samples to its weights") if lost[0] else ("discriminator", "logit to its samples")
+        raise InvalidParameterError(
+            f"{what}: its {role} has no gradient from its {of}, so that nothing could be learnt; leave out .detach(), "
+            "torch.no_grad() and numpy on the way"
+        )
 
 
 def row_filter(task: Task, view: View | None = None) -> RowFilter | None:

@@ -29,7 +29,7 @@ from ganaug.estimators.unpaired import UnpairedMethod
 from ganaug.exceptions import TrainingWarning
 from ganaug.filtering import FilterCounts
 from ganaug.networks.translation import PAIR_TASKS
-from ganaug.objectives import OBJECTIVES
+from ganaug.objectives import OBJECTIVES, checked_objective
 from ganaug.runtime.compute import one_thread, resolve_device
 from ganaug.training.loop import Watcher
 from ganaug.utils import types
@@ -207,7 +207,7 @@ class ImageTranslator(SavedGenerator):
     _masks: Array | None
 
     _constraints: ClassVar[Constraints] = {
-        "objective": partial(types.choice, known=OBJECTIVES),
+        "objective": checked_objective,
         **dict.fromkeys(("max_steps", "batch_size", "width", "depth"), partial(types.integer, low=1)),
         **dict.fromkeys(
             ("cycle_weight", "identity_weight", "reconstruction_weight", "penalty"), partial(types.number, low=0)

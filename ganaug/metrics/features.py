@@ -279,6 +279,9 @@ class PixelMap:
     No components are fitted: noise in a space that was fitted to the real rows looks like one of them, and the real
     rows look nearer to one another than unseen ones to them. Very many averages are mixed by a random projection
     instead, which keeps distances but for some 6 % (Johnson and Lindenstrauss 1984).
+
+    Where a real series has gaps (NaN), each channel has a second one that tells where it has none, a gap being as much
+    as a standard deviation of the channel; in the gap itself the channel is at its median.
     """
 
     def __init__(self, kind: str) -> None:
@@ -287,7 +290,8 @@ class PixelMap:
 
     def fit(self, X: object) -> PixelMap:
         """Learn centre and spread. Of at most `FIT_ROWS` rows, evenly taken."""
-        X = _array(X)
+        X = _array(X, gaps=self._kind == "series")
+        self._gaps = _level_and_spread(X) if np.isnan(X).any() else None
         pooled = self._pooled(X[:: -(-len(X) // FIT_ROWS)] if len(X) else X)
         self._centre = pooled.mean(0)
         spread = float(np.sqrt(((pooled - self._centre) ** 2).sum(1).mean()))
@@ -298,9 +302,14 @@ class PixelMap:
             self._mixed = numpy_generator(0, "mixtures").normal(size=(width, MIXTURES)) / np.sqrt(MIXTURES)
         return self
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether real series have gaps."""
+        return self._gaps is not None
+
     def transform(self, X: object) -> Floats:
         """Average, mix, divide."""
-        made = (self._pooled(_array(X)) - self._centre) / self._spread
+        made = (self._pooled(_array(X, gaps=self._kind == "series")) - self._centre) / self._spread
         return made if self._mixed is None else made @ self._mixed
 
     def _pooled(self, X: npt.NDArray[Any]) -> Floats:
@@ -308,7 +317,7 @@ class PixelMap:
         return np.concatenate(parts) if parts else np.zeros((0, 1))
 
     def _pool(self, X: npt.NDArray[Any]) -> Floats:
-        averages = whole = _channels_last(X.astype(np.float64), self._kind)
+        averages = whole = _channels_last(_filled(X.astype(np.float64), self._gaps), self._kind)
         axes = range(1, whole.ndim - 1)
         for axis in axes:
             averages = _averaged(averages, axis, self._size)
@@ -378,7 +387,8 @@ def as_features(
     real : ndarray of shape (n, k), float64
         Of a table: one column of unit spread for each number; one for each level of a category, one for
         any other value and one for missing. Of images and series: averages over 16 x 16 patches or 64 stretches,
-        and how much detail these leave out; more than 512 of them are mixed by a random projection.
+        and how much detail these leave out; more than 512 of them are mixed by a random projection. Where real series
+        have gaps, the same averages of where each channel has one.
     synthetic : ndarray of shape (m, k), float64
 
     Raises
@@ -447,13 +457,38 @@ def take_rows(X: Any, rows: npt.NDArray[np.intp]) -> Any:
     return X[rows]
 
 
-def _array(X: Any) -> npt.NDArray[Any]:
+def _array(X: Any, gaps: bool = False) -> npt.NDArray[Any]:
     made = np.asarray(X.detach().cpu() if is_tensor(X) else X)
     if made.ndim < 2 or made.dtype.kind not in "fiub":
         raise InvalidDataError(f"images and series are arrays of numbers, not {made.dtype} of shape {made.shape}")
-    if not np.isfinite(made).all():
-        raise InvalidDataError("images and series must be finite; replace NaN and infinity")
+    if not np.isfinite(made).all() and not (gaps and not np.isinf(made).any()):
+        held = "infinity" if np.isinf(made).any() else "NaN"
+        raise InvalidDataError(f"images and series hold {held}; replace it (series alone may hold NaN, as gaps)")
     return made
+
+
+def _level_and_spread(X: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    """Median and standard deviation of each channel of series, without its gaps. (n, C, ...) -> (C, 1...), twice."""
+    series = X[:, None] if X.ndim == 2 else X
+    found = []
+    for channel in np.moveaxis(series, 1, 0):
+        present = channel[~np.isnan(channel)]
+        found.append((np.median(present), present.std() or 1.0) if len(present) else (0.0, 1.0))
+    shape = (-1, *[1] * (series.ndim - 2))
+    level, spread = (np.asarray(own, np.float64).reshape(shape) for own in zip(*found, strict=True))
+    return level, spread
+
+
+def _filled(X: Floats, gaps: tuple[Floats, Floats] | None) -> Floats:
+    """Series without gaps, and as many channels more that tell where they were, if real series have any."""
+    absent = np.isnan(X)
+    if gaps is None:
+        if absent.any():
+            row = int(np.flatnonzero(absent.reshape(len(X), -1).any(1))[0])
+            raise InvalidDataError(f"series {row} has gaps (NaN), and the real series have none; fill or drop them")
+        return X
+    series, absent = (one[:, None] if X.ndim == 2 else one for one in (X, absent))
+    return np.concatenate([np.where(absent, gaps[0], series), absent * gaps[1]], axis=1)
 
 
 def _channels_last(X: Floats, kind: str) -> Floats:
@@ -626,7 +661,7 @@ def _read_numbers(column: pd.Series) -> Floats:
     try:
         numbers = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise InvalidDataError(f"is a number in the real rows and is not here: {error}") from error
+        raise InvalidDataError(f"is a number in the real rows and is not here ({error}); make it one") from error
     if np.isinf(numbers).any():
         raise InvalidDataError("contains infinity; replace it with a finite number or NaN")
     return numbers
@@ -642,4 +677,9 @@ def _read_codes(column: pd.Series, kind: ColumnKind) -> npt.NDArray[np.int64]:
     values = column.astype(object)
     codes = levels.get_indexer(pd.Index(values, dtype=object)).astype(np.int64)
     missing = values.isna().to_numpy()
+    if len(levels) and not missing.all() and (codes < 0).all() and _holds(column) != "category":
+        raise InvalidDataError(
+            f"holds {column.dtype} here, and categories such as {levels[0]!r} in the real rows, none of which occurs; "
+            "give the categories and not their codes"
+        )
     return np.where(missing, -1, np.where(codes < 0, len(levels), codes))

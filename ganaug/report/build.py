@@ -162,6 +162,8 @@ def quality_report(
     keep = [row["real"] for row in copies], [row["synthetic"] for row in copies]
     sides = sides_of(reading, X, drawn.X, seed=seed, keep=keep)
     data = _counted((X, drawn.X, X_holdout), tuple(given.values()))
+    if getattr(reading.made, "has_gaps", False):
+        data["gaps"] = True
     content = _content(results, sides, drawn, data, seed, title, counts, why_not) | {"treatments": treatments}
     return QualityReport(_plain(without_real(content) if hide_real else content))
 

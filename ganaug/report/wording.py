@@ -330,6 +330,11 @@ def trust(kind: str, data: Mapping[str, Any], results: Mapping[str, Mapping[str,
             f"{len(weak)} of {len(results)} measures had too few {things} to judge by; they are marked, and can "
             "only show what is very wrong."
         )
+    if data.get("gaps"):
+        said.append(
+            "Where series have gaps, their channels count as being at the real median there, and where the gaps are "
+            "counts as a channel more: a gap where the other series has a value is as far as one standard deviation."
+        )
     few = [c["label"] for c in data["classes"] if c["n_real"] < FEW]
     if few:
         said.append(

@@ -20,12 +20,12 @@ from ganaug.encoding.dtypes import (
     ColumnValues,
     DtypeAdapter,
     NumericAdapterBase,
-    ObjectNumberAdapter,
     Table,
+    TimeAdapter,
     TimesInUnit,
     clip_to,
 )
-from ganaug.encoding.object_columns import DecimalAdapterBase
+from ganaug.encoding.object_columns import DecimalAdapterBase, ObjectNumberAdapter
 from ganaug.encoding.quantiles import DecimalGrid, float_grid, integer_step, is_coarse
 from ganaug.exceptions import GanaugError, InvalidDataError
 from ganaug.utils.types import Array
@@ -71,7 +71,7 @@ def as_stored(values: Array, adapter: NumericAdapterBase) -> Array:
     """Values as they are read again once they are written: no larger than the dtype holds, float32 rounded."""
     if adapter.limits is not None:
         return values.clip(*adapter.limits)
-    if isinstance(adapter, ObjectNumberAdapter):
+    if isinstance(adapter, ObjectNumberAdapter) or (isinstance(adapter, TimeAdapter) and adapter.unit is not None):
         return np.asarray(adapter.read(adapter.write(ColumnValues(values))).values)
     if adapter.family == "real":
         return np.asarray(clip_to(values, adapter.inner).astype(adapter.inner).astype(values.dtype))

@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
-from numbers import Integral
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -34,8 +33,9 @@ from ganaug.exceptions import (
     MissingDependencyError,
     TrainingWarning,
 )
+from ganaug.runtime.interrupts import lost_tasks_raise
 from ganaug.utils.determinism import warn
-from ganaug.utils.types import Array
+from ganaug.utils.types import Array, check_jobs
 
 __all__ = [
     "ALONE",
@@ -47,7 +47,6 @@ __all__ = [
     "Team",
     "alone",
     "as_tensor",
-    "check_jobs",
     "fastest",
     "full",
     "launched_together",
@@ -450,9 +449,8 @@ def _set_mkl_threads(number: int) -> int:
 def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_jobs: int | None) -> list[Any]:
     """Call ``function(*task)`` for every task and return the results in the order of the tasks.
 
-    The backend is joblib's: its default processes, or what
-    `joblib.parallel_config` says. In a process of a `torchrun` they are called one after the other: each may be a
-    training of all processes together.
+    The backend is joblib's: its default processes, or what `joblib.parallel_config` says. In a process of a `torchrun`
+    they are called one after the other: each may be a training of all processes together.
 
     Parameters
     ----------
@@ -461,8 +459,7 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_
     tasks : sequence of tuple
         Arguments of each call.
     n_jobs : int or None
-        As in scikit-learn: None is 1 unless a `joblib.parallel_config` says
-        otherwise, -1 is all processors.
+        As in scikit-learn: None is 1 unless a `joblib.parallel_config` says otherwise, -1 is all processors.
 
     Returns
     -------
@@ -474,25 +471,34 @@ def run_tasks(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], n_
     InvalidParameterError
         If ``n_jobs`` is no number of jobs.
     MissingDependencyError
-        If a worker has another version of the library, or a worker of dask has none.
+        If a worker has another version of the library, or a worker of dask has none or gave a task up.
     """
+    from joblib.parallel import get_active_backend
     from sklearn.utils.parallel import Parallel, delayed
 
     check_jobs(n_jobs)
     if launched_together():
         return [function(*task) for task in tasks]
+    backend: Any = get_active_backend()[0]
+    client = getattr(backend, "client", None)
     if len(tasks) > 1:
-        _ask_workers()
+        _ask_workers(client)
     own = _OfVersion(function)
-    results: list[Any] = Parallel(n_jobs=n_jobs)(delayed(own)(*task) for task in tasks)
-    return results
+    try:
+        with lost_tasks_raise(backend):
+            return list(Parallel(n_jobs=n_jobs)(delayed(own)(*task) for task in tasks))
+    except Exception as error:
+        if type(error).__name__ == "KilledWorker" or (isinstance(error, ImportError) and client is not None):
+            _ask_workers(client)  # some may have joined since
+            raise MissingDependencyError(
+                f"the cluster gave up a task ({type(error).__name__}: {error}); see that all workers, those that join "
+                f"later too, have ganaug {__version__} and enough memory"
+            ) from error
+        raise
 
 
-def _ask_workers() -> None:
-    """Refuse a cluster of dask with workers that lack the library: a task that they cannot read never comes back."""
-    from joblib.parallel import get_active_backend
-
-    client: Any = getattr(get_active_backend()[0], "client", None)
+def _ask_workers(client: Any) -> None:
+    """Refuse a cluster of dask with workers that lack the library: they cannot read a task."""
     if not hasattr(client, "run"):
         return
 
@@ -534,12 +540,6 @@ def side_by_side(n_tasks: int, n_jobs: int | None) -> bool:
 
     check_jobs(n_jobs)
     return n_tasks > 1 and not launched_together() and joblib.effective_n_jobs(n_jobs) > 1
-
-
-def check_jobs(n_jobs: object) -> None:
-    """Refuse what is no number of jobs; raises InvalidParameterError."""
-    if n_jobs is not None and (not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0):
-        raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")
 
 
 # --------------------------------------------------------------------------------------

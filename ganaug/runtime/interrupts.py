@@ -1,4 +1,4 @@
-"""Signals as a wish to stop soon, not as an exception or an end in the middle of a step."""
+"""Signals as a wish to stop soon, not as an end in the middle of a step; tasks that a cluster gives up, as errors."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-__all__ = ["Ending", "InsistentInterrupt", "Interrupt", "deferred_endings", "main_thread_interrupts"]
+__all__ = [
+    "Ending",
+    "InsistentInterrupt",
+    "Interrupt",
+    "deferred_endings",
+    "lost_tasks_raise",
+    "main_thread_interrupts",
+]
 
 
 class Interrupt:
@@ -168,3 +176,35 @@ def deferred_endings() -> Iterator[Ending]:
             if signal.getsignal(number) is ending:
                 signal.signal(number, signal.SIG_DFL)
         ending.deliver()
+
+
+@contextmanager
+def lost_tasks_raise(backend: Any) -> Iterator[None]:
+    """Raise the error of a task that a cluster of dask gave up, within the block; joblib waits for it without end.
+
+    Parameters
+    ----------
+    backend : joblib's backend
+        Nothing is done where it is not that of dask.
+    """
+    name = "submit" if hasattr(backend, "submit") else "apply_async"  # before joblib 1.5
+    send = getattr(backend, name, None)
+    if send is None or not hasattr(backend, "client") or name in vars(backend):
+        yield
+        return
+
+    def submit(task: Any, callback: Any = None) -> Any:
+        found = send(task, callback)
+
+        def tell(done: Any) -> None:
+            if callback is not None and not done.cancelled() and done.exception() is not None:
+                callback(done.exception())
+
+        found.add_done_callback(tell)
+        return found
+
+    setattr(backend, name, submit)
+    try:
+        yield
+    finally:
+        delattr(backend, name)

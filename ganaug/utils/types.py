@@ -30,6 +30,7 @@ __all__ = [
     "IntArray",
     "State",
     "Tag",
+    "check_jobs",
     "choice",
     "integer",
     "interval",
@@ -186,3 +187,9 @@ def interval(name: str, value: object) -> int | float:
     if isinstance(value, str):
         return float(seconds(name, value) or 0)
     return integer(name, value, 1)
+
+
+def check_jobs(n_jobs: object) -> None:
+    """Refuse what is no number of jobs; raises InvalidParameterError."""
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0):
+        raise InvalidParameterError(f"n_jobs={n_jobs!r} must be None, a positive number, or -1 for all processors")

@@ -207,11 +207,12 @@ function linesChart(steps, curves, label) {
 function seriesChart(sample) {
   const width = 330, one = 74, n = sample.synthetic.length, nearest = sample.real || [], made = picture(width, one * n, "A synthetic series, dashed, and its nearest real one");
   sample.synthetic.forEach((channel, c) => {
-    const all = [...channel, ...(nearest[c] || [])], low = Math.min(...all), reach = Math.max(...all) - low || 1;
+    const all = [...channel, ...(nearest[c] || [])].filter((v) => v !== null), low = Math.min(...all), reach = Math.max(...all) - low || 1;
     for (const [values, kind] of [[nearest[c] || [], "l-real"], [channel, "l-syn"]]) {
       if (!values.length) continue;
       const at = (v, i) => `${fixed((i / Math.max(1, values.length - 1)) * width)} ${fixed(one * (c + 1) - 6 - ((v - low) / reach) * (one - 14))}`;
-      made.append(el("path", { class: kind, d: "M" + values.map(at).join("L") }));
+      const line = values.map((v, i) => (v === null ? "" : (i && values[i - 1] !== null ? "L" : "M") + at(v, i)));
+      made.append(el("path", { class: kind, d: line.join("") }));
     }
   });
   return made;

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import importlib
 import io
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,30 +21,40 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.pil_images import checked_size, in_order
-from ganaug.encoding.sample_arrays import stack_samples, to_array
+from ganaug.encoding.labels import LabelCodec
+from ganaug.encoding.pil_images import checked_size, in_order, open_image, read_image_header
+from ganaug.encoding.sample_arrays import STORED_FROM, stack_samples, to_array
 from ganaug.encoding.sources import (
+    Source,
     file_of,
     image_reader,
     item_reader,
     list_folder,
     place_of,
+    resolve_samples,
     resolve_targets,
+    told_folder,
 )
 from ganaug.encoding.targets import length_of
-from ganaug.exceptions import DataWarning, GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.runtime.compute import check_jobs
+from ganaug.exceptions import (
+    DataWarning,
+    GanaugError,
+    InvalidDataError,
+    InvalidParameterError,
+    InvalidTypeError,
+    ModelPathError,
+)
 from ganaug.utils.determinism import warn
 from ganaug.utils.files import check_path, check_writable, path_error, write_whole
-from ganaug.utils.types import Array, DType
+from ganaug.utils.types import Array, DType, check_jobs
 
-__all__ = ["EXAMPLES", "load_example", "store_images"]
+__all__ = ["EXAMPLES", "forget_images", "load_example", "resolve_resumed", "store_images"]
 
 # --------------------------------------------------------------------------------------
 # Examples that run wherever the package is installed.
 
 
-FOLDER = Path(__file__).parent / "data"
+FOLDER = Path(__file__).parents[1] / "datasets" / "data"
 PARTS = ("all", "train", "test")
 
 # name -> file, and the column of the labels in a table; README.md beside the files says whose they are
@@ -81,7 +94,7 @@ def load_example(name: str, part: str = "all") -> tuple[Any, Any]:
 
     Notes
     -----
-    Sources, licences and what was changed stand in ``README.md`` in the folder ``data`` beside this module.
+    Sources, licences and what was changed stand in ``README.md`` in the folder ``ganaug/datasets/data``.
 
     Examples
     --------
@@ -164,7 +177,8 @@ def store_images(
     Raises
     ------
     InvalidDataError
-        If an image is broken, or differs in size, mode or dtype from the first one; it names it. If the file holds
+        If an image is broken, or differs in size, mode or dtype from the first one; it names it. If a label is
+        missing or infinite, labels are numbers with decimals, or not one for each item. If the file holds
         other images: of another folder, of files that were changed since, of a dataset of which one of 8 items is not
         what it was, or of another ``image_size``. It is left as it is.
     InvalidTypeError, InvalidParameterError
@@ -196,21 +210,84 @@ def store_images(
     size, target = checked_size(image_size), Path(os.path.realpath(check_path(path)))
     check_writable(target)
     source = _of_folder(Path(X), y, size, n_jobs) if isinstance(X, (str, os.PathLike)) else _of_items(X, y, size)
-    with _one_at_a_time(target.parent):
+    return _decoded(source, target, n_jobs), source.labels
+
+
+def resolve_resumed(X: object, y: object, beside: Path) -> tuple[Any, Any, Source, Path | None]:
+    """What `resolve_samples` gives, from a file beside a checkpoint where the images of a folder stay in a file.
+
+    Decoding that was broken off goes on where it was, and decoding that was complete is not repeated.
+
+    Parameters
+    ----------
+    X, y
+        As in `resolve_samples`.
+    beside : Path
+        The checkpoint.
+
+    Returns
+    -------
+    X, y, source
+    file : Path or None
+        What `forget_images` removes when the training is done.
+
+    Warns
+    -----
+    DataWarning
+        Where the file cannot be written; the images then stay in a temporary one.
+    """
+    if y is not None or not isinstance(X, (str, os.PathLike)) or not _stay_in_file(Path(X)):
+        return *resolve_samples(X, y, stored=True), None
+    target = Path(os.path.realpath(beside.with_name(f"{beside.name}.images.npy")))
+    found, files, labels = told_folder(X)
+    modes, _, read = image_reader(files)
+    source = _of_files(Path(X), files, labels, None, lambda: (read, list(zip(files, modes, strict=True))))
+    try:
+        images = _decoded(source, target, None)
+    except ModelPathError as error:
+        forget_images(target)
+        warn(f"{error}; they stay in a temporary file, so that their decoding cannot be resumed", DataWarning)
+        return *resolve_samples(X, stored=True), None
+    return images, labels, Source("folder", tuple(found.classes), modes[0]), target
+
+
+def forget_images(file: Path) -> None:
+    """Remove what `resolve_resumed` left."""
+    for name in (file.name, f"{file.name}.part", f"{file.name}.json"):
+        try:
+            file.with_name(name).unlink(missing_ok=True)
+        except OSError as error:
+            warn(f"{file.with_name(name)} holds decoded images and cannot be removed: {error.strerror}", DataWarning)
+
+
+def _stay_in_file(folder: Path) -> bool:
+    """Whether the images of a folder are so many bytes that they do not stay in memory, going by the first of them."""
+    files = list(chain.from_iterable(list_folder(folder).classes.values()))
+    first = _pixels([open_image(files[0], read_image_header(files[0]).learnt)], 1, lambda _: str(files[0]))
+    return first.dtype == np.uint8 and first.nbytes * len(files) > STORED_FROM
+
+
+def _decoded(source: _ImageSource, target: Path, n_jobs: int | None) -> Array:
+    """The images of a source, in a file that is complete, mapped into memory."""
+    with _one_at_a_time(target):
         try:
             _ImageStore(source, target).complete(n_jobs)
         except OSError as error:
             if isinstance(error, GanaugError):
                 raise
             raise path_error(error, f"the images cannot be kept in {target}") from error
-    return np.load(target, mmap_mode="r"), source.labels
+    return np.load(target, mmap_mode="r")
+
+
+# Makes the function that reads a place, and lists the places.
+_Reader = Callable[[], tuple[Callable[[Any], Any], Sequence[Any]]]
 
 
 @dataclass(frozen=True)
 class _ImageSource:
     """What is decoded: what makes the function that reads a place, what that is called, and a digest of all of it."""
 
-    reader: Callable[[], tuple[Callable[[Any], Any], Sequence[Any]]]
+    reader: _Reader
     name: Callable[[int], str]
     labels: Array
     digest: str
@@ -219,15 +296,19 @@ class _ImageSource:
 def _of_folder(folder: Path, y: object, size: tuple[int, int] | None, n_jobs: int | None) -> _ImageSource:
     if y is not None:
         raise InvalidParameterError("y was given, but the labels of a folder are the names of its class folders")
-    classes = list_folder(folder).classes
-    files = [file for inside in classes.values() for file in inside]
-    labels = np.repeat(list(classes), [len(inside) for inside in classes.values()])
-    digest = _digest(size, [_told(file, file.relative_to(folder)) for file in files])
+    _, files, labels = told_folder(folder)
 
     def reader() -> tuple[Callable[[Any], Any], Sequence[Any]]:
         modes, _, read = image_reader(files, size, n_jobs)
         return read, list(zip(files, modes, strict=True))
 
+    return _of_files(folder, files, labels, size, reader)
+
+
+def _of_files(
+    folder: Path, files: list[Path], labels: Array, size: tuple[int, int] | None, reader: _Reader
+) -> _ImageSource:
+    digest = _digest(size, [_told(file, file.relative_to(folder)) for file in files])
     return _ImageSource(reader, lambda i: str(files[i]), labels, digest)
 
 
@@ -238,6 +319,7 @@ def _of_items(dataset: Any, y: object, size: tuple[int, int] | None) -> _ImageSo
             "is in memory already is stored by numpy.save, and mapped by numpy.load(..., mmap_mode='r')"
         )
     n, labels = length_of(dataset), resolve_targets(dataset, y)
+    LabelCodec().fit(labels)  # refuses what `fit` would refuse after all images were decoded
     files = [file_of(dataset, i) for i in range(n)]
     told = [None if file is None else _told(Path(file), Path(file)) for file in files]
     read = item_reader(dataset, labels, size, labelled=y is None)
@@ -274,20 +356,50 @@ def _digest(*parts: object) -> str:
 
 
 @contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait for other processes that store images in this folder, where the system can tell."""
+def _one_at_a_time(target: Path) -> Iterator[None]:
+    """Wait for other processes that store images here, where the system can tell."""
     try:
         import fcntl
-    except ImportError:  # Windows
-        yield
+    except ImportError:
+        with _one_at_a_time_on_windows(target.with_name(target.name + ".lock")):
+            yield
         return
-    lock = os.open(folder, os.O_RDONLY)
+    lock = os.open(target.parent, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems lock no folders
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def _one_at_a_time_on_windows(name: Path) -> Iterator[None]:
+    """The same by the first byte of a file, which the system releases when its process ends, however it does."""
+    try:
+        locking: Any = importlib.import_module("msvcrt")
+    except ImportError:  # a system without processes
+        yield
+        return
+    while True:
+        lock = open(name, "a+b", buffering=0)  # noqa: SIM115, held until the work is done
+        lock.seek(0)
+        try:
+            locking.locking(lock.fileno(), locking.LK_NBLCK, 1)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                break  # a file system that locks nothing
+        else:
+            if name.exists() and os.path.samestat(os.fstat(lock.fileno()), os.stat(name)):
+                break  # and not one that its last owner removed in the meantime
+        lock.close()
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        lock.close()  # and releases
+        with suppress(OSError):  # the next one has it open
+            name.unlink(missing_ok=True)
 
 
 class _ImageStore:
@@ -329,8 +441,9 @@ class _ImageStore:
             damaged = [part for k, part in enumerate(self.parts) if self.sums[k] and not self._matches(file, k)]
             if damaged or (any(self.sums) and self._read(file, 0, len(self.header)) != self.header):
                 self._tell(damaged, place)
-            file.seek(0)
-            file.write(self.header)
+            if self._read(file, 0, len(self.header)) != self.header:
+                file.seek(0)
+                file.write(self.header)
             missing = [k for k, own in enumerate(self.sums) if own is None]
             images: Iterator[Any] = iter(())
             if missing:
@@ -346,7 +459,8 @@ class _ImageStore:
                 os.fsync(file.fileno())
                 self.sums[k] = hashlib.sha256(data).hexdigest()
                 self._note()
-            file.truncate(len(self.header) + self.n * self.each)
+            if file.seek(0, os.SEEK_END) != len(self.header) + self.n * self.each:  # Windows cuts no mapped file
+                file.truncate(len(self.header) + self.n * self.each)
         if place == self.partial:
             os.replace(place, self.target)
 
