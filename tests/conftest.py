@@ -9,14 +9,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # numpy and torch are imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What was compiled is kept, whoever asks that it is not: each process would compile the whole package and all tests
+# again, which takes it eight seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 import importlib.util
 import random
+import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
+sys.dont_write_bytecode = False
 # albumentations asks the network for its newest version when it is imported, and warns where there is none.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # Pictures are drawn without a screen.
@@ -78,6 +84,40 @@ def small_forests():
         patch.setattr(build, "RESAMPLES", 10)
         patch.setattr(utility, "default_classifier", few_trees)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_judges():
+    """What judges a generator is small, as `helpers.shrink` says; a test that asks for `whole_judges` has the whole."""
+    from helpers import shrink
+
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch)
+        yield
+
+
+@pytest.fixture
+def whole_judges(monkeypatch):
+    """What judges a generator is as users have it: for tests of how good it is, and of processes that start afresh."""
+    from helpers import shrink
+
+    shrink(monkeypatch, back=True)
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Trainings of six steps at most: for code that is to run, whatever is learnt."""
+    from dataclasses import replace
+
+    from ganaug.estimators import fitting
+
+    whole = fitting.train
+
+    def short(state, table, objective, plan, *given, **named):
+        plan = replace(plan, max_steps=min(plan.max_steps, state.step + 6))
+        return whole(state, table, objective, plan, *given, **named)
+
+    monkeypatch.setattr(fitting, "train", short)
 
 
 def _global_state() -> dict[str, object]:
