@@ -13,6 +13,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # again, which takes it eight seconds.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+import gc
 import importlib.util
 import random
 import sys
@@ -30,6 +31,17 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What collection imports is never freed: it is not searched for garbage, neither then nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from ganaug import ImageGAN, SeriesGAN, TabularGAN
-from ganaug.estimators import convolutional, fitting, gan, tabular
+from ganaug.estimators import convolutional, fitting, gan, modality, scoring, tabular
 from ganaug.filtering import sample_filter
 from ganaug.filtering.forest import ArrayForest
 
@@ -27,17 +27,17 @@ _CONVOLUTIONAL = {"channels": 2, "max_channels": 4, "latent_dim": 4, "random_sta
 
 def tabular_gan(**parameters) -> TabularGAN:
     """Fast to train, and no good."""
-    return TabularGAN(**{"max_steps": 20, "width": 16, "depth": 1, "random_state": 0, "verbose": False, **parameters})
+    return TabularGAN(**{"max_steps": 10, "width": 16, "depth": 1, "random_state": 0, "verbose": False, **parameters})
 
 
 def image_gan(**parameters) -> ImageGAN:
     """Fast to train, and no good."""
-    return ImageGAN(**{**_CONVOLUTIONAL, "max_steps": 20, **parameters})
+    return ImageGAN(**{**_CONVOLUTIONAL, "max_steps": 8, **parameters})
 
 
 def series_gan(**parameters) -> SeriesGAN:
     """Fast to train, and no good."""
-    return SeriesGAN(**{**_CONVOLUTIONAL, "max_steps": 20, "batch_size": 8, **parameters})
+    return SeriesGAN(**{**_CONVOLUTIONAL, "max_steps": 8, "batch_size": 8, **parameters})
 
 
 def checkpointed(path=None, kind=ImageGAN, **parameters):
@@ -80,6 +80,11 @@ _SIZES = [
     (vars(gan), "CANDIDATES", 400),
     (vars(tabular), "CANDIDATES", 400),
     (vars(tabular), "ENOUGH_CANDIDATES", 400),
+    (vars(modality), "MOST_LOOKED_AT", 100),
+    (scoring.second_discriminator.__kwdefaults__, "samples", 512),
+    (convolutional.ConvolutionalModality.scoring, "samples", 128),
+    (convolutional.ConvolutionalModality.scoring, "steps", 8),
+    (convolutional.ConvolutionalModality.scoring, "batch", 8),
     (ArrayForest.fit.__func__.__kwdefaults__, "n_trees", 8),
     (ArrayForest.distilled.__func__.__kwdefaults__, "n_trees", 8),
 ]
