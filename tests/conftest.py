@@ -89,11 +89,11 @@ def small_forests():
     from ganaug.report import build
 
     def few_trees(tables: bool, seed: int) -> RandomForestClassifier:
-        return RandomForestClassifier(10, min_samples_leaf=2, class_weight="balanced", random_state=seed % 2**32)
+        return RandomForestClassifier(6, min_samples_leaf=2, class_weight="balanced", random_state=seed % 2**32)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distributions, "N_TREES", 8)
-        patch.setattr(build, "RESAMPLES", 10)
+        patch.setattr(distributions, "N_TREES", 5)
+        patch.setattr(build, "RESAMPLES", 6)
         patch.setattr(utility, "default_classifier", few_trees)
         yield
 
