@@ -9,8 +9,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # numpy and torch are imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# What was compiled is kept, whoever asks that it is not: each process would compile the whole package and all tests
-# again, which takes it eight seconds.
+# What was compiled is kept, also where PYTHONDONTWRITEBYTECODE is set: each process would compile the package and all
+# tests again, which takes eight seconds. `make clean` removes it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import gc
