@@ -82,20 +82,28 @@ def imbalanced() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def small_forests():
-    """Forests of few trees, and few draws for intervals: what such a file finds is not near a threshold."""
+    """Forests of few trees, and few draws for intervals: what such a file finds is not near a threshold.
+
+    Gives a function that sets other numbers for one test.
+    """
     from sklearn.ensemble import RandomForestClassifier
 
     from ganaug.metrics import distributions, utility
     from ganaug.report import build
 
-    def few_trees(tables: bool, seed: int) -> RandomForestClassifier:
-        return RandomForestClassifier(6, min_samples_leaf=2, class_weight="balanced", random_state=seed % 2**32)
+    def forests(patch: pytest.MonkeyPatch, trees: int = 5, resamples: int = 6, taught: int = 6) -> None:
+        def few_trees(tables: bool, seed: int) -> RandomForestClassifier:
+            return RandomForestClassifier(
+                taught, min_samples_leaf=2, class_weight="balanced", random_state=seed % 2**32
+            )
+
+        patch.setattr(distributions, "N_TREES", trees)
+        patch.setattr(build, "RESAMPLES", resamples)
+        patch.setattr(utility, "default_classifier", few_trees)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distributions, "N_TREES", 5)
-        patch.setattr(build, "RESAMPLES", 6)
-        patch.setattr(utility, "default_classifier", few_trees)
-        yield
+        forests(patch)
+        yield forests
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,6 +122,13 @@ def whole_judges(monkeypatch):
     from helpers import shrink
 
     shrink(monkeypatch, back=True)
+
+
+@pytest.fixture(autouse=True)
+def whole_judges_of_slow_tests(request):
+    """Slow tests are most often about what was learnt, and not counted in seconds."""
+    if request.node.get_closest_marker("slow"):
+        request.getfixturevalue("whole_judges")
 
 
 @pytest.fixture

@@ -342,7 +342,8 @@ def test_the_words_are_right_on_a_known_generator(case):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", KNOWN)
 @pytest.mark.parametrize("name", ["breast_cancer", "wine", "iris", "digits", "card_fraud"])
-def test_the_words_are_right_on_known_generators_of_other_sets(name, case):
+def test_the_words_are_right_on_known_generators_of_other_sets(name, case, small_forests, monkeypatch):
+    small_forests(monkeypatch, 8, 10, 10)
     known(name, case)
 
 
