@@ -9,14 +9,21 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # numpy and torch are imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What was compiled is kept, also where PYTHONDONTWRITEBYTECODE is set: each process would compile the package and all
+# tests again, which takes eight seconds. `make clean` removes it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+import gc
 import importlib.util
 import random
+import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
+sys.dont_write_bytecode = False
 # albumentations asks the network for its newest version when it is imported, and warns where there is none.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 # Pictures are drawn without a screen.
@@ -24,6 +31,17 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What collection imports is never freed: it is not searched for garbage, neither then nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -64,20 +82,69 @@ def imbalanced() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def small_forests():
-    """Forests of few trees, and few draws for intervals: what such a file finds is not near a threshold."""
+    """Forests of few trees, and few draws for intervals: what such a file finds is not near a threshold.
+
+    Gives a function that sets other numbers for one test.
+    """
     from sklearn.ensemble import RandomForestClassifier
 
     from ganaug.metrics import distributions, utility
     from ganaug.report import build
 
-    def few_trees(tables: bool, seed: int) -> RandomForestClassifier:
-        return RandomForestClassifier(10, min_samples_leaf=2, class_weight="balanced", random_state=seed % 2**32)
+    def forests(patch: pytest.MonkeyPatch, trees: int = 5, resamples: int = 6, taught: int = 6) -> None:
+        def few_trees(tables: bool, seed: int) -> RandomForestClassifier:
+            return RandomForestClassifier(
+                taught, min_samples_leaf=2, class_weight="balanced", random_state=seed % 2**32
+            )
+
+        patch.setattr(distributions, "N_TREES", trees)
+        patch.setattr(build, "RESAMPLES", resamples)
+        patch.setattr(utility, "default_classifier", few_trees)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distributions, "N_TREES", 8)
-        patch.setattr(build, "RESAMPLES", 10)
-        patch.setattr(utility, "default_classifier", few_trees)
+        forests(patch)
+        yield forests
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_judges():
+    """What judges a generator is small, as `helpers.shrink` says; a test that asks for `whole_judges` has the whole."""
+    from helpers import shrink
+
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch)
         yield
+
+
+@pytest.fixture
+def whole_judges(monkeypatch):
+    """What judges a generator is as users have it: for tests of how good it is, and of processes that start afresh."""
+    from helpers import shrink
+
+    shrink(monkeypatch, back=True)
+
+
+@pytest.fixture(autouse=True)
+def whole_judges_of_slow_tests(request):
+    """Slow tests are most often about what was learnt, and not counted in seconds."""
+    if request.node.get_closest_marker("slow"):
+        request.getfixturevalue("whole_judges")
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Trainings of six steps at most: for code that is to run, whatever is learnt."""
+    from dataclasses import replace
+
+    from ganaug.estimators import fitting
+
+    whole = fitting.train
+
+    def short(state, table, objective, plan, *given, **named):
+        plan = replace(plan, max_steps=min(plan.max_steps, state.step + 6))
+        return whole(state, table, objective, plan, *given, **named)
+
+    monkeypatch.setattr(fitting, "train", short)
 
 
 def _global_state() -> dict[str, object]:

@@ -18,23 +18,26 @@ import pytest
 import torch
 
 from ganaug import ImageGAN, SeriesGAN, TabularGAN
+from ganaug.estimators import convolutional, fitting, gan, modality, scoring, tabular
+from ganaug.filtering import sample_filter
+from ganaug.filtering.forest import ArrayForest
 
 _CONVOLUTIONAL = {"channels": 2, "max_channels": 4, "latent_dim": 4, "random_state": 0, "verbose": False}
 
 
 def tabular_gan(**parameters) -> TabularGAN:
     """Fast to train, and no good."""
-    return TabularGAN(**{"max_steps": 20, "width": 16, "depth": 1, "random_state": 0, "verbose": False, **parameters})
+    return TabularGAN(**{"max_steps": 10, "width": 16, "depth": 1, "random_state": 0, "verbose": False, **parameters})
 
 
 def image_gan(**parameters) -> ImageGAN:
     """Fast to train, and no good."""
-    return ImageGAN(**{**_CONVOLUTIONAL, "max_steps": 20, **parameters})
+    return ImageGAN(**{**_CONVOLUTIONAL, "max_steps": 8, **parameters})
 
 
 def series_gan(**parameters) -> SeriesGAN:
     """Fast to train, and no good."""
-    return SeriesGAN(**{**_CONVOLUTIONAL, "max_steps": 20, "batch_size": 8, **parameters})
+    return SeriesGAN(**{**_CONVOLUTIONAL, "max_steps": 8, "batch_size": 8, **parameters})
 
 
 def checkpointed(path=None, kind=ImageGAN, **parameters):
@@ -66,6 +69,39 @@ def two_classes(n=400, rare=0.1, shift=1.0, seed=0, d=2):
     return rng.normal(size=(n, d)) + shift * y[:, None], y
 
 
+# ------------------------------------------------------------------------------------------ judges
+
+# Trees, samples to learn and to measure by, candidates to fit what smooths and filters to: half of the time of a fit of
+# few steps.
+_SIZES = [
+    (vars(fitting), "TREES", 8),
+    (vars(convolutional), "MOST_MEASURED", 64),
+    (vars(sample_filter), "BATCH", 16),
+    (vars(gan), "CANDIDATES", 400),
+    (vars(tabular), "CANDIDATES", 400),
+    (vars(tabular), "ENOUGH_CANDIDATES", 400),
+    (vars(modality), "MOST_LOOKED_AT", 100),
+    (scoring.second_discriminator.__kwdefaults__, "samples", 512),
+    (convolutional.ConvolutionalModality.scoring, "samples", 128),
+    (convolutional.ConvolutionalModality.scoring, "steps", 8),
+    (convolutional.ConvolutionalModality.scoring, "batch", 8),
+    (ArrayForest.fit.__func__.__kwdefaults__, "n_trees", 8),
+    (ArrayForest.distilled.__func__.__kwdefaults__, "n_trees", 8),
+]
+_WHOLE = [sizes[name] for sizes, name, _ in _SIZES]
+
+
+def shrink(patch: pytest.MonkeyPatch, back: bool = False) -> None:
+    """Make what judges a generator small, or give it ``back`` its sizes."""
+    for (sizes, name, small), whole in zip(_SIZES, _WHOLE, strict=True):
+        patch.setitem(sizes, name, whole if back else small)
+
+
+def shrunk() -> bool:
+    """Whether the judges are small now."""
+    return all(sizes[name] == small for sizes, name, small in _SIZES)
+
+
 # ------------------------------------------------------------------------------------------ processes
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -78,8 +114,10 @@ DEFAULT_HANDLERS = {
 }
 
 
-def _in_a_process(stderr, handlers, function, given):
+def _in_a_process(stderr, handlers, small, function, given):
     os.setsid()
+    if small:
+        shrink(pytest.MonkeyPatch())
     os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     for number, handler in {**DEFAULT_HANDLERS, **handlers}.items():
         signal.signal(number, handler)
@@ -91,9 +129,9 @@ def process(stderr: Path, function: Callable, *given, handlers: Mapping = Mappin
     """Run a function of a test module in a process of its own, with the handlers of signals of a new one.
 
     What it writes to its standard error goes to a file. It begins in the current folder, and does not outlive the
-    block. It takes a tenth of the time of a new interpreter that imports torch.
+    block. It takes a tenth of the time of a new interpreter that imports torch. Judges are as small as here.
     """
-    child = _FORKS.Process(target=_in_a_process, args=(str(stderr), dict(handlers), function, given))
+    child = _FORKS.Process(target=_in_a_process, args=(str(stderr), dict(handlers), shrunk(), function, given))
     child.start()
     try:
         yield child

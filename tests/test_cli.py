@@ -846,7 +846,7 @@ def test_ctrl_c_while_it_trains(train):
     )
     assert own.stderr is not None
     assert "120 rows" in own.stderr.readline()  # it has read the table, and goes on to train
-    time.sleep(1.5)
+    time.sleep(0.8)
     own.send_signal(signal.SIGINT)
     _, err = own.communicate(timeout=60)
     assert own.returncode == 130 and err.splitlines()[-1] == "ganaug: interrupted"

@@ -22,7 +22,7 @@ sys.path.remove(str(DATA))
 @cases("name", load.list_sets("tabular") + load.list_sets("gene"))
 def test_set_comes_back(name):
     X, y = load.load_tabular(name)
-    X, y = X.iloc[:2000, :1000].reset_index(drop=True), y.iloc[:2000].reset_index(drop=True)
+    X, y = X.iloc[:1000, :600].reset_index(drop=True), y.iloc[:1000].reset_index(drop=True)
     codec = TableCodec().fit(X)
     Z = codec.encode(X)
     back, made = codec.decode(Z), codec.decode(np.random.default_rng(0).normal(size=(200, codec.width)) * 3)

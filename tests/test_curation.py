@@ -89,7 +89,7 @@ def test_a_small_class_still_lets_in_rows_that_it_has_not_seen(real, n):
     assert np.mean(refused) < 0.15
 
 
-def test_rows_of_another_class_are_refused(real):
+def test_rows_of_another_class_are_refused(real, whole_judges):
     _, _, unseen, unseen_y = real
     row_filter = only("other_class", real)
     for condition in (0, 1):
@@ -316,9 +316,9 @@ def test_each_tree_sees_as_many_rows_of_every_class(monkeypatch, rng):
     seen = []
 
     class Remembering(DecisionTreeClassifier):
-        def fit(self, x, y):
+        def fit(self, x, y, **more):
             seen.append(np.bincount(y).tolist())
-            return super().fit(x, y)
+            return super().fit(x, y, **more)
 
     monkeypatch.setattr("sklearn.tree.DecisionTreeClassifier", Remembering)
     y = np.repeat([0, 1, 2], [30_000, 150, 5000])

@@ -95,35 +95,35 @@ def some_doors(gan, X, y, folder):
 
 def of_table(folder, doors=all_doors, **parameters):
     X, y = two_classes(200)
-    doors(tabular_gan(max_steps=8, **parameters).fit(X, y), X, y, folder)
+    doors(tabular_gan(max_steps=4, **parameters).fit(X, y), X, y, folder)
 
 
 def without_labels(folder):
-    tabular_gan(max_steps=8).fit(two_classes(200)[0]).sample(4)
+    tabular_gan(max_steps=4).fit(two_classes(200)[0]).sample(4)
 
 
 def by_oversampler(folder):
     X, y = two_classes(300)
     rows = pd.DataFrame(X, columns=["a", "b"]).assign(kind=np.where(X[:, 0] > 0, "x", "y"), target=y)
     rows["sum"] = rows["a"] + rows["b"]
-    GANOversampler(generator=tabular_gan(max_steps=8, rules="auto"), random_state=0).fit_resample(rows, "target")
+    GANOversampler(generator=tabular_gan(max_steps=4, rules="auto"), random_state=0).fit_resample(rows, "target")
 
 
 def of_images(folder, doors=all_doors, colours=False, **parameters):
     X, y = random_images()
     X = np.repeat(X[..., None], 3, axis=3) if colours else X
-    doors(image_gan(max_steps=4, batch_size=16, **parameters).fit(X, y), X, y, folder)
+    doors(image_gan(max_steps=2, batch_size=8, **parameters).fit(X, y), X, y, folder)
 
 
 def of_series(folder, **parameters):
     X = np.random.default_rng(0).normal(size=(60, 2, 16)).astype(np.float32)
     y = np.repeat([0, 1], [40, 20])
-    all_doors(series_gan(max_steps=4, **parameters).fit(X, y), X, y, folder)
+    all_doors(series_gan(max_steps=2, **parameters).fit(X, y), X, y, folder)
 
 
 def fitted_further(folder):
     X, y = random_images()
-    gan = image_gan(max_steps=4, batch_size=16, warm_start=True).fit(X, y)
+    gan = image_gan(max_steps=2, batch_size=8, warm_start=True).fit(X, y)
     gan.fit(X, y)
 
 

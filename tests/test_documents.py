@@ -12,7 +12,7 @@ from helpers import cases
 import ganaug.estimators  # noqa: F401 - its kinds are registered
 from ganaug.estimators import saving
 
-pytestmark = pytest.mark.usefixtures("small_forests")
+pytestmark = pytest.mark.usefixtures("small_forests", "few_steps")
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])

@@ -52,11 +52,11 @@ def test_quickstart(script, tmp_path, capfd, monkeypatch):
     for name, classifier in quickstart.CLASSIFIERS.items():
         if hasattr(classifier, "n_estimators"):
             monkeypatch.setitem(quickstart.CLASSIFIERS, name, clone(classifier).set_params(n_estimators=5))
-    quickstart.main(steps=20, folds=2, rows=500, n_jobs=1, out=tmp_path / "new")
+    quickstart.main(steps=6, folds=2, rows=500, n_jobs=1, out=tmp_path / "new")
 
     shown, progress = capfd.readouterr()
     assert "before:" in shown and "after:" in shown
-    assert "20/20" in progress  # the bar
+    assert "6/6" in progress  # the bar
     for name in ("nothing", "class weights", "random oversampling", "SMOTENC", "GANOversampler", "G-mean"):
         assert name in shown
     assert " nan " not in shown

@@ -18,6 +18,7 @@ from ganaug.exceptions import InvalidParameterError
 from ganaug.metrics import Finding, diagnose, distributions, evaluate
 from ganaug.metrics.diagnosis import VERDICTS, Made, columns_over
 from ganaug.metrics.limits import LIMITS, SEVERITIES, families_of
+from ganaug.report import measured
 from ganaug.report.wording import LIGHTS
 
 QUICK = [
@@ -341,7 +342,8 @@ def test_the_words_are_right_on_a_known_generator(case):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", KNOWN)
 @pytest.mark.parametrize("name", ["breast_cancer", "wine", "iris", "digits", "card_fraud"])
-def test_the_words_are_right_on_known_generators_of_other_sets(name, case):
+def test_the_words_are_right_on_known_generators_of_other_sets(name, case, small_forests, monkeypatch):
+    small_forests(monkeypatch, 8, 10, 10)
     known(name, case)
 
 
@@ -379,7 +381,8 @@ def overlapping():
     return X, y
 
 
-def test_a_class_that_curation_moved_is_named_with_rule_and_parameter_and_the_advice_helps(overlapping):
+def test_a_class_that_curation_moved_is_named_with_rule_and_parameter_and_the_advice_helps(overlapping, monkeypatch):
+    monkeypatch.setattr(measured, "MOST_TRIAL_ROWS", 0)  # no second training for utility
     X, y = overlapping
     made = []
     for curate in (True, ["copies", "outliers"]):

@@ -84,7 +84,7 @@ def _dotted(node: ast.AST, names: dict[str, str]) -> str | None:
 
 def offences(code: str) -> list[tuple[int, str]]:
     """What a source text does that the house forbids, as (line, name)."""
-    tree = ast.parse(code)
+    tree = house._parsed(code)
     names = _aliases(tree)
     found: set[tuple[int, str]] = set()
     for node in ast.walk(tree):

@@ -210,5 +210,14 @@ def test_an_altered_checkpoint_is_refused_in_one_line_and_left_as_it_is(what_is_
     with pytest.raises(ModelFileError, match="remove it, and the training starts from the beginning") as caught:
         gan(left).fit(*images())
     assert "\n" not in str(caught.value) and left.read_bytes() == before
-    left.unlink()  # the advice
+
+
+def test_a_training_whose_altered_checkpoint_was_removed_starts_from_the_beginning(what_is_left, tmp_path):
+    """As the error advises."""
+    left = tmp_path / "left"
+    left.write_bytes(what_is_left)
+    changed(left, lambda config, arrays: config.pop("design"))
+    with pytest.raises(ModelFileError, match="remove it"):
+        gan(left, max_steps=2).fit(*images())
+    left.unlink()
     assert gan(left, max_steps=2).fit(*images()).n_steps_ == 2

@@ -344,7 +344,11 @@ def test_onnx(of_architecture, tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "shape"),
-    [(gan, GREY), (series_gan, (2, 20)), pytest.param(series_gan, (1, 8, 9, 10), marks=pytest.mark.slow)],
+    [
+        (series_gan, (2, 20)),
+        pytest.param(gan, GREY, marks=pytest.mark.slow),
+        pytest.param(series_gan, (1, 8, 9, 10), marks=pytest.mark.slow),
+    ],
 )
 def test_onnx_of_outliers_series_and_volumes(kind, shape, tmp_path):
     X = numpy_rng().normal(size=(60, *shape))

@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from helpers import cases
 PACKAGE = Path(__file__).resolve().parents[1] / "ganaug"
 
 sys.path.insert(0, str(PACKAGE.parent / "tools"))
+from house import _tree  # noqa: E402
 from layers import BEGIN, DOCUMENTS, LAYERS, written  # noqa: E402
 
 STEP = {module: step for step, (_, modules) in enumerate(LAYERS) for module in modules}
@@ -44,11 +46,12 @@ def sources() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+@cache
 def imports(path: Path) -> list[tuple[int, str]]:
     """Every import of a file, wherever it stands, as (line, full dotted name)."""
     parts = ["ganaug", *path.relative_to(PACKAGE).with_suffix("").parts]
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

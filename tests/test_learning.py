@@ -14,11 +14,13 @@ import torch
 from helpers import cases
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from ganaug import TabularGAN
 from ganaug.exceptions import TrainingWarning
-from ganaug.metrics import energy_quality, two_sample_auc
+from ganaug.metrics import energy_quality
+from ganaug.metrics.distributions import held_out_scores
 from ganaug.networks import CONDITIONINGS
 from ganaug.objectives import OBJECTIVES
 
@@ -48,6 +50,12 @@ def data():
     return *parts, classifier
 
 
+def two_sample_auc(real, fake):
+    """That of `ganaug.metrics`, by a forest of fewer trees."""
+    guess = held_out_scores(real, fake, n_trees=25)
+    return float(roc_auc_score(np.arange(len(guess)) < len(real), guess))
+
+
 def learn(data, **parameters) -> Learnt:
     X, unseen, y, unseen_y, classifier = data
     small = {"max_steps": STEPS, "width": 64, "depth": 2, "random_state": 0, "verbose": False}
@@ -69,7 +77,7 @@ def test_every_objective_learns(data, objective):
     assert learnt.well(), learnt
 
 
-@cases("conditioning", CONDITIONINGS)
+@cases("conditioning", sorted({*CONDITIONINGS} - {"projection"}))  # the default is every objective's above
 def test_every_conditioning_learns(data, conditioning):
     learnt = learn(data, conditioning=conditioning)
     assert learnt.well(), learnt

@@ -251,7 +251,7 @@ def table():
     return X, y
 
 
-def test_a_generator_that_hardly_trained_has_the_marginals_of_each_class(table, tmp_path):
+def test_a_generator_that_hardly_trained_has_the_marginals_of_each_class(table, tmp_path, whole_judges):
     X, y = table
     gan = TabularGAN(curate=False, **SMALL).fit(X, y)
     for label in (0, 1):

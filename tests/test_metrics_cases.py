@@ -22,6 +22,8 @@ from ganaug.metrics.evaluation import FAMILIES
 from ganaug.metrics.features import nearest
 from ganaug.metrics.sample_pair import Rows, matched_counts
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 VERDICT = {
     "good": "good",
     "collapsed": "collapse",
@@ -112,7 +114,7 @@ def results():
                 fake, y = getattr(split, case)()
                 asked = ["fidelity", "diversity", "privacy"]
                 given = (split.X, fake, split.y, y, split.unseen, split.y_unseen, asked)
-                made[name, case] = evaluate(*given, n_resamples=4)
+                made[name, case] = evaluate(*given, n_resamples=2)
     return made
 
 

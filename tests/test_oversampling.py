@@ -437,7 +437,7 @@ def test_auto_is_a_gan_for_each_of_few_classes(imbalanced):
     assert np.array_equal(one, other)
 
 
-def test_a_model_of_many_classes_grows_by_kilobytes_a_class():
+def test_a_model_of_many_classes_grows_by_kilobytes_a_class(whole_judges):
     """And not by a network, or with the square of the classes."""
     X, y = many_classes(2 * MANY_CLASSES - 1)  # twice as many with the plentiful one
     sampler = oversampler(scope="auto").fit(X, y)

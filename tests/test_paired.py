@@ -645,7 +645,7 @@ class Killed(Exception):
 @pytest.mark.parametrize("task", [pytest.param(task, marks=[pytest.mark.slow] * (task != "inpaint")) for task in TASKS])
 def test_a_killed_training_goes_on_to_the_same_result(task, tmp_path):
     X, file = stripes(20), tmp_path / "training.checkpoint"
-    own = {"max_steps": 150, "checkpoint_every": 1}
+    own = {"max_steps": 80, "checkpoint_every": 1}
 
     def kill(event):
         if event.step >= 70:

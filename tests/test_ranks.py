@@ -113,7 +113,7 @@ def results(tmp_path):
     return [dict(np.load(tmp_path / f"rank{rank}.npz")) for rank in range(2)]
 
 
-def test_series_and_tables_and_what_is_refused(tmp_path):
+def test_series_and_tables_and_what_is_refused(tmp_path, whole_judges):
     codes, said = launched(OTHERS, tmp_path / "rank")
     assert codes == [0, 0], said
     first, second = results(tmp_path)

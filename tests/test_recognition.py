@@ -100,7 +100,7 @@ def test_halves_and_rows_are_even():
 # ---- rows -------------------------------------------------------------------------------------
 
 
-def test_rows_of_any_class_have_no_quality():
+def test_rows_of_any_class_have_no_quality(whole_judges):
     (x, y), other = (
         (X.astype(np.float32), y) for X, y in (two_classes(n=900, rare=0.2, shift=0.5, d=10, seed=i) for i in (0, 1))
     )

@@ -269,7 +269,7 @@ def test_default_rows_break_no_rule_and_shuffled_columns_have_none(make):
     assert len(find_rules(mixed)) == 0 and len(find_rules(mixed.head(60))) == 0
 
 
-def test_exceptions_come_as_often_as_in_the_data():
+def test_exceptions_come_as_often_as_in_the_data(whole_judges):
     rng = np.random.default_rng(0)
     n = 20_000
     parts = {name: rng.poisson(mean, n) for name, mean in (("a", 3), ("b", 5))}

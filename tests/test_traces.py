@@ -315,7 +315,7 @@ def test_every_conditioning_has_a_second_discriminator(conditioning, tmp_path):
 
 
 @pytest.mark.parametrize("scope", ["shared", "per-class"])
-def test_the_number_of_jobs_changes_nothing(scope):
+def test_the_number_of_jobs_changes_nothing(scope, whole_judges):
     X, y = table()
     y = np.where(np.arange(len(y)) % 7 == 0, 2, y)
     gan = TabularGAN(width=16, depth=1, **SMALL)

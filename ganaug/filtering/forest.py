@@ -120,11 +120,11 @@ class ArrayForest:
             tree = DecisionTreeClassifier(
                 max_features="sqrt", max_depth=max_depth, min_samples_leaf=2, random_state=int(rng.integers(2**31))
             )
-            trees.append(tree.fit(x[rows], y[rows]).tree_)
+            trees.append(tree.fit(x[rows], y[rows], check_input=False).tree_)
             for c, members in enumerate(watched):
                 unseen = ~np.isin(members, rows)
                 if unseen.any():
-                    votes[c][unseen] += tree.predict_proba(x[members[unseen]])[:, c]
+                    votes[c][unseen] += tree.predict_proba(x[members[unseen]], check_input=False)[:, c]
                     asked[c] += unseen
         forest = cls._of_trees(trees)
         forest.unseen = [v[n > 0] / n[n > 0] for v, n in zip(votes, asked, strict=True)]
@@ -161,7 +161,7 @@ class ArrayForest:
                 min_samples_leaf=DISTILLED_LEAF,
                 random_state=int(rng.integers(2**31)),
             )
-            trees.append(tree.fit(x[rows], votes[rows]).tree_)
+            trees.append(tree.fit(x[rows], votes[rows], check_input=False).tree_)
         return cls._of_trees(trees)
 
     @classmethod
