@@ -243,7 +243,7 @@ class GANOversampler(BaseOverSampler):
             if isinstance(X, BatchedRows):
                 X, y = all_rows(X, y)
             codes = self._target.codes(y) if codes is None else codes
-            rows, new_codes = self._draw(self._missing(), child_seed(self._seed, "resample"))
+            rows, new_codes = self._draw(self._missing(), child_seed(self._seed, "resample"), beside_real=True)
             self.is_synthetic_ = np.arange(len(codes) + len(new_codes)) >= len(codes)
             return concatenate([X, *rows]), self._target.decode(np.concatenate([codes, new_codes]))
 
@@ -281,8 +281,7 @@ class GANOversampler(BaseOverSampler):
         """
         check_is_fitted(self, "generators_")
         counts = self._asked(n, label)
-        conditions = {} if where is None else {"where": where}
-        for one in counts if conditions else ():
+        for one in () if where is None else counts:
             generator = self.generators_[one]
             if "where" not in inspect.signature(generator.sample).parameters:
                 raise InvalidParameterError(
@@ -294,7 +293,7 @@ class GANOversampler(BaseOverSampler):
             self._n_draws += 1
         else:
             seed = root_seed(random_state)
-        rows, codes = self._draw(counts, seed, **conditions)
+        rows, codes = self._draw(counts, seed, where=where)
         return concatenate(rows), self._target.decode(codes)
 
     @isolated
@@ -367,7 +366,7 @@ class GANOversampler(BaseOverSampler):
                     counts += self._class_counts(found, table, target)
                     files.write(table, synthetic=False)
                 self._check_counts(counts, found.name)
-                for label, new in self._chunks(self._missing(), child_seed(self._seed, "resample")):
+                for label, new in self._chunks(self._missing(), child_seed(self._seed, "resample"), beside_real=True):
                     codes = np.full(n_rows(new), self._target.code(label), np.int64)
                     frame = new if isinstance(new, pd.DataFrame) else pd.DataFrame(new, columns=pd.Index(features))
                     columns = {str(name): frame[name] for name in frame}
@@ -593,19 +592,38 @@ class GANOversampler(BaseOverSampler):
         """How many rows of which label the sampling strategy asks for."""
         return {label: self.sampling_strategy_[label] for label in self.generators_}
 
-    def _draw(self, counts: Mapping[Any, int], seed: int, **conditions: object) -> tuple[list[Any], IntArray]:
+    def _draw(
+        self,
+        counts: Mapping[Any, int],
+        seed: int,
+        *,
+        where: Mapping[Any, Any] | None = None,
+        beside_real: bool = False,
+    ) -> tuple[list[Any], IntArray]:
         """New rows, class by class, and their codes."""
         parts, codes = [], [np.zeros(0, np.int64)]
-        for label, rows in self._chunks(counts, seed, **conditions):
+        for label, rows in self._chunks(counts, seed, where=where, beside_real=beside_real):
             parts.append(rows)
             codes.append(np.full(n_rows(rows), self._target.code(label), np.int64))
         return parts, np.concatenate(codes)
 
-    def _chunks(self, counts: Mapping[Any, int], seed: int, **conditions: object) -> Iterator[tuple[Any, Any]]:
-        """New rows, class by class, of each class `AT_ONCE` at a time."""
+    def _chunks(
+        self,
+        counts: Mapping[Any, int],
+        seed: int,
+        *,
+        where: Mapping[Any, Any] | None = None,
+        beside_real: bool = False,
+    ) -> Iterator[tuple[Any, Any]]:
+        """New rows, class by class, of each class `AT_ONCE` at a time.
+
+        Those that stand beside the real rows are filtered by what saw these; others by what a file may hold.
+        """
         self.curation_: dict[Any, Any] = {}
+        conditions = {} if where is None else {"where": where}
         for label, n in counts.items():
-            generator, own = self.generators_[label], self._child(seed, label)
+            known, own = self.generators_[label], self._child(seed, label)
+            generator = known._as_fitted() if beside_real and hasattr(known, "_as_fitted") else known
             for start in range(0, max(n, 1), AT_ONCE):
                 size = min(n - start, AT_ONCE)
                 of_chunk = child_seed(own, "rows from", start) % 2**31 if start else own
@@ -617,6 +635,7 @@ class GANOversampler(BaseOverSampler):
                     )
                 if label in getattr(generator, "curation_", {}):
                     told = generator.curation_[label]
+                    known.curation_ = generator.curation_
                     self.curation_[label] = _added(self.curation_[label], told) if start else told
                 yield label, rows
 
