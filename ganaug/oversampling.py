@@ -135,6 +135,10 @@ class GANOversampler(BaseOverSampler):
     A pickle or deep copy holds no trace of a single training row, as those of its generators, but for a class of fewer
     than ``min_class_size`` rows: its `SmoothedBootstrap` is its rows.
 
+    Rows of `fit_resample` and `write` stand beside the real ones. They are filtered and smoothed by what saw the real
+    rows, which helps a classifier a little more than what a model may keep; rows of `sample`, of a loaded or a copied
+    sampler are not. So share rows of `sample`, and not those of `fit_resample`, where the real rows must stay.
+
     Balancing moves the decision threshold and unsettles predicted
     probabilities, whoever makes the rows. Compare with class weights and with
     a moved threshold before believing that it helped.
@@ -303,7 +307,8 @@ class GANOversampler(BaseOverSampler):
         """Write real and synthetic rows to a folder of Parquet files, holding neither in memory.
 
         What is written, read back, is what ``fit_resample(rows, y)`` returns with the same ``random_state``: the real
-        rows in their order, then the synthetic ones class by class, as many as ``sampling_strategy`` asked for.
+        rows in their order, then the synthetic ones class by class, as many as ``sampling_strategy`` asked for. (A
+        sampler that was copied or unpickled writes other synthetic rows, filtered by what a copy holds.)
 
         Parameters
         ----------

@@ -6,7 +6,8 @@
 (an oversampler on one fold of a set) is a file of out/compare, and a later call goes on from there; cells of
 GANOversampler count as long as ganaug's code is the same. ``--write-only`` writes the page from what is finished.
 ``tar xJf examples/benchmarks/cells/compare.tar.xz -C out`` spares those of all others, which do not depend on it;
-compare_default.tar.xz holds those of the default that the page is about, to set a new one beside it fold by fold.
+compare_default.tar.xz holds those of the default that the page is about; ``--beside FOLDER`` prints how the default
+differs from the one whose cells lie in a folder, fold by fold.
 
 Sets: all tabular ones but those that share rows or patients with another one that is here (SHARED below). One of more
 than 3,000 rows is drawn down to about as many: each class in proportion, but at least 30 rows of it, or all that it
@@ -19,9 +20,11 @@ from __future__ import annotations
 import argparse
 import datetime
 import functools
+import json
 import shlex
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -261,6 +264,28 @@ def page(found, left_out, options, command):
     return "\n\n".join(parts) + "\n"
 
 
+def beside(real, folder):
+    """The default minus an earlier one, whose finished cells lie in a folder: table of metric x figures."""
+    from scipy.stats import wilcoxon
+
+    key, files = ["dataset", "classifier", "repeat", "fold"], sorted(Path(folder).glob(f"*-{OURS}-*.json"))
+    rows = pd.DataFrame([row for file in files for row in json.loads(file.read_text(encoding="utf-8"))["rows"]])
+    earlier = rows[rows["train_on"] == "both"].set_index(key)[RANKED]
+    today = real.results[real.results["oversampler"] == OURS].set_index(key)[RANKED]
+    by_set = (today - earlier).dropna().groupby("dataset").mean()
+    figures = {
+        NAMES[metric]: {
+            "sets": len(d),
+            "difference": d.mean(),
+            "standard error": d.sem(),
+            "sets won": int((d > 0).sum()),
+            "p (Wilcoxon, sets)": wilcoxon(d).pvalue,
+        }
+        for metric, d in by_set.items()
+    }
+    return pd.DataFrame(figures).T
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="only these (default: 43 tabular sets)")
@@ -275,6 +300,7 @@ def main(arguments=None):
     parser.add_argument("--cache", default=OUT / "compare", help="folder of the finished cells (default: out/compare)")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)} and its pictures")
     parser.add_argument("--write-only", action="store_true", help="the same, from what is finished; compute nothing")
+    parser.add_argument("--beside", metavar="FOLDER", help="print the differences to an earlier default's cells")
     options = parser.parse_args(arguments)
     known = set_names()
     unknown = set(options.sets or []) - {*known, *SHARED}
@@ -296,6 +322,9 @@ def main(arguments=None):
         summary = found.select(train_on=mode).summary()
         print(f"\ntrain_on={mode}, mean ranks:\n{summary.xs('rank', axis=1, level=1).round(2).to_string()}")
         print(f"means:\n{summary.xs('mean', axis=1, level=1).round(3).to_string()}")
+    if options.beside:
+        print(f"\n{OURS} minus the one of {options.beside}:")
+        print(beside(found.select(train_on="both"), options.beside).round(4).to_string())
     if options.write or options.write_only:
         asked = shlex.join(["python", "examples/benchmarks/compare.py", *(arguments or sys.argv[1:])])
         PAGE.write_text(page(found, left_out, options, asked), encoding="utf-8")
