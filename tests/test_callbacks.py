@@ -179,7 +179,8 @@ def test_divergence_after_good_looks_keeps_the_best_of_them(data, monkeypatch):
             return real.discriminator(*logits) * (1.0 if self.calls <= 31 else math.nan)
 
     monkeypatch.setitem(OBJECTIVES, "relativistic", dataclasses.replace(real, discriminator=Spoiled()))
-    with pytest.warns(TrainingWarning, match="diverged at step 32") as caught:
+    # two of the calls are those that try a loss before the training
+    with pytest.warns(TrainingWarning, match="diverged at step 30") as caught:
         fitted = gan().fit(*data)
     assert 0 < fitted.best_step_ <= 30
     assert f"of step {fitted.best_step_} was kept" in str(caught[0].message)

@@ -93,6 +93,7 @@ def test_overlapping_blocks_of_two_threads(two_threads):
     entered, left = threading.Event(), threading.Event()
 
     def other():
+        torch.get_num_threads()  # which sets the thread's number at the first call, as in `two_threads`
         with ThreadpoolController().limit(limits=2, user_api="openmp"):
             with one_thread():
                 entered.set()

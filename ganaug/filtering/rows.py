@@ -477,7 +477,7 @@ def _plausible_range(along: FloatArray) -> tuple[DoubleArray, DoubleArray, Doubl
 
 
 def _rounded_outwards(low: DoubleArray, high: DoubleArray, spread: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
-    """Bounds that tell of no row: an extreme is one row's own projection. (k,), (k,), (k,) -> (k,), (k,)."""
+    """Bounds that give no row away: an extreme is one row's own projection. (k,), (k,), (k,) -> (k,), (k,)."""
     step = np.exp2(np.floor(np.log2(BOUND_STEP * np.maximum(spread, 2.0**-20))))
     return np.ceil(low / step - 1) * step, np.floor(high / step + 1) * step
 
