@@ -447,7 +447,7 @@ class GANOversampler(BaseOverSampler):
             check_lengths(X, y)
         seed, self._n_draws = root_seed(own_seed if self.random_state is None else self.random_state), 0
         self._seed, self._target = seed, TargetCodec()
-        selects = hasattr(prototype, "prepare") and prototype._selects_rows(X)
+        selects = hasattr(type(prototype), "prepare") and prototype._selects_rows(X)
         selected: SelectedRows | None = X if isinstance(X, SelectedRows) else None
         if isinstance(X, BatchedRows):
             selected = selected_of(X, y, lambda: child_seed(seed, "rows"))
@@ -465,7 +465,7 @@ class GANOversampler(BaseOverSampler):
 
         # Prepared even where no class needs a GAN: bad data is refused whatever the counts.
         data = (X, vector) if selected is None or not selects else (selected, None)
-        prepared = self._seeded(prototype, None).prepare(*data) if hasattr(prototype, "prepare") else None
+        prepared = self._seeded(prototype, None).prepare(*data) if hasattr(type(prototype), "prepare") else None
         n_features, names = n_columns(X), column_names(X)
         if prepared is not None:
             del X, data, selected, vector  # what was read of a table that is not in memory takes room
@@ -499,10 +499,10 @@ class GANOversampler(BaseOverSampler):
     def _trained(self, prototype: Any, data: object, labels: list[Any]) -> dict[Any, Any]:
         """A GAN for each label, or one for all of them."""
         # Without a focus every training would be the same, so there is one.
-        takes_focus = hasattr(prototype, "prepare") or "focus" in inspect.signature(prototype.fit).parameters
+        takes_focus = hasattr(type(prototype), "prepare") or "focus" in inspect.signature(prototype.fit).parameters
         scope = getattr(prototype, "scope", self.scope)  # the generator knows best what its data needs
         if scope == AUTO:
-            most = MOST_APART if hasattr(prototype, "prepare") else MANY_CLASSES
+            most = MOST_APART if hasattr(type(prototype), "prepare") else MANY_CLASSES
             scope = "shared" if len(labels) > most else "per-class"
         elif scope == "per-class" and takes_focus and len(labels) > MANY_CLASSES:
             warn(
@@ -628,7 +628,9 @@ class GANOversampler(BaseOverSampler):
         conditions = {} if where is None else {"where": where}
         for label, n in counts.items():
             known, own = self.generators_[label], self._child(seed, label)
-            generator = known._as_fitted() if beside_real and hasattr(known, "_as_fitted") else known
+            # of its class: one that passes on what it lacks to a GAN within must not be passed over
+            as_fitted = getattr(type(known), "_as_fitted", None) if beside_real else None
+            generator = known if as_fitted is None else as_fitted(known)
             for start in range(0, max(n, 1), AT_ONCE):
                 size = min(n - start, AT_ONCE)
                 of_chunk = child_seed(own, "rows from", start) % 2**31 if start else own
@@ -638,9 +640,10 @@ class GANOversampler(BaseOverSampler):
                         f"{type(generator).__name__}.sample returned {n_rows(rows)} rows of class {label!r} when asked "
                         f"for {size}; mend the generator"
                     )
+                if generator is not known:
+                    known._take_back(generator)
                 if label in getattr(generator, "curation_", {}):
                     told = generator.curation_[label]
-                    known.curation_ = generator.curation_
                     self.curation_[label] = _added(self.curation_[label], told) if start else told
                 yield label, rows
 

@@ -588,6 +588,8 @@ def test_series_with_gaps_are_compared_and_gaps_count():
     features, larger = as_features(real, alike), as_features(_with_gaps(0.5, 0, 1e4), _with_gaps(0.5, 1, 1e4))
     for one, other in zip(features, larger, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)  # the unit of a channel does not matter
+    huge = as_features(*(_with_gaps(0.5, seed, 1e30).astype(np.float32) for seed in (0, 1)))
+    np.testing.assert_allclose(huge[0], features[0], rtol=1e-3, atol=1e-3)
     flat = as_features(real[:, 1], alike[:, 1], kind="series")  # (n, length)
     assert flat[0].shape == (120, 2 * 40)
 

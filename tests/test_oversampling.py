@@ -19,6 +19,7 @@ from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import Pipeline, make_pipeline
 from scipy import sparse
 from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
@@ -578,3 +579,41 @@ def test_the_sizes_of_classes_tell_what_imbalanced_learn_makes_of_them(sizes):
         else:
             assert list(found.items()) == list(strategy.wanted_rows(given, codes).items()), given
     assert strategy._of_sizes({0: max(sizes) + 1}, sizes) is None  # of which imbalanced-learn warns
+
+
+class Rounded(BaseEstimator):
+    """Passes on whatever it lacks to the GAN within, and changes its rows."""
+
+    def __init__(self, gan=None):
+        self.gan = gan
+
+    def fit(self, X, y):
+        self.fitted_ = clone(self.gan).fit(X, y)
+        return self
+
+    def sample(self, n, label=None, random_state=None):
+        X, y = self.fitted_.sample(n, label=label, random_state=random_state)
+        return np.round(X), y
+
+    def __getattr__(self, name):
+        if name.startswith("__") or name in ("gan", "fitted_"):
+            raise AttributeError(name)
+        return getattr(self.__dict__.get("fitted_", self.gan), name)
+
+
+class Remembering(TabularGAN):
+    def sample(self, n=1, label=None, random_state=None, where=None):
+        self.asked_ = n
+        return super().sample(n, label, random_state, where)
+
+
+def test_a_sample_of_somebodys_own_is_what_fit_resample_calls():
+    X, y = three_classes()
+    own = oversampler(generator=Rounded(gan()), sampling_strategy={"b": 40})
+    new = own.fit_resample(X, y)[0][len(X) :]
+    assert len(new) == 10 and np.array_equal(new, np.round(new))
+    own = oversampler(generator=Remembering(max_steps=3), sampling_strategy={"b": 40})
+    own.fit_resample(X, y)
+    trained = own.generators_["b"]
+    assert trained.asked_ == 10 and trained.curation_ == own.curation_
+    assert trained._as_fitted().curator_ is not trained.curator_  # the twin's own stay with it

@@ -371,6 +371,10 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         found.curator_, found.smoother_ = parts
         return found
 
+    def _take_back(self, twin: BaseGAN) -> None:
+        """Keep what a draw from the twin has set, such as `curation_` and what a subclass remembers of it."""
+        self.__dict__.update({k: v for k, v in vars(twin).items() if k not in ("curator_", "smoother_")})
+
     def _wanted_design(self, modality: Modality) -> Design:
         """Sizes of networks by the parameters; what they leave open is as in the fit that is continued."""
         wanted = {name: getattr(modality, name) for name in modality.design}

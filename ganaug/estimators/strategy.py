@@ -278,7 +278,7 @@ USABLE_SHARE, USABLE_STEPS = 0.2, 100
 
 def train_one(generator: Any, data: Any, focus: object, title: str) -> Any:
     """Train one generator: for a label against the rest, or (None) for all classes. To be `unpacked`."""
-    if hasattr(generator, "prepare"):
+    if hasattr(type(generator), "prepare"):
         return carried(generator.fit_prepared(data, focus=focus, title=title))
     return carried(generator.fit(*data) if focus is None else generator.fit(*data, focus=focus))
 
@@ -335,7 +335,7 @@ class _Carried:
 
 def carried(generator: object) -> Any:
     """What a task gives back in place of a generator."""
-    return _Carried(generator) if hasattr(generator, "_whole_state") else generator
+    return _Carried(generator) if hasattr(type(generator), "_whole_state") else generator
 
 
 def unpacked(result: object) -> Any:

@@ -183,7 +183,7 @@ class RowFilter:
 
     def as_fitted(self) -> RowFilter:
         """A filter with the bounds and the forest that saw the training rows; to be asked for before `distil`."""
-        found = type(self)(self.rules, self.min_probability)
+        found = object.__new__(type(self))  # of a subclass too, whatever its constructor takes
         found.__dict__.update(self.__dict__)
         found.least = self.least.copy()
         if self._exact_bounds is not None:

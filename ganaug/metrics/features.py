@@ -472,7 +472,7 @@ def _level_and_spread(X: npt.NDArray[Any]) -> tuple[Floats, Floats]:
     series = X[:, None] if X.ndim == 2 else X
     found = []
     for channel in np.moveaxis(series, 1, 0):
-        present = channel[~np.isnan(channel)]
+        present = channel[~np.isnan(channel)].astype(np.float64)  # squares of float32 may overflow
         found.append((np.median(present), present.std() or 1.0) if len(present) else (0.0, 1.0))
     shape = (-1, *[1] * (series.ndim - 2))
     level, spread = (np.asarray(own, np.float64).reshape(shape) for own in zip(*found, strict=True))
