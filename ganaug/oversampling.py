@@ -135,10 +135,6 @@ class GANOversampler(BaseOverSampler):
     A pickle or deep copy holds no trace of a single training row, as those of its generators, but for a class of fewer
     than ``min_class_size`` rows: its `SmoothedBootstrap` is its rows.
 
-    Rows of `fit_resample` and `write` stand beside the real ones. They are filtered and smoothed by what saw the real
-    rows, which helps a classifier a little more than what a model may keep; rows of `sample`, of a loaded or a copied
-    sampler are not. So share rows of `sample`, and not those of `fit_resample`, where the real rows must stay.
-
     Balancing moves the decision threshold and unsettles predicted
     probabilities, whoever makes the rows. Compare with class weights and with
     a moved threshold before believing that it helped.
@@ -247,7 +243,7 @@ class GANOversampler(BaseOverSampler):
             if isinstance(X, BatchedRows):
                 X, y = all_rows(X, y)
             codes = self._target.codes(y) if codes is None else codes
-            rows, new_codes = self._draw(self._missing(), child_seed(self._seed, "resample"), beside_real=True)
+            rows, new_codes = self._draw(self._missing(), child_seed(self._seed, "resample"))
             self.is_synthetic_ = np.arange(len(codes) + len(new_codes)) >= len(codes)
             return concatenate([X, *rows]), self._target.decode(np.concatenate([codes, new_codes]))
 
@@ -285,7 +281,8 @@ class GANOversampler(BaseOverSampler):
         """
         check_is_fitted(self, "generators_")
         counts = self._asked(n, label)
-        for one in () if where is None else counts:
+        conditions = {} if where is None else {"where": where}
+        for one in counts if conditions else ():
             generator = self.generators_[one]
             if "where" not in inspect.signature(generator.sample).parameters:
                 raise InvalidParameterError(
@@ -297,7 +294,7 @@ class GANOversampler(BaseOverSampler):
             self._n_draws += 1
         else:
             seed = root_seed(random_state)
-        rows, codes = self._draw(counts, seed, where=where)
+        rows, codes = self._draw(counts, seed, **conditions)
         return concatenate(rows), self._target.decode(codes)
 
     @isolated
@@ -307,8 +304,7 @@ class GANOversampler(BaseOverSampler):
         """Write real and synthetic rows to a folder of Parquet files, holding neither in memory.
 
         What is written, read back, is what ``fit_resample(rows, y)`` returns with the same ``random_state``: the real
-        rows in their order, then the synthetic ones class by class, as many as ``sampling_strategy`` asked for. (A
-        sampler that was copied or unpickled writes other synthetic rows, filtered by what a copy holds.)
+        rows in their order, then the synthetic ones class by class, as many as ``sampling_strategy`` asked for.
 
         Parameters
         ----------
@@ -371,7 +367,7 @@ class GANOversampler(BaseOverSampler):
                     counts += self._class_counts(found, table, target)
                     files.write(table, synthetic=False)
                 self._check_counts(counts, found.name)
-                for label, new in self._chunks(self._missing(), child_seed(self._seed, "resample"), beside_real=True):
+                for label, new in self._chunks(self._missing(), child_seed(self._seed, "resample")):
                     codes = np.full(n_rows(new), self._target.code(label), np.int64)
                     frame = new if isinstance(new, pd.DataFrame) else pd.DataFrame(new, columns=pd.Index(features))
                     columns = {str(name): frame[name] for name in frame}
@@ -597,40 +593,19 @@ class GANOversampler(BaseOverSampler):
         """How many rows of which label the sampling strategy asks for."""
         return {label: self.sampling_strategy_[label] for label in self.generators_}
 
-    def _draw(
-        self,
-        counts: Mapping[Any, int],
-        seed: int,
-        *,
-        where: Mapping[Any, Any] | None = None,
-        beside_real: bool = False,
-    ) -> tuple[list[Any], IntArray]:
+    def _draw(self, counts: Mapping[Any, int], seed: int, **conditions: object) -> tuple[list[Any], IntArray]:
         """New rows, class by class, and their codes."""
         parts, codes = [], [np.zeros(0, np.int64)]
-        for label, rows in self._chunks(counts, seed, where=where, beside_real=beside_real):
+        for label, rows in self._chunks(counts, seed, **conditions):
             parts.append(rows)
             codes.append(np.full(n_rows(rows), self._target.code(label), np.int64))
         return parts, np.concatenate(codes)
 
-    def _chunks(
-        self,
-        counts: Mapping[Any, int],
-        seed: int,
-        *,
-        where: Mapping[Any, Any] | None = None,
-        beside_real: bool = False,
-    ) -> Iterator[tuple[Any, Any]]:
-        """New rows, class by class, of each class `AT_ONCE` at a time.
-
-        Those that stand beside the real rows are filtered by what saw these; others by what a file may hold.
-        """
+    def _chunks(self, counts: Mapping[Any, int], seed: int, **conditions: object) -> Iterator[tuple[Any, Any]]:
+        """New rows, class by class, of each class `AT_ONCE` at a time."""
         self.curation_: dict[Any, Any] = {}
-        conditions = {} if where is None else {"where": where}
         for label, n in counts.items():
-            known, own = self.generators_[label], self._child(seed, label)
-            # of its class: one that passes on what it lacks to a GAN within must not be passed over
-            as_fitted = getattr(type(known), "_as_fitted", None) if beside_real else None
-            generator = known if as_fitted is None else as_fitted(known)
+            generator, own = self.generators_[label], self._child(seed, label)
             for start in range(0, max(n, 1), AT_ONCE):
                 size = min(n - start, AT_ONCE)
                 of_chunk = child_seed(own, "rows from", start) % 2**31 if start else own
@@ -640,8 +615,6 @@ class GANOversampler(BaseOverSampler):
                         f"{type(generator).__name__}.sample returned {n_rows(rows)} rows of class {label!r} when asked "
                         f"for {size}; mend the generator"
                     )
-                if generator is not known:
-                    known._take_back(generator)
                 if label in getattr(generator, "curation_", {}):
                     told = generator.curation_[label]
                     self.curation_[label] = _added(self.curation_[label], told) if start else told

@@ -616,4 +616,3 @@ def test_a_sample_of_somebodys_own_is_what_fit_resample_calls():
     own.fit_resample(X, y)
     trained = own.generators_["b"]
     assert trained.asked_ == 10 and trained.curation_ == own.curation_
-    assert trained._as_fitted().curator_ is not trained.curator_  # the twin's own stay with it

@@ -752,23 +752,3 @@ def test_a_first_file_with_one_number_for_all_classes_is_read(tmp_path, least):
     np.testing.assert_array_equal(arrays["curator/least"], np.full(2, least, np.float32))
     for damaged in ({"curator": {"forest_depth": 3}}, {"curator": 7}, {}):
         assert state._from_1("TabularGAN", damaged, {}) == (damaged, {})
-
-
-def test_rows_beside_the_real_ones_are_filtered_by_what_saw_them_and_copies_know_nothing_of_it(rng):
-    X = rng.normal(size=(240, 4))
-    y = (np.arange(240) % 4 == 0).astype(int)
-    X[y == 1] += 1.0
-    sampler = GANOversampler(generator=TabularGAN(max_steps=20), random_state=0)
-    resampled = sampler.fit_resample(X, y)[0][len(X) :]
-    gan = sampler.generators_[1]
-    own = gan._as_fitted()
-    for whole, published in zip(own.curator_.bounds[1], gan.curator_.bounds[1], strict=True):
-        assert (np.abs(whole) < np.abs(published)).all()  # exact, and not rounded outwards
-    assert own.curator_.forest is not gan.curator_.forest
-    copied = pickle.loads(pickle.dumps(sampler))
-    assert copied.generators_[1]._as_fitted() is copied.generators_[1]
-    again = [one.sample(50, random_state=1)[0] for one in (sampler, copied)]
-    np.testing.assert_array_equal(*again)
-    seed = sampler._child(child_seed(sampler._seed, "resample"), 1)
-    np.testing.assert_array_equal(own.sample(len(resampled), label=1, random_state=seed)[0], resampled)
-    assert not np.array_equal(gan.sample(len(resampled), label=1, random_state=seed)[0], resampled)

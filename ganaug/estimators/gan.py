@@ -149,8 +149,6 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
     condition_counts_: IntArray
     curator_: Filter | None
     smoother_: Smoother | None
-    # the two as the training samples made them; in the process that fitted
-    _fitted_parts: tuple[Filter, Smoother | None] | None
     # Which discriminator ``weights_`` has: "trained", that of the training, which has seen the training samples and
     # stays in the memory of this process; "second", that of `second_discriminator`; "stored", that of a file of a
     # format before 2, whose scores stay as they were until it is saved again.
@@ -176,7 +174,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         "device": lambda _, value: resolve_device(value),
     }
     _plain: ClassVar[Mapping[str, type]] = {**SavedGenerator._plain, "best_step_": int}
-    _caches = (*SavedGenerator._caches, "_second_weights", "_last_draw", "_fitted_parts")
+    _caches = (*SavedGenerator._caches, "_second_weights", "_last_draw")
     _fewest = 2
 
     @property
@@ -342,10 +340,6 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         self.curator_, self.smoother_ = found, None
         with one_thread():
             self.smoother_ = self._modality._smoother(task, self.condition_counts_, self._candidates, found)
-        self._fitted_parts = None
-        if isinstance(found, RowFilter):
-            with one_thread():
-                self._fitted_parts = found.as_fitted(), self._modality._fitted_smoother(task, self.smoother_)
         if isinstance(found, RowFilter) and found.forest is not None:
             # it learns from the generator's rows what it knows of the training rows, and tells no more than they do
             each = fewer(max(FEWEST_CANDIDATES, CANDIDATES // task.n_conditions), task.n_conditions, LEAST_CANDIDATES)
@@ -356,24 +350,6 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         """The parameter that says which networks are trained, for messages."""
         name = getattr(self, "architecture", None)
         return f"modality={self._kind_name()}" if name is None else f"architecture={name!r}"
-
-    def _as_fitted(self) -> BaseGAN:
-        """A twin whose samples are filtered and smoothed by what saw the training samples.
-
-        What `sample` asks knows no more of them than a file may tell. A call that is given the training samples and
-        gives them back has nothing to hide, and takes its samples from here: they help a classifier a little more.
-        """
-        parts = getattr(self, "_fitted_parts", None)
-        if parts is None:  # of another modality, loaded or copied
-            return self
-        found = object.__new__(type(self))
-        found.__dict__.update(self.__dict__)
-        found.curator_, found.smoother_ = parts
-        return found
-
-    def _take_back(self, twin: BaseGAN) -> None:
-        """Keep what a draw from the twin has set, such as `curation_` and what a subclass remembers of it."""
-        self.__dict__.update({k: v for k, v in vars(twin).items() if k not in ("curator_", "smoother_")})
 
     def _wanted_design(self, modality: Modality) -> Design:
         """Sizes of networks by the parameters; what they leave open is as in the fit that is continued."""
@@ -612,7 +588,8 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         modality, n_conditions = self._modality, self.conditions_.count
         self.curator_ = None
         if config["curator"] is not None:
-            self.curator_ = self._filter_of(config["curator"], saving.take_prefix(arrays, "curator"))
+            own = saving.take_prefix(arrays, "curator")
+            self.curator_ = modality._read_filter(config["curator"], own, self.codec_, n_conditions)
         self.condition_counts_ = saving.checked_counts(arrays, "condition_counts", n_conditions)
         self.quality_ = float(expect(arrays, "quality", ()))
         self._discriminator = config.get("discriminator", "stored")
@@ -637,10 +614,6 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         state = self._bare_state()
         if state.get("curator_") is not None:
             state["_curator_parts"] = state.pop("curator_").get_state(keep_copies_check=True)
-        fitted = getattr(self, "_fitted_parts", None)
-        if fitted is not None:
-            smoother = {} if fitted[1] is None else fitted[1].arrays()
-            state["_fitted_parts"] = fitted[0].get_state(keep_copies_check=True), smoother
         return state
 
     def _published_state(self) -> dict[str, Any]:
@@ -657,14 +630,8 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             state = {"_discriminator": "stored", "smoother_": smoother, **state}
         super().__setstate__(state)
         if parts is not None:
-            self.curator_ = self._filter_of(*parts)
-        if state.get("_fitted_parts") is not None:
-            own, arrays = state["_fitted_parts"]
-            smoother = self._modality._read_smoother(arrays, self.codec_, self.conditions_.asked()) if arrays else None
-            self._fitted_parts = self._filter_of(*own), smoother
-
-    def _filter_of(self, config: Config, arrays: Arrays) -> Filter:
-        return self._modality._read_filter(config, arrays, self.codec_, self.conditions_.count)
+            config, arrays = parts
+            self.curator_ = self._modality._read_filter(config, arrays, self.codec_, self.conditions_.count)
 
 
 def _latents(seed: int, start: int, n: int, width: int, device: torch.device) -> tuple[torch.Tensor, torch.Generator]:

@@ -441,10 +441,6 @@ class Modality(BaseEstimator, ABC):
         """What smooths the samples of the trained generator that ``draw`` draws from, and ``found`` will filter."""
         return None
 
-    def _fitted_smoother(self, task: Task, smoother: Smoother | None) -> Smoother | None:
-        """The smoother as the training samples make it, for calls that are given them and give them back."""
-        return smoother
-
     def _read_smoother(self, arrays: Arrays, codec: Any, sampled: Sequence[int]) -> Smoother | None:
         """The smoother of these arrays, of a saved model."""
         return None

@@ -23,7 +23,6 @@ from ganaug.estimators.modality import (
     Draw,
     Filter,
     Modality,
-    Smoother,
     Task,
     row_filter,
     row_score,
@@ -449,12 +448,6 @@ class TableModality(Modality):
         kept, never = partial(_not_refused, found, task.codec), task.codec.forbidden_pairs(task.x)
         marginals = ClassMarginals.fit(task.x, task.y, asked, blocks, task.codec.active, drawn, kept, never)
         return TableSmoother(kernel, marginals)
-
-    def _fitted_smoother(self, task: Task, smoother: Smoother | None) -> Smoother | None:
-        if not isinstance(smoother, TableSmoother) or smoother.kernel is None or smoother.marginals is not None:
-            return smoother
-        own = ClassKernel.fit(task.x, task.y, task.sampled, task.codec.blocks, float(self.smoothing))
-        return TableSmoother(own, None)
 
     def _read_smoother(self, arrays: Arrays, codec: RuledTableCodec, sampled: Sequence[int]) -> TableSmoother:
         return TableSmoother.of_arrays(arrays, codec.blocks, sampled)

@@ -38,8 +38,6 @@ __all__ = [
 # ones by up to three rules: with hashes of the training rows, bounds and a forest.
 # Hashes are for the process that fitted, and leave it only when asked; bounds are
 # rounded; the forest is one that learnt on synthetic rows alone (`RowFilter.distil`).
-# `RowFilter.as_fitted` is the filter before either, for calls that are given the training
-# rows and give them back.
 
 
 # The most serious first. If too few rows pass, rows are taken that only the last rule refuses.
@@ -129,7 +127,6 @@ class RowFilter:
         self.few: BoolArray = np.zeros(0, bool)
         self.least: FloatArray = np.zeros(0, np.float32)
         self.powers: FloatArray = np.zeros(0, np.float32)
-        self._exact_bounds: FloatArray | None = None
         self.view = view
         self.copies_unchecked = False  # the hashes that the rule needs stayed where they were made
 
@@ -161,16 +158,12 @@ class RowFilter:
             self.directions = _directions(x, numpy_generator(seed, "directions"))
             self.bounds = np.full((n_conditions, 2, self.directions.shape[1]), np.inf, np.float32)
             self.bounds[:, 0] = -np.inf
-            self._exact_bounds = self.bounds.copy()
             for condition in conditions:
                 rows = np.flatnonzero(y == condition)
                 if len(rows) < MIN_ROWS:
                     continue
                 parts = np.split(rows, range(JUDGED_AT_ONCE, len(rows), JUDGED_AT_ONCE))
-                along = np.concatenate([self._project(x[part]) for part in parts])
-                low, high, spread = _plausible_range(along)
-                self._exact_bounds[condition] = low, high
-                self.bounds[condition] = _rounded_outwards(low, high, spread)
+                self.bounds[condition] = _plausible_range(np.concatenate([self._project(x[part]) for part in parts]))
         counts = np.bincount(y, minlength=n_conditions)
         self.few = counts < MIN_ROWS
         if "other_class" in self.rules and n_conditions > 1 and counts.min() > 0 and width > 0:
@@ -180,15 +173,6 @@ class RowFilter:
                 asked = zip(self.forest.unseen, self.least.tolist(), strict=True)
                 self.powers = np.array([_power(votes, least) for votes, least in asked], np.float32)
         return self
-
-    def as_fitted(self) -> RowFilter:
-        """A filter with the bounds and the forest that saw the training rows; to be asked for before `distil`."""
-        found = object.__new__(type(self))  # of a subclass too, whatever its constructor takes
-        found.__dict__.update(self.__dict__)
-        found.least = self.least.copy()
-        if self._exact_bounds is not None:
-            found.bounds = self._exact_bounds
-        return found
 
     def distil(self, candidates: Sequence[FloatArray], seed: int) -> RowFilter:
         """Put a forest that has seen no training row in the place of the one that has.
@@ -341,7 +325,6 @@ class RowFilter:
         return {
             **{k: v for k, v in self.__dict__.items() if k not in ("_beginnings", "view")},  # made again
             "view": None,
-            "_exact_bounds": None,
             "hashes": self.hashes[:0],
             "hash_factors": self.hash_factors[:0],
             "copies_unchecked": self.copies_unchecked or self.holds_samples,
@@ -461,25 +444,23 @@ def _directions(x: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.concatenate([np.eye(width)[:, numbers], draws], axis=1).astype(np.float32)
 
 
-def _plausible_range(along: FloatArray) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
-    """The range seen of each column, or a wider prediction interval, and the spread. (n, k) -> (k,), (k,), (k,)."""
+def _plausible_range(along: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Bounds outside of the range seen of each column, or of a wider prediction interval. (n, k) -> (k,), (k,).
+
+    Rounded outwards: an extreme is one row's own projection.
+    """
     n, k = along.shape
     quantile = float(stdtrit(n - 1, 1 - 0.5 * BY_CHANCE / k)) * math.sqrt(1 + 1 / n)
     # of many rows a few columns at a time: a standard deviation holds the deviations of all
     parts = np.array_split(along, max(1, min(k // 8, along.size // 2**20)), axis=1)
     centre = np.concatenate([part.mean(0, dtype=np.float64) for part in parts])
     spread = np.concatenate([part.std(0, ddof=1, dtype=np.float64) for part in parts])
-    return (
+    low, high = (
         np.minimum(along.min(0), centre - quantile * spread),
         np.maximum(along.max(0), centre + quantile * spread),
-        spread,
     )
-
-
-def _rounded_outwards(low: DoubleArray, high: DoubleArray, spread: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
-    """Bounds that give no row away: an extreme is one row's own projection. (k,), (k,), (k,) -> (k,), (k,)."""
     step = np.exp2(np.floor(np.log2(BOUND_STEP * np.maximum(spread, 2.0**-20))))
-    return np.ceil(low / step - 1) * step, np.floor(high / step + 1) * step
+    return (np.ceil(low / step - 1) * step).astype(np.float32), (np.floor(high / step + 1) * step).astype(np.float32)
 
 
 _TESTS: dict[str, Callable[[RowFilter, FloatArray, int], BoolArray]] = {
