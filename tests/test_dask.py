@@ -29,7 +29,7 @@ slow = pytest.mark.slow
 def cluster():
     # No dashboard: it would want a free port and packages of its own.
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         client.wait_for_workers(2)
@@ -87,7 +87,7 @@ def test_workers_without_the_library_are_named_at_once():
     y = np.repeat([0, 1, 2], [60, 20, 20])
     sampler = GANOversampler(generator=tabular_gan(max_steps=2), scope="per-class", random_state=0)
     with (
-        distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=0, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
         worker_without(cluster),
     ):
@@ -105,7 +105,7 @@ NAMED = r"1 worker\(s\) of the cluster cannot import ganaug, tcp://.* No module 
 def test_a_worker_that_joins_later_without_the_library_is_no_endless_wait():
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         client.wait_for_workers(1)
