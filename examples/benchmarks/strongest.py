@@ -32,7 +32,7 @@ from common import OUT, ROOT, machine, versions
 from compare import NAMES, drawn_down, named, rank_table, set_names
 from datasets import reader
 
-PAGE = ROOT / "docs" / "strongest.md"
+PAGE, IMAGES = ROOT / "docs" / "strongest.md", ROOT / "docs" / "images"
 BEGIN, END = "<!-- strongest: written by examples/benchmarks/strongest.py -->", "<!-- end of strongest -->"
 OURS = "GANOversampler"
 LEFT_OUT = {"census_income_kdd", "splice"}  # 428 and 248 indicators: a third of the time of all sets
@@ -43,6 +43,9 @@ ITSELF = "itself"
 METRICS = ["average_precision", "roc_auc", "balanced_accuracy", "f1", "g_mean", "log_loss", "calibration_error"]
 TUNED = ["f1_tuned", "balanced_accuracy_tuned", "g_mean_tuned"]
 SHOWN = ["roc_auc", "average_precision", "balanced_accuracy", "balanced_accuracy_tuned", "f1_tuned", "log_loss"]
+# quality against seconds is drawn of these
+FRONTIER = ["roc_auc", "average_precision", "balanced_accuracy", "balanced_accuracy_tuned"]
+SECONDS = ["seconds_resample", "seconds_fit"]
 # what the default is asked to be ahead by, of every other oversampler
 GOALS = {"roc_auc": 0.005, "average_precision": 0.008, "balanced_accuracy_tuned": 0.0, "g_mean_tuned": 0.0}
 OVERSAMPLERS = ["SMOTE, raw columns", "SMOTE", "G-SMOTE", "Gaussian SMOTE", "ProWSyn", "polynom-fit mesh"]
@@ -60,6 +63,8 @@ ORIGINALS = {
 }
 QUICK = ["logistic regression", "kNN", "decision tree", "HistGradientBoosting", "LightGBM"]
 BESIDE = ["random forest", "HistGradientBoosting"]
+FEW = ["none", *MOVED, "class weights", "SMOTE", "Gaussian SMOTE", OURS]  # of the ways, drawn with these two
+SHORT = {"random forest": "RF", "HistGradientBoosting": "HGB"}
 WHEN = (
     "The way with the largest mean gain over nothing; in brackets what the default `GANOversampler` gains there. Of "
     "the log loss a gain is what it falls by. Gains below 0.0005 count as nothing."
@@ -67,6 +72,10 @@ WHEN = (
 AGAINST = (
     "{ours} minus the other way (of log loss and calibration error less is better); in brackets p of "
     "Wilcoxon's test after Holm over the ways."
+)
+LINE = (
+    "Means against seconds of resampling and fitting, of one training set. The line joins the ways than which none is "
+    "as good in less time."
 )
 ENSEMBLES = (
     "Each is a classifier of its own, and is judged as that, beside ways to treat a forest and boosting; means over "
@@ -370,6 +379,39 @@ def themselves(found, alone):
     return "\n\n".join(text)
 
 
+def against_seconds(every, alone):
+    """Quality against seconds: ways under all classifiers, and under forest and boosting beside ensembles."""
+    from ganaug.experiments.comparison import score_against_cost
+
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    spent = every.results.assign(seconds=every.results[SECONDS].sum(axis=1))
+    names, means, seconds = [], {}, {}
+    few = spent[spent["classifier"].isin(BESIDE) & spent["oversampler"].isin(FEW)]
+    for (way, judge), part in few.groupby(["oversampler", "classifier"]):
+        names.append(f"{way}, {SHORT[judge]}")
+        means[names[-1]], seconds[names[-1]] = part[METRICS + TUNED].mean(), part["seconds"].mean()
+    for way, part in alone.results.groupby("oversampler"):
+        means[way], seconds[way] = part[METRICS + TUNED].mean(), part[SECONDS].sum(axis=1).mean()
+    beside = pd.DataFrame(means).T
+    shown = []
+    for metric in FRONTIER:
+        # a moved threshold ranks as none does, and at a tuned one decides as none does
+        ways = [way for way in every.results["oversampler"].unique() if metric in DECISIONS or way not in MOVED]
+        own = [name for name in beside.index if metric in DECISIONS or not name.startswith(tuple(MOVED))]
+        cells = every.values(metric)[ways].mean()
+        pictures = {
+            "all classifiers": (cells, spent.groupby("oversampler")["seconds"].mean()),
+            "random forest (RF) and HistGradientBoosting (HGB)": (beside.loc[own, metric], pd.Series(seconds)),
+        }
+        for number, (title, (scores, cost)) in enumerate(pictures.items()):
+            ax = score_against_cost(scores, cost, metric)
+            ax.set_title(f"{NAMES[metric]}, {title}", fontsize=10)
+            file = f"strongest_frontier_{metric}_{number}.png"
+            ax.figure.savefig(IMAGES / file, dpi=100)
+            shown.append(f"![{ax.get_title()}](images/{file})")
+    return "\n\n".join(shown)
+
+
 def beside_originals(found, theirs):
     """Samplers of smote_variants beside ours and the short versions, on the cells that all have."""
     from ganaug.experiments import Comparison
@@ -437,6 +479,7 @@ def section(found, options, command):
     text += ["## Ranks and means", rank_table(every)]
     text += [f"## {ours[0].upper()}{ours[1:]} against every way", AGAINST.format(ours=ours), against_all(every, "cell")]
     text += ["The same over sets:", against_all(every, "dataset")]
+    text += ["## Quality against seconds", LINE, against_seconds(every, alone)]
     text += ["## Ensembles that undersample", ENSEMBLES, themselves(every, alone), "## Gains over nothing, by regime"]
     for metric in SHOWN:
         text.append(f"### {NAMES[metric][0].upper()}{NAMES[metric][1:]}\n\n{gains(every, parts, metric)}")
