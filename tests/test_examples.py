@@ -343,6 +343,109 @@ def test_arms_of_the_strongest_fill_the_rare_class_and_learn(script):
     assert fitted.best_threshold_ < 0.5
 
 
+def test_images_are_tuned_on_validation_images(script, tmp_path, monkeypatch, capsys):
+    """Made-up images; who sees which, what is taken, and that the page says what is finished."""
+    pytest.importorskip("matplotlib")
+    tuned = script(BENCHMARKS / "images_tuned.py")
+    seen = set()
+
+    class Bootstrap(ganaug.SmoothedBootstrap):
+        def fit(self, X, y):
+            seen.add(tuple(np.bincount(y).tolist()))
+            return super().fit(X, y)
+
+    def split(name, seed):
+        y = np.repeat([0, 1, 2], [40, 12, 6])
+        X = np.random.default_rng(seed).integers(0, 99, (len(y), 8, 8), dtype=np.uint8)
+        X[:, 0, 0] = np.arange(len(y))  # their numbers
+        return X, y, X[::-1] + np.uint8(100), y[::-1]
+
+    monkeypatch.setattr(tuned, "split", split)
+    monkeypatch.setattr(tuned, "gan", lambda options: Bootstrap())
+    monkeypatch.setitem(tuned.SETS, "usps_20", ("usps", [40, 12, 6], ("translation",), 1))
+    monkeypatch.setattr(tuned, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr("images.IMAGES", tmp_path / "images")
+    X_fit, y_fit, X_held, y_held = tuned.validation("usps_20", 0)
+    assert np.bincount(y_fit).tolist() == [28, 7, 3] and np.bincount(y_held).tolist() == [12, 5, 3]
+    assert sorted([*X_fit[:, 0, 0], *X_held[:, 0, 0]]) == list(range(58))
+    assert (tuned.validation("usps_20", 0)[0] == X_fit).all() and (tuned.validation("usps_20", 1)[0] != X_fit).any()
+
+    arms = ["augmentation", "weighted sampler + augmentation", "half synthetic + weighted sampler + augmentation"]
+    asked = ["--sets", "usps_20", "--seeds", "0", "1", "--tune-seeds", "1", "--width", "2", "--cache", str(tmp_path)]
+    assert tuned.main([*asked, "--arms", *arms, "--write"]) == 0
+    assert seen == {(28, 7, 3), (40, 12, 6)}
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "1 datasets, 3 arms, 2 seeds; 6 rows, 0 failed" in capsys.readouterr().out
+    assert "The goal is **not reached**" in page or "The goal is reached" in page
+    assert all(page.count(f"\n| {arm} |") == 3 for arm in arms) and "Not finished" not in page
+
+    monkeypatch.setattr("ganaug.experiments.images.trials.train", None)  # nothing is computed again
+    assert tuned.main([*asked, "--arms", *arms, "--write-only"]) == 0
+    again = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert again.replace("--write-only", "--write") == page
+    for path in [*tmp_path.glob("usps_20_tuning-weighted*"), *tmp_path.glob("usps_20-half*-1-0-*")]:
+        path.unlink()
+    assert tuned.main([*asked, "--arms", *arms, "--write-only"]) == 0
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert f"Not finished, and left out: {arms[1]}, {arms[2]}." in page and page.count(f"\n| {arms[0]} |") == 3
+    assert "nothing to compare" in page and not any(f"\n| {arm} |" in page for arm in arms[1:])
+
+
+def test_the_search_takes_the_best_setting_and_keeps_the_one_it_has_where_they_are_equal(script):
+    tuned = script(BENCHMARKS / "images_tuned.py")
+    asked, none = [], float("nan")
+
+    def score(settings):
+        asked.extend((arm, one) for arm, tried in settings.items() for one in tried)
+        found = {}
+        for arm, one in ((arm, one) for arm, tried in settings.items() for one in tried):
+            good = {"none": 0.2, "standard": 0.1, "cutout": none}[one.augmentation] + one.epochs / 10
+            found[arm, one] = {"equal": 0.5, "better": good, "failed": none, "unfinished": 0.5}[arm]
+            if arm == "unfinished" and one.rate > 1:
+                del found[arm, one]
+        return found
+
+    chosen, scores, unfinished = tuned.search(["equal", "better", "failed", "unfinished"], score)
+    assert chosen == {"equal": tuned.Setting(), "better": ("none", 1.0, 2.0), "failed": tuned.Setting()}
+    assert unfinished == ["unfinished"] and len(asked) == len(set(asked)) == 3 * 7 + 5
+    assert scores["better", chosen["better"]] == pytest.approx(0.4)
+
+
+@cases(
+    ("gains", "said"),
+    [
+        ({"a": 0.5, "b": 0.0}, "The goal is reached: ahead on 1 of 2 sets, behind on 0."),
+        ({"a": 0.5, "b": -0.1}, "The goal is **not reached**: ahead on 1 of 2 sets, behind on 1."),
+        ({"a": 0.1, "b": 0.0}, "The goal is **not reached**: ahead on 0 of 2 sets, behind on 0."),
+    ],
+)
+def test_the_goal_of_tuned_images(gains, said, script):
+    """The best arm is to be ahead of every arm without; 0.1 is too little beside the noisy one's interval."""
+    from ganaug.experiments import ImageComparison
+
+    tuned = script(BENCHMARKS / "images_tuned.py")
+    kinds = {"with": "blend", "worse": "blend", "without": "baseline", "noisy": "baseline"}
+    found = {}
+    for name, gain in gains.items():
+        rows = [
+            {"dataset": name, "seed": s, "arm": arm, "kind": kind, "acsa": 0.8 + s / 100}
+            for s in range(3)
+            for arm, kind in kinds.items()
+        ]
+        for row in rows:
+            row["acsa"] += {"with": gain, "worse": -0.3, "without": 0.0, "noisy": -0.1 * (row["seed"] % 2)}[row["arm"]]
+        found[name] = ImageComparison(rows)
+    scores = {(arm, tuned.Setting()): {"worse": 0.9}.get(arm, 0.5) for arm in kinds}
+    state = dict.fromkeys(kinds, tuned.Setting()), scores, [], []
+    verdict, lines = tuned.goal(found, dict.fromkeys(found, state))
+    assert verdict == said
+    assert (
+        len(lines) == 4
+        and lines[0].split("; ")[0].split(": ")[1].startswith("with ")
+        and "validation images: worse; -0.300" in lines[1]
+    )
+
+
 def test_likeness_tells_rows_of_the_class_from_others(script):
     likeness = script(BENCHMARKS / "likeness.py")
     rng = np.random.default_rng(0)
