@@ -54,7 +54,7 @@ from ganaug.experiments import (
     scores,
     to_markdown,
 )
-from ganaug.experiments.comparison import cliques
+from ganaug.experiments.comparison import cliques, frontier, score_against_cost
 from ganaug.experiments.harness import Batch, Trial, data_digest, described, run_trials, trial_path
 from ganaug.experiments.scores import METRICS, Predictions, best_threshold, scored
 from ganaug.experiments.treatments import METHODS, gaussian_rows, geometric_rows, mesh_rows, proximity_rows
@@ -732,6 +732,19 @@ def test_pictures_are_drawn_into_axes(comparison, tmp_path):
         ax.figure.savefig(tmp_path / "picture.png", dpi=40)
     with pytest.raises(InvalidParameterError, match="no oversampler .D."):
         comparison.plot_differences("roc_auc", "D")
+
+
+def test_the_frontier_is_what_nothing_quicker_reaches():
+    pytest.importorskip("matplotlib")
+    scores = pd.Series({"quick": 0.5, "worse": 0.4, "slow": 0.9, "as good": 0.9, "dear": 0.8, "missing": np.nan})
+    seconds = pd.Series({"slow": 2.0, "quick": 1.0, "worse": 1.5, "as good": 3.0, "dear": 9.0, "missing": 0.1})
+    assert frontier(scores.dropna(), seconds.drop("missing")) == ["quick", "slow"]
+    for metric, sign in {"roc_auc": 1, "log_loss": -1}.items():
+        ax = score_against_cost(sign * scores, seconds, metric)
+        assert sorted(ax.lines[0].get_xdata()) == [1.0, 2.0]
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert [text.get_text() for text in ax.texts].count("dear") == 1 and len(boxes) == 5
+        assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def test_cliques_are_the_longest_runs():

@@ -2,7 +2,7 @@
 
     python examples/benchmarks/compare_ctgan.py --write
     python examples/benchmarks/compare_ctgan.py --peers ARF ForestDiffusion --python out/forests/bin/python \
-        --sets ecoli glass haberman hepatitis yeast_me2 --write
+        --repeats 1 --write
 
 CTGAN runs in an environment of its own (speed.py makes it), as it asks for pandas below 3 and is under the Business
 Source License. It learns the whole training fold with the label as a discrete column and is then asked, by its own
@@ -131,6 +131,8 @@ def forest_diffusion(rows, order):
     return parts
 
 
+SLOW = {"ForestDiffusion"}  # a minute or more for each class of some thirty rows: on the smallest alone
+SMALLEST = ["ecoli", "glass", "haberman", "yeast_me2"]
 PEERS = {"CTGAN": ctgan, "ARF": arf, "ForestDiffusion": forest_diffusion}
 
 
@@ -206,38 +208,40 @@ def main(arguments=None):
     from ganaug.experiments import METRICS, compare, default_oversamplers, to_markdown
 
     python = options.python or ctgan_python()
-    samplers = default_oversamplers() | {peer: peer_sampler(peer, python) for peer in options.peers}
-    found = compare(
-        {name: functools.partial(load, name, options.rows) for name in options.sets},
-        samplers,
-        classifiers(),
-        metrics=[name for name in METRICS if not name.endswith("_tuned")],
-        n_repeats=options.repeats,
-        train_on=["both", "synthetic"],
-        cache=options.cache,
-    )
-    both = found.select(train_on="both")
-    print(rank_table(both))
-    if options.write:
-        failures = found.failures.groupby("oversampler").size()
-        asked = shlex.join(["python", "examples/benchmarks/compare_ctgan.py", *(arguments or sys.argv[1:])])
-        title, page = (" and ".join(options.peers), PAGE if options.peers == ["CTGAN"] else PAGE_FORESTS)
-        parts = [
-            f"# Beside {title}",
-            f"The samplers of [comparison.md](comparison.md) and {title} with default settings on {len(options.sets)} "
-            f"small public tables: {', '.join(options.sets)}. 3 folds x {options.repeats} "
-            f"repeat{'s' * (options.repeats > 1)}; five classifiers. How {title} run{'s' * (len(options.peers) == 1)} "
-            "stands in the script.",
-            f"```bash\n{asked}\n```",
-            f"{datetime.date.today().isoformat()}, {machine()}.",
-            "## Real and new rows",
-            rank_table(both),
-        ]
-        for peer in options.peers:
+    quick = [peer for peer in options.peers if peer not in SLOW]
+    groups = {tuple(options.sets): quick} if quick else {}
+    if len(quick) < len(options.peers):
+        groups[tuple(name for name in options.sets if name in SMALLEST)] = options.peers
+    title = " and ".join(options.peers)
+    parts = [
+        f"# Beside {title}",
+        f"The samplers of [comparison.md](comparison.md) and {title} with default settings on small public tables. 3 "
+        f"folds x {options.repeats} repeat{'s' * (options.repeats > 1)}; five classifiers. How they run stands in the "
+        "script.",
+        f"```bash\n{shlex.join(['python', 'examples/benchmarks/compare_ctgan.py', *(arguments or sys.argv[1:])])}\n```",
+        f"{datetime.date.today().isoformat()}, {machine()}.",
+    ]
+    for sets, peers in groups.items():
+        found = compare(
+            {name: functools.partial(load, name, options.rows) for name in sets},
+            default_oversamplers() | {peer: peer_sampler(peer, python) for peer in peers},
+            classifiers(),
+            metrics=[name for name in METRICS if not name.endswith("_tuned")],
+            n_repeats=options.repeats,
+            train_on=["both", "synthetic"],
+            cache=options.cache,
+        )
+        both = found.select(train_on="both")
+        print(rank_table(both))
+        parts += [f"## Real and new rows, {len(sets)} sets", f"{', '.join(sets)}.", rank_table(both)]
+        for peer in peers:
             table = {metric: both.wilcoxon(metric, peer).loc[OURS, ["difference", "p_holm"]] for metric in both.metrics}
             parts += [f"{OURS} minus {peer}, over cells:", to_markdown(named(pd.DataFrame(table).T), 4)]
-        parts += ["## New rows alone", rank_table(found.select(train_on="synthetic"))]
+        failures = found.failures.groupby("oversampler").size()
+        parts += [f"### New rows alone, {len(sets)} sets", rank_table(found.select(train_on="synthetic"))]
         parts.append(f"Failed rows: {failures.to_dict() or 'none'}.")
+    if options.write:
+        page = PAGE if options.peers == ["CTGAN"] else PAGE_FORESTS
         page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
         print(f"Wrote {page}")
     return 0
