@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import two_classes as rows
-from imblearn.over_sampling import RandomOverSampler
+from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from imblearn.under_sampling import RandomUnderSampler
 from scipy import sparse
@@ -36,7 +36,7 @@ from sklearn.model_selection import (
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -689,6 +689,10 @@ def test_more_errors():
         model(oversampler=RandomOverSampler(), scoring="roc_auc").fit(X, kind)
     with pytest.raises(GanaugError, match="must return the rows it was given"):
         model(oversampler=Shuffling(), blend=1.0).fit(*rows(60))
+    texts = pd.DataFrame({"a": X[:, 0], "k": ["u", "v", "w"] * 20})
+    numbers = make_pipeline(FunctionTransformer(lambda frame: frame[["a"]]), LogisticRegression())
+    with pytest.raises(InvalidDataError, match=r"oversampler=SMOTE could not resample.*float.*GANOversampler\(\)"):
+        model(numbers, SMOTE(k_neighbors=2)).fit(texts, kind % 2)
     for labels, said in [
         (np.array([1, "x"], dtype=object)[kind % 2], r"type int, str in an object array.*y\.astype\(str\)"),
         (kind.astype(object), r"type int in an object array.*y\.astype\(int\)"),

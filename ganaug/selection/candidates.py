@@ -23,7 +23,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.class_weight import compute_sample_weight
 
 from ganaug.encoding.containers import n_rows
-from ganaug.exceptions import InvalidParameterError, InvalidTypeError
+from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.oversampling import GANOversampler
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator
@@ -31,6 +31,7 @@ from ganaug.utils.determinism import child_seed, numpy_generator
 __all__ = [
     "ADDED",
     "ADDED_TO_ROWS",
+    "NEGLIGIBLE",
     "NONE",
     "TREATMENTS",
     "UNDERSAMPLED",
@@ -228,8 +229,18 @@ def pool_samples(
     ------
     InvalidTypeError
         If it drops or reorders real rows.
+    InvalidDataError
+        If it cannot take the rows, with what it said.
     """
-    X_all, y_all = oversampler.fit_resample(X, y)
+    try:
+        X_all, y_all = oversampler.fit_resample(X, y)
+    except GanaugError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InvalidDataError(
+            f"oversampler={type(oversampler).__name__} could not resample the training rows: {error}. Give one that "
+            "takes them as they are, such as GANOversampler() for mixed columns, or encode the columns beforehand"
+        ) from error
     labels = np.asarray(y_all).reshape(-1)
     n = len(y)
     if n_rows(X_all) != len(labels) or len(labels) < n or not np.array_equal(labels[:n], y):
@@ -500,6 +511,10 @@ def scale(scoring: str, score: float) -> float:
     return max(room(scoring, score), LEAST_LOSS if scoring in CALIBRATED else LEAST_SCALE)
 
 
+# A treatment of which less is expected is not worth its trouble: none is taken.
+NEGLIGIBLE = 0.001
+
+
 def with_prior(
     table: pd.DataFrame, kinds: Sequence[str], beliefs: Mapping[str, Belief] | None, scoring: str
 ) -> pd.DataFrame:
@@ -509,7 +524,7 @@ def with_prior(
 
         expected_error = 1 / sqrt(1 / e^2 + 1 / s^2)
         expected       = expected_error^2 * (g / e^2 + m / s^2)
-        needed         = the g at which expected is 0, at least 0
+        needed         = the g at which expected is `NEGLIGIBLE`, at least 0
 
     Without a prior ``expected`` is the gain itself, and ``needed`` stays.
 
@@ -533,7 +548,8 @@ def with_prior(
     e = np.where(sure, 1.0, error)
     variance = 1 / (1 / e**2 + 1 / spread**2)
     expected = np.where(sure, gain, variance * (gain / e**2 + mean / spread**2))
-    needed = np.where(sure, 0.0, np.maximum(0, -(e**2) * mean / spread**2))
+    needed = np.where(sure, NEGLIGIBLE, np.maximum(0, e**2 * (NEGLIGIBLE / variance - mean / spread**2)))
+    needed[0] = 0.0  # of none
     return table.assign(needed=needed, expected=expected, expected_error=np.where(sure, 0.0, np.sqrt(variance)))
 
 

@@ -154,8 +154,8 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
     -----
     What is known of treatments of this kind under this kind of classifier, a normal prior of the gain, is combined
     with the evidence; ``gain`` is the mean over folds of the difference to none and ``gain_error`` its standard
-    error. The treatment with the largest posterior mean, ``expected``, is taken, or none if all are below 0; ``needed``
-    is the gain at which a treatment's is 0. Without a prior a treatment is taken if ::
+    error. The treatment with the largest posterior mean, ``expected``, is taken, or none if all are below 0.001;
+    ``needed`` is the gain at which a treatment's is 0.001. Without a prior a treatment is taken if ::
 
         gain > needed = k * gain_error;    of these the one with the largest gain - needed;  none if there is none
 

@@ -21,6 +21,7 @@ from ganaug.selection.calibration import Calibrator, fit_calibrator
 from ganaug.selection.candidates import (
     ADDED,
     ADDED_TO_ROWS,
+    NEGLIGIBLE,
     NONE,
     Belief,
     Blend,
@@ -284,12 +285,13 @@ class _Race:
         return [one for stage in self.ordered() for one in stage.treatments]
 
     def best(self, table: pd.DataFrame) -> int:
-        """The place of the treatment to take: the one of which most is expected, none if all are expected to lose."""
+        """The place of the treatment to take: the one of which most is expected, none if that is next to nothing."""
         if self.beliefs is None:
             return best_blend(table)
         hopeless = [stage.hopeless for stage in self.ordered() for _ in stage.treatments]
         expected = np.where(hopeless, np.nan, table["expected"].to_numpy(dtype=float))
-        return int(np.nanargmax(expected))  # of equal ones the first
+        place = int(np.nanargmax(expected))  # of equal ones the first
+        return place if expected[place] >= NEGLIGIBLE else 0
 
     def _left(self) -> float:
         """Seconds until the time is over."""
