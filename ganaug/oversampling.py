@@ -48,6 +48,7 @@ from ganaug.estimators.strategy import (
     warn_of_few_rows,
     warn_of_training,
 )
+from ganaug.estimators.where import TakenAnyway
 from ganaug.exceptions import DataWarning, GanaugWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.filtering.forest import MANY_CLASSES
 from ganaug.filtering.rows import AUTO, check_rules
@@ -236,7 +237,8 @@ class GANOversampler(BaseOverSampler):
         FewSamplesWarning
             For each class that was too small for a GAN.
         TrainingWarning
-            For each class whose training diverged, collapsed or was interrupted.
+            For each class whose training diverged, collapsed or was interrupted, and if rows are returned that break a
+            rule of the table.
         """
         with _all_or_nothing(self), self._read(X, y) as (X, y):
             codes = self._train(X, y)
@@ -604,21 +606,23 @@ class GANOversampler(BaseOverSampler):
     def _chunks(self, counts: Mapping[Any, int], seed: int, **conditions: object) -> Iterator[tuple[Any, Any]]:
         """New rows, class by class, of each class `AT_ONCE` at a time."""
         self.curation_: dict[Any, Any] = {}
-        for label, n in counts.items():
-            generator, own = self.generators_[label], self._child(seed, label)
-            for start in range(0, max(n, 1), AT_ONCE):
-                size = min(n - start, AT_ONCE)
-                of_chunk = child_seed(own, "rows from", start) % 2**31 if start else own
-                rows, _ = generator.sample(size, label=label, random_state=of_chunk, **conditions)
-                if n_rows(rows) != size:
-                    raise InvalidDataError(
-                        f"{type(generator).__name__}.sample returned {n_rows(rows)} rows of class {label!r} when asked "
-                        f"for {size}; mend the generator"
-                    )
-                if label in getattr(generator, "curation_", {}):
-                    told = generator.curation_[label]
-                    self.curation_[label] = _added(self.curation_[label], told) if start else told
-                yield label, rows
+        with TakenAnyway().telling() as taken:
+            for label, n in counts.items():
+                generator, own = self.generators_[label], self._child(seed, label)
+                for start in range(0, max(n, 1), AT_ONCE):
+                    size = min(n - start, AT_ONCE)
+                    of_chunk = child_seed(own, "rows from", start) % 2**31 if start else own
+                    with taken.gathering():
+                        rows, _ = generator.sample(size, label=label, random_state=of_chunk, **conditions)
+                    if n_rows(rows) != size:
+                        raise InvalidDataError(
+                            f"{type(generator).__name__}.sample returned {n_rows(rows)} rows of class {label!r} when "
+                            f"asked for {size}; mend the generator"
+                        )
+                    if label in getattr(generator, "curation_", {}):
+                        told = generator.curation_[label]
+                        self.curation_[label] = _added(self.curation_[label], told) if start else told
+                    yield label, rows
 
 
 def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,13 @@ from sklearn.datasets import load_breast_cancer
 
 from ganaug.estimators import gan as gan_module
 from ganaug.estimators.fitting import HOLD_OUT_FROM, VALIDATION_ROWS, hold_out, snapshot_measure
-from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.exceptions import (
+    GanaugError,
+    InvalidDataError,
+    InvalidParameterError,
+    InvalidTypeError,
+    TrainingWarning,
+)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +209,8 @@ def test_copies_without_end_still_give_the_count(monkeypatch):
         yield encoded[np.arange(n) % 30]
 
     monkeypatch.setattr(model, "_generate", copying)
-    rows, _ = model.sample(25)
+    with pytest.warns(TrainingWarning, match="25 of the 25 samples returned are copies"):
+        rows, _ = model.sample(25)
     assert rows.shape == (25, 2) and sum(asked) <= 30 * 25
     assert model.curation_["all"]["taken_anyway"] == 25 and model.curation_["all"]["copies"] == sum(asked)
 

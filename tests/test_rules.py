@@ -273,6 +273,33 @@ def test_rules_are_found_with_missing_values_and_nullable_dtypes(seed):
     assert {planted.says(rule) for some in rules for rule in some} <= found
 
 
+def test_equations_of_few_rows_are_sure_where_chance_cannot_make_them(rng):
+    wrong = []
+    for n, factors, dtype in [
+        *((90, factors, dtype) for factors in ((2, 1), (1, -1), (0.5, 2)) for dtype in (None, "nullable", "pyarrow")),
+        *((50, (2, -1, 3), None), (40, (2, 1), None), (130, (2, 1), "holes")),
+    ]:
+        for parts in ([rng.normal(9, 3, n), rng.gamma(2, 9, n), rng.normal(0, 9, n)], rng.integers(0, 60, (3, n))):
+            X = pd.DataFrame({f"x{i}": part for i, part in enumerate(parts[: len(factors)])})
+            X["s"], X["z"] = sum(f * part for f, part in zip(factors, parts, strict=False)), rng.normal(size=n)
+            if dtype == "holes":  # 90 rows are left
+                X = X.astype(float)
+                X.loc[:39, "s"] = np.nan
+            elif dtype is not None:
+                X = X.convert_dtypes(dtype_backend="numpy_nullable" if dtype == "nullable" else dtype)
+            [rule] = [rule for rule in find_rules(X) if rule.kind == "sum"]
+            shuffled = pd.DataFrame({name: X[name].take(rng.permutation(n)).array for name in X})
+            if rule.kept != "rewritten" or rule.columns[0] not in "sx0" or len(find_rules(shuffled)):
+                wrong.append((n, factors, dtype, repr(rule), rule.kept))
+    few = pd.DataFrame({"a": np.arange(90) % 6, "b": np.arange(90) // 6 % 5, "z": rng.normal(size=90)})
+    [guess] = find_rules(few.assign(s=few["a"] + few["b"]))  # of thirty different rows
+    assert not wrong and guess.kept == "guarded" and len(guess.columns) == 3
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 900, 60), unit="D")
+    stay = pd.to_timedelta(rng.integers(1, 60, 60), unit="D")
+    [rule] = find_rules(pd.DataFrame({"start": start, "end": start + stay, "stay": stay}))
+    assert (rule.kind, rule.kept) == ("sum", "rewritten")
+
+
 def test_a_few_filler_rows_do_not_hide_an_equation():
     rng = np.random.default_rng(0)
     frame, [rule] = planted.sum_of_two(rng, 2000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import warnings
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ganaug import GANOversampler, SmoothedBootstrap, TabularGAN, find_rules, load
-from ganaug.exceptions import DataWarning, InvalidTypeError, TraceWarning
-from ganaug.rules import Custom, OneHot, Order, Rules, Sum, Within
+from ganaug.cli import main
+from ganaug.exceptions import DataWarning, InvalidTypeError, TraceWarning, TrainingWarning
+from ganaug.rules import Bound, Custom, OneHot, Order, Rules, Sum, Within
 
 FEW = {"max_steps": 5, "width": 32, "depth": 1, "random_state": 0}
 DATA = Path(__file__).parent / "data"
@@ -469,3 +471,60 @@ def test_same_seed_same_rows(stays, stays_gan):
     again = TabularGAN(**FEW).fit(*stays)
     one, other = (gan.sample(50, random_state=2)[0] for gan in (stays_gan, again))
     pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_broken_rule_is_told_once_a_call_with_its_rows_and_what_to_do(tmp_path, capsys, rng):
+    n, y = 240, np.arange(240) % 8
+    y = np.where(y > 2, 2, y)
+    X = pd.DataFrame({"a": rng.normal(size=n), "g": rng.choice(list("xy"), n)})
+    X["b"] = X["a"] - rng.random(n)
+    table, far = X.assign(y=y), Bound("a", low=50)  # no row keeps it, and no generator learns to
+    with pytest.warns(DataWarning, match="broken by 240 of the 240"):
+        gan = TabularGAN(**FEW, rules=[far, Order("b", "a")]).fit(X, y)
+    with pytest.warns(DataWarning, match="broken by 240 of the 240"):
+        sampler = GANOversampler(generator=TabularGAN(**FEW, rules=[far]), random_state=0).fit(table, "y")
+    copy_of = copy.deepcopy(gan)
+    calls = {  # what is called, and how many rows it returns
+        "sample": (lambda: gan.sample({0: 9, 1: 11}), 20),
+        "where": (lambda: gan.sample(20, label=1, where={"g": "x"}), 20),
+        "iter_samples": (lambda: list(gan.iter_samples({0: 9, 1: 11}, chunk_size=4)), 20),
+        "iter_samples, left": (lambda: next(gan.iter_samples(20, chunk_size=4)), 4),
+        "a copy": (lambda: copy_of.sample(20), 20),
+        "sampler.sample": (lambda: sampler.sample({0: 10, 1: 10}), 20),
+        "write": (lambda: sampler.write(table, tmp_path / "out"), 300),
+        "fit_resample": (lambda: sampler.fit_resample(X, y), 300),
+    }
+    for name, (call, rows) in calls.items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        told = [warning for warning in caught if warning.category is TrainingWarning]
+        assert len(told) == 1 and told[0].filename == __file__, (name, [str(w.message) for w in caught])
+        said = f"{rows} of the {rows} rows returned break rules of the table, .*'a >= 50' \\({rows}\\).*allows"
+        assert re.search(said, str(told[0].message)), (name, str(told[0].message))
+    assert gan.curation_[1] == gan.curation_[1] | {"kept": 20, "taken_anyway": 20}  # and not those of rows left out
+    with pytest.warns(TrainingWarning, match="20 of the 20"):
+        new, _ = gan.sample(20)
+    assert not gan.rules_.allows(new).any() and gan.rules_.allows(new.assign(a=60.0)).all()
+    assert not TabularGAN(**FEW, rules=[Order("b", "a")], curate=False).fit(X, y).sample(20)[0].empty  # not asked for
+    gan.save(tmp_path / "far")
+    capsys.readouterr()
+    assert (
+        main(["sample", str(tmp_path / "far"), "-n", "20", "-o", str(tmp_path / "new.csv"), "--chunk-size", "7"]) == 0
+    )
+    assert capsys.readouterr().err.count("20 of the 20 rows returned break rules of the table") == 1
+
+
+def test_copies_that_are_returned_are_told_and_outliers_are_not(monkeypatch):
+    X = np.arange(60.0).reshape(30, 2)
+    for rule, rows in (("copies", X), ("outliers", X + 1e6)):
+        model = TabularGAN(**FEW, curate=[rule], keep_range=False).fit(X)
+        encoded = model.codec_.encode(rows)
+        monkeypatch.setattr(model, "_generate", lambda _, n, *rest, made=encoded: iter([made[np.arange(n) % 30]]))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.sample(25)
+        assert model.curation_["all"]["taken_anyway"] == 25
+        assert [str(w.message)[:55] for w in caught] == ["25 of the 25 samples returned are copies of training sa"][
+            : rule == "copies"
+        ]

@@ -27,7 +27,7 @@ from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators import saving
 from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed, TrainResult, profile_of
 from ganaug.estimators.modality import to_storage
-from ganaug.estimators.where import Where, drawn_where
+from ganaug.estimators.where import TakenAnyway, Where, drawn_where
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
 from ganaug.filtering import FilterCounts
 from ganaug.utils import types
@@ -288,6 +288,11 @@ class BaseGenerator(BaseEstimator, ABC):
             For a negative count or an unknown label; for a condition that no row can meet, or that too few rows meet,
             with how many meet each.
 
+        Warns
+        -----
+        TrainingWarning
+            If rows are returned that break a rule of the table, or are copies, as hardly any candidate was better.
+
         Notes
         -----
         `curation_` afterwards tells how many candidates of each label ("all" without labels) were drawn, and how
@@ -300,22 +305,31 @@ class BaseGenerator(BaseEstimator, ABC):
         conditions = None if where is None else Where(where, self._fitted_codec())
         counts: dict[Any, dict[str, Any]] = {}
         drawn = []
-        for code, count, seed in orders:
-            found, counts[self._name(code)] = self._met(draw, code, count, seed, conditions)
-            drawn.append((code, found))
+        with TakenAnyway().telling() as taken:
+            for code, count, seed in orders:
+                found, counts[self._name(code)] = self._met(draw, code, count, seed, conditions, taken)
+                drawn.append((code, found))
         self.curation_ = counts
         rows = [x for _, x in drawn]
         codes = np.concatenate([np.full(len(x), code) for code, x in drawn] or [np.zeros(0)]).astype(np.int64)
         encoded = self._empty() if not rows else rows[0] if len(rows) == 1 else np.concatenate(rows)
         return self.codec_.decode(encoded), self._labels(codes)
 
-    def _met(self, draw: Draw, code: int, n: int, seed: int, where: Where | None) -> tuple[Any, dict[str, Any]]:
+    def _met(
+        self, draw: Draw, code: int, n: int, seed: int, where: Where | None, taken: TakenAnyway
+    ) -> tuple[Any, dict[str, Any]]:
         """Encoded samples of a label code that meet the conditions, if there are any, and what they cost."""
+        met: dict[str, int] = {}
         if where is None or n == 0:
             rows, tally = draw(code, n, seed)
-            return rows, tally.row()
-        rows, tally, refused = drawn_where(partial(draw, code), self.codec_.decode, where, n, seed)
-        return rows, tally.row() | {"where": refused}
+        else:
+            rows, tally, met["where"] = drawn_where(partial(draw, code), self.codec_.decode, where, n, seed)
+        taken.add(n, tally.faults, lambda places: self._broken_rules(rows[places]))
+        return rows, tally.row() | met
+
+    def _broken_rules(self, rows: Samples) -> Mapping[str, int]:
+        """How many of some encoded samples break each rule of a table."""
+        return self.codec_.broken(self.codec_.decode(rows), self.rules_) if hasattr(self, "rules_") else {}
 
     @isolated
     def iter_samples(
@@ -357,11 +371,12 @@ class BaseGenerator(BaseEstimator, ABC):
 
         @isolated
         def chunks() -> Iterator[tuple[Any, Any]]:
-            for code, count, seed in orders:
-                for start in range(0, count, chunk_size):
-                    size, own = min(chunk_size, count - start), child_seed(seed, "chunk", start)
-                    rows, _ = self._met(self._draw, code, size, own, conditions)
-                    yield self.codec_.decode(rows), self._labels(np.full(len(rows), code, np.int64))
+            with TakenAnyway().telling() as taken:
+                for code, count, seed in orders:
+                    for start in range(0, count, chunk_size):
+                        size, own = min(chunk_size, count - start), child_seed(seed, "chunk", start)
+                        rows, _ = self._met(self._draw, code, size, own, conditions, taken)
+                        yield self.codec_.decode(rows), self._labels(np.full(len(rows), code, np.int64))
 
         return chunks()
 

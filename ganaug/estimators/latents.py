@@ -133,6 +133,11 @@ class LatentsMixin(BaseGenerator):
             with how many meet each; for latents of another shape, or that are not finite; for a truncation
             outside (0, 1].
 
+        Warns
+        -----
+        TrainingWarning
+            If rows are returned that break a rule of the table, or are copies, as hardly any candidate was better.
+
         Notes
         -----
         `curation_` afterwards tells how many candidates of each label ("all" without labels) were drawn, and how

@@ -19,7 +19,7 @@ from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.estimators.base import BaseGenerator, Samples, checked_random_state
 from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed
 from ganaug.exceptions import ModelFileError
-from ganaug.filtering import FilterCounts
+from ganaug.filtering import RULES, FilterCounts
 from ganaug.rules import Rules
 from ganaug.rules.base_rule import GUARDED
 from ganaug.rules.codec import RuledTableCodec, checked_rules
@@ -492,7 +492,10 @@ class SmoothedBootstrap(BaseGenerator):
             counts.rejected["rules"] += int(broken.sum())
             left = left[broken]
             if len(left) and attempt == ATTEMPTS - 1 and not self._sure:
-                found[left], left = smoothed[broken], left[:0]  # a guess from few rows is no reason to copy them
+                # a guess from few rows is no reason to copy them
+                counts.faults, counts.taken_anyway = np.zeros(len(rows), np.int8), len(left)
+                counts.faults[left] = RULES.index("rules") + 1
+                found[left], left = smoothed[broken], left[:0]
         counts.drawn += len(left)  # the real rows themselves
         return found, counts
 

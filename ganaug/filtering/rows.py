@@ -520,6 +520,8 @@ class FilterCounts:
         Candidates asked for in each round.
     places : ndarray of shape (kept, 2), int32
         Of each sample returned: the round in which it was drawn, and its place among the candidates of that round.
+    faults : ndarray of shape (kept,), int8
+        Of each sample returned: 0, or the place in `RULES` plus one of the rule that refused it; empty where none did.
     """
 
     drawn: int = 0
@@ -529,6 +531,7 @@ class FilterCounts:
     copies_unchecked: bool = False
     rounds: list[int] = field(default_factory=list, compare=False)
     places: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 2), np.int32), compare=False)
+    faults: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8), compare=False)
 
     def row(self) -> dict[str, int | None]:
         """As one flat row of a table; None counts what could not be looked for."""
@@ -613,6 +616,8 @@ def rejection_sample(
         refused, faults, refused_at = [pool[best]], [found[best]], [found_at[best]]
     if missing:
         rows[counts.kept :], counts.places[counts.kept :] = refused[0], refused_at[0]
+        counts.faults = np.zeros(n, np.int8)
+        counts.faults[counts.kept :] = faults[0]
         counts.taken_anyway = missing
         counts.kept = n
     return rows, counts

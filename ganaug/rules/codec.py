@@ -190,9 +190,18 @@ class RuledTableCodec(PickledByState):
             return Z, np.zeros(len(Z), bool)
         table = self.decode(Z)
         keeps = self.rules_.allows(table) & further.holds(table)
-        if self.rewriter is not None and self.keep_range:
-            keeps &= self.rewriter.in_range(table)
+        for outside in self._out_of_range(table).values():
+            keeps &= ~outside
         return (self.full.encode(table) if self.rewrites else Z), ~keeps
+
+    def broken(self, table: object, rules: Iterable[Rule]) -> dict[str, int]:
+        """How many rows of a table a filter refuses by each of some rules, or as a computed column leaves its range."""
+        view = view_of(table)
+        found = {str(rule): ~rule.allows(view) for rule in rules if rule.kept == GUARDED} | self._out_of_range(view)
+        return {name: int(rows.sum()) for name, rows in found.items() if rows.any()}
+
+    def _out_of_range(self, table: object) -> dict[str, npt.NDArray[np.bool_]]:
+        return {} if self.rewriter is None or not self.keep_range else self.rewriter.out_of_range(table)
 
     def forbidden_pairs(self, x: FloatArray) -> IntArray:
         """Pairs of states, as columns of an encoded row, that no row may have.

@@ -14,6 +14,7 @@ from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows, find_never
 from ganaug.rules.find_equations import (
+    SURE_ROWS,
     Numbers,
     find_copies,
     find_sums,
@@ -212,7 +213,6 @@ class Rules(Sequence[Rule]):
 MAX_ROWS = 100_000
 # Rows on which candidates are looked for; all rows then confirm them.
 SEARCH_ROWS = 4000
-_SURE_EQUATION_ROWS = 100
 _MOST_STATES = 50
 
 
@@ -400,8 +400,10 @@ def _confirmed(found: list[Rule], sample: TableView, view: TableView) -> list[Ru
         allowed = 1 - LEAST_SHARE if isinstance(rule, Equation) else 0.001 if isinstance(rule, Order) else 0.0
         if rule.support == 0 or rule.exceptions > allowed * rule.support:
             continue
-        if isinstance(rule, (Equation, OneHot, Determined)) and rule.support < _SURE_EQUATION_ROWS:
-            rule = rule._with(certain=False)
+        if isinstance(rule, (Equation, OneHot, Determined)) and rule.support < SURE_ROWS:
+            # few rows of an equation may be beyond doubt all the same, if all of them keep it
+            proved = isinstance(rule, Equation) and not isinstance(rule, Monotone) and not rule.exceptions
+            rule = rule._with(certain=proved and candidate.certain)
         kept.append(rule._with(kept=REWRITTEN if rule.certain else GUARDED))
     return kept
 

@@ -17,10 +17,13 @@ from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-__all__ = ["Numbers", "alike", "find_copies", "find_sums", "implied_orders", "is_exact", "proven"]
+__all__ = ["SURE_ROWS", "Numbers", "alike", "find_copies", "find_sums", "implied_orders", "is_exact", "proven"]
 
 # With fewer rows in which no member is missing, equations are not looked for.
 LEAST_ROWS = 30
+# From so many rows on an equation is sure. One of fewer has to be kept by all of them and to be worth so many more bits
+# than it needs, as many as that number of rows gives where chance keeps it in every other row.
+SURE_ROWS = SURE_BITS = 100
 # A part counts if the equation is broken in at least half of the rows once that part is permuted.
 MOST_PERMUTED = 0.5
 # Where inputs are rounded too, an equation is looser and has to be worth more.
@@ -144,8 +147,9 @@ def proven(
             continue
         bits = min(distinct_rows([target, *inputs]), rows) * -np.log2(max(share, 0.5 / len(target)))
         if bits > needed(candidates) + cost:
-            broken = int((~kept[decided]).sum())
-            return rule._with(units=units, support=int(decided.sum()), exceptions=broken)
+            support, broken = int(decided.sum()), int((~kept[decided]).sum())
+            sure = support >= SURE_ROWS or bool(not broken and bits > needed(candidates) + cost + SURE_BITS)
+            return rule._with(units=units, support=support, exceptions=broken, certain=sure)
     return None
 
 

@@ -600,15 +600,14 @@ class Rewriter:
         columns = [work.write(name) if name in self._computed else view.raw(name) for name in self._names]
         return self._container.close(columns, view.n_rows)
 
-    def in_range(self, X: object) -> Bits:
-        """Rows of the original table whose computed columns are within the range of `fit`; all without ``keep_range``.
+    def out_of_range(self, X: object) -> dict[str, Bits]:
+        """Rows of the original table in which a computed column leaves the range of `fit`; none without ``keep_range``.
 
-        What is left of 100 per cent may be negative. (n, d) -> (n,).
+        What is left of 100 per cent may be negative. (n, d) -> range, as text, to (n,).
         """
         view = view_of(X)
-        return np.logical_and.reduce(
-            [np.ones(view.n_rows, dtype=bool), *(s.in_range(view) for s in self._steps if isinstance(s, Formula))]
-        )
+        formulas = [step for step in self._steps if isinstance(step, Formula)]
+        return {f"{step.rule} within the range seen": ~step.in_range(view) for step in formulas}
 
     # ---- state
 

@@ -265,6 +265,8 @@ def say(text: str) -> None:
 def warn(message: str, category: type[Warning]) -> None:
     """Warn at the line from which ganaug was called, however many of its own calls lie between."""
     frame, level = sys._getframe(0), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "ganaug":
+    # a block of ganaug's own that ends in a warning is left by way of contextlib
+    own = ("ganaug", "contextlib")
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in own:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
