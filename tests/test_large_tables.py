@@ -662,3 +662,44 @@ def test_orders_that_differ_between_parts_are_said():
     words = r"column 'size' is an ordered category with other levels in other rows, \['s', 'l'\] and \['l', 's'\]"
     with pytest.warns(DataWarning, match=words), open_rows(iter(parts)) as rows:
         assert rows.dtypes["size"] == parts[0]["size"].cat.categories.dtype
+
+
+def test_parts_whose_columns_have_other_types_or_no_values(tmp_path):
+    rng = np.random.default_rng(0)
+    numbers, none = rng.integers(1, 4, 40), np.full(40, np.nan)
+    whole, text = pd.Categorical(numbers), pd.Categorical(rng.choice(list("ab"), 40))
+    floats, empty = pd.Categorical(numbers.astype(float)), pd.Categorical([None] * 40)
+    words, truth = pd.Series(rng.choice(list("ab"), 40)), rng.random(40) < 0.5
+    days, same = pd.Timestamp("2024-01-01") + pd.to_timedelta(numbers, unit="D"), [1, 2, 3]
+    wanted = [  # of two parts in either order, and what they are together: levels, or a dtype
+        (whole, floats, same), (whole, pd.Categorical(numbers.astype("int32")), same), (text, empty, ["a", "b"]),
+        (whole, pd.Categorical(numbers + 0.5), [1, 1.5, 2, 2.5, 3, 3.5]), (whole, empty, same), (whole, none, same),
+        (whole, pd.Series([None] * 40, dtype=object), same), (text, none, ["a", "b"]), (text, whole[:0], ["a", "b"]),
+        (words, none, object), (truth, none, object), (days, none, object), (numbers, none, float), (empty, empty, []),
+    ]  # fmt: skip
+    wrong = []
+    for columns in [pair for one, other, _ in wanted for pair in ((one, other), (other, one))]:
+        levels = next(found for one, other, found in wanted if {id(one), id(other)} == {id(own) for own in columns})
+        parts = [
+            pd.DataFrame({"g": own, "x": rng.normal(size=len(own))}).assign(y=np.arange(len(own)) % 4 == 0)
+            for own in columns
+        ]
+        with open_rows(iter([parts[0][:0], *parts])) as rows:
+            frame = row_selection.all_rows(rows, "y")[0]["g"]
+        values = pd.concat([part["g"].astype(object) for part in parts], ignore_index=True)
+        equal = (frame.astype(object) == values) | (frame.isna() & values.isna())
+        right = frame.dtype == levels if isinstance(levels, type) else sorted(frame.cat.categories) == levels
+        kind = None if isinstance(levels, type) or levels != [1, 2, 3] else frame.cat.categories.dtype
+        if not (right and equal.all() and len(frame) == len(values) and kind in (None, np.dtype("int64"))):
+            wrong.append((columns, frame.dtype, equal.mean()))
+    assert not wrong, wrong
+    parts = [pd.DataFrame({"g": own, "x": rng.normal(size=40), "y": np.arange(40) % 4 == 0}) for own in (whole, floats)]
+    sampler = GANOversampler(generator=SmoothedBootstrap(), random_state=0).fit(iter(parts), "y")
+    found = pd.read_parquet(sampler.write(iter(parts), tmp_path / "rows"))
+    assert (len(found), found["g"].dtype, set(found["g"])) == (120, np.int64, {1, 2, 3})
+    said = "column 'g' is a category of int64 in part 0 and a category of (large_)?string in part 1; write it with one"
+    with (
+        pytest.raises(InvalidDataError, match=said),
+        open_rows([part.assign(g=g) for part, g in zip(parts, (whole, text), strict=True)]),
+    ):
+        pass

@@ -1,19 +1,36 @@
-"""CSV files read batch by batch: types that hold all values of all files, and not only those of the first lines."""
+"""Types that hold the values of all batches and files, and not only those of the first ones; and CSV files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
+import pandas as pd
+
 from ganaug.encoding.dtype_state import arrow_datasets
-from ganaug.exceptions import InvalidDataError
+from ganaug.exceptions import DataWarning, InvalidDataError
+from ganaug.utils.determinism import warn
 
-__all__ = ["csv_format", "first_line"]
+__all__ = [
+    "ONE_TYPE",
+    "csv_format",
+    "first_line",
+    "in_words",
+    "joined_heads",
+    "one_schema",
+    "refuse_twice",
+    "with_levels",
+    "without_values",
+]
 
-# pyarrow tells a type checker nothing: a column, and what reads files.
+# pyarrow tells a type checker nothing: a column, a table, a schema, a type, and what reads files.
 ArrowColumn: TypeAlias = Any
+ArrowTable: TypeAlias = Any
+ArrowSchema: TypeAlias = Any
+ArrowType: TypeAlias = Any
 ArrowTool: TypeAlias = Any
 
 # What stands for a missing value in text, as in pandas.
@@ -141,3 +158,143 @@ class _Kinds:
                 f"{column!r}: str}}) for file in files)"
             )
         return self.all[0] if self.all else _pa().string()
+
+
+# --------------------------------------------------------------------------------------
+# One type of each column for all batches and files.
+
+
+def refuse_twice(names: list[str], where: str) -> None:
+    """Raise InvalidDataError for a column that is there more than once."""
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InvalidDataError(f"{where}: column {twice[0]!r} occurs more than once; give it another name")
+
+
+def one_schema(schemas: dict[Any, Any], name: str, empty: Sequence[set[str]] = ()) -> ArrowSchema:
+    """The schema to which all can be converted; a column that is missing somewhere is an error.
+
+    Parameters
+    ----------
+    schemas : dict of file to schema
+    name : str
+    empty : sequence of set, optional
+        For each of them, the columns without any value. Such a column has the type that others have for it, where the
+        two have none in common, or one of them is a category.
+    """
+    pa = _pa()
+    items = list(schemas.items())
+    for _, schema in items:
+        refuse_twice(schema.names, name)
+    first_file, merged = items[0]
+    empties = [set(one) for one in empty] or [set() for _ in items]
+    hollow = empties[0]
+    for (file, schema), now in zip(items[1:], empties[1:], strict=True):
+        for one, other, where in ((merged, schema, file), (schema, merged, first_file)):
+            lost = [column for column in one.names if column not in other.names]
+            if lost:
+                raise InvalidDataError(
+                    f"{name}: column {lost[0]!r} is missing in {where}; all files need the same columns"
+                )
+        for column in merged.names:
+            kinds = [one.field(column).type for one in (merged, schema)]
+            if not kinds[0].equals(kinds[1]):
+                is_category, at = any(map(pa.types.is_dictionary, kinds)), merged.get_field_index(column)
+                both = None if is_category and (column in now or column in hollow) else _promoted(*kinds)
+                if both is None and column in now:
+                    both = kinds[0]
+                elif both is None and column in hollow:
+                    both = kinds[1]
+                elif both is None:
+                    raise InvalidDataError(
+                        f"{name}: column {column!r} is {in_words(kinds[0])} in {first_file} and {in_words(kinds[1])} "
+                        f"in {file}; {ONE_TYPE}"
+                    )
+                merged = merged.set(at, merged.field(at).with_type(both))
+        hollow = hollow & now
+    return pa.schema([one.with_nullable(True) for one in merged], metadata=merged.metadata)
+
+
+ONE_TYPE = (
+    "write it with one type, of a category the same one in all rows, and where all of its values are missing with the "
+    "type that it has elsewhere"
+)
+
+
+def _promoted(one: ArrowType, other: ArrowType) -> ArrowType | None:
+    """A type that holds both, if there is one."""
+    pa = _pa()
+    try:
+        both = pa.unify_schemas([pa.schema([("x", kind)]) for kind in (one, other)], promote_options="permissive")
+    except pa.ArrowException:
+        return None
+    return both.field("x").type
+
+
+def in_words(kind: ArrowType) -> str:
+    """A type of Arrow as messages call it."""
+    if not _pa().types.is_dictionary(kind):
+        return str(kind)
+    return f"{'an ordered' if kind.ordered else 'a'} category of {kind.value_type}"
+
+
+def without_values(table: ArrowTable) -> set[str]:
+    """The columns in which every value is missing."""
+    return {
+        name for name, column in zip(table.column_names, table.columns, strict=True) if column.null_count == len(column)
+    }
+
+
+def with_levels(schema: ArrowSchema, dtypes: dict[str, Any]) -> ArrowSchema:
+    """A schema whose categories of numbers are integers where pandas has them so."""
+    pa = _pa()
+    for at, one in enumerate(schema):
+        dtype = dtypes.get(one.name)
+        whole = isinstance(dtype, pd.CategoricalDtype) and pd.api.types.is_integer_dtype(dtype.categories.dtype)
+        if whole and pa.types.is_dictionary(one.type) and pa.types.is_floating(one.type.value_type):
+            schema = schema.set(at, one.with_type(pa.dictionary(one.type.index_type, pa.int64(), one.type.ordered)))
+    return schema
+
+
+def joined_heads(
+    heads: dict[str, pd.Series[Any]], head: pd.DataFrame, hollow: set[str], empty: set[str]
+) -> dict[str, pd.Series[Any]]:
+    """Columns of one row with the dtypes that both have together; see `one_schema` on those without any value."""
+    if not heads or set(heads) != set(head.columns):
+        return heads or {str(name): head[name] for name in head.columns}
+    found = {}
+    for name, one in heads.items():
+        other = head[name]
+        is_category = any(isinstance(side.dtype, pd.CategoricalDtype) for side in (one, other))
+        if is_category and (name in empty or name in hollow):  # which holds gaps, as not every dtype does
+            found[name] = one if name in empty else other
+        else:
+            found[name] = one if one.dtype == other.dtype else _both(one, other).iloc[:1]
+    return found
+
+
+def _both(one: pd.Series[Any], other: pd.Series[Any]) -> pd.Series[Any]:
+    """Values of two parts in a dtype that holds both; categories of one part alone are added to those of the other."""
+    levels = [side.dtype.categories for side in (one, other) if isinstance(side.dtype, pd.CategoricalDtype)]
+    if len(levels) == 2:
+        if not one.cat.ordered and not other.cat.ordered:
+            if levels[0].dtype == levels[1].dtype:
+                return pd.Series(pd.api.types.union_categoricals([one, other]))
+            return pd.Series(pd.Categorical([None], dtype=pd.CategoricalDtype(_all_levels(*levels))))
+        if one.cat.ordered and other.cat.ordered:
+            shown = " and ".join(str(own.tolist()[:5]) for own in levels)
+            warn(
+                f"column {one.name!r} is an ordered category with other levels in other rows, {shown}; it becomes a "
+                f"column of {levels[0].dtype}: give all rows one CategoricalDtype to keep the order",
+                DataWarning,
+            )
+    return pd.concat([one, other], ignore_index=True)
+
+
+def _all_levels(one: pd.Index, other: pd.Index) -> pd.Index:
+    """The levels of both; integers in one part and floats in another, as pandas has them beside gaps, are integers."""
+    whole = pd.concat([pd.Series(one), pd.Series(other)], ignore_index=True).drop_duplicates()
+    numbers = pd.api.types.is_float_dtype(whole.dtype) and not whole.isna().any()
+    if numbers and (whole % 1 == 0).all() and whole.abs().max() < 2**53:
+        whole = whole.astype("int64")
+    return pd.Index(whole)

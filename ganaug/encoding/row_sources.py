@@ -19,10 +19,19 @@ from urllib.parse import unquote
 
 import pandas as pd
 
-from ganaug.encoding.csv_rows import csv_format, first_line
+from ganaug.encoding.csv_rows import (
+    ONE_TYPE,
+    csv_format,
+    first_line,
+    in_words,
+    joined_heads,
+    one_schema,
+    refuse_twice,
+    with_levels,
+    without_values,
+)
 from ganaug.encoding.dtype_state import arrow_datasets
-from ganaug.exceptions import DataWarning, GanaugError, InvalidDataError, InvalidTypeError
-from ganaug.utils.determinism import warn
+from ganaug.exceptions import GanaugError, InvalidDataError, InvalidTypeError
 from ganaug.utils.files import path_error
 
 __all__ = [
@@ -172,11 +181,13 @@ def _as_schema(batch: ArrowTable, schema: ArrowSchema, name: str) -> ArrowTable:
             raise InvalidDataError(f"{name}: {'no' if not at else 'more than one'} column {one.name!r} in some rows")
         column = batch.column(at[0])
         try:
-            columns.append(column if column.type.equals(one.type) else column.cast(one.type))
+            empty = column.null_count == len(column)  # of which no type matters
+            same = column.type.equals(one.type)
+            columns.append(column if same else pa.nulls(len(column), one.type) if empty else column.cast(one.type))
         except pa.ArrowException as error:
             raise InvalidDataError(
-                f"{name}: column {one.name!r} is {column.type} in some rows and {one.type} in others, and cannot be "
-                f"made one of them ({first_line(error)}); write it with one type"
+                f"{name}: column {one.name!r} is {in_words(column.type)} in some rows and {in_words(one.type)} in "
+                f"others, and cannot be made one of them ({first_line(error)}); {ONE_TYPE}"
             ) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -270,16 +281,10 @@ def open_rows(rows: AnyRows) -> Iterator[BatchedRows]:
         )
     with tempfile.TemporaryDirectory(prefix="ganaug-rows-", ignore_cleanup_errors=True) as folder:
         found = opener(rows, Path(folder))
-        _refuse_twice(found.columns, found.name)
+        refuse_twice(found.columns, found.name)
         if not found.columns:
             raise InvalidDataError(f"{found.name} has no columns")
         yield replace(found, schema=_readable(_columns_only(found.schema)))
-
-
-def _refuse_twice(names: list[str], where: str) -> None:
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise InvalidDataError(f"{where}: column {twice[0]!r} occurs more than once; give it another name")
 
 
 def _readable(schema: ArrowSchema) -> ArrowSchema:
@@ -365,7 +370,7 @@ def _files(rows: AnyRows, folder: Path) -> BatchedRows:
     ds = _pa().dataset
     base = str(paths[0]) if len(paths) == 1 and paths[0].is_dir() else None
     kind: ArrowType = ds.ParquetFileFormat() if parquet else csv_format(files, name)
-    schema = _one_schema({file: _schema_of(kind, file) for file in files}, name)
+    schema = one_schema({file: _schema_of(kind, file) for file in files}, name)
     behind, levels = _columns_of_folders(files, base)
     options = {}
     if base is not None and len(behind):
@@ -450,41 +455,6 @@ def _schema_of(kind: ArrowType, file: Path) -> ArrowSchema:
         raise InvalidDataError(f"{file} is no file of this kind that can be read: {first_line(error)}") from error
 
 
-def _one_schema(schemas: dict[Any, Any], name: str) -> ArrowSchema:
-    """The schema to which all can be converted; a column that is missing somewhere is an error."""
-    pa = _pa()
-    items = list(schemas.items())
-    for _, schema in items:
-        _refuse_twice(schema.names, name)
-    first_file, merged = items[0]
-    for file, schema in items[1:]:
-        for one, other, where in ((merged, schema, file), (schema, merged, first_file)):
-            lost = [column for column in one.names if column not in other.names]
-            if lost:
-                raise InvalidDataError(
-                    f"{name}: column {lost[0]!r} is missing in {where}; all files need the same columns"
-                )
-        for column in merged.names:
-            if not merged.field(column).type.equals(schema.field(column).type):
-                merged = _promoted(merged, schema, column, (first_file, file), name)
-    return pa.schema([one.with_nullable(True) for one in merged], metadata=merged.metadata)
-
-
-def _promoted(merged: ArrowSchema, schema: ArrowSchema, column: str, files: tuple[Any, Any], name: str) -> ArrowSchema:
-    """A schema in which a column has a type that holds both."""
-    pa = _pa()
-    kinds = [one.field(column).type for one in (merged, schema)]
-    try:
-        both = pa.unify_schemas([pa.schema([("x", kind)]) for kind in kinds], promote_options="permissive")
-    except pa.ArrowException as error:
-        raise InvalidDataError(
-            f"{name}: column {column!r} is {kinds[0]} in {files[0]} and {kinds[1]} in {files[1]}; "
-            "write it with one type"
-        ) from error
-    at = merged.get_field_index(column)
-    return merged.set(at, merged.field(at).with_type(both.field("x").type))
-
-
 # --------------------------------------------------------------------------------------
 # Tables in memory, and what can be read once only.
 
@@ -499,15 +469,15 @@ def _spooled(parts: Iterable[Any], folder: Path, name: str) -> BatchedRows:
     """DataFrames, tables and record batches, written to temporary files; a new one where the types change."""
     pa = _pa()
     spool = _Spool(folder)
-    dtypes: dict[str, Any] | None = None
-    heads: pd.DataFrame | None = None
+    heads: dict[str, pd.Series[Any]] = {}
+    hollow: set[str] = set()  # columns without any value so far
     for place, part in enumerate(parts):
         if isinstance(part, pd.DataFrame):
             table = _of_frame(part, name)
             if len(part):
-                head = part.iloc[:1].reset_index(drop=True)
-                heads = head if heads is None else _joined(heads, head)
-                dtypes = dict(heads.dtypes)
+                empty = without_values(table)
+                hollow = hollow if heads else empty
+                heads, hollow = joined_heads(heads, part.iloc[:1].reset_index(drop=True), hollow, empty), hollow & empty
         elif hasattr(part, "to_batches") or hasattr(part, "to_pandas"):
             table = part if hasattr(part, "to_batches") else pa.Table.from_batches([part])
         else:
@@ -531,7 +501,9 @@ def _spooled(parts: Iterable[Any], folder: Path, name: str) -> BatchedRows:
                 yield from reader
 
     named = {f"part {place}": schema for place, schema in enumerate(spool.schemas.values())}
-    return BatchedRows(_one_schema(named, name), read, name, dtypes or {})
+    dtypes = {column: head.dtype for column, head in heads.items()}
+    schema = one_schema(named, name, list(spool.empty.values()))
+    return BatchedRows(with_levels(schema, dtypes), read, name, dtypes)
 
 
 class _Spool:
@@ -539,6 +511,7 @@ class _Spool:
 
     def __init__(self, folder: Path) -> None:
         self.schemas: dict[Path, Any] = {}
+        self.empty: dict[Path, set[str]] = {}  # of each file, the columns without any value
         self._folder = folder
         self._held: list[Any] = []
         self._size = 0
@@ -565,10 +538,11 @@ class _Spool:
         pa = _pa()
         if self._writer is None:
             file = self._folder / f"{len(self.schemas)}.arrow"
-            self.schemas[file] = self._schema
+            self.schemas[file], self.empty[file] = self._schema, set(self._schema.names)
             options = pa.ipc.IpcWriteOptions(compression="lz4" if pa.Codec.is_available("lz4") else None)
             self._writer = pa.ipc.new_stream(str(file), self._schema, options=options)
         whole = pa.concat_tables(self._held).unify_dictionaries().combine_chunks()
+        self.empty[list(self.empty)[-1]] &= without_values(whole)
         self._writer.write_table(whole, max_chunksize=AT_ONCE)
         self._held, self._size = [], 0
 
@@ -579,29 +553,6 @@ class _Spool:
         if self._writer is not None:
             self._writer.close()
         self._writer = self._schema = None
-
-
-def _joined(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """A row with the dtypes that both have together."""
-    if list(one.columns) != list(other.columns) or one.dtypes.equals(other.dtypes):
-        return one
-    return pd.DataFrame({name: _both(one[name], other[name]).iloc[:1] for name in one.columns})
-
-
-def _both(one: pd.Series, other: pd.Series) -> pd.Series:
-    """Values of two parts in a dtype that holds both; categories of one part alone are added to those of the other."""
-    levels = [side.dtype.categories for side in (one, other) if isinstance(side.dtype, pd.CategoricalDtype)]
-    if one.dtype != other.dtype and len(levels) == 2 and levels[0].dtype == levels[1].dtype:
-        if not one.cat.ordered and not other.cat.ordered:
-            return pd.Series(pd.api.types.union_categoricals([one, other]))
-        if one.cat.ordered and other.cat.ordered:
-            shown = " and ".join(str(own.tolist()[:5]) for own in levels)
-            warn(
-                f"column {one.name!r} is an ordered category with other levels in other rows, {shown}; it becomes a "
-                f"column of {levels[0].dtype}: give all rows one CategoricalDtype to keep the order",
-                DataWarning,
-            )
-    return pd.concat([one, other], ignore_index=True)
 
 
 def _of_frame(frame: pd.DataFrame, name: str) -> ArrowTable:
