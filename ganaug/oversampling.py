@@ -412,7 +412,12 @@ class GANOversampler(BaseOverSampler):
             if hasattr(generator, "rules_"):
                 found: Rules = generator.rules_
                 return found
-        raise AttributeError(f"none of the generators of this {type(self).__name__} has rules_")
+        why = (
+            "none of the generators has rules"
+            if self.generators_
+            else "no class needs rows, so that nothing is trained"
+        )
+        raise AttributeError(f"this {type(self).__name__} has no rules_: {why}")
 
     def _fit_resample(self, X: object, y: object) -> tuple[Any, Any]:  # BaseOverSampler asks for it
         return self.fit_resample(X, y)

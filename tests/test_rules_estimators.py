@@ -23,8 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 from ganaug import GANOversampler, SmoothedBootstrap, TabularGAN, find_rules, load
 from ganaug.cli import main
-from ganaug.exceptions import DataWarning, InvalidTypeError, TraceWarning, TrainingWarning
-from ganaug.rules import Bound, Custom, OneHot, Order, Rules, Sum, Within
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, TraceWarning, TrainingWarning
+from ganaug.rules import Bound, Custom, MissingWith, Never, OneHot, Order, Rewriter, Rules, Sum, Within
 
 FEW = {"max_steps": 5, "width": 32, "depth": 1, "random_state": 0}
 DATA = Path(__file__).parent / "data"
@@ -528,3 +528,62 @@ def test_copies_that_are_returned_are_told_and_outliers_are_not(monkeypatch):
         assert [str(w.message)[:55] for w in caught] == ["25 of the 25 samples returned are copies of training sa"][
             : rule == "copies"
         ]
+
+
+def test_rules_of_the_user_that_would_do_nothing_or_harm_are_named(rng):
+    X = pd.DataFrame({"a": rng.normal(size=200), "g": rng.choice(list("xy"), 200), "h": rng.choice(list("uv"), 200)})
+    X["b"] = X["a"] + rng.random(200)
+    before = X.copy()
+
+    def says_text(table):
+        return table["g"]
+
+    def changes(table):
+        table["a"] = 0.0
+        return table["b"] > -100
+
+    def fails(table):
+        return table["nowhere"] > 0
+
+    with pytest.raises(
+        InvalidDataError, match=r"'says_text' returned an array of shape \(200,\) and dtype \w+ for 200"
+    ):
+        TabularGAN(**FEW, rules=[says_text]).fit(X)
+    with pytest.raises(KeyError, match="nowhere") as error:
+        TabularGAN(**FEW, rules=[fails]).fit(X)
+    assert "raised by the rule 'fails'" in error.value.__notes__[0]
+    gan = TabularGAN(**FEW, rules=[changes]).fit(X)
+    pd.testing.assert_frame_equal(X, before)
+    assert (gan.sample(20)[0]["a"] != 0).all()
+    with pytest.raises(InvalidDataError, match="where: the function for column 'g' returned .* for"):
+        gan.sample(2, where={"g": lambda column: column})
+    for value, known in (("z", r"\['x', 'y'\]"), (None, r"\['x', 'y'\]")):
+        with pytest.warns(DataWarning, match=f"names {value!r}, which no row has in column 'g', .* has {known}"):
+            TabularGAN(**FEW, rules=[Never({"g": value, "h": "u"})]).fit(X)
+    with pytest.warns(DataWarning, match="'a >= b' is broken by 200 of the 200"):  # the two go round in a circle
+        assert (TabularGAN(**FEW, rules=[Order("a", "b"), Order("b", "a")]).fit(X).sample(50)[0].eval("a <= b")).all()
+
+
+def test_names_of_columns_that_are_missing_empty_or_taken(tmp_path, rng):
+    a, b = rng.gamma(2, 9, (2, 300)).round(2)
+    total = pd.Series((a + b).round(2))
+    for names in (["a", None, "s"], ["", np.nan, "s"], [0, "", 1.5]):
+        X = pd.DataFrame(np.stack([a, b, total], 1)).set_axis(names, axis=1)
+        gan = TabularGAN(**FEW).fit(X)
+        gan.save(tmp_path / "m")
+        loaded = load(tmp_path / "m").sample(20, random_state=0)[0]
+        pd.testing.assert_frame_equal(loaded, gan.sample(20, random_state=0)[0])
+        assert gan.rules_[0].kept == "rewritten" and gan.rules_[0].holds(loaded).all(), names
+    # what the rewritten table says of holes and exceptions has names of its own
+    total[7], holes = -999.0, rng.random(300) < 0.2
+    for other in (rng.normal(size=300), rng.choice(["no", "yes"], 300)):
+        X = pd.DataFrame({"a": pd.Series(a).mask(rng.random(300) < 0.1), "b": b, "s": total.mask(holes)})
+        X = X.assign(**{"s is missing": other, "s is an exception": other, "m": np.where(holes, "n", "y")})
+        rewriter = Rewriter().fit(X, [Sum("s", ["a", "b"])])
+        assert rewriter.restore(rewriter.rewrite(X)).equals(X)
+        gan = TabularGAN(**FEW, rules=[Sum("s", ["a", "b"]), MissingWith("s", by="m", values=["n"])])
+        with pytest.warns(DataWarning, match="broken by 1 of"):
+            gan.fit(X)
+        gan.save(tmp_path / "m")
+        made = load(tmp_path / "m").sample(200)[0]
+        assert made.dtypes.equals(X.dtypes) and gan.rules_.check(made)["broken"].sum() <= 6

@@ -108,7 +108,7 @@ def _timestamp(parts: list[Any]) -> pd.Timestamp:
 _READ: dict[str, Callable[[Any], Any]] = {
     "bool": bool,
     "int": int,
-    "float": float.fromhex,
+    "float": lambda v: np.nan if v == "nan" else float.fromhex(v),  # one NaN, so that it is found as a key
     "str": str,
     "bytes": bytes.fromhex,
     "tuple": lambda v: tuple(from_json(item) for item in v),

@@ -20,6 +20,7 @@ import pandas as pd
 
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, TrainingWarning
 from ganaug.filtering import RULES, FilterCounts
+from ganaug.rules.table_view import mask_of
 from ganaug.utils.determinism import child_seed, warn
 from ganaug.utils.types import IntArray
 
@@ -58,13 +59,13 @@ class _Condition:
         return found
 
     def _said(self, mask: npt.ArrayLike, n: int) -> Bits:
-        found = np.asarray(pd.Series(mask).fillna(False)) if np.ndim(mask) == 1 else np.asarray(mask)
-        if found.shape != (n,) or (n and found.dtype.kind not in "bO"):
+        found = mask_of(mask, missing=False) if n else np.zeros(0, bool)
+        if found is None or len(found) != n:
             raise InvalidDataError(
-                f"where: the function for column {self.name!r} returned an array of shape {found.shape} and dtype "
-                f"{found.dtype} for {n} rows; let it return True or False for each row"
+                f"where: the function for column {self.name!r} returned an array of shape {np.shape(mask)} and dtype "
+                f"{getattr(mask, 'dtype', type(mask).__name__)} for {n} rows; let it return True or False for each row"
             )
-        return found.astype(bool)
+        return found
 
 
 class Where:

@@ -180,7 +180,9 @@ class Rule(ABC):
 
 def label(name: Hashable) -> str:
     """A column as a formula names it."""
-    return name if isinstance(name, str) else f"column {name}"
+    if isinstance(name, str):
+        return name if name.strip() else f"column {name!r}"
+    return f"column {name}"
 
 
 def number_text(value: float) -> str:
@@ -406,6 +408,15 @@ class Never(Rule):
     def keeps(self, view: TableView) -> Bits:
         """Which rows keep it; see ``Rule.keeps``. (n,)."""
         return np.asarray(~np.logical_or.reduce(self._found(view)))
+
+    def unknown(self, view: TableView) -> tuple[Hashable, Any] | None:
+        """A column and a value of it that no row has, so that a combination refuses nothing; None if there is none."""
+        for k, name in enumerate(self.members):
+            levels = list(dict.fromkeys(row[k] for row in self.combinations))
+            lost = np.setdiff1d(np.arange(len(levels)), view.column(name).codes(levels))
+            if len(lost):
+                return name, levels[int(lost[0])]
+        return None
 
     def confirmed(self, view: TableView) -> Self | None:
         """The combinations that no row of a table has; None if all of them occur."""

@@ -19,7 +19,7 @@ from ganaug.rules.base_rule import GUARDED, Never, Rule
 from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import MissingWith, is_stored
 from ganaug.rules.rewrite import Rewriter
-from ganaug.rules.table_view import view_of
+from ganaug.rules.table_view import TableView, view_of
 from ganaug.utils.determinism import child_seed, numpy_generator, warn
 from ganaug.utils.types import Array, Block, FloatArray, IntArray, State
 
@@ -104,18 +104,27 @@ class RuledTableCodec(PickledByState):
                 self.own = CompactTableCodec(self.keep_range, whole=self.rewriter.state_columns)
                 encoded = self.own.fit_encode(self.rewriter.rewrite(X), y, seed)
             if wanted != AUTO:
-                self._tell_broken(wanted)
+                self._tell_broken(wanted, view_of(X))
         self._learnt()
         return encoded
 
-    def _tell_broken(self, given: Any) -> None:
-        """Warn of rules of the user's own that rows of the data break; those that were found know it."""
+    def _tell_broken(self, given: Any, view: TableView) -> None:
+        """Warn of rules of the user's own that rows of the data break, or that name what no row has."""
         assert self.rewriter is not None
         for rule, learnt in zip(given, self.rewriter.rules_, strict=True):
             if learnt.exceptions and not getattr(rule, "support", 0):
                 warn(
                     f"rule {str(learnt)!r} is broken by {learnt.exceptions:,} of the {learnt.support:,} rows that it "
                     "speaks of; synthetic rows break it as often at most. Look at these rows, or leave the rule out",
+                    DataWarning,
+                )
+            lost = learnt.unknown(view) if isinstance(learnt, Never) and not getattr(rule, "support", 0) else None
+            if lost is not None:
+                name, value = lost
+                known = view.column(name).levels[:10] if view.column(name).is_choice else "other numbers"
+                warn(
+                    f"rule {str(learnt)!r} names {value!r}, which no row has in column {name!r}, and refuses nothing "
+                    f"by that; the column has {known}. Name one of its values (a missing one breaks no rule), or none",
                     DataWarning,
                 )
 

@@ -25,7 +25,7 @@ from ganaug.rules.base_rule import (
 )
 from ganaug.rules.dates import Age, DatePart
 from ganaug.rules.equations import Copy, Monotone, Product, Sum
-from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView, number_of
+from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView, mask_of, number_of
 
 __all__ = [
     "KINDS",
@@ -629,14 +629,20 @@ class Custom(Rule):
 
     def keeps(self, view: TableView) -> Bits:
         """Which rows keep it; see ``Rule.keeps``. (n,)."""
-        mask = self.function(view.original())
-        mask = np.asarray(mask.fillna(True) if hasattr(mask, "fillna") else mask)
-        if mask.shape != (view.n_rows,) or mask.dtype.kind not in "bO":
+        table = view.original()
+        try:
+            said = self.function(table.copy() if hasattr(table, "copy") else table)  # it may change what it is given
+        except Exception as error:
+            error.add_note(f"raised by the rule {self.name!r}, a function of the table that is in rules=")
+            raise
+        mask = mask_of(said, missing=True)
+        if mask is None or len(mask) != view.n_rows:
             raise InvalidDataError(
-                f"the rule {self.name!r} returned an array of shape {mask.shape} and dtype {mask.dtype} for "
-                f"{view.n_rows} rows; let it return True or False for each row"
+                f"the rule {self.name!r} returned an array of shape {np.shape(said)} and dtype "
+                f"{getattr(said, 'dtype', type(said).__name__)} for {view.n_rows} rows; let it return True or False "
+                "for each row"
             )
-        return mask.astype(bool)
+        return mask
 
     def __str__(self) -> str:
         return self.name

@@ -19,7 +19,7 @@ from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Produc
 from ganaug.rules.find import Rules
 from ganaug.rules.gaps import Gap
 from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within, as_rule, is_stored
-from ganaug.rules.steps import Flag, Formula, Lookup, Mask, Restored, States
+from ganaug.rules.steps import Flag, Formula, Lookup, Mask, Restored, States, free_mark
 from ganaug.rules.table_view import Bits, ColumnView, TableView, view_of
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, State
@@ -231,7 +231,7 @@ class RewritePlan:
                     reached |= further
                     changed = True
         for low, highs in above.items():
-            for high in sorted(highs, key=str):
+            for high in sorted(highs - {low}, key=str):  # two orders may go round in a circle
                 self._bound_by(low, high)
 
     def _bound_by(self, low: Hashable, high: Hashable) -> None:
@@ -296,7 +296,7 @@ class RewritePlan:
         stored = [
             name for name in self.view.names if name in sides and isinstance(self.steps.get(name), (Gap, type(None)))
         ]
-        self.mask = Mask(tuple(dict.fromkeys(pairs)), tuple(self._said), tuple(stored))
+        self.mask = Mask(tuple(dict.fromkeys(pairs)), tuple(self._said), tuple(stored), free_mark(self.view))
 
 
 def _far_below(gap: Gap, view: TableView) -> bool:
@@ -563,14 +563,13 @@ class Rewriter:
             if isinstance(step, Formula):
                 seen.replace(step.seen(seen))
         left = {name for step in self._steps for name in step.targets}
+        labels = {step.rule.target: step.labels for step in self._steps if isinstance(step, Formula)}
         columns: dict[Hashable, Any] = {}
         for name in self._names:
             if name not in left:
                 columns[name] = view.raw(name)
                 continue
-            for label in (name, f"{name} is an exception", f"{name} is missing"):
-                if label in found:
-                    columns[label] = found[label]
+            columns |= {label: found[label] for label in labels.get(name, (name,)) if label in found}
         return _frame(columns, view.n_rows)
 
     def _typed(self, column: ColumnView) -> ColumnView | None:

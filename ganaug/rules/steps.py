@@ -197,6 +197,8 @@ class Formula:
         What stands for a value that cannot be computed and must not be missing.
     low, high : float
         The range seen, rounded inwards, where numbers are to stay within it; infinite otherwise.
+    mark : str
+        What the names of further columns end in; see `free_mark`.
     """
 
     rule: Equation
@@ -208,6 +210,7 @@ class Formula:
     fill: float
     low: float = -np.inf
     high: float = np.inf
+    mark: str = ""
     kind: ClassVar[str] = "formula"
 
     @property
@@ -223,12 +226,12 @@ class Formula:
     @property
     def flag(self) -> str:
         """Name of the column that says where it is missing."""
-        return f"{self.rule.target} is missing"
+        return missing_flag(self.rule.target, self.mark)
 
     @property
     def other(self) -> str:
         """Name of the column that tells exceptions from values of rows that cannot be computed, if there are both."""
-        return f"{self.rule.target} is an exception"
+        return f"{self.rule.target} is an exception{self.mark}"
 
     @property
     def labels(self) -> tuple[Hashable, ...]:
@@ -255,6 +258,7 @@ class Formula:
             gone=bool((column.missing & computed).any()),
             blank=column.n_missing > 0,
             fill=rounded_median(present) if len(present) else 0.0,
+            mark=free_mark(view),
             low=float(low),
             high=float(high),
         )
@@ -323,6 +327,7 @@ class Formula:
         """JSON values."""
         own = {name: getattr(self, name) for name in ("exceptions", "extra", "gone", "blank", "fill")}
         ends = [end if np.isfinite(end) else None for end in (self.low, self.high)]
+        own |= {"mark": self.mark} if self.mark else {}
         return {"rule": self.rule.to_json(), "precision": self.precision.to_json(), "range": ends, **own}
 
     @classmethod
@@ -330,9 +335,23 @@ class Formula:
         """What `to_json` wrote."""
         rule: Any = rule_from_json(stored["rule"])
         rest = {name: stored[name] for name in ("exceptions", "extra", "gone", "blank", "fill")}
+        rest["mark"] = stored.get("mark", "")
         low, high = stored.get("range", (None, None))  # files of earlier versions have none
         rest |= {"low": -np.inf if low is None else float(low), "high": np.inf if high is None else float(high)}
         return cls(rule, Precision.from_json(stored["precision"]), **rest)
+
+
+def missing_flag(name: Hashable, mark: str) -> str:
+    """Name of the column of a rewritten table that says where another one is missing."""
+    return f"{name} is missing{mark}"
+
+
+def free_mark(view: TableView) -> str:
+    """What the names of further columns end in, so that no column of the table has such a name: mostly nothing."""
+    mark = ""
+    while any(f"{name} is {what}{mark}" in view for name in view.names for what in ("missing", "an exception")):
+        mark += " (rule)"
+    return mark
 
 
 def _yes_or_no(rows: Bits) -> pd.Categorical:
@@ -516,11 +535,14 @@ class Mask:
         With values.
     stored : tuple of hashable
         Columns whose own place in the rewritten table says where they are missing.
+    mark : str
+        What the names of flags end in; see `free_mark`.
     """
 
     pairs: tuple[tuple[Hashable, Hashable], ...]
     said: tuple[MissingWith, ...]
     stored: tuple[Hashable, ...]
+    mark: str = ""
     kind: ClassVar[str] = "mask"
 
     targets: ClassVar[tuple[Hashable, ...]] = ()
@@ -551,7 +573,7 @@ class Mask:
     def _stored(self, work: Restored, name: Hashable) -> Bits:
         if name in self.stored:
             return np.asarray(pd.isna(work.view.raw(name)), dtype=bool)
-        flag = f"{name} is missing"
+        flag = missing_flag(name, self.mark)
         if flag in work.view:
             return np.asarray(work.stored(flag).codes(["no", "yes"]) == 1)
         return np.zeros(work.n_rows, dtype=bool)
@@ -559,11 +581,12 @@ class Mask:
     def to_json(self) -> dict[str, Any]:
         """JSON values."""
         pairs, said = [names_json(pair) for pair in self.pairs], [rule.to_json() for rule in self.said]
-        return {"pairs": pairs, "said": said, "stored": names_json(self.stored)}
+        marked = {"mark": self.mark} if self.mark else {}
+        return {"pairs": pairs, "said": said, "stored": names_json(self.stored), **marked}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """What `to_json` wrote."""
         said: Any = tuple(rule_from_json(rule) for rule in stored["said"])
         pairs: Any = tuple(tuple(names_from_json(pair)) for pair in stored["pairs"])
-        return cls(pairs, said, tuple(names_from_json(stored["stored"])))
+        return cls(pairs, said, tuple(names_from_json(stored["stored"])), stored.get("mark", ""))

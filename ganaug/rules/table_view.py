@@ -40,6 +40,7 @@ __all__ = [
     "as_stored",
     "count_of",
     "is_missing_value",
+    "mask_of",
     "number_of",
     "scale_of",
     "view_of",
@@ -569,6 +570,19 @@ class _SomeRows(TableView):
 def _listed(names: list[Hashable], most: int = 8) -> str:
     shown = ", ".join(repr(name) for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def mask_of(said: Any, missing: bool) -> Bits | None:
+    """Truth values that a function of the user's returned, missing ones as given; None where it is something else."""
+    if np.ndim(said) != 1:
+        return None
+    values = pd.Series(said)
+    if values.dtype == object:
+        there = values.notna()
+        if not all(isinstance(value, (bool, np.bool_)) for value in values[there]):
+            return None
+        return np.where(there, values, missing).astype(bool)
+    return np.asarray(values.fillna(missing), dtype=bool) if pd.api.types.is_bool_dtype(values.dtype) else None
 
 
 def view_of(X: object) -> TableView:
