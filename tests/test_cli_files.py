@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from helpers import cases
 
+from ganaug.cli import main
 from ganaug.cli.column_formats import ColumnFormat, format_for
 from ganaug.cli.console import FileError
 from ganaug.cli.file_layout import Dialect, FileLayout
@@ -355,6 +356,22 @@ def test_every_type_of_parquet_survives(rich, tmp_path):
     plain = again.drop_columns("new")
     assert plain.schema.equals(pa.parquet.read_table(path).schema)  # some types are no types of Parquet
     assert plain.slice(0, 3).to_pylist() == rows.to_pylist() == plain.slice(3).to_pylist()
+
+
+def test_dtypes_of_pandas_come_back_from_parquet(tmp_path, rng):
+    values = rng.integers(0, 50, 90)
+    whole = pd.Series(values, dtype="Int64").mask(rng.random(90) < 0.2)
+    X = pd.DataFrame(
+        {"whole": whole, "yes": pd.Series(values > 20, dtype="boolean"), "plain": values, "y": values > 39}
+    )
+    X = X.assign(text=pd.Series(list("abc") * 30, dtype="string"), real=pd.Series(values / 4, dtype="double[pyarrow]"))
+    X.set_index(pd.Index(values, name="row")).to_parquet(tmp_path / "in.parquet")
+    code = main(["resample", str(tmp_path / "in.parquet"), "--target", "y", "--mark-column", "new", "--output",
+                 str(tmp_path / "out.parquet"), "--set", "max_steps=1", "--seed", "0"])  # fmt: skip
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    assert code == 0 and found["new"].sum() > 40
+    assert found[X.columns].dtypes.equals(X.dtypes) and found.index.equals(pd.RangeIndex(len(found)))
+    pd.testing.assert_frame_equal(found[X.columns].iloc[:90], X)
 
 
 def test_parquet_to_csv(rich, tmp_path):

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import itertools
+import json
 import re
 import zlib
 from collections import Counter
@@ -24,6 +25,7 @@ __all__ = [
     "Dialect",
     "FileLayout",
     "check_encoding",
+    "dtype_remarks",
     "find_dialect",
     "find_encoding",
     "layout_of",
@@ -367,3 +369,12 @@ class FileLayout:
 def layout_of(notes: dict[str, Any], path: str) -> FileLayout | None:
     """The layout of the table that a model was trained on, if the notes in its file hold one."""
     return FileLayout.from_state(notes["layout"], path) if "layout" in notes else None
+
+
+def dtype_remarks(said: bytes) -> dict[bytes, bytes]:
+    """What pandas remarks on the dtypes of columns, without the index, which there is not any more."""
+    with suppress(ValueError):
+        found = json.loads(said)
+        if isinstance(found, dict) and isinstance(found.get("columns"), list):
+            return {b"pandas": json.dumps(found | {"index_columns": []}).encode()}
+    return {}

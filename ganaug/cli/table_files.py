@@ -26,6 +26,7 @@ from ganaug.cli.file_layout import (
     Dialect,
     FileLayout,
     check_encoding,
+    dtype_remarks,
     find_dialect,
     find_encoding,
     open_text,
@@ -468,8 +469,8 @@ def _schema(layout: FileLayout, path: str) -> Any:
             schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(layout.schema)))
         except (pa.ArrowInvalid, ValueError, OSError) as error:
             raise FileError(f"the stored types of the columns cannot be read: {error}", path) from error
-        # pandas' own remarks speak of an index that there is not any more
-        kept = {key: value for key, value in (schema.metadata or {}).items() if key != b"pandas"}
+        kept = dict(schema.metadata or {})
+        kept |= dtype_remarks(kept.pop(b"pandas", b""))
         return schema.with_metadata(kept or None)
     return pa.schema([pa.field(name, _type(form)) for name, form in layout.formats.items()])
 
