@@ -379,7 +379,7 @@ def test_generators_without_rules_have_none_to_show():
         sampler.fit(X, np.repeat([0, 1], [32, 8]))
     assert len(sampler.rules_) == 0  # a bootstrap of series
     sampler.generators_ = {}
-    with pytest.raises(AttributeError, match="none of the generators"):
+    with pytest.raises(AttributeError, match="no class needs rows"):
         _ = sampler.rules_
 
 
