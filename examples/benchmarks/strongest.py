@@ -2,13 +2,13 @@
 
     python examples/benchmarks/strongest.py --write
 
-41 two-class tables, 8 classifiers, 3 folds. Ways that add or weight rows, and moved thresholds, are judged with every
-classifier; forests and ensembles that undersample are judged as themselves. A finished cell is a file of
+41 two-class tables, 8 classifiers, 3 folds x 2 repeats. Ways that add or weight rows, and moved thresholds, are judged
+with every classifier; forests and ensembles that undersample are judged as themselves. A finished cell is a file of
 out/strongest: the cells of all but GANOversampler do not depend on ganaug's code, so that after a change
 ``--arms GANOversampler`` is all that has to run; ``--write-only`` writes the page from what is finished.
 ``--originals`` runs samplers of smote_variants beside the short versions of the package, where it is installed.
 The cells of all but GANOversampler are kept: ``tar xJf examples/benchmarks/cells/strongest.tar.xz -C out`` spares some
-two hours of a core.
+hours of a core.
 
 LightGBM, XGBoost and CatBoost (pip install "ganaug[boosters]") are left out where they are not installed; the stored
 cells know the classifiers, so all calls have to be made with the same ones.
@@ -421,6 +421,7 @@ def beside_originals(found, theirs):
     renamed = theirs.results.assign(oversampler=[f"{name} of smote_variants" for name in theirs.results["oversampler"]])
     sets, judges = (theirs.results[name].unique() for name in ("dataset", "classifier"))
     part = found.select(oversampler=own, dataset=sets, classifier=judges).results
+    part = part[part["repeat"].isin(theirs.results["repeat"].unique())]
     both = Comparison(pd.concat([part, renamed], ignore_index=True), METRICS[:5])
     lines = {metric: both.wilcoxon(metric, ours) for metric in both.metrics}
     lines = {
@@ -433,8 +434,9 @@ def beside_originals(found, theirs):
         agree[name] = {metric: f"{line['difference']:+.4f} ({line['p']:.1g})" for metric, line in row.items()}
     return "\n\n".join(
         [
-            f"On the {len(sets)} tables without categories, with {len(judges)} classifiers ({', '.join(judges)}), "
-            f"samplers of smote_variants 1.0.1 on standardised columns. {ours} minus the other way (p after Holm):",
+            f"On the {len(sets)} tables without categories, with {len(judges)} classifiers ({', '.join(judges)}) and "
+            f"{theirs.results['repeat'].nunique()} repeat(s) of the folds, samplers of smote_variants 1.0.1 on "
+            f"standardised columns. {ours} minus the other way (p after Holm):",
             to_table(pd.DataFrame(lines)),
             "The short versions of the package minus their originals (p as it is). They are not quite the same: ours "
             "also round whole numbers, which the originals, as they are run here, do not; what else differs was not "
@@ -499,7 +501,7 @@ def main(arguments=None):
     parser.add_argument("--sets", nargs="+", metavar="NAME", help="only these (default: 41 tabular sets)")
     parser.add_argument("--arms", nargs="+", metavar="NAME", help="run only these, and write no page")
     parser.add_argument("--originals", action="store_true", help="run only the samplers of smote_variants")
-    parser.add_argument("--repeats", type=int, default=1, help="of the 3 folds (default: 1)")
+    parser.add_argument("--repeats", type=int, default=2, help="of the 3 folds (default: 2)")
     parser.add_argument("--rows", type=int, default=1_000, help="most rows of a set (default: 1000)")
     parser.add_argument("--jobs", type=int, default=None, help="cells at a time (default: 1)")
     parser.add_argument(
