@@ -24,6 +24,7 @@ from ganaug.encoding.containers import (
     modality_of,
     n_columns,
     n_rows,
+    of_unequal_length,
 )
 from ganaug.encoding.large_tables import (
     SelectedRows,
@@ -207,10 +208,11 @@ class GANOversampler(BaseOverSampler):
         Parameters
         ----------
         X : DataFrame, array, sparse matrix, tensor or list of shape (n_samples, n_features) or (n_samples, ...)
-            Real rows, images or series. Not changed. Tables may also be rows that are read batch by batch: a pyarrow
-            Dataset or RecordBatchReader, a dask or polars frame, the path of a Parquet or CSV file or of a folder of
-            such files (folders named ``name=value`` are columns), an iterator of DataFrames or record batches. They
-            are put in memory here, but neither in `fit` nor in `write`.
+            Real rows, images or series; series of unequal length as a list of arrays, (channels, steps) or (steps,)
+            each. Not changed. Tables may also be rows that are read batch by batch: a pyarrow Dataset or
+            RecordBatchReader, a dask or polars frame, the path of a Parquet or CSV file or of a folder of such files
+            (folders named ``name=value`` are columns), an iterator of DataFrames or record batches. They are put in
+            memory here, but neither in `fit` nor in `write`.
         y : array-like of shape (n_samples,), or str
             Labels, or a one-vs-all indicator matrix of shape (n_samples, n_classes); or the name of the column that
             holds the labels, of a DataFrame or of rows that are read batch by batch.
@@ -470,6 +472,8 @@ class GANOversampler(BaseOverSampler):
         data = (X, vector) if selected is None or not selects else (selected, None)
         prepared = self._seeded(prototype, None).prepare(*data) if hasattr(type(prototype), "prepare") else None
         n_features, names = n_columns(X), column_names(X)
+        if prepared is not None and of_unequal_length(X) is not None:
+            n_features = prepared.codec.n_features_  # of the longest
         if prepared is not None:
             del X, data, selected, vector  # what was read of a table that is not in memory takes room
         wanted = [label for label, n in self.sampling_strategy_.items() if n > 0]
@@ -534,9 +538,10 @@ class GANOversampler(BaseOverSampler):
         given = self.generator
         if given is None:
             modality = modality_of(X)
-            if modality == "series" and len(X.shape) == 3 and looks_like_image(*X.shape[1:]):
+            shape = tuple(getattr(X, "shape", ()))
+            if modality == "series" and len(shape) == 3 and looks_like_image(*shape[1:]):
                 warn(
-                    f"X of shape {tuple(X.shape)} and dtype {X.dtype} is taken for series (n, channels, length), and "
+                    f"X of shape {shape} and dtype {X.dtype} is taken for series (n, channels, length), and "
                     "SeriesGAN is trained; if it holds grey images (n, H, W), give generator=ImageGAN(), and if not, "
                     "generator=SeriesGAN()",
                     DataWarning,

@@ -12,9 +12,11 @@ import torch
 from helpers import cases, series_gan
 
 import ganaug
-from ganaug import FewSamplesWarning, GANOversampler, SeriesGAN
+from ganaug import FewSamplesWarning, GANOversampler, SeriesGAN, SyntheticDataset, plots, quality_report
+from ganaug.encoding.series_codec import SeriesCodec
 from ganaug.estimators import convolutional
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
+from ganaug.metrics import evaluate
 from ganaug.utils.state import read_state, write_state
 
 gan = partial(series_gan, max_steps=3)
@@ -223,7 +225,11 @@ def test_bad_lengths(lengths, error, text):
 
 def test_lengths_go_with_arrays_only():
     X, y, lengths = uneven()
-    remedies = {"leave .* NaN": pd.DataFrame(X[:, 0]), "numpy.stack": list(X), "read it": "series.csv"}
+    remedies = {
+        "leave .* NaN": pd.DataFrame(X[:, 0]),
+        "leave lengths= out .*numpy.stack": list(X),
+        "read it": "series.csv",
+    }
     for remedy, given in remedies.items():
         with pytest.raises(InvalidTypeError, match=f"lengths= needs X as an array or tensor, .*{remedy}"):
             gan().fit(given, y, lengths=lengths)
@@ -246,6 +252,151 @@ def test_lengths_keep_the_dtype_of_bfloat16():
 def test_no_lengths_of_no_steps():
     assert SeriesGAN.lengths(pd.DataFrame()).tolist() == []
     assert SeriesGAN.lengths(np.zeros((3, 2, 0))).tolist() == [0, 0, 0]
+
+
+def unequal(form=np.asarray, n=60, channels=2):
+    """A list of series of 12 to 16 steps, the rare ones of 5 to 8."""
+    X, y, lengths = uneven(n)
+    X = np.nan_to_num(100 * X)
+    return [form(x[:channels, :end] if channels else x[0, :end]) for x, end in zip(X, lengths, strict=True)], y
+
+
+FORMS = {
+    "float64": np.asarray,
+    "int16": lambda x: x.astype(np.int16),
+    "bool": lambda x: x > 0,
+    "tensor": lambda x: torch.from_numpy(x).float(),
+    "bfloat16": lambda x: torch.from_numpy(x).bfloat16(),
+    "list": lambda x: x.tolist(),
+    "Series": lambda x: pd.Series(x) if x.ndim == 1 else x,
+}
+
+
+@cases("name", FORMS)
+def test_lists_of_series_of_unequal_length_return(name):
+    for channels in (2, 0):
+        X = unequal(FORMS[name], channels=channels)[0]
+        codec = SeriesCodec()
+        new = codec.decode(codec.fit_encode(X))
+        assert type(new) is list and codec.given_shape == (max(channels, 1), 16)
+        for one, own in zip(X, new, strict=True):
+            given = one if hasattr(one, "dtype") else np.asarray(one)
+            assert own.dtype == given.dtype and tuple(own.shape) == tuple(given.shape)
+            exact = [np.asarray(x.double() if isinstance(x, torch.Tensor) else x, np.float64) for x in (own, given)]
+            np.testing.assert_allclose(*exact, rtol=1e-4 if name != "bfloat16" else 0.02, atol=1e-3)
+
+
+def test_samples_of_a_list_are_a_list(tmp_path):
+    X, y = unequal(FORMS["int16"], channels=0)
+    held = np.empty(len(X), object)
+    held[:] = X
+    own = gan().fit(tuple(X), y)
+    new, _ = own.sample(20, random_state=0)
+    assert type(new) is list and {one.dtype for one in new} == {np.dtype("int16")} and own.n_features_in_ == 16
+    ends = [len(one) for one in new]
+    assert SeriesGAN.lengths(new).tolist() == ends and min(ends) >= 5 and max(ends) <= 16 and len(set(ends)) > 1
+    assert np.array_equal(own.score_samples(held[:3]), own.score_samples(X)[:3])
+    own.save(tmp_path / "gan")
+    for again in (ganaug.load(tmp_path / "gan"), pickle.loads(pickle.dumps(own)), gan().fit(held, y)):
+        assert [str(one) for one in again.sample(20, random_state=0)[0]] == [str(one) for one in new]
+    assert own.sample(0)[0] == []
+
+
+def test_a_list_is_learnt_as_the_padded_array_is():
+    X, y = unequal()
+    padded = np.full((60, 2, 16), np.nan)
+    for row, one in zip(padded, X, strict=True):
+        row[:, : one.shape[1]] = one
+    arrays, lists = (gan().fit(given, y).sample(9, random_state=0)[0] for given in (padded, X))
+    for row, one in zip(arrays, lists, strict=True):
+        assert np.array_equal(row[:, : one.shape[1]], one) and np.isnan(row[:, one.shape[1] :]).all()
+    assert gan().fit(padded, y).score_samples(X).shape == (60,)
+    equal = [one[:, :5] for one in X]
+    assert gan().fit(equal, y).sample(2)[0].shape == (2, 2, 5)
+    assert gan().fit([*zip(equal, y.tolist(), strict=True)]).classes_.tolist() == ["arrhythmia", "sinus"]
+
+
+def test_over_sampling_lists_of_series(monkeypatch):
+    X, y = unequal()
+    before = [one.copy() for one in X]
+    sampler = GANOversampler(generator=gan(), random_state=0)
+    X_res, y_res = sampler.fit_resample(X, y)
+    assert type(X_res) is list and len(X_res) == len(y_res) == 80 and sampler.n_features_in_ == 32
+    X_res[0][:] = 7
+    assert all(np.array_equal(*pair) for pair in zip(X, before, strict=True))
+    for given in (X, [one[:, :5] for one in X], FORMS["tensor"](np.stack([one[:, :5] for one in X]))):
+        with pytest.warns(FewSamplesWarning):
+            assert len(GANOversampler(min_class_size=30, random_state=0).fit_resample(given, y)[0]) == 80
+    with pytest.raises(InvalidDataError, match="rows differ in length.*SeriesGAN"):
+        GANOversampler().fit_resample([one[0].tolist() for one in X], y)
+
+
+def test_lists_of_series_are_compared_and_drawn():
+    X, y = unequal(n=90)
+    own = gan().fit(X, y)
+    found = evaluate(X, own.sample(40)[0], metrics="coverage", n_resamples=0)
+    assert found["coverage"]["n_synthetic"] == 40
+    flat, _ = unequal(n=90, channels=0)
+    report = quality_report((flat[::-1], y), flat, y, X_holdout=[one[:5] for one in flat], y_holdout=y, verbose=False)
+    assert report.to_dict()["kind"] == "series"
+    with pytest.raises(InvalidDataError, match=r"X_syn has shape \(90, 1, 16\)"):
+        quality_report((flat, y), X, y, verbose=False)
+    with pytest.raises(InvalidDataError, match=r"series 1 of X_syn has shape \(3,\)"):
+        evaluate(X, [X[0], X[0][0, :3]])
+    assert plots.series_grid(own.sample(3)[0], nearest=X[:3]).shape == (1, 3)
+    _, _, z = own.sample(2, return_latents=True)
+    assert plots.interpolation_grid(own, z[:1], z[1:], steps=3, label="sinus").shape == (1, 3)
+    with pytest.raises(InvalidDataError, match="series of unequal length, of which no batch"):
+        SyntheticDataset(own, {"sinus": 4})
+
+
+@cases(
+    ("change", "error", "text"),
+    [
+        (
+            lambda X: [*X[:-1], np.zeros((3, 9))],
+            InvalidDataError,
+            r"series 59 of X has shape \(3, 9\), and series 0 \(2,",
+        ),
+        (lambda X: [x.T for x in X], InvalidDataError, r"all have 2 columns: .* give \[x.T for x in X\]"),
+        (lambda X: [*X[:-1], np.zeros(9)], InvalidDataError, r"series 59 .*give all of them as \(steps,\), or all"),
+        (lambda X: [*X[:-1], np.zeros((2, 0))], InvalidDataError, r"series 59 of X has shape \(2, 0\), so it is empty"),
+        (
+            lambda X: [*X[:-1], X[0].astype("f4")],
+            InvalidDataError,
+            "series 59 .*array of float32, and series 0 an array of",
+        ),
+        (lambda X: [*X[:-1], torch.zeros(2, 9)], InvalidDataError, "series 59 of X is a tensor of float32"),
+        (lambda X: [*X[:-1], None], InvalidTypeError, "series 59 of X: cannot read series from 'NoneType'"),
+        (lambda X: [*X[:-1], np.full((2, 9), np.nan)], InvalidDataError, "series 59 of X holds no value"),
+        (lambda X: [*X[:-1], np.full((2, 9), np.inf)], InvalidDataError, "infinity: series 59"),
+        (lambda X: [pd.DataFrame(x.T) for x in X], InvalidTypeError, r"series 0 of X is a DataFrame; .*to_numpy\(\).T"),
+        (lambda X: [["a", "b"], ["c"]] * 30, InvalidTypeError, "series 0 of X: series of dtype str"),
+        (lambda X: ["ab", "c"] * 30, InvalidTypeError, "item 0 is a str"),
+        (lambda X: [[[1, 2], [3]], [[1, 2, 3], [4]]] * 30, InvalidDataError, "series 0 of X: its channels differ"),
+        (
+            lambda X: [np.zeros((1, 8, 8, 8 + i % 2)) for i in range(60)],
+            InvalidDataError,
+            r"series 0 .*are \(steps,\) or",
+        ),
+        (lambda X: [x[:, : 2 + i % 2] for i, x in enumerate(X)], InvalidDataError, "length of 3 is too short"),
+    ],
+)
+def test_lists_that_are_no_series_of_unequal_length(change, error, text):
+    X, y = unequal()
+    with pytest.raises(error, match=text):
+        gan().fit(change(X), y)
+
+
+def test_lists_are_scored_by_the_lengths_of_the_fit():
+    X, y = unequal()
+    own, equal = gan().fit(X, y), gan().fit([one[:, :5] for one in X], y)
+    with pytest.raises(InvalidDataError, match="have 20 steps, but SeriesGAN was fitted on series of at most 16"):
+        own.score_samples([np.zeros((2, 20))])
+    with pytest.raises(InvalidDataError, match="have 5 to 16 steps, but SeriesGAN was fitted on series of 5 each"):
+        equal.score_samples(X)
+    with pytest.raises(InvalidDataError, match=r"fitted on series of shape \(n, 2, 16\)"):
+        own.score_samples([np.zeros((3, 9))])
 
 
 def test_series_without_a_value_are_not_scored():

@@ -596,12 +596,21 @@ def test_series_with_gaps_are_compared_and_gaps_count():
 
 def test_gaps_that_only_synthetic_series_have_are_refused():
     real, gappy = _with_gaps(0.0, 0), _with_gaps(0.5, 1)
-    with pytest.raises(InvalidDataError, match=r"series \d+ has gaps \(NaN\), and the real series have none"):
-        as_features(real, gappy)
+    row = int(np.flatnonzero(np.isnan(gappy).any((1, 2)))[0])
+    for name, calls in {
+        "X_syn": (lambda: as_features(real, gappy), lambda: evaluate(real, gappy, metrics="coverage")),
+        "X_holdout": (lambda: evaluate(real, real, X_holdout=gappy, metrics="coverage"),),
+    }.items():
+        for call in calls:
+            with pytest.raises(InvalidDataError, match=rf"series {row} of {name} has gaps .* X_real have none"):
+                call()
+    late = np.concatenate([real] * 5 + [gappy])  # further on than what is averaged at a time
+    with pytest.raises(InvalidDataError, match=f"series {600 + row} of X_syn"):
+        as_features(real, late)
     gappy[3, 0, 0] = np.inf
-    with pytest.raises(InvalidDataError, match="hold infinity"):
+    with pytest.raises(InvalidDataError, match="X_real holds infinity"):
         as_features(gappy, gappy)
-    with pytest.raises(InvalidDataError, match=r"hold NaN; replace it \(series alone"):
+    with pytest.raises(InvalidDataError, match=r"X_real holds NaN; replace it \(series alone"):
         as_features(_with_gaps(0.5, 1)[..., None], _with_gaps(0.5, 1)[..., None], "image")
 
 

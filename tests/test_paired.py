@@ -16,7 +16,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 import ganaug
 from ganaug import GANOversampler, ImageTranslator
-from ganaug.encoding.sources import resolve_pairs
+from ganaug.encoding.on_disk import resolve_pairs
 from ganaug.estimators import paired
 from ganaug.estimators.paired import checked_mask
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError

@@ -45,9 +45,11 @@ __all__ = [
     "container_of",
     "is_tensor",
     "known_length",
+    "listed",
     "modality_of",
     "n_columns",
     "n_rows",
+    "of_unequal_length",
 ]
 
 
@@ -146,7 +148,9 @@ def _from_list(X: object) -> Array:
     try:
         out = np.asarray(X)
     except ValueError as error:
-        raise InvalidDataError("the rows differ in length; give each row the same columns") from error
+        raise InvalidDataError(
+            "the rows differ in length; give each row the same columns. Series of unequal length are for SeriesGAN"
+        ) from error
     if out.dtype.kind in "US" or (out.dtype.kind == "O" and out.ndim == 2):
         return np.array(X, dtype=object)  # numpy would turn [1, "a"] into text
     return out
@@ -415,7 +419,9 @@ def n_rows(X: Any) -> int:
 
 def n_columns(X: Any) -> int:
     """Number of columns, or of values of an image or series."""
-    return prod(int(size) for size in X.shape[1:]) if hasattr(X, "shape") else len(X[0])
+    if hasattr(X, "shape") and len(X.shape) > 1:
+        return prod(int(size) for size in X.shape[1:])
+    return prod(map(int, X[0].shape)) if hasattr(X[0], "shape") else len(X[0])
 
 
 def modality_of(X: Any) -> str:
@@ -426,9 +432,15 @@ def modality_of(X: Any) -> str:
     InvalidDataError
         If it has another number of dimensions than any of these.
     """
-    ndim = getattr(X, "ndim", 2)
+    items = listed(X)
+    if items is not None and of_unequal_length(items) and all(getattr(item, "ndim", 0) in (1, 2) for item in items):
+        images = all(item.ndim == 2 and str(getattr(item, "dtype", "")).endswith("uint8") for item in items)
+        return "image" if images else "series"
+    # a list of arrays of equal size is what these are when they are stacked
+    one = X if items is None else items[0]
+    ndim = getattr(X, "ndim", 2) if items is None else 1 + getattr(one, "ndim", 1)
     if ndim == 3:
-        return "image" if str(X.dtype).endswith("uint8") else "series"
+        return "image" if str(one.dtype).endswith("uint8") else "series"
     if ndim not in _MODALITIES:
         raise InvalidDataError(
             f"X has {ndim} dimensions; a table has 2, series (n, channels, length) or grey uint8 images (n, H, W) 3, "
@@ -438,6 +450,33 @@ def modality_of(X: Any) -> str:
 
 
 _MODALITIES = {2: "table", 4: "image", 5: "series"}
+
+
+def listed(X: object) -> list[Any] | None:
+    """The arrays of a list, a tuple or a one-dimensional array of objects; None for anything else, and for no items."""
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        return (
+            list(X) if len(X) and all(hasattr(item, "shape") or isinstance(item, (list, tuple)) for item in X) else None
+        )
+    return list(X) if isinstance(X, (list, tuple)) and len(X) else None
+
+
+def of_unequal_length(X: object) -> list[Any] | None:
+    """The items of a list of arrays whose shapes differ, series of unequal length perhaps; None for anything else."""
+    items = listed(X)
+    return items if items is not None and len(set(_shapes(items))) > 1 else None
+
+
+def _shapes(items: list[Any]) -> list[tuple[int, ...]]:
+    """Of each array or list of numbers; none of what has no shape, such as an image of PIL."""
+    found: list[tuple[int, ...]] = []
+    for item in items:
+        if isinstance(item, (list, tuple)):
+            inner = {len(row) if isinstance(row, (list, tuple)) or np.ndim(row) else -1 for row in item}
+            found.append((len(item),) if inner <= {-1} else (len(item), max(inner)))
+        else:
+            found.append(tuple(map(int, getattr(item, "shape", ()))))
+    return found
 
 
 def column_names(X: object) -> list[str] | None:
@@ -459,9 +498,16 @@ def concatenate(parts: Sequence[Any]) -> Any:
         import torch
 
         return torch.cat([torch.as_tensor(part, dtype=first.dtype, device=first.device) for part in parts])
-    if isinstance(first, (list, tuple)):
-        return [row for part in parts for row in part]
+    if isinstance(first, (list, tuple)) or listed(first) is not None:
+        return [_own(row) for part in parts for row in part]
     return np.concatenate(parts).astype(first.dtype, copy=False)
+
+
+def _own(row: Any) -> Any:
+    """A copy of an array or tensor; a list of numbers as it is."""
+    if hasattr(row, "detach"):
+        return row.detach().clone()
+    return row.copy() if isinstance(row, np.ndarray) else row
 
 
 # --------------------------------------------------------------------------------------

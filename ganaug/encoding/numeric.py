@@ -1,4 +1,4 @@
-"""Columns of numbers (dates too): one normal score, and a state for each spike and for missing."""
+"""Numbers: columns (dates too) as normal scores and states of spikes and missing, and channels of series scaled."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from ganaug.encoding.quantiles import (
     is_coarse,
     is_common,
     is_shared,
+    simple_between,
 )
-from ganaug.exceptions import InvalidDataError
+from ganaug.encoding.sample_arrays import stored_array
+from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, DType, State
 
-__all__ = ["NumericModel"]
+__all__ = ["KNEE", "MOST_LEVELS", "NumericModel", "Signals", "levels_of", "snapped"]
 
 _MAX_SAMPLE = 100_000
 # up to this many distinct values, each five times on average, become states instead of a curve
@@ -377,3 +379,166 @@ def _chosen(counts: Array) -> Array:
     if len(chosen):
         chosen = chosen[counts[chosen] >= _SPIKE_OVER_MEDIAN * np.median(counts)]
     return np.asarray(chosen[np.argsort(-counts[chosen], kind="stable")[:_MAX_SPIKES]])
+
+
+# --------------------------------------------------------------------------------------
+# Scaling of channels to about unit scale, and back.
+
+
+KNEE = 4.0  # scales; beyond, values count by their logarithm
+_MOST_VALUES = 1_000_000  # values of a channel that quantiles are taken from
+_MARGIN = 0.05
+
+
+@dataclass(frozen=True)
+class Signals:
+    r"""The scale of each channel.
+
+    A value :math:`v` becomes :math:`u = (v - c) / s` with the median :math:`c`; beyond :math:`|u| = 4` it grows by
+    the logarithm only, :math:`\pm (4 + \log(1 + |u| - 4))`, which is smooth and can be undone. The scale :math:`s`
+    is half the width of the central 68 % of the values (a normal variable's standard deviation), and at least a
+    quarter of the distance from the median within which 99.9 % lie. So ordinary signals have unit scale, the
+    peaks of spiky ones (an electrocardiogram is flat for most of its length) reach 4, and a single glitch a
+    thousand times larger neither sets the scale nor blows up the networks.
+
+    What is decoded stays between ``low`` and ``high``: the range seen, widened at each end by about ``range / (n - 1)``
+    for ``n`` series (at most 5 %), to a number of few digits, so that no series' own extreme is kept. That share is
+    the unbiased estimate of how far a uniform variable reaches beyond the extremes of n draws; some margin there must
+    be, since the next series of a continuous signal exceeds the largest of n with probability 1 / (n + 1). An end that
+    two series share is a bound (a saturated sensor, a rectified or normalised signal) and gets no margin, and a margin
+    never changes a sign. Centre and scale are rounded, too.
+
+    Attributes
+    ----------
+    centre, scale, low, high : ndarray of shape (C,), float64
+        A constant channel has scale 1, and low = high.
+    """
+
+    centre: Array
+    scale: Array
+    low: Array
+    high: Array
+
+    @classmethod
+    def fit(cls, signals: Array, seed: int) -> Signals:
+        """The scales of (n, C, *spatial), finite or NaN, each channel with a value."""
+        flat = signals.reshape(*signals.shape[:2], -1)  # (n, C, L)
+        chosen = flat
+        if len(flat) * flat.shape[2] > _MOST_VALUES:
+            n = max(1, _MOST_VALUES // flat.shape[2])
+            chosen = flat[np.sort(numpy_generator(seed, "quantiles").choice(len(flat), n, replace=False))]
+        columns = []
+        for channel in range(flat.shape[1]):
+            low, high = _range_of(flat[:, channel])
+            values = chosen[:, channel].astype(np.float64).ravel()
+            values = values[~np.isnan(values)]
+            centre, scale = _centre_and_scale(values if len(values) else np.array([low, high]))
+            if low < high:  # no value of a series
+                scale = float(np.ldexp(np.rint(np.ldexp(scale, -_exponent(scale))), _exponent(scale)))
+                centre = float(np.clip(_rounded(centre, scale / 64), low, high))
+            columns.append((centre, scale, low, high))
+        return cls(*np.array(columns, dtype=np.float64).T.copy())
+
+    def encode(self, signals: Array) -> Array:
+        """(n, C, *spatial) of any amplitude -> about unit scale, float64."""
+        column = (-1,) + (1,) * (signals.ndim - 2)
+        with np.errstate(over="ignore"):  # infinity is clipped
+            u = (signals.astype(np.float64) - self.centre.reshape(column)) / self.scale.reshape(column)
+        far = np.abs(u) > KNEE
+        if far.any():
+            u[far] = np.sign(u[far]) * (KNEE + np.log1p(np.minimum(np.abs(u[far]), 1e300) - KNEE))
+        return u
+
+    def decode(self, u: Array) -> Array:
+        """About unit scale -> (n, C, *spatial) within ``low`` and ``high``, float64."""
+        column = (-1,) + (1,) * (u.ndim - 2)
+        u = u.astype(np.float64)
+        far = np.abs(u) > KNEE
+        with np.errstate(over="ignore"):  # infinity is clipped
+            if far.any():
+                u[far] = np.sign(u[far]) * (KNEE + np.expm1(np.abs(u[far]) - KNEE))
+            u *= self.scale.reshape(column)
+            u += self.centre.reshape(column)
+        return u.clip(self.low.reshape(column), self.high.reshape(column), out=u)
+
+    def get_state(self) -> Arrays:
+        """Arrays."""
+        return {"centre": self.centre, "scale": self.scale, "low": self.low, "high": self.high}
+
+    @classmethod
+    def from_state(cls, arrays: Arrays, channels: int) -> Signals:
+        """What `get_state` took apart; raises ModelFileError if it does not fit together."""
+        signals = cls(*(stored_array(arrays, name, (channels,)) for name in ("centre", "scale", "low", "high")))
+        inside = (signals.low <= signals.centre) & (signals.centre <= signals.high)
+        if not (inside & (signals.scale > 0)).all():
+            raise ModelFileError("the stored scales of the series do not fit together")
+        return signals
+
+
+def _range_of(channel: Array) -> tuple[float, float]:
+    """The range of (n, L), and the margin beyond it."""
+    channel = channel[~np.isnan(channel).all(1)]
+    lows, highs = np.nanmin(channel, 1).astype(np.float64), np.nanmax(channel, 1).astype(np.float64)
+    low, high = float(lows.min()), float(highs.max())
+    share = min(_MARGIN, 1 / max(len(channel) - 1, 1))
+    margin = (high - low) * share
+    wider_low = -_beyond(-low, margin) if (lows == low).sum() == 1 else low
+    wider_high = _beyond(high, margin) if (highs == high).sum() == 1 else high
+    return (max(wider_low, 0.0) if low >= 0 else wider_low), (min(wider_high, 0.0) if high <= 0 else wider_high)
+
+
+def _beyond(extreme: float, margin: float) -> float:
+    """A number of few digits between half a margin and a whole one above."""
+    if extreme + margin / 2 == extreme:
+        return extreme
+    return float(simple_between(np.array([extreme + margin / 2]), np.array([extreme + margin]))[0])
+
+
+def _exponent(scale: float) -> int:
+    """What leaves a number six binary digits before the point."""
+    return int(np.frexp(scale)[1]) - 6
+
+
+def _rounded(value: float, step: float) -> float:
+    """A multiple of a power of two near a value, at most half a step off."""
+    power = float(np.exp2(np.floor(np.log2(step)))) if step > 0 else 0.0
+    return float(np.rint(value / power) * power) if power > 0 and np.isfinite(value / power) else value
+
+
+def _centre_and_scale(values: Array) -> tuple[float, float]:
+    """Median and scale of the values of a channel."""
+    left, centre, right = np.quantile(values, [0.1587, 0.5, 0.8413])
+    distances = np.abs(values - centre)
+    scale = max((right - left) / 2, np.quantile(distances, 0.999) / KNEE)
+    if scale == 0:  # all but one in a thousand are the same
+        scale = distances.max() / KNEE
+    return float(centre), float(scale) if scale > 0 else 1.0
+
+
+# --------------------------------------------------------------------------------------
+# Channels of few values.
+
+
+MOST_LEVELS = 32  # different values of a channel that is discrete
+_EACH = 10  # values for each of them, at least
+WHOLE = np.zeros(0)  # the levels of a channel of whole numbers, too many to keep
+
+
+def levels_of(channel: Array) -> Array | None:
+    """What values of a channel may be, increasing; `WHOLE`; or None if it is continuous. (n, L) -> (k,)."""
+    values = channel[~np.isnan(channel)]
+    levels = np.unique(values[: 50 * MOST_LEVELS])
+    levels = levels if len(levels) > MOST_LEVELS else np.unique(values)
+    if 1 < len(levels) <= MOST_LEVELS and len(values) >= _EACH * len(levels):
+        if min((channel == level).any(1).sum() for level in levels) > 1:  # none is a single series' own
+            return levels.astype(np.float64)
+    whole = channel.dtype.kind == "f" and len(values) > 0 and bool((values == np.rint(values)).all())
+    return WHOLE if whole else None
+
+
+def snapped(values: Array, levels: Array) -> Array:
+    """The nearest levels, of two at the same distance the lower; whole numbers for `WHOLE`."""
+    if not len(levels):
+        return np.rint(values)
+    nearest: Array = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, values)]
+    return nearest

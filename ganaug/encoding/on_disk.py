@@ -1,4 +1,4 @@
-"""Data in files: small real sets that come with the package, and images that are decoded once into a file of pixels."""
+"""Data in files: example sets of the package, images decoded once into a file of pixels, and pairs of images."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
+from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.labels import LabelCodec
-from ganaug.encoding.pil_images import checked_size, in_order, open_image, read_image_header
+from ganaug.encoding.pil_images import checked_size, in_order, is_pil_image, open_image, read_image_header
 from ganaug.encoding.sample_arrays import STORED_FROM, stack_samples, to_array
 from ganaug.encoding.sources import (
     Source,
@@ -30,7 +31,12 @@ from ganaug.encoding.sources import (
     image_reader,
     item_reader,
     list_folder,
+    list_names,
+    mode_of,
+    named_files,
     place_of,
+    read_files,
+    read_item,
     resolve_samples,
     resolve_targets,
     told_folder,
@@ -48,7 +54,15 @@ from ganaug.utils.determinism import warn
 from ganaug.utils.files import check_path, check_writable, path_error, write_whole
 from ganaug.utils.types import Array, DType, check_jobs
 
-__all__ = ["EXAMPLES", "forget_images", "load_example", "resolve_resumed", "store_images"]
+__all__ = [
+    "EXAMPLES",
+    "ImagePairs",
+    "forget_images",
+    "load_example",
+    "resolve_pairs",
+    "resolve_resumed",
+    "store_images",
+]
 
 # --------------------------------------------------------------------------------------
 # Examples that run wherever the package is installed.
@@ -528,3 +542,114 @@ def _header(shape: tuple[int, ...], dtype: DType) -> bytes:
     described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, described)
     return file.getvalue()
+
+
+# --------------------------------------------------------------------------------------
+# Pairs of images: what is to be translated, and what it should become.
+
+
+@dataclass(frozen=True)
+class ImagePairs:
+    """Inputs and targets, in one order.
+
+    Attributes
+    ----------
+    inputs, targets : ndarray or tensor of shape (n, ...)
+    modes : (str or None, str or None)
+        PIL's modes of both, if they were images of PIL or files.
+    """
+
+    inputs: object
+    targets: object
+    modes: tuple[str | None, str | None]
+
+
+def resolve_pairs(X: object, y: object = None) -> ImagePairs:
+    """Inputs and targets of whatever holds them.
+
+    Parameters
+    ----------
+    X : ndarray, tensor, list of images, map-style dataset, or path of a folder
+        The inputs; a dataset without ``y`` has items (input, target, ...). Images of a folder may lie at any depth.
+    y : ndarray, tensor, list of images, or path of a folder, optional
+        The targets. Of a folder the files with the same path below it, whatever their endings.
+
+    Returns
+    -------
+    ImagePairs
+
+    Raises
+    ------
+    InvalidDataError
+        If folders hold files of different names, an item is no pair, or y holds labels and no images.
+    InvalidTypeError
+        If X or y is none of these, or one is a folder and the other is not.
+    """
+    folders = [isinstance(side, (str, os.PathLike)) for side in (X, y)]
+    if isinstance(X, (str, os.PathLike)) and isinstance(y, (str, os.PathLike)):
+        return _paired_folders(Path(X), Path(y))
+    if any(folders):
+        raise InvalidTypeError(
+            "of two folders, one of inputs and one of targets with the same file names, one was given: "
+            f"fit({'folder, ...' if folders[0] else '..., folder'}); give the path of the other, too"
+        )
+    if y is None and not isinstance(X, (np.ndarray, pd.DataFrame, list, tuple)) and not is_tensor(X):
+        return _paired_items(X)
+    if y is None:
+        raise InvalidDataError(
+            "pairs need targets: fit(X, y) with as many images y as X has, a dataset of pairs, or two folders"
+        )
+    sides = [_side(own, name) for own, name in ((X, "X"), (y, "y"))]
+    return ImagePairs(sides[0][0], sides[1][0], (sides[0][1], sides[1][1]))
+
+
+def _side(images: object, name: str) -> tuple[Any, str | None]:
+    """Images of one side, and PIL's mode of them."""
+    if isinstance(images, (list, tuple)) and images and not np.isscalar(images[0]):
+        return stack_samples(images, len(images), "images"), mode_of(images[0])
+    if is_pil_image(images):
+        raise InvalidTypeError(f"{name} is a single PIL image; give a list of images")
+    if not (is_tensor(images) or hasattr(images, "__array__") or isinstance(images, (list, tuple))):
+        raise InvalidTypeError(
+            f"{name} is a {type(images).__name__}; give both inputs and targets as arrays, tensors or lists of images, "
+            "or one dataset of pairs"
+        )
+    shape = tuple(getattr(images, "shape", ())) or np.asarray(images).shape
+    if len(shape) < 3:
+        raise InvalidDataError(
+            f"{name} has shape {shape}, which is none of images; pairs are images X and their targets y. "
+            "Labels belong to task='inpaint' and 'super-resolve', and to paired=False"
+        )
+    return images, None
+
+
+def _paired_items(dataset: object) -> ImagePairs:
+    n = length_of(dataset)
+    sides: tuple[list[Any], list[Any]] = ([], [])
+    for i in range(n):
+        where = place_of(dataset, i)
+        item = read_item(dataset, i, where)
+        if not isinstance(item, (tuple, list)) or len(item) < 2 or not all(map(_could_be_image, item[:2])):
+            raise InvalidDataError(f"{where} is no pair (input, target) of images; give a dataset whose items are")
+        for side, image in zip(sides, item[:2], strict=True):
+            side.append(image)
+    stacks = [stack_samples(side, n, "images", lambda i: place_of(dataset, i)) for side in sides]
+    return ImagePairs(stacks[0], stacks[1], (mode_of(sides[0][0]), mode_of(sides[1][0])))
+
+
+def _could_be_image(part: object) -> bool:
+    return is_pil_image(part) or len(getattr(part, "shape", ())) in (2, 3)
+
+
+def _paired_folders(inputs: Path, targets: Path) -> ImagePairs:
+    sides = [named_files(folder) for folder in (inputs, targets)]
+    for one, other, folder in ((0, 1, targets), (1, 0, inputs)):
+        alone = [sides[one][name] for name in sorted(sides[one].keys() - sides[other].keys())]
+        if alone:
+            raise InvalidDataError(
+                f"{len(alone)} image(s) have no partner of the same name in {folder}: {list_names(alone)}; "
+                "rename or remove them"
+            )
+    names = sorted(sides[0])
+    (one, mode, _), (other, other_mode, _) = (read_files([side[name] for name in names]) for side in sides)
+    return ImagePairs(one, other, (mode, other_mode))

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from ganaug.encoding.containers import is_tensor
+from ganaug.encoding.containers import is_tensor, listed
 from ganaug.encoding.dtype_state import dtype_from
 from ganaug.encoding.pil_images import FewValues, is_pil_image, pil_to_array
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
@@ -480,8 +480,9 @@ def open_samples(X: object, what: str, *, stored: bool = False) -> tuple[Array, 
     InvalidDataError
         If list items differ in size or mode.
     """
-    if isinstance(X, (list, tuple)):
-        X = stack_samples(X, len(X), what)
+    items = listed(X)
+    if items is not None or isinstance(X, (list, tuple)):
+        X = stack_samples(items or [], len(items or []), what)
     kept = X if isinstance(X, StoredSamples) else StoredSamples.mapped(X) if stored else None
     if kept is not None:
         whole: Any = kept if stored else kept[:]
@@ -627,8 +628,8 @@ def _opened(item: object, what: str, name: str) -> tuple[Array, str]:
 _REMEDIES = {
     "images": "resize with torchvision.transforms.v2.Resize or give image_size=(height, width); where only the mode "
     'or dtype differs, make it one, for example with image.convert("RGB")',
-    "series": "cut them to one length (x[..., :length]), pad them with NaN (numpy.pad) or resample them "
-    "(scipy.signal.resample) with the same channels and dtype",
+    "series": "give SeriesGAN a list of arrays of the same channels and dtype, or cut them to one length "
+    "(x[..., :length]), pad them with NaN (numpy.pad) or resample them (scipy.signal.resample)",
 }
 
 

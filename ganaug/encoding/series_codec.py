@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.encoding.containers import WideFrame
-from ganaug.encoding.quantiles import simple_between
+from ganaug.encoding.containers import WideFrame, listed, of_unequal_length
+from ganaug.encoding.numeric import MOST_LEVELS, Signals, levels_of, snapped
 from ganaug.encoding.sample_arrays import (
     CHUNK,
     SampleFormat,
@@ -22,176 +23,17 @@ from ganaug.encoding.sample_arrays import (
     to_array,
 )
 from ganaug.encoding.serialization import PickledByState
-from ganaug.exceptions import DataWarning, InvalidDataError, ModelFileError
-from ganaug.utils.determinism import numpy_generator, warn
-from ganaug.utils.types import Array, Arrays, Config, FloatArray, State
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError, ModelFileError
+from ganaug.utils.determinism import warn
+from ganaug.utils.types import Array, Arrays, Config, DType, FloatArray, State
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Gaps", "SeriesCodec", "Signals", "ends_of", "snapped"]
+__all__ = ["Gaps", "SeriesCodec", "SeriesList", "ends_of", "of_equal_length"]
 
 # --------------------------------------------------------------------------------------
-# Scaling of channels to about unit scale, and back.
-
-
-KNEE = 4.0  # scales; beyond, values count by their logarithm
-_MOST = 1_000_000  # values of a channel that quantiles are taken from
-_MARGIN = 0.05
-
-
-@dataclass(frozen=True)
-class Signals:
-    r"""The scale of each channel.
-
-    A value :math:`v` becomes :math:`u = (v - c) / s` with the median :math:`c`; beyond :math:`|u| = 4` it grows by
-    the logarithm only, :math:`\pm (4 + \log(1 + |u| - 4))`, which is smooth and can be undone. The scale :math:`s`
-    is half the width of the central 68 % of the values (a normal variable's standard deviation), and at least a
-    quarter of the distance from the median within which 99.9 % lie. So ordinary signals have unit scale, the
-    peaks of spiky ones (an electrocardiogram is flat for most of its length) reach 4, and a single glitch a
-    thousand times larger neither sets the scale nor blows up the networks.
-
-    What is decoded stays between ``low`` and ``high``: the range seen, widened at each end by about ``range / (n - 1)``
-    for ``n`` series (at most 5 %), to a number of few digits, so that no series' own extreme is kept. That share is
-    the unbiased estimate of how far a uniform variable reaches beyond the extremes of n draws; some margin there must
-    be, since the next series of a continuous signal exceeds the largest of n with probability 1 / (n + 1). An end that
-    two series share is a bound (a saturated sensor, a rectified or normalised signal) and gets no margin, and a margin
-    never changes a sign. Centre and scale are rounded, too.
-
-    Attributes
-    ----------
-    centre, scale, low, high : ndarray of shape (C,), float64
-        A constant channel has scale 1, and low = high.
-    """
-
-    centre: Array
-    scale: Array
-    low: Array
-    high: Array
-
-    @classmethod
-    def fit(cls, signals: Array, seed: int) -> Signals:
-        """The scales of (n, C, *spatial), finite or NaN, each channel with a value."""
-        flat = signals.reshape(*signals.shape[:2], -1)  # (n, C, L)
-        chosen = flat
-        if len(flat) * flat.shape[2] > _MOST:
-            n = max(1, _MOST // flat.shape[2])
-            chosen = flat[np.sort(numpy_generator(seed, "quantiles").choice(len(flat), n, replace=False))]
-        columns = []
-        for channel in range(flat.shape[1]):
-            low, high = _bounds(flat[:, channel])
-            values = chosen[:, channel].astype(np.float64).ravel()
-            values = values[~np.isnan(values)]
-            centre, scale = _scale(values if len(values) else np.array([low, high]))
-            if low < high:  # no value of a series
-                scale = float(np.ldexp(np.rint(np.ldexp(scale, -_exponent(scale))), _exponent(scale)))
-                centre = float(np.clip(_rounded(centre, scale / 64), low, high))
-            columns.append((centre, scale, low, high))
-        return cls(*np.array(columns, dtype=np.float64).T.copy())
-
-    def encode(self, signals: Array) -> Array:
-        """(n, C, *spatial) of any amplitude -> about unit scale, float64."""
-        column = (-1,) + (1,) * (signals.ndim - 2)
-        with np.errstate(over="ignore"):  # infinity is clipped
-            u = (signals.astype(np.float64) - self.centre.reshape(column)) / self.scale.reshape(column)
-        far = np.abs(u) > KNEE
-        if far.any():
-            u[far] = np.sign(u[far]) * (KNEE + np.log1p(np.minimum(np.abs(u[far]), 1e300) - KNEE))
-        return u
-
-    def decode(self, u: Array) -> Array:
-        """About unit scale -> (n, C, *spatial) within ``low`` and ``high``, float64."""
-        column = (-1,) + (1,) * (u.ndim - 2)
-        u = u.astype(np.float64)
-        far = np.abs(u) > KNEE
-        with np.errstate(over="ignore"):  # infinity is clipped
-            if far.any():
-                u[far] = np.sign(u[far]) * (KNEE + np.expm1(np.abs(u[far]) - KNEE))
-            u *= self.scale.reshape(column)
-            u += self.centre.reshape(column)
-        return u.clip(self.low.reshape(column), self.high.reshape(column), out=u)
-
-    def get_state(self) -> Arrays:
-        """Arrays."""
-        return {"centre": self.centre, "scale": self.scale, "low": self.low, "high": self.high}
-
-    @classmethod
-    def from_state(cls, arrays: Arrays, channels: int) -> Signals:
-        """What `get_state` took apart; raises ModelFileError if it does not fit together."""
-        signals = cls(*(stored_array(arrays, name, (channels,)) for name in ("centre", "scale", "low", "high")))
-        inside = (signals.low <= signals.centre) & (signals.centre <= signals.high)
-        if not (inside & (signals.scale > 0)).all():
-            raise ModelFileError("the stored scales of the series do not fit together")
-        return signals
-
-
-def _bounds(channel: Array) -> tuple[float, float]:
-    """The range of (n, L), and the margin beyond it."""
-    channel = channel[~np.isnan(channel).all(1)]
-    lows, highs = np.nanmin(channel, 1).astype(np.float64), np.nanmax(channel, 1).astype(np.float64)
-    low, high = float(lows.min()), float(highs.max())
-    share = min(_MARGIN, 1 / max(len(channel) - 1, 1))
-    margin = (high - low) * share
-    wider_low = -_beyond(-low, margin) if (lows == low).sum() == 1 else low
-    wider_high = _beyond(high, margin) if (highs == high).sum() == 1 else high
-    return (max(wider_low, 0.0) if low >= 0 else wider_low), (min(wider_high, 0.0) if high <= 0 else wider_high)
-
-
-def _beyond(extreme: float, margin: float) -> float:
-    """A number of few digits between half a margin and a whole one above."""
-    if extreme + margin / 2 == extreme:
-        return extreme
-    return float(simple_between(np.array([extreme + margin / 2]), np.array([extreme + margin]))[0])
-
-
-def _exponent(scale: float) -> int:
-    """What leaves a number six binary digits before the point."""
-    return int(np.frexp(scale)[1]) - 6
-
-
-def _rounded(value: float, step: float) -> float:
-    """A multiple of a power of two near a value, at most half a step off."""
-    power = float(np.exp2(np.floor(np.log2(step)))) if step > 0 else 0.0
-    return float(np.rint(value / power) * power) if power > 0 and np.isfinite(value / power) else value
-
-
-def _scale(values: Array) -> tuple[float, float]:
-    """Median and scale of the values of a channel."""
-    left, centre, right = np.quantile(values, [0.1587, 0.5, 0.8413])
-    distances = np.abs(values - centre)
-    scale = max((right - left) / 2, np.quantile(distances, 0.999) / KNEE)
-    if scale == 0:  # all but one in a thousand are the same
-        scale = distances.max() / KNEE
-    return float(centre), float(scale) if scale > 0 else 1.0
-
-
-# --------------------------------------------------------------------------------------
-# Channels of few values, gaps and unequal lengths.
-
-
-MOST_LEVELS = 32  # different values of a channel that is discrete
-_EACH = 10  # values for each of them, at least
-WHOLE = np.zeros(0)  # the levels of a channel of whole numbers, too many to keep
-
-
-def _levels(channel: Array) -> Array | None:
-    """What values of a channel may be, increasing; `WHOLE`; or None if it is continuous. (n, L) -> (k,)."""
-    values = channel[~np.isnan(channel)]
-    levels = np.unique(values[: 50 * MOST_LEVELS])
-    levels = levels if len(levels) > MOST_LEVELS else np.unique(values)
-    if 1 < len(levels) <= MOST_LEVELS and len(values) >= _EACH * len(levels):
-        if min((channel == level).any(1).sum() for level in levels) > 1:  # none is a single series' own
-            return levels.astype(np.float64)
-    whole = channel.dtype.kind == "f" and len(values) > 0 and bool((values == np.rint(values)).all())
-    return WHOLE if whole else None
-
-
-def snapped(values: Array, levels: Array) -> Array:
-    """The nearest levels, of two at the same distance the lower; whole numbers for `WHOLE`."""
-    if not len(levels):
-        return np.rint(values)
-    nearest: Array = levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, values)]
-    return nearest
+# Gaps and unequal lengths.
 
 
 @dataclass(frozen=True)
@@ -315,10 +157,118 @@ def _bridged(u: Array) -> None:
 
 
 # --------------------------------------------------------------------------------------
+# Lists of series of unequal length.
+
+
+@dataclass(frozen=True)
+class SeriesList:
+    """Series of unequal length as a list of arrays or tensors, (steps,) or (channels, steps) each.
+
+    To everything behind it they are one array that is padded with NaN.
+
+    Attributes
+    ----------
+    array : ndarray of shape (n, length) or (n, channels, length)
+        Floats: those of the series, float64 for integers (float32 where they have 8 or 16 bits, and for booleans).
+    form : SampleFormat
+        Container and dtype of each series.
+    """
+
+    array: Array
+    form: SampleFormat
+
+    @classmethod
+    def of(cls, items: Sequence[Any], length: int = 0, name: str = "X") -> SeriesList:
+        """Pad series to the longest of them, or to a length where that is more.
+
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If one has no steps, another dtype or other channels than the first, or is no array of numbers; it names
+            the series.
+        """
+        opened = [_one_series(item, f"series {i} of {name}") for i, item in enumerate(items)]
+        first, form = opened[0]
+        for i, (own, own_form) in enumerate(opened):
+            if own.shape[:-1] != first.shape[:-1]:
+                raise InvalidDataError(_other_channels(name, i, own.shape, [one.shape for one, _ in opened]))
+            if own_form != form:
+                raise InvalidDataError(
+                    f"series {i} of {name} is {_worded(own_form)}, and series 0 {_worded(form)}; make all of one kind"
+                )
+        longest = max(length, *(own.shape[-1] for own, _ in opened), 0)
+        out = np.full((len(opened), *first.shape[:-1], longest), np.nan, _padded_dtype(form))
+        for i, (own, _) in enumerate(opened):
+            out[i, ..., : own.shape[-1]] = own
+        return cls(out, form)
+
+    @staticmethod
+    def close(array: Array, form: SampleFormat) -> list[Any]:
+        """The series of a padded array, each up to its last value."""
+        ends = ends_of(np.isnan(array[:, None] if array.ndim == 2 else array))
+        return [form.close(own[..., :end].astype(form.numpy)) for own, end in zip(array, ends, strict=True)]
+
+
+def _one_series(item: Any, name: str) -> tuple[Array, SampleFormat]:
+    if isinstance(item, pd.DataFrame):
+        raise InvalidTypeError(
+            f"{name} is a DataFrame; give arrays (channels, steps), [x.to_numpy().T for x in X] if its rows are steps"
+        )
+    try:
+        array, form = open_samples(np.asarray(item) if isinstance(item, (list, tuple)) else item, "series")
+    except InvalidTypeError as error:
+        raise InvalidTypeError(f"{name}: {error}") from error
+    except (InvalidDataError, ValueError) as error:
+        what = error if isinstance(error, InvalidDataError) else "its channels differ in length"
+        raise InvalidDataError(f"{name}: {what}") from error
+    if array.ndim not in (1, 2):
+        raise InvalidDataError(f"{name} has shape {array.shape}; series in a list are (steps,) or (channels, steps)")
+    if not array.size:
+        raise InvalidDataError(f"{name} has shape {array.shape}, so it is empty; drop it")
+    return array, form
+
+
+def _padded_dtype(form: SampleFormat) -> DType:
+    return form.numpy if form.family == "float" else np.result_type(form.numpy, np.float32)
+
+
+def _worded(form: SampleFormat) -> str:
+    return f"{'a tensor' if form.tensor else 'an array'} of {form.name}"
+
+
+def _other_channels(name: str, i: int, shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> str:
+    told = f"series {i} of {name} has shape {shape}, and series 0 {shapes[0]}"
+    if len(shape) != len(shapes[0]):
+        return f"{told}; give all of them as (steps,), or all as (channels, steps)"
+    if len({own[-1] for own in shapes if len(own) == 2}) == 1:
+        return f"{told}; all have {shape[-1]} columns: if they are (steps, channels), give [x.T for x in {name}]"
+    return f"{told}; all must have the same channels (channels, steps), NaN where one was not recorded"
+
+
+def of_equal_length(samples: Mapping[str, Any]) -> dict[str, Any]:
+    """Samples by their names in messages; where some are lists of series of unequal length, all are (n, C, length).
+
+    Shorter ones are padded with NaN. Where there is no such list they are given back as they are.
+    """
+    if all(of_unequal_length(X) is None for X in samples.values()):
+        return dict(samples)
+    found = {}
+    for name, X in samples.items():
+        items = listed(X)
+        array = X if items is None else SeriesList.of(items, name=name).array
+        found[name] = array[:, None] if getattr(array, "ndim", 0) == 2 and not isinstance(X, pd.DataFrame) else array
+    longest = max(X.shape[-1] for X in found.values() if getattr(X, "ndim", 0) == 3)
+    for name, X in found.items():
+        if isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.ndim == 3:
+            found[name] = np.pad(X, ((0, 0), (0, 0), (0, longest - X.shape[-1])), constant_values=np.nan)
+    return found
+
+
+# --------------------------------------------------------------------------------------
 # The two-way codec of series and volumes.
 
 
-_VERSION = 2  # 2 has gaps and levels
+_VERSION = 3  # 2 has gaps and levels, 3 lists of series of unequal length
 _SHORTEST = {2: 4, 4: 8}  # steps of a series, sides of a volume
 _LONGEST_SIDE = 256  # of a volume; a series may have any length
 
@@ -347,7 +297,7 @@ class SeriesCodec(PickledByState):
 
     Notes
     -----
-    Scaling and its margin are those of `ganaug.encoding.series_codec.Signals`.
+    Scaling and its margin are those of `ganaug.encoding.numeric.Signals`.
 
     Examples
     --------
@@ -372,8 +322,9 @@ class SeriesCodec(PickledByState):
         ----------
         X : ndarray, tensor, list of arrays or DataFrame
             Of shape (n, channels, length) with a length of at least 4; or (n, C, D, H, W) with sides of 8 to 256;
-            or (n, length), which is one channel. A DataFrame has a row for each series and a column for each step;
-            with columns of two levels, the first names the channel. Booleans, integers or floats, NaN in gaps and
+            or (n, length), which is one channel. A list may hold series of unequal length, (channels, steps) or
+            (steps,) each. A DataFrame has a row for each series and a column for each step; with columns of two
+            levels, the first names the channel. Booleans, integers or floats, NaN in gaps and
             after the end of series. Never changed.
         codes
             Not used; other codecs have it.
@@ -407,7 +358,7 @@ class SeriesCodec(PickledByState):
 
     def _learn(self, X: object, seed: int) -> Array:
         """The series as (n, C, *spatial)."""
-        frame, array, form = _opened(X)
+        frame, array, form, as_list = _opened(X)
         signals = _as_signals(array)
         missing = _checked(signals)
         shape = tuple(map(int, signals.shape[1:]))
@@ -420,9 +371,9 @@ class SeriesCodec(PickledByState):
                 "(n, length, channels), give X.transpose(0, 2, 1)",
                 DataWarning,
             )
-        levels = [_levels(signals[:, channel].reshape(len(signals), -1)) for channel in range(shape[0])]
+        levels = [levels_of(signals[:, channel].reshape(len(signals), -1)) for channel in range(shape[0])]
         gaps = None if missing is None else Gaps.of(signals)
-        self._set(frame, form, array.ndim == 2, shape, Signals.fit(signals, seed), levels, gaps)
+        self._set(frame, form, array.ndim == 2, shape, Signals.fit(signals, seed), levels, gaps, as_list)
         return signals
 
     def _set(
@@ -434,7 +385,9 @@ class SeriesCodec(PickledByState):
         signals: Signals,
         levels: list[Array | None],
         gaps: Gaps | None,
+        as_list: bool,
     ) -> SeriesCodec:
+        self._as_list = as_list
         self._frame, self._format, self._flat, self._signals = frame, form, flat, signals
         self.given_shape, self.levels_, self.gaps_ = given, levels, gaps
         self.shape = (given[0] + (0 if gaps is None else gaps.count), *given[1:])
@@ -489,7 +442,7 @@ class SeriesCodec(PickledByState):
         InvalidDataError
             If the shape or columns differ from those in fit, or a value is NaN or infinite.
         """
-        frame, array, _ = _opened(X)
+        frame, array = self._opened_alike(X, owner)
         if frame is not None and self._frame is not None:
             self._frame.check(frame, owner)
         given = array[:, None] if array.ndim == 2 else array
@@ -510,6 +463,24 @@ class SeriesCodec(PickledByState):
                     "fill the gap (for example by interpolation), or fit anew with such series"
                 )
         return self._encoded(given)
+
+    def _opened_alike(self, X: object, owner: str) -> tuple[WideFrame | None, Array]:
+        """The series as an array: those of a list padded to the longest of the fit, if these were of unequal length."""
+        items, length = listed(X), self.given_shape[-1]
+        unequal = self.gaps_ is not None and self.gaps_.lengths is not None
+        if items is not None and (unequal or of_unequal_length(items) is not None):
+            array = SeriesList.of(items, length).array
+            steps = sorted(ends_of(np.isnan(array[:, None] if array.ndim == 2 else array)))
+            if steps[-1] > length or not (unequal or steps[0] == length):
+                most = f"at most {length}" if unequal else f"{length} each"
+                found = f"{steps[0]} to {steps[-1]}" if steps[0] < steps[-1] else f"{steps[0]}"
+                raise InvalidDataError(
+                    f"the series of X have {found} steps, but {owner} was fitted on series of "
+                    f"{most}; cut them (x[..., :length]), or fit anew with such series"
+                )
+            return None, array[..., :length]
+        frame, array, _, _ = _opened(X)
+        return frame, array
 
     def _encoded(self, signals: Array) -> FloatArray:
         """(n, C, *spatial), checked -> the same, encoded."""
@@ -541,9 +512,10 @@ class SeriesCodec(PickledByState):
 
         Returns
         -------
-        ndarray, tensor or DataFrame
+        ndarray, tensor, DataFrame or list
             In the container, shape and dtype given to fit, integers rounded, within the range seen there and its
-            margin. A tensor is on the CPU, a DataFrame has a RangeIndex.
+            margin; a list, if series of unequal length were given as one. A tensor is on the CPU, a DataFrame has a
+            RangeIndex.
 
         Raises
         ------
@@ -551,7 +523,7 @@ class SeriesCodec(PickledByState):
             If the shape is wrong or a number is not finite.
         """
         array = self._shaped(samples)
-        out = np.empty((len(array), *self.given_shape), self._format.numpy)
+        out = np.empty((len(array), *self.given_shape), _padded_dtype(self._format) if self._as_list else self.dtype_)
         for at in range(0, len(array), CHUNK):
             values = self._signals.decode(array[at : at + CHUNK, : self.given_shape[0]])
             for channel, levels in enumerate(self.levels_):
@@ -562,6 +534,8 @@ class SeriesCodec(PickledByState):
                 out[at : at + CHUNK][self.gaps_.missing(array[at : at + CHUNK, self.given_shape[0] :])] = np.nan
         if self._frame is not None:
             return self._frame.close(out)
+        if self._as_list:
+            return SeriesList.close(out[:, 0] if self._flat else out, self._format)
         return self._format.close(out[:, 0] if self._flat else out)
 
     def _shaped(self, samples: object) -> Array:
@@ -579,7 +553,8 @@ class SeriesCodec(PickledByState):
         """Everything learnt, for `from_state`: a config that JSON can hold, and arrays. No training series."""
         columns, arrays = (None, {}) if self._frame is None else self._frame.get_state()
         config = {
-            "version": _VERSION,
+            "version": _VERSION if self._as_list else 2,  # which earlier versions of ganaug read
+            **({"list": True} if self._as_list else {}),
             "shape": list(self.given_shape),
             "gaps": None if self.gaps_ is None else self.gaps_.get_state(),
             "flat": self._flat,
@@ -615,10 +590,13 @@ class SeriesCodec(PickledByState):
                     raise ModelFileError("the stored columns belong to no DataFrame of this shape")
             gaps = config.get("gaps")  # files of version 1 have none
             gaps = None if gaps is None or len(shape) != 2 else Gaps.from_state(gaps, *shape)
+            as_list = config.get("list", False)
+            if type(as_list) is not bool or (as_list and (gaps is None or gaps.lengths is None or frame is not None)):
+                raise ModelFileError(f"stored list={as_list!r} does not fit the series")
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"the stored series codec cannot be read: {error}") from error
         levels = [_stored_levels(arrays, f"levels.{channel}") for channel in range(shape[0])]
-        return cls()._set(frame, form, flat, tuple(shape), Signals.from_state(arrays, shape[0]), levels, gaps)
+        return cls()._set(frame, form, flat, tuple(shape), Signals.from_state(arrays, shape[0]), levels, gaps, as_list)
 
 
 def _stored_levels(arrays: Arrays, name: str) -> Array | None:
@@ -631,12 +609,16 @@ def _stored_levels(arrays: Arrays, name: str) -> Array | None:
     return levels
 
 
-def _opened(X: object) -> tuple[WideFrame | None, Array, SampleFormat]:
+def _opened(X: object) -> tuple[WideFrame | None, Array, SampleFormat, bool]:
+    """Columns of a DataFrame, the array, what it was, and whether it was a list of series of unequal length."""
     if isinstance(X, pd.DataFrame):
         frame = WideFrame.of(X)
-        array, form = open_samples(frame.open(X), "series")
-        return frame, array, form
-    return None, *open_samples(X, "series")
+        return frame, *open_samples(frame.open(X), "series"), False
+    items = of_unequal_length(X)
+    if items is not None:
+        found = SeriesList.of(items)
+        return None, found.array, found.form, True
+    return None, *open_samples(X, "series"), False
 
 
 def _as_signals(array: Array) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganaug.encoding.containers import is_tensor
+from ganaug.encoding.containers import is_tensor, listed, of_unequal_length
 from ganaug.encoding.pil_images import (
     ImageHeader,
     checked_size,
@@ -45,7 +45,6 @@ from ganaug.utils.types import Array
 __all__ = [
     "FolderImages",
     "ImageFiles",
-    "ImagePairs",
     "Source",
     "class_names_of",
     "file_of",
@@ -53,11 +52,13 @@ __all__ = [
     "item_reader",
     "list_folder",
     "list_names",
+    "mode_of",
     "named_files",
     "open_files",
     "place_of",
+    "read_files",
     "read_folder",
-    "resolve_pairs",
+    "read_item",
     "resolve_samples",
     "resolve_targets",
     "told_folder",
@@ -157,7 +158,7 @@ def read_folder(
         names some of the files, and says what they become.
     """
     found, files, labels = told_folder(path)
-    stack, mode, profiles = _read_files(files, image_size, stored)
+    stack, mode, profiles = read_files(files, image_size, stored)
     return FolderImages(stack, labels, mode, profiles.pop() if len(profiles) == 1 else None, found)
 
 
@@ -175,7 +176,7 @@ def told_folder(path: str | os.PathLike[str]) -> tuple[ImageFiles, list[Path], A
     return found, [file for inside in found.classes.values() for file in inside], labels
 
 
-def _read_files(
+def read_files(
     files: list[Path], image_size: tuple[int, int] | None = None, stored: bool = False
 ) -> tuple[Any, str, set[bytes | None]]:
     """The images of some files in one array, the mode that they are learnt in, and their ICC profiles."""
@@ -405,7 +406,12 @@ class Source:
 
 
 def resolve_samples(
-    X: object, y: object = None, *, image_size: tuple[int, int] | None = None, stored: bool = False
+    X: object,
+    y: object = None,
+    *,
+    image_size: tuple[int, int] | None = None,
+    stored: bool = False,
+    unequal: bool = False,
 ) -> tuple[Any, Any | None, Source]:
     """Samples and labels of whatever holds them.
 
@@ -423,6 +429,8 @@ def resolve_samples(
         What images of a folder, and PIL images, are resized to.
     stored : bool, default=False
         Whether many samples of bytes may stay in a temporary file, as `StoredSamples`.
+    unequal : bool, default=False
+        Whether a list of arrays of unequal length is given back as a list, for a codec of series.
 
     Returns
     -------
@@ -460,10 +468,15 @@ def resolve_samples(
             raise InvalidParameterError("y was given, but the labels of a folder are the names of its class folders")
         found = read_folder(X, size, stored=stored)
         return found.images, found.labels, Source("folder", tuple(found.files.classes), found.mode)
+    if unequal and of_unequal_length(X) is not None and not _holds_pairs(X):
+        return of_unequal_length(X), y, Source("list")
+    X = X if listed(X) is None else listed(X)
+    if isinstance(X, (list, tuple)) and _holds_pairs(X):
+        return _read_dataset(X, y, size, stored)
     if isinstance(X, (list, tuple)):
         items = X if size is None else [sized_sample(item, size, f"item {i}") for i, item in enumerate(X)]
-        stack = stack_samples(items, len(X), "images")
-        return stack, y, Source("list", mode=_mode(items[0]))
+        stack = stack_samples(items, len(X), "series" if unequal else "images")
+        return stack, y, Source("list", mode=mode_of(items[0]))
     if is_tensor(X) or isinstance(X, (np.ndarray, pd.DataFrame)) or hasattr(X, "__array__"):
         if size is not None:
             raise InvalidParameterError("image_size= resizes PIL images and folders; resize arrays before")
@@ -471,6 +484,17 @@ def resolve_samples(
     if is_pil_image(X):
         raise InvalidTypeError("X is a single PIL image; give a list of images")
     return _read_dataset(X, y, size, stored)
+
+
+def _holds_pairs(X: Any) -> bool:
+    """Whether a list is a dataset: its items are tuples of a sample and a label."""
+    return len(X) > 0 and all(
+        isinstance(item, tuple)
+        and len(item) == 2
+        and (is_pil_image(item[0]) or len(getattr(item[0], "shape", ())) > 0)
+        and np.ndim(item[1]) == 0
+        for item in X
+    )
 
 
 def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None, stored: bool) -> tuple[Any, Any, Source]:
@@ -489,7 +513,7 @@ def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None, stor
         n_jobs = None if n and file_of(dataset, 0) is not None else 1
         for sample, label in in_order(item_reader(dataset, labels, size, labelled=y is None), range(n), n_jobs):
             read.append(label)
-            modes.append(_mode(sample))
+            modes.append(mode_of(sample))
             yield sample
 
     X = stack_samples(samples(), n, "images", lambda i: place_of(dataset, i), stored=stored)
@@ -508,13 +532,13 @@ def _item_of(
     dataset: object, labels: Array | None, size: tuple[int, int] | None, labelled: bool, i: int
 ) -> tuple[Any, Any]:
     where = place_of(dataset, i)
-    sample, label = split_item(_item(dataset, i, where), where, labelled, None if labels is None else labels[i])
+    sample, label = split_item(read_item(dataset, i, where), where, labelled, None if labels is None else labels[i])
     if labelled:
         _check_label(label, labels, i, where)
     return sample if size is None else sized_sample(sample, size, where), label
 
 
-def _mode(sample: Any) -> str | None:
+def mode_of(sample: Any) -> str | None:
     """PIL's mode of the pixels that are learnt of a sample; None if it is no image of PIL."""
     return learned_mode(sample.mode) if is_pil_image(sample) else None
 
@@ -530,7 +554,8 @@ def _whole(dataset: Any) -> Any:
     return None if inner is None else inner[np.asarray(list(dataset.indices), dtype=np.int64)]
 
 
-def _item(dataset: Any, i: int, where: str) -> Any:
+def read_item(dataset: Any, i: int, where: str) -> Any:
+    """An item of a dataset; what it raises becomes an InvalidDataError that names it."""
     try:
         return dataset[i]
     except (GanaugError, Warning):
@@ -568,117 +593,6 @@ def file_of(dataset: Any, i: int) -> str | None:
     if not isinstance(pairs, list) or len(pairs) != length_of(dataset) or not isinstance(pairs[i], (tuple, list)):
         return None
     return str(pairs[i][0]) if pairs[i] and isinstance(pairs[i][0], (str, os.PathLike)) else None
-
-
-# --------------------------------------------------------------------------------------
-# Pairs of images: what is to be translated, and what it should become.
-
-
-@dataclass(frozen=True)
-class ImagePairs:
-    """Inputs and targets, in one order.
-
-    Attributes
-    ----------
-    inputs, targets : ndarray or tensor of shape (n, ...)
-    modes : (str or None, str or None)
-        PIL's modes of both, if they were images of PIL or files.
-    """
-
-    inputs: object
-    targets: object
-    modes: tuple[str | None, str | None]
-
-
-def resolve_pairs(X: object, y: object = None) -> ImagePairs:
-    """Inputs and targets of whatever holds them.
-
-    Parameters
-    ----------
-    X : ndarray, tensor, list of images, map-style dataset, or path of a folder
-        The inputs; a dataset without ``y`` has items (input, target, ...). Images of a folder may lie at any depth.
-    y : ndarray, tensor, list of images, or path of a folder, optional
-        The targets. Of a folder the files with the same path below it, whatever their endings.
-
-    Returns
-    -------
-    ImagePairs
-
-    Raises
-    ------
-    InvalidDataError
-        If folders hold files of different names, an item is no pair, or y holds labels and no images.
-    InvalidTypeError
-        If X or y is none of these, or one is a folder and the other is not.
-    """
-    folders = [isinstance(side, (str, os.PathLike)) for side in (X, y)]
-    if isinstance(X, (str, os.PathLike)) and isinstance(y, (str, os.PathLike)):
-        return _paired_folders(Path(X), Path(y))
-    if any(folders):
-        raise InvalidTypeError(
-            "of two folders, one of inputs and one of targets with the same file names, one was given: "
-            f"fit({'folder, ...' if folders[0] else '..., folder'}); give the path of the other, too"
-        )
-    if y is None and not isinstance(X, (np.ndarray, pd.DataFrame, list, tuple)) and not is_tensor(X):
-        return _paired_items(X)
-    if y is None:
-        raise InvalidDataError(
-            "pairs need targets: fit(X, y) with as many images y as X has, a dataset of pairs, or two folders"
-        )
-    sides = [_side(own, name) for own, name in ((X, "X"), (y, "y"))]
-    return ImagePairs(sides[0][0], sides[1][0], (sides[0][1], sides[1][1]))
-
-
-def _side(images: object, name: str) -> tuple[Any, str | None]:
-    """Images of one side, and PIL's mode of them."""
-    if isinstance(images, (list, tuple)) and images and not np.isscalar(images[0]):
-        return stack_samples(images, len(images), "images"), _mode(images[0])
-    if is_pil_image(images):
-        raise InvalidTypeError(f"{name} is a single PIL image; give a list of images")
-    if not (is_tensor(images) or hasattr(images, "__array__") or isinstance(images, (list, tuple))):
-        raise InvalidTypeError(
-            f"{name} is a {type(images).__name__}; give both inputs and targets as arrays, tensors or lists of images, "
-            "or one dataset of pairs"
-        )
-    shape = tuple(getattr(images, "shape", ())) or np.asarray(images).shape
-    if len(shape) < 3:
-        raise InvalidDataError(
-            f"{name} has shape {shape}, which is none of images; pairs are images X and their targets y. "
-            "Labels belong to task='inpaint' and 'super-resolve', and to paired=False"
-        )
-    return images, None
-
-
-def _paired_items(dataset: object) -> ImagePairs:
-    n = length_of(dataset)
-    sides: tuple[list[Any], list[Any]] = ([], [])
-    for i in range(n):
-        where = place_of(dataset, i)
-        item = _item(dataset, i, where)
-        if not isinstance(item, (tuple, list)) or len(item) < 2 or not all(map(_could_be_image, item[:2])):
-            raise InvalidDataError(f"{where} is no pair (input, target) of images; give a dataset whose items are")
-        for side, image in zip(sides, item[:2], strict=True):
-            side.append(image)
-    stacks = [stack_samples(side, n, "images", lambda i: place_of(dataset, i)) for side in sides]
-    return ImagePairs(stacks[0], stacks[1], (_mode(sides[0][0]), _mode(sides[1][0])))
-
-
-def _could_be_image(part: object) -> bool:
-    return is_pil_image(part) or len(getattr(part, "shape", ())) in (2, 3)
-
-
-def _paired_folders(inputs: Path, targets: Path) -> ImagePairs:
-    sides = [named_files(folder) for folder in (inputs, targets)]
-    for one, other, folder in ((0, 1, targets), (1, 0, inputs)):
-        alone = [sides[one][name] for name in sorted(sides[one].keys() - sides[other].keys())]
-        if alone:
-            raise InvalidDataError(
-                f"{len(alone)} image(s) have no partner of the same name in {folder}: {list_names(alone)}; "
-                "rename or remove them"
-            )
-    names = sorted(sides[0])
-    (one, mode, _), (other, other_mode, _) = (_read_files([side[name] for name in names]) for side in sides)
-    return ImagePairs(one, other, (mode, other_mode))
 
 
 def named_files(folder: Path) -> dict[str, Path]:

@@ -163,7 +163,7 @@ class BaseGenerator(BaseEstimator, ABC):
     def _resolved(self, X: object, y: object, beside: Path | None) -> tuple[Any, Any, Source, Path | None]:
         if beside is not None:
             return resolve_resumed(X, y, beside)
-        return *resolve_samples(X, y, stored=self._stores_samples()), None
+        return *resolve_samples(X, y, stored=self._stores_samples(), unequal=self._takes_unequal()), None
 
     def _selected(self, X: object, y: object) -> SelectedRows | None:
         """The rows that are learnt from, where X is read batch by batch, or where they were selected before."""
@@ -187,6 +187,10 @@ class BaseGenerator(BaseEstimator, ABC):
 
     def _stores_samples(self) -> bool:
         """Whether the codec takes many samples that stay in a file."""
+        return False
+
+    def _takes_unequal(self) -> bool:
+        """Whether `fit` takes lists of series of unequal length."""
         return False
 
     def _decoded_beside(self) -> Path | None:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ganaug.callbacks import BestSnapshot, Checkpoint, ProgressBar, stop_when_diverged
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.sample_arrays import LAYOUTS
+from ganaug.encoding.series_codec import SeriesCodec, SeriesList
 from ganaug.encoding.table_checks import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.filtering.forest import FEWEST_TREES, fewer
@@ -428,6 +429,8 @@ def _values_of(codec: Codec, x: FloatArray) -> ValueProfile | None:
         samples = samples.float() if samples.is_floating_point() else samples
     elif hasattr(samples, "toarray"):
         samples = samples.toarray()
+    elif isinstance(codec, SeriesCodec) and isinstance(samples, list):
+        samples = SeriesList.of(samples, codec.given_shape[-1]).array
     array = np.asarray(samples)
     shape = tuple(getattr(codec, "given_shape", getattr(codec, "shape", array.shape[1:])))
     moves = [move for axes, move, _ in LAYOUTS.values() if axes == array.ndim and len(shape) == 3]

@@ -200,6 +200,9 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
     def _stores_samples(self) -> bool:
         return self._modality.stores_samples and not self._continues()
 
+    def _takes_unequal(self) -> bool:
+        return self._modality.reads_unequal
+
     def _decoded_beside(self) -> Path | None:
         return self._writable_checkpoint() if self._stores_samples() else None
 

@@ -376,6 +376,8 @@ class Modality(BaseEstimator, ABC):
         For each parameter a check ``(name, value) -> value`` that raises what `fit` should say of a wrong one.
     reads_datasets : bool
         Whether `fit` also takes torch datasets, folders and lists of samples, as for images.
+    reads_unequal : bool
+        Whether the codec also takes lists of arrays of unequal length, as of series.
     stores_samples : bool
         Whether the codec also takes ``ganaug.encoding.sample_arrays.StoredSamples``, and gives them back encoded.
     parallel : bool
@@ -391,6 +393,7 @@ class Modality(BaseEstimator, ABC):
     design: ClassVar[tuple[str, ...]] = ()
     constraints: ClassVar[Constraints] = {}
     reads_datasets: ClassVar[bool] = False
+    reads_unequal: ClassVar[bool] = False
     stores_samples: ClassVar[bool] = False
     parallel: ClassVar[bool] = False
     batches_ahead: ClassVar[int] = 64

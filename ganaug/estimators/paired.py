@@ -18,8 +18,8 @@ from ganaug.callbacks import Checkpoint, digest
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.image_codec import ImageCodec
+from ganaug.encoding.on_disk import resolve_pairs
 from ganaug.encoding.sample_arrays import LAYOUTS, from_nchw, open_samples, to_nchw
-from ganaug.encoding.sources import resolve_pairs
 from ganaug.estimators import saving
 from ganaug.estimators.fitting import Conditions, Measure, Prepared, Seed, hold_out
 from ganaug.estimators.translating import (

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ganaug.encoding.containers import WideFrame
+from ganaug.encoding.numeric import KNEE
 from ganaug.encoding.sample_arrays import SampleFormat, open_samples
-from ganaug.encoding.series_codec import KNEE, Gaps, SeriesCodec, ends_of
+from ganaug.encoding.series_codec import Gaps, SeriesCodec, ends_of, of_equal_length
 from ganaug.estimators.base import checked_switch
 from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment
 from ganaug.estimators.custom import register
@@ -88,7 +89,7 @@ class SeriesValues(nn.Module):
 
 
 def _snapped(values: Tensor, levels: Tensor | None) -> Tensor:
-    """The nearest levels of a channel, as `ganaug.encoding.series_codec.snapped` has it."""
+    """The nearest levels of a channel, as `ganaug.encoding.numeric.snapped` has it."""
     if levels is None or not len(levels):
         return values if levels is None else values.round()
     levels = levels.to(values.device)
@@ -104,6 +105,7 @@ class SeriesModality(ConvolutionalModality):
         "augment": _checked_augment,
         "noise_floor": checked_switch,
     }
+    reads_unequal = True
     noise_floor: bool
     _policy = ("translation", "scale")
 
@@ -243,7 +245,9 @@ def padded(X: Any, lengths: object) -> Any:
     array([ 5.,  6.,  7., nan, nan])
     """
     if isinstance(X, (pd.DataFrame, list, tuple)) or not hasattr(X, "shape"):
-        remedy = "stack them (numpy.stack)" if isinstance(X, (list, tuple)) else "read it into one (numpy.asarray)"
+        remedy = "read it into one (numpy.asarray)"
+        if isinstance(X, (list, tuple)):
+            remedy = "leave lengths= out where each series has its own length already, else stack them (numpy.stack)"
         remedy = "leave what follows the end NaN" if isinstance(X, pd.DataFrame) else remedy
         raise InvalidTypeError(f"lengths= needs X as an array or tensor, not a {type(X).__name__}; {remedy}")
     array, form = open_samples(X, "series")
@@ -273,7 +277,8 @@ class SeriesGAN(ConvolutionalGAN):
     """Class-conditional GAN for series (n, channels, length), and for volumes or short videos (n, C, D, H, W).
 
     The networks of `ImageGAN` with convolutions in one dimension, or three. Series may have any length from 4
-    on; each channel's amplitude is restored. A DataFrame with a column for each step is accepted, too.
+    on; each channel's amplitude is restored. A DataFrame with a column for each step is accepted, too, and a list of
+    series of unequal length.
 
     NaN is a gap, or, after the last value of all channels, what a shorter series lacks: where and how often there are
     gaps, and how long series are, is learnt for each class, and samples have NaN in the same way. A channel of at most
@@ -437,10 +442,11 @@ class SeriesGAN(ConvolutionalGAN):
         Parameters
         ----------
         X, y, focus
-            As in `ImageGAN.fit`.
+            As in `ImageGAN.fit`. Also a list of arrays or tensors of unequal length, (channels, steps) or (steps,)
+            each, as aeon and sktime keep them; samples are then such a list, too.
         lengths : array-like of shape (n_samples,), int, optional
-            Steps of each series where they differ; what X holds from there on is ignored. The same as NaN there, which
-            needs no lengths. Only with an array or tensor.
+            Steps of each series of an array or tensor that is padded; what X holds from there on is ignored. The same
+            as NaN there, which needs no lengths.
 
         Returns
         -------
@@ -453,7 +459,8 @@ class SeriesGAN(ConvolutionalGAN):
 
         Notes
         -----
-        Samples of series of unequal lengths end in NaN; `SeriesGAN.lengths` counts their steps.
+        Samples of series of unequal length end in NaN, but for those of a list; `SeriesGAN.lengths` counts their steps.
+        A list whose series all have one length is read as an array, and samples are an array.
 
         Examples
         --------
@@ -465,6 +472,9 @@ class SeriesGAN(ConvolutionalGAN):
         >>> X_new, _ = gan.fit(X, lengths=steps).sample(4)
         >>> X_new.shape, bool((SeriesGAN.lengths(X_new) >= 8).all())
         ((4, 1, 12), True)
+        >>> X_new, _ = gan.fit([x[:, :n] for x, n in zip(X, steps)]).sample(4)
+        >>> type(X_new), X_new[0].shape == (1, SeriesGAN.lengths(X_new)[0])
+        (<class 'list'>, True)
         """
         return super().fit(X if lengths is None else padded(X, lengths), y, focus=focus)
 
@@ -474,8 +484,9 @@ class SeriesGAN(ConvolutionalGAN):
 
         Parameters
         ----------
-        X : array, tensor or DataFrame of shape (n, channels, length) or (n, length)
-            With NaN after the end of shorter series. A DataFrame of channels has two levels of columns.
+        X : array, tensor or DataFrame of shape (n, channels, length) or (n, length), or list
+            With NaN after the end of shorter series. A DataFrame of channels has two levels of columns. A list holds
+            series of unequal length.
 
         Returns
         -------
@@ -486,6 +497,7 @@ class SeriesGAN(ConvolutionalGAN):
         InvalidDataError, InvalidTypeError
             If X holds no series.
         """
+        X = of_equal_length({"X": X})["X"]
         array = WideFrame.of(X).open(X) if isinstance(X, pd.DataFrame) else open_samples(X, "series")[0]
         if array.ndim not in (2, 3):
             raise InvalidDataError(f"X has shape {array.shape}; give series (n, channels, length) or (n, length)")

@@ -12,8 +12,9 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from ganaug.encoding.adapters import floats_of
-from ganaug.encoding.containers import CONTAINERS, container_of, is_tensor
+from ganaug.encoding.containers import CONTAINERS, container_of, is_tensor, listed, modality_of, of_unequal_length
 from ganaug.encoding.dtypes import Table
+from ganaug.encoding.series_codec import of_equal_length
 from ganaug.encoding.table_checks import check_names, check_size, each_column
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.utils.determinism import isolated, numpy_generator
@@ -252,7 +253,7 @@ class TableMap:
         """Names and kinds."""
         return self.reader.columns
 
-    def transform(self, X: object) -> Floats:
+    def transform(self, X: object, name: str = "X_syn") -> Floats:
         """Read, scale and set side by side."""
         return self.of_columns(self.reader.read(X))
 
@@ -290,7 +291,7 @@ class PixelMap:
 
     def fit(self, X: object) -> PixelMap:
         """Learn centre and spread. Of at most `FIT_ROWS` rows, evenly taken."""
-        X = _array(X, gaps=self._kind == "series")
+        X = _array(X, "X_real", gaps=self._kind == "series")
         self._gaps = _level_and_spread(X) if np.isnan(X).any() else None
         pooled = self._pooled(X[:: -(-len(X) // FIT_ROWS)] if len(X) else X)
         self._centre = pooled.mean(0)
@@ -307,9 +308,15 @@ class PixelMap:
         """Whether real series have gaps."""
         return self._gaps is not None
 
-    def transform(self, X: object) -> Floats:
-        """Average, mix, divide."""
-        made = (self._pooled(_array(X, gaps=self._kind == "series")) - self._centre) / self._spread
+    def transform(self, X: object, name: str = "X_syn") -> Floats:
+        """Average, mix, divide; messages call the samples by their name."""
+        array = _array(X, name, gaps=self._kind == "series")
+        if self._gaps is None and np.isnan(array).any():
+            row = int(np.flatnonzero(np.isnan(array).reshape(len(array), -1).any(1))[0])
+            raise InvalidDataError(
+                f"series {row} of {name} has gaps (NaN), and the series of X_real have none; fill or drop them"
+            )
+        made = (self._pooled(array) - self._centre) / self._spread
         return made if self._mixed is None else made @ self._mixed
 
     def _pooled(self, X: npt.NDArray[Any]) -> Floats:
@@ -340,7 +347,7 @@ class GivenMap:
         """Nothing to learn."""
         return self
 
-    def transform(self, X: object) -> Floats:
+    def transform(self, X: object, name: str = "X_syn") -> Floats:
         """Call it."""
         made = self._function(X)
         made = np.asarray(made.detach().cpu() if is_tensor(made) else made, dtype=np.float64)
@@ -374,7 +381,7 @@ def as_features(
     ----------
     X_real : table, images or series
         DataFrame, array, sparse matrix, tensor or list of rows (n, d), with categories, dates and missing
-        values; images (n, H, W), (n, H, W, C) or (n, C, H, W); series (n, C, L).
+        values; images (n, H, W), (n, H, W, C) or (n, C, H, W); series (n, C, L), or a list of them of unequal length.
     X_syn : the same with m rows
     kind : {"auto", "table", "image", "series"}, default="auto"
         "auto" goes by the number of axes: 2 a table; 3 series, or images if of 8-bit integers; more images.
@@ -406,9 +413,10 @@ def as_features(
     >>> [made.shape for made in as_features(real, real[:2])]
     [(3, 5), (2, 5)]
     """
+    X_real, X_syn = of_equal_length({"X_real": X_real, "X_syn": X_syn}).values()
     made = feature_map(X_real, kind, features).fit(X_real)
     check_alike(X_real, X_syn)
-    return made.transform(X_real), made.transform(X_syn)
+    return made.transform(X_real, "X_real"), made.transform(X_syn)
 
 
 def feature_map(X: object, kind: str = "auto", features: Callable[[Any], Any] | None = None) -> Any:
@@ -428,6 +436,9 @@ def kind_of(X: Any, kind: str = "auto") -> str:
                 f"kind={kind!r} is unknown; choose one of 'auto', {', '.join(map(repr, KINDS))}"
             )
         return kind
+    items = listed(X)
+    if items is not None and (getattr(items[0], "ndim", 1) > 1 or of_unequal_length(items) is not None):
+        return modality_of(items)
     axes = len(getattr(X, "shape", (0, 0)))
     if axes == 3:
         return "image" if str(X.dtype).endswith("uint8") else "series"
@@ -457,13 +468,15 @@ def take_rows(X: Any, rows: npt.NDArray[np.intp]) -> Any:
     return X[rows]
 
 
-def _array(X: Any, gaps: bool = False) -> npt.NDArray[Any]:
+def _array(X: Any, name: str, gaps: bool = False) -> npt.NDArray[Any]:
     made = np.asarray(X.detach().cpu() if is_tensor(X) else X)
     if made.ndim < 2 or made.dtype.kind not in "fiub":
-        raise InvalidDataError(f"images and series are arrays of numbers, not {made.dtype} of shape {made.shape}")
+        raise InvalidDataError(
+            f"{name} is an array of {made.dtype} of shape {made.shape}; images and series are arrays of numbers"
+        )
     if not np.isfinite(made).all() and not (gaps and not np.isinf(made).any()):
         held = "infinity" if np.isinf(made).any() else "NaN"
-        raise InvalidDataError(f"images and series hold {held}; replace it (series alone may hold NaN, as gaps)")
+        raise InvalidDataError(f"{name} holds {held}; replace it (series alone may hold NaN, as gaps)")
     return made
 
 
@@ -481,12 +494,9 @@ def _level_and_spread(X: npt.NDArray[Any]) -> tuple[Floats, Floats]:
 
 def _filled(X: Floats, gaps: tuple[Floats, Floats] | None) -> Floats:
     """Series without gaps, and as many channels more that tell where they were, if real series have any."""
-    absent = np.isnan(X)
     if gaps is None:
-        if absent.any():
-            row = int(np.flatnonzero(absent.reshape(len(X), -1).any(1))[0])
-            raise InvalidDataError(f"series {row} has gaps (NaN), and the real series have none; fill or drop them")
         return X
+    absent = np.isnan(X)
     series, absent = (one[:, None] if X.ndim == 2 else one for one in (X, absent))
     return np.concatenate([np.where(absent, gaps[0], series), absent * gaps[1]], axis=1)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ganaug.encoding.series_codec import of_equal_length
 from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidDataError
 from ganaug.metrics.features import (
@@ -282,7 +283,7 @@ class Reading:
         """Names and kinds of the columns; empty but for tables."""
         return () if self.table is None else self.table.columns
 
-    def read(self, X: object, y: object = None, numbers: Codes | None = None) -> Rows:
+    def read(self, X: object, y: object = None, numbers: Codes | None = None, name: str = "X_syn") -> Rows:
         """Further samples, with their labels where there are classes.
 
         Parameters
@@ -291,10 +292,12 @@ class Reading:
         y : array-like of shape (n,), optional
         numbers : (n,) int, optional
             Row numbers in what the caller gave; 0 to n - 1 by default.
+        name : str, default="X_syn"
+            How messages call them.
         """
         columns = self.table.read(X) if self.table is not None else []
         of_table = isinstance(self.made, TableMap)
-        vectors = self.made.of_columns(columns) if of_table else self.made.transform(X)
+        vectors = self.made.of_columns(columns) if of_table else self.made.transform(X, name)
         codes = None if y is None else _codes_of(y, self.classes, "y_syn")
         return Rows(vectors, columns, codes, np.arange(n_rows(X)) if numbers is None else numbers)
 
@@ -354,6 +357,8 @@ def read_samples(
     """
     for name, X in samples.items():
         refuse_foreign(X, _ARGUMENTS[name])
+    alike = of_equal_length({_ARGUMENTS[name]: X for name, X in samples.items()})
+    samples = dict(zip(samples, alike.values(), strict=True))
     real = samples["real"]
     kind = kind_of(real, kind)
     made = feature_map(real, kind, features)
@@ -375,7 +380,7 @@ def read_samples(
             X = take_rows(X, numbers)
         if name == "real":
             made.fit(X)
-        rows = reading.read(X, None, numbers)
+        rows = reading.read(X, None, numbers, _ARGUMENTS[name])
         y = codes.get(name)
         reading.rows[name] = rows if y is None else replace(rows, y=y[numbers])
     return reading

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ganaug.encoding.containers import concatenate
+from ganaug.encoding.series_codec import of_equal_length
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.metrics.features import n_rows
 from ganaug.plots.training_plots import class_counts
@@ -277,7 +279,7 @@ def series_grid(
 
     Parameters
     ----------
-    series : array of shape (n, channels, length)
+    series : array of shape (n, channels, length), or list of series of unequal length
     labels : sequence of length n, optional
         The titles.
     nearest : array of the same shape, optional
@@ -303,6 +305,8 @@ def series_grid(
     (2, 2)
     """
     n = _checked(series, labels, nearest)
+    alike = of_equal_length({"series": series, "nearest": nearest})
+    series, nearest = alike["series"], alike["nearest"]
     fake, real = (
         None if X is None else np.asarray(X.detach().cpu() if hasattr(X, "detach") else X) for X in (series, nearest)
     )
@@ -391,11 +395,11 @@ def interpolation_grid(
     if len(each) != len(starts):
         raise InvalidDataError(f"label has {len(each)} entries for {len(starts)} lines; give one, or one for each")
     lines = [
-        _numpy(gan.interpolate(one, other, steps, own, truncation=truncation)[0])
+        gan.interpolate(one, other, steps, own, truncation=truncation)[0]
         for one, other, own in zip(starts, ends, each, strict=True)
     ]
     draw: Callable[..., Axes | Array] = series_grid if len(gan.codec_.shape) == 2 else image_grid
-    return draw(np.concatenate(lines), n_columns=int(steps), ax=ax)
+    return draw(concatenate(lines), n_columns=int(steps), ax=ax)
 
 
 def _numpy(samples: object) -> Array:

@@ -111,6 +111,12 @@ def stored_form(samples: object, layout: str, shape: Shape | None = None) -> tup
     if isinstance(samples, torch.Tensor):
         samples = samples.detach().cpu()
         samples = (samples.float() if samples.dtype == torch.bfloat16 else samples).numpy()
+    ends = {np.shape(sample)[-1:] for sample in samples} if isinstance(samples, list) else set()
+    if len(ends) > 1 or (ends and shape is not None and len(shape) == 2 and ends != {shape[-1:]}):
+        raise InvalidDataError(
+            "the generator makes series of unequal length, of which no batch can be made; fit it on an array of one "
+            "length, NaN after the end of shorter series"
+        )
     array: Array = np.asarray(samples)
     if array.dtype.kind not in "biuf":
         raise InvalidTypeError(

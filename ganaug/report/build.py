@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ganaug import __version__
+from ganaug.encoding.series_codec import of_equal_length
 from ganaug.encoding.sources import resolve_samples
 from ganaug.encoding.table_checks import refuse_foreign
 from ganaug.exceptions import InvalidParameterError
@@ -144,6 +145,7 @@ def quality_report(
     seed = root_seed(random_state)
     drawn = draw(generator_or_samples, y, kind_of(X), n_samples, seed)
     refuse_foreign(drawn.X, "X_syn")
+    X, drawn.X, X_holdout = of_equal_length({"X": X, "X_syn": drawn.X, "X_holdout": X_holdout}).values()
     tell(f"quality_report: comparing {n_rows(drawn.X):,} synthetic {wording.NAMES[kind_of(X)]} with {n_rows(X):,} real")
     labels = (y, drawn.y) if drawn.y is not None and y is not None else (None, None)
     given = {"real": y, "synthetic": drawn.y, "holdout": y_holdout if X_holdout is not None else None}
