@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 import ganaug
 from ganaug.datasets import load_example
-from ganaug.encoding import on_disk
+from ganaug.encoding import csv_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -88,7 +88,7 @@ def test_quickstart_concludes_from_the_figures(script, capsys):
     assert f"against class weights: higher in every fold on no metric; lower in every fold on {every}." in shown
 
 
-@pytest.mark.parametrize("folder", [EXAMPLES / "data", on_disk.FOLDER], ids=["examples", "package"])
+@pytest.mark.parametrize("folder", [EXAMPLES / "data", csv_rows.FOLDER], ids=["examples", "package"])
 def test_data_say_whose_they_are(folder):
     parts = (folder / "README.md").read_text(encoding="utf-8").split("\n## ")[1:]
     said = dict(part.split("\n", 1) for part in parts)
@@ -155,7 +155,7 @@ def test_gallery_needs_nothing_but_the_project(path):
     assert "shared/" not in text
     assert "fetch_" not in text
     assert "__file__" not in text, "a page is downloaded alone: its data comes from load_example"
-    assert set(re.findall(r'load_example\("([^"]+)"', text)) <= set(on_disk.EXAMPLES)
+    assert set(re.findall(r'load_example\("([^"]+)"', text)) <= set(csv_rows.EXAMPLES)
     assert "plt.subplots" in text, "it must look at what it made"
 
 

@@ -98,8 +98,8 @@ def test_an_installed_package_has_its_examples(tmp_path):
     shutil.copytree(ROOT / "ganaug", tmp_path / "site" / "ganaug")
     code = (
         "import ganaug, sys; assert ganaug.__file__.startswith(sys.argv[1]); "
-        "from ganaug.datasets import load_example; from ganaug.encoding import on_disk; "
-        "print([load_example(name)[0].shape for name in on_disk.EXAMPLES])"
+        "from ganaug.datasets import load_example; from ganaug.encoding import csv_rows; "
+        "print([load_example(name)[0].shape for name in csv_rows.EXAMPLES])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import sys
 import tempfile
 import threading
@@ -19,11 +20,15 @@ import pytest
 import torch
 from helpers import cases, image_gan, random_images, series_gan
 from PIL import Image
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 from torchvision.datasets import ImageFolder
+from torchvision.transforms import Compose, RandomHorizontalFlip, ToTensor
+from torchvision.transforms.functional import pil_to_tensor
 
+from ganaug import ImageTranslator, balance, load
+from ganaug.cli import main
 from ganaug.datasets import store_images
-from ganaug.encoding import on_disk, pil_images, sample_arrays
+from ganaug.encoding import on_disk, pil_images, sample_arrays, sources
 from ganaug.encoding.image_codec import ImageCodec
 from ganaug.encoding.pil_images import in_order
 from ganaug.encoding.sample_arrays import StoredSamples, from_nchw, open_samples, stack_samples, to_nchw
@@ -599,6 +604,103 @@ def test_a_killed_fit_on_a_folder_decodes_the_rest_only(tmp_path, parts, small, 
     for name, own in plain.weights_.items():
         assert np.array_equal(own, resumed.weights_[name])
     assert resumed.codec_.get_state()[0] == plain.codec_.get_state()[0] and resumed.classes_.tolist() == ["c0", "c1"]
+
+
+def read_png(file):
+    with Image.open(file) as image:
+        return np.array(image)
+
+
+# ---- Every door that takes a checkpoint goes on with the decoding -----------------------------------------------
+
+
+class Counted(ImageFolder):
+    """A folder whose files are read by a function of the test."""
+
+    def __init__(self, root, transform=None):
+        super().__init__(root, transform, loader=lambda path: pil_images.open_image(path).convert("RGB"))
+
+
+def _dataset(folder, kept):
+    return image_gan(max_steps=2, checkpoint=kept).fit(Counted(folder))
+
+
+def _tensors(folder, kept):
+    return image_gan(max_steps=2, checkpoint=kept).fit(Counted(folder, pil_to_tensor))
+
+
+def _floats(folder, kept):
+    return image_gan(max_steps=2, checkpoint=kept).fit(Counted(folder, ToTensor()))
+
+
+def _balance(folder, kept):
+    data = Subset(Counted(folder, Compose([RandomHorizontalFlip(), ToTensor()])), range(5, 60))
+    return balance(data, image_gan(max_steps=2, checkpoint=kept)).generator
+
+
+def _translator(folder, kept):
+    own = {"width": 4, "depth": 1, "verbose": False, "random_state": 0, "max_steps": 2}
+    return ImageTranslator(paired=True, task="inpaint", checkpoint=kept, **own).fit(folder)
+
+
+def _pairs(folder, kept):
+    own = {"width": 4, "depth": 1, "verbose": False, "random_state": 0, "max_steps": 2}
+    return ImageTranslator(paired=True, checkpoint=kept, **own).fit(folder / "c0", folder.parent / "targets")
+
+
+SET = [f"--set={name}={value}" for name, value in (("channels", 2), ("max_channels", 4), ("batch_size", 8))]
+
+
+def _fit_words(folder, kept):
+    words = ["fit", folder, "-o", f"{kept}.model", "--max-steps", 2, "--seed", 0, "--image-size", "9x8", "--force"]
+    assert main([str(word) for word in (*words, *SET, f"--set=checkpoint={kept}")]) == 0
+    return load(f"{kept}.model")
+
+
+def _resample_words(folder, kept):
+    output = folder.parent / f"new-{time.time_ns()}"
+    words = ["resample", folder, "-o", output, "--max-steps", 2, "--seed", 0, *SET, f"--set=checkpoint={kept}"]
+    assert main([str(word) for word in words]) == 0
+    return SimpleNamespace(weights_={str(file.relative_to(output)): read_png(file) for file in output.glob("*/*")})
+
+
+DOORS = [_dataset, _tensors, _floats, _balance, _translator, _pairs, _fit_words, _resample_words]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_with_a_checkpoint_decodes_the_rest_only(door, tmp_path, parts, small, monkeypatch):
+    folder = folder_of(tmp_path / "images", COLOURS)
+    if door is _resample_words:
+        for file in sorted((folder / "c1").iterdir())[:10]:
+            file.unlink()
+    runs, read, most = tmp_path / "runs", [], 42
+    runs.mkdir()
+    shutil.copytree(folder / "c0", tmp_path / "targets")
+    plain = door(folder, runs / "plain")
+
+    def cut(file, mode=None, now=pil_images.open_image):
+        read.append(str(file))
+        if len(set(read)) > most:
+            raise KeyboardInterrupt
+        return now(file, mode)
+
+    for module in (pil_images, sources):
+        monkeypatch.setattr(module, "open_image", cut)
+    before = set(runs.iterdir())
+    try:
+        code = door(folder, runs / "run.ckpt")
+    except (KeyboardInterrupt, AssertionError) as error:  # the command line returns a code of its own
+        code = error
+    assert isinstance(code, BaseException)
+    assert {file.suffix for file in set(runs.iterdir()) - before} >= {".json", ".part"}
+    first, most = set(read), 1000
+    read.clear()
+    resumed = door(folder, runs / "run.ckpt")
+    again = first & set(read)
+    assert len(again) <= len(first) // 2, f"{len(again)} of {len(first)} images were decoded again"
+    assert {file.name for file in set(runs.iterdir()) - before} <= {"run.ckpt.model"}
+    for name, own in plain.weights_.items():
+        assert np.array_equal(own, resumed.weights_[name]), name
 
 
 def test_where_decoded_images_cannot_lie_beside_the_checkpoint(tmp_path, parts, small, monkeypatch):

@@ -32,6 +32,7 @@ from ganaug.cli.console import (
     verbosity,
 )
 from ganaug.cli.table_files import label_of
+from ganaug.encoding.on_disk import forget_images, read_resumed
 from ganaug.encoding.pil_images import (
     channels_of,
     check_pil_file,
@@ -50,10 +51,10 @@ from ganaug.encoding.sources import (
     list_names,
     named_files,
     open_files,
-    read_folder,
 )
 from ganaug.exceptions import DataWarning, InvalidDataError
 from ganaug.utils.determinism import child_seed, numpy_generator
+from ganaug.utils.files import check_path
 from ganaug.utils.types import Array, BoolArray
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def resample_folder(args: argparse.Namespace) -> None:
     check_output(args.output, [args.data], force=False, folder=True)
     if args.save is not None:
         check_output(args.save, [args.data, args.output], force=args.force)
-    read = _read(args)
+    prototype = options.training_parameters(args, _gan())
+    read, decoded = _read(args, prototype.get("checkpoint"))
     files = read.files
     if len(files.classes) < 2:
         raise FileError(f"holds one class only, {next(iter(files.classes))}", args.data)
@@ -112,6 +114,8 @@ def resample_folder(args: argparse.Namespace) -> None:
     sampler, seed = options.oversampler(args, read.labels, _gan()), options.choose_seed(args)
     sampler.set_params(random_state=seed)
     X, y = sampler.fit_resample(read.images, read.labels)
+    if not any(getattr(one, "stop_reason_", None) == "interrupted" for one in sampler.generators_.values()):
+        forget_images(*decoded)
     new = sampler.is_synthetic_
     with atomic_folder(args.output) as folder, progress(args, "write", len(X)) as move:
         places = _make_folders(folder, list(files.classes), args.output)
@@ -127,11 +131,14 @@ def resample_folder(args: argparse.Namespace) -> None:
 def fit_folder(args: argparse.Namespace) -> None:
     """Train on a folder, and save."""
     _refuse(args, "target")
-    read = _read(args)
+    parameters = options.training_parameters(args, _gan())
+    read, decoded = _read(args, parameters.get("checkpoint"))
     focus = None if args.focus is None else label_of(args.focus, np.unique(read.labels))
     kind, seed = _gan(), options.choose_seed(args)
-    gan = kind(**options.training_parameters(args, kind), random_state=seed, verbose=verbosity(args))
+    gan = kind(**parameters, random_state=seed, verbose=verbosity(args))
     gan.fit(read.images, read.labels, focus=focus)
+    if gan.stop_reason_ != "interrupted":  # that one may be continued
+        forget_images(*decoded)
     save_model(gan, args.output, {"mode": read.mode})
     tell(args, f"{args.output}: {gan.n_steps_} steps, ended by {gan.stop_reason_}; seed {seed}")
 
@@ -168,13 +175,15 @@ def _gan() -> type[BaseGAN]:
     return ImageGAN
 
 
-def _read(args: argparse.Namespace) -> FolderImages:
-    read = read_folder(args.data, args.image_size)
+def _read(args: argparse.Namespace, checkpoint: str | None) -> tuple[FolderImages, tuple[Path, ...]]:
+    """The images of a folder, and the file beside the checkpoint of the training in which they were decoded."""
+    beside = None if checkpoint is None else check_path(checkpoint)
+    read, file = read_resumed(args.data, beside, args.image_size)
     shape = "x".join(map(str, read.images.shape[1:3]))
     if args.verbose:
         counts = dict(Counter(read.labels.tolist()))
         tell(args, f"{args.data}: {len(read.images)} images of {shape} pixels, mode {read.mode}, {counts}")
-    return read
+    return read, () if file is None else (file,)
 
 
 def _tell_not_copied(args: argparse.Namespace, files: ImageFiles) -> None:

@@ -3,7 +3,8 @@
 from ganaug.datasets.balancing import ShareBatchSampler, balance, split_real
 from ganaug.datasets.blended import BlendedDataset
 from ganaug.datasets.synthetic import SCHEDULES, SyntheticDataset
-from ganaug.encoding.on_disk import load_example, store_images
+from ganaug.encoding.csv_rows import load_example
+from ganaug.encoding.on_disk import store_images
 
 __all__ = [
     "SCHEDULES",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,9 @@ from torch.utils.data import BatchSampler, SequentialSampler, Subset
 
 from ganaug.datasets.blended import BlendedDataset
 from ganaug.datasets.matching import RealItem, described, dtype_name, probe_item, same_kind
+from ganaug.encoding.on_disk import forget_images, resolve_resumed
 from ganaug.encoding.sample_arrays import looks_like_image
-from ganaug.encoding.sources import resolve_samples
+from ganaug.encoding.sources import file_of, resolve_samples
 from ganaug.encoding.table_checks import name_classes
 from ganaug.encoding.targets import class_names_of, label_place, length_of, resolve_targets
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
@@ -62,7 +65,8 @@ def balance(
         What is cloned and trained; it needs ``fit(X, y)`` and ``sample``. None goes by the samples: `ImageGAN` for
         PIL images and samples of three axes, `TabularGAN` for vectors, `SeriesGAN` for volumes. A sample of two axes
         is a grey image (H, W) if it is of 8 bits or boolean, or if both sides have at least 8 entries and neither is
-        more than twice the other; else it is a series (channels, length), for `SeriesGAN`.
+        more than twice the other; else it is a series (channels, length), for `SeriesGAN`. With a ``checkpoint`` the
+        same call goes on where it was broken off; images of a dataset that knows its files are not decoded again.
     targets : array-like of shape (n,), default=None
         The labels, as in `BlendedDataset`.
     image_size : (height, width), default=None
@@ -106,10 +110,18 @@ def balance(
     _check_mode(real, kwargs.get("transform", "auto"))
     raw = dataset if real.transform is None else RawItems(dataset, real.form.label)
     size = image_size if image_size is not None else _size_made(real)
-    X, y, source = resolve_samples(raw, labels, image_size=size)
+    beside = estimator._decoded_beside() if hasattr(type(estimator), "_decoded_beside") else None
+    decoded: Path | None = None
+    if beside is None:
+        X, y, source = resolve_samples(raw, labels, image_size=size)
+    else:
+        X, y, source, decoded = resolve_resumed(raw, labels, beside, image_size=size)
     if getattr(estimator, "random_state", 0) is None:
         estimator.set_params(random_state=child_seed(seed, "training") % 2**31)
     estimator.fit(X, y)
+    del X  # some systems remove no file that is read
+    if decoded is not None and estimator.stop_reason_ != "interrupted":
+        forget_images(decoded)
     name_classes(estimator, source.classes)
     return BlendedDataset(dataset, estimator, targets=targets, seed=seed, **kwargs)
 
@@ -198,6 +210,11 @@ class RawItems:
 
     def __len__(self) -> int:
         return length_of(self.dataset)
+
+    @cached_property
+    def samples(self) -> list[tuple[str | None, None]]:
+        """The files of the items, where they are known."""
+        return [(file_of(self.dataset, i), None) for i in range(len(self))]
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         real = probe_item(self.dataset, index, self.place)

@@ -1,4 +1,4 @@
-"""Data in files: example sets of the package, images decoded once into a file of pixels, and pairs of images."""
+"""Images in files: decoded once into a file of pixels, resumed where that was broken off, and pairs of images."""
 
 from __future__ import annotations
 
@@ -23,10 +23,19 @@ import pandas as pd
 
 from ganaug.encoding.containers import is_tensor
 from ganaug.encoding.labels import LabelCodec
-from ganaug.encoding.pil_images import checked_size, in_order, is_pil_image, open_image, read_image_header
-from ganaug.encoding.sample_arrays import STORED_FROM, stack_samples, to_array
+from ganaug.encoding.pil_images import (
+    checked_size,
+    in_order,
+    is_pil_image,
+    open_image,
+    read_image_header,
+    resize_image,
+)
+from ganaug.encoding.sample_arrays import STORED_FROM, StoredSamples, stack_samples, to_array
 from ganaug.encoding.sources import (
+    FolderImages,
     Source,
+    class_names_of,
     file_of,
     image_reader,
     item_reader,
@@ -36,12 +45,13 @@ from ganaug.encoding.sources import (
     named_files,
     place_of,
     read_files,
+    read_folder,
     read_item,
     resolve_samples,
     resolve_targets,
     told_folder,
 )
-from ganaug.encoding.targets import length_of
+from ganaug.encoding.targets import known_targets, length_of
 from ganaug.exceptions import (
     DataWarning,
     GanaugError,
@@ -55,88 +65,13 @@ from ganaug.utils.files import check_path, check_writable, path_error, write_who
 from ganaug.utils.types import Array, DType, check_jobs
 
 __all__ = [
-    "EXAMPLES",
     "ImagePairs",
     "forget_images",
-    "load_example",
+    "read_resumed",
     "resolve_pairs",
     "resolve_resumed",
     "store_images",
 ]
-
-# --------------------------------------------------------------------------------------
-# Examples that run wherever the package is installed.
-
-
-FOLDER = Path(__file__).parents[1] / "datasets" / "data"
-PARTS = ("all", "train", "test")
-
-# name -> file, and the column of the labels in a table; README.md beside the files says whose they are
-EXAMPLES = {
-    "card_fraud": ("card_fraud.csv.gz", "fraud"),
-    "fashion_mnist": ("fashion_mnist.npz", None),
-    "smartphone_motion": ("smartphone_motion.npz", None),
-    "thyroid_sick": ("thyroid_sick.csv.gz", "class"),
-}
-
-
-def load_example(name: str, part: str = "all") -> tuple[Any, Any]:
-    """Load a small real data set that comes with the package; nothing is downloaded.
-
-    Parameters
-    ----------
-    name : {"card_fraud", "fashion_mnist", "smartphone_motion", "thyroid_sick"}
-        - "card_fraud": 5,000 card payments x 30 numeric columns, 492 of them frauds (label 1).
-        - "fashion_mnist": 1,150 grey images of 28 x 28 pixels in four classes.
-        - "smartphone_motion": 482 windows of acceleration, 3 channels x 128 values in thousandths of g, two common
-          and two rare movements.
-        - "thyroid_sick": 3,772 patients x 28 columns, numbers and categories with missing values, 231 of them "sick".
-    part : {"all", "train", "test"}, default="all"
-        The images and the series have a published training and test part; "all" is both, training part first.
-
-    Returns
-    -------
-    X : DataFrame of shape (n, columns), or ndarray of shape (n, 28, 28), uint8, or (n, 3, 128), int16
-        A fresh copy.
-    y : Series or ndarray of shape (n,)
-        Labels: 0 and 1 of "card_fraud", strings elsewhere.
-
-    Raises
-    ------
-    InvalidParameterError
-        For another name, or a part that the set does not have.
-
-    Notes
-    -----
-    Sources, licences and what was changed stand in ``README.md`` in the folder ``ganaug/datasets/data``.
-
-    Examples
-    --------
-    >>> from ganaug.datasets import load_example
-    >>> X, y = load_example("thyroid_sick")
-    >>> X.shape, y.value_counts().to_dict()
-    ((3772, 28), {'negative': 3541, 'sick': 231})
-    >>> load_example("fashion_mnist", "test")[0].shape
-    (400, 28, 28)
-    """
-    if name not in EXAMPLES:
-        raise InvalidParameterError(f"name={name!r} is no example; give one of {sorted(EXAMPLES)}")
-    if part not in PARTS:
-        raise InvalidParameterError(f"part={part!r} must be one of {list(PARTS)}")
-    file, target = EXAMPLES[name]
-    if target is None:
-        chosen = PARTS[1:] if part == "all" else (part,)
-        with np.load(FOLDER / file) as arrays:
-            X, y = ([arrays[f"{key}_{one}"] for one in chosen] for key in "Xy")
-        return np.concatenate(X), np.concatenate(y)
-    if part != "all":
-        raise InvalidParameterError(
-            f"part={part!r}: {name!r} has no published training and test part; leave part out and split it with "
-            "sklearn.model_selection.train_test_split(X, y, stratify=y)"
-        )
-    table = pd.read_csv(FOLDER / file)
-    return table.drop(columns=target), table[target]
-
 
 # --------------------------------------------------------------------------------------
 # Images of a folder or dataset, decoded once into a file that is mapped into memory.
@@ -227,17 +162,22 @@ def store_images(
     return _decoded(source, target, n_jobs), source.labels
 
 
-def resolve_resumed(X: object, y: object, beside: Path) -> tuple[Any, Any, Source, Path | None]:
-    """What `resolve_samples` gives, from a file beside a checkpoint where the images of a folder stay in a file.
+def resolve_resumed(
+    X: object, y: object, beside: Path, *, image_size: tuple[int, int] | None = None, stored: bool = True
+) -> tuple[Any, Any, Source, Path | None]:
+    """What `resolve_samples` gives, from a file beside a checkpoint where images take too much memory to stay there.
 
-    Decoding that was broken off goes on where it was, and decoding that was complete is not repeated.
+    That are those of a folder, and of a dataset that knows its files and labels. Decoding that was broken off goes on
+    where it was, and decoding that was complete is not repeated.
 
     Parameters
     ----------
-    X, y
+    X, y, image_size
         As in `resolve_samples`.
     beside : Path
         The checkpoint.
+    stored : bool, default=True
+        Whether the images may stay in the file; else they are read into memory when all are decoded.
 
     Returns
     -------
@@ -245,39 +185,98 @@ def resolve_resumed(X: object, y: object, beside: Path) -> tuple[Any, Any, Sourc
     file : Path or None
         What `forget_images` removes when the training is done.
 
+    Raises
+    ------
+    InvalidDataError
+        If the file holds other images, as of a dataset whose transform is random; it is left as it is.
+
     Warns
     -----
     DataWarning
         Where the file cannot be written; the images then stay in a temporary one.
     """
-    if y is not None or not isinstance(X, (str, os.PathLike)) or not _stay_in_file(Path(X)):
-        return *resolve_samples(X, y, stored=True), None
-    target = Path(os.path.realpath(beside.with_name(f"{beside.name}.images.npy")))
-    found, files, labels = told_folder(X)
-    modes, _, read = image_reader(files)
-    source = _of_files(Path(X), files, labels, None, lambda: (read, list(zip(files, modes, strict=True))))
+    if y is None and isinstance(X, (str, os.PathLike)):
+        found, file = read_resumed(X, beside, image_size, stored=stored)
+        return found.images, found.labels, Source("folder", tuple(found.files.classes), found.mode), file
+    plain = isinstance(X, (str, os.PathLike, np.ndarray, pd.DataFrame, list, tuple)) or hasattr(X, "__array__")
+    labels = None if plain or not length_of(X) or file_of(X, 0) is None else _known(X, y)
+    if labels is None:
+        return *resolve_samples(X, y, image_size=image_size, stored=stored), None
+    size = checked_size(image_size)
+    first = item_reader(X, labels, size, labelled=y is None)(0)[0]
+    if stack_samples([first], 1, "images").nbytes * len(labels) <= STORED_FROM:
+        return *resolve_samples(X, y, image_size=image_size, stored=stored), None
+    images, file = _resumed(lambda: _of_items(X, y, size), beside, stored, tensor=is_tensor(first))
+    if images is None:
+        return *resolve_samples(X, y, image_size=image_size, stored=stored), None
+    names = class_names_of(X, labels)
+    return images, labels, Source("dataset", None if names is None else tuple(names), mode_of(first)), file
+
+
+def read_resumed(
+    path: str | os.PathLike[str],
+    beside: Path | None,
+    image_size: tuple[int, int] | None = None,
+    *,
+    stored: bool = False,
+) -> tuple[FolderImages, Path | None]:
+    """What `read_folder` gives, from a file beside a checkpoint as `resolve_resumed` has it, and that file."""
+    size = checked_size(image_size)
+    if beside is None or not _stay_in_file(list(chain.from_iterable(list_folder(path).classes.values())), size):
+        return read_folder(path, size, stored=stored), None
+    found, files, labels = told_folder(path)
+    modes, profiles, read = image_reader(files, size)
+    source = _of_files(Path(path), files, labels, size, lambda: (read, list(zip(files, modes, strict=True))))
+    images, file = _resumed(lambda: source, beside, stored)
+    if images is None:
+        return read_folder(path, size, stored=stored), None
+    profile = profiles[0] if len(set(profiles)) == 1 else None
+    return FolderImages(images, labels, modes[0], profile, found), file
+
+
+def _resumed(
+    source: Callable[[], _ImageSource], beside: Path, stored: bool, kind: str = "images", *, tensor: bool = False
+) -> tuple[Any, Path | None]:
+    """The images of a source from a file beside a checkpoint, and the file; None where it cannot be written."""
+    target = Path(os.path.realpath(beside.with_name(f"{beside.name}.{kind}.npy")))
     try:
-        images = _decoded(source, target, None)
+        images: Any = _decoded(source(), target, None)
     except ModelPathError as error:
         forget_images(target)
         warn(f"{error}; they stay in a temporary file, so that their decoding cannot be resumed", DataWarning)
-        return *resolve_samples(X, stored=True), None
-    return images, labels, Source("folder", tuple(found.classes), modes[0]), target
+        return None, None
+    images = images if stored else np.array(images)
+    if tensor:
+        kept = StoredSamples.mapped(images)
+        if kept is not None:
+            kept.tensor = True
+            return kept, target
+        import torch
+
+        images = torch.from_numpy(np.array(images))
+    return images, target
 
 
-def forget_images(file: Path) -> None:
+def _known(dataset: Any, y: object) -> Array | None:
+    """The labels of a dataset, if they are known without its items."""
+    return known_targets(dataset) if y is None else resolve_targets(dataset, y)
+
+
+def forget_images(*files: Path) -> None:
     """Remove what `resolve_resumed` left."""
-    for name in (file.name, f"{file.name}.part", f"{file.name}.json"):
-        try:
-            file.with_name(name).unlink(missing_ok=True)
-        except OSError as error:
-            warn(f"{file.with_name(name)} holds decoded images and cannot be removed: {error.strerror}", DataWarning)
+    for file in files:
+        for name in (file.name, f"{file.name}.part", f"{file.name}.json"):
+            try:
+                file.with_name(name).unlink(missing_ok=True)
+            except OSError as error:
+                told = f"{file.with_name(name)} holds decoded images and cannot be removed: {error.strerror}"
+                warn(told, DataWarning)
 
 
-def _stay_in_file(folder: Path) -> bool:
-    """Whether the images of a folder are so many bytes that they do not stay in memory, going by the first of them."""
-    files = list(chain.from_iterable(list_folder(folder).classes.values()))
-    first = _pixels([open_image(files[0], read_image_header(files[0]).learnt)], 1, lambda _: str(files[0]))
+def _stay_in_file(files: list[Path], size: tuple[int, int] | None = None) -> bool:
+    """Whether images are so many bytes that they do not stay in memory, going by the first of them."""
+    image = open_image(files[0], read_image_header(files[0]).learnt)
+    first = _pixels([image if size is None else resize_image(image, size)], 1, lambda _: str(files[0]))
     return first.dtype == np.uint8 and first.nbytes * len(files) > STORED_FROM
 
 
@@ -557,14 +556,17 @@ class ImagePairs:
     inputs, targets : ndarray or tensor of shape (n, ...)
     modes : (str or None, str or None)
         PIL's modes of both, if they were images of PIL or files.
+    decoded : tuple of Path
+        The files beside a checkpoint that hold them.
     """
 
     inputs: object
     targets: object
     modes: tuple[str | None, str | None]
+    decoded: tuple[Path, ...] = ()
 
 
-def resolve_pairs(X: object, y: object = None) -> ImagePairs:
+def resolve_pairs(X: object, y: object = None, beside: Path | None = None) -> ImagePairs:
     """Inputs and targets of whatever holds them.
 
     Parameters
@@ -573,6 +575,8 @@ def resolve_pairs(X: object, y: object = None) -> ImagePairs:
         The inputs; a dataset without ``y`` has items (input, target, ...). Images of a folder may lie at any depth.
     y : ndarray, tensor, list of images, or path of a folder, optional
         The targets. Of a folder the files with the same path below it, whatever their endings.
+    beside : Path, optional
+        A checkpoint, beside which many images of folders are decoded, as in `resolve_resumed`.
 
     Returns
     -------
@@ -587,7 +591,7 @@ def resolve_pairs(X: object, y: object = None) -> ImagePairs:
     """
     folders = [isinstance(side, (str, os.PathLike)) for side in (X, y)]
     if isinstance(X, (str, os.PathLike)) and isinstance(y, (str, os.PathLike)):
-        return _paired_folders(Path(X), Path(y))
+        return _paired_folders(Path(X), Path(y), beside)
     if any(folders):
         raise InvalidTypeError(
             "of two folders, one of inputs and one of targets with the same file names, one was given: "
@@ -641,7 +645,7 @@ def _could_be_image(part: object) -> bool:
     return is_pil_image(part) or len(getattr(part, "shape", ())) in (2, 3)
 
 
-def _paired_folders(inputs: Path, targets: Path) -> ImagePairs:
+def _paired_folders(inputs: Path, targets: Path, beside: Path | None) -> ImagePairs:
     sides = [named_files(folder) for folder in (inputs, targets)]
     for one, other, folder in ((0, 1, targets), (1, 0, inputs)):
         alone = [sides[one][name] for name in sorted(sides[one].keys() - sides[other].keys())]
@@ -651,5 +655,22 @@ def _paired_folders(inputs: Path, targets: Path) -> ImagePairs:
                 "rename or remove them"
             )
     names = sorted(sides[0])
-    (one, mode, _), (other, other_mode, _) = (read_files([side[name] for name in names]) for side in sides)
-    return ImagePairs(one, other, (mode, other_mode))
+    places = zip((inputs, targets), ("inputs", "targets"), sides, strict=True)
+    (one, mode, file), (other, other_mode, other_file) = (
+        _read_side([side[name] for name in names], folder, beside, kind) for folder, kind, side in places
+    )
+    decoded = tuple(own for own in (file, other_file) if own is not None)
+    return ImagePairs(one, other, (mode, other_mode), decoded)
+
+
+def _read_side(files: list[Path], folder: Path, beside: Path | None, kind: str) -> tuple[Any, str, Path | None]:
+    """The images of one side, PIL's mode of them, and the file beside a checkpoint in which they were decoded."""
+    if beside is not None and _stay_in_file(files):
+        modes, _, read = image_reader(files)
+        none = np.zeros(len(files), np.int64)
+        source = _of_files(folder, files, none, None, lambda: (read, list(zip(files, modes, strict=True))))
+        images, file = _resumed(lambda: source, beside, False, kind)
+        if images is not None:
+            return images, modes[0], file
+    images, mode, _ = read_files(files)
+    return images, mode, None

@@ -103,11 +103,15 @@ class BaseGenerator(BaseEstimator, ABC):
         self.fit_prepared(prepared, focus=focus)
         decoded = prepared.decoded
         del prepared  # some systems remove no file that is read
-        if decoded is not None and self.stop_reason_ != "interrupted":  # that one may be continued
-            forget_images(decoded)
+        self._finish(decoded)
+        return self
+
+    def _finish(self, decoded: Sequence[Path]) -> None:
+        """After a training: remove decoded images, and say what went wrong."""
+        if decoded and self.stop_reason_ != "interrupted":  # that one may be continued
+            forget_images(*decoded)
         if self._warning:
             warn(self._warning, TrainingWarning)
-        return self
 
     @isolated
     def prepare(self, X: object, y: object = None) -> Prepared:
@@ -127,7 +131,7 @@ class BaseGenerator(BaseEstimator, ABC):
     def _prepared(self, X: object, y: object, beside: Callable[[], Path | None] = lambda: None) -> Prepared:
         """What `prepare` returns; ``beside``: the checkpoint beside which images are decoded, if any."""
         self._check_parameters()
-        decoded: Path | None = None
+        decoded: tuple[Path, ...] = ()
         mode: str | None = None
         names: Sequence[str] | None = None
         selected = None
@@ -138,7 +142,8 @@ class BaseGenerator(BaseEstimator, ABC):
             elif isinstance(X, pd.DataFrame) and isinstance(y, str):
                 X, y = split_target(X, y)
         if self._takes_datasets():
-            X, y, source, decoded = self._resolved(X, y, beside())
+            X, y, source, file = self._resolved(X, y, beside())
+            decoded = () if file is None else (file,)
             mode, names = source.mode, source.classes
         check_lengths(X, y, self._items)
         labels = self._fit_labels(y)
@@ -162,7 +167,7 @@ class BaseGenerator(BaseEstimator, ABC):
 
     def _resolved(self, X: object, y: object, beside: Path | None) -> tuple[Any, Any, Source, Path | None]:
         if beside is not None:
-            return resolve_resumed(X, y, beside)
+            return resolve_resumed(X, y, beside, stored=self._stores_samples())
         return *resolve_samples(X, y, stored=self._stores_samples(), unequal=self._takes_unequal()), None
 
     def _selected(self, X: object, y: object) -> SelectedRows | None:

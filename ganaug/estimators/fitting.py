@@ -325,8 +325,8 @@ class Prepared:
         The name at place ``i`` is that of class ``i``.
     sizes : ndarray of shape (n_classes,), int64, or None
         Rows of each class in the whole table, where ``x`` holds some of them only.
-    decoded : Path or None
-        The file beside a checkpoint that holds the images, and is removed with it.
+    decoded : tuple of Path
+        The files beside a checkpoint that hold the images, and are removed with it.
     """
 
     codec: Any
@@ -335,7 +335,7 @@ class Prepared:
     y: IntArray
     names: Sequence[str] | None = None
     sizes: IntArray | None = None
-    decoded: Path | None = None
+    decoded: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

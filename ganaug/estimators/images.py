@@ -134,9 +134,9 @@ class ImageGAN(ConvolutionalGAN):
         continues. A damaged file is refused and left as it is: remove it to start from the beginning. At SIGTERM and
         SIGHUP the file is written, and then the process ends as it would have.
         It holds no image, but the discriminator that sees them and can tell them from others: store it where the data
-        may be stored. Of a folder whose decoded images take more than 512 MB, these lie beside it while the training
-        runs (its name with ".images.npy"), so that a ``fit`` that goes on does not decode them again; they are removed
-        with it.
+        may be stored. Of a folder, or a dataset that knows its files and labels, whose decoded images take more than
+        512 MB, these lie beside it while the training runs (its name with ".images.npy"), so that a ``fit`` that goes
+        on does not decode them again; they are removed with it. So do `balance` and the command line.
     checkpoint_every : int or str, default="60s"
         Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from numbers import Integral
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -95,7 +96,7 @@ class PairedMethod(TranslationMethod):
                     f"{name}={value!r} names a class, but paired=True learns from pairs; leave it None"
                 )
 
-    def prepare(self, X: object, y: object, mask: object) -> PairedPrepared:
+    def prepare(self, X: object, y: object, mask: object, beside: Path | None) -> PairedPrepared:
         """Inputs and targets, or images that both are made of."""
         owner = self.owner
         if owner.checkpoint is not None:  # told now, and not when it is to be written
@@ -103,8 +104,8 @@ class PairedMethod(TranslationMethod):
         if mask is not None and owner.task != Inpaint.name:
             raise InvalidParameterError(f"mask= is for task='inpaint', not for task={owner.task!r}")
         if owner.task == "translate":
-            return self._prepare_pairs(X, y)
-        prepared = owner._prepare_labelled(X, y)
+            return self._prepare_pairs(X, y, beside)
+        prepared = owner._prepare_labelled(X, y, beside)
         codec = prepared.codec
         masks = None if mask is None else checked_mask(mask, codec.shape[1:])
         if owner.task == SuperResolve.name:
@@ -115,13 +116,14 @@ class PairedMethod(TranslationMethod):
             prepared.x,
             prepared.y,
             prepared.names,
+            decoded=prepared.decoded,
             input_codec=codec,
             inputs=prepared.x[:0],
             masks=masks,
         )
 
-    def _prepare_pairs(self, X: object, y: object) -> PairedPrepared:
-        layout, found = self.owner.layout, resolve_pairs(X, y)
+    def _prepare_pairs(self, X: object, y: object, beside: Path | None) -> PairedPrepared:
+        layout, found = self.owner.layout, resolve_pairs(X, y, beside)
         input_codec, codec = ImageCodec(layout, found.modes[0]), ImageCodec(layout, found.modes[1])
         inputs, targets = input_codec.fit_encode(found.inputs), codec.fit_encode(found.targets)
         if len(inputs) != len(targets):
@@ -135,7 +137,7 @@ class PairedMethod(TranslationMethod):
                 "images of the same, task='super-resolve' needs the large ones only"
             )
         none = np.zeros(len(targets), np.int64)
-        return PairedPrepared(codec, None, targets, none, input_codec=input_codec, inputs=inputs)
+        return PairedPrepared(codec, None, targets, none, decoded=found.decoded, input_codec=input_codec, inputs=inputs)
 
     def fit_labels(self, y: object) -> LabelCodec | None:
         """Of the images, where there are any."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -132,8 +133,8 @@ class TranslationMethod(ABC):
         """Refuse parameters that do not go together."""
 
     @abstractmethod
-    def prepare(self, X: object, y: object, mask: object) -> Prepared:
-        """What `ImageTranslator.fit` was given, encoded."""
+    def prepare(self, X: object, y: object, mask: object, beside: Path | None) -> Prepared:
+        """What `ImageTranslator.fit` was given, encoded; images are decoded beside the checkpoint, if there is one."""
 
     @abstractmethod
     def fit_labels(self, y: object) -> LabelCodec | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -26,14 +27,14 @@ from ganaug.estimators.fitting import Constraints, Prepared, Seed, run_training
 from ganaug.estimators.paired import PairedMethod
 from ganaug.estimators.translating import LabelCheck, TranslationMethod, TranslationTask, side_by_side
 from ganaug.estimators.unpaired import UnpairedMethod
-from ganaug.exceptions import TrainingWarning
 from ganaug.filtering import FilterCounts
 from ganaug.networks.translation import PAIR_TASKS
 from ganaug.objectives import OBJECTIVES, checked_objective
 from ganaug.runtime.compute import one_thread, resolve_device
 from ganaug.training.loop import Watcher
 from ganaug.utils import types
-from ganaug.utils.determinism import child_seed, isolated, root_seed, wants_progress, warn
+from ganaug.utils.determinism import child_seed, isolated, root_seed, wants_progress
+from ganaug.utils.files import check_path
 from ganaug.utils.types import Array, Arrays, Config, IntArray, State
 
 __all__ = ["ImageTranslator"]
@@ -100,8 +101,9 @@ class ImageTranslator(SavedGenerator):
         Of the images, inputs and targets alike, as in ``ganaug.encoding.image_codec.ImageCodec``.
     checkpoint : str, path or None, default=None
         With pairs: a file that holds the state of the training while it runs, from which the same ``fit`` on the same
-        data continues if the process was killed; see `ImageGAN`. It holds no image. A CycleGAN keeps earlier
-        translations for its discriminators, which are near to images of the training data, and leaves no file.
+        data continues if the process was killed, also while it decodes the images of folders; see `ImageGAN` (those of
+        pairs lie beside it in two files, ".inputs.npy" and ".targets.npy"). It holds no image itself. A CycleGAN keeps
+        earlier translations for its discriminators, which are near to images of the training data, and leaves no file.
     checkpoint_every : int or str, default="60s"
         Steps, or a time such as "60s", between two writes of it.
     callbacks : list of callable, optional
@@ -318,9 +320,11 @@ class ImageTranslator(SavedGenerator):
         TrainingWarning
             If the training diverged or was interrupted.
         """
-        self.fit_prepared(self.prepare(X, y, mask=mask), focus=focus)
-        if self._warning:
-            warn(self._warning, TrainingWarning)
+        self._check_parameters()
+        beside = None if self.checkpoint is None else check_path(self.checkpoint)
+        prepared = self._method.prepare(X, y, mask, beside)
+        self.fit_prepared(prepared, focus=focus)
+        self._finish(prepared.decoded)
         return self
 
     @isolated
@@ -337,7 +341,7 @@ class ImageTranslator(SavedGenerator):
         Prepared
         """
         self._check_parameters()
-        return self._method.prepare(X, y, mask)
+        return self._method.prepare(X, y, mask, None)
 
     @property
     def _method(self) -> TranslationMethod:
@@ -348,9 +352,9 @@ class ImageTranslator(SavedGenerator):
         self._method.check_parameters()
         return settings
 
-    def _prepare_labelled(self, X: object, y: object) -> Prepared:
-        """Images and their labels, as every generator prepares them."""
-        return super().prepare(X, y)
+    def _prepare_labelled(self, X: object, y: object, beside: Path | None) -> Prepared:
+        """Images and their labels, as every generator prepares them; decoded beside a checkpoint, if there is one."""
+        return super()._prepared(X, y, lambda: beside)
 
     def _takes_datasets(self) -> bool:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -62,11 +63,11 @@ class UnpairedMethod(TranslationMethod):
                 "checkpoint= is for paired=True: a CycleGAN would have to keep translations of training images in it"
             )
 
-    def prepare(self, X: object, y: object, mask: object) -> Prepared:
+    def prepare(self, X: object, y: object, mask: object, beside: Path | None) -> Prepared:
         """Encoded images and their labels."""
         if mask is not None:
             raise InvalidParameterError("mask= is for paired=True and task='inpaint'")
-        return self.owner._prepare_labelled(X, y)
+        return self.owner._prepare_labelled(X, y, beside)
 
     def fit_labels(self, y: object) -> LabelCodec:
         """They tell source from target."""
