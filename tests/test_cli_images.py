@@ -102,6 +102,19 @@ def test_what_cannot_be_done_with_folders(folder, brightness, capsys):
     assert [path.name for path in folder.parent.iterdir()] == ["photos"]
 
 
+def test_commands_for_tables_say_what_images_go_to(folder, capsys):
+    for words, text in (
+        (["report", "photos", "photos", "-o", "report.html"], "quality_report"),
+        (["compare", "photos", "-o", "new"], "compare_images"),
+        (["advise", "photos"], "compare_images"),
+    ):
+        assert main(words) == 2
+        assert "photos is a folder without tables, which this command is for; images go to " in (
+            found := capsys.readouterr().err
+        )
+        assert text in found
+
+
 def test_a_broken_image_is_named(folder, brightness, capsys):
     broken = folder / "rare" / "02.png"
     broken.write_bytes(broken.read_bytes()[:60])

@@ -329,15 +329,19 @@ def test_mixed_lists_name_both():
     grey, wide = Image.new("L", (9, 8)), Image.new("L", (10, 8))
     cases = [
         ([grey, grey, wide], "item 0 is 8 x 9 L, item 2 is 8 x 10 L; resize with torchvision.transforms.v2.Resize"),
-        ([grey, grey.convert("RGB")], r"item 0 is 8 x 9 L, item 1 is 8 x 9 RGB.*convert\("),
+        ([grey, grey.convert("RGB")], r"item 0 is 8 x 9 L, item 1 is 8 x 9 RGB; make all of one mode.*convert\("),
         ([np.zeros((8, 8), "u1"), np.zeros((8, 8))], "item 1 is an array of shape .* dtype float64"),
-        ([torch.zeros(3, 8, 8), torch.zeros(1, 8, 8)], r"tensor of shape \(1, 8, 8\)"),
+        ([torch.zeros(3, 8, 8), torch.zeros(1, 8, 8)], r"tensor of shape \(1, 8, 8\).*; make all of one mode"),
+        ([torch.zeros(3, 8, 8), torch.zeros(3, 8, 9)], r"tensor of shape \(3, 8, 9\).*; resize"),
+        ([np.zeros((9, 8, 3)), np.zeros((8, 8, 3))], r"array of shape \(8, 8, 3\).*; resize"),
         ([grey, np.zeros((8, 9), "u1")], "item 1 is an array"),
         ([[[1, 2], [3]]], "rows differ in length"),
     ]
     for items, text in cases:
         with pytest.raises(InvalidDataError, match=text):
             ImageCodec().fit(items)
+    with pytest.raises(InvalidTypeError, match="item 0 is a str; .*open paths with PIL.Image.open, or give the folder"):
+        ImageCodec().fit(["a.png", "b.png"])
 
 
 # ------------------------------------------------------------------------------------------ decode, state

@@ -119,3 +119,12 @@ def test_names_that_differ_in_case_or_spaces_are_told(y, named):
     with pytest.warns(LabelWarning, match=f"nothing but case or spaces: {named}. Each is a class of its own"):
         labels = LabelCodec().fit(y)
     assert len(labels.classes_) == len(set(y))
+
+
+def test_a_label_of_another_type_is_told_apart():
+    with pytest.raises(InvalidDataError, match=r"unknown label\(s\) '1'; the labels seen in fit are 0, 1$"):
+        LabelCodec().fit([0, 1]).encode(["1"])
+    with pytest.raises(InvalidDataError, match=r"unknown label\(s\) 1; the labels seen in fit are '0', '1'$"):
+        LabelCodec().fit(["0", "1"]).encode([1])
+    with pytest.raises(InvalidDataError, match=r"unknown label\(s\) c; the labels seen in fit are a, b$"):
+        LabelCodec().fit(["a", "b"]).encode(["c"])

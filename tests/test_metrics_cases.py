@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import cases
+from PIL import Image
 from scipy.spatial.distance import pdist
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.linear_model import LogisticRegression
@@ -622,3 +623,19 @@ def test_a_report_on_series_with_gaps_says_how_they_count(tmp_path):
     shown = report.to_dict()["neighbours"]["samples"]
     assert any(None in channel for one in shown for channel in one["synthetic"])
     assert "NaN" not in (tmp_path / "report.html").read_text()
+
+
+def test_images_on_two_scales_are_refused_and_lists_of_images_are_read(rng):
+    X = rng.integers(0, 256, size=(40, 9, 9, 3), dtype=np.uint8)
+    chosen = {"metrics": "coverage", "n_resamples": 0}
+    with pytest.raises(
+        InvalidDataError, match="X_syn is float64 up to 1, and X_real uint8 up to 255: bring both to one"
+    ):
+        evaluate(X, X / 255, **chosen)
+    with pytest.raises(InvalidDataError, match="X_holdout is uint8 up to 255, and X_real float64 up to 1"):
+        evaluate(X / 255, X / 255, X_holdout=X, **chosen)
+    whole = evaluate(X, X[::-1].astype(float), **chosen)["coverage"]["value"]
+    for real, fake in ((list(X), list(X[::-1])), ([Image.fromarray(x) for x in X], X[::-1])):
+        assert evaluate(real, fake, **chosen)["coverage"]["value"] == whole
+    with pytest.raises(InvalidDataError, match="item 0 of X_syn is .*, item 1 of X_syn is 9 x 9 L"):
+        evaluate(X, [Image.fromarray(X[0]), Image.fromarray(X[1]).convert("L")] * 3)

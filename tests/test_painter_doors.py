@@ -153,3 +153,46 @@ def test_what_torchvision_is_given_wrongly():
             always(image)
     with pytest.raises(GanaugError, match="p="):
         RandomPaintDefects(fitted(), p=-1)
+
+
+# ---- What would come back wrong --------------------------------------------------------------------------------
+
+
+def test_boxes_that_are_none_of_pixels():
+    X, _ = with_scratches(backgrounds(4, channels=3))
+    boxes = [
+        tv_tensors.BoundingBoxes(torch.tensor([[4, 4, 20, 20]]), format=f, canvas_size=(SIDE, SIDE))
+        for f in ("XYXY", "XYWH")
+    ]
+    assert DefectPainter(random_state=0).fit(X, boxes=[boxes[0]] * 4).n_defects_
+    with pytest.raises(GanaugError, match="the boxes of image 0 are XYWH; .*convert_bounding_box_format"):
+        DefectPainter().fit(X, boxes=[boxes[1]] * 4)
+    with pytest.raises(GanaugError, match=f"shares of the sides; multiply them by .{SIDE}, {SIDE}"):
+        DefectPainter().fit(X, boxes=np.array([[0.1, 0.2, 0.5, 0.9]] * 4))
+
+
+def test_masks_and_labels_that_do_not_belong_to_the_image(path):
+    image = tv_tensors.Image(TENSOR)
+    boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 4, 4]]), format="XYXY", canvas_size=(SIDE, SIDE))
+    always = RandomPaintDefects(fitted(), p=1.0, value=300)
+    for target, text in (
+        (tv_tensors.Mask(torch.zeros(1, 8, 8)), f"mask has 8 x 8 pixels and its image {SIDE} x {SIDE}"),
+        (
+            tv_tensors.Mask(torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)),
+            "value=300 is more than a mask of torch.uint8",
+        ),
+        ({"boxes": boxes, "labels": [1]}, r"labels of boxes \('labels'\) are a list"),
+    ):
+        with pytest.raises(GanaugError, match=text):
+            always(image, target)
+    with pytest.raises(GanaugError, match=f"mask has 8 x 8 pixels and its image {SIDE} x {SIDE}"):
+        A.Compose([PaintDefects(path, p=1.0)], is_check_shapes=False)(image=IMAGE, mask=EMPTY[:8, :8])
+    for fields, text in (
+        ({"kinds": ["a", "b"]}, "labels 'kinds' of boxes are names"),
+        ({"kinds": [1, 2], "areas": [3.0, 4.0]}, r"boxes have \['kinds', 'areas'\] beside their sides"),
+    ):
+        params = A.BboxParams("pascal_voc", label_fields=list(fields))
+        with pytest.raises(GanaugError, match=text):
+            A.Compose([PaintDefects(path, p=1.0)], bbox_params=params)(
+                image=IMAGE, bboxes=[[1, 1, 5, 5], [2, 2, 7, 7]], **fields
+            )

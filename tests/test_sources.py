@@ -23,7 +23,9 @@ from torch.utils.data import (
 from torchvision import datasets, tv_tensors
 from torchvision.transforms import v2
 
+from ganaug import balance
 from ganaug.encoding.image_codec import ImageCodec
+from ganaug.encoding.on_disk import resolve_pairs
 from ganaug.encoding.sources import Source, class_names_of, resolve_samples, resolve_targets
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 
@@ -577,3 +579,14 @@ def test_nothing_is_imported_that_the_input_does_not_need(folder):
         "MissingDependencyError images are read by pillow; pip install pillow",
         "(5, 10, 12, 3) False",
     ]
+
+
+def test_paths_and_pairs_where_datasets_are_expected(tmp_path):
+    images = [np.full((8, 8, 3), i, np.uint8) for i in range(4)]
+    X, y, source = resolve_samples([(image, i % 2) for i, image in enumerate(images)])
+    assert X.shape == (4, 8, 8, 3) and y.tolist() == [0, 1, 0, 1] and source.kind == "dataset"
+    for given in (str(tmp_path), tmp_path):
+        with pytest.raises(InvalidTypeError, match=r"is a path; give a map-style torch Dataset .* ImageFolder\(path\)"):
+            balance(given)
+    pairs = resolve_pairs([*zip(images, [Image.fromarray(image) for image in images], strict=True)])
+    assert np.array_equal(pairs.inputs, pairs.targets) and pairs.modes == (None, "RGB")

@@ -59,10 +59,20 @@ def report_options(parser: argparse.ArgumentParser) -> None:
     options.general(parser)
 
 
+def _refuse_images(path: str, instead: str, *more: str) -> None:
+    """Say what is for images, where folders of them are given."""
+    from ganaug.encoding.row_sources import is_table_folder
+
+    for one in (path, *more):
+        if Path(one).is_dir() and not is_table_folder(one):
+            raise UsageError(f"{one} is a folder without tables, which this command is for; images go to {instead}")
+
+
 def report(args: argparse.Namespace) -> None:
     """Read, judge, write."""
     from ganaug.cli import table_files
 
+    _refuse_images(args.data, "quality_report", args.samples)
     if args.target is None:
         raise UsageError("--target is missing: name the column of the labels")
     if not args.output.lower().endswith((".html", ".htm", ".json")):
@@ -229,6 +239,7 @@ def compare(args: argparse.Namespace) -> None:
     """Read, compare, write."""
     from ganaug.cli import table_files
 
+    _refuse_images(args.data, "ganaug.experiments.compare_images")
     if args.target is None:
         raise UsageError("--target is missing: name the column of the labels")
     if not args.output.lower().endswith((".md", ".csv")):
@@ -339,6 +350,7 @@ def advise(args: argparse.Namespace) -> None:
     """Read, judge, print."""
     from ganaug.cli import table_files
 
+    _refuse_images(args.data, "ganaug.experiments.compare_images")
     if args.target is None:
         raise UsageError("--target is missing: name the column of the labels")
     if args.plot:

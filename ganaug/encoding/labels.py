@@ -115,6 +115,9 @@ class LabelCodec(PickledByState):
         if (codes < 0).any():
             unknown = list(dict.fromkeys(str(label) for label in given[codes < 0]))[:5]
             known = [str(label) for label in self.classes_[:20]]
+            if set(unknown) & set(known):  # they differ in their type only: 1 is not "1"
+                unknown = list(dict.fromkeys(repr(label) for label in np.asarray(given[codes < 0]).tolist()))[:5]
+                known = [repr(label) for label in np.asarray(self.classes_[:20]).tolist()]
             raise InvalidDataError(
                 f"unknown label(s) {', '.join(unknown)}; the labels seen in fit are {', '.join(known)}"
             )

@@ -597,7 +597,8 @@ def resolve_pairs(X: object, y: object = None, beside: Path | None = None) -> Im
             "of two folders, one of inputs and one of targets with the same file names, one was given: "
             f"fit({'folder, ...' if folders[0] else '..., folder'}); give the path of the other, too"
         )
-    if y is None and not isinstance(X, (np.ndarray, pd.DataFrame, list, tuple)) and not is_tensor(X):
+    pairs = isinstance(X, (list, tuple)) and len(X) > 0 and all(map(_is_pair, X))
+    if y is None and (pairs or not isinstance(X, (np.ndarray, pd.DataFrame, list, tuple))) and not is_tensor(X):
         return _paired_items(X)
     if y is None:
         raise InvalidDataError(
@@ -633,12 +634,16 @@ def _paired_items(dataset: object) -> ImagePairs:
     for i in range(n):
         where = place_of(dataset, i)
         item = read_item(dataset, i, where)
-        if not isinstance(item, (tuple, list)) or len(item) < 2 or not all(map(_could_be_image, item[:2])):
+        if not _is_pair(item):
             raise InvalidDataError(f"{where} is no pair (input, target) of images; give a dataset whose items are")
         for side, image in zip(sides, item[:2], strict=True):
             side.append(image)
     stacks = [stack_samples(side, n, "images", lambda i: place_of(dataset, i)) for side in sides]
     return ImagePairs(stacks[0], stacks[1], (mode_of(sides[0][0]), mode_of(sides[1][0])))
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, (tuple, list)) and len(item) > 1 and all(map(_could_be_image, item[:2]))
 
 
 def _could_be_image(part: object) -> bool:

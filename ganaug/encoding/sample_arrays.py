@@ -575,7 +575,10 @@ def stack_samples(
                 first = item, sample, form
             elif form != first[2]:
                 shape = first[1].shape
-                raise InvalidDataError(_difference(_likely(what, shape, sample), name(0), first[2], name(i), form))
+                kind = _likely(what, shape, sample)
+                sides = slice(-2, None) if is_tensor(item) else slice(2)
+                remedy = _REMEDIES[kind if kind == "series" or shape[sides] != sample.shape[sides] else "modes"]
+                raise InvalidDataError(f"{kind} differ: {name(0)} is {first[2]}, {name(i)} is {form}; {remedy}")
             yield sample
 
     found = samples()
@@ -621,13 +624,14 @@ def _opened(item: object, what: str, name: str) -> tuple[Array, str]:
         return array, f"an array of shape {array.shape} and dtype {array.dtype}"
     raise InvalidTypeError(
         f"{name} is a {type(item).__name__}; {what} must be arrays, tensors or PIL images "
-        "(a path is read with resolve_samples, or by giving its folder)"
+        "(open paths with PIL.Image.open, or give the folder of their class folders)"
     )
 
 
 _REMEDIES = {
-    "images": "resize with torchvision.transforms.v2.Resize or give image_size=(height, width); where only the mode "
-    'or dtype differs, make it one, for example with image.convert("RGB")',
+    "images": "resize with torchvision.transforms.v2.Resize, in the transform of a dataset, or give "
+    "image_size=(height, width) to store_images or balance, and --image-size to the command line",
+    "modes": 'make all of one mode and dtype, for example with image.convert("RGB")',
     "series": "give SeriesGAN a list of arrays of the same channels and dtype, or cut them to one length "
     "(x[..., :length]), pad them with NaN (numpy.pad) or resample them (scipy.signal.resample)",
 }
@@ -641,10 +645,6 @@ def _likely(what: str, shape: tuple[int, ...], other: Array) -> str:
         return "series"
     equal = [side for side, mine in zip(shape, other.shape, strict=True) if side == mine]
     return "series" if other.ndim == 1 or (equal and min(equal) < SIDES[0]) else what
-
-
-def _difference(what: str, one: str, form: str, other: str, other_form: str) -> str:
-    return f"{what} differ: {one} is {form}, {other} is {other_form}; {_REMEDIES[what]}"
 
 
 def to_array(samples: Any) -> Array:

@@ -13,12 +13,14 @@ import pandas as pd
 
 from ganaug.encoding.containers import WideFrame, listed, of_unequal_length
 from ganaug.encoding.numeric import MOST_LEVELS, Signals, levels_of, snapped
+from ganaug.encoding.pil_images import is_pil_image
 from ganaug.encoding.sample_arrays import (
     CHUNK,
     SampleFormat,
     diverged_message,
     open_samples,
     refuse_not_finite,
+    stack_samples,
     stored_array,
     to_array,
 )
@@ -245,11 +247,22 @@ def _other_channels(name: str, i: int, shape: tuple[int, ...], shapes: Sequence[
     return f"{told}; all must have the same channels (channels, steps), NaN where one was not recorded"
 
 
+def _stacked(X: Any, name: str) -> Any:
+    """A list of images, or of arrays with two axes and more of one shape, as one array."""
+    items = listed(X)
+    if items is None or of_unequal_length(items) is not None:
+        return X
+    if is_pil_image(items[0]) or len(getattr(items[0], "shape", ())) > 1:
+        return stack_samples(items, len(items), "images", lambda i: f"item {i} of {name}")
+    return X
+
+
 def of_equal_length(samples: Mapping[str, Any]) -> dict[str, Any]:
     """Samples by their names in messages; where some are lists of series of unequal length, all are (n, C, length).
 
-    Shorter ones are padded with NaN. Where there is no such list they are given back as they are.
+    Shorter ones are padded with NaN. Lists of images, and of series of one length, become arrays; all else stays.
     """
+    samples = {name: _stacked(X, name) for name, X in samples.items()}
     if all(of_unequal_length(X) is None for X in samples.values()):
         return dict(samples)
     found = {}

@@ -27,6 +27,7 @@ __all__ = [
     "ValueProfile",
     "check_columns",
     "check_names",
+    "check_scale",
     "check_size",
     "check_storable",
     "class_names",
@@ -674,3 +675,14 @@ def names_of_labels(labels: Sequence[Any], names: Sequence[str] | None) -> tuple
     if not all(isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(names) for label in whole):
         return ()
     return tuple((label, names[label]) for label in whole)
+
+
+def check_scale(X_real: Any, X: Any, name: str) -> None:
+    """Refuse floats of 0 to 1 beside integers of 0 to 255: the same images on another scale."""
+    whole = ["int" in str(each.dtype) for each in (X_real, X)]
+    if whole[0] == whole[1]:
+        return
+    ends = [float(abs(each).max()) if len(each) else 0.0 for each in (X_real, X)]
+    if min(ends) > 0 and max(ends) > 20 * min(ends):
+        real, other = (f"{each.dtype} up to {end:.4g}" for each, end in zip((X_real, X), ends, strict=True))
+        raise InvalidDataError(f"{name} is {other}, and X_real {real}: bring both to one scale")

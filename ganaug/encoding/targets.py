@@ -208,6 +208,8 @@ def length_of(dataset: Any) -> int:
     advice = "give a map-style torch Dataset (with __len__ and __getitem__), for example ImageFolder"
     if hasattr(dataset, "batch_sampler") and hasattr(dataset, "dataset"):
         raise InvalidTypeError(f"a {name} gives batches; give its .dataset")
+    if isinstance(dataset, (str, os.PathLike)):
+        raise InvalidTypeError(f"{os.fspath(dataset)!r} is a path; {advice}(path)")
     if not hasattr(dataset, "__getitem__"):
         raise InvalidTypeError(f"a {name} cannot be indexed; {advice}")
     try:

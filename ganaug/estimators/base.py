@@ -424,6 +424,8 @@ class BaseGenerator(BaseEstimator, ABC):
     def _code(self, label: object) -> int:
         if self.label_codec_ is None:
             raise InvalidParameterError(f"label={label!r}, but the generator was fitted without labels (y=None)")
+        if isinstance(label, (list, set)) or getattr(label, "ndim", 0) > 0:
+            raise InvalidParameterError(f"label={label!r} is no single label; for several, let n be a dict of counts")
         code = int(self.label_codec_.encode([label])[0])
         self.conditions_.of_label_code(code)
         return code

@@ -78,9 +78,15 @@ def _read_boxes(boxes: object, pixels: Array) -> BoolArray:
     if len(each) != len(pixels):
         raise InvalidDataError(f"there are boxes of {len(each)} images and {len(pixels)} images; give as many")
     height, width = pixels.shape[2:]
-    found = np.zeros((len(pixels), height, width), bool)
+    found, largest = np.zeros((len(pixels), height, width), bool), 0.0
     for i, one in enumerate(each):
         array = np.atleast_2d(_numbers(one, f"boxes of image {i}"))
+        form = getattr(getattr(one, "format", None), "name", "XYXY")  # of tv_tensors.BoundingBoxes
+        if form != "XYXY":
+            raise InvalidDataError(
+                f"the boxes of image {i} are {form}; give left, top, right, bottom: "
+                'v2.functional.convert_bounding_box_format(boxes, new_format="XYXY")'
+            )
         if array.ndim != 2 or array.shape[1] != 4 or not len(array):
             raise InvalidDataError(f"the boxes of image {i} have shape {array.shape}; give at least one, of 4 numbers")
         for left, top, right, bottom in array.tolist():
@@ -91,6 +97,12 @@ def _read_boxes(boxes: object, pixels: Array) -> BoolArray:
                 )
             box: Box = (int(top), int(left), math.ceil(bottom), math.ceil(right))
             found[i] |= box_mask(pixels[i].astype(np.float32), box)
+            largest = max(largest, right, bottom)
+    if largest <= 1:
+        raise InvalidDataError(
+            f"no box reaches beyond the first pixel: boxes are in pixels, and these seem to be shares of the sides; "
+            f"multiply them by [{width}, {height}, {width}, {height}]"
+        )
     return found
 
 

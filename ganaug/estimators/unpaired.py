@@ -339,9 +339,8 @@ def two_classes(labels: LabelCodec, y: IntArray, source: object, target: object,
     """
     counts = np.bincount(y, minlength=len(labels.classes_)).astype(np.int64)
     if len(counts) < 2:
-        raise InvalidDataError(
-            f"y has 1 class only ({labels.classes_[0]!r}); a translation needs images of two classes"
-        )
+        (only,) = np.asarray(labels.classes_).tolist()
+        raise InvalidDataError(f"y has 1 class only ({only!r}); a translation needs images of two classes")
     from_code, to_code = code_of(labels, "source", source), code_of(labels, "target", target)
     wanted = code_of(labels, "focus", focus)
     if wanted is not None and to_code not in (None, wanted):

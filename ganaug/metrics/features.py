@@ -15,7 +15,7 @@ from ganaug.encoding.adapters import floats_of
 from ganaug.encoding.containers import CONTAINERS, container_of, is_tensor, listed, modality_of, of_unequal_length
 from ganaug.encoding.dtypes import Table
 from ganaug.encoding.series_codec import of_equal_length
-from ganaug.encoding.table_checks import check_names, check_size, each_column
+from ganaug.encoding.table_checks import check_names, check_scale, check_size, each_column
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.utils.determinism import isolated, numpy_generator
 
@@ -448,6 +448,8 @@ def kind_of(X: Any, kind: str = "auto") -> str:
 def check_alike(X: object, other: object, name: str = "X_syn") -> None:
     """Refuse samples of other shapes than the real ones. Tables are compared when they are read."""
     shape, given = (tuple(getattr(a, "shape", (0, 0))) for a in (X, other))
+    if len(shape) > 2 and len(given) > 2:
+        check_scale(X, other, name)
     if len(shape) != len(given) or (len(shape) > 2 and shape[1:] != given[1:]):
         raise InvalidDataError(f"{name} has shape {given}, and the real rows have {shape}; they differ beyond the rows")
 

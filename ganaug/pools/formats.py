@@ -310,7 +310,8 @@ def check_values(generator: object, value_range: tuple[float, float] | None) -> 
     if beyond or values.high - values.low < (high - low) / 64 or difference(values, whole) is not None:
         raise InvalidDataError(
             f"the generator was fitted on images with values {values}, and {low:g} to {high:g} is to become black to "
-            "white; give value_range=(low, high), what becomes black and white, or fit it on images before v2.Normalize"
+            "white; give SamplePool.generate value_range=(low, high), what becomes black and white, or fit on images "
+            "before v2.Normalize"
         )
 
 

@@ -154,7 +154,11 @@ def _planned(labels: list[Any], counts: pd.Series, total: int | None, most: int)
     """Number of samples of each label, in proportion to the real ones if a total is given."""
     sizes = np.array([int(counts.get(label, 0)) for label in labels], float)
     if not sizes.sum():
-        raise InvalidDataError(f"the generator makes classes {labels[:5]!r}, of which y has none")
+        has = [label.item() if isinstance(label, np.generic) else label for label in counts.index[:5]]
+        raise InvalidDataError(
+            f"the generator makes classes {labels[:5]!r}, of which y has none, but {has!r}; give y the labels that the "
+            "generator was fitted with (of an ImageFolder [data.classes[i] for i in data.targets])"
+        )
     if total is None:
         least = min(LEAST_OF_CLASS, max(1, most // len(labels)))
         sizes = np.maximum(least, sizes * min(1.0, most / sizes.sum()))

@@ -333,8 +333,8 @@ class PaintDefects(_DualTransform):
     n, size, strength, place
         As in `DefectPainter.paint`; pairs as lists or tuples.
     value : int, default=1
-        What a defect's pixels become in the mask, and the label of its box, where boxes have labels: numbers, for of
-        labels that are names a transform sees only the codes. Where images without boxes occur, put labels in
+        What a defect's pixels become in the mask, and the label of its box, where boxes have labels: one for each, and
+        numbers, for of names a transform sees only the codes. Where images without boxes occur, put labels in
         a fifth column of ``bboxes``, not in ``label_fields``.
     p : float, default=0.5
         Probability that an image gets defects.
@@ -421,7 +421,13 @@ class PaintDefects(_DualTransform):
 
     def apply_to_mask(self, mask: Array, defect_seed: int, **params: object) -> Array:
         """The mask with the defects' pixels set."""
-        new = self._known(defect_seed)[1].reshape(mask.shape[:2] + (1,) * (mask.ndim - 2))
+        known = self._known(defect_seed)[1]
+        if mask.shape[:2] != known.shape:
+            raise InvalidDataError(
+                f"the mask has {mask.shape[0]} x {mask.shape[1]} pixels and its image {known.shape[0]} x "
+                f"{known.shape[1]}; resize both before defects are painted"
+            )
+        new = known.reshape(mask.shape[:2] + (1,) * (mask.ndim - 2))
         return np.where(new, np.asarray(self.value, mask.dtype), mask)
 
     def apply_to_masks(self, masks: Array, defect_seed: int, **params: object) -> Array:
@@ -439,9 +445,23 @@ class PaintDefects(_DualTransform):
                 f"the image has no boxes yet, and albumentations cannot add labels to the empty {fields[0]!r}; put "
                 "the label in a fifth column of bboxes, np.zeros((0, 5)), and leave label_fields out"
             )
+        self._check_labels(bboxes, fields or ())
         rows: DoubleArray = np.full((len(boxes), max(4, bboxes.shape[1])), float(self.value))
         rows[:, :4] = boxes / np.array(mask.shape[::-1] * 2)
         return np.concatenate([bboxes.reshape(-1, rows.shape[1]), rows.astype(bboxes.dtype)])
+
+    def _check_labels(self, bboxes: Array, fields: Sequence[str]) -> None:
+        """Refuse labels of boxes of which it is not known what those of a new box are."""
+        known = getattr(getattr(self.get_processor("bboxes"), "label_manager", None), "metadata", {}).get("bboxes", {})
+        named = [field for field in fields if field in known and not known[field].is_numerical]
+        if named:
+            raise InvalidDataError(
+                f"the labels {named[0]!r} of boxes are names, of which a transform sees no more than codes; give "
+                "numbers, and value= for those of defects"
+            )
+        if len(fields) > 1 or (not fields and bboxes.shape[1] > 5):
+            told = list(fields) or f"{bboxes.shape[1] - 4} further columns"
+            raise InvalidDataError(f"boxes have {told} beside their sides; a new box gets one label, so keep one")
 
     def apply_to_keypoints(self, keypoints: Array, **params: object) -> Array:
         """As they are: nothing moves."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -150,11 +150,22 @@ class RandomPaintDefects(v2.Transform):
 def _with_mask(item: tv_tensors.Mask, mask: BoolArray, _: IntArray, value: int) -> Tensor:
     here = torch.from_numpy(mask).to(item.device)
     plain = item.as_subclass(Tensor)
+    if plain.shape[-2:] != here.shape:
+        raise InvalidDataError(
+            f"the mask has {_sides(plain.shape)} pixels and its image {_sides(here.shape)}; resize both before defects "
+            "are painted"
+        )
+    if plain.dtype != torch.bool and not plain.is_floating_point() and value > torch.iinfo(plain.dtype).max:
+        raise InvalidParameterError(f"value={value} is more than a mask of {plain.dtype} holds; give one of more bits")
     if plain.ndim == 3 and len(plain) != 1:
         made = torch.cat([plain, (here * value).to(plain.dtype)[None]])
     else:
         made = torch.where(here, torch.tensor(value, dtype=plain.dtype, device=plain.device), plain)
     return tv_tensors.wrap(made, like=item)
+
+
+def _sides(shape: Sequence[int]) -> str:
+    return f"{shape[-2]} x {shape[-1]}"
 
 
 def _with_boxes(item: tv_tensors.BoundingBoxes, _: BoolArray, boxes: IntArray, *_value: int) -> Tensor:
@@ -211,7 +222,14 @@ def _like(image: Picture, pixels: Array) -> Picture:
 
 
 def _labels_in(sample: object, key: str) -> Tensor | None:
-    """The tensor under that key of the first dict."""
+    """The tensor under that key of the first dict; labels of boxes that are none are refused."""
     found = sample if isinstance(sample, (tuple, list)) else (sample,)
     dicts = [one for one in found if isinstance(one, Mapping)]
+    for one in dicts:
+        if any(isinstance(each, tv_tensors.BoundingBoxes) for each in one.values()) and key in one:
+            if not isinstance(one[key], Tensor):
+                raise InvalidTypeError(
+                    f"the labels of boxes ({key!r}) are a {type(one[key]).__name__}, to which those of new boxes "
+                    "cannot be added; give a tensor of integers"
+                )
     return next((one[key] for one in dicts if isinstance(one.get(key), Tensor)), None)
