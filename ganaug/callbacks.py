@@ -26,7 +26,7 @@ from ganaug.exceptions import (
     TrainingWarning,
 )
 from ganaug.training.loop import Event, TrainProgress
-from ganaug.training.train_state import TrainState
+from ganaug.training.train_state import UNBOUNDED, TrainState
 from ganaug.utils.determinism import warn
 from ganaug.utils.files import check_path, check_writable
 from ganaug.utils.state import ModelState, TensorBudget, expect, read_state, write_state
@@ -66,7 +66,8 @@ class ProgressBar:
         if self._bar is None:
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=event.max_steps, desc=self.title, unit="step", leave=True)
+            total = None if event.max_steps == UNBOUNDED else event.max_steps
+            self._bar = tqdm(total=total, desc=self.title, unit="step", leave=True)
         self._bar.update(event.step - self._bar.n)
         if "quality" in event.record:
             self._bar.set_postfix(quality=f"{event.record['quality']:.3f}")

@@ -24,6 +24,7 @@ from ganaug.exceptions import MissingDependencyError, TrainingWarning
 from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
 from ganaug.training.loop import Event
+from ganaug.training.train_state import UNBOUNDED
 from ganaug.utils.determinism import wants_progress
 
 gan = partial(tabular_gan, max_steps=60)
@@ -302,6 +303,16 @@ def test_verbose_says_always_or_never(data, monkeypatch):
 
 def test_a_bar_that_never_showed_can_be_closed():
     ProgressBar("x").close()
+
+
+def test_a_bar_foretells_no_end_where_only_the_clock_ends_the_training(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        "tqdm.auto.tqdm", lambda total, **_: said.append(total) or types.SimpleNamespace(n=0, update=id)
+    )
+    for most in (UNBOUNDED, 20):
+        ProgressBar("x")(types.SimpleNamespace(step=1, max_steps=most, record={}))
+    assert said == [None, 20]
 
 
 def test_tensorboard_gets_the_history(data, tmp_path):

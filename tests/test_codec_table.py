@@ -414,6 +414,20 @@ def test_numbers_and_dates_as_text_are_no_identifiers(written):
     assert not any("drop" in str(one.message) for one in told)
 
 
+def test_dates_as_text_are_told_where_days_repeat_and_few_values_are_categories():
+    days = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
+    amounts = [f"{i},50" for i in range(40)]
+    for column in (np.repeat(days, 25), np.repeat(amounts, 25)):
+        with pytest.warns(DataWarning, match="'it' holds numbers or dates as text.*pd.to_datetime.*end >= start"):
+            TableCodec().fit(pd.DataFrame({"it": column}))
+    for column in (
+        np.repeat(days[:12], 25),
+        np.repeat([f"{5 * i}%" for i in range(21)], 9),
+        np.repeat([f"A-{i}" for i in range(50)], 9),
+    ):
+        TableCodec().fit(pd.DataFrame({"it": column}))  # a warning would be an error
+
+
 @cases("written", ["{:05d}", "+49 30 {:05d}", "A-{}", "123-45-{:04d}", "10.0.0.{}", "c0ffee{}"])
 def test_identifiers_with_digits_are_still_identifiers(written):
     with pytest.warns(DataWarning, match="column 'it' looks like an identifier .*; drop it"):

@@ -14,7 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 
 from ganaug import TabularGAN, quality_report
 from ganaug.datasets import load_example
-from ganaug.exceptions import InvalidParameterError
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.metrics import Finding, diagnose, distributions, evaluate
 from ganaug.metrics.diagnosis import VERDICTS, Made, columns_over
 from ganaug.metrics.limits import LIMITS, SEVERITIES, families_of
@@ -578,6 +578,22 @@ def test_a_collapse_among_real_rows_that_hardly_differ_is_one():
     assert found[0].topic == "collapse" and found[0].severity == "bad" and "4% of what real rows do" in found[0].text
     many = {**few, "value": 0.9}
     assert diagnose({"coverage": entry, "distinct_neighbours": many})[0].severity != "bad"
+
+
+def test_what_is_no_result_of_evaluate_is_refused_with_the_line_to_write():
+    table = pd.DataFrame({"precision": [0.5]})
+    line = r"diagnose\(evaluate\(X_real, X_syn, y_real, y_syn\)\)"
+    entry = {"precision": {"enough": True, "value": 1.0, "floor": 1.0, "details": {}, "family": "diversity"}}
+    for results, made, words in (
+        (table, table, "results must be .*not a DataFrame"),
+        (table.to_numpy(), table.to_numpy(), "results must be .*not a ndarray"),
+        ({"precision": 0.5}, None, r"results\['precision'\] is no result of evaluate"),
+        ({"a": [1, 2]}, {"a": [1, 2]}, r"results\['a'\] is no result"),
+        (entry, table, "made must be"),
+    ):
+        with pytest.raises(InvalidTypeError, match=f"{words}.*{line}"):
+            diagnose(results, made)
+    assert diagnose(entry)[0].topic == "good"
 
 
 def test_half_of_a_column_in_a_class_is_a_skew_and_no_lost_dependence():

@@ -451,6 +451,9 @@ def test_nothing_to_add():
     X, y = make_blobs(60, centers=2, cluster_std=4.0, random_state=0)
     fitted = model(oversampler=RandomOverSampler(), blend=[0.5, 1.0]).fit(X, y)
     assert fitted.blend_.share == 0 and "may be balanced already" in fitted.verdict_
+    X, y = make_blobs([30, 6], centers=[[0, 0], [99, 99]], random_state=0)
+    fitted = model(oversampler=RandomOverSampler(), blend=[0.5, 1.0]).fit(X, y)
+    assert "(1.000); there is nothing left to gain" in fitted.verdict_
 
 
 # ---- threshold and calibration ------------------------------------------------------------------
@@ -707,3 +710,15 @@ class Shuffling(Fake):
     def fit_resample(self, X, y):
         X, y = super().fit_resample(X, y)
         return X[::-1], y[::-1]
+
+
+def test_a_table_that_the_classifier_cannot_take_is_told_with_the_encoders_to_write():
+    X = pd.DataFrame({"n": np.arange(40.0), "kind": ["a", "b"] * 20, "day": pd.date_range("2024-01-01", periods=40)})
+    y = np.arange(40) % 4 == 0
+    for columns, named in ((["n", "kind"], "1 of its columns"), (["n", "kind", "day"], "'kind', 'day'")):
+        with pytest.raises((TypeError, ValueError)) as told:
+            model(DecisionTreeClassifier(), oversampler=RandomOverSampler()).fit(X[columns], y)
+        assert named in told.value.__notes__[0] and "OneHotEncoder" in told.value.__notes__[0]
+    with pytest.raises(ValueError, match="max_depth") as other:  # not the table's fault
+        model(DecisionTreeClassifier(max_depth=-5), oversampler=RandomOverSampler()).fit(X[["n"]], y)
+    assert not getattr(other.value, "__notes__", [])

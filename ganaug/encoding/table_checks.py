@@ -204,6 +204,8 @@ def refuse_foreign(value: object, name: str) -> None:
 _MIN_ROWS = 50
 _UNIQUE_SHARE = 0.9
 _LONG = 40
+# Numbers and dates written as text are told from codes and sizes, such as "10%" or "5.0", by how many there are.
+_MANY_WRITTEN = 32
 _DROP = "; drop it before fitting"
 # Amounts with separators, signs or a currency; dates and times with at least two parts. Not plain digits, nor
 # three groups of digits that are no date.
@@ -223,12 +225,15 @@ def identifier_warning(adapter: DtypeAdapter, cells: ColumnValues) -> str | None
         long = bool(texts) and np.mean([len(t) >= _LONG and " " in t.strip() for t in texts]) > 0.5
         if long and len(levels) > 0.5 * len(values):
             return f"looks like free text (long and hardly ever repeated){_DROP}"
-        if len(texts) and len(levels) > _UNIQUE_SHARE * len(values):
+        alone = bool(texts) and len(levels) > _UNIQUE_SHARE * len(values)
+        if alone or (texts and len(levels) > _MANY_WRITTEN):
             if np.mean([_WRITTEN.fullmatch(text) is not None for text in texts]) > _UNIQUE_SHARE:
                 return (
                     f"holds numbers or dates as text, such as {texts[0]!r}; make numbers or dates of them before "
-                    "fitting, for as text only values that occur are drawn"
+                    "fitting (X[column] = pd.to_datetime(X[column]), pd.to_numeric), for as text only values that "
+                    "occur are drawn, and rules such as end >= start are neither found nor kept"
                 )
+        if alone:
             return f"looks like an identifier (nearly every row has a value of its own){_DROP}"
         return None
     if adapter.family == "real" and values.dtype.kind in "iu" and _counts_up(values):

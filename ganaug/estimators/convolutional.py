@@ -42,7 +42,7 @@ from ganaug.training.loop import (
     can_be_captured,
     train_step,
 )
-from ganaug.training.train_state import TrainConfig, TrainState, samples_on
+from ganaug.training.train_state import UNBOUNDED, TrainConfig, TrainState, samples_on
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, say, wants_progress
 from ganaug.utils.types import Arrays, Config, FloatArray, IntArray
@@ -53,9 +53,8 @@ SCOPES = ("shared", "per-class")
 
 # Samples of a batch that one thread works on at a time.
 PART = 32
-# Steps without a limit on time or steps, and with a limit on time only.
+# Steps without a limit on time or steps.
 STEPS = 2000
-MOST_STEPS = 1_000_000_000
 # Draws of each real sample from which augmentation pays: below it costs more than learning by heart would.
 REPEATS = 100
 # Real images by which features of an encoder are put on one scale.
@@ -229,7 +228,7 @@ class ConvolutionalModality(Modality):
             # all processes of a training build the same networks
             found = fit_into_time(seconds, task.first_process(per_step), design["channels"], fixed=fixed)
             design, steps = {**design, "channels": found.channels}, found.steps
-            config = replace(self._config(task, steps), max_steps=MOST_STEPS)
+            config = replace(self._config(task, steps), max_steps=UNBOUNDED)
         if wants_progress(task.settings.verbose):
             say(_expectation(task, design, steps or STEPS))
         if seconds is not None:  # what was spent until the first step is part of it

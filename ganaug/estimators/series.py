@@ -297,8 +297,9 @@ class SeriesGAN(ConvolutionalGAN):
         Steps of training. None is 2000, or as many as ``max_time`` allows.
     max_time : float, str or None, default=None
         Seconds, or for example "5min". The training plans its own width and
-        steps for it, says so if ``verbose``, and ends with what it has. A
-        result that was cut short by the clock does not repeat.
+        steps for it, says so if ``verbose``, and ends with what it has; the network
+        for `score_samples` is trained after that. A result that was cut short by the
+        clock does not repeat.
     batch_size : int, default=64
         Real samples for each step.
     learning_rate : float, default=2e-3

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ganaug.metrics.limits import LIMITS, SEVERITIES, Finding, Judged, Severity, families_of, worst
+from ganaug.metrics.limits import LIMITS, SEVERITIES, Finding, Judged, Severity, check_results, families_of, worst
 from ganaug.metrics.privacy import trace_findings
 from ganaug.utils.determinism import isolated
 
@@ -208,8 +208,8 @@ def diagnose(
     >>> diagnose(evaluate(real, shuffled, metrics=["fidelity", "diversity"], n_resamples=0))[0].topic
     'dependence'
     """
-    facts = _Facts(results, made or Made(), broken_rules)
-    by_class = class_findings(results, made)
+    check_results(results, made is None or isinstance(made, Made))
+    facts, by_class = _Facts(results, made or Made(), broken_rules), class_findings(results, made)
     found = _whole(facts, by_class)
     found += _adding(found, by_class)
     few = _classes_of_few_rows(results)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["LIMITS", "SEVERITIES", "Finding", "Judged", "Limit", "Severity", "families_of", "worst"]
+from ganaug.exceptions import InvalidTypeError
+
+__all__ = ["LIMITS", "SEVERITIES", "Finding", "Judged", "Limit", "Severity", "check_results", "families_of", "worst"]
 
 Severity = Literal["good", "warn", "bad"]
 SEVERITIES: tuple[Severity, ...] = ("bad", "warn", "good")
@@ -220,3 +223,29 @@ def families_of(finding: Finding) -> tuple[str, ...]:
 def worst(severities: list[Severity]) -> Severity:
     """The worst severity; "good" if there is none."""
     return min(severities, key=SEVERITIES.index, default="good")
+
+
+def check_results(results: object, known: bool = True) -> None:
+    """Refuse what is no result of `evaluate`, such as the tables themselves.
+
+    Parameters
+    ----------
+    results : object
+        Handed to `diagnose`.
+    known : bool
+        Whether what was handed in as `made` tells how the samples were made, or is None.
+    """
+    line = "diagnose(evaluate(X_real, X_syn, y_real, y_syn))"
+    if not isinstance(results, Mapping):
+        raise InvalidTypeError(
+            f"results must be the dict of metrics that evaluate returns, not a {type(results).__name__}; of two tables "
+            f"write {line}"
+        )
+    for name, entry in results.items():
+        if not isinstance(entry, Mapping) or not {"value", "enough"} <= set(entry):
+            raise InvalidTypeError(
+                f"results[{name!r}] is no result of evaluate, which has 'value' and 'enough' among its keys; hand in "
+                f"what evaluate returned as it is: {line}"
+            )
+    if not known:
+        raise InvalidTypeError(f"made must be a ganaug.metrics.diagnosis.Made or None; of two tables write {line}")

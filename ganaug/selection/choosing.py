@@ -422,10 +422,8 @@ def verdict_on_evidence(table: pd.DataFrame, words: Sequence[str], chosen: int, 
         if rest["gain"].isna().all():
             return f"None: no treatment was judged beside the bare classifier ({metric} {bare['score']:.3f})."
         if not rest["gain"].abs().gt(0).any():
-            return (
-                f"None: no treatment changed the bare classifier's {metric} ({bare['score']:.3f}); "
-                "the classes may be balanced already."
-            )
+            why = "the classes may be balanced already" if bare["score"] != 1 else "there is nothing left to gain"
+            return f"None: no treatment changed the bare classifier's {metric} ({bare['score']:.3f}); {why}."
         place = nearest(table)
         near = table.iloc[place]
         return (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any, NamedTuple, TypeAlias
@@ -560,10 +561,33 @@ def fit_clone(estimator: BaseEstimator, pool: Pool, blend: Blend, seed: int) -> 
     if weights is None or takes.rows is None:
         if blend.class_weight is not None:
             own.set_params(**{str(takes.classes): blend.class_weight})
-        return own.fit(X, y)
+        with _encoders_advised(X):
+            return own.fit(X, y)
     # the weights are handed to the step by name, which a Pipeline takes only where nothing is routed
-    with config_context(enable_metadata_routing=False):
+    with _encoders_advised(X), config_context(enable_metadata_routing=False):
         return own.fit(X, y, **{takes.rows: weights})
+
+
+@contextmanager
+def _encoders_advised(X: object) -> Iterator[None]:
+    """Note on the error of a classifier that cannot take the table as it is what to put in front of it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kinds = getattr(X, "dtypes", None)
+        others = (
+            []
+            if kinds is None or not hasattr(kinds, "items")
+            else [name for name, kind in kinds.items() if getattr(kind, "kind", "O") not in "biuf"]
+        )
+        if others and not getattr(error, "__notes__", None):
+            error.add_note(
+                f"The classifier is given the table as it is, and {len(others)} of its columns hold no numbers "
+                f"({', '.join(map(repr, others[:5]))}{', ...' if len(others) > 5 else ''}). Put encoders in front of "
+                "it: estimator=make_pipeline(make_column_transformer((OneHotEncoder(handle_unknown='ignore'), "
+                "[categories]), remainder='passthrough'), classifier), and make numbers of dates."
+            )
+        raise
 
 
 def clone_with_seeds(prototype: BaseEstimator, seed: int) -> BaseEstimator:

@@ -19,6 +19,7 @@ from ganaug.runtime.compute import ALONE, Precision, Ranks, Team, alone, full, w
 from ganaug.utils.types import IntArray
 
 __all__ = [
+    "UNBOUNDED",
     "ClassBatches",
     "Decode",
     "FetchedRows",
@@ -32,6 +33,9 @@ __all__ = [
     "samples_on",
     "undecoded",
 ]
+
+# `max_steps` of a training that only the clock ends.
+UNBOUNDED = 1_000_000_000
 
 # --------------------------------------------------------------------------------------
 # One step down a gradient, for all parameters of a network at once.
