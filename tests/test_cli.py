@@ -477,6 +477,16 @@ def test_compare(train, capsys):
     assert main([*words, "-o", "r.md"]) == 0
     assert {path: path.stat().st_mtime_ns for path in Path("cells").iterdir()} == written  # from the cache
     assert "| GANOversampler |" in Path("r.md").read_text()
+    assert "warned of" not in Path("r.md").read_text()
+    lines = Path("train.csv").read_bytes().splitlines()
+    Path("numbered.csv").write_bytes(
+        b"\n".join([b"number;" + lines[0]] + [b"%d;" % i + line for i, line in enumerate(lines[1:])])
+    )
+    words[1] = "numbered.csv"
+    assert main([*words, "-o", "n.md"]) == 0
+    for told in (Path("n.md").read_text(), capsys.readouterr().err):
+        assert told.count("GANOversampler: column 'number' looks like an identifier") == 1
+        assert "no two alike); drop it before fitting" in told
     assert main([*words, "--classifiers", "tree", "-o", "x.md"]) == 2
     assert "--classifiers 'tree': unknown ['tree']; choose from logistic regression" in capsys.readouterr().err
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganaug.cli import options
 from ganaug.cli.console import FileError, UsageError, atomic_file, check_output, did_you_mean, tell, verbosity
+from ganaug.exceptions import DataWarning
+from ganaug.utils.determinism import warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -261,6 +264,8 @@ def compare(args: argparse.Namespace) -> None:
             found.results.to_csv(temporary, index=False)
         else:
             temporary.write_text(_summary(found), encoding="utf-8")
+    for text in _warned(found):
+        warn(text, DataWarning)
     tell(args, f"{args.output}: {found!r}")
 
 
@@ -289,6 +294,17 @@ def _compared(args: argparse.Namespace, X: object, y: object) -> Comparison:
     )
 
 
+# The notes of a trial have semicolons between, and within.
+_NOTES, _WARNING = re.compile(r"; (?=\w+Warning: )"), re.compile(r"\w+Warning: (.*)", re.DOTALL)
+
+
+def _warned(found: Comparison) -> list[str]:
+    """What ganaug warned of in trials, each once, with the name of the oversampler."""
+    notes = found.results[["oversampler", "note"]].drop_duplicates()
+    told = [(name, part) for name, note in notes.itertuples(index=False) for part in _NOTES.split(note)]
+    return list(dict.fromkeys(f"{name}: {said[1]}" for name, part in told if (said := _WARNING.match(part))))
+
+
 def _summary(found: Comparison) -> str:
     from ganaug.experiments import to_markdown
 
@@ -297,6 +313,8 @@ def _summary(found: Comparison) -> str:
     failed = found.failures
     if len(failed):
         parts += ["", f"{len(failed)} of {len(found.results)} failed, the first with: {failed['error'].iloc[0]}"]
+    if told := _warned(found):
+        parts += ["", "What was warned of:", "", *(f"- {text}" for text in told)]
     return "\n".join(parts) + "\n"
 
 
