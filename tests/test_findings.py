@@ -596,6 +596,16 @@ def test_what_is_no_result_of_evaluate_is_refused_with_the_line_to_write():
     assert diagnose(entry)[0].topic == "good"
 
 
+def test_lost_dependence_is_said_of_its_kind_of_columns():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=300)
+    kind = np.where(z + 0.3 * rng.normal(size=300) > 0, "a", "b")
+    X = pd.DataFrame({"x": z, "w": z + 0.3 * rng.normal(size=300), "kind": kind})
+    for column, between in (("x", "numbers"), ("kind", "categories and numbers")):
+        found = diagnose(evaluate(X, X.assign(**{column: rng.permutation(X[column])}), n_resamples=5))
+        assert any(f"of the dependence between {between} is left" in f.text for f in found)
+
+
 def test_half_of_a_column_in_a_class_is_a_skew_and_no_lost_dependence():
     rng = np.random.default_rng(0)
     n = 900

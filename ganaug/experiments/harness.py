@@ -404,7 +404,8 @@ def seeded(estimator: object, seed: int) -> BaseEstimator:
 def named(what: str, given: object) -> dict[str, Any]:
     """A dict of names to whatever they stand for, which must not be empty."""
     if not isinstance(given, Mapping) or not all(isinstance(name, str) and name for name in given):
-        raise InvalidTypeError(f"{what} must be a dict of names to what they stand for")
+        example = "{'my data': (X, y)}" if what == "datasets" else f"{{'my {what[:-1]}': ...}}"
+        raise InvalidTypeError(f"{what} must be a dict of names to what they stand for, such as {example}")
     if not given:
         raise InvalidParameterError(f"{what} is empty; name at least one")
     return dict(given)

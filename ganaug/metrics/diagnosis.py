@@ -39,6 +39,7 @@ FLOOR_ROWS = 500
 # Mean strength, corrected for chance, from which on there is dependence worth judging.
 SPEAKS = 0.1
 DEPENDENCES = ("correlation_distance", "mixed_dependence_distance", "contingency_distance")
+BETWEEN = dict(zip(DEPENDENCES, ("numbers", "categories and numbers", "categories"), strict=True))
 COLUMN_METRICS = ("ks_distance", "total_variation")
 # Average precision of real rows alone above which there is nothing to gain.
 NOTHING_TO_GAIN = 0.98
@@ -470,23 +471,22 @@ def _dependence(facts: _Facts) -> Finding | None:
     if facts.columns_off() >= WRONG_COLUMNS or _repeats(facts) is not None:
         return None  # then nothing can be said of pairs of columns
     over_all, within = facts.surely_lost(), facts.surely_lost("_within")
-    kept = LIMITS["kept"].judge("kept", within if within < over_all or over_all != over_all else over_all)
-    joint = None
-    if facts.columns_off() < STRANGE_COLUMNS:
-        joint = LIMITS["joint"].judge("joint", facts.over_floor("contingency_distance"))
+    share, part = (within, "_within") if within < over_all or over_all != over_all else (over_all, "")
+    kept = LIMITS["kept"].judge("kept", share)
+    strange = facts.columns_off() >= STRANGE_COLUMNS
+    joint = None if strange else LIMITS["joint"].judge("joint", facts.over_floor("contingency_distance"))
     told = [judged for judged in (kept, joint) if judged is not None]
     if not told:
         return None
+    lost = [name for name in DEPENDENCES if facts.get(name, f"strength{part}") > SPEAKS]
+    between = [BETWEEN[name] for name in lost if max(0.0, facts.get(name, f"kept{part}")) == share]
     words = {
-        "kept": "{} of the dependence is left",
+        "kept": f"{{}} of the dependence between {', '.join(between)} is left",
         "joint": "pairs of categories are {} further from their real shares than by chance",
     }
     how = "; ".join(words[one.name].format(one.told) for _, one in told)
-    advice = (
-        f"Look for columns that were shuffled or generated one by one, and at the pairs of columns that came out "
-        f"worst. "
-        f"{facts.made.more_training}, or with a wider network."
-    )
+    look = "Look for columns that were shuffled or generated one by one, and at the pairs that came out worst."
+    advice = f"{look} {facts.made.more_training}, or with a wider network."
     severity = worst([severity for severity, _ in told])
     which = _RIGHT if kept is None or kept[1].value == over_all else _WITHIN
     return Finding(severity, "dependence", f"{which}: {how}.", advice, tuple(one for _, one in told))
