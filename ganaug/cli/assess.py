@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ganaug.cli import options
 from ganaug.cli.console import FileError, UsageError, atomic_file, check_output, did_you_mean, tell, verbosity
-from ganaug.exceptions import DataWarning
-from ganaug.utils.determinism import warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,6 +249,8 @@ def compare(args: argparse.Namespace) -> None:
     if args.cache and not Path(args.cache).is_dir() and Path(args.cache).exists():
         raise FileError("is no folder", args.cache)
     from ganaug.estimators import TabularGAN
+    from ganaug.exceptions import DataWarning
+    from ganaug.utils.determinism import warn
 
     options.training_parameters(args, TabularGAN)  # what is wrong with them is told before the table is read
     table = table_files.read_table(args.data, args)
