@@ -401,7 +401,7 @@ def against_seconds(every, alone):
         cells = every.values(metric)[ways].mean()
         pictures = {
             "all classifiers": (cells, spent.groupby("oversampler")["seconds"].mean()),
-            "random forest (RF) and HistGradientBoosting (HGB)": (beside.loc[own, metric], pd.Series(seconds)),
+            "forest (RF) and boosting (HGB)": (beside.loc[own, metric], pd.Series(seconds)),
         }
         for number, (title, (scores, cost)) in enumerate(pictures.items()):
             ax = score_against_cost(scores, cost, metric)
@@ -485,6 +485,10 @@ def section(found, options, command):
     text += ["## Ensembles that undersample", ENSEMBLES, themselves(every, alone), "## Gains over nothing, by regime"]
     for metric in SHOWN:
         text.append(f"### {NAMES[metric][0].upper()}{NAMES[metric][1:]}\n\n{gains(every, parts, metric)}")
+    apart = next((names for name, names in parts.items() if name.startswith("hardly any")), [])
+    if apart:
+        few = gains(every.select(dataset=apart), {}, "average_precision")
+        text.append(f"### Average precision where the classes hardly overlap, by classifier\n\n{few}")
     theirs = found["originals"].results if "originals" in found else pd.DataFrame()
     if len(theirs) and theirs["dataset"].isin(names).any():
         counts = theirs.groupby("oversampler").size()  # samplers that are not finished are left out

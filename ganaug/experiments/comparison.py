@@ -538,7 +538,7 @@ def score_against_cost(scores: pd.Series[Any], seconds: pd.Series[Any], metric: 
     ax.scatter(cost, known, color=np.where(on, "tab:blue", "tab:gray"), zorder=3)
     ax.plot(cost[best], known[best], color="tab:blue", drawstyle="steps-post", linewidth=1, alpha=0.6)
     ax.set_xscale("log")
-    ax.margins(x=0.25, y=0.1)  # room for the names
+    ax.margins(x=0.35, y=0.1)  # room for the names
     ax.autoscale_view()
     _labels_apart(ax, cost, known)
     ax.set_xlabel("seconds of resampling and fitting, mean")
