@@ -65,7 +65,7 @@ def _refuse_images(path: str, instead: str, *more: str) -> None:
     from ganaug.encoding.row_sources import is_table_folder
 
     for one in (path, *more):
-        if Path(one).is_dir() and not is_table_folder(one):
+        if Path(one).is_dir() and any(Path(one).iterdir()) and not is_table_folder(one):
             raise UsageError(f"{one} is a folder without tables, which this command is for; images go to {instead}")
 
 
