@@ -542,6 +542,17 @@ def test_one_file_in_two_classes_is_told(here, kind):
         assert len(read_folder(root).images) == 6
 
 
+def test_parts_of_a_set_are_not_taken_for_classes_in_silence(here, recwarn):
+    for part, n in {"train": 3, "Test": 1}.items():
+        reds(here / "set" / part, counts=(("many", n), ("few", 2)))
+    with pytest.warns(DataWarning, match=r"'Test', 'train' of .* give one part, '.*set/train'"):
+        assert sorted(read_folder(here / "set").files.classes) == ["Test", "train"]
+    recwarn.clear()
+    assert sorted(read_folder(here / "set" / "train").files.classes) == ["few", "many"]  # the advice, followed
+    reds(here / "flat", counts=(("train", 3), ("test", 2)))  # pictures of trains
+    assert len(read_folder(here / "flat").images) == 5 and not recwarn.list
+
+
 def test_what_is_no_regular_file_is_left_out_with_a_word(here, even, capsys):
     root = reds(here / "in")
     os.mkfifo(root / "few" / "pipe.png")  # to open it would wait for ever

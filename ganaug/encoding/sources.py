@@ -75,6 +75,7 @@ _SHOWN = 3
 HIDDEN = "hidden (the name begins with a dot)"
 NO_IMAGE = "no image by the ending"
 LOOSE = "image(s) outside of the class folders"
+_PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 BROKEN = "link(s) that lead nowhere"
 SPECIAL = "no regular file (a pipe, socket or device)"
 LOOP = "link(s) to a folder that is read already"
@@ -154,8 +155,9 @@ def read_folder(
     -----
     DataWarning
         For images that are not learnt as they are (palettes and other modes whose numbers cannot be averaged,
-        animations, colours of 16 bits), images and links that are left out, and files that stand in two classes. It
-        names some of the files, and says what they become.
+        animations, colours of 16 bits), images and links that are left out, files that stand in two classes, and
+        class folders that look like the parts of a set ("train", "test"). It names some of them, and says what they
+        become.
     """
     found, files, labels = told_folder(path)
     stack, mode, profiles = read_files(files, image_size, stored)
@@ -170,6 +172,14 @@ def told_folder(path: str | os.PathLike[str]) -> tuple[ImageFiles, list[Path], A
         warn(
             f"{len(found.twice)} file(s) stand in two classes, for example {found.twice[0][0]} and "
             f"{found.twice[0][1]}: the same image is learnt under both labels; remove one of them",
+            DataWarning,
+        )
+    nested = [len({file.parent for file in inside}) > 1 for inside in found.classes.values()]
+    if all(nested) and {name.lower() for name in found.classes} <= _PARTS:
+        largest = max(found.classes, key=lambda name: len(found.classes[name]))
+        warn(
+            f"the folders {', '.join(map(repr, found.classes))} of {path} are taken for the classes, and look like "
+            f"parts of a set with a folder for each class in them: give one part, {str(Path(path) / largest)!r}",
             DataWarning,
         )
     labels = np.repeat(list(found.classes), [len(inside) for inside in found.classes.values()])
