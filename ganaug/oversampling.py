@@ -49,10 +49,9 @@ from ganaug.estimators.strategy import (
     warn_of_few_rows,
     warn_of_training,
 )
-from ganaug.estimators.where import TakenAnyway
 from ganaug.exceptions import DataWarning, GanaugWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.filtering.forest import MANY_CLASSES
-from ganaug.filtering.rows import AUTO, check_rules
+from ganaug.filtering.rows import AUTO, TakenAnyway, check_rules
 from ganaug.rules import Rules
 from ganaug.runtime.compute import run_tasks, side_by_side
 from ganaug.runtime.interrupts import main_thread_interrupts

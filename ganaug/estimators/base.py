@@ -27,9 +27,9 @@ from ganaug.encoding.table_checks import DataProfile
 from ganaug.estimators import saving
 from ganaug.estimators.fitting import Conditions, Constraints, Prepared, Seed, TrainResult, profile_of
 from ganaug.estimators.modality import to_storage
-from ganaug.estimators.where import TakenAnyway, Where, drawn_where
+from ganaug.estimators.where import Where, drawn_where
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError, TrainingWarning
-from ganaug.filtering import FilterCounts
+from ganaug.filtering import FilterCounts, TakenAnyway
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, warn
 from ganaug.utils.state import write_state

@@ -1,16 +1,10 @@
-"""Conditions on columns of synthetic rows: ``sample(n, where={"age": (60, None), "sex": "F"})``.
-
-And what is told of rows that are returned though a rule refuses them.
-"""
+"""Conditions on columns of synthetic rows: ``sample(n, where={"age": (60, None), "sex": "F"})``."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, TrainingWarning
-from ganaug.filtering import RULES, FilterCounts
+from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.filtering import FilterCounts
 from ganaug.rules.table_view import mask_of
-from ganaug.utils.determinism import child_seed, warn
-from ganaug.utils.types import IntArray
+from ganaug.utils.determinism import child_seed
 
-__all__ = ["TakenAnyway", "Where", "drawn_where"]
+__all__ = ["Where", "drawn_where"]
 
 Bits = npt.NDArray[np.bool_]
 
@@ -342,76 +335,3 @@ def _whole(low: float | None, high: float | None) -> tuple[Any, Any]:
         low if low is None or math.isinf(low) else math.ceil(low),
         high if high is None or math.isinf(high) else math.floor(high),
     )
-
-
-# --------------------------------------------------------------------------------------
-# What is told of refused rows that were returned all the same.
-
-
-class TakenAnyway:
-    """Copies and broken rules among the rows that a call returns, gathered over all of its draws and told once.
-
-    Outliers, and rows that another class might have, are what a poor generator makes: they are only counted.
-
-    Attributes
-    ----------
-    returned, copies, broken : int
-        Rows returned, those that are copies, and those that break a rule of the table.
-    rules : Counter
-        Rule, as text, to how many break it.
-    """
-
-    def __init__(self) -> None:
-        self.returned = self.copies = self.broken = 0
-        self.rules: Counter[str] = Counter()
-
-    def add(self, n: int, faults: npt.NDArray[np.int8], broken: Callable[[IntArray], Mapping[str, int]]) -> None:
-        """Count n more rows with their faults; ``broken`` says which rules some places break, and how often."""
-        places = np.flatnonzero(faults == RULES.index("rules") + 1)
-        self.returned += n
-        self.copies += int((faults == RULES.index("copies") + 1).sum())
-        self.broken += len(places)
-        if len(places):
-            self.rules.update(broken(places))
-
-    @contextmanager
-    def gathering(self) -> Iterator[None]:
-        """A block in which calls add to this and tell nothing themselves."""
-        token = _gatherer.set(self)
-        try:
-            yield
-        finally:
-            _gatherer.reset(token)
-
-    @contextmanager
-    def telling(self) -> Iterator[TakenAnyway]:
-        """A block at whose end there is a warning if anything is to be told; what an outer one gathers, it tells."""
-        outer = _gatherer.get()
-        try:
-            yield outer or self
-        except GeneratorExit:  # whoever goes through the rows left off
-            self._tell()
-            raise
-        self._tell()
-
-    def _tell(self) -> None:
-        said = []
-        if self.broken:
-            names = [f"{rule!r} ({count:,})" for rule, count in self.rules.most_common(_NAMED)]
-            names += [f"and {len(self.rules) - _NAMED} more"] if len(self.rules) > _NAMED else []
-            said.append(
-                f"{self.broken:,} of the {self.returned:,} rows returned break rules of the table, which hardly any "
-                f"candidate kept: {', '.join(names)}. Train longer, leave out a rule that is an accident of the data "
-                "(rules=[...], from rules_), or drop these rows: rules_.allows(X) is False for them"
-            )
-        if self.copies:
-            said.append(
-                f"{self.copies:,} of the {self.returned:,} samples returned are copies of training samples, as hardly "
-                "any candidate was none. Train longer or on more samples, and do not hand these out as synthetic"
-            )
-        if said:
-            warn("; ".join(said), TrainingWarning)
-
-
-_NAMED = 5
-_gatherer: ContextVar[TakenAnyway | None] = ContextVar("gatherer", default=None)

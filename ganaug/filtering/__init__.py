@@ -6,6 +6,7 @@ from ganaug.filtering.rows import (
     SAMPLES_LIKE_THE_CLASS,
     FilterCounts,
     RowFilter,
+    TakenAnyway,
     View,
     rejection_sample,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "FilterCounts",
     "RowFilter",
     "SampleFilter",
+    "TakenAnyway",
     "View",
     "rejection_sample",
 ]

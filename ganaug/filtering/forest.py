@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ganaug.exceptions import InvalidDataError
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, BoolArray, DoubleArray, FloatArray, IntArray
 
-__all__ = ["FEWEST_TREES", "MANY_CLASSES", "ArrayForest", "fewer"]
+__all__ = ["FEWEST_TREES", "MANY_CLASSES", "SHARE_STEP", "ArrayForest", "bar_for", "chance_kept", "fewer", "odds_of"]
 
 # Rows that are traversed together, so that they stay in the processor's cache.
 _CHUNK = 4096
@@ -297,3 +298,33 @@ def _rounded_down(threshold: DoubleArray) -> FloatArray:
     """The largest float32 not above: a float32 value is then on the same side of both."""
     near = threshold.astype(np.float32)
     return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+# --------------------------------------------------------------------------------------
+# Thinning out by votes.
+
+
+# The share of votes that a class must get is a multiple of this.
+SHARE_STEP = 1 / 256
+
+
+def odds_of(votes: npt.NDArray[Any] | float) -> DoubleArray:
+    """Of shares of the votes, which are never none and never all."""
+    votes = np.clip(np.asarray(votes, np.float64), SHARE_STEP, 1 - SHARE_STEP)
+    return votes / (1 - votes)
+
+
+def chance_kept(votes: npt.NDArray[Any], least: float, power: float) -> DoubleArray:
+    """With what probability rows are kept that get these votes."""
+    return np.minimum(1.0, (odds_of(votes) / odds_of(least)) ** power)
+
+
+def bar_for(votes: npt.NDArray[Any], power: float, kept: float) -> float:
+    """The share of the votes to ask for, so that such a share of the rows that get these is kept."""
+    low, high = 1, round(1 / SHARE_STEP) - 1  # in steps; the higher, the fewer are kept
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (
+            (middle, high) if chance_kept(votes, middle * SHARE_STEP, power).mean() >= kept else (low, middle - 1)
+        )
+    return low * SHARE_STEP

@@ -1,9 +1,12 @@
-"""The filter of synthetic rows, and rejection sampling by it."""
+"""The filter of synthetic rows, rejection sampling by it, and what is told of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -13,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.filtering.forest import ArrayForest
-from ganaug.utils.determinism import child_seed, numpy_generator
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, TrainingWarning
+from ganaug.filtering.forest import SHARE_STEP, ArrayForest, bar_for, chance_kept, odds_of
+from ganaug.utils.determinism import child_seed, numpy_generator, warn
 from ganaug.utils.types import Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "SAMPLES_LIKE_THE_CLASS",
     "FilterCounts",
     "RowFilter",
+    "TakenAnyway",
     "View",
     "check_rules",
     "rejection_sample",
@@ -72,8 +76,6 @@ POWERS, KEPT_OF_REAL = (4.0, 3.5, 3.0, 2.5, 2.0, 1.75, 1.5, 1.25, 1.0, 0.75, 0.5
 NEAR = 1e-3
 # Bounds are multiples of a power of two, of this share of a class's standard deviation or less.
 BOUND_STEP = 0.25
-# The share of votes that a class must get is a multiple of this.
-SHARE_STEP = 1 / 256
 # Rows that are checked together, so that they stay in the processor's cache.
 JUDGED_AT_ONCE, HASHED_AT_ONCE = 8192, 512
 # Rows of which a view is made together.
@@ -202,8 +204,8 @@ class RowFilter:
                 continue
             if self.thins:
                 power, before = float(self.powers[condition]), votes[own, condition]
-                kept = float(_kept(before, float(self.least[condition]), power).mean())
-                self.least[condition] = _bar(again[own, condition], power, kept)
+                kept = float(chance_kept(before, float(self.least[condition]), power).mean())
+                self.least[condition] = bar_for(again[own, condition], power, kept)
                 continue
             refused = float((votes[own, condition] < self.least[condition]).mean())
             bar = 1.0 if refused == 1 else 0.0 if refused == 0 else np.quantile(again[own, condition], refused)
@@ -282,10 +284,10 @@ class RowFilter:
         return len(getattr(self, "powers", ())) > 0  # a pickle of an earlier version has none
 
     def _bars(self, lots: FloatArray, condition: int) -> FloatArray | None:
-        """What each row must get, so that it is kept with the probability that `_kept` says."""
+        """What each row must get, so that it is kept with the probability that `chance_kept` says."""
         if not self.thins:
             return None
-        odds = _odds(self.least[condition]) * lots ** (1 / self.powers[condition])
+        odds = odds_of(self.least[condition]) * lots ** (1 / self.powers[condition])
         return np.asarray(odds / (1 + odds), np.float32)
 
     def _at_least(self, votes: DoubleArray) -> float:
@@ -402,32 +404,12 @@ class RowFilter:
         return self
 
 
-def _odds(votes: npt.NDArray[Any] | float) -> DoubleArray:
-    """Of shares of the votes, which are never none and never all."""
-    votes = np.clip(np.asarray(votes, np.float64), SHARE_STEP, 1 - SHARE_STEP)
-    return votes / (1 - votes)
-
-
-def _kept(votes: npt.NDArray[Any], least: float, power: float) -> DoubleArray:
-    """With what probability rows are kept that get these votes."""
-    return np.minimum(1.0, (_odds(votes) / _odds(least)) ** power)
-
-
 def _power(votes: DoubleArray, least: float) -> float:
     """The largest with which enough real rows are kept that get these votes from trees that never saw them."""
     if len(votes) < MIN_ROWS:
         return 1.0
-    enough = [power for power in POWERS if _kept(votes, least, power).mean() >= KEPT_OF_REAL]
+    enough = [power for power in POWERS if chance_kept(votes, least, power).mean() >= KEPT_OF_REAL]
     return max(enough, default=min(POWERS))
-
-
-def _bar(votes: npt.NDArray[Any], power: float, kept: float) -> float:
-    """The share of the votes to ask for, so that such a share of the rows that get these is kept."""
-    low, high = 1, round(1 / SHARE_STEP) - 1  # in steps; the higher, the fewer are kept
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if _kept(votes, middle * SHARE_STEP, power).mean() >= kept else (low, middle - 1)
-    return low * SHARE_STEP
 
 
 def _beyond(along: FloatArray, low: FloatArray, high: FloatArray) -> BoolArray:
@@ -632,3 +614,76 @@ def _least_evil(said: npt.NDArray[np.int8]) -> IntArray:
     """Places of refused rows, another class's first: a copy tells a secret, an outlier teaches nonsense."""
     bad = np.flatnonzero(said)
     return bad[np.argsort(-said[bad], kind="stable")]
+
+
+# --------------------------------------------------------------------------------------
+# What is told of refused rows that were returned all the same.
+
+
+class TakenAnyway:
+    """Copies and broken rules among the rows that a call returns, gathered over all of its draws and told once.
+
+    Outliers, and rows that another class might have, are what a poor generator makes: they are only counted.
+
+    Attributes
+    ----------
+    returned, copies, broken : int
+        Rows returned, those that are copies, and those that break a rule of the table.
+    rules : Counter
+        Rule, as text, to how many break it.
+    """
+
+    def __init__(self) -> None:
+        self.returned = self.copies = self.broken = 0
+        self.rules: Counter[str] = Counter()
+
+    def add(self, n: int, faults: npt.NDArray[np.int8], broken: Callable[[IntArray], Mapping[str, int]]) -> None:
+        """Count n more rows with their faults; ``broken`` says which rules some places break, and how often."""
+        places = np.flatnonzero(faults == RULES.index("rules") + 1)
+        self.returned += n
+        self.copies += int((faults == RULES.index("copies") + 1).sum())
+        self.broken += len(places)
+        if len(places):
+            self.rules.update(broken(places))
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """A block in which calls add to this and tell nothing themselves."""
+        token = _gatherer.set(self)
+        try:
+            yield
+        finally:
+            _gatherer.reset(token)
+
+    @contextmanager
+    def telling(self) -> Iterator[TakenAnyway]:
+        """A block at whose end there is a warning if anything is to be told; what an outer one gathers, it tells."""
+        outer = _gatherer.get()
+        try:
+            yield outer or self
+        except GeneratorExit:  # whoever goes through the rows left off
+            self._tell()
+            raise
+        self._tell()
+
+    def _tell(self) -> None:
+        said = []
+        if self.broken:
+            names = [f"{rule!r} ({count:,})" for rule, count in self.rules.most_common(_NAMED)]
+            names += [f"and {len(self.rules) - _NAMED} more"] if len(self.rules) > _NAMED else []
+            said.append(
+                f"{self.broken:,} of the {self.returned:,} rows returned break rules of the table, which hardly any "
+                f"candidate kept: {', '.join(names)}. Train longer, leave out a rule that is an accident of the data "
+                "(rules=[...], from rules_), or drop these rows: rules_.allows(X) is False for them"
+            )
+        if self.copies:
+            said.append(
+                f"{self.copies:,} of the {self.returned:,} samples returned are copies of training samples, as hardly "
+                "any candidate was none. Train longer or on more samples, and do not hand these out as synthetic"
+            )
+        if said:
+            warn("; ".join(said), TrainingWarning)
+
+
+_NAMED = 5
+_gatherer: ContextVar[TakenAnyway | None] = ContextVar("gatherer", default=None)

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ganaug.augmentation import diff_augment
 from ganaug.exceptions import InvalidDataError
-from ganaug.filtering.rows import MIN_ROWS, RULES, SHARE_STEP, RowFilter
+from ganaug.filtering.forest import SHARE_STEP
+from ganaug.filtering.rows import MIN_ROWS, RULES, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.runtime.compute import as_tensor, widest
 from ganaug.training.train_state import ClassBatches, Decode, FlatAdam, SampleRows
