@@ -331,3 +331,10 @@ def test_public_methods_have_docstrings(name):
         and not inspect.getdoc(getattr(cls, method))
     ]
     assert not bare
+
+
+def test_a_call_crosses_few_files():
+    for name, call in crossings.calls().items():
+        call()  # what the first one imports does not count
+        files = sorted(crossings.count(call).files)
+        assert len(files) <= crossings.LIMITS[name], (name, files)
