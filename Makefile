@@ -51,7 +51,7 @@ doctest: $(STAMP)
 	$(PY) -m pytest --doctest-modules ganaug
 
 # A fault of the gallery, a broken reference or a warning ends it, after all of them have been told. The reference
-# pages are generated anew, because a name that is gone would leave its page behind. An example runs again when it was
+# pages are generated again, because a name that is gone would leave its page behind. An example runs again when it was
 # edited; after a change of the package, `make clean` makes all of them run.
 docs: $(DOCS_STAMP)  ## build the documentation into docs/_build/html (runs the gallery: minutes)
 	rm -rf docs/api/generated
@@ -69,7 +69,7 @@ install: $(STAMP)  ## only make .venv and install
 # installation that was interrupted or does not work is tried again by the next call.
 # - A .venv that stands is kept if it works: a full one costs gigabytes. One that an interrupted or
 #   failed `python3 -m venv` left has no pip, or is none (prefix equals base_prefix: pip would install
-#   into the system), and is made anew.
+#   into the system), and is made again.
 # - pip is upgraded first: the one that Python 3.11 brings knows no --group.
 # - constraints.txt and tools/check_install.py: against a torchvision whose torch is another's build
 #   ("operator torchvision::nms does not exist"). Each file says why.

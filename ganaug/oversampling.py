@@ -137,7 +137,7 @@ class GANOversampler(BaseOverSampler):
     than ``min_class_size`` rows: its `SmoothedBootstrap` is its rows.
 
     Balancing moves the decision threshold and unsettles predicted
-    probabilities, whoever makes the rows. Compare with class weights and with
+    probabilities, whatever makes the rows. Compare with class weights and with
     a moved threshold before believing that it helped.
 
     Examples
@@ -626,7 +626,7 @@ class GANOversampler(BaseOverSampler):
                     if n_rows(rows) != size:
                         raise InvalidDataError(
                             f"{type(generator).__name__}.sample returned {n_rows(rows)} rows of class {label!r} when "
-                            f"asked for {size}; mend the generator"
+                            f"asked for {size}; fix the generator"
                         )
                     if label in getattr(generator, "curation_", {}):
                         told = generator.curation_[label]

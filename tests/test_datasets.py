@@ -1,4 +1,4 @@
-"""Synthetic items: the same whoever asks, in whatever order; pools that are written whole, renewed and removed."""
+"""Synthetic items: the same for every caller, in whatever order; pools that are written whole, renewed and removed."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ def test_pages_are_written_from_results(script, tmp_path, monkeypatch):
         speed.write(speed.markdown([{"table": "50,000 x 15 mixed", "ganaug": ours, "ctgan": theirs}], "python it.py"))
     page = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
     assert "kept" in page and page.count("## Speed") == 1
-    assert "2.5 h (reckoned)" in page and "450 / 800" in page
+    assert "2.5 h (estimated)" in page and "450 / 800" in page
     assert "3 of its 300 epochs were run" in page
 
 

@@ -219,7 +219,7 @@ def test_200_columns_of_20_classes_open_in_two_seconds(visit, tmp_path, monkeypa
         page.reload()
         page.wait_for_function("document.documentElement.dataset.ready === 'yes'")
         after = {m["name"]: m["value"] for m in meter.send("Performance.getMetrics")["metrics"]}
-        # a reload may begin the count anew
+        # a reload may begin the count again
         spent.append(
             after["TaskDuration"] - min(before["TaskDuration"], after["TaskDuration"]) or after["TaskDuration"]
         )

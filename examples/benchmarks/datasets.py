@@ -3,7 +3,7 @@
     python examples/benchmarks/datasets.py --write
 
 Each set runs in a process of its own, on one core, with default settings. A finished set is one line of
-out/datasets.jsonl; a later call goes on from there, unless ganaug's code has changed (``--fresh`` starts anew).
+out/datasets.jsonl; a later call goes on from there, unless ganaug's code has changed (``--fresh`` starts again).
 """
 
 from __future__ import annotations

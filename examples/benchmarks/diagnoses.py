@@ -45,9 +45,9 @@ reuters_corn satimage shuttle sick_euthyroid solar_flare_m0 spambase splice us_c
 """
 IMAGES, SERIES = "usps cifar10 fashion_mnist pneumoniamnist", "ecg200 medical_images ecg5000 hapt"
 GROUPS = {
-    "tables on which the method was mended": MENDED_ON.split(),
+    "tables on which the method was fixed": MENDED_ON.split(),
     "held-out tables": HELD_OUT.split(),
-    "images, series on which it was mended": [IMAGES.split()[0], *SERIES.split()[:2]],
+    "images, series on which it was fixed": [IMAGES.split()[0], *SERIES.split()[:2]],
     "held-out images": IMAGES.split()[1:],
     "held-out series": SERIES.split()[2:],
 }

@@ -6,7 +6,7 @@ For each set and seed, one ``SeriesGAN`` is fitted to the training series; each 
 one-dimensional convolutions and, where it needs no training in batches, logistic regression on simple features.
 Finished cells, GANs and samples are files of out/series, and a later call goes on from there.
 
-Splits: ecg5000 is halved anew for each seed, class by class (its own training part has 2 series of the rarest class),
+Splits: ecg5000 is halved again for each seed, class by class (its own training part has 2 series of the rarest class),
 so that the rarest has 12 to train on. hapt keeps its own split, by person; only trainings differ between seeds.
 """
 

@@ -19,7 +19,7 @@ Arms whose series are not there are left out. A split, a fitted GAN's series and
 out/series_rocket, and a later call goes on from there; they are named by data, settings and seed, not by ganaug's code,
 so empty the folder after a change of it. ``--write-only`` writes the page from what is finished.
 
-Splits, training series of each class (drawn anew for each seed, all others are for testing, except where noted):
+Splits, training series of each class (drawn again for each seed, all others are for testing, except where noted):
 
 - ecg5000: 400, 400, 48, 97, 12
 - hapt: 200 of each of six activities and 20 of each of six transitions, of the persons that its own split trains on;

@@ -5,7 +5,7 @@
 
 CTGAN is under the Business Source License: it is run here for comparison, in an environment of its own
 (out/ctgan-env, made by this script), and is no dependency of anything. It takes hours on a larger table; there its
-first epochs are timed and the rest is reckoned from them (``--all-epochs`` runs them all). On the two largest tables
+first epochs are timed and the rest is estimated from them (``--all-epochs`` runs them all). On the two largest tables
 only ganaug runs, to show how its time and memory grow.
 """
 
@@ -384,8 +384,8 @@ def cells(result):
         return [*row, "not run", "", ""]
     if "error" in theirs:
         return [*row, f"FAILED: {theirs['error']}", "", ""]
-    reckoned = theirs["run"] < theirs["epochs"]
-    how = f"{clock(theirs['seconds'])}{' (reckoned)' if reckoned else ''}"
+    estimated = theirs["run"] < theirs["epochs"]
+    how = f"{clock(theirs['seconds'])}{' (estimated)' if estimated else ''}"
     ratios = [theirs[kind] / ours[kind] for kind in ("seconds", "cpu")]
     return [
         *row,

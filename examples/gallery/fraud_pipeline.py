@@ -66,5 +66,5 @@ for name, steps in ways.items():
 pd.DataFrame(found).T.round(3)
 
 # %%
-# Balancing buys recall with precision, whoever makes the rows, and class weights do the same without any row. Where the
+# Balancing buys recall with precision, whatever makes the rows; class weights do the same without any row. Where the
 # first two columns do not rise, only the threshold has moved: see `the user guide <../guide/thresholds.html>`__.

@@ -279,7 +279,7 @@ class BlendedDataset(ItemDataset):
         """
         epoch = types.integer("epoch", epoch, 0)
         if self._watch is not None:
-            self._watch.stop()  # whoever calls this knows how
+            self._watch.stop()  # the caller knows how
         self._begin(epoch)
 
     def begin_pass(self) -> None:

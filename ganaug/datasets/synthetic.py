@@ -339,7 +339,7 @@ class SyntheticDataset(ItemDataset):
         """
         epoch = types.integer("epoch", epoch, 0)
         if self._watch is not None:
-            self._watch.stop()  # whoever calls this knows how
+            self._watch.stop()  # the caller knows how
         if self.refresh_every is not None:
             self._pool.renew(epoch // self.refresh_every)
 

@@ -473,7 +473,7 @@ class SeriesCodec(PickledByState):
             if odd is not None:
                 raise InvalidDataError(
                     f"{_not_finite(tuple(map(int, odd)), 'NaN')}: {owner} was fitted on series without gaps there; "
-                    "fill the gap (for example by interpolation), or fit anew with such series"
+                    "fill the gap (for example by interpolation), or fit again with such series"
                 )
         return self._encoded(given)
 
@@ -489,7 +489,7 @@ class SeriesCodec(PickledByState):
                 found = f"{steps[0]} to {steps[-1]}" if steps[0] < steps[-1] else f"{steps[0]}"
                 raise InvalidDataError(
                     f"the series of X have {found} steps, but {owner} was fitted on series of "
-                    f"{most}; cut them (x[..., :length]), or fit anew with such series"
+                    f"{most}; cut them (x[..., :length]), or fit again with such series"
                 )
             return None, array[..., :length]
         frame, array, _, _ = _opened(X)

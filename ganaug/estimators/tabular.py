@@ -260,7 +260,7 @@ class _Fit:
         self, real: FloatArray, fake: FloatArray, blocks: Sequence[Block], active: Active, never: IntArray
     ) -> None:
         self.real, self.fake, self.active = real, fake, active
-        self.mended = partial(without_pairs, pairs=never, groups=_groups(blocks))
+        self.repaired = partial(without_pairs, pairs=never, groups=_groups(blocks))
         self.rounds = _RULED_OUT_ROUNDS if len(never) else _REFUSED_ROUNDS
         self.numbers = range(sum(block.width for block in blocks if block.tag == "scalar"))
         self.groups = _groups(blocks)
@@ -275,7 +275,7 @@ class _Fit:
         curves = self._curves(offsets, np.ones(len(self.fake), dtype=bool))
         tried: list[tuple[float, list[FloatArray], FloatArray]] = []
         while kept is not None and len(tried) < self.rounds:
-            rows = self.mended(_moved(self.fake, offsets, _searches(curves)))
+            rows = self.repaired(_moved(self.fake, offsets, _searches(curves)))
             stay = kept(rows)
             if stay.sum() < _FEWEST_KEPT:
                 break
@@ -289,7 +289,7 @@ class _Fit:
         return curves, offsets
 
     def _curves(self, offsets: FloatArray, stay: BoolArray) -> list[FloatArray]:
-        others = self.active(self.mended(self.fake + offsets)) & stay[:, None]
+        others = self.active(self.repaired(self.fake + offsets)) & stay[:, None]
         return [quantile_pairs(self.fake[others[:, j], j], self.real[self.own[:, j], j]) for j in self.numbers]
 
     def _pushes(self, rows: FloatArray) -> tuple[FloatArray, DoubleArray]:

@@ -661,7 +661,7 @@ class TakenAnyway:
         outer = _gatherer.get()
         try:
             yield outer or self
-        except GeneratorExit:  # whoever goes through the rows left off
+        except GeneratorExit:  # the caller stopped in the middle
             self._tell()
             raise
         self._tell()

@@ -24,7 +24,7 @@ from ganaug.networks.residual import ResidualDiscriminator, Stacks
 
 __all__ = ["StyleGenerator", "style"]
 
-N_AVERAGED = 256  # noises from which the centre of a class's styles is reckoned
+N_AVERAGED = 256  # noises from which the centre of a class's styles is estimated
 
 
 def normalised(x: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class StyleGenerator(GeneratorNetwork):
     truncation : float
         How far a sample's style may lie from the centre of its class when sampling
         (`eval` mode): 1 as it falls, towards 0 more typical and less diverse. The centre is
-        the mean style of 256 fixed noises, reckoned when it is needed: a running
+        the mean style of 256 fixed noises, computed when it is needed: a running
         mean would be a buffer, which belongs to other weights than the averaged ones.
     mixing : float
         Share of the samples in training whose fine layers follow the style of a second noise.

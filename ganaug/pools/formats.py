@@ -168,7 +168,7 @@ def _as_tensors(samples: Array, form: ItemFormat) -> list[Sample]:
 def _as_images(samples: Array, form: ItemFormat) -> list[Sample]:
     from torchvision import tv_tensors
 
-    # not the constructor, which takes thrice as long to find that it was given a tensor
+    # not the constructor, which takes three times as long to find that it was given a tensor
     return [tensor.as_subclass(tv_tensors.Image) for tensor in _as_tensors(samples, form)]
 
 

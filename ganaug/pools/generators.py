@@ -162,7 +162,7 @@ class ClassGenerators:
         if found != n:
             raise InvalidDataError(
                 f"{type(generator).__name__}.sample returned {found} samples of {label!r} when asked for {n}; "
-                "mend the generator"
+                "fix the generator"
             )
         return samples
 

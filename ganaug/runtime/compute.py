@@ -394,7 +394,7 @@ def team(number: int) -> Iterator[Team]:
     For networks this is better than to let torch split every operation over
     threads: these wait for one another at each of them, spinning, and where another
     process takes a core for a moment a step takes ten times as long. And each
-    part's result is the same whoever works on it, on any number of cores.
+    part's result is the same no matter which thread works on it, on any number of cores.
 
     Examples
     --------

@@ -83,7 +83,7 @@ def main_thread_interrupts() -> Iterator[Interrupt]:
     set. A block within another one, in whichever thread, shares its `Interrupt`,
     so that one Ctrl-C ends all that the outer block began.
 
-    Whoever opens the outermost block asks ``requested`` after it, too: the wish may
+    The code that opens the outermost block asks ``requested`` after it, too: the wish may
     have come too late for the loop inside to see it.
 
     Yields
@@ -150,7 +150,7 @@ def deferred_endings() -> Iterator[Ending]:
 
     These are SIGTERM (a cluster's scheduler, a container that is stopped) and SIGHUP (a
     terminal that was closed). In the main thread only, and only where nobody else handles
-    or ignores them. Whoever opens the block writes and calls `Ending.deliver`; at its end that is done in any case.
+    or ignores them. The caller writes and calls `Ending.deliver` in the block; at its end that is done in any case.
 
     Yields
     ------

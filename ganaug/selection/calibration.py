@@ -38,7 +38,7 @@ class Sigmoid:
     slope, intercept : float
         Where s is the logit of a probability, balancing alone moves the
         intercept, by the logarithm of the change of the odds of the classes
-        (Saerens et al. 2002); the slope mends over- and underconfidence.
+        (Saerens et al. 2002); the slope corrects over- and underconfidence.
     """
 
     slope: float
