@@ -6,14 +6,16 @@ Sets of ../shared/data of the half "confirm", which neither the priors (prior_ga
 drawn down as in `treatment_answers.py`. Each classifier is trained bare, with class weights, on undersampled draws, on
 SMOTE's rows and on a GAN's, where labels are judged also with the threshold at the class's share and with one tuned for
 the metric, where probabilities are judged calibrated; and as `AugmentedClassifier` with both oversamplers. Rows of an
-oversampler and classifiers are made once for each training part. A finished set is a file of out/treatments, and a
-later call goes on from there. ``--time`` times one fit on 1,800 rows instead.
+oversampler and classifiers are made once for each training part. Each set is split ``--splits`` times, and a cell is
+the mean over the splits. A finished split of a set is a file of out/treatments, and a later call continues from there.
+LightGBM is among the classifiers where it is installed. ``--time`` times one fit on 1,800 rows instead.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import json
 import pickle
 import re
@@ -26,6 +28,9 @@ import numpy as np
 import pandas as pd
 from common import OUT, ROOT, machine
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, log_loss
+from sklearn.pipeline import make_pipeline
+
+from ganaug.experiments.treatments import preprocessing
 
 PAGE = ROOT / "docs" / "augmented_classifier.md"
 BEGIN, END = "<!-- treatments: written by examples/benchmarks/treatments.py -->", "<!-- end of treatments -->"
@@ -45,7 +50,7 @@ def one_set(name, split=0):
     from ganaug.selection import Blend
 
     X, y, X_test, y_test = parts_of(name, split)
-    kept = CACHE / f"{name}.pkl"  # rows and classifiers, so that a change of the rule costs seconds
+    kept = CACHE / f"{name}.{split}.pkl"  # rows and classifiers, so that a change of the rule costs seconds
     memory = pickle.loads(kept.read_bytes()) if kept.exists() else Trained()  # noqa: S301
     sampler = GANOversampler(generator=TabularGAN(max_steps=GAN_STEPS), verbose=False)
     gan, smote = _gan(Remembered(sampler, memory.gan)), Remembered(NeighborSampler("smote"), memory.smote)
@@ -57,7 +62,7 @@ def one_set(name, split=0):
         "SMOTE": (Blend(1.0), smote),
         "GAN": (Blend(1.0), gan),
     }
-    for family, estimator in classifiers(X).items():
+    for family, estimator in {**with_lightgbm(X), **classifiers(X)}.items():
         if family == "neighbors":
             del fits["class weights"]  # the last one
         memory.family = family
@@ -90,7 +95,8 @@ def one_set(name, split=0):
                 for arm, model in models.items():
                     model.fit(X, y)
                     score = float(_score(metric, model, X_test, y_test))
-                    row = {"set": name, "classifier": family, "metric": metric, "arm": arm, "score": score}
+                    row = {"set": name, "split": split, "classifier": family, "metric": metric, "arm": arm}
+                    row["score"] = score
                     if arm == OURS:
                         table = model.evidence_
                         tried = table.loc[table["sampler"] == "GAN", "folds"].max()
@@ -100,6 +106,15 @@ def one_set(name, split=0):
                     found.append(row)
     kept.write_bytes(pickle.dumps(memory))
     return found
+
+
+def with_lightgbm(frame):
+    """LightGBM behind the same pipeline, where it is installed."""
+    try:
+        from lightgbm import LGBMClassifier
+    except ImportError:
+        return {}
+    return {"LightGBM": make_pipeline(preprocessing(frame), LGBMClassifier(n_jobs=1, verbose=-1))}
 
 
 def _short(words):
@@ -199,7 +214,7 @@ def section(results, asked):
 
     from ganaug.experiments import to_markdown
 
-    parts, met = [], []
+    parts, met, taken = [], [], []
     for metric in METRICS:
         one = results[results["metric"] == metric]
         cells = one.pivot_table(index=["set", "classifier"], columns="arm", values="score")
@@ -228,21 +243,52 @@ def section(results, asked):
             f"({rival.idxmin()}); worst set {ours['worst set against bare']:+.3f} against bare; within 0.01 of the "
             f"best fixed treatment in {ours['within 0.01 of the best fixed treatment']:.0%} of the cells"
         )
+        taken.append(agreement(one, words))
         counts = chosen["chosen"].value_counts()
         parts.append(
             f"### {words.capitalize()}\n\n{to_markdown(table, 3)}\n\nWhat it chose: "
             + "; ".join(f"{name} ({n})" for name, n in counts.items())
             + f". A GAN was trained on {chosen['gan_folds'].mean():.1f} of 3 inner folds on average."
         )
-    sets = results["set"].unique()
+    sets, splits = results["set"].unique(), results["split"].nunique()
+    names = {"boosting": "HistGradientBoosting", "linear": "logistic regression", "forest": "random forest"}
+    families = [names.get(one, one) for one in results["classifier"].unique()]
+    times = f", {splits} splits of each" if splits > 1 else ""
     head = (
         f"## All treatments\n\n`AugmentedClassifier` with a GAN and SMOTE to choose from, beside fixed treatments. "
-        f"{len(sets)} sets that neither its priors nor its rules have seen ({', '.join(sets)}), at most {ROWS} rows of "
-        f"each to train on, up to 3,000 others to test; boosting, logistic regression, random forest and nearest "
-        f"neighbours; a set under a classifier is a cell. GANs of {GAN_STEPS} steps. The log loss is of calibrated "
+        f"{len(sets)} sets that neither its priors nor its rules have seen ({', '.join(sets)}){times}, at most {ROWS} "
+        f"rows of each to train on, up to 3,000 others to test; {', '.join(families[:-1])} and nearest neighbours; "
+        f"a set under a classifier is a cell. GANs of {GAN_STEPS} steps. The log loss is of calibrated "
         f"answers.\n\n```bash\n{asked}\n```\n\n{datetime.date.today().isoformat()}, {machine()}."
     )
-    return "\n\n".join([head, "\n".join(met), *parts])
+    verdicts = (
+        "Where it takes a treatment, is the classifier better for it on the test rows? Of single splits, by how much "
+        "it expected to gain:\n\n" + to_markdown(pd.concat(taken, axis=1).T, 3)
+    )
+    return "\n\n".join([head, "\n".join(met), verdicts, *parts])
+
+
+def agreement(results, name):
+    """How often a treatment that was taken scores above the bare classifier on the test rows."""
+    where = ["set", "split", "classifier"]
+    scores = results.pivot_table(index=where, columns="arm", values="score")
+    ours = results[results["arm"] == OURS].set_index(where)
+    bare = scores["bare"].reindex(ours.index)
+    taken = ours[ours["chosen"] != "None"]
+    better = taken["score"] > bare.loc[taken.index]
+    far = taken["expected"] >= 0.02
+    sure = taken["expected"] >= 2 * taken["error"]
+    return pd.Series(
+        {
+            "taken": len(taken) / len(ours),
+            "better": better.mean(),
+            "expected to gain 0.02 and more": far.mean(),
+            "better of those": better[far].mean(),
+            "expected to gain twice its error": sure.mean(),
+            "better of these": better[sure].mean(),
+        },
+        name=name,
+    )
 
 
 def timed():
@@ -274,6 +320,7 @@ def main(arguments=None):
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", metavar="NAME", default=CONFIRM, help="two-class sets of ../shared/data")
+    parser.add_argument("--splits", type=int, default=2, metavar="N", help="how often each set is split (2)")
     parser.add_argument("--finished", action="store_true", help="take the sets that are finished, run no other")
     parser.add_argument("--time", action="store_true", help="time a fit, and nothing else")
     parser.add_argument("--write", action="store_true", help=f"write its part of {PAGE.relative_to(ROOT)}")
@@ -285,17 +332,17 @@ def main(arguments=None):
         return 0
     CACHE.mkdir(parents=True, exist_ok=True)
     rows = []
-    for name in options.sets:
-        path = CACHE / f"{name}.json"
+    for split, name in itertools.product(range(options.splits), options.sets):
+        path = CACHE / f"{name}.{split}.json"
         if not path.exists():
             if options.finished:
                 continue
             began = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = one_set(name)
+                found = one_set(name, split)
             write_whole(path, json.dumps(found).encode())
-            print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
+            print(f"{name}, split {split}: {time.perf_counter() - began:.0f} s", flush=True)
         rows += json.loads(path.read_text())
     asked = shlex.join(["python", "examples/benchmarks/treatments.py", *(arguments or sys.argv[1:])])
     text = section(pd.DataFrame(rows), asked)
