@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import time
 from functools import partial
 
 import joblib
@@ -321,6 +322,25 @@ def test_time_plans_the_width_and_the_steps(capsys):
     assert own.stop_reason_ == "max_time" and own.design_["channels"] in (4, 8, 16, 32)
     said = capsys.readouterr().err
     assert "ImageGAN: 1 x 8 x 8, 2 classes" in said and "steps of 8 samples in 1 s" in said
+
+
+def test_networks_that_judge_are_part_of_max_time(monkeypatch):
+    import ganaug.estimators.convolutional as own
+    import ganaug.estimators.gan as base
+
+    limits, plans = [], []
+    paced, run = own.paced, base.run_training
+
+    def slow(steps, seconds, *rest):
+        limits.append(seconds)
+        time.sleep(0.1)
+        return paced(steps, seconds, *rest)
+
+    monkeypatch.setattr(own, "paced", slow)
+    monkeypatch.setattr(base, "run_training", lambda *a, **k: plans.append(a[3]) or run(*a, **k))
+    gan(max_time=0.5).fit(*images())
+    assert limits == [0.05, 0.025, 0.025]  # of the filter, and of the two halves of the judge
+    assert 0.05 <= plans[0].max_time <= 0.2
 
 
 def test_augmentation_is_for_trainings_that_see_images_often(monkeypatch):

@@ -121,6 +121,26 @@ def test_what_cannot_be_told():
     assert value_profile(np.array([["a", "b"]])) is None
 
 
+def test_a_codec_makes_one_array_of_a_list():
+    from ganaug.encoding.series_codec import SeriesCodec
+    from ganaug.estimators.fitting import Prepared, profile_of
+
+    class Pieces:
+        width = 3
+
+        def decode(self, x):
+            return [row[:2] for row in x]
+
+        def as_array(self, samples):
+            return np.pad(np.stack(samples), ((0, 0), (0, 1)), constant_values=9)
+
+    x = np.arange(12.0).reshape(4, 3)
+    padded = value_profile(np.pad(x[:, :2], ((0, 0), (0, 1)), constant_values=9))
+    assert profile_of(Prepared(Pieces(), None, x, np.zeros(4, np.int64))).values == padded
+    series = [np.ones((1, 5)), np.zeros((1, 9))]
+    assert SeriesCodec().fit(series).as_array(series).shape == (2, 1, 9)
+
+
 def test_a_profile_is_small_coarse_and_comes_back():
     wide = value_profile(np.random.default_rng(0).normal(size=(50, 5000)))
     assert len(wide.quantiles) == 1

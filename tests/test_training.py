@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import itertools
 import math
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +22,7 @@ from ganaug.networks import TABULAR_ARCHITECTURES
 from ganaug.objectives import OBJECTIVES
 from ganaug.training import loop
 from ganaug.training.loop import cosine_decay, train
-from ganaug.training.train_state import ClassBatches, TrainConfig, TrainState, class_probabilities, flatten
+from ganaug.training.train_state import ClassBatches, TrainConfig, TrainState, class_probabilities, flatten, paced
 from ganaug.utils.types import Block
 
 PLAN = TrainConfig(
@@ -208,6 +209,23 @@ def test_the_clock_ends_it_and_the_schedule_follows_the_clock():
     assert reason == "max_time" and train_state.step < 10**5
     assert [row["step"] for row in history] == [train_state.step]  # an unplanned end is logged and looked at
     assert rates == [pytest.approx(0.0, abs=1e-12)]
+
+
+def test_what_comes_before_is_part_of_a_limit_on_time():
+    cpu, now = torch.device("cpu"), time.perf_counter()
+    assert plan().since(now - 5, cpu).max_time is None
+    assert plan(max_time=10.0).since(now - 5, cpu).max_time == pytest.approx(5, abs=0.5)
+    assert plan(max_time=10.0).since(now - 50, cpu).max_time == 1.0  # the training itself gets some of it
+
+
+def test_small_trainings_have_as_many_steps_as_fit():
+    cpu = torch.device("cpu")
+    assert list(paced(4, None, cpu)) == [0, 0.25, 0.5, 0.75]
+    assert len(list(paced(5, 60.0, cpu))) == 5 and not list(paced(0, 60.0, cpu))
+    assert len(list(paced(1000, 1.0, cpu, lambda each: 0.1))) == 10  # by what all processes agreed on
+    began = time.perf_counter()
+    steps = [time.sleep(0.01) for _ in paced(10**6, 0.1, cpu)]
+    assert 3 <= len(steps) <= 10 and time.perf_counter() - began < 5
 
 
 def test_a_watcher_ends_it_and_the_first_reason_counts():

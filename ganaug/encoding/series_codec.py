@@ -551,6 +551,10 @@ class SeriesCodec(PickledByState):
             return SeriesList.close(out[:, 0] if self._flat else out, self._format)
         return self._format.close(out[:, 0] if self._flat else out)
 
+    def as_array(self, samples: object) -> Any:
+        """Decoded series as one array: a list of them is padded with NaN to the longest given to fit."""
+        return SeriesList.of(samples, self.given_shape[-1]).array if isinstance(samples, list) else samples
+
     def _shaped(self, samples: object) -> Array:
         array = to_array(samples)
         if array.ndim == 2 and array.shape[1] == self.width:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
@@ -42,7 +42,7 @@ from ganaug.training.loop import (
     can_be_captured,
     train_step,
 )
-from ganaug.training.train_state import UNBOUNDED, TrainConfig, TrainState, samples_on
+from ganaug.training.train_state import UNBOUNDED, TrainConfig, TrainState, paced, samples_on
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, isolated, numpy_generator, root_seed, say, wants_progress
 from ganaug.utils.types import Arrays, Config, FloatArray, IntArray
@@ -63,6 +63,8 @@ LOOKED_AT = 64
 CLASSIFIER_STEPS = 300
 # Of each of the two that judge whether the class of a snapshot's samples is recognised.
 JUDGE_STEPS = 200
+# Shares of a limit on time that they may take.
+CLASSIFIER_TIME, JUDGE_TIME = 0.1, 0.05
 # Samples of all classes together, and at least of each, that a snapshot is measured by.
 MOST_MEASURED, FEWEST_MEASURED = 1024, 32
 # Samples (and share of the training) after which a weight's share in the averaged generator has halved.
@@ -212,7 +214,6 @@ class ConvolutionalModality(Modality):
 
     def config(self, task: Task) -> tuple[Design, TrainConfig]:
         """Width and steps by the size of the samples; with a limit on time only, by a measured step."""
-        began = time.perf_counter()
         shape, seconds, steps = task.codec.shape, task.settings.max_time, task.settings.max_steps
         fixed = task.design["channels"] is not None
         design = task.design if fixed else {**task.design, "channels": preset_channels(shape)}
@@ -231,8 +232,6 @@ class ConvolutionalModality(Modality):
             config = replace(self._config(task, steps), max_steps=UNBOUNDED)
         if wants_progress(task.settings.verbose):
             say(_expectation(task, design, steps or STEPS))
-        if seconds is not None:  # what was spent until the first step is part of it
-            config = replace(config, max_time=max(0.1 * seconds, seconds - (time.perf_counter() - began)))
         return design, config
 
     def _config(self, task: Task, steps: int) -> TrainConfig:
@@ -283,7 +282,7 @@ class ConvolutionalModality(Modality):
             task.n_conditions,
             task.codec.shape,
             decode=task.codec.to_network,
-            steps=min(CLASSIFIER_STEPS, max(5, min(task.steps, STEPS) // 5)),
+            steps=_in_time(task, min(CLASSIFIER_STEPS, max(5, min(task.steps, STEPS) // 5)), CLASSIFIER_TIME),
             at_once=_at_once(task.codec.shape),
             seed=child_seed(seed, "judge"),
             device=task.device,
@@ -326,7 +325,7 @@ class ConvolutionalModality(Modality):
                 task.n_conditions,
                 task.codec.shape,
                 decode=decode,
-                steps=min(JUDGE_STEPS, max(5, task.steps // 2)),
+                steps=_in_time(task, min(JUDGE_STEPS, max(5, task.steps // 2)), JUDGE_TIME),
                 at_once=at_once,
                 seed=seed,
                 device=task.device,
@@ -356,6 +355,12 @@ class ConvolutionalModality(Modality):
 def _named_pipe(augment: str | Sequence[str] | bool | None) -> Pipe:
     """What samples pass through, by the names of the changes; None and False are none."""
     return direct if augment is None or isinstance(augment, bool) else diff_augment(augment)
+
+
+def _in_time(task: Task, steps: int, share: float) -> Iterator[float]:
+    """Steps of a small training, or as many as fit into a share of a limit on time."""
+    limit = task.settings.max_time
+    return paced(steps, None if limit is None else share * limit, task.device, task.first_process)
 
 
 def _at_once(shape: Sequence[int]) -> int:

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from ganaug.callbacks import BestSnapshot, Checkpoint, ProgressBar, stop_when_diverged
 from ganaug.encoding import LabelCodec
 from ganaug.encoding.sample_arrays import LAYOUTS
-from ganaug.encoding.series_codec import SeriesCodec, SeriesList
 from ganaug.encoding.table_checks import DataProfile, ValueProfile, names_of_labels, value_profile
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.filtering.forest import FEWEST_TREES, fewer
@@ -421,7 +420,7 @@ def profile_of(prepared: Prepared) -> DataProfile:
 def _values_of(codec: Codec, x: FloatArray) -> ValueProfile | None:
     most = min(MOST_PROFILED, max(16, MOST_VALUES // max(1, codec.width)))
     some = np.unique(np.linspace(0, len(x) - 1, most).astype(np.int64))
-    samples = codec.decode(x[some])
+    samples = getattr(codec, "as_array", undecoded)(codec.decode(x[some]))
     if hasattr(samples, "dtypes") and hasattr(samples, "columns"):
         if not all(getattr(dtype, "kind", "O") in "biuf" for dtype in samples.dtypes):
             return None  # text, categories and dates are no numbers of a tensor
@@ -429,8 +428,6 @@ def _values_of(codec: Codec, x: FloatArray) -> ValueProfile | None:
         samples = samples.float() if samples.is_floating_point() else samples
     elif hasattr(samples, "toarray"):
         samples = samples.toarray()
-    elif isinstance(codec, SeriesCodec) and isinstance(samples, list):
-        samples = SeriesList.of(samples, codec.given_shape[-1]).array
     array = np.asarray(samples)
     shape = tuple(getattr(codec, "given_shape", getattr(codec, "shape", array.shape[1:])))
     moves = [move for axes, move, _ in LAYOUTS.values() if axes == array.ndim and len(shape) == 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
@@ -86,6 +87,8 @@ __all__ = ["BaseGAN", "optional", "or_auto"]
 AT_ONCE = 8192
 # Values of samples (C, *spatial) in one pass: what a core's cache can bear.
 VALUES_AT_ONCE = 300_000
+# Looks at the samples in a training, and the share of a limit on time that they may take before they become rarer.
+LOOKS, LOOKS_TIME = 20, 0.2
 # Passes for each thread that are made before the first of them is filtered.
 EACH = 4
 # Synthetic rows of all conditions, at least of each, and of each of many, on which the forest of a filter is distilled.
@@ -230,7 +233,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         return codec, codec.fit_encode(X, codes, seed=child_seed(seed, "codec"))
 
     def _train(self, prepared: Prepared, focus: object, title: str) -> None:
-        settings, modality = self._settings(), self._modality
+        began, settings, modality = time.perf_counter(), self._settings(), self._modality
         ranks, device = together_with(settings.device) if modality.parallel else (Ranks(), settings.device)
         conditions = Conditions.of(prepared.labels, focus)
         codec, n_conditions = prepared.codec, conditions.count
@@ -287,9 +290,13 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             rng = torch.Generator(device).manual_seed(child_seed(seed, "training", earlier))
             state = TrainState.start(pair, config, earlier)
             found = modality.filter(task)
-            measure = rescale_quality(
-                modality.validation_score(task, found), lambda: untrained().generator.eval().requires_grad_(False)
-            )
+            measure = modality.validation_score(task, found)
+            now = time.perf_counter()
+            measure = rescale_quality(measure, lambda: untrained().generator.eval().requires_grad_(False))
+            if settings.max_time is not None:  # what was spent until the first step is part of it
+                look, config = time.perf_counter() - now, config.since(began, device)
+                rarer = round(ranks.first(LOOKS * look / (LOOKS_TIME * settings.max_time), device))
+                config = replace(config, look_every=max(1, rarer) * config.look_every)
             snapshot = BestSnapshot(measure, settings.patience, modality.collapse_grace_steps)
             result = run_training(
                 state,

@@ -82,7 +82,8 @@ class Codec(ABC):
     Notes
     -----
     Where networks see something else than what is stored (floats for bytes), a codec also has ``shape``, that of a
-    sample as networks see it, ``to_network(samples)`` and ``from_network(samples)``.
+    sample as networks see it, ``to_network(samples)`` and ``from_network(samples)``. Where decoded samples may be a
+    list, ``as_array(samples)`` makes one array of them.
     """
 
     width: int

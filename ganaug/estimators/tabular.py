@@ -481,7 +481,7 @@ class TabularGAN(BaseGAN):
         half as wide (``max_steps=500, width=64``) take about a third of the time, and cost classifiers a little.
     max_time : float, str or None, default=None
         Seconds, or for example "90s" or "5min", after which the training ends
-        with what it has. A result that was cut short by the clock does not repeat.
+        with what it has; reading ``X`` comes before. A result that was cut short by the clock does not repeat.
     batch_size : int, default=128
         Real rows for each step.
     learning_rate : float, default=1e-3

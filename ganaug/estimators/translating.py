@@ -24,7 +24,7 @@ from ganaug.filtering import FilterCounts
 from ganaug.networks.translation import PatchDiscriminator, patch_halvings
 from ganaug.runtime.compute import Team, as_tensor, machine_threads, team
 from ganaug.training.loop import Batches, Step, cosine_decay
-from ganaug.training.train_state import Decode, FlatAdam, TrainConfig, TrainState
+from ganaug.training.train_state import Decode, FlatAdam, TrainConfig, TrainState, paced
 from ganaug.training.translation_steps import shift_images
 from ganaug.utils.determinism import child_seed, numpy_generator
 from ganaug.utils.state import expect
@@ -283,7 +283,15 @@ class LabelCheck:
         self.shape = shape
         self.weights_: dict[str, FloatArray] = {}
 
-    def fit(self, source: Images, target: Images, decode: Decode, seed: int, device: torch.device) -> LabelCheck:
+    def fit(
+        self,
+        source: Images,
+        target: Images,
+        decode: Decode,
+        seed: int,
+        device: torch.device,
+        seconds: float | None = None,
+    ) -> LabelCheck:
         """Learn the two classes.
 
         Parameters
@@ -294,6 +302,8 @@ class LabelCheck:
             From encoded images to the networks' floats.
         seed : int
         device : torch.device
+        seconds : float, optional
+            That it may take.
 
         Returns
         -------
@@ -304,13 +314,13 @@ class LabelCheck:
         optimizer = FlatAdam(network, RATE, (0.9, 0.99))
         classes = [as_tensor(images).to(device) for images in (source, target)]
         truth = torch.tensor([0.0, 1.0], dtype=torch.float32, device=device).repeat_interleave(BATCH)
-        for step in range(STEPS):
+        for progress in paced(STEPS, seconds, device):
             rows = [torch.randint(len(images), (BATCH,), device=device, generator=rng) for images in classes]
             x = decode(torch.cat([images[at] for images, at in zip(classes, rows, strict=True)]))
             x = shift_images(x, SHIFT, rng)
             x = x + NOISE * torch.empty_like(x).normal_(generator=rng)
             loss = F.binary_cross_entropy_with_logits(network(x).mean(1), truth)
-            optimizer.step(loss, cosine_decay(step / STEPS, 0.5))
+            optimizer.step(loss, cosine_decay(progress, 0.5))
         self._keep({k: v.detach().cpu().numpy().copy() for k, v in network.state_dict().items()})
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -76,8 +77,8 @@ class ImageTranslator(SavedGenerator):
     max_steps : int, default=1000
         Steps of training.
     max_time : float, str or None, default=None
-        Seconds, or for example "90s" or "5min", after which the training ends with what it has. A result that was
-        cut short by the clock does not repeat.
+        Seconds, or for example "90s" or "5min", after which the training ends with what it has; the check of the class
+        is part of it, reading the images is not. A result that was cut short by the clock does not repeat.
     batch_size : int, default=8
         Images of each class, or pairs, for each step.
     learning_rate : float, default=1e-3
@@ -367,7 +368,7 @@ class ImageTranslator(SavedGenerator):
         return codec, codec.fit_encode(X)
 
     def _train(self, prepared: Prepared, focus: object, title: str) -> None:
-        settings, method = self._check_parameters(), self._method
+        began, settings, method = time.perf_counter(), self._check_parameters(), self._method
         device: torch.device = settings["device"]
         with one_thread(), side_by_side(device) as work:
             checkpoint = method.checkpoint(prepared, focus, device)
@@ -381,7 +382,7 @@ class ImageTranslator(SavedGenerator):
                 training.state,
                 training.batches,
                 OBJECTIVES[self.objective],
-                training.config,
+                training.config.since(began, device),
                 snapshot=snapshot,
                 advice=method.advice,
                 callbacks=self.callbacks or (),

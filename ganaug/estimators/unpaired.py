@@ -41,6 +41,8 @@ __all__ = ["UnpairedMethod", "code_of", "two_classes"]
 
 # What files of earlier versions do not say of their networks.
 _OF_EARLIER = {"fine": False}
+# Share of a limit on time that the training of the check may take.
+CHECK_TIME = 0.2
 
 
 class UnpairedMethod(TranslationMethod):
@@ -86,8 +88,9 @@ class UnpairedMethod(TranslationMethod):
         images = [prepared.x[prepared.y == code] for code in (source, target)]
         check = None
         if task.settings["min_probability"] > 0:
-            own = child_seed(seed, "check")
-            check = LabelCheck(codec.shape).fit(images[0], images[1], codec.to_network, own, device)
+            own, limit = child_seed(seed, "check"), task.settings["max_time"]
+            seconds = None if limit is None else CHECK_TIME * limit
+            check = LabelCheck(codec.shape).fit(images[0], images[1], codec.to_network, own, device, seconds)
         design: dict[str, Any] = {"width": int(owner.width), "depth": int(owner.depth), "fine": True}
         rng = torch.Generator().manual_seed(child_seed(seed, "networks"))
         translators, discriminators = cycle_players(codec.shape, rng, **design)

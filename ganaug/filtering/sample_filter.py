@@ -17,7 +17,7 @@ from ganaug.filtering.forest import SHARE_STEP
 from ganaug.filtering.rows import MIN_ROWS, RULES, RowFilter
 from ganaug.networks import IMAGE_ARCHITECTURES, DiscriminatorNetwork
 from ganaug.runtime.compute import as_tensor, widest
-from ganaug.training.train_state import ClassBatches, Decode, FlatAdam, SampleRows
+from ganaug.training.train_state import ClassBatches, Decode, FlatAdam, SampleRows, paced
 from ganaug.utils.determinism import child_seed, isolated
 from ganaug.utils.types import Array, Arrays, BoolArray, Config, DoubleArray, FloatArray, IntArray, State
 
@@ -58,7 +58,7 @@ class AuxiliaryClassifier:
         shape: Sequence[int],
         *,
         decode: Decode,
-        steps: int,
+        steps: int | Iterable[float],
         at_once: int,
         seed: int,
         device: torch.device = CPU,
@@ -77,8 +77,8 @@ class AuxiliaryClassifier:
             Of a sample.
         decode : callable
             From encoded samples to floats.
-        steps : int
-            Of `BATCH` samples.
+        steps : int or iterable of float
+            Of `BATCH` samples; or the progress, from 0 to 1, of each, see `paced`.
         at_once : int
             Samples in one pass, later.
         seed : int
@@ -98,12 +98,12 @@ class AuxiliaryClassifier:
             pipe = diff_augment(["translation", "cutout"], probability=0.5, ramp=0.0, fade=(1.0, 1.0))
             optimizer = FlatAdam(network, 2e-3, (0.9, 0.99))
             batches = table.batches(BATCH, rng)
-            for step in range(steps):
+            for progress in paced(steps, None, device) if isinstance(steps, int) else steps:
                 samples, labels = next(batches)
                 features = network.features(pipe(samples, 0.5, rng), labels)
                 loss = network.head.class_loss(features, labels)
                 assert loss is not None
-                optimizer.step(loss.mean(), 1 - step / steps)
+                optimizer.step(loss.mean(), 1 - progress)
         classifier = cls(network, shape)
         classifier.at_once, classifier.device = at_once, device
         return classifier

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -30,12 +31,17 @@ __all__ = [
     "adam",
     "class_probabilities",
     "flatten",
+    "paced",
     "samples_on",
     "undecoded",
 ]
 
 # `max_steps` of a training that only the clock ends.
 UNBOUNDED = 1_000_000_000
+# Share of a limit on time that is the training's, however long what it needs beforehand takes.
+LEAST_TIME = 0.1
+# Steps of a small training that are timed, behind the first one.
+TIMED = 2
 
 # --------------------------------------------------------------------------------------
 # One step down a gradient, for all parameters of a network at once.
@@ -318,6 +324,50 @@ class TrainConfig:
     team: Team = alone
     ranks: Ranks = ALONE
     replays: bool = False
+
+    def since(self, began: float, device: torch.device) -> TrainConfig:
+        """The same, with the time since ``began`` (of `time.perf_counter`) taken off a limit on time."""
+        if self.max_time is None:
+            return self
+        left = self.max_time - (time.perf_counter() - began)
+        return replace(self, max_time=self.ranks.first(max(LEAST_TIME * self.max_time, left), device))
+
+
+def paced(
+    steps: int, seconds: float | None, device: torch.device, agreed: Callable[[float], float] = float
+) -> Iterator[float]:
+    """The progress of each step of a small training: ``steps`` of them, or as many as fit into the time.
+
+    Parameters
+    ----------
+    steps : int
+    seconds : float or None
+        Time that there is; None is any.
+    device : torch.device
+        That works on the steps.
+    agreed : callable
+        From the seconds that a step took to those that all processes of a training go by.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ganaug.training.train_state import paced
+    >>> list(paced(4, None, torch.device("cpu"))), len(list(paced(10**9, 0.0, torch.device("cpu"))))
+    ([0.0, 0.25, 0.5, 0.75], 3)
+    """
+    step, began = 0, 0.0
+    while step < steps:
+        yield step / steps
+        step += 1
+        if seconds is not None and step in (1, 1 + TIMED):
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            now = time.perf_counter()
+            if step == 1:  # which also warmed up
+                began = now
+            else:
+                each = max(agreed((now - began) / TIMED), 1e-9)
+                steps = min(steps, max(step, int(seconds / each)))
 
 
 @dataclass
