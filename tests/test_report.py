@@ -21,7 +21,7 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from ganaug import AugmentedClassifier, GanaugError, SmoothedBootstrap, quality_report
-from ganaug.exceptions import InvalidTypeError
+from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.metrics import Finding, evaluate
 from ganaug.metrics.limits import LIMITS
 from ganaug.report import QualityReport, build
@@ -366,6 +366,40 @@ def test_a_generator_is_asked_class_by_class(quick):
     assert [(c["label"], c["n_synthetic"]) for c in asked["classes"]] == [("5", 33)]
     total = quality_report(Sampler(X, y), X, y, n_samples=75, verbose=False).to_dict()
     assert [c["n_synthetic"] for c in total["classes"]] == [65, 10]
+
+
+@cases(
+    ("classes", "known", "y", "names", "own"),
+    [
+        (["cat", "dog"], (), [0, 1, 1], ["cat", "dog"], ["cat", "dog", "dog"]),  # of a folder, and a dataset
+        ([0, 1], ((0, "cat"), (1, "dog")), ["dog", "cat"], None, [1, 0]),
+        ([0, 1], ((0, "cat"), (1, "dog")), [0, 1, 2], ["ant", "cat", "dog"], ["ant", 0, 1]),
+        ([0, 1], (), [0, 1], ["cat", "dog"], [0, 1]),  # nothing says what 0 is: as it is
+        ([0, 1], ((0, "cat"), (1, "dog")), [1, 0], None, [1, 0]),
+        (["a", "b"], (), [0, 1], None, [0, 1]),
+    ],
+    ids=str,
+)
+def test_classes_are_matched_by_their_names(classes, known, y, names, own):
+    from ganaug.encoding.table_checks import DataProfile
+    from ganaug.report.inputs import labels_like
+
+    made = Sampler(np.zeros((3, 2)), None)
+    made.classes_, made.data_profile_ = np.array(classes), DataProfile(None, known)
+    assert list(labels_like(made, y, names)) == own
+    assert labels_like((None, y), y, names) is y and labels_like(made, None, names) is None
+
+
+def test_labels_that_a_generator_lacks_are_told_how_to_convert(quick):
+    X, words = np.zeros((4, 2)), ["b", "b", "a", "a"]
+    for classes, y, way in (
+        (words, [0, 0, 1, 1], r"data\.classes\[i\]"),
+        ([0, 0, 1, 1], words, r"class_to_idx\[name\]"),
+    ):
+        made = Sampler(X, np.array(classes))
+        made.classes_ = np.unique(classes)
+        with pytest.raises(InvalidDataError, match=way):
+            quality_report(made, X, y, verbose=False)
 
 
 def test_a_fitted_gan_brings_its_training_and_curation(quick):

@@ -451,7 +451,9 @@ def check_alike(X: object, other: object, name: str = "X_syn") -> None:
     if len(shape) > 2 and len(given) > 2:
         check_scale(X, other, name)
     if len(shape) != len(given) or (len(shape) > 2 and shape[1:] != given[1:]):
-        raise InvalidDataError(f"{name} has shape {given}, and the real rows have {shape}; they differ beyond the rows")
+        turned = sorted(shape[1:]) == sorted(given[1:])
+        why = "bring their axes into one order" if turned else "they differ beyond the first axis"
+        raise InvalidDataError(f"{name} has shape {given}, and the real samples have {shape}; {why}")
 
 
 def n_rows(X: Any) -> int:

@@ -21,7 +21,17 @@ from ganaug.metrics.evaluation import METRICS, measure
 from ganaug.metrics.features import kind_of, n_rows
 from ganaug.metrics.sample_pair import read_samples
 from ganaug.report import wording
-from ganaug.report.inputs import Drawn, curation_rows, draw, evidence_rows, generator_facts, histories, how_made
+from ganaug.report.inputs import (
+    Drawn,
+    curation_rows,
+    draw,
+    evidence_rows,
+    generator_facts,
+    histories,
+    how_made,
+    labels_like,
+    opened,
+)
 from ganaug.report.measured import AUTO, RuleCount, count_rules, given_counts, with_utility
 from ganaug.report.result import QualityReport
 from ganaug.report.wording import QUESTIONS, column_lights, severity_of, thresholds, traffic_lights
@@ -140,10 +150,11 @@ def quality_report(
         raise InvalidParameterError(f"title={title!r} is no text")
     counts, treatments = given_counts(broken_rules), evidence_rows(classifier)
     tell = say if wants_progress(verbose) else _silent
-    X, y = _resolved(X, y)
-    X_holdout, y_holdout = _resolved(X_holdout, y_holdout)
+    source, given_away = opened(generator_or_samples)
+    X, y = _resolved(X, y, source)
+    X_holdout, y_holdout = _resolved(X_holdout, y_holdout, source)
     seed = root_seed(random_state)
-    drawn = draw(generator_or_samples, y, kind_of(X), n_samples, seed)
+    drawn = draw(source, y, kind_of(X), n_samples, seed, given_away)
     refuse_foreign(drawn.X, "X_syn")
     X, drawn.X, X_holdout = of_equal_length({"X": X, "X_syn": drawn.X, "X_holdout": X_holdout}).values()
     tell(f"quality_report: comparing {n_rows(drawn.X):,} synthetic {wording.NAMES[kind_of(X)]} with {n_rows(X):,} real")
@@ -174,13 +185,13 @@ def _silent(text: str) -> None:
     """Print nothing."""
 
 
-def _resolved(X: object, y: object) -> tuple[Any, Any]:
-    """The arrays of a torch or torchvision dataset; anything else unchanged."""
+def _resolved(X: object, y: object, source: object) -> tuple[Any, Any]:
+    """The arrays of a torch or torchvision dataset, with the labels that a generator has for its classes."""
     refuse_foreign(X, "X")
     if X is None or hasattr(X, "shape") or isinstance(X, (list, tuple)):
         return X, y
-    X, y, *_ = resolve_samples(X, y)
-    return X, y
+    X, y, found = resolve_samples(X, y)
+    return X, labels_like(source, y, found.classes)
 
 
 def _counted(samples: tuple[Any, Any, Any], labels: tuple[Any, Any, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
@@ -13,12 +13,24 @@ import numpy as np
 import pandas as pd
 
 from ganaug.encoding.containers import concatenate, n_rows
+from ganaug.encoding.table_checks import names_of_labels
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.metrics.diagnosis import Made
 from ganaug.summaries import label_text
 from ganaug.utils.determinism import child_seed
 
-__all__ = ["Drawn", "curation_rows", "draw", "evidence_rows", "generator_facts", "histories", "how_made", "traces"]
+__all__ = [
+    "Drawn",
+    "curation_rows",
+    "draw",
+    "evidence_rows",
+    "generator_facts",
+    "histories",
+    "how_made",
+    "labels_like",
+    "opened",
+    "traces",
+]
 
 # --------------------------------------------------------------------------------------
 # Samples to judge, given or drawn from a generator, and facts about the generator.
@@ -56,28 +68,63 @@ class Drawn:
     traces: dict[str, Any] = field(default_factory=dict)
 
 
-def draw(source: object, y: object, kind: str, n_samples: object, seed: int) -> Drawn:
+def opened(source: object) -> tuple[object, dict[str, Any]]:
+    """What a path of a model file leads to, and what the file gives away; anything else as it is."""
+    if not isinstance(source, (str, os.PathLike)):
+        return source, {}
+    from ganaug.estimators.saving import read  # torch is for models, and takes seconds and memory
+
+    return read(source)[0], traces(source)  # read, unlike load, does not warn of traces
+
+
+def labels_like(generator: Any, y: Any, names: Sequence[str] | None) -> Any:
+    """Labels as a generator has them: of two that both know the names of their classes, the names count.
+
+    Parameters
+    ----------
+    generator : object
+        A fitted one, or what may be compared as it is.
+    y : array-like or None
+        Labels, or names of classes.
+    names : sequence of str or None
+        The name at place ``i`` is that of label ``i``, where labels are no names.
+    """
+    from ganaug.pools.generators import ClassGenerators
+
+    if y is None or getattr(generator, "classes_", None) is None or isinstance(generator, type):
+        return y
+    known, labels = ClassGenerators(generator), pd.Series(np.asarray(y)).astype(object)
+    different = labels.drop_duplicates().tolist()
+    named: dict[Any, str] = dict(names_of_labels(different, names))
+    texts = {label: named.get(label, label if isinstance(label, str) else None) for label in different}
+    own = {label: known.own_label(label, text) for label, text in texts.items()}
+    if all(made is None for made in own.values()):
+        return y
+    mapped = {label: (text or label) if own[label] is None else own[label] for label, text in texts.items()}
+    return y if all(made == label for label, made in mapped.items()) else labels.map(mapped)
+
+
+def draw(
+    source: object, y: object, kind: str, n_samples: object, seed: int, given_away: dict[str, Any] | None = None
+) -> Drawn:
     """Return the samples given, or draw them from a generator.
 
     Parameters
     ----------
-    source : generator, path of a model file, samples or (samples, labels)
+    source : generator, samples or (samples, labels)
     y : array-like or None
         Real labels.
     kind : {"table", "image", "series"}
     n_samples : int, dict of label to int, or None
     seed : int
+    given_away : dict, optional
+        What the file of the generator gives away.
 
     Raises
     ------
     InvalidTypeError, InvalidParameterError, InvalidDataError
         If ``source`` is none of these, a number is wrong, or the generator returns something else.
     """
-    given_away: dict[str, Any] = {}
-    if isinstance(source, (str, os.PathLike)):
-        from ganaug.estimators.saving import read  # torch is for models, and takes seconds and memory
-
-        given_away, source = traces(source), read(source)[0]  # read, unlike load, does not warn of traces
     if isinstance(source, type):
         raise InvalidTypeError(f"{source.__name__} is a class; give a fitted generator, samples or (X_syn, y_syn)")
     if isinstance(source, tuple) and len(source) == 2:
@@ -155,9 +202,11 @@ def _planned(labels: list[Any], counts: pd.Series, total: int | None, most: int)
     sizes = np.array([int(counts.get(label, 0)) for label in labels], float)
     if not sizes.sum():
         has = [label.item() if isinstance(label, np.generic) else label for label in counts.index[:5]]
+        places = all(isinstance(label, int) for label in labels)
         raise InvalidDataError(
             f"the generator makes classes {labels[:5]!r}, of which y has none, but {has!r}; give y the labels that the "
-            "generator was fitted with (of an ImageFolder [data.classes[i] for i in data.targets])"
+            "generator was fitted with (of an ImageFolder "
+            f"{'[data.class_to_idx[name] for name in y]' if places else '[data.classes[i] for i in data.targets]'})"
         )
     if total is None:
         least = min(LEAST_OF_CLASS, max(1, most // len(labels)))
