@@ -485,7 +485,7 @@ class GANOversampler(BaseOverSampler):
             bootstrap = self._seeded(SmoothedBootstrap(), label)
             self.generators_[label] = bootstrap.fit_prepared(prepared, focus=label)
             if label not in large:
-                warn_of_few_rows(label, sizes[label], smallest)
+                warn_of_few_rows(label, sizes[label], smallest, prepared.codec)
         self.generators_ = {label: self.generators_[label] for label in wanted}
         self.n_features_in_ = n_features
         for stale in ("feature_names_in_", "is_synthetic_", "curation_"):

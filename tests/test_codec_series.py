@@ -262,7 +262,7 @@ def test_frames_that_are_no_series(change, error, text, rng):
         (np.zeros((5, 100, 3)), InvalidDataError, r"give X.transpose\(0, 2, 1\)"),
         (np.zeros((5, 0, 8)), InvalidDataError, "no channel"),
         (np.zeros((0, 2, 8)), InvalidDataError, "no series"),
-        (np.zeros((2, 1, 8, 8, 4)), InvalidDataError, "length of 4 is too short"),
+        (np.zeros((2, 1, 8, 8, 4)), InvalidDataError, "length of 4 is too short.*channels first"),
         (np.zeros((2, 1, 8, 8, 257), bool), InvalidDataError, "257 is too long for a volume"),
         (np.zeros((2, 1, 8), complex), InvalidTypeError, "series of dtype complex128"),
         (pd.Series(np.zeros(9)), InvalidDataError, "X has shape"),

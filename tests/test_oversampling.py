@@ -310,6 +310,20 @@ def test_a_tiny_class_gets_a_bootstrap_and_a_warning(rows, scope):
     pd.testing.assert_series_equal(X_res.dtypes, X.dtypes)
 
 
+@cases(
+    ("shape", "kind", "said"),
+    [
+        ((9, 8, 8), "uint8", "has 1 image, .*Collect more images"),
+        ((9, 2, 9), "float32", "has 1 series, .*its new series"),
+    ],
+    ids=["images", "series"],
+)
+def test_images_and_series_are_no_rows_in_what_is_said(shape, kind, said):
+    X, y = np.arange(np.prod(shape)).reshape(shape).astype(kind), np.array([0] * 8 + [1])
+    with pytest.warns(FewSamplesWarning, match=said):
+        GANOversampler(random_state=0, verbose=False).fit(X, y)
+
+
 def test_twenty_rows_are_enough_and_min_class_size_moves_the_border():
     X, y = three_classes()
     assert isinstance(oversampler().fit(X, y).generators_["c"], TabularGAN)

@@ -16,7 +16,7 @@ import ganaug
 from ganaug import BlendedDataset, DefectPainter, FewSamplesWarning, GanaugError
 from ganaug.estimators import defects
 from ganaug.estimators.painter import MODES
-from ganaug.exceptions import ModelFileError
+from ganaug.exceptions import InvalidDataError, ModelFileError
 from ganaug.utils.state import read_state, write_state
 
 SIDE = 32
@@ -396,3 +396,11 @@ def test_every_parameter_has_a_constraint():
                 continue
             with pytest.raises(GanaugError, match=name):
                 DefectPainter(**{name: wrong}).fit(X3, MASKS3)
+
+
+def test_images_with_other_axes_than_those_of_the_fit():
+    X, masks = with_scratches(backgrounds(3))
+    painter = DefectPainter(random_state=0).fit(X, masks)
+    for other in (backgrounds(3, channels=3), backgrounds(3)[0]):
+        with pytest.raises(InvalidDataError, match=r"images have shape .* were NHW; give as many axes"):
+            painter.paint(other)

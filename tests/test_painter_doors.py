@@ -15,7 +15,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from ganaug import DefectPainter, GanaugError
-from ganaug.exceptions import ModelFileError
+from ganaug.exceptions import DataWarning, ModelFileError
 from ganaug.transforms import PaintDefects, RandomPaintDefects
 
 
@@ -64,6 +64,26 @@ def test_an_image_without_boxes_gets_some(path):
 def test_masks_of_instances_get_one_more(path):
     out = A.Compose([PaintDefects(path, p=1.0)], seed=0)(image=IMAGE, masks=np.stack([EMPTY, EMPTY]))
     assert len(out["masks"]) == 3 and out["masks"][2].any()
+
+
+def test_a_second_image_is_not_replaced_by_the_first(path):
+    pipe = A.Compose([PaintDefects(path, p=1.0)], additional_targets={"second": "image", "third": "mask"}, seed=0)
+    with pytest.raises(GanaugError, match="second would lack the defect"):
+        pipe(image=IMAGE, second=IMAGE[::-1].copy())
+    out = pipe(image=IMAGE, second=IMAGE.copy(), third=EMPTY)
+    np.testing.assert_array_equal(out["image"], out["second"])
+    assert out["third"].any()
+
+
+def test_masks_of_0_and_255_are_told_of(path):
+    full = EMPTY.copy()
+    full[:2, :2] = 255
+    with pytest.warns(DataWarning, match="give value=255"):
+        A.Compose([PaintDefects(path, p=1.0)], seed=0)(image=IMAGE, mask=full)
+    with pytest.warns(DataWarning, match="give value=255"):
+        RandomPaintDefects(fitted(), p=1.0, seed=0)(tv_tensors.Image(TENSOR), tv_tensors.Mask(torch.from_numpy(full)))
+    out = A.Compose([PaintDefects(path, p=1.0, value=255)], seed=0)(image=IMAGE, mask=full)
+    assert set(np.unique(out["mask"])) == {0, 255} and (out["mask"] == 255).sum() > 4
 
 
 def test_p_seeds_and_records(path):

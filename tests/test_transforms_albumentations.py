@@ -94,6 +94,16 @@ def test_several_images_of_one_item_get_one_image(path):
     assert out.shape == (3, 8, 8, 3) and (out // 50 == 2).all() and (out == out[0]).all()
 
 
+def test_what_shows_the_same_place_is_not_left_beside_another_image(path):
+    depth = np.zeros((8, 8), np.float32)
+    for beside, kind in ((depth, "mask"), (IMAGE // 2, "image")):
+        pipe = A.Compose([SyntheticSwap(path, p=1.0)], additional_targets={"second": kind}, seed=0)
+        with pytest.raises(InvalidDataError, match="second would not fit"):
+            pipe(image=IMAGE, second=beside, label=0)
+    out = pipe(image=IMAGE, second=IMAGE.copy(), label=0, row=np.zeros(3))  # two views of one image
+    np.testing.assert_array_equal(out["image"], out["second"])
+
+
 def test_names_missing_classes_and_sizes(tmp_path):
     SamplePool.generate(Painter(classes=["ant", "bee"]), 5).save(tmp_path / "p")
     path = tmp_path / "p"

@@ -264,7 +264,7 @@ class ImageCodec(PickledByState):
     True
     """
 
-    bounded = True
+    bounded, things = True, "images"  # the second in messages
     feature_names_ = None
 
     def __init__(self, layout: str = "auto", mode: str | None = None) -> None:

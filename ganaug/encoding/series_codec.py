@@ -325,7 +325,7 @@ class SeriesCodec(PickledByState):
     True
     """
 
-    bounded = False
+    bounded, things = False, "series"  # the second in messages
     feature_names_ = None
 
     def fit(self, X: object, codes: npt.ArrayLike | None = None, seed: int = 0) -> SeriesCodec:
@@ -663,7 +663,7 @@ def _fault(shape: tuple[int, ...]) -> str | None:
     shortest = _SHORTEST[len(shape)]
     if min(shape[1:]) < shortest:
         swapped = "; if it is (n, length, channels), give X.transpose(0, 2, 1), or swap the levels of the columns"
-        hint = swapped if len(shape) == 2 else ""
+        hint = swapped if len(shape) == 2 else "; volumes and videos are (n, C, D, H, W), channels first"
         return f"a length of {min(shape[1:])} is too short, at least {shortest} is needed{hint}"
     if len(shape) == 4 and max(shape[1:]) > _LONGEST_SIDE:
         return f"a side of {max(shape[1:])} is too long for a volume, at most {_LONGEST_SIDE} is possible"

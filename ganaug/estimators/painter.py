@@ -367,6 +367,9 @@ class DefectPainter(BaseEstimator):
         array, form = open_samples(X, what)
         if form.family == "boolean":
             raise InvalidTypeError(f"{what} are booleans, on which a defect cannot be stronger or weaker; give numbers")
+        if fitted and array.ndim != len(self.layout_):
+            own = f"{what} have shape {array.shape}, the images with defects were {self.layout_}"
+            raise InvalidDataError(f"{own}; give as many axes: one image is images[None], grey has no colours")
         layout = find_layout(array.shape, self.layout_ if fitted else self.layout, SIDES)
         pixels = to_nchw(array, layout)
         refuse_not_finite(

@@ -300,12 +300,14 @@ def warn_of_training(title: str, generator: object) -> None:
         warn(f"{title}: {said}", TrainingWarning)
 
 
-def warn_of_few_rows(label: object, rows: int, smallest: int) -> None:
+def warn_of_few_rows(label: object, rows: int, smallest: int, codec: object) -> None:
     """Warn of a class that no GAN was trained for."""
+    things = getattr(codec, "things", "rows")
+    counted = things if rows != 1 or things == "series" else things.removesuffix("s")
     warn(
-        f"class {label!r} has {rows} row{'s' * (rows != 1)}, fewer than min_class_size={smallest}: "
-        "its new rows are a smoothed bootstrap of the real ones, not made by a GAN. "
-        "Collect more rows, or lower min_class_size.",
+        f"class {label!r} has {rows} {counted}, fewer than min_class_size={smallest}: "
+        f"its new {things} are a smoothed bootstrap of the real ones, not made by a GAN. "
+        f"Collect more {things}, or lower min_class_size.",
         FewSamplesWarning,
     )
 

@@ -20,7 +20,7 @@ from ganaug.estimators.painter import DefectPainter
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, MissingDependencyError
 from ganaug.pools.formats import Array, ByteImages, fitted_to
 from ganaug.pools.pool import PoolLabels, SamplePool, pool_at
-from ganaug.transforms.painting import paint_item
+from ganaug.transforms.painting import paint_item, tell_of_value
 from ganaug.transforms.workers import worker_seed
 from ganaug.utils.determinism import child_seed
 from ganaug.utils.types import BoolArray, DoubleArray, IntArray, integer, number
@@ -64,6 +64,14 @@ def _imported() -> ModuleType:
 
 _ImageOnlyTransform: Any = _imported().ImageOnlyTransform
 _DualTransform: Any = _imported().DualTransform
+
+
+def _another(data: Params, key: str) -> bool:
+    """Whether an entry is an array of the image's sides that shows something else: a mask, a map, another camera."""
+    image, value = data.get("image"), data[key]
+    if not isinstance(image, np.ndarray) or not isinstance(value, np.ndarray) or min(image.ndim, value.ndim) < 2:
+        return False
+    return value.shape[:2] == image.shape[:2] and not np.array_equal(value, image)
 
 
 def own_random(transform: _PoolTransform | PaintDefects) -> random.Random:
@@ -142,6 +150,7 @@ class _PoolTransform(_ImageOnlyTransform):
     def get_params_dependent_on_data(self, params: Params, data: Params) -> Params:
         """What ReplayCompose keeps: the row of the pool, -1 for an image that stays real."""
         tied = [key for key in _TIED if data.get(key) is not None]
+        tied += [key for key in data if key not in {"images", self.class_key, *_TIED} and _another(data, key)]
         if tied:
             raise InvalidDataError(
                 f"{type(self).__name__} puts a whole image in the place of another, and {', '.join(tied)} "
@@ -333,9 +342,9 @@ class PaintDefects(_DualTransform):
     n, size, strength, place
         As in `DefectPainter.paint`; pairs as lists or tuples.
     value : int, default=1
-        What a defect's pixels become in the mask, and the label of its box, where boxes have labels: one for each, and
-        numbers, for of names a transform sees only the codes. Where images without boxes occur, put labels in
-        a fifth column of ``bboxes``, not in ``label_fields``.
+        What a defect's pixels become in the mask (255 where masks are of 0 and 255), and the label of its box, where
+        boxes have labels: one for each, and numbers, for of names a transform sees only the codes. Where images without
+        boxes occur, put labels in a fifth column of ``bboxes``, not in ``label_fields``.
     p : float, default=0.5
         Probability that an image gets defects.
 
@@ -410,6 +419,12 @@ class PaintDefects(_DualTransform):
         """What ReplayCompose keeps: a seed."""
         if data.get("image") is None:
             raise InvalidDataError("PaintDefects needs an image: transform(image=image, ...)")
+        others = [key for key, kind in self._additional_targets.items() if kind == "image" and _another(data, key)]
+        if others:
+            raise InvalidDataError(
+                f"PaintDefects paints into one image, and {', '.join(others)} would lack the defect or show another; "
+                "call the transform for each image, or leave it out of additional_targets"
+            )
         seed = own_random(self).getrandbits(31)
         self._paint(data["image"], seed)
         return {"defect_seed": seed}
@@ -428,6 +443,7 @@ class PaintDefects(_DualTransform):
                 f"{known.shape[1]}; resize both before defects are painted"
             )
         new = known.reshape(mask.shape[:2] + (1,) * (mask.ndim - 2))
+        tell_of_value(mask, self.value)
         return np.where(new, np.asarray(self.value, mask.dtype), mask)
 
     def apply_to_masks(self, masks: Array, defect_seed: int, **params: object) -> Array:

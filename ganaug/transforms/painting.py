@@ -16,8 +16,9 @@ from torchvision.transforms.v2 import functional as F
 
 from ganaug.encoding.sample_arrays import from_nchw, to_nchw
 from ganaug.estimators.painter import DefectPainter
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.transforms.workers import WorkerStream
+from ganaug.utils.determinism import warn
 from ganaug.utils.types import Array, BoolArray, IntArray, integer, number
 
 __all__ = ["RandomPaintDefects", "paint_item"]
@@ -58,7 +59,8 @@ class RandomPaintDefects(v2.Transform):
     n, size, strength, place
         As in `DefectPainter.paint`.
     value : int, default=1
-        What a defect's pixels become in a ``tv_tensors.Mask``, and its label beside ``tv_tensors.BoundingBoxes``.
+        What a defect's pixels become in a ``tv_tensors.Mask`` (255 where masks are of 0 and 255), and its label beside
+        ``tv_tensors.BoundingBoxes``.
     labels_key : str, default="labels"
         Under which key of a dict the labels of boxes are; each new box adds one. Labels elsewhere stay.
     seed : int, optional
@@ -160,8 +162,18 @@ def _with_mask(item: tv_tensors.Mask, mask: BoolArray, _: IntArray, value: int) 
     if plain.ndim == 3 and len(plain) != 1:
         made = torch.cat([plain, (here * value).to(plain.dtype)[None]])
     else:
+        tell_of_value(plain.cpu().numpy(), value)
         made = torch.where(here, torch.tensor(value, dtype=plain.dtype, device=plain.device), plain)
     return tv_tensors.wrap(made, like=item)
+
+
+def tell_of_value(mask: Array, value: int) -> None:
+    """Warn where the pixels of defects are 255 so far, and those of new ones are to be another number."""
+    if value != 255 and mask.dtype.kind in "iu" and mask.size and mask.max() == 255 and np.isin(mask, (0, 255)).all():
+        warn(
+            f"a mask holds 0 and 255, and new defects become {value} in it; if 255 is a defect there, give value=255",
+            DataWarning,
+        )
 
 
 def _sides(shape: Sequence[int]) -> str:
