@@ -204,6 +204,9 @@ def test_fit_and_sample_with_the_real_thing(folder, capsys):
     assert picture("new/rare/synthetic-000003.png").shape == (12, 10, 3)
     assert main(words) == 1
     assert "is there already" in capsys.readouterr().err
+    for wrong in (["sample", "photos.safetensors", "-n", "2"], ["resample", "photos"]):
+        assert main([*wrong, "-o", "new.csv"]) == 2
+        assert "new.csv: images are written into class folders; give the name of a folder" in capsys.readouterr().err
     assert main(["resample", "photos", "-o", "more", *QUICK, *small]) == 0
     assert len(files("more")) == 40
 

@@ -31,7 +31,7 @@ from ganaug.cli.console import (
     tell,
     verbosity,
 )
-from ganaug.cli.table_files import label_of
+from ganaug.cli.table_files import PARQUET, TEXT, label_of
 from ganaug.encoding.on_disk import forget_images, read_resumed
 from ganaug.encoding.pil_images import (
     channels_of,
@@ -100,6 +100,7 @@ class ImageFileWriter:
 def resample_folder(args: argparse.Namespace) -> None:
     """Copy a folder, and add synthetic images to its rare classes."""
     _refuse(args, "target", "mark_column")
+    _check_folder(args.output)
     check_output(args.output, [args.data], force=False, folder=True)
     if args.save is not None:
         check_output(args.save, [args.data, args.output], force=args.force)
@@ -151,6 +152,7 @@ def sample_folder(
         raise UsageError(
             f"{args.model} makes series, for which there is no file format here; load and sample it in Python"
         )
+    _check_folder(args.output)
     check_output(args.output, [args.model], force=False, folder=True)
     writer = _writer_of(gan.codec_, notes, args.model)
     labels = list(n) if isinstance(n, dict) else [label]
@@ -212,6 +214,11 @@ def _refuse(args: argparse.Namespace, *names: str) -> None:
                 f"--{name.replace('_', '-')} is for tables: the classes of {args.data} are its folders, "
                 "and synthetic images are named synthetic-..."
             )
+
+
+def _check_folder(output: str) -> None:
+    if output.lower().endswith((*PARQUET, *TEXT, ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".zip")):
+        raise UsageError(f"{output}: images are written into class folders; give the name of a folder, not of a file")
 
 
 def _warn(text: str) -> None:
