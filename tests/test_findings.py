@@ -766,3 +766,24 @@ def test_advice_few_rows():
 
 def test_a_finding_without_figures_is_as_before():
     assert Finding("good", "good", "Nothing.") == Finding("good", "good", "Nothing.", "", (), "", ())
+
+
+@cases("kind, thing", [("series", "series"), ("image", "image")])
+def test_series_and_images_are_not_called_rows(kind, thing):
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(60, 2, 8) if kind == "series" else (60, 1, 8, 8))
+    y = np.repeat(["a", "rows"], 30)
+    entries = evaluate(real, real[:35], y, y[:35], metrics=["near_copies", "coverage"], n_resamples=0, kind=kind)
+    found = diagnose(entries)
+    told = " ".join(f"{one.text} {one.advice}" for one in found) + str([e["note"] for e in entries.values()])
+    assert f"copy training {thing}" in told and "class 'rows' has" in told and "row " not in told
+    assert "rows" not in told.replace("'rows'", ""), told
+
+
+def test_a_problem_of_diversity_is_explained_where_dependence_is_lost():
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(200, 1)) + 0.3 * rng.normal(size=(200, 3))
+    found = findings(real, np.column_stack([rng.permutation(column) for column in real.T]))[0]
+    assert (
+        "diversity" in families_of(found) and "Kinds of rows" in found.text
+    )

@@ -41,7 +41,7 @@ KEPT = [
     (Product("c", ["a", "b"], tolerance=0), "c = a * b", [0, 1, 1, 0]),
     (Product("b", ["c"], over=["a"], tolerance=0), "b = c / a", [0, 1, 1, 0]),
     (Copy("c", of="b", scale=2, tolerance=0), "c = 2 * b", [0, 1, 0, 0]),
-    (Copy("c", of="b", offset=1.5, tolerance=1), "c = b + 1.5 (to 2)", [1, 1, 1, 0]),
+    (Copy("c", of="b", offset=1.5, tolerance=1), "c = b + 1.5 (to 1)", [1, 1, 1, 0]),
     (OneHot(["p", "q"]), "exactly one of p, q", [1, 1, 0, 0]),
     (OneHot(["p", "q"], at_most=True), "at most one of p, q", [1, 1, 1, 0]),
     (OneHot(["p", "q"], ordered=True), "p >= q (0 or 1)", [1, 0, 1, 1]),

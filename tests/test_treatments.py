@@ -206,6 +206,9 @@ def test_averages_are_what_their_parts_say(fits, monkeypatch, scoring):
         "Average of none, class weights, undersampling, 0.5 of full balance and full balance"
     )
     assert found.verdict_.startswith(line["treatment"]) and line["share"] == found.blend_.share == 0.3
+    assert str(found.blend_) == "Average of several classifiers, 0.3 of full balance in the mean"
+    with pytest.raises(GanaugError, match="the mean share of an average, which no single classifier is"):
+        model(blend=[found.blend_]).fit(X, y)
     members = found.estimator_.members
     assert len(members) == 5 and len(members[2].members) == 6
     mean = np.mean([one.predict_proba(X_new) for one in members], axis=0)

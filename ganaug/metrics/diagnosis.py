@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ganaug.metrics.limits import LIMITS, SEVERITIES, Finding, Judged, Severity, check_results, families_of, worst
+from ganaug.metrics.limits import (
+    LIMITS,
+    SEVERITIES,
+    Finding,
+    Judged,
+    Severity,
+    about,
+    check_results,
+    families_of,
+    worst,
+)  # fmt: skip
 from ganaug.metrics.privacy import trace_findings
 from ganaug.utils.determinism import isolated
 
@@ -219,7 +229,7 @@ def diagnose(
         found.append(_good(facts))
     verdict = [finding for topic in VERDICTS for finding in found if finding.topic == topic and finding is not few]
     rest = [finding for finding in found if finding.topic not in VERDICTS or finding is few]
-    return with_others(_worst_first(verdict), rest)
+    return about(results, with_others(_worst_first(verdict), rest))
 
 
 def with_others(verdict: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
@@ -269,7 +279,7 @@ def class_findings(results: Mapping[str, Mapping[str, Any]], made: Made | None =
         told = [f for f in told if f.topic not in follows] + ([skew] if skew is not None else [])
         if skew is not None and skew.severity == "bad":  # half of a column shows less of what it goes with
             told = [f for f in told if f.topic != "dependence"]
-        found[label] = _worst_first([replace(f, label=str(label)) for f in told])
+        found[label] = about(results, _worst_first([replace(f, label=str(label)) for f in told]))
     return found
 
 
@@ -340,8 +350,7 @@ def _collapse(facts: _Facts) -> Finding | None:
         return None
     text = (
         f"Parts of the real data are missing among the samples: they cover {judged[1].told} of what real rows cover "
-        f"of one another ({facts.get('coverage'):.0%} instead of {facts.get('coverage', 'floor'):.0%} of the real "
-        f"rows)."
+        f"of one another ({facts.get('coverage'):.0%} instead of {facts.get('coverage', 'floor'):.0%} of real rows)."
     )
     n_real, n_synthetic = facts.get("coverage", "n_real"), facts.get("coverage", "n_synthetic")
     fewer = n_synthetic < n_real
@@ -414,8 +423,7 @@ def _copying(facts: _Facts) -> Finding | None:
     elif any(row.get("copies", 0) is None for row in facts.made.curation.values()):
         what = (
             "Do not publish them. Copies could not be refused, because a loaded or copied model does not hold what "
-            "they "
-            "are compared with: sample in the process that fitted it, or drop the rows listed as near copies"
+            "they are compared with: sample in the process that fitted it, or drop the rows listed as near copies"
         )
     else:
         what = "Do not publish them. Exact copies are refused already: drop the rows listed as near copies"
@@ -432,9 +440,8 @@ def _membership(facts: _Facts) -> Finding | None:
         f"{judged[1].told} (chance 0.5)."
     )
     advice = (
-        "Share neither samples nor generator. Fit again with more smoothing, fewer steps, or on more rows, until "
-        "the attack "
-        "is at chance."
+        "Share neither samples nor generator. Fit again with more smoothing, fewer steps, or on more rows, until the "
+        "attack is at chance."
     )
     return _finding("membership", judged, text, advice)
 
@@ -489,7 +496,8 @@ def _dependence(facts: _Facts) -> Finding | None:
     advice = f"{look} {facts.made.more_training}, or with a wider network."
     severity = worst([severity for severity, _ in told])
     which = _RIGHT if kept is None or kept[1].value == over_all else _WITHIN
-    return Finding(severity, "dependence", f"{which}: {how}.", advice, tuple(one for _, one in told))
+    so = " Kinds of rows that the real ones have are missing with it." if severity == "bad" else ""
+    return Finding(severity, "dependence", f"{which}: {how}.{so}", advice, tuple(one for _, one in told))
 
 
 def _off(facts: _Facts, limit: str, metrics: Sequence[str]) -> tuple[list[str], tuple[Severity, Judged] | None]:
@@ -532,13 +540,9 @@ def _class_skew(facts: _Facts, label: str) -> Finding | None:
         others = [rule for rule in (facts.made.rules or ()) if rule != "other_class"]
         text += (
             f" The curation rule 'other_class' does that: it refused {refused / drawn:.0%} of the candidates, those "
-            f"that "
-            "resemble another class, and so moves the classes apart."
+            "that resemble another class, and so moves the classes apart."
         )
-        advice = (
-            f"Fit and sample with curate={others!r}, which leaves 'other_class' out, where rows like the real ones "
-            f"are wanted."
-        )
+        advice = f"Fit and sample with curate={others!r}, which leaves 'other_class' out, where such rows are wanted."
     else:
         advice = f"Look at the values of these columns in this class. {facts.made.more_training}."
     return _finding("class skew", judged, text, advice, tuple(names))
@@ -582,10 +586,8 @@ def _missing(facts: _Facts) -> Finding | None:
         f"Values are missing more or less often than in the real rows in {_listed(names)}; {names[0]!r} is the worst, "
         f"by {judged[1].told} of the rows more than chance."
     )
-    advice = (
-        f"Look at where values are missing in these columns, or fill them in before fitting. "
-        f"{facts.made.more_training}."
-    )
+    look = "Look at where values are missing in these columns, or fill them in before fitting."
+    advice = f"{look} {facts.made.more_training}."
     return _finding("missing", judged, text, advice, tuple(names))
 
 
@@ -650,13 +652,9 @@ def _few_rows(facts: _Facts) -> Finding | None:
     of = [entry for entry in entries if entry.get("family") != "utility"] or list(entries)
     if any(entry["enough"] for entry in of):
         return None  # `weak` ones are marked where they stand
-    text = (
-        f"There are too few rows to say whether the samples are good ({n}): {weak} of {len(facts.entries)} measures "
-        f"have too few."
-    )
-    return Finding(
-        "warn", "few rows", text, "Read the intervals, not the values; give more real rows and more samples."
-    )
+    few = f"{weak} of {len(facts.entries)} measures have too few"
+    text = f"There are too few rows to say whether the samples are good ({n}): {few}."
+    return Finding("warn", "few rows", text, "Read the intervals, not values; give more real rows and more samples.")
 
 
 def _good(facts: _Facts) -> Finding:

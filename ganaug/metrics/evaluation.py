@@ -182,9 +182,9 @@ def evaluate(
     dict of str to dict
         Metric to "value", "low", "high", "floor" (what real rows get against real rows: two halves of them,
         twice; about copies each row against all others), "n_real", "n_synthetic", "enough" (whether these are rows
-        enough to judge by), "direction", "family", "note" (in words), "details" (row numbers of copies; of measures
-        of columns "columns", "floors" and "chance": each column's distance, its own floor, and what chance hardly
-        exceeds in it) and
+        enough to judge by), "direction", "family", "samples" (what they are: "rows", "images" or "series"), "note" (in
+        words), "details" (row numbers of copies; of measures of columns "columns", "floors" and "chance": each
+        column's distance, its own floor, and what chance hardly exceeds in it) and
         "by_class" (label to the same). All are numbers, text, lists and dicts.
 
     Raises
@@ -300,7 +300,7 @@ def _measured(
 
 def _estimate(metric: Metric, part: SamplePair) -> Estimate:
     if min(part.sizes) < metric.least:
-        return Estimate(float("nan"), remark=f"needs {metric.least} rows on either side")
+        return Estimate(float("nan"), remark=f"needs {metric.least} {part.things} on either side")
     return metric.measure(part)
 
 
@@ -333,14 +333,15 @@ def _entry(
         "enough": enough,
         "direction": metric.direction,
         "family": metric.family,
+        "samples": part.things,
         "note": _note(metric, part, found, enough),
         "details": found.details | ({"floors": floors} if floors else {}),
     }
 
 
 def _note(metric: Metric, part: SamplePair, found: Estimate, enough: bool) -> str:
-    judged, how = f"judged by {len(part.real):,} real and {len(part.synthetic):,} synthetic rows", part.remark
+    judged, how = f"judged by {len(part.real):,} real and {len(part.synthetic):,} synthetic {part.things}", part.remark
     if "n_test" in found.details:
-        judged, how = f"judged by {found.details['n_test']:,} held-out rows", ""
+        judged, how = f"judged by {found.details['n_test']:,} held-out {part.things}", ""
     weak = "" if enough else f", which cannot support much: {metric.rows} or more can"
     return "; ".join(text for text in (judged + weak, how, found.remark) if text)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ganaug.exceptions import InvalidTypeError
 
-__all__ = ["LIMITS", "SEVERITIES", "Finding", "Judged", "Limit", "Severity", "check_results", "families_of", "worst"]
+__all__ = [
+    "LIMITS",
+    "SEVERITIES",
+    "Finding",
+    "Judged",
+    "Limit",
+    "Severity",
+    "about",
+    "check_results",
+    "families_of",
+    "worst",
+]
 
 Severity = Literal["good", "warn", "bad"]
 SEVERITIES: tuple[Severity, ...] = ("bad", "warn", "good")
@@ -218,6 +230,28 @@ def families_of(finding: Finding) -> tuple[str, ...]:
     """Families of measures that a finding is about."""
     also = IF_BAD_ALSO.get(finding.topic, ()) if finding.severity == "bad" else ()
     return FAMILY_OF.get(finding.topic, ()) + also
+
+
+def about(results: Mapping[str, Mapping[str, object]], findings: Iterable[Finding]) -> list[Finding]:
+    """The findings, in which the samples are called what they are: images and series are no rows.
+
+    Parameters
+    ----------
+    results : dict
+        Results of `evaluate`, whose "samples" says so.
+    findings : iterable of Finding
+        In which they are called rows.
+    """
+    things = next((str(entry["samples"]) for entry in results.values() if "samples" in entry), "rows")
+    words = {"rows": things, "row": things if things == "series" else things.removesuffix("s")}
+
+    def said(text: str) -> str:
+        parts = re.split(r"('[^']*'|`[^`]*`)", text)  # names, at the odd places, stay
+        return "".join(
+            part if i % 2 else re.sub(r"\brows?\b", lambda found: words[found[0]], part) for i, part in enumerate(parts)
+        )
+
+    return [replace(one, text=said(one.text), advice=said(one.advice)) for one in findings]
 
 
 def worst(severities: list[Severity]) -> Severity:

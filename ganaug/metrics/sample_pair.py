@@ -30,6 +30,7 @@ from ganaug.utils.determinism import child_seed, numpy_generator
 __all__ = [
     "MOST_READ",
     "SHARE",
+    "THINGS",
     "Reading",
     "Rows",
     "SamplePair",
@@ -45,6 +46,8 @@ __all__ = [
 
 Places = npt.NDArray[np.intp]
 T = TypeVar("T")
+# What the samples of a kind are called.
+THINGS = {"table": "rows", "image": "images", "series": "series"}
 
 SHARE = (0.0, 1.0)
 
@@ -141,6 +144,8 @@ class SamplePair:
     classifier : object or None
         An unfitted scikit-learn classifier; None for the default.
     seed, n_resamples : int
+    things : str
+        What the samples are called: "rows", "images" or "series".
     remark : str
     cache : dict
         What several metrics need and one computes.
@@ -159,6 +164,7 @@ class SamplePair:
     classifier: object
     seed: int
     n_resamples: int
+    things: str = "rows"
     remark: str = ""
     cache: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -318,7 +324,7 @@ class Reading:
         real, synthetic = _matched(train, offered, rng)
         remark = ""
         if len(real) < len(train) or len(synthetic) < len(offered):
-            remark = "classes were brought to equal shares by leaving rows out"
+            remark = f"classes were brought to equal shares by leaving {THINGS[self.kind]} out"
         return SamplePair(
             real=at_most(real, max_rows, rng),
             synthetic=at_most(synthetic, max_rows, rng),
@@ -328,6 +334,7 @@ class Reading:
             test=test,
             offered=offered,
             kinds=self.columns,
+            things=THINGS[self.kind],
             widths=self.made.widths if isinstance(self.made, TableMap) else (),
             labels=self.labels,
             classifier=classifier,

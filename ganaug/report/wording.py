@@ -9,6 +9,7 @@ from ganaug.metrics import Finding
 from ganaug.metrics.diagnosis import COLUMN_METRICS, columns_over
 from ganaug.metrics.evaluation import FAMILIES
 from ganaug.metrics.limits import JUDGED_BY, LIMITS, Severity, families_of, worst
+from ganaug.metrics.sample_pair import THINGS
 
 __all__ = [
     "HELP",
@@ -114,8 +115,7 @@ def thresholds() -> dict[str, dict[Severity, list[str]]]:
 # measures.
 
 
-# What the samples are called.
-NAMES = {"table": "rows", "image": "images", "series": "series"}
+NAMES = THINGS
 LIGHT_WORDS = {
     "good": "Good",
     "warn": "Look closer",

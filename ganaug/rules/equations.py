@@ -101,10 +101,10 @@ class Equation(Rule):
         object.__setattr__(self, "units", units)
 
     def _to(self) -> str:
-        given = getattr(self, "tolerance", None) is not None
-        if not self.units or self.units[0][0] <= 0 or (self.units[0][0] >= 0.5 and not given):
+        given = getattr(self, "tolerance", None)
+        if not self.units or self.units[0][0] <= 0 or (self.units[0][0] >= 0.5 and given is None):
             return ""  # whole numbers go without saying
-        return f" (to {number_text(2 * self.units[0][0])})"
+        return f" (to {number_text(2 * self.units[0][0] if given is None else given)})"
 
     def _learnt_json(self) -> dict[str, Any]:
         return {"units": [list(unit) for unit in self.units]}

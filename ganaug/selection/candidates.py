@@ -113,6 +113,15 @@ class Blend(NamedTuple):
         return rows if self.weight == 1 else f"{rows} with synthetic rows at weight {self.weight:g}"
 
 
+class AverageBlend(Blend):
+    """The mean share of the parts of an average: it says what was chosen, and is nothing to train with."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return f"Average of several classifiers, {self.share:.3g} of full balance in the mean"
+
+
 NONE = Blend(0.0)
 UNDERSAMPLED = Blend(0.0, 1.0, "undersampled")
 
@@ -171,6 +180,11 @@ def candidates(
 
 
 def _checked(item: object, weighs: bool, balances: bool, speaks: bool) -> Blend:
+    if isinstance(item, AverageBlend):
+        raise InvalidParameterError(
+            f"blend={item!r} is the mean share of an average, which no single classifier is; use the fitted "
+            f"estimator_ as it is, or give Blend({item.share:.3g}) for one classifier of that share"
+        )
     one = item if isinstance(item, Blend) else Blend(types.number("blend", item, 0, 1))
     types.number("blend: share", one.share, 0, 1)
     types.number("blend: weight", one.weight, 0, open_low=True)
@@ -318,7 +332,7 @@ class ImbalanceTreatment(NamedTuple):
     def average(cls, parts: Sequence[tuple[Blend, int]], sampler: int) -> ImbalanceTreatment:
         """The mean of several classifiers' probabilities."""
         share = float(np.mean([blend.share for blend, _ in parts]))
-        return cls(Blend(share), sampler, parts=tuple(parts))
+        return cls(AverageBlend(share), sampler, parts=tuple(parts))
 
     @property
     def fits(self) -> tuple[tuple[Blend, int], ...]:
