@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BestSnapshot",
     "Checkpoint",
+    "Deadline",
     "LastSnapshot",
+    "OutOfTimeError",
     "ProgressBar",
     "TensorBoardLogger",
     "digest",
@@ -46,6 +48,28 @@ __all__ = [
 
 # --------------------------------------------------------------------------------------
 # Watchers of a training: show it, log it, judge it, stop it.
+
+
+class OutOfTimeError(RuntimeError):
+    """A training took longer than whoever asked for it can wait."""
+
+
+class Deadline:
+    """Break a training off at a point of time, for a result that would come too late.
+
+    Parameters
+    ----------
+    at : float
+        As of `time.time`, which processes have in common.
+    """
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+
+    def __call__(self, event: Event) -> None:
+        """Look at the clock."""
+        if time.time() > self.at:
+            raise OutOfTimeError(f"step {event.step}")
 
 
 class ProgressBar:

@@ -13,6 +13,7 @@ import ganaug.estimators
 from ganaug import DefectPainter
 from ganaug.cli import generate, image_folders, main
 from ganaug.estimators.painter import MODES, TURNS
+from ganaug.exceptions import InvalidParameterError
 
 QUICK = ["--max-steps", "2", "--seed", "0"]
 
@@ -445,3 +446,18 @@ def test_the_options_of_paint_are_those_of_the_painter():
     choices = {action.dest: action.choices for action in parser._actions}
     assert set(choices["mode"]) == set(MODES)
     assert choices["turn"] == list(TURNS)
+
+
+def test_a_training_with_a_checkpoint_goes_on_without_a_seed(folder, monkeypatch, capsys):
+    seeds = []
+
+    class Stops(ganaug.estimators.ImageGAN):
+        def fit(self, X, y, focus=None):
+            seeds.append(self.random_state)
+            raise InvalidParameterError("checkpoint='a' was left by a training with random_state=5 (now 0)")
+
+    monkeypatch.setattr(image_folders, "_gan", lambda: Stops)
+    for more in (["--set", "checkpoint=a"], ["--set", "checkpoint=a"], ["--set", "checkpoint=a", "--seed", "7"], []):
+        assert main(["fit", "photos", "--output", "m.safetensors", *more]) == 2
+    assert seeds[:3] == [0, 0, 7] and seeds[3] not in (0, 7)
+    assert "ganaug: --set checkpoint='a' was left by a training with --seed 5 (now 0)" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tracemalloc
 
 import numpy as np
@@ -497,3 +498,16 @@ def test_warm_start_wants_what_it_began_with(table):
 def test_wrong_parameters_are_named(table, parameters, error, message):
     with pytest.raises(error, match=message):
         gan(**parameters).fit(*table)
+
+
+@cases("prepared, left", [(0.0, 5.0), (4.0, 1.0), (60.0, 0.5)])
+def test_the_clock_counts_what_came_before_the_training(monkeypatch, prepared, left):
+    given = []
+    monkeypatch.setattr(gan_module, "run_training", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(gan_module, "replace", lambda one, **new: given.append(new) or dataclasses.replace(one, **new))
+    own = gan(max_time=5)
+    ready = own.prepare(np.random.default_rng(0).normal(size=(40, 2)))
+    assert ready.seconds > 0
+    with pytest.raises(ZeroDivisionError):
+        own.fit_prepared(dataclasses.replace(ready, seconds=prepared))
+    assert given[-1]["max_time"] == pytest.approx(left, abs=0.45)

@@ -784,6 +784,4 @@ def test_a_problem_of_diversity_is_explained_where_dependence_is_lost():
     rng = np.random.default_rng(0)
     real = rng.normal(size=(200, 1)) + 0.3 * rng.normal(size=(200, 3))
     found = findings(real, np.column_stack([rng.permutation(column) for column in real.T]))[0]
-    assert (
-        "diversity" in families_of(found) and "Kinds of rows" in found.text
-    )
+    assert "diversity" in families_of(found) and "Kinds of rows" in found.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from ganaug import AugmentedClassifier, GanaugError, GANOversampler, plots
+from ganaug import AugmentedClassifier, GanaugError, GANOversampler, TabularGAN, plots
+from ganaug.callbacks import Deadline
 from ganaug.exceptions import InvalidParameterError, InvalidTypeError
 from ganaug.selection import Blend, stages
 from ganaug.selection.calibration import Calibrator, fit_calibrator, steady_threshold
@@ -487,3 +489,25 @@ def test_a_metric_of_probabilities_names_the_classifier_that_has_none_and_calibr
         assert (found.evidence_["score"] < 0).all() and found.predict_proba(X).shape == (300, len(np.unique(labels)))
     with pytest.raises(InvalidParameterError, match="threshold='tune' needs two classes, and y has 3; leave it 'auto'"):
         model(threshold="tune").fit(X, np.arange(300) % 3)
+
+
+@pytest.mark.parametrize("folds", [0, 1])
+def test_a_gan_that_takes_too_long_is_broken_off(monkeypatch, folds):
+    X, y = rows(200, rare=0.2)
+    seen = []
+
+    class Slow(Deadline):
+        def __call__(self, event):
+            assert 0 < self.at - time.time() <= 1.2 * 3600
+            seen.append(event.step)
+            self.at -= 1.3 * 3600 * (seen.count(1) > folds)
+            super().__call__(event)
+
+    monkeypatch.setattr(stages, "Deadline", Slow)
+    sampler = GANOversampler(generator=TabularGAN(max_steps=1, verbose=False))
+    found = model(oversampler=sampler, max_time=3600, shrink=False).fit(X, y)
+    own = found.evidence_["share"] > 0
+    said = ["not tried: max_time was exceeded while its first GAN", "tried on 1 of 2 folds: max_time was exceeded"]
+    assert set(found.evidence_["folds"][own]) == {folds} and said[folds] in found.verdict_
+    assert found.evidence_["gain"][own].notna().all() == bool(folds)
+    assert sampler.generator.callbacks is None

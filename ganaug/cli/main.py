@@ -119,6 +119,7 @@ def _describe_error(error: BaseException, given: Iterable[object]) -> tuple[str,
 
 # Parameters of the library by which its errors name what an option gave.
 _OPTIONS = {
+    "checkpoint": "--set checkpoint",
     "cv": "--splits",
     "device": "--device",
     "mark": "--mark-column",
@@ -137,7 +138,9 @@ _OPTIONS = {
 def _with_option(said: str) -> str:
     """An error that begins with a parameter, such as ``mark='a' is``, with the option that gave it."""
     name = re.match(r"\w+(?==|: |\[)", said)
-    return said if name is None else _OPTIONS.get(name[0], name[0]) + said[name.end() :]
+    if name is None:
+        return said
+    return _OPTIONS.get(name[0], name[0]) + said[name.end() :].replace(" random_state=", " --seed ")
 
 
 class _Terminated(SystemExit):

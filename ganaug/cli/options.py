@@ -287,7 +287,9 @@ def training_parameters(args: argparse.Namespace, kind: type[BaseEstimator]) -> 
 
 
 def choose_seed(args: argparse.Namespace) -> int:
-    """The seed given, or a new one, which is then printed."""
+    """The seed given, or a new one, which is then printed; 0 where a later run is to go on from a checkpoint."""
+    if args.seed is None and dict(getattr(args, "settings", ())).get("checkpoint") is not None:
+        return 0
     return secrets.randbelow(SEEDS) if args.seed is None else int(args.seed)
 
 

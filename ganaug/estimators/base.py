@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -131,6 +132,7 @@ class BaseGenerator(BaseEstimator, ABC):
     def _prepared(self, X: object, y: object, beside: Callable[[], Path | None] = lambda: None) -> Prepared:
         """What `prepare` returns; ``beside``: the checkpoint beside which images are decoded, if any."""
         self._check_parameters()
+        began = time.perf_counter()
         decoded: tuple[Path, ...] = ()
         mode: str | None = None
         names: Sequence[str] | None = None
@@ -163,7 +165,7 @@ class BaseGenerator(BaseEstimator, ABC):
             )
         n_classes = 1 if labels is None else len(labels.classes_)
         sizes = None if selected is None else selected.sizes(codes, n_classes)
-        return Prepared(codec, labels, x, codes, names, sizes, decoded)
+        return Prepared(codec, labels, x, codes, names, sizes, decoded, time.perf_counter() - began)
 
     def _resolved(self, X: object, y: object, beside: Path | None) -> tuple[Any, Any, Source, Path | None]:
         if beside is not None:

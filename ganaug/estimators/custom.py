@@ -34,7 +34,7 @@ class GAN(BaseGAN):
     max_steps : int, default=1000
         Steps of training.
     max_time : float, str or None, default=None
-        Seconds, or for example "90s" or "5min", after which the training ends with what it has.
+        Seconds, or for example "90s" or "5min", for encoding and training, which ends with what it has.
     batch_size : int, default=64
         Real samples for each step.
     learning_rate : float, default=1e-3

@@ -326,6 +326,8 @@ class Prepared:
         Rows of each class in the whole table, where ``x`` holds some of them only.
     decoded : tuple of Path
         The files beside a checkpoint that hold the images, and are removed with it.
+    seconds : float
+        What it took, which ``max_time`` counts as well.
     """
 
     codec: Any
@@ -335,6 +337,7 @@ class Prepared:
     names: Sequence[str] | None = None
     sizes: IntArray | None = None
     decoded: tuple[Path, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

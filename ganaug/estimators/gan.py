@@ -233,7 +233,8 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         return codec, codec.fit_encode(X, codes, seed=child_seed(seed, "codec"))
 
     def _train(self, prepared: Prepared, focus: object, title: str) -> None:
-        began, settings, modality = time.perf_counter(), self._settings(), self._modality
+        settings, modality = self._settings(), self._modality
+        began = time.perf_counter() - prepared.seconds
         ranks, device = together_with(settings.device) if modality.parallel else (Ranks(), settings.device)
         conditions = Conditions.of(prepared.labels, focus)
         codec, n_conditions = prepared.codec, conditions.count

@@ -296,10 +296,10 @@ class SeriesGAN(ConvolutionalGAN):
     max_steps : int or None, default=None
         Steps of training. None is 2000, or as many as ``max_time`` allows.
     max_time : float, str or None, default=None
-        Seconds, or for example "5min", of a training with all that it needs first: a measured step and the small
-        networks that judge, which get at most a fifth. It plans its own width and steps, says so if
+        Seconds, or for example "5min", of a fit with all that it needs first: reading ``X``, a measured step and the
+        small networks that judge, which get at most a fifth. It plans its own width and steps, says so if
         ``verbose``, and ends with what it has, so that a tight limit is passed by a step and a last look. Not counted:
-        reading ``X``, and the network for `score_samples` and `save`, which is trained when it is asked for.
+        the network for `score_samples` and `save`, which is trained when it is asked for.
         With ``scope="per-class"`` each class has that time. A result that was cut short by the clock does not repeat.
     batch_size : int, default=64
         Real samples for each step.

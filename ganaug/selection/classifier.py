@@ -118,8 +118,9 @@ class AugmentedClassifier(ClassifierMixin, BaseEstimator):
         F1, AUC, average precision or, with ``calibrate``, log loss, where no ``threshold`` is asked for; else, and with
         False, the evidence stands by itself.
     max_time : float, optional
-        Seconds after which nothing more is judged; what that left out stands in ``evidence_`` and ``verdict_``.
-        Nothing, class weights and thresholds are always judged, and the training on all rows comes on top.
+        Seconds after which nothing more is judged; what that left out stands in ``evidence_`` and ``verdict_``. A GAN
+        that is still in training a fifth later is broken off. Nothing, class weights, undersampling and thresholds are
+        always judged, and the training on all rows, of a GAN too if its rows are chosen, comes on top.
     n_jobs : int, optional
         Inner folds worked on at the same time. The result does not depend on it.
     random_state : int, RandomState, Generator or None, default=None

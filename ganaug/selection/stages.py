@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import _safe_indexing
 
+from ganaug.callbacks import Deadline, OutOfTimeError
 from ganaug.exceptions import DataWarning, FewSamplesWarning, InvalidParameterError
 from ganaug.runtime.interrupts import main_thread_interrupts
 from ganaug.selection.calibration import Calibrator, fit_calibrator
@@ -64,6 +66,8 @@ __all__ = ["Choice", "Plan", "choose"]
 # A GAN is trained only if the best of its blends is expected to gain so much more than the cheap treatments do, and on
 # more folds than one only if what they may say is expected to better the choice by so much.
 WORTH = 0.002
+# The first training of a GAN is broken off where it takes longer than max_time by this part of it.
+GRACE = 0.2
 # What a GAN adds of a kind that nothing is known of, in parts of what the others leave to gain.
 UNKNOWN_ADDITION = Belief(0.05, 0.1)
 
@@ -192,7 +196,7 @@ class _Race:
 
     def train(self, stage: _Stage, upto: int) -> None:
         """Try a stage's blends on the folds before ``upto`` that it has not been tried on."""
-        sampler = None if stage.sampler < 0 else self.plan.samplers[stage.sampler]
+        sampler = None if stage.sampler < 0 else self._in_time(stage.sampler)
         done, plan = len(stage.folds), self.plan
         common = (plan.estimator, sampler, stage.blends, self.X, self.y)
         stage.folds += predict_held_out(*common, self.parts[done:upto], plan.seed, plan.n_jobs, self.weights, done)
@@ -244,7 +248,11 @@ class _Race:
         whole = len(self.parts)
         if over is not None or self.plan.max_time is not None:
             before = time.monotonic()
-            self.train(stage, 1)
+            try:
+                self.train(stage, 1)
+            except OutOfTimeError:
+                stage.note = "not tried: max_time was exceeded while its first GAN was trained"
+                return
             each = time.monotonic() - before
             self.score(stage)
             if each * (whole - 1) > self._left():
@@ -256,7 +264,11 @@ class _Race:
                 stage.note = f"tried on 1 of {whole} folds: the others would hardly change the choice"
             if stage.note or whole == 1:
                 return
-        self.train(stage, whole)
+        try:
+            self.train(stage, whole)
+        except OutOfTimeError:  # only where there is a max_time, so that the first fold has been judged
+            stage.note = f"tried on 1 of {whole} folds: max_time was exceeded by the others"
+            return
         self.score(stage)
 
     def table(self) -> pd.DataFrame:
@@ -297,6 +309,18 @@ class _Race:
         """Seconds until the time is over."""
         limit = self.plan.max_time
         return np.inf if limit is None else limit - (time.monotonic() - self.began)
+
+    def _in_time(self, place: int) -> BaseEstimator:
+        """An oversampler whose GANs are broken off where that takes too long."""
+        sampler: BaseEstimator = self.plan.samplers[place]
+        if self.plan.max_time is None or not self.costly[place]:
+            return sampler
+        generator = clone(sampler._prototype(self.X), safe=False)
+        if "callbacks" not in getattr(generator, "get_params", dict)():
+            return sampler
+        deadline = Deadline(time.time() + self._left() + GRACE * self.plan.max_time)
+        generator.set_params(callbacks=[*(generator.callbacks or ()), deadline])
+        return clone(sampler).set_params(generator=generator)
 
     def _reached(self) -> float:
         """What the best treatment so far is expected to gain."""
