@@ -244,3 +244,31 @@ def test_a_damaged_parquet_file_is_named_by_its_path(tmp_path):
     (tmp_path / "rows.parquet").write_bytes(raw)
     with open_rows(dataset) as found, pytest.raises(InvalidDataError, match=r"rows\.parquet cannot be read"):
         list(found.batches())
+
+
+def _ordered_parts(folder, *levels):
+    folder.mkdir()
+    for i, own in enumerate(levels):
+        sizes = pd.Categorical(np.resize(own, N), categories=own, ordered=True)
+        ROWS.assign(size=sizes).to_parquet(folder / f"{i}.parquet")
+    return folder
+
+
+@cases("parts", [(["S", "L"], ["S", "M", "L"]), (["S", "M", "L"], ["S", "L"]), (["S", "M"], ["M", "L"])])
+def test_ordered_categories_of_parts_have_one_order(tmp_path, parts):
+    folder = _ordered_parts(tmp_path / "-".join("".join(own) for own in parts), *parts)
+    sampler = GANOversampler(generator=tabular_gan(max_steps=1), random_state=0).fit(folder, "fraud")
+    dtype = pd.CategoricalDtype(["S", "M", "L"], ordered=True)
+    assert sampler.sample(2, label="fraud")[0]["size"].dtype == dtype
+    written = pd.read_parquet(sampler.write(folder, folder.with_suffix(".out")))
+    assert written["size"].dtype == dtype and len(written) == 800
+    real = written["size"].astype(str)[: 2 * N].tolist()
+    assert real == [*np.resize(parts[0], N), *np.resize(parts[1], N)]
+
+
+def test_ordered_categories_in_two_orders_are_refused(tmp_path):
+    folder = _ordered_parts(tmp_path / "rows", ["S", "M", "L"], ["L", "S"])
+    with pytest.raises(
+        InvalidDataError, match=r"column 'size' is an ordered category .*'S', 'M', 'L'.*'L', 'S'.*one Cat"
+    ):
+        GANOversampler().fit(folder, "fraud")

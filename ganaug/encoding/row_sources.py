@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -97,13 +98,37 @@ class BatchedRows:
         return list(self.schema.names)
 
     def batches(self) -> Iterator[Any]:
-        """The rows as tables of Arrow, each of `AT_ONCE` rows or more, but for the last.
+        """The rows as tables of Arrow, each of `AT_ONCE` rows or more, but for the last; ordered levels in one order.
 
         Raises
         ------
         InvalidDataError
-            Where a file cannot be read.
+            Where a file cannot be read, or the levels of an ordered category are in another order than elsewhere.
         """
+        for table in self._as_read():
+            for j, levels in self._orders.items():
+                ordered = [_in_order(chunk, levels) for chunk in table.column(j).chunks]
+                table = table.set_column(
+                    j, table.schema.field(j), _pa().chunked_array(ordered, table.schema.field(j).type)
+                )
+            yield table
+
+    @cached_property
+    def _orders(self) -> dict[int, list[object]]:
+        """The levels of ordered categories, by place of the column, in the order that all rows have in common."""
+        types = _pa().types
+        found: dict[int, list[object]] = {
+            j: [] for j, one in enumerate(self.schema) if types.is_dictionary(one.type) and one.type.ordered
+        }
+        for table in self._as_read() if found else ():
+            for j in found:
+                for chunk in table.column(j).chunks:
+                    found[j] = _joined_order(
+                        found[j], chunk.dictionary.to_pylist(), f"{self.name}: column {self.columns[j]!r}"
+                    )
+        return found
+
+    def _as_read(self) -> Iterator[Any]:
         pa = _pa()
         held: list[Any] = []
         size = n_read = 0
@@ -157,6 +182,31 @@ class BatchedRows:
     def rename(self, name: str) -> BatchedRows:
         """The same rows, which messages call otherwise."""
         return replace(self, name=name)
+
+
+def _joined_order(known: list[object], own: list[object], what: str) -> list[object]:
+    """The levels of two parts in the order of both: a new one stands behind the one before it in its own part."""
+    places = {level: place for place, level in enumerate(known)}
+    common = [places[level] for level in own if level in places]
+    if common != sorted(common):
+        raise InvalidDataError(
+            f"{what} is an ordered category whose levels stand in one order in some rows, {known[:5]}, and in another "
+            f"in others, {own[:5]}; write all parts with one CategoricalDtype, or the column as text"
+        )
+    joined = list(known)
+    for before, level in zip([None, *own], own, strict=False):
+        if level not in places and level is not None:
+            joined.insert(joined.index(before) + 1 if before in joined else 0, level)
+    return joined
+
+
+def _in_order(chunk: ArrowColumn, levels: list[object]) -> ArrowColumn:
+    """A column of an ordered category with all its levels."""
+    pa, kind, own = _pa(), chunk.type, chunk.dictionary.to_pylist()
+    if own == levels:
+        return chunk
+    places = pa.array([None if level is None else levels.index(level) for level in own], kind.index_type)
+    return pa.DictionaryArray.from_arrays(places.take(chunk.indices), pa.array(levels, kind.value_type), ordered=True)
 
 
 def _with_a_row(table: ArrowTable, missing: Sequence[bool]) -> ArrowTable:
