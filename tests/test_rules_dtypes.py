@@ -346,3 +346,50 @@ def test_rows_of_which_a_column_is_wholly_missing_are_rewritten_and_a_model_of_s
     gan = TabularGAN(max_steps=2, random_state=0, verbose=False, rules=[rule]).fit(X, np.arange(N) % 5 // 4)
     gan.save(tmp_path / "a.model")
     assert rule.holds(load(tmp_path / "a.model").sample(20, random_state=0)[0]).all()
+
+
+def _zoned(kind, days, zone):
+    """Midnights of a zone."""
+    moments = (pd.Timestamp("2023-01-01") + pd.to_timedelta(days, unit="D")).tz_localize(
+        zone, nonexistent="shift_forward", ambiguous=np.ones(len(days), bool)
+    )
+    if kind == "arrow":
+        return pd.Series(moments).astype(pd.ArrowDtype(pa.timestamp("us", zone)))
+    return pd.Series(moments) if kind == "pandas" else objects([value.to_pydatetime() for value in moments])
+
+
+def _stays(start, nights, kind, zone):
+    return pd.DataFrame({"in": _zoned(kind, start, zone), "nights": nights, "out": _zoned(kind, start + nights, zone)})
+
+
+@cases("kind", ["pandas", "datetimes", "arrow"])
+def test_days_of_a_zone_whose_clocks_change_add_up(kind):
+    rng = np.random.default_rng(0)
+    X = _stays(rng.integers(0, 700, N), rng.integers(1, 15, N), kind, "Europe/Paris")
+    rules = find_rules(X)
+    assert str(rules) == "out = in + nights" and rules[0].holds(X).all()
+    rewriter = Rewriter(keep_range=False).fit(X, rules)
+    pd.testing.assert_frame_equal(rewriter.restore(rewriter.rewrite(X)), X)
+
+
+def test_days_of_a_zone_whose_clocks_change_stay_days(tmp_path):
+    rng = np.random.default_rng(0)
+    X = _stays(
+        rng.integers(0, 700, N), rng.integers(1, 15, N), "pandas", "Africa/Cairo"
+    )  # where they change at midnight
+    tabular_gan(max_steps=1).fit(X).save(path := tmp_path / "days.ganaug")
+    found = load(path).sample(100, random_state=0)[0]
+    pd.testing.assert_series_equal(found.dtypes, X.dtypes)
+    came, went = found["in"].dt.tz_localize(None), found["out"].dt.tz_localize(None)
+    assert set(came.dt.hour) <= {0, 1} and (came.dt.hour == 0).mean() > 0.95  # some days there begin at one
+    np.testing.assert_array_equal((went.dt.floor("D") - came.dt.floor("D")).dt.days, found["nights"])
+
+
+def test_a_gap_between_times_of_two_units_is_kept():
+    rng = np.random.default_rng(0)
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 500, N), unit="D").as_unit("ns")
+    end = start + pd.to_timedelta(rng.integers(0, 250_000, N), unit="s")
+    X = pd.DataFrame({"start": objects(list(start)), "end": end.as_unit("ns")})
+    rewriter = Rewriter(keep_range=False).fit(X, [Order("start", "end")])
+    again = rewriter.restore(rewriter.rewrite(X))
+    assert ((again["end"] - pd.to_datetime(again["start"])) == (end - start)).all()

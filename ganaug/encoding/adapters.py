@@ -27,6 +27,7 @@ from ganaug.encoding.dtypes import (
     TimeAdapter,
     TimesInUnit,
     is_missing,
+    midnights,
     recode,
 )
 from ganaug.encoding.object_columns import (
@@ -41,7 +42,15 @@ from ganaug.encoding.object_columns import (
     mixed_types,
     rescale,
 )
-from ganaug.encoding.serialization import ANY_DTYPE, LEVELS, WHOLE_NUMBER, StoredField, missing_in, object_array
+from ganaug.encoding.serialization import (
+    ANY_DTYPE,
+    AS_IT_IS,
+    LEVELS,
+    WHOLE_NUMBER,
+    StoredField,
+    missing_in,
+    object_array,
+)
 from ganaug.exceptions import InvalidDataError, InvalidTypeError
 from ganaug.utils.types import Array, DoubleArray, DType
 
@@ -80,8 +89,19 @@ def _column(array: object) -> Any:
     return pd.arrays.ArrowExtensionArray(array)
 
 
+@dataclass(frozen=True)
 class ArrowTimeAdapter(TimesInUnit):
     """Arrow's timestamps, dates, times of day and durations, which are counts of a unit."""
+
+    days: bool | None = None
+
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"dtype": ANY_DTYPE, "days": AS_IT_IS}
+
+    @classmethod
+    def fit(cls, raw: Any) -> Self:
+        """The adapter of a column."""
+        own = cls(raw.dtype)
+        return cls(raw.dtype, own._has_days(raw, own._type.tz) if own.family == "zoned" else None)
 
     @property
     def _type(self) -> Any:
@@ -120,6 +140,8 @@ class ArrowTimeAdapter(TimesInUnit):
     def write(self, cells: ColumnValues) -> Any:
         """The column."""
         stored = cells.values.clip(*self.limits).astype(f"int{self._type.bit_width}")
+        if self.days:
+            stored = midnights(stored.view(self.counted), self._type.tz).view(np.int64)
         return _column(_pa().array(stored, mask=_mask(cells)).view(self._type))
 
 

@@ -49,6 +49,7 @@ __all__ = [
     "TimesInUnit",
     "clip_to",
     "is_missing",
+    "midnights",
     "native_of",
     "recode",
     "to_native",
@@ -370,7 +371,15 @@ class TimesInUnit(NumericAdapterBase):
 
     Families: "zoned" instants, "time M" local times and days, "time m" durations, "clock" times of day. None can
     replace another.
+
+    Attributes
+    ----------
+    days : bool or None
+        True of instants that are all midnights of a zone whose clocks change: no grid of instants has them alone, so
+        what is written is brought to the nearest midnight.
     """
+
+    days: bool | None = None
 
     @property
     def exact(self) -> bool:
@@ -387,6 +396,20 @@ class TimesInUnit(NumericAdapterBase):
     def counted(self) -> DType:
         """The unit, as numpy's datetime64 or timedelta64 of it."""
 
+    def _has_days(self, raw: object, zone: object) -> bool | None:
+        """What ``days`` is to be for a column."""
+        instants = self.read(raw).present().view(self.counted)
+        of_day = instants - instants.astype("M8[D]")
+        if not (of_day != of_day[:1]).any():  # the clocks do not change among these
+            return None
+        alike = (np.array_equal(midnights(some, zone), some) for some in (instants[:1000], instants))
+        return True if all(alike) else None
+
+    def get_state(self) -> State:
+        """Config and arrays; without what is None, as in files of earlier versions."""
+        config, arrays = super().get_state()
+        return {k: v for k, v in config.items() if v is not None or k not in ("days", "unit")}, arrays
+
     def read_as(self, given: Any, raw: object) -> ColumnValues:
         """Times in another unit, where nothing is lost by it."""
         cells = given.read(raw)
@@ -397,6 +420,15 @@ class TimesInUnit(NumericAdapterBase):
                 f"has times that {self.counted} cannot hold, as it could those in fit; round them with dt.floor"
             )
         return ColumnValues(counts.view(np.int64), cells.missing)
+
+
+def midnights(instants: Array, zone: Any) -> Array:
+    """The nearest midnights of a zone, of instants of UTC."""
+    local = pd.DatetimeIndex(instants).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    days = (local + pd.Timedelta(hours=12)).floor("D")
+    first = np.ones(len(days), dtype=bool)
+    found = days.tz_localize(zone, ambiguous=first, nonexistent="shift_forward").tz_convert(None)
+    return found.to_numpy().astype(instants.dtype)
 
 
 # pandas' other units -> how many are a microsecond, and how many microseconds one is
@@ -412,28 +444,27 @@ class TimeAdapter(TimesInUnit):
     """
 
     unit: str | None = None
+    days: bool | None = None
 
-    CONFIG: ClassVar[Mapping[str, StoredField]] = {"dtype": ANY_DTYPE, "unit": AS_IT_IS}
+    CONFIG: ClassVar[Mapping[str, StoredField]] = {"dtype": ANY_DTYPE, "unit": AS_IT_IS, "days": AS_IT_IS}
 
     @classmethod
     def fit(cls, raw: Any) -> Self:
         """The adapter of a column."""
         own = cls(raw.dtype)
+        days = own._has_days(raw, raw.dtype.tz) if isinstance(raw.dtype, pd.DatetimeTZDtype) else None
         parts, each = own._microseconds
         if parts == each:
-            return own
+            return cls(raw.dtype, days=days)
         values = own.read(raw).values
         fits = not (values % parts).any() and bool((np.abs(values) <= np.iinfo(np.int64).max // each).all())
-        return cls(raw.dtype, "us") if fits else own
-
-    def get_state(self) -> State:
-        """Config and arrays; no unit where it is the dtype's own, as in files of earlier versions."""
-        config, arrays = super().get_state()
-        return {name: value for name, value in config.items() if value is not None}, arrays
+        return cls(raw.dtype, "us" if fits else None, days)
 
     def _check_state(self) -> None:
         if self.unit not in (None, "us"):
             raise ModelFileError(f"{self.unit!r} is no unit in which times are counted")
+        if self.days is not None and (self.days is not True or self.family != "zoned"):
+            raise ModelFileError(f"{self.days!r} does not say whether times of {self.dtype} are days")
 
     @property
     def family(self) -> str:
@@ -482,6 +513,7 @@ class TimeAdapter(TimesInUnit):
         if cells.missing is not None:
             times[cells.missing] = np.asarray("NaT", dtype=self._plain)
         if isinstance(self.dtype, pd.DatetimeTZDtype):
+            times = midnights(times, self.dtype.tz) if self.days else times
             return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.dtype.tz).array
         return times
 

@@ -7,14 +7,22 @@ import decimal
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
 from ganaug.encoding.dtype_state import zone_from, zone_state
-from ganaug.encoding.dtypes import ColumnValues, NumericAdapterBase, RawColumn, TimesInUnit, clip_to, is_missing
+from ganaug.encoding.dtypes import (
+    ColumnValues,
+    NumericAdapterBase,
+    RawColumn,
+    TimesInUnit,
+    clip_to,
+    is_missing,
+    midnights,
+)
 from ganaug.encoding.serialization import (
     ANY_DTYPE,
     AS_IT_IS,
@@ -415,12 +423,14 @@ class ObjectTimeAdapter(TimesInUnit):
     unit: str
     zone: dt.tzinfo | None
     blank: object
+    days: bool | None = None
 
     CONFIG: ClassVar[Mapping[str, StoredField]] = {
         "kind": AS_IT_IS,
         "unit": UNIT,
         "zone": TIME_ZONE,
         "blank": BLANK,
+        "days": AS_IT_IS,
     }
 
     @property
@@ -458,7 +468,8 @@ class ObjectTimeAdapter(TimesInUnit):
         missing = missing_in(raw)
         values = list(raw[~missing])
         zone = _only_zone(values)
-        return cls(kind, _read(kind, values).dtype.str, zone, blank_of(raw[missing]))
+        own = cls(kind, _read(kind, values).dtype.str, zone, blank_of(raw[missing]))
+        return replace(own, days=own._has_days(raw, zone)) if own.family == "zoned" else own
 
     def read(self, raw: Any) -> ColumnValues:
         """Counts of the unit."""
@@ -477,6 +488,8 @@ class ObjectTimeAdapter(TimesInUnit):
         counts = cells.values.astype(np.int64)
         if self.limits is not None:
             counts = counts.clip(*self.limits)
+        if self.days:
+            counts = midnights(counts.view(self.counted), self.zone).view(np.int64)
         return _with_blanks(TIMES[self.kind].write(counts.view(self.counted), self.zone), cells, self.blank)
 
     def _check_state(self) -> None:

@@ -146,7 +146,8 @@ class Gap:
         low, high = self._bounds(work)
         gap = stored.cells.values if self.whole and stored.is_whole else stored.number
         if stored.is_time and self.whole and stored.scale != self.scale and (self.below or self.above):
-            gap = gap // round(stored.scale / self.scale)
+            finer, coarser = round(stored.scale / self.scale), round(self.scale / stored.scale)
+            gap = gap // finer if finer else gap * coarser
         missing = stored.missing if stored.n_missing else None
         if missing is not None and gap.dtype.kind == "f":
             gap = np.where(missing, 0.0, gap)

@@ -21,7 +21,6 @@ from ganaug.encoding.dtypes import (
     DtypeAdapter,
     NumericAdapterBase,
     Table,
-    TimeAdapter,
     TimesInUnit,
     clip_to,
 )
@@ -72,7 +71,8 @@ def as_stored(values: Array, adapter: NumericAdapterBase) -> Array:
     """Values as they are read again once they are written: no larger than the dtype holds, float32 rounded."""
     if adapter.limits is not None:
         return values.clip(*adapter.limits)
-    if isinstance(adapter, ObjectNumberAdapter) or (isinstance(adapter, TimeAdapter) and adapter.unit is not None):
+    brought = isinstance(adapter, TimesInUnit) and (adapter.days or getattr(adapter, "unit", None) == "us")
+    if isinstance(adapter, ObjectNumberAdapter) or brought:
         return np.asarray(adapter.read(adapter.write(ColumnValues(values))).values)
     if adapter.family == "real":
         return np.asarray(clip_to(values, adapter.inner).astype(adapter.inner).astype(values.dtype))
@@ -415,6 +415,9 @@ class ColumnView:
         if self.is_choice or not len(values):
             return Precision()
         if self.is_whole:
+            if getattr(self.adapter, "days", None):  # an hour or so off this grid, where the clocks have changed
+                a_day = round(self.scale)
+                return Precision(DecimalGrid(0, int(values.min()) % a_day, a_day), scale=self.scale)
             return Precision(_whole_grid(values), scale=self.scale)
         dtype = self.adapter.inner
         epsilon = _EPSILON.get(dtype.itemsize, _EPSILON[8])
