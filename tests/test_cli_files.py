@@ -244,6 +244,20 @@ def test_quotes_around_every_field_are_kept(write, tmp_path):
     assert out.read_text().splitlines()[2:4] == ['"2","y","0"', '"1","x","1"']
 
 
+def test_quotes_around_every_field_are_seen_in_a_file_longer_than_the_sample(write):
+    for text in ("x", "x\ny"):  # a record may go on behind the sample
+        table = CsvTable(write('"a","b"\n' + f'"1","{text}"\n' * 300))
+        assert table.layout.dialect.quote_all
+        assert not CsvTable(write('"a","b"\n' + f'"1","{text}"\n' * 50 + '"2",z\n' * 250)).layout.dialect.quote_all
+
+
+def test_ends_of_lines_that_differ_stay_where_they_were(write, tmp_path):
+    table = CsvTable(write('a,b\n1,"x\r\ny"\n2,y\r\n3,z'))
+    with table_writer(str(tmp_path / "out.csv"), table.layout) as writer:
+        writer.write_real(table)
+    assert (tmp_path / "out.csv").read_bytes() == b'a,b\n1,"x\r\ny"\n2,y\r\n3,z\n'
+
+
 def test_tsv_is_written_with_tabs(write, tmp_path):
     table = CsvTable(write('a,b\n1,"x,y"\n'))
     out = tmp_path / "out.tsv"

@@ -252,8 +252,9 @@ def find_dialect(file: TextIO, path: str, encoding: str, delimiter: str | None) 
     sample = _fields(lines, chosen)
     spaced = any(len(row) > 1 for row in sample) and all(one[:1] in (" ", "") for row in sample for one in row[1:])
     spaced = spaced and any(one for row in sample for one in row[1:])
-    text = "".join(lines).rstrip("\r\n")
-    cells = [one for row in _fields(lines, chosen, spaced) for one in row]
+    whole = _whole_records(lines, chosen, spaced)
+    text = "".join(whole).rstrip("\r\n")
+    cells = [one for row in _fields(whole, chosen, spaced) for one in row]
     # every field takes two quotes, and those within are doubled
     quote_all = bool(cells) and text.count('"') == sum(2 + 2 * cell.count('"') for cell in cells)
     return Dialect(encoding, chosen, newline, quote_all, spaced)
@@ -273,6 +274,17 @@ def _fields(lines: list[str], delimiter: str, spaced: bool = False) -> list[list
     with suppress(csv.Error):  # what is wrong is told, with its line, when the file is read
         rows.extend(row for row in reader if row)
     return rows[:-1] if len(rows) > 1 and len(lines) == _SAMPLE else rows  # the last may go on behind the sample
+
+
+def _whole_records(lines: list[str], delimiter: str, spaced: bool) -> list[str]:
+    """The lines of the sample but for those of its last record, which may go on behind it."""
+    if len(lines) < _SAMPLE:
+        return lines
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=spaced)
+    ends = [0, 0]
+    with suppress(csv.Error):
+        ends += [reader.line_num for _ in reader]
+    return lines[: ends[-2]]
 
 
 def records(file: TextIO, dialect: Dialect, path: str) -> Iterator[tuple[int, list[str]]]:
@@ -298,8 +310,8 @@ def records(file: TextIO, dialect: Dialect, path: str) -> Iterator[tuple[int, li
             yield line, fields
 
 
-def raw_records(file: TextIO, dialect: Dialect, path: str) -> Iterator[str]:
-    """Every record as it is written, without its end of line."""
+def raw_records(file: TextIO, dialect: Dialect, path: str) -> Iterator[tuple[str, str]]:
+    """Every record as it is written, and its end of line."""
     lines: list[str] = []
 
     def noted() -> Iterator[str]:
@@ -309,7 +321,9 @@ def raw_records(file: TextIO, dialect: Dialect, path: str) -> Iterator[str]:
 
     # records() keeps one line ahead of nothing: csv takes the lines of one record, no more
     for _ in records(noted(), dialect, path):  # type: ignore[arg-type]
-        yield "".join(lines).lstrip("\r\n").rstrip("\r\n")
+        row = "".join(lines).lstrip("\r\n")
+        text = row.rstrip("\r\n")
+        yield text, row[len(text) :] or dialect.newline
         lines.clear()
 
 

@@ -126,8 +126,8 @@ class CsvTable:
         """The line on which a row begins."""
         return self._lines[row]
 
-    def raw_rows(self) -> Iterator[str]:
-        """The rows as they are written."""
+    def raw_rows(self) -> Iterator[tuple[str, str]]:
+        """The rows as they are written, and their ends."""
         return self._again(raw_records)
 
     def texts(self) -> Iterator[list[str]]:
@@ -264,7 +264,7 @@ class CsvWriter:
             return
         quote = '"' if dialect.quote_all else ""
         end = f"{dialect.delimiter}{quote}{MARKS[0]}{quote}" if self._mark else ""
-        self._file.writelines(f"{row}{end}{dialect.newline}" for row in table.raw_rows())
+        self._file.writelines(f"{row}{end}{newline}" for row, newline in table.raw_rows())
 
     def write(self, frame: pd.DataFrame, synthetic: bool = True) -> None:
         """Rows of a DataFrame with the columns of the layout."""
