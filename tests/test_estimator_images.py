@@ -423,7 +423,7 @@ def test_the_generator_goes_by_the_data(monkeypatch):
 def test_a_class_of_three_images_gets_moved_copies():
     X, y = images()
     keep = np.r_[:40, 40:43]
-    with pytest.warns(FewSamplesWarning, match="class 'few' has 3 rows"):
+    with pytest.warns(FewSamplesWarning, match="class 'few' has 3 images"):
         X_res, _ = GANOversampler(generator=gan(), random_state=0).fit_resample(X[keep], y[keep])
     new = X_res[43:]
     assert new.shape == (37, 8, 8) and new.dtype == np.uint8 and len(np.unique(new, axis=0)) > 10
@@ -446,7 +446,7 @@ def test_a_class_of_one_image():
     X, y = X[:41], y[:41]
     new, labels = gan(curate=True).fit(X, y).sample(3, label="few")
     assert new.shape == (3, 8, 8) and labels.tolist() == ["few"] * 3
-    with pytest.warns(FewSamplesWarning, match="class 'few' has 1 row"):
+    with pytest.warns(FewSamplesWarning, match="class 'few' has 1 image"):
         X_res, _ = GANOversampler(generator=gan(), random_state=0).fit_resample(X, y)
     assert np.array_equal(X_res[:41], X) and len(X_res) == 80
     items = TensorDataset(torch.from_numpy(X)[:, None], torch.from_numpy((y == "few").astype(int)))
