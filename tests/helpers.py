@@ -16,6 +16,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 import torch
+from joblib.externals.loky.backend import context as loky_context
 
 from ganaug import ImageGAN, SeriesGAN, TabularGAN
 from ganaug.estimators import convolutional, fitting, gan, modality, scoring, tabular
@@ -107,6 +108,8 @@ def shrunk() -> bool:
 _FORKS = multiprocessing.get_context("forkserver")
 # What takes seconds to import is imported once, in the process that all others are forked from.
 _FORKS.set_forkserver_preload(["ganaug.oversampling", "ganaug.cli.main", "ganaug.cli.table_files"])
+# So are joblib's: what is sent to them is pickled as ever, but they need not import torch. `new_interpreters` is without.
+loky_context.set_start_method("forkserver", force=True)
 DEFAULT_HANDLERS = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,

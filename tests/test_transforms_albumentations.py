@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import pickle
+from itertools import count
 
 import albumentations as A
 import numpy as np
@@ -256,19 +257,33 @@ def epochs(dataset, loader_seed=0, workers=2, **options):
     return [torch.cat(list(loader)).tolist() for _ in range(2)]
 
 
-@cases("persistent", [False, True])
-@cases("seed", [None, 0])
-def test_own_transforms_differ_between_workers_and_epochs_without_help(path, seed, persistent):
+def epochs_of(pipelines, places=None, **options):
+    """Two epochs of one loader for all pipelines, as a worker takes long to start: name -> the epochs of its items."""
+    datasets = [(places[name] if places else Items)(pipeline) for name, pipeline in pipelines.items()]
+    first, second = epochs(ConcatDataset(datasets), **options)
+    return {name: (first[i : i + 16], second[i : i + 16]) for i, name in zip(count(0, 16), pipelines, strict=False)}
+
+
+@pytest.fixture(scope="module")
+def two_epochs(path):
+    """Of a loader whose workers are new in each epoch, and of one that keeps them: the epochs of each pipeline."""
     # a share near a half: one near 0 changes nothing, and two items that are left as they were are alike by chance
-    mix = A.Compose([SyntheticMix(path, alpha=20.0, p=1.0)], seed=seed)
-    first, second = epochs(Items(mix), persistent_workers=persistent)
+    mixes = {f"mix, seed {seed}": A.Compose([SyntheticMix(path, alpha=20.0, p=1.0)], seed=seed) for seed in (None, 0)}
+    pipelines = {**mixes, "half": A.Compose([SyntheticSwap(path, p=0.5)], seed=0)}
+    return {persistent: epochs_of(pipelines, persistent_workers=persistent) for persistent in (False, True)}
+
+
+@cases("persistent", [False, True])
+@cases("name", ["mix, seed None", "mix, seed 0"])
+def test_own_transforms_differ_between_workers_and_epochs_without_help(two_epochs, name, persistent):
+    first, second = two_epochs[persistent][name]
     assert len({*first, *second}) == 32  # batches 0 and 2 came from one worker, 1 and 3 from the other
 
 
-def test_p_is_decided_anew_by_every_worker_and_epoch(path):
-    swap = A.Compose([SyntheticSwap(path, p=0.5)], seed=0)
+@cases("persistent", [False, True])
+def test_p_is_decided_anew_by_every_worker_and_epoch(two_epochs, persistent):
     real = number(IMAGE)
-    first, second = ([one == real for one in epoch] for epoch in epochs(Items(swap)))
+    first, second = ([one == real for one in epoch] for epoch in two_epochs[persistent]["half"])
     patterns = {tuple(p[i : i + 4]) for p in (first, second) for i in (0, 4)}  # the workers' first batches
     assert len(patterns) > 1 and first != second
 
@@ -276,7 +291,7 @@ def test_p_is_decided_anew_by_every_worker_and_epoch(path):
 def test_everything_repeats_with_the_loaders_generator(path):
     def run(loader_seed):
         pipeline = A.Compose([SyntheticMix(path, p=0.5), A.RandomBrightnessContrast(p=1.0)], seed=0)
-        return epochs(Items(pipeline), loader_seed, worker_init_fn=seed_worker)
+        return epochs(Items(pipeline), loader_seed, workers=1, worker_init_fn=seed_worker)
 
     assert run(0) == run(0) != run(1)
 
@@ -308,11 +323,22 @@ PLACES = {
 }
 
 
+@pytest.fixture(scope="module")
+def two_epochs_of_places():
+    """Pipelines of one seed, each in another place: the epochs of each."""
+    noisy = {place: A.Compose([A.GaussNoise(std_range=(0.2, 0.3), p=1.0)], seed=0) for place in PLACES}
+    return epochs_of(noisy, PLACES, worker_init_fn=seed_worker)
+
+
 @cases("place", PLACES)
-def test_seed_worker_finds_the_pipeline(place):
-    noisy = A.Compose([A.GaussNoise(std_range=(0.2, 0.3), p=1.0)], seed=0)
-    first, second = epochs(PLACES[place](noisy), worker_init_fn=seed_worker)
+def test_seed_worker_finds_the_pipeline(two_epochs_of_places, place):
+    first, second = two_epochs_of_places[place]
     assert len({*first, *second}) == 32
+
+
+def test_seed_worker_finds_all_of_several_pipelines(two_epochs_of_places):
+    every = [one for epochs in two_epochs_of_places.values() for epoch in epochs for one in epoch]
+    assert len(every) == len(set(every)) == 32 * len(PLACES)
 
 
 def test_seed_worker_says_so_where_it_can_do_nothing():

@@ -230,43 +230,45 @@ class Plain(Dataset):
 
 
 class Collate:
-    def __init__(self, blend):
-        self.blend = blend
+    """The batch that each of these blends makes of the same items."""
+
+    def __init__(self, blends):
+        self.blends = blends
 
     def __call__(self, items):
-        return self.blend(*default_collate(items))
+        batch = default_collate(items)
+        return torch.stack([blend(*batch)[0] for blend in self.blends])
 
 
-def epochs(pool, seed, workers=2, loader_seed=0, **options):
-    """Two epochs of a loader, as (epoch, batch, ...)."""
+def epochs(pool, workers=2, loader_seed=0, **options):
+    """Two epochs of a loader with blends of seeds 0 and 1, as (seed, batch, ...)."""
     loader = DataLoader(
         Plain(),
         batch_size=4,
         num_workers=workers,
-        collate_fn=Collate(SyntheticBlend(pool, 1.0, seed=seed)),
+        collate_fn=Collate([SyntheticBlend(pool, 1.0, seed=seed) for seed in (0, 1)]),
         generator=torch.Generator().manual_seed(loader_seed),
         **options,
     )
-    return [torch.stack([images for images, _ in loader]) for _ in range(2)]
+    return [torch.stack(list(loader), dim=1) for _ in range(2)]
 
 
 @cases("options", [{"workers": 2}, {"workers": 2, "persistent_workers": True}, {"workers": 0}])
 def test_every_worker_and_epoch_differs_and_all_of_it_repeats(pool, options):
-    first, second = epochs(pool, 0, **options)
-    every = torch.cat([first, second]).flatten(1)
-    assert len(torch.unique(every, dim=0)) == len(every)  # no batch like another
-    for now, again in zip((first, second), epochs(pool, 0, **options), strict=True):
+    first, second = epochs(pool, **options)
+    every = torch.cat([first, second], dim=1).flatten(0, 1).flatten(1)
+    assert len(torch.unique(every, dim=0)) == len(every) == 16  # no batch like another, nor like one of another seed
+    for now, again in zip((first, second), epochs(pool, **options), strict=True):
         assert torch.equal(now, again)
-    assert not torch.equal(first, epochs(pool, 1, **options)[0])
     if options["workers"]:
-        assert not torch.equal(first, epochs(pool, 0, loader_seed=1, **options)[0])
+        assert not torch.equal(first[0], epochs(pool, loader_seed=1, **options)[0][0])
 
 
 @pytest.mark.slow
 def test_spawned_workers_draw_what_forked_ones_do(pool, tmp_path):
     mapped = pool.save(tmp_path / "synthetic.pool")
-    forked = epochs(mapped, 0)
-    spawned = epochs(mapped, 0, multiprocessing_context="spawn", persistent_workers=True)
+    forked = epochs(mapped)
+    spawned = epochs(mapped, multiprocessing_context="spawn", persistent_workers=True)
     assert torch.equal(forked[0], spawned[0])
 
 
