@@ -8,8 +8,10 @@ import inspect
 import multiprocessing
 import os
 import signal
+import sys
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import MappingProxyType
 
@@ -108,7 +110,8 @@ def shrunk() -> bool:
 _FORKS = multiprocessing.get_context("forkserver")
 # What takes seconds to import is imported once, in the process that all others are forked from.
 _FORKS.set_forkserver_preload(["ganaug.oversampling", "ganaug.cli.main", "ganaug.cli.table_files"])
-# So are joblib's: what is sent to them is pickled as ever, but they need not import torch. `new_interpreters` is without.
+# Processes of joblib, too: what is sent to them is pickled as ever, but they need not import torch. A slow test in
+# `test_determinism` has new interpreters, as users have them.
 loky_context.set_start_method("forkserver", force=True)
 DEFAULT_HANDLERS = {
     signal.SIGINT: signal.default_int_handler,
@@ -141,6 +144,26 @@ def process(stderr: Path, function: Callable, *given, handlers: Mapping = Mappin
     finally:
         child.kill()
         child.join(60)
+
+
+def _executed(code, said, first):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ganaug"]:
+        del sys.modules[name]
+    sys.path[:0] = first
+    warnings.simplefilter("error")
+    with open(said, "w", encoding="utf-8") as file, redirect_stdout(file):
+        exec(code, {"__name__": "__main__"})
+
+
+def printed_by(code: str, folder: Path, first: Collection[str] = ()) -> str:
+    """What code prints in a process that has imported torch, pandas and scikit-learn, but nothing of ganaug.
+
+    Warnings are errors there. Folders that come ``first`` are searched first for modules.
+    """
+    with process(folder / "code.err", _executed, code, folder / "code.out", list(first)) as own:
+        own.join(120)
+        assert own.exitcode == 0, (folder / "code.err").read_text(encoding="utf-8")
+    return (folder / "code.out").read_text(encoding="utf-8")
 
 
 # ------------------------------------------------------------------------------------------ many cases, one test

@@ -848,23 +848,25 @@ sys.exit(main(["resample", "a.csv", "-t", "y", "-o", "b.csv"]))
     assert (done.returncode, done.stderr) == (130, "ganaug: interrupted\n")
 
 
-def test_ctrl_c_while_it_trains(train):
-    """In a process of its own, as a user does it."""
-    words = ["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--max-steps", "1000000", "--verbose"]
-    own = subprocess.Popen(
-        [sys.executable, "-m", "ganaug", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert own.stderr is not None
-    assert "120 rows" in own.stderr.readline()  # it has read the table, and goes on to train
-    time.sleep(0.8)
-    own.send_signal(signal.SIGINT)
-    _, err = own.communicate(timeout=60)
-    assert own.returncode == 130 and err.splitlines()[-1] == "ganaug: interrupted"
-    assert "Traceback" not in err and left(train.parent) == ["train.csv"]
-
-
 def command(*words):
     sys.exit(main([*map(str, words)]))
+
+
+def test_ctrl_c_while_it_trains(train):
+    """In a process of its own, as a user does it."""
+    said = train.parent.parent / f"{train.parent.name}.said"
+    words = ["resample", "train.csv", "-t", "fraud", "-o", "o.csv", "--max-steps", "1000000", "--verbose"]
+    with process(said, command, *words) as own:
+        until = time.monotonic() + 60
+        while not (said.is_file() and "120 rows" in said.read_text()):  # it has read the table, and goes on to train
+            assert own.is_alive() and time.monotonic() < until
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.kill(own.pid, signal.SIGINT)
+        own.join(60)
+    err = said.read_text()
+    assert own.exitcode == 130 and err.splitlines()[-1] == "ganaug: interrupted"
+    assert "Traceback" not in err and left(train.parent) == ["train.csv"]
 
 
 def writes(folder, process, size=0):

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import torch
 from helpers import cases, tabular_gan
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.backend import context as loky_context
 
 from ganaug import FewSamplesWarning, GANOversampler, SmoothedBootstrap
 
@@ -58,6 +60,16 @@ def test_another_seed_is_another_result(alone):
 def test_processes(whole_judges):
     one = resampled(n_jobs=1)
     assert_same(resampled(n_jobs=2), one)
+
+
+@pytest.mark.slow
+def test_processes_of_new_interpreters(monkeypatch):
+    """As joblib starts them for users; `helpers` forks them from a process that has imported torch."""
+    one = resampled(n_jobs=1)
+    get_reusable_executor().shutdown(wait=True)
+    monkeypatch.setattr(loky_context, "_DEFAULT_START_METHOD", None)
+    assert_same(resampled(n_jobs=2), one)
+    get_reusable_executor().shutdown(wait=True)
 
 
 @pytest.mark.parametrize("backend", ["threading", "sequential"])

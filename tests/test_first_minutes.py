@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import cases
+from helpers import cases, printed_by
 
 import ganaug
 from ganaug import ImageGAN, ImageTranslator, SeriesGAN, TabularGAN, plots
@@ -97,16 +95,9 @@ def test_an_installed_package_has_its_examples(tmp_path):
     """Copied without the checkout around it, as an installation has it, the package still loads them."""
     shutil.copytree(ROOT / "ganaug", tmp_path / "site" / "ganaug")
     code = (
-        "import ganaug, sys; assert ganaug.__file__.startswith(sys.argv[1]); "
+        f"import ganaug; assert ganaug.__file__.startswith({str(tmp_path)!r}); "
         "from ganaug.datasets import load_example; from ganaug.encoding import csv_rows; "
         "print([load_example(name)[0].shape for name in csv_rows.EXAMPLES])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path / "site"), "PATH": "", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[(5000, 30), (1150, 28, 28), (482, 3, 128), (3772, 28)]"
+    said = printed_by(code, tmp_path, [str(tmp_path / "site")])
+    assert said.strip() == "[(5000, 30), (1150, 28, 28), (482, 3, 128), (3772, 28)]"

@@ -59,10 +59,10 @@ CODE = re.compile(
 BUILTINS_THAT_RUN_TEXT = {"eval", "exec", "compile", "__import__"}
 
 
-def _aliases(tree: ast.AST) -> dict[str, str]:
+def _aliases(nodes: list[ast.AST]) -> dict[str, str]:
     """Local name -> what it stands for: ``np`` -> ``numpy``, ``F`` -> ``torch.nn.functional``."""
     names: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first = alias.name.split(".")[0]
@@ -71,6 +71,10 @@ def _aliases(tree: ast.AST) -> dict[str, str]:
             for alias in node.names:
                 names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
     return names
+
+
+# Of the nodes of a tree, those that `offences` can find fault with.
+LOOKED_AT = (ast.Name, ast.Attribute, ast.Call, ast.Import, ast.ImportFrom)
 
 
 def _dotted(node: ast.AST, names: dict[str, str]) -> str | None:
@@ -84,10 +88,10 @@ def _dotted(node: ast.AST, names: dict[str, str]) -> str | None:
 
 def offences(code: str) -> list[tuple[int, str]]:
     """What a source text does that the house forbids, as (line, name)."""
-    tree = house._parsed(code)
-    names = _aliases(tree)
+    nodes = [node for node in ast.walk(house._parsed(code)) if isinstance(node, LOOKED_AT)]
+    names = _aliases(nodes)
     found: set[tuple[int, str]] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         dotted = _dotted(node, names)
         if dotted and (GLOBAL.fullmatch(dotted) or CODE.fullmatch(dotted)):
             found.add((node.lineno, dotted))

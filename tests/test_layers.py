@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from helpers import cases
+from helpers import cases, printed_by
 
 PACKAGE = Path(__file__).resolve().parents[1] / "ganaug"
 
@@ -176,16 +176,18 @@ def test_the_command_line_answers_before_anything_slow_is_imported():
     assert not {"numpy", "pandas", "scipy", "sklearn", "torch"} & set(loaded)
 
 
-def test_tables_need_neither_the_image_libraries_nor_the_extras():
+def test_tables_need_neither_the_image_libraries_nor_the_extras(tmp_path):
     # None in sys.modules is Python's own way to make an import fail.
     absent = ["torchvision", *(package for package in OPTIONAL if package not in {"tqdm", "pyarrow"})]
-    out = run(
-        f"import sys; sys.modules.update(dict.fromkeys({absent!r}))\n"
+    out = printed_by(
+        f"import sys; assert not set({absent!r}) & set(sys.modules)\n"
+        f"sys.modules.update(dict.fromkeys({absent!r}))\n"
         "import numpy as np\n"
         "from ganaug import GANOversampler, TabularGAN\n"
         "X = np.random.default_rng(0).normal(size=(60, 3)); y = np.repeat([0, 1], [30, 30])\n"
         "gan = TabularGAN(max_steps=2, random_state=0, verbose=0).fit(X, y)\n"
-        "print(GANOversampler(generator=gan).get_params()['generator'] is gan, gan.sample(4)[0].shape)\n"
+        "print(GANOversampler(generator=gan).get_params()['generator'] is gan, gan.sample(4)[0].shape)\n",
+        tmp_path,
     )
     assert out.split("\n")[0] == "True (4, 3)"
 
