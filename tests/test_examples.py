@@ -277,7 +277,7 @@ def test_pages_are_written_from_results(script, tmp_path, monkeypatch):
     assert "3 of its 300 epochs were run" in page
 
 
-def test_the_page_of_the_strongest_says_what_the_cells_say(script, monkeypatch):
+def test_the_page_of_the_strongest_says_what_the_cells_say(script, tmp_path, monkeypatch):
     """Made-up cells: ours is ahead in AUC, behind in log loss, and one set is not finished."""
     from ganaug.experiments import Comparison
 
@@ -289,7 +289,10 @@ def test_the_page_of_the_strongest_says_what_the_cells_say(script, monkeypatch):
         X = pd.DataFrame({"x": np.arange(len(y), dtype=float)})
         return (X.assign(k=pd.Categorical(["u"] * len(y))) if name == "c" else X), y
 
+    four = {name: None for name in (*strongest.BESIDE, "logistic regression", "decision tree")}
     monkeypatch.setattr(strongest, "load", load)
+    monkeypatch.setattr(strongest, "classifiers", lambda: four)
+    monkeypatch.setattr(strongest, "IMAGES", tmp_path)  # those of the documents are of measured cells
     options = argparse.Namespace(sets=list(sizes), rows=9, repeats=1, jobs=None)
     rng, found = np.random.default_rng(0), {}
     for group, (ways, judges, metrics) in strongest.arms().items():
@@ -303,11 +306,16 @@ def test_the_page_of_the_strongest_says_what_the_cells_say(script, monkeypatch):
     del found["originals"]
     rows = found["rows"].results
     found["rows"].results = rows[(rows["dataset"] != "b") | (rows["oversampler"] != strongest.OURS)]
-    page = strongest.section(found, options, "python it.py")
+    with monkeypatch.context() as patch:
+        patch.setattr(strongest, "against_seconds", lambda *_: "")  # pictures, which are drawn below
+        page = strongest.section(found, options, "python it.py")
     assert "GANOversampler is finished on 2 of these, and is not in the figures." in page
     assert "## None against every way" in page and "| GANOversampler |" not in page and "(GAN" not in page
     found["rows"].results = rows
+    monkeypatch.setattr(strongest, "FRONTIER", ["roc_auc", "balanced_accuracy"])  # one of ranks, one of decisions
     page = strongest.section(found, options, "python it.py")
+    assert all(f"](images/{one.name})" in page for one in tmp_path.iterdir())
+    assert len(list(tmp_path.iterdir())) == 4 == page.count("](images/")
     assert page.startswith("3 tables") and "Not finished, and not in the figures: unfinished." in page
     short = page.split("## In short")[1].split("## When")[0]
     assert short.count("- reached: ") == 4 and "log loss: all, 3 sets; " in short and "AUC: nowhere" in short
