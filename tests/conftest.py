@@ -91,7 +91,7 @@ def small_forests():
     from ganaug.metrics import distributions, utility
     from ganaug.report import build
 
-    def forests(patch: pytest.MonkeyPatch, trees: int = 5, resamples: int = 6, taught: int = 6) -> None:
+    def forests(patch: pytest.MonkeyPatch, trees: int = 4, resamples: int = 4, taught: int = 4) -> None:
         def few_trees(tables: bool, seed: int) -> RandomForestClassifier:
             return RandomForestClassifier(
                 taught, min_samples_leaf=2, class_weight="balanced", random_state=seed % 2**32

@@ -92,7 +92,11 @@ def test_a_report_of_two_files_needs_no_torch(here):
     for name in ("real.csv", "made.csv"):
         pd.DataFrame({"a": rng.normal(y), "b": rng.choice(["p", "q"], 60), "y": y}).to_csv(name, index=False)
     words = ["report", "real.csv", "made.csv", "-t", "y", "-o", "r.html"]
-    code = f"import sys; from ganaug.cli import main; print(main({words}), 'torch' in sys.modules)"
+    code = (
+        "import sys; from ganaug.cli import main\n"
+        "from ganaug.metrics import distributions; from ganaug.report import build\n"
+        f"distributions.N_TREES = build.RESAMPLES = 4; print(main({words}), 'torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines()[-1] == "0 False", done.stderr
     assert "<html" in Path("r.html").read_text()
@@ -436,7 +440,7 @@ def test_report_takes_a_holdout_a_title_a_seed_and_hides_real_rows(train, report
     assert "bad.csv: no column 'amount'; did you mean 'amounts'?" in capsys.readouterr().err
 
 
-def test_a_page_by_the_command_line(here, capsys):
+def test_a_page_by_the_command_line(here, capsys, small_forests):
     rng = np.random.default_rng(0)
     for name in ("real", "new", "held"):
         y = np.arange(90) % 2

@@ -289,7 +289,7 @@ def test_the_page_of_the_strongest_says_what_the_cells_say(script, tmp_path, mon
         X = pd.DataFrame({"x": np.arange(len(y), dtype=float)})
         return (X.assign(k=pd.Categorical(["u"] * len(y))) if name == "c" else X), y
 
-    four = {name: None for name in (*strongest.BESIDE, "logistic regression", "decision tree")}
+    four = dict.fromkeys((*strongest.BESIDE, "logistic regression", "decision tree"))
     monkeypatch.setattr(strongest, "load", load)
     monkeypatch.setattr(strongest, "classifiers", lambda: four)
     monkeypatch.setattr(strongest, "IMAGES", tmp_path)  # those of the documents are of measured cells

@@ -7,13 +7,11 @@ import json
 import os
 import pickle
 import struct
-import subprocess
-import sys
 import threading
 
 import numpy as np
 import pytest
-from helpers import cases
+from helpers import cases, printed_by
 from numpy.testing import assert_array_equal
 from safetensors import safe_open
 from safetensors.numpy import load, save
@@ -237,18 +235,17 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(path, monkeypatch, modul
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX limits")
-def test_a_disk_that_is_really_full(path):
+def test_a_disk_that_is_really_full(path, tmp_path_factory):
     """The system itself cuts the write short, by a limit on the size of files."""
     program = (
-        "import resource, signal, sys, numpy as np\nfrom ganaug.utils.state import write_state\n"
+        "import resource, signal, numpy as np\nfrom ganaug.utils.state import write_state\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "try:\n    write_state(sys.argv[1], 'demo', {}, {'x': np.zeros(100_000)})\n"
+        f"try:\n    write_state({str(path)!r}, 'demo', {{}}, {{'x': np.zeros(100_000)}})\n"
         "except OSError as error:\n    print(type(error).__name__)\n"
     )
     before = path.read_bytes()
-    output = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
-    assert output.stdout.strip() == "ModelPathError"
+    assert printed_by(program, tmp_path_factory.mktemp("said")).strip() == "ModelPathError"
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
 

@@ -24,6 +24,7 @@ import ganaug
 from ganaug import experiments, metrics, plots, summaries, transforms
 from ganaug.datasets import ShareBatchSampler
 from ganaug.exceptions import GanaugError
+from ganaug.metrics import distributions
 from ganaug.runtime.compute import team
 from ganaug.utils.determinism import isolated, isolation, warn
 
@@ -292,7 +293,7 @@ def doors(tmp_path):
         "ImageTranslator.transform": lambda: copied("inpaint").transform(pictures(8, 8)[:3]),
         "ImageTranslator.set_sources": lambda: translator().set_sources(pictures(8, 8)[::-1], LABELS).sample(3),
         "SeriesGAN.lengths": lambda: ganaug.SeriesGAN.lengths(curves()),
-        "SeriesGAN.fit with lengths": lambda: ganaug.SeriesGAN(**QUICK).fit(
+        "SeriesGAN.fit with lengths": lambda: ganaug.SeriesGAN(**SMALL_CNN).fit(
             curves(), LABELS, lengths=LABELS + curves().shape[-1] - 1
         ),
         "find_rules": lambda: [str(rule) for rule in ganaug.find_rules(ruled(), max_time=60)],
@@ -519,6 +520,14 @@ def plain(value):
     if hasattr(value, "sample"):
         return plain(value.sample(3, label=1, random_state=0))
     return repr(value) if not isinstance(value, np.generic) else repr(value.item())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_trees():
+    """In the forest of `metrics.two_sample_auc`, too, which is called without a number of trees."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(distributions.held_out_scores.__kwdefaults__, "n_trees", 5)
+        yield
 
 
 @pytest.fixture(scope="module")

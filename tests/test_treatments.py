@@ -299,14 +299,13 @@ def test_splits_weights_and_groups_with_all_treatments(fits):
         [(order[:300], order[300:450]), (order[:450], order[450:])],
         ShuffleSplit(1, random_state=0),
     ]
-    for cv in splitters:
-        for scoring in ("balanced_accuracy", "average_precision"):
-            own = groups if isinstance(cv, StratifiedGroupKFold) else None
-            found = model(cv=cv, scoring=scoring).fit(X, y, sample_weight=1.0 + order % 2, groups=own)
-            table = found.evidence_
-            assert table["score"].notna().all() and table["chosen"].sum() == 1
-            assert np.isfinite(found.predict_proba(X)).all()
-            assert table["treatment"].str.startswith("Average").any()
+    for cv, scoring in zip(splitters, ["balanced_accuracy", "average_precision"] * 2, strict=True):
+        own = groups if isinstance(cv, StratifiedGroupKFold) else None
+        found = model(cv=cv, scoring=scoring).fit(X, y, sample_weight=1.0 + order % 2, groups=own)
+        table = found.evidence_
+        assert table["score"].notna().all() and table["chosen"].sum() == 1
+        assert np.isfinite(found.predict_proba(X)).all()
+        assert table["treatment"].str.startswith("Average").any()
     with config_context(enable_metadata_routing=True):
         routed = model(cv=GroupKFold(3)).set_fit_request(sample_weight=True, groups=True)
         blind = make_scorer(balanced_accuracy_score).set_score_request(sample_weight=False)

@@ -206,9 +206,11 @@ def test_a_column_of_every_type_comes_back(name):
     made = codec.decode(np.random.default_rng(1).normal(size=(200, codec.width)) * 3)
     kinds = set(map(type, X[name]))
     assert made[name].dtype == X[name].dtype and set(map(type, made[name])) <= kinds
+    seen = codec.encode(made)
+    back = codec.decode(seen)
     for one in (again, pickle.loads(pickle.dumps(codec)), copy.deepcopy(codec)):
-        assert_same(one.decode(one.encode(made)), codec.decode(codec.encode(made)))
-    np.testing.assert_array_equal(codec.round_trip(codec.encode(made)), codec.encode(made))
+        assert_same(one.decode(one.encode(made)), back)
+    np.testing.assert_array_equal(codec.round_trip(seen), seen)
 
 
 def of_all_types():
@@ -229,9 +231,10 @@ def test_a_model_of_all_types_comes_back(tmp_path):
     for name in X:
         assert set(map(type, rows[name])) <= set(map(type, X[name])), name
     gan.save(tmp_path / "model")
+    scores = gan.score_samples(rows)
     for one in (ganaug.load(tmp_path / "model"), pickle.loads(pickle.dumps(gan)), copy.deepcopy(gan)):
         assert_same(one.sample(30, random_state=5)[0], rows)
-        np.testing.assert_array_equal(one.score_samples(rows), gan.score_samples(rows))
+        np.testing.assert_array_equal(one.score_samples(rows), scores)
 
 
 def test_an_oversampler_of_many_types_in_two_processes():
@@ -514,7 +517,7 @@ NAMES = {
 def test_names_of_columns_come_back(name, tmp_path):
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)))
     X.columns = pd.Index(NAMES[name], tupleize_cols=False) if isinstance(NAMES[name], list) else NAMES[name]
-    gan = TabularGAN(max_steps=2, random_state=0, verbose=False).fit(X)
+    gan = tabular_gan(max_steps=2).fit(X)
     gan.save(tmp_path / "model")
     for one in (gan, ganaug.load(tmp_path / "model"), pickle.loads(pickle.dumps(gan))):
         rows, _ = one.sample(3, random_state=0)
