@@ -555,7 +555,8 @@ def test_the_default_hardly_moves_a_class_that_overlaps_another():
     X = pd.DataFrame({"a": rng.normal(0.5 * y), "b": rng.normal(size=1500)})
     means = {}
     for name, p in (("default", "auto"), ("threshold", 0.6)):
-        sampler = GANOversampler(generator=TabularGAN(max_steps=300, min_probability=p, verbose=False), random_state=0)
+        own = tabular_gan(max_steps=250, width=64, depth=2, min_probability=p, random_state=None)
+        sampler = GANOversampler(generator=own, random_state=0)
         rows, _ = sampler.fit_resample(X, y)
         means[name] = rows["a"][sampler.is_synthetic_].mean() - X["a"][y == 1].mean()
         assert sampler.curation_[1]["other_class"] > 100  # it is thinned out, though

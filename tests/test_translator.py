@@ -65,7 +65,7 @@ def translator(**parameters):
 
 @pytest.fixture(scope="module")
 def fitted():
-    own = translator(max_steps=200, width=8, batch_size=8, learning_rate=3e-3, min_probability=0.5)
+    own = translator(max_steps=110, width=8, batch_size=8, learning_rate=6e-3, min_probability=0.5)
     return own.fit(*night_and_day())
 
 
@@ -92,8 +92,8 @@ def test_it_learns_a_known_translation_and_the_way_back(fitted):
 
 def test_the_history_tells_what_happened(fitted):
     history = fitted.history_
-    assert fitted.n_steps_ == 200 and fitted.stop_reason_ == "max_steps"
-    assert history["step"].is_monotonic_increasing and history["step"].iloc[-1] == 200
+    assert fitted.n_steps_ == 110 and fitted.stop_reason_ == "max_steps"
+    assert history["step"].is_monotonic_increasing and history["step"].iloc[-1] == 110
     for name in ("discriminator_loss", "generator_loss", "cycle_loss", "identity_loss", "real_logit", "fake_logit"):
         assert np.isfinite(history[name]).all(), name
     looked = history.dropna()
@@ -355,7 +355,7 @@ def test_a_file_samples_as_before_once_it_has_images(fitted, tmp_path):
     assert again.history_.equals(fitted.history_)
     for name in ("source_", "target_", "n_steps_", "stop_reason_", "quality_", "accepted_", "n_features_in_"):
         assert getattr(again, name) == getattr(fitted, name), name
-    assert again.get_params()["max_steps"] == 200 and again.classes_.tolist() == ["bright", "dark"]
+    assert again.get_params()["max_steps"] == 110 and again.classes_.tolist() == ["bright", "dark"]
     again.set_sources(few)
     assert len(again.sample(3)[0]) == 3
 
