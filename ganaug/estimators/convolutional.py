@@ -173,7 +173,9 @@ def checked_augment(name: str, value: object) -> object:
 class ConvolutionalModality(Modality):
     """Samples ``(C, *spatial)``; see `ImageGAN` for the parameters. A subclass has a codec."""
 
-    design = ("architecture", "conditioning", "channels", "max_channels", "latent_dim", "base")
+    design: ClassVar[tuple[str, ...]] = (
+        "architecture", "conditioning", "channels", "max_channels", "latent_dim", "base",
+    )  # fmt: skip
     constraints: ClassVar[Constraints] = {
         "architecture": partial(types.choice, known=IMAGE_ARCHITECTURES),
         "conditioning": partial(types.choice, known=CONDITIONINGS),
@@ -188,6 +190,8 @@ class ConvolutionalModality(Modality):
     batches_ahead = 16
     collapse_grace_steps = 400
     scoring: ClassVar[Mapping[str, Any]] = {"share": 0.15, "steps": 200, "batch": 32, "samples": 512}
+    # Functions that build networks, by name.
+    architectures: ClassVar[Mapping[str, Callable[..., NetworkPair]]] = IMAGE_ARCHITECTURES
     # Names of the augmentations of real and synthetic samples for ``augment="auto"``.
     _policy: ClassVar[Sequence[str]]
 
@@ -206,7 +210,7 @@ class ConvolutionalModality(Modality):
 
     def networks(self, codec: Any, n_conditions: int, rng: torch.Generator, **design: Any) -> NetworkPair:
         """Convolutions of one, two or three dimensions."""
-        build = IMAGE_ARCHITECTURES[design.pop("architecture")]
+        build = self.architectures[design.pop("architecture")]
         base = design.pop("base", LARGEST_BASE)
         if base != LARGEST_BASE:  # an architecture from outside need not know it
             design["base"] = base

@@ -23,7 +23,6 @@ from ganaug.encoding.sample_arrays import (
 )
 from ganaug.estimators import saving
 from ganaug.estimators.base import checked_random_state, checked_verbose
-from ganaug.estimators.defect_input import masks_of, places_of, span
 from ganaug.estimators.defects import (
     INSIDE,
     Cut,
@@ -33,8 +32,11 @@ from ganaug.estimators.defects import (
     canvas_of,
     cut_defects,
     likeness,
+    masks_of,
     mixed,
     paint_patch,
+    places_of,
+    span,
     turned,
 )
 from ganaug.estimators.fitting import Constraints, Seed

@@ -186,6 +186,7 @@ def second_discriminator(
         corrupt = corrupt_rows(gan.codec_.blocks) if hasattr(gan.codec_, "blocks") else corrupt_samples
         networks = gan._new_networks(child_seed(seed, "network"))
         network = cast(DiscriminatorNetwork, to_device(networks["discriminator"], device))
+        network.take_fixed(gan._generator(device))
         optimizer = FlatAdam(network, RATE, BETAS)
         truth = torch.tensor([1.0, 0.0], dtype=torch.float32, device=device).repeat_interleave(batch)
         n_steps = min(steps, max(20, int(share * gan.n_steps_)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, ClassVar, Self
 
@@ -12,21 +13,24 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from ganaug.encoding.compact import Factors
 from ganaug.encoding.containers import WideFrame
 from ganaug.encoding.numeric import KNEE
 from ganaug.encoding.sample_arrays import SampleFormat, open_samples
 from ganaug.encoding.series_codec import Gaps, SeriesCodec, ends_of, of_equal_length
 from ganaug.estimators.base import checked_switch
-from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment
+from ganaug.estimators.convolutional import ConvolutionalGAN, ConvolutionalModality, checked_augment, preset_channels
 from ganaug.estimators.custom import register
 from ganaug.estimators.fitting import Constraints, Seed
 from ganaug.estimators.latents import SignalValues
-from ganaug.estimators.modality import Draw, Filter, Task
+from ganaug.estimators.modality import Design, Draw, Filter, Task
 from ganaug.estimators.smoothing import NoiseFloor, no_floor
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.filtering import SAMPLES_LIKE_THE_CLASS
-from ganaug.networks import IMAGE_ARCHITECTURES
+from ganaug.networks import SERIES_ARCHITECTURES, NetworkPair
+from ganaug.networks.components import ComponentDiscriminator, ComponentGenerator
 from ganaug.training.loop import Watcher
+from ganaug.training.train_state import TrainConfig
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed
 from ganaug.utils.state import expect
@@ -41,8 +45,7 @@ FOR_IMAGES = ("style",)
 
 
 def _checked_architecture(name: str, value: object) -> str:
-    known = sorted((own for own in IMAGE_ARCHITECTURES if own not in FOR_IMAGES), key=lambda own: own != "residual")
-    return types.choice(name, value, known)
+    return types.choice(name, value, ["auto", *sorted(own for own in SERIES_ARCHITECTURES if own not in FOR_IMAGES)])
 
 
 def _checked_augment(name: str, value: object) -> object:
@@ -105,13 +108,50 @@ class SeriesModality(ConvolutionalModality):
         "augment": _checked_augment,
         "noise_floor": checked_switch,
     }
+    design = (*ConvolutionalModality.design, "components")
     reads_unequal = True
     noise_floor: bool
+    architectures = SERIES_ARCHITECTURES
     _policy = ("translation", "scale")
+    # No parameter: principal components, of which there are none where networks are convolutions.
+    components: ClassVar[int | None] = None
 
     def codec(self, mode: str | None = None) -> SeriesCodec:
         """Each channel to a robust scale, the amplitude of each series restored."""
         return SeriesCodec()
+
+    def networks(
+        self, codec: SeriesCodec, n_conditions: int, rng: torch.Generator, *, components: int = 0, **design: Any
+    ) -> NetworkPair:
+        """Perceptrons on components, or convolutions of one or three dimensions."""
+        own = {"components": components} if components else {}
+        return super().networks(codec, n_conditions, rng, **design, **own)
+
+    def config(self, task: Task) -> tuple[Design, TrainConfig]:
+        """As for images; how many components there are goes by the series."""
+        design = dict(task.design)
+        if design["architecture"] == "auto":
+            design["architecture"] = "components" if _suits_components(task) else "residual"
+        if design["architecture"] != "components":
+            return super().config(replace(task, design={**design, "components": 0}))
+        if task.x.ndim != 3:
+            raise InvalidParameterError('architecture="components" is for series, not for volumes; leave it "auto"')
+        if design["components"] is None:
+            design["components"] = _factors(task).count
+        if design["channels"] is None:  # nothing that a limit on time could make narrower
+            design["channels"] = preset_channels(task.codec.shape)
+        design, config = super().config(replace(task, design=design))
+        return design, replace(config, parts=1)
+
+    def _players(self, pair: NetworkPair, task: Task, rng: torch.Generator) -> NetworkPair:
+        """Networks that know the components of the series they are trained on."""
+        generator, discriminator = pair = super()._players(pair, task, rng)
+        if isinstance(generator, ComponentGenerator) and isinstance(discriminator, ComponentDiscriminator):
+            found = _factors(task)
+            scores = found.encode(_rows(task.x[task.train]))
+            generator.scores.learn(found.mean, (found.basis * found.scale).T.copy(), scores)
+            discriminator.take_fixed(generator)
+        return pair
 
     def _values(self, codec: SeriesCodec) -> SeriesValues:
         return SeriesValues(codec)
@@ -123,6 +163,21 @@ class SeriesModality(ConvolutionalModality):
 
     def _read_smoother(self, arrays: Arrays, codec: SeriesCodec, sampled: Sequence[int]) -> NoiseFloor:
         return SeriesSmoother.read(arrays, codec, sampled)
+
+
+def _suits_components(task: Task) -> bool:
+    """Whether series are smooth curves, without gaps and levels, which components blur; no volumes."""
+    return task.x.ndim == 3 and task.codec.gaps_ is None and not task.codec.encoded_levels()
+
+
+def _rows(series: Array) -> FloatArray:
+    """(n, C, length) -> (n, C * length)."""
+    return series.reshape(len(series), -1).astype(np.float32, copy=False)
+
+
+def _factors(task: Task) -> Factors:
+    """Principal components of the series that the networks see."""
+    return Factors.fit(_rows(task.x[task.train]), child_seed(task.seed, "components"))
 
 
 class SeriesSmoother(NoiseFloor):
@@ -289,8 +344,12 @@ class SeriesGAN(ConvolutionalGAN):
     ----------
     objective : {"relativistic", "non-saturating", "minimax", "least-squares", "wasserstein", "hinge"}
         Losses of the two networks; see `ImageGAN`.
-    architecture : {"residual", "dcgan"}
-        Residual blocks without normalisation, or plain strided convolutions.
+    architecture : {"auto", "components", "residual", "dcgan"}
+        "components": perceptrons of ``2 * max_channels`` units on the principal components of the series, at most 64
+        and half as many as there are series. "residual": residual blocks of convolutions without normalisation;
+        "dcgan": plain strided convolutions. "auto" is "components" for series without gaps and without channels of few
+        values, else, and for volumes, "residual". Components take a tenth of the time, and classifiers of their samples
+        alone are better (see Notes).
     conditioning : {"projection", "concat", "auxiliary"}
         How the discriminator is told the class.
     max_steps : int or None, default=None
@@ -306,9 +365,9 @@ class SeriesGAN(ConvolutionalGAN):
     learning_rate : float, default=2e-3
         Of both networks; falls to zero over the second half of the steps.
     channels : int or None, default=None
-        Feature maps at full resolution. None goes by the size: 32 for up to 400 steps.
+        Feature maps of convolutions at full resolution. None goes by the size: 32 for up to 400 steps.
     max_channels : int, default=64
-        The most feature maps anywhere; they double where the resolution halves.
+        The most feature maps anywhere; they double where the resolution halves. Half of the units of perceptrons.
     latent_dim : int, default=64
         Dimensions of the noise that becomes a sample.
     penalty : float, default=1.0
@@ -381,7 +440,7 @@ class SeriesGAN(ConvolutionalGAN):
         self,
         *,
         objective: str = "relativistic",
-        architecture: str = "residual",
+        architecture: str = "auto",
         conditioning: str = "projection",
         max_steps: int | None = None,
         max_time: float | str | None = None,
@@ -437,6 +496,17 @@ class SeriesGAN(ConvolutionalGAN):
             verbose=verbose,
         )
         self.noise_floor = noise_floor
+
+    def _check_design(self, design: Design) -> None:
+        count = design.setdefault("components", 0)  # files of earlier versions have convolutions only
+        if type(count) is not int or count < 0 or (count > 0) != (design.get("architecture") == "components"):
+            raise ModelFileError(f"design {design} has components={count!r}, which do not fit its architecture")
+        super()._check_design(design)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "design_" in state:
+            state = {**state, "design_": {"components": 0, **state["design_"]}}
+        super().__setstate__(state)
 
     def fit(self, X: object, y: object = None, *, focus: object = None, lengths: object = None) -> Self:
         """Train on real series.

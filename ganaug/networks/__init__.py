@@ -5,6 +5,10 @@ To add one: write its file, add one line to the dict of its modality.
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+
+from ganaug.networks.components import components
 from ganaug.networks.dcgan import EncoderDiscriminator, dcgan
 from ganaug.networks.layers import CONDITIONINGS, DiscriminatorNetwork, GeneratorNetwork, NetworkPair, mlp
 from ganaug.networks.residual import residual
@@ -13,6 +17,7 @@ from ganaug.networks.stylegan import style
 __all__ = [
     "CONDITIONINGS",
     "IMAGE_ARCHITECTURES",
+    "SERIES_ARCHITECTURES",
     "TABULAR_ARCHITECTURES",
     "DiscriminatorNetwork",
     "EncoderDiscriminator",
@@ -21,4 +26,7 @@ __all__ = [
 ]
 
 TABULAR_ARCHITECTURES = {"mlp": mlp}
-IMAGE_ARCHITECTURES = {"dcgan": dcgan, "residual": residual, "style": style}  # series and volumes too
+Build = Callable[..., NetworkPair]
+IMAGE_ARCHITECTURES: dict[str, Build] = {"dcgan": dcgan, "residual": residual, "style": style}
+# Those of images work in one and three dimensions, too, but for "style".
+SERIES_ARCHITECTURES: Mapping[str, Build] = ChainMap({"components": components}, IMAGE_ARCHITECTURES)

@@ -94,6 +94,9 @@ class DiscriminatorNetwork(nn.Module):
         """Whether `passed` is there, and does what `forward` and `input_gradient` do."""
         return False
 
+    def take_fixed(self, generator: GeneratorNetwork) -> None:
+        """What a generator holds that is not trained and its discriminator needs; most have nothing such."""
+
     def passed(self, x: Tensor, labels: Tensor) -> DiscriminatorPass:
         """A pass forward that finds its way back without autograd. (B, ...), (B,)."""
         raise TypeError(f"{type(self).__name__} has no pass written out")
