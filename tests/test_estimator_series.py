@@ -82,14 +82,14 @@ def test_over_sampling_goes_by_the_data(shape, monkeypatch):
 
 def test_few_series():
     X, y = series()
-    with pytest.warns(FewSamplesWarning, match="4 rows"):
+    with pytest.warns(FewSamplesWarning, match="4 series"):
         X_res, _ = GANOversampler(generator=gan(), random_state=0).fit_resample(X[:44], y[:44])
     assert X_res.shape == (80, 2, 20) and np.isfinite(X_res).all()
 
 
 @pytest.mark.parametrize(
     ("parameters", "words"),
-    [({"architecture": "style"}, "'residual', 'dcgan'"), ({"augment": ["flip"]}, "for images")],
+    [({"architecture": "style"}, "'auto', 'components', 'dcgan', 'residual'"), ({"augment": ["flip"]}, "for images")],
 )
 def test_bad_parameters(parameters, words):
     with pytest.raises(InvalidParameterError, match=words):
@@ -412,3 +412,70 @@ def test_values_too_large_are_to_be_rescaled(rng):
     with pytest.raises(InvalidDataError, match="contains the value .*; rescale X or drop the series"):
         gan().fit(X)
     assert np.isfinite(gan().fit(X / 1e10).sample(2)[0]).all()
+
+
+# ---- Components or convolutions -----------------------------------------------------------------------
+
+
+def odd_series(what):
+    X, y = series()
+    if what == "gaps":
+        X[::3, 0, 4:7] = np.nan
+    elif what == "levels":
+        X[:, 1] = np.sign(X[:, 1])
+    elif what == "volumes":
+        return np.random.default_rng(0).normal(size=(24, 1, 8, 8, 8)), np.arange(24) % 2
+    return X, y
+
+
+@pytest.mark.parametrize(
+    ("what", "taken"),
+    [("smooth", "components"), ("gaps", "residual"), ("levels", "residual"), ("volumes", "residual")],
+)
+def test_the_architecture_goes_by_the_series(what, taken):
+    found = gan(max_steps=2).fit(*odd_series(what))
+    assert found.design_["architecture"] == taken and (found.design_["components"] > 0) == (taken == "components")
+
+
+def test_volumes_have_no_components():
+    with pytest.raises(InvalidParameterError, match='not for volumes; leave it "auto"'):
+        gan(architecture="components").fit(*odd_series("volumes"))
+
+
+def test_a_fit_that_continues_keeps_its_components():
+    X, y = series()
+    found = gan(warm_start=True, max_steps=2).fit(X, y)
+    basis, design = found.weights_["generator.scores.basis"].copy(), dict(found.design_)
+    found.fit(X[::-1], y[::-1])
+    assert found.design_ == design and np.array_equal(found.weights_["generator.scores.basis"], basis)
+    assert np.array_equal(found.weights_["discriminator.scores.basis"], basis)
+
+
+def test_files_from_before_there_were_components():
+    old = gan(architecture="residual", max_steps=2).fit(*series())
+    state = old.__getstate__()
+    state["design_"] = {k: v for k, v in state["design_"].items() if k != "components"}
+    again = SeriesGAN.__new__(SeriesGAN)
+    again.__setstate__(state)
+    assert np.array_equal(again.sample(3, random_state=0)[0], old.sample(3, random_state=0)[0])
+    design = {k: v for k, v in old.design_.items() if k != "components"}
+    old._check_design(design)
+    assert design["components"] == 0
+    with pytest.raises(ModelFileError, match="do not fit its architecture"):
+        old._check_design({**old.design_, "components": 3})
+
+
+def test_waves_of_any_phase_are_learnt():
+    """Samples differ from each other as real series do, where convolutions of as many steps repeat one phase."""
+    rng = np.random.default_rng(0)
+    steps, phase = np.arange(40), rng.uniform(0, 2 * np.pi, (160, 1, 1))
+    y = np.arange(160) % 2
+    X = np.sin(steps * np.where(y, 0.5, 0.9)[:, None, None] + phase) + 0.05 * rng.normal(size=(160, 1, 40))
+
+    def spread(own):
+        return np.sqrt(((own[:, None] - own[None]) ** 2).mean((2, 3))).mean()
+
+    made, _ = SeriesGAN(max_steps=250, random_state=0, verbose=False).fit(X, y).sample(80, label=1)
+    assert 0.75 < spread(made) / spread(X[y == 1]) < 1.25
+    power = np.abs(np.fft.rfft(made[:, 0])).mean(0)
+    assert power.argmax() == np.abs(np.fft.rfft(X[y == 1][:, 0])).mean(0).argmax()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from helpers import cases
 from helpers import torch_rng as rng
 
-from ganaug.networks import CONDITIONINGS, TABULAR_ARCHITECTURES, DiscriminatorNetwork
+from ganaug.exceptions import InvalidParameterError
+from ganaug.networks import CONDITIONINGS, SERIES_ARCHITECTURES, TABULAR_ARCHITECTURES, DiscriminatorNetwork
+from ganaug.networks.components import KNOTS, PER_KNOT, ComponentScores
 from ganaug.utils.types import Block
 
 # groups that do not come in order of width, with scalars between them
@@ -167,3 +170,77 @@ def test_the_slope_in_closed_form_is_autograds(architecture, conditioning):
         strict=True,
     ):
         torch.testing.assert_close(one, other)
+
+
+# ---- Components of series -----------------------------------------------------------------------------
+
+
+def known_scores(n=400, r=3, shape=(2, 10)):
+    """Scores that know samples of a heavy tail, and the samples."""
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.normal(size=(20, r)))[0].T.astype("f4") * np.array([[3.0], [1.0], [0.2]], "f4")
+    scores = rng.standard_t(3, size=(n, r)).astype("f4")
+    found = ComponentScores(shape, r)
+    mean = rng.normal(size=20).astype("f4")
+    found.learn(mean, basis, scores)
+    return found, torch.from_numpy((mean + scores @ basis).reshape(-1, *shape))
+
+
+def test_samples_of_components_become_normal_scores_and_come_back():
+    scores, samples = known_scores()
+    normal = scores(samples)
+    assert np.quantile(normal.numpy(), [0.1, 0.5, 0.9], axis=0) == pytest.approx(
+        np.repeat([[-1.28], [0.0], [1.28]], 3, 1), abs=0.25
+    )
+    assert torch.allclose(scores.back(normal), samples, atol=1e-4)
+    beyond = torch.tensor([[9.0, -9.0, 4.0]])  # lines go on: whatever a network says is a sample, and comes back
+    assert torch.allclose(scores(scores.back(beyond)), beyond, atol=1e-3)
+
+
+def test_what_no_component_holds_is_not_seen():
+    scores, samples = known_scores()
+    aside = torch.randn(20, generator=rng())
+    rows = (scores.basis / scores.basis.norm(dim=1, keepdim=True)).double()
+    aside = (aside.double() - rows.T @ (rows @ aside.double())).float().view(2, 10)
+    assert torch.allclose(scores(samples + aside), scores(samples), atol=1e-4)
+
+
+def test_noise_on_components_leaves_all_else():
+    scores, samples = known_scores()
+    samples = samples + 0.1 * torch.randn(samples.shape, generator=rng())
+    noisy = scores.jittered(samples, torch.full((len(samples), 1), 0.3), rng())
+    moved = scores(noisy) - scores(samples)
+    assert moved.std(0).tolist() == pytest.approx([0.3] * 3, rel=0.15)
+    rest = [own - scores.back(scores(own)) for own in (samples, noisy)]
+    assert torch.allclose(*rest, atol=1e-4)
+
+
+def test_no_knot_is_one_sample():
+    """Each is a line through means of several scores, and what lies between does not move with one of them."""
+    values = np.sort(np.random.default_rng(1).normal(size=(PER_KNOT * 4, 1)), axis=0).astype("f4")
+    first, other = ComponentScores((1, 4), 1), ComponentScores((1, 4), 1)
+    basis = np.ones((1, 4), "f4")
+    first.learn(np.zeros(4, "f4"), basis, values)
+    moved = values.copy()
+    moved[[0, 1]] += [[0.1], [-0.1]]  # two samples move, their mean does not
+    other.learn(np.zeros(4, "f4"), basis, moved)
+    assert first.knots.shape == (1, KNOTS) and torch.allclose(first.knots, other.knots, atol=1e-5)
+
+
+@cases("conditioning", CONDITIONINGS)
+def test_the_slope_in_the_scores_is_autograds(conditioning):
+    generator, discriminator = SERIES_ARCHITECTURES["components"](
+        (2, 10), 3, rng(), conditioning=conditioning, max_channels=8, components=3
+    )
+    generator.scores, samples = known_scores(8)
+    discriminator.take_fixed(generator)
+    labels = torch.arange(8) % 3
+    normal = discriminator.scores(samples).requires_grad_(True)
+    hidden = super(type(discriminator), discriminator).features(normal, labels)
+    (expected,) = torch.autograd.grad(discriminator.head(hidden, labels).sum(), normal)
+    assert torch.allclose(discriminator.input_gradient(samples, labels), expected, atol=1e-5)
+
+
+def test_components_are_for_series():
+    with pytest.raises(InvalidParameterError, match="not for samples within bounds"):
+        SERIES_ARCHITECTURES["components"]((1, 8, 8), 2, rng(), bounded=True)

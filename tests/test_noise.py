@@ -157,7 +157,7 @@ def test_shares_of_levels_that_do_not_fit_are_refused(tmp_path):
 # ---- In the estimator -----------------------------------------------------------------------------------
 
 
-gan = partial(series_gan, curate=False)
+gan = partial(series_gan, architecture="residual", curate=False)
 
 
 @pytest.fixture(scope="module")

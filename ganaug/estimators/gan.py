@@ -301,7 +301,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
             snapshot = BestSnapshot(measure, settings.patience, modality.collapse_grace_steps)
             result = run_training(
                 state,
-                _train_table(modality, task),
+                _train_table(modality, task, pair),
                 OBJECTIVES[self.objective],
                 config,
                 snapshot=snapshot,
@@ -651,7 +651,7 @@ def _latents(seed: int, start: int, n: int, width: int, device: torch.device) ->
     return torch.empty(n, width, dtype=torch.float32, device=device).normal_(generator=rng), rng
 
 
-def _train_table(modality: Modality, task: Task) -> ClassBatches:
+def _train_table(modality: Modality, task: Task, pair: NetworkPair) -> ClassBatches:
     """The samples that the networks see, to draw class-balanced batches from."""
     y, device = task.y[task.train], task.device
     counts = np.bincount(y, minlength=task.n_conditions)
@@ -660,7 +660,7 @@ def _train_table(modality: Modality, task: Task) -> ClassBatches:
         samples_on(task.x, task.train, device),
         as_tensor(y).to(device),
         torch.tensor(shares, dtype=torch.float32, device=device),
-        modality.augmentation(task.codec, counts, device),
+        modality._augmentation(task, counts, pair),
         network_decoder(task.codec),
         modality.batches_ahead,
     )

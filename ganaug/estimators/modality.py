@@ -434,6 +434,10 @@ class Modality(BaseEstimator, ABC):
         """What is trained: networks of ``task.design``, or the generator against another discriminator, on the CPU."""
         return pair
 
+    def _augmentation(self, task: Task, counts: IntArray, pair: NetworkPair) -> Augmentation:
+        """`augmentation`, or one that knows the networks."""
+        return self.augmentation(task.codec, counts, task.device)
+
     def _connect(self, found: Filter, codec: Any, device: torch.device) -> None:
         """Give a filter what it does not keep, before each draw."""
 

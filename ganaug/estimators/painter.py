@@ -13,14 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from ganaug.encoding.sample_arrays import (
-    SampleFormat,
-    find_layout,
-    from_nchw,
-    open_samples,
-    refuse_not_finite,
-    to_nchw,
-)
+from ganaug.encoding.sample_arrays import SampleFormat, find_layout, from_nchw, open_samples, refuse_not_finite, to_nchw
 from ganaug.estimators import saving
 from ganaug.estimators.base import checked_random_state, checked_verbose
 from ganaug.estimators.defects import (

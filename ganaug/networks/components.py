@@ -85,6 +85,12 @@ class ComponentScores(nn.Module):
         values = (samples.flatten(1) - self.mean) @ (basis / basis.square().sum(1, keepdim=True).clamp(min=1e-12)).T
         return _along(values, self.knots, self.normal.to(values.dtype).expand_as(self.knots))
 
+    def jittered(self, samples: Tensor, scale: Tensor, rng: torch.Generator) -> Tensor:
+        """With normal noise on the scores, and all that no component holds as it is. (B, *shape), (B, 1)."""
+        normal = self(samples)
+        noise = torch.empty_like(normal).normal_(generator=rng)
+        return samples + self.back(torch.addcmul(normal, noise, scale)) - self.back(normal)
+
     def back(self, normal: Tensor) -> Tensor:
         """(B, n_components) -> (B, *shape)."""
         values = _along(normal, self.normal.to(normal.dtype).expand_as(self.knots), self.knots)

@@ -35,10 +35,6 @@ __all__ = [
 ]
 
 # --------------------------------------------------------------------------------------
-# Networks as the training sees them, class conditioning, and the layers that all architectures share.
-
-
-# --------------------------------------------------------------------------------------
 # What the game asks of its two networks.
 
 
