@@ -363,10 +363,9 @@ class SeriesGAN(ConvolutionalGAN):
     architecture : {"auto", "components", "residual", "dcgan"}
         "components": perceptrons of ``2 * max_channels`` units on the principal components of the series: those that
         hold 99 % of the variance, at most 64 and half as many as there are series. "residual": residual blocks of
-        convolutions without normalisation; "dcgan": plain strided convolutions. "auto" is
-        "components" for series without gaps and without channels of few values, else, and for volumes, "residual".
-        Components take a tenth of the time, and classifiers of their samples
-        alone are better (see Notes).
+        convolutions without normalisation; "dcgan": plain strided convolutions. "auto" is "components" for series
+        without gaps and without channels of few values, else, and for volumes, "residual". Components take a tenth of
+        the time, and their samples vary as real series do, where convolutions tend to give a class one phase.
     conditioning : {"projection", "concat", "auxiliary"}
         How the discriminator is told the class.
     max_steps : int or None, default=None
