@@ -21,8 +21,8 @@ X, X_test = X.astype("float32") / 1000, X_test.astype("float32") / 1000  # thous
 print({str(label): int((y == label).sum()) for label in np.unique(y)}, X.shape)
 
 # %%
-# One GAN learns all classes together (``scope="shared"`` of `SeriesGAN`). 1,000 steps, half of the default, keep this page
-# quick.
+# One GAN learns all classes together (``scope="shared"`` of `SeriesGAN`). 1,000 steps, half of the default, keep this
+# page quick.
 
 generator = SeriesGAN(max_steps=1000, verbose=False)
 sampler = GANOversampler(generator=generator, random_state=0)

@@ -1,9 +1,9 @@
-"""Perceptrons on the principal components of series: the default for series without gaps and levels.
+"""Perceptrons on components of series, such as their cosines: the default for series without gaps and levels.
 
-The components of all training series, and the spread of each, are known before the training starts. So the generator
-ends, and the discriminator begins, with a fixed layer between series and the normal scores of their components, and
-what is trained between them is small: a step takes a tenth of the time of convolutions, and the classes are met better
-on few series. What components leave out, the noise of each step, is put back by the noise floor.
+Which components there are, and how each is spread, is known before the training starts. So the generator ends, and the
+discriminator begins, with a fixed layer between series and the normal scores of their components, and what is trained
+between them is small: a step takes a tenth of the time of convolutions, and the classes are met better on few series.
+What components leave out, the noise of each step, is put back by the noise floor.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def components(
     bounded: bool = False,
     components: int = 32,
 ) -> NetworkPair:
-    """Residual perceptrons on the principal components of samples, which `ComponentScores.learn` is to be given.
+    """Residual perceptrons on components of samples, which `ComponentScores.learn` is to be given.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def components(
     bounded : bool, default=False
         Not possible here.
     components : int, default=32
-        Principal components.
+        How many there are.
 
     Returns
     -------
