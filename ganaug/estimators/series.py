@@ -14,7 +14,7 @@ import torch
 from scipy.fft import dct, idct
 from torch import Tensor, nn
 
-from ganaug.augmentation import Augmentation
+from ganaug.augmentation import Augmentation, direct
 from ganaug.encoding.containers import WideFrame
 from ganaug.encoding.numeric import KNEE
 from ganaug.encoding.sample_arrays import SampleFormat, open_samples
@@ -148,7 +148,8 @@ class SeriesModality(ConvolutionalModality):
         if design["channels"] is None:  # nothing that a limit on time could make narrower
             design["channels"] = preset_channels(task.codec.shape)
         design, config = super().config(replace(task, design=design))
-        return design, replace(config, parts=1)
+        # noise on the components takes the place of shifts, which would move a series to components that it has not
+        return design, replace(config, parts=1, pipe=direct if self.augment == "auto" else config.pipe)
 
     def _players(self, pair: NetworkPair, task: Task, rng: torch.Generator) -> NetworkPair:
         """Networks that know the components of the series."""
@@ -428,8 +429,8 @@ class SeriesGAN(ConvolutionalGAN):
         Steps between two penalties, whose weight grows by the same factor.
     augment : "auto", list of str, or None, default="auto"
         Differentiable augmentation of what the discriminator sees, real and synthetic samples alike: names in
-        `ganaug.augmentation.POLICIES`; they fade out before the end. "auto" is shift and scale if each sample
-        is drawn more than 100 times on average, else nothing.
+        `ganaug.augmentation.POLICIES`; they fade out before the end. "auto" is shift and scale of convolutions
+        if each sample is drawn more than 100 times on average, else nothing.
     noise_floor : bool, default=True
         Whether to add the noise that the networks leave out: noise that is independent at each step, as sensors
         have it, is more than they can generate, and a classifier tells signals without it from real ones. How much
