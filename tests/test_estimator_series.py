@@ -421,6 +421,8 @@ def odd_series(what):
     X, y = series()
     if what == "gaps":
         X[::3, 0, 4:7] = np.nan
+    elif what == "rough":
+        return np.random.default_rng(0).normal(size=(24, 1, 200)), y[:24]
     elif what == "levels":
         X[:, 1] = np.sign(X[:, 1])
     elif what == "volumes":
@@ -430,7 +432,13 @@ def odd_series(what):
 
 @pytest.mark.parametrize(
     ("what", "taken"),
-    [("smooth", "components"), ("gaps", "residual"), ("levels", "residual"), ("volumes", "residual")],
+    [
+        ("smooth", "components"),
+        ("rough", "dcgan"),
+        ("gaps", "residual"),
+        ("levels", "residual"),
+        ("volumes", "residual"),
+    ],
 )
 def test_the_architecture_goes_by_the_series(what, taken):
     found = gan(max_steps=2).fit(*odd_series(what))

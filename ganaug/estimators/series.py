@@ -138,7 +138,7 @@ class SeriesModality(ConvolutionalModality):
         """As for images; how many components there are goes by the series."""
         design = dict(task.design)
         if design["architecture"] == "auto":
-            design["architecture"] = "components" if _suits_components(task) else "residual"
+            design["architecture"] = _architecture_for(task)
         if design["architecture"] != "components":
             return super().config(replace(task, design={**design, "components": 0}))
         if task.x.ndim != 3:
@@ -180,9 +180,11 @@ class SeriesModality(ConvolutionalModality):
         return SeriesSmoother.read(arrays, codec, sampled)
 
 
-def _suits_components(task: Task) -> bool:
-    """Whether series are smooth curves, without gaps and levels, which components blur; no volumes."""
-    return task.x.ndim == 3 and task.codec.gaps_ is None and not task.codec.encoded_levels()
+def _architecture_for(task: Task) -> str:
+    """Components where a few hold what there is of the series, convolutions for jolts, noise, gaps and levels."""
+    if task.x.ndim != 3 or task.codec.gaps_ is not None or task.codec.encoded_levels():
+        return "residual"
+    return "components" if CosineComponents.of(task).held >= VARIANCE else "dcgan"
 
 
 @dataclass(frozen=True)
@@ -201,12 +203,15 @@ class CosineComponents:
         Standard deviation of each, all classes weighing the same.
     scores : ndarray of shape (n, k), float32
         Components of the series, in these units.
+    held : float
+        Share of the variance that they hold.
     """
 
     mean: FloatArray
     places: IntArray
     scale: FloatArray
     scores: FloatArray
+    held: float
 
     @classmethod
     def of(cls, task: Task) -> CosineComponents:
@@ -222,7 +227,9 @@ class CosineComponents:
         count = 1 + int(np.searchsorted(np.cumsum(power[order])[:-1], VARIANCE * power.sum()))
         places = order[:count]
         scale = np.sqrt(np.maximum(power[places], 1e-12))
-        return cls(mean.astype(np.float32), places, scale, (found[:, places] / scale).astype(np.float32))
+        scores = (found[:, places] / scale).astype(np.float32)
+        held = float(power[places].sum() / max(power.sum(), 1e-30)) if power.any() else 1.0
+        return cls(mean.astype(np.float32), places, scale, scores, held)
 
     def basis(self) -> FloatArray:
         """Cosines as long as the standard deviation along them. (k, C * length)."""
@@ -400,9 +407,9 @@ class SeriesGAN(ConvolutionalGAN):
     architecture : {"auto", "components", "residual", "dcgan"}
         "components": perceptrons of ``2 * max_channels`` units on the discrete cosine transform of the channels: on the
         components that hold 99 % of the variance, at most 64. "residual": residual blocks of convolutions without
-        normalisation; "dcgan": plain strided convolutions. "auto" is "components" for series
-        without gaps and without channels of few values, else, and for volumes, "residual". Components take a tenth of
-        the time, and their samples vary as real series do, where convolutions tend to give a class one phase.
+        normalisation; "dcgan": plain strided convolutions. "auto" is "components" for smooth curves, of which 64
+        hold 99 % of the variance, else "dcgan"; "residual" for series with gaps, of unequal length or with channels of
+        few values, and for volumes. Components take a quarter of the time of "dcgan".
     conditioning : {"projection", "concat", "auxiliary"}
         How the discriminator is told the class.
     max_steps : int or None, default=None
