@@ -483,13 +483,9 @@ def write_page(options, parts, asked):
     best = {name: at_best(part) for name, part in parts.items()}
     goal_best, lines_best = verdict(best)
     seconds = np.concatenate([part.results["seconds_generator"].dropna() for part in parts.values()])
-    size = (
-        " with its defaults"
-        if options.steps is options.channels is None
-        else (
-            f" of {options.steps or 2000} steps, convolutions {options.channels or 'as many as by default'} channels wide"
-        )
-    )
+    size = " with its defaults"
+    if (options.steps, options.channels) != (None, None):
+        size = f" of {options.steps or 2000} steps, {options.channels or 'as many as usual'} channels wide"
     took = f" A GAN took {np.median(seconds):.0f} s of a busy core in the median." if len(seconds) else ""
     sections = [
         "# Series: does it help?",
@@ -499,8 +495,8 @@ def write_page(options, parts, asked):
         "spread, or with their time warped (the logarithm of the speed is normal with that deviation at four knots). "
         "*Elastic* SMOTE (MSM) and ADASYN (DTW), ESMOTE (TWE) and OHIT are aeon's, with distances in a window of a "
         "tenth, on channels end to end where there are several. *GAN 0.5*: half of what full balance takes, from a "
-        f"`SeriesGAN`{size}. Splits, and how the strength of the ridge is tuned, stand in the script. Networks and simple "
-        "features as classifiers have [a page of their own](series_networks.md).",
+        f"`SeriesGAN`{size}. Splits, and how the strength of the ridge is tuned, stand in the script. Networks and "
+        "simple features as classifiers have [a page of their own](series_networks.md).",
         f"```bash\n{asked}\n```",
         f"{datetime.date.today().isoformat()}, on: {machine()}.\n"
         f"{versions('ganaug', 'torch', 'scikit-learn', 'numpy')};{peers}{took}",
