@@ -459,6 +459,18 @@ def test_a_fit_that_continues_keeps_its_components():
     assert np.array_equal(found.weights_["discriminator.scores.basis"], basis)
 
 
+@cases("waves", [slice(0, 2), slice(0, 20)])
+def test_a_fit_continues_on_series_of_other_components(waves):
+    """Of fewer than the networks have, and of more."""
+    X, y = series()
+    found = gan(warm_start=True, max_steps=2).fit(X, y)
+    basis, design = found.weights_["generator.scores.basis"].copy(), dict(found.design_)
+    other = np.zeros_like(X)
+    other[..., waves] = np.random.default_rng(0).normal(size=other[..., waves].shape) * 100
+    found.fit(other, y)
+    assert found.design_ == design and np.array_equal(found.weights_["generator.scores.basis"], basis)
+
+
 def test_files_from_before_there_were_components():
     old = gan(architecture="residual", max_steps=2).fit(*series())
     state = old.__getstate__()

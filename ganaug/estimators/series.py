@@ -215,7 +215,7 @@ class CosineComponents:
 
     @classmethod
     def of(cls, task: Task) -> CosineComponents:
-        """Of the series that the networks see: as many as hold `VARIANCE` of the variance, at most `MOST`."""
+        """Of the series that the networks see: as many as the design has, else those that `VARIANCE` asks for."""
         rows = task.train
         if len(rows) > LOOKED_AT:
             rows = np.sort(numpy_generator(task.seed, "components").choice(rows, LOOKED_AT, replace=False))
@@ -223,9 +223,10 @@ class CosineComponents:
         mean = series.mean(0)
         found = dct(series - mean, norm="ortho", axis=2).reshape(len(rows), -1)
         power = np.mean([np.square(found[classes == one]).mean(0) for one in np.unique(classes)], axis=0)
-        order = np.argsort(-power, kind="stable")[:MOST]
-        count = 1 + int(np.searchsorted(np.cumsum(power[order])[:-1], VARIANCE * power.sum()))
-        places = order[:count]
+        order = np.argsort(-power, kind="stable")
+        enough = 1 + int(np.searchsorted(np.cumsum(power[order[:MOST]])[:-1], VARIANCE * power.sum()))
+        # a fit that continues on other series has the networks of the earlier one
+        places = order[: task.design["components"] or enough]
         scale = np.sqrt(np.maximum(power[places], 1e-12))
         scores = (found[:, places] / scale).astype(np.float32)
         held = float(power[places].sum() / max(power.sum(), 1e-30)) if power.any() else 1.0
