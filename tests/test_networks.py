@@ -215,6 +215,21 @@ def test_noise_on_components_leaves_all_else():
     assert torch.allclose(*rest, atol=1e-4)
 
 
+def test_a_rare_quiet_class_beside_a_loud_one_is_within_reach():
+    """Quantiles by weight leave room for the class that hardly varies, which is a line's width among all samples."""
+    values = np.random.default_rng(1).normal(size=(840, 1)).astype("f4")
+    values[800:] *= 0.02
+    weights = np.repeat([1 / 800, 1 / 40], [800, 40])
+    spreads = []
+    for own in (None, weights):
+        scores = ComponentScores((1, 4), 1)
+        scores.learn(np.zeros(4, "f4"), np.ones((1, 4), "f4"), values, own)
+        normal = scores(torch.from_numpy(values).repeat(1, 4).view(-1, 1, 4))
+        assert normal[:800].std() < 2
+        spreads.append(normal[800:].std())
+    assert spreads[0] < 0.1 < 0.3 < spreads[1]
+
+
 def test_no_knot_is_one_sample():
     """Each is a line through means of several scores, and what lies between does not move with one of them."""
     values = np.sort(np.random.default_rng(1).normal(size=(PER_KNOT * 4, 1)), axis=0).astype("f4")

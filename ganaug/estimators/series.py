@@ -156,7 +156,7 @@ class SeriesModality(ConvolutionalModality):
         generator, discriminator = pair = super()._players(pair, task, rng)
         if isinstance(generator, ComponentGenerator) and isinstance(discriminator, ComponentDiscriminator):
             found = CosineComponents.of(task)
-            generator.scores.learn(found.mean.reshape(-1), found.basis(), found.scores)
+            generator.scores.learn(found.mean.reshape(-1), found.basis(), found.scores, found.weights)
             discriminator.take_fixed(generator)
         return pair
 
@@ -205,6 +205,8 @@ class CosineComponents:
         Components of the series, in these units.
     held : float
         Share of the variance that they hold.
+    weights : ndarray of shape (n,), float32
+        Of the series, those of each class the same together.
     """
 
     mean: FloatArray
@@ -212,6 +214,7 @@ class CosineComponents:
     scale: FloatArray
     scores: FloatArray
     held: float
+    weights: FloatArray
 
     @classmethod
     def of(cls, task: Task) -> CosineComponents:
@@ -230,7 +233,8 @@ class CosineComponents:
         scale = np.sqrt(np.maximum(power[places], 1e-12))
         scores = (found[:, places] / scale).astype(np.float32)
         held = float(power[places].sum() / max(power.sum(), 1e-30)) if power.any() else 1.0
-        return cls(mean.astype(np.float32), places, scale, scores, held)
+        weights = (1 / np.bincount(classes)[classes]).astype(np.float32)
+        return cls(mean.astype(np.float32), places, scale, scores, held, weights)
 
     def basis(self) -> FloatArray:
         """Cosines as long as the standard deviation along them. (k, C * length)."""

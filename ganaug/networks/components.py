@@ -63,7 +63,7 @@ class ComponentScores(nn.Module):
         self.register_buffer("knots", knots.repeat(n_components, 1))
         self.register_buffer("normal", knots.clone(), persistent=False)
 
-    def learn(self, mean: FloatArray, basis: FloatArray, scores: FloatArray) -> None:
+    def learn(self, mean: FloatArray, basis: FloatArray, scores: FloatArray, weights: FloatArray | None = None) -> None:
         """Take over what was found in the data.
 
         Parameters
@@ -74,10 +74,14 @@ class ComponentScores(nn.Module):
             Orthogonal rows, each as long as the standard deviation along it.
         scores : ndarray of shape (n, n_components)
             Components of the samples, in these units.
+        weights : ndarray of shape (n,), optional
+            Positive, how much each sample counts among the quantiles. None is all alike.
         """
         self.mean.copy_(torch.from_numpy(mean))
         self.basis.copy_(torch.from_numpy(basis))
-        self.knots.copy_(torch.from_numpy(_knots(scores)))
+        self.knots.copy_(
+            torch.from_numpy(_knots(scores, np.ones(len(scores), np.float32) if weights is None else weights))
+        )
 
     def forward(self, samples: Tensor) -> Tensor:
         """(B, *shape) -> (B, n_components)."""
@@ -97,19 +101,21 @@ class ComponentScores(nn.Module):
         return torch.addmm(self.mean, values, self.basis).view(-1, *self.shape)
 
 
-def _knots(scores: FloatArray) -> FloatArray:
-    """Values of each component at the normal scores of `ComponentScores`. (n, r) -> (r, KNOTS).
+def _knots(scores: FloatArray, weights: FloatArray) -> FloatArray:
+    """Values of each component at the normal scores of `ComponentScores`. (n, r), (n,) -> (r, KNOTS).
 
     Means of several scores each, so that none is that of one sample; straight lines between them and beyond.
     """
-    known = max(2, min(KNOTS, len(scores) // PER_KNOT))
-    ranked = np.sort(scores, axis=0)
-    normal = ndtri((np.arange(len(scores)) + 0.5) / len(scores))
-    values = np.stack([part.mean(0) for part in np.array_split(ranked, known)])
-    places = np.array([part.mean() for part in np.array_split(normal, known)])
     at = np.linspace(-2, 2, KNOTS)
     found = np.empty((scores.shape[1], KNOTS))
-    for component, own in enumerate(values.T):
+    for component, values in enumerate(scores.T):
+        order = np.argsort(values, kind="stable")
+        share = weights[order].astype(np.float64) / weights.sum(dtype=np.float64)
+        below = np.cumsum(share)
+        normal = ndtri((below - share / 2).clip(1e-9, 1 - 1e-9))
+        parts = _parts(below)
+        own = np.array([part.mean() for part in np.split(values[order], parts)])
+        places = np.array([part.mean() for part in np.split(normal, parts)])
         inside = np.interp(at, places, own)
         low, high = (own[1] - own[0]) / (places[1] - places[0]), (own[-1] - own[-2]) / (places[-1] - places[-2])
         inside += low * np.minimum(at - places[0], 0) + high * np.maximum(at - places[-1], 0)
@@ -117,6 +123,18 @@ def _knots(scores: FloatArray) -> FloatArray:
     least = 1e-3 * np.maximum(scores.std(0), 1e-6)[:, None]  # so that there is a way back
     steps = np.maximum(np.diff(found, axis=1), least)
     return np.concatenate([found[:, :1], found[:, :1] + np.cumsum(steps, 1)], 1).astype(np.float32)
+
+
+def _parts(below: FloatArray) -> list[int]:
+    """Where parts of about equal weight, and of `PER_KNOT` samples at least if there are so many, begin. (n,)."""
+    n = len(below)
+    known, least = max(2, min(KNOTS, n // PER_KNOT)), max(1, min(PER_KNOT, n // 2))
+    found = [0]
+    for start in np.searchsorted(below, np.arange(1, known) / known, side="right").tolist():
+        start = max(start, found[-1] + least)
+        if start <= n - least:
+            found.append(start)
+    return found[1:] or [n // 2]
 
 
 def _along(x: Tensor, at: Tensor, values: Tensor) -> Tensor:
