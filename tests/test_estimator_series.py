@@ -471,6 +471,17 @@ def test_a_fit_continues_on_series_of_other_components(waves):
     assert found.design_ == design and np.array_equal(found.weights_["generator.scores.basis"], basis)
 
 
+def test_a_fit_continues_with_its_architecture():
+    """ "auto" is decided once: not again by series that are rougher, or smoother, than the first ones."""
+    waves, noise = np.zeros((60, 1, 200), "f4"), np.random.default_rng(0).normal(size=(60, 1, 200)).astype("f4")
+    waves += np.sin(np.arange(200) / 20 + np.arange(60)[:, None, None])
+    for first, then, taken in [(waves, noise, "components"), (noise, waves, "dcgan")]:
+        found = gan(warm_start=True, max_steps=1).fit(first)
+        assert found.design_["architecture"] == taken
+        design = dict(found.design_)
+        assert found.fit(then).design_ == design
+
+
 def test_files_from_before_there_were_components():
     old = gan(architecture="residual", max_steps=2).fit(*series())
     state = old.__getstate__()

@@ -366,7 +366,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         """Sizes of networks by the parameters; what they leave open is as in the fit that is continued."""
         wanted = {name: getattr(modality, name) for name in modality.design}
         if self._continues():
-            wanted |= {name: self.design_[name] for name, value in wanted.items() if value is None}
+            wanted |= {name: self.design_[name] for name, value in wanted.items() if value is None or value == "auto"}
         return wanted
 
     def _seed_of_fit(self) -> int:
