@@ -435,8 +435,8 @@ def odd_series(what):
     [
         ("smooth", "components"),
         ("rough", "dcgan"),
-        ("gaps", "residual"),
-        ("levels", "residual"),
+        ("gaps", "dcgan"),
+        ("levels", "dcgan"),
         ("volumes", "residual"),
     ],
 )

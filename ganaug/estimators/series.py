@@ -43,8 +43,8 @@ __all__ = ["SeriesGAN", "SeriesModality", "SeriesSmoother", "SeriesValues", "pad
 JITTER = 0.3
 # Share of the variance that components hold together, where so many are enough for it: what is beyond is noise.
 VARIANCE, MOST = 0.99, 64
-# Series by which they are chosen; more would not change them much.
-LOOKED_AT = 10_000
+# Series by which they are chosen, and values of them; more would not change them much.
+LOOKED_AT, VALUES_LOOKED_AT = 10_000, 10_000_000
 # Series of a class by which the shares of levels are matched.
 MAPPED = 512
 # Whose layers know images only.
@@ -182,9 +182,10 @@ class SeriesModality(ConvolutionalModality):
 
 def _architecture_for(task: Task) -> str:
     """Components where a few hold what there is of the series, convolutions for jolts, noise, gaps and levels."""
-    if task.x.ndim != 3 or task.codec.gaps_ is not None or task.codec.encoded_levels():
+    if task.x.ndim != 3:
         return "residual"
-    return "components" if CosineComponents.of(task).held >= VARIANCE else "dcgan"
+    switches = task.codec.gaps_ is not None or task.codec.encoded_levels()
+    return "components" if not switches and CosineComponents.of(task).held >= VARIANCE else "dcgan"
 
 
 @dataclass(frozen=True)
@@ -220,8 +221,9 @@ class CosineComponents:
     def of(cls, task: Task) -> CosineComponents:
         """Of the series that the networks see: as many as the design has, else those that `VARIANCE` asks for."""
         rows = task.train
-        if len(rows) > LOOKED_AT:
-            rows = np.sort(numpy_generator(task.seed, "components").choice(rows, LOOKED_AT, replace=False))
+        most = max(1000, min(LOOKED_AT, VALUES_LOOKED_AT // task.x[0].size))
+        if len(rows) > most:
+            rows = np.sort(numpy_generator(task.seed, "components").choice(rows, most, replace=False))
         series, classes = task.x[rows].astype(np.float64), task.y[rows]
         mean = series.mean(0)
         found = dct(series - mean, norm="ortho", axis=2).reshape(len(rows), -1)
@@ -413,8 +415,8 @@ class SeriesGAN(ConvolutionalGAN):
         "components": perceptrons of ``2 * max_channels`` units on the discrete cosine transform of the channels: on the
         components that hold 99 % of the variance, at most 64. "residual": residual blocks of convolutions without
         normalisation; "dcgan": plain strided convolutions. "auto" is "components" for smooth curves, of which 64
-        hold 99 % of the variance, else "dcgan"; "residual" for series with gaps, of unequal length or with channels of
-        few values, and for volumes. Components take a quarter of the time of "dcgan".
+        hold 99 % of the variance and which have no gaps and no channels of few values; "dcgan" for all other series;
+        "residual" for volumes. Components take a quarter of the time of "dcgan".
     conditioning : {"projection", "concat", "auxiliary"}
         How the discriminator is told the class.
     max_steps : int or None, default=None
