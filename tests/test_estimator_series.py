@@ -510,3 +510,11 @@ def test_waves_of_any_phase_are_learnt():
     assert 0.75 < spread(made) / spread(X[y == 1]) < 1.25
     power = np.abs(np.fft.rfft(made[:, 0])).mean(0)
     assert power.argmax() == np.abs(np.fft.rfft(X[y == 1][:, 0])).mean(0).argmax()
+
+
+def test_curves_of_components_that_fall_are_refused(tmp_path):
+    found = gan(max_steps=2).fit(*series())
+    found.weights_["generator.scores.knots"] = found.weights_["generator.scores.knots"][:, ::-1].copy()
+    found.save(tmp_path / "falls.safetensors")
+    with pytest.raises(ModelFileError, match="curves of components that fall"):
+        ganaug.load(tmp_path / "falls.safetensors")

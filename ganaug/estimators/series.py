@@ -35,7 +35,7 @@ from ganaug.training.train_state import TrainConfig
 from ganaug.utils import types
 from ganaug.utils.determinism import child_seed, numpy_generator
 from ganaug.utils.state import expect
-from ganaug.utils.types import Array, Arrays, FloatArray, IntArray
+from ganaug.utils.types import Array, Arrays, Config, FloatArray, IntArray
 
 __all__ = ["SeriesGAN", "SeriesModality", "SeriesSmoother", "SeriesValues", "padded"]
 
@@ -569,6 +569,12 @@ class SeriesGAN(ConvolutionalGAN):
         if type(count) is not int or count < 0 or (count > 0) != (design.get("architecture") == "components"):
             raise ModelFileError(f"design {design} has components={count!r}, which do not fit its architecture")
         super()._check_design(design)
+
+    def _take_own_state(self, config: Config, arrays: Arrays) -> None:
+        super()._take_own_state(config, arrays)
+        for name, values in self.weights_.items():
+            if name.endswith(".scores.knots") and values.ndim == 2 and not (np.diff(values, axis=1) >= 0).all():
+                raise ModelFileError(f"weights {name!r} hold curves of components that fall")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "design_" in state:
