@@ -21,10 +21,10 @@ X, X_test = X.astype("float32") / 1000, X_test.astype("float32") / 1000  # thous
 print({str(label): int((y == label).sum()) for label in np.unique(y)}, X.shape)
 
 # %%
-# One GAN learns all classes together (``scope="shared"`` of `SeriesGAN`). 1,000 steps, half of the default, keep this
-# page quick.
+# One GAN learns all classes together (``scope="shared"`` of `SeriesGAN`). 600 steps, less than a third of the default,
+# keep this page quick.
 
-generator = SeriesGAN(max_steps=1000, verbose=False)
+generator = SeriesGAN(max_steps=600, verbose=False)
 sampler = GANOversampler(generator=generator, random_state=0)
 X_res, y_res = sampler.fit_resample(X, y)
 made, labels = X_res[sampler.is_synthetic_], y_res[sampler.is_synthetic_]
@@ -32,7 +32,7 @@ print({label: int((labels == label).sum()) for label in RARE}, sampler.curation_
 
 # %%
 # Real movements in the first two lines, synthetic ones in the last two. The shapes and their places are right; sudden
-# jolts come softer and more often: a network or a feature that looks at single peaks can tell them apart.
+# jolts come softer: a network or a feature that looks at single peaks can tell them apart.
 
 figure, axes = plt.subplots(4, 4, figsize=(11, 7), sharex=True, sharey=True, layout="constrained")
 for line, (kind, rows, of) in enumerate((("real", X, y), ("synthetic", made, labels))):
