@@ -1,9 +1,9 @@
-"""Perceptrons on components of series, such as their cosines: the default for series without gaps and levels.
+"""Perceptrons on components of series, such as their cosines: the default for smooth curves.
 
 Which components there are, and how each is spread, is known before the training starts. So the generator ends, and the
 discriminator begins, with a fixed layer between series and the normal scores of their components, and what is trained
-between them is small: a step takes a tenth of the time of convolutions, and the classes are met better on few series.
-What components leave out, the noise of each step, is put back by the noise floor.
+between them is small, and a fit takes a quarter of the time of strided convolutions. What components leave out, the
+noise of each step, is put back by the noise floor.
 """
 
 from __future__ import annotations
