@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import roc_auc_score
 
 from ganaug.encoding import CompactTableCodec, TableCodec
 from ganaug.encoding.compact import Factors
@@ -33,11 +34,11 @@ def test_few_columns_are_encoded_as_ever(wide):
 
 def test_many_columns_become_factors(wide):
     codec = CompactTableCodec().fit(wide, seed=3)
-    assert codec.factors.count == 40  # half the rows
-    assert codec.width == 42 and [b.tag for b in codec.blocks] == ["scalar", "onehot"]
+    assert codec.factors.count == 10  # one for eight rows
+    assert codec.width == 12 and [b.tag for b in codec.blocks] == ["scalar", "onehot"]
     encoded = codec.encode(wide)
-    assert encoded.shape == (80, 42) and encoded.dtype == np.float32
-    assert_allclose(encoded[:, :40].std(0, ddof=1), 1, rtol=1e-3)
+    assert encoded.shape == (80, 12) and encoded.dtype == np.float32
+    assert_allclose(encoded[:, :10].std(0, ddof=1), 1, rtol=1e-3)
     back = codec.decode(encoded)
     assert list(back.columns) == list(wide.columns) and (back.dtypes == wide.dtypes).all()
     assert_array_equal(back["tissue"], wide["tissue"])
@@ -51,16 +52,39 @@ def test_many_columns_become_factors(wide):
 
 def test_components_against_the_singular_values(rng):
     z = rng.normal(size=(60, 300)).astype(np.float32)
-    factors = Factors.fit(z, seed=0)
+    factors = Factors.fit(z, None, seed=0)
     centred = z - z.mean(0, dtype=np.float64)
     _, singular, directions = np.linalg.svd(centred, full_matrices=False)
-    assert_allclose(factors.scale, singular[:30] / np.sqrt(59), rtol=1e-4)
-    assert_allclose(np.abs((directions[:30] * factors.basis.T).sum(1)), 1, rtol=1e-4)
+    assert_allclose(factors.scale, singular[:7] / np.sqrt(59), rtol=1e-4)
+    assert_allclose(np.abs((directions[:7] * factors.basis.T).sum(1)), 1, rtol=1e-4)
     assert_allclose(
         factors.encode(z),
-        centred @ directions[:30].T / factors.scale * np.sign((directions[:30] * factors.basis.T).sum(1)),
+        centred @ directions[:7].T / factors.scale * np.sign((directions[:7] * factors.basis.T).sum(1)),
         atol=1e-3,
     )
+
+
+@pytest.mark.parametrize(("rare", "known"), [(5, True), (4, False)])
+def test_what_tells_a_class_is_a_factor_unless_it_would_be_its_rows(rng, rare, known):
+    """The class differs in a direction weaker than the common components."""
+    y = np.repeat([0, 1], [60, rare])
+    own = rng.normal(size=600) / 20
+    z = (3 * rng.normal(size=(len(y), 12)) @ rng.normal(size=(12, 600)) + np.outer(60 * y, own)).astype(np.float32)
+    found = Factors.fit(z, y, seed=0)
+    gap = z[y == 1].mean(0) - z[y == 0].mean(0)
+    assert np.isclose(np.linalg.norm(gap @ found.basis), np.linalg.norm(gap), rtol=1e-3) == known
+    assert found.count == 8 + known
+    assert_allclose(found.basis.T @ found.basis, np.eye(found.count), atol=1e-5)
+    if not known:
+        assert_array_equal(found.basis, Factors.fit(z, None, seed=0).basis)
+
+
+def test_rows_can_hardly_be_told_from_unseen_ones_by_what_the_factors_hold(rng):
+    z = (rng.normal(size=(120, 12)) @ rng.normal(size=(12, 600)) + 2 * rng.normal(size=(120, 600))).astype(np.float32)
+    found = Factors.fit(z[:60], None, seed=0)
+    centred = z - found.mean
+    held = np.square(centred @ found.basis).sum(1) / np.square(centred).sum(1)
+    assert roc_auc_score(np.repeat([1, 0], 60), held) < 0.9  # half as many as rows: 0.99
 
 
 def test_noise_is_a_function_of_the_row_alone(wide):
@@ -85,8 +109,8 @@ def test_state_there_and_back(wide):
 
 def test_an_array_of_the_wrong_width(wide):
     codec = CompactTableCodec().fit(wide, seed=3)
-    with pytest.raises(InvalidDataError, match=r"give \(n, 42\)"):
-        codec.decode(np.zeros((2, 43)))
+    with pytest.raises(InvalidDataError, match=r"give \(n, 12\)"):
+        codec.decode(np.zeros((2, 13)))
 
 
 # ------------------------------------------------------------------------------------------ joints
