@@ -275,7 +275,7 @@ def test_ordered_categories_in_two_orders_are_refused(tmp_path):
 
 
 def test_a_missing_value_in_the_name_of_a_folder(tmp_path):
-    """Folders of `__HIVE_DEFAULT_PARTITION__` beside others: the level is missing, and nobody joins it to other ones."""
+    """Folders of `__HIVE_DEFAULT_PARTITION__` beside others are a missing value of the column."""
     rows = ROWS.assign(kind=ROWS["kind"].where(ROWS["visits"] % 3 > 0))
     rows.to_parquet(tmp_path / "rows", partition_cols=["kind"])
     partitioning = ds.HivePartitioning.discover(infer_dictionary=True)
