@@ -111,7 +111,7 @@ class GANOversampler(BaseOverSampler):
     random_state : int, RandomState, Generator or None, default=None
         An integer makes the result repeat on the same machine. None takes the
         generator's own, if it has one. Each class trains with a seed derived from it; where neither is given, a
-        generator with a ``checkpoint`` goes on with the seed in that file.
+        generator with a ``checkpoint`` continues with the seed in that file.
     verbose : bool or "auto", default="auto"
         Progress bars, if ``generator`` is None. "auto" shows them on a terminal
         and in notebooks, unless classes train side by side.

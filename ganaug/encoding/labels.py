@@ -129,7 +129,7 @@ class LabelCodec(PickledByState):
             given = _index_of(_as_array(given))
             if {_dtype_kind(given), _dtype_kind(self._index)} in _BOOL_AND_NUMBER:  # which pandas takes for different
                 known = pd.Index(np.asarray(self.classes_, dtype=np.float64))
-                return known.get_indexer(np.asarray(given, dtype=np.float64)).astype(np.int64)
+                return known.get_indexer(pd.Index(np.asarray(given, dtype=np.float64))).astype(np.int64)
         if given.dtype != self._index.dtype and isinstance(self._index.dtype, (pd.ArrowDtype, pd.PeriodDtype)):
             given, known = pd.Index(_as_array(given), dtype=object), pd.Index(_as_array(self._index), dtype=object)
             return known.get_indexer(given).astype(np.int64)
@@ -264,6 +264,9 @@ def _open(y: Any, tuples: bool = False) -> Any:
         hint = " If the labels are tuples, give a Series of them." if of_tuples else ""
         if array.ndim == 0 and isinstance(y, (int, str)):
             hint = f" If it names a column, give y=X[{y!r}], and X without it."
+        elif array.ndim == 2 and not of_tuples:
+            one = array.shape[1] == 1
+            hint = " Give y.ravel(), of a DataFrame its column." if one else " Of one-hot rows give y.argmax(axis=1)."
         raise InvalidDataError(f"y should be a 1d array, got an array of shape {array.shape} instead.{hint}")
     return array
 
