@@ -84,7 +84,8 @@ class GANOversampler(BaseOverSampler):
     generator : estimator, optional
         What is cloned and trained: a `TabularGAN` with other parameters, or
         anything with ``fit(X, y)`` and ``sample(n, label=..., random_state=...)
-        -> (X, y)``. None goes by the data: `TabularGAN` for 2-D, `ImageGAN` for 3-D uint8 (n, H, W)
+        -> (X, y)``. Its ``max_steps`` and ``max_time`` hold for each training, of which "per-class" has one for each
+        class that needs samples. None goes by the data: `TabularGAN` for 2-D, `ImageGAN` for 3-D uint8 (n, H, W)
         and 4-D, `SeriesGAN` for other 3-D (n, channels, length) and for 5-D.
     scope : {"auto", "per-class", "shared"}, default="auto"
         "per-class" trains one GAN for each class that needs samples, on this
@@ -109,7 +110,8 @@ class GANOversampler(BaseOverSampler):
         not depend on it.
     random_state : int, RandomState, Generator or None, default=None
         An integer makes the result repeat on the same machine. None takes the
-        generator's own, if it has one. Each class trains with a seed derived from it.
+        generator's own, if it has one. Each class trains with a seed derived from it; where neither is given, a
+        generator with a ``checkpoint`` continues with the seed in that file.
     verbose : bool or "auto", default="auto"
         Progress bars, if ``generator`` is None. "auto" shows them on a terminal
         and in notebooks, unless classes train side by side.
@@ -307,7 +309,8 @@ class GANOversampler(BaseOverSampler):
         """Write real and synthetic rows to a folder of Parquet files, holding neither in memory.
 
         What is written, read back, is what ``fit_resample(rows, y)`` returns with the same ``random_state``: the real
-        rows in their order, then the synthetic ones class by class, as many as ``sampling_strategy`` asked for.
+        rows in their order, then the synthetic ones class by class, as many as ``sampling_strategy`` asked for. A
+        category whose levels are numbers comes back as numbers, as from a Parquet file of pandas.
 
         Parameters
         ----------
@@ -558,7 +561,10 @@ class GANOversampler(BaseOverSampler):
     def _seeded(self, prototype: Any, label: object) -> Any:
         """A clone of the prototype with a seed of its own, if it takes one: by its label, or for all (None)."""
         own = clone(prototype, safe=False)
-        if hasattr(own, "get_params") and "random_state" in own.get_params(deep=False):
+        parameters = own.get_params(deep=False) if hasattr(own, "get_params") else {}
+        # The seed of a training that goes on is in its checkpoint; a new one in its place would be refused.
+        unasked = self.random_state is None and parameters.get("random_state", 0) is None
+        if "random_state" in parameters and not (unasked and parameters.get("checkpoint") is not None):
             own.set_params(random_state=self._child(self._seed, label))
         if hasattr(own, "get_params") and "curate" in own.get_params(deep=False):
             own.set_params(curate=self._curate(own))

@@ -220,6 +220,25 @@ def test_bytes_and_flags(cats_and_dogs):
     assert len(BlendedDataset(ImageFolder(cats_and_dogs, transform=then(NORMAL)), small().fit(whole, labels))) == 28
 
 
+@pytest.mark.parametrize("first", [v2.Identity(), v2.PILToTensor()])
+def test_a_transform_that_changes_the_channels(cats_and_dogs, first):
+    """What was learnt of grey images stands beside them, of whatever colours the files are."""
+    data = ImageFolder(cats_and_dogs, transform=v2.Compose([first, v2.Grayscale()]))
+    gan = small().fit(data)
+    blend = BlendedDataset(data, gan)
+    real, made = blend[0][0], blend[len(blend) - 1][0]
+    assert type(real) is type(made) and np.asarray(real).shape == np.asarray(made).shape
+    with pytest.raises(InvalidDataError, match=r"3 channel\(s\).*the generator makes 1"):
+        BlendedDataset(ImageFolder(cats_and_dogs), gan)
+
+
+def test_bool_labels_beside_a_generator_of_0_and_1(cats_and_dogs, fitted):
+    images = torch.stack([FLOAT(image) for image, _ in ImageFolder(cats_and_dogs)])
+    labels = torch.tensor(ImageFolder(cats_and_dogs).targets).bool()
+    blend = BlendedDataset(TensorDataset(images, labels), fitted(FLOAT))
+    assert blend.counts == {True: 5} and blend[-1][1].dtype == torch.bool and bool(blend[-1][1])
+
+
 def test_a_generator_of_floats_that_are_transformed_again():
     def make(self, i):
         x = floats(self, i)

@@ -113,6 +113,16 @@ def test_a_seed_that_was_not_given_is_kept(tmp_path):
     assert own._seed == seed
 
 
+def test_a_seed_that_no_sampler_was_given_is_kept(tmp_path):
+    """So it is where `GANOversampler` trains, and neither it nor its generator has a random_state."""
+    path, (X, y) = tmp_path / "c", images()
+    with pytest.raises(Killed):
+        GANOversampler(generator=gan(path, random_state=None, callbacks=[killer(20)])).fit(X, y)
+    seed = read_state(path).config["seed"]
+    assert GANOversampler(generator=gan(path, random_state=None)).fit(X, y).generators_[1]._seed == seed
+    assert not path.exists()
+
+
 @pytest.fixture(scope="module")
 def what_is_left(tmp_path_factory):
     path = tmp_path_factory.mktemp("left") / "left"

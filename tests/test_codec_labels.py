@@ -75,6 +75,28 @@ def test_unknown_label():
         LabelCodec().fit(["a", "b"]).decode([2])
 
 
+@pytest.mark.parametrize("learnt", [[0, 1], [0.0, 1.0], [False, True]])
+def test_true_is_one_and_false_is_zero(learnt):
+    """In whatever containers and dtypes: items of a dataset are bool where a GAN was fitted on 0 and 1."""
+    kinds = [learnt, np.array(learnt), pd.Series(learnt), pd.Categorical(learnt), pd.Series(learnt).convert_dtypes()]
+    given = [
+        [True, False],
+        np.array([True, False], dtype=object),
+        pd.array([True, False], dtype="boolean"),
+        pd.Series([True, False], dtype="bool[pyarrow]"),
+        [1, 0],
+        np.array([1.0, 0.0]),
+        pd.array([1, 0], dtype="Int8"),
+    ]
+    for kind in kinds:
+        codec = LabelCodec().fit(kind)
+        assert all(codec.encode(y).tolist() == [1, 0] for y in given)
+    with pytest.raises(InvalidDataError, match=r"unknown label.* 2"):
+        codec.encode([1, 2])
+    with pytest.raises(InvalidDataError, match="unknown label.*True"):
+        LabelCodec().fit(["0", "1"]).encode([True])
+
+
 @cases(
     ("y", "error", "words"),
     [
@@ -87,7 +109,8 @@ def test_unknown_label():
         (["a", None], InvalidDataError, "contains NaN"),
         (pd.Series([1, None], dtype="Int64"), InvalidDataError, "contains NaN"),
         (pd.Categorical(["a", None]), InvalidDataError, "contains NaN"),
-        (np.zeros((3, 2)), InvalidDataError, "1d array"),
+        (np.zeros((3, 2)), InvalidDataError, r"1d array.*\(3, 2\).*y.argmax\(axis=1\)"),
+        (pd.DataFrame({"y": [0, 1]}), InvalidDataError, r"1d array.*\(2, 1\).*y.ravel\(\), of a DataFrame its column"),
         ([[1], [2, 3]], InvalidDataError, "1d array"),
         ([], InvalidDataError, "empty"),
         (np.array([1j, 2j]), InvalidDataError, "Complex"),

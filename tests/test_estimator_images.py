@@ -7,6 +7,7 @@ import io
 import pickle
 import time
 from functools import partial
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -18,7 +19,7 @@ from torch.utils.data import Subset, TensorDataset
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, ImageGAN, balance
-from ganaug.estimators.convolutional import fit_into_time, preset_channels
+from ganaug.estimators.convolutional import MOST_MEASURED, _measured, fit_into_time, preset_channels
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.utils.state import read_state
 
@@ -481,3 +482,13 @@ def test_it_learns_fashion(shared_data, architecture):
     # a classifier that has seen synthetic images only knows real ones
     student = LogisticRegression(max_iter=300).fit(new.reshape(-1, 196) / 255, labels)
     assert student.score(small(X_test[:2000]).reshape(-1, 196) / 255, y_test[:2000]) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("side", "steps", "measured"),
+    [(200, 3, 32), (200, 20, 160), (200, 2000, MOST_MEASURED // 2), (32, 3, MOST_MEASURED // 2)],
+)
+def test_few_steps_on_large_images_are_not_judged_for_minutes(side, steps, measured, whole_judges):
+    """No more samples are drawn to judge a snapshot than the training has seen; of small images it takes no time."""
+    settings, codec = SimpleNamespace(batch_size=8), SimpleNamespace(shape=(3, side, side))
+    assert _measured(SimpleNamespace(sampled=[0, 1], codec=codec, steps=steps, settings=settings)) == measured

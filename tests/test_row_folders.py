@@ -272,3 +272,25 @@ def test_ordered_categories_in_two_orders_are_refused(tmp_path):
         InvalidDataError, match=r"column 'size' is an ordered category .*'S', 'M', 'L'.*'L', 'S'.*one Cat"
     ):
         GANOversampler().fit(folder, "fraud")
+
+
+def test_a_missing_value_in_the_name_of_a_folder(tmp_path):
+    """Folders of `__HIVE_DEFAULT_PARTITION__` beside others are a missing value of the column."""
+    rows = ROWS.assign(kind=ROWS["kind"].where(ROWS["visits"] % 3 > 0))
+    rows.to_parquet(tmp_path / "rows", partition_cols=["kind"])
+    partitioning = ds.HivePartitioning.discover(infer_dictionary=True)
+    for given in (tmp_path / "rows", ds.dataset(tmp_path / "rows", partitioning=partitioning)):
+        with open_rows(given) as opened:
+            frame = opened.frame(opened.joined(list(opened.batches())))
+        assert list(frame["kind"].cat.categories) == ["a", "b"]
+        assert frame["kind"].isna().sum() == rows["kind"].isna().sum()
+        assert frame["kind"].value_counts().to_dict() == rows["kind"].value_counts().to_dict()
+
+
+def test_a_missing_level_of_a_category_is_a_missing_value():
+    kinds = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None]), ["a", None, "b"])
+    table = pa.table({"kind": kinds, "x": [1, 2, 3, 4]})
+    parts = pa.concat_tables([table, table])
+    with open_rows(parts) as opened:
+        frame = opened.frame(opened.joined(list(opened.batches())))
+    assert frame["kind"].astype(object).where(frame["kind"].notna(), None).tolist() == ["a", None, "b", None] * 2

@@ -339,7 +339,10 @@ def match_items(synthetic: SyntheticDataset, real: RealItem, transform: Any) -> 
     shape, dtype, image = synthetic.sample_shape, synthetic.sample_dtype, synthetic.is_image
     made = f"samples of shape {shape} and dtype {dtype}"
     raw, sample = real.raw, first_view(real.sample)
-    if transform is None or (transform == "auto" and _dtype_kind(raw) != dtype.kind == _dtype_kind(sample)):
+    learnt_after = _dtype_kind(raw) != dtype.kind == _dtype_kind(sample) or (
+        image and _channels(raw, image) not in {None, shape[0]} and _channels(sample, image) == shape[0]
+    )
+    if transform is None or (transform == "auto" and learnt_after):
         if sample is not real.sample:
             raise InvalidDataError(
                 f"the real dataset's samples are several views, {described(real.sample)}, and the generator learnt "

@@ -124,9 +124,12 @@ class LabelCodec(PickledByState):
         return codes.astype(np.int64)
 
     def _codes(self, given: pd.Index) -> IntArray:
-        """Places of labels of any dtype; -1 for those that are unknown."""
+        """Places of labels of any dtype; -1 for those that are unknown. True is 1, and False is 0."""
         if given.dtype != self._index.dtype:
             given = _index_of(_as_array(given))
+            if {_dtype_kind(given), _dtype_kind(self._index)} in _BOOL_AND_NUMBER:  # which pandas takes for different
+                known = pd.Index(np.asarray(self.classes_, dtype=np.float64))
+                return known.get_indexer(pd.Index(np.asarray(given, dtype=np.float64))).astype(np.int64)
         if given.dtype != self._index.dtype and isinstance(self._index.dtype, (pd.ArrowDtype, pd.PeriodDtype)):
             given, known = pd.Index(_as_array(given), dtype=object), pd.Index(_as_array(self._index), dtype=object)
             return known.get_indexer(given).astype(np.int64)
@@ -261,6 +264,9 @@ def _open(y: Any, tuples: bool = False) -> Any:
         hint = " If the labels are tuples, give a Series of them." if of_tuples else ""
         if array.ndim == 0 and isinstance(y, (int, str)):
             hint = f" If it names a column, give y=X[{y!r}], and X without it."
+        elif array.ndim == 2 and not of_tuples:
+            one = array.shape[1] == 1
+            hint = " Give y.ravel(), of a DataFrame its column." if one else " Of one-hot rows give y.argmax(axis=1)."
         raise InvalidDataError(f"y should be a 1d array, got an array of shape {array.shape} instead.{hint}")
     return array
 
@@ -310,6 +316,9 @@ def _check_name(name: object) -> None:
         raise InvalidTypeError(f"the name of y: {error}") from error
 
 
+# Kinds of dtypes of which one holds bools and the other one numbers.
+_BOOL_AND_NUMBER = [{"b", kind} for kind in "iuf"]
+
 # pandas makes a numeric or text index of these types, and converts others in its own ways.
 _PLAIN_TYPES = (bool, int, float, str, np.number, np.bool_)
 _EXCEPT = (enum.Enum, np.str_, np.timedelta64)
@@ -322,6 +331,11 @@ def _index_of(array: Any) -> pd.Index:
     if array.dtype != object or all(issubclass(kind, _PLAIN_TYPES) for kind in _types(array)):
         return pd.Index(array)
     return pd.Index(array, dtype=object, tupleize_cols=False)
+
+
+def _dtype_kind(index: pd.Index) -> str:
+    """The kind of a dtype, as numpy names it; "b" also of bools that are objects."""
+    return "b" if index.inferred_type == "boolean" else index.dtype.kind
 
 
 def _types(array: Iterable[object]) -> set[type]:

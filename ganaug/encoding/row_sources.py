@@ -143,7 +143,7 @@ class BatchedRows:
             if batch is None:
                 break
             if batch.num_rows:
-                held.append(_as_schema(batch, self.schema, self.name))
+                held.append(_without_missing_levels(_as_schema(batch, self.schema, self.name)))
                 size += batch.num_rows
             if size >= AT_ONCE:
                 yield pa.Table.from_batches(held, self.schema)
@@ -240,6 +240,25 @@ def _as_schema(batch: ArrowTable, schema: ArrowSchema, name: str) -> ArrowTable:
                 f"others, and cannot be made one of them ({first_line(error)}); {ONE_TYPE}"
             ) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _without_missing_levels(batch: ArrowTable) -> ArrowTable:
+    """A record batch in which no category has a missing level; a value is then missing by itself.
+
+    Folders named ``name=__HIVE_DEFAULT_PARTITION__`` are such levels, and Arrow joins none to other ones.
+    """
+    pa, columns = _pa(), list(batch.columns)
+    for j, column in enumerate(columns):
+        if not isinstance(column, pa.DictionaryArray) or not column.dictionary.null_count:
+            continue
+        levels = column.dictionary.drop_null()
+        n, places = 0, []
+        for known in column.dictionary.is_valid().to_pylist():
+            places.append(n if known else None)
+            n += known
+        codes = pa.array(places, column.type.index_type).take(column.indices)
+        columns[j] = pa.DictionaryArray.from_arrays(codes, levels, ordered=column.type.ordered)
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 # --------------------------------------------------------------------------------------

@@ -67,6 +67,8 @@ JUDGE_STEPS = 200
 CLASSIFIER_TIME, JUDGE_TIME = 0.1, 0.05
 # Samples of all classes together, and at least of each, that a snapshot is measured by.
 MOST_MEASURED, FEWEST_MEASURED = 1024, 32
+# Cells of a sample beyond which no more are measured than were trained on: few steps would take minutes to judge.
+LARGE = 1300
 # Samples (and share of the training) after which a weight's share in the averaged generator has halved.
 HALF_LIFE, HALF_LIFE_SHARE = 20_000, 0.1
 # Cells a side of the small versions of samples that are compared value by value.
@@ -314,7 +316,7 @@ class ConvolutionalModality(Modality):
             decode=decode,
             features=features,
             judge=self._judge(task),
-            n_fake=max(FEWEST_MEASURED, MOST_MEASURED // len(task.sampled)),
+            n_fake=_measured(task),
             at_once=at_once,
         )
 
@@ -365,6 +367,14 @@ def _in_time(task: Task, steps: int, share: float) -> Iterator[float]:
     """Steps of a small training, or as many as fit into a share of a limit on time."""
     limit = task.settings.max_time
     return paced(steps, None if limit is None else share * limit, task.device, task.first_process)
+
+
+def _measured(task: Task) -> int:
+    """Samples of each class that a snapshot is measured by."""
+    most = MOST_MEASURED // len(task.sampled)
+    if prod(task.codec.shape[1:]) > LARGE:
+        most = min(most, task.steps * task.settings.batch_size)
+    return max(FEWEST_MEASURED, most)
 
 
 def _at_once(shape: Sequence[int]) -> int:

@@ -108,7 +108,7 @@ _ADVICE = {
         "Lower learning_rate or raise penalty; objective='relativistic' is the steadiest."
     ),
     "mode_collapse": (
-        "the generator collapsed to a few modes (diversity {diversity:.2f} of the real rows' 1); the one of step "
+        "the generator collapsed to a few modes (diversity {diversity:.2f}, that of real ones is 1); the one of step "
         "{best} was kept. Raise penalty or lower learning_rate; objective='relativistic' is the steadiest."
     ),
     "interrupted": "interrupted at step {step}; the best generator so far, that of step {best}, was kept.",
