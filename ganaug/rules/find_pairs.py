@@ -417,7 +417,8 @@ def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work, pow
     with np.errstate(divide="ignore", invalid="ignore"):
         L = np.log(np.abs(V))
         R = numbers.unit(V) / np.abs(V)
-    bad = ~np.isfinite(L) | (R > 0.5)
+    bad = ~np.isfinite(L) | (R > 0.5 + 1e-9)
+    R = -np.log1p(-np.minimum(R, 0.5))  # what rounding does to a logarithm: 0.1 may be 0.05, half of it
     L, R = np.where(bad, np.nan, L), np.where(bad, np.nan, R)
     found: list[tuple[float, tuple[int, int, int]]] = []
     for i in range(len(numbers)):
@@ -439,11 +440,12 @@ def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work, pow
             continue
         x, y, z = V[:, [i]], V[:, j], V[:, k]
         surprise = np.full(len(j), 2.0)
-        finest = _finest_centres(L, R, i, j, k, power, centre)
-        for constant, slack in ((centre, 1.0), (finest, 1.2)):  # the constant is not known to the last digit
+        finest = (_finest_centres(L, R, i, j, k, power, centre, result) for result in (True, False))
+        for constant, slack in ((centre, 1.0), *((one, 1.2) for one in finest)):  # it is not known to the last digit
             with np.errstate(all="ignore"):
                 expected = np.abs(x**power * y) * np.exp(-constant)
-                errors = [R[:, k] * np.abs(z) * slack, power * R[:, [i]] * expected, R[:, j] * expected]
+                errors = [R[:, k] * np.abs(z), power * R[:, [i]] * expected, R[:, j] * expected]
+                errors = [slack * error for error in errors]
                 share = surprise_of(np.where(np.isfinite(L[:, k]), expected, np.nan), np.abs(z), errors)
             surprise = np.minimum(surprise, share)
         pairs = zip(surprise.tolist(), j.tolist(), k.tolist(), strict=True)
@@ -466,12 +468,13 @@ def _centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int) -> tupl
     return centre, keep
 
 
-def _finest_centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int, centre: Floats) -> Floats:
-    """The same constants, from all rows and mostly from those in which the result is rounded least. (m,)."""
+def _finest_centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int, centre: Floats, result: bool) -> Floats:
+    """The same constants, from all rows and mostly from those in which least is rounded, or the result least. (m,)."""
     D = power * L[:, i, None] + L[:, j] - L[:, k]
     with np.errstate(invalid="ignore", divide="ignore"):
-        near = np.abs(D - centre) <= 1.1 * (power * R[:, i, None] + R[:, j] + R[:, k]) + 1e-12
-        weight = np.where(near, 1.0 / np.maximum(R[:, k], 1e-15) ** 2, 0.0)
+        rounded = power * R[:, i, None] + R[:, j] + R[:, k]
+        near = np.abs(D - centre) <= 1.1 * rounded + 1e-12
+        weight = np.where(near, 1.0 / np.maximum(R[:, k] if result else rounded, 1e-15) ** 2, 0.0)
         found = np.nansum(np.where(near, D, 0.0) * weight, axis=0) / weight.sum(0)
     return np.where(np.isfinite(found), found, centre)
 
