@@ -391,7 +391,7 @@ def _powers(rule: Product) -> dict[Any, float]:
 
 
 def without_repeats(products: list[Product], copies: list[Copy]) -> list[Product]:
-    """Without products that say of a copy what another one says of its original."""
+    """Without products that repeat for a copy what another one tells about its original."""
     span = Span()
     for copy in copies:
         if not copy.offset:
