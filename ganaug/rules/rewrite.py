@@ -282,7 +282,8 @@ class RewritePlan:
             precision=column.precision,
             keep_range=self.keep_range,
         )
-        return replace(draft, as_it_is=_far_below(draft, self.view) or _hardly_bound(draft, self.view))
+        apart = _far_below(draft, self.view) or _hardly_bound(draft, self.view)
+        return replace(draft, as_it_is=apart).measured(self.view)
 
     def _settle_missing(self) -> None:
         """Where columns are missing follows from the columns that are stored as they are."""
@@ -605,8 +606,13 @@ class Rewriter:
         What is left of 100 per cent may be negative. (n, d) -> range, as text, to (n,).
         """
         view = view_of(X)
-        formulas = [step for step in self._steps if isinstance(step, Formula)]
-        return {f"{step.rule} within the range seen": ~step.in_range(view) for step in formulas}
+        said = {f"{step.rule}": step for step in self._steps if isinstance(step, Formula)}
+        gaps = {
+            f"distance of {step.column}": step
+            for step in self._steps
+            if isinstance(step, Gap) and step.most is not None
+        }
+        return {f"{text} within the range seen": ~step.in_range(view) for text, step in (said | gaps).items()}
 
     # ---- state
 
