@@ -327,6 +327,19 @@ def test_an_order_that_an_equation_implies_is_kept_where_a_part_is_missing():
     assert texts(frame) == ["all = a + b (to 0.01)", "all >= a"]
 
 
+def test_groups_whose_members_are_missing_together_are_groups():
+    rng = np.random.default_rng(0)
+    level = rng.choice(5, 1000, p=[0.5, 0.2, 0.15, 0.1, 0.05])
+    frame = pd.DataFrame({f"is_{k}": pd.array(level == k, dtype="boolean") for k in range(1, 5)})
+    frame.loc[rng.random(1000) < 0.1] = pd.NA
+    assert "at most one of is_* (4 columns)" in texts(frame)
+    rewriter = Rewriter().fit(frame, find_rules(frame))
+    assert rewriter.restore(rewriter.rewrite(frame)).equals(frame)
+    assert texts(frame.assign(is_0=level == 0, is_1=level == 1)) != []  # others are never missing
+    mixed = pd.DataFrame({name: frame[name].array[rng.permutation(1000)] for name in frame})
+    assert texts(mixed) == []
+
+
 # ---- what is computed stays within the range seen ----------------------------------------------
 
 
