@@ -601,18 +601,15 @@ class Rewriter:
         return self._container.close(columns, view.n_rows)
 
     def out_of_range(self, X: object) -> dict[str, Bits]:
-        """Rows of the original table in which a computed column leaves the range of `fit`; none without ``keep_range``.
+        """Rows of the original table in which a computed column, or a gap, leaves the range of `fit`, if it is kept.
 
         What is left of 100 per cent may be negative. (n, d) -> range, as text, to (n,).
         """
         view = view_of(X)
-        said = {f"{step.rule}": step for step in self._steps if isinstance(step, Formula)}
-        gaps = {
-            f"distance of {step.column}": step
-            for step in self._steps
-            if isinstance(step, Gap) and step.most is not None
-        }
-        return {f"{text} within the range seen": ~step.in_range(view) for text, step in (said | gaps).items()}
+        said: dict[str, Formula | Gap] = {f"{step.rule}": step for step in self._steps if isinstance(step, Formula)}
+        gaps = [step for step in self._steps if isinstance(step, Gap) and step.most is not None]
+        said |= {f"distance of {gap.column}": gap for gap in gaps}
+        return {f"{text} within the range seen": ~step.in_range(view) for text, step in said.items()}
 
     # ---- state
 
