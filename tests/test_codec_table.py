@@ -568,3 +568,11 @@ def test_levels_that_a_rare_class_has_often_are_states_or_have_room(rng):
     for column, wanted in ((with_classes, 10), (without, 0)):
         frequent = {str(column.adapter.levels[code]) for code in column.model.observed[: column.model.n_top]}
         assert len(own & frequent) >= wanted and (wanted or not own & frequent)
+
+
+def test_numbers_that_are_nearly_zero_are_numbers_like_others(rng):
+    X = pd.DataFrame({"a": rng.random(300) * 1e-310, "b": rng.normal(size=300)})
+    codec = TableCodec().fit(X)
+    encoded = codec.encode(X)
+    assert np.isfinite(encoded).all() and np.unique(encoded[:, 0]).size > 250
+    assert codec.decode(encoded)["a"].between(X["a"].min(), X["a"].max()).all()

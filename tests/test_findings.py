@@ -789,3 +789,44 @@ def test_a_problem_of_diversity_is_explained_where_dependence_is_lost():
     real = rng.normal(size=(200, 1)) + 0.3 * rng.normal(size=(200, 3))
     found = findings(real, np.column_stack([rng.permutation(column) for column in real.T]))[0]
     assert "diversity" in families_of(found) and "Kinds of rows" in found.text
+
+
+def compared(change):
+    """Findings about rows of the same kind of table, with a change."""
+    rng = np.random.default_rng(0)
+    real, made = (
+        pd.DataFrame(
+            {
+                "a": rng.normal(size=500),
+                "b": rng.gamma(2, 10, 500),
+                "c": rng.choice(list("xyz"), 500, p=[0.6, 0.34, 0.06]),
+            }
+        )
+        for _ in range(2)
+    )
+    return diagnose(evaluate(real, change(made, rng), metrics=["fidelity", "diversity"], n_resamples=0))
+
+
+def test_shifted_rows_are_no_collapse():
+    def shifted(made, rng):
+        return made.assign(a=made["a"] + 4, b=made["b"] + 60)
+
+    verdict, *_ = compared(shifted)
+    assert verdict.topic == "untrained" and verdict.severity == "bad"
+    assert compared(lambda made, rng: shifted(made, rng).iloc[[3] * 500])[0].topic == "collapse"
+
+
+def test_a_category_that_never_comes_is_named():
+    *_, found = compared(lambda made, rng: made.assign(c=made["c"].replace("z", "y")))
+    assert (found.severity, found.topic, found.columns) == ("warn", "marginals", ("c",))
+    assert "'c' is never 'z'" in found.text
+    [fine] = compared(lambda made, rng: made)
+    assert fine.topic == "good" and fine.text.startswith("No problem")
+
+
+def test_a_verdict_of_good_does_not_contradict_what_stands_below():
+    def holes(made, rng):
+        return made.assign(a=made["a"].where(rng.random(500) < 0.7))
+
+    verdict, missing = compared(holes)
+    assert verdict.text.startswith("No other problem was found") and missing.topic == "missing"

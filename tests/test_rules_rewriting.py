@@ -457,3 +457,24 @@ def test_rules_objects_pass_their_grids_on():
     found = find_rules(pd.DataFrame({"price": np.arange(300) * 0.25}))
     assert Rewriter().fit(pd.DataFrame({"price": np.arange(300) * 0.25}), found).rules_.grids == found.grids
     assert isinstance(Rewriter().fit(INTEGERS, []).rules_, Rules)
+
+
+@cases("kind", ["float", "Int64", "date"])
+def test_gaps_are_no_longer_than_those_of_rows_that_have_a_bound(kind, rng):
+    start = rng.integers(0, 365, 1000)
+    frame = pd.DataFrame({"start": start, "end": start + np.minimum(rng.poisson(4, 1000), 12)})
+    frame = frame.astype(float) if kind == "float" else frame.astype("Int64")
+    frame.loc[rng.random(1000) < 0.3, "start"] = None
+    if kind == "date":
+        frame = frame.apply(lambda days: pd.Timestamp("2024-01-01") + pd.to_timedelta(days, unit="D"))
+    rewriter = Rewriter().fit(frame, [Order("start", "end")])
+    assert not any(rows.any() for rows in rewriter.out_of_range(frame).values())
+    made = rewriter.restore(mixed(rewriter.rewrite(frame), 0, 1000))  # gaps from a constant meet rows with a start
+    long = (made["end"] - made["start"] > (frame["end"] - frame["start"]).max()).fillna(False).to_numpy(bool)
+    again = Rewriter.from_state(*rewriter.get_state())
+    for one in (rewriter, again):
+        [(said, outside)] = one.out_of_range(made).items()
+        assert said == "distance of end within the range seen" and long.mean() > 0.1
+        assert outside[long].mean() > 0.98 and not outside[~long].any()
+    whole = Rewriter().fit(frame.dropna(), [Order("start", "end")])
+    assert whole.out_of_range(made) == {}

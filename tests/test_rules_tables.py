@@ -223,6 +223,123 @@ def test_dates_of_any_kind_do_not_break_the_search():
     assert not [rule for rule in find_rules(frame) if isinstance(rule, (Age, DatePart))]
 
 
+# ---- parts that are nearly always the same ------------------------------------------------------
+
+
+def invoices(n=1000):
+    """Two rates of tax, and what was paid is missing where nothing was."""
+    rng = np.random.default_rng(0)
+    net, rate = (rng.gamma(2, 100, n) + 1).round(2), rng.choice([0.07, 0.19], n, p=[0.3, 0.7])
+    status = rng.choice(["paid", "part", "open"], n, p=[0.6, 0.2, 0.2])
+    frame = pd.DataFrame({"net": net, "rate": rate, "tax": (net * rate).round(2), "status": status})
+    frame["gross"] = (frame["net"] + frame["tax"]).round(2)
+    part = (frame["gross"] * rng.uniform(0.05, 0.95, n)).round(2)
+    return frame.assign(paid=frame["gross"].where(status == "paid", part.where(status == "part")))
+
+
+def counts(n=1000):
+    """A total of counts of which most are 0 in nearly all rows."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.poisson([0.1, 0.5, 3, 9], (n, 4)), columns=["deaths", "severe", "hurt", "seen"])
+    return frame.assign(all=frame.sum(axis=1))
+
+
+def budget(n=1000):
+    """Whole percentages that sum to 100, two of them seldom more than 0."""
+    rng = np.random.default_rng(0)
+    shares = np.floor(100 * rng.dirichlet([2, 5, 0.4, 0.1], n)).astype(int)
+    shares[:, 1] += 100 - shares.sum(axis=1)
+    return pd.DataFrame(shares, columns=["rent", "food", "fun", "gifts"]).astype({"gifts": "Int64"})
+
+
+def limits(n=1000):
+    """A limit that the grade says, of which the balance leaves something free."""
+    rng = np.random.default_rng(0)
+    grade = rng.integers(0, 7, n)
+    limit = np.array([500, 1000, 2500, 5000, 10_000, 20_000, 50_000])[grade]
+    balance = (limit * rng.beta(1, 3, n)).round(2)
+    names = pd.Categorical.from_codes(grade, list("GFEDCBA"), ordered=True)
+    return pd.DataFrame({"grade": names, "limit": limit, "balance": balance, "free": (limit - balance).round(2)})
+
+
+@cases(
+    "make, said",
+    [
+        (invoices, ["tax = net * rate (to 0.01)", "gross = net + tax (to 0.01)", "gross >= paid"]),
+        (counts, ["all = deaths + severe + hurt + seen"]),
+        (budget, ["food = 100 - rent - fun - gifts"]),
+        (limits, ["free = limit - balance (to 0.01)", "limit is determined by grade"]),
+    ],
+)
+def test_a_part_that_is_seldom_another_one_is_a_part_all_the_same(make, said):
+    frame = make()
+    rules = find_rules(frame)
+    assert set(said) <= {str(rule) for rule in rules}
+    rng = np.random.default_rng(0)
+    mixed = pd.DataFrame({name: frame[name].array[rng.permutation(len(frame))] for name in frame})
+    assert len(find_rules(mixed)) == 0
+
+
+def test_a_ratio_is_found_whatever_rows_are_looked_at_first():
+    rng = np.random.default_rng(1)
+    price = rng.integers(100, 90_000, 1500)
+    less = (price * rng.uniform(0, 0.3, 1500)).astype(int)
+    frame = pd.DataFrame({"price": price, "less": less, "percent": (100 * less / price).round(1)})  # 0.1: half or more
+    found = [[str(rule) for rule in find_rules(frame, random_state=seed)][:1] for seed in range(12)]
+    assert found == [["percent = 100 * less / price (to 0.1)"]] * 12
+
+
+def test_such_parts_are_kept_together():
+    frame = pd.concat([invoices(), counts(), budget(), limits()], axis=1)
+    y = (np.random.default_rng(1).random(len(frame)) < 0.2).astype(int)
+    new, _ = TabularGAN(**SMALL).fit(frame, y).sample({0: 100, 1: 100}, random_state=1)
+    assert find_rules(frame).holds(new).all()
+    assert (new["all"] == new[["deaths", "severe", "hurt", "seen"]].sum(axis=1)).all()
+    assert (new[["rent", "food", "fun", "gifts"]].sum(axis=1) == 100).all()
+    assert ((new["net"] * new["rate"] - new["tax"]).abs() < 0.0051).all() and (new["free"] >= 0).all()
+
+
+def test_a_rare_part_that_changes_nothing_is_no_part():
+    rng = np.random.default_rng(0)
+    a, b = rng.gamma(2, 50, 3000).round(2), rng.gamma(2, 8, 3000).round(2)
+    rare = np.where(rng.random(3000) < 0.004, rng.integers(2, 9, 3000), 0)  # few enough to break no equation
+    found = texts(pd.DataFrame({"a": a, "b": b, "rare": rare, "c": (a + b).round(2)}))
+    assert found == ["c = a + b (to 0.01)"]
+
+
+def test_units_are_converted_and_not_mixed():
+    rng = np.random.default_rng(0)
+    cm, kg, born = rng.normal(172, 9, 1500).round(1), rng.normal(75, 12, 1500).round(1), rng.integers(1935, 2006, 1500)
+    bmi = (kg / (cm / 100) ** 2).round(1)
+    frame = pd.DataFrame({"cm": cm, "inch": (cm / 2.54).round(1), "kg": kg, "lb": (kg * 2.20462).round(), "bmi": bmi})
+    pounds, *rest = sorted(texts(frame), key=lambda text: "lb" not in text)
+    assert pounds.startswith("lb = 2.2046") and pounds.endswith(" * kg")  # and no sum of kilograms, inches and cm
+    assert sorted(rest) == ["bmi = 10000 * kg / cm**2 (to 0.1)", "inch = 0.393701 * cm (to 0.1)"]  # told once
+    assert texts(pd.DataFrame({"born": born, "age": 2024 - born})) == ["age = 2024 - born"]
+
+
+def test_an_order_that_an_equation_implies_is_kept_where_a_part_is_missing():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.gamma(2, 30, 500).round(2), "b": rng.gamma(2, 10, 500).round(2)})
+    frame["all"] = (frame["a"] + frame["b"]).round(2)
+    assert texts(frame) == ["all = a + b (to 0.01)"]
+    frame.loc[rng.random(500) < 0.2, "b"] = np.nan
+    assert texts(frame) == ["all = a + b (to 0.01)", "all >= a"]
+
+
+def test_groups_whose_members_are_missing_together_are_groups():
+    rng = np.random.default_rng(0)
+    level = rng.choice(5, 1000, p=[0.5, 0.2, 0.15, 0.1, 0.05])
+    frame = pd.DataFrame({f"is_{k}": pd.array(level == k, dtype="boolean") for k in range(1, 5)})
+    frame.loc[rng.random(1000) < 0.1] = pd.NA
+    assert "at most one of is_* (4 columns)" in texts(frame)
+    rewriter = Rewriter().fit(frame, find_rules(frame))
+    assert rewriter.restore(rewriter.rewrite(frame)).equals(frame)
+    assert texts(frame.assign(is_0=level == 0, is_1=level == 1)) != []  # others are never missing
+    mixed = pd.DataFrame({name: frame[name].array[rng.permutation(1000)] for name in frame})
+    assert texts(mixed) == []
+
+
 # ---- what is computed stays within the range seen ----------------------------------------------
 
 

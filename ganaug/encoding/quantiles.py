@@ -88,11 +88,11 @@ class FastSearch:
     def interp(self, numbers: DoubleArray, values: DoubleArray) -> DoubleArray:
         """`numpy.interp` of values at the knots. (n,), (m,) -> (n,)."""
         if self.most > _MOST_IN_BUCKET or len(numbers) < max(_FEW_NUMBERS, len(values)):
-            return np.asarray(np.interp(numbers, self.knots, values), np.float64)
+            return _interp(numbers, self.knots, values)
         with np.errstate(over="ignore", divide="ignore"):
             slopes = np.append(np.diff(values) / np.diff(self.knots), 0.0)  # and no further than the last knot
         if not np.isfinite(slopes).all():  # knots that lie too close
-            return np.asarray(np.interp(numbers, self.knots, values), np.float64)
+            return _interp(numbers, self.knots, values)
         out = np.empty(len(numbers), np.float64)
         for start in range(0, len(numbers), _AT_ONCE):
             part = numbers[start : start + _AT_ONCE].clip(self.knots[0], self.knots[-1])
@@ -113,6 +113,17 @@ class FastSearch:
         for _ in range(self.most):
             at += compare(self.after.take(at, mode="wrap"), numbers)
         return at
+
+
+def _interp(numbers: DoubleArray, knots: DoubleArray, values: DoubleArray) -> DoubleArray:
+    """`numpy.interp`, and where knots are as near as 1e-310, so that no slope can be written, without slopes."""
+    found = np.asarray(np.interp(numbers, knots, values), np.float64)
+    lost = np.isinf(found)
+    if lost.any():
+        at = np.searchsorted(knots, numbers[lost], side="right").clip(1, len(knots) - 1)
+        share = (numbers[lost] - knots[at - 1]) / (knots[at] - knots[at - 1])
+        found[lost] = values[at - 1] + share * (values[at] - values[at - 1])
+    return found
 
 
 # --------------------------------------------------------------------------------------

@@ -482,8 +482,30 @@ def _on_steps(real: Floats, fake: Floats) -> Floats:
 
 
 def measure_total_variation(c: SamplePair) -> Estimate:
-    """Mean `total_variation` over the category columns; each column's, and what chance hardly exceeds in it."""
-    return _each_column(c, "category", compared_codes, _codes_by_chance)
+    """Mean `total_variation` over the category columns; each column's, and what chance hardly exceeds in it.
+
+    And under "absent" the most frequent level that chance would give to some synthetic rows, and none has.
+    """
+    found = _each_column(c, "category", compared_codes, _codes_by_chance)
+    absent = {c.kinds[j].name: level for j in c.places("category") if (level := _absent(c, j)) is not None}
+    found.details["absent"] = absent
+    return found
+
+
+def _absent(c: SamplePair, j: int) -> tuple[str, float] | None:
+    """The level, and the share of the real values that have it."""
+    real, fake = (rows.columns[j][rows.columns[j] >= 0].astype(np.int64) for rows in (c.real, c.synthetic))
+    levels = c.kinds[j].levels
+    if levels is None or not len(real) or not len(fake):
+        return None
+    counts = np.bincount(real, minlength=len(levels) + 1)[: len(levels)]
+    counts[np.unique(fake[fake < len(levels)])] = 0
+    at = int(counts.argmax())
+    # that all rows of a level are among the real ones, of both together
+    chance = (len(real) / (len(real) + len(fake))) ** float(counts[at])
+    if chance * len(levels) * len(c.kinds) > BY_CHANCE:
+        return None
+    return str(levels[at]), float(counts[at] / len(real))
 
 
 def measure_missing_rate(c: SamplePair) -> Estimate:

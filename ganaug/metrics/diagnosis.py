@@ -16,6 +16,7 @@ from ganaug.metrics.limits import (
     about,
     check_results,
     families_of,
+    never_drawn,
     worst,
 )  # fmt: skip
 from ganaug.metrics.privacy import trace_findings
@@ -39,7 +40,7 @@ FOLLOWS = {
 
 # A collapse needs rows that lie close together: 0 to 0.45 of the spacing of real rows, all other cases 0.86 and more.
 # Or that few different real rows are near one of them (0.12 in such a case; all others that lie so close 0.9 and more).
-COLLAPSED_SPACING, FEW_NEIGHBOURS = 0.6, 0.2
+COLLAPSED_SPACING, OUTSIDE_SPACING, FEW_NEIGHBOURS, MOSTLY_INSIDE = 0.6, 0.3, 0.2, 0.6
 _REPEATED = {"variety": "Their variety is {} of that of real rows", "clustered": "They cover {} of what real rows do"}
 # Mean excess distance of single columns from which on they are wrong for any reason.
 STRANGE_COLUMNS, WRONG_COLUMNS = 0.08, 0.2
@@ -226,8 +227,8 @@ def diagnose(
     few = _classes_of_few_rows(results)
     found += [few] if few is not None else []
     if not any(f.severity == "bad" or (f.topic in VERDICTS and f is not few) for f in found):
-        found.append(_good(facts))
-    verdict = [finding for topic in VERDICTS for finding in found if finding.topic == topic and finding is not few]
+        found.append(_good(facts, any(f.severity != "good" for f in found)))
+    verdict = [one for topic in VERDICTS for one in found if one.topic == topic and one is not few]
     rest = [finding for finding in found if finding.topic not in VERDICTS or finding is few]
     return about(results, with_others(_worst_first(verdict), rest))
 
@@ -326,9 +327,10 @@ def _finding(
 
 def _repeats(facts: _Facts) -> tuple[Severity, Judged] | None:
     neighbours, spacing = facts.get("distinct_neighbours"), facts.get("distinct_neighbours", "spacing")
-    if spacing < COLLAPSED_SPACING:
+    outside = facts.of_floor("precision") < MOSTLY_INSIDE  # then few real rows are near, whatever is drawn
+    if spacing < (OUTSIDE_SPACING if outside else COLLAPSED_SPACING):
         return LIMITS["variety"].judge("variety", neighbours * spacing)
-    near_few = neighbours < FEW_NEIGHBOURS and spacing < 1  # where real rows hardly differ, few may lie as far apart
+    near_few = neighbours < FEW_NEIGHBOURS and spacing < 1 and not outside  # where real rows hardly differ
     return LIMITS["clustered"].judge("clustered", facts.of_floor("coverage")) if near_few else None
 
 
@@ -382,9 +384,8 @@ def _untrained(facts: _Facts) -> Finding | None:
         "untrained kept": f"{first.told} of the dependence between columns is left",
         "untrained far": f"single columns are off by {first.told} more than chance on average",
     }
-    parts = [words[first.name]]
-    if at is not None and len(judged) > 1:
-        parts.append(f"single columns are off by {at[1].told} more than chance on average")
+    more = f"single columns are off by {at[1].told} more than chance on average" if at and len(judged) > 1 else ""
+    parts = [words[first.name], *([more] if more else [])]
     text = f"The samples look untrained: {', and '.join(parts)}."
     advice = f"{facts.made.more_training}, and look at history_ and at the scaling of the columns."
     return Finding("bad", "untrained", text, advice, judged)
@@ -657,7 +658,7 @@ def _few_rows(facts: _Facts) -> Finding | None:
     return Finding("warn", "few rows", text, "Read the intervals, not values; give more real rows and more samples.")
 
 
-def _good(facts: _Facts) -> Finding:
+def _good(facts: _Facts, others: bool) -> Finding:
     parts = [
         f"{facts.get(metric):.0%} {words}"
         for metric, words in (
@@ -669,7 +670,8 @@ def _good(facts: _Facts) -> Finding:
     ]
     if facts.get("near_copies", "floor") > (LIMITS["copies"].warn or 0.0):
         parts[-1] += f", as {facts.get('near_copies', 'floor'):.0%} of the real rows are of others"
-    return Finding("good", "good", "; ".join(["No problem was found with the samples", *parts]) + ".")
+    start = f"No {'other ' if others else ''}problem was found with the samples"
+    return Finding("good", "good", "; ".join([start, *parts]) + ".")
 
 
 def _classes_of_few_rows(results: Mapping[str, Mapping[str, Any]]) -> Finding | None:
@@ -688,8 +690,8 @@ def _classes_of_few_rows(results: Mapping[str, Mapping[str, Any]]) -> Finding | 
 
 Rule = Callable[[_Facts], Finding | None]
 RULES: tuple[Rule, ...] = (
-    _collapse, _untrained, _copying, _rules, _dependence, _marginals, _unlike, _told_apart, _missing, _membership,
-    _utility, _few_rows,
+    _collapse, _untrained, _copying, _rules, _dependence, _marginals, never_drawn, _unlike, _told_apart, _missing,
+    _membership, _utility, _few_rows,
 )  # fmt: skip
 # These are sure of what they find, or weigh chance, however few rows there are; the others judge by those measures only
 # that have rows enough.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from ganaug.exceptions import InvalidTypeError
 
@@ -19,6 +19,7 @@ __all__ = [
     "about",
     "check_results",
     "families_of",
+    "never_drawn",
     "worst",
 ]
 
@@ -143,6 +144,7 @@ LIMITS: dict[str, Limit] = {
         "a column is further than {} above what two halves of the real rows differ by",
         0.08, 0.2, form=".2f",
     ),
+    "absent": Limit("a value of over {} of the real rows never occurs among the samples", 0.01, None, form=".1%"),
     "missing": Limit("a column misses values {} more or less often than the real one, above chance", 0.1, None),
     # How much of the real dependence is left: shuffled 0 to 0.2, unseen rows 0.8 and more.
     "kept": Limit("under {} of the dependence between columns is left", 0.7, 0.4, above=False),
@@ -219,7 +221,7 @@ IF_BAD_ALSO: dict[str, tuple[str, ...]] = {"collapse": ("fidelity",), "dependenc
 
 # Family to the figures of its findings, in order.
 JUDGED_BY: dict[str, tuple[str, ...]] = {
-    "fidelity": ("column", "missing", "kept", "joint", "inside", "told apart", "rules"),
+    "fidelity": ("column", "absent", "missing", "kept", "joint", "inside", "told apart", "rules"),
     "diversity": ("variety", "clustered", "coverage"),
     "privacy": ("copies", "authentic", "membership"),
     "utility": ("harm", "behind"),
@@ -257,6 +259,29 @@ def about(results: Mapping[str, Mapping[str, object]], findings: Iterable[Findin
 def worst(severities: list[Severity]) -> Severity:
     """The worst severity; "good" if there is none."""
     return min(severities, key=SEVERITIES.index, default="good")
+
+
+class _Measured(Protocol):
+    """Figures of `evaluate` by name."""
+
+    entries: Mapping[str, Mapping[str, Any]]
+
+
+def never_drawn(facts: _Measured) -> Finding | None:
+    """Categories that the real rows have and no sample has, though chance would give them to some."""
+    found = facts.entries.get("total_variation", {}).get("details", {}).get("absent", {})
+    names = sorted(found, key=lambda name: -found[name][1])
+    judged = LIMITS["absent"].judge("absent", found[names[0]][1]) if names else None
+    if judged is None:
+        return None
+    others = "".join(f"; {name!r} is never {found[name][0]!r}" for name in names[1:3])
+    more = f"; and in {len(names) - 3} more columns a value is missing as well" if len(names) > 3 else ""
+    text = (
+        f"Values that real rows have never occur among the samples: {names[0]!r} is never {found[names[0]][0]!r}, as "
+        f"{judged[1].told} of the real rows are{others}{more}."
+    )
+    advice = "Draw more samples, train for more steps, or give more real rows that have these values."
+    return Finding(judged[0], "marginals", text, advice, (judged[1],), columns=tuple(names))
 
 
 def check_results(results: object, known: bool = True) -> None:

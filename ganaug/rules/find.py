@@ -16,12 +16,20 @@ from ganaug.rules.evidence import Work, distinct_rows, find_never
 from ganaug.rules.find_equations import (
     SURE_ROWS,
     Numbers,
-    find_copies,
     find_sums,
     implied_orders,
     is_exact,
+    solved_for_free,
 )
-from ganaug.rules.find_pairs import find_curves, find_orders, find_products, find_within, without_steps
+from ganaug.rules.find_pairs import (
+    find_copies,
+    find_curves,
+    find_orders,
+    find_products,
+    find_within,
+    without_repeats,
+    without_steps,
+)
 from ganaug.rules.find_states import find_dates, find_determined, find_missing, find_one_hot, without_detours
 from ganaug.rules.kinds import Determined, Grid, Never, OneHot, Order, as_rule, is_stored, rule_from_json
 from ganaug.rules.table_view import Bits, TableView, view_of
@@ -306,7 +314,8 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
     with work.stage(0.35) as part:
         orders = find_orders(search, [name for name in names if name not in flags], part, rng("order"), more)
 
-    equations = _equations(whole, search, [name for name in names if name not in grouped], flags, work, rng)
+    told = {rule.column for rule in determined}
+    equations = _equations(whole, search, [name for name in names if name not in grouped], flags, told, work, rng)
     targets = {rule.columns[0] for rule in equations}
     copied = {rule.target for rule in equations if isinstance(rule, (Copy, Monotone))}
     settled = {pair for rule in equations for pair in implied_orders(rule, search)}
@@ -329,6 +338,7 @@ def _equations(
     search: TableView,
     names: list[Hashable],
     flags: set[Hashable],
+    told: set[Hashable],
     work: Work,
     rng: Callable[[str], np.random.Generator],
 ) -> list[Equation]:
@@ -342,6 +352,7 @@ def _equations(
     exact = [rule for rule in copies if is_exact(rule, numbers)]
     with work.stage(0.4) as part:
         sums = find_sums(numbers.without([rule.target for rule in exact]), part, rng("sums"))
+    sums = [solved_for_free(rule, told, numbers, rng("free")) for rule in sums]
     totals = {rule.target for rule in sums}
     copies = [rule for rule in copies if rule.target not in totals]
     numbers = numbers.without([rule.target for rule in copies])
@@ -357,6 +368,7 @@ def _equations(
             plainly = rule.offset == 0 and not any(absolute for absolute, _ in rule.units[1:])
             if plainly or not parts.intersection(rule.columns):
                 copies.append(rule)
+    products = without_repeats(products, copies)
     targets = {rule.target for rule in (*copies, *sums, *products)}
     with work.stage(0.1) as part:
         curves = find_curves(plain.without(targets), whole, part)

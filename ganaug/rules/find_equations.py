@@ -1,4 +1,4 @@
-"""Finding columns that are computed from others: copies, sums, curves."""
+"""Finding columns that are sums of others, and what proves an equation."""
 
 from __future__ import annotations
 
@@ -10,14 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.linalg
 
-from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Sum
+from ganaug.rules.equations import LEAST_SHARE, Equation, Sum
 from ganaug.rules.evidence import Work, complete, distinct_rows, needed, permuted
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-__all__ = ["SURE_ROWS", "Numbers", "alike", "find_copies", "find_sums", "implied_orders", "is_exact", "proven"]
+__all__ = [
+    "SURE_ROWS",
+    "Numbers",
+    "alike",
+    "find_sums",
+    "implied_orders",
+    "is_exact",
+    "line_of",
+    "offsets",
+    "proven",
+    "solved_for_free",
+]
 
 # With fewer rows in which no member is missing, equations are not looked for.
 LEAST_ROWS = 30
@@ -37,6 +48,8 @@ _TOO_LARGE = 1e152  # the squares of some thousands are nearly beyond what a flo
 _PER_DAY = (24.0, 1440.0, 86400.0, 1 / 7)
 _MOST_TERMS = 40
 _MOST_CORNERS = 8
+# correlation of columns that may stand for one another
+_ALIKE = 0.95
 # how finely a factor may be written, and how many bits each of its digits costs
 _DIGITS = 6
 BITS_PER_DIGIT = np.log2(10)
@@ -120,7 +133,7 @@ def proven(
     """The rule with its tolerances, if it holds and each of its parts matters; else None.
 
     ``loosely`` says whether the rounding of the target has to suffice, that of the inputs counts too, or which is
-    tried first; ``most_permuted`` is the share of rows that may keep it once a part is permuted.
+    tried first; ``most_permuted`` is the share of rows that may keep it once a part has become another one.
     """
     places = {column.name: j for j, column in enumerate(numbers.columns)}
     columns = [numbers.columns[places[name]] for name in rule.columns]
@@ -143,8 +156,6 @@ def proven(
         if kept[decided & telling].sum() < LEAST_SHARE * (decided & telling).sum():
             continue
         share, rows = _permuted_share(rule, target, inputs, units, most, rng)
-        if share > most:
-            continue
         bits = min(distinct_rows([target, *inputs]), rows) * -np.log2(max(share, 0.5 / len(target)))
         if bits > needed(candidates) + cost:
             support, broken = int(decided.sum()), int((~kept[decided]).sum())
@@ -165,21 +176,32 @@ def _permuted_share(
 ) -> tuple[float, int]:
     """The largest share of rows that keeps the rule once one of its parts is permuted, as far as it matters.
 
-    Of an input only rows count in which it matters; how many these are at least is the second result.
+    Of an input only rows count in which it matters; how many these are at least is the second result. The first is 1
+    if more than ``most`` keep the rule of those in which the part has become another one: a part that is 0 in nine of
+    ten rows is one all the same, if the rule needs it in the others.
     """
     with np.errstate(all="ignore"):
         slopes = [np.broadcast_to(slope, target.shape) for slope in rule.slopes(inputs)]
     worst, fewest = 0.0, len(target)
+    off, allowed = rule.residuals(target, inputs, units)
+    there, holds = np.isfinite(off), off <= allowed
     # a curve has no slopes
     matters = [np.ones(len(target), dtype=bool), *(slope != 0 if slope.any() else slope == 0 for slope in slopes)]
     for place, rows in enumerate(matters):
         parts = [target, *inputs]
         parts[place] = permuted(parts[place], rng)
         off, allowed = rule.residuals(parts[0], parts[1:], units)
-        decided = np.isfinite(off) & rows
-        share = float((off[decided] <= allowed[decided]).mean()) if decided.sum() >= LEAST_ROWS else 1.0
+        kept, decided = off <= allowed, np.isfinite(off) & rows
+        changed = decided & there & (parts[place] != [target, *inputs][place])
+        share = 1.0
+        if (
+            changed.sum() >= LEAST_ROWS
+            and kept[changed].mean() <= most
+            and holds[changed].mean() >= LEAST_SHARE - 0.005
+        ):
+            share = float(kept[decided].mean())
         worst, fewest = max(worst, share), min(fewest, int(decided.sum()))
-        if worst > most:
+        if worst == 1:
             break
     return worst, fewest
 
@@ -204,39 +226,7 @@ def is_exact(rule: Equation, numbers: Numbers) -> bool:
     return bool(known.any() and off[known].mean() >= LEAST_SHARE)
 
 
-# ---- copies
-
-
-def find_copies(numbers: Numbers, work: Work, rng: np.random.Generator, rounded: bool) -> list[Copy]:
-    """Columns that are others, times a factor and plus an offset, the finer one being the original.
-
-    With ``rounded`` copies in which something was lost, without it those from which the original could be computed.
-    """
-    d = len(numbers)
-    proofs: list[tuple[tuple[Any, ...], int, int, Copy]] = []
-    for i, j in alike(numbers, work):
-        sizes = [len(numbers.columns[k].distinct) for k in (i, j)]
-        if rounded == (min(sizes) >= 0.98 * max(sizes)):
-            continue
-        for target, source in ((j, i), (i, j)):
-            if sizes[0 if target == i else 1] > 1.03 * min(sizes) or not work.afford(
-                50.0 * len(numbers.values), "copies"
-            ):
-                continue
-            proof = _copy(numbers, target, source, d * d, rng)
-            if proof is not None:
-                digits, rule = proof
-                loose = any(absolute for absolute, _ in rule.units[1:])
-                proofs.append(((loose, digits, target < source, target, source), target, source, rule))
-    found: list[Copy] = []
-    group = list(range(d))
-    targets: set[int] = set()
-    for _, target, source, rule in sorted(proofs, key=lambda proof: proof[0]):
-        if group[target] != group[source] and target not in targets:
-            found.append(rule)
-            targets.add(target)
-            group = [group[source] if own == group[target] else own for own in group]
-    return found
+# ---- columns that are nearly a line
 
 
 def alike(numbers: Numbers, work: Work) -> list[tuple[int, int]]:
@@ -264,44 +254,12 @@ def alike(numbers: Numbers, work: Work) -> list[tuple[int, int]]:
     return pairs[:most]
 
 
-def _copy(
-    numbers: Numbers, coarse: int, fine: int, candidates: float, rng: np.random.Generator
-) -> tuple[int, Copy] | None:
-    y, x = numbers.values[:, coarse], numbers.values[:, fine]
-    known = complete(x, y)
-    if known.sum() < LEAST_ROWS:
-        return None
-    line = _line(x[known], y[known])
-    if line is None:
-        return None
-    names = numbers.columns[coarse].name, numbers.columns[fine].name
-    unit, finer = numbers.largest_unit(coarse), numbers.largest_unit(fine)
-    rest = y[known] - line * x[known]
-    off = float(np.quantile(np.abs(rest - np.median(rest)), 0.9))
-    if off > 3 * (unit + abs(line) * finer) + 1e-6 * abs(line) * float(np.std(x[known])):
-        return None
-    # first those that give the copy to its last digit: fico_high = fico_low + 4, and not fico_high = fico_low
-    for loosely in (False, True):
-        for scale, digits in unique(nice_numbers(line)):
-            rest = y[known] - scale * x[known]
-            middle = float(np.median(rest))
-            for offset, more in _offsets(middle, unit):
-                rule = Copy(*names, scale=scale, offset=offset)
-                cost = BITS_PER_DIGIT * (digits + more)
-                allowed = unit + (abs(scale) * finer if loosely else 0.0)
-                kept = np.abs(rest - offset) <= 2.2 * allowed + 1e-9 * np.abs(y[known])
-                if kept.mean() < LEAST_SHARE - 0.02:
-                    continue
-                proof = proven(rule, numbers, candidates, rng, cost, (loosely,))
-                if proof is not None:
-                    return digits + more, proof
-    return None
-
-
-def _offsets(middle: float, unit: float) -> Iterator[tuple[float, int]]:
+def offsets(middle: float, unit: float) -> Iterator[tuple[float, int]]:
+    """Constants that may be added, with the digits that each takes: none, and the shortest one near a measured one."""
     yield 0.0, 0
-    for offset, digits in nice_numbers(middle):
-        if abs(offset - middle) <= 2.2 * unit + 1e-9 * abs(middle):
+    for digits in range(1, _DIGITS + 1):  # a constant that is added is 2024, and not the 2024.29 that is 1 / 0.000494
+        offset = float(f"{middle:.{digits - 1}e}")
+        if offset and abs(offset - middle) <= 2.2 * unit + 1e-9 * abs(middle):
             yield offset, digits
             return
 
@@ -314,7 +272,7 @@ def unique(pairs: Iterator[tuple[float, int]]) -> Iterator[tuple[float, int]]:
             yield value, digits
 
 
-def _line(x: Floats, y: Floats) -> float | None:
+def line_of(x: Floats, y: Floats) -> float | None:
     """The slope, a few filler rows left aside."""
     keep = np.ones(len(x), dtype=bool)
     slope = 0.0
@@ -376,7 +334,7 @@ def _durations(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[S
                 if not work.afford(20.0 * len(between), "durations"):
                     return found
                 known = complete(between, numbers.values[:, k])
-                line = _line(between[known], numbers.values[known, k]) if known.sum() >= LEAST_ROWS else None
+                line = line_of(between[known], numbers.values[known, k]) if known.sum() >= LEAST_ROWS else None
                 unit = next((u for u in _PER_DAY if line and abs(line / u - 1) < 0.02), None)
                 if unit is None:
                     continue
@@ -565,8 +523,30 @@ def _as_sum(numbers: Numbers, terms: dict[int, float], offset: float, d: int, rn
             cost = BITS_PER_DIGIT * sum(digits for _, digits in known.values())
             proof = _with_offset(numbers, target, {p: known[p][0] for p in sorted(known)}, d, cost, rng)
             if proof is not None:
-                return proof
+                return None if _has_needless_part(numbers, target, list(factors)) else proof
     return None
+
+
+def _has_needless_part(numbers: Numbers, target: int, parts: list[int]) -> bool:
+    """Whether others say the same without one of the parts: pounds are no sum of kilograms, inches and centimetres.
+
+    Only parts that are nearly a line can stand for one another.
+    """
+    V = numbers.values[:, parts]
+    V = V[np.isfinite(V).all(1)]
+    alike: Bits = np.asarray(np.abs(np.corrcoef(V, rowvar=False)) > _ALIKE)
+    np.fill_diagonal(alike, False)
+    doubtful = [part for k, part in enumerate(parts) if alike[k].any()]
+    if not doubtful:
+        return False
+
+    def off(own: list[int]) -> float:
+        factors, _ = _by_all_rows(numbers, target, own)
+        rest = numbers.values[:, target] - sum(f * numbers.values[:, place] for place, f in factors.items())
+        return float(np.nanquantile(np.abs(rest - np.nanmedian(rest)), 0.99)) if factors else np.inf
+
+    least = 1.1 * off(parts) + 0.1 * numbers.largest_unit(target)
+    return any(off([other for other in parts if other != part]) <= least for part in doubtful)
 
 
 def _nicest(value: float, slack: float) -> tuple[float, int] | None:
@@ -607,7 +587,7 @@ def _with_offset(
     if len(rest) < LEAST_ROWS or np.quantile(np.abs(rest - middle), 0.9) > 1.5 * loose + 1e-9 * abs(middle):
         return None
     names = [numbers.columns[place].name for place in factors]
-    for constant, digits in _offsets(middle, unit + 1e-12):
+    for constant, digits in offsets(middle, unit + 1e-12):
         rule = Sum(numbers.columns[target].name, names, list(factors.values()), offset=constant)
         proof: Sum | None = proven(rule, numbers, float(d) ** (len(names) + 1), rng, cost + BITS_PER_DIGIT * digits)
         if proof is not None:
@@ -637,6 +617,22 @@ def _total(numbers: Numbers, terms: dict[int, float]) -> int:
     return max(place for place, size in sizes.items() if size >= 0.8 * max(sizes.values()))
 
 
+def solved_for_free(rule: Sum, told: set[Hashable], numbers: Numbers, rng: np.random.Generator) -> Sum:
+    """A sum solved for another of its columns, where something else says its total: free = limit - balance."""
+    if rule.target not in told:
+        return rule
+    sizes = {column.name: len(column.distinct) for column in numbers.columns}
+    for part in sorted(set(rule.parts) - told, key=lambda name: -sizes[name]):
+        factors = dict(zip(rule.parts, rule.coefficients, strict=True))
+        own = factors.pop(part)
+        others = {rule.total: 1 / own, **{name: -factor / own for name, factor in factors.items()}}
+        other = Sum(part, list(others), list(others.values()), offset=-rule.offset / own)
+        proof: Sum | None = proven(other, numbers, float(len(numbers)) ** len(others), rng)
+        if proof is not None:
+            return proof
+    return rule
+
+
 # ---- what follows from an equation
 
 
@@ -654,8 +650,11 @@ def implied_orders(rule: Equation, view: TableView) -> set[frozenset[Any]]:
         return set()
     pairs = zip(rule.inputs, corners, strict=True)
     slack = 1e-9 * np.abs(target).max()
+    missing = {name: view.column(name).missing for name in rule.columns}
+    gone = np.logical_or.reduce(list(missing.values()))
     return {
         frozenset((rule.target, name))
         for name, side in pairs
-        if (target >= side - slack).all() or (target <= side + slack).all()
+        if ((target >= side - slack).all() or (target <= side + slack).all())
+        and not (gone & ~(missing[rule.target] | missing[name])).any()  # the equation says nothing of such rows
     }

@@ -1,15 +1,15 @@
-"""Finding rules of two or three columns: orders, and products."""
+"""Finding rules of two or three columns: orders, copies, and products."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ganaug.encoding.quantiles import outer_bounds, simple_between
 from ganaug.rules.base_rule import comparable
-from ganaug.rules.equations import Monotone, Product
+from ganaug.rules.equations import LEAST_SHARE, Copy, Monotone, Product
 from ganaug.rules.evidence import (
     Work,
     complete,
@@ -27,7 +27,9 @@ from ganaug.rules.find_equations import (
     Span,
     alike,
     is_exact,
+    line_of,
     nice_numbers,
+    offsets,
     proven,
     surprise_of,
     unique,
@@ -41,7 +43,15 @@ if TYPE_CHECKING:
 
     from ganaug.rules.table_view import Ints
 
-__all__ = ["find_curves", "find_orders", "find_products", "find_within", "without_steps"]
+__all__ = [
+    "find_copies",
+    "find_curves",
+    "find_orders",
+    "find_products",
+    "find_within",
+    "without_repeats",
+    "without_steps",
+]
 
 # --------------------------------------------------------------------------------------
 # Finding pairs of columns of which one is never greater than the other, and numbers confined by a
@@ -257,13 +267,95 @@ def _confined(codes: Ints, values: Floats, n_levels: int, half: Bits, bar: float
 
 
 # --------------------------------------------------------------------------------------
+# Finding columns that are others, in another unit or rounded.
+
+
+def find_copies(numbers: Numbers, work: Work, rng: np.random.Generator, rounded: bool) -> list[Copy]:
+    """Columns that are others, times a factor and plus an offset, the finer one being the original.
+
+    With ``rounded`` copies in which something was lost, without it those from which the original could be computed.
+    """
+    d = len(numbers)
+    proofs: list[tuple[tuple[Any, ...], int, int, Copy]] = []
+    for i, j in alike(numbers, work):
+        sizes = [len(numbers.columns[k].distinct) for k in (i, j)]
+        if rounded == (min(sizes) >= 0.98 * max(sizes)):
+            continue
+        for target, source in ((j, i), (i, j)):
+            if sizes[0 if target == i else 1] > 1.03 * min(sizes) or not work.afford(
+                50.0 * len(numbers.values), "copies"
+            ):
+                continue
+            proof = _copy(numbers, target, source, d * d, rng)
+            if proof is not None:
+                digits, rule = proof
+                loose = any(absolute for absolute, _ in rule.units[1:])
+                proofs.append(((loose, digits, target < source, target, source), target, source, rule))
+    found: list[Copy] = []
+    group = list(range(d))
+    targets: set[int] = set()
+    for _, target, source, rule in sorted(proofs, key=lambda proof: proof[0]):
+        if group[target] != group[source] and target not in targets:
+            found.append(rule)
+            targets.add(target)
+            group = [group[source] if own == group[target] else own for own in group]
+    return found
+
+
+def _copy(
+    numbers: Numbers, coarse: int, fine: int, candidates: float, rng: np.random.Generator
+) -> tuple[int, Copy] | None:
+    y, x = numbers.values[:, coarse], numbers.values[:, fine]
+    known = complete(x, y)
+    if known.sum() < LEAST_ROWS:
+        return None
+    line = line_of(x[known], y[known])
+    if line is None:
+        return None
+    names = numbers.columns[coarse].name, numbers.columns[fine].name
+    unit, finer = numbers.largest_unit(coarse), numbers.largest_unit(fine)
+    rest = y[known] - line * x[known]
+    off = float(np.quantile(np.abs(rest - np.median(rest)), 0.9))
+    if off > 3 * (unit + abs(line) * finer) + 1e-6 * abs(line) * float(np.std(x[known])):
+        return None
+    # first those that give the copy to its last digit: fico_high = fico_low + 4, and not fico_high = fico_low
+    for loosely in (False, True):
+        for scale, digits in unique(_scales(line, x[known], y[known], unit)):
+            rest = y[known] - scale * x[known]
+            middle = float(np.median(rest))
+            for offset, more in offsets(middle, unit):
+                rule = Copy(*names, scale=scale, offset=offset)
+                cost = BITS_PER_DIGIT * (digits + more)
+                allowed = unit + (abs(scale) * finer if loosely else 0.0)
+                kept = np.abs(rest - offset) <= 2.2 * allowed + 1e-9 * np.abs(y[known])
+                if kept.mean() < LEAST_SHARE - 0.02:
+                    continue
+                proof = proven(rule, numbers, candidates, rng, cost, (loosely,))
+                if proof is not None:
+                    return digits + more, proof
+    return None
+
+
+def _scales(line: float, x: Floats, y: Floats, unit: float) -> Iterator[tuple[float, int]]:
+    """Factors near a slope, and the shortest that gives nearly all rows to the last digit: 2.2046 pounds a kilogram."""
+    yield from nice_numbers(line)
+    with np.errstate(all="ignore"):
+        ends = np.sort(np.stack([(y - unit) / x, (y + unit) / x]), axis=0)[:, x != 0]
+    if ends.shape[1]:
+        for share in (1.0, 0.998):
+            low, high = float(np.quantile(ends[0], share)), float(np.quantile(ends[1], 1 - share))
+            near = [(scale, digits) for scale, digits in nice_numbers((low + high) / 2) if low <= scale <= high]
+            yield from near[:1]
+
+
+# --------------------------------------------------------------------------------------
 # Finding columns that are products, ratios or squares of others.
 
 
 def find_products(numbers: Numbers, work: Work, rng: np.random.Generator) -> list[Product]:
     """Products and ratios of two columns, squares included, up to rounding and a constant factor."""
     places = [
-        j for j, c in enumerate(numbers.columns) if c.is_number and len(c.distinct) > 2 and _mostly_nonzero(numbers, j)
+        j for j, c in enumerate(numbers.columns) if c.is_number and len(c.distinct) > 1 and _mostly_nonzero(numbers, j)
     ]
     numbers = numbers.at(places)
     if len(numbers) < 2 or len(numbers.values) < LEAST_ROWS:
@@ -282,15 +374,34 @@ def find_products(numbers: Numbers, work: Work, rng: np.random.Generator) -> lis
             if proof is not None:
                 proofs.append((_plainness(proof, part), proof))
         for _, proof in sorted(proofs, key=lambda pair: pair[0]):
-            vector: dict[Any, float] = {proof.result: -1.0}
-            for name in proof.factors:
-                vector[name] = vector.get(name, 0.0) + 1.0
-            for name in proof.over:
-                vector[name] = vector.get(name, 0.0) - 1.0
+            vector = _powers(proof)
             if not span.covers(vector):
                 span.add(vector)
                 found.append(proof)
     return found
+
+
+def _powers(rule: Product) -> dict[Any, float]:
+    """A product as a sum of logarithms."""
+    vector: dict[Any, float] = {rule.result: -1.0}
+    for names, power in ((rule.factors, 1.0), (rule.over, -1.0)):
+        for name in names:
+            vector[name] = vector.get(name, 0.0) + power
+    return vector
+
+
+def without_repeats(products: list[Product], copies: list[Copy]) -> list[Product]:
+    """Without products that repeat for a copy what another one tells about its original."""
+    span = Span()
+    for copy in copies:
+        if not copy.offset:
+            span.add({copy.target: 1.0, copy.inputs[0]: -1.0})
+    kept = []
+    for rule in products:
+        if not span.covers(_powers(rule)):
+            span.add(_powers(rule))
+            kept.append(rule)
+    return kept
 
 
 def _mostly_nonzero(numbers: Numbers, place: int) -> bool:
@@ -306,7 +417,8 @@ def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work, pow
     with np.errstate(divide="ignore", invalid="ignore"):
         L = np.log(np.abs(V))
         R = numbers.unit(V) / np.abs(V)
-    bad = ~np.isfinite(L) | (R > 0.5)
+    bad = ~np.isfinite(L) | (R > 0.5 + 1e-9)
+    R = -np.log1p(-np.minimum(R, 0.5))  # what rounding does to a logarithm: 0.1 may be 0.05, half of it
     L, R = np.where(bad, np.nan, L), np.where(bad, np.nan, R)
     found: list[tuple[float, tuple[int, int, int]]] = []
     for i in range(len(numbers)):
@@ -328,11 +440,12 @@ def _product_triples(numbers: Numbers, rng: np.random.Generator, work: Work, pow
             continue
         x, y, z = V[:, [i]], V[:, j], V[:, k]
         surprise = np.full(len(j), 2.0)
-        finest = _finest_centres(L, R, i, j, k, power, centre)
-        for constant, slack in ((centre, 1.0), (finest, 1.2)):  # the constant is not known to the last digit
+        finest = (_finest_centres(L, R, i, j, k, power, centre, result) for result in (True, False))
+        for constant, slack in ((centre, 1.0), *((one, 1.2) for one in finest)):  # it is not known to the last digit
             with np.errstate(all="ignore"):
                 expected = np.abs(x**power * y) * np.exp(-constant)
-                errors = [R[:, k] * np.abs(z) * slack, power * R[:, [i]] * expected, R[:, j] * expected]
+                errors = [R[:, k] * np.abs(z), power * R[:, [i]] * expected, R[:, j] * expected]
+                errors = [slack * error for error in errors]
                 share = surprise_of(np.where(np.isfinite(L[:, k]), expected, np.nan), np.abs(z), errors)
             surprise = np.minimum(surprise, share)
         pairs = zip(surprise.tolist(), j.tolist(), k.tolist(), strict=True)
@@ -355,12 +468,13 @@ def _centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int) -> tupl
     return centre, keep
 
 
-def _finest_centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int, centre: Floats) -> Floats:
-    """The same constants, from all rows and mostly from those in which the result is rounded least. (m,)."""
+def _finest_centres(L: Floats, R: Floats, i: int, j: Ints, k: Ints, power: int, centre: Floats, result: bool) -> Floats:
+    """The same constants, from all rows and mostly from those in which least is rounded, or the result least. (m,)."""
     D = power * L[:, i, None] + L[:, j] - L[:, k]
     with np.errstate(invalid="ignore", divide="ignore"):
-        near = np.abs(D - centre) <= 1.1 * (power * R[:, i, None] + R[:, j] + R[:, k]) + 1e-12
-        weight = np.where(near, 1.0 / np.maximum(R[:, k], 1e-15) ** 2, 0.0)
+        rounded = power * R[:, i, None] + R[:, j] + R[:, k]
+        near = np.abs(D - centre) <= 1.1 * rounded + 1e-12
+        weight = np.where(near, 1.0 / np.maximum(R[:, k] if result else rounded, 1e-15) ** 2, 0.0)
         found = np.nansum(np.where(near, D, 0.0) * weight, axis=0) / weight.sum(0)
     return np.where(np.isfinite(found), found, centre)
 

@@ -50,16 +50,25 @@ def find_one_hot(view: TableView, rows: int, work: Work) -> list[OneHot]:
         Different rows of the table: repeated ones prove nothing.
     """
     columns = [view.column(name) for name in view.names]
-    flags = [column for column in columns if column.is_flag and column.n_missing == 0]
-    n, k = view.n_rows, len(flags)
+    alike: dict[bytes, list[ColumnView]] = {}  # members of a group are missing together
+    for column in columns:
+        if column.is_flag:
+            alike.setdefault(np.packbits(column.missing).tobytes() if column.n_missing else b"", []).append(column)
+    return [rule for flags in alike.values() for rule in _groups_of(flags, rows, work)]
+
+
+def _groups_of(flags: list[ColumnView], rows: int, work: Work) -> list[OneHot]:
+    """The groups among flags that are missing in the same rows."""
+    known = ~flags[0].missing
+    n, k = int(known.sum()), len(flags)
     if k < 2 or n < LEAST_ROWS or not work.afford(float(n) * k * (8 + k / 30), "one-hot groups"):
         return []
-    B = np.stack([column.cells.values != 0 for column in flags], axis=1)
+    B = np.stack([column.cells.values[known] != 0 for column in flags], axis=1)
     both = np.zeros((k, k), dtype=np.float32)
     for start in range(0, n, _AT_ONCE):
         part = B[start : start + _AT_ONCE].astype(np.float32)
         both += part.T @ part
-    finder = _Groups(B, both.astype(np.float64), rows, flags)
+    finder = _Groups(B, both.astype(np.float64), rows * n // len(known), flags)
     found = []
     free = set(range(k))
     for exactly in (True, False):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
 from ganaug.encoding.dtypes import NumericAdapterBase
+from ganaug.encoding.quantiles import outer_bounds
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import names_from_json, names_json
 from ganaug.rules.kinds import Within, rule_from_json
@@ -49,6 +50,9 @@ class Gap:
         Whether the column is kept as its own values, for they lie far below what bounds them (5 of 3,000 would be lost
         in the noise of a gap of 2,995), or hardly ever come near it (a gap would blur values that are common). Those of
         new rows that are beyond it are moved there.
+    most : float or None
+        The largest gap of rows that have a bound, rounded outwards, where other rows have none and their gap is from a
+        constant: new rows may get such a gap and a bound. None where all rows have one, or both sides are bounded.
     """
 
     column: Hashable
@@ -67,6 +71,7 @@ class Gap:
     precision: Precision
     keep_range: bool
     as_it_is: bool = False
+    most: float | None = None
     kind: ClassVar[str] = "gap"
 
     @property
@@ -115,6 +120,31 @@ class Gap:
             bound = np.where(bound == none, np.asarray(sign * constant, dtype=dtype), bound)
             ends.append(sign * bound)
         return ends[0], ends[1]
+
+    def measured(self, view: TableView) -> Gap:
+        """The same with ``most``."""
+        if self.as_it_is or self.below == self.above or self.within is not None:
+            return self
+        gap, known = self._gaps(view)
+        if known.all() or not known.any():
+            return self
+        distinct, counts = np.unique(gap[known].astype(np.float64), return_counts=True)
+        return replace(self, most=outer_bounds(distinct, counts)[1])
+
+    def _gaps(self, view: TableView) -> tuple[Array, Bits]:
+        """The gap of each row, and which rows have a value and a bound. (n,), (n,)."""
+        column = view.column(self.column)
+        low, high = self._bounds(view)
+        own = self._own(column)
+        bounded = np.logical_or.reduce([~view.column(name).missing for name in (*self.lowers, *self.uppers)])
+        return own - low if self.below else high - own, bounded & ~column.missing
+
+    def in_range(self, view: TableView) -> Bits:
+        """Rows of the original table whose gap is one that rows with a bound have. (n,)."""
+        if self.most is None:
+            return np.ones(view.n_rows, dtype=bool)
+        gap, known = self._gaps(view)
+        return np.asarray(~known | (gap <= self.most + 1e-9 * abs(self.most)))
 
     def rewrite(self, view: TableView) -> Columns:
         """One column of the same name: a gap (of the same kind of number) or a position from 0 to 1."""
@@ -240,6 +270,7 @@ class Gap:
         stored |= {name: names_json(getattr(self, name)) for name in ("lowers", "uppers", "strict")}
         stored["column"], stored["precision"] = to_json(self.column), self.precision.to_json()
         stored["limits"] = [None if np.isinf(limit) else limit for limit in self.limits]
+        stored |= {} if self.most is None else {"most": self.most}
         stored["within"] = None if self.within is None else self.within.to_json()
         stored["factors"] = [[to_json(name), factor] for name, factor in self.factors.items()]
         return stored

@@ -282,7 +282,8 @@ class RewritePlan:
             precision=column.precision,
             keep_range=self.keep_range,
         )
-        return replace(draft, as_it_is=_far_below(draft, self.view) or _hardly_bound(draft, self.view))
+        apart = _far_below(draft, self.view) or _hardly_bound(draft, self.view)
+        return replace(draft, as_it_is=apart).measured(self.view)
 
     def _settle_missing(self) -> None:
         """Where columns are missing follows from the columns that are stored as they are."""
@@ -600,13 +601,15 @@ class Rewriter:
         return self._container.close(columns, view.n_rows)
 
     def out_of_range(self, X: object) -> dict[str, Bits]:
-        """Rows of the original table in which a computed column leaves the range of `fit`; none without ``keep_range``.
+        """Rows of the original table in which a computed column, or a gap, leaves the range of `fit`, if it is kept.
 
         What is left of 100 per cent may be negative. (n, d) -> range, as text, to (n,).
         """
         view = view_of(X)
-        formulas = [step for step in self._steps if isinstance(step, Formula)]
-        return {f"{step.rule} within the range seen": ~step.in_range(view) for step in formulas}
+        said: dict[str, Formula | Gap] = {f"{step.rule}": step for step in self._steps if isinstance(step, Formula)}
+        gaps = [step for step in self._steps if isinstance(step, Gap) and step.most is not None]
+        said |= {f"distance of {gap.column}": gap for gap in gaps}
+        return {f"{text} within the range seen": ~step.in_range(view) for text, step in said.items()}
 
     # ---- state
 
