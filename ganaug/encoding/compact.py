@@ -293,7 +293,7 @@ def _class_means(centred: FloatArray, y: IntArray | None) -> FloatArray:
     """Means of the classes that have enough rows for one. (n, d), (n,) -> (k, d)."""
     classes, counts = (np.zeros(0, np.int64),) * 2 if y is None else np.unique(y, return_counts=True)
     own = [centred[y == one].mean(0) for one in classes[counts >= _LEAST_IN_CLASS]]
-    return np.stack(own) if len(own) > 1 else np.zeros((0, centred.shape[1]))
+    return np.array(own if len(own) > 1 else []).reshape(-1, centred.shape[1])
 
 
 def _directions(rows: FloatArray, wanted: int) -> FloatArray:
@@ -302,7 +302,8 @@ def _directions(rows: FloatArray, wanted: int) -> FloatArray:
     values, vectors = np.linalg.eigh(rows @ rows.T)
     order = np.argsort(-values)[:wanted]
     order = order[values[order] > 1e-9 * max(values.max(initial=0), 1e-12)]
-    return rows.T @ vectors[:, order] / np.sqrt(values[order])
+    found: FloatArray = rows.T @ vectors[:, order] / np.sqrt(values[order])
+    return found
 
 
 # --------------------------------------------------------------------------------------
