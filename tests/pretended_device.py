@@ -20,7 +20,7 @@ import torch._dynamo  # the modes import it at their first use, when functions t
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from ganaug.runtime import compute
 
@@ -32,6 +32,20 @@ GET_DEVICE = torch.Tensor.device.__get__
 HARMLESS = {"is_available", "device_count"}
 # What may have memory of both.
 ACROSS = {"aten.copy_.default", "aten._has_compatible_shallow_copy_type.default"}
+
+
+def leaves_of(*values):
+    """What lies in tuples, lists and dicts. Every operation is looked through: torch's own walk takes long."""
+    found, left = [], list(values)
+    while left:
+        value = left.pop()
+        if isinstance(value, (tuple, list)):
+            left.extend(value)
+        elif isinstance(value, dict):
+            left.extend(value.values())
+        else:
+            found.append(value)
+    return found
 
 
 def _place():
@@ -97,10 +111,10 @@ class _Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         own, kwargs = self.own, kwargs or {}
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        tensors = [leaf for leaf in leaves_of(args, kwargs) if isinstance(leaf, torch.Tensor)]
         there = [tensor for tensor in tensors if own.marked(tensor)]
         result = func(*args, **kwargs)
-        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        made = [leaf for leaf in leaves_of(result) if isinstance(leaf, torch.Tensor)]
         if there or (not tensors and own.inside):
             for one in made:
                 own.mark(one)
@@ -127,7 +141,7 @@ class _Calls(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in ("device", "_parse_to"):
             return func(*args, **kwargs)
-        leaves = tree_leaves((args, kwargs))
+        leaves = leaves_of(args, kwargs)
         named = [leaf for leaf in leaves if isinstance(leaf, torch.device) or (isinstance(leaf, str) and leaf in KINDS)]
         devices = [torch.device(one) for one in named]
         given = bool(args) and isinstance(args[0], torch.Tensor)
@@ -137,7 +151,8 @@ class _Calls(TorchFunctionMode):
             own.note(f"{name} of memory on the device")
         before, there = own.inside, any(device.type == own.device.type for device in devices)
         own.inside = there or (not devices and any(own.marked(leaf) for leaf in leaves))
-        args, kwargs = tree_map(self._here, (args, kwargs))
+        if there:
+            args, kwargs = tree_map(self._here, (args, kwargs))
         try:
             result = func(*args, **kwargs)
             if there:
