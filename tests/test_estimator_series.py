@@ -194,6 +194,22 @@ def test_shares_of_gaps_and_levels_are_those_of_the_class():
             assert abs((new[:, 2] == level).mean() - (real[:, 2] == level).mean()) < 0.04
 
 
+def test_channels_that_are_flat_in_a_class_are_flat_in_new_series(rng, tmp_path):
+    X, y = rng.normal(size=(40, 3, 20)).cumsum(-1).astype(np.float32), np.repeat([0, 1, 2], [28, 8, 4])
+    X[y > 0, 1] = 7  # a dead sensor
+    X[y == 1, 2] = X[y == 1, 2][:, :1]  # one that stands still somewhere
+    gan = series_gan(max_steps=3).fit(X, y)
+    new, _ = gan.sample(6, label=1)
+    assert np.ptp(new[:, 0], axis=1).min() > 0 and (np.abs(new[:, 1] - 7) < 1e-4).all()
+    assert np.ptp(new[:, 2], axis=1).max() < 1e-5 < np.ptp(new[:, 2, 0])
+    assert all(np.ptp(gan.sample(6, label=label)[0][:, 1], axis=1).min() > 0 for label in (0, 2))  # 4 are too few
+    gan.save(tmp_path / "model")
+    again = ganaug.load(tmp_path / "model")
+    np.testing.assert_array_equal(
+        again.sample(6, label=1, random_state=3)[0], gan.sample(6, label=1, random_state=3)[0]
+    )
+
+
 def test_over_sampling_series_with_gaps():
     X, y, lengths = uneven()
     X[np.broadcast_to(np.arange(16) >= lengths[:, None, None], X.shape)] = np.nan

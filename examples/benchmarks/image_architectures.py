@@ -42,7 +42,7 @@ class Fitted:
     def __init__(self, gan=None):
         self.gan = gan
 
-    def get_params(self, deep=False):  # noqa: ARG002
+    def get_params(self, deep=False):
         return {"gan": self.gan}
 
     def set_params(self, **parameters):
@@ -52,7 +52,7 @@ class Fitted:
     def __sklearn_clone__(self):
         return self
 
-    def fit(self, X, y):  # noqa: ARG002
+    def fit(self, X, y):
         return self
 
     def sample(self, *arguments, **named):
@@ -142,8 +142,8 @@ def section(cells, steps):
     table.index = [f"{name}, {own}" for name, own in table.index]
     return (
         f"```bash\npython examples/benchmarks/image_architectures.py --write\n```\n\n"
-        f"{datetime.date.today().isoformat()}, {machine()}; means over the seeds; {steps} steps asked for, 1.8 times as "
-        f"many where longer.\n\n{to_markdown(table, 3)}"
+        f"{datetime.date.today().isoformat()}, {machine()}; means over the seeds; {steps} steps asked for, 1.8 times "
+        f"as many where longer.\n\n{to_markdown(table, 3)}"
     )
 
 

@@ -47,6 +47,8 @@ VARIANCE, MOST = 0.99, 64
 LOOKED_AT, VALUES_LOOKED_AT = 10_000, 10_000_000
 # Series of a class by which the shares of levels are matched.
 MAPPED = 512
+# Series of a class from which on a channel that is flat in all of them is flat.
+FLAT = 5
 # Whose layers know images only.
 FOR_IMAGES = ("style",)
 
@@ -248,11 +250,12 @@ class CosineComponents:
 
 
 class SeriesSmoother(NoiseFloor):
-    """The noise floor, and as many values at each level of discrete channels and as many gaps as the class has.
+    """The noise floor, as many values at each level of discrete channels and gaps as the class has, and flat channels.
 
     A generator makes smooth curves, which cross the threshold between two levels too rarely where a level is rare or
     comes and goes at random. After the noise, the curve of each such channel is therefore mapped so that the shares of
-    the levels are those of the real series (quantile mapping).
+    the levels are those of the real series (quantile mapping). A channel that is flat in all series of a class, such as
+    that of a dead sensor, is flat in new ones too.
 
     Parameters
     ----------
@@ -262,13 +265,21 @@ class SeriesSmoother(NoiseFloor):
         Encoded thresholds between the levels of a channel.
     found : dict of int to ndarray of shape (k, levels - 1), float32
         Values of each condition that become these thresholds.
+    flat : ndarray of shape (k, C), float32
+        Of a channel that is the same in all series of a condition: its encoded value. Infinite of one that is flat in
+        each of them, at a value of its own; NaN of all others.
     """
 
     def __init__(
-        self, conditions: IntArray, floors: FloatArray, bounds: dict[int, Array], found: dict[int, FloatArray]
+        self,
+        conditions: IntArray,
+        floors: FloatArray,
+        bounds: dict[int, Array],
+        found: dict[int, FloatArray],
+        flat: FloatArray,
     ) -> None:
         super().__init__(conditions, floors)
-        self.bounds, self.found = bounds, found
+        self.bounds, self.found, self.flat = bounds, found, flat
 
     @classmethod
     def of(cls, task: Task, draw: Draw, *, noise: bool) -> SeriesSmoother | None:
@@ -284,13 +295,14 @@ class SeriesSmoother(NoiseFloor):
             return rows
 
         floor = NoiseFloor.fit(x, y, task.sampled, levelled, list(bounds)) if noise else None
-        if floor is None and not bounds:
+        flat = _flat_channels(x, y, task.sampled)
+        if floor is None and not bounds and np.isnan(flat).all():
             return None
         conditions = np.asarray(task.sampled, np.int64)
         floors = no_floor(len(conditions), x.shape[1:]) if floor is None else floor.floors
         if codec.gaps_ is not None and codec.gaps_.lengths is not None:
             floors[:, -1] = 0
-        own = cls(conditions, floors, {}, {})
+        own = cls(conditions, floors, {}, {}, flat)
         made = [
             own.smoothed(np.array(draw(c, MAPPED, "levels"), np.float32), c, child_seed(task.seed, c))
             for c in conditions
@@ -301,21 +313,25 @@ class SeriesSmoother(NoiseFloor):
             )
             for channel, at in bounds.items()
         }
-        return cls(conditions, floors, bounds, found)
+        return cls(conditions, floors, bounds, found, flat)
 
     def smoothed(self, rows: FloatArray, condition: int, seed: int) -> FloatArray:
-        """With noise, and the channels of few values mapped. (n, C, length) -> (n, C, length)."""
+        """With noise, channels of few values mapped, and flat ones flat. (n, C, length) -> (n, C, length)."""
         rows = super().smoothed(rows, condition, seed) if self.floors.any() else rows.copy()
         place = int(np.flatnonzero(self.conditions == condition)[0])
         for channel, at in self.bounds.items():
             values, own = rows[:, channel], self.found[channel][place]
             beyond = np.minimum(values - own[0], 0) + np.maximum(values - own[-1], 0)
             rows[:, channel] = np.interp(values, own, at) + beyond
+        for still, value in enumerate(self.flat[place].tolist()):
+            if not np.isnan(value):
+                rows[:, still] = value if np.isfinite(value) else rows[:, still].mean(1, keepdims=True)
         return rows
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """What a file keeps of it."""
-        return super().arrays() | {f"found.{channel}": own for channel, own in self.found.items()}
+        flat = {} if np.isnan(self.flat).all() else {"flat": self.flat}
+        return super().arrays() | {f"found.{channel}": own for channel, own in self.found.items()} | flat
 
     @classmethod
     def read(cls, arrays: Arrays, codec: SeriesCodec, conditions: Sequence[int]) -> SeriesSmoother:
@@ -325,7 +341,20 @@ class SeriesSmoother(NoiseFloor):
         found = {c: expect(arrays, f"found.{c}", (len(conditions), len(at)), np.float32) for c, at in bounds.items()}
         if not all(np.isfinite(own).all() and (np.diff(own) > 0).all() for own in found.values()):
             raise ModelFileError("the stored levels of the series have shares that are none")
-        return cls(floor.conditions, floor.floors, bounds, found)
+        size = (len(conditions), codec.shape[0])
+        flat = expect(arrays, "flat", size, np.float32) if "flat" in arrays else np.full(size, np.nan, np.float32)
+        return cls(floor.conditions, floor.floors, bounds, found, flat)
+
+
+def _flat_channels(x: FloatArray, y: IntArray, conditions: Sequence[int]) -> FloatArray:
+    """What `SeriesSmoother` keeps of them. (n, C, length), (n,) -> (len(conditions), C)."""
+    flat = np.full((len(conditions), x.shape[1]), np.nan, np.float32)
+    for place, condition in enumerate(conditions):
+        own = x[y == condition]
+        if len(own) >= FLAT:
+            still = (own == own[..., :1]).all(axis=(0, 2))
+            flat[place, still] = np.where((own[:, still, 0] == own[0, still, 0]).all(0), own[0, still, 0], np.inf)
+    return flat
 
 
 def _matched(real: FloatArray, made: FloatArray, at: Array) -> FloatArray:
