@@ -199,7 +199,7 @@ def test_mode_collapse_is_seen_and_named(data, monkeypatch):
 
     monkeypatch.setitem(TABULAR_ARCHITECTURES, "deaf", deaf)
     with pytest.warns(
-        TrainingWarning, match=r"collapsed to a few modes \(diversity 0\.\d\d .*; the one of step \d+ was kept"
+        TrainingWarning, match=r"collapsed to a few modes \(diversity 0\.\d\d, .*; the one of step \d+ was kept"
     ):
         fitted = gan(architecture="deaf", learning_rate=1e-4).fit(*data)
     assert fitted.stop_reason_ == "mode_collapse" and 20 < fitted.n_steps_ < 60

@@ -5,7 +5,7 @@
 
 A table of more than 512 numbers is learnt as factors: the directions between its classes, and principal components, one
 for so many rows (``--per``; the library has 8). Of 3 folds the training part is cut until the rarest class is a sixth
-of it (6 rows at least). *told*: the AUC with which training rows are told from all others by the share of them
+of it (12 rows at least, for fewer get no GAN). *told*: the AUC with which training rows are told from all others by the share of them
 that lies within the factors; 0.5 is chance. ``--classifiers`` resamples each fold by the default ``GANOversampler``
 as well, and asks logistic regression, a forest and neighbours on the test part: half a minute of a core for each fold.
 """
@@ -46,7 +46,7 @@ def folds(X, y, n_folds):
     splits = StratifiedKFold(3, shuffle=True, random_state=0).split(X, y)
     for number, (train, test) in zip(range(n_folds), splits, strict=False):
         rare, rest = train[y[train] == 1], train[y[train] == 0]
-        kept = np.random.default_rng(number).permutation(rare)[: max(6, len(rest) // 5)]
+        kept = np.random.default_rng(number).permutation(rare)[: max(12, len(rest) // 5)]
         yield np.sort(np.concatenate([rest, kept])), test
 
 
