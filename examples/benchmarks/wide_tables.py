@@ -5,9 +5,10 @@
 
 A table of more than 512 numbers is learnt as factors: the directions between its classes, and principal components, one
 for so many rows (``--per``; the library has 8). Of 3 folds the training part is cut until the rarest class is a sixth
-of it (12 rows at least, for fewer get no GAN). *told*: the AUC with which training rows are told from all others by the share of them
-that lies within the factors; 0.5 is chance. ``--classifiers`` resamples each fold by the default ``GANOversampler``
-as well, and asks logistic regression, a forest and neighbours on the test part: half a minute of a core for each fold.
+of it (12 rows at least, for fewer get no GAN). *told*: the AUC with which training rows are told from all others by
+the share of them that lies within the factors; 0.5 is chance. ``--classifiers`` resamples each fold by the default
+``GANOversampler`` as well, and asks logistic regression, a forest and neighbours on the test part: half a minute of a
+core for each fold.
 """
 
 from __future__ import annotations
