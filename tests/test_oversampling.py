@@ -548,8 +548,9 @@ def test_a_pipeline_under_grid_search_in_two_processes(imbalanced, routing):
     assert search.predict(X).shape == (300,)
 
 
+@pytest.mark.usefixtures("whole_judges")  # small ones move a class by chance
 def test_the_default_hardly_moves_a_class_that_overlaps_another():
-    """A threshold on the votes moves it far outwards, and was the default."""
+    """A threshold on the votes moves it twice as far, and was the default."""
     rng = np.random.default_rng(0)
     y = (np.arange(1500) % 15 == 0).astype(int)
     X = pd.DataFrame({"a": rng.normal(0.5 * y), "b": rng.normal(size=1500)})
@@ -560,7 +561,7 @@ def test_the_default_hardly_moves_a_class_that_overlaps_another():
         rows, _ = sampler.fit_resample(X, y)
         means[name] = rows["a"][sampler.is_synthetic_].mean() - X["a"][y == 1].mean()
         assert sampler.curation_[1]["other_class"] > 100  # it is thinned out, though
-    assert abs(means["default"]) < 0.3 and means["threshold"] > means["default"] + 0.2, means
+    assert abs(means["default"]) < 0.3 and means["threshold"] > 2 * abs(means["default"]), means
 
 
 def test_a_pipeline_that_remembers(imbalanced, tmp_path):

@@ -95,6 +95,13 @@ def code():
     return digest.hexdigest()[:16]
 
 
+def write_part(page, begin, end, text):
+    """Put Markdown between two marks of a page, or with its marks at the page's end."""
+    old, written = page.read_text(encoding="utf-8"), f"{begin}\n\n{text}\n\n{end}\n"
+    known = re.search(f"{re.escape(begin)}.*{re.escape(end)}\n", old, re.DOTALL)
+    page.write_text(old.replace(known[0], written) if known else f"{old.rstrip()}\n\n{written}", encoding="utf-8")
+
+
 def load_average():
     """How many processes wanted a core over the last minute, to tell a quiet machine from a busy one."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")

@@ -15,15 +15,13 @@ from __future__ import annotations
 import argparse
 import datetime
 import functools
-import re
 import sys
 import time
 
 import numpy as np
-import pandas as pd
-from common import OUT, ROOT, machine
+from common import OUT, ROOT, machine, write_part
 from images import SETS, split
-from series_architectures import spread
+from series_architectures import cells_of, spread
 
 PAGE, PLACE = ROOT / "docs" / "image_log.md", OUT / "image_architectures.csv"
 BEGIN, END = "<!-- images: written by examples/benchmarks/image_architectures.py -->", "<!-- end of images -->"
@@ -59,7 +57,7 @@ class Fitted:
         return self.gan.sample(*arguments, **named)
 
 
-def cell(name, seed, way, steps):
+def cell(steps, name, seed, way):
     """One line of the file."""
     from ganaug import ImageGAN
     from ganaug.experiments import compare_images
@@ -112,23 +110,13 @@ def main(arguments=None):
     parser.add_argument("--finished", action="store_true", help="take what is finished, run nothing")
     parser.add_argument("--write", action="store_true", help=f"write its part of {PAGE.relative_to(ROOT)}")
     options = parser.parse_args(arguments)
-    known = pd.read_csv(PLACE).to_dict("records") if PLACE.exists() else []
-    PLACE.parent.mkdir(exist_ok=True)
-    for seed in options.seeds if not options.finished else ():
-        for name in options.sets:
-            for way in options.networks:
-                if any((one["set"], one["seed"], one["networks"]) == (name, seed, way) for one in known):
-                    continue
-                known.append(cell(name, seed, way, options.steps))
-                pd.DataFrame(known).to_csv(PLACE, index=False)
-                print(known[-1], flush=True)
-    text = section(pd.DataFrame(known), options.steps)
+    wanted = [(name, seed, way) for seed in options.seeds for name in options.sets for way in options.networks]
+    run = functools.partial(cell, options.steps)
+    found = cells_of(PLACE, wanted, ["set", "seed", "networks"], run, options.finished)
+    text = section(found, options.steps)
     print(text)
     if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        written = f"{BEGIN}\n\n{text}\n\n{END}\n"
-        old = re.search(f"{re.escape(BEGIN)}.*{re.escape(END)}\n", page, re.DOTALL)
-        PAGE.write_text(page.replace(old[0], written) if old else f"{page.rstrip()}\n\n{written}", encoding="utf-8")
+        write_part(PAGE, BEGIN, END, text)
     return 0
 
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import re
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
-from common import OUT, ROOT, machine
+from common import OUT, ROOT, machine, write_part
 from series_rocket import SETS, Rocket, ridge
 
 PAGE, PLACE = ROOT / "docs" / "image_log.md", OUT / "series_architectures.csv"
@@ -45,7 +45,7 @@ def worth(X, y, X_test, y_test, X_real):
     return max(np.mean(own) for own in hits)
 
 
-def cell(name, seed, architecture, steps):
+def cell(steps, name, seed, architecture):
     """One line of the file."""
     from ganaug import SeriesGAN
 
@@ -69,6 +69,21 @@ def cell(name, seed, architecture, steps):
     }
 
 
+def cells_of(place, wanted, columns, run, finished=False):
+    """Lines of a CSV file, and those of ``wanted`` that it lacks, run one by one if not only ``finished`` ones count.
+
+    ``wanted`` are tuples of what stands in ``columns``, and ``run(*one)`` makes a line.
+    """
+    known = pd.read_csv(place).to_dict("records") if place.exists() else []
+    place.parent.mkdir(exist_ok=True)
+    for one in () if finished else wanted:
+        if not any(tuple(line[column] for column in columns) == one for line in known):
+            known.append(run(*one))
+            pd.DataFrame(known).to_csv(place, index=False)
+            print(known[-1], flush=True)
+    return pd.DataFrame(known)
+
+
 def main(arguments=None):
     """Run and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,24 +94,12 @@ def main(arguments=None):
     parser.add_argument("--finished", action="store_true", help="take what is finished, run nothing")
     parser.add_argument("--write", action="store_true", help=f"write its part of {PAGE.relative_to(ROOT)}")
     options = parser.parse_args(arguments)
-    known = pd.read_csv(PLACE).to_dict("records") if PLACE.exists() else []
-    PLACE.parent.mkdir(exist_ok=True)
-    for seed in options.seeds if not options.finished else ():
-        for name in options.sets:
-            for architecture in options.architectures:
-                key = (name, seed, architecture)
-                if any((one["set"], one["seed"], one["architecture"]) == key for one in known):
-                    continue
-                known.append(cell(name, seed, architecture, options.steps))
-                pd.DataFrame(known).to_csv(PLACE, index=False)
-                print(known[-1], flush=True)
-    text = section(pd.DataFrame(known))
+    wanted = [(name, seed, own) for seed in options.seeds for name in options.sets for own in options.architectures]
+    found = cells_of(PLACE, wanted, ["set", "seed", "architecture"], partial(cell, options.steps), options.finished)
+    text = section(found)
     print(text)
     if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        written = f"{BEGIN}\n\n{text}\n\n{END}\n"
-        old = re.search(f"{re.escape(BEGIN)}.*{re.escape(END)}\n", page, re.DOTALL)
-        PAGE.write_text(page.replace(old[0], written) if old else f"{page.rstrip()}\n\n{written}", encoding="utf-8")
+        write_part(PAGE, BEGIN, END, text)
     return 0
 
 

@@ -22,13 +22,12 @@ from __future__ import annotations
 import argparse
 import datetime
 import functools
-import re
 import shlex
 import sys
 import time
 
 import pandas as pd
-from common import OUT, ROOT, machine, versions
+from common import OUT, ROOT, machine, versions, write_part
 from compare import NAMES, drawn_down, named, rank_table, set_names
 from datasets import reader
 
@@ -530,9 +529,7 @@ def main(arguments=None):
     text = section(found, options, shlex.join(["python", "examples/benchmarks/strongest.py", *asked]))
     print(text)
     if options.write or options.write_only:
-        page = PAGE.read_text(encoding="utf-8")
-        known = re.search(f"{re.escape(BEGIN)}.*{re.escape(END)}\n", page, re.DOTALL)
-        PAGE.write_text(page.replace(known[0], f"{BEGIN}\n\n{text}\n\n{END}\n"), encoding="utf-8")
+        write_part(PAGE, BEGIN, END, text)
         print(f"Wrote {PAGE}")
     return 0
 

@@ -26,7 +26,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from common import OUT, ROOT, machine
+from common import OUT, ROOT, machine, write_part
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, log_loss
 from sklearn.pipeline import make_pipeline
 
@@ -348,11 +348,7 @@ def main(arguments=None):
     text = section(pd.DataFrame(rows), asked)
     print(text)
     if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        written = f"{BEGIN}\n\n{text}\n\n{END}\n"
-        known = re.search(f"{re.escape(BEGIN)}.*{re.escape(END)}\n", page, re.DOTALL)
-        page = page.replace(known[0], written) if known else f"{page.rstrip()}\n\n{written}"
-        PAGE.write_text(page, encoding="utf-8")
+        write_part(PAGE, BEGIN, END, text)
         print(f"Wrote {PAGE}")
     return 0
 

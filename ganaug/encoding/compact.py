@@ -180,7 +180,7 @@ def _alone(place: int, groups: Sequence[Block]) -> MergedGroup:
 _MAX_ROWS = 1000
 _MAX_FACTORS = 64
 # A component is a mixture of the rows that it was learnt from, so that they lie nearer to it than others do. With half
-# as many as rows, rows of three gene sets were told from unseen ones with an AUC of 0.94 to 1.00 (docs/method.md).
+# as many as rows, rows of three gene sets were told from unseen ones with an AUC of 0.89 to 1.00 (docs/method.md).
 _ROWS_PER_FACTOR = 8
 # The mean of fewer rows would be hardly more than those rows.
 _LEAST_IN_CLASS = 5
