@@ -125,7 +125,7 @@ def test_an_exact_code_finds_its_level_without_the_tree(monkeypatch):
 # ------------------------------------------------------------------------------------------ networks
 
 
-@cases("onednn", [layers._ONEDNN, None], ids=["oneDNN", "torch"])
+@cases("onednn", [getattr(torch.ops.mkldnn, "_linear_pointwise", None), None], ids=["oneDNN", "torch"])
 @cases("n", [1, 5000])
 def test_rows_that_are_drawn_are_those_of_the_layers(monkeypatch, onednn, n):
     monkeypatch.setattr(layers, "_ONEDNN", onednn)
@@ -268,8 +268,7 @@ def test_passes_written_out_are_those_of_autograd(monkeypatch, objective, condit
 @cases("onednn", [True, False])
 def test_gradients_in_single_precision(monkeypatch, onednn):
     """One step's, with a penalty; the bias of the logit has none, for the loss sees differences only."""
-    if not onednn:
-        monkeypatch.setattr(layers, "_ONEDNN", None)
+    monkeypatch.setattr(layers, "_ONEDNN", torch.ops.mkldnn._linear_pointwise if onednn else None)
     state, rng = players(width=128, dtype=torch.float32), torch.Generator().manual_seed(2)
     part = loop.Part(torch.randn(128, 9, generator=rng), torch.arange(128) % 3, 1.0, rng)
     found = []

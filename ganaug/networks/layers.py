@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -258,9 +260,19 @@ class ResidualBlock(nn.Module):
 # The product of a layer where nothing is learnt from it.
 
 
-# torch's own for float32 is MKL, which leaves half of an AMD processor's vector units idle; oneDNN does not. Nothing
-# public leads there without a copy to and fro. Where torch has it no longer, or never had it, MKL or the like serves.
-_ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+def _onednn() -> Any:
+    """The product by oneDNN, or None where torch's own is the faster one: MKL's, on Intel's processors."""
+    # On AMD's, MKL leaves half of the vector units idle. Nothing public leads to oneDNN without a copy to and fro.
+    try:
+        with Path("/proc/cpuinfo").open() as lines:
+            processor = next((line for line in lines if line.startswith("vendor_id")), "")
+    except OSError:  # Windows; on a Mac torch has no MKL
+        processor = os.environ.get("PROCESSOR_IDENTIFIER", "")
+    there = torch.backends.mkldnn.is_available() and "GenuineIntel" not in processor
+    return getattr(torch.ops.mkldnn, "_linear_pointwise", None) if there else None
+
+
+_ONEDNN = _onednn()
 
 
 def product(
@@ -269,18 +281,13 @@ def product(
     """``x @ weight.T + bias``, without a way back for gradients. (B, n_in), (n_out, n_in), (n_out,) -> (B, n_out).
 
     What is below zero is multiplied by ``slope``, as a leaky ReLU does; or ``plus`` (B, n_out) is added: not both.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from ganaug.networks.layers import product
-    >>> product(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]), torch.tensor([0.5]))
-    tensor([[11.5000]])
     """
     result: Tensor
     if _ONEDNN is None or x.device.type != "cpu" or x.dtype != torch.float32 or not x.numel():
         result = F.linear(x, weight, bias)
-        return F.leaky_relu(result, slope) if plus is None else result + plus
+        if plus is not None:
+            return result + plus
+        return result if slope == 1 else F.leaky_relu(result, slope, inplace=True)
     if plus is not None:  # one pass over the result less
         result = _ONEDNN.binary(x, plus, weight, bias, "add")
     elif slope == 1:
@@ -296,7 +303,8 @@ _SMALLEST_SIDE = 64
 
 def sum_of_outer(slope: Tensor, x: Tensor) -> Tensor:
     """``slope.T @ x``: the gradient of a layer's weights. (B, n_out), (B, n_in) -> (n_out, n_in)."""
-    if x.dtype != torch.float32 or x.device.type != "cpu" or min(*slope.shape, x.shape[1]) < _SMALLEST_SIDE:
+    smallest = min(*slope.shape, x.shape[1])
+    if _ONEDNN is None or x.dtype != torch.float32 or x.device.type != "cpu" or smallest < _SMALLEST_SIDE:
         return slope.t() @ x
     return product(slope.t().contiguous(), x.t())
 
@@ -395,9 +403,8 @@ class DiscriminatorPass:
     def __init__(self, network: MLPDiscriminator, x: Tensor, labels: Tensor) -> None:
         self.network, self.samples, self.labels, self.n_in = network, x, labels, x.shape[1]
         self._seen = network.with_class(x, labels)
-        self.body = BlocksPass(
-            residual_blocks(network.body), product(self._seen, network.first.weight, network.first.bias)
-        )
+        hidden = product(self._seen, network.first.weight, network.first.bias)
+        self.body = BlocksPass(residual_blocks(network.body), hidden)
         self.readout = network.head.input_gradient(labels)
         self.logits = (self.body.features * self.readout).sum(1) + network.head.logit.bias
         self._inner: Tensor | None = None
@@ -609,14 +616,7 @@ class MLPDiscriminator(DiscriminatorNetwork):
     """An encoded row and the class it claims to a logit. (B, width), (B,) -> (B,)."""
 
     def __init__(
-        self,
-        n_in: int,
-        n_classes: int,
-        rng: torch.Generator,
-        *,
-        width: int,
-        depth: int,
-        conditioning: str,
+        self, n_in: int, n_classes: int, rng: torch.Generator, *, width: int, depth: int, conditioning: str
     ) -> None:
         super().__init__()
         self.n_classes = n_classes
