@@ -14,6 +14,7 @@ every way picks from the same candidates. ``--ways`` tries others:
   stay below; "package": what the default does; "none", "prior" (none, the threshold at the class's share), "SMOTE"
 - any of WAYS by the votes of the forest that saw real rows, "distilled ..." by the distilled ones, stretched to
   the spread of the others, "fitted ..." by the distilled ones as they are, with a bar that keeps as many
+- "package+0.2": as "package", but a fifth of what is refused is kept whatever its votes; any share
 - "real ...": rows smoothed by a kernel that was measured on real rows, and not on the generator's
 """
 
@@ -133,7 +134,8 @@ def scaled(kernel, factor):
 def candidates(gan, n, width, real, seed):
     """Rows of the class that pass the other rules, and their votes before and after distilling."""
     own = gan.smoother_
-    kernel = scaled(gan.real_kernel, width) if real else scaled(own.kernel, width / gan.smoothing)
+    made = None if own is None else own.kernel  # a table of states alone has none
+    kernel = scaled(gan.real_kernel, width) if real else scaled(made, width / gan.smoothing)
     gan.smoother_ = TableSmoother(kernel, None)
     with one_thread():
         rows = np.concatenate(list(gan._generate(1, n, seed, resolve_device("cpu"), alone)))
@@ -247,9 +249,10 @@ def picked(kept, way, seed=0):
     kernel = next((k for k in KERNELS if k and way.startswith(k)), "")
     rule = way.removeprefix(kernel)
     rows, raw, distilled = kept[kernel]
-    if rule == "package":
+    if rule.startswith("package"):
         bar, strong = kept["package"]
-        share = power(strong, bar)(distilled, kept)
+        whatever = float(rule.partition("+")[2] or 0)
+        share = whatever + (1 - whatever) * power(strong, bar)(distilled, kept)
     elif rule.startswith("fitted "):
         # the distilled votes as they are, with a bar that lets as many through
         name = rule.removeprefix("fitted ")
@@ -287,8 +290,19 @@ def measured(name, number, way):
         new = x[:0]
     else:
         new, kept_share = picked(kept, way)
-    line = {"set": name, "fold": number, "way": way, "kept": kept_share}
+    line = {"set": name, "fold": number, "way": way, "kept": kept_share, **unlike(x[y == 1], new)}
     return judged(line, x, y, new, kept, float(y.mean()) if way == "prior" else 0.5)
+
+
+def unlike(real, new):
+    """How far the mean of a column is off, in standard deviations, and the share of states that hardly come."""
+    if not len(new):
+        return {"shift": np.nan, "lost": np.nan}
+    spread = real.std(0)
+    shift = (np.abs(new.mean(0) - real.mean(0)) / np.where(spread > 0, spread, 1))[spread > 0].mean()
+    states = np.isin(real, (0, 1)).all(0) & (real.mean(0) >= 0.03)
+    lost = (new.mean(0) < real.mean(0) / 4)[states].mean() if states.any() else np.nan
+    return {"shift": float(shift), "lost": float(lost)}
 
 
 def judged(line, x, y, new, kept, threshold=0.5):
@@ -330,8 +344,8 @@ def told(lines, ways, baseline="threshold"):
     """Means over sets and classifiers; mean differences to a threshold, and a Wilcoxon test over sets."""
     ways = [*ways, "prior"] if "none" in ways else list(ways)
     cells = lines[lines["way"].isin(ways)].groupby(["way", "set", "classifier"])[METRICS].mean()
-    kept = lines.groupby("way")["kept"].mean()
-    print("mean\n", cells.groupby("way").mean().assign(kept=kept).round(4).to_string())
+    kept = lines.groupby("way")[["kept", *(name for name in ("shift", "lost") if name in lines)]].mean()
+    print("mean\n", cells.groupby("way").mean().join(kept).round(4).to_string())
     differences = (cells - cells.loc[baseline]).drop(baseline)
     print("\nagainst", baseline, "\n", differences.groupby("way").mean().round(4).to_string())
     of_sets = differences.groupby(["way", "set"]).mean()

@@ -304,11 +304,16 @@ class _Fit:
 
 
 def _target(counts: IntArray, made: DoubleArray) -> DoubleArray:
-    """How often each state is to be made: as in the class, and never more often if it has fewer than `_SHARED` rows."""
+    """How often each state is to be made: as in the class, and never more often if it has fewer than `_SHARED` rows.
+
+    Those together no more often than in the class either, or than `_SHARED` rows are.
+    """
     n = int(counts.sum())
     target = (counts + _PRIOR_ROWS * made) / (n + _PRIOR_ROWS)
     rare = counts < _SHARED
     target[rare] = np.minimum(made[rare], _SHARED / max(n, 1))
+    together = max(_SHARED, int(counts[rare].sum())) / max(n, 1)
+    target[rare] *= min(1.0, together / max(float(target[rare].sum()), 1e-12))
     return np.asarray(target / target.sum())
 
 
