@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
@@ -194,6 +195,8 @@ def number_text(value: float) -> str:
 
 def value_text(value: Any) -> str:
     """A value of a column as a formula writes it: text in quotes."""
+    if value is None:
+        return "missing"
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_, np.timedelta64)):
@@ -338,6 +341,10 @@ class Grid(Rule):
 _SHOWN = 3
 
 
+def _is_missing(value: Any) -> bool:
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
 @dataclass(frozen=True)
 class Never(Rule):
     """Some values of two or more columns never stand together in a row.
@@ -347,13 +354,13 @@ class Never(Rule):
     members : dict of column to value, or list of hashable
         The columns. A dict is one combination.
     combinations : list of tuple, optional
-        Where ``members`` is a list: the combinations, with a value of each column.
+        Where ``members`` is a list: the combinations, with a value of each column. None is a missing cell.
 
     Notes
     -----
-    `find_rules` looks at pairs of categories and flags. A combination is told where chance would make so many rows of
-    it that none at all is a surprise (in 1 of 1000 tables of unrelated columns), and guards: rows that have it are
-    refused.
+    `find_rules` looks at pairs of categories and flags, a missing cell among their values. A combination is told where
+    chance would make so many rows of it that none at all is a surprise (in 1 of 1000 tables of unrelated columns), and
+    guards: rows that have it are refused.
 
     Examples
     --------
@@ -386,6 +393,7 @@ class Never(Rule):
                 f"combinations={given!r} is no list of tuples with a value of each of {len(members)} columns"
             )
         object.__setattr__(self, "members", tuple(members))
+        rows = [tuple(None if _is_missing(value) else value for value in row) for row in rows]
         object.__setattr__(self, "combinations", tuple(rows))
 
     @property
@@ -393,12 +401,21 @@ class Never(Rule):
         """The columns."""
         return tuple(self.members)
 
+    def _places(self, k: int, view: TableView) -> tuple[list[Any], Ints]:
+        """The values of a column that combinations name, and which of them each row has; -1 for none. (n,)."""
+        levels = sorted(dict.fromkeys(row[k] for row in self.combinations), key=lambda level: level is None)
+        column = view.column(self.members[k])
+        codes = column.codes([level for level in levels if level is not None])
+        if None in levels:
+            codes = np.where(column.missing, len(levels) - 1, codes)
+        return levels, codes
+
     def _found(self, view: TableView) -> list[Bits]:
         """The rows of each combination. Each of shape (n,)."""
         codes, places = [], []
-        for k, name in enumerate(self.members):
-            levels = list(dict.fromkeys(row[k] for row in self.combinations))
-            codes.append(view.column(name).codes(levels))
+        for k in range(len(self.members)):
+            levels, own = self._places(k, view)
+            codes.append(own)
             places.append({level: place for place, level in enumerate(levels)})
         return [
             np.logical_and.reduce([own == place[value] for own, place, value in zip(codes, places, row, strict=True)])
@@ -409,11 +426,16 @@ class Never(Rule):
         """Which rows keep it; see ``Rule.keeps``. (n,)."""
         return np.asarray(~np.logical_or.reduce(self._found(view)))
 
+    def _applies(self, view: TableView) -> Bits:
+        told = {name for k, name in enumerate(self.members) if any(row[k] is None for row in self.combinations)}
+        missing = [view.column(name).missing for name in self.members if name not in told]
+        return ~np.logical_or.reduce(missing) if missing else np.ones(view.n_rows, dtype=bool)
+
     def unknown(self, view: TableView) -> tuple[Hashable, Any] | None:
         """A column and a value of it that no row has, so that a combination refuses nothing; None if there is none."""
         for k, name in enumerate(self.members):
-            levels = list(dict.fromkeys(row[k] for row in self.combinations))
-            lost = np.setdiff1d(np.arange(len(levels)), view.column(name).codes(levels))
+            levels, codes = self._places(k, view)
+            lost = np.setdiff1d(np.arange(len(levels)), codes)
             if len(lost):
                 return name, levels[int(lost[0])]
         return None

@@ -361,9 +361,13 @@ class _Trials:
 
     def values(self, name: Hashable) -> dict[Any, list[int]]:
         """For each value of a column that rules name, the states that say it."""
-        levels, column = self.levels[name], self.view.column(name)
+        column = self.view.column(name)
+        levels = [level for level in self.levels[name] if level is not None]
         found = self._said(column.codes(levels), self.counts & ~column.missing)
-        return {levels[code]: states for code, states in found.items() if code >= 0}
+        values: dict[Any, list[int]] = {levels[code]: states for code, states in found.items() if code >= 0}
+        if None in self.levels[name]:
+            values[None] = self.missing(name).get(1, [])
+        return values
 
     def missing(self, name: Hashable) -> dict[int, list[int]]:
         """The states that say that a column is missing (1), or that it is not (0)."""

@@ -152,7 +152,12 @@ _LN2 = float(np.log(2.0))
 
 
 def find_never(
-    view: TableView, names: list[Hashable], grouped: dict[Hashable, int], settled: set[frozenset[Hashable]], work: Work
+    view: TableView,
+    names: list[Hashable],
+    grouped: dict[Hashable, int],
+    settled: set[frozenset[Hashable]],
+    masked: set[frozenset[Hashable]],
+    work: Work,
 ) -> list[Never]:
     """Pairs of columns with combinations of which chance would make many rows, and there is none.
 
@@ -160,23 +165,28 @@ def find_never(
     ----------
     view : TableView
     names : list of hashable
-        Categories and flags.
+        Categories and flags; a missing cell is a value of theirs.
     grouped : dict of hashable to int
         Flags of one-hot groups, and which group: of those only 1 counts, and never two of one group.
     settled : set of frozenset
         Pairs of which another rule says all.
+    masked : set of frozenset
+        Pairs of which another rule says where one of them is missing.
     work : Work
     """
     n = view.n_rows
-    names = [name for name in names if 2 <= len(view.column(name).distinct) <= _MOST_LEVELS]
+    names = [name for name in names if 2 <= len(_levels(view, name)) <= _MOST_LEVELS]
     if n < LEAST_ROWS or len(names) < 2 or not work.afford(20.0 * n * len(names), "combinations that never occur"):
         return []
     codes = [_codes(view, name) for name in names]
-    sizes = [len(view.column(name).distinct) for name in names]
-    counts = [np.bincount(own, minlength=size + 1)[:size] for own, size in zip(codes, sizes, strict=True)]
+    levels = [_levels(view, name) for name in names]
+    sizes = [len(own) for own in levels]
+    counts = [np.bincount(own, minlength=size) for own, size in zip(codes, sizes, strict=True)]
     bar = needed(sum(sizes) ** 2 / 2)
+    absent = [np.array([level is None for level in own]) for own in levels]
     told = _Told(sizes)
     strength: dict[tuple[int, int], float] = {}
+    elsewhere: dict[tuple[int, int], Bits] = {}  # what another rule says of missing cells
     for i in range(len(names)):
         for j in range(i + 1, len(names)):
             pair = names[i], names[j]
@@ -184,27 +194,29 @@ def find_never(
                 continue
             if not work.afford(6.0 * n, "combinations that never occur"):
                 break
-            table = np.bincount(codes[i] * (sizes[j] + 1) + codes[j], minlength=(sizes[i] + 1) * (sizes[j] + 1))
-            empty = table.reshape(sizes[i] + 1, -1)[: sizes[i], : sizes[j]] == 0
+            empty = (
+                np.bincount(codes[i] * sizes[j] + codes[j], minlength=sizes[i] * sizes[j]).reshape(sizes[i], -1) == 0
+            )
             if frozenset(pair) in settled:
                 told.add(i, j, empty)
                 continue
             bits = _bits(n, counts[i], counts[j])
-            never = empty & (bits > bar)
+            said = empty & (absent[i][:, None] | absent[j]) & (frozenset(pair) in masked)
+            never = (empty & (bits > bar)) | said
             # of a flag in a group, 0 says that another one is 1
             never[:1] &= pair[0] not in grouped
             never[:, :1] &= pair[1] not in grouped
             if never.any():
                 told.add(i, j, never)
-                strength[i, j] = float(bits[never].max())
+            if (never & ~said).any():
+                strength[i, j], elsewhere[i, j] = float(bits[never & ~said].max()), said
     for i, j in sorted(strength, key=lambda pair: (strength[pair], pair)):  # the weakest follow from the others
-        told.add(i, j, told.apart[i][j] & ~told.follows(i, j))
+        told.add(i, j, told.apart[i][j] & ~(told.follows(i, j) & ~elsewhere[i, j]))
     found = []
     for i, j in strength:
-        rest = told.apart[i][j]
+        rest = told.apart[i][j] & ~elsewhere[i, j]
         if rest.any():
-            levels = view.column(names[i]).levels, view.column(names[j]).levels
-            rows = [(levels[0][a], levels[1][b]) for a, b in np.argwhere(rest).tolist()]
+            rows = [(levels[i][a], levels[j][b]) for a, b in np.argwhere(rest).tolist()]
             found.append(Never((names[i], names[j]), rows)._with(certain=False))
     return found
 
@@ -229,6 +241,12 @@ class _Told:
                 together = (~left).astype(np.float32) @ (~right).astype(np.float32).T
                 out |= together == 0
         return out
+
+
+def _levels(view: TableView, name: Hashable) -> list[object]:
+    """The values that occur; None, a missing cell, comes last."""
+    column = view.column(name)
+    return [*column.levels, *([None] if column.missing.any() else [])]
 
 
 def _codes(view: TableView, name: Hashable) -> Ints:

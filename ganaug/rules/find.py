@@ -327,7 +327,8 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
     known = {frozenset(rule.columns) for rule in determined}
     group_of = {name: k for k, group in enumerate(groups) for name in group.columns}
     with work.stage(0.15) as part:
-        never = find_never(whole, [n for n in choices if n not in copied], group_of, known, part)
+        masked = {frozenset(rule.columns) for rule in missing}
+        never = find_never(whole, [n for n in choices if n not in copied], group_of, known, masked, part)
     with work.stage(1.0) as part:
         confined = find_within(search, [n for n in by if n not in fixed], numbers, part, rng("within"))
     return [*groups, *equations, *without_steps(orders), *determined, *confined, *missing, *never]
