@@ -604,6 +604,7 @@ def train(
     train_progress: TrainProgress | None = None,
     at_rest: Callable[[TrainProgress], None] | None = None,
     step: Step | None = None,
+    ends: Callable[[], bool] | None = None,
 ) -> tuple[list[dict[str, float]], str]:
     """Play until a watcher stops it or the steps are used up.
 
@@ -616,6 +617,9 @@ def train(
         every ``table.ahead`` steps.
     step : callable, optional
         One step of all networks, with the parameters of `train_step`, which is the default, up to ``rng``.
+    ends : callable, optional
+        Asked after every step whether the watchers are to be called at once, for one of them will say why to stop:
+        between two logged steps of a long training minutes can pass.
 
     Returns
     -------
@@ -639,7 +643,7 @@ def train(
         train_state.average_flat.lerp_(train_state.generator.flat, 1 - 0.5 ** (1 / half_life))
         train_state.step += 1
         out_of_time = plan.max_time is not None and seconds >= plan.max_time
-        last = out_of_time or train_state.step == plan.max_steps
+        last = out_of_time or train_state.step == plan.max_steps or (ends is not None and ends())
         if last or train_state.step % plan.log_every == 0:
             history.append(plan.ranks.averaged(summary(train_state.step, train_progress.record), device))
             looks = last or train_state.step % plan.look_every == 0
