@@ -124,6 +124,9 @@ def test_the_very_same_objects():
             blend[index]
         with pytest.raises(IndexError, match="15 items"):
             blend.__getitems__([0, index])
+    for index in (slice(2, 5), 1.0):
+        with pytest.raises(InvalidTypeError, match=r"one at a time, and several with torch.utils.data.Subset"):
+            blend[index]
 
 
 def test_items_do_not_depend_on_workers_and_are_in_the_order_asked_for():

@@ -143,6 +143,7 @@ def test_scores_and_features(fitted):
     assert not np.array_equal(fitted.score_samples(X, y), scores)
     with pytest.raises(InvalidDataError, match="8, 8"):
         fitted.score_samples(X[:, :, :7])
+    assert fitted.score_samples(X[:0]).shape == (0,) and fitted.features(X[:0], y[:0]).shape == (0, 4)
 
 
 # ---------------------------------------------------------------- the same result

@@ -204,6 +204,8 @@ def _size_made(real: RealItem) -> tuple[int, int] | None:
 class RawItems:
     """The samples of a dataset, as its transform is given them."""
 
+    untransformed = True  # the numbers that the transform draws are drawn for nothing
+
     def __init__(self, dataset: object, place: object) -> None:
         self.dataset, self.place = dataset, place
         self.classes = class_names_of(dataset)

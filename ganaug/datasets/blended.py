@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from operator import index as as_index
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,6 +27,7 @@ from ganaug.datasets.synthetic import (
     Schedule,
     SyntheticDataset,
     Transform,
+    item_index,
     length_asked_by,
     schedule_of,
 )
@@ -242,7 +242,7 @@ class BlendedDataset(ItemDataset):
         index : int
             Negative numbers count from the end.
         """
-        index = self._in_range(as_index(index))
+        index = self._in_range(item_index(index))
         if self._watch is not None:
             self._watch.see([index])
         item = self.real[index] if index < self.n_real else self._made([index])[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -526,9 +527,23 @@ def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None, stor
             modes.append(mode_of(sample))
             yield sample
 
+    before = _drawn_by_transforms()
     X = stack_samples(samples(), n, "images", lambda i: place_of(dataset, i), stored=stored)
+    if _drawn_by_transforms() != before and not getattr(dataset, "untransformed", False):
+        warn(
+            f"reading the {type(dataset).__name__} drew random numbers, so its transform changes samples at random: "
+            "what is learnt differs from fit to fit, whatever random_state is. Fit on the same dataset without the "
+            "random part, and give BlendedDataset the one with it",
+            DataWarning,
+        )
     found = labels if labels is not None else check_labels(read, n, f"the {type(dataset).__name__}")
     return X, found, Source("dataset", classes, modes[0])
+
+
+def _drawn_by_transforms() -> bytes | None:
+    """Where the stream stands from which torchvision's transforms draw: only to be compared, nothing depends on it."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else bytes(torch.get_rng_state().numpy().tobytes())
 
 
 def item_reader(
