@@ -31,7 +31,7 @@ from ganaug.datasets.synthetic import (
     length_asked_by,
     schedule_of,
 )
-from ganaug.encoding.targets import class_names_of, label_place, resolve_targets
+from ganaug.encoding.targets import class_names_of, label_place, resolve_targets, tell_synthetic
 from ganaug.estimators.strategy import TargetCodec, new_rows
 from ganaug.exceptions import DataWarning, InvalidParameterError
 from ganaug.pools.formats import Array
@@ -190,6 +190,7 @@ class BlendedDataset(ItemDataset):
         self._schedule: Schedule | None = schedule_of(schedule, schedule_epochs)
         self.weight = 1.0 if weight is None else types.number("weight", weight, 0)
         self._weighs = weight is not None if return_weight is None else bool(return_weight)
+        tell_synthetic(real)
         labels = resolve_targets(real, targets)
         self.n_real = len(labels)
         self._name_classes(labels)

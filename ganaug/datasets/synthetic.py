@@ -275,7 +275,7 @@ class SyntheticDataset(ItemDataset):
     ) -> None:
         super().__init__(None, transform=transform, target_transform=target_transform)
         generators = generator if isinstance(generator, ClassGenerators) else ClassGenerators(generator)
-        self.seed = root_seed(seed)
+        self.seed = root_seed(seed, "seed")
         self.counts = generators.counts(n_or_counts, self.seed)
         self.refresh_every = None if refresh_every is None else types.integer("refresh_every", refresh_every, 1)
         self.block_size = types.integer("block_size", block_size, 1)

@@ -37,6 +37,7 @@ from ganaug.encoding.targets import (
     length_of,
     resolve_targets,
     split_item,
+    tell_synthetic,
     unwrap_label,
 )
 from ganaug.exceptions import DataWarning, GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
@@ -510,6 +511,7 @@ def _holds_pairs(X: Any) -> bool:
 
 def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None, stored: bool) -> tuple[Any, Any, Source]:
     n = length_of(dataset)
+    tell_synthetic(dataset)
     labels = known_targets(dataset) if y is None else resolve_targets(dataset, y)
     names = class_names_of(dataset, labels)
     classes = None if names is None else tuple(names)
