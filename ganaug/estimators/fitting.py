@@ -407,9 +407,10 @@ class Conditions:
             return code
         assert self.classes is not None
         if code != self.focus:
+            names = np.asarray(self.classes).tolist()
             raise InvalidDataError(
-                f"this generator was trained for class {self.classes[self.focus]!r} against the rest and cannot "
-                f"sample class {self.classes[code]!r}; fit it without focus, or use the generator of that class"
+                f"this generator was trained for class {names[self.focus]!r} against the rest and cannot "
+                f"sample class {names[code]!r}; fit it without focus, or use the generator of that class"
             )
         return 1
 

@@ -649,7 +649,8 @@ def train(
             looks = last or train_state.step % plan.look_every == 0
             event = Event(train_state.step, plan.max_steps, seconds, history[-1], train_state, looks)
             said = [watch(event) for watch in watchers]
-            reason = plan.ranks.agreed(next((r for r in said if r), "max_time" if out_of_time else None), device)
+            own = next((r for r in said if r and isinstance(r, str)), "max_time" if out_of_time else None)
+            reason = plan.ranks.agreed(own, device)
             if reason:
                 return history, reason
         if at_rest is not None and (train_state.step - first) % table.ahead == 0:
