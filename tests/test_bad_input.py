@@ -307,6 +307,10 @@ def test_more_requests_for_samples(fitted, fitted_oversampler):
         refused(fitted, lambda several=several: fitted.sample(3, label=several), ["no single label", "dict of counts"])
     with pytest.raises(ganaug.GanaugError, match=r"\['fine', 'fraud'\], of which y has none, but \[0, 1\]; give y"):
         ganaug.quality_report(fitted, X, np.arange(len(X)) % 2, verbose=False)
+    with pytest.raises(
+        ganaug.GanaugError, match=r"y has no sample of the class\(es\) \['fraud'\].*n_samples={label: n}"
+    ):
+        ganaug.quality_report(fitted, X, ["fine"] * len(X), verbose=False)
     unlabelled = gan().fit(X)
     refused(unlabelled, lambda: unlabelled.sample(3, label="fine"), ["label='fine'", "without labels"])
     refused(fitted_oversampler, lambda: fitted_oversampler.sample(1, label="fine"), ["'fine'", "sampling_strategy"])

@@ -103,6 +103,13 @@ def test_collapse_must_last_and_the_first_third_does_not_count():
     assert not any(wide(event(s, s, max_steps=30)) for s in range(20))
 
 
+def test_only_a_string_ends_a_training(data):
+    # what a callback returns by the way, as the update of a tqdm bar returns True, is no reason
+    for said, steps in ((True, 5), ({"loss": 1}, 5), (None, 5), ("enough", 1)):
+        own = gan(max_steps=5, callbacks=[lambda event, said=said: said]).fit(*data)
+        assert own.n_steps_ == steps and own.stop_reason_ == (said if steps == 1 else "max_steps")
+
+
 @cases("bad", [math.nan, math.inf, -math.inf, 1e7, -1e7])
 @cases("column", ["discriminator_loss", "fake_logit", "generator_gradient_norm"])
 def test_divergence_is_a_number_out_of_bounds(column, bad):

@@ -14,7 +14,7 @@ from helpers import checkpointed as gan
 from helpers import random_images as images
 
 from ganaug import GANOversampler, ImageGAN, SeriesGAN
-from ganaug.exceptions import InvalidParameterError, ModelFileError, ModelPathError
+from ganaug.exceptions import InvalidParameterError, InvalidTypeError, ModelFileError, ModelPathError
 from ganaug.utils.state import read_state
 
 
@@ -198,6 +198,11 @@ def test_interrupted_is_not_finished(tmp_path):
         own = gan(path, callbacks=[press]).fit(*images())
     assert own.stop_reason_ == "interrupted" and path.exists()
     assert_same(gan(path).fit(*images()), straight())
+
+
+def test_what_is_no_path_is_told_by_the_name_of_the_parameter():
+    with pytest.raises(InvalidTypeError, match="checkpoint=5 is a int; give the name of a file"):
+        gan(5).fit(*images())
 
 
 def test_each_class_has_a_file_of_its_own(tmp_path):

@@ -206,6 +206,8 @@ def test_a_frame_of_channels_and_steps(rng):
         codec.encode(X[columns[::-1]].sort_index(axis=1, ascending=False))
     with pytest.raises(InvalidDataError, match="swap the levels"):
         SeriesCodec().fit(X.swaplevel(axis=1).sort_index(axis=1))
+    with pytest.raises(InvalidDataError, match=r"of a list \[x.T for x in X\]"):
+        SeriesCodec().fit([x.T for x in values])
     with pytest.raises(InvalidDataError, match="one channel after the other"):
         SeriesCodec().fit(X.sort_index(axis=1, level=1))
     with pytest.raises(InvalidDataError, match="one channel after the other"):

@@ -29,7 +29,8 @@ from torchvision.transforms import v2
 
 from ganaug import BlendedDataset, GANOversampler, ImageGAN, SmoothedBootstrap, SyntheticDataset, TabularGAN, balance
 from ganaug.datasets import ShareBatchSampler
-from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathError
+from ganaug.encoding.sources import resolve_samples
+from ganaug.exceptions import DataWarning, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelPathError
 
 LABELS = [0, 2, 0, 1, 0, 0, 1, 0]  # 5, 2 and 1
 WANTED = {1: 3, 2: 4}
@@ -124,6 +125,9 @@ def test_the_very_same_objects():
             blend[index]
         with pytest.raises(IndexError, match="15 items"):
             blend.__getitems__([0, index])
+    for index in (slice(2, 5), 1.0):
+        with pytest.raises(InvalidTypeError, match=r"one at a time, and several with torch.utils.data.Subset"):
+            blend[index]
 
 
 def test_items_do_not_depend_on_workers_and_are_in_the_order_asked_for():
@@ -573,6 +577,22 @@ def test_synthetic_of_a_blend_stands_class_by_class():
     blend = BlendedDataset(Likeness(transform=TO_FLOAT), FakeGAN())
     assert isinstance(blend.synthetic, SyntheticDataset)
     assert blend.synthetic.targets.tolist() == [1] * 3 + [2] * 4
+
+
+def test_synthetic_items_that_are_taken_for_real_ones_are_told():
+    blend = BlendedDataset(Bare([torch.zeros(3, 8, 8, dtype=torch.uint8) for _ in LABELS]), FakeGAN())
+    real = torch.utils.data.Subset(blend, range(8))
+    for again, several in ((blend, 7), (torch.utils.data.Subset(blend, range(7, 10)), 2)):
+        with pytest.warns(DataWarning, match=f"holds {several} synthetic items, which are taken for real ones here"):
+            BlendedDataset(again, FakeGAN(), sampling_strategy={})
+        with pytest.warns(DataWarning, match=f"holds {several} synthetic items, which are taken for real ones here"):
+            resolve_samples(again)
+    BlendedDataset(real, FakeGAN(), sampling_strategy={})
+
+
+def test_a_seed_that_is_none_is_told_by_its_name():
+    with pytest.raises(InvalidParameterError, match="seed=-1 is not a seed"):
+        BlendedDataset(Bare([torch.zeros(3, 8, 8, dtype=torch.uint8) for _ in LABELS]), FakeGAN(), seed=-1)
 
 
 def test_an_image_gan_from_a_folder_to_a_loader(tmp_path):

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import torch
 from helpers import cases, image_gan
+from PIL import Image
 from sklearn.base import clone
 from torch.utils.data import Subset, TensorDataset
 
 import ganaug
 from ganaug import FewSamplesWarning, GANOversampler, ImageGAN, balance
 from ganaug.estimators.convolutional import MOST_MEASURED, _measured, fit_into_time, preset_channels
-from ganaug.exceptions import InvalidDataError, InvalidParameterError
+from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
 from ganaug.utils.state import read_state
 
 SIZES = {"plenty": 40, "few": 20}
@@ -135,6 +136,17 @@ def test_nothing_asked_for_is_an_empty_array(fitted):
     assert new.shape == (0, 8, 8) and new.dtype == np.uint8 and len(labels) == 0
 
 
+def test_pillow_images_and_datasets_are_sent_where_they_are_taken():
+    X, y = images()
+    pairs = TensorDataset(torch.from_numpy(X), torch.zeros(len(X)))
+    for given, said in (
+        ([Image.fromarray(x) for x in X], "list of PIL images; give np.stack"),
+        (pairs, "ganaug.balance"),
+    ):
+        with pytest.raises(InvalidTypeError, match=said):
+            GANOversampler(generator=ImageGAN(), random_state=0).fit_resample(given, y)
+
+
 def test_scores_and_features(fitted):
     X, y = images()
     scores = fitted.score_samples(X)
@@ -143,6 +155,7 @@ def test_scores_and_features(fitted):
     assert not np.array_equal(fitted.score_samples(X, y), scores)
     with pytest.raises(InvalidDataError, match="8, 8"):
         fitted.score_samples(X[:, :, :7])
+    assert fitted.score_samples(X[:0]).shape == (0,) and fitted.features(X[:0], y[:0]).shape == (0, 4)
 
 
 # ---------------------------------------------------------------- the same result

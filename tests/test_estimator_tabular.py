@@ -294,6 +294,9 @@ def test_focus_conditions_on_a_class_against_the_rest(table):
     for wrong in ({"n": 3, "label": "fine"}, {"n": {"fraud": 2, "error": 1}}):
         with pytest.raises(InvalidDataError, match="trained for class 'fraud' against the rest and cannot sample"):
             model.sample(**wrong)
+    numbered = gan().fit(table[0], np.asarray(table[1] == "fraud").astype(int), focus=1)
+    with pytest.raises(InvalidDataError, match="trained for class 1 against the rest and cannot sample class 0"):
+        numbered.sample(3, label=0)  # and not np.int64(1)
     # but it judges rows of every class
     assert np.isfinite(model.score_samples(*table)).all()
 

@@ -8,8 +8,11 @@ import signal
 import sys
 import threading
 
+import numpy as np
 import pytest
 
+from ganaug import SeriesGAN
+from ganaug.exceptions import TrainingWarning
 from ganaug.runtime.interrupts import InsistentInterrupt, main_thread_interrupts
 
 
@@ -69,6 +72,22 @@ def test_nested_blocks_share_the_request():
         with pytest.raises(KeyboardInterrupt):
             press()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(("with_file", "ends_at"), [(False, 21), (True, 33)])
+def test_a_training_ends_at_the_next_step_and_not_at_the_next_logged_one(tmp_path, with_file, ends_at):
+    # with a checkpoint at the next step of which it can be written, so that nothing of the training is lost
+    def watch(event):
+        if event.step == 20:
+            press()
+
+    X = np.random.default_rng(0).normal(size=(40, 1, 8))
+    path = tmp_path / "training" if with_file else None
+    gan = SeriesGAN(channels=4, batch_size=8, max_steps=1200, checkpoint=path, callbacks=[watch], random_state=0)
+    with pytest.warns(TrainingWarning, match=f"interrupted at step {ends_at}"):
+        gan.fit(X)
+    assert gan.n_steps_ == ends_at and gan.stop_reason_ == "interrupted"
+    assert path is None or path.exists()
 
 
 def in_thread(function):

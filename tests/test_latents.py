@@ -463,11 +463,14 @@ def test_latents_that_are_returned_are_a_copy(fitted):
     assert np.array_equal(fitted.latents_, given)
 
 
-def test_a_module_refuses_classes_that_there_are_not(fitted):
+def test_a_module_refuses_classes_and_latents_that_there_are_not(fitted):
     module, z = fitted.generator_module_, torch.zeros(2, 8)
     for odd in (-1, 2):
         with pytest.raises(InvalidDataError, match=f"labels: {odd} is no class; give 0 to 1"):
             module(z, torch.tensor([0, odd]))
+    for other in (z.double(), z[:, :5], z[0]):
+        with pytest.raises(InvalidDataError, match=r"latents are .*; give torch.float32 of shape \(n, 8\)"):
+            module(other, torch.tensor([0, 1]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.jit.trace is deprecated, and still in use
         traced = torch.jit.trace(module, (z, torch.tensor([0, 1])))

@@ -328,6 +328,8 @@ FITS = {
     "NaN in masks": ((X3, changed(MASKS3, (0, 0, 0), np.nan)), "masks contain NaN"),
     "NaN": ((changed(X3, (1, 2, 3), np.nan), MASKS3), "images contain NaN: image 1"),
     "text": ((np.full((3, 9, 9), "a"), MASKS3), "images of dtype"),
+    "labels": ((X3, np.array([0, 0, 1])), r"look like labels.*painter to BlendedDataset\(dataset, painter\)"),
+    "text as labels": ((X3, np.array(["a", "a", "b"])), "look like labels"),
     "text masks": ((X3, np.full(MASKS3.shape, "a")), "masks are of dtype"),
     "path": (("folder", MASKS3), "cannot read images"),
     "no images": ((X3[:0], MASKS3[:0]), "no pixels"),

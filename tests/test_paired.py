@@ -568,6 +568,11 @@ def test_impossible_masks_are_named(hardly, mask, error, said):
             translator("inpaint").fit(X, mask=mask)
 
 
+def test_masks_that_mark_nothing_are_refused_in_fit():
+    with pytest.raises(InvalidDataError, match="mask is False everywhere; True or 1 is what is missing"):
+        translator("inpaint").fit(stripes(5), mask=np.zeros((2, 8, 8)))
+
+
 def test_a_mask_is_for_holes_only(hardly):
     X, mask = stripes(4), mask_of((2, 2))
     for task in ("translate", "super-resolve"):

@@ -309,6 +309,20 @@ def test_an_item_is_read_once():
     assert reads == list(range(6))
 
 
+def test_items_that_are_random_warn():
+    # as the transforms of torchvision do; whoever fits on them twice learns two things, whatever the seed
+    data, flip = [(torch.full((1, 8, 8), i / 6), i % 2) for i in range(6)], v2.RandomHorizontalFlip()
+
+    class Changes(Items):
+        def __getitem__(self, i):
+            sample, label = super().__getitem__(i)
+            return flip(sample), label
+
+    with pytest.warns(DataWarning, match="reading the Changes drew random numbers.*Fit on the same dataset without"):
+        resolve_samples(Changes(data))
+    resolve_samples(Items(data))
+
+
 def test_items_of_every_kind():
     for make, kind, shape in (
         (lambda i: torch.full((3, 8, 9), i, dtype=torch.uint8), torch.Tensor, (4, 3, 8, 9)),

@@ -467,6 +467,8 @@ def test_impossible_data_are_named():
         translator().fit(X[:6], y[:6])
     with pytest.raises(InvalidDataError, match="the target class 'bright' has 1 image"):
         translator().fit(X[:7], y[:7])
+    with pytest.raises(InvalidDataError, match="the target class 1 has 1 image"):  # and not np.int64(1)
+        translator().fit(X[:7], np.arange(7) // 6)
     with pytest.raises(InvalidDataError, match="give the labels y"):
         translator().fit(X)
     with pytest.raises(InvalidDataError, match="X has 10 images and y has 9 labels"):

@@ -179,7 +179,7 @@ def _gan() -> type[BaseGAN]:
 
 def _read(args: argparse.Namespace, checkpoint: str | None) -> tuple[FolderImages, tuple[Path, ...]]:
     """The images of a folder, and the file beside the checkpoint of the training in which they were decoded."""
-    beside = None if checkpoint is None else check_path(checkpoint)
+    beside = None if checkpoint is None else check_path(checkpoint, "checkpoint")
     read, file = read_resumed(args.data, beside, args.image_size)
     shape = "x".join(map(str, read.images.shape[1:3]))
     if args.verbose:

@@ -103,7 +103,7 @@ def balance(
     >>> train.counts
     {1: 20}
     """
-    seed = root_seed(seed)
+    seed = root_seed(seed, "seed")
     labels = resolve_targets(dataset, targets)
     real = probe_item(dataset, place=None if targets is None else label_place(dataset, labels))
     estimator = _prototype(generator, real)
@@ -204,6 +204,8 @@ def _size_made(real: RealItem) -> tuple[int, int] | None:
 class RawItems:
     """The samples of a dataset, as its transform is given them."""
 
+    untransformed = True  # the numbers that the transform draws are drawn for nothing
+
     def __init__(self, dataset: object, place: object) -> None:
         self.dataset, self.place = dataset, place
         self.classes = class_names_of(dataset)
@@ -295,7 +297,7 @@ class ShareBatchSampler(BatchSampler):
         super().__init__(_EpochSampler(dataset, self.set_epoch), int(batch_size), bool(drop_last))
         self.dataset = dataset
         self.share = None if share is None else types.number("share", share, 0, 1, open_high=True)
-        self.seed = root_seed(seed)
+        self.seed = root_seed(seed, "seed")
         self.num_replicas = types.integer("num_replicas", num_replicas, 1)
         self.rank = types.integer("rank", rank, 0)
         if self.rank >= self.num_replicas:
@@ -446,7 +448,7 @@ def split_real(
         shares = np.zeros(0)
     if len(shares) < 2 or not (shares > 0).all() or not np.isclose(shares.sum(), 1):
         raise InvalidParameterError(f"fractions={fractions!r} must be two or more numbers above 0 that sum to 1")
-    rng = numpy_generator(root_seed(seed), "split")
+    rng = numpy_generator(root_seed(seed, "seed"), "split")
     codes = pd.factorize(dataset.targets[: dataset.n_real])[0] if stratify else np.zeros(dataset.n_real, np.int64)
     parts: list[list[int]] = [[] for _ in shares]
     ends = np.cumsum(shares)

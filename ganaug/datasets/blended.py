@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from operator import index as as_index
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,10 +27,11 @@ from ganaug.datasets.synthetic import (
     Schedule,
     SyntheticDataset,
     Transform,
+    item_index,
     length_asked_by,
     schedule_of,
 )
-from ganaug.encoding.targets import class_names_of, label_place, resolve_targets
+from ganaug.encoding.targets import class_names_of, label_place, resolve_targets, tell_synthetic
 from ganaug.estimators.strategy import TargetCodec, new_rows
 from ganaug.exceptions import DataWarning, InvalidParameterError
 from ganaug.pools.formats import Array
@@ -190,6 +190,7 @@ class BlendedDataset(ItemDataset):
         self._schedule: Schedule | None = schedule_of(schedule, schedule_epochs)
         self.weight = 1.0 if weight is None else types.number("weight", weight, 0)
         self._weighs = weight is not None if return_weight is None else bool(return_weight)
+        tell_synthetic(real)
         labels = resolve_targets(real, targets)
         self.n_real = len(labels)
         self._name_classes(labels)
@@ -242,7 +243,7 @@ class BlendedDataset(ItemDataset):
         index : int
             Negative numbers count from the end.
         """
-        index = self._in_range(as_index(index))
+        index = self._in_range(item_index(index))
         if self._watch is not None:
             self._watch.see([index])
         item = self.real[index] if index < self.n_real else self._made([index])[0]

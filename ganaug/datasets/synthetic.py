@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torchvision.datasets import VisionDataset
 
-from ganaug.exceptions import DataWarning, InvalidParameterError
+from ganaug.exceptions import DataWarning, InvalidParameterError, InvalidTypeError
 from ganaug.pools.formats import Array, ItemFormat, Sample, default_format
 from ganaug.pools.generators import ClassGenerators
 from ganaug.pools.pool import ItemPool
@@ -23,7 +23,16 @@ from ganaug.utils import types
 from ganaug.utils.determinism import isolated, root_seed, warn
 from ganaug.utils.types import IntArray
 
-__all__ = ["SCHEDULES", "EpochWatch", "ItemDataset", "Schedule", "SyntheticDataset", "length_asked_by", "schedule_of"]
+__all__ = [
+    "SCHEDULES",
+    "EpochWatch",
+    "ItemDataset",
+    "Schedule",
+    "SyntheticDataset",
+    "item_index",
+    "length_asked_by",
+    "schedule_of",
+]
 
 # --------------------------------------------------------------------------------------
 # What changes from epoch to epoch: the share of synthetic items, and whether anybody says which epoch
@@ -87,6 +96,24 @@ MESSAGE = (
     "dataset.set_epoch(trainer.current_epoch + 1); or give the DataLoader batch_sampler=ShareBatchSampler(dataset, "
     "batch_size), which Lightning tells the epoch, and which passes it on"
 )
+
+
+def item_index(index: object) -> int:
+    """The number of an item; anything that is no integer is an error that says how to take several.
+
+    Examples
+    --------
+    >>> from ganaug.datasets.synthetic import item_index
+    >>> item_index(3)
+    3
+    """
+    try:
+        return as_index(index)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise InvalidTypeError(
+            f"index {index!r} is a {type(index).__name__}; items are asked for by integers, one at a time, and several "
+            "with torch.utils.data.Subset(dataset, indices)"
+        ) from error
 
 
 def length_asked_by() -> str | None:
@@ -248,7 +275,7 @@ class SyntheticDataset(ItemDataset):
     ) -> None:
         super().__init__(None, transform=transform, target_transform=target_transform)
         generators = generator if isinstance(generator, ClassGenerators) else ClassGenerators(generator)
-        self.seed = root_seed(seed)
+        self.seed = root_seed(seed, "seed")
         self.counts = generators.counts(n_or_counts, self.seed)
         self.refresh_every = None if refresh_every is None else types.integer("refresh_every", refresh_every, 1)
         self.block_size = types.integer("block_size", block_size, 1)
@@ -372,7 +399,7 @@ class SyntheticDataset(ItemDataset):
         self.classes = list(self.class_to_idx)
 
     def _checked(self, indices: Sequence[int]) -> IntArray:
-        at = np.array([as_index(index) for index in indices], np.int64)
+        at = np.array([item_index(index) for index in indices], np.int64)
         if len(at) and not (-len(self) <= at.min() and at.max() < len(self)):
             raise IndexError(f"index out of range: the dataset has {len(self)} items")
         return np.where(at < 0, at + len(self), at)

@@ -383,7 +383,13 @@ def check_rows(X: object) -> None:
         raise InvalidTypeError(f"cannot give back a {full_name(X)}; {advice}")
     if not (getattr(X, "shape", None) or isinstance(X, (list, tuple))):
         raise InvalidTypeError(
-            f"X is a {type(X).__name__}; give a DataFrame, an array, a sparse matrix, a tensor or a list of rows"
+            f"X is a {type(X).__name__}; give a DataFrame, an array, a sparse matrix, a tensor or a list of rows "
+            "(ganaug.balance takes datasets of images and series)"
+        )
+    if isinstance(X, (list, tuple)) and len(X) and type(X[0]).__module__.startswith("PIL."):
+        raise InvalidTypeError(
+            "X is a list of PIL images; give np.stack([np.asarray(image) for image in X]), or a dataset of them to "
+            "ganaug.balance"
         )
     if n_rows(X) == 0:
         raise InvalidDataError("X has 0 rows, while a minimum of 1 is required; check how they were selected")

@@ -381,7 +381,7 @@ class SeriesCodec(PickledByState):
         if len(shape) == 2 and shape[0] > 4 * shape[1]:
             warn(
                 f"X of shape {array.shape} is read as {shape[0]} channels of {shape[1]} steps; if it is laid out "
-                "(n, length, channels), give X.transpose(0, 2, 1)",
+                "(n, length, channels), give X.transpose(0, 2, 1), or of a list [x.T for x in X]",
                 DataWarning,
             )
         levels = [levels_of(signals[:, channel].reshape(len(signals), -1)) for channel in range(shape[0])]
@@ -662,7 +662,8 @@ def _fault(shape: tuple[int, ...]) -> str | None:
         return "there is no channel; give at least one"
     shortest = _SHORTEST[len(shape)]
     if min(shape[1:]) < shortest:
-        swapped = "; if it is (n, length, channels), give X.transpose(0, 2, 1), or swap the levels of the columns"
+        swapped = "; if it is (n, length, channels), give X.transpose(0, 2, 1), of a list [x.T for x in X], "
+        swapped += "or swap the levels of the columns"
         hint = swapped if len(shape) == 2 else "; volumes and videos are (n, C, D, H, W), channels first"
         return f"a length of {min(shape[1:])} is too short, at least {shortest} is needed{hint}"
     if len(shape) == 4 and max(shape[1:]) > _LONGEST_SIDE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +37,7 @@ from ganaug.encoding.targets import (
     length_of,
     resolve_targets,
     split_item,
+    tell_synthetic,
     unwrap_label,
 )
 from ganaug.exceptions import DataWarning, GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError
@@ -509,6 +511,7 @@ def _holds_pairs(X: Any) -> bool:
 
 def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None, stored: bool) -> tuple[Any, Any, Source]:
     n = length_of(dataset)
+    tell_synthetic(dataset)
     labels = known_targets(dataset) if y is None else resolve_targets(dataset, y)
     names = class_names_of(dataset, labels)
     classes = None if names is None else tuple(names)
@@ -526,9 +529,23 @@ def _read_dataset(dataset: object, y: object, size: tuple[int, int] | None, stor
             modes.append(mode_of(sample))
             yield sample
 
+    before = _drawn_by_transforms()
     X = stack_samples(samples(), n, "images", lambda i: place_of(dataset, i), stored=stored)
+    if _drawn_by_transforms() != before and not getattr(dataset, "untransformed", False):
+        warn(
+            f"reading the {type(dataset).__name__} drew random numbers, so its transform changes samples at random: "
+            "what is learnt differs from fit to fit, whatever random_state is. Fit on the same dataset without the "
+            "random part, and give BlendedDataset the one with it",
+            DataWarning,
+        )
     found = labels if labels is not None else check_labels(read, n, f"the {type(dataset).__name__}")
     return X, found, Source("dataset", classes, modes[0])
+
+
+def _drawn_by_transforms() -> bytes | None:
+    """Where the stream stands from which torchvision's transforms draw: only to be compared, nothing depends on it."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else bytes(torch.get_rng_state().numpy().tobytes())
 
 
 def item_reader(

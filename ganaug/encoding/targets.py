@@ -34,6 +34,7 @@ __all__ = [
     "resolve_targets",
     "sample_place",
     "split_item",
+    "tell_synthetic",
     "unwrap_label",
 ]
 
@@ -370,6 +371,20 @@ def dataset_kind(dataset: object) -> str | None:
     """Which of torch's own datasets it is; nothing is imported, for what is not imported has no instances."""
     data = sys.modules.get("torch.utils.data")
     return next((name for name in _KNOWN if data is not None and isinstance(dataset, getattr(data, name))), None)
+
+
+def tell_synthetic(dataset: Any) -> None:
+    """Warn where items that are taken for real ones are synthetic, in a `BlendedDataset` or a Subset of one."""
+    inner, at = dataset, None
+    if dataset_kind(dataset) == "Subset":
+        inner, at = dataset.dataset, np.asarray(list(dataset.indices), np.int64)
+    flags = getattr(inner, "is_synthetic", None)
+    if isinstance(flags, np.ndarray) and (count := int((flags if at is None else flags[at]).sum())):
+        warn(
+            f"the {type(dataset).__name__} holds {count} synthetic items, which are taken for real ones here; give its "
+            "real dataset, which a BlendedDataset has as .real",
+            DataWarning,
+        )
 
 
 def _known(dataset: object) -> Array | None:

@@ -542,6 +542,12 @@ def masks_of(masks: object, boxes: object, pixels: Array) -> BoolArray:
 
 
 def _read_masks(masks: object, pixels: Array) -> BoolArray:
+    if getattr(masks, "ndim", None) == 1:
+        raise InvalidDataError(
+            "masks have one axis and look like labels, which balance and GANOversampler hand to a generator; a "
+            "DefectPainter learns from masks: give fit(images, masks, backgrounds=...) one for each image, and the "
+            "fitted painter to BlendedDataset(dataset, painter)"
+        )
     array = _numbers(masks, "masks")
     shape = (len(pixels), *pixels.shape[2:])
     if array.ndim == 4 and 1 in (array.shape[1], array.shape[-1]):

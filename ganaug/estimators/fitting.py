@@ -407,9 +407,10 @@ class Conditions:
             return code
         assert self.classes is not None
         if code != self.focus:
+            names = np.asarray(self.classes).tolist()
             raise InvalidDataError(
-                f"this generator was trained for class {self.classes[self.focus]!r} against the rest and cannot "
-                f"sample class {self.classes[code]!r}; fit it without focus, or use the generator of that class"
+                f"this generator was trained for class {names[self.focus]!r} against the rest and cannot "
+                f"sample class {names[code]!r}; fit it without focus, or use the generator of that class"
             )
         return 1
 
@@ -652,14 +653,20 @@ def run_training(
         snapshot.look(state)  # to fall back on: the untrained generator, or that of the earlier fit
     bar = ProgressBar(title) if title is not None and config.ranks.own == 0 else None
     endings = nullcontext(Ending()) if checkpoint is None else deferred_endings()
+    written = checkpoint is None  # an interrupted training is to go on from where it was, not from the last minute
     with main_thread_interrupts() as interrupt, endings as ending:
 
         def stop_when_interrupted(event: Event) -> str | None:
             return "interrupted" if interrupt.requested else None
 
+        def ends() -> bool:
+            return interrupt.requested and written and config.ranks.count == 1
+
         def at_rest(progress: TrainProgress) -> None:
+            nonlocal written
             if checkpoint is not None and config.ranks.own == 0:
-                checkpoint.save(state, progress, snapshot, rng, now=interrupt.requested or ending.requested)
+                written = interrupt.requested
+                checkpoint.save(state, progress, snapshot, rng, now=written or ending.requested)
             ending.deliver()
 
         # The first one that gives a reason names it; all of them are called.
@@ -667,7 +674,7 @@ def run_training(
         shown: list[Watcher] = [*callbacks, *([bar] if bar else [])]
         try:
             history, reason = train(
-                state, batches, objective, config, [*guards, *shown], rng, progress, at_rest, step=step
+                state, batches, objective, config, [*guards, *shown], rng, progress, at_rest, step, ends
             )
         finally:
             if bar is not None:

@@ -213,7 +213,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         """The file of the checkpoint; refused now, and not when it is to be written."""
         if self.checkpoint is None:
             return None
-        target = check_path(self.checkpoint)
+        target = check_path(self.checkpoint, "checkpoint")
         check_writable(target)
         return target
 
@@ -409,7 +409,7 @@ class BaseGAN(LatentsMixin, ScoringMixin, SavedGenerator):
         if isinstance(self.random_state, Integral):
             settings["random_state"] = int(self.random_state)
         earlier = list(self.weights_.values()) if self._continues() else []
-        target = check_path(self.checkpoint)
+        target = check_path(self.checkpoint, "checkpoint")
         if conditions.focus is not None:  # each class has a training and a file of its own
             target = target.with_name(f"{target.stem}.class-{conditions.focus}{target.suffix}")
         every = types.interval("checkpoint_every", self.checkpoint_every)

@@ -320,9 +320,8 @@ def checked_latents(name: str, value: object, latent_dim: int, *, one: bool = Fa
     InvalidDataError
         If its shape is another one, or a number is not finite or beyond `FARTHEST`.
     """
-    found = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
     try:
-        array = np.asarray(found)
+        array = np.asarray(value.detach().cpu().numpy() if isinstance(value, Tensor) else value)
     except ValueError as error:
         raise InvalidDataError(f"{name} is no array: {error}; give numbers of shape (n, {latent_dim})") from error
     if array.dtype.kind not in "fiu":
@@ -542,6 +541,9 @@ class GeneratorModule(nn.Module):
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Samples in the layout of the training data. (B, latent_dim) float32, (B,) int64 -> (B, ...)."""
         if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):  # type: ignore[attr-defined]
+            if latents.shape[1:] != (self.latent_dim,) or latents.dtype != self.noise.dtype:
+                wanted = f"{self.noise.dtype} of shape (n, {self.latent_dim})"
+                raise InvalidDataError(f"latents are {latents.dtype} of shape {tuple(latents.shape)}; give {wanted}")
             if len(odd := labels[(labels < 0) | (labels >= self.n_classes)]):
                 raise InvalidDataError(f"labels: {odd[0].item()} is no class; give 0 to {self.n_classes - 1}")
         if latents.requires_grad:

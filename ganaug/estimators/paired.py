@@ -100,7 +100,7 @@ class PairedMethod(TranslationMethod):
         """Inputs and targets, or images that both are made of."""
         owner = self.owner
         if owner.checkpoint is not None:  # told now, and not when it is to be written
-            check_writable(check_path(owner.checkpoint))
+            check_writable(check_path(owner.checkpoint, "checkpoint"))
         if mask is not None and owner.task != Inpaint.name:
             raise InvalidParameterError(f"mask= is for task='inpaint', not for task={owner.task!r}")
         if owner.task == "translate":
@@ -108,6 +108,10 @@ class PairedMethod(TranslationMethod):
         prepared = owner._prepare_labelled(X, y, beside)
         codec = prepared.codec
         masks = None if mask is None else checked_mask(mask, codec.shape[1:])
+        if masks is not None and not masks.any():
+            raise InvalidDataError(
+                "mask is False everywhere; True or 1 is what is missing, and at least one pixel must be"
+            )
         if owner.task == SuperResolve.name:
             check_scale(codec.shape, int(owner.scale))
         return PairedPrepared(
@@ -198,7 +202,7 @@ class PairedMethod(TranslationMethod):
         settings |= {"device": device.type, "focus": code}
         if isinstance(owner.random_state, Integral):
             settings["random_state"] = int(owner.random_state)
-        target = check_path(owner.checkpoint)
+        target = check_path(owner.checkpoint, "checkpoint")
         if code is not None:
             target = target.with_name(f"{target.stem}.class-{code}{target.suffix}")
         masks = [] if prepared.masks is None else [prepared.masks]

@@ -146,7 +146,7 @@ class ScoringMixin(BaseGenerator):
             return total.numpy().round(DIGITS)
 
         with one_thread(), self._team(torch.device("cpu")) as work:
-            return np.concatenate(work(part, range(0, len(rows), most)))
+            return np.concatenate(work(part, range(0, max(len(rows), 1), most)))
 
 
 # ---- the discriminator that scores -------------------------------------------------------------

@@ -322,7 +322,7 @@ class ImageTranslator(SavedGenerator):
             If the training diverged or was interrupted.
         """
         self._check_parameters()
-        beside = None if self.checkpoint is None else check_path(self.checkpoint)
+        beside = None if self.checkpoint is None else check_path(self.checkpoint, "checkpoint")
         prepared = self._method.prepare(X, y, mask, beside)
         self.fit_prepared(prepared, focus=focus)
         self._finish(prepared.decoded)

@@ -355,14 +355,15 @@ def two_classes(labels: LabelCodec, y: IntArray, source: object, target: object,
         to_code = _found(counts, np.argmin, but=from_code)
     if from_code is None:
         from_code = _found(counts, np.argmax, but=to_code)
+    names = np.asarray(labels.classes_).tolist()
     if from_code == to_code:
         raise InvalidParameterError(
-            f"source and target are one class, {labels.classes_[to_code]!r}; name two, or leave one of them None"
+            f"source and target are one class, {names[to_code]!r}; name two, or leave one of them None"
         )
     for name, code in (("source", from_code), ("target", to_code)):
         if counts[code] < 2:
             raise InvalidDataError(
-                f"the {name} class {labels.classes_[code]!r} has {counts[code]} image; what is typical of it cannot "
+                f"the {name} class {names[code]!r} has {counts[code]} image; what is typical of it cannot "
                 "be learnt from one, give at least 2 (20 or more for anything but that one look)"
             )
     return from_code, to_code

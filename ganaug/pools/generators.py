@@ -249,7 +249,8 @@ def _check_generator(generator: object, name: str) -> None:
     if not callable(getattr(generator, "sample", None)):
         raise InvalidTypeError(
             f"{name} is a {type(generator).__name__}, which has no sample(n, label=..., random_state=...); "
-            "give a fitted generator, for example ImageGAN().fit(train_set), or a dict of label to generator"
+            "give a fitted generator, for example ImageGAN().fit(train_set) or ganaug.load(path), or a dict of label "
+            "to generator"
         )
     if hasattr(generator, "__sklearn_is_fitted__") or hasattr(generator, "get_params"):
         try:

@@ -358,7 +358,7 @@ class SamplePool:
         for label, one in generators.items():
             names |= {own: name for own, name in known_names(one).items() if own == label}
             check_values(one, bounds)
-        base = root_seed(seed)
+        base = root_seed(seed, "seed")
         parts, named = [], []
         for block in draw_blocks(counts_of(n, list(generators)), _AT_ONCE):
             one = generators[block.label]

@@ -208,6 +208,11 @@ def _planned(labels: list[Any], counts: pd.Series, total: int | None, most: int)
             "generator was fitted with (of an ImageFolder "
             f"{'[data.class_to_idx[name] for name in y]' if places else '[data.classes[i] for i in data.targets]'})"
         )
+    if lacking := [label for label, size in zip(labels, sizes, strict=True) if not size]:
+        raise InvalidDataError(
+            f"y has no sample of the class(es) {lacking[:5]!r}, which the generator makes; give real samples of each "
+            "class, or n_samples={label: n} of those that there are"
+        )
     if total is None:
         least = min(LEAST_OF_CLASS, max(1, most // len(labels)))
         sizes = np.maximum(least, sizes * min(1.0, most / sizes.sum()))

@@ -604,6 +604,7 @@ def train(
     train_progress: TrainProgress | None = None,
     at_rest: Callable[[TrainProgress], None] | None = None,
     step: Step | None = None,
+    ends: Callable[[], bool] | None = None,
 ) -> tuple[list[dict[str, float]], str]:
     """Play until a watcher stops it or the steps are used up.
 
@@ -616,6 +617,9 @@ def train(
         every ``table.ahead`` steps.
     step : callable, optional
         One step of all networks, with the parameters of `train_step`, which is the default, up to ``rng``.
+    ends : callable, optional
+        Asked after every step whether the watchers are to be called at once, for one of them will say why to stop:
+        between two logged steps of a long training minutes can pass.
 
     Returns
     -------
@@ -639,13 +643,14 @@ def train(
         train_state.average_flat.lerp_(train_state.generator.flat, 1 - 0.5 ** (1 / half_life))
         train_state.step += 1
         out_of_time = plan.max_time is not None and seconds >= plan.max_time
-        last = out_of_time or train_state.step == plan.max_steps
+        last = out_of_time or train_state.step == plan.max_steps or (ends is not None and ends())
         if last or train_state.step % plan.log_every == 0:
             history.append(plan.ranks.averaged(summary(train_state.step, train_progress.record), device))
             looks = last or train_state.step % plan.look_every == 0
             event = Event(train_state.step, plan.max_steps, seconds, history[-1], train_state, looks)
             said = [watch(event) for watch in watchers]
-            reason = plan.ranks.agreed(next((r for r in said if r), "max_time" if out_of_time else None), device)
+            own = next((r for r in said if r and isinstance(r, str)), "max_time" if out_of_time else None)
+            reason = plan.ranks.agreed(own, device)
             if reason:
                 return history, reason
         if at_rest is not None and (train_state.step - first) % table.ahead == 0:

@@ -35,7 +35,7 @@ class WorkerStream:
     """A private random generator for each call, of this worker and epoch; ``seed`` None takes fresh entropy."""
 
     def __init__(self, seed: int | None) -> None:
-        self.seed = root_seed(seed)
+        self.seed = root_seed(seed, "seed")
         self.calls = 0
 
     def next(self) -> np.random.Generator:

@@ -49,7 +49,7 @@ _SEED_BOUND = 2**63
 Seed = int | np.random.RandomState | np.random.Generator | None  # what ``random_state`` may be
 
 
-def root_seed(random_state: Seed) -> int:
+def root_seed(random_state: Seed, name: str = "random_state") -> int:
     """Turn a scikit-learn ``random_state`` into one integer seed.
 
     Parameters
@@ -58,6 +58,8 @@ def root_seed(random_state: Seed) -> int:
         An integer is taken as it is. A generator is drawn from once, so two
         calls with the same generator differ. None takes fresh entropy from the
         operating system (and leaves numpy's global generator alone).
+    name : str, default="random_state"
+        Of the parameter, for the error.
 
     Returns
     -------
@@ -85,8 +87,7 @@ def root_seed(random_state: Seed) -> int:
         if 0 <= random_state < _SEED_BOUND:
             return int(random_state)
     raise InvalidParameterError(
-        f"random_state={random_state!r} is not a seed; give a non-negative integer, "
-        "a numpy RandomState or Generator, or None"
+        f"{name}={random_state!r} is not a seed; give a non-negative integer, a numpy RandomState or Generator, or None"
     )
 
 

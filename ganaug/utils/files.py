@@ -52,8 +52,8 @@ _UNSIGNED = re.compile(r"\.ganaug-([0-9a-f]{16}|[a-z0-9_]{8})(\..*)?", re.DOTALL
 _LONGEST_SUFFIX = 32
 
 
-def check_path(path: str | os.PathLike[str]) -> Path:
-    """The path of a file, which may not exist yet.
+def check_path(path: str | os.PathLike[str], name: str = "path") -> Path:
+    """The path of a file, which may not exist yet; ``name`` is that of the parameter.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def check_path(path: str | os.PathLike[str]) -> Path:
         If it is no path, or that of a folder.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise InvalidTypeError(f"path={path!r} is a {type(path).__name__}; give the name of a file")
+        raise InvalidTypeError(f"{name}={path!r} is a {type(path).__name__}; give the name of a file")
     found = Path(path)
     if found.is_dir():
         raise ModelPathError(
