@@ -463,6 +463,40 @@ def test_what_never_occurs_is_told_once_and_not_where_it_follows(rng):
     assert not [rule for rule in find_rules(seldom) if rule.kind == "never" and "pregnant" in rule.columns]
 
 
+def test_a_missing_cell_is_a_value_of_what_never_occurs(rng):
+    n = 2000
+    kind, shade = rng.choice(["a", "b", "c"], n), rng.choice(["u", "v"], n).astype(object)
+    shade[(kind != "a") & (rng.random(n) < 0.2)] = None
+    frame = pd.DataFrame({"kind": kind, "shade": shade, "x": rng.normal(size=n)})
+    (rule,) = [rule for rule in find_rules(frame) if rule.kind == "never"]
+    assert str(rule) == 'never kind = "a" with shade = missing' and rule.support == n
+    assert Rules.from_json(Rules([rule]).to_json())[0] == rule == Never({"kind": "a", "shade": np.nan})
+    odd = pd.DataFrame({"kind": ["a", "a", "b"], "shade": ["u", None, None]})
+    assert rule.holds(odd).tolist() == [True, False, True]
+    made, _ = ganaug.TabularGAN(max_steps=30, random_state=0).fit(frame).sample(400)
+    assert rule.holds(made).all() and made["shade"].isna().any()
+
+
+def test_a_column_with_gaps_does_not_make_one_combination_follow_from_others(rng):
+    """No known root goes with both "b" and "e", but a missing one would."""
+    n = 3000
+    root = rng.choice(["r", "s", None], n)
+    gill = np.where(root == "r", "b", np.where(root == "s", "c", rng.choice(["b", "c"], n)))
+    shape = np.where(gill == "b", "t", np.where(root == "s", "e", rng.choice(["t", "e"], n)))
+    found = {str(rule) for rule in find_rules(pd.DataFrame({"root": root, "gill": gill, "shape": shape}))}
+    assert 'never gill = "b" with shape = "e"' in found
+
+
+def test_what_is_missing_together_in_a_sample_is_missing_one_way_in_all_rows(rng):
+    n = 40_000
+    work = rng.choice(["p", "q", "r", "never"], n, p=[0.5, 0.3, 0.1999, 0.0001]).astype(object)
+    work[rng.random(n) < 0.1] = None
+    job = np.where([kind is None or kind == "never" for kind in work], None, rng.choice(["x", "y"], n))
+    found = {str(rule) for rule in find_rules(pd.DataFrame({"work": work, "job": job}))}
+    assert "job is missing wherever work is" in found
+    assert [text for text in found if text.startswith("never work") and "job = missing" in text]
+
+
 def test_flags_and_members_of_groups_take_part_in_what_never_occurs(rng):
     n = 2000
     kind = rng.choice(list("abc"), n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -156,7 +156,7 @@ def find_never(
     names: list[Hashable],
     grouped: dict[Hashable, int],
     settled: set[frozenset[Hashable]],
-    masked: set[frozenset[Hashable]],
+    masks: Sequence[tuple[Hashable, Hashable, Bits, bool]],
     work: Work,
 ) -> list[Never]:
     """Pairs of columns with combinations of which chance would make many rows, and there is none.
@@ -170,8 +170,8 @@ def find_never(
         Flags of one-hot groups, and which group: of those only 1 counts, and never two of one group.
     settled : set of frozenset
         Pairs of which another rule says all.
-    masked : set of frozenset
-        Pairs of which another rule says where one of them is missing.
+    masks : sequence of (hashable, hashable, ndarray of shape (n,), bool)
+        A column that is missing where another one says so, in which rows that is, and whether nowhere else.
     work : Work
     """
     n = view.n_rows
@@ -183,7 +183,7 @@ def find_never(
     sizes = [len(own) for own in levels]
     counts = [np.bincount(own, minlength=size) for own, size in zip(codes, sizes, strict=True)]
     bar = needed(sum(sizes) ** 2 / 2)
-    absent = [np.array([level is None for level in own]) for own in levels]
+    masked = _masked(names, codes, levels, masks)
     told = _Told(sizes)
     strength: dict[tuple[int, int], float] = {}
     elsewhere: dict[tuple[int, int], Bits] = {}  # what another rule says of missing cells
@@ -201,7 +201,7 @@ def find_never(
                 told.add(i, j, empty)
                 continue
             bits = _bits(n, counts[i], counts[j])
-            said = empty & (absent[i][:, None] | absent[j]) & (frozenset(pair) in masked)
+            said = empty & masked.get((i, j), np.False_)
             never = (empty & (bits > bar)) | said
             # of a flag in a group, 0 says that another one is 1
             never[:1] &= pair[0] not in grouped
@@ -218,6 +218,27 @@ def find_never(
         if rest.any():
             rows = [(levels[i][a], levels[j][b]) for a, b in np.argwhere(rest).tolist()]
             found.append(Never((names[i], names[j]), rows)._with(certain=False))
+    return found
+
+
+def _masked(
+    names: list[Hashable],
+    codes: list[Ints],
+    levels: list[list[object]],
+    masks: Sequence[tuple[Hashable, Hashable, Bits, bool]],
+) -> dict[tuple[int, int], Bits]:
+    """Values of two columns that are apart as a cell would have to be missing, or not to be. (size of i, size of j)."""
+    found: dict[tuple[int, int], Bits] = {}
+    place = {name: k for k, name in enumerate(names)}
+    for column, by, says, exactly in masks:
+        if column in place and by in place:
+            i, j = place[column], place[by]
+            said = np.zeros(len(levels[j]), dtype=bool)
+            said[codes[j][says]] = True
+            absent = np.array([level is None for level in levels[i]])
+            apart = ~absent[:, None] & said | (absent[:, None] & ~said & exactly)
+            for pair, own in (((i, j), apart), ((j, i), apart.T)):
+                found[pair] = found.get(pair, False) | own
     return found
 
 

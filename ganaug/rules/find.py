@@ -31,7 +31,7 @@ from ganaug.rules.find_pairs import (
     without_steps,
 )
 from ganaug.rules.find_states import find_dates, find_determined, find_missing, find_one_hot, without_detours
-from ganaug.rules.kinds import Determined, Grid, Never, OneHot, Order, as_rule, is_stored, rule_from_json
+from ganaug.rules.kinds import Determined, Grid, MissingWith, Never, OneHot, Order, as_rule, is_stored, rule_from_json
 from ganaug.rules.table_view import Bits, TableView, view_of
 from ganaug.utils.determinism import Seed, isolated, numpy_generator, root_seed
 
@@ -323,12 +323,13 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
     determined = without_detours([rule for rule in determined if not targets.intersection(rule.columns)])
     fixed = copied | {rule.column for rule in determined}
     missing = [rule for rule in missing if rule.values is None or rule.by not in fixed]
+    missing = [kept for rule in missing for kept in _one_way(rule, whole)]
     numbers = [name for name in names if name not in fixed | flags and search.column(name).is_numeric]
     known = {frozenset(rule.columns) for rule in determined}
     group_of = {name: k for k, group in enumerate(groups) for name in group.columns}
     with work.stage(0.15) as part:
-        masked = {frozenset(rule.columns) for rule in missing}
-        never = find_never(whole, [n for n in choices if n not in copied], group_of, known, masked, part)
+        masks = [(rule.column, rule.by, rule.says(whole.column(rule.by)), rule.exactly) for rule in missing]
+        never = find_never(whole, [n for n in choices if n not in copied], group_of, known, masks, part)
     with work.stage(1.0) as part:
         confined = find_within(search, [n for n in by if n not in fixed], numbers, part, rng("within"))
     return [*groups, *equations, *without_steps(orders), *determined, *confined, *missing, *never]
@@ -419,6 +420,16 @@ def _confirmed(found: list[Rule], sample: TableView, view: TableView) -> list[Ru
             rule = rule._with(certain=proved and candidate.certain)
         kept.append(rule._with(kept=REWRITTEN if rule.certain else GUARDED))
     return kept
+
+
+def _one_way(rule: MissingWith, view: TableView) -> list[MissingWith]:
+    """The rule if all rows keep it; else what is left of one that holds both ways in a sample."""
+    ways = [rule]
+    if rule.exactly:
+        ways.append(MissingWith(rule.column, rule.by, rule.values, exactly=False)._with(certain=rule.certain))
+    if rule.exactly and rule.values is None:
+        ways.append(MissingWith(rule.by, rule.column, exactly=False)._with(certain=rule.certain))
+    return next(([way] for way in ways if way.keeps(view).all()), [])
 
 
 def _without_echoes(rules: list[Rule]) -> list[Rule]:
