@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from html import escape
+from itertools import combinations
 from typing import Any, overload
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
-from ganaug.rules.evidence import Work, distinct_rows, find_never
+from ganaug.rules.evidence import Work, distinct_rows, find_apart, find_never
 from ganaug.rules.find_equations import (
     SURE_ROWS,
     Numbers,
@@ -331,7 +332,15 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
         never = find_never(whole, [n for n in choices if n not in copied], group_of, known, masked, part)
     with work.stage(1.0) as part:
         confined = find_within(search, [n for n in by if n not in fixed], numbers, part, rng("within"))
-    return [*groups, *equations, *without_steps(orders), *determined, *confined, *missing, *never]
+    orders = without_steps(orders)
+    settled = {frozenset(pair) for rule in equations for pair in combinations(rule.columns, 2)}
+    numbers = [name for name in numbers if name not in targets]
+    ordered = {(rule.low, rule.high): rule.strict for rule in orders}
+    with work.stage(0.2) as part:
+        apart = find_apart(search, whole, numbers, settled, ordered, part, rng("apart"))
+    told = {rule.columns for rule in apart if rule.least is not None and rule.least >= 0}
+    orders = [rule for rule in orders if rule.columns not in told]
+    return [*groups, *equations, *orders, *apart, *determined, *confined, *missing, *never]
 
 
 def _equations(

@@ -12,6 +12,7 @@ from ganaug.encoding.quantiles import inner_bounds, is_shared, outer_bounds
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.rules.base_rule import (
+    Apart,
     Grid,
     Never,
     Rule,
@@ -655,7 +656,7 @@ KINDS: dict[str, type[Rule]] = {
     rule.kind: rule
     for rule in (
         *(Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid, Never),
-        *(DatePart, Age),
+        *(DatePart, Age, Apart),
     )
 }
 
