@@ -285,6 +285,10 @@ _SMOOTH = 10.0
 # Rows in the outermost window: so many at least, at most, and as a part of all. A wider one would hold the whole of a
 # slope, and take it for an end.
 _WINDOW, _WIDEST, _PART = 12, 96, 5
+# Share of the rows near the end that are in each third of the numbers.
+_THIRD = 0.1
+# The squares of some thousands are nearly beyond what a float64 holds.
+_TOO_LARGE = 1e152
 # Distances of neighbours by which the true end may lie further out than the last row.
 _SLACK = 5
 _PER_DAY = (1.0, 24.0, 48.0, 1440.0, 86400.0)
@@ -318,7 +322,7 @@ def find_apart(
     if search.n_rows >= LEAST_ROWS:
         for name in names:
             column = search.column(name)
-            if column.is_numeric and len(column.distinct) >= _LEAST_DISTINCT:
+            if column.is_numeric and len(column.distinct) >= _LEAST_DISTINCT and _ends_far(column) < _TOO_LARGE:
                 groups.setdefault(column.measure, []).append(column)
     found: list[Apart] = []
     for columns in groups.values():
@@ -333,6 +337,10 @@ def find_apart(
                 rule = _apart(whole.column(low.name), whole.column(high.name), bar, ordered, rng)
             found += [] if rule is None else [rule]
     return _without_paths(found, ordered)
+
+
+def _ends_far(column: ColumnView) -> float:
+    return float(np.abs(column.distinct[[0, -1]].astype(np.float64)).max())
 
 
 def _near(columns: list[ColumnView], settled: set[frozenset[Hashable]], work: Work) -> list[tuple[ColumnView, ...]]:
@@ -371,7 +379,11 @@ def _places(column: ColumnView) -> int | str:
     grid = column.precision.grid
     if column.is_time:
         return "time"
-    return "float" if grid is None or grid.decimals > _MOST_DECIMALS else grid.decimals + round(np.log10(column.precision.scale))
+    return (
+        "float"
+        if grid is None or grid.decimals > _MOST_DECIMALS
+        else grid.decimals + round(np.log10(column.precision.scale))
+    )
 
 
 def _apart(
@@ -391,14 +403,20 @@ def _apart(
     ends: list[float | None] = []
     refused = 0.0
     for sign in (1.0, -1.0):
-        ordered_so = np.sort(sign * between)
-        end = float(ordered_so[0])
-        beyond, spacing = _beyond(ordered_so, step)
+        outwards = np.argsort(sign * between, kind="stable")
+        values = sign * between[outwards]
+        end = float(values[0])
+        beyond, spacing = _beyond(values, step)
         bits = beyond / _LN2 - np.log2(np.log2(_WIDEST))
         far = sign * end / scale
         first, second = (x + far, y) if sign > 0 else (y, x + far)
         free = independent_violations(first, second)
-        proved = bits > bar + _SMOOTH and free >= _BEYOND_FREELY and surplus_bits(len(x), 0.0, free) > bar
+        proved = (
+            bits > bar + _SMOOTH
+            and _everywhere(x, outwards, values)
+            and free >= _BEYOND_FREELY
+            and surplus_bits(len(x), 0.0, free) > bar
+        )
         by_copula = copula_violations(first, second, rng)[0] if proved else 0.0
         if not (by_copula >= _BEYOND and surplus_bits(len(x), 0.0, by_copula) > bar):
             ends.append(None)
@@ -406,8 +424,11 @@ def _apart(
         refused += by_copula
         ends.append(sign * _plain_end(end / scale, _SLACK * spacing / scale, low.is_time))
     least, most = ends
-    if strict is not None and least is not None and least <= (1.01 * step / scale if strict and most is None else 0):
-        least = None  # the order says as much
+    # a plain order is looked for by itself, and says as much
+    if least is not None and (
+        (strict is not None and least <= 0) or (most is None and abs(least) <= 1.01 * step / scale)
+    ):
+        least = None
     if most is None and (least is None or least == 0):
         return None
     rule = Apart(low.name, high.name, least, most)
@@ -449,13 +470,20 @@ def _beyond(values: Floats, step: float) -> tuple[float, float]:
         width = float(values[size - 1] - values[0]) + step
         width *= 1.0 if step else size / (size - 1)
         at = np.searchsorted(values, values[0] + width * np.arange(4) - step / 2)
-        a, b, c = np.diff(at).astype(np.float64).tolist()
+        a, b, c = np.maximum(np.diff(at), 1).astype(np.float64).tolist()
         spacing = spacing or width / a
         a, b, c = a - np.sqrt(a), b + np.sqrt(b), max(c - np.sqrt(c), 0.0)
         if width > 0:
             most = max(most, a * min(a / b, 1.0) * min(a * c / b**2, 1.0))
         size *= 2
     return most, spacing
+
+
+def _everywhere(x: Floats, outwards: Ints, values: Floats) -> bool:
+    """Whether rows near the end have large numbers, middling and small ones: the turn of a curve is in one place."""
+    near = outwards[: np.searchsorted(values, values[min(_WIDEST, len(x) // _PART) - 1], side="right")]
+    thirds = np.searchsorted(np.quantile(x, [1 / 3, 2 / 3]), x[near])
+    return bool(np.bincount(thirds, minlength=3).min() >= _THIRD * len(near))
 
 
 def _plain_end(end: float, slack: float, times: bool) -> float:

@@ -130,12 +130,8 @@ class RewritePlan:
             base, name = (rule.low, rule.high) if low_first else (rule.high, rule.low)
             if name in self.steps or self._reaches(base, name):
                 continue
-            bounds, side = self._bounds_of(name), "lowers" if low_first else "uppers"
-            shifts = bounds["shifts"][side == "uppers"]
-            if base in shifts:  # that they are some way apart is known already
-                shifts[base] = max(shifts[base], 0.0) if low_first else min(shifts[base], 0.0)
-            else:
-                bounds[side].append(base)
+            bounds = self._bounds_of(name)
+            bounds["lowers" if low_first else "uppers"].append(base)
             if rule.strict:
                 bounds["strict"].append(base)
             self.needs.setdefault(name, set()).add(base)
@@ -151,14 +147,17 @@ class RewritePlan:
             (rule.low, rule.high, (rule.least, rule.most)),
             (rule.high, rule.low, (_negative(rule.most), _negative(rule.least))),
         ):
-            if name in self.steps or self._reaches(base, name):
+            own = self._bounds.get(name, {})
+            others = {*own.get("lowers", ()), *own.get("uppers", ())} - {base}
+            # between two columns that may come too near each other nothing can lie
+            if name in self.steps or others or "within" in own or self._reaches(base, name):
                 continue
             bounds = self._bounds_of(name)
             for side, shift, pick in (("lowers", least, max), ("uppers", most, min)):
                 if shift is not None:
-                    shifts = bounds["shifts"][side == "uppers"]
-                    shifts[base] = pick(shift, shifts.get(base, shift))
-                    bounds[side] += [] if base in bounds[side] else [base]
+                    shifts, ordered = bounds["shifts"][side == "uppers"], base in bounds[side]
+                    shifts[base] = pick(shift, shifts.get(base, 0.0 if ordered else shift))
+                    bounds[side] += [] if ordered else [base]
             self.needs.setdefault(name, set()).add(base)
             if (least or -1.0) >= 0 and name == rule.high:
                 self._orders.append(Order(base, name).learn(self.view))
@@ -341,7 +340,7 @@ _TAKERS: dict[type, Any] = {
 _VERSION = 1
 _ADAPTER_NAMES = {adapter: name for name, adapter in ADAPTERS.items()}
 # Those that leave columns out come before those that bound what is left.
-_FIRST = (OneHot, Copy, Sum, Product, Monotone, Determined, Within, Apart, Order, Bound)
+_FIRST = (OneHot, Copy, Sum, Product, Monotone, Determined, Within, Order, Apart, Bound)
 _TURN = {kind: turn for turn, kind in enumerate(_FIRST)}
 _TRIED_ROWS = 2000
 
