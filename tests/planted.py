@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ganaug.rules import Copy, Determined, MissingWith, Monotone, Never, OneHot, Order, Product, Sum, Within
+from ganaug.rules import Apart, Copy, Determined, MissingWith, Monotone, Never, OneHot, Order, Product, Sum, Within
 
 CITIES = {
     "Rome": "Italy",
@@ -81,6 +81,11 @@ def order_of_dates(rng, n):
     return pd.DataFrame({"opened": opened, "closed": closed}), [Order("opened", "closed")]
 
 
+def apart(rng, n):
+    day = rng.integers(0, 365, n)
+    return pd.DataFrame({"came": day, "left": day + rng.integers(2, 9, n)}), [Apart("came", "left", 2, 8)]
+
+
 def one_hot(rng, n):
     levels = rng.choice(5, n, p=[0.5, 0.25, 0.15, 0.07, 0.03])
     frame = pd.DataFrame({f"is_{k}": (levels == k).astype(np.int8) for k in range(5)})
@@ -151,6 +156,7 @@ KINDS = [
     missing,
     never,
     curve,
+    apart,
 ]
 
 

@@ -12,7 +12,7 @@ from helpers import cases
 
 from ganaug import Order, Product, Sum, TabularGAN, find_rules
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.rules import Age, DatePart, Rewriter, rule_from_json
+from ganaug.rules import Age, Apart, DatePart, Rewriter, rule_from_json
 from ganaug.rules.codec import RuledTableCodec
 
 SMALL = {"max_steps": 40, "width": 32, "depth": 1, "random_state": 0, "verbose": False}
@@ -437,3 +437,98 @@ def test_a_column_near_what_bounds_it_is_a_distance():
     frame = pd.DataFrame({"sum": (a + b).round(1), "a": a, "b": b, "low": (a + b - rng.gamma(2, 3, 1000)).round(1)})
     rewriter = Rewriter().fit(frame, [Sum("sum", ["a", "b"]), Order("low", "sum")])
     assert np.allclose(rewriter.rewrite(frame)["low"], frame["sum"] - frame["low"])
+
+
+# ---- distances that end at a constant -----------------------------------------------------------
+
+
+def distances(name, n=1500):
+    """A table, and the line that it has to give."""
+    rng = np.random.default_rng(0)
+    year, day = rng.integers(1940, 2000, n), pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 365, n), "D")
+    low, price = rng.normal(10, 8, n).round(1), rng.gamma(3, 20, n).round(2)
+    wide, minutes = rng.normal(50, 20, n), pd.to_timedelta(rng.integers(30, 121, n), "min")
+    moment = day + pd.to_timedelta(rng.integers(0, 1440, n), "min")
+    made = {
+        "least": ({"born": year, "since": year + 18 + rng.exponential(12, n).astype(int)}, "since >= born + 18"),
+        "decimals": ({"low": low, "high": (low + 0.5 + rng.exponential(3, n)).round(1)}, "high >= low + 0.5"),
+        "days": (
+            {"in": day, "out": day + pd.to_timedelta(rng.integers(1, 31, n), "D")},
+            "in + 1 day <= out <= in + 30 days",
+        ),
+        "minutes": ({"a": moment, "b": moment + minutes}, "a + 30 minutes <= b <= a + 2 hours"),
+        "around": ({"a": wide, "b": wide + rng.uniform(-5, 5, n)}, "a - 5 <= b <= a + 5"),
+        "floats": (
+            {"a": wide.astype(np.float32), "b": (wide + rng.uniform(2, 9, n)).astype(np.float32)},
+            "a + 2 <= b <= a + 9",
+        ),
+        "money": ({"price": price, "total": (price + 4.9 + rng.exponential(6, n)).round(2)}, "total >= price + 4.9"),
+        "holes": (
+            {
+                "a": pd.array(np.where(rng.random(n) < 0.1, None, year), dtype="Int64"),
+                "b": np.where(rng.random(n) < 0.1, np.nan, year + rng.integers(10, 61, n)),
+            },
+            "a + 10 <= b <= a + 60",
+        ),
+    }
+    columns, line = made[name]
+    return pd.DataFrame(columns).assign(noise=rng.normal(size=n), kind=rng.choice(list("xyz"), n)), line
+
+
+DISTANCES = ["least", "decimals", "days", "minutes", "around", "floats", "money", "holes"]
+
+
+@cases("name", DISTANCES)
+def test_a_distance_that_ends_at_a_constant_is_found_and_kept(name):
+    frame, line = distances(name)
+    found = find_rules(frame)
+    [rule] = [rule for rule in found if rule.kind == "apart"]
+    assert str(rule) == line
+    assert rule.exceptions == 0 and rule.certain and not [other for other in found if other.kind == "order"]
+    rewriter = Rewriter().fit(frame, found)
+    rewritten = rewriter.rewrite(frame)
+    again = rewriter.restore(rewritten)
+    assert [kept.kept for kept in rewriter.rules_ if kept.kind == "apart"] == ["rewritten"]
+    pd.testing.assert_series_equal(again.dtypes, frame.dtypes)
+    assert (again.isna() == frame.isna()).all(axis=None)
+    assert rule.holds(again).all()
+    rng = np.random.default_rng(1)
+    shuffled = pd.DataFrame({own: rewritten[own].array[rng.permutation(len(frame))] for own in rewritten})
+    loaded = Rewriter.from_state(*rewriter.get_state())
+    for one in (rewriter, loaded):
+        assert rule.holds(one.restore(shuffled)).all()
+
+
+def test_a_table_with_a_distance_is_sampled_and_saved_with_it(tmp_path):
+    frame, line = distances("days", 600)
+    y = (np.arange(600) % 4 == 0).astype(int)
+    gan = TabularGAN(**SMALL).fit(frame, y)
+    assert line in [str(rule) for rule in gan.rules_]
+    gan.save(tmp_path / "model")
+    for one in (gan, TabularGAN.load(tmp_path / "model")):
+        days = one.sample(200, label=1, random_state=0)[0].eval("out - `in`").dt.days
+        assert days.between(1, 30).all() and days.nunique() > 10
+
+
+def test_what_thins_out_or_is_the_turn_of_a_curve_has_no_end(rng):
+    n = 4000
+    x = rng.normal(size=n)
+    frame = pd.DataFrame({"x": x, "near": x + 0.3 * rng.normal(size=n), "heavy": x + 0.2 * rng.standard_t(3, n)})
+    frame["curve"] = np.exp(x) + 0.3 * rng.random(n)  # never below x + 1, which it touches at 0
+    frame["capped"] = np.maximum(x, -0.5)
+    frame["size"], frame["more"] = np.exp(x), np.exp(x + 0.2 * rng.normal(size=n))
+    found = [str(rule) for rule in find_rules(frame) if rule.kind == "apart"]
+    assert found == []
+
+
+def test_a_distance_of_the_user_is_kept_beside_an_order_of_the_same_columns(rng):
+    a = rng.integers(0, 100, 300)
+    frame = pd.DataFrame({"a": a, "b": a + rng.integers(2, 9, 300), "c": rng.integers(0, 300, 300)})
+    for rules in ([Order("a", "b"), Apart("a", "b", most=8)], [Apart("a", "b", 2), Apart("a", "b", most=8.5)]):
+        rewriter = Rewriter().fit(frame, rules)
+        assert [rule.kept for rule in rewriter.rules_] == ["rewritten"] * 2
+        assert rewriter.restore(rewriter.rewrite(frame)).equals(frame)
+    # between two columns that may come too near each other nothing can lie
+    frame["c"] = a + rng.integers(0, 30, 300)
+    guarded = Rewriter().fit(frame, [Order("a", "b"), Order("a", "c"), Apart("b", "c", least=-8)])
+    assert [rule.kept for rule in guarded.rules_] == ["rewritten", "rewritten", "guarded"]

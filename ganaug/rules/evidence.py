@@ -278,6 +278,8 @@ _LEAST_DISTINCT = 8
 _MOST_SPREAD_RATIO = 30.0
 _MOST_DECIMALS = 4
 _PROBED, _QUANTILES = 512, 32
+# Columns of which one is lower by less than this part of what they differ by stay in their order.
+_ALIKE = 0.1
 # Share of rows beyond the end in a Gaussian copula, and of the probed rows if the columns were independent.
 _BEYOND, _BEYOND_FREELY = 0.025, 0.1
 # Bits that an end must be worth beyond others, for how a density goes on is a guess.
@@ -370,7 +372,7 @@ def _near(columns: list[ColumnView], settled: set[frozenset[Hashable]], work: Wo
             free = quantiles[j] - quantiles[i][:, None]
             beyond = max(float((free < between.min()).mean()), float((free > between.max()).mean()))
             if beyond >= _BEYOND_FREELY:
-                pairs.append(pair if np.median(between) >= 0 else pair[::-1])
+                pairs.append(pair if np.median(between) >= -_ALIKE * np.ptp(between) else pair[::-1])
     return pairs
 
 

@@ -196,7 +196,7 @@ class Gap:
             ends.append(sign * bound)
         return ends[0], ends[1]
 
-    def measured(self, view: TableView) -> Gap:
+    def measured(self, view: TableView) -> Self:
         """The same with ``most``."""
         if self.as_it_is or self.below == self.above or self.within is not None:
             return self
