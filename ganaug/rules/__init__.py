@@ -2,7 +2,7 @@
 
 from ganaug.rules.base_rule import Apart, Rule
 from ganaug.rules.dates import Age, DatePart
-from ganaug.rules.equations import Copy, Monotone, Product, Sum
+from ganaug.rules.equations import Copy, Monotone, PerCategory, Product, Sum
 from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import (
     Bound,
@@ -33,6 +33,7 @@ __all__ = [
     "Never",
     "OneHot",
     "Order",
+    "PerCategory",
     "Product",
     "Rewriter",
     "Rule",

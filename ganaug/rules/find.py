@@ -31,7 +31,14 @@ from ganaug.rules.find_pairs import (
     without_repeats,
     without_steps,
 )
-from ganaug.rules.find_states import find_dates, find_determined, find_missing, find_one_hot, without_detours
+from ganaug.rules.find_states import (
+    find_dates,
+    find_determined,
+    find_missing,
+    find_one_hot,
+    find_per_category,
+    without_detours,
+)
 from ganaug.rules.kinds import Determined, Grid, Never, OneHot, Order, as_rule, is_stored, rule_from_json
 from ganaug.rules.table_view import Bits, TableView, view_of
 from ganaug.utils.determinism import Seed, isolated, numpy_generator, root_seed
@@ -335,12 +342,19 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
     orders = without_steps(orders)
     settled = {frozenset(pair) for rule in equations for pair in combinations(rule.columns, 2)}
     numbers = [name for name in numbers if name not in targets]
+    with work.stage(0.2) as part:
+        by = [name for name in states if name not in targets | fixed]
+        per_category = find_per_category(search, by, numbers, part, rng("per category"))
+    computed = {rule.columns[:2] for rule in per_category}
+    settled |= {frozenset(pair) for pair in computed}
+    orders = [rule for rule in orders if rule.columns not in computed and rule.columns[::-1] not in computed]
+    confined = [rule for rule in confined if rule.column not in {column for column, _ in computed}]
     ordered = {(rule.low, rule.high): rule.strict for rule in orders}
     with work.stage(0.2) as part:
         apart = find_apart(search, whole, numbers, settled, ordered, part, rng("apart"))
     told = {rule.columns for rule in apart if rule.least is not None and rule.least >= 0}
     orders = [rule for rule in orders if rule.columns not in told]
-    return [*groups, *equations, *orders, *apart, *determined, *confined, *missing, *never]
+    return [*groups, *equations, *per_category, *orders, *apart, *determined, *confined, *missing, *never]
 
 
 def _equations(

@@ -25,7 +25,7 @@ from ganaug.rules.base_rule import (
     numeric,
 )
 from ganaug.rules.dates import Age, DatePart
-from ganaug.rules.equations import Copy, Monotone, Product, Sum
+from ganaug.rules.equations import Copy, Monotone, PerCategory, Product, Sum
 from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView, mask_of, number_of
 
 __all__ = [
@@ -656,7 +656,7 @@ KINDS: dict[str, type[Rule]] = {
     rule.kind: rule
     for rule in (
         *(Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid, Never),
-        *(DatePart, Age, Apart),
+        *(DatePart, Age, Apart, PerCategory),
     )
 }
 

@@ -13,7 +13,7 @@ from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.encoding.serialization import from_json, pack_arrays, to_json, unpack_arrays
 from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Apart, Rule
-from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Product, Sum
+from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, PerCategory, Product, Sum
 from ganaug.rules.find import Rules
 from ganaug.rules.gaps import Gap
 from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within, as_rule, is_stored
@@ -109,7 +109,7 @@ class RewritePlan:
         return False
 
     def _numeric(self, rule: Equation) -> bool:
-        columns = [self.view.column(name) for name in rule.columns]
+        columns = [self.view.column(name) for name in rule.numbers]
         return not any(column.is_choice for column in columns)
 
     def _copy(self, rule: Copy) -> bool:
@@ -340,7 +340,7 @@ _TAKERS: dict[type, Any] = {
 _VERSION = 1
 _ADAPTER_NAMES = {adapter: name for name, adapter in ADAPTERS.items()}
 # Those that leave columns out come before those that bound what is left.
-_FIRST = (OneHot, Copy, Sum, Product, Monotone, Determined, Within, Order, Apart, Bound)
+_FIRST = (OneHot, Copy, Sum, Product, PerCategory, Monotone, Determined, Within, Order, Apart, Bound)
 _TURN = {kind: turn for turn, kind in enumerate(_FIRST)}
 _TRIED_ROWS = 2000
 
