@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ganaug.rules import Apart, Copy, Determined, MissingWith, Monotone, Never, OneHot, Order, Product, Sum, Within
+from ganaug.rules import (
+    Apart,
+    Copy,
+    Determined,
+    MissingWith,
+    Monotone,
+    Never,
+    OneHot,
+    Order,
+    PerCategory,
+    Product,
+    Sum,
+    Within,
+)
 
 CITIES = {
     "Rome": "Italy",
@@ -86,6 +99,13 @@ def apart(rng, n):
     return pd.DataFrame({"came": day, "left": day + rng.integers(2, 9, n)}), [Apart("came", "left", 2, 8)]
 
 
+def per_category(rng, n):
+    rates = {"DE": 0.19, "FR": 0.2, "LU": 0.17}
+    land, paid = rng.choice(list(rates), n, p=[0.5, 0.3, 0.2]), rng.gamma(2, 80, n).round(2)
+    duty = (paid * pd.Series(land).map(rates)).round(2)
+    return pd.DataFrame({"paid": paid, "land": land, "duty": duty}), [PerCategory("duty", "paid", "land", rates)]
+
+
 def one_hot(rng, n):
     levels = rng.choice(5, n, p=[0.5, 0.25, 0.15, 0.07, 0.03])
     frame = pd.DataFrame({f"is_{k}": (levels == k).astype(np.int8) for k in range(5)})
@@ -157,6 +177,7 @@ KINDS = [
     never,
     curve,
     apart,
+    per_category,
 ]
 
 

@@ -15,7 +15,19 @@ from helpers import cases
 import ganaug
 from ganaug import Copy, OneHot, Order, Product, Rules, Sum, Within, find_rules
 from ganaug.exceptions import GanaugError, InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
-from ganaug.rules import Apart, Bound, Custom, Determined, Grid, MissingWith, Monotone, Never, Rule, rule_from_json
+from ganaug.rules import (
+    Apart,
+    Bound,
+    Custom,
+    Determined,
+    Grid,
+    MissingWith,
+    Monotone,
+    Never,
+    PerCategory,
+    Rule,
+    rule_from_json,
+)
 from ganaug.rules.equations import Equation
 
 FRAME = pd.DataFrame(
@@ -47,6 +59,12 @@ KEPT = [
     (Product("b", ["c"], over=["a"], tolerance=0), "b = c / a", [0, 1, 1, 0]),
     (Copy("c", of="b", scale=2, tolerance=0), "c = 2 * b", [0, 1, 0, 0]),
     (Copy("c", of="b", offset=1.5, tolerance=1), "c = b + 1.5 (to 1)", [1, 1, 1, 0]),
+    (
+        PerCategory("c", "b", "k", {"x": 1.5, "y": (1, 2)}),
+        'c = 1.5 * b where k is "x", b + 2 where "y"',
+        [1, 1, 1, 0],
+    ),
+    (PerCategory("c", "b", "p", {1: (0, 3)}, tolerance=1), "c = 3 where p is 1 (to 1)", [1, 1, 1, 0]),
     (OneHot(["p", "q"]), "exactly one of p, q", [1, 1, 0, 0]),
     (OneHot(["p", "q"], at_most=True), "at most one of p, q", [1, 1, 1, 0]),
     (OneHot(["p", "q"], ordered=True), "p >= q (0 or 1)", [1, 0, 1, 1]),
@@ -122,6 +140,10 @@ def test_a_function_is_no_part_of_a_model_file():
         (lambda: Product("a"), "factors and over are empty"),
         (lambda: Product("a", ["b"], scale=0), "another number"),
         (lambda: Copy("a", of="a"), "name two columns"),
+        (lambda: PerCategory("a", "b", "a", {"x": 1}), "not different columns"),
+        (lambda: PerCategory("a", "b", "k", {}), "no dict of category to factor"),
+        (lambda: PerCategory("a", "b", "k", {"x": (1, 2, 3)}), "neither a factor"),
+        (lambda: PerCategory("a", "b", "k", {"x": "much"}), "is no number"),
         (lambda: OneHot(["a"]), "two at least"),
         (lambda: OneHot(["a", "a"]), "more than once"),
         (lambda: Within("a", "g", {"x": (3, 1)}), r"give \(low, high\)"),
@@ -146,6 +168,8 @@ def test_a_rule_that_makes_no_sense_is_refused_with_a_reason(make, said):
         (Order("a", "d"), "cannot be compared"),
         (Apart("a", "d", 1), "cannot be compared"),
         (Sum("a", ["k"]), "needs numbers"),
+        (PerCategory("a", "k", "b", {2: 1}), "needs numbers"),
+        (PerCategory("a", "b", "kk", {2: 1}), "no column 'kk'"),
         (OneHot(["p", "b"]), "column 'b' holds"),
         (Bound("d", low=[1]), "cannot be compared"),
         (Custom(lambda frame: [True]), "True or False for each row"),

@@ -532,3 +532,75 @@ def test_a_distance_of_the_user_is_kept_beside_an_order_of_the_same_columns(rng)
     frame["c"] = a + rng.integers(0, 30, 300)
     guarded = Rewriter().fit(frame, [Order("a", "b"), Order("a", "c"), Apart("b", "c", least=-8)])
     assert [rule.kept for rule in guarded.rules_] == ["rewritten", "rewritten", "guarded"]
+
+
+# ---- factors and constants of a category ---------------------------------------------------------
+
+
+def of_categories(name, n=800):
+    """A table, and the column that is computed."""
+    rng = np.random.default_rng(1)
+    price, size = rng.gamma(3, 20, n).round(2), rng.integers(1, 100, n)
+    rates, bases = {"DE": 0.19, "FR": 0.2, "LU": 0.17, "HU": 0.27}, {"S": 10, "M": 25, "L": 60}
+    land, kind = rng.choice(list(rates), n, p=[0.5, 0.25, 0.15, 0.1]), rng.choice(list(bases), n)
+    tax, grade = (price * pd.Series(land).map(rates)).round(2), rng.integers(1, 6, n)
+    member, duty = rng.random(n) < 0.3, size * np.array([0, 25, 10])[grade % 3]
+    made = {
+        "rate": ({"net": price, "land": land, "tax": tax}, "tax"),
+        "sum": ({"net": price, "land": land, "tax": tax, "gross": (price + tax).round(2)}, "tax"),
+        "base": ({"size": size, "kind": pd.Categorical(kind), "cost": pd.Series(kind).map(bases) + 0.5 * size}, "cost"),
+        "flag": ({"price": price, "member": member, "paid": np.where(member, (price * 0.9).round(2), price)}, "paid"),
+        "free": ({"size": size, "grade": (grade % 3).astype(str), "duty": duty}, "duty"),
+        "grade": ({"x": price, "grade": grade, "y": price * (grade + 1) / 2 + grade**2}, "y"),
+        "holes": (
+            {
+                "net": pd.Series(price).mask(rng.random(n) < 0.05),
+                "land": pd.Series(land).mask(rng.random(n) < 0.03),
+                "tax": tax.mask(rng.random(n) < 0.1),
+            },
+            "tax",
+        ),
+    }
+    columns, target = made[name]
+    return pd.DataFrame(columns).assign(noise=rng.normal(size=n)), target
+
+
+@cases("name", ["rate", "sum", "base", "flag", "free", "grade", "holes"])
+def test_a_factor_of_a_category_is_found_and_kept(name):
+    frame, target = of_categories(name)
+    found = find_rules(frame)
+    [rule] = [rule for rule in found if rule.kind == "per category"]
+    assert rule.column == target and rule.exceptions == 0 and rule.certain
+    assert not [other for other in found if other.kind == "order"]
+    rewriter = Rewriter().fit(frame, found)
+    rewritten = rewriter.rewrite(frame)
+    assert {kept.kept for kept in rewriter.rules_} == {"rewritten"}
+    assert target not in rewritten or frame[target].isna().any()
+    again = rewriter.restore(rewritten)
+    pd.testing.assert_series_equal(again.dtypes, frame.dtypes)
+    assert np.allclose(again[target], frame[target], atol=1e-9, equal_nan=True)
+    rng = np.random.default_rng(1)
+    shuffled = pd.DataFrame({own: rewritten[own].array[rng.permutation(len(frame))] for own in rewritten})
+    for one in (rewriter, Rewriter.from_state(*rewriter.get_state())):
+        assert rule.holds(one.restore(shuffled)).all()
+
+
+def test_factors_that_all_categories_share_and_lines_with_noise_are_none(rng):
+    n = 1000
+    kind, x = rng.choice(list("abc"), n), rng.gamma(3, 20, n).round(2)
+    slope = pd.Series(kind).map({"a": 1.0, "b": 1.5, "c": 2.0})
+    frame = pd.DataFrame({"kind": kind, "x": x, "near": (slope * x + 0.1 * rng.normal(size=n)).round(2)})
+    assert len(find_rules(frame)) == 0
+    same = pd.DataFrame({"kind": kind, "x": x, "double": 2 * x})
+    assert texts(same) == ["double = 2 * x (to 0.02)"]
+
+
+def test_a_generator_with_factors_of_a_category_is_sampled_and_saved_with_them(tmp_path):
+    frame, _ = of_categories("rate", 600)
+    gan = TabularGAN(**SMALL).fit(frame, (np.arange(600) % 4 == 0).astype(int))
+    [rule] = gan.rules_
+    assert str(rule).startswith('tax = 0.19 * net where land is "DE", 0.2 * net where "FR"')
+    gan.save(tmp_path / "model")
+    for one in (gan, TabularGAN.load(tmp_path / "model")):
+        rows = one.sample(200, label=1, random_state=0)[0]
+        assert rule.holds(rows).all() and rows["land"].nunique() > 1 and rows["tax"].nunique() > 50
