@@ -90,7 +90,7 @@ def order_of_floats(rng, n):
 
 def order_of_dates(rng, n):
     opened = DAY + pd.to_timedelta(rng.integers(0, 700, n), unit="D")
-    closed = opened + pd.to_timedelta(rng.integers(0, 40, n), unit="D")
+    closed = opened + pd.to_timedelta(rng.geometric(1 / 15, n) - 1, unit="D")
     return pd.DataFrame({"opened": opened, "closed": closed}), [Order("opened", "closed")]
 
 

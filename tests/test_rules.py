@@ -370,7 +370,7 @@ def test_orders_that_follow_from_others_are_left_out():
     first = rng.integers(0, 300, 1000)
     second = first + rng.integers(0, 20, 1000)
     frame = pd.DataFrame({"a": first, "b": second, "c": second + rng.integers(0, 20, 1000)})
-    assert [str(rule) for rule in find_rules(frame)] == ["b >= a", "c >= b", "b <= a + 19", "c <= b + 19"]
+    assert [str(rule) for rule in find_rules(frame)] == ["a <= b <= a + 19", "b <= c <= b + 19"]
 
 
 @cases("size", [1e-310, 1e-200, 1e150, 1e200, 1e307])
@@ -464,7 +464,7 @@ def test_curves_are_found_and_noise_around_one_is_none(name, rng):
     assert set(rule.columns) == {"x", "y"} and rule.exceptions == 0
     late = pd.DataFrame({"start": np.cumsum(rng.exponential(1, 400))})
     late["end"] = late["start"] + 0.2 * rng.random(400)  # in the same order by and large, but along no curve
-    assert [rule.kind for rule in find_rules(late)] == ["order", "apart"]
+    assert [rule.kind for rule in find_rules(late)] == ["apart"]
 
 
 def test_hours_between_two_dates_are_a_difference(rng):

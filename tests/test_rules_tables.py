@@ -604,3 +604,17 @@ def test_a_generator_with_factors_of_a_category_is_sampled_and_saved_with_them(t
     for one in (gan, TabularGAN.load(tmp_path / "model")):
         rows = one.sample(200, label=1, random_state=0)[0]
         assert rule.holds(rows).all() and rows["land"].nunique() > 1 and rows["tax"].nunique() > 50
+
+
+@pytest.mark.parametrize("unit", ["ns", "s"])
+def test_the_day_of_the_year_and_weekends_are_found_and_computed(unit, rng):
+    when = pd.Series(pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.integers(0, 1_440_000, 400), unit="min"))
+    when = when.astype(f"M8[{unit}]")
+    frame = pd.DataFrame({"when": when, "day": when.dt.day_of_year, "off": when.dt.day_of_week >= 5})
+    frame["noise"] = rng.normal(size=400)
+    found = find_rules(frame)
+    assert [str(rule) for rule in found] == ["day = the day of the year of when", "off = whether when is on a weekend"]
+    rewriter = Rewriter().fit(frame, found)
+    assert list(rewriter.rewrite(frame)) == ["when", "noise"]
+    assert rewriter.restore(rewriter.rewrite(frame)).equals(frame)
+    assert rule_from_json(json.loads(json.dumps(found[1].to_json()))) == found[1]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
+from ganaug.rules.base_rule import GUARDED, REWRITTEN, Apart, Rule
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows, find_apart, find_never
 from ganaug.rules.find_equations import (
@@ -290,7 +290,7 @@ def find_rules(X: object, *, max_time: float = 2.0, random_state: Seed = 0, max_
     sample = _rows(view, max_rows, seed)
     found = _find(sample, _rows(sample, SEARCH_ROWS, seed), work, seed)
     rules = _confirmed(found, sample, view)
-    return Rules(_without_echoes(rules), _grids(sample), work.skipped)
+    return Rules(_joined(_without_echoes(rules)), _grids(sample), work.skipped)
 
 
 def _rows(view: TableView, most: int, seed: int) -> TableView:
@@ -448,6 +448,18 @@ def _without_echoes(rules: list[Rule]) -> list[Rule]:
     """Without orders of a column and a part of it, where some rows break them: the sign of the rest says it all."""
     told = [{rule.target, name} for rule in rules if isinstance(rule, Equation) for name in rule.inputs]
     return [rule for rule in rules if not (isinstance(rule, Order) and rule.exceptions and set(rule.columns) in told)]
+
+
+def _joined(rules: list[Rule]) -> list[Rule]:
+    """An order, and that the two columns are no further apart than so much, as one rule."""
+    ordered = {rule.columns: rule for rule in rules if isinstance(rule, Order) and not (rule.strict or rule.exceptions)}
+    joined: dict[tuple[Hashable, ...], Rule] = {}
+    for rule in rules:
+        order = ordered.get(rule.columns)
+        if isinstance(rule, Apart) and rule.least is None and order is not None and order.certain == rule.certain:
+            joined[rule.columns] = rule._with(least=0.0)
+    left = [rule for rule in rules if not (isinstance(rule, Order) and rule.columns in joined)]
+    return [joined.get(rule.columns, rule) if isinstance(rule, Apart) else rule for rule in left]
 
 
 def _grids(view: TableView) -> list[Grid]:

@@ -434,8 +434,9 @@ def _unevenness(day: dt.date) -> int:
 # ---- numbers that are others times a factor, and plus a constant, of a category
 
 LEAST_PER_LEVEL, LEAST_COVERED, _MOST_AFFINE_LEVELS = 12, 0.95, 30
-# Correlation of two columns within the two commonest categories, and how finely a factor may be written.
-_NEARLY_LINE, _FACTOR_DIGITS = 0.99, 4
+# Correlation of two columns within the two commonest categories, in so many of their rows, and how finely a factor may
+# be written.
+_NEARLY_LINE, _LINE_ROWS, _FACTOR_DIGITS = 0.99, 500, 4
 
 
 def find_per_category(
@@ -460,14 +461,16 @@ def find_per_category(
         large = counts >= LEAST_PER_LEVEL
         if not 2 <= large.sum() <= _MOST_AFFINE_LEVELS or counts[large].sum() < LEAST_COVERED * n:
             continue
-        if not work.afford(2.0 * n * d + 0.2 * d * d * n, "equations of categories"):
+        if not work.afford(4.0 * n + 4.0 * _LINE_ROWS * d + 0.4 * d * d * _LINE_ROWS, "equations of categories"):
             return found
-        lines = np.ones((d, d), dtype=bool)
+        both, one = np.ones((d, d), dtype=bool), np.zeros((d, d), dtype=bool)
         for level in np.argsort(-counts, kind="stable")[:2].tolist():
-            lines &= _lines(numbers.values[codes == level])
-        for i, j in np.argwhere(np.triu(lines, 1)).tolist():
+            close, flat = _lines(numbers.values[np.flatnonzero(codes == level)[:_LINE_ROWS]])
+            both &= close | flat
+            one |= close
+        for i, j in np.argwhere(np.triu(both & one, 1)).tolist():
             pair = {numbers.columns[k].name for k in (i, j)}
-            if name in pair or taken & pair or not work.afford(300.0 * n, "equations of categories"):
+            if name in pair or taken & pair or not work.afford(30.0 * n, "equations of categories"):
                 continue
             proofs = [
                 proof
@@ -481,8 +484,8 @@ def find_per_category(
     return found
 
 
-def _lines(values: Floats) -> Bits:
-    """Which columns are nearly a line in some rows; one that is constant there may be one. (n, d) -> (d, d)."""
+def _lines(values: Floats) -> tuple[Bits, Bits]:
+    """Which columns are nearly a line in some rows, and of which one is constant there. (n, d) -> (d, d), (d, d)."""
     known = np.isfinite(values)
     counts = np.maximum(known.sum(0), 1)
     centred = np.where(known, values - np.where(known, values, 0.0).sum(0) / counts, 0.0)
@@ -492,7 +495,7 @@ def _lines(values: Floats) -> Bits:
         close = np.abs(centred.T @ centred) / np.sqrt(squares * squares.T)
     flat = np.abs(centred).max(0, initial=0.0) <= 1e-9 * np.abs(np.where(known, values, 0.0)).max(0, initial=0.0)
     enough = both.T @ both >= LEAST_PER_LEVEL
-    return np.asarray(enough & ((close > _NEARLY_LINE) | (flat[:, None] != flat)))
+    return np.asarray(enough & (close > _NEARLY_LINE)), np.asarray(enough & (flat[:, None] != flat))
 
 
 def _per_category(
