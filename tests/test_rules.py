@@ -64,6 +64,11 @@ KEPT = [
         'c = 1.5 * b where k is "x", b + 2 where "y"',
         [1, 1, 1, 0],
     ),
+    (
+        PerCategory("c", "b", "p", {0: 1 / 8100, 1: 2}, tolerance=9),
+        "c = b / 8100 where p is 0, 2 * b where 1 (to 9)",
+        [1] * 4,
+    ),
     (PerCategory("c", "b", "p", {1: (0, 3)}, tolerance=1), "c = 3 where p is 1 (to 1)", [1, 1, 1, 0]),
     (OneHot(["p", "q"]), "exactly one of p, q", [1, 1, 0, 0]),
     (OneHot(["p", "q"], at_most=True), "at most one of p, q", [1, 1, 1, 0]),

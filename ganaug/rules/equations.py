@@ -631,4 +631,13 @@ class PerCategory(Equation):
 
 def _affine(pair: tuple[float, float], name: str) -> str:
     factor, constant = pair
+    over = 1 / factor if factor else 0.0
+    if (
+        factor < 1
+        and over > 1
+        and not constant
+        and abs(over - round(over)) < 1e-9 * over
+        and len(number_text(factor)) > 5
+    ):
+        return f"{name} / {number_text(round(over))}"
     return _terms([(factor, name)], constant) if factor else number_text(constant)
