@@ -172,7 +172,7 @@ def find_never(
     grouped : dict of hashable to int
         Flags of one-hot groups, and which group: of those only 1 counts, and never two of one group.
     settled : set of frozenset
-        Pairs of which another rule says all.
+        Pairs that another rule settles.
     masked : set of frozenset
         Pairs of which another rule says where one of them is missing.
     work : Work
@@ -316,7 +316,7 @@ def find_apart(
         A sample, and all rows that are to show the same.
     names : list of hashable
     settled : set of frozenset
-        Pairs of which another rule says all.
+        Pairs that another rule settles.
     ordered : dict of (hashable, hashable) to bool
         Pairs of which the second is known to be never less, and whether it is always greater.
     """
