@@ -5,7 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ganaug.rules import Copy, Determined, MissingWith, Monotone, Never, OneHot, Order, Product, Sum, Within
+from ganaug.rules import (
+    Apart,
+    Copy,
+    Determined,
+    MissingWith,
+    Monotone,
+    Never,
+    OneHot,
+    Order,
+    PerCategory,
+    Product,
+    Sum,
+    Within,
+)
 
 CITIES = {
     "Rome": "Italy",
@@ -77,8 +90,20 @@ def order_of_floats(rng, n):
 
 def order_of_dates(rng, n):
     opened = DAY + pd.to_timedelta(rng.integers(0, 700, n), unit="D")
-    closed = opened + pd.to_timedelta(rng.integers(0, 40, n), unit="D")
+    closed = opened + pd.to_timedelta(rng.geometric(1 / 15, n) - 1, unit="D")
     return pd.DataFrame({"opened": opened, "closed": closed}), [Order("opened", "closed")]
+
+
+def apart(rng, n):
+    day = rng.integers(0, 365, n)
+    return pd.DataFrame({"came": day, "left": day + rng.integers(2, 9, n)}), [Apart("came", "left", 2, 8)]
+
+
+def per_category(rng, n):
+    rates = {"DE": 0.19, "FR": 0.2, "LU": 0.17}
+    land, paid = rng.choice(list(rates), n, p=[0.5, 0.3, 0.2]), rng.gamma(2, 80, n).round(2)
+    duty = (paid * pd.Series(land).map(rates)).round(2)
+    return pd.DataFrame({"paid": paid, "land": land, "duty": duty}), [PerCategory("duty", "paid", "land", rates)]
 
 
 def one_hot(rng, n):
@@ -151,6 +176,8 @@ KINDS = [
     missing,
     never,
     curve,
+    apart,
+    per_category,
 ]
 
 

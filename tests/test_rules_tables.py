@@ -12,7 +12,7 @@ from helpers import cases
 
 from ganaug import Order, Product, Sum, TabularGAN, find_rules
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
-from ganaug.rules import Age, DatePart, Rewriter, rule_from_json
+from ganaug.rules import Age, Apart, DatePart, Rewriter, rule_from_json
 from ganaug.rules.codec import RuledTableCodec
 
 SMALL = {"max_steps": 40, "width": 32, "depth": 1, "random_state": 0, "verbose": False}
@@ -437,3 +437,184 @@ def test_a_column_near_what_bounds_it_is_a_distance():
     frame = pd.DataFrame({"sum": (a + b).round(1), "a": a, "b": b, "low": (a + b - rng.gamma(2, 3, 1000)).round(1)})
     rewriter = Rewriter().fit(frame, [Sum("sum", ["a", "b"]), Order("low", "sum")])
     assert np.allclose(rewriter.rewrite(frame)["low"], frame["sum"] - frame["low"])
+
+
+# ---- distances that end at a constant -----------------------------------------------------------
+
+
+def distances(name, n=1500):
+    """A table, and the line that it has to give."""
+    rng = np.random.default_rng(0)
+    year, day = rng.integers(1940, 2000, n), pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 365, n), "D")
+    low, price = rng.normal(10, 8, n).round(1), rng.gamma(3, 20, n).round(2)
+    wide, minutes = rng.normal(50, 20, n), pd.to_timedelta(rng.integers(30, 121, n), "min")
+    moment = day + pd.to_timedelta(rng.integers(0, 1440, n), "min")
+    made = {
+        "least": ({"born": year, "since": year + 18 + rng.exponential(12, n).astype(int)}, "since >= born + 18"),
+        "decimals": ({"low": low, "high": (low + 0.5 + rng.exponential(3, n)).round(1)}, "high >= low + 0.5"),
+        "days": (
+            {"in": day, "out": day + pd.to_timedelta(rng.integers(1, 31, n), "D")},
+            "in + 1 day <= out <= in + 30 days",
+        ),
+        "minutes": ({"a": moment, "b": moment + minutes}, "a + 30 minutes <= b <= a + 2 hours"),
+        "around": ({"a": wide, "b": wide + rng.uniform(-5, 5, n)}, "a - 5 <= b <= a + 5"),
+        "floats": (
+            {"a": wide.astype(np.float32), "b": (wide + rng.uniform(2, 9, n)).astype(np.float32)},
+            "a + 2 <= b <= a + 9",
+        ),
+        "money": ({"price": price, "total": (price + 4.9 + rng.exponential(6, n)).round(2)}, "total >= price + 4.9"),
+        "holes": (
+            {
+                "a": pd.array(np.where(rng.random(n) < 0.1, None, year), dtype="Int64"),
+                "b": np.where(rng.random(n) < 0.1, np.nan, year + rng.integers(10, 61, n)),
+            },
+            "a + 10 <= b <= a + 60",
+        ),
+    }
+    columns, line = made[name]
+    return pd.DataFrame(columns).assign(noise=rng.normal(size=n), kind=rng.choice(list("xyz"), n)), line
+
+
+DISTANCES = ["least", "decimals", "days", "minutes", "around", "floats", "money", "holes"]
+
+
+@cases("name", DISTANCES)
+def test_a_distance_that_ends_at_a_constant_is_found_and_kept(name):
+    frame, line = distances(name)
+    found = find_rules(frame)
+    [rule] = [rule for rule in found if rule.kind == "apart"]
+    assert str(rule) == line
+    assert rule.exceptions == 0 and rule.certain and not [other for other in found if other.kind == "order"]
+    rewriter = Rewriter().fit(frame, found)
+    rewritten = rewriter.rewrite(frame)
+    again = rewriter.restore(rewritten)
+    assert [kept.kept for kept in rewriter.rules_ if kept.kind == "apart"] == ["rewritten"]
+    pd.testing.assert_series_equal(again.dtypes, frame.dtypes)
+    assert (again.isna() == frame.isna()).all(axis=None)
+    assert rule.holds(again).all()
+    rng = np.random.default_rng(1)
+    shuffled = pd.DataFrame({own: rewritten[own].array[rng.permutation(len(frame))] for own in rewritten})
+    loaded = Rewriter.from_state(*rewriter.get_state())
+    for one in (rewriter, loaded):
+        assert rule.holds(one.restore(shuffled)).all()
+
+
+def test_a_table_with_a_distance_is_sampled_and_saved_with_it(tmp_path):
+    frame, line = distances("days", 600)
+    y = (np.arange(600) % 4 == 0).astype(int)
+    gan = TabularGAN(**SMALL).fit(frame, y)
+    assert line in [str(rule) for rule in gan.rules_]
+    gan.save(tmp_path / "model")
+    for one in (gan, TabularGAN.load(tmp_path / "model")):
+        days = one.sample(200, label=1, random_state=0)[0].eval("out - `in`").dt.days
+        assert days.between(1, 30).all() and days.nunique() > 10
+
+
+def test_what_thins_out_or_is_the_turn_of_a_curve_has_no_end(rng):
+    n = 4000
+    x = rng.normal(size=n)
+    frame = pd.DataFrame({"x": x, "near": x + 0.3 * rng.normal(size=n), "heavy": x + 0.2 * rng.standard_t(3, n)})
+    frame["curve"] = np.exp(x) + 0.3 * rng.random(n)  # never below x + 1, which it touches at 0
+    frame["capped"] = np.maximum(x, -0.5)
+    frame["size"], frame["more"] = np.exp(x), np.exp(x + 0.2 * rng.normal(size=n))
+    found = [str(rule) for rule in find_rules(frame) if rule.kind == "apart"]
+    assert found == []
+
+
+def test_a_distance_of_the_user_is_kept_beside_an_order_of_the_same_columns(rng):
+    a = rng.integers(0, 100, 300)
+    frame = pd.DataFrame({"a": a, "b": a + rng.integers(2, 9, 300), "c": rng.integers(0, 300, 300)})
+    for rules in ([Order("a", "b"), Apart("a", "b", most=8)], [Apart("a", "b", 2), Apart("a", "b", most=8.5)]):
+        rewriter = Rewriter().fit(frame, rules)
+        assert [rule.kept for rule in rewriter.rules_] == ["rewritten"] * 2
+        assert rewriter.restore(rewriter.rewrite(frame)).equals(frame)
+    # between two columns that may come too near each other nothing can lie
+    frame["c"] = a + rng.integers(0, 30, 300)
+    guarded = Rewriter().fit(frame, [Order("a", "b"), Order("a", "c"), Apart("b", "c", least=-8)])
+    assert [rule.kept for rule in guarded.rules_] == ["rewritten", "rewritten", "guarded"]
+
+
+# ---- factors and constants of a category ---------------------------------------------------------
+
+
+def of_categories(name, n=800):
+    """A table, and the column that is computed."""
+    rng = np.random.default_rng(1)
+    price, size = rng.gamma(3, 20, n).round(2), rng.integers(1, 100, n)
+    rates, bases = {"DE": 0.19, "FR": 0.2, "LU": 0.17, "HU": 0.27}, {"S": 10, "M": 25, "L": 60}
+    land, kind = rng.choice(list(rates), n, p=[0.5, 0.25, 0.15, 0.1]), rng.choice(list(bases), n)
+    tax, grade = (price * pd.Series(land).map(rates)).round(2), rng.integers(1, 6, n)
+    member, duty = rng.random(n) < 0.3, size * np.array([0, 25, 10])[grade % 3]
+    made = {
+        "rate": ({"net": price, "land": land, "tax": tax}, "tax"),
+        "sum": ({"net": price, "land": land, "tax": tax, "gross": (price + tax).round(2)}, "tax"),
+        "base": ({"size": size, "kind": pd.Categorical(kind), "cost": pd.Series(kind).map(bases) + 0.5 * size}, "cost"),
+        "flag": ({"price": price, "member": member, "paid": np.where(member, (price * 0.9).round(2), price)}, "paid"),
+        "free": ({"size": size, "grade": (grade % 3).astype(str), "duty": duty}, "duty"),
+        "grade": ({"x": price, "grade": grade, "y": price * (grade + 1) / 2 + grade**2}, "y"),
+        "holes": (
+            {
+                "net": pd.Series(price).mask(rng.random(n) < 0.05),
+                "land": pd.Series(land).mask(rng.random(n) < 0.03),
+                "tax": tax.mask(rng.random(n) < 0.1),
+            },
+            "tax",
+        ),
+    }
+    columns, target = made[name]
+    return pd.DataFrame(columns).assign(noise=rng.normal(size=n)), target
+
+
+@cases("name", ["rate", "sum", "base", "flag", "free", "grade", "holes"])
+def test_a_factor_of_a_category_is_found_and_kept(name):
+    frame, target = of_categories(name)
+    found = find_rules(frame)
+    [rule] = [rule for rule in found if rule.kind == "per category"]
+    assert rule.column == target and rule.exceptions == 0 and rule.certain
+    assert not [other for other in found if other.kind == "order"]
+    rewriter = Rewriter().fit(frame, found)
+    rewritten = rewriter.rewrite(frame)
+    assert {kept.kept for kept in rewriter.rules_} == {"rewritten"}
+    assert target not in rewritten or frame[target].isna().any()
+    again = rewriter.restore(rewritten)
+    pd.testing.assert_series_equal(again.dtypes, frame.dtypes)
+    assert np.allclose(again[target], frame[target], atol=1e-9, equal_nan=True)
+    rng = np.random.default_rng(1)
+    shuffled = pd.DataFrame({own: rewritten[own].array[rng.permutation(len(frame))] for own in rewritten})
+    for one in (rewriter, Rewriter.from_state(*rewriter.get_state())):
+        assert rule.holds(one.restore(shuffled)).all()
+
+
+def test_factors_that_all_categories_share_and_lines_with_noise_are_none(rng):
+    n = 1000
+    kind, x = rng.choice(list("abc"), n), rng.gamma(3, 20, n).round(2)
+    slope = pd.Series(kind).map({"a": 1.0, "b": 1.5, "c": 2.0})
+    frame = pd.DataFrame({"kind": kind, "x": x, "near": (slope * x + 0.1 * rng.normal(size=n)).round(2)})
+    assert len(find_rules(frame)) == 0
+    same = pd.DataFrame({"kind": kind, "x": x, "double": 2 * x})
+    assert texts(same) == ["double = 2 * x (to 0.02)"]
+
+
+def test_a_generator_with_factors_of_a_category_is_sampled_and_saved_with_them(tmp_path):
+    frame, _ = of_categories("rate", 600)
+    gan = TabularGAN(**SMALL).fit(frame, (np.arange(600) % 4 == 0).astype(int))
+    [rule] = gan.rules_
+    assert str(rule).startswith('tax = 0.19 * net where land is "DE", 0.2 * net where "FR"')
+    gan.save(tmp_path / "model")
+    for one in (gan, TabularGAN.load(tmp_path / "model")):
+        rows = one.sample(200, label=1, random_state=0)[0]
+        assert rule.holds(rows).all() and rows["land"].nunique() > 1 and rows["tax"].nunique() > 50
+
+
+@pytest.mark.parametrize("unit", ["ns", "s"])
+def test_the_day_of_the_year_and_weekends_are_found_and_computed(unit, rng):
+    when = pd.Series(pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.integers(0, 1_440_000, 400), unit="min"))
+    when = when.astype(f"M8[{unit}]")
+    frame = pd.DataFrame({"when": when, "day": when.dt.day_of_year, "off": when.dt.day_of_week >= 5})
+    frame["noise"] = rng.normal(size=400)
+    found = find_rules(frame)
+    assert [str(rule) for rule in found] == ["day = the day of the year of when", "off = whether when is on a weekend"]
+    rewriter = Rewriter().fit(frame, found)
+    assert list(rewriter.rewrite(frame)) == ["when", "noise"]
+    assert rewriter.restore(rewriter.rewrite(frame)).equals(frame)
+    assert rule_from_json(json.loads(json.dumps(found[1].to_json()))) == found[1]

@@ -1,8 +1,8 @@
 """Rules that all rows of a table keep: found in the data, given by the user, and kept by rewriting the table."""
 
-from ganaug.rules.base_rule import Rule
+from ganaug.rules.base_rule import Apart, Rule
 from ganaug.rules.dates import Age, DatePart
-from ganaug.rules.equations import Copy, Monotone, Product, Sum
+from ganaug.rules.equations import Copy, Monotone, PerCategory, Product, Sum
 from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import (
     Bound,
@@ -21,6 +21,7 @@ from ganaug.rules.rewrite import Rewriter
 
 __all__ = [
     "Age",
+    "Apart",
     "Bound",
     "Copy",
     "Custom",
@@ -32,6 +33,7 @@ __all__ = [
     "Never",
     "OneHot",
     "Order",
+    "PerCategory",
     "Product",
     "Rewriter",
     "Rule",

@@ -1,4 +1,4 @@
-"""What every rule has, and the rules that are guards alone: grids of values, and combinations that never occur."""
+"""What every rule has; rules of distances of two columns, of grids of values, of combinations that never occur."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GUARDED",
     "REWRITTEN",
+    "Apart",
     "Grid",
     "Never",
     "Rule",
@@ -332,6 +333,142 @@ class Grid(Rule):
     def _from_json(cls, stored: dict[str, Any]) -> Self:
         [column] = names_from_json(stored["names"])
         return cls(column, stored["step"], stored["base"])
+
+
+# --------------------------------------------------------------------------------------
+# The rule that two columns differ by no less, or no more, than a constant.
+
+
+_DURATIONS = (("day", 1.0), ("hour", 24.0), ("minute", 1440.0), ("second", 86400.0))
+
+
+@dataclass(frozen=True)
+class Apart(Rule):
+    """One column is greater than another by no less, or no more, than a constant.
+
+    Parameters
+    ----------
+    low : hashable
+        The column that is subtracted: numbers, dates or durations.
+    high : hashable
+        The column that it is subtracted from, of the same kind.
+    least, most : float, timedelta or None, default=None
+        The smallest and the largest difference that are allowed; of dates and durations in days, or as a duration,
+        text such as "2h" included. One of them at least. They may be negative.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ganaug.rules import Apart
+    >>> rule = Apart("born", "hired", least=16)
+    >>> print(rule, rule.holds(pd.DataFrame({"born": [1980, 1990], "hired": [1996, 2005]})))
+    hired >= born + 16 [ True False]
+    """
+
+    low: Hashable
+    high: Hashable
+    least: Any = None
+    most: Any = None
+    # whether the columns hold times, whose differences are printed as such
+    _times: bool = field(default=False, init=False, compare=False, repr=False)
+
+    kind: ClassVar[str] = "apart"
+
+    def __post_init__(self) -> None:
+        if self.low == self.high:
+            raise InvalidParameterError(f"{self.low!r} is compared with itself; name two columns")
+        for name in ("least", "most"):
+            object.__setattr__(self, name, _difference(name, getattr(self, name)))
+        if self.least is None and self.most is None:
+            raise InvalidParameterError("least and most are both None; give one of them")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise InvalidParameterError(f"least={self.least!r} is greater than most={self.most!r}; swap them")
+
+    @property
+    def columns(self) -> tuple[Hashable, ...]:
+        """The column that is subtracted, and the other one."""
+        return (self.low, self.high)
+
+    def check(self, view: TableView) -> None:
+        """Raise InvalidDataError if the columns are not there or cannot be compared."""
+        low, high = (numeric(view, name, str(self)) for name in self.columns)
+        if low.measure != high.measure and not (low.is_blank or high.is_blank):
+            raise InvalidDataError(
+                f"columns {self.low!r} ({low.adapter.dtype}) and {self.high!r} ({high.adapter.dtype}) cannot be "
+                f"compared, as the rule {self} wants; convert one of them, or drop the rule"
+            )
+
+    def limits(self, scale: float = 1.0, whole: bool = False) -> tuple[float, float]:
+        """The smallest and the largest difference, in so many parts of a number; infinite where there is none."""
+        least = -np.inf if self.least is None else self.least * scale
+        most = np.inf if self.most is None else self.most * scale
+        if whole:
+            least, most = (end + sign * (1e-6 + 4e-15 * abs(end)) for end, sign in ((least, -1), (most, 1)))
+            return (np.ceil(least) if np.isfinite(least) else least), (np.floor(most) if np.isfinite(most) else most)
+        return least, most
+
+    def _learn(self, view: TableView) -> Self:
+        return self._with(_times=any(view.column(name).is_time for name in self.columns))
+
+    def keeps(self, view: TableView) -> Bits:
+        """Which rows keep it; see ``Rule.keeps``. (n,)."""
+        a, b = view.column(self.low), view.column(self.high)
+        low, high = comparable(a, b)
+        if low.dtype.kind == "i":
+            least, most = self.limits(a.scale * common_factors([a, b])[0], whole=True)
+            slack = np.zeros(len(low))
+        else:
+            least, most = self.limits()
+            epsilon = max(a.precision.epsilon, b.precision.epsilon)
+            slack = epsilon * (np.abs(low) + np.abs(high))
+        off = high - low
+        return np.asarray(~((off < least - slack) | (off > most + slack)) | a.missing | b.missing)
+
+    def __str__(self) -> str:
+        low, high = label(self.low), label(self.high)
+        least, most = (None if end is None else self._ends_at(low, end) for end in (self.least, self.most))
+        if least is not None and most is not None:
+            return f"{least} <= {high} <= {most}"
+        return f"{high} >= {least}" if most is None else f"{high} <= {most}"
+
+    def _ends_at(self, low: str, end: float) -> str:
+        if not end:
+            return low
+        text = number_text(abs(end))
+        if self._times:
+            even = [(unit, per) for unit, per in _DURATIONS if abs(end * per) > 0.5 and _is_even(end * per)]
+            unit, per_day = [*even, _DURATIONS[0]][0]
+            text = number_text(float(f"{abs(end) * per_day:.9g}"))
+            text += f" {unit}" if text == "1" else f" {unit}s"
+        return f"{low} {'-' if end < 0 else '+'} {text}"
+
+    def _to_json(self) -> dict[str, Any]:
+        return {"names": names_json(self.columns), "least": self.least, "most": self.most, "times": self._times}
+
+    @classmethod
+    def _from_json(cls, stored: dict[str, Any]) -> Self:
+        low, high = names_from_json(stored["names"])
+        return cls(low, high, stored["least"], stored["most"])._with(_times=bool(stored["times"]))
+
+
+def _is_even(amount: float) -> bool:
+    return abs(amount - round(amount)) < 1e-6
+
+
+def _difference(name: str, value: Any) -> float | None:
+    """A number, or a duration in days."""
+    if value is None:
+        return None
+    try:
+        if isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_, np.timedelta64)):
+            found = float(value)
+        else:
+            found = pd.Timedelta(value) / pd.Timedelta(days=1)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(f"{name}={value!r} is neither a number nor a duration") from error
+    if not np.isfinite(found):
+        raise InvalidParameterError(f"{name}={value!r} is not finite; leave it None for no limit")
+    return found
 
 
 # --------------------------------------------------------------------------------------

@@ -54,6 +54,8 @@ PARTS: dict[str, Callable[[Dates], Ints]] = {
     "month": _month,
     "day": _day,
     "weekday": lambda dates: (dates.astype(np.int64) + 3) % 7,
+    "day of the year": lambda dates: (dates - dates.astype("M8[Y]")).astype(np.int64) + 1,
+    "weekend": lambda dates: ((dates.astype(np.int64) + 3) % 7 >= 5).astype(np.int64),
 }
 
 
@@ -80,7 +82,7 @@ class _OfDates(Equation):
 
 @dataclass(frozen=True)
 class DatePart(_OfDates):
-    """A number is the year, quarter, month, day or weekday of a date.
+    """A number is the year, quarter, month, day or weekday of a date, or says whether it is on a weekend.
 
     Parameters
     ----------
@@ -88,8 +90,8 @@ class DatePart(_OfDates):
         The number.
     of : hashable
         The date.
-    part : {"year", "quarter", "month", "day", "weekday"}
-        Which part. A weekday is 0 on Mondays.
+    part : {"year", "quarter", "month", "day", "weekday", "day of the year", "weekend"}
+        Which part. A weekday is 0 on Mondays, a weekend 1 on Saturdays and Sundays and 0 else.
     offset : int, default=0
         Added to it: 1 where Monday is 1.
 
@@ -128,6 +130,8 @@ class DatePart(_OfDates):
         return _missing_where(PARTS[self.part](days_as_dates(days)) + self.offset, days)
 
     def __str__(self) -> str:
+        if self.part == "weekend" and not self.offset:
+            return f"{label(self.column)} = whether {label(self.of)} is on a weekend"
         more = f" + {self.offset}" if self.offset > 0 else f" - {-self.offset}" if self.offset else ""
         return f"{label(self.column)} = the {self.part} of {label(self.of)}{more}"
 

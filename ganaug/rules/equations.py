@@ -11,10 +11,10 @@ import numpy as np
 
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidParameterError
-from ganaug.rules.base_rule import Rule, label, named, names_from_json, names_json, number_text, numeric
+from ganaug.rules.base_rule import Rule, label, named, names_from_json, names_json, number_text, numeric, value_text
 from ganaug.rules.table_view import Bits, Floats, TableView
 
-__all__ = ["LEAST_SHARE", "Copy", "Equation", "Monotone", "Product", "Sum"]
+__all__ = ["LEAST_SHARE", "Copy", "Equation", "Monotone", "PerCategory", "Product", "Sum"]
 
 # Real tables have a few filler rows (0, -9999) in which a computed column was never computed.
 LEAST_SHARE = 0.995
@@ -52,7 +52,7 @@ class Equation(Rule):
 
     def check(self, view: TableView) -> None:
         """Raise InvalidDataError if a column is not there or holds text."""
-        for name in self.columns:
+        for name in self.numbers:
             numeric(view, name, str(self))
 
     def residuals(self, target: Floats, inputs: list[Floats], units: Any) -> tuple[Floats, Floats]:
@@ -70,7 +70,16 @@ class Equation(Rule):
         return np.asarray(~(off > allowed) | ~np.isfinite(off))
 
     def _values(self, view: TableView) -> tuple[Floats, list[Floats]]:
-        return view.column(self.target).number, [view.column(name).number for name in self.inputs]
+        return view.column(self.target).number, self.read(view)
+
+    def read(self, table: Any) -> list[Floats]:
+        """What `compute` takes, of a table whose ``column(name)`` is a `ColumnView`. Each of shape (n,)."""
+        return [table.column(name).number for name in self.inputs]
+
+    @property
+    def numbers(self) -> tuple[Hashable, ...]:
+        """Those of its columns that must not hold text."""
+        return self.columns
 
     def keeps(self, view: TableView) -> Bits:
         """Which rows keep it; see ``Rule.keeps``. (n,)."""
@@ -506,3 +515,129 @@ class Monotone(Equation):
     def _from_json(cls, stored: dict[str, Any]) -> Self:
         column, of = (from_json(name) for name in stored["names"])
         return cls(column, of, stored["knots"], stored["tolerance"])
+
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class PerCategory(Equation):
+    """One column is another one times a factor, and plus a constant, that a category says.
+
+    Parameters
+    ----------
+    column : hashable
+        What is computed.
+    of : hashable
+        What it is computed from.
+    category : hashable
+        The column that says how: text, categories or numbers.
+    levels : dict of category to float or (float, float)
+        The factor of each, or the factor and the constant. Of other categories nothing is said.
+    tolerance : float, optional
+        How far a row may be off. By default as far as the columns are rounded.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from ganaug.rules import PerCategory
+    >>> X = pd.DataFrame({"net": [100, 50, 50], "land": ["DE", "FR", "FR"], "tax": [19, 10, 9]})
+    >>> rule = PerCategory("tax", "net", "land", {"DE": 0.19, "FR": 0.2})
+    >>> print(rule)
+    tax = 0.19 * net where land is "DE", 0.2 * net where "FR"
+    >>> rule.holds(X)
+    array([ True,  True, False])
+    """
+
+    column: Hashable
+    of: Hashable
+    category: Hashable
+    levels: Any
+    tolerance: float | None = None
+
+    kind: ClassVar[str] = "per category"
+
+    def __post_init__(self) -> None:
+        if len(set(self.columns)) < 3:
+            raise InvalidParameterError(f"{self.column!r}, {self.of!r} and {self.category!r} are not different columns")
+        if not isinstance(self.levels, Mapping) or not self.levels:
+            raise InvalidParameterError(f"levels={self.levels!r} is no dict of category to factor")
+        pairs = {
+            level: tuple(said) if isinstance(said, (tuple, list)) else (said, 0.0)
+            for level, said in self.levels.items()
+        }
+        if any(len(pair) != 2 for pair in pairs.values()):
+            raise InvalidParameterError("levels has a value that is neither a factor nor (factor, constant)")
+        found = {level: (_finite("levels", a), _finite("levels", b)) for level, (a, b) in pairs.items()}
+        object.__setattr__(self, "levels", found)
+        self._tolerant(self.tolerance, 3)
+
+    @property
+    def columns(self) -> tuple[Hashable, ...]:
+        """What is computed, what from, and the category."""
+        return (self.column, self.of, self.category)
+
+    @property
+    def numbers(self) -> tuple[Hashable, ...]:
+        """Those of its columns that must not hold text."""
+        return (self.column, self.of)
+
+    def check(self, view: TableView) -> None:
+        """Raise InvalidDataError if a column is not there or holds text where numbers are needed."""
+        super().check(view)
+        view.column(self.category)
+
+    def read(self, table: Any) -> list[Floats]:
+        """The numbers, and the places of the rows' categories among the levels; NaN for others. (n,), (n,)."""
+        codes = table.column(self.category).codes(list(self.levels))
+        return [table.column(self.of).number, np.where(codes < 0, np.nan, codes.astype(np.float64))]
+
+    def _said(self, codes: Floats) -> tuple[Floats, Floats]:
+        """The factor and the constant of each row, NaN for other categories. (n,), (n,)."""
+        said = np.array([*self.levels.values(), (np.nan, np.nan)])
+        own = said[np.where(np.isfinite(codes), codes, -1).astype(np.int64)]
+        return own[:, 0], own[:, 1]
+
+    def compute(self, inputs: list[Floats]) -> Floats:
+        """The factor times the numbers, and the constant. (n,)."""
+        factor, constant = self._said(inputs[1])
+        return np.asarray(factor * inputs[0] + constant)
+
+    def slopes(self, inputs: list[Floats]) -> list[Floats]:
+        """The factors; categories are not rounded."""
+        return [np.abs(np.nan_to_num(self._said(inputs[1])[0])), np.zeros(len(inputs[1]))]
+
+    def __str__(self) -> str:
+        name = label(self.of)
+        shown = list(self.levels.items())[:_SHOWN]
+        said = [(_affine(pair, name), value_text(level)) for level, pair in shown]
+        texts = [f"{said[0][0]} where {label(self.category)} is {said[0][1]}"]
+        texts += [f"{formula} where {level}" for formula, level in said[1:]]
+        more = len(self.levels) - len(shown)
+        texts += [f"and so on for {more} more"] if more else []
+        return f"{label(self.column)} = {', '.join(texts)}{self._to()}"
+
+    def _to_json(self) -> dict[str, Any]:
+        levels = [[to_json(level), *pair] for level, pair in self.levels.items()]
+        own = {"levels": levels, "tolerance": self.tolerance}
+        return {"names": names_json(self.columns), **own, **self._learnt_json()}
+
+    @classmethod
+    def _from_json(cls, stored: dict[str, Any]) -> Self:
+        levels = {from_json(level): (a, b) for level, a, b in stored["levels"]}
+        column, of, category = names_from_json(stored["names"])
+        return cls(column, of, category, levels, stored["tolerance"])._take_learnt(stored)
+
+
+def _affine(pair: tuple[float, float], name: str) -> str:
+    factor, constant = pair
+    over = 1 / factor if factor else 0.0
+    if (
+        factor < 1
+        and over > 1
+        and not constant
+        and abs(over - round(over)) < 1e-9 * over
+        and len(number_text(factor)) > 5
+    ):
+        return f"{name} / {number_text(round(over))}"
+    return _terms([(factor, name)], constant) if factor else number_text(constant)

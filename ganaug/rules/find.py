@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from html import escape
+from itertools import combinations
 from typing import Any, overload
 
 import numpy as np
 import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
-from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule
+from ganaug.rules.base_rule import GUARDED, REWRITTEN, Apart, Rule
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
-from ganaug.rules.evidence import Work, distinct_rows, find_never
+from ganaug.rules.evidence import Work, distinct_rows, find_apart, find_never
 from ganaug.rules.find_equations import (
     SURE_ROWS,
     Numbers,
@@ -30,7 +31,14 @@ from ganaug.rules.find_pairs import (
     without_repeats,
     without_steps,
 )
-from ganaug.rules.find_states import find_dates, find_determined, find_missing, find_one_hot, without_detours
+from ganaug.rules.find_states import (
+    find_dates,
+    find_determined,
+    find_missing,
+    find_one_hot,
+    find_per_category,
+    without_detours,
+)
 from ganaug.rules.kinds import Determined, Grid, MissingWith, Never, OneHot, Order, as_rule, is_stored, rule_from_json
 from ganaug.rules.table_view import Bits, TableView, view_of
 from ganaug.utils.determinism import Seed, isolated, numpy_generator, root_seed
@@ -282,7 +290,7 @@ def find_rules(X: object, *, max_time: float = 2.0, random_state: Seed = 0, max_
     sample = _rows(view, max_rows, seed)
     found = _find(sample, _rows(sample, SEARCH_ROWS, seed), work, seed)
     rules = _confirmed(found, sample, view)
-    return Rules(_without_echoes(rules), _grids(sample), work.skipped)
+    return Rules(_joined(_without_echoes(rules)), _grids(sample), work.skipped)
 
 
 def _rows(view: TableView, most: int, seed: int) -> TableView:
@@ -332,7 +340,22 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
         never = find_never(whole, [n for n in choices if n not in copied], group_of, known, masks, part)
     with work.stage(1.0) as part:
         confined = find_within(search, [n for n in by if n not in fixed], numbers, part, rng("within"))
-    return [*groups, *equations, *without_steps(orders), *determined, *confined, *missing, *never]
+    orders = without_steps(orders)
+    settled = {frozenset(pair) for rule in equations for pair in combinations(rule.columns, 2)}
+    numbers = [name for name in numbers if name not in targets]
+    with work.stage(0.2) as part:
+        by = [name for name in states if name not in targets | fixed]
+        per_category = find_per_category(search, by, numbers, part, rng("per category"))
+    computed = {rule.columns[:2] for rule in per_category}
+    settled |= {frozenset(pair) for pair in computed}
+    orders = [rule for rule in orders if rule.columns not in computed and rule.columns[::-1] not in computed]
+    confined = [rule for rule in confined if rule.column not in {column for column, _ in computed}]
+    ordered = {(rule.low, rule.high): rule.strict for rule in orders}
+    with work.stage(0.2) as part:
+        apart = find_apart(search, whole, numbers, settled, ordered, part, rng("apart"))
+    told = {rule.columns for rule in apart if rule.least is not None and rule.least >= 0}
+    orders = [rule for rule in orders if rule.columns not in told]
+    return [*groups, *equations, *per_category, *orders, *apart, *determined, *confined, *missing, *never]
 
 
 def _equations(
@@ -436,6 +459,18 @@ def _without_echoes(rules: list[Rule]) -> list[Rule]:
     """Without orders of a column and a part of it, where some rows break them: the sign of the rest says it all."""
     told = [{rule.target, name} for rule in rules if isinstance(rule, Equation) for name in rule.inputs]
     return [rule for rule in rules if not (isinstance(rule, Order) and rule.exceptions and set(rule.columns) in told)]
+
+
+def _joined(rules: list[Rule]) -> list[Rule]:
+    """An order, and that the two columns are no further apart than so much, as one rule."""
+    ordered = {rule.columns: rule for rule in rules if isinstance(rule, Order) and not (rule.strict or rule.exceptions)}
+    joined: dict[tuple[Hashable, ...], Rule] = {}
+    for rule in rules:
+        order = ordered.get(rule.columns)
+        if isinstance(rule, Apart) and rule.least is None and order is not None and order.certain == rule.certain:
+            joined[rule.columns] = rule._with(least=0.0)
+    left = [rule for rule in rules if not (isinstance(rule, Order) and rule.columns in joined)]
+    return [joined.get(rule.columns, rule) if isinstance(rule, Apart) else rule for rule in left]
 
 
 def _grids(view: TableView) -> list[Grid]:

@@ -10,17 +10,17 @@ import numpy as np
 from scipy.special import gammaln
 
 from ganaug.rules.dates import EPOCH, FAR, PARTS, Age, DatePart, days_as_dates
-from ganaug.rules.equations import Equation
-from ganaug.rules.evidence import Work, needed
+from ganaug.rules.equations import LEAST_SHARE, Equation, PerCategory
+from ganaug.rules.evidence import Work, complete, needed
+from ganaug.rules.find_equations import BITS_PER_DIGIT, Numbers, line_of, nice_numbers, offsets, proven, unique
 from ganaug.rules.find_equations import LEAST_ROWS as LEAST_COUNTED
-from ganaug.rules.find_equations import Numbers, proven
 from ganaug.rules.kinds import Determined, MissingWith, OneHot
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["find_dates", "find_determined", "find_missing", "find_one_hot", "without_detours"]
+__all__ = ["find_dates", "find_determined", "find_missing", "find_one_hot", "find_per_category", "without_detours"]
 
 LEAST_ROWS = 50
 LEAST_DETERMINED_ROWS = 100
@@ -429,3 +429,132 @@ def _unevenness(day: dt.date) -> int:
     if (day.month, day.day) in ((1, 1), (12, 31)):
         return 0
     return 1 if 1 in (day.day, after.day) else 2
+
+
+# ---- numbers that are others times a factor, and plus a constant, of a category
+
+LEAST_PER_LEVEL, LEAST_COVERED, _MOST_AFFINE_LEVELS = 12, 0.95, 30
+# Correlation of two columns within the two commonest categories, in so many of their rows, and how finely a factor may
+# be written.
+_NEARLY_LINE, _LINE_ROWS, _FACTOR_DIGITS = 0.99, 500, 4
+
+
+def find_per_category(
+    view: TableView,
+    categories: list[Hashable],
+    names: list[Hashable],
+    work: Work,
+    rng: np.random.Generator,
+) -> list[PerCategory]:
+    """Numbers that are another column times a factor, and plus a constant, of their row's category."""
+    numbers = Numbers.of(view, names)
+    numbers = numbers.at([j for j, c in enumerate(numbers.columns) if c.is_number and not c.is_flag])
+    n, d = numbers.values.shape
+    if d < 2 or n < LEAST_ROWS:
+        return []
+    found: list[PerCategory] = []
+    taken: set[Hashable] = set()
+    for name in categories:
+        by = view.column(name)
+        codes = by.codes(by.levels)
+        counts = np.bincount(codes[codes >= 0], minlength=len(by.levels))
+        large = counts >= LEAST_PER_LEVEL
+        if not 2 <= large.sum() <= _MOST_AFFINE_LEVELS or counts[large].sum() < LEAST_COVERED * n:
+            continue
+        if not work.afford(4.0 * n + 4.0 * _LINE_ROWS * d + 0.4 * d * d * _LINE_ROWS, "equations of categories"):
+            return found
+        both, one = np.ones((d, d), dtype=bool), np.zeros((d, d), dtype=bool)
+        for level in np.argsort(-counts, kind="stable")[:2].tolist():
+            close, flat = _lines(numbers.values[np.flatnonzero(codes == level)[:_LINE_ROWS]])
+            both &= close | flat
+            one |= close
+        for i, j in np.argwhere(np.triu(both & one, 1)).tolist():
+            pair = {numbers.columns[k].name for k in (i, j)}
+            if name in pair or taken & pair or not work.afford(30.0 * n, "equations of categories"):
+                continue
+            proofs = [
+                proof
+                for target, source in ((j, i), (i, j))
+                if (proof := _per_category(numbers, target, source, by, codes, large, len(categories), rng))
+            ]
+            if proofs:  # what was computed, to the last digit, with short factors; or the later one
+                _, rule = min(proofs, key=lambda proof: proof[0])
+                found.append(rule)
+                taken.add(rule.column)
+    return found
+
+
+def _lines(values: Floats) -> tuple[Bits, Bits]:
+    """Which columns are nearly a line in some rows, and of which one is constant there. (n, d) -> (d, d), (d, d)."""
+    known = np.isfinite(values)
+    counts = np.maximum(known.sum(0), 1)
+    centred = np.where(known, values - np.where(known, values, 0.0).sum(0) / counts, 0.0)
+    both = known.astype(np.float64)
+    squares = (centred**2).T @ both
+    with np.errstate(divide="ignore", invalid="ignore"):
+        close = np.abs(centred.T @ centred) / np.sqrt(squares * squares.T)
+    flat = np.abs(centred).max(0, initial=0.0) <= 1e-9 * np.abs(np.where(known, values, 0.0)).max(0, initial=0.0)
+    enough = both.T @ both >= LEAST_PER_LEVEL
+    return np.asarray(enough & (close > _NEARLY_LINE)), np.asarray(enough & (flat[:, None] != flat))
+
+
+def _per_category(
+    numbers: Numbers,
+    target: int,
+    source: int,
+    by: ColumnView,
+    codes: Ints,
+    large: Bits,
+    candidates: int,
+    rng: np.random.Generator,
+) -> tuple[tuple[bool, float], PerCategory] | None:
+    """The rule with the factors of all large categories, if these give the target and differ; else None.
+
+    And, before it, whether the target was rounded, and how many digits the factors take.
+    """
+    y, x = numbers.values[:, target], numbers.values[:, source]
+    unit = numbers.largest_unit(target)
+    said: dict[Any, tuple[float, float]] = {}
+    cost = 0.0
+    for level in np.flatnonzero(large).tolist():
+        own = (codes == level) & np.isfinite(x) & np.isfinite(y)
+        if not own.any():
+            continue
+        factor = _factor(x[own], y[own], unit) if own.sum() >= LEAST_PER_LEVEL else None
+        if factor is None:
+            return None
+        said[by.levels[level]] = factor[:2]
+        cost += BITS_PER_DIGIT * factor[2]
+    if len(said) < 2 or len(set(said.values())) < 2 or not any(factor for factor, _ in said.values()):
+        return None
+    rule = PerCategory(numbers.columns[target].name, numbers.columns[source].name, by.name, said)
+    places = by.codes(list(said))
+    values = np.column_stack([y, x, np.where(places < 0, np.nan, places.astype(np.float64))])
+    columns = [numbers.columns[target], numbers.columns[source], by]
+    units = np.append(numbers.absolute[[target, source]], 0.0), np.append(numbers.relative[[target, source]], 0.0)
+    tests = float(len(numbers)) ** 2 * candidates
+    proof: PerCategory | None = proven(rule, Numbers(columns, values, *units), tests, rng, cost, (False,))
+    if proof is None:
+        return None
+    exact = np.abs(proof.compute([values[:, 1], values[:, 2]]) - y) <= 1e-9 * np.abs(y)
+    known = complete(*values.T)
+    return (bool(exact[known].mean() < LEAST_SHARE), cost), proof
+
+
+def _factor(x: Floats, y: Floats, unit: float) -> tuple[float, float, float] | None:
+    """The factor and the constant of one category, and how many digits they take; None if there are none."""
+    slack = 2.2 * unit + 1e-9 * float(np.abs(y).max())
+    if np.ptp(y) <= 1e-9 * max(float(np.abs(y).max()), 1e-300):
+        return 0.0, float(y[0]), 2.0
+    line = line_of(x, y)
+    if not line:
+        return None
+    wide = slack / max(float(np.quantile(np.abs(x - np.median(x)), 0.9)), 1e-300)
+    for factor, digits in unique(nice_numbers(line, _FACTOR_DIGITS)):
+        if abs(factor - line) > wide + 1e-9 * abs(line):
+            continue
+        rest = y - factor * x
+        for constant, more in offsets(float(np.median(rest)), unit):
+            if (np.abs(rest - constant) <= slack / 2).mean() >= LEAST_SHARE:
+                return factor, constant, float(digits + more)
+    return None

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ganaug.encoding.dtypes import NumericAdapterBase
-from ganaug.encoding.quantiles import outer_bounds
+from ganaug.encoding.quantiles import inner_bounds, inner_bounds_int, outer_bounds, outer_bounds_int
 from ganaug.encoding.serialization import from_json, to_json
-from ganaug.rules.base_rule import names_from_json, names_json
+from ganaug.rules.base_rule import common_factors, names_from_json, names_json
 from ganaug.rules.kinds import Within, rule_from_json
 from ganaug.rules.steps import Columns, Restored, as_written
 from ganaug.rules.table_view import Bits, ColumnView, Ints, Precision, TableView
 from ganaug.utils.types import Array
 
 __all__ = ["Gap"]
+
+# A column that lies below so much of what bounds it, in so many rows, is kept as it is.
+_FAR, _MOSTLY = 0.5, 0.9
+# So is one that comes near its bound (a part of its standard deviation) in so few rows, and whose distance from the
+# bound varies at least so much as the column: a gap would only blur its common values. A value of so many rows is one.
+_NEAR, _SELDOM, _VARIES, _COMMON = 0.1, 0.02, 0.75, 0.05
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,54 @@ class Gap:
     keep_range: bool
     as_it_is: bool = False
     most: float | None = None
+    lower_shifts: dict[Hashable, Any] = field(default_factory=dict)
+    upper_shifts: dict[Hashable, Any] = field(default_factory=dict)
+    steady: bool = False
     kind: ClassVar[str] = "gap"
+
+    @classmethod
+    def fit(cls, view: TableView, name: Hashable, bounds: dict[str, Any], exceptions: bool, keep_range: bool) -> Self:
+        """What bounds a column, in the way that suits its numbers."""
+        column = view.column(name)
+        others = [view.column(other) for other in (*bounds["lowers"], *bounds["uppers"])]
+        within: Within | None = bounds.get("within")
+        factors = {} if within is not None else _factors([column, *others])
+        whole = bool(factors)
+        scale = column.scale * factors[name] if whole else 1.0
+        own = column.cells.values * factors[name] if whole else column.number
+        low, high = _ends(column, own[~column.missing], factors.get(name, 0), keep_range)
+        least, most = bounds["limits"]
+        if whole:
+            least, most = (np.ceil(least * scale), np.floor(most * scale))
+        low, high = max(low, least), min(high, most)
+        shifts = [_shifts(own, scale, whole, up) for own, up in zip(bounds["shifts"], (True, False), strict=True)]
+        decimals = _decimals([column, *others])
+        if decimals is not None and any(abs(round(v, decimals) - v) > 1e-12 for own in shifts for v in own.values()):
+            decimals = None
+        draft = cls(
+            name,
+            tuple(bounds["lowers"]),
+            tuple(bounds["uppers"]),
+            tuple(bounds["strict"]),
+            within,
+            int(low) if whole else float(low),
+            int(high) if whole else float(high),
+            (float(least), float(most)),
+            exceptions=exceptions or bool(within is not None and within.exceptions),
+            whole=whole,
+            factors=factors,
+            scale=scale,
+            decimals=decimals,
+            precision=column.precision,
+            keep_range=keep_range,
+            lower_shifts=shifts[0],
+            upper_shifts=shifts[1],
+        )
+        if draft.below and draft.lowers == draft.uppers and within is None and not draft.exceptions:
+            base = [view.column(other) for other in draft.lowers]
+            draft = replace(draft, steady=len(base) == 1 and not (base[0].missing & ~column.missing).any())
+        apart = _far_below(draft, view) or _hardly_bound(draft, view)
+        return replace(draft, as_it_is=apart).measured(view)
 
     @property
     def targets(self) -> tuple[Hashable, ...]:
@@ -95,6 +149,20 @@ class Gap:
         """Whether anything bounds it from above."""
         return bool(self.uppers) or self.within is not None
 
+    @property
+    def by_place(self) -> bool:
+        """Whether it is a position from 0 to 1, and no distance."""
+        return self.below and self.above and not self.steady
+
+    def shift(self, name: Hashable) -> float:
+        """How far from a column the bound lies that it is, on a column that is bounded on one side."""
+        shifts = self.lower_shifts if self.below else self.upper_shifts
+        return float(shifts.get(name, 0) / self.scale)
+
+    @property
+    def _all_shifts(self) -> tuple[dict[Hashable, Any], dict[Hashable, Any]]:
+        return self.lower_shifts, self.upper_shifts
+
     def _own(self, column: ColumnView) -> Array:
         if not self.whole:
             return column.number
@@ -106,11 +174,18 @@ class Gap:
         dtype = np.int64 if self.whole else np.float64
         none = np.iinfo(np.int64).min // 2 if self.whole else -np.inf
         ends = []
-        for names, sign, constant in ((self.lowers, 1, self.low), (self.uppers, -1, self.high)):
+        for names, shifts, sign, constant in (
+            (self.lowers, self.lower_shifts, 1, self.low),
+            (self.uppers, self.upper_shifts, -1, self.high),
+        ):
             bound = np.full(table.n_rows, none, dtype=dtype)
             for name in names:
                 column = table.column(name)
-                values = sign * self._own(column)
+                values = self._own(column)
+                if shifts.get(name):
+                    values = values + shifts[name]
+                    values = values if self.decimals is None or self.whole else np.round(values, self.decimals)
+                values = sign * values
                 if column.cells.missing is not None:
                     values = np.where(column.missing, none, values)
                 bound = np.maximum(bound, values)
@@ -121,7 +196,7 @@ class Gap:
             ends.append(sign * bound)
         return ends[0], ends[1]
 
-    def measured(self, view: TableView) -> Gap:
+    def measured(self, view: TableView) -> Self:
         """The same with ``most``."""
         if self.as_it_is or self.below == self.above or self.within is not None:
             return self
@@ -153,7 +228,7 @@ class Gap:
         if self.as_it_is or not (self.below or self.above):
             return {self.column: view.raw(self.column)}
         low, high = self._bounds(view)
-        if self.below and self.above:
+        if self.by_place:
             width = (high - low).astype(np.float64)
             with np.errstate(divide="ignore", invalid="ignore"):
                 place = np.where(width > 0, (own - low) / width, 0.5)
@@ -183,8 +258,10 @@ class Gap:
             gap = np.where(missing, 0.0, gap)
         if self.as_it_is or not (self.below or self.above):
             values = gap if not self.whole else self._own(work.stored(self.column, adapter))
-        elif self.below and self.above:
+        elif self.by_place:
             values = low + gap * np.maximum(high - low, 0)
+        elif self.steady:
+            values = low + self._as_far(gap, work.column(self.lowers[0]).missing)
         elif self.below:
             values = low + gap
         else:
@@ -194,10 +271,19 @@ class Gap:
         plain = self._plain(values, adapter)
         moved = self._inside(plain, low, high, adapter, work)
         if self.exceptions and not self.as_it_is:  # those keep their distance
-            inside = (gap >= 0) & (gap <= 1) if self.below and self.above else gap >= 0
+            inside = (gap >= 0) & (gap <= 1) if self.by_place else gap >= 0
             moved = np.where(inside, moved, plain)
         plain = moved
         work.put(self.column, plain, missing)
+
+    def _as_far(self, gap: Array, free: Bits) -> Array:
+        """The distances, but as far into the whole range in rows without a bound, of which the table had none."""
+        if not free.any():
+            return gap
+        [base] = self.lowers
+        width = self.upper_shifts.get(base, 0) - self.lower_shifts.get(base, 0)
+        further = np.clip(gap / max(width, 1e-300), 0, 1) * (self.high - self.low)
+        return np.where(free, np.rint(further).astype(np.int64) if self.whole else further, gap)
 
     def _plain(self, values: Array, adapter: NumericAdapterBase) -> Array:
         """Rounded, in the column's own counts."""
@@ -271,6 +357,8 @@ class Gap:
         stored["column"], stored["precision"] = to_json(self.column), self.precision.to_json()
         stored["limits"] = [None if np.isinf(limit) else limit for limit in self.limits]
         stored |= {} if self.most is None else {"most": self.most}
+        shifts = [list(map(list, zip(names_json(own), own.values(), strict=True))) for own in self._all_shifts]
+        stored |= {"shifts": shifts, "steady": self.steady} if any(shifts) else {}
         stored["within"] = None if self.within is None else self.within.to_json()
         stored["factors"] = [[to_json(name), factor] for name, factor in self.factors.items()]
         return stored
@@ -281,6 +369,8 @@ class Gap:
         own = dict(stored)
         for name in ("lowers", "uppers", "strict"):
             own[name] = tuple(names_from_json(stored[name]))
+        shifts = own.pop("shifts", ([], []))
+        own["lower_shifts"], own["upper_shifts"] = ({from_json(name): by for name, by in side} for side in shifts)
         low, high = stored["limits"]
         own["limits"] = (-np.inf if low is None else low, np.inf if high is None else high)
         own["column"], own["precision"] = from_json(stored["column"]), Precision.from_json(stored["precision"])
@@ -316,3 +406,72 @@ def with_missing(values: Array, missing: Bits | None) -> Any:
     if values.dtype.kind == "f":
         return np.where(missing, np.nan, values)
     return pd.arrays.IntegerArray(np.where(missing, 0, values), missing.copy())
+
+
+def _far_below(gap: Gap, view: TableView) -> bool:
+    """Whether numbers that are bounded from above only lie in the lower half of what they may be in most rows."""
+    column = view.column(gap.column)
+    if gap.below or not gap.above or column.is_time:
+        return False
+    bound = np.fmin.reduce([view.column(name).number + gap.shift(name) for name in gap.uppers])
+    low = gap.low / gap.scale
+    known = np.isfinite(column.number) & (bound > low)
+    share = (column.number[known] - low) / (bound[known] - low)
+    return bool(len(share) and np.quantile(share, _MOSTLY) < _FAR)
+
+
+def _hardly_bound(gap: Gap, view: TableView) -> bool:
+    """Whether numbers with a bound on one side stay away from it in most rows, and do not follow it.
+
+    Rows that lie on the bound with a value that many rows share, such as 0, do not count: it is a state of its own.
+    """
+    column = view.column(gap.column)
+    if gap.below == gap.above or gap.within is not None or column.is_time:
+        return False
+    names, sign, pick = (gap.lowers, 1, np.fmax) if gap.below else (gap.uppers, -1, np.fmin)
+    bound = pick.reduce([view.column(name).number + gap.shift(name) for name in names])
+    known = np.isfinite(column.number) & np.isfinite(bound)
+    own, distance = column.number[known], sign * (column.number - bound)[known]
+    _, at, counts = np.unique(own, return_inverse=True, return_counts=True)
+    far = distance[(distance != 0) | (counts[at] < _COMMON * len(own))]
+    if not len(far):
+        return False
+    spread = float(own.std())
+    return bool(np.mean(far < _NEAR * spread) <= _SELDOM and far.std() >= _VARIES * spread)
+
+
+def _ends(column: ColumnView, values: npt.NDArray[Any], factor: int, keep_range: bool) -> tuple[float, float]:
+    """The range of a column, rounded so that no end is a value of a few rows: of ``factor`` times its whole numbers."""
+    if not len(values):
+        return 0, 0
+    distinct, counts = np.unique(values, return_counts=True)
+    if column.is_coarse:
+        return distinct[0].item(), distinct[-1].item()
+    if not factor:
+        return inner_bounds(distinct, counts) if keep_range else outer_bounds(distinct, counts)
+    step = (1 if column.precision.grid is None else column.precision.grid.step) * factor
+    return (inner_bounds_int if keep_range else outer_bounds_int)(distinct, counts, step)
+
+
+def _factors(columns: list[ColumnView]) -> dict[Hashable, int]:
+    """How many common units make one of each column's, if all are counted; else nothing."""
+    found = common_factors(columns)
+    return {column.name: factor for column, factor in zip(columns, found, strict=True)} if found else {}
+
+
+def _decimals(columns: list[ColumnView]) -> int | None:
+    """Decimals of differences."""
+    grids = [column.precision.grid for column in columns]
+    if any(grid is None for grid in grids) or any(column.scale != 1 for column in columns):
+        return None
+    return max(grid.decimals for grid in grids if grid is not None)
+
+
+def _shifts(shifts: dict[Hashable, float], scale: float, whole: bool, up: bool) -> dict[Hashable, Any]:
+    """Distances of bounds that are not 0, in counts, rounded to the side that is allowed."""
+    if not whole:
+        return {name: float(by) for name, by in shifts.items() if by}
+    counts = {name: by * scale for name, by in shifts.items()}
+    slack = {name: 1e-6 + 4e-15 * abs(by) for name, by in counts.items()}
+    rounded = {n: int(np.ceil(by - slack[n]) if up else np.floor(by + slack[n])) for n, by in counts.items()}
+    return {name: by for name, by in rounded.items() if by}

@@ -12,6 +12,7 @@ from ganaug.encoding.quantiles import inner_bounds, is_shared, outer_bounds
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError, ModelFileError
 from ganaug.rules.base_rule import (
+    Apart,
     Grid,
     Never,
     Rule,
@@ -24,7 +25,7 @@ from ganaug.rules.base_rule import (
     numeric,
 )
 from ganaug.rules.dates import Age, DatePart
-from ganaug.rules.equations import Copy, Monotone, Product, Sum
+from ganaug.rules.equations import Copy, Monotone, PerCategory, Product, Sum
 from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView, mask_of, number_of
 
 __all__ = [
@@ -655,7 +656,7 @@ KINDS: dict[str, type[Rule]] = {
     rule.kind: rule
     for rule in (
         *(Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid, Never),
-        *(DatePart, Age),
+        *(DatePart, Age, Apart, PerCategory),
     )
 }
 

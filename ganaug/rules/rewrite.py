@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ganaug.encoding.adapters import ADAPTERS
 from ganaug.encoding.containers import CONTAINERS, container_of
-from ganaug.encoding.quantiles import inner_bounds, inner_bounds_int, outer_bounds, outer_bounds_int
 from ganaug.encoding.serialization import from_json, pack_arrays, to_json, unpack_arrays
 from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
-from ganaug.rules.base_rule import GUARDED, REWRITTEN, Rule, common_factors
-from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, Product, Sum
+from ganaug.rules.base_rule import GUARDED, REWRITTEN, Apart, Rule
+from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, PerCategory, Product, Sum
 from ganaug.rules.find import Rules
 from ganaug.rules.gaps import Gap
 from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within, as_rule, is_stored
@@ -23,9 +21,6 @@ from ganaug.rules.steps import Flag, Formula, Lookup, Mask, Restored, States, fr
 from ganaug.rules.table_view import Bits, ColumnView, TableView, view_of
 from ganaug.utils.determinism import numpy_generator
 from ganaug.utils.types import Array, State
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = ["STEPS", "RewritePlan", "Rewriter"]
 
@@ -38,11 +33,6 @@ STEPS: dict[str, Any] = {step.kind: step for step in (States, Formula, Gap, Look
 
 _MOST_PATTERNS = 4096
 _MOST_EXCEPTIONS = 0.001
-# A column that lies below so much of what bounds it, in so many rows, is kept as it is.
-_FAR, _MOSTLY = 0.5, 0.9
-# So is one that comes near its bound (a part of its standard deviation) in so few rows, and whose distance from the
-# bound varies at least so much as the column: a gap would only blur its common values. A value of so many rows is one.
-_NEAR, _SELDOM, _VARIES, _COMMON = 0.1, 0.02, 0.75, 0.05
 
 
 class RewritePlan:
@@ -119,7 +109,7 @@ class RewritePlan:
         return False
 
     def _numeric(self, rule: Equation) -> bool:
-        columns = [self.view.column(name) for name in rule.columns]
+        columns = [self.view.column(name) for name in rule.numbers]
         return not any(column.is_choice for column in columns)
 
     def _copy(self, rule: Copy) -> bool:
@@ -149,8 +139,33 @@ class RewritePlan:
             return True
         return False
 
+    def _apart(self, rule: Apart) -> bool:
+        if rule.exceptions:
+            return False
+        # the higher one is computed, unless it cannot be
+        for base, name, (least, most) in (
+            (rule.low, rule.high, (rule.least, rule.most)),
+            (rule.high, rule.low, (_negative(rule.most), _negative(rule.least))),
+        ):
+            own = self._bounds.get(name, {})
+            others = {*own.get("lowers", ()), *own.get("uppers", ())} - {base}
+            # between two columns that may come too near each other nothing can lie
+            if name in self.steps or others or "within" in own or self._reaches(base, name):
+                continue
+            bounds = self._bounds_of(name)
+            for side, shift, pick in (("lowers", least, max), ("uppers", most, min)):
+                if shift is not None:
+                    shifts, ordered = bounds["shifts"][side == "uppers"], base in bounds[side]
+                    shifts[base] = pick(shift, shifts.get(base, 0.0 if ordered else shift))
+                    bounds[side] += [] if ordered else [base]
+            self.needs.setdefault(name, set()).add(base)
+            if (least or -1.0) >= 0 and name == rule.high:
+                self._orders.append(Order(base, name).learn(self.view))
+            return True
+        return False
+
     def _bounds_of(self, name: Hashable) -> dict[str, Any]:
-        unbounded = {"lowers": [], "uppers": [], "strict": [], "limits": [-np.inf, np.inf]}
+        unbounded = {"lowers": [], "uppers": [], "strict": [], "limits": [-np.inf, np.inf], "shifts": ({}, {})}
         return self._bounds.setdefault(name, unbounded)
 
     def _within(self, rule: Within) -> bool:
@@ -198,7 +213,8 @@ class RewritePlan:
         """The steps, each after those whose columns it needs; what is missing is settled first."""
         self._close()
         for name, bounds in self._bounds.items():
-            self.steps[name] = self._gap(name, bounds)
+            exceptions = any(rule.exceptions for rule in self._orders if name in rule.columns)
+            self.steps[name] = Gap.fit(self.view, name, bounds, exceptions, self.keep_range)
         self._settle_missing()
         done: set[Hashable] = set()
         steps: list[Any] = [self.mask] if self.mask.pairs or self.mask.said else []
@@ -251,40 +267,6 @@ class RewritePlan:
                 self._orders.append(rule)
                 return
 
-    def _gap(self, name: Hashable, bounds: dict[str, Any]) -> Gap:
-        column = self.view.column(name)
-        others = [self.view.column(other) for other in (*bounds["lowers"], *bounds["uppers"])]
-        within: Within | None = bounds.get("within")
-        factors = {} if within is not None else _factors([column, *others])
-        whole = bool(factors)
-        scale = column.scale * factors[name] if whole else 1.0
-        own = column.cells.values * factors[name] if whole else column.number
-        low, high = _ends(column, own[~column.missing], factors.get(name, 0), self.keep_range)
-        least, most = bounds["limits"]
-        if whole:
-            least, most = (np.ceil(least * scale), np.floor(most * scale))
-        low, high = max(low, least), min(high, most)
-        draft = Gap(
-            name,
-            tuple(bounds["lowers"]),
-            tuple(bounds["uppers"]),
-            tuple(bounds["strict"]),
-            within,
-            int(low) if whole else float(low),
-            int(high) if whole else float(high),
-            (float(least), float(most)),
-            exceptions=any(rule.exceptions for rule in self._orders if name in rule.columns)
-            or bool(within is not None and within.exceptions),
-            whole=whole,
-            factors=factors,
-            scale=scale,
-            decimals=_decimals([column, *others]),
-            precision=column.precision,
-            keep_range=self.keep_range,
-        )
-        apart = _far_below(draft, self.view) or _hardly_bound(draft, self.view)
-        return replace(draft, as_it_is=apart).measured(self.view)
-
     def _settle_missing(self) -> None:
         """Where columns are missing follows from the columns that are stored as they are."""
         sides = {name for pair in self._pairs for name in pair} | {rule.column for rule in self._said}
@@ -300,63 +282,8 @@ class RewritePlan:
         self.mask = Mask(tuple(dict.fromkeys(pairs)), tuple(self._said), tuple(stored), free_mark(self.view))
 
 
-def _far_below(gap: Gap, view: TableView) -> bool:
-    """Whether numbers that are bounded from above only lie in the lower half of what they may be in most rows."""
-    column = view.column(gap.column)
-    if gap.below or not gap.above or column.is_time:
-        return False
-    bound = np.fmin.reduce([view.column(name).number for name in gap.uppers])
-    low = gap.low / gap.scale
-    known = np.isfinite(column.number) & (bound > low)
-    share = (column.number[known] - low) / (bound[known] - low)
-    return bool(len(share) and np.quantile(share, _MOSTLY) < _FAR)
-
-
-def _hardly_bound(gap: Gap, view: TableView) -> bool:
-    """Whether numbers with a bound on one side stay away from it in most rows, and do not follow it.
-
-    Rows that lie on the bound with a value that many rows share, such as 0, do not count: it is a state of its own.
-    """
-    column = view.column(gap.column)
-    if gap.below == gap.above or gap.within is not None or column.is_time:
-        return False
-    names, sign, pick = (gap.lowers, 1, np.fmax) if gap.below else (gap.uppers, -1, np.fmin)
-    bound = pick.reduce([view.column(name).number for name in names])
-    known = np.isfinite(column.number) & np.isfinite(bound)
-    own, distance = column.number[known], sign * (column.number - bound)[known]
-    _, at, counts = np.unique(own, return_inverse=True, return_counts=True)
-    far = distance[(distance != 0) | (counts[at] < _COMMON * len(own))]
-    if not len(far):
-        return False
-    spread = float(own.std())
-    return bool(np.mean(far < _NEAR * spread) <= _SELDOM and far.std() >= _VARIES * spread)
-
-
-def _ends(column: ColumnView, values: npt.NDArray[Any], factor: int, keep_range: bool) -> tuple[float, float]:
-    """The range of a column, rounded so that no end is a value of a few rows: of ``factor`` times its whole numbers."""
-    if not len(values):
-        return 0, 0
-    distinct, counts = np.unique(values, return_counts=True)
-    if column.is_coarse:
-        return distinct[0].item(), distinct[-1].item()
-    if not factor:
-        return inner_bounds(distinct, counts) if keep_range else outer_bounds(distinct, counts)
-    step = (1 if column.precision.grid is None else column.precision.grid.step) * factor
-    return (inner_bounds_int if keep_range else outer_bounds_int)(distinct, counts, step)
-
-
-def _factors(columns: list[ColumnView]) -> dict[Hashable, int]:
-    """How many common units make one of each column's, if all are counted; else nothing."""
-    found = common_factors(columns)
-    return {column.name: factor for column, factor in zip(columns, found, strict=True)} if found else {}
-
-
-def _decimals(columns: list[ColumnView]) -> int | None:
-    """Decimals of differences."""
-    grids = [column.precision.grid for column in columns]
-    if any(grid is None for grid in grids) or any(column.scale != 1 for column in columns):
-        return None
-    return max(grid.decimals for grid in grids if grid is not None)
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value
 
 
 def _solved(rule: Equation) -> list[Equation]:
@@ -400,6 +327,7 @@ _TAKERS: dict[type, Any] = {
     Within: RewritePlan._within,
     Bound: RewritePlan._bound,
     Order: RewritePlan._order,
+    Apart: RewritePlan._apart,
     Determined: RewritePlan._determined,
     MissingWith: RewritePlan._missing,
 }
@@ -412,9 +340,8 @@ _TAKERS: dict[type, Any] = {
 _VERSION = 1
 _ADAPTER_NAMES = {adapter: name for name, adapter in ADAPTERS.items()}
 # Those that leave columns out come before those that bound what is left.
-_TURN = {
-    kind: turn for turn, kind in enumerate((OneHot, Copy, Sum, Product, Monotone, Determined, Within, Order, Bound))
-}
+_FIRST = (OneHot, Copy, Sum, Product, PerCategory, Monotone, Determined, Within, Order, Apart, Bound)
+_TURN = {kind: turn for turn, kind in enumerate(_FIRST)}
 _TRIED_ROWS = 2000
 
 

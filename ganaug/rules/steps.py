@@ -242,7 +242,7 @@ class Formula:
     def fit(cls, rule: Equation, view: TableView, keep_range: bool = False) -> Self:
         """What the equation does not give, and the range of what it gives."""
         column = view.column(rule.target)
-        expected = rule.compute([view.column(name).number for name in rule.inputs])
+        expected = rule.compute(rule.read(view))
         computed = np.isfinite(expected)
         broken = ~rule.holds(view)
         present = column.number[~column.missing]
@@ -274,7 +274,7 @@ class Formula:
         target = self.rule.target
         column = view.column(target)
         columns: Columns = {}
-        computed = np.isfinite(self.rule.compute([view.column(name).number for name in self.rule.inputs]))
+        computed = np.isfinite(self.rule.compute(self.rule.read(view)))
         own = self._own(view, column, computed)
         if self.exceptions or self.extra:
             columns[target] = _sparse_column(column, own)
@@ -291,7 +291,7 @@ class Formula:
     def seen(self, view: TableView) -> dict[Hashable, ColumnView]:
         """The column as it will be restored, for those that are rewritten with it."""
         column = view.column(self.rule.target)
-        expected = self.rule.compute([view.column(name).number for name in self.rule.inputs])
+        expected = self.rule.compute(self.rule.read(view))
         computed = np.isfinite(expected)
         keep = ~computed | column.missing | self._own(view, column, computed)
         values = as_written(np.where(computed, expected, 0.0), column.adapter, self.precision)
@@ -302,7 +302,7 @@ class Formula:
     def restore(self, work: Restored) -> None:
         """The column, rounded as its numbers are."""
         target, adapter = self.rule.target, work.adapters[self.rule.target]
-        expected = self.rule.compute([work.column(name).number for name in self.rule.inputs])
+        expected = self.rule.compute(self.rule.read(work))
         computed = np.isfinite(expected)
         lost = ~computed
         filled = np.where(computed, expected, self.fill) if lost.any() else expected
