@@ -485,17 +485,24 @@ def _dependent(numbers: Numbers, rows: Ints, order: Ints) -> Iterator[tuple[dict
     # rounding as a standard deviation, in units of the column's own
     noise = numbers.at(order).unit(X).max(0) / np.where(alive, spread, 1.0) / np.sqrt(3) + 1e-9
     base: list[int] = []
+    # a QR decomposition of the base, one column at a time: Gram and Schmidt's, twice for the last digits
+    Q, R = np.zeros((len(order), len(rows))), np.zeros((len(order), len(order)))
     for k in range(len(order)):
         if not alive[k]:
             continue
-        if len(base) < 2:
-            base.append(k)
-            continue
-        b, *_ = scipy.linalg.lstsq(Z[:, base], Z[:, k], lapack_driver="gelsy", check_finite=False)
-        off = float(np.std(Z[:, k] - Z[:, base] @ b)) * np.sqrt(len(rows) / max(len(rows) - len(base), 1))
+        size = len(base)
+        along = Q[:size] @ Z[:, k]
+        rest = Z[:, k] - along @ Q[:size]
+        again = Q[:size] @ rest
+        along, rest = along + again, rest - again @ Q[:size]
+        b = scipy.linalg.solve_triangular(R[:size, :size], along, check_finite=False) if size else along
+        off = float(np.std(rest)) * np.sqrt(len(rows) / max(len(rows) - size, 1))
         rounding = float(np.sqrt(noise[k] ** 2 + np.sum((b * noise[base]) ** 2)))
-        if off > 1.5 * rounding or off > 0.05:
-            base.append(k)
+        if size < 2 or off > 1.5 * rounding or off > 0.05:
+            length = float(np.linalg.norm(rest))
+            if length > 0:
+                Q[size], R[:size, size], R[size, size] = rest / length, along, length
+                base.append(k)
             continue
         seen: set[tuple[int, ...]] = set()
         for least in (1e-6 + 4 * off / np.sqrt(len(rows)), 1e-6 + off, 2 * rounding):
