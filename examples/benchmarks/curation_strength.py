@@ -134,9 +134,9 @@ def scaled(kernel, factor):
 def candidates(gan, n, width, real, seed):
     """Rows of the class that pass the other rules, and their votes before and after distilling."""
     own = gan.smoother_
-    made = None if own is None else own.kernel  # a table of states alone has none
+    made, marginals = (None, None) if own is None else (own.kernel, own.marginals)  # a table of states has no kernel
     kernel = scaled(gan.real_kernel, width) if real else scaled(made, width / gan.smoothing)
-    gan.smoother_ = TableSmoother(kernel, None)
+    gan.smoother_ = TableSmoother(kernel, marginals)
     with one_thread():
         rows = np.concatenate(list(gan._generate(1, n, seed, resolve_device("cpu"), alone)))
     gan.smoother_ = own
@@ -299,7 +299,8 @@ def unlike(real, new):
     if not len(new):
         return {"shift": np.nan, "lost": np.nan}
     spread = real.std(0)
-    shift = (np.abs(new.mean(0) - real.mean(0)) / np.where(spread > 0, spread, 1))[spread > 0].mean()
+    told = spread > 0.01
+    shift = (np.abs(new.mean(0) - real.mean(0))[told] / spread[told]).mean()
     states = np.isin(real, (0, 1)).all(0) & (real.mean(0) >= 0.03)
     lost = (new.mean(0) < real.mean(0) / 4)[states].mean() if states.any() else np.nan
     return {"shift": float(shift), "lost": float(lost)}
