@@ -12,6 +12,7 @@ import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Apart, Rule
+from ganaug.rules.dates import find_fixed, without_told
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows, find_apart, find_never
 from ganaug.rules.find_equations import (
@@ -355,7 +356,15 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
         apart = find_apart(search, whole, numbers, settled, ordered, part, rng("apart"))
     told = {rule.columns for rule in apart if rule.least is not None and rule.least >= 0}
     orders = [rule for rule in orders if rule.columns not in told]
-    return [*groups, *equations, *per_category, *orders, *apart, *determined, *confined, *missing, *never]
+    # what follows from another rule: an order of numbers from 0 on, parts of a sum, a category that determines all
+    settled = known | {frozenset(rule.columns) for rule in (*orders, *apart, *confined, *missing)}
+    settled |= {frozenset((rule.target, name)) for rule in (*equations, *per_category) for name in rule.inputs}
+    by = [name for name in names if name not in fixed]
+    free = {name for name in by if name not in targets | grouped | {rule.target for rule in per_category}}
+    together = find_fixed(whole, by, free, settled, work.beside(0.1), rng("fixed"))
+    together, never = without_told(together, never, whole)
+    found: list[Rule] = [*groups, *equations, *per_category, *orders, *apart, *determined, *confined]
+    return [*found, *missing, *together, *never]
 
 
 def _equations(
