@@ -14,7 +14,7 @@ from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError
 from ganaug.rules.base_rule import Never, Rule, label, named, names_from_json, names_json, value_text
 from ganaug.rules.equations import Equation
-from ganaug.rules.evidence import Work, drawn_together, needed, row_codes, subset_bits, surplus_bits
+from ganaug.rules.evidence import drawn_together, needed, row_codes, subset_bits, surplus_bits
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, is_missing_value
 
 __all__ = [
@@ -24,8 +24,9 @@ __all__ = [
     "Age",
     "DatePart",
     "FixedWhere",
+    "Together",
+    "ValueSet",
     "days_as_dates",
-    "find_fixed",
     "without_told",
 ]
 
@@ -364,21 +365,16 @@ class FixedWhere(Rule):
 # Finding values that a column has exactly where another one says so, or wherever it does.
 
 
-LEAST_FIXED_ROWS = 50
-# Rows that are looked at; values of a column that may be fixed, and how often they occur: in rows, as a share, and as a
-# multiple of what is usual in the column; and as a share, if it is the smallest or largest number.
-_FIXED_ROWS, _FEWEST_ROWS, _MOST_SPIKES, _LEAST, _LEAST_SHARE, _UNUSUAL = 10_000, 1000, 3, 5, 0.01, 3
-_AT_THE_END = 0.05
+_MOST_SAYING, _MOST_LEVELS = 20, 64
 # "Exactly" takes so many rows that have the value, and that have not: fewer go together by correlation alone.
 _LEAST_EXACT = 8
-_MOST_SAYING, _MOST_LEVELS = 20, 64
 # "Wherever" takes so many rows on each side, and either so large a part of the rows that have the value, or more bits
 # than needed if the other rows had another value so much less often than they do.
 _LEAST_WHEREVER, _MOST_OF_THEM, _LESS_OFTEN, _NEXT = 30, 0.5, 5, 50
 
 
 @dataclass(frozen=True)
-class _Set:
+class ValueSet:
     """Rows in which a column has a value, or is missing."""
 
     place: int
@@ -391,77 +387,15 @@ class _Set:
     rank: tuple[int, int, int]  # the first of several that go together says where the others have theirs
 
 
-def find_fixed(
-    view: TableView,
-    names: list[Hashable],
-    free: set[Hashable],
-    settled: set[frozenset[Hashable]],
-    work: Work,
-    rng: np.random.Generator,
-) -> list[FixedWhere]:
-    """Values that are common in their column, and stand exactly where another column says so, or wherever it does.
-
-    Parameters
-    ----------
-    view : TableView
-    names : list of hashable
-        Columns that may say so.
-    free : set of hashable
-        Those of them that no rule computes.
-    settled : set of frozenset
-        Pairs of which another rule says all.
-    work : Work
-    rng : Generator
-    """
-    what, n = "values that others fix", min(view.n_rows, _FIXED_ROWS, int(work.left / (20 * max(len(names), 1))))
-    if n < min(view.n_rows, _FEWEST_ROWS):
-        work.skipped.extend({what}.difference(work.skipped))
-    if n < min(view.n_rows, _FEWEST_ROWS) or n < LEAST_FIXED_ROWS:
-        return []
-    if n < view.n_rows:
-        view = view.take(np.sort(rng.choice(view.n_rows, n, replace=False)))
-    work.afford(10.0 * n * len(names), what)
-    columns = [view.column(name) for name in names]
-    columns = [c for c in columns if (c.is_choice or c.is_numeric) and len(c.distinct) > 1]
-    sets = [one for place, c in enumerate(columns) for one in _sets(place, c, c.name in free)]
-    if not any(one.fixed for one in sets):
-        return []
-    rows = int(min(n, work.left / (len(sets) ** 2 / 30 + 4 * len(sets))))
-    if rows < min(n, _FEWEST_ROWS):
-        work.skipped.extend({what}.difference(work.skipped))
-        return []
-    if rows < n:
-        some = np.sort(rng.choice(n, rows, replace=False))
-        columns = [column.take(some) for column in columns]
-    return _Together(columns, sets, settled, rng).rules()
-
-
-def _sets(place: int, column: ColumnView, free: bool) -> list[_Set]:
-    """The values of a column that rules may speak of."""
-    n = len(column)
-    distinct, counts = np.unique(column.cells.present(), return_counts=True)
-    size, known = len(counts), int(counts.sum())
-    order = np.argsort(-counts, kind="stable").tolist()
-    least = max(_LEAST, _LEAST_SHARE * known)
-    unusual = max(least, _UNUSUAL * float(np.median(counts)))
-    common = {i for i in order[:_MOST_SPIKES] if counts[i] >= (least if i == order[0] else unusual)}
-    ends = set() if column.is_choice else {i for i in (0, size - 1) if counts[i] >= least}
-    fixed = common | {i for i in ends if counts[i] >= _AT_THE_END * known} if free and size > 2 else set()
-    rank = (0 if size == 2 else 2 if column.is_choice else 3, size, place)
-    places = range(size) if size == 2 or (column.is_choice and size <= _MOST_SAYING) else sorted(common | ends)
-    levels = column.levels if places else []
-    outer = {order[0], 0, size - 1}
-    found = [_Set(place, levels[i], distinct[i], False, i in fixed, i in outer, i == order[0], rank) for i in places]
-    if _LEAST <= column.n_missing <= n - _LEAST:
-        found.append(_Set(place, None, None, True, False, True, True, (1, 0, place)))
-    return found
-
-
-class _Together:
+class Together:
     """Sets of rows, and how many rows each has beside each other one."""
 
     def __init__(
-        self, columns: list[ColumnView], sets: list[_Set], settled: set[frozenset[Hashable]], rng: np.random.Generator
+        self,
+        columns: list[ColumnView],
+        sets: list[ValueSet],
+        settled: set[frozenset[Hashable]],
+        rng: np.random.Generator,
     ) -> None:
         self.columns, self.sets, self.settled, self.rng = columns, sets, settled, rng
         self.n = len(columns[0])
@@ -479,7 +413,7 @@ class _Together:
         self.rows = np.arange(self.n) if few else row_codes([column.cells.values for column in columns[:64]])
         self.share = len(np.unique(self.rows)) / self.n
 
-    def _inside(self, one: _Set) -> Bits:
+    def _inside(self, one: ValueSet) -> Bits:
         column = self.columns[one.place]
         return column.missing if one.missing else (column.cells.values == one.stored) & ~column.missing
 
