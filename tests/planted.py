@@ -9,6 +9,7 @@ from ganaug.rules import (
     Apart,
     Copy,
     Determined,
+    FixedWhere,
     MissingWith,
     Monotone,
     Never,
@@ -156,6 +157,15 @@ def curve(rng, n):
     return pd.DataFrame({"size": x, "price": np.log(x)}), [Monotone("price", "size", ((1, 9), (0, 2.2)))]
 
 
+def fixed(rng, n):
+    claims, plan = rng.poisson(0.7, n), rng.choice(["basic", "trial", "pro", "max"], n)
+    frame = pd.DataFrame({"claims": claims, "amount": np.where(claims > 0, rng.gamma(2, 100, n).round(2), 0.0)})
+    frame["plan"] = plan
+    frame["rebate"] = np.where(np.isin(plan, ["basic", "trial"]), 0, rng.integers(1, 40, n))
+    rules = [FixedWhere("amount", 0, "claims", [0]), FixedWhere("rebate", 0, "plan", ["basic", "trial"])]
+    return frame, rules
+
+
 KINDS = [
     sum_of_two,
     difference,
@@ -178,6 +188,7 @@ KINDS = [
     curve,
     apart,
     per_category,
+    fixed,
 ]
 
 

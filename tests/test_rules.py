@@ -20,6 +20,7 @@ from ganaug.rules import (
     Bound,
     Custom,
     Determined,
+    FixedWhere,
     Grid,
     MissingWith,
     Monotone,
@@ -79,6 +80,10 @@ KEPT = [
     (Determined("b", "k", {"x": 3}), "b is determined by k", [0, 1, 1, 1]),
     (MissingWith("a", "d"), "a and d are missing together", [1, 1, 1, 1]),
     (MissingWith("a", "k", ["y"], exactly=False), "a is missing wherever k is y", [1, 0, 1, 1]),
+    (FixedWhere("b", 2, "k", ["x"]), 'b is 2 exactly where k is "x"', [1, 0, 0, 0]),
+    (FixedWhere("b", 3, "d"), "b is 3 exactly where d is missing", [1, 1, 1, 0]),
+    (FixedWhere("a", 2, "p", [0], exactly=False), "a is 2 wherever p is 0", [1, 1, 1, 1]),
+    (FixedWhere("k", "x", "b", [2, 3]), 'k is "x" exactly where b is 2 or 3', [1, 0, 1, 1]),
     (Never({"k": "x", "b": 3}), 'never k = "x" with b = 3', [1, 1, 0, 0]),
     (
         Never(["k", "p", "b"], [("x", 1, 3), ("y", 0, 2)]),
@@ -136,6 +141,10 @@ def test_a_function_is_no_part_of_a_model_file():
         (lambda: Apart("a", "b", 3, 1), "swap them"),
         (lambda: Apart("a", "b", "soon"), "least='soon' is neither a number nor a duration"),
         (lambda: Apart("a", "b", most=np.inf), "None for no limit"),
+        (lambda: FixedWhere("a", 0, "a"), "fixed by itself"),
+        (lambda: FixedWhere("a", None, "b"), "MissingWith says where"),
+        (lambda: FixedWhere("a", 0, "b", [1, None]), "where 'b' is missing"),
+        (lambda: FixedWhere("a", 0, "b", []), "is empty"),
         (lambda: Sum("a", "bc"), r"write \['bc'\]"),
         (lambda: Sum("a", []), "is empty"),
         (lambda: Sum("a", ["a", "b"]), "cannot be both"),
@@ -438,6 +447,89 @@ def test_known_rules_of_real_tables_are_found(shared_data):
     for name, formulas in wanted.items():
         found = [str(rule) for rule in find_rules(shared_data.load_tabular(name)[0])]
         assert set(formulas) <= set(found), f"{name}: {found}"
+
+
+def test_counts_and_amounts_that_are_zero_together_are_found_in_a_real_table(shared_data):
+    X, _ = shared_data.load_tabular("coil_2000")
+    found = find_rules(X[[name for name in X if name[0] in "PA"]], max_time=1)
+    pairs = {planted.says(rule)[1] for rule in found if rule.kind == "fixed" and rule.exactly}
+    products = [name[1:] for name in X if name[0] == "P" and f"A{name[1:]}" in X]
+    assert len(products) == 21 and pairs == {frozenset((f"P{name}", f"A{name}")) for name in products}
+    shops = [str(rule) for rule in find_rules(shared_data.load_tabular("online_shoppers")[0])]
+    assert "administrative_duration is 0 wherever administrative is 0" in shops
+
+
+def columns_that_go_together(rng, n):
+    """Each fixes values of the next one in its own way: a number, a missing cell, a category, a flag."""
+    previous = np.where(rng.random(n) < 0.7, 0, rng.poisson(2, n) + 1)
+    last = pd.Series(planted.DAY + pd.to_timedelta(rng.integers(0, 300, n), unit="D")).mask(rng.random(n) < 0.4)
+    status, active = rng.choice(["employed", "unemployed", "student"], n, p=[0.6, 0.25, 0.15]), rng.random(n) < 0.5
+    frame = pd.DataFrame({"previous": previous.astype("int8"), "last": last, "status": status, "active": active})
+    frame["pdays"] = np.where(previous == 0, 999, rng.integers(1, 30, n))
+    frame["since"] = np.where(last.isna(), -1, rng.integers(0, 99, n))
+    frame["employer"] = np.where(status == "unemployed", "none", np.char.add("f", rng.integers(0, 80, n).astype(str)))
+    frame["balance"] = pd.array(np.where(active & (rng.random(n) < 0.8), rng.integers(1, 99, n), 0), dtype="Int64")
+    frame["children"] = pd.array(np.where(rng.random(n) < 0.05, None, rng.poisson(0.8, n)), dtype="Int64")
+    frame["youngest"] = np.where(frame["children"].fillna(9) == 0, -1, rng.integers(0, 18, n)).astype(float)
+    frame["youngest"] = frame["youngest"].mask(rng.random(n) < 0.1)
+    return frame
+
+
+TOGETHER = [
+    "pdays is 999 exactly where previous is 0",
+    "since is -1 exactly where last is missing",
+    'employer is "none" exactly where status is "unemployed"',
+    "balance is 0 wherever active is False",
+    "youngest is -1 exactly where children is 0",
+]
+
+
+def test_values_that_others_fix_are_found_whatever_says_so(rng):
+    assert {str(rule) for rule in find_rules(columns_that_go_together(rng, 1000)) if rule.kind == "fixed"} == set(
+        TOGETHER
+    )
+
+
+def test_what_another_rule_says_is_not_told_as_a_fixed_value(rng):
+    n = 1000
+    net = rng.gamma(2, 50, n).round(2)
+    net[rng.random(n) < 0.3] = 0
+    frame = pd.DataFrame({"net": net, "vat": (0.19 * net).round(2), "gross": 0.0})
+    frame["gross"] = (frame["net"] + frame["vat"]).round(2)
+    frame["land"] = rng.choice(["Rome", "Milan", "Lyon", "Bonn"], n)
+    frame["code"] = frame["land"].map({"Rome": 0, "Milan": 0, "Lyon": 2, "Bonn": 3})
+    gone = rng.random(n) < 0.3
+    frame["tsh"], frame["state"] = np.where(gone, np.nan, rng.normal(size=n)), rng.choice(list("xyz"), n)
+    frame.loc[gone, "state"] = "never"
+    found = [str(rule) for rule in find_rules(frame)]
+    assert "tsh is missing exactly where state is never" in found
+    assert not [text for text in found if " is 0 " in text or 'state is "never"' in text], found
+
+
+def test_a_value_that_no_row_of_a_column_can_have_is_refused_with_its_name():
+    with pytest.raises(InvalidDataError, match="column 'a' of dtype float64 cannot have one of"):
+        FixedWhere("a", "none", "b", [1]).holds(FRAME)
+    with pytest.raises(InvalidDataError, match="no column 'z'"):
+        FixedWhere("a", 0, "z", [1]).holds(FRAME)
+
+
+def test_few_rows_or_a_value_that_is_nearly_everywhere_fix_nothing(rng):
+    n = 2000
+    frame = pd.DataFrame({"x": np.zeros(n), "y": rng.integers(0, 3, n), "kind": rng.choice(list("abc"), n)})
+    frame.loc[frame["y"].gt(0) & (rng.random(n) < 0.003), "x"] = 1.5  # four rows or so
+    thin = pd.DataFrame({"x": np.where(rng.random(40) < 0.5, 0, rng.random(40))})
+    thin["y"] = np.where(thin["x"] == 0, -1, rng.random(40))
+    one_row = pd.concat(
+        [pd.DataFrame({"a": [7.0], "b": [9.0]})] * 30 + [pd.DataFrame(rng.normal(size=(500, 2)), columns=list("ab"))]
+    )
+    for table in (frame, thin, one_row):
+        assert len(find_rules(table)) == 0
+    few = pd.DataFrame({"x": np.zeros(n), "y": np.zeros(n)})  # fewer rows than are looked at beside y = 0
+    few.loc[:33, ["x", "y"]] = rng.integers(1, 90, (34, 2))
+    few.loc[0, "x"] = 0
+    assert len(find_rules(few)) == 0
+    z = rng.normal(size=(n, 1)) + 0.4 * rng.normal(size=(n, 6))  # correlated counts that are mostly 0
+    assert len(find_rules(pd.DataFrame(np.maximum(np.rint(2 * z - 1), 0), columns=list("abcdef")))) == 0
 
 
 def test_the_same_table_gives_the_same_rules_and_work_is_bounded():

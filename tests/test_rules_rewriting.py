@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import time
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from helpers import cases
 from ganaug import Copy, OneHot, Order, Product, Rules, Sum, Within, find_rules
 from ganaug.encoding import CompactTableCodec
 from ganaug.exceptions import InvalidDataError, ModelFileError
-from ganaug.rules import Bound, Determined, MissingWith, Rewriter
+from ganaug.rules import Bound, Determined, FixedWhere, MissingWith, Rewriter
 
 N = 400
 
@@ -253,6 +254,95 @@ def test_a_category_that_says_where_another_column_is_missing(rng):
     kind = rng.choice(list("xyz"), N)
     frame = pd.DataFrame({"kind": kind, "value": np.where((kind == "x") | (rng.random(N) < 0.2), np.nan, 1.5)})
     there_and_back(frame, [MissingWith("value", "kind", ["x"], exactly=False)])
+
+
+FIXED = {
+    "int8": (0, np.array([3, 4, 5, 90], "int8")),
+    "float32": (-1, np.array([0.5, 2.25, 7.5, 100.0], "float32")),
+    "Int64": (999, np.array([1, 2, 3, 1000])),
+    "str": ("none", np.array(["a", "b", "c", "d"])),
+    "category": ("none", np.array(["a", "b", "c", "d"])),
+    "M8[s]": (pd.Timestamp("1900-01-01"), pd.date_range("2024-01-01", periods=4).to_numpy()),
+    "m8[s]": (pd.Timedelta(0), pd.to_timedelta([60, 70, 95, 3600], unit="s").to_numpy()),
+    "object": (Decimal("0.00"), np.array([Decimal("1.50"), Decimal("2.25"), Decimal("9.99"), Decimal("120.00")])),
+}
+
+
+@cases("dtype", list(FIXED))
+def test_values_that_another_column_fixes_of_every_dtype(dtype, rng):
+    value, others = FIXED[dtype]
+    count = rng.integers(0, 4, N)
+    column = pd.Series([value if c == 0 else others[k] for c, k in zip(count, rng.integers(0, 4, N), strict=True)])
+    kind = np.where(count == 3, "z", rng.choice(list("xy"), N))
+    frame = pd.DataFrame({"column": column.astype(dtype), "count": count, "kind": kind})
+    frame["late"] = frame["column"].where(kind != "z", value)
+    if dtype not in ("int8", "str"):
+        frame["column"] = frame["column"].mask(rng.random(N) < 0.1)
+    rules = [FixedWhere("column", value, "count", [0]), FixedWhere("late", value, "kind", ["z"], exactly=False)]
+    rewriter, rewritten = there_and_back(frame, rules)
+    made = rewriter.restore(mixed(rewritten, 0))
+    assert made.dtypes.equals(frame.dtypes) and set(made["column"].dropna()) <= {value, *others}
+    shares = [(part["column"].isna().mean(), (part["count"] == 0).mean()) for part in (made, frame)]
+    np.testing.assert_allclose(*shares, atol=0.07)  # who says so has its own shares, and gaps stay gaps
+
+
+def test_numbers_in_place_of_a_fixed_one_are_like_those_of_similar_rows(rng):
+    count = rng.poisson(1, 3000)
+    frame = pd.DataFrame({"count": count, "amount": np.where(count > 0, (count * rng.gamma(4, 20, 3000)).round(2), 0)})
+    frame["other"] = rng.normal(size=3000)
+    rewriter, rewritten = there_and_back(frame, [FixedWhere("amount", 0, "count", [0])])
+    drawn = mixed(rewritten, 0, 3000)
+    made = rewriter.restore(drawn)
+    new = made[(drawn["amount"] == 0) & (made["count"] > 0)]
+    assert len(new) > 500 and new["amount"].nunique() > 0.8 * len(new)
+    np.testing.assert_array_equal(new["amount"], new["amount"].round(2))
+    for k in (1, 2, 3):
+        real, own = frame["amount"][count == k], new["amount"][new["count"] == k]
+        assert abs(own.median() / real.median() - 1) < 0.2 and own.max() <= real.max()
+    turned = drawn[::-1].reset_index(drop=True)  # what a row becomes depends on the row alone
+    pd.testing.assert_frame_equal(rewriter.restore(turned)[::-1].reset_index(drop=True), made)
+
+
+def test_fixed_values_beside_other_rules(rng):
+    a, b = np.where(rng.random(N) < 0.5, 0, rng.integers(1, 9, N)), rng.gamma(2, 30, N).round(2)
+    frame = pd.DataFrame({"a": a, "fee": np.where(a > 0, rng.gamma(2, 10, N).round(2), 0), "b": b})
+    frame["total"] = (frame["fee"] + frame["b"]).round(2)
+    frame["more"] = a + np.where(a > 0, rng.poisson(2, N), 0)
+    frame["days"] = np.where(a == 0, 999, rng.integers(0, 60, N))
+    plan = rng.choice(list("xyz"), N)
+    frame = pd.concat([frame, pd.get_dummies(plan, prefix="plan")], axis=1)
+    frame["cost"] = np.where(plan == "x", 0, np.where(plan == "y", -1, rng.integers(1, 50, N)))
+    rules = [
+        Sum("total", ["fee", "b"]),
+        Order("a", "more"),
+        OneHot(["plan_x", "plan_y", "plan_z"]),
+        FixedWhere("fee", 0, "a", [0]),
+        FixedWhere("more", 0, "a", [0]),
+        FixedWhere("a", 0, "days", [999]),
+        FixedWhere("cost", 0, "plan_x", [True]),
+        FixedWhere("cost", -1, "plan_y", [True]),
+    ]
+    there_and_back(frame, rules)
+    there_and_back(frame, rules[::-1])
+
+
+def test_fixed_values_that_cannot_be_settled_guard(rng):
+    a = rng.integers(0, 4, N)
+    frame = pd.DataFrame({"a": a, "b": np.where(a == 0, 0, a + 5), "c": np.where(a == 0, 0, rng.integers(1, 4, N))})
+    frame["sum"] = frame["b"] + frame["c"]
+    wrong = FixedWhere("c", 1, "a", [1])
+    rules = [Sum("sum", ["b", "c"]), FixedWhere("sum", 0, "a", [0]), wrong, FixedWhere("b", 0, "c", [0])]
+    rewriter, _ = there_and_back(frame, rules, rewritten=False)
+    assert [rule.kept for rule in rewriter.rules_] == ["rewritten", "rewritten", "guarded", "rewritten"]
+    always = pd.DataFrame({"a": [1] * 50, "b": [0] * 50})  # no other value that a row could be given
+    assert Rewriter().fit(always, [FixedWhere("b", 0, "a", [1])]).rules_[0].kept == "guarded"
+    # an order that holds by construction is not given up for a value
+    low = rng.integers(-9, 9, N)
+    ordered = pd.DataFrame({"low": low, "high": low + rng.integers(1, 5, N), "kind": rng.choice(list("xy"), N)})
+    ordered.loc[ordered["kind"] == "x", ["low", "high"]] = [0, 3]
+    rules = [Order("low", "high"), FixedWhere("low", 0, "kind", ["x"], exactly=False)]
+    rewriter, _ = there_and_back(ordered, rules, rewritten=False)
+    assert rewriter.rules_[0].kept == "rewritten"
 
 
 def test_bounds_by_constants_hold_in_any_row(rng):

@@ -16,6 +16,7 @@ from ganaug.encoding.serialization import PickledByState
 from ganaug.encoding.table import argmax_rows
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.rules.base_rule import GUARDED, Never, Rule
+from ganaug.rules.dates import FixedWhere
 from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import MissingWith, is_stored
 from ganaug.rules.rewrite import Rewriter
@@ -216,7 +217,7 @@ class RuledTableCodec(PickledByState):
         """Pairs of states, as columns of an encoded row, that no row may have.
 
         They are combinations that never occur, by rules that guard, and values of a column where another one says
-        that it is missing, which restoring would take away.
+        that it is missing, or has a certain value, which restoring would take away.
 
         Parameters
         ----------
@@ -230,8 +231,9 @@ class RuledTableCodec(PickledByState):
         rules = [rule for rule in self.rules_ if isinstance(rule, Never) and rule.kept == GUARDED]
         rules = [rule for rule in rules if len(rule.columns) == 2]
         masks = [rule for rule in self.rules_ if isinstance(rule, MissingWith)]
+        fixed = [rule for rule in self.rules_ if isinstance(rule, FixedWhere)]
         groups = [(block.start, block.stop) for block in self.blocks if block.tag == "onehot"]
-        if not (rules or masks) or len(groups) < 2 or self.width >= _TOO_WIDE:
+        if not (rules or masks or fixed) or len(groups) < 2 or self.width >= _TOO_WIDE:
             return np.zeros((0, 2), np.int64)
         trials = _Trials(self, x, groups)
         pairs: set[tuple[int, int]] = set()
@@ -239,11 +241,13 @@ class RuledTableCodec(PickledByState):
             first, second = (trials.values(name) for name in rule.columns)
             for one, other in rule.combinations:
                 pairs.update(product(first.get(one, ()), second.get(other, ())))
-        for mask in masks:
-            says, missing = trials.says(mask), trials.missing(mask.column)
-            pairs.update(product(says.get(1, ()), missing.get(0, ())))
+        both: list[MissingWith | FixedWhere] = [*masks, *fixed]
+        for mask in both:
+            says = trials.says(mask)
+            there = trials.has(mask) if isinstance(mask, FixedWhere) else trials.missing(mask.column)
+            pairs.update(product(says.get(1, ()), there.get(0, ())))
             if mask.exactly:
-                pairs.update(product(says.get(0, ()), missing.get(1, ())))
+                pairs.update(product(says.get(0, ()), there.get(1, ())))
         asked = x[numpy_generator(0, "asked").permutation(len(x))[:_ASKED]] if len(x) > _ASKED else x
         hot = asked > 0
         apart = [pair for pair in sorted(pairs) if trials.group_of[pair[0]] != trials.group_of[pair[1]]]
@@ -373,8 +377,13 @@ class _Trials:
         """The states that say that a column is missing (1), or that it is not (0)."""
         return self._said(np.asarray(self.view.column(name).missing, np.int64), self.counts)
 
-    def says(self, rule: MissingWith) -> dict[int, list[int]]:
-        """The states of another column that say that the column of a rule is missing (1), or that it is not (0)."""
+    def has(self, rule: FixedWhere) -> dict[int, list[int]]:
+        """The states that say that a column has the value of a rule (1), or another one (0)."""
+        column = self.view.column(rule.column)
+        return self._said(np.asarray(rule.has(column), np.int64), self.counts & ~column.missing)
+
+    def says(self, rule: MissingWith | FixedWhere) -> dict[int, list[int]]:
+        """The states of another column in which a rule says something about its column (1), or nothing (0)."""
         return self._said(np.asarray(rule.says(self.view.column(rule.by)), np.int64), self.counts)
 
     def _said(self, facts: IntArray, counts: npt.NDArray[np.bool_]) -> dict[int, list[int]]:

@@ -19,10 +19,13 @@ __all__ = [
     "Work",
     "copula_violations",
     "distinct_rows",
+    "drawn_together",
     "find_apart",
     "find_never",
     "independent_violations",
     "needed",
+    "row_codes",
+    "subset_bits",
     "surplus_bits",
 ]
 
@@ -34,6 +37,7 @@ __all__ = [
 BITS_BEYOND = 10.0
 # Elements of an array that numpy works on in a second of one core, by and large.
 _PER_SECOND = 1.5e8
+_LN2 = float(np.log(2.0))
 
 
 class Work:
@@ -62,6 +66,13 @@ class Work:
         own.skipped = self.skipped
         yield own
         self.left -= before - own.left
+
+    def beside(self, share: float) -> Work:
+        """So much work beside the whole, which takes nothing from other kinds of rules."""
+        own = Work(0.0)
+        own.total = own.left = share * self.total
+        own.skipped = self.skipped
+        return own
 
     def afford(self, elements: float, what: str) -> bool:
         """Whether so many operations may be done now; notes what is skipped."""
@@ -96,14 +107,28 @@ def surplus_bits(rows: int, broken: float, expected: float) -> float:
     return float(rows * (kept + lost))
 
 
+def subset_bits(n: int, size: int, part: int) -> float:
+    """Bits by which ``part`` rows all lie among ``size`` of n."""
+
+    def choose(a: int, b: int) -> float:
+        return float(gammaln(a + 1) - gammaln(b + 1) - gammaln(a - b + 1))
+
+    return (choose(n, part) - choose(size, part)) / _LN2
+
+
 def distinct_rows(columns: list[npt.NDArray[np.generic]]) -> int:
     """Number of different rows of some columns, each of shape (n,)."""
+    return int(row_codes(columns).max(initial=-1)) + 1
+
+
+def row_codes(columns: list[npt.NDArray[np.generic]]) -> Ints:
+    """Codes of rows, the same for those that are alike. Columns of shape (n,) -> (n,)."""
     codes = np.zeros(len(columns[0]), dtype=np.int64)
     for values in columns:
         _, own = np.unique(values, return_inverse=True)
         codes = codes * (int(own.max(initial=0)) + 1) + own
         _, codes = np.unique(codes, return_inverse=True)
-    return int(codes.max(initial=-1)) + 1
+    return codes
 
 
 def independent_violations(low: Floats, high: Floats) -> float:
@@ -120,6 +145,12 @@ def copula_violations(low: Floats, high: Floats, rng: np.random.Generator, draws
     low, high : ndarray of shape (n,)
         Without missing values.
     """
+    drawn = drawn_together(low, high, rng, draws)
+    return float((drawn[0] > drawn[1]).mean()), float((drawn[0] == drawn[1]).mean())
+
+
+def drawn_together(low: Floats, high: Floats, rng: np.random.Generator, draws: int) -> list[Floats]:
+    """Pairs from a Gaussian copula with the columns' own values and rank correlation. (n,), (n,) -> two of (draws,)."""
     n = len(low)
     ranks = [rankdata(values) / (n + 1) for values in (low, high)]
     normal = [ndtri(rank) for rank in ranks]
@@ -131,7 +162,7 @@ def copula_violations(low: Floats, high: Floats, rng: np.random.Generator, draws
     drawn = []
     for z, values in ((a, np.sort(low)), (b, np.sort(high))):
         drawn.append(values[np.minimum((ndtr(z) * n).astype(np.int64), n - 1)])
-    return float((drawn[0] > drawn[1]).mean()), float((drawn[0] == drawn[1]).mean())
+    return drawn
 
 
 def permuted(values: Floats, rng: np.random.Generator) -> Floats:
@@ -151,7 +182,6 @@ def complete(*columns: Floats) -> Bits:
 
 LEAST_ROWS = 100
 _MOST_LEVELS = 64
-_LN2 = float(np.log(2.0))
 
 
 def find_never(

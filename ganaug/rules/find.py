@@ -12,6 +12,7 @@ import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Apart, Rule
+from ganaug.rules.dates import FixedWhere, Together, ValueSet, without_told
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows, find_apart, find_never
 from ganaug.rules.find_equations import (
@@ -40,7 +41,7 @@ from ganaug.rules.find_states import (
     without_detours,
 )
 from ganaug.rules.kinds import Determined, Grid, MissingWith, Never, OneHot, Order, as_rule, is_stored, rule_from_json
-from ganaug.rules.table_view import Bits, TableView, view_of
+from ganaug.rules.table_view import Bits, ColumnView, TableView, view_of
 from ganaug.utils.determinism import Seed, isolated, numpy_generator, root_seed
 
 __all__ = ["Rules", "find_rules"]
@@ -355,7 +356,92 @@ def _find(whole: TableView, search: TableView, work: Work, seed: int) -> list[Ru
         apart = find_apart(search, whole, numbers, settled, ordered, part, rng("apart"))
     told = {rule.columns for rule in apart if rule.least is not None and rule.least >= 0}
     orders = [rule for rule in orders if rule.columns not in told]
-    return [*groups, *equations, *per_category, *orders, *apart, *determined, *confined, *missing, *never]
+    # what follows from another rule: an order of numbers from 0 on, parts of a sum, a category that determines all
+    settled = known | {frozenset(rule.columns) for rule in (*orders, *apart, *confined, *missing)}
+    settled |= {frozenset((rule.target, name)) for rule in (*equations, *per_category) for name in rule.inputs}
+    by = [name for name in names if name not in fixed]
+    free = {name for name in by if name not in targets | grouped | {rule.target for rule in per_category}}
+    together = _fixed(whole, by, free, settled, work.beside(0.1), rng("fixed"))
+    if together:
+        together, never = without_told(together, never, whole)
+    found: list[Rule] = [*groups, *equations, *per_category, *orders, *apart, *determined, *confined]
+    return [*found, *missing, *together, *never]
+
+
+LEAST_FIXED_ROWS = 50
+# Rows that are looked at; values of a column that may be fixed, and how often they occur: in rows, as a share, and as a
+# multiple of what is usual in the column; and as a share, if it is the smallest or largest number.
+_FIXED_ROWS, _FEWEST_ROWS, _MOST_SPIKES, _LEAST, _LEAST_SHARE, _UNUSUAL = 10_000, 1000, 3, 5, 0.01, 3
+_AT_THE_END = 0.05
+_MOST_SAYING = 20
+
+
+def _fixed(
+    view: TableView,
+    names: list[Hashable],
+    free: set[Hashable],
+    settled: set[frozenset[Hashable]],
+    work: Work,
+    rng: np.random.Generator,
+) -> list[FixedWhere]:
+    """Values that are common in their column, and stand exactly where another column says so, or wherever it does.
+
+    Parameters
+    ----------
+    view : TableView
+    names : list of hashable
+        Columns that may say so.
+    free : set of hashable
+        Those of them that no rule computes.
+    settled : set of frozenset
+        Pairs of which another rule says all.
+    work : Work
+    rng : Generator
+    """
+    what, n = "values that others fix", min(view.n_rows, _FIXED_ROWS, int(work.left / (20 * max(len(names), 1))))
+    if n < min(view.n_rows, _FEWEST_ROWS):
+        work.skipped.extend({what}.difference(work.skipped))
+    if n < min(view.n_rows, _FEWEST_ROWS) or n < LEAST_FIXED_ROWS:
+        return []
+    if n < view.n_rows:
+        view = view.take(np.sort(rng.choice(view.n_rows, n, replace=False)))
+    work.afford(10.0 * n * len(names), what)
+    columns = [view.column(name) for name in names]
+    columns = [c for c in columns if (c.is_choice or c.is_numeric) and len(c.distinct) > 1]
+    sets = [one for place, c in enumerate(columns) for one in _value_sets(place, c, c.name in free)]
+    if not any(one.fixed for one in sets):
+        return []
+    rows = int(min(n, work.left / (len(sets) ** 2 / 30 + 4 * len(sets))))
+    if rows < min(n, _FEWEST_ROWS):
+        work.skipped.extend({what}.difference(work.skipped))
+        return []
+    if rows < n:
+        some = np.sort(rng.choice(n, rows, replace=False))
+        columns = [column.take(some) for column in columns]
+    return Together(columns, sets, settled, rng).rules()
+
+
+def _value_sets(place: int, column: ColumnView, free: bool) -> list[ValueSet]:
+    """The values of a column that rules may speak of."""
+    n = len(column)
+    distinct, counts = np.unique(column.cells.present(), return_counts=True)
+    size, known = len(counts), int(counts.sum())
+    order = np.argsort(-counts, kind="stable").tolist()
+    least = max(_LEAST, _LEAST_SHARE * known)
+    unusual = max(least, _UNUSUAL * float(np.median(counts)))
+    common = {i for i in order[:_MOST_SPIKES] if counts[i] >= (least if i == order[0] else unusual)}
+    ends = set() if column.is_choice else {i for i in (0, size - 1) if counts[i] >= least}
+    fixed = common | {i for i in ends if counts[i] >= _AT_THE_END * known} if free and size > 2 else set()
+    rank = (0 if size == 2 else 2 if column.is_choice else 3, size, place)
+    places = range(size) if size == 2 or (column.is_choice and size <= _MOST_SAYING) else sorted(common | ends)
+    levels = column.levels if places else []
+    outer = {order[0], 0, size - 1}
+    found = [
+        ValueSet(place, levels[i], distinct[i], False, i in fixed, i in outer, i == order[0], rank) for i in places
+    ]
+    if _LEAST <= column.n_missing <= n - _LEAST:
+        found.append(ValueSet(place, None, None, True, False, True, True, (1, 0, place)))
+    return found
 
 
 def _equations(

@@ -7,11 +7,10 @@ from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import gammaln
 
 from ganaug.rules.dates import EPOCH, FAR, PARTS, Age, DatePart, days_as_dates
 from ganaug.rules.equations import LEAST_SHARE, Equation, PerCategory
-from ganaug.rules.evidence import Work, complete, needed
+from ganaug.rules.evidence import Work, complete, needed, subset_bits
 from ganaug.rules.find_equations import BITS_PER_DIGIT, Numbers, line_of, nice_numbers, offsets, proven, unique
 from ganaug.rules.find_equations import LEAST_ROWS as LEAST_COUNTED
 from ganaug.rules.kinds import Determined, MissingWith, OneHot
@@ -30,7 +29,6 @@ _SAID = 0.5
 _MOST_LEVELS = 512
 _AT_ONCE = 8192
 _NODES, _DEEPEST = 4000, 200
-_LN2 = float(np.log(2.0))
 # Lengths of a year: by the calendar, and those by which days are divided.
 _YEARS: tuple[float | None, ...] = (None, 365.25, 365.0, 365.2425)
 _LEAST_AGES, _MOST_AGE = 5, 200.0
@@ -287,7 +285,7 @@ def find_missing(view: TableView, names: list[Hashable], flags: list[Hashable], 
     classes = list(masks.values())
     found: list[MissingWith] = []
     for members in classes:
-        if _subset_bits(n, members[0].n_missing, members[0].n_missing) > needed(len(holed) ** 2):
+        if subset_bits(n, members[0].n_missing, members[0].n_missing) > needed(len(holed) ** 2):
             found += [MissingWith(other.name, members[0].name) for other in members[1:]]
     first = [members[0] for members in classes]
     M = np.stack([column.missing for column in first], axis=1).astype(np.float32)
@@ -298,7 +296,7 @@ def find_missing(view: TableView, names: list[Hashable], flags: list[Hashable], 
         for j in range(len(first))
         if i != j
         and both[i, j] == counts[i]
-        and _subset_bits(n, int(counts[j]), int(counts[i])) > needed(len(first) ** 2)
+        and subset_bits(n, int(counts[j]), int(counts[i])) > needed(len(first) ** 2)
     ]
     pairs = set(inside)
     for i, j in inside:
@@ -309,15 +307,6 @@ def find_missing(view: TableView, names: list[Hashable], flags: list[Hashable], 
         exact = [rule for rule in said if rule.exactly]
         found += exact or said  # TSH is missing where TSH_measured is f; what else is missing there is another fact
     return found
-
-
-def _subset_bits(n: int, size: int, part: int) -> float:
-    """Bits by which ``part`` rows all lie among ``size`` of n."""
-
-    def choose(a: int, b: int) -> float:
-        return float(gammaln(a + 1) - gammaln(b + 1) - gammaln(a - b + 1))
-
-    return (choose(n, part) - choose(size, part)) / _LN2
 
 
 def _said_by(by: ColumnView, columns: list[ColumnView], bar: float) -> list[MissingWith]:
@@ -335,7 +324,7 @@ def _said_by(by: ColumnView, columns: list[ColumnView], bar: float) -> list[Miss
         rows = int(sizes[saying].sum())
         if not saying.any() or saying.all() or rows < max(LEAST_MISSING, _SAID * column.n_missing):
             continue
-        if _subset_bits(len(codes), column.n_missing, rows) <= bar:
+        if subset_bits(len(codes), column.n_missing, rows) <= bar:
             continue
         values: list[Any] = [levels[i] for i in np.flatnonzero(saying).tolist()]
         found.append(MissingWith(column.name, by.name, values, exactly=rows == column.n_missing))

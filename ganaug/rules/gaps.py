@@ -10,16 +10,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ganaug.encoding.dtypes import NumericAdapterBase
-from ganaug.encoding.quantiles import inner_bounds, inner_bounds_int, outer_bounds, outer_bounds_int
+from ganaug.encoding.dtypes import ColumnValues, NumericAdapterBase
+from ganaug.encoding.quantiles import (
+    inner_bounds,
+    inner_bounds_int,
+    is_shared,
+    nearby_values,
+    outer_bounds,
+    outer_bounds_int,
+    simple_between,
+)
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import common_factors, names_from_json, names_json
+from ganaug.rules.dates import FixedWhere
 from ganaug.rules.kinds import Within, rule_from_json
 from ganaug.rules.steps import Columns, Restored, as_written
-from ganaug.rules.table_view import Bits, ColumnView, Ints, Precision, TableView
+from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView, as_stored, count_of
 from ganaug.utils.types import Array
 
-__all__ = ["Gap"]
+__all__ = ["Fixed", "Gap"]
 
 # A column that lies below so much of what bounds it, in so many rows, is kept as it is.
 _FAR, _MOSTLY = 0.5, 0.9
@@ -475,3 +484,204 @@ def _shifts(shifts: dict[Hashable, float], scale: float, whole: bool, up: bool) 
     slack = {name: 1e-6 + 4e-15 * abs(by) for name, by in counts.items()}
     rounded = {n: int(np.ceil(by - slack[n]) if up else np.floor(by + slack[n])) for n, by in counts.items()}
     return {name: by for name, by in rounded.items() if by}
+
+
+# --------------------------------------------------------------------------------------
+# Values that another column fixes.
+
+
+# Parts of the column that says where, each with numbers of its own for rows that need another value; and how many.
+_PARTS, _CHOICES, _LEAST_IN_PART = 8, 16, 20
+# Columns by which such a row picks one.
+_HASHED = 16
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A column that has a value where others say so, and where it is said exactly, nowhere else.
+
+    Nothing is rewritten. The other column decides: rows that have the value though they should not get another one, a
+    number that is common among rows like them, which their own cells pick.
+
+    Attributes
+    ----------
+    rules : tuple of FixedWhere
+        All of one column. Of those of one value a single one, if it is exact.
+    own : bool
+        Whether no other step computes the column.
+    marks : tuple
+        Levels, or numbers between which the parts of the other column lie, that say which row of ``others`` is taken.
+    others : ndarray of shape (parts, choices)
+        Values, as the column stores them, for rows that must not have the one that is fixed.
+    precision : Precision or None
+        Of numbers between two of them; None where only these themselves will do.
+    """
+
+    rules: tuple[FixedWhere, ...]
+    own: bool
+    marks: tuple[Any, ...]
+    others: Array
+    precision: Precision | None = None
+    kind: ClassVar[str] = "fixed"
+
+    @property
+    def targets(self) -> tuple[Hashable, ...]:
+        """The column."""
+        return (self.rules[0].column,)
+
+    @property
+    def needs(self) -> tuple[Hashable, ...]:
+        """The columns that say where."""
+        return tuple(rule.by for rule in self.rules)
+
+    @classmethod
+    def fit(cls, rules: tuple[FixedWhere, ...], view: TableView) -> Self | None:
+        """None if the column has no other value that a row can be given."""
+        exact = [rule for rule in rules if rule.exactly]
+        column = view.column(rules[0].column)
+        if not all(rule.has(column).any() for rule in rules):
+            return None
+        if not exact:
+            return cls(rules, True, (), np.zeros((0, 0), dtype=column.cells.values.dtype))
+        by = view.column(exact[0].by)
+        free = ~(np.logical_or.reduce([rule.has(column) for rule in rules]) | column.missing | by.missing)
+        usable = _usable(column, free, [_stored(rule, column) for rule in rules]) if free.any() else np.zeros(0)
+        if not len(usable):
+            return None
+        marks = _marks(by, free)
+        others = np.tile(_spread(column.cells.values[free], usable), (len(marks) + 1, 1))
+        _, counts = np.unique(column.cells.values[free], return_counts=True)
+        coarse = column.is_coarse or not column.is_numeric or is_shared(counts).all()
+        step = cls(rules, True, marks, others, None if coarse else column.usual)
+        parts = step._part(by)
+        for part in range(len(others)):
+            rows = free & (parts == part)
+            if rows.sum() >= _LEAST_IN_PART:
+                others[part] = _spread(column.cells.values[rows], usable)
+        return step
+
+    def rewrite(self, view: TableView) -> Columns:
+        """The column as it is."""
+        return {self.targets[0]: view.raw(self.targets[0])} if self.own else {}
+
+    def restore(self, work: Restored) -> None:
+        """The column with the value where it is said, and another one where it is not."""
+        [name] = self.targets
+        column = work.column(name)
+        values = column.cells.values.copy()
+        said = [rule.says(work.column(rule.by)) for rule in self.rules]
+        for rule, own in zip(self.rules, said, strict=True):
+            if own.any():
+                values[own & ~column.missing] = _stored(rule, column)
+        told = np.logical_or.reduce(said)
+        exact = [rule for rule in self.rules if rule.exactly]
+        for rule in exact:
+            by = work.column(rule.by)
+            wrong = rule.has(column) & ~told & ~(by.missing if rule.values is not None else False)
+            rows = np.flatnonzero(wrong)
+            if len(rows):
+                part = self._part(work.column(exact[0].by).take(rows))
+                values[rows] = self._other(part, _lots(work.view, rows), column)
+        work.put(name, values, column.cells.missing)
+
+    def _other(self, part: Ints, lots: Floats, column: ColumnView) -> Array:
+        """Values of those parts that are not the one that is fixed. (k,), (k,) -> (k,)."""
+        at = (lots * _CHOICES).astype(np.int64)
+        plain = self.others[part, at]
+        if self.precision is None:
+            return plain
+        further = self.others[part, np.minimum(at + 1, _CHOICES - 1)]
+        number = plain + (lots * _CHOICES - at) * (further.astype(np.float64) - plain)
+        between = as_written(number / column.scale, column.adapter, self.precision)
+        between = as_stored(between, column.adapter).astype(plain.dtype)
+        return np.where(np.isin(between, [_stored(rule, column) for rule in self.rules]), plain, between)
+
+    def _part(self, by: ColumnView) -> Ints:
+        if by.is_choice or not self.marks:
+            return by.codes(list(self.marks)) + 1
+        return np.asarray(np.searchsorted(self.marks, np.nan_to_num(by.number)), dtype=np.int64)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values."""
+        flat = [float(v).hex() if self.others.dtype.kind == "f" else int(v) for v in self.others.ravel()]
+        return {
+            "rules": [rule.to_json() for rule in self.rules],
+            "own": self.own,
+            "marks": [to_json(mark) for mark in self.marks],
+            "others": [list(self.others.shape), self.others.dtype.str, flat],
+            "precision": None if self.precision is None else self.precision.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        rules: Any = tuple(rule_from_json(rule) for rule in stored["rules"])
+        shape, dtype, flat = stored["others"]
+        values = [float.fromhex(v) if isinstance(v, str) else v for v in flat]
+        marks = tuple(from_json(mark) for mark in stored["marks"])
+        precision = None if stored["precision"] is None else Precision.from_json(stored["precision"])
+        return cls(rules, stored["own"], marks, np.asarray(values, dtype=dtype).reshape(shape), precision)
+
+
+def _stored(rule: FixedWhere, column: ColumnView) -> float:
+    """The value of a rule as its column stores it."""
+    if not column.is_choice:
+        count = count_of(rule.value, column.adapter)
+        assert count is not None  # some row has it
+        return count
+    codes = np.arange(len(column.adapter.levels))
+    return int(rule.has(ColumnView.of_cells(column.name, ColumnValues(codes), column.adapter)).argmax())
+
+
+def _usable(column: ColumnView, free: Bits, fixed: list[Any]) -> Array:
+    """Values that rows may be given: those that rows share, or numbers near others; never one that is fixed."""
+    own = column.cells.values[free]
+    values, counts = np.unique(own, return_counts=True)
+    if not column.is_coarse:
+        alone = ~is_shared(counts)
+        distinct = np.unique(column.cells.present())
+        step = column.precision.grid.step if column.is_whole and column.precision.grid is not None else 0
+        near = nearby_values(values[alone], distinct, step)
+        if column.family == "real":
+            near = as_written(near.astype(np.float64), column.adapter, column.precision).astype(values.dtype)
+        low, high = inner_bounds(values, counts) if len(values) > 1 else (values[0], values[-1])
+        values = np.unique(np.concatenate([values[~alone], near[(near >= low) & (near <= high)]]))
+    return values[~np.isin(values, fixed)]
+
+
+def _spread(values: Array, usable: Array) -> Array:
+    """Usable values near the quantiles of some rows' values. (n,), (k,) -> (choices,)."""
+    places = ((np.arange(_CHOICES) + 0.5) / _CHOICES * len(values)).astype(np.int64)
+    wanted = np.sort(values)[places]
+    at = np.searchsorted(usable, wanted).clip(0, len(usable) - 1)
+    below = np.maximum(at - 1, 0)
+    nearer = np.abs(wanted - usable[below]) < np.abs(usable[at] - wanted)
+    return np.asarray(usable[np.where(nearer, below, at)])
+
+
+def _marks(by: ColumnView, free: Bits) -> tuple[Any, ...]:
+    """What tells parts of a column apart: its common levels, or numbers between which its rows lie."""
+    if by.is_choice:
+        codes = by.codes(by.levels)[free]
+        counts = np.bincount(codes, minlength=len(by.levels))
+        common = [i for i in np.argsort(-counts, kind="stable").tolist() if counts[i] >= _LEAST_IN_PART]
+        return tuple(by.levels[i] for i in common[: 4 * _PARTS])
+    if not by.is_numeric:
+        return ()
+    values = np.sort(by.number[free])
+    cuts = values[(np.arange(1, _PARTS) / _PARTS * len(values)).astype(np.int64)]
+    distinct = np.unique(values)
+    at = np.searchsorted(distinct, cuts)
+    at = np.unique(np.concatenate([at, at + 1]))  # before and after each: a count of 2 is a part of its own
+    at = at[(at > 0) & (at < len(distinct))]
+    left, gap = distinct[at - 1], distinct[at] - distinct[at - 1]
+    return tuple(simple_between(left + gap / 4, left + 3 * gap / 4).tolist()) if len(at) else ()
+
+
+def _lots(view: TableView, rows: Ints) -> Floats:
+    """A number from 0 to 1 for each of some rows, which follows from what is in the row. (k,) -> (k,)."""
+    found: Array = np.zeros(len(rows), dtype=np.uint64)
+    for name in view.names[:: -(-len(view.names) // _HASHED)]:
+        own = pd.util.hash_pandas_object(pd.Series(view.raw(name)[rows]), index=False)
+        found = np.asarray(found * np.uint64(31) + own.to_numpy(np.uint64), dtype=np.uint64)
+    return np.asarray((found >> np.uint64(32)) / 2.0**32, dtype=np.float64)

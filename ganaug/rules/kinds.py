@@ -24,7 +24,7 @@ from ganaug.rules.base_rule import (
     number_text,
     numeric,
 )
-from ganaug.rules.dates import Age, DatePart
+from ganaug.rules.dates import Age, DatePart, FixedWhere
 from ganaug.rules.equations import Copy, Monotone, PerCategory, Product, Sum
 from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView, mask_of, number_of
 
@@ -656,7 +656,7 @@ KINDS: dict[str, type[Rule]] = {
     rule.kind: rule
     for rule in (
         *(Order, Sum, Product, Copy, OneHot, Within, Bound, Determined, MissingWith, Monotone, Grid, Never),
-        *(DatePart, Age, Apart, PerCategory),
+        *(DatePart, Age, Apart, PerCategory, FixedWhere),
     )
 }
 

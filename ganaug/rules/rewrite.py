@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.encoding.serialization import from_json, pack_arrays, to_json, unpack_arrays
 from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Apart, Rule
+from ganaug.rules.dates import FixedWhere
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, PerCategory, Product, Sum
 from ganaug.rules.find import Rules
-from ganaug.rules.gaps import Gap
+from ganaug.rules.gaps import Fixed, Gap
 from ganaug.rules.kinds import Bound, Determined, MissingWith, OneHot, Order, Within, as_rule, is_stored
 from ganaug.rules.steps import Flag, Formula, Lookup, Mask, Restored, States, free_mark
 from ganaug.rules.table_view import Bits, ColumnView, TableView, view_of
@@ -29,7 +31,7 @@ __all__ = ["STEPS", "RewritePlan", "Rewriter"]
 # each other.
 
 
-STEPS: dict[str, Any] = {step.kind: step for step in (States, Formula, Gap, Lookup, Flag, Mask)}
+STEPS: dict[str, Any] = {step.kind: step for step in (States, Formula, Gap, Lookup, Flag, Mask, Fixed)}
 
 _MOST_PATTERNS = 4096
 _MOST_EXCEPTIONS = 0.001
@@ -49,6 +51,7 @@ class RewritePlan:
         self.view, self.keep_range = view, keep_range
         self.steps: dict[Hashable, Any] = {}  # of each column that is computed
         self.needs: dict[Hashable, set[Hashable]] = {}
+        self.fixed: dict[Hashable, Fixed] = {}  # what is done to a column once it is there
         self.mask = Mask((), (), ())
         self._pairs: list[tuple[Hashable, Hashable]] = []
         self._said: list[MissingWith] = []
@@ -204,6 +207,25 @@ class RewritePlan:
         self._said.append(rule)
         return True
 
+    def _fixed(self, rule: FixedWhere) -> bool:
+        if rule.exceptions:
+            return False
+        for form in (rule, rule.reversed()):
+            if form is None or form.column in self.steps or self._reaches(form.by, form.column):
+                continue
+            bounds, known = self._bounds.get(form.column, {}), self.fixed.get(form.column)
+            # of a column that others bound, those must not be that the value knows nothing of
+            alien = {*bounds.get("lowers", ())} - {form.by} or bounds.get("uppers") or "within" in bounds
+            rules = (*(known.rules if known else ()), form)
+            same = [other for other in rules if other.value == form.value]
+            several = len(same) > 1 and any(other.exactly for other in same)
+            step = None if alien or several else Fixed.fit(rules, self.view)
+            if step is not None:
+                self.fixed[form.column] = step
+                self.needs.setdefault(form.column, set()).add(form.by)
+                return True
+        return False
+
     def _needed(self, name: Hashable) -> bool:
         return any(name in needed for needed in self.needs.values()) or any(r.by == name for r in self._said)
 
@@ -220,14 +242,13 @@ class RewritePlan:
         steps: list[Any] = [self.mask] if self.mask.pairs or self.mask.said else []
 
         def visit(name: Hashable) -> None:
-            if name in done or name not in self.steps:
+            if name in done:
                 return
-            done.add(name)
-            step = self.steps[name]
-            done.update(step.targets)
-            for needed in step.needs:
+            own = [step for step in (self.steps.get(name), self.fixed.get(name)) if step is not None]
+            done.update((name, *(target for step in own for target in step.targets)))
+            for needed in [needed for step in own for needed in step.needs]:
                 visit(needed)
-            steps.append(step)
+            steps.extend(replace(step, own=len(own) == 1) if isinstance(step, Fixed) else step for step in own)
 
         for name in self.view.names:
             visit(name)
@@ -330,6 +351,7 @@ _TAKERS: dict[type, Any] = {
     Apart: RewritePlan._apart,
     Determined: RewritePlan._determined,
     MissingWith: RewritePlan._missing,
+    FixedWhere: RewritePlan._fixed,
 }
 
 
@@ -343,6 +365,7 @@ _ADAPTER_NAMES = {adapter: name for name, adapter in ADAPTERS.items()}
 _FIRST = (OneHot, Copy, Sum, Product, PerCategory, Monotone, Determined, Within, Order, Apart, Bound)
 _TURN = {kind: turn for turn, kind in enumerate(_FIRST)}
 _TRIED_ROWS = 2000
+_LAST = {FixedWhere: len(_TURN) + 1}
 
 
 class Rewriter:
@@ -418,15 +441,21 @@ class Rewriter:
         view = TableView(kind, CONTAINERS[kind].open(X), source=X)
         given = list(rules)
         learnt = [as_rule(rule).learn(view) for rule in given]
-        plan = RewritePlan(view, self.keep_range)
-        order = sorted(range(len(learnt)), key=lambda i: _TURN.get(type(learnt[i]), len(_TURN)))
-        taken = {i for i in order if plan.add(learnt[i])}
+        order = sorted(range(len(learnt)), key=lambda i: (_TURN | _LAST).get(type(learnt[i]), len(_TURN)))
         self._kind, self._container, self._names = kind, CONTAINERS[kind].fit(X), list(view.names)
-        steps = plan.ordered()
-        self._set(steps, {name: view.column(name).adapter for name in _touched(steps)})
-        marked = [rule._with(kept=REWRITTEN if i in taken else GUARDED) for i, rule in enumerate(learnt)]
+        for with_fixed in (True, False):  # a fixed value that other rules cannot bear is only guarded
+            plan = RewritePlan(view, self.keep_range)
+            taken = {i for i in order if (with_fixed or not isinstance(learnt[i], FixedWhere)) and plan.add(learnt[i])}
+            steps = plan.ordered()
+            self._set(steps, {name: view.column(name).adapter for name in _touched(steps)})
+            marked = [rule._with(kept=REWRITTEN if i in taken else GUARDED) for i, rule in enumerate(learnt)]
+            tried = self._tried(view, marked)
+            others = [(was, rule) for was, rule in zip(marked, tried, strict=True) if not isinstance(rule, FixedWhere)]
+            lost = {name for was, rule in others if rule.kept != was.kept for name in rule.columns}
+            if not lost.intersection(plan.fixed):
+                break
         grids, skipped = getattr(rules, "grids", ()), getattr(rules, "skipped", ())
-        self.rules_ = Rules(self._tried(view, marked), grids, skipped)
+        self.rules_ = Rules(tried, grids, skipped)
         return self
 
     def _set(self, steps: list[Any], adapters: dict[Hashable, Any]) -> None:
