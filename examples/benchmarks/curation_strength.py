@@ -59,6 +59,7 @@ HALVES = {
 MOST_ROWS, SPLIT, DRAWN = 2000, 7, 4
 METRICS = ["auc", "average precision", "balanced accuracy", "f1", "g-mean"]
 FOLDER = OUT / "curation_strength"
+MOVED = {"match_marginals": True}  # --unmoved says False
 
 
 # ---- Sets and classifiers ------------------------------------------------------------------------
@@ -157,15 +158,20 @@ def passed(gan, rows):
 KERNELS = {"": (0.5, False), "real ": (0.5, True)}
 
 
+def folder():
+    """Where folds and scores are kept."""
+    return FOLDER if MOVED["match_marginals"] else FOLDER / "unmoved"
+
+
 def fold(name, number, kernels=tuple(KERNELS)):
     """Everything that the ways pick from; kept in a file."""
-    path = FOLDER / f"{name}.{number}.pickle"
+    path = folder() / f"{name}.{number}.pickle"
     if path.exists():
         return pickle.loads(path.read_bytes())  # noqa: S301 - a file that this script wrote
     X, y = load(name)
     train, test = list(StratifiedKFold(3, shuffle=True, random_state=SPLIT).split(X, y))[number]
     X_train, y_train = X.iloc[train].reset_index(drop=True), y[train]
-    gan = Probe(curate=True, random_state=number, verbose=False)
+    gan = Probe(curate=True, random_state=number, verbose=False, **MOVED)
     gan.fit_prepared(gan.prepare(X_train, y_train), focus=1)
     n = int((y_train == 0).sum() - (y_train == 1).sum())
     encoder = preprocessing(seen(name, X_train)).fit(seen(name, X_train))
@@ -324,9 +330,11 @@ def main(argv=None):
     parser.add_argument("--half", choices=list(HALVES), required=True)
     parser.add_argument("--ways", nargs="+", default=USUAL)
     parser.add_argument("--sets", nargs="+", help="only these")
+    parser.add_argument("--unmoved", action="store_true", help="generators with match_marginals=False")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
-    path = FOLDER / f"{args.half}.csv"
+    MOVED["match_marginals"] = not args.unmoved
+    path = folder() / f"{args.half}.csv"
     done = pd.read_csv(path) if path.exists() else pd.DataFrame()
     known = set() if done.empty else set(zip(done["set"], done["fold"], done["way"], strict=True))
     for name in args.sets or HALVES[args.half]:
@@ -335,7 +343,7 @@ def main(argv=None):
             todo = [way for way in args.ways if (name, number, way) not in known]
             lines = pd.DataFrame([line for way in todo for line in measured(name, number, way)])
             if len(lines):
-                FOLDER.mkdir(parents=True, exist_ok=True)
+                folder().mkdir(parents=True, exist_ok=True)
                 lines.to_csv(path, mode="a", header=not path.exists(), index=False)
         print(name, file=sys.stderr, flush=True)
     told(pd.read_csv(path), args.ways)
