@@ -499,8 +499,8 @@ def _dependent(numbers: Numbers, rows: Ints, order: Ints) -> Iterator[tuple[dict
         off = float(np.std(rest)) * np.sqrt(len(rows) / max(len(rows) - size, 1))
         rounding = float(np.sqrt(noise[k] ** 2 + np.sum((b * noise[base]) ** 2)))
         if size < 2 or off > 1.5 * rounding or off > 0.05:
-            length = float(np.linalg.norm(rest))
-            if length > 0:
+            if off > 1e-7:  # a copy of the first column adds nothing
+                length = float(np.linalg.norm(rest))
                 Q[size], R[:size, size], R[size, size] = rest / length, along, length
                 base.append(k)
             continue

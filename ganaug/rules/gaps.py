@@ -536,10 +536,12 @@ class Fixed:
 
     @classmethod
     def fit(cls, rules: tuple[FixedWhere, ...], view: TableView) -> Self | None:
-        """None if the column has no other value that a row can be given."""
+        """None if the column has no other value that a row can be given, or none can be given the one that is said."""
         exact = [rule for rule in rules if rule.exactly]
         column = view.column(rules[0].column)
         if not all(rule.has(column).any() for rule in rules):
+            return None
+        if any(abs(_stored(rule, column)) >= 2.0**63 for rule in rules):  # beyond the integers that restored rows have
             return None
         if not exact:
             return cls(rules, True, (), np.zeros((0, 0), dtype=column.cells.values.dtype))
