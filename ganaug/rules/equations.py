@@ -73,7 +73,7 @@ class Equation(Rule):
         return view.column(self.target).number, self.read(view)
 
     def read(self, table: Any) -> list[Floats]:
-        """What `compute` takes, of a table whose ``column(name)`` is a `ColumnView`. Each of shape (n,)."""
+        """What `compute` takes, of a table whose ``column(name)`` is a ``ColumnView``. Each of shape (n,)."""
         return [table.column(name).number for name in self.inputs]
 
     @property
