@@ -1,7 +1,7 @@
 """Rules that all rows of a table keep: found in the data, given by the user, and kept by rewriting the table."""
 
 from ganaug.rules.base_rule import Apart, Rule
-from ganaug.rules.dates import Age, DatePart, FixedWhere
+from ganaug.rules.derived import Age, DatePart, FixedWhere
 from ganaug.rules.equations import Copy, Monotone, PerCategory, Product, Sum
 from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import (

@@ -16,7 +16,7 @@ from ganaug.encoding.serialization import PickledByState
 from ganaug.encoding.table import argmax_rows
 from ganaug.exceptions import DataWarning, InvalidDataError, InvalidTypeError
 from ganaug.rules.base_rule import GUARDED, Never, Rule
-from ganaug.rules.dates import FixedWhere
+from ganaug.rules.derived import FixedWhere
 from ganaug.rules.find import Rules, find_rules
 from ganaug.rules.kinds import MissingWith, is_stored
 from ganaug.rules.rewrite import Rewriter

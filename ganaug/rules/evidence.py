@@ -1,4 +1,4 @@
-"""What speaks against chance: bits of evidence, models of order; values that never meet, distances that have an end."""
+"""What speaks against chance: bits of evidence and models of order; and pairs of columns found by it alone."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ganaug.exceptions import InvalidParameterError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Apart, Rule
-from ganaug.rules.dates import FixedWhere, Together, ValueSet, without_told
+from ganaug.rules.derived import FixedWhere, Together, ValueSet, without_told
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone
 from ganaug.rules.evidence import Work, distinct_rows, find_apart, find_never
 from ganaug.rules.find_equations import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganaug.rules.dates import EPOCH, FAR, PARTS, Age, DatePart, days_as_dates
+from ganaug.rules.derived import EPOCH, FAR, PARTS, Age, DatePart, days_as_dates
 from ganaug.rules.equations import LEAST_SHARE, Equation, PerCategory
 from ganaug.rules.evidence import Work, complete, needed, subset_bits
 from ganaug.rules.find_equations import BITS_PER_DIGIT, Numbers, line_of, nice_numbers, offsets, proven, unique

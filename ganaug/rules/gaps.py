@@ -1,4 +1,4 @@
-"""Columns that others bound, as their distance from the bound or their position between two."""
+"""Columns that others bound or fix: distances from a bound, positions between two, values where it is said so."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ganaug.encoding.quantiles import (
 )
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.rules.base_rule import common_factors, names_from_json, names_json
-from ganaug.rules.dates import FixedWhere
+from ganaug.rules.derived import FixedWhere
 from ganaug.rules.kinds import Within, rule_from_json
 from ganaug.rules.steps import Columns, Restored, as_written
 from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, Precision, TableView, as_stored, count_of

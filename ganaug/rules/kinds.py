@@ -24,7 +24,7 @@ from ganaug.rules.base_rule import (
     number_text,
     numeric,
 )
-from ganaug.rules.dates import Age, DatePart, FixedWhere
+from ganaug.rules.derived import Age, DatePart, FixedWhere
 from ganaug.rules.equations import Copy, Monotone, PerCategory, Product, Sum
 from ganaug.rules.table_view import Bits, ColumnView, Floats, TableView, mask_of, number_of
 

@@ -14,7 +14,7 @@ from ganaug.encoding.containers import CONTAINERS, container_of
 from ganaug.encoding.serialization import from_json, pack_arrays, to_json, unpack_arrays
 from ganaug.exceptions import GanaugError, InvalidDataError, ModelFileError
 from ganaug.rules.base_rule import GUARDED, REWRITTEN, Apart, Rule
-from ganaug.rules.dates import FixedWhere
+from ganaug.rules.derived import FixedWhere
 from ganaug.rules.equations import LEAST_SHARE, Copy, Equation, Monotone, PerCategory, Product, Sum
 from ganaug.rules.find import Rules
 from ganaug.rules.gaps import Fixed, Gap

@@ -1,4 +1,4 @@
-"""Cells that another column tells: ages, years and weekdays of dates, and values that are fixed where it says so."""
+"""Rules by which cells follow from another column: ages and parts of dates, and values fixed where it says so."""
 
 from __future__ import annotations
 
