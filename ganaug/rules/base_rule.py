@@ -26,6 +26,7 @@ __all__ = [
     "Grid",
     "Never",
     "Rule",
+    "check_alike",
     "common_factors",
     "comparable",
     "label",
@@ -252,6 +253,16 @@ def numeric(view: TableView, name: Hashable, rule: str, times: bool = True) -> C
     raise InvalidDataError(f"column {name!r} holds {what}, but {rule} needs {wanted}; convert it, or drop the rule")
 
 
+def check_alike(view: TableView, rule: Rule) -> None:
+    """Raise InvalidDataError if the two columns of a rule are not there or cannot be compared."""
+    low, high = (numeric(view, name, str(rule)) for name in rule.columns)
+    if low.measure != high.measure and not (low.is_blank or high.is_blank):
+        raise InvalidDataError(
+            f"columns {low.name!r} ({low.adapter.dtype}) and {high.name!r} ({high.adapter.dtype}) cannot be "
+            f"compared, as the rule {rule} wants; convert one of them, or drop the rule"
+        )
+
+
 def comparable(a: ColumnView, b: ColumnView) -> tuple[Ints, Ints] | tuple[Floats, Floats]:
     """The values of two columns on one scale: exact counts where both are counted, else floats."""
     factors = common_factors([a, b])
@@ -391,12 +402,7 @@ class Apart(Rule):
 
     def check(self, view: TableView) -> None:
         """Raise InvalidDataError if the columns are not there or cannot be compared."""
-        low, high = (numeric(view, name, str(self)) for name in self.columns)
-        if low.measure != high.measure and not (low.is_blank or high.is_blank):
-            raise InvalidDataError(
-                f"columns {self.low!r} ({low.adapter.dtype}) and {self.high!r} ({high.adapter.dtype}) cannot be "
-                f"compared, as the rule {self} wants; convert one of them, or drop the rule"
-            )
+        check_alike(view, self)
 
     def limits(self, scale: float = 1.0, whole: bool = False) -> tuple[float, float]:
         """The smallest and the largest difference, in so many parts of a number; infinite where there is none."""

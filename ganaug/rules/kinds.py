@@ -16,6 +16,7 @@ from ganaug.rules.base_rule import (
     Grid,
     Never,
     Rule,
+    check_alike,
     comparable,
     label,
     named,
@@ -89,12 +90,7 @@ class Order(Rule):
 
     def check(self, view: TableView) -> None:
         """Raise InvalidDataError if the columns are not there or cannot be compared."""
-        low, high = (numeric(view, name, str(self)) for name in self.columns)
-        if low.measure != high.measure and not (low.is_blank or high.is_blank):
-            raise InvalidDataError(
-                f"columns {self.low!r} ({low.adapter.dtype}) and {self.high!r} ({high.adapter.dtype}) cannot be "
-                f"compared, as the rule {self} wants; convert one of them, or drop the rule"
-            )
+        check_alike(view, self)
 
     def keeps(self, view: TableView) -> Bits:
         """Which rows keep it; see ``Rule.keeps``. (n,)."""
