@@ -13,7 +13,7 @@ import pandas as pd
 
 from ganaug.encoding.serialization import from_json, to_json
 from ganaug.exceptions import InvalidDataError, InvalidParameterError, InvalidTypeError
-from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, view_of
+from ganaug.rules.table_view import Bits, ColumnView, Floats, Ints, TableView, is_missing_value, view_of
 from ganaug.utils.determinism import isolated
 
 if TYPE_CHECKING:
@@ -367,6 +367,11 @@ class Apart(Rule):
         The smallest and the largest difference that are allowed; of dates and durations in days, or as a duration,
         text such as "2h" included. One of them at least. They may be negative.
 
+    Raises
+    ------
+    InvalidParameterError
+        If both columns are one, if a difference is neither a finite number nor a duration, or if there is none.
+
     Examples
     --------
     >>> import pandas as pd
@@ -484,10 +489,6 @@ def _difference(name: str, value: Any) -> float | None:
 _SHOWN = 3
 
 
-def _is_missing(value: Any) -> bool:
-    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
-
-
 @dataclass(frozen=True)
 class Never(Rule):
     """Some values of two or more columns never stand together in a row.
@@ -498,6 +499,11 @@ class Never(Rule):
         The columns. A dict is one combination.
     combinations : list of tuple, optional
         Where ``members`` is a list: the combinations, with a value of each column. None is a missing cell.
+
+    Raises
+    ------
+    InvalidParameterError
+        If there is one column only, or a combination without a value of each.
 
     Notes
     -----
@@ -536,7 +542,7 @@ class Never(Rule):
                 f"combinations={given!r} is no list of tuples with a value of each of {len(members)} columns"
             )
         object.__setattr__(self, "members", tuple(members))
-        rows = [tuple(None if _is_missing(value) else value for value in row) for row in rows]
+        rows = [tuple(None if is_missing_value(value) else value for value in row) for row in rows]
         object.__setattr__(self, "combinations", tuple(rows))
 
     @property

@@ -266,6 +266,11 @@ class FixedWhere(Rule):
     exactly : bool, default=True
         Whether it has the value nowhere else.
 
+    Raises
+    ------
+    InvalidParameterError
+        If both columns are one, or if a value is a missing one.
+
     Examples
     --------
     >>> import pandas as pd

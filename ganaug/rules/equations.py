@@ -537,6 +537,11 @@ class PerCategory(Equation):
     tolerance : float, optional
         How far a row may be off. By default as far as the columns are rounded.
 
+    Raises
+    ------
+    InvalidParameterError
+        If two of the columns are one, or if ``levels`` is no dict of finite factors, or of them and constants.
+
     Examples
     --------
     >>> import pandas as pd
